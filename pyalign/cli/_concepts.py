@@ -8,6 +8,7 @@ from typing import Any
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option
 from pyalign.concept.concepts import FEWEST
+from pyalign.data import Triplets
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
@@ -56,6 +57,17 @@ def read_dimensions(
         return dimensions, open_named(spec.path, "dimensions", spec.key)
     except InputError as error:  # VICE comes without
         return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}")), None
+
+
+def read_dimensions_of(options: Any, triplets: Triplets) -> tuple[Any, tuple[str, ...] | None]:
+    """Likewise; rows without names have those of --names, or of a described data set, where they are as many."""
+    dimensions, labels = read_dimensions(options.dimensions, options.dimension_labels)
+    if dimensions is None or dimensions.names is not None:
+        return dimensions, labels
+    names = None if options.names is None else _inputs.names_of(options.names)
+    if names is not None and len(names) == len(dimensions):
+        return replace(dimensions, names=names), labels
+    return _inputs.as_described(dimensions, options.triplets, triplets), labels
 
 
 def read_categories(spec: Spec | None) -> Any:

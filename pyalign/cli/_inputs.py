@@ -165,14 +165,19 @@ def read_models(
 
 def in_described_order(x: Embeddings, options: Any, triplets: Triplets | None) -> Embeddings:
     """Rows without names under those of the objects, where a description names as many: it states their order too."""
-    if x.names is not None or triplets is None or triplets.names is None or options.per_object is not None:
+    if triplets is None or options.per_object is not None:
         return x
-    stated = triplets.numbered and is_named(options.triplets) and len(x) == len(triplets.names)
-    if not stated:
-        return x
-    from pyalign.datasets.dataset import described_files
+    return as_described(x, options.triplets, triplets)
 
-    return replace(x, names=triplets.names) if described_files(options.triplets.path) else x
+
+def as_described(x: Embeddings, spec: Spec, triplets: Triplets) -> Embeddings:
+    """Likewise, where a row is always an object. spec: the file of the triplets."""
+    if x.names is not None or triplets.names is None or not is_named(spec):
+        return x
+    from pyalign.datasets.dataset import described_names
+
+    names = described_names(spec.path, triplets)
+    return replace(x, names=names) if names is not None and len(names) == len(x) else x
 
 
 def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embeddings:

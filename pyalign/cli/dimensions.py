@@ -29,8 +29,8 @@ OF_TRIPLETS = (
 
 @dataclass(frozen=True)
 class PredictOptions(
-    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.ClosedIntervals,
-    _options.People, _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
+    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Mapped, _options.Nan,
+    _options.ClosedIntervals, _options.People, _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign dimensions predict`."""
 

@@ -123,7 +123,10 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
     unused = () if counts or options.split == "none" else _inputs.unused_people(options, *PEOPLE_COUNT)
     triplets = _inputs.read_triplets(options, answered="embed")
     against = {
-        str(spec): _inputs.read_embeddings(spec, options.names, options.name_column) for spec in options.against or ()
+        str(spec): _inputs.as_described(
+            _inputs.read_embeddings(spec, options.names, options.name_column), options.triplets, triplets
+        )
+        for spec in options.against or ()
     }
     decides = ("n_dimensions", "signed", "folds", "split", "seed", "n_seeds", "halves", "n_resamples", "ci",
                "confidence_level", "missing", "backend")  # fmt: skip

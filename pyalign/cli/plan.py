@@ -137,7 +137,7 @@ EXPERIMENT = Command(
 
 
 @dataclass(frozen=True)
-class TripletsOptions(_options.RowNames, _options.Document):
+class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
     """The options of `pyalign plan triplets`."""
 
     embeddings: tuple[Spec, ...] = option(
@@ -155,9 +155,10 @@ class TripletsOptions(_options.RowNames, _options.Document):
         "similarity measure of both (default: cosine), or one for each", default=("cosine",), nargs="+", metavar="M",
         words=MEASURES,
     )  # fmt: skip
-    difference: float = option(
-        "smallest difference of accuracies that would matter, for the number of answers that finds it (default: 0.05)",
-        default=0.05, kind=float, metavar="FRACTION",
+    difference: float | None = option(
+        "smallest difference of accuracies that would matter, for the number of answers that finds it (default: 0.05, "
+        "but at most half of the share of triplets on which the models differ)",
+        default=None, kind=float, metavar="FRACTION",
     )  # fmt: skip
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
     out: str = option(

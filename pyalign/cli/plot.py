@@ -153,7 +153,10 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     if options.categories is not None:
         arguments["categories"] = load_categories(options.categories)
     if options.triplets is not None:
-        arguments["triplets"] = load_triplets(options.triplets.path, key=options.triplets.key)
+        triplets = load_triplets(options.triplets.path, key=options.triplets.key)
+        arguments["triplets"] = triplets
+        if dimensions is not None:
+            arguments["dimensions"] = _inputs.as_described(dimensions, options.triplets, triplets)
     return arguments
 
 

@@ -132,6 +132,6 @@ def _shares(a: np.ndarray, name: str) -> Answers:
         row = int(wrong.argmax())
         raise InputError(
             f"{name} must be counts (whole numbers) or shares that sum to 1 in each row; row {row} sums to "
-            f"{totals[row]:.6g} (weights= weighs triplets)"
+            f"{totals[row]:.6g} (weights say how much a triplet counts)"
         )
     return Answers("shares", a / totals[:, None], None)

@@ -190,11 +190,15 @@ def moment() -> str:
         >>> moment()[10]
         'T'
     """
-    epoch: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
-    time = datetime.now(timezone.utc)
-    if epoch.isdecimal() and len(epoch) < 12:
-        time = datetime.fromtimestamp(int(epoch), timezone.utc)
+    epoch = source_date()
+    time = datetime.now(timezone.utc) if epoch is None else datetime.fromtimestamp(epoch, timezone.utc)
     return time.isoformat(timespec="seconds")
+
+
+def source_date() -> int | None:
+    """SOURCE_DATE_EPOCH, if that is set to a number of seconds."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return int(epoch) if epoch.isdecimal() and len(epoch) < 12 else None
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class ChosenTriplets(Result):
 
 def plan_triplets(
     a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int, *, share: float = 0.5,
-    measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float = 0.05, seed: int = 0,
+    measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float | None = None, seed: int = 0,
 ) -> ChosenTriplets:  # fmt: skip
     """Choose triplets that distinguish two models with few answers: those on which they choose different items.
 
@@ -124,7 +124,8 @@ def plan_triplets(
             than 1, weighted answers give the figures of random triplets. With 1 the fewest answers distinguish the
             models; all figures except their difference are then those of triplets on which they differ.
         measure: one for both models, or a pair with one for each; see `pyalign.similarity`.
-        difference: the smallest difference of accuracies that would matter, for the numbers of answers.
+        difference: the smallest difference of accuracies that would matter, for the numbers of answers; None: 0.05, or
+            half of the share of triplets on which the models differ, if that is less.
         seed: the same seed gives the same triplets.
 
     Returns:
@@ -132,7 +133,7 @@ def plan_triplets(
 
     Raises:
         InputError: models of different objects, or that never differ; more triplets than there are, or than those on
-            which the models differ; a share or a difference that is no fraction.
+            which the models differ; a share or a difference that is no fraction; a larger difference than is possible.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -142,7 +143,7 @@ def plan_triplets(
         ((200, 3), 1, True)
     """
     n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1)
-    share, difference = _share(share), _checks.fraction(difference, "difference")
+    share, asked = _share(share), None if difference is None else _checks.fraction(difference, "difference")
     measures = measure if isinstance(measure, list | tuple) else (measure, measure)
     if len(measures) != 2:
         raise InputError(f"measure must be one, or one for each of two models; got {len(measures)}")
@@ -156,12 +157,18 @@ def plan_triplets(
     if n_triplets > total:
         raise InputError(f"n_triplets must be at most {total:,}, the triplets of {n:,} objects; got {n_triplets:,}")
     candidates, differ = _looked_at(choosers, n, n_triplets, share, rng)
+    differ_share = float(differ.mean())
+    difference = min(0.05, differ_share / 2.0) if asked is None else asked
+    if difference > differ_share:
+        raise InputError(
+            "difference must be at most the share of random triplets on which the models differ "
+            f"({differ_share:.3g}); got {difference:g}"
+        )
     pi = probabilities_of(candidates, differ, n, n_triplets, share)
     chosen = choose(candidates, pi, n_triplets, rng)
     triplets = rng.permuted(candidates[chosen], axis=1)
     weights = n_triplets / (len(pi) * pi[chosen])
     times = np.bincount(triplets.ravel(), minlength=n)
-    differ_share = float(differ.mean())
     covered = differ_share if share == 1.0 else 1.0
     variances = _variances(pi, differ, n_triplets, difference, covered)
     n_random, n_needed = (

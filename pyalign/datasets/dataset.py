@@ -225,6 +225,19 @@ def described_files(path: str) -> dict[str, str]:
     return {str(data_set.description): own, **{str(folder / name): f"{about}: {name}" for name in data_set.files}}
 
 
+def described_names(path: str, triplets: Triplets) -> tuple[str, ...] | None:
+    """The objects of a described data set in their order; None of other files, or where it doesn't name them.
+
+    triplets: its own, whose names are in that order if they are numbered.
+    """
+    if not described_files(path):
+        return None
+    if triplets.numbered:
+        return triplets.names
+    data_set = load_dataset(path.removeprefix(DATA_SET))
+    return data_set.names() if "names" in data_set.parts else None
+
+
 def open_part(name: str, part: str, key: str | None, layout: Mapping[str, Any]) -> Any:
     """A part of the data set of that name: what `pyalign.io.named` asks for."""
     return load_dataset(name).open(part, key, layout)

@@ -136,7 +136,7 @@ class Fitter:
         self, objective: Objective, start: np.ndarray, fitted: Callable[[Solved], RowsFit], bounded: bool = True
     ) -> Solved:
         def seen(passes: int, value: float, rows: np.ndarray) -> None:
-            if self.watch is not None:
+            if self.watch is not None and rows.any():  # where every column is zero there is nothing to keep
                 so_far = Solved(rows, value, float("inf"), False, passes, passes)
                 self.watch(passes, value, lambda: fitted(so_far))
 

@@ -10,6 +10,7 @@ from pyalign.data import as_embeddings
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import host_rows
 from pyalign.fitting.place import algebra_for
+from pyalign.fitting.threads import one_blas_thread
 from pyalign.typing import EmbeddingsLike
 
 
@@ -67,6 +68,7 @@ def match_dimensions(first: EmbeddingsLike, second: EmbeddingsLike) -> MatchedDi
     return matched(x, y)
 
 
+@one_blas_thread()
 def matched(x: np.ndarray, y: np.ndarray) -> MatchedDimensions:
     """The same of arrays (n, d) and (n, k)."""
     try:

@@ -15,6 +15,7 @@ from pyalign.embedding.options import EmbeddingOptions
 from pyalign.embedding.split import note_on_contradictions
 from pyalign.embedding.start import MOST
 from pyalign.fitting.predicted import predicted_answers
+from pyalign.fitting.threads import one_blas_thread
 
 TOP = 8  # objects that are named of each dimension
 
@@ -152,6 +153,7 @@ def dimensions_of(rows: np.ndarray, inputs: EmbeddingInputs) -> tuple[Dimension,
     )
 
 
+@one_blas_thread()
 def chosen_similarity(rows: np.ndarray, inputs: EmbeddingInputs) -> np.ndarray:
     """(d,) what each column adds to the similarity of the pairs that people chose, summed over the answers."""
     index, n = inputs.index, inputs.n

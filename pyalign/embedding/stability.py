@@ -13,6 +13,7 @@ from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.match import matched, units
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.embedding.split import halves_of, unit_of
+from pyalign.fitting.threads import one_blas_thread
 from pyalign.journal import Journal, packed, unpacked
 
 ABOVE = (0.8, 0.9)
@@ -65,6 +66,7 @@ class Stability:
     vice_above_8: float | None = None
 
 
+@one_blas_thread()  # sums of several threads differ in their last bits
 def stability_of(
     over: str, rows: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False
 ) -> Stability:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from pyalign.analysis.describe.array import Description
@@ -120,7 +121,7 @@ def extraction_view(made: Extraction, verbose: bool = False) -> list[Block]:
             f"{items} from {one_line(made.items or 'memory')}{part}, {made.order}",
             f"model {one_line(made.model)}, weights {one_line(made.weights.origin)}",
             f"{made.precision} on {made.device}",
-            f"{made.items_per_second:,.0f} {made.modality}/s",
+            f"{made.items_per_second:,.0f} {made.modality}/s" if isfinite(made.items_per_second) else "",
         ),
         Lines(tuple(lines)),
     ]

@@ -153,6 +153,12 @@ def rank_text(interval: Interval | None) -> str:
     return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
+def no_rank_text(row: MetadataRegression, models: str) -> str:
+    """Why a rank correlation has no interval over models."""
+    perfect = row.rank_correlation is not None and abs(row.rank_correlation) > 1 - 1e-9
+    return "not for a perfect order" if perfect else f"too few {models}"
+
+
 def _header(result: MetadataRegressions, over: str) -> str:
     """The header of intervals over objects, or over objects and participants, as short as a column needs."""
     return f"{100 * result.confidence:g}% over {over.replace(' and ', ', ')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.recipe_results import RecipeCrossValidation
@@ -95,8 +96,10 @@ def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
         of += f" and {fit.local.n:,} other embeddings"
     rows |= {
         "objective": f"{fit.objective:.5f}", "gap": "-" if fit.gap is None else f"{fit.gap:.1e}",
-        "rank": str(fit.rank), "passes": f"{fit.n_passes:,}", "s": f"{fit.seconds:.1f}",
+        "rank": str(fit.rank), "passes": f"{fit.n_passes:,}",
     }  # fmt: skip
+    if isfinite(fit.seconds):  # documents of studies have no durations
+        rows["s"] = f"{fit.seconds:.1f}"
     return [
         table(Column("map", tuple(rows)), Column("", tuple(rows.values()))),
         foot(

@@ -30,6 +30,7 @@ class Analysis:
         gives: what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
         matrices: whether models may be ready matrices, and not embeddings alone.
         without: arguments that are no options of a step.
+        one_thread: whether its bits depend on the threads of BLAS, of which units may have any number: in a study, one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Analysis:
     gives: str = ""
     matrices: bool = False
     without: tuple[str, ...] = ()
+    one_thread: bool = False
 
     @property
     def each(self) -> bool:

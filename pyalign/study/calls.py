@@ -6,14 +6,17 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+from pyalign.data.timeless import timeless
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.extraction.disk import from_folder, on_disk
 from pyalign.extraction.sources import load_encoder
 from pyalign.extraction.weights import hash_file
+from pyalign.fitting.threads import one_blas_thread
 from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
@@ -23,7 +26,6 @@ from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
 from pyalign.study.keys import digest_of, key_of_step
 from pyalign.study.options import FILES, SCORES
-from pyalign.study.timeless import timeless
 
 NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
 TOLD = {"triplets": "triplets", "dimensions": "dimensions", "against": "against"}  # fields that say what was read
@@ -50,7 +52,8 @@ class Call:
         more: dict[str, Any] = {"journal": journal} if journal is not None else {}
         if "progress" in self.step.analysis.call.__code__.co_varnames:
             more["progress"] = progress
-        with warnings.catch_warnings():
+        threads = one_blas_thread() if self.step.analysis.one_thread else nullcontext()
+        with threads, warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # results say it
             result = self.step.analysis.call(**self.arguments, **more)
         known = {entry.name for entry in fields(result)}

@@ -159,7 +159,7 @@ class Plan:
         for word in words:
             unit_id, _, seen = word.partition("@")
             if unit_id not in self.by_id:
-                near = nearest(unit_id, self.by_id) or f"; there is {next(iter(self.by_id))}"
+                near = nearest(unit_id, self.by_id) or f"; it has {len(self.by_id)}, such as {next(iter(self.by_id))!r}"
                 raise InputError(f"unit {unit_id!r} is none of this study{near}")
             names.add(unit_id)
             if seen and not self.asked(self.by_id[unit_id]).startswith(seen):

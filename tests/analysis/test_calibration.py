@@ -197,15 +197,13 @@ def changed(row, value, base=GOOD):
     return answers
 
 
-NEITHER = (
-    "answers must be counts (whole numbers) or shares that sum to 1 in each row; row 7 sums to 1.5 (weights= weighs"
-)
+NEITHER = "answers must be counts (whole numbers) or shares that sum to 1 in each row; row 7 sums to 1.5 (weights say"
 
 
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        (changed(7, [0.5, 0.5, 0.5]), f"{NEITHER} triplets)"),
+        (changed(7, [0.5, 0.5, 0.5]), f"{NEITHER} how much a triplet counts)"),
         (changed(7, [0.5, 1.0, -0.5]), "answers must not be negative; row 7 is [0.5, 1.0, -0.5]"),
         (changed(7, np.nan), "answers must be finite; row 7 is [nan, nan, nan]"),
         (GOOD[:399], "answers must have shape (400, 3), a row for each triplet; got (399, 3)"),

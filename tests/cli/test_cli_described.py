@@ -319,6 +319,35 @@ def test_a_described_data_set_gives_what_the_typed_options_give(command, written
     assert documents[0] == documents[1]
 
 
+# The same, of answers that are names: more calls, since rows of human dimensions have no names of their own either.
+OF_NAMES = {name: (name, *words) for name, words in CALLS.items()} | {
+    "concepts of dimensions": ("concepts", "x.npy", "--dimensions", "human.npy"),
+    "consistency of dimensions": ("consistency", "x.npy", "y.npy", "--dimensions", "human.npy"),
+    "embed against": ("embed", "--folds", "2", "--shrinkage", "0.01", "--sparsity", "0", "--against", "x.npy"),
+    "calibrate to people": ("calibrate", "x.npy", "--human", "y.npy"),
+}
+
+
+@pytest.mark.parametrize("name", OF_NAMES)
+def test_rows_without_names_have_the_described_ones_if_answers_are_names(command, lab, name):
+    answers = np.load("answers.npy")
+    with open("table.csv", "w") as file:
+        file.write("first,second,odd,who\n")
+        file.writelines(f"object {i},object {j},object {k},p{p}\n" for i, j, k, p in answers)
+    layout = ("--columns", "first,second,odd", "--subject-column", "who")
+    assert command("describe", "--triplets", "table.csv", "names.txt", *layout, "--out", "mine.toml").code == 0
+    words, *rest = OF_NAMES[name]
+    named = () if words in ("ceiling", "embed") and "--against" not in rest else ("--names", "names.txt")
+    documents = []
+    for given in (("table.csv", *layout, *named), ("mine.toml",)):
+        ran = command(*words.split(), *rest, "-t", *given, "--json")
+        assert ran.code == 0, ran.err
+        documents.append(
+            without(json.loads(ran.out), "provenance", "triplets", "pilot", "seconds", "triplets_per_second")
+        )
+    assert documents[0] == documents[1]
+
+
 def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
     pytest.importorskip("altair", reason="altair is not installed")
     written("answers.npy", "names.txt")

@@ -141,6 +141,7 @@ def test_goes_on_where_an_interrupted_run_was(embed, monkeypatch):
         (("--n-dimensions", "31", *PENALTY), "must be at most the number of objects (30); got 31"),
         (("--n-dimensions", "0"), "expected a whole number"),
         (("--shrinkage", "9"), "the penalties leave nothing of the embedding"),
+        (("--shrinkage", "0.001", "--sparsity", "10", "99", "--out", "human"), "the penalties leave nothing of the"),
         (("--split", "none"), "--split none fits one embedding: --shrinkage or --sparsity"),
         (("--split", "none", "--shrinkage", "1", "2"), "--split none takes one --shrinkage and one --sparsity"),
         (("--split", "none", "--shrinkage", "1", "--halves"), "--halves"),

@@ -207,3 +207,53 @@ def test_a_process_that_is_killed_at_any_time_leaves_whole_files(place):
         assert written(place / "out") == whole
     assert run(words) == 0
     assert sorted(path.name for path in Path("out").iterdir()) == sorted(path.name for path in whole)
+
+
+RESUMED = {
+    "embed": (
+        "embed", *T, "--shrinkage", "0.0005", "0.002", "--folds", "2", "--seeds", "1", "--halves", "--resamples", "2",
+        "--out", "out", "--figures", "none", *DOCUMENTS,
+    ),
+    "probe": (
+        "probe", "x.npy", *T, "--penalty", "0.001", "0.01", "--split", "triplets", "--folds", "2", "--out", "out.npz",
+        *DOCUMENTS,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESUMED)
+def test_killed_at_any_call_and_resumed_it_writes_the_files_of_one_run(place, monkeypatch, name):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    words, first = RESUMED[name], written(place)
+    assert main([*words]) == 0
+
+    def made():
+        return {path: content for path, content in written(place).items() if path not in first}
+
+    whole, ended, point, resumed = made(), signal.SIGKILL, 0, 0
+    while ended == signal.SIGKILL:
+        for path in [path for path in place.rglob("*") if path.is_file() and path not in first]:
+            path.unlink()
+        ended, point = run([*words], point), point + 3  # every third call
+        if ended != signal.SIGKILL:
+            break
+        resume = ["--resume"] if list(place.glob("out*.journal.json")) else []
+        assert run([*words, *resume]) == 0
+        # The document says that the second run was told to resume, which is not what it has found.
+        assert {path: without_option(content) for path, content in made().items()} == {
+            path: without_option(content) for path, content in whole.items()
+        }
+        assert not [path for path in place.rglob("*") if is_left(path)]
+        resumed += bool(resume)
+    assert ended == 0 and resumed > 5
+
+
+def without_option(content):
+    """A file without the words `resume` and the hashes of other documents that have them."""
+    if not content.startswith(b"{"):
+        return content
+    document = json.loads(content)
+    document.get("provenance", {}).get("options", {}).get("command_line", {}).pop("resume", None)
+    document.pop("outputs", None)
+    return document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 
 import numpy as np
@@ -38,6 +39,41 @@ def test_json_has_exactly_the_promised_keys_in_order_and_types(score):
     assert set(row["intervals"]) == {"ci", "cross_entropy_ci"}
     assert row["seconds"] > 0
     assert row["triplets_per_second"] == pytest.approx(row["n_triplets"] / row["seconds"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "score x.npy -t t.npy --choices c.npy --json s.json --csv s.csv",
+        "probe x.npy -t t.npy --split none --penalty 0.1 --json p.json",
+        "probe x.npy -t t.npy --folds 2 --penalty 0.1 --out w.npz --json p.json --csv p.csv",
+        "embed -t t.npy --folds 2 --shrinkage 0.001 --out human --figures none --json e.json --csv e.csv",
+        "neighbors search x.npy -k 3 --json n.json",
+        "extract --model pixels:2 --images photos --device cpu --out rows",
+    ],
+)
+def test_with_source_date_epoch_two_runs_write_the_same_bytes(command, folder, monkeypatch, words):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    (folder / "photos").mkdir()
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for k in range(3):
+        image.fromarray(np.full((4, 4, 3), 40 * k, np.uint8)).save(folder / "photos" / f"{k}.png")
+    before, runs = {*folder.rglob("*")}, []
+    for _ in range(2):
+        assert command(*words.split(), "--quiet").code == 0
+        made = [path for path in folder.rglob("*") if path not in before]
+        runs.append({path: path.read_bytes() for path in made if path.is_file()})
+        for path in sorted(made, reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    assert runs[0] == runs[1]
+    (path,) = [path for path in runs[0] if path.name in DATED]
+    assert json.loads(runs[0][path])["provenance"]["time"] == "2023-11-14T22:13:20+00:00"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(runs[0][path])
+    assert not re.search(r"\bnan\b", str(pyalign.load_result(path)))
+
+
+DATED = ("s.json", "p.json", "e.json", "n.json", "manifest.json")  # the documents of those runs
 
 
 def test_without_intervals_json_has_all_keys_but_theirs(results):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from support import reals
 
 import pyalign
+from pyalign.cli import COMMANDS as EVERY_COMMAND
+from pyalign.cli import load
 
 T = ("-t", "t.npy")
 COMMANDS = {
@@ -21,8 +23,12 @@ COMMANDS = {
     "recover": ("recover", "x.npz", "y.npz", *T, "--simulations", "2", "--count", "50"),
     "rsa": ("rsa", "x.npz", "y.npz", "--human", "human.npz", "--kind", "similarity", "--ci", "none"),
     "cka": ("cka", "x.npz", "y.npz", "--permutations", "9"),
+    "dimensions predict": ("dimensions", "predict", "x.npz", "y.npz", "--dimensions", "human-dimensions.npy"),
+    "plan triplets": ("plan", "triplets", "x.npz", "y.npz", "-n", "9", "--out", "design.csv"),
     "neighbors": ("neighbors", "search", "x.npz", "-k", "2"),
 }
+# What has no --transform: it learns or compares maps, or its rows are not what it is about.
+WITHOUT = {"probe", "transfer", "triplets simulate", "plot", "export"}
 NAMES = [f"item {k}" for k in range(30)]
 
 
@@ -39,6 +45,7 @@ def files(folder, x):
         np.savez(f"{name}.npz", x=rows, names=NAMES)
         np.savez(f"mapped-{name}.npz", x=transform.apply(rows), names=NAMES)
     np.savez("human.npz", rdm=np.corrcoef(reals(5, 30, 9)), names=NAMES)
+    np.save("human-dimensions.npy", np.abs(reals(7, 30, 2)))
     np.save("counts.npy", np.random.default_rng(6).integers(1, 6, (len(np.load("t.npy")), 3)))
     return folder
 
@@ -55,6 +62,12 @@ def figures(value):
         }
         return {figures(key): figures(one) for key, one in kept.items()}
     return value.removeprefix("mapped-") if isinstance(value, str) else value
+
+
+def test_each_command_that_reads_embeddings_has_it():
+    options = {name: {field.name for field in fields(load(name).options)} for name in EVERY_COMMAND}
+    without = {name for name, there in options.items() if "embeddings" in there and "transform" not in there}
+    assert without == WITHOUT
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -43,7 +43,7 @@ def test_rows_that_sum_to_one_are_shares_within_what_float16_loses(dtype):
         (
             [[0.2, 0.3, 0.4]],
             "answers must be counts (whole numbers) or shares that sum to 1 in each row; row 0 sums to 0.9 "
-            "(weights= weighs triplets)",
+            "(weights say how much a triplet counts)",
         ),
     ],
 )

@@ -203,6 +203,7 @@ def test_the_table_is_read_back(tmp_path):
         (lambda: plan_triplets(A, B, 34_000, share=1.0), r"share times n_triplets must be at most 2\d,\d{3}, as"),
         (lambda: plan_triplets(A, B, 9, share=1.5), "share must be a fraction from 0 to 1; got 1.5"),
         (lambda: plan_triplets(A, B, 9, difference=0), "difference must lie between 0 and 1; got 0"),
+        (lambda: plan_triplets(A, B, 9, difference=0.9), "difference must be at most the share of random triplets on"),
         (lambda: plan_triplets(A, B, 0), "n_triplets must be"),
         (lambda: plan_triplets(A, B, 9, measure=("dot",) * 3), "one, or one for each of two models; got 3"),
         (lambda: plan_triplets(A[:2], B[:2], 1), "n_triplets must be at most 0, the triplets of 2 objects"),
@@ -218,7 +219,7 @@ def test_models_that_seldom_differ_are_looked_at_more_closely(monkeypatch):
     b = A.copy()
     b[0] += 0.15
     found = plan_triplets(A, b, 60, share=1.0)
-    assert found.n_differ == 60
+    assert found.n_differ == 60 and found.difference == found.differ_share / 2 < 0.05
     monkeypatch.setattr(module, "PLENTY", 1)
     monkeypatch.setattr(module, "MOST_CANDIDATES", 500)
     with pytest.raises(InputError, match=r"as the models differ on no more of as many as \d* triplets; got 400"):

@@ -75,12 +75,17 @@ def test_does_not_depend_on_the_number_of_threads():
     code = """
 import hashlib
 import numpy as np
+import pyalign
 from pyalign.datasets.simulate import simulate
-from pyalign.embedding.embedding import fit_embedding
-triplets = simulate(2 * np.repeat(np.eye(3), 25, axis=0), 3000, measure="dot").triplets
-print(hashlib.sha256(fit_embedding(triplets, shrinkage=5e-4).embedding.values.tobytes()).hexdigest())
+rows = 2 * np.repeat(np.eye(3), 80, axis=0) + np.random.default_rng(0).random((240, 3))
+triplets = simulate(rows, 4000, measure="dot").triplets
+validation = pyalign.cross_validate_embedding(
+    triplets, penalties=[(3e-4, None)], folds=2, n_seeds=1, halves=True, n_resamples=2, against={"truth": rows}
+)
+print(hashlib.sha256(validation.fit.embedding.values.tobytes()).hexdigest(), validation.to_json())
 """
-    runs = [run_python(code, PYALIGN_NUM_THREADS=threads) for threads in ("1", "3")]
+    fixed = {"SOURCE_DATE_EPOCH": "1700000000"}
+    runs = [run_python(code, PYALIGN_NUM_THREADS=n, OPENBLAS_NUM_THREADS=n, **fixed) for n in ("1", "3")]
     assert all(run.returncode == 0 for run in runs), runs[0].stderr
     assert runs[0].stdout == runs[1].stdout
 

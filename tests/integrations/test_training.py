@@ -114,7 +114,9 @@ def test_a_step_that_is_given_decides_and_comes_once():
 # Lightning
 
 
-@pytest.fixture(params=["stand-in", "real"])
+@pytest.fixture(
+    params=["stand-in", pytest.param("real", marks=pytest.mark.slow)]
+)  # it takes four seconds to be imported
 def lightning(request, monkeypatch):
     if request.param == "real":
         for name in ("lightning.pytorch", "pytorch_lightning"):

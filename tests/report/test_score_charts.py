@@ -164,6 +164,14 @@ def test_a_page_shows_the_scores_with_their_intervals(found):
     assert "Rank correlation" in figure.summary
 
 
+def test_a_perfect_order_of_enough_models_is_no_matter_of_too_few(results):
+    same = pyalign.regress_metadata(results[0], others=[results[0]])
+    section = metadata(Sources((Loaded("scores.json", same),)))
+    summary = next(part for part in section.parts if isinstance(part, Figure)).summary
+    for text in (summary, told(chart([results[0], results[0]], "scores"))):
+        assert "not for a perfect order" in text and "too few" not in text.partition("Rank correlation")[2]
+
+
 def test_a_correlation_is_set_against_accuracies_and_metadata(results, tmp_path):
     compared, dot, rsa = results
     found = pyalign.regress_metadata(rsa, FAMILIES, others=[compared, dot])

@@ -205,6 +205,8 @@ def test_exit_codes_of_a_step(few, capsys):
 
 def test_an_unknown_unit_or_a_mistake_in_its_step_writes_nothing(few, message_of):
     assert message_of(lambda: pyalign.run_unit("small.toml", "out", "")).startswith("unit '' is none of this study")
+    message = "unit 'nonsense' is none of this study; it has 6, such as 'ceiling'"
+    assert message_of(lambda: pyalign.run_unit("small.toml", "out", "nonsense")) == message
     text = Path("small.toml").read_text()
     Path("small.toml").write_text(text.replace("k = 3", "kk = 3"))
     told = "small.toml: step 'hubs': hubness has no option 'kk'"
@@ -264,6 +266,23 @@ def test_a_study_of_six_units_runs_in_two_processes(few, whole):
     study = pyalign.run_study("small.toml", "out", jobs=2)
     assert not study.failed and set(how(study).values()) == {"made"}
     assert documents("out") == whole
+
+
+def test_predictions_are_the_same_bytes_for_any_number_of_threads(folder):
+    """BLAS takes what OMP_NUM_THREADS says, which `--jobs` and nodes of a cluster set."""
+    pytest.importorskip("threadpoolctl", reason="threadpoolctl is not installed")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 400))
+    np.save("wide.npy", x)
+    np.save("human.npy", np.abs(x[:, :4] + rng.normal(size=(300, 4))))
+    Path("wide.toml").write_text('[dimensions]\nfile = "human.npy"\n[models]\nw = "wide.npy"\n[steps.predict]\n')
+    made = []
+    for threads in ("1", "3"):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [Path(sys.executable).with_name("pyalign"), "study", "step", "wide.toml", "--out", threads, "predict"]
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        made.append((folder / threads / "steps" / "predict.json").read_bytes())
+    assert made[0] == made[1]
 
 
 CODE = """\

@@ -20,6 +20,7 @@ from pyalign.report.charts.labels import placed
 from pyalign.report.charts.marks import At, Look, alt, chart_of, colours_and_shapes, of_field
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
+from pyalign.report.metadata import no_rank_text
 from pyalign.report.probabilities import bins_of
 from pyalign.report.words import called, counted, different, model_labels, one_line, over_words
 
@@ -433,7 +434,7 @@ def _over_scores(result: MetadataRegressions, other: OtherScore, line: MetadataR
     own = result.score or OtherScore("accuracy", result.chance, result.n_triplets, result.triplets, "triplets")
     same = (other.n, other.source, _unit_of(other)) == (own.n, own.source, _unit_of(own))
     rank = "not defined" if line.rank_correlation is None else f"{line.rank_correlation:.3f}"
-    interval = f"no interval, {result.models_by} are too few"
+    interval = f"no interval over {result.models_by}: {no_rank_text(line, result.models_by)}"
     if line.rank_models_ci is not None:
         low, high = line.rank_models_ci
         interval = f"{_level(result)} {low:.3f} to {high:.3f} over other {result.models_by} like these"

@@ -141,7 +141,7 @@ def sentence_of(row: MetadataRegression, regressions: MetadataRegressions) -> st
     if row.rank_correlation is None or row.scale != "linear":
         return text
     here = texts.rank_text(row.rank_ci) if row.rank_ci else "not known"
-    there = texts.rank_text(row.rank_models_ci) if row.rank_models_ci else f"too few {models}"
+    there = texts.rank_text(row.rank_models_ci) if row.rank_models_ci else texts.no_rank_text(row, models)
     if row.n_models < LEAST_RANKED:
         here = there = f"not for fewer than {LEAST_RANKED} models"
     return f"{text} Rank correlation {row.rank_correlation:.3f} (over {objects} {here}; over {models} {there})."

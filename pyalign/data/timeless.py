@@ -2,7 +2,7 @@
 
 What a step has found follows from its inputs and options; how long it took does not, and the moment at which it was
 done differs from run to run. So documents of a study say when the study was begun, and leave durations out: those
-stand in the journal.
+stand in the journal. Under SOURCE_DATE_EPOCH the documents of single commands and functions leave them out too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ DURATIONS = ("seconds", "items_per_second")
 Value = TypeVar("Value")
 
 
-def timeless(value: Value, time: str) -> Value:
-    """A result without durations, also those of its parts, and with `time` in its provenance.
+def timeless(value: Value, time: str | None = None) -> Value:
+    """A result without durations, also those of its parts, and with `time`, unless it is None, in its provenance.
 
     Example:
         >>> timeless(Provenance.now({}, {}), "2026-01-01T00:00:00+00:00").time
@@ -27,7 +27,7 @@ def timeless(value: Value, time: str) -> Value:
     """
     stripped: Any = value
     if isinstance(value, Provenance):
-        stripped = replace(value, time=time)
+        stripped = value if time is None else replace(value, time=time)
     elif is_dataclass(value) and not isinstance(value, type):
         stripped = _dataclass(value, time)
     elif type(value) is tuple:
@@ -39,7 +39,7 @@ def timeless(value: Value, time: str) -> Value:
     return stripped
 
 
-def _dataclass(value: Any, time: str) -> Any:
+def _dataclass(value: Any, time: str | None) -> Any:
     changes: dict[str, Any] = {}
     for field in fields(value):
         old = getattr(value, field.name)
