@@ -124,8 +124,27 @@ def test_names_with_a_choice_column(tmp_path, refused):
     path = write(tmp_path / "t.csv", rows, header=("left", "middle", "right", "where"))
     found = load_triplets(path, columns=(0, 1, 2), choice_column=3)
     assert found.names == ("ant", "bee", "cow", "dog")
-    path = write(tmp_path / "t.csv", [[*row, "dog"] for row in NAMES])
+    path = write(tmp_path / "t.csv", [[*row, "dog"] for row in ITEMS])
     assert "choice column holds 'dog', not a position" in refused(load_triplets, path, choice_column=3)
+
+
+def test_a_choice_column_may_hold_the_odd_item_itself(tmp_path, refused):
+    rows = [[*row, row[which]] for row, which in zip(NAMES, [1, 0], strict=True)]
+    found = load_triplets(write(tmp_path / "t.csv", rows, header=("a", "b", "c", "odd")), choice_column="odd")
+    assert [[found.names[item] for item in row] for row in found.values] == [
+        ["dog", "cow", "ant"],
+        ["ant", "dog", "bee"],
+    ]
+    np.testing.assert_array_equal(found.positions, [[0, 2, 1], [1, 2, 0]])
+    numbers = [[*row, row[which]] for row, which in zip(ITEMS.tolist(), [1, 0, 2], strict=True)]
+    found = load_triplets(write(tmp_path / "t.csv", numbers), choice_column=3)
+    np.testing.assert_array_equal(found.values, [[3, 11, 7], [2, 1, 0], [9, 8, 5]])
+    anchored = load_triplets(write(tmp_path / "t.csv", rows[1:]), choice_column=3, task="anchored", anchor="last")
+    assert [anchored.names[item] for item in anchored.values[0]] == ["dog", "bee", "ant"]
+    path = write(tmp_path / "t.csv", [*rows, ["dog", "ant", "cow", "bee"]])
+    assert "row 2 (from 0) holds 'bee', which is not among its items" in refused(load_triplets, path, choice_column=3)
+    path = write(tmp_path / "t.csv", [*numbers, [1, 2, 3, 9]])
+    assert "must hold positions 0 to 2 or 1 to 3, or items" in refused(load_triplets, path, choice_column=3)
 
 
 def test_a_column_that_is_not_there_is_refused(tmp_path, refused):

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
-from pyalign.analysis.describe.table import TripletColumns, item_values, triplet_columns
+from pyalign.analysis.describe.table import ODD, TripletColumns, column, item_values, triplet_columns
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
 from pyalign.io.contents import Content, contents
@@ -187,7 +187,7 @@ def _of_table(path: str, table: Content) -> Description:
 
 def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Description:
     items, names = item_values(table, columns.items)
-    if suffix_of(spec) in TEXT:
+    if suffix_of(spec) in TEXT and not np.isnan(items).any():
         items = items.astype(np.int64)  # read as floats by numpy alone
     found = describe(items)
     remarks = [remark for remark in found.remarks if names is None or "--one-based" not in remark]
@@ -195,6 +195,7 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
     remarks += [] if table.fault is None else [table.fault]
     if table.width > 3 and not table.header:
         remarks.append(_taken(table, columns))
+    remarks += _warnings(table, columns)
     layout = layout_of(table, columns, base)
     return replace(
         found,
@@ -207,6 +208,22 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
         command=shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(layout)]),
         layout=layout,
     )
+
+
+def _warnings(table: Content, columns: TripletColumns) -> Iterator[str]:
+    """What keeps a table from being read, or from being read rightly."""
+    empty = np.zeros(len(item_values(table, columns.items)[0]), bool)
+    for c in (columns.choice, columns.subject, *(c for c in columns.items if c in table.texts)):
+        if c is None:
+            continue
+        text = table.texts.get(c)
+        empty |= np.isnan(column(table, c)) if text is None else np.array([not x for x in text.labels])[text.codes]
+    if empty.any():
+        rows = f"{empty.sum():,} row{'s have' if empty.sum() > 1 else ' has'}"
+        yield f"{rows} an empty cell in the columns that are read, and would be refused: take them out of the file"
+    last = table.header[columns.items[2]] if table.header and table.width > 3 else "odd"
+    if columns.choice is None and columns.task == ODD_ONE_OUT and last.lower() not in ODD:
+        yield f"no column is known to say which item is odd: {last!r}, the last, is taken (--choice-column)"
 
 
 def _taken(table: Content, columns: TripletColumns) -> str:
