@@ -161,6 +161,7 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
         rows_by_model = rows_of_each(
             item_names, others, missing, len(models) > 1,
             remedy=lambda: HEADER if _headed(ordered, values, item_names, others.values()) else OMIT,
+            sources={model: x.source for model, x in models.items()},
         )  # fmt: skip
         there = _with_row(rows_by_model)
         if not there.all():
@@ -239,12 +240,13 @@ def _lacking(
 
 def rows_of_each(
     item_names: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool,
-    remedy: Callable[[], str] = lambda: OMIT,
+    remedy: Callable[[], str] = lambda: OMIT, sources: Mapping[str, str | None] | None = None,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """The row (m,) of each item in each model, -1 without one; raises where one has none and must.
 
     several: whether there are several models, so that an error has to say which it is about.
     remedy: what an error about items without a row proposes.
+    sources: of the models, which say what an error about a single one is about.
     """
     rows_by_model = {}
     for model, names in row_names.items():
@@ -255,7 +257,8 @@ def rows_of_each(
                 rows_by_model[model] = match_names(item_names, names).rows
         except InputError as error:
             hint = f"; {remedy()}" if isinstance(error, MissingRows) else ""
-            raise InputError(f"{model}: {error}{hint}" if several else f"{error}{hint}") from error
+            called = model if several else (sources or {}).get(model)
+            raise InputError(f"{called}: {error}{hint}" if called else f"{error}{hint}") from error
     return rows_by_model
 
 

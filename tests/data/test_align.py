@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -164,7 +166,9 @@ def test_two_numbers_of_one_item_are_refused(message_of):
 
 def test_rows_of_one_name_are_refused_where_names_decide(message_of):
     x = Embeddings(X[:3], ("a", "a", "b"))
-    assert message_of(align, x, [["a", "b", "c"]]) == "row names must differ; 'a' occurs more than once"
+    message = message_of(align, x, [["a", "b", "c"]])
+    assert message.startswith("row names must differ; 'a' occurs more than once; x.per_object")
+    assert message_of(align, replace(x, source="x.csv"), [["a", "b", "c"]]) == f"x.csv: {message}"
 
 
 # Several embeddings

@@ -319,8 +319,8 @@ def test_names_without_a_row_in_the_first_row_alone_may_be_a_header(message_of, 
     path = tmp_path / "t.csv"
     path.write_text("\n".join(rows))
     x = Embeddings(np.eye(5), ("cat.jpg", "dog.jpg", "car.jpg", "several/1.jpg", "several/2.jpg"))
-    hint = "is the first row a header (load_triplets(..., columns=names))?" if asks else OMIT
-    assert message_of(with_rows, x, load_triplets(path), "raise").endswith(f"; {hint}")
+    message = message_of(with_rows, x, load_triplets(path), "raise")
+    assert message.endswith("; is the first row a header (load_triplets(..., columns=names))?") == asks
     if asks:
         named = load_triplets(path, columns=tuple(rows[0].split(",")))
         assert len(with_rows(x, named, "raise").triplets) == len(rows) - 1
