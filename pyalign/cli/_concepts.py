@@ -43,11 +43,13 @@ def read_dimensions(
 ) -> tuple[Any, tuple[str, ...] | None]:
     """The human dimensions and their labels, where anybody says them.
 
-    names: the file with the names of the objects.
+    names: the file with the names of the objects, for dimensions that have none.
     """
     if spec is None:
         return None, None
-    dimensions = _inputs.read_embeddings(spec, names)
+    dimensions = _inputs.read_embeddings(spec)
+    if names is not None and dimensions.names is None:
+        dimensions = _inputs.read_embeddings(spec, names)
     if labels is not None:
         return dimensions, _inputs.names_of(labels)
     if not is_named(spec):
@@ -56,6 +58,11 @@ def read_dimensions(
         return dimensions, open_named(spec.path, "dimensions", spec.key)
     except InputError as error:  # VICE comes without
         return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}")), None
+
+
+def object_names(options: Any) -> Spec | None:
+    """The file of --names, where it names objects and not images of them."""
+    return options.names if options.per_object is None else None
 
 
 def read_categories(spec: Spec | None) -> Any:

@@ -74,8 +74,8 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     stems = _stems_of(item_names) if none_found else None
     matched = None if stems is None else _by_one_way(stems, row_names, (str, *SHORTER))
     if matched is not None:
-        ways = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
-        return Match(matched, f"items are found by the stems of their names: {ways}")
+        example = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
+        return Match(matched, f"items are found by the stems of their names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     candidates = _candidates(missing[0], row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
@@ -102,8 +102,8 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
     stems = _stems_of(item_names)
-    short = _short_names(row_names)
-    if stems is not None and short.isdisjoint(item_names) and not short.isdisjoint(stems):
+    found = _short_names(row_names)
+    if stems is not None and found.isdisjoint(item_names) and not found.isdisjoint(stems):
         item_names = stems
     best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None
     for shorten in RULES.values():

@@ -360,3 +360,11 @@ def test_answers_with_people_keep_the_interval_that_score_has_by_itself(tmp_path
     path, _, _ = things(tmp_path)
     (found,) = describe_file(path).arrays
     assert "--subject-column subject_id" in found.command and "--ci" not in found.command
+
+
+def test_labels_next_to_names_are_categories(tmp_path):
+    path = tmp_path / "kinds.tsv"
+    path.write_text("object\tcategory\nsaw\ttool\napple\tfood\npear\tfood\n")
+    found = only(path)
+    assert (found.kind, found.shape) == ("labels", (3,))
+    assert found.remarks == ("2 categories of named objects (--categories)",)

@@ -232,3 +232,11 @@ def test_parquet_at_fault_is_refused(tmp_path, refused):
     for raw in (b"x", whole[:20], whole[:-3], whole[:8] + bytes(40) + whole[48:]):
         path.write_bytes(raw)
         refused(load_triplets, path)
+
+
+@pytest.mark.parametrize("file", ["t.csv", "t.txt"])
+def test_names_of_a_word_and_a_number_are_not_parted(tmp_path, file):
+    path = tmp_path / file
+    path.write_text("object 25,object 5,object 12\nobject 5,object 12,object 25\n")
+    found = load_triplets(path)
+    assert found.names == ("object 12", "object 25", "object 5") and found.values.tolist() == [[1, 2, 0], [2, 0, 1]]

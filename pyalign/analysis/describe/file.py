@@ -16,6 +16,7 @@ from pyalign.analysis.describe.array import Description, describe
 from pyalign.analysis.describe.table import ODD, TripletColumns, column, item_values, triplet_columns
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
+from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
@@ -289,7 +290,13 @@ def _of_embeddings(path: str, table: Content) -> Description:
 
 
 def _of_words(path: str, table: Content) -> Description:
-    """Columns of text, and others: names, if the first column is some."""
+    """Columns of text, and others: names, if the first column is some; categories, if labels stand next to them."""
+    if table.width == 2 and suffix_of(path).startswith((".csv", ".tsv")):
+        categories = load_categories(path)
+        if categories.names is not None and len(categories.labels) < len(categories.names):
+            n, remark = len(categories.names), f"{len(categories.labels):,} categories of named objects (--categories)"
+            return Description("labels", (n,), "str", first_row=categories.labels[:8], remarks=(remark,),
+                               columns=table.header)  # fmt: skip
     shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
     remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
     different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
