@@ -119,7 +119,7 @@ def _has_decimal_commas(rows: list[Cells]) -> bool:
 def _score(delimiter: str | None, rows: list[Cells]) -> tuple[bool, bool, bool, float, bool]:
     """How table-like the rows are. White space loses to a delimiter that parts all rows alike: cells may be empty.
 
-    Names such as `object 25` are parted by white space into a word and a number: numbers must then be most of the cells.
+    Names such as `object 25` are parted by white space into a word and a number: most cells must be numbers.
     """
     data = rows[1:] or rows
     filled = [cell for row in data for cell in row[1:] if cell]
