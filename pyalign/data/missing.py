@@ -17,7 +17,7 @@ from pyalign.data.categories import Categories, require_names
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
-from pyalign.data.subjects import Subjects
+from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 
@@ -150,6 +150,8 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
     """Does what `with_rows` does, to embeddings by their names and to triplets."""
     _checks.one_of(missing, MISSING, "missing")
     ordered, notes = one_order(models, whole)
+    if subjects is not None:  # also where no interval will be over them
+        checked_labels(subjects, len(whole))
     people = whole.subjects if subjects is None else subjects
     names = {name: rows.names for name, rows in models.items()}
     row_names = tuple(own or ordered.names for own in names.values())
