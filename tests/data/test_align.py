@@ -147,7 +147,7 @@ SHORT = named(np.arange(N)[::-1])
         ([[0, 1, -1]], "triplets must lie in [0, 7), the named items; row 0 is [0, 1, -1]"),
         ([[0, 1, 2], [3, 4, 7]], "triplets must lie in [0, 7), the named items; row 1 is [3, 4, 7]"),
         ([[1, 2, 7]], "triplets must lie in [0, 7), the named items; row 0 is [1, 2, 7]; is it 1-based?"),
-        ([[0, 1, 2.0]], "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
+        ([[0, 1.5, 2.5]], "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
         ([[0, 1]], "triplets must have shape (t, 3); got (1, 2)"),
         (np.zeros((0, 3), int), "triplets must not be empty; got shape (0, 3)"),
     ],
