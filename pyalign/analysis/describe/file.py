@@ -23,6 +23,7 @@ from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
+from pyalign.io.ratings import RATINGS
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 
@@ -299,6 +300,8 @@ def _of_words(path: str, table: Content) -> Description:
                                columns=table.header)  # fmt: skip
     shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
     remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
+    if len(table.texts) > 1 and RATINGS & {name.lower() for name in table.header or ()}:
+        remarks.append("a rating in each row? pyalign rsa --human FILE --kind similarity, or dissimilarity, reads it")
     different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
     if different:
         remarks.append(f"no two rows share column {different[0]}: it may name them (--name-column)")
