@@ -464,3 +464,13 @@ def test_two_columns_of_0_and_1_are_two_categories_and_more_text_is_refused(tmp_
         InputError, match=r"^.*c.csv: categories must be one column of labels, names and labels in two, "
     ):
         pyalign.io.load_categories(path)
+
+
+@pytest.mark.parametrize(("start", "kind"), [(b"\x93NUMPY\x01\x00", "a .npy file"), (b"PK\x03\x04\xb5", "an archive")])
+def test_a_binary_file_in_the_place_of_text_is_called_what_it_is(tmp_path, start, kind):
+    path = tmp_path / "x.csv"
+    path.write_bytes(start + b"\xff\x00" * 20)
+    with pytest.raises(InputError, match=f"is not UTF-8 text .*; it starts as {kind}"):
+        load_embeddings(path)
+    with pytest.raises(InputError, match=f"it starts as {kind}"):
+        pyalign.load_result(path)
