@@ -8,6 +8,7 @@ from typing import Any
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option
 from pyalign.concept.concepts import FEWEST
+from pyalign.data import Triplets
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
@@ -60,9 +61,11 @@ def read_dimensions(
         return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}")), None
 
 
-def object_names(options: Any) -> Spec | None:
-    """The file of --names, where it names objects and not images of them."""
-    return options.names if options.per_object is None else None
+def dimensions_of(options: Any, triplets: Triplets | None) -> tuple[Any, tuple[str, ...] | None]:
+    """What `read_dimensions` gives; rows without names have those of --names, or of a description of the triplets."""
+    names = options.names if options.per_object is None else None  # else they are names of images
+    dimensions, labels = read_dimensions(options.dimensions, options.dimension_labels, names)
+    return None if dimensions is None else _inputs.in_described_order(dimensions, options, triplets), labels
 
 
 def read_categories(spec: Spec | None) -> Any:

@@ -24,6 +24,7 @@ from pyalign.data.align import align, asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
+from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
 from pyalign.stats.resampling import AUTO, Resampling
 
@@ -167,12 +168,19 @@ def in_described_order(x: Embeddings, options: Any, triplets: Triplets | None) -
     """Rows without names under those of the objects, where a description names as many: it states their order too."""
     if x.names is not None or triplets is None or triplets.names is None or options.per_object is not None:
         return x
-    stated = triplets.numbered and is_named(options.triplets) and len(x) == len(triplets.names)
-    if not stated:
+    if not is_named(options.triplets):
         return x
     from pyalign.datasets.dataset import described_files
 
-    return replace(x, names=triplets.names) if described_files(options.triplets.path) else x
+    if not described_files(options.triplets.path):
+        return x
+    names = triplets.names
+    if not triplets.numbered:  # these are the items of a file of names, in no order of rows
+        try:
+            names = open_named(options.triplets.path, "names")
+        except InputError:  # the description has none
+            return x
+    return replace(x, names=names) if len(x) == len(names) else x
 
 
 def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embeddings:
