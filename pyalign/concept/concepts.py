@@ -16,13 +16,11 @@ from pyalign.backends import get_host_backend
 from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
-from pyalign.concept.dimensions import notes_on_order
 from pyalign.concept.families import Families
 from pyalign.concept.groupings import require_some
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (
     AlignedModels,
-    Categories,
     Provenance,
     Transform,
     align,
@@ -191,8 +189,6 @@ def score_concepts(
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
     aligned, rows = _aligned(scored, triplet_data, dimensions)
-    assumed = [notes_on_order("categories", Categories.of(one).names, aligned.names)
-               for one in (categories, *(levels or ())) if one is not None and aligned.names is not None]  # fmt: skip
     grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
                "entropy": entropy}  # fmt: skip
     if families is not None and transform is not None:
@@ -225,7 +221,7 @@ def score_concepts(
         top=None if dimensions is None else top,
         top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
         coverage=present.coverage,
-        notes=merged(notes, aligned.notes, *assumed, concepts.notes),
+        notes=merged(notes, aligned.notes, *map(present.notes_on, (categories, *(levels or ()))), concepts.notes),
         provenance=Provenance.now(inputs, plain, concepts.backend, concepts.seed),
     )
 

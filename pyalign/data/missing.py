@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data.align import one_order, used_items
-from pyalign.data.categories import Categories, require_names
+from pyalign.data.categories import Categories, notes_on_order, require_names
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
@@ -76,6 +76,13 @@ class Present:
     def require_names(self, categories: object) -> None:
         """Raises where categories of objects have no names, and the models' rows are in different orders."""
         require_names(categories, self.row_names)
+
+    def notes_on(self, categories: object) -> tuple[str, ...]:
+        """A sentence where categories without names are taken for those of rows that have some, in their order."""
+        names = next((names for names in self.row_names if names is not None), None)
+        if categories is None or names is None:
+            return ()
+        return notes_on_order("categories", Categories.of(categories).names, names)
 
     def of(self, values: Any, name: str) -> Any:
         """Values (t, ...) that were given for all triplets, of those that remain; None and `Categories` as they are.

@@ -217,3 +217,6 @@ def test_names_of_a_file_are_those_of_dimensions_too_and_categories_without_name
     assert by_name["results"][0]["concepts"] == by_row["results"][0]["concepts"]
     assert "the categories have no names: row i is taken for object i" in by_row["notes"]
     assert not any("categories" in note for note in by_name.get("notes", []))
+    for other in (("score",), ("consistency", "y.npy")):  # they say it too
+        told = command(*other, "x.npy", "-t", "t.csv", "--names", "names.txt", "--categories", "coarse.txt").err
+        assert "note: the categories have no names: row i is taken for object i" in told
