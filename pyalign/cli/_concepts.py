@@ -29,8 +29,7 @@ class Concepts:
         LABELS, metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label for each object, or a table of 0s and 1s with a column for each category; a triplet "
-        "is assigned to the categories that hold both objects of the chosen pair",
+        f"{_options.CATEGORIES}; a triplet is assigned to the categories that hold both objects of the chosen pair",
         metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     min_triplets: int = option(
