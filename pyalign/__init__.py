@@ -21,4 +21,17 @@ _registry.expect(
     datasets="pyalign.datasets.dataset",
     published_map="pyalign.datasets.maps",
 )
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """A public name, when it is first used; of one that is not there, such as that of a command, the nearest."""
+    try:
+        return _load(name)
+    except AttributeError as error:
+        if name in __all__ or name.startswith("_"):
+            raise
+        from pyalign.errors import nearest
+
+        hint = nearest(name, __all__, cutoff=0.6)
+        raise AttributeError(f"module 'pyalign' has no attribute {name!r}{hint}", name=name) from error

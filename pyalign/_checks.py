@@ -95,7 +95,9 @@ def as_triplets(triplets: object) -> np.ndarray:
     a = as_array(triplets, "triplets", "(t, 3)")
     require_triplets(a.shape)
     if a.dtype.kind not in "iu":
-        raise InputError(f"triplets must be integers; got dtype {a.dtype}{_swapped(a.dtype)}")
+        numbered = a.dtype.kind == "f" and 2 * np.count_nonzero(np.floor(a) == a) > a.size
+        remedy = ": give triplets.astype(int), of the rows without NaN" if numbered else _swapped(a.dtype)
+        raise InputError(f"triplets must be integers; got dtype {a.dtype}{remedy}")
     if a.dtype == np.uint64 and int(a.max()) >= 2**63:
         raise InputError(f"triplets must lie in [0, n); got {int(a.max())}")
     native = a.dtype.newbyteorder("=")

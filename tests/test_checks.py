@@ -127,7 +127,11 @@ def test_triplets_come_out_aligned(dtype):
         (np.zeros(3, int), "triplets must have shape (t, 3); got (3,)"),
         ([], "triplets must have shape (t, 3); got (0,)"),
         (np.zeros((0, 3), int), "triplets must not be empty; got shape (0, 3)"),
-        (np.zeros((5, 3)), "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
+        (np.full((5, 3), 0.5), "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
+        (
+            np.array([[0, 1, 2], [0, np.nan, 1.0]]),
+            "triplets must be integers; got dtype float64: give triplets.astype(int), of the rows without NaN",
+        ),
         (np.zeros((5, 3), bool), "triplets must be integers; got dtype bool"),
         (np.array([["a", "b", "c"]]), "triplets must be integers; got dtype <U1"),
         (np.array([[0, 1, 2**63]], np.uint64), "triplets must lie in [0, n); got 9223372036854775808"),

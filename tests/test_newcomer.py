@@ -218,3 +218,13 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(names, wor
     in_a_script += f"s = pyalign.score(x, t, ci='objects')\n{call}"
     done = subprocess.run([sys.executable, "-c", in_a_script], capture_output=True, text=True, check=False)
     assert "MissingExtraError" in done.stderr.splitlines()[-1] and "pip install " in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("scoer", "score"), ("concepts", "score_concepts"), ("failures", "find_failures"), ("ceiling", "noise_ceiling")],
+)
+def test_a_name_that_is_not_there_such_as_that_of_a_command_has_a_proposal(name, hint):
+    with pytest.raises(AttributeError, match=rf"^module 'pyalign' has no attribute '{name}'; did you mean '{hint}'\?$"):
+        getattr(pyalign, name)
+    assert not hasattr(pyalign, "_nothing")

@@ -120,7 +120,7 @@ def notes_on_score(
     rows: bool = True,
     kind: str | None = None,
 ) -> tuple[str, ...]:
-    """An accuracy that is not above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
+    """An accuracy not clearly above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
 
@@ -142,7 +142,8 @@ def notes_on_score(
         notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.1f}%): {told}")
     elif accuracy <= chance + ABOVE * error:
         question = ": is the order of rows right?" if rows else ""
-        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.1f}%){question}")
+        clearly = "clearly " if accuracy > chance else ""
+        notes.append(f"{of}the accuracy is not {clearly}above chance ({100 * chance:.1f}%){question}")
     if cross_entropy > CONFIDENT:
         notes.append(
             f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing {nothing:.5f}: the "

@@ -221,7 +221,8 @@ def score(
             unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling, backend=backend,
             progress=progress,
         ).results  # fmt: skip
-    results = tuple(_covered(result, present) for result in scores)
+    assumed = present.notes_on(groups) if isinstance(groups, Categories) else ()
+    results = tuple(_covered(result, present, assumed) for result in scores)
     inputs: dict[str, Any] = {**models} if isinstance(models, Mapping) else {called: models}
     inputs |= {} if choices is None else choices.choices
     notes = merged(*(result.notes for result in results))
@@ -229,9 +230,9 @@ def score(
                   provenance=_provenance(settings, inputs, answered, results[0].backend))  # fmt: skip
 
 
-def _covered(score: Score, present: Present) -> Score:
+def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
     """A score of the triplets that remain, with its arrays in the places that these have among all."""
-    notes = score.notes
+    notes = merged(score.notes, assumed)
     if present.kept is not None and score.ceiling is not None:
         notes = merged(notes, [CEILING_OF_ALL])
     return replace(

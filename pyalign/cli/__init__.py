@@ -227,7 +227,7 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
     other = {
         field.name for field, option in declared(command.options) if option.role != "input" or not is_file[field.name]
     }
-    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ")))):
+    if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ", "[")))):
         return message
     if message.partition(" needs at least ")[0] in COMMANDS:  # "compare needs at least two models"
         return message

@@ -29,8 +29,7 @@ class Concepts:
         LABELS, metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label for each object, or a table of 0s and 1s with a column for each category; a triplet "
-        "is assigned to the categories that hold both objects of the chosen pair",
+        f"{_options.CATEGORIES}; a triplet is assigned to the categories that hold both objects of the chosen pair",
         metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     min_triplets: int = option(
@@ -44,11 +43,13 @@ def read_dimensions(
 ) -> tuple[Any, tuple[str, ...] | None]:
     """The human dimensions and their labels, where anybody says them.
 
-    names: the file with the names of the objects.
+    names: the file with the names of the objects, for dimensions that have none.
     """
     if spec is None:
         return None, None
-    dimensions = _inputs.read_embeddings(spec, names)
+    dimensions = _inputs.read_embeddings(spec)
+    if names is not None and dimensions.names is None:
+        dimensions = _inputs.read_embeddings(spec, names)
     if labels is not None:
         return dimensions, _inputs.names_of(labels)
     if not is_named(spec):
@@ -59,14 +60,12 @@ def read_dimensions(
         return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}")), None
 
 
-def read_dimensions_of(options: Any, triplets: Triplets) -> tuple[Any, tuple[str, ...] | None]:
-    """Likewise; rows without names have those of --names, or of a described data set, where they are as many."""
-    dimensions, labels = read_dimensions(options.dimensions, options.dimension_labels)
-    if dimensions is None or dimensions.names is not None:
+def dimensions_of(options: Any, triplets: Triplets | None) -> tuple[Any, tuple[str, ...] | None]:
+    """What `read_dimensions` gives; rows without names have those of --names, or of a description of the triplets."""
+    names = options.names if options.per_object is None else None  # else they are names of images
+    dimensions, labels = read_dimensions(options.dimensions, options.dimension_labels, names)
+    if dimensions is None or triplets is None:
         return dimensions, labels
-    names = None if options.names is None else _inputs.names_of(options.names)
-    if names is not None and len(names) == len(dimensions):
-        return replace(dimensions, names=names), labels
     return _inputs.as_described(dimensions, options.triplets, triplets), labels
 
 

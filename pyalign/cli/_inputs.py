@@ -155,8 +155,8 @@ def read_models(
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
-    objects = items if triplets is None else asked_items(triplets)
     rows = {spec: _read(spec, options.names, options.name_column) for spec in options.embeddings}
+    objects = items if triplets is None else asked_items(triplets)
     models = _of_objects({spec: in_described_order(x, options, triplets) for spec, x in rows.items()}, options, objects)
     if not isinstance(options, Mapped) or options.transform is None:
         return models

@@ -22,6 +22,9 @@ MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
 WEIGHTS = "weights of answers"
+CATEGORIES = (
+    "a label for each object, perhaps next to its name, or a table of 0s and 1s with a column for each category"
+)
 TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --out`"
 MODEL = f"model\nmeasures (larger is more similar; rbf:2.5 sets sigma):\n{FORMULAS}"
 INTERVALS = "intervals"
@@ -140,8 +143,8 @@ class TripletLayout:
         choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
     choice_column: int | str | None = option(
-        "column with the position of the odd item or of the chosen option, a number from 0 or a header; none: choices "
-        "were not recorded (default: the order of the columns says what was chosen)", kind=column, metavar="K",
+        "column with the odd item or the chosen option, or with its position, a number from 0 or a header; none: "
+        "choices were not recorded (default: the order of the columns says what was chosen)", kind=column, metavar="K",
         group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(

@@ -71,7 +71,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
-    dimensions, of_dimensions = _concepts.read_dimensions_of(options, triplets)
+    dimensions, of_dimensions = _concepts.dimensions_of(options, triplets)
     models = _inputs.read_models(options, triplets)
     concepts = score_concepts(
         models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,

@@ -41,7 +41,7 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     notes = _check(options)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="consistency")
-    dimensions, of_dimensions = _concepts.read_dimensions_of(options, triplets)
+    dimensions, of_dimensions = _concepts.dimensions_of(options, triplets)
     categories = _concepts.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
     consistency = error_consistency(

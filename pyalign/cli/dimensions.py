@@ -72,8 +72,8 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     _check(options)
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     called = _inputs.labelled(options.embeddings, options.labels)
-    dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
+    dimensions, labels = _concepts.dimensions_of(options, triplets)
     predictions = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds,
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,

@@ -83,7 +83,7 @@ class Labelled:
     """What objects belong to."""
 
     categories: Spec | None = option(
-        "a label for each object, or a column of 0s and 1s for each category", metavar="FILE", role="input",
+        _options.CATEGORIES, metavar="FILE", role="input",
         group=CONCEPTS,
     )  # fmt: skip
     dimensions: Spec | None = option(
@@ -290,7 +290,7 @@ class PurityOptions(_options.Models, Near, K, OverObjects):
     """The options of `pyalign neighbors purity`."""
 
     categories: Spec = option(
-        "a label for each object, or a column of 0s and 1s for each category", required=True, metavar="FILE",
+        _options.CATEGORIES, required=True, metavar="FILE",
         role="input",
     )  # fmt: skip
 

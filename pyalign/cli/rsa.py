@@ -40,8 +40,8 @@ class RsaOptions(
         "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
     )
     human: Spec = option(
-        "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed; "
-        "FILE::KEY picks an array; NaN marks pairs that were not judged",
+        "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed, or a table "
+        "with a rating in each row; FILE::KEY picks an array; NaN marks pairs that were not judged",
         required=True, metavar="FILE", role="input", group=HUMAN,
     )  # fmt: skip
     kind: MatrixKind | None = option(

@@ -41,8 +41,7 @@ class ScoreOptions(
         exclusive="groups",
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label for each object, or a table of 0s and 1s with a column for each category; also shows"
-        " the score on pairs of each category",
+        f"{_options.CATEGORIES}; also shows the score on pairs of each category",
         metavar="FILE", role="input", group=EXTRA, exclusive="groups",
     )  # fmt: skip
     ceiling: float | Spec | None = option(

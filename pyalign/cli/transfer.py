@@ -42,8 +42,7 @@ class TransferOptions(
         metavar="FILE", role="input", rare=True,
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label for each object, or a table of 0s and 1s with a column for each category (default: those of the first "
-        "data set that has some)", metavar="FILE", role="input",
+        f"{_options.CATEGORIES} (default: those of the first data set that has some)", metavar="FILE", role="input",
     )  # fmt: skip
     k: int = option(
         "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"

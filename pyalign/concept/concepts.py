@@ -221,7 +221,7 @@ def score_concepts(
         top=None if dimensions is None else top,
         top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
         coverage=present.coverage,
-        notes=merged(notes, aligned.notes, concepts.notes),
+        notes=merged(notes, aligned.notes, *map(present.notes_on, (categories, *(levels or ()))), concepts.notes),
         provenance=Provenance.now(inputs, plain, concepts.backend, concepts.seed),
     )
 

@@ -155,6 +155,6 @@ def error_consistency(
         triplets=triplet_data.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
         coverage=present.coverage,
-        notes=merged(consistency.notes),
+        notes=merged(consistency.notes, present.notes_on(categories)),
         provenance=Provenance.now(inputs, options, consistency.backend, consistency.seed),
     )

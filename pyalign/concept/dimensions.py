@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Categories, match_names
+from pyalign.data.categories import notes_on_order
 from pyalign.data.embeddings import as_embeddings, plain
 from pyalign.errors import InputError
 from pyalign.ops.assign import MOST_PLACES
@@ -111,22 +112,6 @@ def members_of(
     converted = Categories.of(categories)
     notes = notes_on_order("categories", converted.names, names)
     return Members("categories", converted.labels, converted.of_rows(n, names), notes)
-
-
-def notes_on_order(kind: str, own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
-    """What is assumed where concepts or the rows of embeddings have no names.
-
-    Args:
-        kind: "categories" or "dimensions".
-        own: names of the objects of the concepts, or None.
-        names: those of the rows, or None.
-
-    Example:
-        >>> notes_on_order("categories", None, None), notes_on_order("categories", ("cat",), ("cat",))
-        (('the categories and the rows have no names: row i is taken for object i',), ())
-    """
-    without = [what for what, known in ((f"the {kind}", own), ("the rows", names)) if known is None]
-    return (f"{' and '.join(without)} have no names: row i is taken for object i",) if without else ()
 
 
 def matched_dimensions(dimensions: object, n: int, names: Sequence[str] | None) -> np.ndarray:

@@ -19,11 +19,10 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._result import Result
-from pyalign.concept.dimensions import notes_on_order
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, notes_on_lists
 from pyalign.data import Categories, Provenance
-from pyalign.data.categories import require_names
+from pyalign.data.categories import notes_on_order, require_names
 from pyalign.data.similarities import one_or_several
 from pyalign.documents import Interval
 from pyalign.errors import InputError

@@ -18,7 +18,7 @@ from pyalign.backends import Array, get_host_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import KINDS
-from pyalign.data.names import listing, match_names, require_different, whole_numbers
+from pyalign.data.names import SEVERAL, listing, match_names, require_different, whole_numbers
 from pyalign.data.similarities import Similarities
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
@@ -89,6 +89,10 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
     values, items = used_items(triplets, triplets.names)
     item_names = [triplets.names[item] for item in items]
     require_different(item_names, "item")
+    try:
+        require_different(x.names, "row")
+    except InputError as error:
+        raise InputError(f"{f'{x.source}: ' if x.source else ''}{error}; {SEVERAL}") from error
     match = match_names(item_names, x.names)
     rows = np.full(len(triplets.names), -1, np.int32)
     rows[items] = match.rows

@@ -145,3 +145,19 @@ def _of_labels(a: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
     kept = members.any(axis=0)
     texts = (label.decode() if isinstance(label, bytes) else str(label) for label in labels[kept].tolist())
     return tuple(texts), members[:, kept]
+
+
+def notes_on_order(kind: str, own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
+    """What is assumed where concepts or the rows of embeddings have no names.
+
+    Args:
+        kind: "categories" or "dimensions".
+        own: names of the objects of the concepts, or None.
+        names: those of the rows, or None.
+
+    Example:
+        >>> notes_on_order("categories", None, None), notes_on_order("categories", ("cat",), ("cat",))
+        (('the categories and the rows have no names: row i is taken for object i',), ())
+    """
+    without = [what for what, known in ((f"the {kind}", own), ("the rows", names)) if known is None]
+    return (f"{' and '.join(without)} have no names: row i is taken for object i",) if without else ()

@@ -13,11 +13,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data.align import one_order, used_items
-from pyalign.data.categories import Categories, require_names
+from pyalign.data.categories import Categories, notes_on_order, require_names
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
-from pyalign.data.subjects import Subjects
+from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 
@@ -76,6 +76,13 @@ class Present:
     def require_names(self, categories: object) -> None:
         """Raises where categories of objects have no names, and the models' rows are in different orders."""
         require_names(categories, self.row_names)
+
+    def notes_on(self, categories: object) -> tuple[str, ...]:
+        """A sentence where categories without names are taken for those of rows that have some, in their order."""
+        names = next((names for names in self.row_names if names is not None), None)
+        if categories is None or names is None:
+            return ()
+        return notes_on_order("categories", Categories.of(categories).names, names)
 
     def of(self, values: Any, name: str) -> Any:
         """Values (t, ...) that were given for all triplets, of those that remain; None and `Categories` as they are.
@@ -150,6 +157,8 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
     """Does what `with_rows` does, to embeddings by their names and to triplets."""
     _checks.one_of(missing, MISSING, "missing")
     ordered, notes = one_order(models, whole)
+    if subjects is not None:  # also where no interval will be over them
+        checked_labels(subjects, len(whole))
     people = whole.subjects if subjects is None else subjects
     names = {name: rows.names for name, rows in models.items()}
     row_names = tuple(own or ordered.names for own in names.values())
@@ -161,6 +170,7 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
         rows_by_model = rows_of_each(
             item_names, others, missing, len(models) > 1,
             remedy=lambda: HEADER if _headed(ordered, values, item_names, others.values()) else OMIT,
+            sources={model: x.source for model, x in models.items()},
         )  # fmt: skip
         there = _with_row(rows_by_model)
         if not there.all():
@@ -239,12 +249,13 @@ def _lacking(
 
 def rows_of_each(
     item_names: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool,
-    remedy: Callable[[], str] = lambda: OMIT,
+    remedy: Callable[[], str] = lambda: OMIT, sources: Mapping[str, str | None] | None = None,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """The row (m,) of each item in each model, -1 without one; raises where one has none and must.
 
     several: whether there are several models, so that an error has to say which it is about.
     remedy: what an error about items without a row proposes.
+    sources: of the models, which say what an error about a single one is about.
     """
     rows_by_model = {}
     for model, names in row_names.items():
@@ -255,7 +266,8 @@ def rows_of_each(
                 rows_by_model[model] = match_names(item_names, names).rows
         except InputError as error:
             hint = f"; {remedy()}" if isinstance(error, MissingRows) else ""
-            raise InputError(f"{model}: {error}{hint}" if several else f"{error}{hint}") from error
+            called = model if several else (sources or {}).get(model)
+            raise InputError(f"{called}: {error}{hint}" if called else f"{error}{hint}") from error
     return rows_by_model
 
 

@@ -45,7 +45,9 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     Letters may be composed with their accents or not, where that leaves one row for each item.
 
     `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
-    number) or of its folder, when that holds for all items and for one row each.
+    number) or of its folder, when that holds for all items and for one row each. Items that are called after files, as
+    in an experiment's export, are found by the names of these files, without folder and extension, where no row has
+    their whole names.
 
     Raises:
         InputError: names that no row has, or that two rows have: `Embeddings.per_object` makes one of them.
@@ -68,6 +70,12 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
             pairs = zip(item_names, (row_names[row] for row in matched), strict=True)
             name, row_name = next((item, other) for item, other in pairs if item != other)
             return Match(matched, f"items are found by {what}: {name!r} is {row_name!r}")
+    none_found = _short_names(row_names).isdisjoint(item_names)
+    stems = _stems_of(item_names) if none_found else None
+    matched = None if stems is None else _by_one_way(stems, row_names, (str, *SHORTER))
+    if matched is not None:
+        example = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
+        return Match(matched, f"items are found by the stems of their names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     candidates = _candidates(missing[0], row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
@@ -76,6 +84,8 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     message = f"no row is named {_some(missing)} ({count}){candidates}"
     if rule_of(item_names, row_names) is not None:
         raise InputError(f"{message}; {SEVERAL}")
+    if none_found:  # nothing would remain without them
+        raise InputError(message if candidates else f"{message}; rows are named {listing([*map(repr, row_names)], 3)}")
     raise MissingRows(message)
 
 
@@ -91,6 +101,10 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
     """
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
+    stems = _stems_of(item_names)
+    found = _short_names(row_names)
+    if stems is not None and found.isdisjoint(item_names) and not found.isdisjoint(stems):
+        item_names = stems
     best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None
     for shorten in RULES.values():
         rows: dict[str, list[int]] = {name: [] for name in item_names}
@@ -145,7 +159,24 @@ def _candidates(name: str, row_names: Sequence[str]) -> str:
         rows = [row for row in row_names if shorten(row) == name]
         if len(rows) > 1:
             return f"; {name!r} may be {listing([repr(row) for row in rows], 2)}"
-    return ""
+    alike = [row for row in row_names if _letters(row) == _letters(name)]
+    return f"; {name!r} may be {alike[0]!r}: capitals, spaces and signs must be the same" if alike else ""
+
+
+def _letters(name: str) -> str:
+    """`Hot_Dog 2` -> `hotdog2`."""
+    return re.sub(r"[\W_]", "", normalize("NFC", name).casefold())
+
+
+def _short_names(row_names: Sequence[str]) -> set[str]:
+    """What rows may be found by, by any rule."""
+    return {shorten(normalize("NFC", name)) for shorten in RULES.values() for name in row_names} | {*row_names}
+
+
+def _stems_of(item_names: Sequence[str]) -> list[str] | None:
+    """The names of items without folders and extensions, where these are different, and others than the names."""
+    stems = [_stem(name) for name in item_names]
+    return stems if len({*stems}) == len(stems) and stems != [*item_names] else None
 
 
 def _by_one_way(

@@ -17,6 +17,7 @@ from pyalign.io.formats import open_file
 from pyalign.io.named import open_named
 from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key
+from pyalign.io.ratings import read_ratings
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Table
 from pyalign.typing import MatrixKind
@@ -30,8 +31,9 @@ def load_judgments(
     Args:
         path: any of the formats of `load_embeddings`. Arrays are (n, n), (p, n, n), as MATLAB has them (n, n, p), or
             condensed: (m,) or (p, m). Tables are (n, n), with names next to the rows where there are any, or one row or
-            one column of m numbers. NaN is a pair that was not judged; in text, nan. Or ``dataset:NAME``, see
-            `pyalign.datasets`.
+            one column of m numbers; or they have a rating in each row, next to two columns of names and perhaps one of
+            participants (``participant,left,right,rating``): ratings of a pair by one participant are averaged. NaN is
+            a pair that was not judged; in text, nan. Or ``dataset:NAME``, see `pyalign.datasets`.
         kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says. A data set knows it; then
             it may be left out, and must agree where it is given.
         key: which array, in files that hold several.
@@ -60,8 +62,12 @@ def load_judgments(
     notes: tuple[str, ...] = ()
     if isinstance(opened, Table):
         no_key(path, key)
-        values, own, notes = read_rows(path, opened, None)
-        _check_header(path, opened, own)
+        rated = read_ratings(path, opened)
+        if rated is None:
+            values, own, notes = read_rows(path, opened, None)
+            _check_header(path, opened, own)
+        else:
+            values, own, notes = rated
     else:
         values, notes = people_first(_choose(path, opened, key).load(), source)
         own = None

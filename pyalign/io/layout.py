@@ -117,10 +117,14 @@ def _has_decimal_commas(rows: list[Cells]) -> bool:
 
 
 def _score(delimiter: str | None, rows: list[Cells]) -> tuple[bool, bool, bool, float, bool]:
-    """How table-like the rows are. White space loses to a delimiter that parts all rows alike: cells may be empty."""
+    """How table-like the rows are. White space loses to a delimiter that parts all rows alike: cells may be empty.
+
+    Names such as `object 25` are parted by white space into a word and a number: most cells must be numbers.
+    """
     data = rows[1:] or rows
     filled = [cell for row in data for cell in row[1:] if cell]
     numbers = sum(map(is_number, filled))
     widths = {len(row) for row in data}
     alike = len(widths) == 1
-    return min(widths) > 1, numbers > 0, alike and delimiter is not None, numbers / max(len(filled), 1), alike
+    some = numbers > 0 if delimiter is not None else 2 * numbers > len(filled)
+    return min(widths) > 1, some, alike and delimiter is not None, numbers / max(len(filled), 1), alike

@@ -38,6 +38,7 @@ def _from_floats(path: PathLike, values: Array, what: str) -> Array:
         row = int(np.argmax(wrong.reshape(len(values), -1).any(axis=1)))
         value = values.reshape(len(values), -1)[row][wrong.reshape(len(values), -1)[row]][0]
         rule = f"larger than {values.dtype} holds exactly" if abs(value) > exact else "not a whole number"
+        rule += ": take rows without an answer out of the file" if np.isnan(value) else ""
         swapped = ": are the files swapped?" if what == "triplets" and wrong.mean() > 0.5 else ""
         raise bad(path, f"{what} must be whole numbers; row {row} (from 0) holds {value}, {rule}{swapped}")
     limits = np.iinfo(np.int32)

@@ -199,6 +199,15 @@ def open_text(path: PathLike) -> TextIO:
     return open(path, encoding="utf-8-sig")
 
 
+# How files start that are no text, whatever they are called.
+BINARY = {
+    b"\x93NUMPY": "a .npy file",
+    b"\x89HDF": "an HDF5 file",
+    b"PK": "an archive (.npz, .xlsx, .pt)",
+    b"\x1f\x8b": "a .gz",
+}
+
+
 @contextmanager
 def text_errors(path: PathLike) -> Iterator[None]:
     """Say in one line what is wrong with the bytes of a text file."""
@@ -209,7 +218,9 @@ def text_errors(path: PathLike) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        raise bad(path, f"is not UTF-8 text (byte 0x{byte:02x}); save it as UTF-8") from error
+        known = next((what for start, what in BINARY.items() if error.object.startswith(start)), None)
+        remedy = "save it as UTF-8" if known is None else f"it starts as {known} does"
+        raise bad(path, f"is not UTF-8 text (byte 0x{byte:02x}); {remedy}") from error
     except EOFError as error:
         raise bad(path, "is truncated: the gzip stream ends early") from error
     except (gzip.BadGzipFile, zlib.error) as error:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets, alternatives_of
+from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.errors import InputError
 from pyalign.io.arrays import TRIPLETS
 from pyalign.io.formats import open_table
@@ -77,8 +77,8 @@ def load_triplets(
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them; the default), "first", or "none" (not
             recorded).
-        choice_column: the column with the odd item's place among the three, from 0 or by header; for anchored
-            triplets, with the place of the chosen option among the two.
+        choice_column: the column with the odd item, by its place among the three or as the item itself, from 0 or by
+            header; for anchored triplets, with the chosen option, by its place among the two or as the item itself.
         choice_base: whether that place counts from 0 or from 1; without it, its range decides.
         one_based: item numbers count from 1 (default: False); the result counts from 0.
         subject_column: the column, of numbers or strings, that says who answered, from 0 or by header.
@@ -130,14 +130,12 @@ def load_triplets(
     items, (choice, subject, weight) = _resolve(path, table, columns, *others)
     read = _take(path, table, items, choice, subject)
     values = whole_numbers(path, read.items)
+    options = (0, 1, 2) if chosen_task == ODD_ONE_OUT else ANCHORS[anchor][1:]
+    place = None if read.choice is None else _chosen(path, values, read, choice_base, sorted(options))
     if one_based is not None and _checks.flag(one_based, "one_based"):
         if read.names is not None:
             raise bad(path, "holds names, so one_based has no meaning")
         values = from_one(path, values)
-    place = None
-    if read.choice is not None:
-        chosen = whole_numbers(path, read.choice, "the choice column")
-        place = _choice_positions(path, chosen, choice_base, alternatives_of(chosen_task))
     arranged = anchor_first(values, place, anchor) if chosen_task == ANCHORED else _odd_last(values, place, odd_column)
     values, positions = arranged
     triplets = Triplets(
@@ -171,26 +169,33 @@ def _of_data_set(
 
 
 class _Read(NamedTuple):
-    """items: (t, 3) numbers, or places among `names`. choice: (t,) numbers. subject: (t,) numbers or text."""
+    """items: (t, 3) numbers, or places among `names`; choice: (t,) places among them too where it is text, or numbers.
+
+    subject: (t,) numbers or text.
+    """
 
     items: Array
     names: tuple[str, ...] | None
     choice: Array | None
     subject: Texts | Array | None
+    choice_is_text: bool = False
 
 
 def _take(path: PathLike, table: Table, items: tuple[int, ...], choice: int | None, subject: int | None) -> _Read:
     named = _holds_names(path, table, items)
-    if choice is not None and table.text[choice]:
+    by_name = choice is not None and table.text[choice]
+    if choice is not None and by_name and not named:
         cell = shorten(table.head[0][choice])
-        raise bad(path, f"the choice column holds {cell}, not a position (0, 1, 2 or 1, 2, 3)")
-    numbers = (*(() if named else items), *(() if choice is None else (choice,)))
-    texts = (*(items if named else ()), *(() if subject is None else (subject,)))
-    columns = table.read(numbers, texts)
-    chosen = None if choice is None else columns.numbers[:, -1]
+        raise bad(path, f"the choice column holds {cell}, not a position (0, 1, 2 or 1, 2, 3) or a number of an item")
+    words = (*(items if named else ()), *((choice,) if choice is not None and by_name else ()))
+    numbers = (*(() if named else items), *(() if choice is None or by_name else (choice,)))
+    columns = table.read(numbers, (*words, *(() if subject is None else (subject,))))
+    chosen = None if choice is None or by_name else columns.numbers[:, -1]
     subjects = None if subject is None else columns.texts[-1]
     if named:
-        return _Read(*joined(columns.texts[:3]), chosen, subjects)
+        places, names = joined(columns.texts[: len(words)])
+        items_read = np.ascontiguousarray(places[:, :3])
+        return _Read(items_read, names, places[:, 3] if by_name else chosen, subjects, by_name)
     values = columns.numbers if choice is None else np.ascontiguousarray(columns.numbers[:, :3])
     return _Read(values, None, chosen, subjects)
 
@@ -392,12 +397,28 @@ def anchor_first(items: Array, choice: Array | None, anchor: str) -> tuple[Array
     return np.ascontiguousarray(items[:, order]), order
 
 
+def _chosen(path: PathLike, items: Array, read: _Read, base: int | None, options: Sequence[int]) -> Array:
+    """Which of the `options`, columns of the items, was chosen, (t,): by its place, or as the item itself."""
+    assert read.choice is not None
+    chosen = read.choice if read.choice_is_text else whole_numbers(path, read.choice, "the choice column")
+    if read.choice_is_text or chosen.max() > len(options):
+        equal = items[:, options] == chosen[:, None]
+        of_row = equal.any(axis=1)
+        if of_row.all():
+            return equal.argmax(axis=1).astype(np.int8)
+        if read.names is not None and read.choice_is_text:
+            row = int(of_row.argmin())
+            what = f"row {row} (from 0) holds {read.names[chosen[row]]!r}, which is not among its items"
+            raise bad(path, f"the choice column must hold positions or items of the same row; {what}")
+    return _choice_positions(path, chosen, base, len(options))
+
+
 def _choice_positions(path: PathLike, choice: Array, base: int | None, alternatives: int = 3) -> Array:
     """Positions 0, 1, 2 of the odd items, or 0, 1 of options; without a ``base`` the range of the column tells it."""
     lowest, highest, last = int(choice.min()), int(choice.max()), alternatives - 1
     holds = f"the choice column holds {lowest} to {highest}"
     if lowest < 0 or highest > last + 1 or (lowest == 0 and highest == last + 1):
-        raise bad(path, f"{holds}; it must hold positions 0 to {last} or 1 to {last + 1}")
+        raise bad(path, f"{holds}; it must hold positions 0 to {last} or 1 to {last + 1}, or items of the same row")
     if base is None and lowest > 0 and highest < last + 1:
         raise bad(path, f"{holds} only, which fits both ways of counting: say choice_base=0 or choice_base=1")
     base = int(lowest > 0) if base is None else base

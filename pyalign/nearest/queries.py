@@ -82,7 +82,9 @@ def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
     if not len(names):
         raise InputError("queries must hold at least one name or row; got none")
     if x.names is None:
-        raise InputError(f"queries by name need names of the rows, which have none; got {str(names[0])!r}")
+        raise InputError(
+            f"queries by name need names of the rows, which have none: give names=names; got {str(names[0])!r}"
+        )
     places: dict[str, list[int]] = {}
     for row, name in enumerate(x.names):
         places.setdefault(name, []).append(row)

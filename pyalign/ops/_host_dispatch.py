@@ -56,7 +56,9 @@ class HostDispatch:
 
     def zero_rows(self, rows: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):
-            return (self.backend.row_squares(rows) == 0).sum(keepdims=True)
+            zero = self.backend.row_squares(rows) == 0
+        zero[zero] = ~(rows[zero] != 0).any(axis=1)  # squares of small numbers underflow
+        return zero.sum(keepdims=True)
 
     def used_rows(self, triplets: np.ndarray, n: int) -> np.ndarray:
         used = np.zeros(n, bool)

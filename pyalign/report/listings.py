@@ -7,6 +7,7 @@ from typing import Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions
+from pyalign.data.names import listing
 from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
 from pyalign.extraction.model_table import ModelTable
@@ -94,7 +95,7 @@ def _facts_of(array: Description) -> dict[str, str]:
         "base": ("unclear" if array.base is None else str(array.base)) if array.kind == "triplets" else "",
         **{name: "" if count is None else f"{count:,}" for name, count in counts.items()},
         "first row": ", ".join(value if isinstance(value, str) else f"{value:g}" for value in array.first_row),
-        "columns": ", ".join(array.columns or ()),
+        "columns": listing(array.columns or (), 20),
         "names": f"{', '.join(array.names)}, ..." if array.names else "",
     }
 

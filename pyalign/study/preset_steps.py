@@ -107,8 +107,10 @@ class _Plan:
         logits = [logits_of(self.things, model) for model, layers in self.things.models.items()
                   if len(layers) > 1 and LOGITS in map(str.lower, layers)]  # fmt: skip
         if not logits:
-            self.lacks("logits", "logits against the penultimate layer: no model has both; files MODEL_penultimate.npy "
-                       "and MODEL_logits.npy, or `pyalign extract MODEL --layer penultimate logits`")  # fmt: skip
+            both = "MODEL_penultimate.npy and MODEL_logits.npy"
+            command = "`pyalign extract --model MODEL --layer penultimate logits`"
+            what = "logits against the penultimate layer: no model has both"
+            self.lacks("logits", f"{what}; files {both}, or {command}")
             return
         function = "compare" if len(logits) > 1 else "score"
         self.add("logits", function, "logits instead of the layer before", models=logits, triplets=THINGS)
@@ -124,7 +126,9 @@ class _Plan:
             what = "accuracy over depth, with the best layer chosen on other objects"
             self.add("depth", "compare", what, models=layers, triplets=THINGS, choose_best=True)
         else:
-            self.lacks("depth", "accuracy over depth: no model has several layers; `pyalign extract MODEL --layer ...`")
+            self.lacks(
+                "depth", "accuracy over depth: no model has several layers; `pyalign extract --model MODEL --layer ...`"
+            )
 
     def _cifar(self) -> None:
         cifar = self.sets.get(CIFAR)

@@ -108,6 +108,12 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
          [5, 8, 3]),
         (["reference,a,b,choice", "8,3,5,2", "2,9,1,1"],
          "--task anchored --columns reference,a,b --choice-column choice --one-based", [7, 4, 2]),
+        (["item1,item2,item3,response,worker", "8,5,3,0,ann", "2,9,0,2,bob"],
+         "--columns item1,item2,item3 --choice-column response --subject-column worker", [5, 3, 8]),
+        (["item1,item2,item3,rt,odd_one", "8,5,3,9,8", "2,9,0,1,9"],
+         "--columns item1,item2,item3 --choice-column odd_one", [5, 3, 8]),
+        (["item1,item2,item3,correct_odd,response_time,odd", "8,5,3,5,0,2", "2,9,0,9,1,0"],
+         "--columns item1,item2,item3 --choice-column odd", [8, 5, 3]),
         (["anchor,a,b,vote", "8,3,5,0.25", "2,9,0,0.75"], "--task anchored --columns anchor,a,b", [8, 3, 5]),
     ],
 )  # fmt: skip
@@ -118,6 +124,34 @@ def test_the_proposed_command_reads_the_triplets(tmp_path, lines, tail, first):
     assert found.kind == "triplets"
     assert found.command == f"pyalign score --embeddings EMB --triplets {path} {tail}".rstrip()
     assert read_as_proposed(found.command).values[0].tolist() == first
+
+
+def test_an_exported_experiment_is_read_by_the_item_that_was_chosen(tmp_path):
+    path = tmp_path / "export.csv"
+    rows = [f"{k},{a}.jpg,{b}.jpg,{c}.jpg,{b}.jpg,P{k % 2}" for k, (a, b, c) in enumerate(["abc", "bcd", "dab", "cda"])]
+    text = "rt,image_1,image_2,image_3,odd_one,subject_id\n" + "\n".join(rows) + "\n"
+    path.write_text(text)
+    found = only(path)
+    assert "--choice-column odd_one --subject-column subject_id" in found.command and not found.remarks
+    triplets = read_as_proposed(found.command)
+    assert [triplets.names[item] for item in triplets.values[0]] == ["a.jpg", "c.jpg", "b.jpg"]
+    path.write_text(text.replace("b.jpg,c.jpg,b.jpg", "b.jpg,c.jpg,"))
+    found = only(path)
+    assert "--choice-column odd_one" in found.command and "1 row has an empty cell" in found.remarks[-1]
+    path.write_text(text.replace("odd_one", "stimulus"))
+    assert "no column is known to say which item is odd: 'image_3', the last" in only(path).remarks[-1]
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_triplets_without_some_answers_are_still_triplets(tmp_path, suffix):
+    values = draw_triplets(0, 30, 60).astype(float)
+    values[7, 1] = np.nan
+    path = tmp_path / f"t.{suffix}"
+    np.save(path, values) if suffix == "npy" else np.savetxt(path, values, delimiter=",")
+    found = only(path)
+    assert found.kind == "triplets" and found.remarks[-1].startswith(
+        "1 row holds NaN or infinity: an answer is missing"
+    )
 
 
 def test_headers_that_a_command_line_cannot_hold_go_by_number(tmp_path):
@@ -326,3 +360,11 @@ def test_answers_with_people_keep_the_interval_that_score_has_by_itself(tmp_path
     path, _, _ = things(tmp_path)
     (found,) = describe_file(path).arrays
     assert "--subject-column subject_id" in found.command and "--ci" not in found.command
+
+
+def test_labels_next_to_names_are_categories(tmp_path):
+    path = tmp_path / "kinds.tsv"
+    path.write_text("object\tcategory\nsaw\ttool\napple\tfood\npear\tfood\n")
+    found = only(path)
+    assert (found.kind, found.shape) == ("labels", (3,))
+    assert found.remarks == ("2 categories of named objects (--categories)",)

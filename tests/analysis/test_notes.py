@@ -282,7 +282,7 @@ def test_a_first_column_that_counts_the_rows_is_asked_about(first, dtype):
 
 
 def test_an_accuracy_at_chance_below_it_and_above_it():
-    chance = "m: the accuracy is not above chance (33.3%): is the order of rows right?"
+    chance = "m: the accuracy is not clearly above chance (33.3%): is the order of rows right?"
     below = (
         "m: the accuracy is clearly below chance (33.3%): is the odd item in another column "
         '(load_triplets(..., odd_column="first"))?'
@@ -295,7 +295,13 @@ def test_an_accuracy_at_chance_below_it_and_above_it():
 @pytest.mark.parametrize(("right", "said"), [(3333, True), (3427, True), (3428, False), (3144, True), (3000, True)])
 def test_chance_is_judged_by_the_error_of_independent_triplets(right, said):
     """Of 10,000 triplets it is 0.4714%: from 2 above, 34.276%, nothing is said."""
-    assert bool(notes_on_score(right / 10_000, 10_000, 1.0)) == said
+    notes_at = notes_on_score(right / 10_000, 10_000, 1.0)
+    assert bool(notes_at) == said
+    assert any("is not clearly above" in note for note in notes_at) == (3333 < right < 3428)
+
+
+def test_rows_whose_squares_underflow_are_not_zero():
+    assert not any("zero throughout" in note for note in notes(X * 1e-300, GOOD))
 
 
 @pytest.mark.parametrize(("right", "word"), [(3144, "clearly below"), (3145, "not above")])
@@ -331,7 +337,7 @@ def test_each_embeddings_has_its_own_notes_and_the_whole_has_all_once():
 def test_a_comparison_says_the_same_of_its_models():
     plan = Resampling("triplets", "bootstrap", 64)
     found = compare({"a": X, "b": np.roll(X, 1, axis=0)}, GOOD, ci=plan)
-    assert found.notes == (NAMELESS, "b: the accuracy is not above chance (33.3%): is the order of rows right?")
+    assert found.notes == (NAMELESS, "b: the accuracy is not clearly above chance (33.3%): is the order of rows right?")
 
 
 def test_rows_are_found_used_however_many_triplets_it_takes(monkeypatch):

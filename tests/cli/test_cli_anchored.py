@@ -145,7 +145,7 @@ BAD = {
     ),
     "a choice of three": (
         (*ANCHORED, "--choice-column", "3"),
-        "four.csv: the choice column holds 0 to 2; it must hold positions 0 to 1 or 1 to 2",
+        "four.csv: the choice column holds 0 to 2; it must hold positions 0 to 1 or 1 to 2, or items of the same row",
     ),
 }
 

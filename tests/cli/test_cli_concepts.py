@@ -197,3 +197,26 @@ def test_bins_of_entropy_are_those_of_the_function(document, command, human, x, 
     ran = command("concepts", "x.npy", "-t", "t.npy", *words)
     assert ran.code == 0, ran.err
     assert {"concepts.svg", "entropy.svg", "cards.svg"} <= {path.name for path in Path("made").iterdir()}
+
+
+def test_names_of_a_file_are_those_of_dimensions_too_and_categories_without_names_are_noted(command, human, folder):
+    triplets = np.load("t.npy")[:, :3]
+    names = [f"object {k}" for k in range(30)]
+    (folder / "names.txt").write_text("\n".join(names) + "\n")
+    (folder / "kinds.csv").write_text(
+        "\n".join(f"{name},c{k // 10}" for k, name in reversed([*enumerate(names)])) + "\n"
+    )
+    (folder / "t.csv").write_text("\n".join(",".join(names[item] for item in row) for row in triplets) + "\n")
+    on = ("concepts", "x.npy", "--ci", "none", "--json", "--quiet")
+    named = command(*on, "-t", "t.csv", "--names", "names.txt", "--dimensions", "d.npy")
+    numbered = command(*on, "-t", "t.npy", "--dimensions", "d.npy")
+    assert named.code == numbered.code == 0
+    assert json.loads(named.out)["results"][0]["concepts"] == json.loads(numbered.out)["results"][0]["concepts"]
+    by_name = json.loads(command(*on, "-t", "t.csv", "--names", "names.txt", "--categories", "kinds.csv").out)
+    by_row = json.loads(command(*on, "-t", "t.csv", "--names", "names.txt", "--categories", "coarse.txt").out)
+    assert by_name["results"][0]["concepts"] == by_row["results"][0]["concepts"]
+    assert "the categories have no names: row i is taken for object i" in by_row["notes"]
+    assert not any("categories" in note for note in by_name.get("notes", []))
+    for other in (("score",), ("consistency", "y.npy")):  # they say it too
+        told = command(*other, "x.npy", "-t", "t.csv", "--names", "names.txt", "--categories", "coarse.txt").err
+        assert "note: the categories have no names: row i is taken for object i" in told

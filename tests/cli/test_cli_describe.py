@@ -197,3 +197,12 @@ def test_real_files(described, data, name, kind, shape):
 
 def test_the_zero_row_of_the_real_features_is_found(described, data):
     assert described(str(data / "things" / "efficientnet_lite0_logits.npy"))["zero_rows"] == 1
+
+
+def test_a_wide_table_does_not_list_every_column(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    header = ",".join(["word", *(f"f{k}" for k in range(300))])
+    rows = [",".join([f"w{row}", *(["0.5"] * 299), str(row)]) for row in range(4)]
+    (tmp_path / "x.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert "columns         word, f0, f1, " in command("describe", "x.csv").out
+    assert "f18 and 281 more\n" in command("describe", "x.csv").out

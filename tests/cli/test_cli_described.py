@@ -511,3 +511,15 @@ def test_a_described_file_that_is_missing_is_one_line(refused, written):
     )
     Path("mine.toml").write_text('names = "names.txt"\n')
     assert refused("score", "x.npy", "-t", "mine.toml") == "mine.toml: has no triplets; it has names"
+
+
+def test_rows_without_names_have_those_of_the_description_also_where_triplets_are_names(written, command, lab):
+    names = Path("names.txt").read_text().splitlines()
+    items = [",".join(names[item] for item in row) for row in np.load("answers.npy")[:, :3]]
+    Path("named.csv").write_text("image1,image2,image3\n" + "\n".join(items) + "\n")
+    written("named.csv", "names.txt")
+    on = ("score", "x.npy", "--ci", "none", "--json", "--quiet")
+    ran, numbered = command(*on, "-t", "mine.toml"), command(*on, "-t", "answers.npy", "--columns", "0,1,2")
+    assert ran.code == 0, ran.err
+    accuracies = [json.loads(one.out)["results"][0]["accuracy"] for one in (ran, numbered)]
+    assert accuracies[0] == accuracies[1]

@@ -112,3 +112,17 @@ def test_notes_are_on_stderr_unless_quiet(command, things):
     assert all(line.startswith("note: ") for line in lines)
     assert command("score", "named.npz", "-t", "t.npy", "--quiet").err == ""
     assert "note" not in ran.out
+
+
+def test_an_error_about_names_starts_with_the_file_that_is_wrong(refused, things, tmp_path):
+    (tmp_path / "few.txt").write_text("ant\nbee\n")
+    on = ("-t", "t.npy", "--ci", "none")
+    assert refused("score", "clip.npy", *on, "--names", "few.txt").startswith("clip.npy: names must be one for each of")
+    x = np.load("named.npz")
+    np.savez("twice.npz", features=x["features"][[0, *range(1854)]], names=x["names"][[0, *range(1854)]])
+    message = refused("score", "twice.npz", *on, "--item-names", "ids.txt")
+    assert message.startswith(f"twice.npz: row names must differ; {things[0]!r} occurs") and "--per-object" in message
+    np.savez("capitals.npz", features=x["features"], names=np.char.upper(x["names"]))
+    message = refused("score", "capitals.npz", *on, "--item-names", "ids.txt")
+    assert message.startswith("capitals.npz: no row is named") and "'aardvark' may be 'AARDVARK'" in message
+    assert "--missing" not in message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -145,7 +147,7 @@ SHORT = named(np.arange(N)[::-1])
         ([[0, 1, -1]], "triplets must lie in [0, 7), the named items; row 0 is [0, 1, -1]"),
         ([[0, 1, 2], [3, 4, 7]], "triplets must lie in [0, 7), the named items; row 1 is [3, 4, 7]"),
         ([[1, 2, 7]], "triplets must lie in [0, 7), the named items; row 0 is [1, 2, 7]; is it 1-based?"),
-        ([[0, 1, 2.0]], "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
+        ([[0, 1.5, 2.5]], "triplets must be integers; got dtype float64: are embeddings and triplets swapped?"),
         ([[0, 1]], "triplets must have shape (t, 3); got (1, 2)"),
         (np.zeros((0, 3), int), "triplets must not be empty; got shape (0, 3)"),
     ],
@@ -164,7 +166,9 @@ def test_two_numbers_of_one_item_are_refused(message_of):
 
 def test_rows_of_one_name_are_refused_where_names_decide(message_of):
     x = Embeddings(X[:3], ("a", "a", "b"))
-    assert message_of(align, x, [["a", "b", "c"]]) == "row names must differ; 'a' occurs more than once"
+    message = message_of(align, x, [["a", "b", "c"]])
+    assert message.startswith("row names must differ; 'a' occurs more than once; x.per_object")
+    assert message_of(align, replace(x, source="x.csv"), [["a", "b", "c"]]) == f"x.csv: {message}"
 
 
 # Several embeddings

@@ -91,7 +91,7 @@ def test_names_in_the_place_of_labels_are_refused(message_of):
 def test_rows_without_a_category_are_refused(message_of):
     few = Categories.of(["a", "b"], names=("saw", "pie"))
     assert message_of(few.of_rows, 3) == "categories must have a row for each of 3 rows of embeddings; got 2"
-    assert message_of(few.of_rows, 1, ("axe",)) == "no row is named 'axe' (1 of 1 items have no row)"
+    assert message_of(few.of_rows, 1, ("axe",)).startswith("no row is named 'axe' (1 of 1 items have no row)")
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)

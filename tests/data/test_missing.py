@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyalign
 from pyalign import Embeddings, Judgments, Triplets, load_triplets
 from pyalign.data import Categories, Subjects, align, align_models
 from pyalign.data.missing import Coverage, judged_with_rows, with_rows
@@ -319,8 +320,24 @@ def test_names_without_a_row_in_the_first_row_alone_may_be_a_header(message_of, 
     path = tmp_path / "t.csv"
     path.write_text("\n".join(rows))
     x = Embeddings(np.eye(5), ("cat.jpg", "dog.jpg", "car.jpg", "several/1.jpg", "several/2.jpg"))
-    hint = "is the first row a header (load_triplets(..., columns=names))?" if asks else OMIT
-    assert message_of(with_rows, x, load_triplets(path), "raise").endswith(f"; {hint}")
+    message = message_of(with_rows, x, load_triplets(path), "raise")
+    assert message.endswith("; is the first row a header (load_triplets(..., columns=names))?") == asks
     if asks:
         named = load_triplets(path, columns=tuple(rows[0].split(",")))
         assert len(with_rows(x, named, "raise").triplets) == len(rows) - 1
+
+
+@pytest.mark.parametrize(
+    ("subjects", "rule"),
+    [
+        (["ann", "bob"], "one entry per triplet, shape"),
+        (["ann", None] * 20, "strings throughout; row 1 is None"),
+        ([np.nan] * 40, "finite; row 0 is nan"),
+    ],
+)
+def test_subjects_are_checked_where_no_interval_is_over_them_too(message_of, subjects, rule):
+    """They were left out without a word: intervals were over objects alone."""
+    triplets = np.array([[0, 1, 2], [1, 2, 3], [3, 4, 0], [2, 4, 1]] * 10)
+    for call in (pyalign.score, pyalign.calibrate, pyalign.agreement):
+        message = message_of(call, np.eye(5), triplets, subjects=subjects)
+        assert message.startswith("subjects must ") and rule in message

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyalign.data import match_names
+from pyalign.data.names import rows_of_some
 
 WORDS = st.lists(st.text("abcxyz_-. 019", min_size=1, max_size=6), min_size=1, max_size=12, unique=True)
 
@@ -41,6 +42,27 @@ def test_stems_find_rows_that_are_called_after_files_and_say_so(items, rows, exp
     found = match_names(items, rows)
     assert found.rows.tolist() == expected
     assert found.note == f"items are found by the stems of the rows' names: {example}"
+
+
+@pytest.mark.parametrize("rows", [["dog", "ant"], ["x/dog.png", "x/ant.png"], ["dog/dog_01b.jpg", "ant/ant_01b.jpg"]])
+def test_items_that_are_called_after_files_find_the_rows_of_these_names(rows):
+    items = ["stimuli/ant.jpg", "stimuli/dog.jpg"]
+    found = match_names(items, rows)
+    assert found.rows.tolist() == [1, 0]
+    assert found.note == f"items are found by the stems of their names: 'stimuli/ant.jpg' is {rows[1]!r}"
+    assert rows_of_some([*items, "stimuli/bee.jpg"], rows).tolist() == [1, 0, -1]
+
+
+def test_stems_of_items_are_not_used_where_two_are_equal_or_a_row_has_a_whole_name(message_of):
+    assert "no row is named" in message_of(match_names, ["a/ant.jpg", "b/ant.jpg"], ["ant", "dog"])
+    assert "no row is named 'a/dog.jpg'" in message_of(match_names, ["a/ant.jpg", "a/dog.jpg"], ["a/ant.jpg", "dog"])
+
+
+def test_names_that_differ_in_capitals_or_signs_are_proposed_and_not_taken(message_of):
+    message = message_of(match_names, ["hot_dog", "ant"], ["Ant", "Hot Dog"])
+    assert message.endswith("'hot_dog' may be 'Hot Dog': capitals, spaces and signs must be the same")
+    message = message_of(match_names, ["ant"], ["bee", "cow", "dog", "eel"])
+    assert message.endswith("(1 of 1 items have no row); rows are named 'bee', 'cow', 'dog' and 1 more")
 
 
 def test_a_stem_that_two_rows_share_is_refused_with_both(message_of):

@@ -291,7 +291,8 @@ def _toml() -> list[bytes]:
 
 VALID = {
     ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
-    ".parquet": _parquet, ".pt": _pt, ".tar": _tar, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
+    ".parquet": _parquet, ".pt": _pt, ".tar": _tar,
+    ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n", b"subject,a,b,rating\nx,p,q,1\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
     FILE_NAMES: lambda: [b"/i/a/1.jpg\n/i/a/2.jpg\n/i/b/1.jpg\n", b"a.jpg\nb.jpg\nc.jpg\n"],
     MANIFEST: _manifest, INDEX: _index, DOCUMENT: _json, STUDY: _toml,

@@ -436,3 +436,41 @@ def test_a_file_whose_name_is_no_text_is_a_file_like_others(tmp_path, message_of
     np.save(path, np.zeros(3))
     said = message_of(load_embeddings, path)
     assert "x\\udcff.npy" in said and said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("file", "raw"),
+    [
+        ("c.tsv", "object\tcategory\nsaw, big\ttool\napple\tfood\nvase\t\n"),
+        ("c.csv", 'stimulus,category\n"saw, big",tool\napple,food\nvase,\n'),
+        ("c.csv", '"saw, big",tool\napple,food\nvase,\n'),
+    ],
+)
+def test_categories_are_labels_next_to_names(tmp_path, file, raw):
+    path = tmp_path / file
+    path.write_text(raw)
+    categories = pyalign.io.load_categories(path)
+    assert (categories.labels, categories.names) == (("food", "tool"), ("saw, big", "apple", "vase"))
+    assert categories.members.astype(int).tolist() == [[0, 1], [1, 0], [0, 0]]
+
+
+def test_two_columns_of_0_and_1_are_two_categories_and_more_text_is_refused(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("tool,food\n1,0\n0,1\n")
+    categories = pyalign.io.load_categories(path)
+    assert (categories.labels, categories.names) == (("tool", "food"), None)
+    path.write_text("object,kind,class\nsaw,tool,thing\napple,food,plant\n")
+    with pytest.raises(
+        InputError, match=r"^.*c.csv: categories must be one column of labels, names and labels in two, "
+    ):
+        pyalign.io.load_categories(path)
+
+
+@pytest.mark.parametrize(("start", "kind"), [(b"\x93NUMPY\x01\x00", "a .npy file"), (b"PK\x03\x04\xb5", "an archive")])
+def test_a_binary_file_in_the_place_of_text_is_called_what_it_is(tmp_path, start, kind):
+    path = tmp_path / "x.csv"
+    path.write_bytes(start + b"\xff\x00" * 20)
+    with pytest.raises(InputError, match=f"is not UTF-8 text .*; it starts as {kind}"):
+        load_embeddings(path)
+    with pytest.raises(InputError, match=f"it starts as {kind}"):
+        pyalign.load_result(path)

@@ -89,3 +89,55 @@ def test_reads_the_matrices_of_real_people(data):
     people = load_judgments(data / "objects92/kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     assert (people.n, people.n_people, people.pairs().shape) == (92, 16, (16, 4186))
     assert load_judgments(data / "things/RDM48_triplet.mat", kind="dissimilarity").n == 48
+
+
+def test_a_table_may_have_a_rating_in_each_row(tmp_path):
+    """As a plain loop over the rows makes matrices of it."""
+    rng = np.random.default_rng(0)
+    names = [f"object {k}" for k in range(7)]
+    rows = [(rng.integers(3), *rng.integers(7, size=2), rng.integers(1, 8)) for _ in range(200)]
+    path = tmp_path / "ratings.csv"
+    lines = [f"P{p},{names[i]},{k},{names[j]},{r},easy" for k, (p, i, j, r) in enumerate(rows)]
+    path.write_text("\n".join(["participant_id,image_1,rt,image_2,rating,condition", *lines]) + "\n")
+    found = load_judgments(path, kind="similarity")
+    expected = np.full((3, 7, 7), np.nan)
+    for p in range(3):
+        for i in range(7):
+            for j in range(7):
+                given = [r for q, a, b, r in rows if q == p and i != j and {a, b} == {i, j}]
+                expected[p, i, j] = np.mean(given) if given else np.nan
+    np.testing.assert_array_equal(found.values, expected)
+    assert (found.names, found.n_people) == (tuple(names), 3)
+    left_out = sum(i == j for _, i, j, _ in rows)
+    assert found.notes == (
+        f"{path}: {200 - left_out} ratings of pairs of 7 objects; several of a pair by one participant are averaged; "
+        f"of an object with itself, left out: {left_out}",
+    )
+
+
+def test_ratings_without_participants_or_a_header_are_one_matrix_and_nan_is_no_rating(tmp_path):
+    path = tmp_path / "ratings.tsv"
+    path.write_text("dog\tcat\t2\ncar\tdog\tnan\ncat\tcar\t5\n")
+    found = load_judgments(path, kind="dissimilarity")
+    assert (found.names, found.n_people) == (("car", "cat", "dog"), None)
+    np.testing.assert_array_equal(found.pairs(), [[5, np.nan, 2]])
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (
+            "left,right,kind,rating\na,b,x,1\nb,a,y,2\n",
+            "rows of two objects and a rating, as participant,left,right,ra",
+        ),
+        ("left,right,rt,trial\na,b,1.5,1\nb,a,2.5,2\n", "got column 0 ('left'), column 1 ('right'), column 2 ('rt')"),
+        ("left,right,rating\na,b,1\nb,c,\n", "line 3, column 3: '' is not a number"),
+        ("".join(f"a{k},b{k},{k}\n" for k in range(2000)), "2,000 ratings are too few for 1 matrices of 4,000 objects"),
+    ],
+)
+def test_a_table_of_text_that_holds_no_ratings_is_refused(tmp_path, text, rule):
+    path = tmp_path / "ratings.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_judgments(path, kind="similarity")
+    assert str(caught.value).startswith(f"{path}: ") and rule in str(caught.value)

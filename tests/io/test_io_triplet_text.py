@@ -124,8 +124,27 @@ def test_names_with_a_choice_column(tmp_path, refused):
     path = write(tmp_path / "t.csv", rows, header=("left", "middle", "right", "where"))
     found = load_triplets(path, columns=(0, 1, 2), choice_column=3)
     assert found.names == ("ant", "bee", "cow", "dog")
-    path = write(tmp_path / "t.csv", [[*row, "dog"] for row in NAMES])
+    path = write(tmp_path / "t.csv", [[*row, "dog"] for row in ITEMS])
     assert "choice column holds 'dog', not a position" in refused(load_triplets, path, choice_column=3)
+
+
+def test_a_choice_column_may_hold_the_odd_item_itself(tmp_path, refused):
+    rows = [[*row, row[which]] for row, which in zip(NAMES, [1, 0], strict=True)]
+    found = load_triplets(write(tmp_path / "t.csv", rows, header=("a", "b", "c", "odd")), choice_column="odd")
+    assert [[found.names[item] for item in row] for row in found.values] == [
+        ["dog", "cow", "ant"],
+        ["ant", "dog", "bee"],
+    ]
+    np.testing.assert_array_equal(found.positions, [[0, 2, 1], [1, 2, 0]])
+    numbers = [[*row, row[which]] for row, which in zip(ITEMS.tolist(), [1, 0, 2], strict=True)]
+    found = load_triplets(write(tmp_path / "t.csv", numbers), choice_column=3)
+    np.testing.assert_array_equal(found.values, [[3, 11, 7], [2, 1, 0], [9, 8, 5]])
+    anchored = load_triplets(write(tmp_path / "t.csv", rows[1:]), choice_column=3, task="anchored", anchor="last")
+    assert [anchored.names[item] for item in anchored.values[0]] == ["dog", "bee", "ant"]
+    path = write(tmp_path / "t.csv", [*rows, ["dog", "ant", "cow", "bee"]])
+    assert "row 2 (from 0) holds 'bee', which is not among its items" in refused(load_triplets, path, choice_column=3)
+    path = write(tmp_path / "t.csv", [*numbers, [1, 2, 3, 9]])
+    assert "must hold positions 0 to 2 or 1 to 3, or items" in refused(load_triplets, path, choice_column=3)
 
 
 def test_a_column_that_is_not_there_is_refused(tmp_path, refused):
@@ -213,3 +232,11 @@ def test_parquet_at_fault_is_refused(tmp_path, refused):
     for raw in (b"x", whole[:20], whole[:-3], whole[:8] + bytes(40) + whole[48:]):
         path.write_bytes(raw)
         refused(load_triplets, path)
+
+
+@pytest.mark.parametrize("file", ["t.csv", "t.txt"])
+def test_names_of_a_word_and_a_number_are_not_parted(tmp_path, file):
+    path = tmp_path / file
+    path.write_text("object 25,object 5,object 12\nobject 5,object 12,object 25\n")
+    found = load_triplets(path)
+    assert found.names == ("object 12", "object 25", "object 5") and found.values.tolist() == [[1, 2, 0], [2, 0, 1]]

@@ -118,7 +118,7 @@ def _require_finite_optimum(at_zero: LossSums) -> None:
         advantage = -at_zero.first / at_zero.weight
         raise InputError(
             "similarities must agree with the answers better than chance for a temperature to fit; the chosen pair "
-            f"exceeds the mean of the pairs by {advantage:.3g} on average"
+            f"exceeds the mean of the pairs by {advantage + 0.0:.3g} on average"
         )
     if not at_zero.shortfall > 0:
         raise InputError(

@@ -120,6 +120,9 @@ def _labels(different: int, n: int) -> str:
 def _of_matrix(a: np.ndarray, name: str) -> Description:
     nan_rows, zero_rows, low, high, whole = _scan(a)
     kind = _kind(a, whole and nan_rows == 0, low, high, name)
+    if whole and a.shape[1] == 3 and 0 < 2 * nan_rows < len(a):  # an answer is missing here and there
+        answered = a[np.isfinite(a).all(axis=1)]
+        kind = "triplets" if _kind(answered, True, low, high, name) == "triplets" else kind
     base = None if kind != "triplets" or low is None or low > 1 else int(low)
     repeated = _repeated(a) if kind == "triplets" else None
     span = None if nan_rows or not whole or low is None or high is None else (low, high)
@@ -150,7 +153,7 @@ def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
         if finite.any():
             low = min(low, float(part.min(where=finite, initial=np.inf) if part.dtype.kind == "f" else part.min()))
             high = max(high, float(part.max(where=finite, initial=-np.inf) if part.dtype.kind == "f" else part.max()))
-        whole = whole and bool((np.floor(part) == part).all() if part.dtype.kind == "f" else True)
+        whole = whole and bool(((np.floor(part) == part) | ~finite).all() if part.dtype.kind == "f" else True)
     found = low <= high
     return nan_rows, zero_rows, low if found else None, high if found else None, whole
 
@@ -246,7 +249,9 @@ def _remarks(
     elif duplicates and kind == "embeddings":
         remarks.append(f"{_rows(duplicates, 'equals', 'equal')} an earlier one: their similarities will tie")
     if nan_rows:
-        remarks.append(f"{_rows(nan_rows, 'holds', 'hold')} NaN or infinity: scoring refuses them unless --nan omit")
+        omitted = "scoring refuses them unless --nan omit"
+        remedy = "an answer is missing, take them out of the file" if kind == "triplets" else omitted
+        remarks.append(f"{_rows(nan_rows, 'holds', 'hold')} NaN or infinity: {remedy}")
     if kind == "embeddings" and a.shape[1] > 1 and span is not None and 0 <= span[0] <= span[1] <= 1:
         remarks.append("every value is 0 or 1: these may be categories of items")
     if zero_rows and kind == "embeddings":

@@ -13,15 +13,17 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
-from pyalign.analysis.describe.table import TripletColumns, item_values, triplet_columns
+from pyalign.analysis.describe.table import ODD, TripletColumns, column, item_values, triplet_columns
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
+from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
+from pyalign.io.ratings import RATINGS
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 
@@ -187,7 +189,7 @@ def _of_table(path: str, table: Content) -> Description:
 
 def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Description:
     items, names = item_values(table, columns.items)
-    if suffix_of(spec) in TEXT:
+    if suffix_of(spec) in TEXT and not np.isnan(items).any():
         items = items.astype(np.int64)  # read as floats by numpy alone
     found = describe(items)
     remarks = [remark for remark in found.remarks if names is None or "--one-based" not in remark]
@@ -195,6 +197,7 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
     remarks += [] if table.fault is None else [table.fault]
     if table.width > 3 and not table.header:
         remarks.append(_taken(table, columns))
+    remarks += _warnings(table, columns)
     layout = layout_of(table, columns, base)
     return replace(
         found,
@@ -207,6 +210,22 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
         command=shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(layout)]),
         layout=layout,
     )
+
+
+def _warnings(table: Content, columns: TripletColumns) -> Iterator[str]:
+    """What keeps a table from being read, or from being read rightly."""
+    empty = np.zeros(len(item_values(table, columns.items)[0]), bool)
+    for c in (columns.choice, columns.subject, *(c for c in columns.items if c in table.texts)):
+        if c is None:
+            continue
+        text = table.texts.get(c)
+        empty |= np.isnan(column(table, c)) if text is None else np.array([not x for x in text.labels])[text.codes]
+    if empty.any():
+        rows = f"{empty.sum():,} row{'s have' if empty.sum() > 1 else ' has'}"
+        yield f"{rows} an empty cell in the columns that are read, and would be refused: take them out of the file"
+    last = table.header[columns.items[2]] if table.header and table.width > 3 else "odd"
+    if columns.choice is None and columns.task == ODD_ONE_OUT and last.lower() not in ODD:
+        yield f"no column is known to say which item is odd: {last!r}, the last, is taken (--choice-column)"
 
 
 def _taken(table: Content, columns: TripletColumns) -> str:
@@ -272,9 +291,17 @@ def _of_embeddings(path: str, table: Content) -> Description:
 
 
 def _of_words(path: str, table: Content) -> Description:
-    """Columns of text, and others: names, if the first column is some."""
+    """Columns of text, and others: names, if the first column is some; categories, if labels stand next to them."""
+    if table.width == 2 and suffix_of(path).startswith((".csv", ".tsv")):
+        categories = load_categories(path)
+        if categories.names is not None and len(categories.labels) < len(categories.names):
+            n, remark = len(categories.names), f"{len(categories.labels):,} categories of named objects (--categories)"
+            return Description("labels", (n,), "str", first_row=categories.labels[:8], remarks=(remark,),
+                               columns=table.header)  # fmt: skip
     shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
     remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
+    if len(table.texts) > 1 and RATINGS & {name.lower() for name in table.header or ()}:
+        remarks.append("a rating in each row? pyalign rsa --human FILE --kind similarity, or dissimilarity, reads it")
     different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
     if different:
         remarks.append(f"no two rows share column {different[0]}: it may name them (--name-column)")

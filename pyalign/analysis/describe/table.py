@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from pyalign.io.tables import joined
 BESIDE = {"trial", "trial_number", "index", "", "unnamed: 0", "block", "session", "rt", *SUBJECT_HEADERS}
 ODD = ("odd", "odd_item", "odd_one", "odd_one_out")
 ANCHORS = ("anchor", "ref", "reference", "query")
+# A word of the header of a column that says which item is odd.
+CHOICES = {"choice", "choices", "odd", "answer", "answers", "chosen", "response", "responses", "selected"}
 VOTES = ("vote", "votes", "judge", "judgment", "judgement", "chosen", "preferred")  # of the chosen option's place
 
 PLACES_OF_TWO = ({0}, {1}, {2}, {0, 1}, {1, 2})
@@ -26,9 +29,9 @@ PLACES_OF_TWO = ({0}, {1}, {2}, {0, 1}, {1, 2})
 class TripletColumns:
     """The columns of a table of triplets.
 
-    items: three, in the order in which they are read. choice: of the odd item's place. base: from what it counts, where
-    its range leaves that open. subject: of who answered. told: whether the header says which the items are. task: of
-    the triplets; anchored where a header says so.
+    items: three, in the order in which they are read. choice: of the odd item's place, or of the odd item. base: from
+    what a place counts, where its range leaves that open. subject: of who answered. told: whether the header says which
+    the items are. task: of the triplets; anchored where a header says so.
     """
 
     items: tuple[int, int, int]
@@ -54,11 +57,33 @@ def triplet_columns(table: Content) -> TripletColumns | None:
     if items is None:
         return None
     spare = [c for c in range(table.width) if c not in (*items, choice, subject)]
+    if choice is None and told is not None and table.header:
+        choice = next((c for c in spare if _is_choice(header[c]) and _says_which(table, items, c)), None)
     if choice is None and not table.header and len(spare) == 1 and spare[0] in table.numbers:
         choice = spare[0] if len(_places(column(table, spare[0]))) > 1 else None
     if subject is None and choice is None and not table.header and len(spare) == 1:
         subject = spare[0]
     return TripletColumns(items, choice, _open_base(table, items, choice), subject, told is not None)
+
+
+def _is_choice(header: str) -> bool:
+    words = {*re.split("[^a-z]+", header)}
+    return bool(words & CHOICES) and not words & {"correct", "time", "rt"}
+
+
+def _says_which(table: Content, items: tuple[int, int, int], c: int) -> bool:
+    """Whether a column holds places, of which there are several, or everywhere an item of the same row, or nothing."""
+    if c not in table.texts and len(_places(column(table, c))) > 1:
+        return True
+    if len({k in table.texts for k in (*items, c)}) > 1:
+        return False
+    values, names = (
+        joined([table.texts[k] for k in (*items, c)])
+        if c in table.texts
+        else (np.stack([column(table, k) for k in (*items, c)], axis=1), None)
+    )
+    lacks = np.isnan(values[:, 3]) if names is None else np.array([not name for name in names])[values[:, 3]]
+    return bool((lacks | (values[:, :3] == values[:, 3:]).any(axis=1)).all() and not lacks.all())
 
 
 def _by_anchor(table: Content, header: Sequence[str], subject: int | None) -> TripletColumns | None:
@@ -147,13 +172,17 @@ def _if_different(table: Content, trio: tuple[int, int, int]) -> tuple[int, int,
 
 
 def _whole(values: np.ndarray) -> bool:
+    """Whether values are whole numbers from 0, but for some that are missing."""
     if values.dtype.kind in "biu":
         return values.dtype.kind != "b" and bool(values.min(initial=0) >= 0)
+    missing = np.isnan(values)
+    values = values[~missing] if 2 * missing.sum() < len(values) else values
     return bool(((values >= 0) & (np.floor(values) == values)).all())
 
 
 def _places(values: np.ndarray) -> set[float]:
-    """The places that a choice column holds, 0 to 2 or 1 to 3; none where it is no choice."""
+    """The places that a choice column holds where no cell is empty, 0 to 2 or 1 to 3; none where it is no choice."""
+    values = values[~np.isnan(values)]
     if len(values) == 0 or not (values.min() >= 0 and values.max() <= 3):
         return set()
     found = set(np.unique(values).tolist())
@@ -162,7 +191,8 @@ def _places(values: np.ndarray) -> set[float]:
 
 def _open_base(table: Content, items: Sequence[int], choice: int | None) -> int | None:
     """Where places are 1 and 2 alone, they count as the items do."""
-    if choice is None or not _places(column(table, choice)) <= {1, 2}:
+    places = set() if choice is None or choice in table.texts else _places(column(table, choice))
+    if not places or not places <= {1, 2}:
         return None
     values, names = item_values(table, items)
     return 1 if names is not None or values.min() == 1 else 0
