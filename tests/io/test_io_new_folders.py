@@ -13,7 +13,6 @@ from pyalign.errors import InputError
 from pyalign.io import write_array, write_files, write_text
 from pyalign.io.write import Files
 from pyalign.nearest.index import build_index
-from pyalign.report.charts.save import save_chart
 
 
 def score():
@@ -32,14 +31,14 @@ WRITERS = {
     ),
     "write_report": lambda folder: pyalign.write_report(score(), folder / "report.html"),
     "write_sample": write_sample,
-    "save_chart": lambda folder: save_chart(pyalign.plot(score()), folder / "score.svg"),
+    "plot": lambda folder: pyalign.plot(score(), out=folder / "score.svg"),
     "NeighborIndex.save": lambda folder: build_index(np.eye(3), index="flat").save(folder / "x.index"),
 }
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_folders_of_a_path_are_made(tmp_path, name):
-    if name in ("write_report", "save_chart"):
+    if name in ("write_report", "plot"):
         pytest.importorskip("vl_convert", reason="vl-convert is not installed")
     WRITERS[name](tmp_path / "new" / "deep")
     assert os.listdir(tmp_path / "new" / "deep")
