@@ -1,8 +1,8 @@
 // pair.h: the arithmetic of one pair of rows, from its inner product or squared distance to its similarity.
 //
 // Compiled by g++ and by nvcc. The last step is taken in float64 and rounded once to float32, so that pairs whose
-// similarities are equal in exact arithmetic compare equal: ties of whole-number features survive the square roots of the
-// norms. Similarities that stay float64 lose a few of these ties (docs/numbers.md).
+// similarities are equal in exact arithmetic compare equal: ties of whole-number features survive the square roots of
+// the norms. Similarities that stay float64 lose a few of these ties (docs/numbers.md).
 #pragma once
 
 #include "pyalign.h"
