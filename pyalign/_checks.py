@@ -95,7 +95,7 @@ def as_triplets(triplets: object) -> np.ndarray:
     a = as_array(triplets, "triplets", "(t, 3)")
     require_triplets(a.shape)
     if a.dtype.kind not in "iu":
-        numbered = a.dtype.kind == "f" and 2 * np.count_nonzero(np.floor(a) == a) > a.size
+        numbered = a.dtype.kind == "f" and bool(((np.floor(a) == a) | np.isnan(a)).all())
         remedy = ": give triplets.astype(int), of the rows without NaN" if numbered else _swapped(a.dtype)
         raise InputError(f"triplets must be integers; got dtype {a.dtype}{remedy}")
     if a.dtype == np.uint64 and int(a.max()) >= 2**63:

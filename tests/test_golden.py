@@ -104,7 +104,7 @@ def test_ties_of_the_logits_come_from_the_missing_image(things, triplets):
 
 
 def test_intervals_of_real_people(things):
-    """Over people, as a plain loop over them gives it; over objects wider, over both widest; and accuracy within."""
+    """Over people and triplets as plain sums give it; over objects wider, over both widest; and accuracy within."""
     answers = things("human_triplets_127304.npy")
     x, triplets, people = things("clip_vit_b32.npy"), answers[:, :3], answers[:, 3]
     over = {by: score(x, triplets, ci=by, subjects=people).ci for by in BY}
@@ -115,7 +115,12 @@ def test_intervals_of_real_people(things):
     assert len(off) == 264
     independent = len(right) ** 2 - np.sum(np.square(answered))
     assert over["subjects"].error == pytest.approx(np.sqrt(np.sum(often * np.square(off)) / independent), rel=1e-9)
-    assert over["triplets"].error == pytest.approx(right.std(ddof=1) / np.sqrt(len(right)), rel=1e-9)
+    _, sets = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)  # some were answered several times
+    of_sets = np.square(np.bincount(sets.ravel(), right - right.mean()))
+    n_sets = len(of_sets)
+    assert n_sets == 125_644
+    error = np.sqrt(n_sets / (n_sets - 1) * of_sets.sum()) / len(right)
+    assert over["triplets"].error == pytest.approx(error, rel=1e-6)
     assert over["triplets"].error < over["subjects"].error < over["objects"].error < over["objects+subjects"].error
     assert over["objects+subjects"].error == pytest.approx(0.0043, abs=0.0003)
     assert score(x, triplets, ci="auto", subjects=people).ci == over["objects+subjects"]
