@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import altair
 from sphinx_gallery.scrapers import figure_rst
 
-from pyalign.report.charts.save import save_chart
+from pyalign.report.charts.save import rendered
 
 
 def keep_charts(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:
@@ -19,5 +20,5 @@ def keep_charts(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, 
         if isinstance(value, altair.TopLevelMixin) and id(value) not in seen:
             seen.add(id(value))
             paths.append(os.path.splitext(next(block_vars["image_path_iterator"]))[0] + ".svg")
-            save_chart(value, paths[-1])
+            Path(paths[-1]).write_bytes(rendered(value, ".svg"))
     return figure_rst(paths, gallery_conf["src_dir"]) if paths else ""
