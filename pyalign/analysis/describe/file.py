@@ -21,9 +21,9 @@ from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
+from pyalign.io.judgments import RATINGS
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
-from pyalign.io.ratings import RATINGS
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 
