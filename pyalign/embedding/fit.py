@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import RATIO, EmbeddingOptions, EmbeddingPenalty
-from pyalign.embedding.solve import Solved, descend
+from pyalign.embedding.solve import Solved, minimise
 from pyalign.embedding.start import GAP, MOST, first_columns, principal, signed_optimum
 from pyalign.fitting.certificate import Curvature
 from pyalign.fitting.objective import TripletLoss
@@ -140,9 +140,9 @@ class Fitter:
                 so_far = Solved(rows, value, float("inf"), False, passes, passes)
                 self.watch(passes, value, lambda: fitted(so_far))
 
-        return descend(
-            objective, objective.narrowed, start, tolerance=self.options.tolerance,
-            iterations=self.options.max_iterations, bounded=bounded, watch=seen,
+        return minimise(
+            objective, start, tolerance=self.options.tolerance, iterations=self.options.max_iterations,
+            bounded=bounded, drops=bounded, watch=seen,
         )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ class EmbeddingOptions:
 
     n_dimensions: int | Literal["auto"] = "auto"
     signed: bool = False
-    tolerance: float = 1e-3
+    tolerance: float = 1e-5
     max_iterations: int = 2000
     seed: int | None = None
 

@@ -4,22 +4,23 @@ A bounded entry that is zero and whose derivative would push it below stays wher
 L-BFGS direction and are cut at zero (the two-metric projection of Bertsekas, 1982). Scipy's L-BFGS-B ends by the
 decrease of the value, which ends warm starts after one iteration, and takes longer between two gradients.
 
-Passes in float32 take half as long as in float64, and their derivatives are precise enough until the residual is small:
-`descend` goes as far as `SINGLE` in float32 and ends in float64, often with the one pass that confirms the residual.
+The objective has many optima, and the last bit of a derivative can lead to another one. Which bit that is depends on
+the instruction set, the BLAS and the number of threads. So derivatives, which two computers get equal within some
+1e-15 of the largest, are rounded to 2^-16 of it, and all that follows is arithmetic that is rounded in one way
+everywhere: a step takes the same rows, to the last bit, on each computer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 MEMORY = 10  # pairs of steps and changes of the gradient
 ARMIJO = 1e-4
-ROUNDING = {"d": 1e-13, "f": 1e-9}  # of a value, by dtype: near the optimum steps gain less than it can show
-SINGLE = 1e-4  # the least KKT residual that is sought in float32
-STALLED, GAINED = 20, 1e-7  # in float32: steps that together gain less than this share of the value are its rounding
+ROUNDING = 1e-13  # of a value: near the optimum steps gain less than it can show
+DIGITS = 16  # binary ones of derivatives
 FEWER = 0.9  # columns that are zero are dropped as soon as at most that share of them is left
 SHORTEST = 1e-10  # the step at which a line search gives up: what is left is rounding
 FIRST = 0.05  # root mean square of the first step, in the units of the rows
@@ -69,39 +70,41 @@ def minimise(
 ) -> Solved:  # fmt: skip
     """Minimize from rows (n, d), of at least 0 if `bounded`, until the KKT residual is at most `tolerance`.
 
-    It computes in the dtype of the rows. drops: whether columns that are zero, and stay there, are left out of the
+    drops: whether columns that are zero, and stay there, are left out of the
     passes that follow. A function of the similarities of rows, and of penalties that grow with entries, allows it.
     """
     x, kinds = rows.copy(), np.arange(rows.shape[1])  # kinds: the columns of `rows` that are left
-    memory = _Memory(x.size, x.dtype)
+    memory = _Memory(x.size)
     value, slope = function(x)
-    passes, done, mark = 1, 0, value
+    slope = rounded(slope, DIGITS)
+    passes, done = 1, 0
     while (residual := kkt_residual(x, slope, bounded)) > tolerance and done < iterations:
         free = (x > 0) | (slope < 0) if bounded else np.ones(x.shape, bool)
         if drops and len(left := np.flatnonzero(free.any(axis=0))) <= FEWER * len(kinds):
             memory.keep(left, x.shape)
             x, slope, free = (np.ascontiguousarray(one[:, left]) for one in (x, slope, free))
             kinds = kinds[left]
-        along = np.where(free, slope, x.dtype.type(0))
+        along = np.where(free, slope, 0.0)
         direction = memory.direction(along.ravel()).reshape(x.shape)
         direction *= free
-        if np.vdot(direction, along) >= 0:
+        if inner(direction, along) >= 0:
             memory.clear()
             direction = -along
-        step = 1.0 if memory.kept else FIRST / max(float(np.sqrt(np.mean(direction**2))), 1e-300)
+        step = 1.0 if memory.kept else FIRST / max(float(np.sqrt(inner(direction, direction) / direction.size)), 1e-300)
         taken = False
         while not taken and step > SHORTEST:
-            new = x + direction * x.dtype.type(step)
+            new = x + direction * step
             if bounded:
                 np.maximum(new, 0.0, out=new)
             new_value, new_slope = function(new)
+            new_slope = rounded(new_slope, DIGITS)
             passes += 1
             moved = new - x
-            expected = float(np.vdot(slope, moved))
-            taken = new_value <= value + ARMIJO * expected + ROUNDING[x.dtype.char] * abs(value)
+            expected = inner(slope, moved)
+            taken = new_value <= value + ARMIJO * expected + ROUNDING * abs(value)
             if not taken:
                 curved = new_value - value - expected
-                step *= min(0.5, max(0.1, -0.5 * expected / curved)) if curved > 0 else 0.5
+                step *= min(0.5, max(0.125, round(-4 * expected / curved) / 8)) if curved > 0 else 0.5
         if not taken:
             if not memory.kept:
                 break
@@ -113,11 +116,6 @@ def minimise(
         x, value, slope, done = new, new_value, new_slope, done + 1
         if watch is not None:
             watch(passes, value, x)
-        if x.dtype == np.float32 and done % STALLED == 0:
-            if mark - value < GAINED * abs(value):
-                residual = kkt_residual(x, slope, bounded)
-                break
-            mark = value
     if len(kinds) < rows.shape[1]:
         whole = np.zeros_like(rows)
         whole[:, kinds] = x
@@ -125,21 +123,25 @@ def minimise(
     return Solved(x, value, residual, residual <= tolerance, done, passes)
 
 
-def descend(
-    function: Function, single: Function, rows: np.ndarray, *, tolerance: float, iterations: int, bounded: bool = True,
-    watch: Seen | None = None,
-) -> Solved:  # fmt: skip
-    """`minimise` with most of the passes in float32. single: the same function of float32 rows."""
-    first = minimise(
-        single, rows.astype(np.float32), tolerance=max(0.95 * tolerance, SINGLE), iterations=iterations,
-        bounded=bounded, drops=bounded, watch=watch,
-    )  # fmt: skip
-    last = minimise(
-        function, first.rows.astype(np.float64), tolerance=tolerance, iterations=iterations - first.iterations,
-        bounded=bounded, drops=bounded,
-        watch=watch and (lambda passes, value, x: watch(first.passes + passes, value, x)),
-    )  # fmt: skip
-    return replace(last, iterations=first.iterations + last.iterations, passes=first.passes + last.passes)
+def rounded(values: np.ndarray, digits: int) -> np.ndarray:
+    """Values in units of 2^-digits of the power of two above the largest, to the nearest.
+
+    Example:
+        >>> rounded(np.array([3.0, 0.3, -0.1]), 4).tolist()
+        [3.0, 0.25, 0.0]
+    """
+    unit = 2.0 ** (np.frexp(np.abs(values).max(initial=0.0))[1] - digits)
+    return np.rint(values / unit) * unit + 0.0  # no negative zero
+
+
+def inner(a: np.ndarray, b: np.ndarray, scratch: np.ndarray | None = None) -> float:
+    """The sum of all a * b, added in numpy's order: that of a BLAS depends on the processor. scratch: for the products.
+
+    Example:
+        >>> inner(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+        11.0
+    """
+    return float(np.multiply(a, b, out=scratch).sum())
 
 
 class _Memory:
@@ -149,9 +151,9 @@ class _Memory:
         kept: the places of pairs in the arrays, oldest first.
     """
 
-    def __init__(self, size: int, dtype: np.dtype) -> None:
-        self.steps, self.changes = np.empty((MEMORY, size), dtype), np.empty((MEMORY, size), dtype)
-        self.inverse_products, self.scratch = np.zeros(MEMORY, dtype), np.empty(size, dtype)
+    def __init__(self, size: int) -> None:
+        self.steps, self.changes = np.empty((MEMORY, size)), np.empty((MEMORY, size))
+        self.inverse_products, self.scratch = np.zeros(MEMORY), np.empty(size)
         self.kept: list[int] = []
 
     def clear(self) -> None:
@@ -163,12 +165,12 @@ class _Memory:
             np.ascontiguousarray(one.reshape(MEMORY, *shape)[:, :, columns]).reshape(MEMORY, shape[0] * len(columns))
             for one in (self.steps, self.changes)
         )
-        self.scratch = np.empty(self.steps.shape[1], self.steps.dtype)
+        self.scratch = np.empty(self.steps.shape[1])
 
     def add(self, step: np.ndarray, change: np.ndarray) -> None:
         """Keeps a pair in place of the oldest one, or forgets all where the curvature along it is not positive."""
-        product = float(step @ change)
-        if not product > 1e-12 * float(change @ change):
+        product = inner(step, change, self.scratch)
+        if not product > 1e-12 * inner(change, change, self.scratch):
             self.clear()
             return
         place = self.kept.pop(0) if len(self.kept) == MEMORY else len(self.kept)
@@ -179,12 +181,12 @@ class _Memory:
         """Minus the inverse Hessian times the slope."""
         direction, shares, scratch = -slope, {}, self.scratch
         for place in reversed(self.kept):
-            shares[place] = self.inverse_products[place] * (self.steps[place] @ direction)
+            shares[place] = self.inverse_products[place] * inner(self.steps[place], direction, scratch)
             direction -= np.multiply(self.changes[place], shares[place], out=scratch)
         if self.kept:
             last = self.kept[-1]
-            direction /= self.inverse_products[last] * (self.changes[last] @ self.changes[last])
+            direction /= self.inverse_products[last] * inner(self.changes[last], self.changes[last], scratch)
         for place in self.kept:
-            share = shares[place] - self.inverse_products[place] * (self.changes[place] @ direction)
+            share = shares[place] - self.inverse_products[place] * inner(self.changes[place], direction, scratch)
             direction += np.multiply(self.steps[place], share, out=scratch)
         return direction

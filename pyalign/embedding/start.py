@@ -8,7 +8,7 @@ import numpy as np
 
 from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import EmbeddingPenalty
-from pyalign.embedding.solve import Seen, descend, minimise
+from pyalign.embedding.solve import Seen, minimise, rounded
 from pyalign.fitting.certificate import Curvature
 from pyalign.fitting.objective import TripletLoss
 
@@ -18,6 +18,7 @@ RESIDUALS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # of its rounds
 FIRST_LENGTH = 0.1  # root mean square of the entries of a new column
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
 WEAKEST = 0.05  # of the shrinkage at which all is zero: a start needs no weaker one
+DIGITS = 16  # binary ones of what LAPACK has computed
 MOST = 100  # columns of a start, unless more are asked for
 
 
@@ -59,9 +60,9 @@ def signed_optimum(
         new = new_columns(curvature)
         if not rows.shape[1] and not new.shape[1]:
             break  # nothing lowers the objective: the optimum is zero
-        solved = descend(
-            objective, objective.narrowed, np.hstack([rows, new]), tolerance=tolerance,
-            iterations=max(1, iterations - done), bounded=False, watch=watch,
+        solved = minimise(
+            objective, np.hstack([rows, new]), tolerance=tolerance, iterations=max(1, iterations - done),
+            bounded=False, watch=watch,
         )  # fmt: skip
         done, passes, residual = done + solved.iterations, passes + solved.passes + 1, solved.residual
         rows = principal(solved.rows)
@@ -76,7 +77,7 @@ def signed_optimum(
 def new_columns(curvature: Curvature, below: float = 0.0) -> np.ndarray:
     """Columns (n, m) along the directions whose eigenvalue is less than -below."""
     directions = curvature.directions[:, curvature.values < -below]
-    return np.asarray(directions * (FIRST_LENGTH * np.sqrt(len(directions))))
+    return rounded(directions, DIGITS) * (FIRST_LENGTH * np.sqrt(len(directions)))
 
 
 def first_columns(
@@ -95,14 +96,14 @@ def first_columns(
     """
     penalty = EmbeddingPenalty(max(shrinkage, -WEAKEST * at_zero.least))
     solved = minimise(
-        Objective(loss, penalty).narrowed, new_columns(at_zero, penalty.shrinkage).astype(np.float32),
+        Objective(loss, penalty), new_columns(at_zero, penalty.shrinkage),
         tolerance=RESIDUALS[0], iterations=ITERATIONS, bounded=False, watch=watch,
     )  # fmt: skip
-    rows = principal(solved.rows.astype(np.float64))
+    rows = principal(solved.rows)
     if seed is not None and rows.shape[1]:
         rng = np.random.default_rng(seed)
         turn, upper = np.linalg.qr(rng.normal(size=(rows.shape[1], rows.shape[1])))
-        rows = rows @ (turn * np.sign(upper.diagonal()))
+        rows = rounded(rows @ (turn * np.sign(upper.diagonal())), DIGITS)
     parts = np.hstack([np.maximum(rows, 0.0), np.maximum(-rows, 0.0)])
     mass = (parts**2).sum(axis=0)
     order = np.argsort(-mass, kind="stable")[: min(n_dimensions or MOST, loss.n)]
@@ -110,6 +111,13 @@ def first_columns(
 
 
 def principal(rows: np.ndarray) -> np.ndarray:
-    """Rows with the same inner products, their columns orthogonal, the longest first; negligible ones are left out."""
+    """Rows with the same inner products, their columns orthogonal, the longest first; negligible ones are left out.
+
+    They are rounded, as two implementations of LAPACK differ in the last bits, and the largest entry of a column is
+    positive.
+    """
     left, lengths, _ = np.linalg.svd(rows, full_matrices=False)
-    return np.ascontiguousarray((left * lengths)[:, lengths > NEGLIGIBLE * max(lengths.max(initial=0.0), 1e-300)])
+    columns = (left * lengths)[:, lengths > NEGLIGIBLE * max(lengths.max(initial=0.0), 1e-300)]
+    if columns.size:
+        columns *= np.sign(np.take_along_axis(columns, np.abs(columns).argmax(axis=0)[None], axis=0))
+    return np.ascontiguousarray(rounded(columns, DIGITS))
