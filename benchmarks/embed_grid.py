@@ -90,8 +90,11 @@ def _peers(train: np.ndarray) -> Iterator[tuple[str, float, str]]:
     many[:, 2] += (many[:, 2] >= low).astype(np.int32)
     many[:, 2] += many[:, 2] >= high
     for what, triplets in (("248,661 answers", train), ("4.7 million answers", many)):
-        objective = Objective(TripletLoss(N, triplets.astype(np.int32), np.dtype(np.float64)), EmbeddingPenalty(1e-5))
-        single, autograd = objective.narrowed, autograd_gradient(rows, triplets)
+        objective, single = (
+            Objective(TripletLoss(N, triplets.astype(np.int32), np.dtype(kind)), EmbeddingPenalty(1e-5))
+            for kind in (np.float64, np.float32)
+        )
+        autograd = autograd_gradient(rows, triplets)
         single(rows)
         autograd()
         times = [(cpu_seconds(lambda single=single: single(rows), 3), cpu_seconds(autograd)) for _ in range(ROUNDS)]  # type: ignore[misc]

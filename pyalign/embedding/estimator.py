@@ -47,7 +47,7 @@ class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self, *, shrinkage: float | None = None, sparsity: float | None = None, n_dimensions: int | str = "auto",
-        signed: bool = False, tolerance: float = 1e-3, max_iterations: int = 2000, seed: int | None = None,
+        signed: bool = False, tolerance: float = 1e-5, max_iterations: int = 2000, seed: int | None = None,
         missing: str = "raise", backend: BackendName = "auto",
     ) -> None:  # fmt: skip
         self.shrinkage = shrinkage

@@ -8,8 +8,6 @@ bounds how far a fit is from the optimum.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from pyalign.embedding.options import EmbeddingPenalty
@@ -41,11 +39,6 @@ class Objective:
         slope += (2 * self.penalty.shrinkage) * rows
         slope += self.penalty.sparsity / self.loss.n
         return value + self.penalties(rows), slope
-
-    @cached_property
-    def narrowed(self) -> Objective:
-        """The same in float32, in which a pass takes half as long."""
-        return Objective(self.loss.narrowed, self.penalty)
 
     def penalties(self, rows: np.ndarray) -> float:
         """What the rows cost besides the cross-entropy, in nats."""

@@ -21,7 +21,8 @@ class EmbeddingOptions:
             the number of objects.
         signed: whether entries may be negative. The problem is then convex in S = X X^T, has no penalty of sparsity,
             and the fit has a duality gap.
-        tolerance: the KKT residual at which a fit stops, see `pyalign.embedding.solve.kkt_residual`.
+        tolerance: the KKT residual at which a fit stops, see `pyalign.embedding.solve.kkt_residual`. At the default a
+            finer one changes no printed figure.
         max_iterations: the most iterations of a fit.
         seed: None: the start is the signed optimum, without randomness. A number: its axes are turned at random first.
     """

@@ -70,15 +70,15 @@ def minimise(
 ) -> Solved:  # fmt: skip
     """Minimize from rows (n, d), of at least 0 if `bounded`, until the KKT residual is at most `tolerance`.
 
-    drops: whether columns that are zero, and stay there, are left out of the
-    passes that follow. A function of the similarities of rows, and of penalties that grow with entries, allows it.
+    drops: whether columns that are zero, and stay there, are left out of the passes that follow. A function of the
+        similarities of rows, and of penalties that grow with entries, allows it.
     """
     x, kinds = rows.copy(), np.arange(rows.shape[1])  # kinds: the columns of `rows` that are left
     memory = _Memory(x.size)
     value, slope = function(x)
-    slope = rounded(slope, DIGITS)
-    passes, done = 1, 0
-    while (residual := kkt_residual(x, slope, bounded)) > tolerance and done < iterations:
+    residual, passes, done = kkt_residual(x, slope, bounded), 1, 0
+    slope = rounded_slope(slope, residual, tolerance)
+    while residual > tolerance and done < iterations:
         free = (x > 0) | (slope < 0) if bounded else np.ones(x.shape, bool)
         if drops and len(left := np.flatnonzero(free.any(axis=0))) <= FEWER * len(kinds):
             memory.keep(left, x.shape)
@@ -97,7 +97,8 @@ def minimise(
             if bounded:
                 np.maximum(new, 0.0, out=new)
             new_value, new_slope = function(new)
-            new_slope = rounded(new_slope, DIGITS)
+            new_residual = kkt_residual(new, new_slope, bounded)
+            new_slope = rounded_slope(new_slope, new_residual, tolerance)
             passes += 1
             moved = new - x
             expected = inner(slope, moved)
@@ -113,7 +114,7 @@ def minimise(
         np.subtract(new_slope, slope, out=slope)
         slope *= free
         memory.add(moved.ravel(), slope.ravel())
-        x, value, slope, done = new, new_value, new_slope, done + 1
+        x, value, slope, residual, done = new, new_value, new_slope, new_residual, done + 1
         if watch is not None:
             watch(passes, value, x)
     if len(kinds) < rows.shape[1]:
@@ -123,15 +124,24 @@ def minimise(
     return Solved(x, value, residual, residual <= tolerance, done, passes)
 
 
-def rounded(values: np.ndarray, digits: int) -> np.ndarray:
-    """Values in units of 2^-digits of the power of two above the largest, to the nearest.
+def rounded(values: np.ndarray, largest: float | None = None) -> np.ndarray:
+    """Values to the nearest multiple of 2^-`DIGITS` of the power of two above `largest`, by default their own.
 
     Example:
-        >>> rounded(np.array([3.0, 0.3, -0.1]), 4).tolist()
-        [3.0, 0.25, 0.0]
+        >>> rounded(np.array([3.0, 1.0 + 1e-9, -1e-9])).tolist()
+        [3.0, 1.0, 0.0]
     """
-    unit = 2.0 ** (np.frexp(np.abs(values).max(initial=0.0))[1] - digits)
+    largest = float(np.abs(values).max(initial=0.0)) if largest is None else largest
+    unit = 2.0 ** (float(np.frexp(largest)[1]) - DIGITS)
     return np.rint(values / unit) * unit + 0.0  # no negative zero
+
+
+def rounded_slope(slope: np.ndarray, residual: float, tolerance: float) -> np.ndarray:
+    """A derivative (n, d) rounded by the largest entry that a step could follow; see `kkt_residual`.
+
+    Or by what leaves a 64th of the tolerance, so that last bits don't come back near the end.
+    """
+    return rounded(slope, max(residual, tolerance * 2.0 ** (DIGITS - 6)) / len(slope))
 
 
 def inner(a: np.ndarray, b: np.ndarray, scratch: np.ndarray | None = None) -> float:

@@ -18,7 +18,6 @@ RESIDUALS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # of its rounds
 FIRST_LENGTH = 0.1  # root mean square of the entries of a new column
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
 WEAKEST = 0.05  # of the shrinkage at which all is zero: a start needs no weaker one
-DIGITS = 16  # binary ones of what LAPACK has computed
 MOST = 100  # columns of a start, unless more are asked for
 
 
@@ -77,7 +76,7 @@ def signed_optimum(
 def new_columns(curvature: Curvature, below: float = 0.0) -> np.ndarray:
     """Columns (n, m) along the directions whose eigenvalue is less than -below."""
     directions = curvature.directions[:, curvature.values < -below]
-    return rounded(directions, DIGITS) * (FIRST_LENGTH * np.sqrt(len(directions)))
+    return rounded(directions) * (FIRST_LENGTH * np.sqrt(len(directions)))
 
 
 def first_columns(
@@ -103,7 +102,7 @@ def first_columns(
     if seed is not None and rows.shape[1]:
         rng = np.random.default_rng(seed)
         turn, upper = np.linalg.qr(rng.normal(size=(rows.shape[1], rows.shape[1])))
-        rows = rounded(rows @ (turn * np.sign(upper.diagonal())), DIGITS)
+        rows = rounded(rows @ (turn * np.sign(upper.diagonal())))
     parts = np.hstack([np.maximum(rows, 0.0), np.maximum(-rows, 0.0)])
     mass = (parts**2).sum(axis=0)
     order = np.argsort(-mass, kind="stable")[: min(n_dimensions or MOST, loss.n)]
@@ -120,4 +119,4 @@ def principal(rows: np.ndarray) -> np.ndarray:
     columns = (left * lengths)[:, lengths > NEGLIGIBLE * max(lengths.max(initial=0.0), 1e-300)]
     if columns.size:
         columns *= np.sign(np.take_along_axis(columns, np.abs(columns).argmax(axis=0)[None], axis=0))
-    return np.ascontiguousarray(rounded(columns, DIGITS))
+    return np.ascontiguousarray(rounded(columns))

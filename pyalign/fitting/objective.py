@@ -135,13 +135,6 @@ class TripletLoss:
         wide.on, wide.dtype, wide._kept = self.on.widened(), np.dtype(np.float64), None
         return wide
 
-    @cached_property
-    def narrowed(self) -> TripletLoss:
-        """The same in float32."""
-        narrow = copy(self)
-        narrow.dtype, narrow._kept = np.dtype(np.float32), None
-        return narrow
-
     def mean_entropy(self, share: float, probabilities: Array) -> float:
         """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""
         on, tiny = self.on, float(np.finfo(float).tiny)

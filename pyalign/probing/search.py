@@ -27,6 +27,7 @@ from pyalign.probing.watch import Watcher, ignore
 TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
 STILL = 1e-5  # of `tolerance` (nats): without a certificate, an iteration that brings less is the last
 WIDE_TOLERANCE = 1e-12  # in the rounds after them, in float64
+SETTLED, FINEST = 1e-9, 1e-13  # of `tolerance`, and the least: the relative tolerance of the last run, in float64
 ROUNDS = 10  # those beyond `TOLERANCES` in float64: what float32 can reach has been reached
 COLUMNS = 64  # that a round adds, at most; of a nuclear norm, all that there are
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
@@ -50,10 +51,12 @@ class Search:
     def run(self, start: Map | None, rounds: int = ROUNDS) -> Map:
         """The best map, from `start` or from nothing."""
         if self.problem.whole:
-            return self._polished(self._unless_nothing(start), rounds)
-        if self.norm_name == "nuclear":
-            return self._thinned(self._many_columns(start), rounds)
-        return self._staircase(start, rounds)
+            at = self._polished(self._unless_nothing(start), rounds)
+        elif self.norm_name == "nuclear":
+            at = self._thinned(self._many_columns(start), rounds)
+        else:
+            at = self._staircase(start, rounds)
+        return self._settled(at) if at.weights.any() and self.converged else at
 
     @property
     def converged(self) -> bool:
@@ -64,6 +67,10 @@ class Search:
         """The relative tolerance of the last L-BFGS run of so many rounds, without a certificate."""
         finest = TOLERANCES[rounds - 1] if rounds <= len(TOLERANCES) else WIDE_TOLERANCE
         return max(finest, STILL * self.problem.options.tolerance)
+
+    def _settled(self, at: Map) -> Map:
+        """The end of every search: what is printed of held-out triplets is then the same on other computers."""
+        return self._minimise(at, max(FINEST, SETTLED * self.problem.options.tolerance), wide=True)
 
     def _polished(self, at: Map, rounds: int) -> Map:
         """Minimizes from a map that has all its columns; where there is a certificate, more exactly until it holds."""

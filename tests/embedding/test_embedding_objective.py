@@ -74,7 +74,9 @@ def test_in_float32_is_the_same_to_its_precision(small):
     rows, triplets = small
     objective = Objective(TripletLoss(9, triplets, FLOAT64), EmbeddingPenalty(0.03, 0.2))
     value, slope = objective(rows)
-    single, by_rows = objective.narrowed(rows.astype(np.float32))
+    single, by_rows = Objective(TripletLoss(9, triplets, np.dtype(np.float32)), objective.penalty)(
+        rows.astype(np.float32)
+    )
     assert by_rows.dtype == np.float32 and single == pytest.approx(value, rel=1e-6)
     np.testing.assert_allclose(by_rows, slope, atol=1e-6)
     np.testing.assert_array_equal(objective(rows)[1], slope)  # memory that is kept from pass to pass holds nothing back

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign.embedding.solve import descend, kkt_residual, minimise
+from pyalign.embedding.solve import kkt_residual, minimise
 
 
 def quadratic(seed=0, n=6, d=5):
@@ -92,21 +92,3 @@ def test_columns_that_are_zero_are_left_out_and_change_nothing():
     same = minimise(all_columns, start, tolerance=1e-7, iterations=3000)
     assert set(widths) == {6} and same.value == pytest.approx(solved.value, rel=1e-10)
     assert kkt_residual(solved.rows, all_columns(solved.rows)[1]) <= 1e-7
-
-
-def test_passes_in_float32_are_followed_by_those_in_float64():
-    function, start, _ = similarities(1)
-    kinds = []
-
-    def of(rows):
-        kinds.append(rows.dtype)
-        return function(rows)
-
-    steps = []
-    solved = descend(of, of, start, tolerance=1e-5, iterations=3000, watch=lambda passes, *_: steps.append(passes))
-    assert solved.converged and solved.rows.dtype == np.float64
-    assert kkt_residual(solved.rows, function(solved.rows)[1]) <= 1e-5
-    assert kinds == sorted(kinds) and {str(kind) for kind in kinds} == {"float32", "float64"}
-    assert solved.passes == len(kinds) and steps == sorted(steps) and steps[-1] <= solved.passes
-    rough = descend(of, of, start, tolerance=1e-2, iterations=3000)
-    assert rough.converged and sum(kind == np.float64 for kind in kinds[solved.passes :]) <= 2

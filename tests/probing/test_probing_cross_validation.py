@@ -329,3 +329,22 @@ def test_a_fold_that_ends_before_its_optimum_is_told():
     with pytest.warns(pyalign.ConvergenceWarning, match="fold 1, fold 2, fold 3, the refit ended before the optimum"):
         result = cross_validate_probe(x, triplets, penalties=1e-3, max_iterations=2)
     assert not any(fold.converged for fold in result.folds)
+
+
+# Other computers
+
+
+@pytest.fixture(scope="module")
+def by_numpy():
+    x, triplets = world(3, n=60, t=3000)
+    return x, triplets, cross_validate_probe(x, triplets, folds=2, backend="numpy")
+
+
+def test_printed_figures_are_those_of_every_backend_and_instruction_set(by_numpy, backend):
+    x, triplets, expected = by_numpy
+    result = cross_validate_probe(x, triplets, folds=2, backend=backend)
+    assert result.accuracy == pytest.approx(expected.accuracy, abs=2e-4)
+    for one, other in zip(result.folds, expected.folds, strict=True):
+        assert one.cross_entropy == pytest.approx(other.cross_entropy, abs=2e-6)
+        assert one.strength == pytest.approx(other.strength, rel=2e-4)
+        np.testing.assert_allclose(one.inner_cross_entropy, other.inner_cross_entropy, atol=4e-6)
