@@ -35,10 +35,11 @@ from pyalign.errors import InputError
 from pyalign.extraction.contents import listing, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.folder import NAMES
-from pyalign.extraction.folder_files import file_name, fingerprint_of, other
+from pyalign.extraction.folder_files import file_name, other
 from pyalign.extraction.loading import Batch, batches
 from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.io.paths import shorten
+from pyalign.keys import digest_of
 from pyalign.progress import Progress
 
 SHARED = (
@@ -270,7 +271,7 @@ class Job:
             model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
             items=self.items.source, order=self.items.order, names=NAMES, failures=tuple(sink.failures),
             weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
-            items_sha256=items, fingerprint=fingerprint_of({**self.state(), "items": items}), meta=self.meta or None,
+            items_sha256=items, fingerprint=digest_of({**self.state(), "items": items}), meta=self.meta or None,
             notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,
         )  # fmt: skip
 
