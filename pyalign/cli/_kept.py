@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,24 @@ def check(options: Any, resume: bool = False, out: str | None = None) -> None:
     require_apart(taken, [*outputs, *kept])
 
 
+@contextmanager
 def open_journal(
     out: str | None, resume: bool = False, as_bytes: Callable[[Any], bytes] | None = None
-) -> Journal:  # fmt: skip
-    """The journal of the command's run. as_bytes: what is written of the best so far; None: its map."""
-    journal, partial = places(out)
-    if journal is None:
-        return Journal()
-    return Journal.open(journal, resume=resume, best_path=partial, as_bytes=as_bytes or _map_bytes)
+) -> Iterator[Journal]:
+    """The journal of the command's run, to which Ctrl-C inside brings what there is (see `Journal.kept`).
+
+    as_bytes: what is written of the best so far; None: its map.
+    """
+    path, best = places(out)
+    try:
+        resume = resume and path is not None
+        journal = Journal.open(path, resume=resume, best_path=best, as_bytes=as_bytes or _map_bytes)
+        with journal.kept():
+            yield journal
+    except InputError as error:
+        if str(error).startswith((f"{path}: ", "nothing to resume")):
+            raise InputError(f"--resume: {error}") from error
+        raise
 
 
 def _map_bytes(fit: Any) -> bytes:

@@ -128,8 +128,8 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
         )
         for spec in options.against or ()
     }
-    journal = _kept.open_journal(kept, options.resume, lambda fit: _npz(fit.embedding))
-    with journal.kept(), warnings.catch_warnings():
+    opened = _kept.open_journal(kept, options.resume, lambda fit: _npz(fit.embedding))
+    with opened as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         result = _result(options, triplets, against, pairs, progress, journal)
     files, more = _files(result, options, formats, np.asarray(triplets.values))

@@ -368,15 +368,15 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     probe("--out", "w.npz")
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
     other = "other data, other options or another version of pyalign; delete it, or run as before"
-    other = f"w.journal.json: left by a run with {other}"
+    other = f"--resume: w.journal.json: left by a run with {other}"
     for more in (("--seed", "9"), ("--backend", "numpy"), ("--rank", "2"), ("--penalty", "0.1")):
         assert refused(*args, *more) == other
     np.save("a.npy", np.load("a.npy")[::-1])
     assert refused(*args) == other
     (folder / "w.journal.json").write_text("{}")
-    assert refused(*args) == "w.journal.json: is no journal of an interrupted run"
+    assert refused(*args) == "--resume: w.journal.json: is no journal of an interrupted run"
     (folder / "w.journal.json").unlink()
-    assert refused(*args).startswith("nothing to resume: there is no w.journal.json: ")
+    assert refused(*args).startswith("--resume: nothing to resume: there is no w.journal.json: ")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", [], {}, 7, -1.0, True], ids=repr)
@@ -388,7 +388,7 @@ def test_resume_refuses_folds_that_were_edited(probe, cut, refused, folder, key,
     journal["steps"]["fold 1/3"][key] = value
     (folder / "w.journal.json").write_text(json.dumps(journal))
     message = refused("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
-    assert message.startswith("w.journal.json: ")
+    assert message.startswith("--resume: w.journal.json: ")
     assert "holds NaN" in message or "holds Infinity" in message or "was edited or damaged" in message
 
 
