@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -69,10 +69,10 @@ def _as_json(value: Any) -> Any:
         return ["table", [[_as_json(key), _as_json(entry)] for key, entry in value.items()]]
     if isinstance(value, set | frozenset):
         return ["set", sorted(json.dumps(_as_json(element)) for element in value)]
-    if isinstance(value, Sequence):
-        return ["list", [_as_json(element) for element in value]]
     if any(hasattr(value, name) for name in ARRAYS) and not isinstance(value, type):
         return _of_array(value)
+    if isinstance(value, Collection):
+        return ["list", [_as_json(element) for element in value]]
     raise InputError(f"a key can be made only of arrays, tables, numbers and text; got {type(value).__name__}")
 
 
