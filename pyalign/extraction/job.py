@@ -180,6 +180,7 @@ class Job:
         known = {failure.name for failure in sink.failures} <= {*self.items.names[self.first : self.first + done]}
         if sink.rows + len(sink.failures) != done or len(sink.items) != done or not known:
             raise other(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
+        self.require_readable(sink.failures)
         self.require_items(sink.path, sink.items, workers, progress)
         try:
             self._pass(sink, workers, progress)
@@ -187,6 +188,12 @@ class Job:
         except KeyboardInterrupt:
             raise KeyboardInterrupt(sink.left(self.last - self.first)) from None
         return replace(extraction, notes=(*extraction.notes, *sink.notes))
+
+    def require_readable(self, failures: Sequence[Failure]) -> None:
+        """Raises where items could not be read, unless these are left out."""
+        if failures and not self.skip:
+            what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
+            raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
 
     def require_items(self, path: Any, hashes: Sequence[str], workers: int, progress: Progress) -> None:
         """Reads the first items of the part again, and raises OtherExtraction where one is not what it was.
@@ -212,9 +219,7 @@ class Job:
         with kept(), model_threads(self.encoder.threads):
             for batch in batches(rest, self.batch_size, count, self.items.open, prepare, workers):
                 rows, failures = self._rows(batch)
-                if failures and not self.skip:
-                    what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
-                    raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
+                self.require_readable(failures)
                 sink.add(rows, batch.hashes, failures, time.monotonic() - start)
                 progress(self.encoder.modality, sink.rows + len(sink.failures), total)
 
