@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyalign._result import Result
-from pyalign.journal import Journal, sibling_path
+from pyalign.journal import OTHER, Journal, sibling_path
 from pyalign.keys import digest_of
 
 
@@ -122,9 +122,7 @@ def test_what_can_not_be_resumed_is_refused(place, message_of):
     )
     assert message_of(Journal.open, None, resume=True) == "resume needs the path of a journal; got None"
     place().finish("one", 1)
-    assert message_of(place, of="yours", resume=True) == (
-        f"{path}: left by a run with other data, other options or another version of pyalign; delete it, or run as before"
-    )
+    assert message_of(place, of="yours", resume=True) == f"{path}: left by {OTHER}; delete it, or run as before"
     for text in ("{}", "[1]", '{"pyalign_journal": 3, "of": 3, "steps": {}, "best": null}'):
         path.write_text(text)
         assert message_of(place, resume=True) == f"{path}: is no journal of an interrupted run"

@@ -60,7 +60,7 @@ def cross_validate_embedding(
             are known, otherwise triplets. A `Resampling` sets the level.
         progress: a callback that gets the current stage, the number of passes of the current fit, and None.
         journal: keeps finished folds and refits, and the best embedding so far, if the call is interrupted with Ctrl-C.
-            The same call continues from there.
+            The same call continues from there; another one is refused.
         options: the fields of `EmbeddingOptions`.
 
     Returns:

@@ -76,8 +76,8 @@ def cross_validate_probe(
         progress: a callback that gets the current stage, such as ``fold 2/3, inner 1/3: penalty 0.0322, loss 0.86045,
             held-out 59.20%``, the number of passes of the current fit, and None.
         journal: keeps the finished folds and the best map so far, a `ProbeFit`, if the call is interrupted with Ctrl-C.
-            The same call continues from there. The best map is that of the finished fold with the smallest held-out
-            cross-entropy or, before any fold is finished, that of the best inner fit.
+            The same call continues from there; another one is refused. The best map is that of the finished fold with
+            the smallest held-out cross-entropy or, before any fold is finished, that of the best inner fit.
         options: the fields of `ProbeOptions`.
 
     Returns:
