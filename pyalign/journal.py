@@ -8,7 +8,6 @@ disk, under names of their own: what a finished run has written is never replace
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import os
@@ -20,16 +19,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pyalign.data.provenance import fingerprint
 from pyalign.documents import as_document, from_document
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import write_files
+from pyalign.keys import digest_of, key_of
 
 Finished = TypeVar("Finished")
-FORMAT = 2  # of journals on the disk
+FORMAT = 3  # of journals on the disk
+NO_INPUTS = ("self", "progress", "journal")  # arguments that decide no figure
+OTHER = "a run with other data, other options or another version of pyalign"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,6 @@ class Journal:
 
     Args:
         path: where it is on the disk, written as soon as a step is finished: whole or not at all.
-        of: of what the run is, such as `fingerprint_of` gives; a journal serves no other run.
         best_path: where the best so far is.
         as_bytes: what is written there for a value.
 
@@ -60,7 +60,7 @@ class Journal:
         InputError: a link is at one of the paths, which would be followed to a file elsewhere.
 
     Example:
-        >>> journal = Journal()
+        >>> journal = Journal().begin("a long fit", {"x": [1.0, 2.0]})
         >>> journal.offer("step 1", (2.0,), lambda: "a map")
         >>> journal.offer("step 2", (3.0,), lambda: "a worse one")
         >>> journal.finish("step 1", {"loss": 2.0})
@@ -69,15 +69,17 @@ class Journal:
     """
 
     def __init__(
-        self, path: PathLike | None = None, of: str = "", *, best_path: PathLike | None = None,
+        self, path: PathLike | None = None, *, best_path: PathLike | None = None,
         as_bytes: Callable[[Any], bytes] | None = None,
     ) -> None:  # fmt: skip
         for place in (path, best_path):
             if place is not None:
                 require_no_link(place)
-        self.path, self.of = path, of
-        self.best_path, self.as_bytes = best_path, as_bytes
+        self.path, self.best_path, self.as_bytes = path, best_path, as_bytes
+        self.of = ""  # the key of the run, once it has begun
         self.steps: dict[str, Any] = {}
+        self._resume: bool | None = False
+        self._earlier: dict[str, Any] | None = None  # the journal on the disk, until a run begins
         self._left: dict[str, Any] = {}  # what is on the disk of this very run, and is not read
         self._offered: tuple[str, tuple[float, ...], Callable[[], Any]] | None = None
         self._best: Best | None = None
@@ -86,32 +88,49 @@ class Journal:
 
     @classmethod
     def open(
-        cls, path: PathLike | None, of: str, *, resume: bool = False, best_path: PathLike | None = None,
+        cls, path: PathLike | None, *, resume: bool | None = False, best_path: PathLike | None = None,
         as_bytes: Callable[[Any], bytes] | None = None,
     ) -> Journal:  # fmt: skip
-        """The journal of a run that begins or, with `resume`, goes on.
+        """The journal of a run that begins or, with `resume`, goes on; with None it goes on if that is possible.
 
         Raises:
-            InputError: there is nothing to resume, or it is of other data or other options, or it is no journal.
+            InputError: there is nothing to resume, or it is no journal.
             OSError: it can't be read.
         """
-        journal = cls(path, of, best_path=best_path, as_bytes=as_bytes)
+        journal = cls(path, best_path=best_path, as_bytes=as_bytes)
+        journal._resume = resume
         if path is None or not os.path.exists(path):
             if resume and path is None:
                 raise InputError("resume needs the path of a journal; got None")
             if resume:
                 raise InputError(f"nothing to resume: there is no {path}: no run was interrupted, or it has finished")
             return journal
-        document = _read(path, strict=resume)
-        if document is not None:
-            journal._has_best_file = document["best"] is not None
-        if document is None or document["of"] != of:
-            if resume:
-                raise InputError(f"{path}: left by a run with other data or other options; delete it, or run as before")
-            return journal
-        journal._written, journal._left = document["best"], document["steps"]
-        journal.steps = dict(document["steps"]) if resume else {}
+        journal._earlier = _read(path, strict=bool(resume))
+        journal._has_best_file = journal._earlier is not None and journal._earlier["best"] is not None
         return journal
+
+    def begin(self, function: str, given: Mapping[str, Any]) -> Journal:
+        """Makes this the journal of a call of a function, from now on or still; gives it back.
+
+        Args:
+            function: its name.
+            given: its arguments by name, all of which count but `NO_INPUTS`. A mapping `options` holds further ones.
+
+        Raises:
+            InputError: it is that of another run, or an argument is nothing of which a key can be made.
+        """
+        arguments = {**given, **given.get("options", {})}
+        of = key_of(function, {name: arguments[name] for name in arguments.keys() - {*NO_INPUTS, "options"}})
+        earlier = self._earlier
+        if earlier is not None and earlier["of"] == of:
+            self._written, self._left = earlier["best"], earlier["steps"]
+            self.steps = {} if self._resume is False else dict(earlier["steps"])
+        elif self.of not in ("", of) or (earlier is not None and self._resume):
+            if self.path is None:
+                raise InputError(f"journal holds {OTHER}; take a new one for each run")
+            raise InputError(f"{self.path}: left by {OTHER}; delete it, or run as before")
+        self.of, self._earlier = of, None
+        return self
 
     def record(self, step: str) -> Any | None:
         """What was recorded when that step was finished; None where it is not."""
@@ -170,7 +189,7 @@ class Journal:
         if files or self.steps or self._written:
             document = {"pyalign_journal": FORMAT, "of": self.of, "steps": {**self._left, **self.steps}}
             document["best"] = self._written
-            text = json.dumps({**document, "sha256": _seal(document)}, indent=1, allow_nan=False)
+            text = json.dumps({**document, "sha256": digest_of(document)}, indent=1, allow_nan=False)
             write_files([*files, (self.path, text + "\n")], follow_links=False)
 
     def _is_better(self) -> bool:
@@ -228,7 +247,7 @@ def _fault(document: Any) -> str | None:
     keys = {"pyalign_journal", "of", "steps", "best", "sha256"}
     if not isinstance(document, dict) or document.keys() != keys or document["pyalign_journal"] != FORMAT:
         return "is no journal of an interrupted run"
-    if document["sha256"] != _seal({key: value for key, value in document.items() if key != "sha256"}):
+    if document["sha256"] != digest_of({key: value for key, value in document.items() if key != "sha256"}):
         return "was edited or damaged since a run has left it; delete it to begin again"
     best, steps = document["best"], document["steps"]
     sound = isinstance(document["of"], str) and isinstance(steps, dict) and (best is None or _is_best(best))
@@ -240,11 +259,6 @@ def _is_best(best: Any) -> bool:
         return False
     merit = best["merit"]
     return isinstance(merit, list) and bool(merit) and all(type(number) in (int, float) for number in merit)
-
-
-def _seal(document: Mapping[str, Any]) -> str:
-    """A hash by which a journal that was edited is known."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def packed(**arrays: np.ndarray) -> str:
@@ -265,17 +279,9 @@ def unpacked(text: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def fingerprint_of(arrays: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    """What a run is of: its inputs (None where one is not given) and its options.
-
-    Example:
-        >>> import numpy as np
-        >>> fingerprint_of({"x": np.eye(2)}, {"l2": 0.1}) == fingerprint_of({"x": np.eye(2)}, {"l2": 0.2})
-        False
-    """
-    hashes = {name: None if array is None else fingerprint(array) for name, array in arrays.items()}
-    text = json.dumps([hashes, as_document(options)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def journal_of(journal: Journal | None, function: str, given: Mapping[str, Any]) -> Journal:
+    """The journal of a call, which has begun (see `Journal.begin`): the caller's, or one of its own."""
+    return Journal() if journal is None else journal.begin(function, given)
 
 
 def sibling_path(path: PathLike, what: str) -> Path:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pyalign._result import Result
-from pyalign.journal import Journal, _seal, fingerprint_of, sibling_path
+from pyalign.journal import OTHER, Journal, sibling_path
+from pyalign.keys import digest_of
 
 
 @pytest.fixture
@@ -18,9 +19,8 @@ def place(tmp_path):
     """``place(resume=True)``: a journal in the folder, of the run "mine" unless it says otherwise."""
 
     def at(of="mine", **options):
-        return Journal.open(
-            tmp_path / "w.journal.json", of, best_path=tmp_path / "w.partial.txt", as_bytes=str.encode, **options
-        )
+        path, best = tmp_path / "w.journal.json", tmp_path / "w.partial.txt"
+        return Journal.open(path, best_path=best, as_bytes=str.encode, **options).begin("fit", {"of": of})
 
     at.folder = tmp_path
     return at
@@ -120,16 +120,14 @@ def test_what_can_not_be_resumed_is_refused(place, message_of):
     assert message_of(place, resume=True) == (
         f"nothing to resume: there is no {path}: no run was interrupted, or it has finished"
     )
-    assert message_of(Journal.open, None, "mine", resume=True) == "resume needs the path of a journal; got None"
+    assert message_of(Journal.open, None, resume=True) == "resume needs the path of a journal; got None"
     place().finish("one", 1)
-    assert message_of(place, of="yours", resume=True) == (
-        f"{path}: left by a run with other data or other options; delete it, or run as before"
-    )
-    for text in ("{}", "[1]", '{"pyalign_journal": 2, "of": 3, "steps": {}, "best": null}'):
+    assert message_of(place, of="yours", resume=True) == f"{path}: left by {OTHER}; delete it, or run as before"
+    for text in ("{}", "[1]", '{"pyalign_journal": 3, "of": 3, "steps": {}, "best": null}'):
         path.write_text(text)
         assert message_of(place, resume=True) == f"{path}: is no journal of an interrupted run"
         assert place().steps == {}
-    head = '{"pyalign_journal": 2, "of": "mine", "best": null, "sha256": "", "steps": {"one": '
+    head = '{"pyalign_journal": 3, "of": "mine", "best": null, "sha256": "", "steps": {"one": '
     for depth in range(800, 1000, 10):  # about as deep as can be read, and not be written
         path.write_text(head + "[" * depth + "]" * depth + "}}")
         assert message_of(place, resume=True).startswith(f"{path}: ")
@@ -165,7 +163,7 @@ def test_a_journal_that_was_edited_is_refused_in_one_line_and_never_taken(place,
     EDITS[edit](document)
     if sealed:
         document.pop("sha256")
-        document["sha256"] = _seal(document)
+        document["sha256"] = digest_of(document)
     path.write_text(json.dumps(document))
     if sealed and edit in ("a figure", "a step more"):
         assert place(resume=True).steps == document["steps"]  # sound, and as if a run had left it
@@ -219,14 +217,6 @@ def test_a_journal_is_whole_or_not_there(place, monkeypatch):
     monkeypatch.undo()
     assert json.loads((place.folder / "w.journal.json").read_text())["steps"] == {"one": 1}
     assert os.listdir(place.folder) == ["w.journal.json"]
-
-
-def test_fingerprints_are_of_values_and_options():
-    x, options = np.arange(6.0).reshape(2, 3), {"l2": 0.1, "rank": "full"}
-    one = fingerprint_of({"x": x, "y": None}, options)
-    assert one == fingerprint_of({"x": np.asfortranarray(x), "y": None}, dict(reversed(options.items())))
-    others = [({"x": x + 1, "y": None}, options), ({"x": x, "y": x}, options), ({"x": x, "y": None}, {"l2": 0.2})]
-    assert len({one, *(fingerprint_of(*other) for other in others)}) == 4
 
 
 def test_names_beside_an_output():

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pyalign.cli._command import paths
 from pyalign.cli._outputs import require_apart
-from pyalign.data import ODD_ONE_OUT, Embeddings, Triplets, plain
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS
-from pyalign.journal import Journal, fingerprint_of, sibling_path
-
-DECIDES = (
-    "penalties",
-    "split",
-    "seed",
-    "ci",
-    "confidence_level",
-    "backend",
-    "recipe",
-)  # options that decide the result, in addition to those of the map
+from pyalign.journal import Journal, sibling_path
 
 
 def places(out: str | None) -> tuple[Path | None, Path | None]:
@@ -50,38 +38,24 @@ def check(options: Any, resume: bool = False, out: str | None = None) -> None:
     require_apart(taken, [*outputs, *kept])
 
 
+@contextmanager
 def open_journal(
-    out: str | None, inputs: Mapping[str, Any], decides: Mapping[str, Any], resume: bool = False,
-    as_bytes: Callable[[Any], bytes] | None = None,
-) -> Journal:  # fmt: skip
-    """The journal of the command's run.
+    out: str | None, resume: bool = False, as_bytes: Callable[[Any], bytes] | None = None
+) -> Iterator[Journal]:
+    """The journal of the command's run, to which Ctrl-C inside brings what there is (see `Journal.kept`).
 
-    inputs: everything that it reads. decides: the options on which its figures depend. as_bytes: what is written of
-    the best so far; None: its map.
+    as_bytes: what is written of the best so far; None: its map.
     """
-    journal, partial = places(out)
-    if journal is None:
-        return Journal()
-    of = fingerprint_of(_arrays(inputs), decides)
+    path, best = places(out)
     try:
-        return Journal.open(journal, of, resume=resume, best_path=partial, as_bytes=as_bytes or _map_bytes)
+        resume = resume and path is not None
+        journal = Journal.open(path, resume=resume, best_path=best, as_bytes=as_bytes or _map_bytes)
+        with journal.kept():
+            yield journal
     except InputError as error:
-        raise InputError(f"--resume: {error}") from error
-
-
-def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    arrays: dict[str, Any] = {}
-    for name, value in inputs.items():
-        arrays[name] = None if value is None else plain(value)
-        if isinstance(value, Embeddings | Triplets) and value.names is not None:
-            arrays[f"{name} names"] = np.array(value.names)
-        if isinstance(value, Triplets) and value.answers is not None:
-            arrays["answers"] = value.answers.values
-        if isinstance(value, Triplets) and value.task != ODD_ONE_OUT:
-            arrays["task"] = np.array(value.task)
-        if isinstance(value, Triplets) and value.subjects is not None:
-            arrays["subjects"] = value.subjects.codes
-    return arrays
+        if str(error).startswith((f"{path}: ", "nothing to resume")):
+            raise InputError(f"--resume: {error}") from error
+        raise
 
 
 def _map_bytes(fit: Any) -> bytes:

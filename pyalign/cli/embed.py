@@ -128,13 +128,8 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
         )
         for spec in options.against or ()
     }
-    decides = ("n_dimensions", "signed", "folds", "split", "seed", "n_seeds", "halves", "n_resamples", "ci",
-               "confidence_level", "missing", "backend")  # fmt: skip
-    journal = _kept.open_journal(
-        kept, {"triplets": triplets}, {"penalties": pairs, **{name: getattr(options, name) for name in decides}},
-        options.resume, lambda fit: _npz(fit.embedding),
-    )  # fmt: skip
-    with journal.kept(), warnings.catch_warnings():
+    opened = _kept.open_journal(kept, options.resume, lambda fit: _npz(fit.embedding))
+    with opened as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         result = _result(options, triplets, against, pairs, progress, journal)
     files, more = _files(result, options, formats, np.asarray(triplets.values))

@@ -180,13 +180,7 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     x = _inputs.read_model(options, triplets)
     others = None if options.other_embeddings is None else _inputs.read_embeddings(options.other_embeddings)
     weights = None if options.weights is None else _inputs.weights_of(options.weights).values
-    journal = _kept.open_journal(
-        options.out, {"x": x, "triplets": triplets, "others": others, "weights": weights},
-        {"model": model, **_local(options), **{name: getattr(options, name) for name in _kept.DECIDES},
-         "folds": options.folds or MANY},
-        options.resume,
-    )  # fmt: skip
-    with journal.kept(), warnings.catch_warnings():
+    with _kept.open_journal(options.out, options.resume) as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         more = {"weights": weights, "other_embeddings": others}
         if options.recipe is not None:

@@ -25,7 +25,7 @@ from pyalign.embedding.split import checked_split, folds_of
 from pyalign.embedding.stability import Refits, Stability, stability_of, standard_errors
 from pyalign.embedding.validated import EmbeddingCrossValidation, EmbeddingFold
 from pyalign.errors import ConvergenceWarning, InputError
-from pyalign.journal import Journal, packed, unpacked
+from pyalign.journal import Journal, journal_of, packed, unpacked
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import IntervalsOver, record_of
 from pyalign.stats.splits import Fold
@@ -60,7 +60,7 @@ def cross_validate_embedding(
             are known, otherwise triplets. A `Resampling` sets the level.
         progress: a callback that gets the current stage, the number of passes of the current fit, and None.
         journal: keeps finished folds and refits, and the best embedding so far, if the call is interrupted with Ctrl-C.
-            The same call continues from there.
+            The same call continues from there; another one is refused.
         options: the fields of `EmbeddingOptions`.
 
     Returns:
@@ -81,7 +81,7 @@ def cross_validate_embedding(
         >>> result.accuracy > 0.5, result.fit.n_dimensions >= 3
         (True, True)
     """
-    began, progress, journal = time.perf_counter(), progress or silent, journal or Journal()
+    given, began, progress = dict(locals()), time.perf_counter(), progress or silent
     chosen = options_of(options)
     folds = _checks.whole_number(folds, "folds", 2)
     for name, count in (("seed", seed), ("n_seeds", n_seeds), ("n_resamples", n_resamples)):
@@ -98,6 +98,7 @@ def cross_validate_embedding(
     drawn = folds_of(checked_split(split, inputs), inputs, folds, seed)
     plan = plan_for(ci, split, inputs.subjects)
     others = [Other.of(x, name, inputs) for name, x in models.items()]
+    journal = journal_of(journal, "cross_validate_embedding", given)
     run = _Run(inputs, chosen, stated_penalties, split, seed, progress, journal)
     finished = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(drawn)]
     results = [one.result for one in finished]

@@ -14,7 +14,7 @@ from pyalign.embedding.inputs import EmbeddingInputs, read_answers
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_embedding_penalties, penalty_of
 from pyalign.embedding.result import EmbeddingFit, described
 from pyalign.errors import ConvergenceWarning, InputError
-from pyalign.journal import Journal
+from pyalign.journal import Journal, journal_of
 from pyalign.progress import Progress, silent
 from pyalign.typing import AnswersLike, BackendName, TripletsLike
 
@@ -67,13 +67,14 @@ def fit_embedding(
         >>> fit.n_dimensions, fit.accuracy > 0.5
         (3, True)
     """
-    chosen = options_of(options)
+    given, chosen = dict(locals()), options_of(options)
     inputs = read_answers(
         triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend
     )  # fmt: skip
     require_dimensions(inputs, chosen)
     penalty = penalty_of(shrinkage, sparsity, inputs.n, chosen.signed)
     first = None if start is None else as_start(start, inputs, chosen)
+    journal = journal_of(journal, "fit_embedding", given)
     fitter = Fitter(inputs.loss(), chosen, watcher(inputs, chosen, "fit", progress or silent, journal))
     fit = fitter.at(penalty, first)
     if not fit.rows.shape[1]:

@@ -28,8 +28,8 @@ from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, We
 from pyalign.extraction.layers import find_classifier, tap
 from pyalign.extraction.torch_encoder import TorchEncoder, first_tensor, hash_of, settings
 from pyalign.extraction.weights import hash_file, one_line_errors, read_state
+from pyalign.keys import digest_of
 
-SIDE = 256  # of the blank image by which a transform shows what it gives
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 EXAMPLE = "torchvision.models.ResNet50_Weights.DEFAULT.transforms()"
 
@@ -88,7 +88,7 @@ def encoder_of(
         preprocess: makes (c, h, w) floats of an RGB image of Pillow.
         name: of the model, for the results.
         request: device and precision; a checkpoint is loaded into the copy.
-        size: (c, h, w) of what `preprocess` gives; None: tried out on a blank image.
+        size: (c, h, w) of what `preprocess` gives; None: that of what it makes of a picture.
 
     Raises:
         InputError: no preprocessing; a module that can't be run.
@@ -151,7 +151,8 @@ def _encoder(
     request: Request, size: tuple[int, int, int] | None,
 ) -> TorchEncoder:  # fmt: skip
     module.eval()
-    size = size or _size(spec, transform)
+    shape, gives = _tried_out(spec, transform)
+    size = size or shape
     options = settings(request)
     blank = torch.zeros(2, *size, device=options["device"])
     module.to(options["device"])
@@ -168,20 +169,25 @@ def _encoder(
         return {LOGITS: last} if fetch is None else {LOGITS: last, PENULTIMATE: fetch()}
 
     return TorchEncoder(
-        spec, weights, {"library": "module", "size": list(size), "text": _described(transform), **code_hash},
+        spec, weights,
+        {"library": "module", "size": list(size), "text": _described(transform), "gives": gives, **code_hash},
         {name: version(name) for name in ("torch", "pillow")}, module=module, transform=transform, ends=ends,
         meanings=meanings, size=size, **options,
     )  # fmt: skip
 
 
-def _size(spec: str, transform: Callable[[Any], Any]) -> tuple[int, int, int]:
+def _tried_out(spec: str, transform: Callable[[Any], Any]) -> tuple[tuple[int, int, int], str]:
+    """The shape of what a transform gives, and the digest of what it makes of one picture, by which it is known."""
     from PIL import Image
 
+    slope = Image.linear_gradient("L")
+    picture = Image.merge("RGB", (slope, slope.rotate(90), Image.radial_gradient("L")))
     with one_line_errors(spec, "the transform can't prepare an RGB image of Pillow"):
-        shape = tuple(transform(Image.new("RGB", (SIDE, SIDE))).shape)
+        found = transform(picture)
+        shape = tuple(found.shape)
     if len(shape) != 3:
         raise InputError(f"{spec}: the transform must give (c, h, w); got {shape}")
-    return shape
+    return shape, digest_of(found)
 
 
 def _described(transform: Any) -> str:

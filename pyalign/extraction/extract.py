@@ -132,6 +132,9 @@ def _finished_before(job: Job, folder: Folder, workers: int, progress: Progress)
     assert finished is not None
     if finished.names != tuple(job.items.names[job.first : job.last]):
         raise other(folder.path, "holds a finished extraction of other items; take another folder")
+    if dict(finished.extraction.meta or {}) != job.meta:
+        raise other(folder.path, "holds a finished extraction that differs in meta; take another folder")
+    job.require_readable(finished.extraction.failures)
     job.require_items(folder.path, finished.hashes, workers, progress)
     return replace(finished.extraction, notes=(*finished.extraction.notes, *folder.notes))
 

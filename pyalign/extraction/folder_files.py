@@ -44,11 +44,6 @@ def append(file: IO[bytes], data: Any) -> None:
         raise OSError(error.errno, error.strerror, file.name) from error
 
 
-def fingerprint_of(state: Mapping[str, Any]) -> str:
-    """SHA-256 of all that decides rows, as json writes it."""
-    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
 def file_name(layer: str) -> str:
     """The file of a layer, in the folder itself whatever the layer is called: ONNX has names such as /block/Add:0.
 

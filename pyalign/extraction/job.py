@@ -35,10 +35,11 @@ from pyalign.errors import InputError
 from pyalign.extraction.contents import listing, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.folder import NAMES
-from pyalign.extraction.folder_files import file_name, fingerprint_of, other
+from pyalign.extraction.folder_files import file_name, other
 from pyalign.extraction.loading import Batch, batches
 from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.io.paths import shorten
+from pyalign.keys import digest_of
 from pyalign.progress import Progress
 
 SHARED = (
@@ -179,6 +180,7 @@ class Job:
         known = {failure.name for failure in sink.failures} <= {*self.items.names[self.first : self.first + done]}
         if sink.rows + len(sink.failures) != done or len(sink.items) != done or not known:
             raise other(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
+        self.require_readable(sink.failures)
         self.require_items(sink.path, sink.items, workers, progress)
         try:
             self._pass(sink, workers, progress)
@@ -186,6 +188,12 @@ class Job:
         except KeyboardInterrupt:
             raise KeyboardInterrupt(sink.left(self.last - self.first)) from None
         return replace(extraction, notes=(*extraction.notes, *sink.notes))
+
+    def require_readable(self, failures: Sequence[Failure]) -> None:
+        """Raises where items could not be read, unless these are left out."""
+        if failures and not self.skip:
+            what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
+            raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
 
     def require_items(self, path: Any, hashes: Sequence[str], workers: int, progress: Progress) -> None:
         """Reads the first items of the part again, and raises OtherExtraction where one is not what it was.
@@ -211,9 +219,7 @@ class Job:
         with kept(), model_threads(self.encoder.threads):
             for batch in batches(rest, self.batch_size, count, self.items.open, prepare, workers):
                 rows, failures = self._rows(batch)
-                if failures and not self.skip:
-                    what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
-                    raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
+                self.require_readable(failures)
                 sink.add(rows, batch.hashes, failures, time.monotonic() - start)
                 progress(self.encoder.modality, sink.rows + len(sink.failures), total)
 
@@ -270,7 +276,7 @@ class Job:
             model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
             items=self.items.source, order=self.items.order, names=NAMES, failures=tuple(sink.failures),
             weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
-            items_sha256=items, fingerprint=fingerprint_of({**self.state(), "items": items}), meta=self.meta or None,
+            items_sha256=items, fingerprint=digest_of({**self.state(), "items": items}), meta=self.meta or None,
             notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,
         )  # fmt: skip
 

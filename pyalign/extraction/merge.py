@@ -17,11 +17,12 @@ from pyalign.errors import InputError
 from pyalign.extraction.contents import listing, sha256_of_items, sha256_of_listing
 from pyalign.extraction.finished import Finished, read_finished
 from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
-from pyalign.extraction.folder_files import fingerprint_of, other
+from pyalign.extraction.folder_files import other
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction
 from pyalign.io.paths import PathLike, bad, checked_path, shorten
+from pyalign.keys import digest_of
 from pyalign.progress import Progress, silent
 
 ROWS = 4096  # that are copied at once
@@ -211,4 +212,4 @@ def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Ext
         processor=" and ".join(processors), model_threads=with_rows.model_threads,
         provenance=Provenance.now({}, options),
     )  # fmt: skip
-    return replace(whole, fingerprint=fingerprint_of({**whole.state(), "items": items}))
+    return replace(whole, fingerprint=digest_of({**whole.state(), "items": items}))

@@ -87,6 +87,8 @@ class TorchEncoder(Encoder):
         if self._channels_last:
             self.module.to(memory_format=torch.channels_last)
         self._ends: Ends = torch.compile(self.ends) if self.compile else self.ends
+        if self.compile:  # by other kernels, which may differ in the last digits
+            self.versions = {**self.versions, "torch.compile": self.versions["torch"]}
 
     def prepare(self, item: Any) -> torch.Tensor:
         """The transform of the image; float32 (c, h, w)."""

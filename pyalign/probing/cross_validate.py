@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.fitting.answers import part_of
-from pyalign.journal import Journal
+from pyalign.journal import Journal, journal_of
 from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
@@ -76,8 +76,8 @@ def cross_validate_probe(
         progress: a callback that gets the current stage, such as ``fold 2/3, inner 1/3: penalty 0.0322, loss 0.86045,
             held-out 59.20%``, the number of passes of the current fit, and None.
         journal: keeps the finished folds and the best map so far, a `ProbeFit`, if the call is interrupted with Ctrl-C.
-            The same call continues from there. The best map is that of the finished fold with the smallest held-out
-            cross-entropy or, before any fold is finished, that of the best inner fit.
+            The same call continues from there; another one is refused. The best map is that of the finished fold with
+            the smallest held-out cross-entropy or, before any fold is finished, that of the best inner fit.
         options: the fields of `ProbeOptions`.
 
     Returns:
@@ -99,8 +99,7 @@ def cross_validate_probe(
         >>> result.accuracy > 0.5, result.split
         (True, 'objects')
     """
-    progress = progress or silent
-    began = time.perf_counter()
+    given, progress, began = dict(locals()), progress or silent, time.perf_counter()
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
     local = LocalOptions(local_weight, tau, batch_size, batches)
     as_penalties(penalties)
@@ -116,7 +115,7 @@ def cross_validate_probe(
     split_up = list(TripletKFold(split, folds, chosen.seed, len(inputs.x)).folds(inputs.index, inputs.subjects))
     require_sides(split_up, inputs.answers)
     plan = plan_for(ci, split, inputs.subjects)
-    watch = watch_over(inputs, local, progress, journal)
+    watch = watch_over(inputs, local, progress, journal_of(journal, "cross_validate_probe", given))
     run = _Run(inputs, maker(inputs, local), chosen, penalties, split, plan, watch)
     finished = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(split_up)]
     results = [fold.result for fold in finished]

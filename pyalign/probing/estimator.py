@@ -10,7 +10,7 @@ from pyalign import _checks
 from pyalign.analysis.score import score
 from pyalign.data import Transform
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.journal import Journal
+from pyalign.journal import Journal, journal_of
 from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.fit import ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
@@ -131,13 +131,13 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ConvergenceWarning: the fit stopped before it reached the optimum.
             UserWarning: the fit was interrupted by Ctrl-C, and the probe is the best map so far.
         """
-        options = self._options()
+        given, options = {**locals(), **self.get_params()}, self._options()
         penalty = None if self.penalty == "auto" else as_penalty(self.penalty, auto=True)
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
             return self._by_recipe(x, triplets, penalty, progress, weighted=answers is not None or weights is not None)
         inputs = read_inputs(x, triplets, answers=answers, weights=weights, missing=self.missing, backend=self.backend)
         self.n_features_in_ = inputs.x.shape[1]
-        watch = watch_over(inputs, LocalOptions(), progress, journal)
+        watch = watch_over(inputs, LocalOptions(), progress, journal_of(journal, "TripletProbe.fit", given))
         try:
             self.fit_ = warned(self._search(inputs, options, penalty, watch))
         except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyalign.data import Transform
 from pyalign.errors import ConvergenceWarning
-from pyalign.journal import Journal
+from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.local import LocalProblem
@@ -87,7 +87,7 @@ def fit_probe(
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4, fit.transform.trained.n_triplets
         (True, True, 3)
     """
-    progress = progress or silent
+    given, progress = dict(locals()), progress or silent
     chosen = options_of(ProbeOptions, options, ("penalty", "start", "journal", *COMMON))
     weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(
@@ -96,7 +96,7 @@ def fit_probe(
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     first = None if start is None else problem.map_of(start)
-    watch = watch_over(inputs, local, progress, journal)
+    watch = watch_over(inputs, local, progress, journal_of(journal, "fit_probe", given))
     fit = next(fit_path(problem, [weight], start=first, watch=watch, figures=True))
     return warned(completed(fit, inputs, local))
 
@@ -156,9 +156,9 @@ def maker(inputs: Inputs, local: LocalOptions) -> Maker:
     return partial(LocalProblem, on=inputs.on, task=inputs.task, others=inputs.others, local=local)
 
 
-def watch_over(inputs: Inputs, local: LocalOptions, progress: Progress, journal: Journal | None) -> Watch:
+def watch_over(inputs: Inputs, local: LocalOptions, progress: Progress, journal: Journal) -> Watch:
     """The watch over a run, whose maps record all triplets, although the fit of a fold uses only some of them."""
-    return Watch(progress, journal or Journal(), recorded=lambda fit: recorded(fit, inputs, local))
+    return Watch(progress, journal, recorded=lambda fit: recorded(fit, inputs, local))
 
 
 def completed(

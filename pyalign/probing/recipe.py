@@ -21,7 +21,7 @@ from pyalign.data import Transform, as_triplet_data, require_odd_one_out
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import valid_triplets
 from pyalign.fitting.objective import TripletTerm
-from pyalign.journal import Journal
+from pyalign.journal import Journal, journal_of
 from pyalign.probing.basis import standardization
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import as_penalty
@@ -62,11 +62,12 @@ def fit_recipe(
         >>> len(fit.curve), fit.transform.weights.shape
         (2, (4, 4))
     """
-    inputs = _inputs(x, triplets, missing)
+    given, inputs = dict(locals()), _inputs(x, triplets, missing)
     test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
     chosen, weight = settings or RecipeSettings(), as_penalty(penalty)
     options = _options(weight, seed, chosen)
-    watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, options, seed))
+    journal = journal_of(journal, "fit_recipe", given)
+    watch = Watch(progress, journal, recorded=lambda fit: _completed(fit, inputs, options, seed))
     fit = _train(inputs.x, inputs.index, test, weight, seed, chosen, watch)
     return _completed(fit, inputs, options, seed)
 
@@ -198,10 +199,11 @@ def cross_validate_recipe(
     Raises:
         InputError: as `fit_probe`, and for a split that leaves a fold empty.
     """
-    inputs, chosen = _inputs(x, triplets, missing), settings or RecipeSettings()
+    given, inputs, chosen = dict(locals()), _inputs(x, triplets, missing), settings or RecipeSettings()
     weight = as_penalty(penalty)
     options = _options(weight, seed, chosen)
-    watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, options, seed))
+    journal = journal_of(journal, "cross_validate_recipe", given)
+    watch = Watch(progress, journal, recorded=lambda fit: _completed(fit, inputs, options, seed))
     fits: list[RecipeFit] = []
     for number, fold in enumerate(TripletKFold("objects", folds, seed, len(inputs.x)).folds(inputs.index)):
         stage = f"fold {number + 1}/{folds}"

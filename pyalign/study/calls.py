@@ -20,11 +20,11 @@ from pyalign.fitting.threads import one_blas_thread
 from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
+from pyalign.keys import digest_of, key_of
 from pyalign.progress import Progress
 from pyalign.study.analyses import HUMAN, METADATA, MODEL, MODELS, PEOPLE, TRIPLETS
 from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
-from pyalign.study.keys import digest_of, key_of_step
 from pyalign.study.options import FILES, SCORES
 
 NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
@@ -93,7 +93,7 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str, str], 
             arguments[argument] = inputs.metadata(inputs.study.metadata)
     options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
     digests = {name: inputs.digest(value) for name, value in {**arguments, **options}.items()}
-    key = key_of_step(analysis.name, {"as written": step.written, "of": model}, {**digests, "sources": sources})
+    key = key_of(analysis.name, {"as written": step.written, "of": model}, {**digests, "sources": sources})
     return Call(step, {**arguments, **options}, key, sources)
 
 
@@ -198,7 +198,7 @@ def prepare_extraction(model: StudyModel, inputs: Inputs, shard: tuple[int, int]
     settings = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
     if shard is not None:
         arguments["shard"] = settings["shard"] = shard
-    key = key_of_step("extract", {"model": model.extract, **settings}, hashed)
+    key = key_of("extract", {"model": model.extract, **settings}, hashed)
     loaded = partial(load_encoder, model.extract, folder=inputs.study.folder)
     return ExtractCall({"model": loaded, **arguments}, key, items, hashed.get("images"))
 

@@ -17,9 +17,9 @@ from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, bad, is_named, is_written_over
+from pyalign.keys import digest_of
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, METADATA, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
-from pyalign.study.keys import digest_of
 from pyalign.typing import MatrixKind
 
 

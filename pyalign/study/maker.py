@@ -161,17 +161,13 @@ class Maker:
         return replace(done, how=MADE, seconds=seconds)
 
     def _called(self, unit: Unit, call: Call) -> Any:
-        journal = None
-        if call.step.analysis.keeps:
-            part = self.folder.part(unit.stem)
-            try:
-                journal = Journal.open(part, call.key, resume=part.exists())
-            except InputError:  # of other inputs, or damaged, or gone
-                part.unlink(missing_ok=True)
-                journal = Journal(part, call.key)
         progress = self._running(unit.name)
-        if journal is None:
+        if not call.step.analysis.keeps:
             return call.run(progress, None)
+        part = self.folder.part(unit.stem)
+        if part.is_symlink():
+            part.unlink()
+        journal = Journal.open(part, resume=None)
         with journal.kept():
             return call.run(progress, journal)
 

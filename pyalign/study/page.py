@@ -13,11 +13,11 @@ from pyalign.extraction.images import as_images
 from pyalign.io.documents import read_json
 from pyalign.io.paths import one_line, require_file
 from pyalign.io.write import Content
+from pyalign.keys import key_of
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import FIGURES, StudyFolder
 from pyalign.study.folder import REPORT as PAGE
 from pyalign.study.inputs import Inputs
-from pyalign.study.keys import key_of_step
 from pyalign.study.result import FAILED, FINISHED, MADE, NO_DATA, REUSED, Study, StudyStep
 from pyalign.study.units import REPORT
 
@@ -37,7 +37,7 @@ def make_report(
         missing += [StudyStep(name, "", NO_DATA, reason=reason) for name, reason in study.missing.items()]
         reasons = {entry.name: entry.reason for entry in missing}
         settings = {"title": study.title, **({"figures": study.figures} if study.figures else {})}
-        key = key_of_step("write_report", settings, {"documents": hashes, "missing": reasons, **shown_hashes})
+        key = key_of("write_report", settings, {"documents": hashes, "missing": reasons, **shown_hashes})
         if folder.held(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()

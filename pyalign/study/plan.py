@@ -11,16 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pyalign._result import SCHEMA
-from pyalign._version import __version__
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
+from pyalign.keys import digest_of, key_of
 from pyalign.study.analyses import DIMENSIONS, LABELS, METADATA, PEOPLE
 from pyalign.study.file import ELSEWHERE, STEP, Step, StudyFile, read_study, texts_of
 from pyalign.study.folder import STUDY
-from pyalign.study.keys import digest_of
 from pyalign.study.options import FILES
 from pyalign.study.records import read_record
 from pyalign.study.units import Unit, names_of, units_of
@@ -188,7 +186,7 @@ class Plan:
                 sets = {name: self._sets(unit.step, name) for name in unit.step.analysis.inputs}
                 models = [self._model(name) for name in ((unit.model,) if unit.model else unit.step.models)]
                 asked = [unit.step.analysis.name, unit.step.written, sets, models, self.study.names, *self._table(unit)]
-            self._asked[unit.name] = digest_of([SCHEMA, __version__, asked, before])
+            self._asked[unit.name] = key_of("unit", {"asked": asked, "before": before})
         return self._asked[unit.name]
 
     def _sets(self, step: Step, argument: str) -> dict[str, Mapping[str, Any]]:

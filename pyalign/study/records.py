@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any
 from pyalign.errors import InputError
 from pyalign.io.own_files import READ, open_own
 from pyalign.io.write import Files
+from pyalign.keys import digest_of
 
 RECORDS = "records"
 FORMAT = 1
@@ -24,7 +24,7 @@ class Record:
 
     Attributes:
         unit: its id.
-        key: SHA-256 of its inputs, options, function and version; see `keys`.
+        key: SHA-256 of its inputs, options, function and version; see `pyalign.keys`.
         asked: SHA-256 of what the study file asks for, without what is in the inputs.
         files: SHA-256 of its files, by path in the folder.
         seconds: that it took.
@@ -50,7 +50,7 @@ def write_record(folder: Path, record: Record) -> None:
     """Writes a record: whole or not at all. What it costs does not depend on how many there are."""
     document = {"pyalign_record": FORMAT, **asdict(record)}
     with Files(follow_links=False, sweep=False) as pending:
-        text = json.dumps({**document, "sha256": _seal(document)}, indent=1) + "\n"
+        text = json.dumps({**document, "sha256": digest_of(document)}, indent=1) + "\n"
         pending.add(record_path(folder, record.unit), text)
         pending.commit()
 
@@ -58,7 +58,7 @@ def write_record(folder: Path, record: Record) -> None:
 def read_record(folder: Path, unit: str) -> Record | None:
     """The record of the unit of that id; None where there is none, or one that was edited or damaged."""
     document = read_own_json(record_path(folder, unit))
-    if document.get("pyalign_record") != FORMAT or document.pop("sha256", None) != _seal(document):
+    if document.get("pyalign_record") != FORMAT or document.pop("sha256", None) != digest_of(document):
         return None
     known: dict[str, Any] = {entry.name: document.get(entry.name) for entry in fields(Record)}
     texts = (known["key"], known["asked"], known["host"])
@@ -73,8 +73,3 @@ def read_own_json(path: Path) -> dict[str, Any]:
         document = json.loads(file.read())
         return document if isinstance(document, dict) else {}
     return {}
-
-
-def _seal(document: Mapping[str, Any]) -> str:
-    """A hash by which a record that was edited is known."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -367,7 +367,8 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     cut("fold 2/3, inner 1/3")
     probe("--out", "w.npz")
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
-    other = "--resume: w.journal.json: left by a run with other data or other options; delete it, or run as before"
+    other = "other data, other options or another version of pyalign; delete it, or run as before"
+    other = f"--resume: w.journal.json: left by a run with {other}"
     for more in (("--seed", "9"), ("--backend", "numpy"), ("--rank", "2"), ("--penalty", "0.1")):
         assert refused(*args, *more) == other
     np.save("a.npy", np.load("a.npy")[::-1])

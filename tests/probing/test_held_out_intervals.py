@@ -186,9 +186,9 @@ def test_a_run_that_goes_on_has_the_same_intervals(world, validated, tmp_path):
     asked = {"penalties": 0.05, "subjects": people}
     place = tmp_path / "journal.json"
     with pytest.raises(KeyboardInterrupt):
-        pyalign.cross_validate_probe(x, triplets, **asked, progress=stop, journal=Journal.open(place, "run"))
+        pyalign.cross_validate_probe(x, triplets, **asked, progress=stop, journal=Journal.open(place))
     again = pyalign.cross_validate_probe(
-        x, triplets, **asked, journal=Journal.open(place, "run", resume=True)
+        x, triplets, **asked, journal=Journal.open(place, resume=True)
     )  # fmt: skip
     assert again.accuracy_interval == validated.accuracy_interval
     assert again.cross_entropy_interval == validated.cross_entropy_interval

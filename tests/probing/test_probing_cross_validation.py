@@ -155,11 +155,11 @@ def test_a_run_goes_on_from_its_journal_and_ends_bit_for_bit_as_one_that_was_not
     x, triplets, result = validated
     place = tmp_path / "w.journal.json"
     for stage, done in (("fold 1/3, inner 3/3", 0), ("fold 2/3", 1), ("refit", 3)):
-        journal = Journal.open(place, "this run", resume=place.exists())
+        journal = Journal.open(place, resume=place.exists())
         with pytest.raises(KeyboardInterrupt):
             cross_validate_probe(x, triplets, seed=5, progress=stopping_at(stage), journal=journal)
         assert len(journal.steps) == done
-    seen, journal = [], Journal.open(place, "this run", resume=True)
+    seen, journal = [], Journal.open(place, resume=True)
     again = cross_validate_probe(x, triplets, seed=5, progress=lambda *at: seen.append(at[0]), journal=journal)
     assert {text.partition(":")[0] for text in seen} == {"refit"}
     assert (again.accuracy, again.accuracy_interval) == (result.accuracy, result.accuracy_interval)
