@@ -70,14 +70,15 @@ class Transform:
     def apply(self, x: ArrayLike | Embeddings) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
 
-        A tensor of torch on a device is transformed there, and the result is one; `Embeddings` keep their names; all
-        else gives a numpy array.
+        A tensor of torch on a device is transformed there, and the result is one; `Embeddings` keep their names, and
+        are `fitted` by a map of a fit or of a file; all else gives a numpy array.
 
         Raises:
             InputError: x has other features than the weights, or is on a device but no tensor.
         """
         if isinstance(x, Embeddings):
-            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes))
+            fitted = x.fitted or self.trained is not None or self.source is not None
+            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes), fitted=fitted)
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(
