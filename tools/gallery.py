@@ -300,10 +300,15 @@ def _of_triplets(steps: Path) -> Iterator[list[str]]:
     known = sorted((one for one in best.concepts if one.ci is not None), key=lambda one: one.accuracy)
     ends = [f"{one.concept} {percent(one.accuracy)}" for one in (known[-1], known[0])]
     yield ["accuracy per human dimension, by family", "concepts-chart", f"{best.embeddings}: {', '.join(ends)}"]
+    entropy = pyalign.load_result(steps / "entropy.json")
+    row = max(entropy.results, key=lambda one: one.accuracy)
+    errors = ", ".join(f"{100 * (1 - one.accuracy):.1f}" for one in row.concepts)
+    said = f"{row.embeddings}: {errors}% from the lowest entropy to the highest, of {entropy.n_triplets:,} triplets"
+    yield ["error by the entropy of the choice that VICE predicts", "entropy-chart", said]
     row = max(pyalign.load_result(steps / "agreement.json"), key=lambda one: one.accuracy)
     low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy_ci is not None]
-    said = f"{row.embeddings}: {low} where people agree most, {high} where least (bins with an interval)"
-    yield ["error by the entropy of people's choices", "entropy-figure", said]
+    said = f"{row.embeddings}: {low} where people agree most, {high} where least, of {row.n_distinct:,} hard triplets"
+    yield ["error by the entropy of the answers of many people", "entropy-figure", said]
     consistency = pyalign.load_result(steps / "consistency.json")
     pair = max(consistency.pairs, key=lambda one: one.same_choice)
     said = f"most often {pair.a} and {pair.b}: {percent(pair.same_choice)}; kappa of their errors {pair.kappa:.3f}"
