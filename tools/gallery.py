@@ -243,16 +243,16 @@ def maps(steps: Path) -> Iterator[list[str]]:
     """What each map makes of each figure, with the interval of the paired difference."""
     for objects, step in TRIED.items():
         found = pyalign.load_result(steps / f"{step}.json")
-        of = {(row.map, row.on, called(row)): row for row in found.figures}
+        of = {(row.map, row.on, row.figure, row.within): row for row in overall(found)}
         for row in overall(found):
             if row.map == found.maps[0]:
-                rows = [of[name, row.on, called(row)] for name in found.maps]
+                rows = [of[name, row.on, row.figure, row.within] for name in found.maps]
                 yield [objects, called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows)]
 
 
 def changed(row: TransferFigure) -> str:
     ends = "" if row.ci is None else f" ({row.ci.low:+.3f} to {row.ci.high:+.3f})"
-    return f"{row.after:.3f}{ends}"
+    return f"{row.after:.3f}{ends}{', in-sample' if row.in_sample else ''}"
 
 
 def bracketed(value: float, ci: Sequence[float]) -> str:

@@ -22,7 +22,7 @@ from pyalign.typing import Assign, BackendName, CategoriesLike, TripletsLike
 
 LEVELS = ("fine", "coarse", "border", "other")
 UNCATEGORISED = "uncategorised"
-# Whose entropy triplets are in bins of, and the edges of these, in nats: of what dimensions predict as the paper has them.
+# Whose entropy triplets are in bins of, and their edges in nats, which are the paper's for what dimensions predict.
 ENTROPY_OF = {"dimensions": tuple(k / 10 for k in range(12)), "answers": ENTROPIES}
 WORD = 64  # categories in a number
 

@@ -261,17 +261,40 @@ class _Work:
             members, labels = categories.of_rows(matched.n, matched.names), categories.labels
         except InputError as error:
             self.left_out.append(LeftOut("", VOTES, _reason(error)))
-        plan = None
-        if self.plan is not None and matched.n // 2 > self.k:
+        rows, plan = matched.take(), None
+        seen = {name: self._kept_by(name, rows[BEFORE], matched.names) for name in self.maps}
+        chosen = self._unseen(seen, matched.n)
+        members = None if members is None else members[chosen]
+        if self.plan is not None and len(chosen) // 2 > self.k:
             confidence = self.plan.confidence_level
             plan = half_samples(Resampling("objects", confidence_level=confidence, seed=self.plan.seed))
         elif self.plan is not None:
             self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
-        rows = matched.take()
-        for name in self.maps:
+        for name, of_map in seen.items():
             self.figures += neighbor_figures(
-                name, rows[BEFORE], rows[name], members, labels, self.k, self.measure or "cosine", plan
-            )
+                name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k, self.measure or "cosine",
+                plan, None if of_map is None else of_map[chosen],
+            )  # fmt: skip
+
+    def _kept_by(self, name: str, rows: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray | None:
+        """The rows whose neighbours a map was fitted to keep; None where its file says nothing about that."""
+        trained = self.maps[name].trained
+        if trained is not None and trained.kept is not None:
+            return trained.kept.shared(rows, names)
+        says = "it does not say whose neighbours it was fitted to keep"
+        self.notes.append(f"neighbours, {name}: whether they are in-sample is unknown: {says}")
+        return None
+
+    def _unseen(self, seen: Mapping[str, np.ndarray | None], n: int) -> np.ndarray:
+        """The numbers of the objects that no map was fitted to keep; of all n where those are too few."""
+        masks = {name: of_map for name, of_map in seen.items() if of_map is not None and of_map.any()}
+        rest = np.flatnonzero(~np.any([np.zeros(n, bool), *masks.values()], axis=0))
+        enough = len(rest) // 2 > self.k
+        for name, of_map in masks.items():
+            which = f"the map was fitted to keep those of {of_map.sum():,} of {n:,} objects, in-sample"
+            done = f"these are left out, and figures are of {len(rest):,} others" if enough else "too high a figure"
+            self.notes.append(f"neighbours, {name}: {which}: {done}")
+        return rest if enough or not masks else np.arange(n)
 
 
 def _seen(transform: Transform, human: Judgments) -> Iterator[str]:

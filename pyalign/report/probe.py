@@ -42,7 +42,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
         blocks.append(foot(f"the best penalty was the largest or smallest that was tried, {folds_at_edge}"))
     if (local := result.local) is not None:
         kept = f"the map keeps {percent(local.overlap)}"
-        blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}"))
+        blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}: in-sample"))
     return blocks
 
 

@@ -12,6 +12,7 @@ from pyalign.io.metadata import load_metadata
 from pyalign.io.model_table import families_of, metadata_of_models, row_of
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
+from pyalign.probing.options import FEWEST_OTHERS
 from pyalign.study.folder_contents import Item
 from pyalign.study.preset_objects import (
     CIFAR,
@@ -32,7 +33,20 @@ ANSWERED = "answered"  # triplets that many people answered
 MOST_LAYERS = 24  # of all models in one step of RSA
 PENALTY, FOLDS = 0.07, 3
 STRONG, IDENTITY = 0.3, 1.0  # penalties of further maps: of the norm of the probe, and of that of gLocal
+MOST_AT_ONCE = 1024  # images in a batch of gLocal
 TOLERANCE = 1e-2  # of the latter, whose objective is not convex
+
+
+def batches_of_half(n: int) -> dict[str, int]:
+    """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps.
+
+    Example:
+        >>> batches_of_half(1854), batches_of_half(5001), batches_of_half(5)
+        ({'batch_size': 927, 'batches': 1}, {'batch_size': 834, 'batches': 3}, {})
+    """
+    batches = -(-n // (2 * MOST_AT_ONCE))
+    size = -(-n // (2 * batches))
+    return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
 
 
 def plan_steps(draft: PresetDraft, sets: Mapping[str, Objects], repeated: float, table: str) -> None:
@@ -226,12 +240,10 @@ class _Plan:
         if self.models and dimensions:
             self.add("predict", "predict", "R² of human dimensions, by ridge regression", models=self.models,
                      dimensions=THINGS)  # fmt: skip
-            whose = next(
-                (name for name in human if "vice" in human[name][0]["file"].lower()), THINGS
-            )  # as in the paper
-            self.add("entropy", "concepts", "error by the entropy of the choice that human dimensions predict, over all "
-                     "triplets", models=self.models, triplets=THINGS, dimensions=whose, entropy="dimensions", top=0,
-                     **self._chosen("none", "categories"))  # fmt: skip
+            of_paper = next((name for name in human if "vice" in human[name][0]["file"].lower()), THINGS)
+            what = "error by the entropy of the choice that human dimensions predict, over all triplets"
+            self.add("entropy", "concepts", what, models=self.models, triplets=THINGS, dimensions=of_paper,
+                     entropy="dimensions", top=0, **self._chosen("none", "categories"))  # fmt: skip
         else:
             self.lacks("predict", f"R² of human dimensions: {needs}")
             self.lacks("entropy", f"error by the entropy of the choice over all triplets: {needs}")
@@ -285,9 +297,12 @@ class _Plan:
             wide = [other for _, other in same if other.shape[1] == item.shape[1]]
             most = max(wide, key=lambda other: other.shape[0], default=item)
             local = self._step_name("local", model)
-            what = "a map by gLocal, which keeps neighbours: of other images if the folder has some"
+            what = (
+                "a map by gLocal, which keeps neighbours: of other images if the folder has some, else of half of these"
+            )
+            half = {} if most is not item else batches_of_half(most.shape[0])
             self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
-                     norm="identity", other_embeddings=most.spec, tolerance=TOLERANCE)  # fmt: skip
+                     norm="identity", other_embeddings=most.spec, **half, tolerance=TOLERANCE)  # fmt: skip
             maps = {f"probe, penalty {PENALTY:g}": f"step:probe::{model}",
                     f"penalty {STRONG:g}": f"step:stronger::{model}", "gLocal": f"step:{local}"}  # fmt: skip
             if published := self._published_map(model, item.shape[1]):

@@ -155,6 +155,9 @@ def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_mod
     assert steps["transfer-clip"].people == ("things",)
     assert steps["local-clip"].options["other_embeddings"] == "peterson/animals/clip.npy"  # the most of one width
     assert steps["local-simclr"].options["other_embeddings"] == "things/simclr.npy"  # there are no others
+    options = steps["local-simclr"].options
+    assert (options["batch_size"], options["batches"]) == (20, 1)  # of the 40 objects: the others show what it keeps
+    assert "batches" not in steps["local-clip"].options
     assert "has 5 features, and the maps take 6" in study.missing["transfer-cifar100-clip"]
 
 
@@ -336,8 +339,8 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     names = set(re.findall(r'id="([a-z0-9-]+)"', page))
     assert {re.sub(r"-\d$", "", name) for name in names} >= {
-        "accuracy-chart", "depth-figure", "entropy-chart", "entropy-figure", "consistency-figure", "choices-figure", "cka-figure",
-        "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
+        "accuracy-chart", "depth-figure", "entropy-chart", "entropy-figure", "consistency-figure", "choices-figure",
+        "cka-figure", "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
     }  # fmt: skip
     assert "rdm-figure-4" in names  # King, Cichy, two of Peterson's
     assert "transfer-figure-3" in names
