@@ -45,7 +45,7 @@ class Groupings:
 def require_some(dimensions: object, categories: object, levels: object, entropy: str | None) -> None:
     """Raises if no grouping is requested, if levels are not a pair, or if entropy is of something that is not there."""
     if entropy is not None:
-        _checks.one_of(entropy, ENTROPY_OF, "entropy")
+        _checks.one_of(entropy, tuple(ENTROPY_OF), "entropy")
         if entropy == "dimensions" and dimensions is None:
             raise InputError(f"entropy={entropy!r} needs dimensions, which predict the choices; got none")
     elif dimensions is None and categories is None and levels is None:

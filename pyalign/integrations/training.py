@@ -56,9 +56,8 @@ class AlignmentEvery:
     """A callable that scores a network on triplets every n steps of its training.
 
     While the rows are computed the network is in evaluation mode and takes no gradient. Afterwards each of its modules
-    is in the mode in which it was, and so are the random generators of torch (of the CPU and of devices), python and
-    numpy, so that the training goes on as if nobody had looked. A `torch.Generator` of one's own that both use is not
-    among them.
+    is in its mode again, and the random generators of torch (on the CPU and on devices), python and numpy are as they
+    were, but for those that training and rows share by an argument: the training goes on as if nobody had looked.
 
     Args:
         n: steps from one evaluation to the next.
@@ -151,17 +150,14 @@ class AlignmentEvery:
 
 @contextmanager
 def _unnoticed(network: Any) -> Iterator[None]:
-    """The network in evaluation mode and without gradients, then modes and random generators as they were.
-
-    Autocast keeps casted weights from one pass to the next; in here it neither reads nor keeps any.
-    """
+    """The network in evaluation mode and without gradients, then modes and random generators as they were."""
     import torch
 
     modes = [(module, module.training) for module in network.modules()]
     states, cache = (random.getstate(), np.random.get_state()), torch.is_autocast_cache_enabled()
     try:
         network.eval()
-        torch.set_autocast_cache_enabled(False)
+        torch.set_autocast_cache_enabled(False)  # of casted weights: old ones, and later ones without gradients
         with torch.no_grad(), _forked_generators(network):
             yield
     finally:
@@ -177,7 +173,7 @@ def _forked_generators(network: Any) -> AbstractContextManager[Any]:
     import torch
 
     kind = "cuda" if torch.cuda.is_initialized() else next((one.device.type for one in network.parameters()), "cpu")
-    module = getattr(torch, kind, None)
+    module: Any = getattr(torch, kind, None)
     if not hasattr(module, "get_rng_state"):  # such as that of the CPU, whose generator is always forked
         return torch.random.fork_rng((), device_type="cpu")
     return torch.random.fork_rng(range(module.device_count()), device_type=kind)

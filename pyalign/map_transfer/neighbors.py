@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -27,7 +26,7 @@ RBO_P = 0.9  # of the rank-biased overlap, which is not shown
 
 def neighbor_figures(
     name: str, before: np.ndarray, after: np.ndarray, members: np.ndarray | None, labels: tuple[str, ...], k: int,
-    measure: MeasureLike, plan: Resampling | None, seen: np.ndarray | None = None,
+    measure: MeasureLike, plan: Resampling | None,
 ) -> Iterator[TransferFigure]:  # fmt: skip
     """Neighbours kept, and k-NN accuracy over all objects with a category and for each category.
 
@@ -39,15 +38,14 @@ def neighbor_figures(
         k: the number of neighbours.
         measure: see `pyalign.similarity`.
         plan: of the half-samples; None: no intervals.
-        seen: bool (n,), the rows whose neighbours the map was fitted to keep; None where nobody knows.
     """
     n = len(before)
     length = list_length(k, n)
     lists = [neighbor_lists(rows, length, measure, k).rows for rows in (before, after)]
     samples = [] if plan is None else list(halves(n, plan.drawn, plan.seed))
-    yield replace(_kept(name, lists, k, samples, plan), in_sample=None if seen is None else int(seen.sum()))
+    yield _kept(name, lists, k, samples, plan)
     if members is not None:
-        yield from _votes(name, lists, members, labels, k, samples, plan, seen)
+        yield from _votes(name, lists, members, labels, k, samples, plan)
 
 
 Samples = list[tuple[np.ndarray, np.ndarray]]
@@ -69,7 +67,7 @@ def _kept(name: str, lists: list[np.ndarray], k: int, samples: Samples, plan: Re
 
 def _votes(
     name: str, lists: list[np.ndarray], members: np.ndarray, labels: tuple[str, ...], k: int, samples: Samples,
-    plan: Resampling | None, seen: np.ndarray | None,
+    plan: Resampling | None,
 ) -> Iterator[TransferFigure]:  # fmt: skip
     """The first is over all objects with a category; those without can only be neighbours."""
     groups = np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
@@ -97,20 +95,7 @@ def _votes(
             ends = [_interval(one, float(error), within, plan) for one, error, within in of_each]
         before, after = float(means[0][place]), float(means[1][place])
         yield TransferFigure(
-            name,
-            "",
-            VOTES,
-            None,
-            category,
-            n,
-            before,
-            ends[0],
-            after,
-            ends[1],
-            after - before,
-            ends[2],
-            None,
-            None if seen is None else int(seen[own].sum()),
+            name, "", VOTES, None, category, n, before, ends[0], after, ends[1], after - before, ends[2], None
         )
 
 

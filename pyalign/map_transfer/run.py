@@ -270,30 +270,30 @@ class _Work:
             plan = half_samples(Resampling("objects", confidence_level=confidence, seed=self.plan.seed))
         elif self.plan is not None:
             self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
-        for name, of_map in seen.items():
-            self.figures += neighbor_figures(
-                name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k, self.measure or "cosine",
-                plan, None if of_map is None else of_map[chosen],
-            )  # fmt: skip
+        for name, mask in seen.items():
+            known = neighbor_figures(name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k,
+                                     self.measure or "cosine", plan)  # fmt: skip
+            of_fit = None if mask is None else int(mask[chosen].sum())
+            self.figures += [replace(figure, in_sample=of_fit) for figure in known]
 
     def _kept_by(self, name: str, rows: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray | None:
         """The rows whose neighbours a map was fitted to keep; None where its file says nothing about that."""
         trained = self.maps[name].trained
         if trained is not None and trained.kept is not None:
             return trained.kept.shared(rows, names)
-        says = "it does not say whose neighbours it was fitted to keep"
-        self.notes.append(f"neighbours, {name}: whether they are in-sample is unknown: {says}")
+        self.notes.append(
+            f"neighbours, {name}: the map does not say whose it was to keep: whether in-sample is unknown"
+        )
         return None
 
     def _unseen(self, seen: Mapping[str, np.ndarray | None], n: int) -> np.ndarray:
         """The numbers of the objects that no map was fitted to keep; of all n where those are too few."""
-        masks = {name: of_map for name, of_map in seen.items() if of_map is not None and of_map.any()}
+        masks = {name: mask for name, mask in seen.items() if mask is not None and mask.any()}
         rest = np.flatnonzero(~np.any([np.zeros(n, bool), *masks.values()], axis=0))
         enough = len(rest) // 2 > self.k
-        for name, of_map in masks.items():
-            which = f"the map was fitted to keep those of {of_map.sum():,} of {n:,} objects, in-sample"
-            done = f"these are left out, and figures are of {len(rest):,} others" if enough else "too high a figure"
-            self.notes.append(f"neighbours, {name}: {which}: {done}")
+        done = f"these are left out, and figures are of {len(rest):,} others" if enough else "figures are too high"
+        self.notes += [f"neighbours, {name}: the map was fitted to keep those of {mask.sum():,} of {n:,} objects, "
+                       f"in-sample: {done}" for name, mask in masks.items()]  # fmt: skip
         return rest if enough or not masks else np.arange(n)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyalign.map_transfer.result import ACCURACY, RSA, VOTES, Transfer, TransferFigure
+from pyalign.map_transfer.result import ACCURACY, KEPT, RSA, VOTES, Transfer, TransferFigure
 from pyalign.report.blocks import Block, Column, Rows, Table, foot, table
 from pyalign.report.words import ELSEWHERE, counted, interval_header, one_line
 
@@ -50,7 +50,8 @@ def called(row: TransferFigure) -> str:
     """
     of = "" if row.category is None else f", {one_line(row.category)}"
     within = "" if row.within is None else f" within {row.within}"
-    return f"{row.figure}{of}{within}{', in-sample' if row.in_sample else ''}"
+    unknown = ", in-sample unknown" if row.figure == KEPT and row.in_sample is None else ""
+    return f"{row.figure}{of}{within}{', in-sample' if row.in_sample else unknown}"
 
 
 def unit_of(row: TransferFigure) -> str:
@@ -71,17 +72,8 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
         column("before", lambda r: r.before, "number", 3),
         column("after", lambda r: r.after, "number", 3),
         column("difference", lambda r: r.difference, "number", 3, ci=lambda r: r.ci),
-        *((column("in-sample", _in_sample, keep=6, note="Objects whose neighbours the map was fitted to keep."),)
-          if any(_in_sample(row) for row in rows) else ()),
         *((column("p", lambda r: r.p_value, "p", keep=4, note="Of no difference."),) if tested else ()),
     )  # fmt: skip
-
-
-def _in_sample(row: TransferFigure) -> str:
-    """How many of the objects a map was fitted to keep; "" of none, and of what is no figure of neighbours."""
-    if row.on or row.in_sample == 0:
-        return ""
-    return "unknown" if row.in_sample is None else f"{row.in_sample:,} of {row.n:,}"
 
 
 def sentence_of(result: Transfer) -> str:

@@ -12,7 +12,7 @@ from pyalign.io.metadata import load_metadata
 from pyalign.io.model_table import families_of, metadata_of_models, row_of
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
-from pyalign.probing.options import FEWEST_OTHERS
+from pyalign.probing.options import FEWEST_OTHERS, LocalOptions
 from pyalign.study.folder_contents import Item
 from pyalign.study.preset_objects import (
     CIFAR,
@@ -33,7 +33,6 @@ ANSWERED = "answered"  # triplets that many people answered
 MOST_LAYERS = 24  # of all models in one step of RSA
 PENALTY, FOLDS = 0.07, 3
 STRONG, IDENTITY = 0.3, 1.0  # penalties of further maps: of the norm of the probe, and of that of gLocal
-MOST_AT_ONCE = 1024  # images in a batch of gLocal
 TOLERANCE = 1e-2  # of the latter, whose objective is not convex
 
 
@@ -44,7 +43,7 @@ def batches_of_half(n: int) -> dict[str, int]:
         >>> batches_of_half(1854), batches_of_half(5001), batches_of_half(5)
         ({'batch_size': 927, 'batches': 1}, {'batch_size': 834, 'batches': 3}, {})
     """
-    batches = -(-n // (2 * MOST_AT_ONCE))
+    batches = -(-n // (2 * LocalOptions.batch_size))
     size = -(-n // (2 * batches))
     return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
 
@@ -297,9 +296,7 @@ class _Plan:
             wide = [other for _, other in same if other.shape[1] == item.shape[1]]
             most = max(wide, key=lambda other: other.shape[0], default=item)
             local = self._step_name("local", model)
-            what = (
-                "a map by gLocal, which keeps neighbours: of other images if the folder has some, else of half of these"
-            )
+            what = "a map by gLocal, which keeps neighbours: of other images, or of half of these if there are none"
             half = {} if most is not item else batches_of_half(most.shape[0])
             self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
                      norm="identity", other_embeddings=most.spec, **half, tolerance=TOLERANCE)  # fmt: skip

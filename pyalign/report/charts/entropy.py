@@ -134,11 +134,8 @@ def _of_concepts(result: Concepts, by: str | None, labels: Mapping[str, str] | N
 
 def entropy_words(result: Concepts) -> str:
     """Whose entropy bins are of: that of answers, or of what dimensions of a file predict."""
-    file = (
-        f" ({short_labels([result.dimensions])[result.dimensions]})"
-        if result.entropy == "dimensions" and result.dimensions
-        else ""
-    )
+    source = result.dimensions if result.entropy == "dimensions" else None
+    file = f" ({short_labels([source])[source]})" if source else ""
     return f"the entropy of {WHOSE.get(result.entropy or '', 'the choice')}{file}"
 
 
