@@ -193,6 +193,7 @@ def _table(
     places = (place(e.row.accuracy, e.row.chance, top and top[0]) for e, top in zip(entries, ceilings, strict=True))
     low, high = ends_of([entry.row.fraction_ci for entry in entries])
     ranked, fitted = _ranked(sources, sets), _fitted(sources, sets)
+    seen = f"{FITTED}: human dimensions, rows after a map; " if any(entry.how == FITTED for entry in entries) else ""
     column = Rows(entries).column
     rank = Rows([ranked.get((*entry.asked, entry.row.accuracy)) for entry in entries]).column
     calibrated = Rows([fitted.get(entry.asked) for entry in entries]).column
@@ -205,9 +206,8 @@ def _table(
              ci=lambda row: None if row is None else row.rank_ci,
              note="among the models that were compared with each other"),
         column("How", lambda e: e.how, filter=len({entry.how for entry in entries}) > 1,
-               note="zero-shot: as it came; fitted to such answers: as human dimensions are, and rows after a map; "
-               "probed: after a linear map that was fitted to other objects, triplets or "
-               "people, mean over folds"),
+               note=f"zero-shot: as it came; {seen}probed: after a linear map that was fitted to other objects, "
+               "triplets or people, mean over folds"),
         *metadata_columns(sources, [entry.row.name for entry in entries]),
         column("Measure", lambda e: e.row.measure, filter=len({entry.row.measure for entry in entries}) > 1),
         column("Cross-entropy", lambda e: e.row.cross_entropy, "number", 4, ci=lambda e: e.row.cross_entropy_ci,
