@@ -40,7 +40,7 @@ def batches_of_half(n: int) -> dict[str, int]:
     """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps.
 
     Example:
-        >>> batches_of_half(1854), batches_of_half(5001), batches_of_half(5)
+        >>> batches_of_half(1854), batches_of_half(5001), batches_of_half(4)
         ({'batch_size': 927, 'batches': 1}, {'batch_size': 834, 'batches': 3}, {})
     """
     batches = -(-n // (2 * LocalOptions.batch_size))
