@@ -112,8 +112,8 @@ def score_concepts(
             VICE do, in bins of 0.1 nats; ``"answers"``: of all answers to the same three items, in six equal bins.
         assign: how the weights of the chosen pair's two objects are combined, ``"sum"`` or ``"product"``; the triplet
             is assigned to the dimension with the largest result.
-        top: the number of dimensions to which each triplet is assigned; it counts in each of them. 0: they serve the
-            entropy alone.
+        top: the number of dimensions to which each triplet is assigned; it counts in each of them. 0: they only serve
+            the entropy.
         transform: a map; embeddings are scored before and after it, and the differences are reported.
         measure, temperature: see `pyalign.score`; None: those of the transform's fit, otherwise cosine and 1. They are
             the same before and after a transform.
