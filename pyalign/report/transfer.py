@@ -24,9 +24,15 @@ def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
         rows if result.embeddings is None else f"{one_line(result.embeddings)}: {rows}",
         f"triplets by {' and '.join(dict.fromkeys(result.measures))}",
         f"similarity matrices by {result.rsa_measure}, Spearman",
-        f"neighbours by {result.neighbor_measure}, k = {result.k}",
+        f"neighbours by {result.neighbor_measure}, k = {result.k}{among(result)}",
         "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
     )]  # fmt: skip
+
+
+def among(result: Transfer) -> str:
+    """How many objects neighbours are among, where that is not all of them."""
+    n = next((row.n for row in result.figures if row.figure == KEPT), result.n_objects)
+    return "" if n == result.n_objects else f" among {n:,} objects that no map was fitted to keep"
 
 
 def overall(result: Transfer) -> list[TransferFigure]:

@@ -100,6 +100,7 @@ def test_where_some_are_shared_neighbours_are_those_of_the_others(case):
     alone = run(map_of(kept(OTHERS)), x=X[rest], categories=KINDS)
     assert found.figures == alone.figures and len(rest) == N - n == of(found).n
     assert [of(found, figure).in_sample for figure in (KEPT, VOTES)] == [0, 0]
+    assert f"k = 4 among {N - n} objects that no map" in " ".join(str(found).split())
     (note,) = notes_of(found)
     assert f"to keep those of {n} of 60 objects, in-sample: these are left out, and figures are of {N - n} o" in note
 
