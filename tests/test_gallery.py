@@ -16,8 +16,8 @@ NUMBER = re.compile(r"-?\d+\.\d+|\d+")
 FIGURES = {
     "paper": {
         "accuracy-chart", "metadata-parameters", "metadata-dot-product", "metadata-probed", "probes-figure",
-        "concepts-chart", "dimensions-chart", "entropy-figure", "choices-figure", "consistency-figure", "cka-figure",
-        "rsa-figure", "rdm-figure", "mds-figure",
+        "concepts-chart", "dimensions-chart", "entropy-chart", "entropy-figure", "choices-figure", "consistency-figure",
+        "cka-figure", "rsa-figure", "rdm-figure", "mds-figure",
     },
     "layers": {"accuracy-chart", "depth-figure"},
 }  # fmt: skip

@@ -243,16 +243,16 @@ def maps(steps: Path) -> Iterator[list[str]]:
     """What each map makes of each figure, with the interval of the paired difference."""
     for objects, step in TRIED.items():
         found = pyalign.load_result(steps / f"{step}.json")
-        of = {(row.map, row.on, called(row)): row for row in found.figures}
+        of = {(row.map, row.on, row.figure, row.within): row for row in overall(found)}
         for row in overall(found):
             if row.map == found.maps[0]:
-                rows = [of[name, row.on, called(row)] for name in found.maps]
+                rows = [of[name, row.on, row.figure, row.within] for name in found.maps]
                 yield [objects, called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows)]
 
 
 def changed(row: TransferFigure) -> str:
     ends = "" if row.ci is None else f" ({row.ci.low:+.3f} to {row.ci.high:+.3f})"
-    return f"{row.after:.3f}{ends}"
+    return f"{row.after:.3f}{ends}{', in-sample' if row.in_sample else ''}"
 
 
 def bracketed(value: float, ci: Sequence[float]) -> str:
@@ -300,10 +300,15 @@ def _of_triplets(steps: Path) -> Iterator[list[str]]:
     known = sorted((one for one in best.concepts if one.ci is not None), key=lambda one: one.accuracy)
     ends = [f"{one.concept} {percent(one.accuracy)}" for one in (known[-1], known[0])]
     yield ["accuracy per human dimension, by family", "concepts-chart", f"{best.embeddings}: {', '.join(ends)}"]
+    entropy = pyalign.load_result(steps / "entropy.json")
+    row = max(entropy.results, key=lambda one: one.accuracy)
+    errors = ", ".join(f"{100 * (1 - one.accuracy):.1f}" for one in row.concepts)
+    said = f"{row.embeddings}: {errors}% from the lowest entropy to the highest, of {entropy.n_triplets:,} triplets"
+    yield ["error by the entropy of the choice that VICE predicts", "entropy-chart", said]
     row = max(pyalign.load_result(steps / "agreement.json"), key=lambda one: one.accuracy)
     low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy_ci is not None]
-    said = f"{row.embeddings}: {low} where people agree most, {high} where least (bins with an interval)"
-    yield ["error by the entropy of people's choices", "entropy-figure", said]
+    said = f"{row.embeddings}: {low} where people agree most, {high} where least, of {row.n_distinct:,} hard triplets"
+    yield ["error by the entropy of the answers of many people", "entropy-figure", said]
     consistency = pyalign.load_result(steps / "consistency.json")
     pair = max(consistency.pairs, key=lambda one: one.same_choice)
     said = f"most often {pair.a} and {pair.b}: {percent(pair.same_choice)}; kappa of their errors {pair.kappa:.3f}"

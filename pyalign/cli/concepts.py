@@ -36,7 +36,7 @@ class ConceptsOptions(
     )  # fmt: skip
     entropy: Literal["dimensions", "answers"] | None = option(
         "also by the entropy of people's choice: that of the choice that the dimensions predict, or of repeated "
-        "answers to a triplet", choices=ENTROPY_OF, group=_concepts.CONCEPTS,
+        "answers to a triplet", choices=tuple(ENTROPY_OF), group=_concepts.CONCEPTS,
     )  # fmt: skip
     transform: Spec | None = option(
         "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences",

@@ -107,12 +107,13 @@ def score_concepts(
             occur twice.
         categories: `pyalign.Categories` of the objects, or anything that `Categories.of` takes.
         levels: fine and coarse categories, for levels of abstraction; see `pyalign.abstraction_levels`.
-        entropy: triplets are also in six bins of the entropy of people's choice, from 0 to log 3 nats:
+        entropy: triplets are also in bins of the entropy of people's choice, from 0 to log 3 nats:
             ``"dimensions"``: of the choice that the dimensions predict, softmax of their dot products, as SPoSE and
-            VICE do; ``"answers"``: of all answers to the same three items.
+            VICE do, in bins of 0.1 nats; ``"answers"``: of all answers to the same three items, in six equal bins.
         assign: how the weights of the chosen pair's two objects are combined, ``"sum"`` or ``"product"``; the triplet
             is assigned to the dimension with the largest result.
-        top: the number of dimensions to which each triplet is assigned; it counts in each of them.
+        top: the number of dimensions to which each triplet is assigned; it counts in each of them. 0: they only serve
+            the entropy.
         transform: a map; embeddings are scored before and after it, and the differences are reported.
         measure, temperature: see `pyalign.score`; None: those of the transform's fit, otherwise cosine and 1. They are
             the same before and after a transform.
@@ -156,7 +157,7 @@ def score_concepts(
     require_some(dimensions, categories, levels, entropy)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(assign, HOW, "assign")
-    _checks.whole_number(top, "top", 1)
+    _checks.whole_number(top, "top", 0 if entropy == "dimensions" and top_objects is None else 1)
     _checks.whole_number(min_triplets, "min_triplets", 1)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     if top_objects is not None:
@@ -217,8 +218,8 @@ def score_concepts(
         triplets=triplet_data.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
         entropy=entropy,
-        assign=None if dimensions is None else assign,
-        top=None if dimensions is None else top,
+        assign=assign if dimensions is not None and top else None,
+        top=None if dimensions is None else top or None,
         top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
         coverage=present.coverage,
         notes=merged(notes, aligned.notes, *map(present.notes_on, (categories, *(levels or ()))), concepts.notes),

@@ -22,7 +22,8 @@ from pyalign.typing import Assign, BackendName, CategoriesLike, TripletsLike
 
 LEVELS = ("fine", "coarse", "border", "other")
 UNCATEGORISED = "uncategorised"
-ENTROPY_OF = ("dimensions", "answers")  # whose entropy triplets are in bins of
+# Whose entropy triplets are in bins of, and their edges in nats, which are the paper's for what dimensions predict.
+ENTROPY_OF = {"dimensions": tuple(k / 10 for k in range(12)), "answers": ENTROPIES}
 WORD = 64  # categories in a number
 
 
@@ -44,8 +45,8 @@ class Groupings:
 def require_some(dimensions: object, categories: object, levels: object, entropy: str | None) -> None:
     """Raises if no grouping is requested, if levels are not a pair, or if entropy is of something that is not there."""
     if entropy is not None:
-        _checks.one_of(entropy, ENTROPY_OF, "entropy")
-        if entropy == ENTROPY_OF[0] and dimensions is None:
+        _checks.one_of(entropy, tuple(ENTROPY_OF), "entropy")
+        if entropy == "dimensions" and dimensions is None:
             raise InputError(f"entropy={entropy!r} needs dimensions, which predict the choices; got none")
     elif dimensions is None and categories is None and levels is None:
         raise InputError("dimensions, categories or levels must say what the concepts are; got none of them")
@@ -60,7 +61,7 @@ def groupings_of(
 ) -> Groupings:  # fmt: skip
     """The groupings of triplets (t, 3) of n rows with these names."""
     groupings, n_tied, notes = [], None, []
-    if dimensions is not None:
+    if dimensions is not None and top:
         assignment = assigned(index, dimensions, assign, top, backend)
         groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), assignment.codes))
         n_tied = assignment.n_tied
@@ -85,10 +86,10 @@ def groupings_of(
         if unknown:
             notes.append(f"{_triplets(unknown)} of no level: an object has no coarse category")
     if entropy is not None:
-        codes = entropy_codes(index, dimensions if entropy == ENTROPY_OF[0] else None, backend)
-        bins = [f"{low:.2f} to {high:.2f} nats" for low, high in pairwise(ENTROPIES)]
+        codes = entropy_codes(index, dimensions if entropy == "dimensions" else None, backend)
+        bins = [f"{low:.2f} to {high:.2f} nats" for low, high in pairwise(ENTROPY_OF[entropy])]
         groupings.append(Grouping.of_codes("entropy", bins, codes[:, None]))
-        if entropy == ENTROPY_OF[1]:
+        if entropy == "answers":
             notes.append("few answers to a triplet have too little entropy; a triplet with one answer is in no bin")
     return Groupings(tuple(groupings), n_tied, tuple(notes))
 
@@ -106,11 +107,11 @@ def entropy_codes(index: np.ndarray, dimensions: np.ndarray | None, backend: Bac
         >>> entropy_codes(np.array([[0, 1, 2], [2, 1, 0], [1, 2, 3]]), None).tolist()
         [3, 3, -1]
         >>> entropy_codes(np.array([[0, 1, 2], [0, 2, 3]]), 3.0 * np.eye(4)[[0, 0, 2, 3]]).tolist()
-        [0, 5]
+        [0, 10]
     """
     if dimensions is not None:
         p = choice_probabilities(dimensions, index, measure="dot", temperature=1.0, backend=backend)
-        return places_of(entropy_of(np.sort(p, axis=1)), np.array(ENTROPIES))
+        return places_of(entropy_of(np.sort(p, axis=1)), np.array(ENTROPY_OF["dimensions"]))
     repeats = find_repeats(index)
     several = repeats.answers > 1
     if not several.any():

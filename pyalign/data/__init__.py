@@ -15,7 +15,7 @@ from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
 from pyalign.data.subjects import Subjects
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
-from pyalign.data.transform import Overlap, TrainedOn, Transform
+from pyalign.data.transform import KeptRows, Overlap, TrainedOn, Transform
 from pyalign.data.triplets import (
     Triplets,
     as_triplet_data,
@@ -38,6 +38,7 @@ __all__ = [
     "Embeddings",
     "Input",
     "Judgments",
+    "KeptRows",
     "Match",
     "Overlap",
     "Provenance",

@@ -27,6 +27,8 @@ class Embeddings(AsArray):
         source: where it came from, such as a file's name; for messages.
         notes: what a reader noticed, a sentence each.
         layer_place: the place of the layer in the manifest of its extraction, from 0; None where there is no such.
+        fitted: whether the rows were fitted to answers of people, as human dimensions and rows after a probe are, so
+            that their accuracy on such answers is not zero-shot. False where nobody has said so.
 
     Raises:
         InputError: another number of names than rows; what `as_embeddings` refuses.
@@ -42,6 +44,7 @@ class Embeddings(AsArray):
     source: str | None = None
     notes: tuple[str, ...] = ()
     layer_place: int | None = field(default=None, kw_only=True)
+    fitted: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if is_frame(self.values) or not hasattr(self.values, "shape"):

@@ -132,6 +132,7 @@ class Input:
         source: the file it came from, or None.
         shape: of the array; of a file its bytes.
         dtype: of the array; "bytes" of a file.
+        fitted: whether these are embeddings that were fitted to answers of people; see `pyalign.Embeddings`.
     """
 
     name: str
@@ -140,19 +141,20 @@ class Input:
     dtype: str
     _hash: Hash | str | None = field(default=None, repr=False, compare=False)
     _array: Any = field(default=None, repr=False, compare=False)
+    fitted: bool = False
 
     @classmethod
     def of(cls, name: str, value: Any) -> Input:
         """The record of an argument as it was passed."""
         array = value.to_numpy() if is_frame(value) else plain(value)
         shape, dtype = tuple(np.shape(array)), str(getattr(array, "dtype", type(array).__name__))
-        source = getattr(value, "source", None)
+        source, fitted = getattr(value, "source", None), bool(getattr(value, "fitted", False))
         if _HASHED.get() is not None:
-            return cls(name, source, shape, dtype, _hash_of(array, early=True))
+            return cls(name, source, shape, dtype, _hash_of(array, early=True), fitted=fitted)
         try:
-            return cls(name, source, shape, dtype, None, weakref.ref(array))
+            return cls(name, source, shape, dtype, None, weakref.ref(array), fitted)
         except TypeError:  # a list
-            return cls(name, source, shape, dtype)
+            return cls(name, source, shape, dtype, fitted=fitted)
 
     @property
     def sha256(self) -> str | None:
@@ -168,7 +170,7 @@ class Input:
     def to_dict(self) -> dict[str, Any]:
         """The record as json can write it."""
         named = {"name": self.name, "source": self.source, "shape": list(self.shape), "dtype": self.dtype}
-        return {**named, "sha256": self.sha256}
+        return {**named, "sha256": self.sha256, **({"fitted": True} if self.fitted else {})}
 
 
 def _hash_of(array: Any, early: bool) -> Hash:
@@ -252,7 +254,8 @@ class Provenance:
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
         """The provenance from what `to_dict` gives."""
         inputs = tuple(
-            Input(entry["name"], entry["source"], tuple(entry["shape"]), entry["dtype"], entry["sha256"])
+            Input(entry["name"], entry["source"], tuple(entry["shape"]), entry["dtype"], entry["sha256"],
+                  fitted=entry.get("fitted", False))
             for entry in values["inputs"]
-        )
+        )  # fmt: skip
         return cls(values["version"], values["time"], inputs, values["options"], values["backend"], values["seed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.backends import Array, Place, get_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
+from pyalign.data.names import RULES, rule_of
 from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
 from pyalign.errors import InputError
@@ -70,14 +72,15 @@ class Transform:
     def apply(self, x: ArrayLike | Embeddings) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
 
-        A tensor of torch on a device is transformed there, and the result is one; `Embeddings` keep their names; all
-        else gives a numpy array.
+        A tensor of torch on a device is transformed there, and the result is one; `Embeddings` keep their names, and
+        are `fitted` by a map of a fit or of a file; all else gives a numpy array.
 
         Raises:
             InputError: x has other features than the weights, or is on a device but no tensor.
         """
         if isinstance(x, Embeddings):
-            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes))
+            fitted = x.fitted or self.trained is not None or self.source is not None
+            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes), fitted=fitted)
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(
@@ -130,6 +133,7 @@ class TrainedOn:
         held_out: figures of triplets that the fit has not seen, such as {"accuracy": 0.59, "over": "objects"}; None
             where nobody has looked.
         provenance: version, options, inputs, time.
+        kept: the other embeddings whose neighbors the fit was to keep, which may be none; None where nobody knows.
     """
 
     measure: str
@@ -142,11 +146,13 @@ class TrainedOn:
     x_sha256: str
     held_out: Mapping[str, Any] | None
     provenance: Provenance | None
+    kept: KeptRows | None = None
 
     @classmethod
     def of(
         cls, x: Any, triplets: Any, *, measure: str, temperature: float, names: Sequence[str] | None = None,
         held_out: Mapping[str, Any] | None = None, provenance: Provenance | None = None, task: str = ODD_ONE_OUT,
+        kept: KeptRows | None = None,
     ) -> TrainedOn:  # fmt: skip
         """The record of a fit to rows x (n, d) and triplets (t, 3) of these rows, both on the host.
 
@@ -160,7 +166,8 @@ class TrainedOn:
         hashes = np.unique(triplet_hashes(index, task))[:SKETCH]
         named = None if names is None else tuple(names[item] for item in items)
         same = fingerprint(index), fingerprint(np.asarray(x))
-        return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, provenance)
+        kept = KeptRows.of(np.empty((0, 1))) if kept is None else kept
+        return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, provenance, kept)
 
     @property
     def held_out_accuracy(self) -> str:
@@ -197,6 +204,50 @@ class TrainedOn:
         if not len(hashes):
             return Overlap(None, objects)
         return Overlap(float(np.isin(hashes, self.sketch).mean()) * float(known.mean()), objects)
+
+
+@dataclass(frozen=True, eq=False)
+class KeptRows:
+    """Embeddings whose neighbors a map was fitted to keep, known again by their values or by their names.
+
+    Attributes:
+        hashes: uint64 (m,), ascending, of each row in single precision.
+        sha256: of the rows, see `pyalign.data.fingerprint`.
+        names: of the rows, or None.
+    """
+
+    hashes: np.ndarray
+    sha256: str
+    names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, rows: np.ndarray, names: Sequence[str] | None = None) -> KeptRows:
+        """The record of rows (m, d) of the host.
+
+        Example:
+            >>> KeptRows.of(np.eye(3)).shared(2 * np.eye(3)[[2, 0]] / [[1], [2]])
+            array([False,  True])
+        """
+        return cls(np.unique(_row_hashes(rows)), fingerprint(rows), None if names is None else tuple(names))
+
+    def shared(self, x: ArrayLike, names: Sequence[str] | None = None) -> np.ndarray:
+        """bool (n,): which rows of x (n, d) are among them.
+
+        By their values, or by the names of both: as they are, or by the rule by which each row has images among them.
+        Names that are numbers, such as 01.png, say nothing.
+        """
+        seen = np.isin(_row_hashes(np.asarray(x)), self.hashes)
+        if names is None or self.names is None:
+            return seen
+        shorten = RULES[rule_of(names, self.names) or "names"]
+        own = {shorten(name) for name in self.names if not RULES["file names"](name).isdecimal()}
+        return seen | np.array([name in own for name in names], dtype=bool)
+
+
+def _row_hashes(rows: np.ndarray) -> np.ndarray:
+    values = np.ascontiguousarray(rows, np.float32) + np.float32(0.0)  # -0 is 0
+    hashes = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest(), "little") for row in values]
+    return np.array(hashes, dtype=np.uint64)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def embeddings(place: Place, key: str | None = None) -> Embeddings:
     which = place.known
     rows = load_embeddings(place.file(*FILES[which]))
     check_rows(place, rows, (_things.OBJECTS, width(which)))
-    return replace(rows, names=names(place))
+    return replace(rows, names=names(place), fitted=True)
 
 
 def dimensions(place: Place, key: str | None = None) -> tuple[str, ...]:

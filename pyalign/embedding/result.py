@@ -112,7 +112,7 @@ def described(fit: RowsFit, inputs: EmbeddingInputs, options: EmbeddingOptions) 
     if fit.full:
         notes.append(f"all {MOST} dimensions of the start are left: raise the number of dimensions or the penalties")
     return EmbeddingFit(
-        embedding=Embeddings(rows, inputs.names),
+        embedding=Embeddings(rows, inputs.names, fitted=True),
         dimensions=dimensions_of(rows, inputs),
         shrinkage=fit.penalty.shrinkage,
         sparsity=fit.penalty.sparsity,

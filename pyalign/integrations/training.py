@@ -6,8 +6,9 @@ call it from Lightning's trainer and from that of transformers.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,8 @@ class AlignmentEvery:
     """A callable that scores a network on triplets every n steps of its training.
 
     While the rows are computed the network is in evaluation mode and takes no gradient. Afterwards each of its modules
-    is in the mode in which it was, so that the training goes on as if nobody had looked.
+    is in its mode again, and the random generators of torch (on the CPU and on devices), python and numpy are as they
+    were, but for those that training and rows share by an argument: the training goes on as if nobody had looked.
 
     Args:
         n: steps from one evaluation to the next.
@@ -119,7 +121,7 @@ class AlignmentEvery:
         self._step = before + 1 if step is None else _checks.whole_number(step, "step", 0)
         if self._step == before or self._step % self.n:
             return None
-        with _evaluated(network):
+        with _unnoticed(network):
             embeddings = self._embeddings(network)
             try:
                 alignment = score(
@@ -147,18 +149,34 @@ class AlignmentEvery:
 
 
 @contextmanager
-def _evaluated(network: Any) -> Iterator[None]:
-    """The network in evaluation mode and without gradients, then each module in its own mode again."""
+def _unnoticed(network: Any) -> Iterator[None]:
+    """The network in evaluation mode and without gradients, then modes and random generators as they were."""
     import torch
 
     modes = [(module, module.training) for module in network.modules()]
+    states, cache = (random.getstate(), np.random.get_state()), torch.is_autocast_cache_enabled()
     try:
         network.eval()
-        with torch.no_grad():
+        torch.set_autocast_cache_enabled(False)  # of casted weights: old ones, and later ones without gradients
+        with torch.no_grad(), _forked_generators(network):
             yield
     finally:
+        torch.set_autocast_cache_enabled(cache)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
         for module, training in modes:
             module.training = training
+
+
+def _forked_generators(network: Any) -> AbstractContextManager[Any]:
+    """torch's generators of the CPU and of all devices of the kind in use come back as they are now."""
+    import torch
+
+    kind = "cuda" if torch.cuda.is_initialized() else next((one.device.type for one in network.parameters()), "cpu")
+    module: Any = getattr(torch, kind, None)
+    if not hasattr(module, "get_rng_state"):  # such as that of the CPU, whose generator is always forked
+        return torch.random.fork_rng((), device_type="cpu")
+    return torch.random.fork_rng(range(module.device_count()), device_type=kind)
 
 
 def lightning_callback(every: AlignmentEvery) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyalign.data import Embeddings
+from pyalign.data import Embeddings, TrainedOn
 from pyalign.data.instead import may_be_triplets
 from pyalign.errors import InputError
 from pyalign.io.arrays import EMBEDDINGS, NAME_KEYS, Entries, Entry, choose, row_names
@@ -96,14 +96,13 @@ def _read(path: PathLike, key: str | None, name_column: Column | None, named: bo
     if os.path.isdir(path):
         place = None if key is None else [*opened].index(key)
         return Embeddings(array, names, source, folder_notes(path), layer_place=place)
-    return Embeddings(array, names, source, _map_notes(path, opened))
+    trained = read_record(path, opened)
+    notes = () if trained is None else _notes_on_fit(path, trained)
+    return Embeddings(array, names, source, notes, fitted=trained is not None)
 
 
-def _map_notes(path: PathLike, entries: Entries) -> tuple[str, ...]:
-    """A sentence about the fit that the rows come from, of a map or of the rows themselves, if the file records it."""
-    trained = read_record(path, entries)
-    if trained is None:
-        return ()
+def _notes_on_fit(path: PathLike, trained: TrainedOn) -> tuple[str, ...]:
+    """A sentence about the fit that the rows come from, of a map or of the rows themselves."""
     fit = f"a fit to {trained.n_triplets:,} triplets for measure {trained.measure}"
     sentence = f"these rows come from {fit}: figures on what it has seen are in-sample"
     return (f"{os.fspath(path)}: {sentence}{trained.held_out_accuracy}",)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyalign._registry import registered
-from pyalign.data import Provenance, TrainedOn, Transform
+from pyalign.data import KeptRows, Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
 from pyalign.io.arrays import strings
 from pyalign.io.npy import npz_entries
@@ -19,7 +19,8 @@ from pyalign.io.paths import PUBLISHED_MAP, Array, PathLike, bad, check_file, ch
 from pyalign.io.write import write_files
 
 RECORD = "pyalign_record"  # a JSON text; next to it the arrays of the record
-ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names"}
+ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names",
+          "kept": "pyalign_kept", "kept_names": "pyalign_kept_names"}  # fmt: skip
 RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 
 
@@ -61,11 +62,13 @@ def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
     try:
         record = json.loads(str(entries[RECORD].load()[()]))
         arrays = {name: entries[key].load() for name, key in ARRAYS.items() if key in entries}
-        names = strings(path, arrays["names"]) if "names" in arrays else None
+        names_of = {key: strings(path, arrays[key]) if key in arrays else None for key in ("names", "kept_names")}
+        kept = KeptRows(arrays["kept"], record["kept_sha256"], names_of["kept_names"]) if "kept" in arrays else None
         source = None if record["provenance"] is None else Provenance.from_dict(record["provenance"])
         return TrainedOn(
-            record["measure"], record["temperature"], record["n_triplets"], arrays["items"], names, arrays["sketch"],
-            record["triplets_sha256"], record["x_sha256"], record["held_out"], source,
+            record["measure"], record["temperature"], record["n_triplets"], arrays["items"],
+            names_of["names"], arrays["sketch"], record["triplets_sha256"], record["x_sha256"], record["held_out"],
+            source, kept,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise bad(path, f"holds a record that is not sound ({type(error).__name__}: {error})") from error
@@ -76,11 +79,12 @@ def record_arrays(trained: TrainedOn) -> dict[str, Array]:
     names = ("measure", "temperature", "n_triplets", "triplets_sha256", "x_sha256", "held_out")
     record: dict[str, Any] = {name: getattr(trained, name) for name in names}
     record["provenance"] = None if trained.provenance is None else trained.provenance.to_dict()
-    arrays = {RECORD: np.array(json.dumps(record, allow_nan=False)), ARRAYS["items"]: trained.items}
-    arrays[ARRAYS["sketch"]] = trained.sketch
-    if trained.names is not None:
-        arrays[ARRAYS["names"]] = np.array(trained.names)
-    return arrays
+    given = {"items": trained.items, "sketch": trained.sketch, "names": trained.names}
+    if trained.kept is not None:
+        record["kept_sha256"] = trained.kept.sha256
+        given |= {"kept": trained.kept.hashes, "kept_names": trained.kept.names}
+    arrays = {ARRAYS[name]: np.asarray(value) for name, value in given.items() if value is not None}
+    return {RECORD: np.array(json.dumps(record, allow_nan=False)), **arrays}
 
 
 def _fault(arrays: dict[str, Array]) -> str | None:

@@ -28,6 +28,8 @@ class TransferFigure:
         difference: after less before.
         ci: the interval of the difference, paired over the same triplets, pairs or objects; None without intervals.
         p_value: two-sided, of no difference, not corrected; None where the interval is not one of `compare` or `rsa`.
+        in_sample: of figures of neighbours: of how many of all these objects the map was fitted to keep them; None
+            where that is not known, and of other figures.
     """
 
     map: str
@@ -43,6 +45,7 @@ class TransferFigure:
     difference: float
     ci: Interval | None
     p_value: float | None
+    in_sample: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Transfer(Result):
         maps: the names of the maps.
         measures: of the embeddings and after each map, by which triplets are answered; None where there are none.
         rsa_measure: the measure of the similarity matrices.
-        neighbor_measure: the measure of the neighbours.
+        neighbor_measure: the measure of the neighbours. These are among the objects that no map was fitted to keep,
+            where those are enough for k.
         k: the number of neighbours.
         n_objects: the number of rows of the embeddings.
         confidence: the confidence level; None without intervals.

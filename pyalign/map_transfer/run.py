@@ -261,17 +261,40 @@ class _Work:
             members, labels = categories.of_rows(matched.n, matched.names), categories.labels
         except InputError as error:
             self.left_out.append(LeftOut("", VOTES, _reason(error)))
-        plan = None
-        if self.plan is not None and matched.n // 2 > self.k:
+        rows, plan = matched.take(), None
+        seen = {name: self._kept_by(name, rows[BEFORE], matched.names) for name in self.maps}
+        chosen = self._unseen(seen, matched.n)
+        members = None if members is None else members[chosen]
+        if self.plan is not None and len(chosen) // 2 > self.k:
             confidence = self.plan.confidence_level
             plan = half_samples(Resampling("objects", confidence_level=confidence, seed=self.plan.seed))
         elif self.plan is not None:
             self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
-        rows = matched.take()
-        for name in self.maps:
-            self.figures += neighbor_figures(
-                name, rows[BEFORE], rows[name], members, labels, self.k, self.measure or "cosine", plan
-            )
+        for name, mask in seen.items():
+            known = neighbor_figures(name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k,
+                                     self.measure or "cosine", plan)  # fmt: skip
+            of_fit = None if mask is None else int(mask[chosen].sum())
+            self.figures += [replace(figure, in_sample=of_fit) for figure in known]
+
+    def _kept_by(self, name: str, rows: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray | None:
+        """The rows whose neighbours a map was fitted to keep; None where its file says nothing about that."""
+        trained = self.maps[name].trained
+        if trained is not None and trained.kept is not None:
+            return trained.kept.shared(rows, names)
+        self.notes.append(
+            f"neighbours, {name}: the map does not say whose it was to keep: whether in-sample is unknown"
+        )
+        return None
+
+    def _unseen(self, seen: Mapping[str, np.ndarray | None], n: int) -> np.ndarray:
+        """The numbers of the objects that no map was fitted to keep; of all n where those are too few."""
+        masks = {name: mask for name, mask in seen.items() if mask is not None and mask.any()}
+        rest = np.flatnonzero(~np.any([np.zeros(n, bool), *masks.values()], axis=0))
+        enough = len(rest) // 2 > self.k
+        done = f"these are left out, and figures are of {len(rest):,} others" if enough else "figures are too high"
+        self.notes += [f"neighbours, {name}: the map was fitted to keep those of {mask.sum():,} of {n:,} objects, "
+                       f"in-sample: {done}" for name, mask in masks.items()]  # fmt: skip
+        return rest if enough or not masks else np.arange(n)
 
 
 def _seen(transform: Transform, human: Judgments) -> Iterator[str]:

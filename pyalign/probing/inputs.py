@@ -12,6 +12,7 @@ from pyalign.backends import Array
 from pyalign.data import (
     ODD_ONE_OUT,
     Aligned,
+    KeptRows,
     Provenance,
     Subjects,
     TrainedOn,
@@ -73,13 +74,13 @@ class Inputs:
 
     def recorded(
         self, transform: Transform, measure: str, temperature: float, provenance: Provenance,
-        held_out: Mapping[str, Any] | None = None,
+        held_out: Mapping[str, Any] | None = None, kept: KeptRows | None = None,
     ) -> Transform:  # fmt: skip
         """The map with the record of what it was fitted to."""
         x = _on_host(self.aligned.x, self.x)
         trained = TrainedOn.of(
             x, self.index, measure=measure, temperature=temperature, names=self.aligned.names, held_out=held_out,
-            provenance=provenance, task=self.task,
+            provenance=provenance, task=self.task, kept=kept,
         )  # fmt: skip
         return replace(transform, trained=trained)
 

@@ -8,14 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from pyalign.data import Transform
+from pyalign.data import KeptRows, Transform, as_embeddings
 from pyalign.errors import ConvergenceWarning
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
-from pyalign.probing.local import LocalProblem
+from pyalign.probing.local import LocalProblem, other_batches
 from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
 from pyalign.probing.problem import Problem
 from pyalign.probing.scoring import scored
@@ -176,8 +177,18 @@ def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mappi
     options = fit.options
     settings = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
     provenance = inputs.provenance(settings, options.seed)
-    transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out)
+    kept = kept_rows(inputs, local, options.seed)
+    transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out, kept)
     return replace(fit, transform=transform, coverage=inputs.coverage, notes=inputs.notes, provenance=provenance)
+
+
+def kept_rows(inputs: Inputs, local: LocalOptions, seed: int) -> KeptRows | None:
+    """Those of the other embeddings that are in batches, if their neighbors count anything."""
+    if inputs.others is None or not local.local_weight:
+        return None
+    rows = np.sort(np.concatenate(other_batches(len(inputs.others), local.batch_size, local.batches, seed)))
+    names = as_embeddings(inputs.arguments["other_embeddings"]).names
+    return KeptRows.of(inputs.others[rows], None if names is None else [names[row] for row in rows])
 
 
 def warned(fit: ProbeFit) -> ProbeFit:

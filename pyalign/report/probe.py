@@ -9,6 +9,7 @@ from pyalign.probing.fit import ProbeFit
 from pyalign.probing.recipe_results import RecipeCrossValidation
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Lines, Rows, Table, Value, foot, table
+from pyalign.report.scored import unprobed
 from pyalign.report.words import chance_note, interval_header, nats_note, over, percent, percent_interval
 
 # A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
@@ -29,7 +30,8 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     if interval is not None:
         header = interval_header(interval.confidence)
         first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
-    blocks: list[Block] = [folds_table(rows, result.task), Foot((first,), plain=True), foot(chance_note(result.task))]
+    folds_of_all = folds_table(rows, result.task, unprobed([result]))
+    blocks: list[Block] = [folds_of_all, Foot((first,), plain=True), foot(chance_note(result.task))]
     folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
     early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
     edge = [number for number, fold in folds if fold.at_edge]
@@ -40,7 +42,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
         blocks.append(foot(f"the best penalty was the largest or smallest that was tried, {folds_at_edge}"))
     if (local := result.local) is not None:
         kept = f"the map keeps {percent(local.overlap)}"
-        blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}"))
+        blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}: in-sample"))
     return blocks
 
 
@@ -49,8 +51,8 @@ def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
     return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
 
 
-def folds_table(rows: Sequence[FoldRow], task: str) -> Table:
-    """A row for each fold; of the mean and of the fit to everything what there is."""
+def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
+    """A row for each fold; of the mean and of the fit to everything what there is; before: see `unprobed`."""
 
     def of(name: str) -> Callable[[FoldRow], Value]:
         return lambda row: row[2].get(name, "")
@@ -66,8 +68,7 @@ def folds_table(rows: Sequence[FoldRow], task: str) -> Table:
                note="Of the penalty, chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
         column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
-        column("zero-shot", of("zero_shot_accuracy"), "percent",
-               foot="zero-shot: the embeddings as they came, by cosine"),
+        column(before, of("zero_shot_accuracy"), "percent", foot=f"{before}: the embeddings as they came, by cosine"),
         column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pyalign.analysis.accuracy import GroupScore, Score, Scores
 from pyalign.analysis.comparison.result import Comparison, ModelResult
@@ -30,6 +32,7 @@ class Scored:
         model_choices: whether the model's own choices were scored.
         in_sample: whether the map was fitted to some of these objects.
         held_out: what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
+        fitted: whether the embeddings, as they came, had been fitted to answers of people.
     """
 
     name: str
@@ -53,6 +56,18 @@ class Scored:
     model_choices: bool = False
     in_sample: bool = False
     held_out: str | None = None
+    fitted: bool = False
+
+
+def is_fitted(result: Any, *names: str | None) -> bool:
+    """Whether an input that a result knows by one of these names was fitted to answers of people."""
+    inputs = () if result.provenance is None else result.provenance.inputs
+    return any(one.fitted and {one.name, one.source} & {*names} for one in inputs)
+
+
+def unprobed(probes: Iterable[ProbeCrossValidation]) -> str:
+    """What accuracies without a probe are called: "zero-shot", unless embeddings were fitted to answers before."""
+    return "unprobed" if any(is_fitted(one, UNNAMED) for one in probes) else "zero-shot"
 
 
 def measure_of(row: ModelResult, result: Comparison) -> str | None:
@@ -70,7 +85,8 @@ def scored_of(result: object) -> list[Scored]:
                    row.cross_entropy, row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature,
                    row.n_ties, row.ceiling, row.ceiling_name, row.fraction_of_ceiling_ci, row.groups or (),
                    row.model_choices is not None,
-                   row.in_sample is not None and row.in_sample.objects > 0)
+                   row.in_sample is not None and row.in_sample.objects > 0,
+                   fitted=is_fitted(row, row.embeddings or UNNAMED, UNNAMED))
             for row in result
         ]  # fmt: skip
     if isinstance(result, Comparison):
@@ -78,7 +94,7 @@ def scored_of(result: object) -> list[Scored]:
             Scored(row.model, None, measure_of(row, result), result.triplets, result.task, row.accuracy, row.ci,
                    row.cross_entropy, row.cross_entropy_ci, result.n_triplets, result.chance,
                    temperature=None if row.model_choices else result.temperature, n_ties=row.n_ties,
-                   model_choices=row.model_choices is not None)
+                   model_choices=row.model_choices is not None, fitted=is_fitted(result, row.model))
             for row in result.models
         ]  # fmt: skip
     if isinstance(result, ProbeCrossValidation):
@@ -86,6 +102,6 @@ def scored_of(result: object) -> list[Scored]:
         return [
             Scored(result.embeddings or UNNAMED, None, result.options.measure, result.triplets, result.task,
                    result.accuracy, result.accuracy_interval, result.cross_entropy, result.cross_entropy_interval, n,
-                   result.chance, held_out=result.split)
+                   result.chance, held_out=result.split, fitted=is_fitted(result, UNNAMED))
         ]  # fmt: skip
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyalign.map_transfer.result import ACCURACY, RSA, VOTES, Transfer, TransferFigure
+from pyalign.map_transfer.result import ACCURACY, KEPT, RSA, VOTES, Transfer, TransferFigure
 from pyalign.report.blocks import Block, Column, Rows, Table, foot, table
 from pyalign.report.words import ELSEWHERE, counted, interval_header, one_line
 
@@ -24,9 +24,15 @@ def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
         rows if result.embeddings is None else f"{one_line(result.embeddings)}: {rows}",
         f"triplets by {' and '.join(dict.fromkeys(result.measures))}",
         f"similarity matrices by {result.rsa_measure}, Spearman",
-        f"neighbours by {result.neighbor_measure}, k = {result.k}",
+        f"neighbours by {result.neighbor_measure}, k = {result.k}{among(result)}",
         "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
     )]  # fmt: skip
+
+
+def among(result: Transfer) -> str:
+    """How many objects neighbours are among, where that is not all of them."""
+    n = next((row.n for row in result.figures if row.figure == KEPT), result.n_objects)
+    return "" if n == result.n_objects else f" among {n:,} objects that no map was fitted to keep"
 
 
 def overall(result: Transfer) -> list[TransferFigure]:
@@ -48,9 +54,10 @@ def called(row: TransferFigure) -> str:
         >>> called(TransferFigure("w", "things", "accuracy", "categories", None, 9, *figures))
         'accuracy within categories'
     """
-    if row.category is not None:
-        return f"{row.figure}, {one_line(row.category)}"
-    return row.figure if row.within is None else f"{row.figure} within {row.within}"
+    of = "" if row.category is None else f", {one_line(row.category)}"
+    within = "" if row.within is None else f" within {row.within}"
+    unknown = ", in-sample unknown" if row.figure == KEPT and row.in_sample is None else ""
+    return f"{row.figure}{of}{within}{', in-sample' if row.in_sample else unknown}"
 
 
 def unit_of(row: TransferFigure) -> str:

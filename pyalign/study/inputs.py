@@ -172,7 +172,9 @@ class Inputs:
         if model.is_matrix:
             return self._judgments({"file": model.file, **model.options})
         if not model.extract:
-            return self.embeddings(model.file, model.options.get("names"), model.options.get("name_column"))
+            x = self.embeddings(model.file, model.options.get("names"), model.options.get("name_column"))
+            human = {entry["file"] for entry in self.study.sets[DIMENSIONS].values()}
+            return replace(x, fitted=True) if model.file in human else x
         from pyalign.io.embeddings import load_embeddings
 
         folder, layer = self.extracted(model.name)

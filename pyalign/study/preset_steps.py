@@ -12,6 +12,7 @@ from pyalign.io.metadata import load_metadata
 from pyalign.io.model_table import families_of, metadata_of_models, row_of
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
+from pyalign.probing.options import FEWEST_OTHERS, LocalOptions
 from pyalign.study.folder_contents import Item
 from pyalign.study.preset_objects import (
     CIFAR,
@@ -33,6 +34,18 @@ MOST_LAYERS = 24  # of all models in one step of RSA
 PENALTY, FOLDS = 0.07, 3
 STRONG, IDENTITY = 0.3, 1.0  # penalties of further maps: of the norm of the probe, and of that of gLocal
 TOLERANCE = 1e-2  # of the latter, whose objective is not convex
+
+
+def batches_of_half(n: int) -> dict[str, int]:
+    """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps.
+
+    Example:
+        >>> batches_of_half(1854), batches_of_half(5001), batches_of_half(4)
+        ({'batch_size': 927, 'batches': 1}, {'batch_size': 834, 'batches': 3}, {})
+    """
+    batches = -(-n // (2 * LocalOptions.batch_size))
+    size = -(-n // (2 * batches))
+    return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
 
 
 def plan_steps(draft: PresetDraft, sets: Mapping[str, Objects], repeated: float, table: str) -> None:
@@ -206,7 +219,8 @@ class _Plan:
 
     def explanations(self, repeated: float) -> None:
         """Accuracy per human dimension, R² of dimensions, error by the entropy of people's choices."""
-        dimensions = THINGS in self.draft.sets.get("dimensions", {})
+        human = self.draft.sets.get("dimensions", {})
+        dimensions = THINGS in human
         categories = THINGS in self.draft.sets.get("categories", {})
         needs = "no human dimensions of THINGS with its embeddings: things/spose.npy or things/vice.npy"
         if self.models and (dimensions or categories):
@@ -219,27 +233,32 @@ class _Plan:
                 self.lacks("families", "accuracy per human dimension by family: models of two families are not known; "
                            "models.csv with a column family")  # fmt: skip
             self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options,
-                     **self._categories(THINGS))  # fmt: skip
+                     **self._chosen(THINGS, "categories", "dimensions"))  # fmt: skip
         if not (self.models and dimensions):
             self.lacks("concepts" if not categories else "dimensions", f"accuracy per human dimension: {needs}")
         if self.models and dimensions:
             self.add("predict", "predict", "R² of human dimensions, by ridge regression", models=self.models,
                      dimensions=THINGS)  # fmt: skip
+            of_paper = next((name for name in human if "vice" in human[name][0]["file"].lower()), THINGS)
+            what = "error by the entropy of the choice that human dimensions predict, over all triplets"
+            self.add("entropy", "concepts", what, models=self.models, triplets=THINGS, dimensions=of_paper,
+                     entropy="dimensions", top=0, **self._chosen("none", "categories"))  # fmt: skip
         else:
             self.lacks("predict", f"R² of human dimensions: {needs}")
+            self.lacks("entropy", f"error by the entropy of the choice over all triplets: {needs}")
         answered = ANSWERED in self.draft.sets.get("triplets", {})
         if self.models and (answered or repeated >= OFTEN):
-            self.add("agreement", "agreement", "error by the entropy of people's choices", models=self.models,
-                     triplets=ANSWERED if answered else THINGS)  # fmt: skip
+            self.add("agreement", "agreement", "error by the entropy of the answers of many people",
+                     models=self.models, triplets=ANSWERED if answered else THINGS)  # fmt: skip
         else:
-            self.lacks("agreement", "error by the entropy of people's choices: no triplets that many people answered; "
-                       "how many gave each answer, such as counts (t, 3) in things/counts.npy")  # fmt: skip
+            self.lacks("agreement", "error by the entropy of answers: no triplets that many people answered; how many "
+                       "gave each answer, such as counts (t, 3) in things/counts.npy")  # fmt: skip
 
     def models_with_each_other(self) -> None:
         """Equal choices and errors, triplets that all get wrong, CKA."""
         if len(self.models) > 1:
             self.add("consistency", "consistency", "equal choices of models, and equal errors", models=self.models,
-                     triplets=THINGS, **self._categories(THINGS))  # fmt: skip
+                     triplets=THINGS, **self._chosen(THINGS, "categories", "dimensions"))  # fmt: skip
         else:
             self.lacks("consistency", "equal choices of models: needs triplets and embeddings of two models")
         if self.models:
@@ -257,10 +276,10 @@ class _Plan:
         else:
             self.lacks("cka", "similarity of models to each other: needs embeddings of two models")
 
-    def _categories(self, name: str) -> dict[str, str]:
-        """Which categories a step takes, where it would have to choose: those of the objects, if there are some."""
-        sets = self.draft.sets.get("categories", {})
-        return {} if set(sets) <= {name} else {"categories": name if name in sets else "none"}
+    def _chosen(self, name: str, *kinds: str) -> dict[str, str]:
+        """Which categories, or dimensions, a step takes where it would have to choose: those of the objects, if any."""
+        of = {kind: self.draft.sets.get(kind, {}) for kind in kinds}
+        return {kind: name if name in sets else "none" for kind, sets in of.items() if not {*sets} <= {name}}
 
     def transfer(self) -> None:
         """What maps win and lose: those of probes, of another penalty, and of gLocal, on each set of the same model."""
@@ -277,9 +296,10 @@ class _Plan:
             wide = [other for _, other in same if other.shape[1] == item.shape[1]]
             most = max(wide, key=lambda other: other.shape[0], default=item)
             local = self._step_name("local", model)
-            what = "a map by gLocal, which keeps neighbours: of other images if the folder has some"
+            what = "a map by gLocal, which keeps neighbours: of other images, or of half of these if there are none"
+            half = {} if most is not item else batches_of_half(most.shape[0])
             self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
-                     norm="identity", other_embeddings=most.spec, tolerance=TOLERANCE)  # fmt: skip
+                     norm="identity", other_embeddings=most.spec, **half, tolerance=TOLERANCE)  # fmt: skip
             maps = {f"probe, penalty {PENALTY:g}": f"step:probe::{model}",
                     f"penalty {STRONG:g}": f"step:stronger::{model}", "gLocal": f"step:{local}"}  # fmt: skip
             if published := self._published_map(model, item.shape[1]):
@@ -324,7 +344,7 @@ class _Plan:
             return
         what = f"what the maps win and lose on {objects.title}: all of it, within categories, and neighbours"
         self.add(name, "transfer", what, models=[objects.called(model)], on=objects.name, maps=dict(maps),
-                 **self._categories(objects.name))  # fmt: skip
+                 **self._chosen(objects.name, "categories"))  # fmt: skip
 
     def _step_name(self, what: str, model: str) -> str:
         """A name for a step of one model, without signs that such names must not have; no other step has it."""

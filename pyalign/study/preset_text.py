@@ -74,7 +74,7 @@ def _top(draft: Any) -> Iterator[str]:
 def _set(kind: str, name: str, tables: list[Mapping[str, Any]]) -> Iterator[str]:
     """The first of some tables; the others below it, to choose from."""
     first, *others = tables
-    yield f"[{kind}.{name}]  # {KINDS[kind]}"
+    yield f"[{kind}.{key_of(name)}]  # {KINDS[kind]}"
     yield from (f"{key} = {quoted(value)}" for key, value in first.items())
     for other in others:
         yield f"# or: {', '.join(f'{key} = {quoted(value)}' for key, value in other.items())}"

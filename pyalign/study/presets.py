@@ -281,7 +281,7 @@ def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:
     tables = {
         "triplets": [entry for entry in triplets if "answers" not in entry] or answered,
         "human": [{**entry, **named} for entry in objects.human],
-        "dimensions": [{**entry, **named} for entry in objects.dimensions] if objects.name == THINGS else [],
+        "dimensions": [{**entry, **named} for entry in objects.dimensions[:1]] if objects.name == THINGS else [],
         "categories": [{"file": objects.categories}] if objects.categories else [],
     }
     for kind, entries in tables.items():
@@ -289,6 +289,8 @@ def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:
             draft.sets.setdefault(kind, {})[objects.name] = entries
     if answered and objects.name == THINGS:
         draft.sets["triplets"]["answered"] = answered
+    for entry in objects.dimensions[1:] if objects.name == THINGS else ():
+        draft.sets["dimensions"].setdefault(model_and_layer(entry["file"])[0], [{**entry, **named}])
 
 
 def _named(objects: Objects) -> dict[str, str]:

@@ -47,7 +47,7 @@ def test_the_table_and_what_is_missing(command, files, monkeypatch):
     assert "note: kriegeskorte92: everything is left out: dataset:kriegeskorte92: is not here" in ran.err
     assert "note: t.npy: accuracy within categories is left out: there are no categories of its objects" in ran.err
     ran = command("transfer", "x.npz", "--map", "w.npz", "--quiet")
-    assert ran.code == 0 and ran.out.splitlines()[1].split()[:2] == ["neighbours", "kept"]
+    assert ran.code == 0 and ran.out.splitlines()[1].split()[:2] == ["neighbours", "kept,"]
 
 
 def test_several_maps_stand_in_one_table_and_on_a_page(command, files):

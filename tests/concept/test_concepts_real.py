@@ -115,3 +115,26 @@ def test_the_table_of_the_documentation_is_what_comes_out(results):
         for name, cell in zip(names, cells.split("|"), strict=True):
             one = results[name] if label == "all" else of[name][label]
             assert (n, cell.strip()) == (one.n_triplets, f"{100 * one.accuracy:.1f}")
+
+
+# The figure of the paper: VICE, all triplets, bins of 0.1 nats
+ERRORS = {
+    "vice_42d.npy": [0.052, 0.123, 0.192, 0.257, 0.329, 0.379, 0.444, 0.482, 0.531, 0.572, 0.611],
+    "spose_embedding_66d_sorted.txt": [0.038, 0.099, 0.171, 0.235, 0.301, 0.367, 0.426, 0.462, 0.528, 0.571, 0.620],
+}
+
+
+@pytest.mark.parametrize("file", ERRORS)
+def test_errors_of_clip_by_entropy_are_those_of_the_paper(things, triplets, file):
+    """Against the formula written out, and the figures of docs/real-results.md to the third digit."""
+    clip, human = np.load(things / "clip_vit_b32.npy"), read(things / file)
+    found = pyalign.score_concepts({"clip": clip}, triplets, human, entropy="dimensions", top=0, ci=None)
+    s, index = human @ human.T, triplets.values
+    z = np.stack([s[index[:, a], index[:, b]] for a, b in ((0, 1), (0, 2), (1, 2))], axis=1)
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    bins = np.floor(10 * -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1)).astype(int)
+    (scores,) = found.results
+    assert [row.n_triplets for row in scores.concepts] == np.bincount(bins, minlength=11).tolist()
+    assert sum(row.n_triplets for row in scores.concepts) == len(index) == 127304
+    assert [1 - row.accuracy for row in scores.concepts] == pytest.approx(ERRORS[file], abs=5.1e-4)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from support import draw_triplets, read_back
 
 import pyalign
-from pyalign.analysis.agreement_figures import ENTROPIES
+from pyalign.concept.groupings import ENTROPY_OF
+from pyalign.report.page.sections.concepts import concepts
+from pyalign.report.page.sources import Loaded, Sources
 
+EDGES = ENTROPY_OF["dimensions"]
 N = 30
 FAMILIES = ["net", "net", "text"]
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
@@ -43,7 +47,7 @@ def distinct(answers):
 
 
 def inside(h, k):
-    return (h + 1e-9 >= ENTROPIES[k]) & ((h + 1e-9 < ENTROPIES[k + 1]) | (k == 5))
+    return (h + 1e-9 >= EDGES[k]) & (h + 1e-9 < EDGES[k + 1])
 
 
 def test_bins_are_of_the_entropy_of_the_choice_that_the_dimensions_predict(asked, found):
@@ -53,12 +57,12 @@ def test_bins_are_of_the_entropy_of_the_choice_that_the_dimensions_predict(asked
     e = np.exp(pairs - pairs.max(axis=1, keepdims=True))
     h = entropy_of(e / e.sum(axis=1, keepdims=True))
     for name, scores in zip(models, found.entropy_bins, strict=False):
-        assert [row.n_triplets for row in scores.concepts] == [inside(h, k).sum() for k in range(6)]
+        assert [row.n_triplets for row in scores.concepts] == [inside(h, k).sum() for k in range(11)]
         for k, row in enumerate(scores.concepts):
             alone = pyalign.score(models[name], answers[inside(h, k)], measure="dot", ci="objects")
             assert row.accuracy == alone.accuracy and tuple(row.ci) == pytest.approx(tuple(alone.ci))
     errors = [1 - row.accuracy for row in found.entropy_bins[0].concepts]
-    assert errors[0] < 0.15 < 0.45 < errors[-1] and math.isclose(ENTROPIES[-1], math.log(3))
+    assert errors[0] < 0.15 < 0.45 < errors[-1] and EDGES == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1)
 
 
 def test_other_groups_are_as_without_and_families_have_means_and_differences(asked, found, tmp_path):
@@ -73,6 +77,17 @@ def test_other_groups_are_as_without_and_families_have_means_and_differences(ask
     )
     assert all(row.p_adjusted >= row.p_value for row in rows)
     assert read_back(found, tmp_path) == found
+
+
+def test_dimensions_that_serve_the_entropy_alone_group_nothing(asked, found, message_of):
+    models, answers, human = asked
+    alone = pyalign.score_concepts(
+        models, answers, human, entropy="dimensions", top=0, families=FAMILIES, measure="dot"
+    )
+    assert alone.results == found.entropy_bins and (alone.assign, alone.top) == (None, None)
+    assert "assigned" not in str(alone)
+    for options in ({}, {"entropy": "dimensions", "top_objects": 3}, {"entropy": "answers"}):
+        assert "top must be" in message_of(pyalign.score_concepts, models, answers, human, top=0, **options)
 
 
 def test_answers_to_the_same_items_in_any_order_have_one_entropy(asked):
@@ -106,8 +121,6 @@ def test_a_picture_has_a_line_for_each_family_or_for_each_model(found, message_o
     pytest.importorskip("altair", reason="altair is not installed")
     from pyalign.report.charts import chart, default_chart
     from pyalign.report.charts.data import rows_of
-    from pyalign.report.page.sections.concepts import concepts
-    from pyalign.report.page.sources import Loaded, Sources
     from pyalign.report.plot import figures
 
     rows = rows_of(chart(found, "entropy"))
@@ -119,7 +132,20 @@ def test_a_picture_has_a_line_for_each_family_or_for_each_model(found, message_o
     assert "by must be one of families, models" in message_of(chart, found, "entropy", by="people")
     assert default_chart(found) == "concepts" and set(figures(found)) == {"concepts", "entropy"}
     drawn = [part for part in concepts(Sources((Loaded("c.json", found),))).parts if hasattr(part, "chart")]
-    assert "by the entropy of people's choice" in drawn[1].caption
+    assert [part.name for part in drawn] == ["concepts-chart", "entropy-chart"]
+    for shown in (drawn[1].caption, str(chart(replace(found, dimensions="a/spose.npy"), "entropy").to_dict()["title"])):
+        assert "by the entropy of the choice that the human dimensions predict" in shown
+    assert "900 triplets" in shown and "predict (spose)" in shown
+
+
+def test_a_page_of_two_results_has_each_name_once(asked, found):
+    models, answers, human = asked
+    alone = pyalign.score_concepts(models, answers, human[:, :2], entropy="dimensions", top=0)
+    section = concepts(Sources((Loaded("a.json", found), Loaded("b.json", alone))))
+    names = [part.name for part in section.parts if hasattr(part, "chart")]
+    assert names == ["concepts-chart", "entropy-chart", "entropy-chart-2"]
+    inside = [table.name for part in section.parts for table in getattr(part, "parts", ())]
+    assert len(inside) == len({*inside})
 
 
 def test_a_picture_of_answers_alone_is_of_their_entropy(asked, message_of):

@@ -391,3 +391,29 @@ def test_an_invalid_triplet_makes_the_loss_of_the_torch_op_nan():
         loss.backward()
         assert loss.isnan()
         assert int(torch.ops.pyalign.odd_one_out(x, triplets, "dot")[12]) == -1
+
+
+def test_a_look_at_a_training_leaves_the_generators_of_the_device():
+    torch = pytest.importorskip("torch")
+    from pyalign.integrations.training import AlignmentEvery
+
+    def trained(*callbacks):
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 4)).cuda()
+        for _ in range(5):
+            network.zero_grad()
+            network(images).square().mean().backward()
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter -= 0.1 * parameter.grad
+            for every in callbacks:
+                every(network)
+        return network
+
+    images = on_device(reals(0, 40, 8))
+    every = AlignmentEvery(
+        1, draw_triplets(1, 40, 200), lambda network: network(images + 1e-3 * torch.rand_like(images))
+    )
+    for ours, theirs in zip(trained(every).parameters(), trained().parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert len(every.history) == 5

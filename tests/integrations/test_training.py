@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -32,18 +33,38 @@ def rows(model):
     return model(IMAGES)
 
 
-def trained(model, every=None, steps=10):
-    """The network after some steps, of which `every` sees each."""
+def drawing_rows(model):
+    """Rows by a loader, which draws from torch's generator, and with a little noise from each of the others."""
+    batches = torch.utils.data.DataLoader(IMAGES, batch_size=7)
+    noise = random.random() + np.random.random() + float(torch.rand(()))
+    return torch.cat([model(batch) for batch in batches]) + 1e-6 * noise
+
+
+def seeded():
     torch.manual_seed(3)
+    random.seed(3)
+    np.random.seed(3)
+
+
+def trained(model, every=None, steps=10):
+    """The network after some steps, of which `every` sees each; its images are drawn by all generators."""
+    seeded()
     for _ in range(steps):
         model.zero_grad()
-        model(IMAGES[:16]).square().mean().backward()
+        shift = random.random() + np.random.random()
+        batch = next(iter(torch.utils.data.DataLoader(IMAGES, batch_size=16, shuffle=True)))
+        model(batch + shift).square().mean().backward()
         with torch.no_grad():  # torch.optim takes a second to be imported
             for parameter in model.parameters():
                 parameter -= 0.1 * parameter.grad
         if every is not None:
             every(model)
     return model
+
+
+def assert_same_weights(ours, theirs):
+    for one, other in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_every_nth_step_has_the_figures_of_score():
@@ -70,23 +91,53 @@ def test_the_call_gives_what_was_found_and_nothing_in_between():
     assert [*actual[1].metrics] == ["alignment_accuracy", "alignment_cross_entropy"]
 
 
-def test_a_training_goes_on_as_if_nobody_had_looked():
-    """Statistics of batches, masks of dropout, gradients and modes of each module stay what they were."""
+@pytest.mark.parametrize("by", [rows, drawing_rows])
+def test_a_training_goes_on_as_if_nobody_had_looked(by):
+    """Statistics of batches, masks of dropout, orders of images, gradients and modes of modules stay what they were."""
     model = network()
     model[1].eval()  # frozen
-    watched, unwatched = trained(model, AlignmentEvery(1, TRIPLETS, rows)), network()
+    watched = trained(model, AlignmentEvery(1, TRIPLETS, by))
+    after = torch.rand(()), random.random(), np.random.random()
+    unwatched = network()
     unwatched[1].eval()
-    trained(unwatched)
-    for ours, theirs in zip(watched.state_dict().values(), unwatched.state_dict().values(), strict=True):
-        assert torch.equal(ours, theirs)
+    assert_same_weights(watched, trained(unwatched))
+    assert after == (torch.rand(()), random.random(), np.random.random())
     assert [module.training for module in watched.modules()] == [True, True, False, True, True]
 
 
-def test_modes_are_restored_where_the_rows_fail():
+def test_a_look_inside_autocast_sees_the_weights_of_its_step_and_keeps_none_of_them():
+    """Autocast keeps casted weights: old ones would be scored, and those of a pass without gradients be trained."""
+    seen, gradients = [], []
+    every = AlignmentEvery(1, TRIPLETS, lambda model: seen.append(model(IMAGES)) or seen[-1])
+    for callback in (None, every):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(8, 4)
+        with torch.autocast("cpu", torch.bfloat16):
+            model(IMAGES)
+            with torch.no_grad():
+                model.weight += 1.0
+            if callback is not None:
+                callback(model)
+            model(IMAGES).square().mean().backward()
+            assert torch.is_autocast_cache_enabled() and torch.is_autocast_enabled("cpu")
+        gradients.append(model.weight.grad)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        assert torch.equal(seen[0], model(IMAGES))
+    assert torch.equal(*gradients)
+
+
+def test_modes_and_generators_are_restored_where_the_rows_fail():
     model = network()
+
+    def failing(model):
+        torch.rand(3)
+        raise RuntimeError("no more images")
+
+    before = torch.get_rng_state()
     with pytest.raises(RuntimeError, match="no more images"):
-        AlignmentEvery(1, TRIPLETS, lambda model: (_ for _ in ()).throw(RuntimeError("no more images")))(model)
+        AlignmentEvery(1, TRIPLETS, failing)(model)
     assert all(module.training for module in model.modules()) and torch.is_grad_enabled()
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_rows_find_their_objects_by_names():
@@ -161,14 +212,21 @@ def test_lightning_trains_with_it(lightning, tmp_path):
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
-    every = AlignmentEvery(3, TRIPLETS, lambda module: module.inner(IMAGES))
-    trainer = lightning.Trainer(
-        max_epochs=2, accelerator="cpu", callbacks=[lightning_callback(every)], logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
-    )  # fmt: skip
-    trainer.fit(Module(), torch.utils.data.DataLoader(IMAGES, batch_size=6))
+    def train(*callbacks):
+        module = Module()
+        trainer = lightning.Trainer(
+            max_epochs=2, accelerator="cpu", callbacks=[*callbacks], logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+        )  # fmt: skip
+        seeded()
+        trainer.fit(module, torch.utils.data.DataLoader(IMAGES, batch_size=6, shuffle=True))
+        return module, trainer
+
+    every = AlignmentEvery(3, TRIPLETS, lambda module: drawing_rows(module.inner))
+    watched, trainer = train(lightning_callback(every))
     assert [one.step for one in every.history] == [3, 6, 9]
     assert float(trainer.logged_metrics["alignment_accuracy"]) == pytest.approx(every.history[-1].accuracy)
+    assert_same_weights(watched, train()[0])
 
 
 # Trainer of transformers
@@ -215,18 +273,23 @@ def test_the_trainer_of_transformers_trains_with_it(transformers, tmp_path, monk
         def forward(self, x):
             return {"loss": self.inner(x).square().mean()}
 
-    every = AlignmentEvery(3, TRIPLETS, lambda model: model.inner(IMAGES))
     arguments = transformers.TrainingArguments(
         str(tmp_path), max_steps=7, per_device_train_batch_size=6, report_to=[], use_cpu=True, save_strategy="no",
         disable_tqdm=True,
     )  # fmt: skip
-    trainer = transformers.Trainer(
-        Model(), arguments, train_dataset=[{"x": image} for image in IMAGES], callbacks=[transformers_callback(every)]
-    )
-    trainer.train()
+
+    def train(*callbacks):
+        images = [{"x": image} for image in IMAGES]
+        trainer = transformers.Trainer(Model(), arguments, train_dataset=images, callbacks=[*callbacks])
+        trainer.train()
+        return trainer
+
+    every = AlignmentEvery(3, TRIPLETS, lambda model: drawing_rows(model.inner))
+    watched = train(transformers_callback(every))
     assert [one.step for one in every.history] == [3, 6]
-    steps = [entry["step"] for entry in trainer.state.log_history if "alignment_accuracy" in entry]
+    steps = [entry["step"] for entry in watched.state.log_history if "alignment_accuracy" in entry]
     assert steps == [3, 6]
+    assert_same_weights(watched.model, train().model)
 
 
 # Bad input

@@ -205,4 +205,4 @@ def test_it_is_read_back_and_drawn(found, tmp_path):
     assert again.figures == found.figures and again.left_out == found.left_out
     rows = again.plot().to_dict()
     text = str(rows)
-    assert "rdm: rsa within categories, toward" in text and "neighbours kept, away" in text
+    assert "rdm: rsa within categories, toward" in text and "neighbours kept, in-sample unknown, away" in text

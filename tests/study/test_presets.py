@@ -76,6 +76,7 @@ def write_folder(folder: Path) -> None:
     people = np.tile(np.arange(4), 150)
     np.save(folder / "things/triplets.npy", np.column_stack([answers, people]).astype(np.int16))
     np.save(folder / "things/spose_6d.npy", human)
+    np.save(folder / "things/VICE 4d.npy", human[:, :4])
     (folder / "things/labels.txt").write_text("".join(f"dim-{k}\n" for k in "abcdef"))
     (folder / "things/unique_id.txt").write_text("".join(f"object-{k}\n" for k in range(N)))
     for name in ("clip", "resnet"):
@@ -113,8 +114,11 @@ def test_every_figure_has_its_step(whole):
     matrices_of = [f"rsa-{name}" for name in ("king", "cichy", "peterson-fruits", "peterson-animals")]
     assert set(steps) >= {
         "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
-        "predict", "agreement", "consistency", "failures", "cka", *matrices_of,
+        "predict", "entropy", "agreement", "consistency", "failures", "cka", *matrices_of,
     }  # fmt: skip
+    of_entropy = steps["entropy"].sets
+    assert (of_entropy["dimensions"], of_entropy["triplets"]) == ("VICE 4d", "things")  # all of these, as in the paper
+    assert {steps[name].sets["dimensions"] for name in ("concepts", "consistency", "predict")} == {"things"}
     assert {*study.missing} == {"transfer-cifar100-clip", "transfer-cifar100-resnet"}  # of another width
     assert study.figures == ("svg", "pdf")
     mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
@@ -151,6 +155,9 @@ def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_mod
     assert steps["transfer-clip"].people == ("things",)
     assert steps["local-clip"].options["other_embeddings"] == "peterson/animals/clip.npy"  # the most of one width
     assert steps["local-simclr"].options["other_embeddings"] == "things/simclr.npy"  # there are no others
+    options = steps["local-simclr"].options
+    assert (options["batch_size"], options["batches"]) == (20, 1)  # of the 40 objects: the others show what it keeps
+    assert "batches" not in steps["local-clip"].options
     assert "has 5 features, and the maps take 6" in study.missing["transfer-cifar100-clip"]
 
 
@@ -202,7 +209,7 @@ def test_what_is_not_there_is_a_line(folder, capsys):
     assert main(["study", "init", "--preset", "human-alignment", "."]) == 0
     told, study = capsys.readouterr().err, read_study("study.toml")
     lacking = {"ceiling", "depth", "logits", "cifar100", "rsa-king", "rsa-cichy", "rsa-peterson", "table-of-models",
-               "concepts", "predict", "agreement"}  # fmt: skip
+               "concepts", "predict", "entropy", "agreement"}  # fmt: skip
     assert set(study.missing) == lacking
     for name, reason in study.missing.items():
         assert f"note: missing: {name}: {reason.partition(';')[0][:30]}" in told
@@ -332,8 +339,8 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     names = set(re.findall(r'id="([a-z0-9-]+)"', page))
     assert {re.sub(r"-\d$", "", name) for name in names} >= {
-        "accuracy-chart", "depth-figure", "entropy-figure", "consistency-figure", "choices-figure", "cka-figure",
-        "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
+        "accuracy-chart", "depth-figure", "entropy-chart", "entropy-figure", "consistency-figure", "choices-figure",
+        "cka-figure", "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
     }  # fmt: skip
     assert "rdm-figure-4" in names  # King, Cichy, two of Peterson's
     assert "transfer-figure-3" in names

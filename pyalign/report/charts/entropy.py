@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 from pyalign import _checks
 from pyalign.analysis.agreement import Agreement, Agreements
-from pyalign.analysis.agreement_figures import ENTROPIES
 from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.families import is_mean
+from pyalign.concept.groupings import ENTROPY_OF
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, first_of, with_margin
 from pyalign.report.charts.depth import MOST_LINES, joined
 from pyalign.report.charts.marks import alt, colours_and_shapes
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.words import bars_text, called, counted, different, labels_of
+from pyalign.report.words import bars_text, called, counted, different, labels_of, short_labels
 
 LEAST = "least possible"
 LINES = ("families", "models")  # what lines are of
@@ -119,7 +119,7 @@ def _of_concepts(result: Concepts, by: str | None, labels: Mapping[str, str] | N
         raise InputError("by 'families' needs a result of concepts with families; this one has none")
     shown = families if of == LINES[0] else [scores for scores in every if scores not in families]
     names = labels_of(result, labels=labels)
-    ends = list(pairwise(ENTROPIES))
+    ends = list(pairwise(ENTROPY_OF[result.entropy or "answers"]))
     each = {
         names[scores.embeddings]: [
             _Bin(low, high, row.n_triplets, row.accuracy, row.ci)
@@ -129,8 +129,14 @@ def _of_concepts(result: Concepts, by: str | None, labels: Mapping[str, str] | N
     }
     few = "Few answers to a triplet have too little entropy." if result.entropy == "answers" else ""
     n = sum(row.n_triplets for row in shown[0].concepts) if shown else 0
-    about = f"{counted(n, 'triplet')}, by the entropy of {WHOSE.get(result.entropy or '', 'the choice')}."
-    return _Lines(each, [], of, [about, few])
+    return _Lines(each, [], of, [f"{counted(n, 'triplet')}, by {entropy_words(result)}.", few])
+
+
+def entropy_words(result: Concepts) -> str:
+    """Whose entropy bins are of: that of answers, or of what dimensions of a file predict."""
+    source = result.dimensions if result.entropy == "dimensions" else None
+    file = f" ({short_labels([source])[source]})" if source else ""
+    return f"the entropy of {WHOSE.get(result.entropy or '', 'the choice')}{file}"
 
 
 def _rows(name: str, bins: Iterable[_Bin]) -> list[dict[str, Any]]:

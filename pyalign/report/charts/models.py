@@ -17,7 +17,7 @@ from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.charts.data import first_of, known, spread
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.scored import Scored, scored_of
+from pyalign.report.scored import Scored, scored_of, unprobed
 from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line
 
 MOST_ROWS = 60  # unless somebody asks for more
@@ -25,7 +25,7 @@ MOST_PEOPLE = 2000  # values of single people in one picture
 Value = tuple[float, Interval | None]
 Pair = tuple[Row, Row, Row]  # of one model: before, after, and what is gained
 Correlation = tuple[str, str, RsaResult]  # the model, what tells its points apart, the row of the result
-PROBE, SCORE = ("zero-shot", "probed, held out"), ("as they came", "transformed")
+PROBED, SCORE = "probed, held out", ("as they came", "transformed")
 
 
 def accuracy_chart(
@@ -168,8 +168,9 @@ def before_after_chart(
     panels = [Panel([*after, *before], "accuracy", ".0%", _reference(entries), linked=True, counted=False)]
     if any(row.low is not None for row in gains):
         panels.append(Panel(gains, "gain", "+.0%", {"0": 0.0}, counted=False))
-    chart = ranked(panels, shown, PROBE if probes else SCORE, look, points, stacked=width == "single")
-    title = "Zero-shot and probed accuracy" if probes else "Accuracy before and after the transform"
+    names = (unprobed(probes), PROBED) if probes else SCORE
+    chart = ranked(panels, shown, names, look, points, stacked=width == "single")
+    title = f"{names[0].capitalize()} and probed accuracy" if probes else "Accuracy before and after the transform"
     return finished(chart, look, points, title, [*sentences, first_of(len(shown), len(order), "models")])
 
 
@@ -191,13 +192,14 @@ def _before_after_probes(
 ) -> tuple[list[Pair], list[str]]:
     """A pair for each probe, of a single one also for each of its folds; and sentences on what they are over."""
     names = ["mean of the folds"] if len(probes) == 1 else probe_names(probes, labels)
+    before_and_after = unprobed(probes), PROBED
     pairs = [
-        _pair(PROBE, name, (probe.zero_shot_accuracy, probe.zero_shot_interval),
+        _pair(before_and_after, name, (probe.zero_shot_accuracy, probe.zero_shot_interval),
               (probe.accuracy, probe.accuracy_interval), (probe.difference, probe.difference_interval), None)
         for name, probe in zip(names, probes, strict=True)
     ]  # fmt: skip
     pairs += [
-        _pair(PROBE, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
+        _pair(before_and_after, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
               (fold.accuracy - fold.zero_shot_accuracy, None), fold.n_test)
         for k, fold in enumerate(probes[0].folds if len(probes) == 1 else (), 1)
     ]  # fmt: skip
@@ -206,7 +208,7 @@ def _before_after_probes(
         f"{spread(sum(fold.n_test for fold in probe.folds) for probe in probes)} triplets of held-out "
         f"{' or '.join(sorted({probe.split for probe in probes}))}, in {folds} folds; none chose anything.",
         bars_text([probes[0].accuracy_interval]),
-        "Zero-shot: by cosines of the rows as they came, on the same triplets.",
+        f"{before_and_after[0].capitalize()}: by cosines of the rows as they came, on the same triplets.",
         "Gain: paired over the same triplets." if any(gain.low is not None for _, _, gain in pairs) else "",
         "Hollow: the result has no interval of it." if any(before.low is None for before, _, _ in pairs) else "",
     ]

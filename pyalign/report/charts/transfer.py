@@ -9,7 +9,7 @@ from pyalign.map_transfer.result import Transfer
 from pyalign.report.charts.data import first_of
 from pyalign.report.charts.ranked import Panel, order_of, ranked, row_of
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.transfer import called, overall
+from pyalign.report.transfer import among, called, overall
 from pyalign.report.words import bars_text, one_line
 
 MOST_ROWS = 60  # unless somebody asks for more
@@ -43,6 +43,7 @@ def transfer_chart(
     chart = ranked(panels, shown, NAMES, look, points, stacked=width == "single")
     sentences = [
         f"{result.n_objects:,} objects. {bars_text(row.ci for row in figures)}".strip(),
+        f"Neighbours{among(result)}." if among(result) else "",
         "Differences are paired: over the same triplets, pairs or objects.",
         "Within categories: only triplets and pairs of objects of one category.",
         first_of(len(shown), len(order), "figures"),

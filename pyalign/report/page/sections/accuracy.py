@@ -33,10 +33,10 @@ from pyalign.report.page.sections._shared import (
 from pyalign.report.page.sections.metadata import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.probe import fold_rows, folds_table
-from pyalign.report.scored import Scored, measure_of, scored_of
+from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
 from pyalign.report.words import counted, intervals_over, over_words
 
-ZERO_SHOT, CHOICES = "zero-shot", "its own choices"
+ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"
 Ceiling = tuple[float, str]  # a fraction, and which it is
 LEAD = (
     "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "
@@ -50,7 +50,7 @@ class Entry:
 
     Attributes:
         label: what the model is called there.
-        how: "zero-shot", or after which map, and whether that had seen these triplets.
+        how: "zero-shot", "fitted to such answers", or after which map, and whether that had seen these triplets.
         triplets: the number of their set; see `TripletSets`.
         row: the accuracy and what is known of it.
         source: the result; place: which of its accuracies it is.
@@ -66,7 +66,12 @@ class Entry:
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two of them the same figure."""
-        return self.label, self.how, self.row.measure, self.triplets, self.row.task
+        return *self.asked, self.row.task
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What a rank or a temperature of it was computed for: rows as they came are the same, fitted or not."""
+        return self.label, ZERO_SHOT if self.how == FITTED else self.how, self.row.measure, self.triplets
 
     @property
     def own_ceiling(self) -> Ceiling | None:
@@ -90,12 +95,12 @@ def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
 
 def _how(row: Scored) -> str:
     if row.held_out is not None:
-        return f"probed, held-out {over_words(row.held_out)}"
+        return f"probed, held-out {over_words(row.held_out)}{f'; before it {FITTED}' if row.fitted else ''}"
     if row.model_choices:
         return CHOICES
     if row.transform is not None:
         return f"after {file_label(row.transform)}{', in-sample' if row.in_sample else ''}"
-    return ZERO_SHOT
+    return FITTED if row.fitted else ZERO_SHOT
 
 
 def leaderboard(sources: Sources) -> Section | None:
@@ -137,7 +142,7 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
     on = "" if most is None else f"{most:,} triplets"
     facts = [Fact("Models", f"{len({entry.label for entry in entries}):,}", on)]
     zero_shot = [entry for entry in entries if entry.how == ZERO_SHOT]
-    probed = [entry for entry in entries if entry.row.held_out is not None]
+    probed = [entry for entry in entries if entry.row.held_out is not None and not entry.row.fitted]
     for name, of_kind in (("Best zero-shot", zero_shot), ("Best probed", probed)):
         known = _best_first(of_kind)
         if known:
@@ -188,9 +193,10 @@ def _table(
     places = (place(e.row.accuracy, e.row.chance, top and top[0]) for e, top in zip(entries, ceilings, strict=True))
     low, high = ends_of([entry.row.fraction_ci for entry in entries])
     ranked, fitted = _ranked(sources, sets), _fitted(sources, sets)
+    seen = f"{FITTED}: human dimensions, rows after a map; " if any(entry.how == FITTED for entry in entries) else ""
     column = Rows(entries).column
-    rank = Rows([ranked.get((*entry.key[:4], entry.row.accuracy)) for entry in entries]).column
-    calibrated = Rows([fitted.get(entry.key[:4]) for entry in entries]).column
+    rank = Rows([ranked.get((*entry.asked, entry.row.accuracy)) for entry in entries]).column
+    calibrated = Rows([fitted.get(entry.asked) for entry in entries]).column
     columns = [
         column("Model", lambda e: e.label),
         column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
@@ -200,8 +206,8 @@ def _table(
              ci=lambda row: None if row is None else row.rank_ci,
              note="among the models that were compared with each other"),
         column("How", lambda e: e.how, filter=len({entry.how for entry in entries}) > 1,
-               note="zero-shot: as it came; probed: after a linear map that was fitted to other objects, triplets or "
-               "people, mean over folds"),
+               note=f"zero-shot: as it came; {seen}probed: after a linear map that was fitted to other objects, "
+               "triplets or people, mean over folds"),
         *metadata_columns(sources, [entry.row.name for entry in entries]),
         column("Measure", lambda e: e.row.measure, filter=len({entry.row.measure for entry in entries}) > 1),
         column("Cross-entropy", lambda e: e.row.cross_entropy, "number", 4, ci=lambda e: e.row.cross_entropy_ci,
@@ -283,7 +289,8 @@ def probes(sources: Sources) -> Section | None:
     """For each set of triplets a row for each cross-validated probe, a figure of all, and their folds."""
     of_sets = triplet_sets(sources).results(sources.loaded(ProbeCrossValidation))
     parts = parts_of_each(of_sets, _probes, sources)
-    return section_of("probes", "Zero-shot and probed", PROBES, parts)
+    before = unprobed(sources.results(ProbeCrossValidation)).capitalize()
+    return section_of("probes", f"{before} and probed", PROBES, parts)
 
 
 def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
@@ -299,7 +306,7 @@ def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
     yield _probes_table(results, names, f"The same figures, {over}")
     rows = [row for model, one in zip(names, results, strict=True) for row in fold_rows(model, one)]
     caption = "Each fold's figures are of its own held-out triplets."
-    folds = replace(folds_table(rows, results[0].task), name="probes-folds", caption=caption)
+    folds = replace(folds_table(rows, results[0].task, unprobed(results)), name="probes-folds", caption=caption)
     yield Fold("Folds", (folds,))
 
 
@@ -322,14 +329,14 @@ def _gains(results: Probes, names: Sequence[str]) -> str:
 
 
 def _probes_table(results: Probes, names: Sequence[str], caption: str) -> Table:
-    column = Rows(results).column
+    column, before = Rows(results).column, unprobed(results)
     columns = (
         Column("model", tuple(names)),
-        column("zero-shot", lambda r: r.zero_shot_accuracy, "percent", ci=lambda r: r.zero_shot_interval,
+        column(before, lambda r: r.zero_shot_accuracy, "percent", ci=lambda r: r.zero_shot_interval,
                note="By cosines of the rows as they came, on the same triplets."),
         column("probed", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_interval),
         column("gain", lambda r: r.difference, "percent", ci=lambda r: r.difference_interval,
-               note="Probed less zero-shot, paired over the same triplets."),
+               note=f"Probed less {before}, paired over the same triplets."),
         column("cross-entropy", lambda r: r.cross_entropy, "number", 4, ci=lambda r: r.cross_entropy_interval,
                note="Nats, probed."),
         column("held out", lambda r: r.split, filter=True),

@@ -14,7 +14,7 @@ from pyalign.documents import Interval
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile
 from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
 from pyalign.report.charts.data import ends_of, known
-from pyalign.report.charts.entropy import entropy_chart
+from pyalign.report.charts.entropy import entropy_chart, entropy_words
 from pyalign.report.concepts import difference_columns, differences_table, models_table
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import (
@@ -162,7 +162,9 @@ def concepts(sources: Sources) -> Section | None:
         for result in pooled(sources.results(Concepts))
         for by in dict.fromkeys(of_model.by for of_model in result.results)
     ]
-    parts = parts_of_each(ways, _concepts, sources.labels, top_objects(sources))
+    of_entropy = [way for way in ways if way[1] == "entropy"]  # whose figure has a name of its own
+    kinds = [way for way in ways if way not in of_entropy], of_entropy
+    parts = [part for of in kinds for part in parts_of_each(of, _concepts, sources.labels, top_objects(sources))]
     return section_of("concepts", "Human concepts", CONCEPTS, parts)
 
 
@@ -195,7 +197,7 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
     level = intervals_over(scores.intervals)
     few = f"; concepts of fewer than {result.min_triplets} triplets have none" if level and result.min_triplets else ""
     on = triplets_text(f"{result.n_triplets:,}", result.task, file_label(result.triplets))
-    how = "the entropy of people's choice" if by == "entropy" else by
+    how = entropy_words(result) if by == "entropy" else by
     caption = f"{title}: {on}, by {how}; {level or 'without intervals'}{few}."
     if by == "entropy":
         draw: Callable[..., Any] = partial(entropy_chart, result, labels=labels)
@@ -210,8 +212,13 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
         )  # fmt: skip
         if known(scores.best) is not None:
             summary += f" Best on all triplets: {scores.models[0]} ({percent(scores.best)})."
-    table = scores.table("concepts-table", caption)
-    return Figure("concepts-chart", caption, summary=summary, data=table, **in_both_widths(draw))
+    table = scores.table(f"{_stem(by)}-table", caption)
+    return Figure(f"{_stem(by)}-chart", caption, summary=summary, data=table, **in_both_widths(draw))
+
+
+def _stem(by: str) -> str:
+    """How the names of figures and tables of a way of grouping begin: those of entropy have their own."""
+    return "entropy" if by == "entropy" else "concepts"
 
 
 def _differences(result: Concepts, differences: Sequence[ConceptDifference], best: str, labels: Labels) -> Fold:
@@ -245,7 +252,7 @@ def _all_differences(
         column("of the other", lambda d: accuracies.get((d.other, d.concept)), "percent"),
         *difference_columns(differences, result),
         column("triplets", lambda d: d.n_triplets, "count"),
-    ), name="concepts-differences", caption=caption, sort=("difference", True))  # fmt: skip
+    ), name=f"{_stem(differences[0].by)}-differences", caption=caption, sort=("difference", True))  # fmt: skip
 
 
 def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels, caption: str) -> Table:
@@ -266,7 +273,7 @@ def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels
         column("worse in", lambda row: _n_apart(row[1], -1), "count"),
         column("largest difference", lambda row: row[2].difference, "percent"),
         column("in", lambda row: row[2].concept),
-    ), name="concepts-differences", caption=caption, sort=("better in", True))  # fmt: skip
+    ), name=f"{_stem(differences[0].by)}-differences", caption=caption, sort=("better in", True))  # fmt: skip
 
 
 def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
