@@ -12,6 +12,7 @@ from pyalign.report.words import (
     called,
     chance_note,
     dropped_note,
+    each_text,
     effective_text,
     interval_header,
     nats_note,
@@ -174,7 +175,6 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
         ("  of pure guessing", people.guessing, None),
         ("estimate: likely choices", ceilings.estimate.value, ceilings.estimate),
         ("lower: leave one participant out", ceilings.lower.value, ceilings.lower),
-        ("best of any model, in-sample", people.best_accuracy, None),
         ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", None),
         ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", None),
     ]
@@ -192,6 +192,7 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
             "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants",
             chance_note(people.task),
             "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
+            each_text(people.weighting),
             weighted_text(people.effective_answers),
         ),
     ]

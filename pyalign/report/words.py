@@ -373,6 +373,16 @@ def weighted_text(effective_answers: float | None) -> str:
     )
 
 
+def each_text(weighting: str) -> str:
+    """What counts the same in a mean.
+
+    Example:
+        >>> each_text("answers")
+        'each answer counts the same'
+    """
+    return f"each {weighting.removesuffix('s')} counts the same"
+
+
 def intervals_over(intervals: Iterable[Interval | None]) -> str:
     """What intervals are over, and how often they hold; "" where there is none.
 

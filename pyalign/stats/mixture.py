@@ -27,6 +27,7 @@ MOST_CELLS = 1 << 25  # of a table of likelihoods: a finer grid is not worth mor
 CLOSE_ENOUGH = 1e-6  # of the log-likelihood: gains below end the fit; going on fits noise,
 LEAST_GAIN = 0.005  # unless so many sets would gain more than this by a step
 MOST_STEPS = 10_000
+LEAST_SETS = 20  # of which a mixture is fitted by itself
 SEEN = 1e-10  # weight below which a point of the grid plays no part
 RIDGE = 1e-3  # on the information about G, whose eigenvalues are at most 1: errors then fare as docs/ceilings.md says
 TINY = 1e-300  # stands for a probability of 0
@@ -58,6 +59,56 @@ class ChoiceMixture:
         patterns, inverse = distinct_patterns(counts)
         found: np.ndarray = (_posterior(_likelihoods(patterns, self.points), self.weights) @ self.scores)[inverse]
         return found
+
+
+@dataclass(frozen=True)
+class MixturesByAnswers:
+    """A mixture for each group of sets with about as many answers: how hard a set is may go with their number.
+
+    Attributes:
+        mixtures: of the groups.
+        group: (u,), which of them each set is in.
+        shares: (m,), how much the sets of each group count, of all.
+    """
+
+    mixtures: tuple[ChoiceMixture, ...]
+    group: np.ndarray
+    shares: np.ndarray
+
+    @property
+    def ceiling(self) -> float:
+        """The mean over sets of the largest probability."""
+        return float(self.shares @ [mixture.ceiling for mixture in self.mixtures])
+
+    def values(self, counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
+        """(r,): what counts (r, k) of the sets with numbers (r,) bring to `ceiling`, less it: 0 on average."""
+        values, group = np.zeros(len(counts)), self.group[sets]
+        for k, mixture in enumerate(self.mixtures):
+            rows = group == k
+            if rows.any():
+                values[rows] = mixture.ceiling - self.ceiling + mixture.influence(counts[rows])
+        return values
+
+
+def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> MixturesByAnswers:
+    """Mixtures for sets with these counts (u, k), by their number of answers; weights: (u,), see `fit_mixture`.
+
+    Groups begin at 2, 3, 4, 6, 8, 12, 16, 23 ... answers, the powers of the root of 2, and have `LEAST_SETS` or more.
+
+    Example:
+        >>> found = fit_by_answers(np.repeat([[20, 0, 0], [2, 2, 0]], 40, axis=0))
+        >>> [round(mixture.ceiling, 2) for mixture in found.mixtures], round(found.ceiling, 2)
+        ([0.5, 1.0], 0.75)
+    """
+    levels, inverse = np.unique(np.floor(2.0 * np.log2(counts.sum(axis=1) + 0.25)), return_inverse=True)
+    sizes, ends = np.bincount(inverse.reshape(-1)), [0]
+    for level in range(1, len(levels)):
+        if sizes[ends[-1] : level].sum() >= LEAST_SETS <= sizes[level:].sum():
+            ends.append(level)
+    group = np.searchsorted(ends, inverse.reshape(-1), side="right") - 1
+    parts = [(counts[group == k], None if weights is None else weights[group == k]) for k in range(len(ends))]
+    totals = np.bincount(group, weights)
+    return MixturesByAnswers(tuple(fit_mixture(*part) for part in parts), group, totals / totals.sum())
 
 
 def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> ChoiceMixture:

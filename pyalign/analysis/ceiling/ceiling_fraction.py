@@ -29,7 +29,7 @@ from pyalign.data.provenance import Input
 from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.intervals import NORMAL
-from pyalign.stats.mixture import fit_mixture
+from pyalign.stats.mixture import fit_by_answers
 from pyalign.stats.ratios import ratio_ends, ratio_error
 from pyalign.stats.resampling import codes_of
 from pyalign.stats.student import quantile
@@ -162,9 +162,13 @@ def _sums(name: str, sets: RepeatedSets) -> tuple[np.ndarray, np.ndarray, np.nda
     if name == "lower":
         others = leave_one_out(sets)
         return others.table[:, 0], others.table[:, 1], others.worth
-    psi = majority_shares if name == "upper" else fit_mixture(sets.counts).influence
-    changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
-    return np.ones(len(sets.counts)), psi(sets.counts), changes
+    totals, every = sets.totals, np.arange(len(sets.counts))
+    totals = np.ones(len(every)) if totals is None else totals
+    psi = majority_shares if name == "upper" else fit_by_answers(sets.counts, totals).values
+    changes, entries = None, sets.entries
+    if entries is not None:
+        changes = changes_without(sets.counts, entries, psi) * totals[entries.sets]
+    return totals, totals * psi(sets.counts, every), changes
 
 
 def _rows_of(repeats: Repeats) -> tuple[np.ndarray, np.ndarray]:

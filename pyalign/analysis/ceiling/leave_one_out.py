@@ -8,7 +8,7 @@ so that all of it costs a few array operations however many participants there a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -171,14 +171,25 @@ class RepeatedSets:
         totals: np.ndarray = self.counts.sum(axis=1)
         return totals
 
+    @property
+    def totals(self) -> np.ndarray | None:
+        """float64 (u,): how much the answers to each set count together; None: the same for all sets."""
+        answers = self.answers
+        if self.weights is None:
+            return None if (answers == answers[:1]).all() else answers.astype(np.float64)
+        return answers * self.weights
 
-def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None) -> RepeatedSets:
+
+def repeated_sets(
+    repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None, weighting: str = "answers"
+) -> RepeatedSets:
     """The triplets with several answers, out of all.
 
     Args:
         repeats: the answers.
         participants: int64 (t,), codes from 0, who gave each; None where each answer is a different participant's.
         weights: float64 (t,), of the answers; None: all the same.
+        weighting: see `pyalign.noise_ceiling`.
 
     Raises:
         InputError: answers to the same set that have different weights.
@@ -191,8 +202,12 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
     """
     chosen = repeats.answers >= 2
     of_sets = None if weights is None else _of_sets(repeats, weights)[chosen]
-    entries = entries_of(repeats, persons, chosen)
-    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries, of_sets)
+    found = RepeatedSets(
+        repeats.triplets[chosen], repeats.counts[chosen], entries_of(repeats, persons, chosen), of_sets
+    )
+    if weighting == "answers" or (of_sets is None and found.totals is None):
+        return found
+    return replace(found, weights=(1.0 if of_sets is None else of_sets) / found.answers)
 
 
 def entries_of(repeats: Repeats, persons: np.ndarray | None, chosen: np.ndarray) -> Entries | None:
@@ -214,7 +229,7 @@ def _of_sets(repeats: Repeats, weights: np.ndarray) -> np.ndarray:
         row = int(differ.argmax())
         other = int(first[repeats.inverse[row]])
         raise InputError(
-            "weights must be the same for all answers to a triplet in a noise ceiling, which is a mean over triplets; "
+            "weights must be the same for all answers to a triplet in a noise ceiling; "
             f"rows {other} and {row} have {weights[other]:g} and {weights[row]:g}"
         )
     return of_sets
