@@ -271,8 +271,8 @@ class Weighting:
     """What counts the same in means over answers to repeated triplets."""
 
     weighting: Literal["answers", "triplets"] = option(
-        "what counts the same: each of the answers (default), or each of the distinct triplets, as always where "
-        "answers are proportions", default="answers", choices=WEIGHTINGS, group=WEIGHTS, rare=True,
+        "what counts the same: each of the answers (default), or each of the distinct triplets", default="answers",
+        choices=WEIGHTINGS, group=WEIGHTS, rare=True,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot,
 from pyalign.report.words import (
     called,
     chance_note,
+    counted,
     dropped_note,
     each_text,
     effective_text,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pyalign.analysis.accuracy import Score, Scores
     from pyalign.stats.components import Components
 
+PLAIN = (None, None, "answers")  # a row for each answer, and nothing that would have to count them alike
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
 
@@ -46,6 +48,8 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
         foot(
             source_note("triplets", scores.triplets),
             "up to " * (len(dropped) > 1) + dropped_note(max(dropped), why),
+            "" if first.n_answers is None else counted(first.n_answers, "answer"),
+            each_text(first.weighting) if (first.n_answers, first.ceiling, first.weighting) != PLAIN else "",
             "" if first.ceiling is None else f"ceiling {percent(first.ceiling)} ({first.ceiling_name or GIVEN})",
             "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
             effective_text(first),
@@ -129,7 +133,7 @@ def _groups_table(row: Score) -> Table:
         column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
         column("s.e.", lambda g: g.standard_error, "percent", 2, keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
-        column("triplets", lambda g: g.n_triplets, "count"),
+        column("triplets" if row.n_answers is None else "answers", lambda g: g.n_triplets, "count"),
         column(
             "pooled",
             lambda g: g.pooled,

@@ -374,12 +374,7 @@ def weighted_text(effective_answers: float | None) -> str:
 
 
 def each_text(weighting: str) -> str:
-    """What counts the same in a mean.
-
-    Example:
-        >>> each_text("answers")
-        'each answer counts the same'
-    """
+    """What counts the same in a mean."""
     return f"each {weighting.removesuffix('s')} counts the same"
 
 

@@ -67,31 +67,30 @@ class MixturesByAnswers:
 
     Attributes:
         mixtures: of the groups.
+        shares: (m,), how much the sets of each count, of all.
         group: (u,), which of them each set is in.
-        shares: (m,), how much the sets of each group count, of all.
     """
 
     mixtures: tuple[ChoiceMixture, ...]
-    group: np.ndarray
     shares: np.ndarray
+    group: np.ndarray
 
     @property
     def ceiling(self) -> float:
         """The mean over sets of the largest probability."""
         return float(self.shares @ [mixture.ceiling for mixture in self.mixtures])
 
-    def values(self, counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
-        """(r,): what counts (r, k) of the sets with numbers (r,) bring to `ceiling`, less it: 0 on average."""
-        values, group = np.zeros(len(counts)), self.group[sets]
-        for k, mixture in enumerate(self.mixtures):
-            rows = group == k
-            if rows.any():
-                values[rows] = mixture.ceiling - self.ceiling + mixture.influence(counts[rows])
+    def influence(self, counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
+        """(r,): what counts (r, k) of the sets with numbers (r,) bring to `ceiling`, less it; see `ChoiceMixture`."""
+        values = np.zeros(len(counts))
+        for k in np.unique(self.group[sets]).tolist():
+            rows, mixture = self.group[sets] == k, self.mixtures[k]
+            values[rows] = mixture.ceiling - self.ceiling + mixture.influence(counts[rows])
         return values
 
 
 def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> MixturesByAnswers:
-    """Mixtures for sets with these counts (u, k), by their number of answers; weights: (u,), see `fit_mixture`.
+    """Mixtures of sets with counts (u, k), by their number of answers; weights: (u,), see `fit_mixture`.
 
     Groups begin at 2, 3, 4, 6, 8, 12, 16, 23 ... answers, the powers of the root of 2, and have `LEAST_SETS` or more.
 
@@ -100,15 +99,15 @@ def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> Mix
         >>> [round(mixture.ceiling, 2) for mixture in found.mixtures], round(found.ceiling, 2)
         ([0.5, 1.0], 0.75)
     """
-    levels, inverse = np.unique(np.floor(2.0 * np.log2(counts.sum(axis=1) + 0.25)), return_inverse=True)
-    sizes, ends = np.bincount(inverse.reshape(-1)), [0]
-    for level in range(1, len(levels)):
-        if sizes[ends[-1] : level].sum() >= LEAST_SETS <= sizes[level:].sum():
+    levels = np.floor(2.0 * np.log2(counts.sum(axis=1) + 0.25))  # far from whole numbers
+    ends = [-math.inf]
+    for level in np.unique(levels):
+        if min(((levels >= ends[-1]) & (levels < level)).sum(), (levels >= level).sum()) >= LEAST_SETS:
             ends.append(level)
-    group = np.searchsorted(ends, inverse.reshape(-1), side="right") - 1
-    parts = [(counts[group == k], None if weights is None else weights[group == k]) for k in range(len(ends))]
+    group = np.searchsorted(ends, levels, side="right") - 1
+    of_groups = [(counts[group == k], None if weights is None else weights[group == k]) for k in range(len(ends))]
     totals = np.bincount(group, weights)
-    return MixturesByAnswers(tuple(fit_mixture(*part) for part in parts), group, totals / totals.sum())
+    return MixturesByAnswers(tuple(fit_mixture(*one) for one in of_groups), totals / totals.sum(), group)
 
 
 def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> ChoiceMixture:

@@ -107,7 +107,7 @@ def expected(triplets, subjects, known, weighting):
     mixture = fit_by_answers(np.array([counts_of(one) for one in told.values()]), np.array(weights))
 
     def influence(counts, s):
-        return float(mixture.values(np.asarray(counts)[None], np.array([s]))[0])
+        return float(mixture.influence(np.asarray(counts)[None], np.array([s]))[0])
 
     found = {}
     for name, psi in (("upper", share_of_majority), ("estimate", influence)):

@@ -132,7 +132,8 @@ class CeilingForScores:
 def _is_of(people: NoiseCeiling, triplets: Triplets) -> bool:
     """Whether a ceiling is that of these very answers, by the hash of its input."""
     inputs = () if people.provenance is None else people.provenance.inputs
-    recorded = next((one for one in inputs if one.name == "triplets"), None)
+    counted = any(one.name == "answers" for one in inputs)  # of the same rows, but other answers
+    recorded = next((one for one in inputs if one.name == "triplets" and not counted), None)
     scored = Input.of("triplets", triplets)
     if recorded is None or (tuple(recorded.shape), recorded.dtype) != (scored.shape, scored.dtype):
         return False
@@ -164,7 +165,7 @@ def _sums(name: str, sets: RepeatedSets) -> tuple[np.ndarray, np.ndarray, np.nda
         return others.table[:, 0], others.table[:, 1], others.worth
     totals, every = sets.totals, np.arange(len(sets.counts))
     totals = np.ones(len(every)) if totals is None else totals
-    psi = majority_shares if name == "upper" else fit_by_answers(sets.counts, totals).values
+    psi = majority_shares if name == "upper" else fit_by_answers(sets.counts, totals).influence
     changes, entries = None, sets.entries
     if entries is not None:
         changes = changes_without(sets.counts, entries, psi) * totals[entries.sets]

@@ -8,7 +8,7 @@ so that all of it costs a few array operations however many participants there a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -174,22 +174,18 @@ class RepeatedSets:
     @property
     def totals(self) -> np.ndarray | None:
         """float64 (u,): how much the answers to each set count together; None: the same for all sets."""
-        answers = self.answers
-        if self.weights is None:
-            return None if (answers == answers[:1]).all() else answers.astype(np.float64)
-        return answers * self.weights
+        if self.weights is None and (self.answers == self.answers[:1]).all():
+            return None
+        return self.answers * (1.0 if self.weights is None else self.weights)
 
 
-def repeated_sets(
-    repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None, weighting: str = "answers"
-) -> RepeatedSets:
+def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None) -> RepeatedSets:
     """The triplets with several answers, out of all.
 
     Args:
         repeats: the answers.
         participants: int64 (t,), codes from 0, who gave each; None where each answer is a different participant's.
         weights: float64 (t,), of the answers; None: all the same.
-        weighting: see `pyalign.noise_ceiling`.
 
     Raises:
         InputError: answers to the same set that have different weights.
@@ -202,12 +198,8 @@ def repeated_sets(
     """
     chosen = repeats.answers >= 2
     of_sets = None if weights is None else _of_sets(repeats, weights)[chosen]
-    found = RepeatedSets(
-        repeats.triplets[chosen], repeats.counts[chosen], entries_of(repeats, persons, chosen), of_sets
-    )
-    if weighting == "answers" or (of_sets is None and found.totals is None):
-        return found
-    return replace(found, weights=(1.0 if of_sets is None else of_sets) / found.answers)
+    entries = entries_of(repeats, persons, chosen)
+    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries, of_sets)
 
 
 def entries_of(repeats: Repeats, persons: np.ndarray | None, chosen: np.ndarray) -> Entries | None:

@@ -26,7 +26,7 @@ from typing import TypeAlias
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.answers import inputs_of, with_people
+from pyalign.analysis.answers import alike, inputs_of, with_people
 from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.notes import merged, notes_on_anchors
@@ -102,7 +102,8 @@ def noise_ceiling(
     given, people = with_people(triplets, answers, subjects, "ceiling", weights)
     repeats = find_repeats(given.values, given.answers, given.task)
     persons = None if people is None else subject_codes(people, len(given))
-    sets = repeated_sets(repeats, persons, None if given.weights is None else given.weights.values, weighting)
+    weights = (alike(given, repeats) if weighting == "triplets" else given).weights
+    sets = repeated_sets(repeats, persons, None if weights is None else weights.values)
     if not len(sets.counts):
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
@@ -161,7 +162,7 @@ def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) ->
 
     upper = mean_of(float(np.average(majority_shares(sets.counts), weights=totals)), majority_shares)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
-    return Ceilings(upper, lower, mean_of(min(max(people.ceiling, lower.value), upper.value), people.values))
+    return Ceilings(upper, lower, mean_of(min(max(people.ceiling, lower.value), upper.value), people.influence))
 
 
 def majority_shares(counts: np.ndarray, sets: np.ndarray | None = None) -> np.ndarray:

@@ -154,6 +154,15 @@ def people_of_ceiling(ceiling: NamedCeiling) -> NoiseCeiling | None:
     return source if isinstance(source, NoiseCeiling) else None
 
 
+def require_weighting(ceiling: NamedCeiling | None, weighting: str) -> None:
+    """Raises where a ceiling is over answers and the accuracies over triplets, or the other way."""
+    people = None if ceiling is None else people_of_ceiling(ceiling)
+    if people is not None and people.weighting != weighting:
+        raise InputError(
+            f"ceiling must be over {weighting}, as the accuracy is; got one over {people.weighting} (see weighting)"
+        )
+
+
 def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, NoiseCeiling]:
     """One of the three by name, as `score` takes it.
 
