@@ -61,8 +61,7 @@ class ScoreOptions(
     )  # fmt: skip
     probabilities: str | None = option(
         "write the choice probabilities: three for each triplet, or two if anchored", kind=_options.npy_file,
-        metavar="OUT.npy", role="output",
-        group=OUTPUT,
+        metavar="OUT.npy", role="output", group=OUTPUT, rare=True,
     )  # fmt: skip
 
 

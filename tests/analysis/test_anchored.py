@@ -342,7 +342,9 @@ def test_answers_are_two_for_each(message_of):
     triplets = anchored([[0, 1, 2]])
     message = "answers must have shape (1, 2), a row for each triplet; got (1, 3)"
     assert message_of(pyalign.noise_ceiling, triplets, answers=[[1, 2, 3]]) == message
-    assert message_of(pyalign.score, np.eye(3), triplets.with_answers([[1, 2]])).startswith("score needs one answer")
+    assert message_of(pyalign.score, np.eye(3), triplets, answers=[[1, 2, 3]]) == message
+    counted = triplets.with_answers([[1, 2]])
+    assert message_of(pyalign.compare, {"a": np.eye(3)}, counted).startswith("compare needs one answer")
 
 
 @pytest.mark.parametrize("make", [
