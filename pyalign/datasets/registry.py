@@ -329,7 +329,7 @@ OF_OTHER_TRIPLETS = (
             Remote("twoafc_val.tar.gz", BUCKET.format("twoafc_val.tar.gz"),
                    "sha256:41486671b06de923e7ba277c4797d4d9d86d609863ba35ecdb576133f8b9d859", unpack=True),
         ),
-        note="anchored triplets with votes, of 5 people (train: 2), whose score is the published 2AFC score; what takes "
+        note="anchored triplets with votes, of 5 people (train: 2), scored as published (2AFC); what takes "
              "one answer each, such as compare, takes val/majority. The training split is fetched by hand",
         needs=(tuple(
             f"{split}/{kind}/judge"

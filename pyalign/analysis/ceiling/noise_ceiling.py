@@ -107,8 +107,8 @@ def noise_ceiling(
     if not len(sets.counts):
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
-    others = leave_one_out(sets)
-    errors = CeilingErrors.of(sets, confidence_level)
+    others, confidence = leave_one_out(sets), float(confidence_level)
+    errors = CeilingErrors.of(sets, confidence)
     found = _ceilings(sets, others, errors)
     plug_in, corrected = _entropies(sets)
     within = None if sets.entries is None else sets.entries.n_repeats
@@ -128,23 +128,16 @@ def noise_ceiling(
         corrected_entropy=corrected,
         n_persons=None if sets.entries is None else len(np.unique(sets.entries.persons)),
         n_repeats_within_person=within,
-        confidence=float(confidence_level),
+        confidence=confidence,
         remarks=remarks,
         triplets=given.source,
         task=given.task,
         effective_answers=None if sets.weights is None else _effective(sets.answers, sets.weights),
         weighting=weighting,
-        notes=merged(
-            given.notes,
-            told,
-            _notes(sets, within or 0),
-            _on_numbers_of_answers(sets, errors, weighting),
-            notes_on_anchors(repeats.triplets, given.task),
-        ),
-        provenance=Provenance.now(
-            inputs_of(given, people), {"confidence": float(confidence_level), "weighting": weighting}
-        ),
-    )
+        notes=merged(given.notes, told, _notes(sets, within or 0), _on_numbers_of_answers(sets, errors, weighting),
+                     notes_on_anchors(repeats.triplets, given.task)),
+        provenance=Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting}),
+    )  # fmt: skip
 
 
 def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:
@@ -241,11 +234,10 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
 
 
 def _on_numbers_of_answers(sets: RepeatedSets, errors: CeilingErrors, weighting: str) -> tuple[str, ...]:
-    """A sentence where triplets with more answers are easier, or harder.
+    """A sentence where triplets with more answers are easier, or harder, by how often two participants agree.
 
-    Which triplets are is seen from how often two participants agree, whose mean does not depend on the number of
-    answers. The sentence is there if that share over answers and over triplets differs by `MUCH` and, over objects, at
-    the level `SURE`.
+    The mean of that does not depend on the number of answers. It must differ by `MUCH` between answers and triplets,
+    and at the level `SURE` over objects.
     """
     n, counts = sets.answers, sets.counts
     pairs, agree = n * (n - 1), (counts * (counts - 1)).sum(axis=1)
@@ -261,11 +253,10 @@ def _on_numbers_of_answers(sets: RepeatedSets, errors: CeilingErrors, weighting:
     reach = quantile(SURE, errors.degrees) * float(found.errors[0]) if are_enough(errors.numbers) else math.nan
     if not abs(over_answers - over_triplets) > max(reach, MUCH):  # nothing is above NaN
         return ()
-    other = WEIGHTINGS[weighting == "answers"]
     return (
         f"triplets with more answers are {'easier' if over_answers > over_triplets else 'harder'}: two participants "
         f"agree in {over_answers:.1%} over answers and {over_triplets:.1%} over triplets; ceilings are over "
-        f"{weighting}, as an accuracy held against them must be (weighting={other!r} for the other)",
+        f"{weighting}, as an accuracy held against them must be (or weighting={WEIGHTINGS[weighting == 'answers']!r})",
     )
 
 
