@@ -71,8 +71,8 @@ class Score(OfTask, OnCards, Result):
     Or how well a model's own choices do (`score_choices`); what only similarities have is then None.
 
     Attributes:
-        accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`; None
-            where nobody has said which item is odd. Of anchored triplets the pairs are those of the anchor.
+        accuracy: fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over
+            triplets (`weighting`); None where nobody has answered. Of anchored triplets the pairs are the anchor's.
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
