@@ -30,6 +30,7 @@ class Scored:
         model_choices: whether the model's own choices were scored.
         in_sample: whether the map was fitted to some of these objects.
         held_out: what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
+        weighting: what counts the same in the accuracy: "answers" or "triplets".
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scored:
     model_choices: bool = False
     in_sample: bool = False
     held_out: str | None = None
+    weighting: str = "answers"
 
 
 def measure_of(row: ModelResult, result: Comparison) -> str | None:
@@ -70,7 +72,7 @@ def scored_of(result: object) -> list[Scored]:
                    row.cross_entropy, row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature,
                    row.n_ties, row.ceiling, row.ceiling_name, row.fraction_of_ceiling_ci, row.groups or (),
                    row.model_choices is not None,
-                   row.in_sample is not None and row.in_sample.objects > 0)
+                   row.in_sample is not None and row.in_sample.objects > 0, weighting=row.weighting)
             for row in result
         ]  # fmt: skip
     if isinstance(result, Comparison):
