@@ -202,9 +202,8 @@ def _without_nats(score: Score) -> Score:
 
 def _provenance(settings: _Settings, choices: Mapping[str, object]) -> Provenance:
     options: dict[str, Any] = {"choice_base": settings.base, "ties": settings.ties, "nan": settings.nan_policy}
-    options.update(
-        unreadable=settings.unreadable, ci=record_of(settings.plan), weighting=settings.each.weighting
-    )  # fmt: skip
+    options |= {"unreadable": settings.unreadable, "ci": record_of(settings.plan)}
+    options["weighting"] = settings.each.weighting
     seed = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
     given = settings.each.given
     inputs = [*choices.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]

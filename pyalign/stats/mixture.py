@@ -16,8 +16,10 @@ Vaart, "Asymptotic Statistics", 1998, section 25.5: the efficient influence func
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TypeAlias
 
 import numpy as np
 
@@ -31,6 +33,7 @@ LEAST_SETS = 20  # of which a mixture is fitted by itself
 SEEN = 1e-10  # weight below which a point of the grid plays no part
 RIDGE = 1e-3  # on the information about G, whose eigenvalues are at most 1: errors then fare as docs/ceilings.md says
 TINY = 1e-300  # stands for a probability of 0
+Influence: TypeAlias = "Callable[[np.ndarray, np.ndarray], np.ndarray]"  # of counts (r, k) of the sets (r,)
 
 
 @dataclass(frozen=True)
@@ -61,43 +64,21 @@ class ChoiceMixture:
         return found
 
 
-@dataclass(frozen=True)
-class MixturesByAnswers:
-    """A mixture for each group of sets with about as many answers: how hard a set is may go with their number.
+def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, Influence]:
+    """The mean over sets of the largest probability, by mixtures of sets with about as many answers each.
 
-    Attributes:
-        mixtures: of the groups.
-        shares: (m,), how much the sets of each count, of all.
-        group: (u,), which of them each set is in.
-    """
+    How hard a set is may go with how many answers it has, and one mixture is then that of no such sets. Groups begin at
+    2, 3, 4, 6, 8, 12, 16, 23 ... answers, the powers of the root of 2, and have `LEAST_SETS` or more.
 
-    mixtures: tuple[ChoiceMixture, ...]
-    shares: np.ndarray
-    group: np.ndarray
+    Args:
+        counts, weights: as `fit_mixture` takes them.
 
-    @property
-    def ceiling(self) -> float:
-        """The mean over sets of the largest probability."""
-        return float(self.shares @ [mixture.ceiling for mixture in self.mixtures])
-
-    def influence(self, counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
-        """(r,): what counts (r, k) of the sets with numbers (r,) bring to `ceiling`, less it; see `ChoiceMixture`."""
-        values = np.zeros(len(counts))
-        for k in np.unique(self.group[sets]).tolist():
-            rows, mixture = self.group[sets] == k, self.mixtures[k]
-            values[rows] = mixture.ceiling - self.ceiling + mixture.influence(counts[rows])
-        return values
-
-
-def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> MixturesByAnswers:
-    """Mixtures of sets with counts (u, k), by their number of answers; weights: (u,), see `fit_mixture`.
-
-    Groups begin at 2, 3, 4, 6, 8, 12, 16, 23 ... answers, the powers of the root of 2, and have `LEAST_SETS` or more.
+    Returns:
+        The mean; and the influence on it, (r,) of counts (r, k) of the sets with numbers (r,).
 
     Example:
-        >>> found = fit_by_answers(np.repeat([[20, 0, 0], [2, 2, 0]], 40, axis=0))
-        >>> [round(mixture.ceiling, 2) for mixture in found.mixtures], round(found.ceiling, 2)
-        ([0.5, 1.0], 0.75)
+        >>> round(fit_by_answers(np.repeat([[20, 0, 0], [2, 2, 0]], 40, axis=0))[0], 2)
+        0.75
     """
     levels = np.floor(2.0 * np.log2(counts.sum(axis=1) + 0.25))  # far from whole numbers
     ends = [-math.inf]
@@ -105,9 +86,19 @@ def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> Mix
         if min(((levels >= ends[-1]) & (levels < level)).sum(), (levels >= level).sum()) >= LEAST_SETS:
             ends.append(level)
     group = np.searchsorted(ends, levels, side="right") - 1
-    of_groups = [(counts[group == k], None if weights is None else weights[group == k]) for k in range(len(ends))]
+    parts = [group == k for k in range(len(ends))]
+    mixtures = [fit_mixture(counts[part], None if weights is None else weights[part]) for part in parts]
     totals = np.bincount(group, weights)
-    return MixturesByAnswers(tuple(fit_mixture(*one) for one in of_groups), totals / totals.sum(), group)
+    ceiling = float(totals / totals.sum() @ [mixture.ceiling for mixture in mixtures])
+
+    def influence(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
+        values = np.zeros(len(counts))
+        for k in np.unique(group[sets]).tolist():
+            rows = group[sets] == k
+            values[rows] = mixtures[k].ceiling - ceiling + mixtures[k].influence(counts[rows])
+        return values
+
+    return ceiling, influence
 
 
 def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> ChoiceMixture:

@@ -104,10 +104,10 @@ def expected(triplets, subjects, known, weighting):
     sets, numbers = list(told), [int(counts_of(one).sum()) for one in told.values()]
     each = [1.0 if weighting == "answers" else 1.0 / n for n in numbers]
     weights = [n * w for n, w in zip(numbers, each, strict=True)]
-    mixture = fit_by_answers(np.array([counts_of(one) for one in told.values()]), np.array(weights))
+    _, mixture = fit_by_answers(np.array([counts_of(one) for one in told.values()]), np.array(weights))
 
     def influence(counts, s):
-        return float(mixture.influence(np.asarray(counts)[None], np.array([s]))[0])
+        return float(mixture(np.asarray(counts)[None], np.array([s]))[0])
 
     found = {}
     for name, psi in (("upper", share_of_majority), ("estimate", influence)):

@@ -165,7 +165,7 @@ def _sums(name: str, sets: RepeatedSets) -> tuple[np.ndarray, np.ndarray, np.nda
         return others.table[:, 0], others.table[:, 1], others.worth
     totals, every = sets.totals, np.arange(len(sets.counts))
     totals = np.ones(len(every)) if totals is None else totals
-    psi = majority_shares if name == "upper" else fit_by_answers(sets.counts, totals).influence
+    psi = majority_shares if name == "upper" else fit_by_answers(sets.counts, totals)[1]
     changes, entries = None, sets.entries
     if entries is not None:
         changes = changes_without(sets.counts, entries, psi) * totals[entries.sets]

@@ -19,9 +19,7 @@ estimate of variance", 1981.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
@@ -39,14 +37,13 @@ from pyalign.stats.clustered import SIGNS, Dependence, with_weights
 from pyalign.stats.divergences import entropy
 from pyalign.stats.effective import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.intervals import FRACTION, student_interval
-from pyalign.stats.mixture import fit_by_answers
+from pyalign.stats.mixture import Influence, fit_by_answers
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
 from pyalign.stats.student import quantile
 from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, Weighting, WeightsLike
 
 MOST_EXACT = 300
 MUCH, SURE = 0.01, 0.99  # a difference of two shares, and the confidence, from which a note speaks of it
-Psi: TypeAlias = "Callable[[np.ndarray, np.ndarray], np.ndarray]"  # of counts (r, k), and of which sets they are (r,)
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
 
 
@@ -143,9 +140,9 @@ def noise_ceiling(
 def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:
     """The three of them. The estimate, which few triplets may take past one of the others, stays between them."""
     totals, every = sets.totals, np.arange(len(sets.counts))
-    people = fit_by_answers(sets.counts, totals)
+    estimate, influence = fit_by_answers(sets.counts, totals)
 
-    def mean_of(value: float, psi: Psi) -> Ceiling:
+    def mean_of(value: float, psi: Influence) -> Ceiling:
         table = with_weights(psi(sets.counts, every)[None], totals)
         changes = None
         if sets.entries is not None:
@@ -155,7 +152,7 @@ def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) ->
 
     upper = mean_of(float(np.average(majority_shares(sets.counts), weights=totals)), majority_shares)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
-    return Ceilings(upper, lower, mean_of(min(max(people.ceiling, lower.value), upper.value), people.influence))
+    return Ceilings(upper, lower, mean_of(min(max(estimate, lower.value), upper.value), influence))
 
 
 def majority_shares(counts: np.ndarray, sets: np.ndarray | None = None) -> np.ndarray:
@@ -354,7 +351,7 @@ def variance_with_people(
     return max(variance + people - both, variance, people if centred else 0.0)
 
 
-def changes_without(counts: np.ndarray, entries: Entries, psi: Psi) -> np.ndarray:
+def changes_without(counts: np.ndarray, entries: Entries, psi: Influence) -> np.ndarray:
     """(e,): what psi of a set, a function of its counts (., k), loses without a participant, as a jackknife within the
     set.
 
