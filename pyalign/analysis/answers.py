@@ -138,5 +138,5 @@ def alike(triplets: Triplets, repeats: Repeats) -> Triplets:
     answers = repeats.answers
     if (answers == answers[:1]).all():
         return triplets
-    own, each = triplets.weights or Weights(np.ones(len(triplets))), 1.0 / answers[repeats.inverse]
-    return triplets.with_weights(replace(own, values=own.values * each))
+    own = Weights(np.ones(len(triplets))) if triplets.weights is None else triplets.weights
+    return triplets.with_weights(replace(own, values=own.values / answers[repeats.inverse]))

@@ -151,6 +151,21 @@ def test_each_distinct_triplet_counts_the_same_on_request(seed):
     same(replace(score(x, triplets, measure="dot", weighting="triplets").only, weighting="answers"), once)
 
 
+@given(seed=seeds)
+def test_weights_of_triplets_are_those_of_all_answers_to_them(seed):
+    x, triplets, counts = answered(seed)
+    rows, of = expanded(triplets, counts)
+    weights = np.random.default_rng(seed).integers(1, 5, len(triplets))
+    found = score(x, triplets, answers=counts, weights=weights, measure="dot").only
+    same(found, score(x, rows, weights=weights[of], measure="dot").only)
+    each = score(x, triplets, answers=counts, weights=weights, measure="dot", weighting="triplets").only
+    share = [score(x, rows[of == k], measure="dot", ci=None).accuracy for k in range(len(triplets))]
+    assert each.accuracy == pytest.approx(np.average(share, weights=weights))
+    people = noise_ceiling(triplets, answers=counts + 1, weights=weights, weighting="triplets")
+    majority = (counts + 1).max(axis=1) / (counts + 1).sum(axis=1)
+    assert people.ceiling == pytest.approx(np.average(majority, weights=weights))
+
+
 def test_a_ceiling_of_the_other_weighting_is_refused(message_of):
     x, triplets, counts = answered(5)
     over = {weighting: noise_ceiling(triplets, answers=counts, weighting=weighting)
