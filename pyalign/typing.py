@@ -33,6 +33,7 @@ MeasureLike: TypeAlias = MeasureName | Measure
 CorrelationName: TypeAlias = Literal["spearman", "pearson", "kendall", "tau-a", "rho-a", "cosine"]
 MatrixKind: TypeAlias = Literal["similarity", "dissimilarity"]
 Ties: TypeAlias = Literal["fractional", "wrong", "human_alignment"]
+Weighting: TypeAlias = Literal["answers", "triplets"]
 Policy: TypeAlias = Literal["raise", "omit"]
 BackendName: TypeAlias = Literal["auto", "native", "numpy", "cuda", "triton", "torch", "faiss"]
 Correction: TypeAlias = Literal["holm", "benjamini-hochberg"]

@@ -35,7 +35,7 @@ class GroupScore:
     Attributes:
         group: the label.
         accuracy: fraction, ties counted as in the whole.
-        n_triplets: how many triplets have the label.
+        n_triplets: how many triplets have the label, or of many people's answers to each, how many answers.
         cross_entropy: nats per triplet; None where that of the whole is.
         ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
             closed form a single triplet, participant or set of objects. With ``ci="auto"`` it is over objects where
@@ -71,8 +71,8 @@ class Score(OfTask, OnCards, Result):
     Or how well a model's own choices do (`score_choices`); what only similarities have is then None.
 
     Attributes:
-        accuracy: fraction of triplets in which the human's pair is the most similar one, ties counted by `ties`; None
-            where nobody has said which item is odd. Of anchored triplets the pairs are those of the anchor.
+        accuracy: fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over
+            triplets (`weighting`); None where nobody has answered. Of anchored triplets the pairs are the anchor's.
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
@@ -116,6 +116,8 @@ class Score(OfTask, OnCards, Result):
         task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
         effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
             same.
+        n_answers: answers to these triplets, where there are counts of them; None where each has one.
+        weighting: what counts the same in accuracy, cross-entropy and their errors: "answers", or "triplets".
         choices: int8 (t,), the odd position, or that of the option which the model takes, by the positions in the file;
             -1 for a tie, -2 for a triplet that was left out. Kept on demand.
         probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that
@@ -163,6 +165,8 @@ class Score(OfTask, OnCards, Result):
     model_choices: str | None = None
     task: str = ODD_ONE_OUT
     effective_answers: float | None = None
+    n_answers: int | None = None
+    weighting: str = "answers"
     choices: np.ndarray | None = hidden(default=None, compare=False)
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
 

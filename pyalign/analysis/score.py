@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
-from pyalign.analysis.ceiling.result import NamedCeiling
+from pyalign.analysis.answers import EachAnswer, with_people
+from pyalign.analysis.ceiling.result import NamedCeiling, require_weighting
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
@@ -23,7 +24,6 @@ from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_interv
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.missing import Present, present_of
 from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
-from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._aside import Aside
@@ -32,6 +32,7 @@ from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
+    AnswersLike,
     BackendName,
     EmbeddingsLike,
     JudgmentsLike,
@@ -45,6 +46,7 @@ from pyalign.typing import (
     SubjectsLike,
     Ties,
     TripletsLike,
+    Weighting,
     WeightsLike,
 )
 
@@ -74,6 +76,7 @@ class _Settings:
     keep: tuple[str, ...]
     progress: Progress
     grouped: Grouped
+    each: EachAnswer
 
 
 def score(
@@ -88,6 +91,7 @@ def score(
     transform: Transform | None = None, keep: Kept | Sequence[Kept] = (),
     model_choices: NamedChoices | None = None,
     choice_base: int | None = None, unreadable: Policy = "raise", weights: WeightsLike | None = None,
+    answers: AnswersLike | None = None, weighting: Weighting = "answers",
     progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Score embeddings, or a similarity or dissimilarity matrix, by their odd-one-out accuracy on human triplets.
@@ -144,6 +148,10 @@ def score(
         weights: (t,) how much each answer counts, positive: 1 / the probability that its triplet was presented, where
             not all had the same. Accuracies, cross-entropies and entropies are then weighted means, with the errors of
             these; numbers of triplets and ties are not weighted. None: the weights of the triplets.
+        answers: (t, 3) counts of how often each position in the file was chosen as odd, (t, 2) of an anchor's options:
+            the accuracy is then the share of answers that the model predicts. None: those of the triplets.
+        weighting: ``"answers"``: each answer counts the same; ``"triplets"``: each distinct triplet does, and the
+            accuracy is the mean share of people who agree with the model. A ceiling must have the same weighting.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -188,7 +196,7 @@ def score(
         return score_choices(
             named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
             ties=ties, nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects, groups=groups,
-            ceiling=ceiling, backend=backend, weights=weights, progress=progress,
+            ceiling=ceiling, backend=backend, weights=weights, answers=answers, weighting=weighting, progress=progress,
         )  # fmt: skip
     called = "embeddings" if matrix is None else "matrix"
     models = as_models(_models(embeddings, matrix, kind), called)
@@ -199,7 +207,7 @@ def score(
         choices = ModelChoices.of(
             model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
         )
-    answered = answered_once(triplets, "score", weights)
+    answered, _ = with_people(triplets, answers, subjects, None, weights)
     plan = as_resampling(ci)
     if plan is not None and plan.by == AUTO and not answered.answered:
         plan = None
@@ -208,26 +216,27 @@ def score(
         {"embeddings": models} if isinstance(models, Embeddings) else models, answered, missing, subjects
     )
     labels = None if isinstance(groups, str) else groups
-    answered, (subjects, labels) = present.triplets, present.of_each(subjects=subjects, groups=labels)
-    groups = groups if isinstance(groups, str) else labels
+    subjects, labels = present.of_each(subjects=subjects, groups=labels)
+    groups, each = groups if isinstance(groups, str) else labels, EachAnswer.of(present.triplets, weighting)
+    require_weighting(ceiling, each.weighting)
     settings = _Settings(
-        measures, temperature, ties, nan_policy, missing, backend, plan, subjects, groups, ceiling, n_permutations,
-        seed, transform, tuple(keep), progress, Grouped(plan),
+        measures, temperature, ties, nan_policy, missing, backend, plan, subjects, each.groups(groups), ceiling,
+        n_permutations, seed, transform, tuple(keep), progress, Grouped(plan), each,
     )  # fmt: skip
-    scores = of_each(models, answered, measures, progress, partial(_begin, settings), called)
+    scores = of_each(models, each.triplets, measures, progress, partial(_begin, settings), called)
     if choices is not None and choices.choices:
         scores += score_choices(
-            choices.among(present).choices, answered, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
+            choices.among(present).choices, each.given, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
             unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling, backend=backend,
-            progress=progress,
+            weighting=weighting, progress=progress,
         ).results  # fmt: skip
     assumed = present.notes_on(groups) if isinstance(groups, Categories) else ()
     results = tuple(_covered(result, present, assumed) for result in scores)
     inputs: dict[str, Any] = {**models} if isinstance(models, Mapping) else {called: models}
     inputs |= {} if choices is None else choices.choices
     notes = merged(*(result.notes for result in results))
-    return Scores(results, answered.source, notes=notes, coverage=present.coverage,
-                  provenance=_provenance(settings, inputs, answered, results[0].backend))  # fmt: skip
+    return Scores(results, each.given.source, notes=notes, coverage=present.coverage,
+                  provenance=_provenance(settings, inputs, results[0].backend))  # fmt: skip
 
 
 def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
@@ -263,14 +272,15 @@ def _refuse_for_matrices(x: Embeddings | Mapping[str, Embeddings], measure: Any,
         raise InputError("transform maps the rows of embeddings; got a matrix")
 
 
-def _provenance(settings: _Settings, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
+def _provenance(settings: _Settings, x: Mapping[str, object], backend: str) -> Provenance:
     measures = [None if measure is None else str(measure) for measure in settings.measures]
     options: dict[str, Any] = {"measure": measures, "ties": settings.ties, "nan": settings.nan_policy}
-    options["missing"] = settings.missing
+    options.update(missing=settings.missing, weighting=settings.each.weighting)
     options.update(temperature=settings.temperature, ci=record_of(settings.plan))
     of_draws = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
     seed = of_draws if settings.n_permutations is None else settings.seed
-    inputs = [*x.items(), ("triplets", triplets), ("weights", triplets.weights)]
+    given = settings.each.given
+    inputs = [*x.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
     return Provenance.now(inputs, options, backend, seed)
 
 
@@ -298,7 +308,7 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
         of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
         remarks = merged(notes, looked(), of_measure, result.notes)  # triplets are known to be valid now
         if result.accuracy is not None:
-            nats, n = result.cross_entropy or 0.0, result.effective_answers or result.n_triplets
+            nats, n = result.cross_entropy or 0.0, result.effective_answers or result.n_answers or result.n_triplets
             remarks = merged(remarks, notes_on_score(result.accuracy, n, nats, name, result.task, kind=kind))
         return replace(
             result,
@@ -306,7 +316,7 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
             transform=None if settings.transform is None else settings.transform.source,
             in_sample=seen,
             notes=remarks,
-            provenance=_provenance(settings, {source: aligned.embeddings}, aligned.triplets, result.backend),
+            provenance=_provenance(settings, {source: aligned.embeddings}, result.backend),
         )
 
     return run
@@ -326,7 +336,8 @@ def _one(
     parts = settings.plan is not None or settings.groups is not None
     needed = parts or weights is not None
     results, n_dropped = score_placed(
-        ready, get_measure(measure), temperature, settings.nan_policy, choices="choices" in settings.keep,
+        ready, get_measure(measure), temperature, settings.nan_policy,
+        choices="choices" in settings.keep or settings.each.rows is not None,
         probabilities="probabilities" in settings.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
     )  # fmt: skip
     seconds = time.perf_counter() - began
@@ -358,11 +369,12 @@ def _one(
     triplets = aligned.triplets
     choices = None if results.choices is None else _checks.as_array(results.choices, "choices", "(t,)")
     p = None if results.probabilities is None else _checks.as_array(results.probabilities, "probabilities", "(t, 3)")
+    choices = None if choices is None else settings.each.first(triplets.choices_in_file(choices))
     return replace(
-        result,
+        settings.each.of_triplets(result, choices),
         seconds=seconds,
-        choices=None if choices is None else triplets.choices_in_file(choices),
-        probabilities=None if p is None else triplets.columns_in_file(p),
+        choices=choices if "choices" in settings.keep else None,
+        probabilities=None if p is None else settings.each.first(triplets.columns_in_file(p)),
     )
 
 

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score, Scores
-from pyalign.analysis.ceiling.result import NamedCeiling
+from pyalign.analysis.answers import EachAnswer, with_people
+from pyalign.analysis.ceiling.result import NamedCeiling, require_weighting
 from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
@@ -24,13 +25,22 @@ from pyalign.data import (
     Embeddings,
     Provenance,
     Triplets,
-    require_answers,
 )
-from pyalign.data.triplets import answered_once
+from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
-from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, WeightsLike
+from pyalign.typing import (
+    AnswersLike,
+    BackendName,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    Ties,
+    TripletsLike,
+    Weighting,
+    WeightsLike,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class _Settings:
     ceiling: NamedCeiling | None
     progress: Progress
     grouped: Grouped
+    each: EachAnswer
 
 
 def score_choices(
@@ -57,7 +68,7 @@ def score_choices(
     unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
     groups: ArrayLike | Categories | Literal["subjects"] | None = None,
     ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
-    progress: Progress | None = None,
+    answers: AnswersLike | None = None, weighting: Weighting = "answers", progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a participant's.
 
@@ -78,7 +89,7 @@ def score_choices(
             items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
         backend: the backend that computes intervals; on the host.
-        weights: see `pyalign.score`.
+        weights, answers, weighting: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -103,10 +114,13 @@ def score_choices(
     _checks.one_of(unreadable, UNREADABLE, "unreadable")
     checked_base(choice_base)
     plan, host = as_resampling(ci), get_host_backend(backend)
+    each = EachAnswer.of(with_people(triplets, answers, subjects, "score_choices", weights)[0], weighting)
+    require_weighting(ceiling, each.weighting)
     settings = _Settings(
-        choice_base, ties, nan_policy, unreadable, host, plan, subjects, groups, ceiling, progress, Grouped(plan)
-    )
-    aligned = _by_themselves(triplets, weights, host)
+        choice_base, ties, nan_policy, unreadable, host, plan, subjects, each.groups(groups), ceiling, progress,
+        Grouped(plan), each,
+    )  # fmt: skip
+    aligned = _by_themselves(each.triplets, host)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
     results: list[Score] = []
@@ -119,15 +133,13 @@ def score_choices(
             if name is None:
                 raise
             raise InputError(f"{' with '.join(filter(None, (name, aligned.triplets.source)))}: {error}") from error
-    provenance = _provenance(settings, {name or "choices": result for name, result in named.items()}, aligned.triplets)
+    provenance = _provenance(settings, {name or "choices": result for name, result in named.items()})
     notes = merged(*(result.notes for result in results))
     return Scores(tuple(results), aligned.triplets.source, notes=notes, provenance=provenance)
 
 
-def _by_themselves(triplets: object, weights: object, host: HostBackend) -> Aligned:
+def _by_themselves(answered: Triplets, host: HostBackend) -> Aligned:
     """Triplets without rows that they are about; checked."""
-    answered = answered_once(triplets, "score_choices", weights)
-    require_answers(answered, "score_choices")
     index = _checks.as_triplets(answered.values)
     n = int(index.max()) + 1 if answered.names is None else len(answered.names)
     _checks.require_valid(host.check_triplets(index, n), index, n)
@@ -136,9 +148,12 @@ def _by_themselves(triplets: object, weights: object, host: HostBackend) -> Alig
 
 
 def _one(choices: object, name: str | None, aligned: Aligned, settings: _Settings) -> Score:
-    chosen = as_chosen(choices, aligned.triplets, settings.base, settings.host, settings.unreadable)
+    each, read = settings.each, (settings.base, settings.host, settings.unreadable)
+    of_rows = chosen = as_chosen(choices, each.given, *read)
     chosen.require_answers(settings.nan_policy)
-    score, outcomes = _scored(chosen, name, aligned, settings)
+    if each.rows is not None:
+        of_rows = as_chosen(_checks.as_array(choices, "choices", "(t,)")[each.rows], each.triplets, *read)
+    score, outcomes = _scored(of_rows, name, aligned, settings)
     if settings.ceiling is not None:
         score = with_ceiling(score, settings.ceiling, aligned, settings.grouped, outcomes, settings.subjects)
     assert score.accuracy is not None
@@ -146,7 +161,8 @@ def _one(choices: object, name: str | None, aligned: Aligned, settings: _Setting
     notes = notes_on_score(score.accuracy, n, score.cross_entropy or 0.0, name, score.task, rows=False)
     notes += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, score.task))
     anchors = notes_on_anchors(np.asarray(aligned.index), score.task)
-    provenance = _provenance(settings, {name or "choices": choices}, aligned.triplets)
+    provenance = _provenance(settings, {name or "choices": choices})
+    score = each.of_triplets(score, np.where(chosen.present, chosen.odd, LEFT_OUT))
     return replace(score, notes=merged(aligned.notes, anchors, notes, score.notes), provenance=provenance)
 
 
@@ -184,10 +200,11 @@ def _without_nats(score: Score) -> Score:
     )
 
 
-def _provenance(settings: _Settings, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
+def _provenance(settings: _Settings, choices: Mapping[str, object]) -> Provenance:
     options: dict[str, Any] = {"choice_base": settings.base, "ties": settings.ties, "nan": settings.nan_policy}
-    options["unreadable"] = settings.unreadable
-    options["ci"] = record_of(settings.plan)
+    options |= {"unreadable": settings.unreadable, "ci": record_of(settings.plan)}
+    options["weighting"] = settings.each.weighting
     seed = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
-    inputs = [*choices.items(), ("triplets", triplets), ("weights", triplets.weights)]
+    given = settings.each.given
+    inputs = [*choices.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
     return Provenance.now(inputs, options, settings.host.name, seed)

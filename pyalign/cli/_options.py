@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
@@ -12,6 +12,7 @@ from pyalign.cli._command import OUTPUT, RUNNING, file_to_read, option, refuse_u
 from pyalign.data import TASKS
 from pyalign.data.names import MISSING
 from pyalign.data.objects import HOW
+from pyalign.data.weights import WEIGHTINGS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
@@ -262,6 +263,16 @@ class Weighted:
         "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
         "positive numbers in the order of the triplet file, or a table with a column weight, which can be the triplet "
         "file; FILE::COLUMN picks another column", metavar="FILE", role="input", group=WEIGHTS, rare=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """What counts the same in means over answers to repeated triplets."""
+
+    weighting: Literal["answers", "triplets"] = option(
+        "what counts the same: each of the answers (default), or each of the distinct triplets", default="answers",
+        choices=WEIGHTINGS, group=WEIGHTS, rare=True,
     )  # fmt: skip
 
 

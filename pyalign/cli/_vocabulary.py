@@ -61,6 +61,7 @@ VOCABULARY = {
         ("--metadata", "metadata", "file", None, "a table with a row for each model"),
         ("--ceiling", "ceiling", "number or file", None, "the noise ceiling that accuracies are compared with"),
         ("--weights", "weights", "file", None, "how much each answer counts"),
+        ("--weighting", "weighting", "text", "answers", "what counts the same in means: answers, or triplets"),
         ("--images", "images", "source", None, "the images of the objects"),
         ("--text", "texts", "file", None, "names or sentences, one per line"),
         ("--query", "queries", "file or text", None, "names of rows, or a file of vectors, to search neighbours of"),

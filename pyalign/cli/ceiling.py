@@ -12,8 +12,8 @@ from pyalign.progress import Progress
 
 @dataclass(frozen=True)
 class CeilingOptions(
-    _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _idle.Rows, _idle.Categories,
-    _options.Output,
+    _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _options.Weighting, _idle.Rows,
+    _idle.Categories, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign ceiling`."""
 
@@ -25,9 +25,8 @@ class CeilingOptions(
 def run(options: CeilingOptions, progress: Progress) -> Outcome:
     """Reads, counts."""
     triplets = _inputs.read_triplets(options, answered="ceiling")
-    return Outcome(
-        replace(noise_ceiling(triplets, confidence_level=options.confidence_level), triplets=options.triplets)
-    )
+    found = noise_ceiling(triplets, confidence_level=options.confidence_level, weighting=options.weighting)
+    return Outcome(replace(found, triplets=options.triplets))
 
 
 COMMAND = Command(

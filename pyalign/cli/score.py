@@ -25,8 +25,8 @@ EXTRA = "additional scores"
 @dataclass(frozen=True)
 class ScoreOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
-    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
-    _options.Running, _options.Output,
+    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.ManyAnswers,
+    _options.Weighted, _options.Weighting, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
@@ -61,8 +61,7 @@ class ScoreOptions(
     )  # fmt: skip
     probabilities: str | None = option(
         "write the choice probabilities: three for each triplet, or two if anchored", kind=_options.npy_file,
-        metavar="OUT.npy", role="output",
-        group=OUTPUT,
+        metavar="OUT.npy", role="output", group=OUTPUT, rare=True,
     )  # fmt: skip
 
 
@@ -98,7 +97,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         models, triplets, measure=options.measure, temperature=temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
         groups=groups, ceiling=ceiling, n_permutations=options.n_permutations, seed=options.seed or 0,
-        transform=_transform(options.transform), keep=keep,
+        transform=_transform(options.transform), keep=keep, weighting=options.weighting,
         **({} if options.model_choices is None else _model_choices.arguments(options)), progress=progress,
     )  # fmt: skip
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))

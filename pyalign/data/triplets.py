@@ -144,6 +144,14 @@ class Triplets(AsArray):
             return self
         return replace(self, weights=as_weights(weights, len(self)))
 
+    def arranged(self, rows: np.ndarray, order: np.ndarray) -> Triplets:
+        """Triplets number `rows` (a,), each with its columns in an order (a, 3) that says the one answer to it."""
+        places = np.arange(3) if self.positions is None else self.positions
+        moved = np.take_along_axis(np.broadcast_to(places, (len(self), 3))[rows], order, axis=1).astype(np.int8)
+        values = np.take_along_axis(_checks.as_triplets(self.values)[rows], order, axis=1)
+        weights = None if self.weights is None else self.weights.take(rows)
+        return replace(self, values=values, positions=moved, answers=None, subjects=None, weights=weights)
+
     @property
     def places(self) -> np.ndarray | None:
         """(k,) or (t, k): where in the file each of k answers came from, of 3 items or 2 options; None: in order."""

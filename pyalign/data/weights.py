@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign.data.arrays import AsArray
 from pyalign.errors import InputError
 
+WEIGHTINGS = ("answers", "triplets")  # what counts the same in a mean: each answer, or each distinct triplet
 LARGEST = 1e100  # and its inverse the smallest: sums of squares of such weights are finite
 
 

@@ -313,7 +313,7 @@ OF_OTHER_TRIPLETS = (
         needs=(("data.csv",),),
     ),
     Row(
-        "bapps", "which of two distortions is more like a patch of an image: shares of people", "bapps",
+        "bapps", "which of two distortions is more like a patch of an image: votes of people", "bapps",
         {"triplets": (
             "train", "val", "train/traditional", "train/cnn", "train/mix", "val/traditional", "val/cnn", "val/superres",
             "val/deblur", "val/color", "val/frameinterp", "train/majority",
@@ -329,8 +329,8 @@ OF_OTHER_TRIPLETS = (
             Remote("twoafc_val.tar.gz", BUCKET.format("twoafc_val.tar.gz"),
                    "sha256:41486671b06de923e7ba277c4797d4d9d86d609863ba35ecdb576133f8b9d859", unpack=True),
         ),
-        note="anchored triplets with votes, of 5 people (train: 2); what takes one answer each, such as score, "
-             "takes val/majority. The training split is fetched by hand",
+        note="anchored triplets with votes, of 5 people (train: 2), scored as published (2AFC); what takes "
+             "one answer each, such as compare, takes val/majority. The training split is fetched by hand",
         needs=(tuple(
             f"{split}/{kind}/judge"
             for split, kinds in (("val", ("traditional", "cnn", "superres", "deblur", "color", "frameinterp")),

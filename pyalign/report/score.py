@@ -11,7 +11,9 @@ from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot,
 from pyalign.report.words import (
     called,
     chance_note,
+    counted,
     dropped_note,
+    each_text,
     effective_text,
     interval_header,
     nats_note,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pyalign.analysis.accuracy import Score, Scores
     from pyalign.stats.components import Components
 
+PLAIN = (None, None, "answers")  # a row for each answer, and nothing that would have to count them alike
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
 
@@ -45,6 +48,8 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
         foot(
             source_note("triplets", scores.triplets),
             "up to " * (len(dropped) > 1) + dropped_note(max(dropped), why),
+            "" if first.n_answers is None else counted(first.n_answers, "answer"),
+            each_text(first.weighting) if (first.n_answers, first.ceiling, first.weighting) != PLAIN else "",
             "" if first.ceiling is None else f"ceiling {percent(first.ceiling)} ({first.ceiling_name or GIVEN})",
             "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
             effective_text(first),
@@ -128,7 +133,7 @@ def _groups_table(row: Score) -> Table:
         column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
         column("s.e.", lambda g: g.standard_error, "percent", 2, keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
-        column("triplets", lambda g: g.n_triplets, "count"),
+        column("triplets" if row.n_answers is None else "answers", lambda g: g.n_triplets, "count"),
         column(
             "pooled",
             lambda g: g.pooled,
@@ -174,7 +179,6 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
         ("  of pure guessing", people.guessing, None),
         ("estimate: likely choices", ceilings.estimate.value, ceilings.estimate),
         ("lower: leave one participant out", ceilings.lower.value, ceilings.lower),
-        ("best of any model, in-sample", people.best_accuracy, None),
         ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", None),
         ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", None),
     ]
@@ -192,6 +196,7 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
             "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants",
             chance_note(people.task),
             "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
+            each_text(people.weighting),
             weighted_text(people.effective_answers),
         ),
     ]

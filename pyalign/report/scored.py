@@ -33,6 +33,7 @@ class Scored:
         in_sample: whether the map was fitted to some of these objects.
         held_out: what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
         fitted: whether the embeddings, as they came, had been fitted to answers of people.
+        weighting: what counts the same in the accuracy: "answers" or "triplets".
     """
 
     name: str
@@ -57,6 +58,7 @@ class Scored:
     in_sample: bool = False
     held_out: str | None = None
     fitted: bool = False
+    weighting: str = "answers"
 
 
 def is_fitted(result: Any, *names: str | None) -> bool:
@@ -86,7 +88,7 @@ def scored_of(result: object) -> list[Scored]:
                    row.n_ties, row.ceiling, row.ceiling_name, row.fraction_of_ceiling_ci, row.groups or (),
                    row.model_choices is not None,
                    row.in_sample is not None and row.in_sample.objects > 0,
-                   fitted=is_fitted(row, row.embeddings or UNNAMED, UNNAMED))
+                   fitted=is_fitted(row, row.embeddings or UNNAMED, UNNAMED), weighting=row.weighting)
             for row in result
         ]  # fmt: skip
     if isinstance(result, Comparison):

@@ -373,6 +373,11 @@ def weighted_text(effective_answers: float | None) -> str:
     )
 
 
+def each_text(weighting: str) -> str:
+    """What counts the same in a mean."""
+    return f"each {weighting.removesuffix('s')} counts the same"
+
+
 def intervals_over(intervals: Iterable[Interval | None]) -> str:
     """What intervals are over, and how often they hold; "" where there is none.
 

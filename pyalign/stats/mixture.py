@@ -16,8 +16,10 @@ Vaart, "Asymptotic Statistics", 1998, section 25.5: the efficient influence func
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,9 +29,11 @@ MOST_CELLS = 1 << 25  # of a table of likelihoods: a finer grid is not worth mor
 CLOSE_ENOUGH = 1e-6  # of the log-likelihood: gains below end the fit; going on fits noise,
 LEAST_GAIN = 0.005  # unless so many sets would gain more than this by a step
 MOST_STEPS = 10_000
+LEAST_SETS = 20  # of which a mixture is fitted by itself
 SEEN = 1e-10  # weight below which a point of the grid plays no part
 RIDGE = 1e-3  # on the information about G, whose eigenvalues are at most 1: errors then fare as docs/ceilings.md says
 TINY = 1e-300  # stands for a probability of 0
+Influence: TypeAlias = "Callable[[np.ndarray, np.ndarray], np.ndarray]"  # of counts (r, k) of the sets (r,)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,43 @@ class ChoiceMixture:
         patterns, inverse = distinct_patterns(counts)
         found: np.ndarray = (_posterior(_likelihoods(patterns, self.points), self.weights) @ self.scores)[inverse]
         return found
+
+
+def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, Influence]:
+    """The mean over sets of the largest probability, by mixtures of sets with about as many answers each.
+
+    How hard a set is may go with how many answers it has, and one mixture is then that of no such sets. Groups begin at
+    2, 3, 4, 6, 8, 12, 16, 23 ... answers, the powers of the root of 2, and have `LEAST_SETS` or more.
+
+    Args:
+        counts, weights: as `fit_mixture` takes them.
+
+    Returns:
+        The mean; and the influence on it, (r,) of counts (r, k) of the sets with numbers (r,).
+
+    Example:
+        >>> round(fit_by_answers(np.repeat([[20, 0, 0], [2, 2, 0]], 40, axis=0))[0], 2)
+        0.75
+    """
+    levels = np.floor(2.0 * np.log2(counts.sum(axis=1) + 0.25))  # far from whole numbers
+    ends = [-math.inf]
+    for level in np.unique(levels):
+        if min(((levels >= ends[-1]) & (levels < level)).sum(), (levels >= level).sum()) >= LEAST_SETS:
+            ends.append(level)
+    group = np.searchsorted(ends, levels, side="right") - 1
+    parts = [group == k for k in range(len(ends))]
+    mixtures = [fit_mixture(counts[part], None if weights is None else weights[part]) for part in parts]
+    totals = np.bincount(group, weights)
+    ceiling = float(totals / totals.sum() @ [mixture.ceiling for mixture in mixtures])
+
+    def influence(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
+        values = np.zeros(len(counts))
+        for k in np.unique(group[sets]).tolist():
+            rows = group[sets] == k
+            values[rows] = mixtures[k].ceiling - ceiling + mixtures[k].influence(counts[rows])
+        return values
+
+    return ceiling, influence
 
 
 def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> ChoiceMixture:

@@ -16,30 +16,31 @@ from pyalign import Triplets, fraction_of_ceiling, noise_ceiling
 from pyalign.analysis.ceiling.noise_ceiling import guessing_share
 
 
-def by_loop(triplets, subjects=None):
-    """The definitions, answer by answer."""
+def by_loop(triplets, subjects=None, weighting="answers"):
+    """The definitions, answer by answer, each of which counts the same, or as all to its triplet together do."""
     subjects = range(len(triplets)) if subjects is None else subjects
     answers = defaultdict(list)
     for (a, b, c), who in zip(np.asarray(triplets).tolist(), subjects, strict=True):
         answers[frozenset((a, b, c))].append((who, c))
     repeated = [told for told in answers.values() if len(told) > 1]
-    shares, right, best, entropies, corrected = [], [], 0, 0.0, 0.0
+    shares, right, each, entropies, corrected, guessed, total = 0.0, [], [], 0.0, 0.0, 0.0, 0.0
     for told in repeated:
-        called = Counter(item for _, item in told)
-        shares.append(max(called.values()) / len(told))
-        best += max(called.values())
-        entropies -= sum(k * math.log(k / len(told)) for k in called.values())
-        corrected += (len(called) - 1) / 2
+        called, weight = Counter(item for _, item in told), 1 if weighting == "answers" else 1 / len(told)
+        shares += weight * max(called.values())
+        entropies -= weight * sum(k * math.log(k / len(told)) for k in called.values())
+        corrected += weight * (len(called) - 1) / 2
+        guessed += weight * len(told) * guessing_share(len(told))
+        total += weight * len(told)
         for who, item in told:
             others = Counter(other for person, other in told if person != who)
             if others:
                 tied = [other for other, k in others.items() if k == max(others.values())]
                 right.append((item in tied) / len(tied))
-    n = sum(map(len, repeated))
+                each.append(weight)
     return {
-        "ceiling": np.mean(shares), "n_distinct": len(repeated), "n_answers": n,
-        "leave_one_out": np.mean(right), "n_predicted": len(right), "best_accuracy": best / n,
-        "least_cross_entropy": entropies / n, "corrected_entropy": (entropies + corrected) / n,
+        "ceiling": shares / total, "n_distinct": len(repeated), "n_answers": sum(map(len, repeated)),
+        "leave_one_out": np.average(right, weights=each), "n_predicted": len(right), "guessing": guessed / total,
+        "least_cross_entropy": entropies / total, "corrected_entropy": (entropies + corrected) / total,
     }  # fmt: skip
 
 
@@ -56,16 +57,19 @@ def flat(people):
     return [math.nan if value is None else value for row in rows for value in row if not isinstance(value, dict | str)]
 
 
-@given(seeds)
-def test_equal_a_loop_over_answers(seed):
+@pytest.mark.parametrize("weighting", ["answers", "triplets"])
+@given(seed=seeds)
+def test_equal_a_loop_over_answers(weighting, seed):
     triplets = draw_triplets(seed, 5, 60)
-    same(noise_ceiling(triplets), by_loop(triplets))
+    same(noise_ceiling(triplets, weighting=weighting), by_loop(triplets, weighting=weighting))
 
 
-@given(seeds)
-def test_with_persons_equal_a_loop_over_answers(seed):
+@pytest.mark.parametrize("weighting", ["answers", "triplets"])
+@given(seed=seeds)
+def test_with_persons_equal_a_loop_over_answers(weighting, seed):
     triplets, subjects = draw_triplets(seed, 5, 80), np.random.default_rng(seed).integers(0, 4, 80)
-    same(noise_ceiling(triplets, subjects=subjects), by_loop(triplets, subjects))
+    found = noise_ceiling(triplets, subjects=subjects, weighting=weighting)
+    same(found, by_loop(triplets, subjects, weighting))
 
 
 @given(seeds)
@@ -96,7 +100,7 @@ def test_the_order_of_rows_items_and_names_of_persons_changes_nothing():
 def test_of_answers_in_agreement_and_as_many_that_differ():
     two = np.array([[0, 1, 2], [1, 0, 2], [3, 4, 5], [3, 5, 4]])
     people = noise_ceiling(np.concatenate([two, two + 6]))
-    assert (people.ceiling, people.leave_one_out, people.best_accuracy) == (0.75, 0.5, 0.75)
+    assert (people.ceiling, people.leave_one_out) == (0.75, 0.5)
     assert people.least_cross_entropy == pytest.approx(math.log(2) / 2)
     assert people.corrected_entropy == pytest.approx((2 * math.log(2) + 0.5) / 4)
     error = math.sqrt(1 / 12) / 2  # shares 1, 1/2, 1, 1/2: their standard deviation over sqrt(4)
@@ -112,7 +116,7 @@ def test_a_person_who_repeats_an_answer_is_not_predicted_from_it():
 
 def test_unanimous_people_have_a_ceiling_of_one_and_no_entropy():
     people = noise_ceiling(np.repeat([[0, 1, 2], [3, 4, 5], [6, 7, 8]], 4, axis=0), subjects=list("abcd") * 3)
-    assert (people.ceiling, *people.ci, people.leave_one_out, people.best_accuracy) == (1, 1, 1, 1, 1)
+    assert (people.ceiling, *people.ci, people.leave_one_out) == (1, 1, 1, 1)
     assert (people.least_cross_entropy, people.corrected_entropy) == (0, 0)
 
 
@@ -137,9 +141,10 @@ def test_the_share_of_guessing_goes_on_smoothly_past_what_is_exact():
     assert (steps < 0).all() and (steps > -2e-4).all()
 
 
-def test_guessing_is_the_mean_over_triplets():
-    people = noise_ceiling(np.repeat([[0, 1, 2], [3, 1, 2], [4, 1, 2]], [2, 3, 3], axis=0))
-    assert people.guessing == pytest.approx((2 / 3 + 2 * 17 / 27) / 3)
+def test_guessing_is_a_mean_as_the_ceiling_is():
+    triplets = np.repeat([[0, 1, 2], [3, 1, 2], [4, 1, 2]], [2, 3, 3], axis=0)
+    assert noise_ceiling(triplets).guessing == pytest.approx((2 * 2 / 3 + 6 * 17 / 27) / 8)
+    assert noise_ceiling(triplets, weighting="triplets").guessing == pytest.approx((2 / 3 + 2 * 17 / 27) / 3)
 
 
 def test_intervals_widen_with_confidence_and_are_centred():
@@ -185,7 +190,7 @@ def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
     written = strict_json(people.to_json())
     assert written.keys() >= {
         "ceiling", "standard_error", "ci", "guessing", "n_distinct", "n_answers", "leave_one_out",
-        "leave_one_out_standard_error", "leave_one_out_ci", "n_predicted", "best_accuracy", "least_cross_entropy",
+        "leave_one_out_standard_error", "leave_one_out_ci", "n_predicted", "weighting", "least_cross_entropy",
         "corrected_entropy", "n_persons", "confidence", "remarks", "ceilings", "n_repeats_within_person",
     }  # fmt: skip
     assert (written["command"], written["confidence"], written["remarks"]) == ("ceiling", 0.9, [])
@@ -325,16 +330,19 @@ def test_ceilings_of_the_440_hard_triplets_equal_a_direct_count(hard):
             right += row[position] * (position in tied) / len(tied)
     people = noise_ceiling(triplets, answers=counts)
     assert (people.n_distinct, people.n_answers, people.n_predicted) == (440, answers, answers)
-    assert people.ceiling == pytest.approx(sum(shares) / 440, rel=1e-12)
+    assert people.ceiling == pytest.approx(best / answers, rel=1e-12)
+    assert not any("more answers" in note for note in people.notes)  # 199 to 208
+    each = noise_ceiling(triplets, answers=counts, weighting="triplets")
+    assert each.ceiling == pytest.approx(sum(shares) / 440, rel=1e-12)
+    assert round(each.ceiling, 4) == 0.5786
     independent = np.std(shares, ddof=1) / math.sqrt(440)
     assert independent < people.standard_error < 1.1 * independent  # few of the triplets share objects
     ceilings = people.ceilings
     assert ceilings.lower.value < ceilings.estimate.value < ceilings.upper.value
     assert ceilings.estimate.value == pytest.approx(0.5759, abs=2e-4)
     assert people.leave_one_out == pytest.approx(right / answers, rel=1e-12)
-    assert people.best_accuracy == pytest.approx(best / answers, rel=1e-12)
     assert people.least_cross_entropy == pytest.approx(entropies / answers, rel=1e-12)
-    assert round(people.ceiling, 4) == 0.5786
+    assert round(people.ceiling, 4) == 0.5784
 
 
 def test_ceilings_of_the_answers_with_persons_equal_a_direct_count(data):

@@ -13,7 +13,7 @@ from support import draw_triplets, more_for_many_rows, seeds
 from pyalign import noise_ceiling
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
 from pyalign.analysis.repeats import find_repeats
-from pyalign.stats.mixture import fit_mixture
+from pyalign.stats.mixture import fit_by_answers
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
 
@@ -43,8 +43,12 @@ def predicted(told):
     return n, right
 
 
-def error_by_loop(sets, weights, values, changes=None, centred=True):
-    """The definition, pair by pair. changes: what the sum of weight * value loses without (set, person)."""
+def error_by_loop(sets, weights, values, changes=None, centred=True, each=None):
+    """The definition, pair by pair. changes: what the sum of weight * value loses without (set, person).
+
+    each: how much an answer to each set counts; None: all the same.
+    """
+    each = [1.0] * len(sets) if each is None else each
     total = sum(weights)
     mean = sum(w * v for w, v in zip(weights, values, strict=True)) / total
     e = [w * (v - mean) for w, v in zip(weights, values, strict=True)]
@@ -65,27 +69,28 @@ def error_by_loop(sets, weights, values, changes=None, centred=True):
     for (s, p), one in changes.items():
         for (u, q), other in changes.items():
             if p == q:
-                same += 1
+                same += each[s] * each[u]
                 people += one * other
                 both += one * other * bool(set(sets[s]) & set(sets[u]))
-    scale = len(changes) ** 2 / (len(changes) ** 2 - same) / total**2
+    entries = sum(each[s] for s, _ in changes) ** 2
+    scale = entries / (entries - same) / total**2
     return math.sqrt(max(variance, variance + (people - both) * scale, people * scale if centred else 0.0))
 
 
-def jackknifed(told, psi):
-    """Changes of psi of the counts of each set without each person, centred and scaled."""
+def jackknifed(told, psi, weights):
+    """Changes of weight times psi of the counts of each set without each person, centred and scaled."""
     changes = {}
     for s, one in enumerate(told.values()):
         own = {}
         for who in one:
             others = counts_of({other: said for other, said in one.items() if other != who})
-            own[s, who] = psi(counts_of(one)) - psi(others) if others.any() else 0.0
+            own[s, who] = weights[s] * (psi(counts_of(one), s) - psi(others, s)) if others.any() else 0.0
         mean, m = np.mean(list(own.values())), len(own)
         changes |= {key: (change - mean) * math.sqrt((m - 1) / m) for key, change in own.items()}
     return changes
 
 
-def share_of_majority(counts):
+def share_of_majority(counts, _):
     return counts.max() / counts.sum()
 
 
@@ -93,43 +98,50 @@ def case(seed, t=60, n=9, people=6):
     return draw_triplets(seed, n, t), np.random.default_rng(seed).integers(0, people, t)
 
 
-def expected(triplets, subjects, known):
+def expected(triplets, subjects, known, weighting):
     """By loops: the errors of the three."""
     told = told_by(triplets, subjects.tolist() if known else range(len(triplets)))
-    sets, ones = list(told), [1.0] * len(told)
-    mixture = fit_mixture(np.array([counts_of(one) for one in told.values()]))
+    sets, numbers = list(told), [int(counts_of(one).sum()) for one in told.values()]
+    each = [1.0 if weighting == "answers" else 1.0 / n for n in numbers]
+    weights = [n * w for n, w in zip(numbers, each, strict=True)]
+    _, mixture = fit_by_answers(np.array([counts_of(one) for one in told.values()]), np.array(weights))
 
-    def influence(counts):
-        return float(mixture.influence(np.asarray(counts)[None])[0])
+    def influence(counts, s):
+        return float(mixture(np.asarray(counts)[None], np.array([s]))[0])
 
     found = {}
     for name, psi in (("upper", share_of_majority), ("estimate", influence)):
-        values = [psi(counts_of(one)) for one in told.values()]
-        found[name] = error_by_loop(sets, ones, values, jackknifed(told, psi) if known else None)
-    both = [predicted(one) for one in told.values()]
+        values = [psi(counts_of(one), s) for s, one in enumerate(told.values())]
+        changes = jackknifed(told, psi, weights) if known else None
+        found[name] = error_by_loop(sets, weights, values, changes, each=each)
+    both = [(w * n, w * right) for w, (n, right) in zip(each, map(predicted, told.values()), strict=True)]
     share = sum(right for _, right in both) / sum(n for n, _ in both)
     worth = {}
     for s, one in enumerate(told.values()):
         n, right = both[s]
         for who in one:
             rest = predicted({other: said for other, said in one.items() if other != who})
-            worth[s, who] = (right - share * n) - (rest[1] - share * rest[0])
+            worth[s, who] = (right - share * n) / each[s] - (rest[1] - share * rest[0])
     of_size = defaultdict(list)
     for (s, _), change in worth.items():
-        of_size[len(told[sets[s]])].append(change)
-    worth = {(s, who): change - np.mean(of_size[len(told[sets[s]])]) for (s, who), change in worth.items()}
+        of_size[len(told[sets[s]])].append((change, each[s]))
+    means = {size: sum(c * w for c, w in of) / sum(w for _, w in of) for size, of in of_size.items()}
+    worth = {(s, who): each[s] * (change - means[len(told[sets[s]])]) for (s, who), change in worth.items()}
     values = [right / n if n else 0.0 for n, right in both]
-    found["lower"] = error_by_loop(sets, [n for n, _ in both], values, worth if known else None, centred=False)
+    found["lower"] = error_by_loop(
+        sets, [n for n, _ in both], values, worth if known else None, centred=False, each=each
+    )
     return found
 
 
+@pytest.mark.parametrize("weighting", ["answers", "triplets"])
 @pytest.mark.parametrize("known", [False, True])
 @given(seed=seeds)
-def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, seed):
+def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, weighting, seed):
     triplets, subjects = case(seed, 120, 10, 8)
-    by_loop = expected(triplets, subjects, known)
+    by_loop = expected(triplets, subjects, known, weighting)
     assume(not any(map(math.isnan, by_loop.values())))
-    people = noise_ceiling(triplets, subjects=subjects if known else None)
+    people = noise_ceiling(triplets, subjects=subjects if known else None, weighting=weighting)
     found = {name: getattr(people.ceilings, name).standard_error for name in by_loop}
     assert found == pytest.approx(by_loop, rel=1e-7, abs=1e-8)  # a variance of 0 is one of roundings: 1e-17
     assert people.ci.by == ("objects+subjects" if known else "objects")

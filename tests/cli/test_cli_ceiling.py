@@ -57,6 +57,24 @@ def test_ceiling_as_json_is_what_the_function_returns(command, answers):
     assert {"ceiling", "standard_error", "ci", "n_distinct", "n_answers"} <= set(found)
 
 
+@pytest.mark.parametrize("weighting", ["answers", "triplets"])
+def test_answers_are_scored_and_held_against_their_ceiling_as_the_functions_do(command, answers, weighting):
+    file = np.load("c.npz")
+    np.save("x.npy", np.random.default_rng(1).normal(size=(6, 3)))
+    source = ("--triplets", "c.npz::triplets", "--answers", "c.npz::counts", "--weighting", weighting)
+    assert command("ceiling", *source, "--json", "ceiling.json", "--quiet").code == 0
+    found = document(command("score", "x.npy", *source, "--ceiling", "ceiling.json::upper", "--json"))["results"][0]
+    options = {"answers": file["counts"], "weighting": weighting}
+    people = pyalign.noise_ceiling(file["triplets"], **options)
+    expected = pyalign.score(np.load("x.npy"), file["triplets"], ceiling=("upper", people), **options)
+    for name in ("accuracy", "n_triplets", "n_answers", "weighting", "ceiling", "fraction_of_ceiling"):
+        assert found[name] == getattr(expected.only, name), name
+    other = {"answers": "triplets", "triplets": "answers"}[weighting]
+    ran = command("score", "x.npy", *source[:-1], other, "--ceiling", "ceiling.json")
+    said = f"ceiling must be over {other}, as the accuracy is; got one over {weighting} (see weighting)"
+    assert ran.code == 1 and said in " ".join(ran.err.split())
+
+
 def test_ceiling_without_persons_of_counts_and_at_another_confidence(command, answers):
     triplets, _ = answers
     plain = document(command("ceiling", "--triplets", "a.npy", "--columns", "0,1,2", "--confidence", 0.9, "--json"))
@@ -96,7 +114,7 @@ def test_ceiling_as_a_table(command, folder):
     for share in (people.ceilings.estimate.value, people.ceiling, people.guessing, people.leave_one_out):
         assert f"{100 * share:.1f}%" in ran.out
     assert f"{people.least_cross_entropy:.5f} nats" in ran.out
-    assert f"best of any model, in-sample {100 * people.best_accuracy:.1f}%" in " ".join(ran.out.split())
+    assert "each answer counts the same" in " ".join(ran.out.split())
     assert "intervals (closed form) over objects and participants" in " ".join(ran.out.split())
     assert "800 answers; 5 participants; chance 33.3%" in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= 80

@@ -164,7 +164,6 @@ def test_many_answers_are_not_taken_for_the_last_item(message_of):
     expected = "needs one answer to each triplet; got counts of many people's answers"
     x = reals(1, 9, 4)
     assert message_of(require_one_answer_each, many, "this") == f"this {expected}"
-    assert message_of(pyalign.score, x, many) == f"score {expected}"
     assert message_of(pyalign.compare, {"a": x, "b": x}, many) == f"compare {expected}"
     assert message_of(pyalign.permutation_test, x, many) == f"permutation_test {expected}"
 

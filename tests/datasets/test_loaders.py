@@ -441,7 +441,7 @@ def write_bapps(folder, kind, votes):
         np.save(folder / kind / "judge" / f"{k:06}.npy", np.array([vote], np.float32))
 
 
-def test_bapps_are_anchored_triplets_with_shares(root, message_of):
+def test_bapps_are_anchored_triplets_with_votes(root, message_of):
     folder = root / "bapps" / "2afc"
     write_bapps(folder, "val/cnn", [0.0, 0.2, 0.5, 1.0])
     write_bapps(folder, "val/color", [0.8])
@@ -473,6 +473,23 @@ def test_votes_of_five_are_counts_and_a_majority_is_one_answer(root, message_of)
     assert len(hard) == 2 and "1 ties are left out" in hard.notes[-1]
     np.save(folder / "val/cnn/judge/000001.npy", np.float32(0.33))  # nobody's fifth
     assert load_triplets("dataset:bapps").answers.kind == "shares"
+
+
+def test_the_score_of_bapps_is_the_published_one(root):
+    """The mean share of judges who prefer the patch that the model finds nearer, 1/2 for a tie (Zhang et al. 2018)."""
+    second = np.array([0.0, 0.2, 0.4, 1.0, 0.6, 0.8, 0.4, 0.2])
+    write_bapps(root / "bapps" / "2afc", "val/cnn", second)
+    found = load_triplets("dataset:bapps")
+    x = np.random.default_rng(0).integers(0, 3, (len(found.names), 1)).astype(float)
+    place = {name: float(row[0]) for name, row in zip(found.names, x, strict=True)}
+    credits = []
+    for k, vote in enumerate(second):
+        ref, first, other = (place[f"val/cnn/{side}/{k:06}.png"] for side in ("ref", "p0", "p1"))
+        d0, d1 = abs(ref - first), abs(ref - other)
+        credits.append(vote if d1 < d0 else 1 - vote if d0 < d1 else 0.5)
+    scored = pyalign.score(pyalign.Embeddings(x, found.names), found, measure="neg_euclidean")
+    assert 0.5 in credits and scored.accuracy == pytest.approx(np.mean(credits))
+    assert (scored.n_triplets, scored.only.n_answers, scored.only.weighting) == (8, 40, "answers")
 
 
 def test_scores_of_two_alternatives_have_a_chance_of_a_half(root):

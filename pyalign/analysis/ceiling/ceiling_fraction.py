@@ -29,7 +29,7 @@ from pyalign.data.provenance import Input
 from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.intervals import NORMAL
-from pyalign.stats.mixture import fit_mixture
+from pyalign.stats.mixture import fit_by_answers
 from pyalign.stats.ratios import ratio_ends, ratio_error
 from pyalign.stats.resampling import codes_of
 from pyalign.stats.student import quantile
@@ -132,7 +132,8 @@ class CeilingForScores:
 def _is_of(people: NoiseCeiling, triplets: Triplets) -> bool:
     """Whether a ceiling is that of these very answers, by the hash of its input."""
     inputs = () if people.provenance is None else people.provenance.inputs
-    recorded = next((one for one in inputs if one.name == "triplets"), None)
+    counted = any(one.name == "answers" for one in inputs)  # of the same rows, but other answers
+    recorded = next((one for one in inputs if one.name == "triplets" and not counted), None)
     scored = Input.of("triplets", triplets)
     if recorded is None or (tuple(recorded.shape), recorded.dtype) != (scored.shape, scored.dtype):
         return False
@@ -162,9 +163,13 @@ def _sums(name: str, sets: RepeatedSets) -> tuple[np.ndarray, np.ndarray, np.nda
     if name == "lower":
         others = leave_one_out(sets)
         return others.table[:, 0], others.table[:, 1], others.worth
-    psi = majority_shares if name == "upper" else fit_mixture(sets.counts).influence
-    changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
-    return np.ones(len(sets.counts)), psi(sets.counts), changes
+    totals, every = sets.totals, np.arange(len(sets.counts))
+    totals = np.ones(len(every)) if totals is None else totals
+    psi = majority_shares if name == "upper" else fit_by_answers(sets.counts, totals)[1]
+    changes, entries = None, sets.entries
+    if entries is not None:
+        changes = changes_without(sets.counts, entries, psi) * totals[entries.sets]
+    return totals, totals * psi(sets.counts, every), changes
 
 
 def _rows_of(repeats: Repeats) -> tuple[np.ndarray, np.ndarray]:

@@ -171,6 +171,13 @@ class RepeatedSets:
         totals: np.ndarray = self.counts.sum(axis=1)
         return totals
 
+    @property
+    def totals(self) -> np.ndarray | None:
+        """float64 (u,): how much the answers to each set count together; None: the same for all sets."""
+        if self.weights is None and (self.answers == self.answers[:1]).all():
+            return None
+        return self.answers * (1.0 if self.weights is None else self.weights)
+
 
 def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None) -> RepeatedSets:
     """The triplets with several answers, out of all.
@@ -214,7 +221,7 @@ def _of_sets(repeats: Repeats, weights: np.ndarray) -> np.ndarray:
         row = int(differ.argmax())
         other = int(first[repeats.inverse[row]])
         raise InputError(
-            "weights must be the same for all answers to a triplet in a noise ceiling, which is a mean over triplets; "
+            "weights must be the same for all answers to a triplet in a noise ceiling; "
             f"rows {other} and {row} have {weights[other]:g} and {weights[row]:g}"
         )
     return of_sets

@@ -19,29 +19,31 @@ estimate of variance", 1981.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.answers import inputs_of, with_people
+from pyalign.analysis.answers import alike, inputs_of, with_people
 from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.notes import merged, notes_on_anchors
 from pyalign.analysis.repeats import find_repeats
 from pyalign.data import Provenance, alternatives_of
+from pyalign.data.weights import WEIGHTINGS
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import SIGNS, Dependence, with_weights
 from pyalign.stats.divergences import entropy
 from pyalign.stats.effective import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.intervals import FRACTION, student_interval
-from pyalign.stats.mixture import fit_mixture
+from pyalign.stats.mixture import Influence, fit_by_answers
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
-from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, WeightsLike
+from pyalign.stats.student import quantile
+from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, Weighting, WeightsLike
 
 MOST_EXACT = 300
+MUCH, SURE = 0.01, 0.99  # a difference of two shares, and the confidence, from which a note speaks of it
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
 
 
@@ -52,13 +54,15 @@ def noise_ceiling(
     answers: AnswersLike | None = None,
     confidence_level: float = 0.95,
     weights: WeightsLike | None = None,
+    weighting: Weighting = "answers",
 ) -> NoiseCeiling:
     """Estimate how well participants predict each other, from triplets that were answered more than once.
 
     Rows with the same three items, in any order, are answers to one triplet. There are three ceilings, see `Ceilings`:
     the mean majority share, which is too high with few answers; the leave-one-participant-out share, which is too low
-    with few answers; and an estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model
-    only hold for these answers, and are too optimistic for others.
+    with few answers; and an estimate between the two. All weigh triplets alike, as the accuracy of a score does; a note
+    says where triplets with more answers are easier or harder. The plug-in bound on the cross-entropy of any model only
+    holds for these answers, and is too optimistic for others.
 
     Args:
         triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item chosen as odd,
@@ -69,8 +73,9 @@ def noise_ceiling(
             the triplets.
         confidence_level: of the intervals, which are over objects, and participants where they are known; with
             quantiles of Student's t.
-        weights: (t,) how much each answer counts, see `pyalign.score`; all answers to a triplet have the same. Ceilings
-            are then weighted means over triplets.
+        weights: (t,) how much each answer counts, see `pyalign.score`; all answers to a triplet have the same.
+        weighting: ``"answers"``: each answer counts the same, as in the accuracy of `pyalign.score`, so that a triplet
+            counts as much as it has answers; ``"triplets"``: each distinct triplet does.
 
     Raises:
         InputError: no triplet is answered twice; subjects of another length, of one participant, or of no two
@@ -85,23 +90,24 @@ def noise_ceiling(
     Example:
         >>> people = noise_ceiling([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 4, 5], [3, 4, 5], [0, 1, 5]])
         >>> round(people.ceiling, 4), people.n_distinct, people.n_answers
-        (0.8333, 2, 5)
+        (0.8, 2, 5)
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
     _checks.fraction(confidence_level, "confidence_level")
+    _checks.one_of(weighting, WEIGHTINGS, "weighting")
     given, people = with_people(triplets, answers, subjects, "ceiling", weights)
     repeats = find_repeats(given.values, given.answers, given.task)
     persons = None if people is None else subject_codes(people, len(given))
-    sets = repeated_sets(repeats, persons, None if given.weights is None else given.weights.values)
+    weights = (alike(given, repeats) if weighting == "triplets" else given).weights
+    sets = repeated_sets(repeats, persons, None if weights is None else weights.values)
     if not len(sets.counts):
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
-    others = leave_one_out(sets)
-    errors = CeilingErrors.of(sets, confidence_level)
+    others, confidence = leave_one_out(sets), float(confidence_level)
+    errors = CeilingErrors.of(sets, confidence)
     found = _ceilings(sets, others, errors)
     plug_in, corrected = _entropies(sets)
-    each = 1 if sets.weights is None else sets.weights
     within = None if sets.entries is None else sets.entries.n_repeats
     remarks = _remarks(sets.counts)
     told = remarks if found.upper.ci is not None else (*remarks, without_interval(errors.plan.by, errors.numbers))
@@ -115,40 +121,42 @@ def noise_ceiling(
         leave_one_out=others.share,
         leave_one_out_ci=found.lower.ci,
         n_predicted=others.n,
-        best_accuracy=float((each * sets.counts.max(axis=1)).sum() / (each * sets.answers).sum()),
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,
         n_persons=None if sets.entries is None else len(np.unique(sets.entries.persons)),
         n_repeats_within_person=within,
-        confidence=float(confidence_level),
+        confidence=confidence,
         remarks=remarks,
         triplets=given.source,
         task=given.task,
         effective_answers=None if sets.weights is None else _effective(sets.answers, sets.weights),
-        notes=merged(given.notes, told, _notes(sets, within or 0), notes_on_anchors(repeats.triplets, given.task)),
-        provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence_level)}),
-    )
+        weighting=weighting,
+        notes=merged(given.notes, told, _notes(sets, within or 0), _on_numbers_of_answers(sets, errors, weighting),
+                     notes_on_anchors(repeats.triplets, given.task)),
+        provenance=Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting}),
+    )  # fmt: skip
 
 
 def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:
-    """The three of them."""
-    people, weights = fit_mixture(sets.counts, sets.weights), sets.weights
+    """The three of them. The estimate, which few triplets may take past one of the others, stays between them."""
+    totals, every = sets.totals, np.arange(len(sets.counts))
+    estimate, influence = fit_by_answers(sets.counts, totals)
 
-    def mean_of(value: float, psi: Callable[[np.ndarray], np.ndarray]) -> Ceiling:
-        table = with_weights(psi(sets.counts)[None], weights)
+    def mean_of(value: float, psi: Influence) -> Ceiling:
+        table = with_weights(psi(sets.counts, every)[None], totals)
         changes = None
         if sets.entries is not None:
             changes = changes_without(sets.counts, sets.entries, psi)
-            changes *= 1.0 if weights is None else weights[sets.entries.sets]
+            changes *= 1.0 if totals is None else totals[sets.entries.sets]
         return Ceiling(value, errors.interval(value, table, changes))
 
-    upper = mean_of(float(np.average(majority_shares(sets.counts), weights=weights)), majority_shares)
+    upper = mean_of(float(np.average(majority_shares(sets.counts), weights=totals)), majority_shares)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
-    return Ceilings(upper, lower, mean_of(people.ceiling, people.influence))
+    return Ceilings(upper, lower, mean_of(min(max(estimate, lower.value), upper.value), influence))
 
 
-def majority_shares(counts: np.ndarray) -> np.ndarray:
-    """(u,): the share of the most frequent answer."""
+def majority_shares(counts: np.ndarray, sets: np.ndarray | None = None) -> np.ndarray:
+    """(u,): the share of the most frequent answer; of whatever sets."""
     shares: np.ndarray = counts.max(axis=1) / counts.sum(axis=1)
     return shares
 
@@ -202,7 +210,7 @@ def _guessing_of_two(n: int) -> float:
 
 def _guessing(sets: RepeatedSets, alternatives: int) -> float:
     numbers, places = np.unique(sets.answers, return_inverse=True)
-    times = np.bincount(places.reshape(-1), sets.weights)
+    times = np.bincount(places.reshape(-1), sets.totals)
     return float(np.array([guessing_share(int(n), alternatives) for n in numbers]) @ times / times.sum())
 
 
@@ -220,6 +228,33 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
             "of the ceiling is rough"
         )
     return notes
+
+
+def _on_numbers_of_answers(sets: RepeatedSets, errors: CeilingErrors, weighting: str) -> tuple[str, ...]:
+    """A sentence where triplets with more answers are easier, or harder, by how often two participants agree.
+
+    The mean of that does not depend on the number of answers. It must differ by `MUCH` between answers and triplets,
+    and at the level `SURE` over objects.
+    """
+    n, counts = sets.answers, sets.counts
+    pairs, agree = n * (n - 1), (counts * (counts - 1)).sum(axis=1)
+    if sets.entries is not None:  # without pairs of answers of the same participant
+        own, of = sets.entries.own, sets.entries.sets
+        pairs = pairs - np.bincount(of, own.sum(axis=1) * (own.sum(axis=1) - 1))
+        agree = agree - np.bincount(of, (own * (own - 1)).sum(axis=1))
+    known = pairs > 0
+    share = agree / np.maximum(pairs, 1)
+    over_triplets, over_answers = (float(np.average(share[known], weights=one)) for one in (None, n[known]))
+    products = known * (n / n[known].mean() - 1.0) * (share - over_triplets)
+    found = errors.sets.errors(with_weights(products[None], known.astype(np.float64)))
+    reach = quantile(SURE, errors.degrees) * float(found.errors[0]) if are_enough(errors.numbers) else math.nan
+    if not abs(over_answers - over_triplets) > max(reach, MUCH):  # nothing is above NaN
+        return ()
+    return (
+        f"triplets with more answers are {'easier' if over_answers > over_triplets else 'harder'}: two participants "
+        f"agree in {over_answers:.1%} over answers and {over_triplets:.1%} over triplets; ceilings are over "
+        f"{weighting}, as an accuracy held against them must be (or weighting={WEIGHTINGS[weighting == 'answers']!r})",
+    )
 
 
 def _remarks(counts: np.ndarray) -> tuple[str, ...]:
@@ -257,7 +292,7 @@ class CeilingErrors:
         """The errors of the ceilings of repeated sets."""
         items = np.unique(sets.triplets, return_inverse=True)[1].reshape(sets.triplets.shape)  # any number names one
         plan = Resampling("objects", confidence_level=confidence_level)
-        clusters = Clusters.of(items, weights=sets.weights)
+        clusters = Clusters.of(items, weights=sets.totals)
         objects, entries = Dependence.of(clusters, plan), sets.entries
         if entries is None:
             return cls(objects, None, objects.degrees, plan, effective_numbers(clusters, "objects"))
@@ -316,7 +351,7 @@ def variance_with_people(
     return max(variance + people - both, variance, people if centred else 0.0)
 
 
-def changes_without(counts: np.ndarray, entries: Entries, psi: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def changes_without(counts: np.ndarray, entries: Entries, psi: Influence) -> np.ndarray:
     """(e,): what psi of a set, a function of its counts (., k), loses without a participant, as a jackknife within the
     set.
 
@@ -325,13 +360,14 @@ def changes_without(counts: np.ndarray, entries: Entries, psi: Callable[[np.ndar
 
     Example:
         >>> entries = Entries(np.array([0, 0]), np.array([0, 1]), np.array([[1, 0, 0], [0, 1, 0]]))
-        >>> changes_without(np.array([[1, 1, 0]]), entries, lambda counts: counts[:, 0] / counts.sum(axis=1)).round(4)
+        >>> changes_without(np.array([[1, 1, 0]]), entries, lambda c, _: c[:, 0] / c.sum(axis=1)).round(4)
         array([ 0.3536, -0.3536])
     """
     without = counts[entries.sets] - entries.own
     there = without.any(axis=1)
     changes = np.zeros(len(without))
-    changes[there] = psi(counts)[entries.sets[there]] - psi(without[there])
+    whole = psi(counts, np.arange(len(counts)))[entries.sets[there]]
+    changes[there] = whole - psi(without[there], entries.sets[there])
     return centred_changes(changes, entries, len(counts))
 
 

@@ -40,11 +40,12 @@ class Ceilings:
     """Three ceilings.
 
     Attributes:
-        upper: the mean majority share; in-sample, so it is too high on average, the more so the fewer the answers.
+        upper: the mean majority share, which no model can exceed on these very answers; so it is too high on average,
+            the more so the fewer the answers.
         lower: the share of answers that the majority of the other participants' predicts; too low on average.
-        estimate: the mean largest choice probability when the distribution of choice probabilities over triplets is
-            fitted by maximum likelihood (`pyalign.stats.mixture`); nearly without bias from about five answers to a
-            triplet on.
+        estimate: the mean largest choice probability when the distribution of choice probabilities over triplets with
+            about as many answers is fitted by maximum likelihood (`pyalign.stats.mixture`); nearly without bias from
+            about five answers to a triplet on, and never outside of the other two.
     """
 
     upper: Ceiling
@@ -58,8 +59,7 @@ class NoiseCeiling(OfTask, Result):
 
     Attributes:
         ceilings: upper, lower, and the estimate between them, with their intervals; what to compare models with.
-        ceiling: mean over the repeated triplets of the majority share, the share of the most frequent answer; as
-            `ceilings.upper`.
+        ceiling: mean of the majority share, the share of the most frequent answer; as `ceilings.upper`.
         ci: its interval; None where all triplets share an object.
         guessing: the mean majority share that pure guessing would give with as many answers.
         n_distinct: distinct triplets that were answered at least twice.
@@ -68,8 +68,6 @@ class NoiseCeiling(OfTask, Result):
             predicts; m tied majorities predict 1/m each.
         leave_one_out_ci: its interval; both as `ceilings.lower`.
         n_predicted: answers that another participant's answer could predict.
-        best_accuracy: the highest accuracy that any model can have on these very answers: in-sample, so on average
-            more than any model can have on others.
         least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
             mean entropy.
         corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
@@ -82,6 +80,7 @@ class NoiseCeiling(OfTask, Result):
             options.
         effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
             same.
+        weighting: what counts the same in all of these means: "answers" or "triplets".
     """
 
     command: ClassVar[str] = "ceiling"
@@ -96,7 +95,6 @@ class NoiseCeiling(OfTask, Result):
     leave_one_out: float
     leave_one_out_ci: Interval | None
     n_predicted: int
-    best_accuracy: float
     least_cross_entropy: float
     corrected_entropy: float
     n_persons: int | None
@@ -106,6 +104,7 @@ class NoiseCeiling(OfTask, Result):
     triplets: str | None = None
     task: str = ODD_ONE_OUT
     effective_answers: float | None = None
+    weighting: str = "answers"
 
     @property
     def standard_error(self) -> float:
@@ -153,6 +152,15 @@ def people_of_ceiling(ceiling: NamedCeiling) -> NoiseCeiling | None:
     as_named_ceiling(ceiling)
     source = ceiling[1] if isinstance(ceiling, tuple) else ceiling
     return source if isinstance(source, NoiseCeiling) else None
+
+
+def require_weighting(ceiling: NamedCeiling | None, weighting: str) -> None:
+    """Raises where a ceiling is over answers and the accuracies over triplets, or the other way."""
+    people = None if ceiling is None else people_of_ceiling(ceiling)
+    if people is not None and people.weighting != weighting:
+        raise InputError(
+            f"ceiling must be over {weighting}, as the accuracy is; got one over {people.weighting} (see weighting)"
+        )
 
 
 def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, NoiseCeiling]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.answers import ODD_LAST
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.analysis.repeats import find_repeats
@@ -20,7 +21,6 @@ from pyalign.errors import InputError
 from pyalign.typing import Ties
 
 OTHER_LAST = np.array([[0, 2, 1], [0, 1, 2]])  # row p: the order that puts p, the option not chosen, last
-ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
 CHUNK = 1 << 14  # triplets that are dicts at the same time
 
 
@@ -46,13 +46,7 @@ class CalledOdd(NamedTuple):
 
     def answered(self, triplets: Triplets) -> Triplets:
         """The triplets in the order of `arranged`, each with the one answer that people gave."""
-        if self.order is None:
-            return triplets
-        places = np.arange(3) if triplets.positions is None else triplets.positions
-        places = np.broadcast_to(places, (len(triplets), 3))[self.rows]
-        moved = np.take_along_axis(places, self.order, axis=1).astype(np.int8)
-        values = self.arranged(triplets.values)
-        return replace(triplets, values=values, positions=moved, answers=None, subjects=None)
+        return triplets if self.order is None else triplets.arranged(self.rows, self.order)
 
 
 def called_odd(triplets: Triplets, subjects: object = None) -> CalledOdd:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import product
 from statistics import median
 from typing import Any
 
 from pyalign.analysis.accuracy import Score, Scores
-from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.analysis.ceiling.result import NoiseCeiling, require_weighting
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
@@ -55,7 +56,10 @@ def accuracy_chart(
     drawn = [row for row in rows if row.model in series]
     order = order_of(drawn, sort)
     shown = order[: limit or MOST_ROWS]
-    ceilings = [result.ceilings for result in results if isinstance(result, NoiseCeiling)]
+    people = [result for result in results if isinstance(result, NoiseCeiling)]
+    for one, weighting in product(people, {entry.weighting for entry in entries}):
+        require_weighting(one, weighting)
+    ceilings = [one.ceilings for one in people]
     lines = _reference(entries) | {f"ceiling {100 * c.estimate.value:.1f}%": c.estimate.value for c in ceilings}
     bands = [Band(c.lower.value, c.upper.value, "bounds of the noise ceiling") for c in ceilings]
     axis = "odd-one-out accuracy" if min(entry.chance for entry in entries) < 0.4 else "accuracy"

@@ -75,8 +75,7 @@ def tables(documents):
     sizes = {one["model"]: one["values"]["parameters"] for one in d["metadata"]["points"]}
     for row in board:
         row["parameters"] = sizes.get(row["name"])
-    ceilings = [*d["ceiling"]["ceilings"].values(), {"value": d["ceiling"]["guessing"]},
-                {"value": d["ceiling"]["best_accuracy"]}]  # fmt: skip
+    ceilings = [*d["ceiling"]["ceilings"].values(), {"value": d["ceiling"]["guessing"]}]
     rsa = d["rsa"]["results"]
     by_correlation = {row["correlation"]: row["ceiling"] for row in rsa}
     concepts = {by: [row for row in d["concepts"]["results"] if row["by"] == by] for by in ("dimensions", "categories")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -88,6 +89,23 @@ def test_a_ceiling_is_that_of_the_same_triplets_alone(models, one, other):
         held["sha256"] = "f" * 64
     (table,) = board(score, found)
     assert "no noise ceiling" in table.caption and "Chance to ceiling" not in [c.header for c in table.columns]
+
+
+def test_a_ceiling_over_triplets_is_not_that_of_accuracies_over_answers(models, one, message_of):
+    many = np.concatenate([one, one[:40], one[:40][:, [0, 2, 1]]])
+    over = {
+        weighting: [replace(call(weighting=weighting), triplets="t.npy") for call in (
+            partial(pyalign.score, models, many), partial(pyalign.noise_ceiling, many)
+        )]
+        for weighting in ("answers", "triplets")
+    }  # fmt: skip
+    for score, people in over.values():
+        assert "(estimate)" in board(score, people.to_dict())[0].caption
+        pyalign.plot([score, people])
+    (table,) = board(over["answers"][0], over["triplets"][1].to_dict())
+    assert "no noise ceiling" in table.caption
+    said = message_of(pyalign.plot, [over["triplets"][0], over["answers"][1]])
+    assert said.startswith("ceiling must be over triplets, as the accuracy is")
 
 
 def test_results_of_unknown_values_belong_where_they_came_from_unless_their_number_differs(models, one):

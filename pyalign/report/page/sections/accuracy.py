@@ -118,6 +118,7 @@ def leaderboard(sources: Sources) -> Section | None:
 def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> Iterator[Part]:
     label = sets.label(entries[0].triplets)
     estimates = [one.result for one in sources.loaded(NoiseCeiling) if sets.of(one) == entries[0].triplets]
+    estimates = [one for one in estimates if {one.weighting} == {entry.row.weighting for entry in entries}]
     ceiling = _shared_ceiling(entries, estimates)
     seen = [entry for entry in entries if entry.row.in_sample]
     fair = [entry for entry in entries if not entry.row.in_sample] or entries

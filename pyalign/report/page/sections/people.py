@@ -35,7 +35,7 @@ from pyalign.report.page.sections._shared import (
     triplet_sets,
 )
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.words import counted, intervals_over, labels_of, one_line, over_words
+from pyalign.report.words import counted, each_text, intervals_over, labels_of, one_line, over_words
 
 Labels = Mapping[str, str]
 AGREEMENT = (
@@ -68,7 +68,6 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
         ("Likely choices", estimate.value, estimate.ci, "right on average from about five answers on"),
         ("Leave one participant out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
         ("Majority share of pure guessing", people.guessing, None, "what the first would be if everybody guessed"),
-        ("Best of any model, in-sample", people.best_accuracy, None, "above what any model can have on other answers"),
     ]
     column = Rows(rows).column
     columns = (
@@ -81,7 +80,8 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
     caption = (
         f"How well participants predict each other on {file_label(people.triplets)}: {people.n_distinct:,} triplets "
         f"answered at least twice, {people.n_answers:,} answers, {persons}; "
-        f"{intervals}; least cross-entropy of any model on these answers {people.least_cross_entropy:.4f} nats."
+        f"{each_text(people.weighting)}; {intervals}; least cross-entropy of any model on these answers "
+        f"{people.least_cross_entropy:.4f} nats."
     )
     yield Table(columns, name="ceilings-table", caption=caption)
 
