@@ -369,7 +369,7 @@ def test_a_nuclear_path_gains_columns_as_the_penalty_falls():
 def test_the_tolerance_says_when_a_fit_without_a_certificate_ends(options):
     x, triplets = world(12)
     loose, usual, tight = (fit_probe(x, triplets, penalty=0.02, tolerance=at, **options) for at in (100.0, 1e-4, 1e-8))
-    assert loose.n_passes < tight.n_passes and usual.n_passes < tight.n_passes
+    assert loose.n_passes < min(usual.n_passes, tight.n_passes)
     assert loose.objective >= usual.objective - 1e-9 and usual.objective >= tight.objective - 1e-9
     assert loose.converged and usual.converged and tight.converged
 
