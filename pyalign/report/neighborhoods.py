@@ -40,7 +40,7 @@ def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
             column("query", lambda row: str(row["query"])),
             column("rank", lambda row: row["rank"], "count"),
             column("neighbor", lambda row: str(row["neighbor"])),
-            column(what, lambda row: 0.0 + sign * row["similarity"], write="{:.5g}".format),
+            column(what, lambda row: 0.0 + sign * row["similarity"], "digits", 5),
         ),
         foot(
             f"{search.n:,} rows of {search.d:,} features",
