@@ -28,10 +28,6 @@ class MatchedDimensions:
     second: np.ndarray
     correlations: np.ndarray
 
-    def share_above(self, threshold: float, of: int) -> float:
-        """The fraction of `of` dimensions that are matched with a correlation above the threshold."""
-        return float(np.count_nonzero(self.correlations > threshold)) / of
-
 
 def match_dimensions(first: EmbeddingsLike, second: EmbeddingsLike) -> MatchedDimensions:
     """Match the dimensions of two embeddings of the same objects one to one (Hungarian algorithm).

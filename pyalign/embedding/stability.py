@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Stability:
         n_matched: the number of dimensions with a match in any fit: the others are in none of these figures but VICE's.
     """
 
-    over: str
+    over: Literal["seeds", "halves", "resamples"]
     n_fits: int
     dimensions: tuple[DimensionStability, ...]
     similarity: float | None
@@ -74,8 +75,9 @@ class Stability:
 
 @one_blas_thread()  # sums of several threads differ in their last bits
 def stability_of(
-    over: str, rows: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False
-) -> Stability:
+    over: Literal["seeds", "halves", "resamples"], rows: np.ndarray,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False,
+) -> Stability:  # fmt: skip
     """Of an embedding (n, d), from pairs of other embeddings.
 
     pairs: what is compared: the embedding itself and another fit, or two fits to different answers.

@@ -117,7 +117,7 @@ def supported_places(low: Sequence[float | None], high: Sequence[float | None]) 
         [1, 2, 1]
     """
     ends = zip(low, high, strict=True)
-    widths = [100 * (b - a) for a, b in ends if a is not None and b is not None and 0 < b - a < math.inf]
+    widths = [100 * (b - a) for a, b in ends if a is not None and b is not None and 0 < 100 * (b - a) < math.inf]
     return min(3, max(1, math.ceil(-math.log10(median(widths))))) if widths else 1
 
 

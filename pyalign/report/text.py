@@ -141,9 +141,9 @@ def cell(value: Value, column: Column) -> str:
     """A value as text.
 
     Example:
-        >>> forms = ("percent", 0.5), ("number", 0.25), ("digits", 1.23e-5), ("count", 1200), ("count", 1.5), ("p", 1e-9)
+        >>> forms = ("percent", 0.5), ("number", 0.25), ("digits", 1.23e-5), ("count", 1200), ("p", 1e-9)
         >>> [cell(value, Column("", (), form, places=2)) for form, value in forms]
-        ['50.00%', '0.25', '1.2e-05', '1,200', '1.5', '<0.0001']
+        ['50.00%', '0.25', '1.2e-05', '1,200', '<0.0001']
     """
     if value is None or value != value:
         return "-"
