@@ -63,7 +63,7 @@ def groupings_of(
     groupings, n_tied, notes = [], None, []
     if dimensions is not None:
         assignment = assigned(index, dimensions, assign, top, backend)
-        groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), assignment.codes))
+        groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions), assignment.codes))
         n_tied = assignment.n_tied
         if n_tied:
             notes.append(f"{_triplets(n_tied)} of which several dimensions carry the same: the lowest has them")

@@ -77,7 +77,7 @@ class Transform:
             InputError: x has other features than the weights, or is on a device but no tensor.
         """
         if isinstance(x, Embeddings):
-            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes))
+            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes), dimension_labels=None)
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(
