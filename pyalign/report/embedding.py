@@ -114,9 +114,9 @@ def stability_table(stability: Sequence[Stability]) -> Table:
     return table(
         column("stability over", lambda row: OVER[row.over]),
         column("fits", lambda row: row.n_fits, "count"),
-        column("matched", lambda row: row.n_matched, "count", keep=8,
-               foot="matched: dimensions that match one of another fit; the others are in no mean"),
-        column("dimensions above .8", lambda row: row.above_8, "percent"),
+        column("matched", lambda row: row.n_matched, "count",
+               foot="matched: dimensions with a match in another fit; above .8, .9: of these"),
+        column("above .8", lambda row: row.above_8, "percent"),
         column("above .9", lambda row: row.above_9, "percent"),
         column("as in VICE", lambda row: row.vice_above_8, "percent", keep=5,
                note="Dimensions above .8 by the definition of VICE: the best match on 80% of objects, on the others."),

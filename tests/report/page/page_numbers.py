@@ -125,7 +125,7 @@ def tables(documents):
             "difference": ("difference", "difference_interval"), "dimensions": ("n_dimensions", None),
             "nats": ("cross_entropy_difference", "cross_entropy_difference_interval"), "matched": ("matched", None)}),
         "embedding-stability": (embed["stability"], {
-            "fits": ("n_fits", None), "matched": ("n_matched", None), "dimensions above .8": ("above_8", None),
+            "fits": ("n_fits", None), "matched": ("n_matched", None), "above .8": ("above_8", None),
             "above .9": ("above_9", None), "as in VICE": ("vice_above_8", None), "similarities": ("similarity", None)}),
         "embedding-dimensions": (
             [{**row, **{one["over"]: one["dimensions"][row["dimension"] - 1] for one in again}}
