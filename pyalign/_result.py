@@ -24,10 +24,6 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 
 SCHEMA = 1  # of documents; raised when a key changes its meaning
-# What a damaged document makes of its dataclass, or of the table of that.
-DAMAGE = (
-    InputError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration,
-)  # fmt: skip
 
 Kept = TypeVar("Kept", bound="Result")
 
@@ -115,7 +111,7 @@ class Result:
         command: under which its documents are known; "" for a part of another result.
         rows: the field whose elements are the rows of its table; "" where there is one row, the result itself.
         derived: properties that documents show in addition to the fields.
-        along: fields that have a value for each of another's, and those; see `pyalign.documents.from_fields`.
+        along, among, filled: what holds of fields together; see `pyalign.documents.from_fields`.
     """
 
     command: ClassVar[str] = ""
@@ -258,21 +254,8 @@ def read_result(document: Any, path: Any) -> Any:
         readable = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(sorted(kinds()))}"
         raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {readable}")
     try:
+        require_letters(document)
         with np.errstate(over="ignore"):  # of numbers that float32 does not hold
-            result = from_document(class_of(command), document)
-        require_letters(result.to_dict())  # what can't be written again is damaged too, such as an unknown word
-    except DAMAGE as error:
+            return from_document(class_of(command), document)
+    except InputError as error:  # anything else is a defect of ours
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error
-    try:
-        _require_fitting(result)
-    except DAMAGE as error:
-        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        raise bad(path, f"is a damaged result of {command!r}: its parts do not fit together ({reason})") from error
-    return result
-
-
-def _require_fitting(result: Any) -> None:
-    """Raises where parts of a result name what others lack, or have another length: then it has no rows or no table."""
-    if isinstance(result, Result):
-        result.to_csv()
-        result.table(verbose=True)

@@ -20,7 +20,7 @@ import numpy as np
 from pyalign.data.provenance import Input, Provenance
 from pyalign.errors import InputError
 
-LARGEST = 1 << 63  # a whole number in a document that is no number of anything
+LARGEST = (1 << 63) - 1  # the largest whole number in a document: an int64
 INTERVALS = "intervals"  # the key under which the rest of each interval stands
 NEAR = 30  # letters around a fault that a message shows
 # What stands for itself in JSON, a backslash or a whole pair; and in a group half of a pair.
@@ -141,8 +141,8 @@ def require_letters(document: Any) -> None:
     """Raises unless a document can be written as JSON in UTF-8, strictly.
 
     Raises:
-        InputError: text with half of a surrogate pair, which is no letter and no page can hold.
-        TypeError, ValueError: something that JSON has no form for.
+        InputError: text with half of a surrogate pair, which is no letter and no page can hold; something that JSON has
+            no form for.
 
     Example:
         >>> require_letters({"name": "caf\\udce9"})
@@ -155,6 +155,8 @@ def require_letters(document: Any) -> None:
         start = error.object.rfind('"', 0, error.start) + 1
         near = error.object[max(start, error.start - NEAR) : error.end + NEAR].partition('"')[0]
         raise InputError(f"text must be Unicode; got half of a surrogate pair in {near!r}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"a document holds what JSON has; {error}") from error
 
 
 def without_halves(text: str) -> str:
@@ -230,8 +232,12 @@ def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
 def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
     """The dataclass of that kind from a document, field by field.
 
-    What a class says in `along` is checked: field -> those whose values it has one of its own for each of; of two a
-    matrix, its rows along the first.
+    What a class says of its fields is checked, so that what is read can be shown. `along`: field -> those whose values
+    it has one of its own for each of; of two a matrix, its rows along the first. `among`: dotted path of names -> paths
+    of what must be one of these. `filled`: fields that must be neither empty nor 0.
+
+    Raises:
+        InputError: as `from_document`; what doesn't go together.
     """
     values: dict[str, Any] = {}
     plan = _plan(cast(Any, kind))
@@ -249,7 +255,33 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
     instance = kind(**values)
     for name, others in plan.along:
         _require_along(instance, name, others, getattr(instance, name))
+    for name in plan.filled:
+        if not getattr(instance, name):
+            raise InputError(f"{name!r} must not be empty or 0; got {getattr(instance, name)!r}")
+    for names, paths in plan.among:
+        known = set(_values_at(instance, names))
+        for path in paths:
+            for value in _values_at(instance, path):
+                if value is not None and value not in known:
+                    raise InputError(f"{path!r} must be one of {names!r}; got {value!r:.60}")
     return instance
+
+
+def _values_at(value: Any, path: str) -> Iterator[Any]:
+    """What stands at a dotted path, in every element of the tuples on the way."""
+    if isinstance(value, tuple):
+        for element in value:
+            yield from _values_at(element, path)
+    elif not path:
+        yield value
+    elif value is not None:
+        name, _, rest = path.partition(".")
+        yield from _values_at(getattr(value, name), rest)
+
+
+def read_as(hint: Any, value: Any, name: str) -> Any:
+    """A value of a document as that type; raises InputError, with the name of the field, where it is of another."""
+    return _decoder(hint)(value, None, name)
 
 
 def _require_along(instance: Any, name: str, others: tuple[str, ...], value: Any) -> None:
@@ -273,7 +305,7 @@ class _Plan(NamedTuple):
     fields: name, key, decoder, or None of what no document holds, and whether it has no default. absent: those that are
     shown, and None by default. has_missing: whether it tells which of them were asked for. has_intervals: whether it
     has a field of the name under which documents of others keep the rest of each interval. along: fields that must be
-    as long as others, and those.
+    as long as others, and those. filled, among: see `from_fields`.
     """
 
     fields: tuple[tuple[str, str, Decoder | None, bool], ...]
@@ -281,6 +313,8 @@ class _Plan(NamedTuple):
     has_missing: bool
     has_intervals: bool
     along: tuple[tuple[str, tuple[str, ...]], ...]
+    filled: tuple[str, ...]
+    among: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @lru_cache(maxsize=256)
@@ -292,6 +326,8 @@ def _plan(kind: type) -> _Plan:
         tuple(field_.name for field_ in fields(kind) if field_.default is None and _is_shown(field_)),
         "missing" in hints, INTERVALS in hints,
         tuple(getattr(kind, "along", {}).items()),
+        tuple(getattr(kind, "filled", ())),
+        tuple(getattr(kind, "among", {}).items()),
     )  # fmt: skip
 
 

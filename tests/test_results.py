@@ -7,9 +7,12 @@ import csv
 import io
 import json
 import math
+import pathlib
 import pickle
 import random
 import re
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
@@ -319,23 +322,30 @@ UNFIT = {  # what is done to a sound document -> what is said of it
     "cka: a model more": ("cka", lambda d: d["results"][0]["models"].append("c"), "'matrix' must hold 5 values"),
     "layers: a row is gone": ("layers", lambda d: d["matrix"].pop(), "'matrix' must hold 2 values"),
     "compare: a covariance": ("compare", lambda d: d["covariance"].pop(), "'covariance' must hold 4 values"),
-    "compare: another model": ("compare", lambda d: d["pairs"][0].update(a="other"), "its parts do not fit together"),
+    "compare: another model": ("compare", lambda d: d["pairs"][0].update(a="other"), "'pairs.a' must be one of"),
     "calibrate: a bin": ("calibrate", lambda d: d["results"][0]["equal_width"]["accuracy"].pop(), "'accuracy'"),
-    "consistency: another model": ("consistency", lambda d: d["pairs"][0].update(a="other"), "do not fit together"),
+    "concepts: a concept": ("concepts", lambda d: d["results"][0]["concepts"].pop(), "'concepts' of dimensions must"),
+    "consistency: another model": ("consistency", lambda d: d["pairs"][0].update(a="other"), "'pairs.a' must be one"),
+    "consistency: no triplets": ("consistency", lambda d: d.update(n_triplets=0), "'n_triplets' must not be empty"),
+    "embed: another word": ("embed", lambda d: d["stability"][0].update(over="years"), "'over' holds 'years', which"),
     "failures: a count": ("failures", lambda d: d["n_wrong"].pop(), "'n_wrong' must hold 4 values"),
+    "failures: another model": (
+        "failures", lambda d: d["groups"][0]["triplets"][0]["margins"].update(other=1.0), "must be of the models"
+    ),
     "failures: numbers for names": (
         "failures", lambda d: d["groups"][0]["triplets"][0].update(names=[1, 2, 3]), "'names' holds 1, which"
     ),
     "near duplicates: a name": ("near duplicates", lambda d: d["groups"][0]["names"].pop(), "'names'"),
     "neighbor agreement: another model": (
-        "neighbor agreement", lambda d: d["differences"][0].update(a="other"), "do not fit together"
+        "neighbor agreement", lambda d: d["differences"][0].update(a="other"), "'differences.a' must be one of"
     ),
     "neighbors: no first rank": ("neighbors", lambda d: [one.update(rank=2) for one in d["results"]], "n_queries"),
     "neighbors: more queries": ("neighbors", lambda d: d.update(n_queries=10**9), "n_queries must be"),
     "neighbors: more ranks": ("neighbors", lambda d: d.update(k=10**9), "k must be 1 or more"),
     "recover: a row is gone": ("recover", lambda d: d["confusion"].pop(), "'confusion' must hold 2 values"),
     "recover: a model": ("recover", lambda d: d["by_model"].pop(), "'by_model' must hold 2 values"),
-    "study: no steps": ("study", lambda d: d.update(steps=[]), "do not fit together"),
+    "rsa: another correction": ("rsa", lambda d: d.update(correction="none"), "'correction' holds 'none', which"),
+    "study: no steps": ("study", lambda d: d.update(steps=[]), "'steps' must not be empty or 0"),
 }  # fmt: skip
 
 
@@ -366,6 +376,34 @@ def test_whatever_loads_answers_however_it_was_damaged(documents_of_all):
             strictly(found.to_json())
             outcomes["loaded"] += 1
     assert min(outcomes["refused"], outcomes["loaded"]) > 50
+
+
+def test_reading_shows_nothing(tmp_path, documents_of_all):
+    """In a process of its own, in which the module that writes tables is imported when the first is shown."""
+    paths = []
+    for k, document in enumerate(documents_of_all.values()):
+        paths.append(str(tmp_path / f"{k}.json"))
+        pathlib.Path(paths[-1]).write_text(json.dumps(document))
+    code = """
+import sys, pyalign
+for path in sys.argv[1:]:
+    pyalign.load_result(path)
+assert "pyalign.report.text" not in sys.modules
+print(pyalign.load_result(sys.argv[1]).table()[:5])
+assert "pyalign.report.text" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("defect", [AttributeError, KeyError, TypeError, ZeroDivisionError, RecursionError])
+def test_a_defect_of_ours_is_no_damage_of_the_document(defect, documents_of_all, monkeypatch):
+    def fail(*_):
+        raise defect("ours")
+
+    monkeypatch.setattr(type(read_result(documents_of_all["study"], "x.json")), "from_document", fail, raising=False)
+    with pytest.raises(defect, match="ours"):
+        read_result(documents_of_all["study"], "x.json")
 
 
 def test_text_that_no_page_can_hold_is_refused_when_it_is_read(refused):

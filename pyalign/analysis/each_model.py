@@ -35,14 +35,11 @@ class Several(Result, Generic[One]):
     """
 
     rows: ClassVar[str] = "results"
+    filled: ClassVar = ("results",)
     kind: ClassVar[type[Any]]
 
     results: tuple[One, ...]
     triplets: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.results:
-            raise InputError("results must be at least one; got none")
 
     def __len__(self) -> int:
         return len(self.results)

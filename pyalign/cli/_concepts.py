@@ -14,7 +14,7 @@ from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
 
 CONCEPTS = "human concepts (at least one of these options)"
-LABELS = "labels of the k dimensions, one per line (default: those of the data set, otherwise numbers)"
+LABELS = "labels of the k dimensions, one per line (default: those of the file or data set, or numbers from 1)"
 
 
 @dataclass(frozen=True)
@@ -38,35 +38,33 @@ class Concepts:
     )  # fmt: skip
 
 
-def read_dimensions(
-    spec: Spec | None, labels: Spec | None, names: Spec | None = None
-) -> tuple[Any, tuple[str, ...] | None]:
-    """The human dimensions and their labels, where anybody says them.
+def read_dimensions(spec: Spec | None, labels: Spec | None, names: Spec | None = None) -> Any:
+    """The human dimensions, with their labels where anybody says them.
 
     names: the file with the names of the objects, for dimensions that have none.
     """
     if spec is None:
-        return None, None
+        return None
     dimensions = _inputs.read_embeddings(spec)
     if names is not None and dimensions.names is None:
         dimensions = _inputs.read_embeddings(spec, names)
     if labels is not None:
-        return dimensions, _inputs.names_of(labels)
+        return replace(dimensions, dimension_labels=_inputs.names_of(labels))
     if not is_named(spec):
-        return dimensions, None
+        return dimensions
     try:
-        return dimensions, open_named(spec.path, "dimensions", spec.key)
+        return replace(dimensions, dimension_labels=open_named(spec.path, "dimensions", spec.key))
     except InputError as error:  # VICE comes without
-        return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}")), None
+        return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}"))
 
 
-def dimensions_of(options: Any, triplets: Triplets | None) -> tuple[Any, tuple[str, ...] | None]:
+def dimensions_of(options: Any, triplets: Triplets | None) -> Any:
     """What `read_dimensions` gives; rows without names have those of --names, or of a description of the triplets."""
     names = options.names if options.per_object is None else None  # else they are names of images
-    dimensions, labels = read_dimensions(options.dimensions, options.dimension_labels, names)
+    dimensions = read_dimensions(options.dimensions, options.dimension_labels, names)
     if dimensions is None or triplets is None:
-        return dimensions, labels
-    return _inputs.as_described(dimensions, options.triplets, triplets), labels
+        return dimensions
+    return _inputs.as_described(dimensions, options.triplets, triplets)
 
 
 def read_categories(spec: Spec | None) -> Any:

@@ -71,10 +71,10 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
-    dimensions, of_dimensions = _concepts.dimensions_of(options, triplets)
+    dimensions = _concepts.dimensions_of(options, triplets)
     models = _inputs.read_models(options, triplets)
     concepts = score_concepts(
-        models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,
+        models, triplets, dimensions, **_model_choices.arguments(options),
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
         entropy=options.entropy,
@@ -91,8 +91,8 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     tables = {"concepts.csv": concepts.to_csv()}
     if concepts.differences:
         tables["differences.csv"] = concepts.differences_csv()
-    cards = {} if dimensions is None else {"dimensions": dimensions, "dimension_labels": of_dimensions,
-                                           "names": _names_of_rows(dimensions, *models.values())}  # fmt: skip
+    names = None if dimensions is None else _names_of_rows(dimensions, *models.values())
+    cards = {} if dimensions is None else {"dimensions": dimensions, "names": names}
     files, more = _folder.folder_files(concepts, options, tables, formats, **cards)
     return Outcome(concepts, files, notes=(*notes, *more))
 

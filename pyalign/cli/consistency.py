@@ -41,12 +41,11 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     notes = _check(options)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="consistency")
-    dimensions, of_dimensions = _concepts.dimensions_of(options, triplets)
+    dimensions = _concepts.dimensions_of(options, triplets)
     categories = _concepts.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
     consistency = error_consistency(
-        models, triplets, **_model_choices.arguments(options), dimensions=dimensions,
-        dimension_labels=of_dimensions, categories=categories,
+        models, triplets, **_model_choices.arguments(options), dimensions=dimensions, categories=categories,
         measure=options.measure, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip

@@ -73,9 +73,9 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     called = _inputs.labelled(options.embeddings, options.labels)
     triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
-    dimensions, labels = _concepts.dimensions_of(options, triplets)
+    dimensions = _concepts.dimensions_of(options, triplets)
     predictions = predict_dimensions(
-        _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds,
+        _inputs.read_models(options, triplets), dimensions, folds=options.folds,
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
         ci=_options.plan(options), correction=options.correction, nan_policy=options.nan_policy,
         missing=options.missing, seed=options.seed or 0, progress=progress,

@@ -95,9 +95,8 @@ class Labelled:
         """The options that are set, as arguments."""
         if self.dimensions is None:
             refuse_unused(self, ("dimension_labels",), "human dimensions: add --dimensions")
-        dimensions, labels = read_dimensions(self.dimensions, self.dimension_labels)
-        categories = read_categories(self.categories)
-        return {"categories": categories, "dimensions": dimensions, "dimension_labels": labels}
+        dimensions = read_dimensions(self.dimensions, self.dimension_labels)
+        return {"categories": read_categories(self.categories), "dimensions": dimensions}
 
 
 def _transform(spec: Spec) -> Any:

@@ -142,11 +142,10 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     from pyalign.io.triplets import load_triplets
 
     names = None if options.names is None else _inputs.names_of(options.names)
-    dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
+    dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
     arguments: dict[str, Any] = {
-        "dimensions": dimensions, "dimension_labels": labels, "names": names, "images": options.images,
-        "queries": options.queries, "by": options.by, "sort": options.sort, "limit": options.limit,
-        "method": options.method, "seed": options.seed,
+        "dimensions": dimensions, "names": names, "images": options.images, "queries": options.queries,
+        "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
     }  # fmt: skip
     if options.embeddings is not None:
         arguments["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)

@@ -16,6 +16,7 @@ from pyalign.backends import get_host_backend
 from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
+from pyalign.concept.dimensions import labels_of
 from pyalign.concept.families import Families
 from pyalign.concept.groupings import require_some
 from pyalign.concept.prototypes import strongest
@@ -103,8 +104,8 @@ def score_concepts(
             `pyalign.score_choices` takes; in addition to the embeddings or instead of them. Without probabilities they
             have no cross-entropy, and a transform does not apply to them.
         choice_base, unreadable: see `pyalign.score_choices`.
-        dimension_labels: the labels of the k dimensions; None: their numbers, from 0. Numbers distinguish labels that
-            occur twice.
+        dimension_labels: the labels of the k dimensions; None: their own, else their numbers, from 1. Numbers
+            distinguish labels that occur twice.
         categories: `pyalign.Categories` of the objects, or anything that `Categories.of` takes.
         levels: fine and coarse categories, for levels of abstraction; see `pyalign.abstraction_levels`.
         entropy: triplets are also in bins of the entropy of people's choice, from 0 to log 3 nats:
@@ -190,7 +191,8 @@ def score_concepts(
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
     aligned, rows = _aligned(scored, triplet_data, dimensions)
-    grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
+    labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
+    grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
                "entropy": entropy}  # fmt: skip
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from pyalign._result import OfTask, Result
 from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, as_document, csv_of, flat
+from pyalign.documents import Interval, as_document, csv_of, flat, from_fields
+from pyalign.errors import InputError
+from pyalign.typing import Correction
 
-BY = ("dimensions", "categories", "levels", "entropy")
+Grouped: TypeAlias = Literal["dimensions", "categories", "levels", "entropy"]
+BY: tuple[Grouped, ...] = get_args(Grouped)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class ConceptScores:
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     embeddings: str
-    by: str
+    by: Grouped
     concepts: tuple[ConceptScore, ...]
     unassigned: ConceptScore | None
     n_triplets: int
@@ -135,7 +139,7 @@ class ConceptDifference:
 
     embeddings: str
     other: str
-    by: str
+    by: Grouped
     concept: str
     n_triplets: int
     difference: float | None
@@ -202,6 +206,7 @@ class Concepts(OfTask, Result):
     command: ClassVar[str] = "concepts"
     rows: ClassVar[str] = "results"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
+    among: ClassVar = {"results.embeddings": ("differences.embeddings", "differences.other")}
 
     results: tuple[ConceptScores, ...]
     differences: tuple[ConceptDifference, ...]
@@ -213,7 +218,7 @@ class Concepts(OfTask, Result):
     measure: str | None
     temperature: float | None
     ties: str
-    correction: str
+    correction: Correction
     seed: int
     backend: str
     n_assignment_ties: int | None = None
@@ -230,6 +235,17 @@ class Concepts(OfTask, Result):
     task: str = ODD_ONE_OUT
     top_objects: tuple[TopObjects, ...] | None = None
     entropy: str | None = None
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Concepts:
+        """The result of a document; models have the same number of concepts, and differences are of all of them."""
+        found = from_fields(cls, document)
+        for by in BY:
+            numbers = {len(scores.concepts) for scores in found.results if scores.by == by}
+            differences = sum(difference.by == by for difference in found.differences)
+            if len(numbers) > 1 or 0 < differences < max(numbers, default=0):
+                raise InputError(f"'concepts' of {by} must be the same for all models and their 'differences'")
+        return found
 
     @property
     def entropy_bins(self) -> tuple[ConceptScores, ...] | None:

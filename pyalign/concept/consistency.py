@@ -14,6 +14,7 @@ from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
+from pyalign.concept.dimensions import labels_of
 from pyalign.data import (
     Provenance,
     as_embeddings,
@@ -137,9 +138,9 @@ def error_consistency(
     run = Run(
         rows, choices, dimensions, measure, nan_policy, backend, plan, subjects, correction, min_triplets, progress
     )  # fmt: skip
-    consistency = run.result(
-        triplet_data, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories}
-    )
+    labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
+    grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories}
+    consistency = run.result(triplet_data, grouped)
     options: dict[str, Any] = {
         "measure": consistency.measure,
         "nan": nan_policy,

@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign._result import OfTask, Result
+from pyalign.concept.concepts_result import Grouped
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.typing import Correction
 
 MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected",
             "same_choice")  # fmt: skip
@@ -119,7 +121,7 @@ class MissedConcept:
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    by: str
+    by: Grouped
     concept: str
     n_triplets: int
     n_missed: int
@@ -172,6 +174,8 @@ class ErrorConsistency(OfTask, Result):
     command: ClassVar[str] = "consistency"
     rows: ClassVar[str] = "pairs"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
+    filled: ClassVar = ("n_triplets",)
+    among: ClassVar = {"models.model": ("pairs.a", "pairs.b")}
 
     models: tuple[ModelErrors, ...]
     pairs: tuple[ErrorPair, ...]
@@ -182,7 +186,7 @@ class ErrorConsistency(OfTask, Result):
     n_objects: int
     n_subjects: int | None
     measure: str | None
-    correction: str
+    correction: Correction
     min_triplets: int
     seed: int
     backend: str

@@ -47,25 +47,27 @@ def as_dimensions(dimensions: object) -> np.ndarray:
     return np.maximum(rows, 0.0)
 
 
-def labels_of(labels: Sequence[str] | None, k: int, argument: str = "dimension_labels") -> tuple[str, ...]:
-    """A label for each of k dimensions, all different: where one comes twice, each of them with its number.
+def labels_of(labels: Sequence[str] | None, dimensions: object, argument: str = "dimension_labels") -> tuple[str, ...]:
+    """A label for each of the dimensions (n, k), all different: where one comes twice, each of them with its number.
 
-    Without labels they are numbers, from 0.
+    Without labels they are their own, else their numbers, from 1.
 
     Raises:
         InputError: another number of labels.
 
     Example:
-        >>> labels_of(None, 2), labels_of(["food", "tools", "food"], 3)
-        (('0', '1'), ('food (0)', 'tools', 'food (2)'))
+        >>> labels_of(None, np.eye(2)), labels_of(["food", "tools", "food"], np.eye(3))
+        (('1', '2'), ('food (1)', 'tools', 'food (3)'))
     """
+    known = as_embeddings(dimensions, "dimensions")
+    labels, k = known.dimension_labels if labels is None else labels, known.shape[-1]
     if labels is None:
-        return tuple(map(str, range(k)))
+        return tuple(map(str, range(1, k + 1)))
     texts = _checks.names_of(labels, argument)
     if len(texts) != k:
         raise InputError(f"{argument} must be one for each of {k:,} dimensions; got {len(texts):,}")
     twice = {label for label in texts if texts.count(label) > 1}
-    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(texts))
+    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(texts, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +104,8 @@ def members_of(
     if dimensions is not None:
         weights = matched_dimensions(dimensions, n, names)
         notes = notes_on_order("dimensions", as_embeddings(dimensions, "dimensions").names, names)
-        called = labels_of(labels, weights.shape[1])
         top = weights.argmax(axis=1)[:, None] == np.arange(weights.shape[1])
-        return Members("dimensions", called, top & (weights > 0), notes)
+        return Members("dimensions", labels_of(labels, dimensions), top & (weights > 0), notes)
     if labels is not None:
         raise InputError("dimension_labels are those of dimensions; got none")
     if categories is None:

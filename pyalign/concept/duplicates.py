@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,7 +30,7 @@ class DuplicateGroup:
         least: the smallest similarity among its pairs at or above the threshold; None if there was no threshold.
     """
 
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"names": ("rows",)}
+    along: ClassVar = {"names": ("rows",)}
 
     rows: tuple[int, ...]
     names: tuple[str, ...] | None

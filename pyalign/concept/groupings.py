@@ -13,6 +13,7 @@ from pyalign.analysis.agreement_figures import ENTROPIES, places_of
 from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.scored_intervals import rows_of_categories
 from pyalign.concept.assign import assigned
+from pyalign.concept.concepts_result import Grouped
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Categories, as_triplet_data
 from pyalign.errors import InputError
@@ -63,7 +64,7 @@ def groupings_of(
     groupings, n_tied, notes = [], None, []
     if dimensions is not None and top:
         assignment = assigned(index, dimensions, assign, top, backend)
-        groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), assignment.codes))
+        groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions), assignment.codes))
         n_tied = assignment.n_tied
         if n_tied:
             notes.append(f"{_triplets(n_tied)} of which several dimensions carry the same: the lowest has them")
@@ -155,14 +156,14 @@ class Grouping:
         apart: whether each triplet is in exactly one part.
     """
 
-    by: str
+    by: Grouped
     labels: tuple[str, ...]
     rows: np.ndarray
     starts: np.ndarray
     apart: bool
 
     @classmethod
-    def of_codes(cls, by: str, labels: Sequence[str], codes: np.ndarray) -> Grouping:
+    def of_codes(cls, by: Grouped, labels: Sequence[str], codes: np.ndarray) -> Grouping:
         """A grouping by the numbers of the concepts of each triplet (t, top), filled up with -1.
 
         Example:

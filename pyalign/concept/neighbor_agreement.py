@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.documents import Interval, csv_text, flat_record, hidden
+from pyalign.typing import Correction
 
 
 class WithErrors:
@@ -152,6 +153,7 @@ class NeighborAgreement(Result):
 
     command: ClassVar[str] = "neighbor agreement"
     rows: ClassVar[str] = "results"
+    among: ClassVar = {"results.embeddings": ("differences.a", "differences.b")}
 
     results: tuple[NeighborResult, ...]
     differences: tuple[NeighborDifference, ...]
@@ -166,7 +168,7 @@ class NeighborAgreement(Result):
     resamples: int | None
     confidence: float | None
     permutations: int | None
-    correction: str
+    correction: Correction
     seed: int
     against: str | None = None
     names: tuple[str, ...] | None = hidden(default=None, compare=False)

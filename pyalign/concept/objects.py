@@ -84,7 +84,7 @@ def objects_of(
         if not has.all():
             lacking[name] = int((~has).sum())
         names = embeddings.names if names is None and len(models) == 1 else names
-    dimension_labels = labels_of(labels, human.shape[1], "labels")
+    dimension_labels = labels_of(labels, converted, "labels")
     if not there.all():
         assert names is not None
         notes.append(f"{missing_in_words(names, there, lacking if len(rows) > 1 else None)}, and are left out")

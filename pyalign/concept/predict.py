@@ -60,7 +60,7 @@ def predict_dimensions(
         embeddings: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
             matched by name and other rows are left out; otherwise row i belongs to object i.
         dimensions: (n, k) real numbers, a row for each object: the dimensions of SPoSE or VICE, or any ratings.
-        labels: the labels of the k dimensions; None: their numbers, from 0.
+        labels: the labels of the k dimensions; None: their own, else their numbers, from 1.
         penalties: the penalties to choose from, positive. They are added to the eigenvalues of X'X, so their effect
             depends on the scale of the features.
         folds: the number of folds, or a label (n,) for each row of the dimensions.

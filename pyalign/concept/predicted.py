@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.documents import Interval, as_document, hidden
-from pyalign.errors import InputError
+from pyalign.typing import Correction
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class PredictedDimension:
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+    filled: ClassVar = ("penalties",)
 
     dimension: str
     r2: float | None
@@ -140,6 +141,8 @@ class DimensionPredictions(Result):
 
     command: ClassVar[str] = "predict"
     rows: ClassVar[str] = "results"
+    filled: ClassVar = ("results",)
+    among: ClassVar = {"results.embeddings": ("differences.embeddings", "differences.other")}
 
     results: tuple[PredictedDimensions, ...]
     n_objects: int
@@ -151,7 +154,7 @@ class DimensionPredictions(Result):
     confidence: float | None
     ci_by: str | None
     ci_method: str | None
-    correction: str
+    correction: Correction
     differences: tuple[DimensionDifference, ...] | None = None
     human: str | None = None
     triplets: str | None = None
@@ -161,10 +164,6 @@ class DimensionPredictions(Result):
     human_accuracy_ci: Interval | None = None
     fold_of: np.ndarray | None = hidden(default=None, compare=False)
     names: tuple[str, ...] | None = hidden(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if not self.results:
-            raise InputError("results must be at least one; got none")
 
     def __len__(self) -> int:
         return len(self.results)

@@ -29,9 +29,10 @@ class Embeddings(AsArray):
         layer_place: the place of the layer in the manifest of its extraction, from 0; None where there is no such.
         fitted: whether the rows were fitted to answers of people, as human dimensions and rows after a probe are, so
             that their accuracy on such answers is not zero-shot. False where nobody has said so.
+        dimension_labels: what the d columns are called, such as human dimensions; None: by their numbers, from 1.
 
     Raises:
-        InputError: another number of names than rows; what `as_embeddings` refuses.
+        InputError: another number of names than rows, or of labels than columns; what `as_embeddings` refuses.
 
     Example:
         >>> x = Embeddings(np.eye(2), ("dog", "cat"))
@@ -45,6 +46,7 @@ class Embeddings(AsArray):
     notes: tuple[str, ...] = ()
     layer_place: int | None = field(default=None, kw_only=True)
     fitted: bool = field(default=False, kw_only=True)
+    dimension_labels: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if is_frame(self.values) or not hasattr(self.values, "shape"):
@@ -54,12 +56,13 @@ class Embeddings(AsArray):
         object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         if np.shape(self.values) == ():
             raise InputError("embeddings must have shape (n, d); got ()")
-        if self.names is None:
-            return
-        names = _checks.names_of(self.names, "names")
-        if len(names) != len(self.values):
-            raise InputError(f"names must be one for each of {len(self.values)} rows; got {len(names)}")
-        object.__setattr__(self, "names", names)
+        shape = np.shape(self.values)
+        for name, count, what in (("names", shape[0], "rows"), ("dimension_labels", shape[-1], "dimensions")):
+            if getattr(self, name) is not None:
+                texts = _checks.names_of(getattr(self, name), name)
+                if len(texts) != count:
+                    raise InputError(f"{name} must be one for each of {count:,} {what}; got {len(texts):,}")
+                object.__setattr__(self, name, texts)
 
     def __getitem__(self, rows: Any) -> Any:
         """Some rows (a slice, a mask, indices) with their names; any other index is one into the values."""

@@ -80,7 +80,8 @@ class Transform:
         """
         if isinstance(x, Embeddings):
             fitted = x.fitted or self.trained is not None or self.source is not None
-            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes), fitted=fitted)
+            notes = (*x.notes, *self.notes)
+            return replace(x, values=self.apply(x.values), notes=notes, fitted=fitted, dimension_labels=None)
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(

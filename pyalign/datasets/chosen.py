@@ -72,6 +72,7 @@ class ChosenTriplets(Result):
 
     command: ClassVar[str] = "plan triplets"
     derived: ClassVar[tuple[str, ...]] = ("times_fewer",)
+    filled: ClassVar = ("n_needed",)
 
     n_triplets: int
     n_objects: int

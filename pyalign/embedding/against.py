@@ -10,7 +10,7 @@ import numpy as np
 from pyalign.data import align
 from pyalign.documents import Interval
 from pyalign.embedding.inputs import EmbeddingInputs
-from pyalign.embedding.match import matched
+from pyalign.embedding.match import known_mean, matched
 from pyalign.embedding.validated import EmbeddingComparison
 from pyalign.fitting.algebra import host_rows, host_triplets
 from pyalign.fitting.predicted import predicted_answers
@@ -144,5 +144,5 @@ class HeldOutFigures:
             cross_entropy_difference=self.means[NATS] - self.means[nats],
             cross_entropy_difference_interval=self.difference(NATS, nats),
             n_dimensions=other.rows.shape[1],
-            matched=float(matched(rows[other.objects], other.rows.astype(np.float64)).correlations.mean()),
+            matched=known_mean(matched(rows[other.objects], other.rows.astype(np.float64)).correlations),
         )

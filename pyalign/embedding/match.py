@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError, MissingExtraError
@@ -20,16 +21,12 @@ class MatchedDimensions:
 
     Attributes:
         first, second: (k,) the columns of the two embeddings that belong together; `first` ascends.
-        correlations: (k,) Pearson correlations over the objects, 0 where a column is constant.
+        correlations: (k,) Pearson correlations over the objects, NaN where a column is constant: it matches nothing.
     """
 
     first: np.ndarray
     second: np.ndarray
     correlations: np.ndarray
-
-    def share_above(self, threshold: float, of: int) -> float:
-        """The fraction of `of` dimensions that are matched with a correlation above the threshold."""
-        return float(np.count_nonzero(self.correlations > threshold)) / of
 
 
 def match_dimensions(first: EmbeddingsLike, second: EmbeddingsLike) -> MatchedDimensions:
@@ -75,9 +72,23 @@ def matched(x: np.ndarray, y: np.ndarray) -> MatchedDimensions:
         from scipy.optimize import linear_sum_assignment
     except ImportError as error:
         raise MissingExtraError("match_dimensions", "scipy", "probe") from error
-    correlations = units(x).T @ units(y)
+    u, v = units(x), units(y)
+    correlations = u.T @ v
     rows, columns = linear_sum_assignment(-correlations)
-    return MatchedDimensions(rows, columns, correlations[rows, columns])
+    varies = u[:, rows].any(axis=0) & v[:, columns].any(axis=0)
+    return MatchedDimensions(rows, columns, np.where(varies, correlations[rows, columns], np.nan))
+
+
+def known_mean(values: ArrayLike) -> float | None:
+    """The mean of those that are not NaN; None where all are.
+
+    Example:
+        >>> known_mean([0.5, np.nan]), known_mean([np.nan])
+        (0.5, None)
+    """
+    known = np.asarray(values, np.float64)
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if known.size else None
 
 
 def units(x: np.ndarray) -> np.ndarray:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from pyalign.embedding.choose import GROWTH, TOLERANCE
 from pyalign.embedding.fit import Fitter
 from pyalign.embedding.inputs import EmbeddingInputs
-from pyalign.embedding.match import matched, units
+from pyalign.embedding.match import known_mean, matched, units
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.embedding.split import halves_of, unit_of
 from pyalign.fitting.threads import one_blas_thread
 from pyalign.journal import Journal, packed, unpacked
 
 ABOVE = (0.8, 0.9)
-LEVEL = 0.95  # of intervals over resamples
+LEVELS = 0.025, 0.975  # quantiles that are the ends of intervals over resamples
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,20 @@ class DimensionStability:
     Attributes:
         dimension: its number in the embedding, from 1.
         correlation: the mean Pearson correlation with the matched dimensions of the other fits; between the two halves
-            of the answers, the correlation of the dimensions that match it.
+            of the answers, the correlation of the dimensions that match it. It and its range and fractions are None of
+            a dimension without a match, as where all other fits have fewer dimensions.
         low, high: between which 95% of these correlations are, of resamples; of seeds, the least and the largest.
-        above_8, above_9: the fraction of fits in which the correlation is above .8 and above .9.
+        above_8, above_9: the fraction of fits with a match in which the correlation is above .8 and above .9.
+        n_matched: the number of fits with a match; of halves 1, where both have one.
     """
 
     dimension: int
-    correlation: float
-    low: float
-    high: float
-    above_8: float
-    above_9: float
+    correlation: float | None
+    low: float | None
+    high: float | None
+    above_8: float | None
+    above_9: float | None
+    n_matched: int
 
 
 @dataclass(frozen=True)
@@ -50,53 +55,58 @@ class Stability:
         n_fits: the number of other fits.
         dimensions: a `DimensionStability` for each dimension.
         similarity: the mean Pearson correlation between the similarities x_i . x_j of all pairs of objects in the
-            embedding and in the other fits; of halves, between the two.
-        above_8: the fraction of dimensions with a correlation above .8, averaged over the fits.
+            embedding and in the other fits; of halves, between the two. None where a fit has no dimensions.
+        above_8: the fraction of dimensions with a correlation above .8, over all matches of all fits; None without any.
         above_9: likewise above .9.
         vice_above_8: as in VICE, of dimensions whose best match (not one to one) on 80% of the objects correlates
             above .8 on the other objects. None of halves.
+        n_matched: the number of dimensions with a match in any fit: the others are in none of these figures but VICE's.
     """
 
-    over: str
+    over: Literal["seeds", "halves", "resamples"]
     n_fits: int
     dimensions: tuple[DimensionStability, ...]
-    similarity: float
-    above_8: float
-    above_9: float
+    similarity: float | None
+    above_8: float | None
+    above_9: float | None
+    n_matched: int
     vice_above_8: float | None = None
 
 
 @one_blas_thread()  # sums of several threads differ in their last bits
 def stability_of(
-    over: str, rows: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False
-) -> Stability:
+    over: Literal["seeds", "halves", "resamples"], rows: np.ndarray,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False,
+) -> Stability:  # fmt: skip
     """Of an embedding (n, d), from pairs of other embeddings.
 
     pairs: what is compared: the embedding itself and another fit, or two fits to different answers.
     """
-    d = rows.shape[1]
-    correlations = np.zeros((len(pairs), d))
-    for k, (a, b) in enumerate(pairs):
-        correlations[k] = _between(rows, a, b)
-    above = [(correlations > threshold).mean(axis=0) for threshold in ABOVE]
-    low, high = correlations.min(axis=0), correlations.max(axis=0)
-    if interval:
-        low, high = np.quantile(correlations, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    correlations = np.stack([_between(rows, a, b) for a, b in pairs])
+    dimensions = tuple(_of_dimension(j, of_one, interval) for j, of_one in enumerate(correlations.T, start=1))
     return Stability(
         over=over,
         n_fits=2 if over == "halves" else len(pairs),
-        dimensions=tuple(
-            DimensionStability(
-                j + 1, float(correlations[:, j].mean()), float(low[j]), float(high[j]), float(above[0][j]),
-                float(above[1][j]),
-            )
-            for j in range(d)
-        ),
-        similarity=float(np.mean([similarity_correlation(a, b) for a, b in pairs])),
-        above_8=float(above[0].mean()),
-        above_9=float(above[1].mean()),
-        vice_above_8=None if over == "halves" else float(np.mean([_as_in_vice(a, b) for a, b in pairs])),
-    )  # fmt: skip
+        dimensions=dimensions,
+        similarity=known_mean([similarity_correlation(a, b) for a, b in pairs]),
+        above_8=_share_above(correlations, ABOVE[0]),
+        above_9=_share_above(correlations, ABOVE[1]),
+        n_matched=sum(one.n_matched > 0 for one in dimensions),
+        vice_above_8=None if over == "halves" else known_mean([_as_in_vice(a, b) for a, b in pairs]),
+    )
+
+
+def _of_dimension(number: int, correlations: np.ndarray, interval: bool) -> DimensionStability:
+    """Of one dimension, from its correlations (k,) with the matching ones; NaN without a match."""
+    found = correlations[~np.isnan(correlations)]
+    low, high = (None, None) if not len(found) else np.quantile(found, LEVELS if interval else (0.0, 1.0)).tolist()
+    above_8, above_9 = (_share_above(found, threshold) for threshold in ABOVE)
+    return DimensionStability(number, known_mean(found), low, high, above_8, above_9, len(found))
+
+
+def _share_above(correlations: np.ndarray, threshold: float) -> float | None:
+    """The fraction of the correlations that are above it; None without any."""
+    return known_mean(np.where(np.isnan(correlations), np.nan, correlations > threshold))
 
 
 def _as_in_vice(rows: np.ndarray, other: np.ndarray) -> float:
@@ -105,7 +115,7 @@ def _as_in_vice(rows: np.ndarray, other: np.ndarray) -> float:
     Source: Muttenthaler et al., "VICE", NeurIPS 2022, section 4 (reproducibility of dimensions).
     """
     if not rows.shape[1] or not other.shape[1]:
-        return 0.0
+        return math.nan
     order = np.random.default_rng(0).permutation(len(rows))
     first, rest = order[: len(order) * 4 // 5], order[len(order) * 4 // 5 :]
     best = (units(rows[first]).T @ units(other[first])).argmax(axis=1)
@@ -114,8 +124,8 @@ def _as_in_vice(rows: np.ndarray, other: np.ndarray) -> float:
 
 
 def _between(rows: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(d,) correlations between the columns of a and b that match each column of the embedding; 0 without a match."""
-    out = np.zeros(rows.shape[1])
+    """(d,) correlations between the columns of a and b that match each column of the embedding; NaN without a match."""
+    out = np.full(rows.shape[1], np.nan)
     if not a.shape[1] or not b.shape[1]:
         return out
     to_b = matched(rows, b)
@@ -127,17 +137,18 @@ def _between(rows: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     ua, ub = units(a), units(b)
     for j, column in zip(to_b.first.tolist(), to_b.second.tolist(), strict=True):
         if j in column_of_a:
-            out[j] = float(ua[:, column_of_a[j]] @ ub[:, column])
+            u, v = ua[:, column_of_a[j]], ub[:, column]
+            out[j] = float(u @ v) if u.any() and v.any() else np.nan
     return out
 
 
 def similarity_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """The Pearson correlation of the inner products of all pairs of different objects."""
+    """The Pearson correlation of the inner products of all pairs of different objects; NaN where none differ."""
     upper = np.triu_indices(len(a), 1)
     s, t = (a @ a.T)[upper], (b @ b.T)[upper]
     s, t = s - s.mean(), t - t.mean()
     length = float(np.sqrt((s @ s) * (t @ t)))
-    return float(s @ t) / length if length > 0 else 0.0
+    return float(s @ t) / length if length > 0 else math.nan
 
 
 class Refits:

@@ -60,7 +60,8 @@ class EmbeddingComparison:
         cross_entropy_difference, cross_entropy_difference_interval: likewise in nats; negative where the learned one is
             better.
         n_dimensions: its columns.
-        matched: the mean correlation of its dimensions with those of the learned embedding, one to one.
+        matched: the mean correlation of its dimensions with those of the learned embedding, one to one; None where none
+            varies.
     """
 
     embeddings: str
@@ -73,7 +74,7 @@ class EmbeddingComparison:
     cross_entropy_difference: float
     cross_entropy_difference_interval: Interval | None
     n_dimensions: int
-    matched: float
+    matched: float | None
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,6 +13,7 @@ from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
 from pyalign.io.paths import Array, PathLike, bad, no_key
 
 # A 1-D array of strings under one of these keys names the rows of the array next to it.
+LABELS_KEY = "dimension_labels"  # what the columns of embeddings are called
 NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
 
 
@@ -82,14 +83,16 @@ def under_key(path: PathLike, entries: Entries, key: str) -> Entry:
     return entry
 
 
-def row_names(path: PathLike, entries: Entries, rows: int) -> tuple[str, ...] | None:
-    """The strings stored next to an array under one of ``NAME_KEYS``, when there are any."""
-    for key in NAME_KEYS:
+def row_names(
+    path: PathLike, entries: Entries, rows: int, keys: Sequence[str] = NAME_KEYS, what: str = "rows"
+) -> tuple[str, ...] | None:
+    """The strings stored next to an array under one of ``NAME_KEYS`` or other keys, when there are any."""
+    for key in keys:
         entry = entries.get(key)
         if entry is None or len(entry.shape) != 1 or entry.dtype not in ("str", "bytes"):
             continue
         if entry.shape[0] != rows:
-            raise bad(path, f"{key!r} holds {entry.shape[0]} names for {rows} rows")
+            raise bad(path, f"{key!r} holds {entry.shape[0]} names for {rows} {what}")
         return strings(path, entry.load())
     return None
 

@@ -11,7 +11,7 @@ import numpy as np
 from pyalign.data import Embeddings, TrainedOn
 from pyalign.data.instead import may_be_triplets
 from pyalign.errors import InputError
-from pyalign.io.arrays import EMBEDDINGS, NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.arrays import EMBEDDINGS, LABELS_KEY, NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import open_file
 from pyalign.io.headers import always
@@ -43,7 +43,8 @@ def load_embeddings(
             of text, wherever it is.
 
     Returns:
-        `Embeddings` with the dtype of the file (bfloat16 becomes float32). Their notes say which columns were left out.
+        `Embeddings` with the dtype of the file (bfloat16 becomes float32), and with the texts that stand next to the
+        array under ``dimension_labels``. Their notes say which columns were left out.
 
     Raises:
         InputError: what is wrong with the file, in one line that starts with its path. Whole numbers in three or four
@@ -91,6 +92,7 @@ def _read(path: PathLike, key: str | None, name_column: Column | None, named: bo
     array = _choose(path, opened, key).load()
     array = check_matrix(path, array)
     names = row_names(path, opened, len(array))
+    labels = row_names(path, opened, array.shape[1], (LABELS_KEY,), "dimensions")
     if names is None and not named:
         _refuse_triplets(path, array)
     if os.path.isdir(path):
@@ -98,7 +100,7 @@ def _read(path: PathLike, key: str | None, name_column: Column | None, named: bo
         return Embeddings(array, names, source, folder_notes(path), layer_place=place)
     trained = read_record(path, opened)
     notes = () if trained is None else _notes_on_fit(path, trained)
-    return Embeddings(array, names, source, notes, fitted=trained is not None)
+    return Embeddings(array, names, source, notes, fitted=trained is not None, dimension_labels=labels)
 
 
 def _notes_on_fit(path: PathLike, trained: TrainedOn) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
         return choose_layer(path, entries, key)
     companions = {name for name, entry in entries.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
-    companions |= entries.keys() & RECORD_KEYS
+    companions |= entries.keys() & {*RECORD_KEYS, LABELS_KEY}
     if key is None and len(entries) - len(companions) == 1:  # of any type, and names of its rows
         return next(entry for name, entry in entries.items() if name not in companions)
     return choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)

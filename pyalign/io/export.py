@@ -14,7 +14,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Embeddings, TrainedOn, as_embeddings
 from pyalign.data.instead import may_be_triplets
-from pyalign.io.arrays import text_array
+from pyalign.io.arrays import LABELS_KEY, text_array
 from pyalign.io.embeddings import check_matrix
 from pyalign.io.lines import LONGEST_LINE
 from pyalign.io.paths import Array, PathLike, bad, needed, shorten, suffix_of
@@ -34,7 +34,8 @@ def write_embeddings(path: PathLike, embeddings: EmbeddingsLike) -> None:
     Args:
         path: its folders are made where they are missing; the format is that of its extension
 
-            ``.npz``: arrays ``features`` and, where there are names, ``names``.
+            ``.npz``: arrays ``features`` and, where there are some, ``names`` and ``dimension_labels``, which no other
+            format holds.
             ``.safetensors``: a tensor ``embeddings``; names as a JSON list under ``names`` in the header's metadata.
             ``.parquet``: columns ``f0``, ``f1``, ... and before them ``name``, which pandas takes for the index.
             ``.csv``: the same columns as text; numbers have all their digits, and come back as float64.
@@ -75,8 +76,13 @@ def embedding_files(path: PathLike, embeddings: Embeddings, trained: TrainedOn |
     if not embeddings.names and may_be_triplets(values):
         values = values.astype(np.float64)  # whole numbers of this shape are read as triplets alone
     _check_names(path, embeddings.names or (), suffix)
+    labels = embeddings.dimension_labels
     if suffix == ".npz":
-        return _npz(path, values, embeddings.names, {} if trained is None else record_arrays(trained))
+        _check_names(path, labels or (), suffix)
+        more = {} if labels is None else {LABELS_KEY: text_array(path, labels)}
+        return _npz(path, values, embeddings.names, more if trained is None else more | record_arrays(trained))
+    if labels is not None:
+        raise bad(path, "only .npz holds labels of dimensions; write that, or replace(x, dimension_labels=None)")
     return WRITERS[suffix](path, values, embeddings.names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -10,10 +11,29 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign._result import Result
-from pyalign.documents import LAST, from_fields, hidden, without_halves
+from pyalign.documents import LAST, from_fields, hidden, read_as, without_halves
 from pyalign.errors import InputError
 
 MOST_GAPS = 100  # ranks that may be asked for, for each neighbour that a document holds
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A neighbour of a query, as documents have it; see `Neighbors.records`."""
+
+    query: str | int
+    rank: int
+    neighbor: str | int
+    row: int
+    similarity: float
+
+
+@dataclass(frozen=True)
+class WithoutNeighbors:
+    """A query that was left out: its place among the queries, and what it is called."""
+
+    place: int
+    query: str | int
 
 
 @dataclass(frozen=True)
@@ -128,26 +148,31 @@ class Neighbors(Result):
     def from_document(cls, document: Mapping[str, Any]) -> Neighbors:
         """The result from the output of `to_dict`; it has only the names that occur in the document."""
         neighbors: Neighbors = from_fields(cls, document)
-        records, (q, k) = document["results"], (neighbors.n_queries, neighbors.k)
-        firsts, left_out = sum(record["rank"] == 1 for record in records), len(document.get("left_out") or ())
-        if firsts + left_out != q:
-            raise InputError(f"n_queries must be those of its results and left_out, {firsts} + {left_out}; got {q}")
-        if not 1 <= k <= MOST_GAPS * max(1, len(records)) or not all(1 <= record["rank"] <= k for record in records):
+        records = read_as(tuple[Neighbor, ...], document.get("results"), "results")
+        left_out = read_as(tuple[WithoutNeighbors, ...], document.get("left_out") or [], "left_out")
+        rows = read_as(tuple[int, ...] | None, document.get("query_rows"), "query_rows")
+        firsts, q, k = sum(record.rank == 1 for record in records), neighbors.n_queries, neighbors.k
+        if firsts + len(left_out) != q or (records and records[0].rank != 1):
+            raise InputError(f"n_queries must be those of results and left_out, {firsts} + {len(left_out)}; got {q}")
+        if not 1 <= k <= MOST_GAPS * max(1, len(records)) or not all(1 <= record.rank <= k for record in records):
             raise InputError(f"k must be 1 or more, and no less than any rank; got {k} for {len(records)} neighbours")
+        if not all(record.row >= 0 and math.isfinite(record.similarity) for record in records):
+            raise InputError("neighbours must have a row from 0 up and a finite similarity")
         indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
-        without = {entry["place"]: entry["query"] for entry in document.get("left_out") or ()}
+        without = {entry.place: entry.query for entry in left_out}
         called: list[Any] = [without.get(place) for place in range(q)]
         places = iter([place for place in range(q) if place not in without])
-        names: dict[int, str] = {}
         at = -1
         for record in records:
-            at = next(places) if record["rank"] == 1 else at
-            indices[at, record["rank"] - 1], values[at, record["rank"] - 1] = record["row"], record["similarity"]
-            called[at] = record["query"]
-            if isinstance(record["neighbor"], str):
-                names[record["row"]] = record["neighbor"]
-        rows = document.get("query_rows")
+            at = next(places) if record.rank == 1 else at
+            indices[at, record.rank - 1], values[at, record.rank - 1] = record.row, record.similarity
+            called[at] = record.query
+        names = {one.row: one.neighbor for one in records if isinstance(one.neighbor, str)}
         named = all(isinstance(query, str) for query in called) and bool(called)
+        if names and not (all(one.row in names for one in records) and (named or rows is None)):
+            raise InputError("all queries and neighbours must have names, or none")
+        if rows is not None and len(rows) != q:
+            raise InputError(f"'query_rows' must be one for each of {q} queries; got {len(rows)}")
         return replace(
             neighbors, indices=indices, similarities=values, names=names or None,
             queries=tuple(called) if named else None, query_rows=None if rows is None else np.array(rows, np.int64),

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any, cast
 
 import numpy as np
 
@@ -121,7 +122,8 @@ def noise_ceiling_of(people: np.ndarray, items: np.ndarray, correlation: Correla
         others, counts = pool.without(person)
         lower.append(_of_two(family, own, others, pool.there[person] & (counts > 0), items))
         upper.append(_of_two(family, own, mean, pool.there[person], items))
-    return RsaCeiling(_mean_of(lower), _mean_of(upper), pooling, reliability=_reliability_of(people, items, family))
+    reliability = _reliability_of(people, items, family)
+    return RsaCeiling(_mean_of(lower), _mean_of(upper), cast(Any, pooling), reliability=reliability)
 
 
 def _reliability_of(people: np.ndarray, items: np.ndarray, family: Family) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
 from pyalign._result import Result
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import WithError
+from pyalign.typing import Correction
 
 Square = tuple[tuple[float, ...], ...]
 Beside = tuple[tuple[float | None, ...], ...]  # None on the diagonal: a model with itself needs no null
@@ -71,7 +71,7 @@ class SimilarityMatrix(Result):
         differences: of each model the similarities with every two others, compared; None without intervals.
     """
 
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    along: ClassVar = {
         "matrix": ("models", "models"),
         "null_threshold": ("models", "models"),
         "calibrated": ("models", "models"),
@@ -79,6 +79,7 @@ class SimilarityMatrix(Result):
         "p_adjusted": ("models", "models"),
         "scores": ("pairs",),
     }
+    among: ClassVar = {"models": ("differences.model", "differences.a", "differences.b")}
 
     measure: str
     models: tuple[str, ...]
@@ -124,6 +125,7 @@ class ModelSimilarities(Result):
 
     command: ClassVar[str] = "cka"
     rows: ClassVar[str] = "results"
+    filled: ClassVar = ("results",)
 
     results: tuple[SimilarityMatrix, ...]
     n_objects: int
@@ -134,11 +136,7 @@ class ModelSimilarities(Result):
     ci_by: str | None = None
     resamples: int | None = None
     confidence: float = 0.95
-    correction: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.results:
-            raise InputError("results must be at least one; got none")
+    correction: Correction | None = None
 
     def __len__(self) -> int:
         return len(self.results)
@@ -181,7 +179,7 @@ class LayerSimilarity(Result):
     """
 
     command: ClassVar[str] = "layers"
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"matrix": ("first", "second")}
+    along: ClassVar = {"matrix": ("first", "second")}
 
     measure: str
     first: tuple[str, ...]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pyalign._result import OnCards, Result
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.pairwise.rdms import Rdms
+from pyalign.typing import Correction
 
 
 class WithError:
@@ -95,7 +95,7 @@ class RsaCeiling:
 
     lower: float
     upper: float
-    pooling: str
+    pooling: Literal["ranks", "standardized", "unit", "raw"]
     lower_ci: Interval | None = None
     upper_ci: Interval | None = None
     reliability: float | None = None
@@ -222,6 +222,8 @@ class Rsa(OnCards, Result):
 
     command: ClassVar[str] = "rsa"
     rows: ClassVar[str] = "results"
+    filled: ClassVar = ("results",)
+    among: ClassVar = {"results.embeddings": ("pairs.a", "pairs.b")}
 
     results: tuple[RsaResult, ...]
     pairs: tuple[RsaPair, ...]
@@ -232,15 +234,11 @@ class Rsa(OnCards, Result):
     resamples: int | None
     confidence: float
     permutations: int | None
-    correction: str
+    correction: Correction
     seed: int
     human: str | None = None
     weighted: tuple[WeightedRsa, ...] | None = None
     rdms: Rdms | None = None
-
-    def __post_init__(self) -> None:
-        if not self.results:
-            raise InputError("results must be at least one; got none")
 
     def __len__(self) -> int:
         return len(self.results)

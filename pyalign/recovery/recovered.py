@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pyalign._result import Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -90,7 +88,9 @@ class Recovery(Result):
     command: ClassVar[str] = "recover"
     rows: ClassVar[str] = "by_model"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"confusion": ("models", "models"), "by_model": ("models",)}
+    along: ClassVar = {"confusion": ("models", "models"), "by_model": ("models",)}
+    filled: ClassVar = ("models", "curve")
+    among: ClassVar = {"models": ("by_model.model", "by_model.mistaken_for")}
 
     models: tuple[str, ...]
     confusion: Matrix
@@ -112,10 +112,6 @@ class Recovery(Result):
     seed: int
     task: str = ODD_ONE_OUT
     triplets: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.models:
-            raise InputError("models must be at least one; got none")
 
     @property
     def chance(self) -> float:

@@ -27,9 +27,11 @@ class Column:
     Attributes:
         header: above it.
         values: one for each row, unrounded; None: there is none.
-        form: how values are written: "text", "percent", "bar" (a percentage, drawn on pages), "number", "count" or "p".
+        form: how values are written: "text", "percent", "bar" (a percentage, drawn on pages), "number", "digits",
+            "count" or "p".
         low, high: ends of the interval of each value, None where it has none; () for a column without intervals.
-        places: digits after the point of "number" and "percent"; see `supported_places`.
+        places: digits after the point of "number" and "percent", see `supported_places`; of "digits" significant ones,
+            for what may be small, such as penalties.
         ends: the header of their own column in text, HTML and LaTeX; "": they are on pages only.
         keep: how long it is kept where a text is too narrow: the lowest go first; 0 only in verbose text; 9 always.
         keep_ends: the same of the column of the intervals.
@@ -89,7 +91,7 @@ class Rows(Generic[Row]):
 
     def column(
         self, header: str, value: Callable[[Row], Value], form: str = "text", places: int = 1, *,
-        ci: Callable[[Row], Iterable[float] | None] | None = None, ends: str | None = None, **options: Any,
+        ci: Callable[[Row], Iterable[float | None] | None] | None = None, ends: str | None = None, **options: Any,
     ) -> Column:  # fmt: skip
         """A column of what `value` gives for each, with the ends of what `ci` gives; see `Column` for the options.
 
@@ -115,7 +117,7 @@ def supported_places(low: Sequence[float | None], high: Sequence[float | None]) 
         [1, 2, 1]
     """
     ends = zip(low, high, strict=True)
-    widths = [100 * (b - a) for a, b in ends if a is not None and b is not None and 0 < b - a < math.inf]
+    widths = [100 * (b - a) for a, b in ends if a is not None and b is not None and 0 < 100 * (b - a) < math.inf]
     return min(3, max(1, math.ceil(-math.log10(median(widths))))) if widths else 1
 
 
@@ -131,7 +133,7 @@ def concepts_column(header: str, names: Sequence[str]) -> Column:
 
 
 def ends_of(
-    intervals: Sequence[Iterable[float] | None],
+    intervals: Sequence[Iterable[float | None] | None],
 ) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
     """The low and the high ends of intervals, None for one that is not there or that is not known; () for no interval.
 

@@ -308,8 +308,8 @@ def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, 
         Column("row", tuple(group.rows[places].tolist()), keep=7),
         Column("people", shares, "percent", keep=8, write=lambda share: f"{100 * share:.1f}%")
         if any(share == share for share in shares) else None,
-        *(Column(f"margin {labels[model] if verbose else k + 1}", of_model, "number", keep=max(1, 6 - k),
-                 write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)
+        *(Column(f"margin {labels[model] if verbose else k + 1}", of_model, "digits", places=4,
+                 keep=max(1, 6 - k)) for k, (model, of_model) in enumerate(margins)
           if any(margin is not None for margin in of_model)),
         title=f"wrong for {one_line(result.who_fails(group))}{right}, the clearest:",
     )  # fmt: skip
@@ -365,8 +365,8 @@ def recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
     return table(
         column("model", lambda m: labels[m.model]),
         column("measure", lambda m: m.measure, keep=4, same="measure {}"),
-        column("T", lambda m: m.temperature, keep=5, write="{:.4g}".format, only=TEXT),
-        column("temperature", lambda m: m.temperature, "number", 4, only=PAGE),
+        column("T", lambda m: m.temperature, "digits", 4, keep=5, only=TEXT),
+        column("temperature", lambda m: m.temperature, "digits", 4, only=PAGE),
         column("recovered", lambda m: m.recovery_rate, "percent", ci=lambda m: m.ci, keep_ends=8),
         column("mistaken most for", lambda m: m.mistaken_for and labels[m.mistaken_for], only=PAGE),
         column("how often", lambda m: m.mistaken_share, "percent", only=PAGE),

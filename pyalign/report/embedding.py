@@ -73,17 +73,14 @@ def folds_table(result: EmbeddingCrossValidation) -> Table:
     def of(name: str) -> Callable[[FoldRow], Value]:
         return lambda row: row[1].get(name)
 
-    def written(value: float) -> str:
-        return f"{value:.3g}"
-
     column = Rows(rows).column
     return table(
         column("fold", lambda row: str(row[0])),
         column("accuracy", of("accuracy"), "percent"),
         column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(result.task)),
         column("dimensions", of("n_dimensions"), "count"),
-        column("shrinkage", of("shrinkage"), "number", keep=6, write=written),
-        column("sparsity", of("sparsity"), "number", keep=6, write=written),
+        column("shrinkage", of("shrinkage"), "digits", 3, keep=6),
+        column("sparsity", of("sparsity"), "digits", 3, keep=6),
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
         column("passes", of("n_passes"), "count", keep=2, only=TEXT),
@@ -117,7 +114,9 @@ def stability_table(stability: Sequence[Stability]) -> Table:
     return table(
         column("stability over", lambda row: OVER[row.over]),
         column("fits", lambda row: row.n_fits, "count"),
-        column("dimensions above .8", lambda row: row.above_8, "percent"),
+        column("matched", lambda row: row.n_matched, "count",
+               foot="matched: dimensions with a match in another fit; above .8, .9: of these"),
+        column("above .8", lambda row: row.above_8, "percent"),
         column("above .9", lambda row: row.above_9, "percent"),
         column("as in VICE", lambda row: row.vice_above_8, "percent", keep=5,
                note="Dimensions above .8 by the definition of VICE: the best match on 80% of objects, on the others."),
@@ -147,7 +146,7 @@ def dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stabil
     column = Rows(dimensions).column
     return table(
         column("dimension", lambda row: row.dimension, "count"),
-        column("mass", lambda row: row.mass, "number", 1, keep=6),
+        column("mass", lambda row: row.mass, "digits", 5, keep=6),
         column("objects", lambda row: row.n_objects, "count", keep=6, note="Objects with an entry that is not 0."),
         column("share", lambda row: row.share, "percent"),
         *(_stability_column(one, dimensions) for one in stability),

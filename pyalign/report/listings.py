@@ -80,7 +80,7 @@ def descriptions_view(described: FileDescriptions, verbose: bool = False) -> lis
 
 def _facts_of(array: Description) -> dict[str, str]:
     """What is known of an array; "" where it says nothing."""
-    span = "none" if array.smallest is None else f"{array.smallest:g} to {array.largest:g}"
+    span = "none" if array.smallest is None or array.largest is None else f"{array.smallest:g} to {array.largest:g}"
     counts = {
         "duplicate rows": array.duplicate_rows,
         "repeated items": array.repeated_items,

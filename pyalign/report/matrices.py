@@ -272,7 +272,7 @@ def weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) 
 
 def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[Block]:
     """A row for each pair of models and each measure, and a line that says how to read them."""
-    names = result[0].models
+    names = dict.fromkeys(name for similarities in result for name in similarities.models)
     labels = model_labels([(name, None) for name in names], verbose)
     shown: list[Pair] = []
     for similarities in result:

@@ -55,9 +55,9 @@ def _figures(result: Any) -> Iterator[tuple[str, str | None, str, tuple[Metric, 
         for row in result:
             if row.accuracy is not None:
                 model = row.label or row.embeddings or "model"
-                yield model, result.triplets, TASK_NAMES[row.task], _of_score(row, row.accuracy)
+                yield model, result.triplets, TASK_NAMES.get(row.task, row.task), _of_score(row, row.accuracy)
     elif isinstance(result, ProbeCrossValidation):
-        yield result.embeddings or "model", result.triplets, TASK_NAMES[result.task], _of_probe(result)
+        yield result.embeddings or "model", result.triplets, TASK_NAMES.get(result.task, result.task), _of_probe(result)
     elif isinstance(result, Rsa):
         for correlation in result.results:
             if correlation.value == correlation.value:

@@ -32,7 +32,7 @@ def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
     column = Rows(records).column
     what, sign = ("distance", -1.0) if search.kind == "negated distance" else ("similarity", 1.0)
     how, total = f"exact ({search.backend})", int((search.indices >= 0).sum())
-    if not search.exact:
+    if search.recall is not None and search.recall_queries is not None:
         over = f"{search.recall_queries:,} queries that were searched exactly too"
         how = f"index {one_line(search.index)}, recall {search.recall:.3f} over {over}"
     return [
@@ -40,7 +40,7 @@ def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
             column("query", lambda row: str(row["query"])),
             column("rank", lambda row: row["rank"], "count"),
             column("neighbor", lambda row: str(row["neighbor"])),
-            column(what, lambda row: 0.0 + sign * row["similarity"], write="{:.5g}".format),
+            column(what, lambda row: 0.0 + sign * row["similarity"], "digits", 5),
         ),
         foot(
             f"{search.n:,} rows of {search.d:,} features",

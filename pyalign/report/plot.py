@@ -237,7 +237,7 @@ def _cards(
     elif concepts is not None:
         shares, total = _shares_of_result(concepts, x.shape[1])
         assigned_by = {"assign": concepts.assign or "sum", "top": concepts.top or 1}
-    cards = top_cards(x.values, called, labels, shares)
+    cards = top_cards(x, called, labels, shares)
     return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=total, **assigned_by, **look)
 
 

@@ -142,10 +142,10 @@ def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(results.results, filter=True),
-        column("T", lambda r: r.temperature, "number", 4, ci=lambda r: r.temperature_ci, write="{:.5g}".format,
-               keep_ends=1, note="p = softmax(similarity / T), fitted on the other part."),
+        column("T", lambda r: r.temperature, "digits", 5, ci=lambda r: r.temperature_ci, keep_ends=1,
+               note="p = softmax(similarity / T), fitted on the other part."),
         None if all(row.temperature_ci is None for row in results)
-        else column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
+        else column("+-", lambda r: r.standard_error, "digits", 2, keep=7, only=TEXT),
         column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, ends="",
                ci=lambda r: r.test.cross_entropy_before_ci, note="Cross-entropy, nats."),
         column("CE", lambda r: r.test.cross_entropy, "number", 5, ci=lambda r: r.test.cross_entropy_ci, keep_ends=2,
@@ -177,7 +177,7 @@ def _lapse_columns(results: Calibrations) -> Iterator[Column]:
     column = Rows(results.results).column
     yield column("lapse rate", figure("rate"), "percent", keep=6, keep_ends=1, ci=figure("rate_ci"),
                  note="Share of answers that are guesses, fitted with a temperature.")  # fmt: skip
-    yield column("T, lapses", figure("temperature"), "number", 4, only=PAGE, ci=figure("temperature_ci"),
+    yield column("T, lapses", figure("temperature"), "digits", 5, only=PAGE, ci=figure("temperature_ci"),
                  note="The temperature of the answers that are no guesses.")  # fmt: skip
     yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE, ci=figure("cross_entropy_ci"),
                  note="Cross-entropy with lapses, nats.")  # fmt: skip
@@ -308,7 +308,7 @@ def models_table(models: Agreements, labels: Sequence[str]) -> Table:
                note="on all answers"),
         column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, ci=lambda r: r.majority_accuracy_ci,
                keep_ends=1, note="of choosing what most people chose"),
-        column("temperature", lambda r: r.temperature, "number", 3, only=PAGE),
+        column("temperature", lambda r: r.temperature, "digits", 4, only=PAGE),
     )  # fmt: skip
 
 

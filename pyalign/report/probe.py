@@ -57,14 +57,11 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
     def of(name: str) -> Callable[[FoldRow], Value]:
         return lambda row: row[2].get(name, "")
 
-    def written(form: str) -> Callable[[Value], str]:
-        return lambda value: value if isinstance(value, str) else form.format(value)
-
     column = Rows(rows).column
     return table(
         column("model", lambda row: row[0], filter=True, only=PAGE),
         column("fold", lambda row: row[1], "count"),
-        column("strength", of("strength"), "number", 4, keep=8, write=written("{:.4g}"),
+        column("strength", of("strength"), "digits", 4, keep=8,
                note="Of the penalty, chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
         column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
@@ -73,7 +70,7 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
         column("rank", of("rank"), "count", keep=6),
-        column("gap", of("gap"), "number", keep=3, write=written("{:.1e}"), only=TEXT,
+        column("gap", of("gap"), "digits", 2, keep=3, only=TEXT,
                foot="gap: nats to the optimum, at most"),
         column("passes", of("n_passes"), "count", keep=2, only=TEXT),
         column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
@@ -118,7 +115,7 @@ def recipe_view(result: RecipeCrossValidation, verbose: bool = False) -> list[Bl
     column = Rows(rows).column
     best_and_last = table(
         column("fold", lambda row: row[0], "count"),
-        column("strength", lambda row: row[1].strength, "number", write="{:.4g}".format),
+        column("strength", lambda row: row[1].strength, "digits", 4),
         column("epochs", lambda row: len(row[2]), "count"),
         column("best at", lambda row: row[3] + 1, "count"),
         column("accuracy", lambda row: row[1].curve[row[3]].accuracy, "percent"),

@@ -141,9 +141,9 @@ def cell(value: Value, column: Column) -> str:
     """A value as text.
 
     Example:
-        >>> forms = ("percent", 0.5), ("number", 0.25), ("count", 1200), ("count", 1.5), ("p", 1e-9), ("text", True)
+        >>> forms = ("percent", 0.5), ("number", 0.25), ("digits", 1.23e-5), ("count", 1200), ("p", 1e-9)
         >>> [cell(value, Column("", (), form, places=2)) for form, value in forms]
-        ['50.00%', '0.25', '1,200', '1.5', '<0.0001', 'yes']
+        ['50.00%', '0.25', '1.2e-05', '1,200', '<0.0001']
     """
     if value is None or value != value:
         return "-"
@@ -159,7 +159,7 @@ def cell(value: Value, column: Column) -> str:
         return p_text(value)
     if column.form == "count":
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-    return f"{value:.{column.places}f}"
+    return f"{value:.{column.places}{'g' if column.form == 'digits' else 'f'}}"
 
 
 def _ends(low: float | None, high: float | None, column: Column) -> str:

@@ -153,7 +153,7 @@ def says_file(name: str) -> bool:
 
 def _known(path: str) -> str | None:
     """The extension of a path where readers know it; a name before it is needed."""
-    suffix = suffix_of(path)
+    suffix = "" if "\0" in path else suffix_of(path)
     return suffix if suffix in FORMATS and len(suffix) < len(path.replace(os.sep, "/").rpartition("/")[2]) else None
 
 
@@ -192,7 +192,9 @@ def model_labels(
 def labels_of(result: object, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
     """The labels of the models of a result, which has them as `results` or as `models`."""
     rows = getattr(result, "results" if hasattr(result, "results") else "models")
-    names = [row if isinstance(row, str) else getattr(row, "embeddings", None) or row.model for row in rows]
+    names = [
+        row if isinstance(row, str) else row.embeddings if hasattr(row, "embeddings") else row.model for row in rows
+    ]
     own = [getattr(row, "label", None) for row in rows]
     return model_labels(zip(names, own, strict=True), verbose, labels)
 

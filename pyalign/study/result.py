@@ -52,6 +52,7 @@ class Study(Result):
 
     command: ClassVar[str] = "study"
     rows: ClassVar[str] = "steps"
+    filled: ClassVar = ("steps",)
 
     title: str
     steps: tuple[StudyStep, ...]

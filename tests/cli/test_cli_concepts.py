@@ -95,7 +95,7 @@ def test_a_folder_holds_the_document_and_its_tables(command, human):
     found = pyalign.load_result("o/concepts.json")
     with open("o/concepts.csv", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
-    assert [row["concept"] for row in rows] == ["0", "1", "2"] * 2
+    assert [row["concept"] for row in rows] == ["1", "2", "3"] * 2
     assert [float(row["accuracy"]) for row in rows] == [row.accuracy for one in found.results for row in one.concepts]
     with open("o/differences.csv", encoding="utf-8") as handle:
         assert [float(row["difference"]) for row in csv.DictReader(handle)] == [d.difference for d in found.differences]

@@ -64,20 +64,20 @@ def test_a_concept_has_the_figures_of_its_triplets(ci):
     given = Triplets(TRIPLETS, subjects=PEOPLE)
     found = pyalign.score_concepts(MODELS, given, DIMENSIONS, ci=ci)
     for result in found.results:
-        alone = pyalign.score(MODELS[result.embeddings], given, ci=ci, groups=CODES)
+        alone = pyalign.score(MODELS[result.embeddings], given, ci=ci, groups=CODES + 1)
         assert same(result.ci, alone.ci) and same(result.cross_entropy_ci, alone.cross_entropy_ci)
         for row, group in zip(result.concepts, alone.groups, strict=True):
             assert (row.concept, row.n_triplets) == (group.group, group.n_triplets)
             assert row.accuracy == pytest.approx(group.accuracy, rel=1e-12)
             assert row.cross_entropy == pytest.approx(group.cross_entropy, rel=1e-6)
             assert same(row.ci, group.ci)
-            assert row.n_objects == len(np.unique(TRIPLETS[int(row.concept) == CODES]))
+            assert row.n_objects == len(np.unique(TRIPLETS[int(row.concept) - 1 == CODES]))
 
 
 def test_resampled_triplets_are_drawn_within_each_concept_and_once_for_the_whole():
     plan = Resampling("triplets", "bootstrap", 200)
     found = pyalign.score_concepts(MODELS["reals"], TRIPLETS, DIMENSIONS, ci=plan)
-    alone = pyalign.score(MODELS["reals"], TRIPLETS, ci=plan, groups=CODES)
+    alone = pyalign.score(MODELS["reals"], TRIPLETS, ci=plan, groups=CODES + 1)
     assert same(found.results[0].ci, alone.ci)
     for row, group in zip(found.results[0].concepts, alone.groups, strict=True):
         assert same(row.ci, group.ci)
@@ -91,7 +91,7 @@ def test_differences_are_those_of_a_comparison_of_the_triplets_of_the_concept(ci
     assert len(found.differences) == 3 * 4
     for k in range(4):
         pairs = pyalign.compare(MODELS, TRIPLETS[k == CODES], ci=ci).pairs
-        own = [one for one in found.differences if one.concept == str(k)]
+        own = [one for one in found.differences if one.concept == str(k + 1)]
         for one, pair in zip(own, pairs, strict=True):
             assert (one.embeddings, one.other) == (pair.a, pair.b)
             assert one.difference == pytest.approx(pair.difference, abs=1e-12)
@@ -126,8 +126,8 @@ def test_a_concept_with_few_triplets_says_so():
     assert row.accuracy is not None
     assert (empty.n_triplets, empty.n_objects, empty.accuracy, empty.cross_entropy) == (0, 0, None, None)
     assert any("1 of 6 dimensions without an interval" in note for note in found.notes)
-    assert any("1 of 6 dimensions without a triplet: 5" in note for note in found.notes)
-    small = [one for one in found.differences if one.concept in "45"]
+    assert any("1 of 6 dimensions without a triplet: 6" in note for note in found.notes)
+    small = [one for one in found.differences if one.concept in "56"]
     assert all(one.p_value is None and one.p_adjusted is None for one in small)
     enough = pyalign.score_concepts(MODELS, TRIPLETS, rare, min_triplets=n).results[0].concepts[4]
     assert enough.note is None or "no interval over objects" in enough.note  # all share object 7
@@ -155,7 +155,7 @@ def test_several_places_for_each_triplet_but_none_that_carries_nothing():
     codes = np.where(np.take_along_axis(carried, order, axis=1) > 0, order, -1)
     assert 0 < (codes[:, 0] < 0).sum() < (codes[:, 1] < 0).sum()
     for row in found.concepts:
-        own = TRIPLETS[(codes == int(row.concept)).any(axis=1)]
+        own = TRIPLETS[(codes == int(row.concept) - 1).any(axis=1)]
         assert (row.n_triplets, row.accuracy) == (len(own), pytest.approx(pyalign.score(MODELS["reals"], own).accuracy))
     none = TRIPLETS[codes[:, 0] < 0]
     assert found.unassigned.n_triplets == len(none)
@@ -231,7 +231,7 @@ def test_rows_with_nan_are_left_out_with_their_triplets():
 def test_anchored_triplets_are_about_the_anchor_and_what_was_chosen():
     anchored = Triplets(TRIPLETS, task="anchored")
     found = pyalign.score_concepts(MODELS["reals"], anchored, DIMENSIONS)
-    alone = pyalign.score(MODELS["reals"], anchored, ci="objects", groups=CODES)
+    alone = pyalign.score(MODELS["reals"], anchored, ci="objects", groups=CODES + 1)
     assert found.chance == 0.5
     for row, group in zip(found.results[0].concepts, alone.groups, strict=True):
         assert (row.n_triplets, row.accuracy) == (group.n_triplets, pytest.approx(group.accuracy))

@@ -330,7 +330,7 @@ def test_a_document_comes_back_and_rows_are_flat(tmp_path):
     assert pyalign.load_result(path) == found
     document = json.loads(path.read_text())
     assert document["command"] == "predict"
-    assert document["results"][0]["dimensions"][0]["dimension"] == "round (0)"
+    assert document["results"][0]["dimensions"][0]["dimension"] == "round (1)"
     assert "predictions" not in document["results"][0]
     records = found.to_records()
     assert len(records) == 4 and list(records[0])[:6] == [

@@ -68,7 +68,7 @@ def test_a_planted_concept_differs_from_the_whole():
     right = rng.random(T) < np.where(CODES == 2, 0.8, 0.5)
     (result,) = found_of(right).results
     p = {row.concept: row.p_adjusted for row in result.concepts}
-    assert p["2"] < 1e-4 and result.concepts[2].simultaneous_ci.low > result.accuracy
+    assert p["3"] < 1e-4 and result.concepts[2].simultaneous_ci.low > result.accuracy
 
 
 @pytest.mark.parametrize("value", [0, 1])

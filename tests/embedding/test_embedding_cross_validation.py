@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -207,11 +207,27 @@ def test_stability_is_that_of_matched_columns():
     rows = np.abs(rng.normal(size=(50, 3)))
     turned = rows[:, [2, 0, 1]]
     one = stability_of("seeds", rows, [(rows, turned), (rows, rng.normal(size=(50, 2)))])
-    assert one.above_8 == pytest.approx(0.5)
+    assert one.above_8 == pytest.approx(3 / 5)  # two columns can't match three
+    assert sorted(each.n_matched for each in one.dimensions) == [1, 2, 2] and one.n_matched == 3
     assert [each.high for each in one.dimensions] == pytest.approx([1.0, 1.0, 1.0])
-    assert min(each.low for each in one.dimensions) <= 0  # two columns can't match three
     halves = stability_of("halves", rows, [(turned, rows + 1)])
     assert [each.correlation for each in halves.dimensions] == pytest.approx([1.0] * 3)
+
+
+def test_a_dimension_without_a_match_has_no_figures_and_is_in_no_mean():
+    rng = np.random.default_rng(0)
+    rows = np.abs(rng.normal(size=(50, 3)))
+    dead = rows[:, :2].copy()
+    dead[:, 1] = 2.0  # a constant column matches nothing
+    for over, pairs in (("halves", [(rows[:, :1], rows)]), ("seeds", [(rows, dead), (rows, rows[:, :1])])):
+        one = stability_of(over, rows, pairs, interval=True)
+        first, *others = one.dimensions
+        assert first.correlation == pytest.approx(1.0) and first.n_matched == len(pairs)
+        for other in others:
+            assert astuple(other)[1:] == (None, None, None, None, None, 0)
+        assert (one.above_8, one.above_9, one.n_matched) == (1.0, 1.0, 1)
+    nothing = stability_of("seeds", rows, [(rows, rows[:, :0])])
+    assert (nothing.similarity, nothing.above_8, nothing.vice_above_8, nothing.n_matched) == (None, None, None, 0)
 
 
 def test_reproducibility_as_in_vice_is_judged_on_other_objects():
@@ -264,9 +280,9 @@ def test_matching_is_one_to_one_with_the_largest_sum():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         c = np.nan_to_num(np.corrcoef(x.T, y.T)[:4, 4:])
-    assert matched.correlations.sum() == pytest.approx(max(sum(c[range(4), p]) for p in permutations(range(4))))
+    assert np.nansum(matched.correlations) == pytest.approx(max(sum(c[range(4), p]) for p in permutations(range(4))))
     assert sorted(matched.second.tolist()) == [0, 1, 2, 3]
-    assert matched.share_above(-2, of=8) == 0.5
+    assert np.isnan(matched.correlations[matched.second == 1])
 
 
 def test_matching_goes_by_name():

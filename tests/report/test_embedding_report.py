@@ -78,13 +78,52 @@ def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
     from pyalign.report.charts.dimension_stability import dimension_stability_chart
 
     rows = rows_of(dimension_stability_chart(result))
-    shown = sorted((row["value"], row["low"], row["high"]) for row in rows if "value" in row)
-    assert shown == sorted((e.correlation, e.low, e.high) for one in result.stability for e in one.dimensions)
+    shown = sorted(
+        (row["value"], row["low"], row["high"]) for row in rows if row.get("value") is not None and "low" in row
+    )
+    matched = [e for one in result.stability for e in one.dimensions if e.n_matched]
+    assert shown == sorted((e.correlation, e.low, e.high) for e in matched)
     assert "dimension-stability" in charts_of(result)
     without = replace(result, stability=())
     assert "dimension-stability" not in charts_of(without)
     with pytest.raises(InputError, match="needs other fits"):
         dimension_stability_chart(without)
+
+
+def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
+    pytest.importorskip("altair")
+    from pyalign.report.charts.data import rows_of
+    from pyalign.report.charts.dimension_stability import dimension_stability_chart
+    from pyalign.report.page.tables_html import MISSING, _cell
+    from pyalign.report.text import shown_columns
+
+    (halves,) = [one for one in result.stability if one.over == "halves"]
+    n, n_matched = len(halves.dimensions), halves.n_matched
+    assert [one.correlation is None for one in halves.dimensions] == [one.n_matched == 0 for one in halves.dimensions]
+    assert 0 < n_matched < n
+    table = dimensions_table(result.fit.dimensions, [halves])
+    ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == "halves"]]
+    on_page = [_cell(column(table, "halves"), row) for row in range(n)]
+    for shown, dash in ((cells, "-"), (on_page, MISSING)):
+        assert [cell == dash for cell in shown] == [one.n_matched == 0 for one in halves.dimensions]
+    assert column(stability_table([halves]), "matched").values == (n_matched,)
+    chart = dimension_stability_chart(replace(result, stability=(halves,)))
+    drawn = [row for row in rows_of(chart) if row.get("value") is not None and "low" in row]
+    assert len(drawn) == n_matched and all(row["low"] is not None for row in drawn)
+    told = f"Dimensions without a match, which have no point: {n - n_matched} over halves of the answers."
+    assert told in json.dumps(chart.to_dict())
+
+
+def test_penalties_are_shown_with_their_significant_digits_in_text_and_on_pages(result):
+    from pyalign.report.page.tables_html import _cell
+    from pyalign.report.text import shown_columns
+
+    small = replace(result.folds[0], shrinkage=2.034e-5, sparsity=1.4567e-3)
+    table = folds_table(replace(result, folds=(small, *result.folds[1:])))
+    for header, text in (("shrinkage", "2.03e-05"), ("sparsity", "0.00146")):
+        ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == header]]
+        assert cells[0] == text
+        assert _cell(column(table, header), 0) == text.replace("-", "\u2212")
 
 
 def test_the_page_has_a_card_of_each_dimension(result):

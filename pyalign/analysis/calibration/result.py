@@ -6,9 +6,8 @@ Reliability holds confidence against accuracy, in bins; the expected calibration
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pyalign._result import OfTask, Result
 from pyalign.analysis.each_model import Several
@@ -137,7 +136,7 @@ class Calibration(OfTask, Result):
     equal_width: Reliability
     equal_mass: Reliability
     divergences: Divergences | None
-    answers: str
+    answers: Literal["choices", "counts", "shares"]
     split: str | None
     held_out: float | None
     seed: int | None
@@ -209,7 +208,7 @@ class Reliability:
         brier: the Brier score of the confidences and its parts by these bins.
     """
 
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"confidence": ("count",), "accuracy": ("count",)}
+    along: ClassVar = {"confidence": ("count",), "accuracy": ("count",)}
 
     edges: tuple[float, ...]
     count: tuple[int, ...]

@@ -58,7 +58,7 @@ class PairTests:
         margin: within which models are held to be equivalent; None: that is not tested.
     """
 
-    correction: str
+    correction: Correction
     baseline: str | None = None
     margin: float | None = None
 

@@ -9,8 +9,8 @@ from typing import ClassVar
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.stats.components import Components
+from pyalign.typing import Correction
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -187,11 +187,13 @@ class Comparison(OfTask, Result):
 
     command: ClassVar[str] = "compare"
     rows: ClassVar[str] = "models"
+    filled: ClassVar = ("models",)
     derived: ClassVar[tuple[str, ...]] = ("chance",)
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    along: ClassVar = {
         "covariance": ("models", "models"),
         "cross_entropy_covariance": ("models", "models"),
     }
+    among: ClassVar = {"models.model": ("pairs.a", "pairs.b", "baseline", "best.model", "best_layers.model")}
 
     models: tuple[ModelResult, ...]
     pairs: tuple[PairResult, ...]
@@ -205,7 +207,7 @@ class Comparison(OfTask, Result):
     ci_by: str | None
     ci_method: str | None
     confidence: float | None
-    correction: str
+    correction: Correction
     n_objects: int
     n_subjects: int | None
     covariance: Matrix | None = None
@@ -226,7 +228,3 @@ class Comparison(OfTask, Result):
         of = list(dict.fromkeys(model.layer.of for model in self.models if model.layer is not None))
         found = [(of.index(model.layer.of), model.layer.place, model) for model in self.models if model.layer]
         return tuple(model for _, _, model in sorted(found, key=lambda one: one[:2])) or None
-
-    def __post_init__(self) -> None:
-        if not self.models:
-            raise InputError("models must be at least one; got none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pyalign.analysis.answers import inputs_of, with_people
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.failures.groups import (
     FailureGroup,
+    ListedTriplet,
     ModelVerdicts,
     called_odd,
     called_odd_probabilities,
@@ -31,7 +32,7 @@ from pyalign.backends import get_host_backend
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models, require_unweighted
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
-from pyalign.documents import csv_text, from_fields, hidden
+from pyalign.documents import csv_text, from_fields, hidden, read_as
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
@@ -78,7 +79,8 @@ class Failures(OfTask, Result):
     command: ClassVar[str] = "failures"
     rows: ClassVar[str] = "groups"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"families": ("models",), "n_wrong": ("models",)}
+    along: ClassVar = {"families": ("models",), "n_wrong": ("models",)}
+    filled: ClassVar = ("n_triplets",)
 
     models: tuple[str, ...]
     families: tuple[str, ...] | None
@@ -89,7 +91,7 @@ class Failures(OfTask, Result):
     groups: tuple[FailureGroup, ...]
     measure: str | None
     ties: str
-    dtype: str
+    dtype: Literal["float16", "float32", "float64"]
     names: Mapping[int, str] | None = hidden(default=None)
     triplets: str | None = None
     task: str = ODD_ONE_OUT
@@ -131,15 +133,15 @@ class Failures(OfTask, Result):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Failures:
         """Back from what `to_dict` gives."""
-        found = from_fields(cls, {**document, "groups": []})
-        groups = tuple(FailureGroup.of_records(one, found.models, found.dtype) for one in document["groups"])
-        names: dict[int, str] = {}
-        for group in document["groups"]:
-            for record in group["triplets"]:
-                for item, name in zip(record["items"], record["names"] or (), strict=False):
-                    if not isinstance(name, str):
-                        raise InputError(f"'names' holds {name!r:.60}, which does not fit")
-                    names[item] = name
+        found = from_fields(cls, document)
+        hint = tuple[ListedTriplet, ...]
+        listed = [read_as(hint, group.get("triplets"), "triplets") for group in document["groups"]]
+        groups = tuple(group.listing(some, found.models, found.dtype)
+                       for group, some in zip(found.groups, listed, strict=True))  # fmt: skip
+        records = [record for some in listed for record in some]
+        names = {item: name for one in records for item, name in zip(one.items, one.names or (), strict=False)}
+        if names and any(record.names is None for record in records):
+            raise InputError("'names' must be there for all triplets, or for none")
         return replace(found, groups=groups, names=names or None)
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -297,7 +299,7 @@ def find_failures(
         groups=tuple(replace(group, rows=present.rows_among_all(group.rows)) for group in groups),
         measure=str(get_measure(measure)) if models else None,
         ties=ties,
-        dtype=str(groups[0].margins.dtype),
+        dtype=cast(Any, str(groups[0].margins.dtype)),
         names=_listed_names(groups, aligned.triplets.names),
         triplets=given.source,
         task=given.task,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -245,34 +245,50 @@ class FailureGroup:
                 "probabilities": dict(zip(models, figures[k * len(models) : (k + 1) * len(models)], strict=True)),
             }
 
-    @classmethod
-    def of_records(cls, document: Mapping[str, Any], models: Sequence[str], dtype: str) -> FailureGroup:
-        """Restores a group from a dict of right, wrong, n, and the records as triplets."""
-        records = document["triplets"]
-        shares = [math.nan if record["human_share"] is None else record["human_share"] for record in records]
-        people = [record["subject"] for record in records]
-        return cls(
-            document["right"],
-            document["wrong"],
-            document["n"],
-            np.array([record["row"] for record in records], np.int64),
-            np.array([record["items"] for record in records], np.int64).reshape(-1, 3),
-            _table(([record["margins"][model] for model in models] for record in records), len(models), dtype),
-            np.array(shares, np.float64),
-            np.array([record["n_answers"] for record in records], np.int64),
-            None if not people or people[0] is None else np.array(people),
-            *_chosen(records, models),
+    def listing(self, records: Sequence[ListedTriplet], models: Sequence[str], dtype: str) -> FailureGroup:
+        """The group with what documents have of its triplets; raises for margins, choices or shares of other models."""
+        for record in records:
+            for values in (record.margins, record.choices, record.probabilities):
+                if values is not None and values.keys() != set(models):
+                    raise InputError(f"margins, choices and probabilities must be of the models; got {[*values]!r:.60}")
+        people, m = [record.subject for record in records], len(models)
+        choices, probabilities = _chosen(records, models)
+        return replace(
+            self,
+            rows=np.array([record.row for record in records], np.int64),
+            items=np.array([record.items for record in records], np.int64).reshape(-1, 3),
+            margins=np.array([[one.margins[model] for model in models] for one in records], dtype).reshape(-1, m),
+            human_shares=np.array([record.human_share for record in records], np.float64),
+            n_answers=np.array([record.n_answers for record in records], np.int64),
+            subjects=None if None in people or not people else np.array(people),
+            choices=choices,
+            probabilities=probabilities,
         )
 
 
-def _chosen(records: Sequence[Mapping[str, Any]], models: Sequence[str]) -> tuple[Any, Any]:
+def _chosen(records: Sequence[ListedTriplet], models: Sequence[str]) -> tuple[Any, Any]:
     """Choices and probabilities of records, None where these do not have them."""
-    if not all("choices" in record and "probabilities" in record for record in records):
+    choices = [[one.choices[model] for model in models] for one in records if one.choices is not None]
+    shares = [[one.probabilities[model] for model in models] for one in records if one.probabilities is not None]
+    if not len(choices) == len(shares) == len(records):
         return None, None
-    choices = [[record["choices"][model] for model in models] for record in records]
-    shares = [[record["probabilities"][model] for model in models] for record in records]
     m = len(models)
     return np.array(choices, np.int8).reshape(-1, m), np.array(shares, np.float32).reshape(-1, m, 3)
+
+
+@dataclass(frozen=True)
+class ListedTriplet:
+    """A triplet of a group as documents have it; see `FailureGroup.records`."""
+
+    row: int
+    items: tuple[int, int, int]
+    names: tuple[str, str, str] | None
+    margins: Mapping[str, float]
+    human_share: float
+    n_answers: int
+    subject: str | int | None
+    choices: Mapping[str, Literal[-1, 0, 1, 2]] | None = None
+    probabilities: Mapping[str, tuple[float, float, float]] | None = None
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -281,15 +297,11 @@ def _same(a: Any, b: Any) -> bool:
     return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
 
 
-def _table(rows: Iterable[Sequence[float]], width: int, dtype: str) -> np.ndarray:
-    return np.array(list(rows), np.dtype(dtype)).reshape(-1, width)
-
-
 def shortest(margins: np.ndarray) -> list[list[float | None]]:
-    """Values in as few digits as distinguish them from others of their type: 0.1, not 0.10000000149; None for NaN."""
+    """Values in as few digits as distinguish them from others of their type: 0.1, not 0.10000000149; else None."""
     whole = margins.dtype == np.float64
     flat: list[float | None] = margins.ravel().tolist() if whole else list(map(float, map(str, margins.ravel())))
-    for k in np.flatnonzero(np.isnan(margins)).tolist():
+    for k in np.flatnonzero(~np.isfinite(margins)).tolist():
         flat[k] = None
     width = margins.shape[1]
     return [flat[k : k + width] for k in range(0, len(flat), width)]

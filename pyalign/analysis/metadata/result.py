@@ -88,7 +88,7 @@ class FittedLine:
         models_low, models_high: over models, or families of them; None where there are too few.
     """
 
-    along: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    along: ClassVar = {
         "accuracy": ("x",),
         "low": ("x",),
         "high": ("x",),

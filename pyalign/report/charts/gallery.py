@@ -141,7 +141,7 @@ def _frame(panels: Sequence[Near], members: Members | None, query: str, name: st
 
 @dataclass(frozen=True)
 class Card:
-    """One dimension: its column, from 0, what it is called, and the objects with most of it, the first has the most.
+    """One dimension: its number, from 1, what it is called, and the objects with most of it, the first has the most.
 
     `share`: of the choices that it explains, a fraction, or None.
     """
@@ -161,7 +161,7 @@ def top_cards(
     Args:
         dimensions: (n, k) numbers of at least 0.
         names: of the n objects.
-        labels: of the k dimensions.
+        labels: of the k dimensions; None: their own, if they have some.
         shares: of the choices that each explains.
 
     Raises:
@@ -173,7 +173,7 @@ def top_cards(
         ('food', ('apple', 'hammer'))
     """
     x = as_dimensions(dimensions)
-    called = None if labels is None else labels_of(labels, x.shape[1])
+    called = labels_of(labels, dimensions)
     for values, many, what in ((names, len(x), "names"), (shares, x.shape[1], "shares")):
         if values is not None and len(values) != many:
             raise InputError(f"{what} must have one for each of {many}; got {len(values)}")
@@ -181,8 +181,9 @@ def top_cards(
     cards = []
     for k in np.argsort(-weight, kind="stable"):
         best = np.argsort(-x[:, k], kind="stable")[:TOP]
-        label = f"dimension {k}" if called is None else one_line(called[k])
-        cards.append(Card(int(k), label, tuple(names[i] for i in best), tuple(x[best, k].tolist()),
+        number = int(k) + 1
+        label = f"dimension {number}" if called[k] == str(number) else one_line(called[k])
+        cards.append(Card(number, label, tuple(names[i] for i in best), tuple(x[best, k].tolist()),
                           None if shares is None else float(shares[k])))  # fmt: skip
     return cards
 

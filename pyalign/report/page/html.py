@@ -98,6 +98,8 @@ def figure(value: float, form: str, places: int) -> str:
         text = rounded(value, 0 if float(value).is_integer() else 1)
     elif form in ("percent", "bar"):
         text = f"{rounded(100 * value, places, '')}%"
+    elif form == "digits":
+        text = f"{float(rounded(value, places - 1 - Decimal(value).adjusted(), '')):.{places}g}" if value else "0"
     else:
         text = rounded(value, places) if abs(value) < 1e7 else f"{value:.{places}e}"
     return text.replace("-", MINUS)
@@ -105,7 +107,7 @@ def figure(value: float, form: str, places: int) -> str:
 
 def rounded(value: float, places: int, mark: str = ",") -> str:
     """Rounded as JavaScript does it: a number in the middle, exactly, away from zero."""
-    return f"{Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):{mark}.{places}f}"
+    return f"{Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):{mark}.{max(places, 0)}f}"
 
 
 def interval(low: float | None, high: float | None, form: str, places: int) -> str:

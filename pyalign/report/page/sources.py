@@ -199,7 +199,7 @@ def _shaped(document: Any, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
     try:
         require_letters(document)  # also of keys that no result has: they stand in the page
-    except (TypeError, ValueError, RecursionError) as error:
+    except InputError as error:
         raise InputError(f"{where}: is a damaged result of {command!r}: {error}") from error
     return dict(document)
 

@@ -124,8 +124,8 @@ def tables(documents):
             "difference": ("difference", "difference_interval"), "dimensions": ("n_dimensions", None),
             "nats": ("cross_entropy_difference", "cross_entropy_difference_interval"), "matched": ("matched", None)}),
         "embedding-stability": (embed["stability"], {
-            "fits": ("n_fits", None), "dimensions above .8": ("above_8", None), "above .9": ("above_9", None),
-            "as in VICE": ("vice_above_8", None), "similarities": ("similarity", None)}),
+            "fits": ("n_fits", None), "matched": ("n_matched", None), "above .8": ("above_8", None),
+            "above .9": ("above_9", None), "as in VICE": ("vice_above_8", None), "similarities": ("similarity", None)}),
         "embedding-dimensions": (
             [{**row, **{one["over"]: one["dimensions"][row["dimension"] - 1] for one in again}}
              for row in embed["fit"]["dimensions"]],

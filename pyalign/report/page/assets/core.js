@@ -17,14 +17,17 @@ const pyalign = (() => {
 
   // A number as people read it; the same rules as `cells.py`.
   function figure(value, form, places) {
-    const power = (digits) => value.toExponential(digits).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`);
+    const power = (number, digits) => number.toExponential(digits).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`);
     let text;
-    if (Math.abs(value) >= 1e15) text = power(1);
+    if (Math.abs(value) >= 1e15) text = power(value, 1);
     else if (form === "p") text = value < 1e-4 ? "<0.0001" : value.toFixed(4);
     else if (form === "count") text = commas(value.toFixed(Number.isInteger(value) ? 0 : 1));
     else if (form === "percent" || form === "bar") text = `${(100 * value).toFixed(places)}%`;
-    else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));
-    else text = power(places);
+    else if (form === "digits") {
+      const short = Number(value.toPrecision(places)), size = Math.abs(short);
+      text = size === 0 || (size >= 1e-4 && size < 10 ** places) ? String(short) : power(short);
+    } else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));
+    else text = power(value, places);
     return text.replace(/-/g, "\u2212");
   }
 
