@@ -18,7 +18,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure, median_distance
 from pyalign.ops.permuted import identity, permuted_products
 from pyalign.ops.ranks import double_ranks
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import similarity, with_exact_ends
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.typing import BackendName
 
@@ -83,7 +83,7 @@ class MatrixFamily:
         kernel, value = self.measure.kernel, self.measure.value
         if kernel in ("rdm", "ranks"):
             similarities = similarity(x, measure=get_measure(str(value)), backend=self.backend)
-            return (similarities if kernel == "rdm" else ranked(similarities)), 0
+            return (similarities if kernel == "rdm" else ranked(with_exact_ends(similarities, str(value)))), 0
         values, exponent = centred_columns(x)  # distances are those of x, but for the scale
         if kernel == "linear":
             return similarity(values, measure="dot", backend=self.backend), exponent

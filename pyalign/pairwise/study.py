@@ -16,7 +16,7 @@ from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops.similarity import notes_on_similarities, similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity, with_exact_ends
 from pyalign.typing import BackendName, MeasureLike, Policy
 
 FEWEST = 3  # objects, of which three pairs follow
@@ -216,6 +216,7 @@ def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName)
     square = square if isinstance(square, np.ndarray) else _checks.as_array(square, "similarities", "(n, n)")
     out = np.empty(len(square) * (len(square) - 1) // 2, square.dtype)
     above(square, out)
+    with_exact_ends(out, measure)
     return out if kind == "similarity" else as_dissimilarity(out, measure)
 
 
