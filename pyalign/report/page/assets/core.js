@@ -17,13 +17,15 @@ const pyalign = (() => {
 
   // A number as people read it; the same rules as `cells.py`.
   function figure(value, form, places) {
+    const whole = String(Math.trunc(Math.abs(value))).length;
+    const supported = whole === 1 ? places : Math.max(0, Math.min(places, 5 - whole));
     const power = (digits) => value.toExponential(digits).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`);
     let text;
     if (Math.abs(value) >= 1e15) text = power(1);
     else if (form === "p") text = value < 1e-4 ? "<0.0001" : value.toFixed(4);
     else if (form === "count") text = commas(value.toFixed(Number.isInteger(value) ? 0 : 1));
     else if (form === "percent" || form === "bar") text = `${(100 * value).toFixed(places)}%`;
-    else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));
+    else if (Math.abs(value) < 1e7) text = commas(value.toFixed(supported));
     else text = power(places);
     return text.replace(/-/g, "\u2212");
   }
