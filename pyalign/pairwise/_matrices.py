@@ -82,8 +82,9 @@ class MatrixFamily:
         """(n, n) not centred yet, and the power of 4 by which it is too small."""
         kernel, value = self.measure.kernel, self.measure.value
         if kernel in ("rdm", "ranks"):
-            similarities = similarity(x, measure=get_measure(str(value)), backend=self.backend)
-            return (similarities if kernel == "rdm" else ranked(with_exact_ends(similarities, str(value)))), 0
+            measure = get_measure(str(value))
+            similarities = with_exact_ends(similarity(x, measure=measure, backend=self.backend), measure)
+            return (similarities if kernel == "rdm" else ranked(similarities)), 0
         values, exponent = centred_columns(x)  # distances are those of x, but for the scale
         if kernel == "linear":
             return similarity(values, measure="dot", backend=self.backend), exponent

@@ -11,9 +11,7 @@ from typing import Any
 from pyalign._registry import load
 from pyalign._result import kinds
 from pyalign.report.blocks import PAGE, Block, Column, Fact, Facts, Lines, Paragraph, Table, Value
-from pyalign.report.words import (
-    WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width, supported,
-)  # fmt: skip
+from pyalign.report.words import WIDTH, noted, number, one_line, p_text, percent, shorten_left, shortened, shown_width
 
 
 def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
@@ -161,7 +159,7 @@ def cell(value: Value, column: Column) -> str:
         return p_text(value)
     if column.form == "count":
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-    return f"{value:.{supported(value, column.places)}f}"
+    return number(value, column.places)
 
 
 def _ends(low: float | None, high: float | None, column: Column) -> str:

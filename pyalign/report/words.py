@@ -242,7 +242,7 @@ def number(value: float | None, places: int = 4) -> str:
         >>> number(0.51234), number(0.51234, 3), number(None), number(float("nan"))
         ('0.5123', '0.512', '-', '-')
     """
-    return "-" if value is None or value != value else f"{value:.{places}f}"
+    return "-" if value is None or value != value else f"{value:.{supported(value, places)}f}"
 
 
 def supported(value: float, places: int) -> int:
