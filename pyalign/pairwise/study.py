@@ -208,12 +208,13 @@ def _pairs_of(name: str, x: Array, measure: MeasureLike, kind: str, backend: Bac
 def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
     """(m,): the similarities of all pairs of rows, or their dissimilarities: 1 - s of those with a largest, else -s.
 
+    They are computed in double precision, since pairs that differ by rounding in single would be ranked by it.
+
     Example:
         >>> model_pairs(np.eye(2), "cosine", "dissimilarity", "auto")
         array([1.])
     """
-    square = similarity(x, measure=measure, backend=backend)
-    square = square if isinstance(square, np.ndarray) else _checks.as_array(square, "similarities", "(n, n)")
+    square = similarity(np.asarray(x, np.float64), measure=measure, backend=backend)
     out = np.empty(len(square) * (len(square) - 1) // 2, square.dtype)
     above(square, out)
     with_exact_ends(out, measure)

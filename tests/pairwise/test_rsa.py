@@ -56,6 +56,12 @@ def test_correlations_that_are_1_or_minus_1_but_for_rounding_tie(dtype, measure,
     assert found[0].value == pytest.approx(correlate(judged[upper], ours[upper], "spearman"), abs=1e-12)
 
 
+def test_pairs_are_ranked_in_double_precision(host_backend):
+    x = np.random.default_rng(1).normal(size=(40, 300)).astype(np.float32)
+    ours, wide = (model_pairs(rows, "cosine", "similarity", host_backend) for rows in (x, x.astype(np.float64)))
+    assert ours.dtype == np.float64 and ours.tolist() == wide.tolist()
+
+
 def test_figures_of_the_92_objects(objects92):
     expected = {
         "spearman": (0.35611, 0.37017, 0.52261),
