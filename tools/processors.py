@@ -148,14 +148,14 @@ def tests_of(environment, words):
     return len(cases) - len(failed) - skipped, names, done.stdout + done.stderr
 
 
-def rows(path=TABLE):
+def rows(path):
     if not path.exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def add(row, path=TABLE):
+def add(row, path):
     new = not path.exists()
     with open(path, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
@@ -172,11 +172,11 @@ def commit():
     return head.stdout.strip() + "+" * any(line[3:] != own for line in changed.splitlines())
 
 
-def long(chosen, paths):
+def long(chosen, paths, table):
     """All runs that the table doesn't have; the number of tests that failed."""
     at, given, total = commit(), " ".join(paths), 0
     key = ("environment", "seed", "commit", "paths", "processor")
-    done = {tuple(row[name] for name in key) for row in rows()}
+    done = {tuple(row[name] for name in key) for row in rows(table)}
     for environment, seed in chosen:
         if (environment.name, str(seed), at, given, processor()) in done:
             print(f"{environment.name}, order {seed}: done before", flush=True)
@@ -186,7 +186,7 @@ def long(chosen, paths):
         passed, failed, output = tests_of(environment, (*words, *(paths or EVERYTHING)))
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         add(dict(zip(HEADER, (environment.name, seed, processor(), " ".join(there["sets"]), given, passed, len(failed),
-                              "; ".join(failed), round(spent() - before), at, when), strict=True)))  # fmt: skip
+                              "; ".join(failed), round(spent() - before), at, when), strict=True)), table)  # fmt: skip
         total += len(failed)
         report(f"{environment.name}, order {seed}", passed, failed, output)
     return total
@@ -222,6 +222,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="an environment; again for another")
     parser.add_argument("--paths", nargs="+", default=(), metavar="PATH", help="tests in place of all")
+    parser.add_argument("--table", type=Path, default=TABLE, metavar="FILE", help="in place of tools/processors.csv")
     parser.add_argument("--short", action="store_true", help="the figures alone, without a table")
     given = parser.parse_args(arguments)
     found = environments()
@@ -233,7 +234,7 @@ def main(arguments=None):
         same = {DEFAULT, own["isa"], *own["cores"]} if not given.only else {*names} - {*given.only}
         return int(short([one for one in found if one.name not in same]) > 0)
     chosen = [(one, seed) for one, seed in plan(found) if given.only is None or one.name in given.only]
-    return int(long(chosen, given.paths) > 0)
+    return int(long(chosen, given.paths, given.table) > 0)
 
 
 if __name__ == "__main__":
