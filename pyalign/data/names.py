@@ -239,9 +239,7 @@ def rule_of(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
 
 
 def largest_of(values: np.ndarray, names: Sequence[str] | None, *further: np.ndarray) -> np.ndarray:
-    """The rows of values (n,), the largest first; of those equal to six digits the first by name, or the lower row.
-
-    further: what decides before names among equal values, likewise.
+    """The rows of values (n,), the largest first; of those equal to six digits by further values, then by name or row.
 
     Example:
         >>> largest_of(np.array([0.5, 2.0, 0.5000000001]), ["b", "c", "a"])

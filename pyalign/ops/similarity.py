@@ -75,14 +75,7 @@ def similarity(
 
 
 def with_exact_ends(similarities: np.ndarray, measure: MeasureLike) -> np.ndarray:
-    """1 and -1 where similarities of rows are that but for rounding, which would decide their ranks; in place.
-
-    Of rows of two columns every correlation is 1 or -1.
-
-    Example:
-        >>> with_exact_ends(np.array([1 - 1e-16, -1 + 1e-15, 0.5]), "pearson")
-        array([ 1. , -1. ,  0.5])
-    """
+    """1 and -1 where similarities of rows are that but for rounding, which would decide their ranks; in place."""
     if get_measure(measure).kernel.bounded:
         near = np.abs(similarities) >= 1 - ROUNDINGS * np.finfo(similarities.dtype).eps
         similarities[near] = np.sign(similarities[near])

@@ -206,9 +206,7 @@ def _pairs_of(name: str, x: Array, measure: MeasureLike, kind: str, backend: Bac
 
 
 def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
-    """(m,): the similarities of all pairs of rows, or their dissimilarities: 1 - s of those with a largest, else -s.
-
-    They are computed in double precision, since pairs that differ by rounding in single would be ranked by it.
+    """(m,) float64, whose rounding ranks no pair: similarities of rows, or 1 - s of those with a largest, else -s.
 
     Example:
         >>> model_pairs(np.eye(2), "cosine", "dissimilarity", "auto")

@@ -246,12 +246,7 @@ def number(value: float | None, places: int = 4) -> str:
 
 
 def supported(value: float, places: int) -> int:
-    """Digits after the point: of 10 and more at most five digits in all, which single precision supports.
-
-    Example:
-        >>> [supported(value, 5) for value in (1.07558, 12.345678, 175.22979, 123456.7)]
-        [5, 3, 2, 0]
-    """
+    """Digits after the point: of 10 and more at most five digits in all, which single precision supports."""
     whole = len(str(int(min(abs(value), 1e9))))
     return places if whole == 1 else max(0, min(places, 5 - whole))
 
