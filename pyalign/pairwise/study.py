@@ -206,14 +206,14 @@ def _pairs_of(name: str, x: Array, measure: MeasureLike, kind: str, backend: Bac
 
 
 def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
-    """(m,) float64, whose rounding ranks no pair: similarities of rows, or 1 - s of those with a largest, else -s.
+    """(m,) rounded once, so that equal pairs tie: similarities of rows, or 1 - s of those with a largest, else -s.
 
     Example:
         >>> model_pairs(np.eye(2), "cosine", "dissimilarity", "auto")
         array([1.])
     """
     square = similarity(np.asarray(x, np.float64), measure=measure, backend=backend)
-    out = np.empty(len(square) * (len(square) - 1) // 2, square.dtype)
+    out = np.empty(len(square) * (len(square) - 1) // 2, x.dtype)
     above(square, out)
     with_exact_ends(out, measure)
     return out if kind == "similarity" else as_dissimilarity(out, measure)
