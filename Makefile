@@ -25,7 +25,7 @@ OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libp
   libssl3 libbz2-1.0 liblzma5 libuuid1
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
+.PHONY: demo test test-kernels test-rest test-all test-processors quick kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -53,6 +53,10 @@ test-rest: $(VENV)/installed-test $(VENV)/wheel-tools kernel-table
 # Everything in one such order, so that no test leans on another. What each costs goes to build/costs.csv.
 test-all: $(VENV)/installed-test lint kernel-table
 	$(PYTEST) $(SHUFFLE) --record build/costs.csv $(EVERYTHING)
+
+# The figures that are printed, as other processors would compute them. In the whole suite: tools/README.md.
+test-processors: $(VENV)/installed-test
+	$(BIN)/python tools/processors.py --short
 
 kernel-table: $(VENV)/installed-test
 	@if ls $(VENV)/lib/python3*/site-packages/pyalign/backends/_cuda*.so >/dev/null 2>&1; then \

@@ -20,10 +20,10 @@ sys.path.append(str(Path(__file__).parent))  # support.py, reference.py; last, s
 pytest_plugins = ["suites"]
 backends._of_tests["reference"] = import_module("reference").REFERENCE
 
-# Fixtures choose a backend or an instruction set once for all examples of a test, which is what is meant.
-settings.register_profile(
-    "pyalign", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+# Fixtures choose a backend or an instruction set once for all examples of a test, which is what is meant. How long
+# examples take, and how long it takes to draw them, says how busy the machine is.
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # that are none here
+settings.register_profile("pyalign", deadline=None, max_examples=25, suppress_health_check=CHECKS)
 settings.load_profile("pyalign")
 
 ONE_BY_ONE = ("tests/fuzz/", "tests/test_docs_commands.py")  # long tests, so that both processes have some

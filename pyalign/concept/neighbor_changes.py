@@ -12,6 +12,7 @@ from pyalign._result import Result
 from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_lists
 from pyalign.concept.neighborhoods import notes_on_lists
 from pyalign.data import Provenance
+from pyalign.data.names import largest_of
 from pyalign.ops.rows import match_rows
 from pyalign.typing import EmbeddingsLike, MeasureLike
 
@@ -107,8 +108,8 @@ def neighbor_changes(
     old = neighbor_lists(rows["before"], k, measure)
     new = neighbor_lists(rows["after"], k, other)
     values = SharedNeighbors(old.rows, new.rows, k, rbo_p).values()
-    most = np.lexsort((np.arange(matched.n), values[:, 0], values[:, 1]))[:top]
     called = matched.names
+    most = largest_of(-values[:, 1], called, -values[:, 0])[:top]
 
     def only(a: np.ndarray, b: np.ndarray) -> tuple[str, ...]:
         return tuple(str(row) if called is None else called[row] for row in a.tolist() if row not in b)

@@ -13,6 +13,7 @@ from pyalign._result import Result
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
+from pyalign.data.names import largest_of
 from pyalign.errors import InputError
 from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike
@@ -119,7 +120,7 @@ def prototypes(
     for g, label in enumerate(concepts.labels):
         members = np.flatnonzero(concepts.of[:, g])
         means = _mean_similarities(rows[members], measure, backend)
-        order = np.argsort(-means, kind="stable")
+        order = largest_of(means, None if converted.names is None else [converted.names[row] for row in members])
         middle = _prototypes(members[order], means[order], converted.names)
         if weights is not None:
             first = strongest(weights[:, g], top, converted.names)
@@ -136,13 +137,13 @@ def prototypes(
 
 
 def strongest(weights: np.ndarray, top: int, names: tuple[str, ...] | None) -> tuple[Prototype, ...]:
-    """The objects with the largest of (n,) weights, of equal ones the lower row first.
+    """The objects with the largest of (n,) weights, as `largest_of` orders them.
 
     Example:
         >>> [prototype.row for prototype in strongest(np.array([0.5, 2.0, 0.5]), 2, None)]
         [1, 0]
     """
-    rows = np.argsort(-weights, kind="stable")[:top]
+    rows = largest_of(weights, names)[:top]
     return _prototypes(rows, weights[rows], names)
 
 

@@ -238,6 +238,17 @@ def rule_of(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
     return next((rule for rule, shorten in RULES.items() if wanted <= set(map(shorten, row_names))), None)
 
 
+def largest_of(values: np.ndarray, names: Sequence[str] | None, *further: np.ndarray) -> np.ndarray:
+    """The rows of values (n,), the largest first; of those equal to six digits by further values, then by name or row.
+
+    Example:
+        >>> largest_of(np.array([0.5, 2.0, 0.5000000001]), ["b", "c", "a"])
+        array([1, 2, 0])
+    """
+    keys = [-np.round(one / (np.fmax.reduce(np.abs(one), initial=0.0) or 1.0), 6) for one in (values, *further)]
+    return np.lexsort((np.arange(len(values)) if names is None else np.array(names, object).astype(str), *keys[::-1]))
+
+
 def listing(words: Sequence[str], limit: int = 10) -> str:
     """``a, b, c and 4 more``."""
     more = f" and {len(words) - limit:,} more" if len(words) > limit else ""

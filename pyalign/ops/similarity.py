@@ -74,6 +74,14 @@ def similarity(
         return dispatch.give(result, out)
 
 
+def with_exact_ends(similarities: np.ndarray, measure: MeasureLike) -> np.ndarray:
+    """1 and -1 where similarities of rows are that but for rounding, which would decide their ranks; in place."""
+    if get_measure(measure).kernel.bounded:
+        near = np.abs(similarities) >= 1 - ROUNDINGS * np.finfo(similarities.dtype).eps
+        similarities[near] = np.sign(similarities[near])
+    return similarities
+
+
 def _matched(dispatch: Dispatch, x: object, y: object | None) -> tuple[Array, Array | None]:
     """x and y in one dtype: the wider of the two."""
     left = dispatch.rows(x, "embeddings")

@@ -18,7 +18,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure, median_distance
 from pyalign.ops.permuted import identity, permuted_products
 from pyalign.ops.ranks import double_ranks
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import similarity, with_exact_ends
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.typing import BackendName
 
@@ -82,7 +82,8 @@ class MatrixFamily:
         """(n, n) not centred yet, and the power of 4 by which it is too small."""
         kernel, value = self.measure.kernel, self.measure.value
         if kernel in ("rdm", "ranks"):
-            similarities = similarity(x, measure=get_measure(str(value)), backend=self.backend)
+            measure = get_measure(str(value))
+            similarities = with_exact_ends(similarity(x, measure=measure, backend=self.backend), measure)
             return (similarities if kernel == "rdm" else ranked(similarities)), 0
         values, exponent = centred_columns(x)  # distances are those of x, but for the scale
         if kernel == "linear":

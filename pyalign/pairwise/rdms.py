@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign.data.judgments import above, objects_of
 from pyalign.errors import InputError
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import similarity, with_exact_ends
 from pyalign.pairwise.study import Study
 from pyalign.typing import MeasureName
 
@@ -116,7 +116,7 @@ def rdms_of_rows(x: object, names: Sequence[str], label: str, limit: int, measur
     """The RDM of the rows (n, d) of embeddings, 1 - s; of more than `limit` rows so many, evenly spread."""
     rows = np.asarray(x)
     kept = np.linspace(0, len(rows) - 1, min(len(rows), limit)).round().astype(int)
-    similarities = np.asarray(similarity(rows[kept], measure=measure), np.float64)
+    similarities = with_exact_ends(np.asarray(similarity(rows[kept], measure=measure)), measure).astype(np.float64)
     values = np.empty(len(kept) * (len(kept) - 1) // 2)
     above(1.0 - similarities, values)
     return Rdms(tuple(names[k] for k in kept), "dissimilarity", (Rdm(label, measure, tuple(values.tolist())),))

@@ -19,7 +19,7 @@ from pyalign.data.judgments import require_symmetric
 from pyalign.errors import InputError
 from pyalign.measures import get_measure, median_distance, with_sigma
 from pyalign.ops.ranks import MOST, double_ranks
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import similarity, with_exact_ends
 from pyalign.pairwise.correlations import Correlation
 from pyalign.pairwise.moments import ratio
 from pyalign.pairwise.ranked import rank_correlation
@@ -51,7 +51,7 @@ def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendNam
 
     def tile(first: int, last: int) -> np.ndarray:
         s = np.asarray(similarity(x[first:last], x[first:], measure=chosen, backend=backend))
-        flat = np.concatenate([s[i, i + 1 :] for i in range(len(s))])
+        flat = with_exact_ends(np.concatenate([s[i, i + 1 :] for i in range(len(s))]), chosen)
         return flat if kind == "similarity" else as_dissimilarity(flat, chosen)
 
     return tile

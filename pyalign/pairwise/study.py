@@ -16,7 +16,7 @@ from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops.similarity import notes_on_similarities, similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity, with_exact_ends
 from pyalign.typing import BackendName, MeasureLike, Policy
 
 FEWEST = 3  # objects, of which three pairs follow
@@ -206,16 +206,16 @@ def _pairs_of(name: str, x: Array, measure: MeasureLike, kind: str, backend: Bac
 
 
 def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
-    """(m,): the similarities of all pairs of rows, or their dissimilarities: 1 - s of those with a largest, else -s.
+    """(m,) rounded once, so that equal pairs tie: similarities of rows, or 1 - s of those with a largest, else -s.
 
     Example:
         >>> model_pairs(np.eye(2), "cosine", "dissimilarity", "auto")
         array([1.])
     """
-    square = similarity(x, measure=measure, backend=backend)
-    square = square if isinstance(square, np.ndarray) else _checks.as_array(square, "similarities", "(n, n)")
-    out = np.empty(len(square) * (len(square) - 1) // 2, square.dtype)
+    square = similarity(np.asarray(x, np.float64), measure=measure, backend=backend)
+    out = np.empty(len(square) * (len(square) - 1) // 2, x.dtype)
     above(square, out)
+    with_exact_ends(out, measure)
     return out if kind == "similarity" else as_dissimilarity(out, measure)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pyalign._registry import load
 from pyalign._result import kinds
 from pyalign.report.blocks import PAGE, Block, Column, Fact, Facts, Lines, Paragraph, Table, Value
-from pyalign.report.words import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width
+from pyalign.report.words import WIDTH, noted, number, one_line, p_text, percent, shorten_left, shortened, shown_width
 
 
 def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
@@ -159,7 +159,9 @@ def cell(value: Value, column: Column) -> str:
         return p_text(value)
     if column.form == "count":
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-    return f"{value:.{column.places}{'g' if column.form == 'digits' else 'f'}}"
+    if column.form == "digits":
+        return f"{value:.{column.places}g}"
+    return number(value, column.places)
 
 
 def _ends(low: float | None, high: float | None, column: Column) -> str:

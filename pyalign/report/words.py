@@ -244,7 +244,13 @@ def number(value: float | None, places: int = 4) -> str:
         >>> number(0.51234), number(0.51234, 3), number(None), number(float("nan"))
         ('0.5123', '0.512', '-', '-')
     """
-    return "-" if value is None or value != value else f"{value:.{places}f}"
+    return "-" if value is None or value != value else f"{value:.{supported(value, places)}f}"
+
+
+def supported(value: float, places: int) -> int:
+    """Digits after the point: of 10 and more at most five digits in all, which single precision supports."""
+    whole = len(str(int(min(abs(value), 1e9))))
+    return places if whole == 1 else max(0, min(places, 5 - whole))
 
 
 def percent(share: float | None, places: int = 1) -> str:

@@ -41,6 +41,7 @@ from pyalign.stats.resampling import Clusters, Resampling
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
 ROUNDING = 1e-11  # of the variances of two means: below it, that of their difference is nothing but rounding
+NOTHING = 1e-14  # of the square of a mean: below it, its variance is nothing but rounding
 MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered again
 
 
@@ -90,8 +91,9 @@ class Errors:
 
     @cached_property
     def errors(self) -> np.ndarray:
-        """(k,) standard errors, NaN where they are not known."""
-        return self._roots(np.stack([np.diagonal(candidate) for candidate in self.candidates]))
+        """(k,) standard errors, NaN where they are not known; 0 of equal values, whose variances are only rounding."""
+        variances = np.stack([np.diagonal(candidate) for candidate in self.candidates])
+        return self._roots(np.where(np.abs(variances) <= NOTHING * self.means**2, 0.0, variances))
 
     @cached_property
     def differences(self) -> np.ndarray:

@@ -293,5 +293,5 @@ def test_a_pipe_is_written_into_and_not_replaced(score, folder):
     reader.start()
     assert score("--json", "pipe").code == 0
     assert (folder / "pipe").is_fifo()
-    reader.join(10)
+    reader.join(60)
     assert json.loads(received[0])["triplets"] == "t.npy"

@@ -63,3 +63,26 @@ def test_other_numbers_are_refused_in_one_line(of, wrong, message_of):
     dimensions[7, 0] = wrong
     told = message_of(of, dimensions)
     assert told.startswith("dimensions must hold finite numbers from 0 up; row 7 is the first of 1 that hold others")
+
+
+def names_in_order(order):
+    """The objects that are named as the largest, by all that names some, with the objects in this order."""
+    names, x = [f"o{k:02}" for k in order], np.eye(2)[np.arange(N) % 2][order]
+    named, weights = pyalign.Embeddings(x, names), np.round(SIZES[order], 1) * [1.0, 0.5] + 1e-9 * order[:, None]
+    kinds = pyalign.Categories.of((order % 3).astype(str), names=names)
+    prototypes = [
+        *pyalign.prototypes(named, dimensions=pyalign.Embeddings(weights, names), top=9).concepts,
+        *sorted(pyalign.prototypes(named, categories=kinds, top=9).concepts, key=lambda found: found.concept),
+    ]
+    return [
+        *[[one.name for one in found.top] for found in prototypes],
+        [one.name for one in pyalign.hubness(named, k=N // 2 - 1, largest=9)[0].largest],
+        [one.name for one in pyalign.neighbor_changes(named, named, k=3, top=9).objects],
+        *[card.objects for card in top_cards(weights, names)],
+    ]
+
+
+def test_of_equal_objects_the_first_by_name_are_named():
+    orders = [np.arange(N), np.arange(N)[::-1], np.random.default_rng(4).permutation(N)]
+    first, *others = map(names_in_order, orders)
+    assert first == others[0] == others[1]

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets, reals
 
@@ -192,7 +192,6 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=documents, name=texts)
 def test_what_is_written_is_read_back(tmp_path, document, name):
     path = tmp_path / "mine.toml"

@@ -56,7 +56,7 @@ class Slurm:
         """Ends all that runs on the nodes, too."""
         self._up.stdin.close()
         try:
-            self._up.wait(20)
+            self._up.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(self._up.pid, signal.SIGKILL)
             self._up.wait()

@@ -98,7 +98,7 @@ def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run
         threads = [after_units(out, count, kill) for count in (1, 6)]
         result = pyalign.run_study(study, out, client=client)
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert not result.failed and len({*killed}) == 2
         assert eaten.result(60) is None and (study.parent / "eaten").exists()
         assert not difference(study.parent / "serial", out)

@@ -99,7 +99,7 @@ def test_an_address_whose_name_is_never_found_is_given_up(monkeypatch):
     """The answer comes only after it was given up: who waited for it would hear of an address that answers."""
     given_up, held = threading.Event(), socket.socket()
     monkeypatch.setattr(hub, "WAIT", 0.2)
-    monkeypatch.setattr(hub.urllib.request, "urlopen", lambda *_, **__: (given_up.wait(30), held)[1])
+    monkeypatch.setattr(hub.urllib.request, "urlopen", lambda *_, **__: (given_up.wait(60), held)[1])
     said = hub.why_offline("https://huggingface.co")
     given_up.set()
     assert said == "https://huggingface.co can't be reached (no answer in 0.2 s)"

@@ -39,7 +39,7 @@ def spin(desk, path):
         pass
 
 def sleep(desk, path):
-    time.sleep(100)
+    time.sleep(300)
 
 def eat(desk, path):
     return len(bytearray(1 << 40))
@@ -95,7 +95,7 @@ def test_a_document_and_arrays_come_back_and_the_process_is_kept(fake):
 def test_whatever_happens_there_is_one_line_and_the_next_file_is_read(fake, tmp_path, refused, function, said):
     start = time.monotonic()
     assert refused(lambda path: fake(function), tmp_path / "x.fake") == f"is not a sound made-up file ({said})"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     assert fake("fine")[1][0].shape == (2, 3)
 
 

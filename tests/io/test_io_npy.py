@@ -44,7 +44,7 @@ def test_the_other_byte_order_becomes_this_machines(tmp_path):
 
 
 @given(values=hnp.arrays(st.sampled_from(FLOATS), hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_npy_and_npz_round_trip(tmp_path_factory, values):
     folder = tmp_path_factory.mktemp("round")
     np.save(folder / "x.npy", values)
@@ -167,7 +167,7 @@ def test_npz_without_arrays_or_with_many(tmp_path, refused):
 
 
 @given(place=st.integers(0, 399), byte=st.integers(0, 255), cut=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_damaged_npz_is_refused_or_reads_well(tmp_path_factory, place, byte, cut):
     path = tmp_path_factory.mktemp("damage") / "x.npz"
     np.savez_compressed(path, x=np.arange(30.0).reshape(6, 5))

@@ -203,7 +203,7 @@ def test_dicts_without_arrays_that_explode_are_refused(tmp_path, refused):
 
 
 @given(place=st.integers(0, 2000), new=st.binary(max_size=4), cut=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_pickle_is_refused_or_reads_well(tmp_path_factory, place, new, cut):
     raw = pickle.dumps(tree(logits=np.eye(3), other=np.ones(2, "f2")), 4)
     place %= len(raw)

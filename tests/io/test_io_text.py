@@ -48,7 +48,7 @@ def test_finds_delimiter_header_and_names(tmp_path, file, names, header, packed)
     ),
     delimiter=st.sampled_from([",", "\t", ";", " "]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_float_comes_back_bit_for_bit(tmp_path_factory, values, delimiter):
     path = write(tmp_path_factory.mktemp("text") / "x.csv", lines_of(values + 0.0, delimiter))
     np.testing.assert_array_equal(load_embeddings(path), values)

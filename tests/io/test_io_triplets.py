@@ -135,7 +135,7 @@ def test_a_choice_column_says_which_item_goes_last(npy, base, told):
     at=st.permutations(range(4)),
     draw=st.data(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, items, at, draw):
     choice = draw.draw(hnp.arrays("int32", len(items), elements=st.integers(0, 2)))
     wide = np.empty((len(items), 4), np.int32)

@@ -36,7 +36,7 @@ def pairs():
 
 
 @pytest.mark.parametrize("name", INFLUENCES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(both=pairs())
 def test_an_influence_is_the_derivative_by_the_weight_of_a_pair(name, both):
     a, b = map(np.array, both)
@@ -73,7 +73,7 @@ def test_scores_move_with_the_values():
         assert Side.of(name, values, items_of(3)).moved(others, items_of(3)) == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(both=pairs())
 def test_means_above_are_those_of_a_plain_sum(both):
     values, scores = map(np.array, both)

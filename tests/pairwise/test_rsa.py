@@ -15,7 +15,7 @@ from pyalign.pairwise import correlated, streamed
 from pyalign.pairwise.calibrated import upper_p
 from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
-from pyalign.pairwise.study import study_of
+from pyalign.pairwise.study import model_pairs, study_of
 
 
 def draws(count, over="auto"):
@@ -39,6 +39,27 @@ def objects92(data):
     features = np.load(data / "objects92" / "alexnet_fc_92.npz")
     human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     return {name: features[name] for name in ("fc6", "fc7", "fc8")}, human
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("measure", ["pearson", "cosine"])
+def test_correlations_that_are_1_or_minus_1_but_for_rounding_tie(dtype, measure, host_backend):
+    columns = 2 if measure == "pearson" else 1
+    x = np.random.default_rng(1).normal(size=(40, columns)).astype(dtype)
+    pairs = model_pairs(x, measure, "similarity", host_backend)
+    assert {*pairs.tolist()} == {1.0, -1.0}
+    people = np.random.default_rng(2).normal(size=(40, 5))
+    signs = np.sign(x[:, :1] - x[:, 1:].sum(axis=1, keepdims=True))
+    judged, ours = 1 - similarity(people), 1 - signs * signs.T
+    upper = np.triu_indices(40, 1)
+    found = rsa(x, judged, kind="dissimilarity", measure=measure, correlation="spearman", ci=None, backend=host_backend)
+    assert found[0].value == pytest.approx(correlate(judged[upper], ours[upper], "spearman"), abs=1e-12)
+
+
+def test_pairs_are_computed_in_double_precision_and_rounded_once(host_backend):
+    x = np.random.default_rng(1).normal(size=(40, 300)).astype(np.float32)
+    ours, wide = (model_pairs(rows, "cosine", "similarity", host_backend) for rows in (x, x.astype(np.float64)))
+    assert ours.dtype == np.float32 and ours.tolist() == wide.astype(np.float32).tolist()
 
 
 def test_figures_of_the_92_objects(objects92):

@@ -220,7 +220,7 @@ def test_cards_have_the_objects_with_most_of_each_dimension(human):
     cards = top_cards(human, NAMES, LABELS)
     assert [card.number for card in cards] == np.argsort(-human.sum(axis=0)).tolist()
     for card in cards:
-        best = sorted(range(N), key=lambda row: (-human[row, card.number], row))[:8]
+        best = sorted(range(N), key=lambda row: (-human[row, card.number], NAMES[row]))[:8]
         assert card.objects == tuple(NAMES[row] for row in best)
         assert card.weights == tuple(human[best, card.number].tolist())
 

@@ -38,6 +38,12 @@ def test_a_map_keeps_the_proportions_of_positions(models, rows_of):
     np.testing.assert_allclose(at - at.mean(0), scale * (places - places.mean(0)), atol=0.02)
 
 
+def test_a_map_does_not_depend_on_the_last_bits_of_positions(models):
+    x = models["clip"].astype(np.float64)
+    drawn = [map_chart(x * (1 + bits * 2.0**-50), NAMES).to_dict() for bits in range(4)]
+    assert drawn[1:] == drawn[:1] * 3
+
+
 @pytest.mark.parametrize("x", [np.zeros((5, 3)), np.ones((3, 2)), np.eye(60)])
 def test_a_map_of_equal_rows_or_more_columns_than_rows_is_drawn(x):
     names = [str(k) for k in range(len(x))]

@@ -11,11 +11,14 @@ import json
 import math
 import re
 from collections import defaultdict
+from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
 
 from pyalign._result import read_result
 from pyalign.datasets.places import root
+from pyalign.report.blocks import Column
+from pyalign.report.text import blocks_of, cell
 
 HERE = Path(__file__).parent
 DOCUMENTS, SHOWN = HERE / "documents", HERE / "shown"
@@ -29,6 +32,7 @@ STEADY = {
 # How a fit ended, which depends on rounding, and the processor of an extraction, of which its fingerprint depends.
 LOOSE = {"gap", "gradient_norm", "n_iterations", "n_passes", "processor", "fingerprint"}
 AS, SHORT = "the same as ", 100
+PRINTED = re.compile(r"[-<]?[\d,]+(?:\.(\d+))?(?:e([-+]\d+))?(%?)")
 MARK = re.compile(r"^==== (.*)\n", re.MULTILINE)
 
 
@@ -101,10 +105,10 @@ def compact(value, indent=""):
 def _filled(cells, indent):
     """Short cells together on lines."""
     rows = [""]
-    for cell in cells:
-        together = f"{rows[-1]}, {cell}" if rows[-1] else cell
+    for one in cells:
+        together = f"{rows[-1]}, {one}" if rows[-1] else one
         if "\n" in together or len(indent + together) > WIDTH:
-            rows.append(cell)
+            rows.append(one)
         else:
             rows[-1] = together
     return [row for row in rows if row]
@@ -140,9 +144,33 @@ def rounded(value, digits):
     return json.loads(json.dumps(value), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
 
 
-def differences(old, new, at="", within=1e-4):
+def units_of(document):
+    """number -> the unit of the last digit that any table of the document's view prints of it."""
+    result, units = read_result(document, document["command"]), {}
+    for verbose in (False, True):
+        for column in _columns(blocks_of(result, verbose)):
+            for value in (*column.values, *column.low, *column.high):
+                if isinstance(value, float) and (digits := PRINTED.fullmatch(cell(value, column))):
+                    after, power, percent = digits.groups()
+                    unit = 10.0 ** (int(power or 0) - len(after or "") - (2 if percent else 0))
+                    units[value] = min(unit, units.get(value, unit))
+    return units
+
+
+def _columns(block):
+    """The columns of all tables in blocks."""
+    if isinstance(block, Column):
+        yield block
+    parts = vars(block).values() if is_dataclass(block) else block if isinstance(block, list | tuple) else ()
+    for part in parts:
+        yield from _columns(part)
+
+
+def differences(old, new, at="", within=1e-4, units=None):
     """Where two documents differ, a line each: keys, their order, types, texts and whole numbers must be the same,
-    other numbers but for differences that are small."""
+    other numbers but for differences that are small: `within` of them, and a tenth of their last digit by `units_of`
+    the first document, where that is less."""
+    units = units_of(old) if units is None else units
     if type(old) is not type(new):
         return [f"{at}: {old!r:.60} is now {new!r:.60}"]
     if isinstance(old, dict) and list(old) != list(new):
@@ -152,7 +180,13 @@ def differences(old, new, at="", within=1e-4):
     if isinstance(old, dict | list):
         keys = old if isinstance(old, dict) else range(len(old))
         return [
-            line for key in keys if key not in LOOSE for line in differences(old[key], new[key], f"{at}.{key}", within)
+            line
+            for key in keys
+            if key not in LOOSE
+            for line in differences(old[key], new[key], f"{at}.{key}", within, units)
         ]
-    same = math.isclose(old, new, rel_tol=within, abs_tol=within / 100) if isinstance(old, float) else old == new
+    same = old == new
+    if isinstance(old, float):
+        near = math.isclose(old, new, rel_tol=within, abs_tol=within / 100)
+        same = same or (near and abs(old - new) <= units.get(old, math.inf) / 10)
     return [] if same else [f"{at}: {old!r:.60} is now {new!r:.60}"]

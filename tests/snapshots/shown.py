@@ -84,15 +84,15 @@ def drawn(documents, kind=None, **options):
 
 
 def specification_text(specification):
-    """Names that Altair makes up are numbered in their order; the theme is said by its hash."""
-    whole = {key: value for key, value in specification.items() if key not in ("$schema", "config")}
-    text = json.dumps(whole, sort_keys=True)
+    """Names that Altair makes up are numbered as they are used, since a name of data is a hash of its last bits; the
+    theme is said by its hash."""
+    whole = {key: value for key, value in specification.items() if key not in ("$schema", "config", "datasets")}
+    text = json.dumps([whole, specification.get("datasets", {})], sort_keys=True)
     for kind in ("data", "view", "param"):
         names = dict.fromkeys(re.findall(rf'"({kind}[-_][0-9a-f]+)"', text))
         for number, name in enumerate(names):
             text = text.replace(f'"{name}"', f'"{kind} {number}"')
-    whole = rounded(json.loads(text), DIGITS)
-    data = whole.pop("datasets", {})
+    whole, data = rounded(json.loads(text), DIGITS)
     parts = {"theme": _hash(specification.get("config")), **_referring(whole)}
     return compact(parts | {name: _rows(data[name]) for name in sorted(data)})
 

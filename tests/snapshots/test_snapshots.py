@@ -76,6 +76,14 @@ def test_a_document_is_written_as_it_was_read(name):
     assert differences(DOCUMENTS[name], result_of(name).to_dict() | {"version": VERSION}, name, within=1e-12) == []
 
 
+@pytest.mark.parametrize(("change", "found"), [(1.0 + 1e-7, 0), (1.0 + 1e-5, 1), (1.0 + 1e-3, 1)])
+def test_figures_are_compared_to_a_tenth_of_their_last_printed_digit(change, found):
+    document = DOCUMENTS["score over objects"]  # whose cross-entropy, 1.1 nats, is printed with five digits
+    (row,) = document["results"]
+    other = document | {"results": [row | {"cross_entropy": row["cross_entropy"] * change}]}
+    assert len(differences(document, other)) == found
+
+
 def check_computed(results, folder):
     """Results have the committed documents, and what is shown of them is what is shown of their documents."""
     assert results

@@ -370,3 +370,14 @@ def test_a_variance_below_zero_is_none():
     found = Errors(np.zeros(1), (np.array([[-1.0]]),), 9)
     assert found.errors[0] == 0.0
     assert np.isnan(replace(found, degrees=0).errors[0])
+
+
+@pytest.mark.parametrize("by", [by for by in BY if by != "auto"])
+@pytest.mark.parametrize("value", [0.8, 1 / 3, 1e-3, 12345.6])
+def test_equal_values_have_no_error(by, value):
+    triplets, people = draw_triplets(1, 30, 60), np.arange(60) % 7
+    weights = np.random.default_rng(2).uniform(0.5, 2.0, 60)
+    errors = Dependence.of(Clusters.of(triplets, people), Resampling(by)).errors(
+        with_weights(np.full((1, 60), value), weights)
+    )
+    assert errors.errors.tolist() == [0.0]

@@ -313,7 +313,7 @@ def test_a_process_that_is_killed_fails_its_unit_and_no_other(pictures):
 def test_a_step_ends_with_its_parent(named):
     """Also where that has ended before the signal was asked for."""
     code = "import time\nfrom pyalign._process import end_with_parent\nend_with_parent()\n"
-    code += "print(1, flush=True)\ntime.sleep(60)"
+    code += "print(1, flush=True)\ntime.sleep(600)"
     start = "import os, subprocess, sys\n"
     if named:  # a parent that is not there
         start += "os.environ['PYALIGN_PARENT'] = '1'\n"
@@ -322,7 +322,7 @@ def test_a_step_ends_with_its_parent(named):
     ran = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60)
     lives, child = ran.stdout.split()
     assert lives == str(not named)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until and _is_alive(int(child)):
         time.sleep(0.05)
     assert not _is_alive(int(child))
@@ -392,7 +392,7 @@ def test_a_claim_is_kept_alive_while_a_unit_is_made(few, monkeypatch):
     with claims.claim(Path("out"), "cka"):
         path = Path("out/records/cka.claim")
         os.utime(path, (1, 1))
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while path.stat().st_mtime < 2 and time.monotonic() < until:
             time.sleep(0.01)
         assert path.stat().st_mtime > 2

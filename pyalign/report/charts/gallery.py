@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.concept.dimensions import as_dimensions, labels_of
+from pyalign.data.names import largest_of
 from pyalign.errors import InputError
 from pyalign.nearest.result import Neighbors
 from pyalign.report.charts.marks import alt, at_point, chart_of
@@ -180,7 +181,7 @@ def top_cards(
     weight = x.sum(axis=0) if shares is None else np.asarray(shares, dtype=np.float64)
     cards = []
     for k in np.argsort(-weight, kind="stable"):
-        best = np.argsort(-x[:, k], kind="stable")[:TOP]
+        best = largest_of(x[:, k], names)[:TOP]
         number = int(k) + 1
         label = f"dimension {number}" if called[k] == str(number) else one_line(called[k])
         cards.append(Card(number, label, tuple(names[i] for i in best), tuple(x[best, k].tolist()),

@@ -187,7 +187,7 @@ def _on_page(places: np.ndarray, width: float, side: float) -> tuple[np.ndarray,
     low, high = places.min(axis=0), places.max(axis=0)
     room, spread = np.array([width, 0.9 * width]) - side - 4, high - low
     scale = min((float(room[k] / spread[k]) for k in (0, 1) if spread[k] > 1e-9 * spread.max()), default=0.0)
-    frame = width, max(0.3 * width, float(spread[1] * scale + side + 4))
+    frame = width, round(max(0.3 * width, float(spread[1] * scale + side + 4)), 2)
     return np.round((places - (low + high) / 2) * scale * (1, -1) + np.array(frame) / 2, 2), frame
 
 

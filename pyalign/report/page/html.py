@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
-from pyalign.report.words import one_line
+from pyalign.report.words import one_line, supported
 
 MISSING = '<span class="missing" title="not in the result">\u2013</span>'
 HUGE = 1e15  # written with an exponent, whatever it is
@@ -101,7 +101,7 @@ def figure(value: float, form: str, places: int) -> str:
     elif form == "digits":
         text = f"{float(rounded(value, places - 1 - Decimal(value).adjusted(), '')):.{places}g}" if value else "0"
     else:
-        text = rounded(value, places) if abs(value) < 1e7 else f"{value:.{places}e}"
+        text = rounded(value, supported(value, places)) if abs(value) < 1e7 else f"{value:.{places}e}"
     return text.replace("-", MINUS)
 
 

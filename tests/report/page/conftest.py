@@ -78,7 +78,7 @@ class Opened:
     errors: list[str]
     requests: list[str]
 
-    def wait(self, expression: str, argument: Any = None, seconds: float = 6) -> None:
+    def wait(self, expression: str, argument: Any = None, seconds: float = 60) -> None:
         """Waits until an expression, or a function of the argument, is true.
 
         Playwright's own `wait_for_function` evaluates text in the page from its second look on, which the page's policy
@@ -114,7 +114,7 @@ def opened(browser, tmp_path):
             path.write_text(html, encoding="utf-8")
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
-        context.set_default_timeout(6000)
+        context.set_default_timeout(60_000)
         found = Opened(context.new_page(), [], [])
         found.page.on("console", lambda m: found.errors.append(m.text) if m.type in ("error", "warning") else None)
         found.page.on("pageerror", lambda error: found.errors.append(str(error)))

@@ -145,7 +145,7 @@ def test_a_page_of_every_section_has_no_serious_violation(opened, whole, scheme)
     levels = at.page.evaluate(f"{headings}.map((one) => +one.tagName[1])")
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length", seconds=20)
+    at.wait("document.querySelectorAll('.drawing').length === document.querySelectorAll('.drawn').length")
     assert axe(at.page) == []
     quiet(at)
 

@@ -17,6 +17,8 @@ const pyalign = (() => {
 
   // A number as people read it; the same rules as `cells.py`.
   function figure(value, form, places) {
+    const whole = String(Math.trunc(Math.abs(value))).length;
+    const supported = whole === 1 ? places : Math.max(0, Math.min(places, 5 - whole));
     const power = (number, digits) => number.toExponential(digits).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`);
     let text;
     if (Math.abs(value) >= 1e15) text = power(value, 1);
@@ -26,7 +28,7 @@ const pyalign = (() => {
     else if (form === "digits") {
       const short = Number(value.toPrecision(places)), size = Math.abs(short);
       text = size === 0 || (size >= 1e-4 && size < 10 ** places) ? String(short) : power(short);
-    } else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));
+    } else if (Math.abs(value) < 1e7) text = commas(value.toFixed(supported));
     else text = power(value, places);
     return text.replace(/-/g, "\u2212");
   }

@@ -1,0 +1,46 @@
+"""tools/processors.py: environments are what they say, orders differ, and a run of the table is not repeated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import load_from_tools
+
+pytest.importorskip("threadpoolctl")
+pytest.importorskip("scipy")
+processors = load_from_tools("processors")
+PLACE = "tests/stats/test_multiple.py"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="BLAS is asked on Linux only")
+def test_an_environment_that_was_not_taken_is_an_error():
+    assert processors.Environment("own").look()["cores"]
+    with pytest.raises(RuntimeError, match="unlike: BLAS takes the processor for"):
+        processors.Environment("unlike", {"OPENBLAS_CORETYPE": "Nehalem"}, core="Haswell").look()
+    with pytest.raises(RuntimeError, match="unlike: the kernels use"):
+        processors.Environment("unlike", isa="of tomorrow").look()
+
+
+def test_all_environments_are_run_in_ten_orders():
+    for count in (3, 9, 12):
+        runs = processors.plan([processors.Environment(str(k)) for k in range(count)])
+        assert {environment.name for environment, _ in runs} == {str(k) for k in range(count)}
+        seeds = [seed for _, seed in runs]
+        assert len(seeds) == len({*seeds}) == max(processors.RUNS, count)
+
+
+def test_no_test_of_a_whole_run_failed():
+    whole = [row for row in processors.rows(processors.TABLE) if not row["paths"]]
+    assert [row["names of failed"] for row in whole if row["failed"] != "0"] == []
+
+
+@pytest.mark.slow
+def test_a_run_that_is_in_the_table_is_not_repeated(tmp_path):
+    command = [sys.executable, processors.__file__, "--only", "pure", "--table", tmp_path / "table.csv", "--paths"]
+    said = [subprocess.run([*command, PLACE], capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert " passed, 0 failed" in said[0] and said[1].endswith(": done before\n")
+    (row,) = processors.rows(Path(tmp_path, "table.csv"))
+    assert (row["environment"], row["failed"], row["paths"]) == ("pure", "0", PLACE) and int(row["passed"]) > 5
