@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 import numpy as np
@@ -136,6 +136,17 @@ def whole_numbers(names: Sequence[str]) -> tuple[int, ...] | None:
         return None
     numbers = tuple(map(int, names))
     return numbers if len(set(numbers)) == len(numbers) else None
+
+
+def in_order(names: Sequence[str]) -> np.ndarray:
+    """(n,) which name comes first, second and so on: the order of numbers where all names are whole numbers.
+
+    Example:
+        >>> in_order(["dog", "ant", "cat"]).tolist(), in_order(["10", "9"]).tolist()
+        ([1, 2, 0], [1, 0])
+    """
+    keys: Sequence[Any] = whole_numbers(names) or names
+    return np.array(sorted(range(len(names)), key=keys.__getitem__), np.int64)
 
 
 def _comparable(item_names: Sequence[str], row_names: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -270,8 +270,9 @@ class _Work:
         rows = matched.take()
         for name in self.maps:
             self.figures += neighbor_figures(
-                name, rows[BEFORE], rows[name], members, labels, self.k, self.measure or "cosine", plan
-            )
+                name, rows[BEFORE], rows[name], members, labels, self.k, self.measure or "cosine", plan,
+                matched.order,
+            )  # fmt: skip
 
 
 def _seen(transform: Transform, human: Judgments) -> Iterator[str]:
