@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign._result import Result
 from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
+from pyalign.data.names import in_order
 from pyalign.data.similarities import one_or_several
 from pyalign.documents import hidden
 from pyalign.measures import get_measure
@@ -193,7 +194,8 @@ def _result(name: str, counted: Occurrences, k: int, largest: int, names: tuple[
     n, apart = len(counts), counts - k
     apart[np.abs(apart) < 1e-9 * k] = 0.0  # shares that add up to k but for rounding
     deviation = float(np.sqrt((apart**2).mean()))
-    top = np.argsort(-counts, kind="stable")[:largest]
+    places = np.arange(n) if names is None else np.argsort(in_order(names))  # hubs as large are listed by name
+    top = np.lexsort((places, -counts))[:largest]
     return HubResult(
         name,
         float((apart**3).mean()) / deviation**3 if deviation else 0.0,

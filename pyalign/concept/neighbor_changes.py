@@ -107,7 +107,7 @@ def neighbor_changes(
     old = neighbor_lists(rows["before"], k, measure)
     new = neighbor_lists(rows["after"], k, other)
     values = SharedNeighbors(old.rows, new.rows, k, rbo_p).values()
-    most = np.lexsort((np.arange(matched.n), values[:, 0], values[:, 1]))[:top]
+    most = np.lexsort((np.argsort(matched.order), values[:, 0], values[:, 1]))[:top]
     called = matched.names
 
     def only(a: np.ndarray, b: np.ndarray) -> tuple[str, ...]:

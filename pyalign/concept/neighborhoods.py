@@ -189,7 +189,7 @@ class Study:
     shared: Mapping[str, SharedNeighbors]
     concepts: Members | None
     n: int
-    order: np.ndarray | None = None  # of the objects, by their names
+    order: np.ndarray  # of the objects, by their names
 
     @property
     def members(self) -> np.ndarray:
@@ -249,7 +249,7 @@ def result_of(
             ConceptNeighbors(label, count, overlap, ci, p, p_adjusted, *of_rbo)
             for (label, count, overlap, ci, p, *of_rbo), p_adjusted in zip(rows, adjusted, strict=True)
         )
-    lowest = np.lexsort((np.arange(study.n), values[:, 0], values[:, 1]))[:MOST_LOWEST]
+    lowest = np.lexsort((np.argsort(study.order), values[:, 0], values[:, 1]))[:MOST_LOWEST]
     objects = tuple(
         ObjectNeighbors(int(row), None if names is None else names[row], float(values[row, 0]), float(values[row, 1]))
         for row in lowest

@@ -41,9 +41,9 @@ class Matched:
         return tuple(x.names for x in self.models.values() if x.names is not None)
 
     @property
-    def order(self) -> np.ndarray | None:
-        """(n,) the items in the order of their names, in which seeds draw them; None without names."""
-        return None if self.names is None else in_order(self.names)
+    def order(self) -> np.ndarray:
+        """(n,) the items in the order of their names, in which seeds draw them and ties are broken."""
+        return np.arange(self.n) if self.names is None else in_order(self.names)
 
     def take(self, items: np.ndarray | slice = ALL) -> dict[str, np.ndarray]:
         """(k, d) of each model on the host: the rows of these items, or of all; float64 where one is, else float32.
