@@ -139,14 +139,20 @@ def whole_numbers(names: Sequence[str]) -> tuple[int, ...] | None:
 
 
 def in_order(names: Sequence[str]) -> np.ndarray:
-    """(n,) which name comes first, second and so on: the order of numbers where all names are whole numbers.
+    """(n,) which name comes first, second and so on, with the numbers in names in the order of numbers.
 
     Example:
-        >>> in_order(["dog", "ant", "cat"]).tolist(), in_order(["10", "9"]).tolist()
-        ([1, 2, 0], [1, 0])
+        >>> in_order(["item 10", "item 9", "ant"]).tolist(), in_order(["10", "007"]).tolist()
+        ([2, 1, 0], [1, 0])
     """
-    keys: Sequence[Any] = whole_numbers(names) or names
-    return np.array(sorted(range(len(names)), key=keys.__getitem__), np.int64)
+
+    def key(k: int) -> tuple[list[Any], str]:
+        parts = re.split(r"(\d+)", names[k])
+        numbers = [part.lstrip("0") for part in parts[1::2]]
+        parts[1::2] = [(len(number), number) for number in numbers]
+        return parts, names[k]
+
+    return np.array(sorted(range(len(names)), key=key), np.int64)
 
 
 def _comparable(item_names: Sequence[str], row_names: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
