@@ -147,7 +147,7 @@ def with_ceiling(
     who = aligned.triplets.subjects if subjects is None else subjects
     ceiling_for_scores, covariance = grouped.ceiling_for_scores(ceiling, aligned, who), 0.0
     if ceiling_for_scores.parts is not None and outcomes.kept is None:
-        clusters, plan, dependence = grouped.of(outcomes, aligned.index, who)
+        clusters, plan, dependence = grouped.of(outcomes, aligned, who)
         assert plan is not None
         credits = outcomes.credits(score.ties) / CREDIT_UNIT
         covariance = ceiling_for_scores.covariance(credits, dependence or Dependence.of(clusters, plan))
