@@ -250,12 +250,15 @@ def test_triplets_that_touch_nan_are_left_out_of_both_parts(people):
     x = x.copy()
     x[[4, 70]] = np.nan
     found = calibrate(x, triplets, nan_policy="omit", seed=2)
-    rows = np.concatenate(next(TripletHoldOut("objects", 0.5, 2).split(triplets)))
+    fit, test = next(TripletHoldOut("objects", 0.5, 2).split(triplets))
+    rows = np.concatenate([fit, test])
     touched = np.isin(triplets[rows], [4, 70]).any(axis=1)
     assert found.n_dropped == touched.sum() > 0
     assert found.fit.n_triplets + found.test.n_triplets == (~touched).sum()
     there = ~np.isin(triplets, [4, 70]).any(axis=1)
-    alone = calibrate(np.nan_to_num(x), triplets[there], seed=2)
+    one, other = (np.setdiff1d(triplets[part], [4, 70])[0] for part in (fit, test))
+    mixed = [[4, one, other], [70, one, other]]  # so that the split is over the same objects; it uses neither
+    alone = calibrate(np.nan_to_num(x), np.r_[triplets[there], mixed], seed=2)
     assert (found.temperature, found.test, found.equal_mass) == (alone.temperature, alone.test, alone.equal_mass)
 
 
