@@ -47,7 +47,7 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
     """What, figure and unit, as soon as each is there."""
     x = np.asarray(load_embeddings(folder / "things" / "clip_vit_b32.npy"), np.float32)
     triplets = np.asarray(load_triplets(folder / "things" / "human_triplets_375429.npy"))
-    fold = next(TripletKFold(n_splits=FOLDS, n=len(x)).folds(triplets))
+    fold = next(TripletKFold(n_splits=FOLDS).folds(triplets))
 
     result = cross_validate_probe(x, triplets)
     yield "pyalign: 3 folds, 8 strengths, refit", result.seconds, "s"

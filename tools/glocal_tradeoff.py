@@ -53,12 +53,11 @@ def main() -> None:
 def _folds(x: np.ndarray, triplets: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
     """Training objects, their triplets, objects that stand in for images, test triplets, objects of nothing."""
     rng = np.random.default_rng(seed)
-    for fold in TripletKFold(n_splits=folds, seed=seed, n=len(x)).folds(triplets):
-        place = np.full(len(x), -1)
-        place[fold.train_items] = np.arange(len(fold.train_items))
-        others = rng.permutation(np.setdiff1d(np.arange(len(x)), fold.train_items))
+    for fold in TripletKFold(n_splits=folds, seed=seed).folds(triplets):
+        items, numbers = np.unique(triplets[fold.train], return_inverse=True)
+        others = rng.permutation(np.setdiff1d(np.arange(len(x)), items))
         half = len(others) // 2
-        yield fold.train_items, place[triplets[fold.train]], others[:half], triplets[fold.test], others[half:]
+        yield items, numbers.reshape(-1, 3), others[:half], triplets[fold.test], others[half:]
 
 
 def _fold(

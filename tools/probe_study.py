@@ -82,16 +82,12 @@ def ensemble_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
     """
     chosen = [fold.strength for fold in cross_validate_probe(x, triplets).folds]
     scores, ranks, passes = [], [], 0
-    for fold, l2 in zip(TripletKFold(n=len(x)).folds(triplets), chosen, strict=True):
-        items = np.zeros(len(x), bool)
+    for fold, l2 in zip(TripletKFold().folds(triplets), chosen, strict=True):
         maps = []
-        for inner in TripletKFold(seed=1, n=len(x)).folds(triplets[fold.train]):
-            items[:] = False
-            items[np.intersect1d(inner.train_items, fold.train_items)] = True
+        for inner in TripletKFold(seed=1).folds(triplets[fold.train]):
             used = triplets[fold.train][inner.train]
-            place = np.cumsum(items) - 1
             strength = l2 * (len(fold.train) / len(used)) ** GROWTH
-            fit = fit_probe(x[items], place[used], penalty=strength)
+            fit = fit_probe(x, used, penalty=strength)
             maps.append(fit.transform.apply(x))
             passes += fit.n_passes
         z = np.concatenate(maps, axis=1) / np.sqrt(len(maps))

@@ -15,6 +15,7 @@ from pyalign.analysis.pairs_without_value import require_alike_orders
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
 from pyalign.data import ANCHORED, Provenance, Weights, align, alternatives_of, require_answers
+from pyalign.data.align import named_rows
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.data.triplets import answered_once
@@ -102,6 +103,9 @@ def permutation_test(
     score = weighted(outcomes, weighing).score
     assert score.accuracy is not None
     options: dict[str, Any] = {"n_permutations": n_permutations, "seed": seed, "progress": progress}
+    remarks = (*aligned.notes, *notes_on_similarities(embeddings, triplets, chosen))
+    rows, triplets = named_rows(aligned)
+    embeddings = aligned.x[rows][:, rows] if chosen.precomputed else aligned.x[rows]
     if chosen.precomputed and np.isnan(np.asarray(embeddings)).any():
         accuracies = _permuted_with_missing(
             np.asarray(embeddings), np.asarray(triplets), task, chosen, ties, backend, weighing, **options
@@ -128,7 +132,7 @@ def permutation_test(
         n_triplets=score.n_triplets,
         task=task,
         coverage=present.coverage,
-        notes=(*aligned.notes, *notes_on_similarities(embeddings, triplets, chosen)),
+        notes=remarks,
         provenance=Provenance.now(given, options, score.backend, seed),
     )
 

@@ -14,6 +14,7 @@ from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, peop
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
+from pyalign.data.align import in_name_order
 from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
@@ -41,14 +42,14 @@ class Grouped:
         return self._of_index[1]
 
     def of(
-        self, outcomes: Outcomes, index: object, people: object
+        self, outcomes: Outcomes, aligned: Aligned, people: object
     ) -> tuple[Clusters, Resampling | None, Dependence | None]:
         """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
-        if outcomes.kept is None and self._found is not None and self._index is index:
+        if outcomes.kept is None and self._found is not None and self._index is aligned.index:
             return self._found
-        clustering = self._look(outcomes, index, people)
+        clustering = self._look(outcomes, in_name_order(aligned), people)
         if outcomes.kept is None:
-            self._index, self._found = index, clustering
+            self._index, self._found = aligned.index, clustering
         return clustering
 
     def _look(
@@ -69,7 +70,7 @@ def with_intervals(
     score = outcomes.score
     assert score.accuracy is not None and score.cross_entropy is not None
     people = aligned.triplets.subjects if subjects is None else subjects
-    clusters, plan, dependence = grouped.of(outcomes, aligned.index, people)
+    clusters, plan, dependence = grouped.of(outcomes, aligned, people)
     values, units = values_of([outcomes], score.ties, None)
     if plan is not None:
         errors = (
@@ -146,7 +147,7 @@ def with_ceiling(
     who = aligned.triplets.subjects if subjects is None else subjects
     ceiling_for_scores, covariance = grouped.ceiling_for_scores(ceiling, aligned, who), 0.0
     if ceiling_for_scores.parts is not None and outcomes.kept is None:
-        clusters, plan, dependence = grouped.of(outcomes, aligned.index, who)
+        clusters, plan, dependence = grouped.of(outcomes, aligned, who)
         assert plan is not None
         credits = outcomes.credits(score.ties) / CREDIT_UNIT
         covariance = ceiling_for_scores.covariance(credits, dependence or Dependence.of(clusters, plan))

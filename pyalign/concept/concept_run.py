@@ -23,6 +23,7 @@ from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
 from pyalign.concept.simultaneous_inference import SimultaneousInference, simultaneous_inference
 from pyalign.data import AlignedModels, Transform
+from pyalign.data.align import in_name_order
 from pyalign.data.subjects import checked_labels
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress
@@ -90,7 +91,8 @@ class Run:
             aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
             progress=self.progress, look=look, names=aligned.names, choices=chosen,
         )  # fmt: skip
-        parts = self._parts(outcomes, index, kept)
+        numbers = in_name_order(aligned)
+        parts = self._parts(outcomes, numbers if kept is None else numbers[kept], kept)
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
         by_grouping = [
             list(parts.of(grouping, own, self.progress)) for grouping, own in zip(groupings.all, sums, strict=True)

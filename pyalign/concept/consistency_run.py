@@ -20,6 +20,7 @@ from pyalign.concept.concepts import DIMENSIONS, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
 from pyalign.concept.groupings import Grouping, groupings_of
 from pyalign.data import AlignedModels, Triplets, align_models, alternatives_of
+from pyalign.data.align import in_name_order
 from pyalign.data.subjects import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
@@ -100,7 +101,9 @@ class Run:
         answers = self._answers(aligned, index, self.choices.read(triplets, get_host_backend(self.backend)))
         plan = None if self.plan is None else self.plan.over(answers.people)
         counted = answers.people if plan is not None and "subjects" in plan.by else None
-        clusters = Clusters.of(answers.index, counted, answers.backend)
+        place = np.zeros(aligned.n_items, np.int32)
+        place[index] = in_name_order(aligned)
+        clusters = Clusters.of(place[answers.index], counted, answers.backend)
         numbers = () if plan is None else effective_numbers(clusters, plan.by)
         used = plan if are_enough(numbers) else None
         dependence = Dependence.of(clusters, used) if used is not None and _closed(used) else None

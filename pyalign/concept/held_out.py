@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data.names import in_order
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
 from pyalign.progress import Progress, silent
@@ -61,7 +62,7 @@ def folds_of(n: int, folds: object, names: Sequence[str] | None = None, seed: in
         count = _checks.whole_number(folds, "folds", 2)
         if count > n:
             raise InputError(f"folds must be at most as many as objects ({n:,}); got {count:,}")
-        order = np.arange(n) if names is None else np.argsort(np.array(list(names), object), kind="stable")
+        order = np.arange(n) if names is None else in_order(names)
         fold = np.empty(n, np.int64)
         fold[order[permutation(n, 0, seed=seed)]] = np.arange(n) % count
     else:

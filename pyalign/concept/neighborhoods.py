@@ -123,7 +123,7 @@ def compare_neighbors(
     lists = {name: neighbor_lists(rows[name], length, by[name], k) for name in rows}
     human = lists[REFERENCE].rows
     shared = {name: SharedNeighbors(lists[name].rows, human, k, rbo_p) for name in models}
-    study = Study(shared, concepts, matched.n)
+    study = Study(shared, concepts, matched.n, matched.order)
     plan = requested if matched.n // 2 > k else None
     drawn = None if plan is None else study.halved(plan, progress)
     null = study.nulls(n_permutations, seed, progress) if n_permutations else None
@@ -189,6 +189,7 @@ class Study:
     shared: Mapping[str, SharedNeighbors]
     concepts: Members | None
     n: int
+    order: np.ndarray  # of the objects, by their names
 
     @property
     def members(self) -> np.ndarray:
@@ -199,7 +200,7 @@ class Study:
     def halved(self, plan: Resampling, progress: Progress) -> np.ndarray:
         """(b, models, 1 + g, 2): means within halves."""
         out = np.empty((plan.drawn, len(self.shared), self.members.shape[1], 2))
-        for number, (rows, inside) in enumerate(halves(self.n, plan.drawn, plan.seed)):
+        for number, (rows, inside) in enumerate(halves(self.n, plan.drawn, plan.seed, self.order)):
             for m, of_model in enumerate(self.shared.values()):
                 out[number, m] = group_means(of_model.halved(rows, inside), self.members[rows])
             progress("resamples", number + 1, plan.drawn)
@@ -208,7 +209,7 @@ class Study:
     def nulls(self, n_permutations: int, seed: int, progress: Progress) -> np.ndarray:
         """(permutations, models, 1 + g, 2): means with the objects of each model relabelled."""
         members, out = self.members, np.empty((n_permutations, len(self.shared), self.members.shape[1], 2))
-        for part, orders in permutations_of(self.n, n_permutations, seed):
+        for part, orders in permutations_of(self.n, n_permutations, seed, self.order):
             for number, order in enumerate(orders.astype(np.int64)):
                 for m, of_model in enumerate(self.shared.values()):
                     out[part.start + number, m] = group_means(of_model.relabelled(order), members)
@@ -248,7 +249,7 @@ def result_of(
             ConceptNeighbors(label, count, overlap, ci, p, p_adjusted, *of_rbo)
             for (label, count, overlap, ci, p, *of_rbo), p_adjusted in zip(rows, adjusted, strict=True)
         )
-    lowest = np.lexsort((np.arange(study.n), values[:, 0], values[:, 1]))[:MOST_LOWEST]
+    lowest = np.lexsort((np.argsort(study.order), values[:, 0], values[:, 1]))[:MOST_LOWEST]
     objects = tuple(
         ObjectNeighbors(int(row), None if names is None else names[row], float(values[row, 0]), float(values[row, 1]))
         for row in lowest

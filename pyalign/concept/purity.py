@@ -168,8 +168,9 @@ def neighbor_purity(
         lists_of_models[name] = neighbor_lists(rows[name], length, measure, k)
         lists = lists_of_models[name].rows
         means = purities(lists[:, :k], members)
-        errors = None if plan is None else purity_errors(lists, members, k, plan)
-        null = null_purities(lists[:, :k], members, n_permutations, seed, progress) if n_permutations else None
+        errors = None if plan is None else purity_errors(lists, members, k, plan, matched.order)
+        near, shuffled = lists[:, :k], (n_permutations, seed, progress, matched.order)
+        null = null_purities(near, members, *shuffled) if n_permutations else None
         results.append(_result(name, converted.labels, members, means, errors, null, plan))
     notes = [
         *matched.notes,
@@ -257,9 +258,12 @@ def _owned(members: np.ndarray) -> np.ndarray:
     return np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
 
 
-def purity_errors(lists: np.ndarray, members: np.ndarray, k: int, plan: Resampling) -> np.ndarray:
+def purity_errors(
+    lists: np.ndarray, members: np.ndarray, k: int, plan: Resampling, order: np.ndarray | None = None
+) -> np.ndarray:
     """(1 + c,) standard errors over objects; lists hold more than k neighbours (n, length), the nearest first."""
-    of_halves = [half_purities(lists, members, k, *half) for half in halves(len(lists), plan.drawn, plan.seed)]
+    samples = halves(len(lists), plan.drawn, plan.seed, order)
+    of_halves = [half_purities(lists, members, k, *half) for half in samples]
     errors: np.ndarray = np.fmax(half_errors(np.array(of_halves), len(lists)), left_out_errors(lists, members, k))
     return errors
 
@@ -305,10 +309,12 @@ def left_out_errors(lists: np.ndarray, members: np.ndarray, k: int) -> np.ndarra
     return errors
 
 
-def null_purities(lists: np.ndarray, members: np.ndarray, count: int, seed: int, progress: Progress) -> np.ndarray:
+def null_purities(
+    lists: np.ndarray, members: np.ndarray, count: int, seed: int, progress: Progress, order: np.ndarray | None = None
+) -> np.ndarray:
     """(count, 1 + c) with the categories of the objects shuffled."""
     out = np.empty((count, 1 + members.shape[1]))
-    for part, orders in permutations_of(len(lists), count, seed):
+    for part, orders in permutations_of(len(lists), count, seed, order):
         for number, order in enumerate(orders):
             out[part.start + number] = purities(lists, members[order])
         progress("permutations", part.stop, count)

@@ -18,7 +18,7 @@ from pyalign.backends import Array, get_host_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import KINDS
-from pyalign.data.names import SEVERAL, listing, match_names, require_different, whole_numbers
+from pyalign.data.names import SEVERAL, in_order, listing, match_names, require_different, whole_numbers
 from pyalign.data.similarities import Similarities
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
@@ -46,6 +46,42 @@ class Aligned:
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
     embeddings: Embeddings
+
+
+def in_name_order(matched: Aligned | AlignedModels) -> np.ndarray:
+    """(t, 3) on the host: the triplets' objects numbered in the order of their names, else as they are numbered.
+
+    What is drawn over objects is drawn in this order, so that it does not depend on the order of rows.
+
+    Example:
+        >>> rows = Embeddings(np.eye(3), ("dog", "ant", "cat"))
+        >>> in_name_order(align(rows, [["cat", "dog", "ant"]])).tolist()
+        [[1, 2, 0]]
+    """
+    triplets, names = matched.triplets, matched.names
+    index = _checks.as_triplets(matched.index)
+    if triplets.names is not None:
+        names, index = triplets.names, _checks.as_triplets(triplets.values)
+    if names is None:
+        return index
+    order = in_order(names)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return index if bool((order == np.arange(len(order))).all()) else place[index]
+
+
+def named_rows(matched: Aligned | AlignedModels) -> tuple[np.ndarray, np.ndarray]:
+    """The rows (m,) of x that triplets name, ordered as `in_name_order` has them, and triplets (t, 3) of these.
+
+    Example:
+        >>> [numbers.tolist() for numbers in named_rows(align(np.eye(5), [[4, 2, 0]]))]
+        [[0, 2, 4], [[2, 1, 0]]]
+    """
+    numbers = in_name_order(matched)
+    rows = np.full(int(numbers.max()) + 1, -1, np.int64)
+    rows[numbers] = _checks.as_triplets(matched.index)
+    named = rows >= 0
+    return rows[named], (np.cumsum(named, dtype=np.int32) - np.int32(1))[numbers]
 
 
 def align(x: object, triplets: object, name: str = "embeddings", features: bool = True) -> Aligned:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 import numpy as np
@@ -138,6 +138,23 @@ def whole_numbers(names: Sequence[str]) -> tuple[int, ...] | None:
     return numbers if len(set(numbers)) == len(numbers) else None
 
 
+def in_order(names: Sequence[str]) -> np.ndarray:
+    """(n,) which name comes first, second and so on, with the numbers in names in the order of numbers.
+
+    Example:
+        >>> in_order(["item 10", "item 9", "ant"]).tolist(), in_order(["10", "007"]).tolist()
+        ([2, 1, 0], [1, 0])
+    """
+
+    def key(k: int) -> tuple[list[Any], str]:
+        parts = re.split(r"(\d+)", names[k])
+        numbers = [part.lstrip("0") for part in parts[1::2]]
+        parts[1::2] = [(len(number), number) for number in numbers]
+        return parts, names[k]
+
+    return np.array(sorted(range(len(names)), key=key), np.int64)
+
+
 def _comparable(item_names: Sequence[str], row_names: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The names without leading zeros where those of items and of rows are all whole numbers, else as they are."""
     both = whole_numbers(item_names), whole_numbers(row_names)
@@ -246,7 +263,8 @@ def largest_of(values: np.ndarray, names: Sequence[str] | None, *further: np.nda
         array([1, 2, 0])
     """
     keys = [-np.round(one / (np.fmax.reduce(np.abs(one), initial=0.0) or 1.0), 6) for one in (values, *further)]
-    return np.lexsort((np.arange(len(values)) if names is None else np.array(names, object).astype(str), *keys[::-1]))
+    places = np.arange(len(values)) if names is None else np.argsort(in_order(names))
+    return np.lexsort((places, *keys[::-1]))
 
 
 def listing(words: Sequence[str], limit: int = 10) -> str:

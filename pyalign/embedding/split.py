@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pyalign import _checks
+from pyalign.data.names import in_order
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.errors import InputError
 from pyalign.stats.splits import Fold, TripletKFold, sets_of_three
@@ -30,7 +31,8 @@ def unit_of(split: str, inputs: EmbeddingInputs) -> np.ndarray:
     if split == "subjects":
         assert inputs.subjects is not None
         return np.unique(inputs.subjects, return_inverse=True)[1]
-    return sets_of_three(inputs.index, inputs.n)
+    order = np.arange(inputs.n) if inputs.names is None else in_order(inputs.names)
+    return sets_of_three(np.argsort(order)[inputs.index], inputs.n)
 
 
 def folds_of(split: str, inputs: EmbeddingInputs, folds: int, seed: int) -> list[Fold]:
@@ -44,7 +46,7 @@ def folds_of(split: str, inputs: EmbeddingInputs, folds: int, seed: int) -> list
     what = "subjects" if split == "subjects" else "sets of three objects"
     if folds > count:
         raise InputError(f"folds must be at most the number of {what} ({count:,}); got {folds}")
-    drawn = list(TripletKFold("subjects", folds, seed, inputs.n).folds(inputs.index, units))
+    drawn = list(TripletKFold("subjects", folds, seed).folds(inputs.index, units))
     for number, fold in enumerate(drawn):
         left = without_answers(inputs, fold.train)
         if len(left):

@@ -20,11 +20,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from pyalign import _checks
 from pyalign.backends import TripletCheck
 from pyalign.data import Triplets, align
+from pyalign.data.align import named_rows
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.typing import EmbeddingsLike, TripletsLike
 
@@ -94,13 +93,10 @@ class OnTriplets(BaseEstimator):  # type: ignore[misc]
     def _rows_and_triplets(self, triplets: TripletsLike) -> tuple[Any, Triplets]:
         """The rows of the objects in these triplets, and the triplets with numbers of these rows."""
         matched = align(self.embeddings, triplets)
-        index = _checks.as_triplets(matched.index)
-        used, numbers = np.unique(index, return_inverse=True)
-        smallest, largest, n = int(used[0]), int(used[-1]), len(matched.x)
+        index, n = _checks.as_triplets(matched.index), len(matched.x)
+        smallest, largest = int(index.min()), int(index.max())
         wrong = ((index < 0) | (index >= n)).any(axis=1)
         first = int(wrong.argmax()) if wrong.any() else -1
         _checks.require_valid(TripletCheck(first, -1, smallest, largest), index, n)
-        numbered = replace(
-            matched.triplets, values=numbers.reshape(index.shape).astype(np.int32), names=None, numbered=False
-        )  # fmt: skip
-        return matched.x[used], numbered
+        used, numbers = named_rows(matched)
+        return matched.x[used], replace(matched.triplets, values=numbers, names=None, numbered=False)

@@ -26,7 +26,7 @@ RBO_P = 0.9  # of the rank-biased overlap, which is not shown
 
 def neighbor_figures(
     name: str, before: np.ndarray, after: np.ndarray, members: np.ndarray | None, labels: tuple[str, ...], k: int,
-    measure: MeasureLike, plan: Resampling | None,
+    measure: MeasureLike, plan: Resampling | None, order: np.ndarray | None = None,
 ) -> Iterator[TransferFigure]:  # fmt: skip
     """Neighbours kept, and k-NN accuracy over all objects with a category and for each category.
 
@@ -38,11 +38,12 @@ def neighbor_figures(
         k: the number of neighbours.
         measure: see `pyalign.similarity`.
         plan: of the half-samples; None: no intervals.
+        order: (n,) see `pyalign.stats.halves.halves`.
     """
     n = len(before)
     length = list_length(k, n)
     lists = [neighbor_lists(rows, length, measure, k).rows for rows in (before, after)]
-    samples = [] if plan is None else list(halves(n, plan.drawn, plan.seed))
+    samples = [] if plan is None else list(halves(n, plan.drawn, plan.seed, order))
     yield _kept(name, lists, k, samples, plan)
     if members is not None:
         yield from _votes(name, lists, members, labels, k, samples, plan)

@@ -270,9 +270,10 @@ class _Work:
             plan = half_samples(Resampling("objects", confidence_level=confidence, seed=self.plan.seed))
         elif self.plan is not None:
             self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
+        order = np.argsort(np.argsort(matched.order)[chosen])
         for name, mask in seen.items():
             known = neighbor_figures(name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k,
-                                     self.measure or "cosine", plan)  # fmt: skip
+                                     self.measure or "cosine", plan, order)  # fmt: skip
             of_fit = None if mask is None else int(mask[chosen].sum())
             self.figures += [replace(figure, in_sample=of_fit) for figure in known]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.backends import Backend, HostBackend
+from pyalign.data.align import align
+from pyalign.data.similarities import with_similarities
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._host_dispatch import HostDispatch
@@ -30,8 +32,8 @@ def triplet_gradient(
 
     Args:
         similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet.
-        triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Or a `TripletPlan`,
-            which makes repeated passes over the same triplets quicker.
+        triplets: (t, 3) integers in [0, n), or names, three different items each; the last is the odd one. Where both
+            have names, they are matched. Or a `TripletPlan` of integers, with which repeated passes are quicker.
         answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd; the
             mean is then over all answers. None: one answer each, the last item.
         temperature: in the units of the similarities; it divides.
@@ -53,6 +55,9 @@ def triplet_gradient(
         >>> round(loss, 4), gradient.round(2).tolist()
         (1.0986, [[0.0, -0.67, 0.33], [0.0, 0.0, 0.33], [0.0, 0.0, 0.0]])
     """
+    if not isinstance(triplets, TripletPlan):
+        matched = align(with_similarities(similarities), triplets, "similarities", features=False)
+        similarities, triplets = matched.x, matched.index
     dispatch = dispatch_of(backend, similarities)
     matrix = dispatch.similarities(similarities)
     n, dtype = len(matrix), _checks.result_dtype(matrix)

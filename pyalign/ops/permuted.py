@@ -36,8 +36,10 @@ def identity(n: int) -> np.ndarray:
     return np.arange(n, dtype=np.int32)[None, :]
 
 
-def permutations_of(n: int, count: int, seed: int) -> Iterator[tuple[slice, np.ndarray]]:
+def permutations_of(n: int, count: int, seed: int, of: np.ndarray | None = None) -> Iterator[tuple[slice, np.ndarray]]:
     """Orders (k, n) int32 in pieces, and which of `count` they are; each has its own counter of the generator.
+
+    of: (n,) see `order` of `permutation`.
 
     Example:
         >>> [(part, orders.shape) for part, orders in permutations_of(5, 3, 0)]
@@ -45,5 +47,5 @@ def permutations_of(n: int, count: int, seed: int) -> Iterator[tuple[slice, np.n
     """
     for first in range(0, count, ORDERS_AT_ONCE):
         part = slice(first, min(count, first + ORDERS_AT_ONCE))
-        orders = [permutation(n, counter, seed=seed) for counter in range(part.start, part.stop)]
+        orders = [permutation(n, counter, seed=seed, order=of) for counter in range(part.start, part.stop)]
         yield part, np.stack(orders).astype(np.int32)

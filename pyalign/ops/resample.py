@@ -170,15 +170,21 @@ def _kept_draws(n: int, first: int, count: int, seed: int, stream: int) -> np.nd
     return table
 
 
-def permutation(n: int, counter: int, *, seed: int) -> np.ndarray:
+def permutation(n: int, counter: int, *, seed: int, order: np.ndarray | None = None) -> np.ndarray:
     """(n,) int64: a random order of n items, that of this counter.
+
+    order: (n,) which item comes first, second and so on where the draw does not depend on their numbers; None: those.
 
     Example:
         >>> sorted(permutation(5, 0, seed=0).tolist())
         [0, 1, 2, 3, 4]
     """
-    order: np.ndarray = np.argsort(_raw(n, counter, seed, PERMUTATIONS), kind="stable")
-    return order
+    drawn: np.ndarray = np.argsort(_raw(n, counter, seed, PERMUTATIONS), kind="stable")
+    if order is None:
+        return drawn
+    moved = np.empty_like(drawn)
+    moved[order] = order[drawn]
+    return moved
 
 
 def _keys(first: int, count: int, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.instead import notes_on_values
-from pyalign.data.names import match_names, require_different
+from pyalign.data.names import in_order, match_names, require_different
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 
@@ -39,6 +39,11 @@ class Matched:
     def row_names(self) -> tuple[tuple[str, ...], ...]:
         """The names of the rows of each model that has some."""
         return tuple(x.names for x in self.models.values() if x.names is not None)
+
+    @property
+    def order(self) -> np.ndarray:
+        """(n,) the items in the order of their names, in which seeds draw them and ties are broken."""
+        return np.arange(self.n) if self.names is None else in_order(self.names)
 
     def take(self, items: np.ndarray | slice = ALL) -> dict[str, np.ndarray]:
         """(k, d) of each model on the host: the rows of these items, or of all; float64 where one is, else float32.

@@ -55,9 +55,11 @@ def compare_all(
         ready = prepared(family, rows)
         notes += notes_on(chosen_measure, ready, rows)
         rounding = max(ROUNDING[x.itemsize] for x in rows.values())
-        similarities = _matrix(chosen_measure, family, ready, (count, level, seed, rounding), progress)
+        similarities = _matrix(chosen_measure, family, ready, (count, level, seed, rounding), progress, matched.order)
         if plan is not None:
-            similarities, more = with_intervals(similarities, chosen_measure, rows, plan, backend, progress)
+            similarities, more = with_intervals(
+                similarities, chosen_measure, rows, plan, backend, progress, matched.order
+            )  # fmt: skip
             notes += more
         results.append(similarities)
     few = too_few_together(count, level, sum(len(matrix.pairs) for matrix in results), correction)
@@ -91,11 +93,16 @@ def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
 
 
 def null_scores(
-    family: Family, pairs: Sequence[tuple[Any, Any]], n_permutations: int, seed: int, progress: Progress
+    family: Family,
+    pairs: Sequence[tuple[Any, Any]],
+    n_permutations: int,
+    seed: int,
+    progress: Progress,
+    order: np.ndarray | None = None,
 ) -> np.ndarray:
     """(pairs, K) scores with the items of the second model permuted, in the same way for all pairs."""
     nulls = np.empty((len(pairs), n_permutations))
-    for part, orders in permutations_of(family.n, n_permutations, seed):
+    for part, orders in permutations_of(family.n, n_permutations, seed, order):
         for row, (a, b) in enumerate(pairs):
             progress("permutations", part.start * len(pairs) + row * len(orders), n_permutations * len(pairs))
             nulls[row, part] = family.nulls(a, b, orders)
@@ -104,7 +111,7 @@ def null_scores(
 
 def _matrix(
     measure: RepresentationMeasure, family: Family, ready: Mapping[str, Any],
-    null: tuple[int, float, int, float], progress: Progress,
+    null: tuple[int, float, int, float], progress: Progress, order: np.ndarray | None,
 ) -> SimilarityMatrix:  # fmt: skip
     """null: permutations, alpha, seed, and what counts as rounding."""
     permutations, alpha, seed, rounding = null
@@ -118,7 +125,7 @@ def _matrix(
     scored = replace(plain, matrix=_square(plain, scores, LARGEST))
     if not permutations:
         return scored
-    nulls = null_scores(family, pairs, permutations, seed, progress)
+    nulls = null_scores(family, pairs, permutations, seed, progress, order)
     calibrations = [calibrated(s, row, alpha, LARGEST, rounding) for s, row in zip(scores, nulls, strict=True)]
     return replace(
         scored,

@@ -111,7 +111,9 @@ def resample(
     for first in range(0, n_resamples, STEP):
         rows = slice(first, min(first + STEP, n_resamples))
         count = rows.stop - first
-        table = np.ascontiguousarray(multiplicities(study.n, first, STEP, seed=seed, stream=OBJECTS)[:, :count])
+        drawn_objects = multiplicities(study.n, first, STEP, seed=seed, stream=OBJECTS)[:, :count]
+        table = np.empty_like(drawn_objects, order="C")
+        table[study.order] = drawn_objects
         persons = None
         if people is not None:
             persons = multiplicities(people, first, STEP, seed=seed, stream=SUBJECTS)[:, :count].astype(np.float64)

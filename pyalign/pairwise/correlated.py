@@ -169,7 +169,7 @@ def permuted_values(correlated: Correlated, n_permutations: int, seed: int, prog
     theirs = as_square(human, study.items, study.n)
     ours = [as_square(_unit(family.unit(model)), study.items, study.n) for model in correlated.models]
     out = np.empty((n_permutations, len(ours)))
-    for part, orders in permutations_of(study.n, n_permutations, seed):
+    for part, orders in permutations_of(study.n, n_permutations, seed, study.order):
         for k, square in enumerate(ours):
             out[part, k] = permuted_products(theirs, square, orders, backend=correlated.backend) / 2.0
         progress("permutations", part.stop, n_permutations)
@@ -189,7 +189,7 @@ def _one_by_one(correlated: Correlated, n_permutations: int, seed: int, progress
     i, j = study.items.T
     out = np.empty((n_permutations, len(squares)))
     for row in range(n_permutations):
-        order = permutation(study.n, row, seed=seed)
+        order = permutation(study.n, row, seed=seed, order=study.order)
         for k, square in enumerate(squares):
             moved = square[order[i], order[j]]
             there = ~np.isnan(moved)

@@ -62,7 +62,7 @@ def compare_layers(
     split = len(sides[0])
     pairs = list(product(ready[:split], ready[split:]))
     scores = np.array([family.score(a, b) for a, b in pairs])
-    nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, progress))
+    nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, progress, matched.order))
     value = float(AGGREGATES[aggregate](scores))
     calibration = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
     notes = [*matched.notes, *filter(None, [too_few(count, level)]),

@@ -92,7 +92,7 @@ def _cut(
     """Batches of all items in a random order, how many, and what was assumed of the rows."""
     matched = match_rows(models)
     count = max(1, matched.n // size)
-    order = permutation(matched.n, 0, seed=seed)
+    order = matched.order[permutation(matched.n, 0, seed=seed)]
     parts = (np.sort(part) for part in np.array_split(order, count))  # files are read front to back
     return (matched.take(part) for part in parts), count, matched.notes
 

@@ -49,7 +49,7 @@ def halves_of(
 
 def with_intervals(
     similarities: SimilarityMatrix, measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], plan: Resampling,
-    backend: BackendName, progress: Progress,
+    backend: BackendName, progress: Progress, order: np.ndarray | None = None,
 ) -> tuple[SimilarityMatrix, list[str]]:  # fmt: skip
     """The similarities with intervals, and differences of those that share a model; and sentences about what is not."""
     plan = replace(plan, by="objects")
@@ -62,7 +62,7 @@ def with_intervals(
             of_pairs |= {(a, b): (errors, k) for k, b in enumerate(others)}
     else:
         drawn = plan.n_resamples or RESAMPLES
-        halved = halved_errors(measure, rows, similarities.pairs, (drawn, plan.seed), backend, progress)
+        halved = halved_errors(measure, rows, similarities.pairs, (drawn, plan.seed), backend, progress, order)
         if isinstance(halved, str):
             return similarities, [f"{measure} has no interval: {halved}"]
         of_pairs = {pair: (halved, k) for k, pair in enumerate(similarities.pairs)}

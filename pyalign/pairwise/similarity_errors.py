@@ -144,7 +144,7 @@ def _products(a: np.ndarray, b: np.ndarray) -> _Products:
 
 def halved_errors(
     measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], pairs: Sequence[tuple[int, int]],
-    plan: tuple[int, int], backend: BackendName, progress: Progress,
+    plan: tuple[int, int], backend: BackendName, progress: Progress, order: np.ndarray | None = None,
 ) -> Variances | str:  # fmt: skip
     """The errors of the scores of pairs of models by half-samples, or why there are none.
 
@@ -153,7 +153,7 @@ def halved_errors(
     count, seed = plan
     n = len(next(iter(rows.values())))
     replicates = np.full((count, len(pairs)), np.nan)
-    for row, (half, _) in enumerate(halves(n, count, seed)):
+    for row, (half, _) in enumerate(halves(n, count, seed, order)):
         progress("half-samples", row, count)
         some = {name: x[half] for name, x in rows.items()}
         try:

@@ -13,7 +13,7 @@ from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import above
-from pyalign.data.names import match_names, require_different
+from pyalign.data.names import in_order, match_names, require_different
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities, similarity, with_exact_ends
@@ -56,6 +56,7 @@ class Study:
         n_missing: pairs of all objects of the human judgments that are left out.
         notes: what was assumed, a sentence each.
         objects: int (n,), which of the judged objects these are.
+        order: int (n,), the objects in the order of their names, in which seeds draw them; else as they are numbered.
     """
 
     n: int
@@ -66,6 +67,7 @@ class Study:
     n_missing: int
     notes: tuple[str, ...]
     objects: np.ndarray
+    order: np.ndarray
 
     @property
     def is_complete(self) -> bool:
@@ -116,6 +118,7 @@ def study_of(
         missing,
         (*notes, *of_rounding(aligned, measures), *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
         objects,
+        np.arange(len(objects)) if human.names is None else in_order([human.names[k] for k in objects]),
     )  # fmt: skip
 
 

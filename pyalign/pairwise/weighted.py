@@ -36,7 +36,7 @@ def weighted_rsa(correlated: Correlated, seed: int, folds: int = FOLDS) -> Weigh
         )
     matrix = np.stack([model.values.astype(np.float64) for model in study.models], axis=1)
     of_object = np.empty(study.n, np.int64)
-    of_object[np.random.default_rng(seed).permutation(study.n)] = np.arange(study.n) % folds
+    of_object[study.order[np.random.default_rng(seed).permutation(study.n)]] = np.arange(study.n) % folds
     first, second = of_object[study.items[:, 0]], of_object[study.items[:, 1]]
     values = []
     for fold in range(folds):

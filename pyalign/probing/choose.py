@@ -83,7 +83,7 @@ def choose_strength(
         return Choice(stated[0], False, stated, (), (), 0)
     watch = watch or Watch(stage="inner")
     try:
-        folds = list(TripletKFold(split, INNER_FOLDS, seed, len(x)).folds(triplets, subjects))
+        folds = list(TripletKFold(split, INNER_FOLDS, seed).folds(triplets, subjects))
         require_sides(folds, answers)
     except InputError as error:
         raise InputError(
@@ -227,7 +227,5 @@ def problem_of(
     x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
     make: Maker = Problem,
 ) -> Problem:  # fmt: skip
-    """The training side of a fold: nothing of the held-out rows enters, not even their mean."""
-    place = np.full(len(x), -1, np.int64)
-    place[fold.train_items] = np.arange(len(fold.train_items))
-    return make(x[fold.train_items], place[triplets[fold.train]], options, part_of(answers, fold.train))
+    """The training side of a fold: nothing of rows that only other triplets name enters, not even their mean."""
+    return make(x, triplets[fold.train], options, part_of(answers, fold.train))

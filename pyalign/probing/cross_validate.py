@@ -112,7 +112,7 @@ def cross_validate_probe(
     )  # fmt: skip
     if inputs.others is not None and chosen.norm != "identity":
         raise InputError(f"norm must be 'identity' with other embeddings; got {chosen.norm!r}")
-    split_up = list(TripletKFold(split, folds, chosen.seed, len(inputs.x)).folds(inputs.index, inputs.subjects))
+    split_up = list(TripletKFold(split, folds, chosen.seed).folds(inputs.index, inputs.subjects))
     require_sides(split_up, inputs.answers)
     plan = plan_for(ci, split, inputs.subjects)
     watch = watch_over(inputs, local, progress, journal_of(journal, "cross_validate_probe", given))
@@ -157,11 +157,9 @@ class _Run:
         if finished is not None:
             return finished
         began, inputs = time.perf_counter(), self.inputs
-        inside = np.zeros(len(inputs.x), np.int64)
-        inside[fold.train_items] = np.arange(len(fold.train_items))
         people = inputs.subjects if self.split == "subjects" else None
         choice = choose_strength(
-            inputs.x[fold.train_items], inside[inputs.index[fold.train]], self.options, penalties=self.strengths,
+            inputs.x, inputs.index[fold.train], self.options, penalties=self.strengths,
             split=self.split, subjects=None if people is None else people[fold.train], seed=self.options.seed,
             answers=part_of(inputs.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
         )  # fmt: skip

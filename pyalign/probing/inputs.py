@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.backends import Array
 from pyalign.data import (
     ODD_ONE_OUT,
     Aligned,
+    Embeddings,
     KeptRows,
     Provenance,
     Subjects,
@@ -21,7 +21,9 @@ from pyalign.data import (
     as_embeddings,
     as_triplet_data,
 )
+from pyalign.data.align import named_rows
 from pyalign.data.missing import Coverage, with_rows
+from pyalign.data.names import in_order
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import Algebra, host_rows, host_triplets, valid_triplets
@@ -37,8 +39,10 @@ class Inputs:
 
     Attributes:
         on: where losses are computed.
-        x: (n, d) finite, on the host.
+        x: (m, d) finite, on the host: the rows of the objects that triplets name, in the order of their names, so that
+            neither the order of rows nor rows of other objects have an effect on a fit or on folds.
         index: (t, 3) rows of x, valid, on the host.
+        items: (m,) which rows of the embeddings these are.
         answers: (t, 3) weights of the answers; None: one each, the last item.
         subjects: (t,) who answered, or None.
         others: (m, d) other embeddings, on the host, or None.
@@ -50,6 +54,7 @@ class Inputs:
     on: Algebra
     x: np.ndarray
     index: np.ndarray
+    items: np.ndarray
     answers: np.ndarray | None
     subjects: np.ndarray | None
     others: np.ndarray | None
@@ -77,10 +82,10 @@ class Inputs:
         held_out: Mapping[str, Any] | None = None, kept: KeptRows | None = None,
     ) -> Transform:  # fmt: skip
         """The map with the record of what it was fitted to."""
-        x = _on_host(self.aligned.x, self.x)
+        x = self.aligned.x if isinstance(self.aligned.x, np.ndarray) else host_rows(self.on, self.aligned.x)
         trained = TrainedOn.of(
-            x, self.index, measure=measure, temperature=temperature, names=self.aligned.names, held_out=held_out,
-            provenance=provenance, task=self.task, kept=kept,
+            x, self.aligned.index, measure=measure, temperature=temperature, names=self.aligned.names,
+            held_out=held_out, provenance=provenance, task=self.task, kept=kept,
         )  # fmt: skip
         return replace(transform, trained=trained)
 
@@ -104,7 +109,8 @@ def read_inputs(
     aligned = align(x, triplet_data)
     on = algebra_for(backend, aligned.x)
     rows = finite_rows(host_rows(on, aligned.x))
-    index = valid_triplets(host_triplets(on, aligned.index), *map(int, rows.shape))
+    aligned = replace(aligned, index=valid_triplets(host_triplets(on, aligned.index), *map(int, rows.shape)))
+    items, index = named_rows(aligned)
     on = on if triplet_data.task == ODD_ONE_OUT else _host_for_two(on, backend)
     people = triplet_data.subjects if subjects is None else subjects
     weights = triplet_data.weights if weights is None else present.of(weights, "weights")
@@ -113,9 +119,9 @@ def read_inputs(
     arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     arguments["other_embeddings"] = others
     return Inputs(
-        on, rows, index, answer_weights(len(index), triplet_data.answers, weights),
+        on, rows[items], index, items, answer_weights(len(index), triplet_data.answers, weights),
         None if people is None else checked_labels(people, len(index)),
-        None if others is None else host_rows(on, as_embeddings(others, "other_embeddings").values, "other_embeddings"),
+        None if others is None else _others(on, as_embeddings(others, "other_embeddings")),
         aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,
     )  # fmt: skip
 
@@ -130,6 +136,7 @@ def _host_for_two(on: Algebra, backend: BackendName) -> Algebra:
     return algebra_for()
 
 
-def _on_host(x: Array, rows: np.ndarray) -> np.ndarray:
-    """x as it came, of which a score takes the fingerprint; of what is no array of numpy its rows."""
-    return x if isinstance(x, np.ndarray) else rows
+def _others(on: Algebra, others: Embeddings) -> np.ndarray:
+    """Other embeddings on the host, in the order of their names, where they have some: batches are drawn of these."""
+    rows = host_rows(on, others.values, "other_embeddings")
+    return rows if others.names is None else rows[in_order(others.names)]

@@ -38,8 +38,8 @@ class Problem:
     """The loss of triplets as a function of a `Map`, for any penalty strength.
 
     Args:
-        x: (n, d) real numbers, one row per item. Its mean and deviation standardize; of its rows, the loss sees those
-            that triplets name.
+        x: (n, d) real numbers, one row per item. Only the rows that triplets name are used: for the loss, and for the
+            mean and the deviation that standardize.
         triplets: (t, 3) integers in [0, n), the odd item last.
         options: see `ProbeOptions`.
         answers: (t, 3), see `pyalign.fitting.answers.answer_weights`.
@@ -59,8 +59,8 @@ class Problem:
         index = valid_triplets(triplets, *rows.shape)
         self.options, self.d, self.n_triplets = options, rows.shape[1], len(index)
         self.dtype = rows.dtype
-        self.standardization: Standardization = standardization(rows, options.standardize)
         self.items = np.unique(index)
+        self.standardization: Standardization = standardization(rows[self.items], options.standardize)
         with one_blas_thread():
             self.basis = self._basis(self.standardization.apply(rows[self.items]))
         self.term = self._term(index, answers)

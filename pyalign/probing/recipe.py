@@ -19,12 +19,13 @@ import numpy as np
 from pyalign.analysis.score import score
 from pyalign.data import Transform, as_triplet_data, require_odd_one_out
 from pyalign.errors import InputError
-from pyalign.fitting.algebra import valid_triplets
+from pyalign.fitting.algebra import host_rows, valid_triplets
 from pyalign.fitting.objective import TripletTerm
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.basis import standardization
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import as_penalty
+from pyalign.probing.problem import finite_rows
 from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation, RecipeFit, RecipeSettings
 from pyalign.probing.watch import CUT, FINISHED, Watch
 from pyalign.progress import Progress, silent
@@ -63,12 +64,12 @@ def fit_recipe(
         (2, (4, 4))
     """
     given, inputs = dict(locals()), _inputs(x, triplets, missing)
-    test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
+    rows, index, test = (inputs.x, inputs.index, None) if held_out is None else _with_held_out(inputs, held_out)
     chosen, weight = settings or RecipeSettings(), as_penalty(penalty)
     options = _options(weight, seed, chosen)
     journal = journal_of(journal, "fit_recipe", given)
     watch = Watch(progress, journal, recorded=lambda fit: _completed(fit, inputs, options, seed))
-    fit = _train(inputs.x, inputs.index, test, weight, seed, chosen, watch)
+    fit = _train(rows, index, test, weight, seed, chosen, watch)
     return _completed(fit, inputs, options, seed)
 
 
@@ -78,6 +79,14 @@ def _inputs(x: object, triplets: object, missing: Policy) -> Inputs:
     if inputs.answers is not None:
         raise InputError("the recipe takes one answer for each triplet; got counts or shares")
     return inputs
+
+
+def _with_held_out(inputs: Inputs, held_out: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that triplets of the fit or held-out ones (u, 3) name; both as numbers of these."""
+    rows = finite_rows(host_rows(inputs.on, inputs.aligned.x))
+    test = valid_triplets(held_out, len(rows))
+    items = np.union1d(inputs.items, test)
+    return rows[items], np.searchsorted(items, inputs.items[inputs.index]), np.searchsorted(items, test)
 
 
 def _train(
@@ -205,7 +214,7 @@ def cross_validate_recipe(
     journal = journal_of(journal, "cross_validate_recipe", given)
     watch = Watch(progress, journal, recorded=lambda fit: _completed(fit, inputs, options, seed))
     fits: list[RecipeFit] = []
-    for number, fold in enumerate(TripletKFold("objects", folds, seed, len(inputs.x)).folds(inputs.index)):
+    for number, fold in enumerate(TripletKFold("objects", folds, seed).folds(inputs.index)):
         stage = f"fold {number + 1}/{folds}"
         finished = watch.journal.result(stage, RecipeFit)
         if finished is not None:

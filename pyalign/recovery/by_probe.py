@@ -69,8 +69,8 @@ class ByProbe:
             rows: which triplets of the pool.
             pairs: int8 (k, g), the chosen pairs of these k triplets.
         """
-        index, n = self.pool.index[rows], len(self.models[0])
-        split = list(TripletKFold("objects", self.folds, self.seed, n).folds(index))
+        index = self.pool.index[rows]
+        split = list(TripletKFold("objects", self.folds, self.seed).folds(index))
         everyone = [answered(index, kept, self.pool.task) for kept in pairs.T]
         losses = np.empty((pairs.shape[1], len(self.models)))
         for m in range(len(self.models)):
@@ -82,12 +82,10 @@ class ByProbe:
     ) -> np.ndarray:  # fmt: skip
         """(g,) nats a held-out triplet."""
         x, total = self.models[m], np.zeros(len(everyone))
-        place = np.full(len(x), -1, np.int64)
         for fold in split:
             problem = problem_of(x, index, None, fold, self.options, self._make)
-            place[fold.train_items] = np.arange(len(fold.train_items))
             for g, theirs in enumerate(everyone):
-                again = problem.answered(place[theirs[fold.train]])
+                again = problem.answered(theirs[fold.train])
                 fit = next(fit_path(again, [self._strength(g, m, len(fold.train))]))
                 test = theirs[fold.test]
                 held_out = held_out_score(fit.transform, self.options, x, test, None, self.on, self.pool.task)

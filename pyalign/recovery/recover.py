@@ -11,10 +11,12 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each, require_unweighted
+from pyalign.data.align import named_rows
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.fitting.algebra import valid_triplets
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.probing.options import ProbeOptions
@@ -148,7 +150,9 @@ def recover(
     if stated is None:
         require_answers(aligned.triplets, "recover without a temperature")
     progress("similarities", 0, None)
-    pool = Pool(aligned.models, aligned.index, measures, aligned.triplets.task, backend, settings.seed)
+    rows, index = named_rows(replace(aligned, index=valid_triplets(aligned.index, aligned.n_items)))
+    of_rows = {name: x[rows] for name, x in aligned.models.items()}
+    pool = Pool(of_rows, index, measures, aligned.triplets.task, backend, settings.seed)
     temperatures = pool.fitted_temperatures() if stated is None else stated
     simulated = _simulations(pool, temperatures, settings)
     counts = along_sizes(simulated, _sizes(settings, pool.n_given), settings.target, _most(settings, pool.n_given))

@@ -40,6 +40,7 @@ from pyalign.stats.effective import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
+CONSTANT = 1e-13  # of sums of squares: residuals below it are rounding of values that are all the same
 ROUNDING = 1e-11  # of the variances of two means: below it, that of their difference is nothing but rounding
 NOTHING = 1e-14  # of the square of a mean: below it, its variance is nothing but rounding
 MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered again
@@ -337,7 +338,9 @@ def _residuals(products: np.ndarray, means: np.ndarray) -> np.ndarray:
     """(k, k) products of residuals from those (1 + k, 1 + k) of weights and weighted values."""
     shared = products[0, 1:]
     less_cross_terms = products[1:, 1:] - np.outer(means, shared) - np.outer(shared, means)
-    residuals: np.ndarray = less_cross_terms + products[0, 0] * np.outer(means, means)
+    squares = products[0, 0] * np.outer(means, means)
+    residuals: np.ndarray = less_cross_terms + squares
+    residuals[np.abs(residuals) <= CONSTANT * (np.abs(products[1:, 1:]) + np.abs(squares))] = 0.0
     return residuals
 
 

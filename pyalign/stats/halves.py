@@ -41,15 +41,18 @@ def half_samples(ci: object) -> Resampling | None:
     return plan and replace(plan, by="objects", n_resamples=plan.n_resamples or RESAMPLES)
 
 
-def halves(n: int, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def halves(n: int, count: int, seed: int, order: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Half of n objects, again and again: their rows, ascending, and a mask of them (n,).
+
+    order: (n,) see `pyalign.ops.resample.permutation`.
 
     Example:
         >>> [(len(rows), int(inside.sum())) for rows, inside in halves(7, 2, 0)]
         [(3, 3), (3, 3)]
     """
     for counter in range(count):
-        rows = np.sort(permutation(n, counter, seed=seed)[: n // 2])
+        drawn = permutation(n, counter, seed=seed)[: n // 2]
+        rows = np.sort(drawn if order is None else order[drawn])
         inside = np.zeros(n, bool)
         inside[rows] = True
         yield rows, inside

@@ -21,7 +21,7 @@ from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
 from pyalign.progress import Progress, silent
-from pyalign.stats.splits import different_sets
+from pyalign.stats.splits import sets_of_three
 
 BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over
 AUTO: Final = "auto"  # over objects, and participants if enough of these are known
@@ -223,13 +223,15 @@ class Clusters:
         assert self.subjects is not None
         return self.subjects
 
-    def repeated(self) -> np.ndarray | None:
-        """(t,) the number of each row's set of three, in the order of first rows; None if no two rows show one."""
+    def sets(self) -> np.ndarray:
+        """(t,) the number of each row's set of three, in the order of these; of other rows their own number."""
         index = _checks.as_array(self.objects, "objects", "(t, k)")
-        if index.shape[1] != 3:
-            return None
-        count, sets = different_sets(index, self.n)
-        return sets if count < len(sets) else None
+        return sets_of_three(index, self.n) if index.shape[1] == 3 else np.arange(len(index))
+
+    def repeated(self) -> np.ndarray | None:
+        """What `sets` gives; None if no two rows show one."""
+        sets = self.sets()
+        return sets if int(sets.max()) + 1 < len(sets) else None
 
 
 def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:
@@ -262,9 +264,10 @@ def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, pro
         add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
         sums = add_up(clusters.objects, clusters.n, values, **options, backend=clusters.backend)
     elif plan.by == "triplets":
-        sets = clusters.repeated()
-        if sets is None:
-            return triplet_sums(values, **options, backend=clusters.backend)
+        sets = clusters.sets()
+        if int(sets.max()) + 1 == len(sets):
+            ordered = np.ascontiguousarray(values[:, np.argsort(sets)])
+            return triplet_sums(ordered, **options, backend=clusters.backend)
         of_sets = [np.bincount(sets, row).astype(np.int64) for row in (None, *values)]  # exact below 2^53
         digits = _digits(of_sets[0], of_sets[1:], multiplied=True)
         sums = _of_digits(triplet_sums(digits, **options, backend=clusters.backend)).astype(np.int64)

@@ -31,23 +31,20 @@ class Fold:
 
     Attributes:
         train, test: indices of triplets, ascending.
-        train_items: of the items that the training triplets may name: those from which a fit takes mean and deviation.
     """
 
     train: np.ndarray
     test: np.ndarray
-    train_items: np.ndarray
 
 
 @dataclass(frozen=True)
 class TripletKFold:
-    """Folds of about equal size, drawn at random.
+    """Folds of about equal size, drawn at random over what the triplets name, in the order of its numbers.
 
     Args:
         by: ``"objects"``, ``"triplets"`` (sets of three objects, with all answers to them) or ``"subjects"``.
         n_splits: how many, at least 2.
         seed: of the draw.
-        n: how many objects there are; None: up to the largest that a triplet names.
 
     Raises:
         InputError: fewer objects, triplets or subjects than folds, or a fold without triplets on one side.
@@ -61,7 +58,6 @@ class TripletKFold:
     by: str = "objects"
     n_splits: int = 3
     seed: int = 0
-    n: int | None = None
 
     def __post_init__(self) -> None:
         _checks.one_of(self.by, SPLITS, "by")
@@ -84,23 +80,19 @@ class TripletKFold:
 
     def folds(self, triplets: object, subjects: object = None) -> Iterator[Fold]:
         """The same, as `Fold`."""
-        index, n = _numbers(triplets, self.n)
-        rng, everything = np.random.default_rng(self.seed), np.arange(n)
+        index, named = _named(triplets)
+        rng = np.random.default_rng(self.seed)
         if self.by == "objects":
-            of_item = self._parts(n, rng)
+            of_item = np.full(len(named), -1)
+            of_item[named] = self._parts(int(named.sum()), rng)
             for f in range(self.n_splits):
-                train, test = within(index, of_item != f), within(index, of_item == f)
-                yield self._filled(Fold(train, test, np.flatnonzero(of_item != f)), f)
+                yield self._filled(Fold(within(index, of_item != f), within(index, of_item == f)), f)
             return
-        if self.by == "subjects":
-            people, number = _people(triplets, subjects, len(index))
-            of_triplet = self._parts(people, rng)[number]
-        else:
-            sets, number = different_sets(index, n)
-            of_triplet = self._parts(sets, rng)[number]
+        number = sets_of_three(index, len(named)) if self.by == "triplets" else _people(triplets, subjects, len(index))
+        of_triplet = self._parts(int(number.max()) + 1, rng)[number]
         for f in range(self.n_splits):
             out = of_triplet == f
-            yield self._filled(Fold(np.flatnonzero(~out), np.flatnonzero(out), everything), f)
+            yield self._filled(Fold(np.flatnonzero(~out), np.flatnonzero(out)), f)
 
     def get_metadata_routing(self) -> Any:
         """What scikit-learn's metadata routing asks: folds over subjects take `groups`."""
@@ -136,8 +128,7 @@ class TripletHoldOut:
         by: ``"objects"``: items are split at random, and a triplet counts where all of its items are in one part;
             ``"triplets"``: each set of three items with all answers to it, so that both parts speak of the same items.
         test_size: fraction of the items (rounded to whole ones), or the chance of a set of three, to report on.
-        seed: of the draw.
-        n: how many objects there are; None: up to the largest that a triplet names.
+        seed: of the draw, over what the triplets name, in the order of its numbers.
 
     Raises:
         InputError: an unknown split, a fraction outside (0, 1), or a part without triplets.
@@ -151,7 +142,6 @@ class TripletHoldOut:
     by: str = "objects"
     test_size: float = 0.5
     seed: int = 0
-    n: int | None = None
 
     def __post_init__(self) -> None:
         _checks.one_of(self.by, SPLITS[:2], "by")
@@ -167,8 +157,8 @@ class TripletHoldOut:
 
     def split(self, X: object, y: object = None, groups: object = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Indices of the triplets to fit on and to report on, ascending: one pair. y and groups are not read."""
-        index, n = _numbers(X, self.n)
-        kinds = self._by_objects(index, n) if self.by == "objects" else self._by_triplets(index, n)
+        index, named = _named(X)
+        kinds = self._by_objects(index, named) if self.by == "objects" else self._by_triplets(index, len(named))
         parts = np.flatnonzero(kinds == 3 * FIT), np.flatnonzero(kinds == 3 * TEST)
         for rows, what in zip(parts, ("fit", "report"), strict=True):
             if len(rows) == 0:
@@ -178,11 +168,11 @@ class TripletHoldOut:
                 )
         yield parts
 
-    def _by_objects(self, triplets: np.ndarray, n: int) -> np.ndarray:
+    def _by_objects(self, triplets: np.ndarray, named: np.ndarray) -> np.ndarray:
         """uint8 (t,): the sum over each triplet's items of their kinds."""
-        kind = np.full(n, FIT, np.uint8)
-        order = np.argsort(np.random.Philox(self.seed).random_raw(n), kind="stable")
-        kind[order[: round(self.test_size * n)]] = TEST
+        kind, items = np.full(len(named), FIT, np.uint8), np.flatnonzero(named)
+        order = np.argsort(np.random.Philox(self.seed).random_raw(len(items)), kind="stable")
+        kind[items[order[: round(self.test_size * len(items))]]] = TEST
         kinds = np.empty(len(triplets), np.uint8)
         for start in range(0, len(triplets), CHUNK):
             part = slice(start, start + CHUNK)
@@ -192,10 +182,10 @@ class TripletHoldOut:
         return kinds
 
     def _by_triplets(self, triplets: np.ndarray, n: int) -> np.ndarray:
-        sets, number = different_sets(triplets, n)
-        bits, kinds = np.random.Philox(self.seed), np.empty(sets, np.uint8)
+        number = sets_of_three(triplets, n)
+        bits, kinds = np.random.Philox(self.seed), np.empty(int(number.max()) + 1, np.uint8)
         limit = np.uint64(self.test_size * 2.0**64)
-        for start in range(0, sets, CHUNK):
+        for start in range(0, len(kinds), CHUNK):
             part = kinds[start : start + CHUNK]
             part[:] = np.where(bits.random_raw(len(part)) < limit, 3 * TEST, 3 * FIT)
         return kinds[number]
@@ -225,36 +215,22 @@ def sets_of_three(triplets: np.ndarray, n: int) -> np.ndarray:
     return np.unique(np.stack([i, j, k], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def different_sets(triplets: np.ndarray, n: int) -> tuple[int, np.ndarray]:
-    """How many sets of three there are, and the number of each triplet's, in the order in which they first appear.
-
-    Where no set is repeated these are the numbers of the rows, so that a seed splits such files as it always did. How
-    the items are numbered does not matter.
-
-    Example:
-        >>> different_sets(np.array([[3, 1, 2], [0, 1, 2], [2, 3, 1]]), 4)
-        (2, array([0, 1, 0]))
-    """
-    in_order = sets_of_three(triplets, n)
-    first = np.unique(in_order, return_index=True)[1]
-    number = np.empty(len(first), np.int64)
-    number[np.argsort(first)] = np.arange(len(first))
-    return len(first), number[in_order]
-
-
-def _numbers(triplets: Any, n: int | None) -> tuple[np.ndarray, int]:
+def _named(triplets: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(t, 3) numbers of items, and a mask of the items up to the largest: those that some triplet names."""
     index = _checks.as_triplets(triplets.values if isinstance(triplets, Triplets) else triplets)
-    return index, int(index.max()) + 1 if n is None else n
+    named = np.zeros(int(index.max()) + 1, bool)
+    named[index.ravel()] = True
+    return index, named
 
 
-def _people(triplets: object, subjects: object, t: int) -> tuple[int, np.ndarray]:
-    """How many people there are, and the number of each triplet's."""
+def _people(triplets: object, subjects: object, t: int) -> np.ndarray:
+    """(t,) the number of each triplet's participant, in the order of their labels."""
     if subjects is None and isinstance(triplets, Triplets):
         subjects = triplets.subjects
     if subjects is None:
         raise InputError("subjects must be given to split over subjects; got None")
     codes = subjects.codes if isinstance(subjects, Subjects) else np.asarray(subjects)
-    people, number = np.unique(codes, return_inverse=True)
+    number = np.unique(codes, return_inverse=True)[1]
     if number.shape != (t,):
         raise InputError(f"subjects must have shape ({t},), one for each triplet; got {number.shape}")
-    return len(people), number
+    return number

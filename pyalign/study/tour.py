@@ -42,6 +42,7 @@ file = "data/subgroups.txt"
 [steps.score]
 [steps.compare]
 [steps.calibrate]
+models = ["features", "few-features"]  # noise has no temperature: it agrees no better than chance
 [steps.concepts]
 [steps.consistency]
 [steps.failures]

@@ -51,7 +51,7 @@ def test_a_known_temperature_comes_back_within_a_few_standard_errors(seed):
 def test_the_temperature_is_fitted_on_one_part_and_reported_on_the_other(people, measure):
     x, triplets = people
     found = calibrate(x, triplets, measure=measure, held_out=0.4, seed=5)
-    fit, test = (triplets[rows] for rows in next(TripletHoldOut("objects", 0.4, 5, 120).split(triplets)))
+    fit, test = (triplets[rows] for rows in next(TripletHoldOut("objects", 0.4, 5).split(triplets)))
     temperature, least = by_scipy(pairs_of(definition(x, x, measure), fit))
     assert found.temperature == pytest.approx(temperature, rel=1e-5)
     assert found.fit.cross_entropy == pytest.approx(least, rel=1e-6)
@@ -68,7 +68,7 @@ def test_the_temperature_is_fitted_on_one_part_and_reported_on_the_other(people,
 def test_confidence_and_accuracy_are_those_of_the_probabilities(people):
     x, triplets = people
     found = calibrate(x, triplets, split="triplets", seed=2, bins=7)
-    test = triplets[next(TripletHoldOut("triplets", 0.5, 2, 120).split(triplets))[1]]
+    test = triplets[next(TripletHoldOut("triplets", 0.5, 2).split(triplets))[1]]
     for temperature, ece in ((1.0, found.ece_equal_width_before), (found.temperature, found.equal_width.ece)):
         p = choice_probabilities(x.astype(np.float64), test, temperature=temperature)
         place = np.ceil(p.max(axis=1) * 7) - 1
@@ -153,7 +153,7 @@ def test_shares_that_are_sure_of_the_last_item_are_choices(ties):
     assert soft.temperature == pytest.approx(hard.temperature, rel=1e-9)
     assert soft.test.accuracy == pytest.approx(hard.test.accuracy, rel=1e-12)
     assert soft.test.accuracy == pytest.approx(
-        score(x, chosen[next(TripletHoldOut("objects", 0.5, 1, 30).split(chosen))[1]], ties=ties).accuracy
+        score(x, chosen[next(TripletHoldOut("objects", 0.5, 1).split(chosen))[1]], ties=ties).accuracy
     )
     assert soft.divergences.kl == pytest.approx(hard.test.cross_entropy, rel=1e-9)
 
@@ -175,7 +175,7 @@ def test_divergences_are_those_of_the_test_part_and_kl_is_what_is_left_of_the_cr
     shares = np.random.default_rng(0).dirichlet([1, 1, 1], len(triplets))
     shares = (shares + choice_probabilities(x, triplets, temperature=0.2)) / 2
     found = calibrate(x, triplets, answers=shares, seed=3)
-    rows = next(TripletHoldOut("objects", 0.5, 3, 120).split(triplets))[1]
+    rows = next(TripletHoldOut("objects", 0.5, 3).split(triplets))[1]
     for suffix, temperature in (("_before", 1.0), ("", found.temperature)):
         p = choice_probabilities(x, triplets[rows], temperature=temperature)
         assert getattr(found.divergences, f"kl{suffix}") == pytest.approx(kl(shares[rows], p).mean(), rel=1e-9)
@@ -250,12 +250,15 @@ def test_triplets_that_touch_nan_are_left_out_of_both_parts(people):
     x = x.copy()
     x[[4, 70]] = np.nan
     found = calibrate(x, triplets, nan_policy="omit", seed=2)
-    rows = np.concatenate(next(TripletHoldOut("objects", 0.5, 2, 120).split(triplets)))
+    fit, test = next(TripletHoldOut("objects", 0.5, 2).split(triplets))
+    rows = np.concatenate([fit, test])
     touched = np.isin(triplets[rows], [4, 70]).any(axis=1)
     assert found.n_dropped == touched.sum() > 0
     assert found.fit.n_triplets + found.test.n_triplets == (~touched).sum()
     there = ~np.isin(triplets, [4, 70]).any(axis=1)
-    alone = calibrate(np.nan_to_num(x), triplets[there], seed=2)
+    one, other = (np.setdiff1d(triplets[part], [4, 70])[0] for part in (fit, test))
+    mixed = [[4, one, other], [70, one, other]]  # so that the split is over the same objects; it uses neither
+    alone = calibrate(np.nan_to_num(x), np.r_[triplets[there], mixed], seed=2)
     assert (found.temperature, found.test, found.equal_mass) == (alone.temperature, alone.test, alone.equal_mass)
 
 
@@ -270,7 +273,7 @@ def test_nan_is_an_error_without_omit_also_where_the_split_leaves_it_out(message
 def test_a_part_of_nan_alone_is_refused(message_of, people):
     x, triplets = people
     x = x.copy()
-    x[np.unique(triplets[next(TripletHoldOut("objects", 0.5, 0, 120).split(triplets))[1]])] = np.nan
+    x[np.unique(triplets[next(TripletHoldOut("objects", 0.5, 0).split(triplets))[1]])] = np.nan
     assert "each part" in message_of(calibrate, x, triplets, nan_policy="omit")
 
 

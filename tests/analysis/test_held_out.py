@@ -177,7 +177,7 @@ def test_a_level_widens_all_intervals_and_auto_counts_people_where_both_parts_ha
 
 def test_people_that_one_part_has_too_few_of_do_not_count_in_either():
     x, triplets = answered(2, n=60, t=6000)
-    fit, _ = next(TripletHoldOut("objects", 0.5, 0, 60).split(triplets))
+    fit, _ = next(TripletHoldOut("objects", 0.5, 0).split(triplets))
     people = np.zeros(len(triplets), int)
     people[fit] = np.arange(len(fit)) % 9
     found = calibrate(x, triplets, measure="dot", subjects=people).only

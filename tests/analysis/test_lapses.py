@@ -147,7 +147,7 @@ def test_what_lapses_bring_is_reported_on_the_other_part(people):
     x, triplets = people
     triplets = guessed(triplets, 0.2)
     found = calibrate(x, triplets, measure="dot", seed=5, lapses=True).only
-    fit, test = (triplets[rows] for rows in next(TripletHoldOut("objects", 0.5, 5, 120).split(triplets)))
+    fit, test = (triplets[rows] for rows in next(TripletHoldOut("objects", 0.5, 5).split(triplets)))
     on_fit = calibrate(x, fit, measure="dot", split=None, lapses=True).only
     assert (found.lapses.rate, found.lapses.temperature) == (on_fit.lapses.rate, on_fit.lapses.temperature)
     s = np.stack([(x[test[:, a]] * x[test[:, b]]).sum(axis=1) for a, b in ((0, 1), (0, 2), (1, 2))], axis=1)

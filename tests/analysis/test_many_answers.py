@@ -263,7 +263,7 @@ def test_what_was_assumed_about_the_order_of_items_is_said_once(x, triplets, cou
 
 def test_a_calibration_at_chance_on_the_held_out_part_says_so(x, triplets):
     """The answers about the objects to fit on are the model's, the others are drawn at random."""
-    _, test = next(TripletHoldOut("objects", 0.5, 0, N).split(triplets))
+    _, test = next(TripletHoldOut("objects", 0.5, 0).split(triplets))
     mixed = triplets.copy()
     mixed[test] = np.random.default_rng(1).permuted(triplets[test], axis=1)
     assert any("above chance" in note for note in calibrate(x, mixed).notes)

@@ -92,10 +92,8 @@ def validated():
 
 def test_every_fold_can_be_had_by_hand(validated):
     x, triplets, result = validated
-    for fold, found in zip(TripletKFold(seed=5, n=len(x)).folds(triplets), result.folds, strict=True):
-        place = np.full(len(x), -1)
-        place[fold.train_items] = np.arange(len(fold.train_items))
-        fit = fit_probe(x[fold.train_items], place[triplets[fold.train]], penalty=found.strength, seed=5)
+    for fold, found in zip(TripletKFold(seed=5).folds(triplets), result.folds, strict=True):
+        fit = fit_probe(x, triplets[fold.train], penalty=found.strength, seed=5)
         z = fit.transform.apply(x)
         assert found.accuracy == pytest.approx(
             pyalign.score(z, triplets[fold.test], measure="dot").accuracy, abs=2 / found.n_test
@@ -132,8 +130,8 @@ def test_a_probe_of_shuffled_choices_is_at_chance_on_held_out_objects():
 def test_features_of_held_out_objects_change_no_fold():
     """Not even through a mean: a fold's fit does not see them."""
     x, triplets = world()
-    fold = next(TripletKFold(n=len(x)).folds(triplets))
-    outside = np.setdiff1d(np.arange(len(x)), fold.train_items)
+    fold = next(TripletKFold().folds(triplets))
+    outside = np.setdiff1d(np.arange(len(x)), triplets[fold.train])
     moved = x.copy()
     moved[outside] = 50 * reals(9, len(outside), 8)
     first = [cross_validate_probe(rows, triplets, penalties=[0.1]).folds[0] for rows in (x, moved)]
@@ -176,7 +174,7 @@ def test_an_interruption_leaves_the_map_of_the_best_fold_in_the_journal(validate
     assert journal.steps["fold 1/3"]["result"]["accuracy"] == result.folds[0].accuracy
     best = journal.best
     assert best.stage == "fold 1/3" and not best.value.interrupted
-    test = next(TripletKFold(seed=5, n=len(x)).folds(triplets)).test
+    test = next(TripletKFold(seed=5).folds(triplets)).test
     found = pyalign.score(best.value.transform.apply(x), triplets[test], measure="dot")
     assert found.accuracy == pytest.approx(result.folds[0].accuracy, abs=1e-3)
 
@@ -250,7 +248,7 @@ def test_over_triplets_that_were_answered_several_times_figures_are_those_of_new
 def test_a_fold_whose_answers_weigh_nothing_is_refused_at_the_start(message_of, soft):
     x, triplets = world(t=4000)
     weights = np.ones(len(triplets))
-    weights[list(TripletKFold(n=len(x)).folds(triplets))[1].test] = 0
+    weights[list(TripletKFold().folds(triplets))[1].test] = 0
     given = {"weights": weights, **({"answers": np.tile([1, 1, 2], (len(triplets), 1))} if soft else {})}
     assert message_of(cross_validate_probe, x, triplets, progress=lambda *at: 1 / 0, **given) == (
         "weights must leave answers on both sides of a split; those of fold 2's test triplets are all 0"

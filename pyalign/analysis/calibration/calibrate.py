@@ -23,12 +23,13 @@ from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.backends import Array, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, Triplets, align_models, alternatives_of
+from pyalign.data.align import in_name_order
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._dispatch import Dispatch, dispatch_of
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
@@ -69,9 +70,10 @@ class _Settings:
     plan: Resampling | None
     lapses: bool
 
-    def hold_out(self, n: int) -> TripletHoldOut | None:
-        """The split of triplets of n items; None where there is none."""
-        return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed, n)
+    @property
+    def hold_out(self) -> TripletHoldOut | None:
+        """The split; None where there is none."""
+        return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed)
 
     def of_split(self) -> dict[str, Any]:
         """The options of the split; None where there is no split."""
@@ -268,7 +270,7 @@ def _of_choices(
     aligned = align_models({}, triplets)
     index = _checks.as_triplets(aligned.index)
     notes = merged(triplets.notes, notes_on_choices({name: chosen}, triplets.task))
-    ready = _split(None, index, index, triplets, people, notes, settings.hold_out(aligned.n_items))
+    ready = _split(None, index, in_name_order(aligned), triplets, people, notes, settings.hold_out)
     similarities = np.zeros((len(ready.kept), 3))
     similarities[:, :k] = np.log(p[ready.places])
     absent = ~chosen.present[ready.places]
@@ -364,15 +366,15 @@ class Ready:
 
 def make_ready(
     aligned: Aligned, people: np.ndarray | None, name: str, backend: BackendName,
-    hold_out: Callable[[int], TripletHoldOut | None],
+    hold_out: TripletHoldOut | None,
 ) -> Ready:  # fmt: skip
-    """Checks the triplets, splits them where `hold_out`, of how many items there are, gives a split."""
+    """Checks the triplets, splits them where there is a split."""
     dispatch = dispatch_of(backend, aligned.x)
     rows = dispatch.rows(aligned.x)
     index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
-    items, n = _items(dispatch, aligned, index, len(rows))
-    return _split(rows, index, items, aligned.triplets, people, notes, hold_out(n))
+    items = in_name_order(replace(aligned, index=index))
+    return _split(rows, index, items, aligned.triplets, people, notes, hold_out)
 
 
 def _split(
@@ -390,11 +392,3 @@ def _split(
     answers = None if answers is None else answers.take(chosen)
     people, weights = (None if one is None else one[chosen] for one in (people, weights))
     return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task, weights)
-
-
-def _items(dispatch: Dispatch, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
-    """Triplets as numbers of items, and how many there are: what a split draws must not depend on the order of rows."""
-    triplets = aligned.triplets
-    if triplets.values is not aligned.index:
-        index = dispatch.host(dispatch.triplets(triplets.values))
-    return index, n if triplets.names is None else len(triplets.names)

@@ -21,6 +21,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers
+from pyalign.data.align import in_name_order
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, named_models, with_similarities
 from pyalign.data.subjects import checked_labels
@@ -259,7 +260,7 @@ def _compared(
     outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, tests: PairTests,
     choose_best: bool, layers: Mapping[str, ModelLayer], progress: Progress,
 ) -> Comparison:  # fmt: skip
-    index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
+    index = in_name_order(aligned)
     if outcomes.kept is not None:
         people = None if people is None else checked_labels(people, len(index))[outcomes.kept]
         index = index[outcomes.kept]
