@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.data import Embeddings
+from pyalign.data.names import largest_of
 from pyalign.embedding.fit import RowsFit
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.options import EmbeddingOptions
@@ -147,7 +148,7 @@ def dimensions_of(rows: np.ndarray, inputs: EmbeddingInputs) -> tuple[Dimension,
             mass=float(np.abs(column).sum()),
             n_objects=int(np.count_nonzero(column)),
             share=float(explained[k] / total) if total else 0.0,
-            top_objects=tuple(names[o] for o in np.argsort(-column, kind="stable")[:TOP] if column[o] > 0),
+            top_objects=tuple(names[o] for o in largest_of(column, names)[:TOP] if column[o] > 0),
         )
         for k, column in enumerate(rows.T)
     )
