@@ -84,7 +84,7 @@ def choose_penalty(
     brief = replace(
         options, tolerance=max(TOLERANCE, options.tolerance), max_iterations=min(ITERATIONS, options.max_iterations)
     )
-    fitter = Fitter(inputs.loss(fitted), options if options.signed else brief, watch)
+    fitter = inputs.fitter(options if options.signed else brief, watch, fitted)
     walk = _Walk(inputs, fitter, held, journal or Journal(), stage)
     if penalties is not None:
         walk.go(penalties)

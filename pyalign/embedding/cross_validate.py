@@ -17,7 +17,7 @@ from pyalign.embedding.against import HeldOutFigures, Other, plan_for
 from pyalign.embedding.bias import moved_by_penalties
 from pyalign.embedding.choose import GROWTH, choose_penalty, held_out
 from pyalign.embedding.embedding import REFIT, nothing_left, options_of, recorded, require_dimensions, watcher
-from pyalign.embedding.fit import Fitter, RowsFit
+from pyalign.embedding.fit import RowsFit
 from pyalign.embedding.inputs import EmbeddingInputs, read_answers
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_embedding_penalties
 from pyalign.embedding.result import EmbeddingFit, described
@@ -168,7 +168,7 @@ class _Run:
             inputs, fold.train, self.options, self.penalties, self.split, self.seed, self._watch(f"{stage}, path"),
             self.journal, stage,
         )  # fmt: skip
-        fit = Fitter(inputs.loss(fold.train), self.options, self._watch(stage)).at(choice.penalty, choice.rows)
+        fit = inputs.fitter(self.options, self._watch(stage), fold.train).at(choice.penalty, choice.rows)
         if not fit.rows.shape[1]:
             left = [EmbeddingPenalty(p.shrinkage, p.sparsity) for p in choice.path if p.n_dimensions]
             raise nothing_left(choice.penalty, left)
@@ -208,7 +208,7 @@ class _Run:
             rows = unpacked(record["rows"])["rows"]
             figures = {**record["figures"], "penalty": EmbeddingPenalty(**record["figures"]["penalty"])}
             return described(RowsFit(rows=rows, **figures), inputs, self.options)
-        fit = Fitter(inputs.loss(), self.options, self._watch("refit", REFIT)).at(penalty)
+        fit = inputs.fitter(self.options, self._watch("refit", REFIT)).at(penalty)
         if not fit.rows.shape[1]:
             raise nothing_left(penalty)
         figures = {name: value for name, value in vars(fit).items() if name != "rows"}
@@ -231,16 +231,17 @@ def _mean(values: Sequence[float]) -> float:
 def _stability(
     fit: EmbeddingFit, refits: Refits, n_seeds: int, halves: bool, n_resamples: int
 ) -> tuple[tuple[Stability, ...], np.ndarray | None]:
-    rows: np.ndarray = fit.embedding.values
+    rows, order = fit.embedding.values, refits.inputs.order  # objects are split in the order of names
+    own = rows[order]
     found, errors = [], None
     if n_seeds:
-        found.append(stability_of("seeds", rows, [(rows, other) for other in refits.seeds(n_seeds)]))
+        found.append(stability_of("seeds", own, [(own, other[order]) for other in refits.seeds(n_seeds)]))
     if halves:
         first, second = refits.halves()
-        found.append(stability_of("halves", rows, [(first, second)]))
+        found.append(stability_of("halves", own, [(first[order], second[order])]))
     if n_resamples:
         others = refits.resamples(n_resamples, rows)
-        found.append(stability_of("resamples", rows, [(rows, other) for other in others], interval=True))
+        found.append(stability_of("resamples", own, [(own, other[order]) for other in others], interval=True))
         errors = standard_errors(rows, others, moved_by_penalties(refits.inputs.loss(), refits.penalty, rows))
     return tuple(found), errors
 

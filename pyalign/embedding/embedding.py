@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from pyalign.embedding.fit import Fitter, RowsFit
+from pyalign.embedding.fit import RowsFit
 from pyalign.embedding.inputs import EmbeddingInputs, read_answers
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_embedding_penalties, penalty_of
 from pyalign.embedding.result import EmbeddingFit, described
@@ -75,7 +75,7 @@ def fit_embedding(
     penalty = penalty_of(shrinkage, sparsity, inputs.n, chosen.signed)
     first = None if start is None else as_start(start, inputs, chosen)
     journal = journal_of(journal, "fit_embedding", given)
-    fitter = Fitter(inputs.loss(), chosen, watcher(inputs, chosen, "fit", progress or silent, journal))
+    fitter = inputs.fitter(chosen, watcher(inputs, chosen, "fit", progress or silent, journal))
     fit = fitter.at(penalty, first)
     if not fit.rows.shape[1]:
         raise nothing_left(penalty)
@@ -116,7 +116,7 @@ def embedding_path(
     )  # fmt: skip
     require_dimensions(inputs, chosen)
     stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
-    fitter = Fitter(inputs.loss(), chosen, watcher(inputs, chosen, "path", progress or silent, None))
+    fitter = inputs.fitter(chosen, watcher(inputs, chosen, "path", progress or silent, None))
     fits = [fit for fit in fitter.path(stated_penalties or fitter.penalties()) if fit.rows.shape[1]]
     if not fits:
         raise InputError("the penalties leave nothing of the embedding, not even the smallest of them; lower them")

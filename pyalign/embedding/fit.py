@@ -59,10 +59,14 @@ class Fitter:
         loss: of the answers.
         options: see `EmbeddingOptions`.
         watch: called after each step of the solver.
+        order: (n,) the row of each of the loss's objects, in fits and in starts; None: the same.
     """
 
-    def __init__(self, loss: TripletLoss, options: EmbeddingOptions, watch: Seen | None = None) -> None:
+    def __init__(
+        self, loss: TripletLoss, options: EmbeddingOptions, watch: Seen | None = None, order: np.ndarray | None = None
+    ) -> None:
         self.loss, self.options, self.watch = loss, options, watch
+        self.order = np.arange(loss.n) if order is None else order
 
     @cached_property
     def at_zero(self) -> Curvature:
@@ -83,8 +87,9 @@ class Fitter:
     def path(self, penalties: Sequence[EmbeddingPenalty], start: np.ndarray | None = None) -> Iterator[RowsFit]:
         """A fit for each penalty, in their order. start: rows to begin at; None: those of `pyalign.embedding.start`."""
         for penalty in penalties:
+            own = None if start is None else start[self.order]
             with one_blas_thread():
-                fit = self._signed(penalty, start) if self.options.signed else self._bounded(penalty, start)
+                fit = self._signed(penalty, own) if self.options.signed else self._bounded(penalty, own)
             start = fit.rows
             yield fit
 
@@ -102,8 +107,8 @@ class Fitter:
         def fitted(solved: Solved) -> RowsFit:
             rows = by_mass(solved.rows)
             return RowsFit(
-                rows, penalty, solved.value, solved.value - objective.penalties(rows), solved.residual, None,
-                solved.converged, self._most is None and rows.shape[1] == MOST < self.loss.n, solved.iterations,
+                self._stated(rows), penalty, solved.value, solved.value - objective.penalties(rows), solved.residual,
+                None, solved.converged, self._most is None and rows.shape[1] == MOST < self.loss.n, solved.iterations,
                 passes + solved.passes, time.perf_counter() - began,
             )  # fmt: skip
 
@@ -117,7 +122,7 @@ class Fitter:
         def fitted(solved: Solved) -> RowsFit:
             rows = principal(solved.rows)
             return RowsFit(
-                rows, penalty, solved.value, solved.value - objective.penalties(rows), solved.residual,
+                self._stated(rows), penalty, solved.value, solved.value - objective.penalties(rows), solved.residual,
                 max(0.0, optimum.gap + solved.value - optimum.objective), solved.converged, False,
                 count + solved.iterations, passes + solved.passes, time.perf_counter() - began,
             )  # fmt: skip
@@ -126,6 +131,10 @@ class Fitter:
             converged = optimum.gap <= GAP
             return fitted(Solved(optimum.rows, optimum.objective, optimum.residual, converged, 0, 0))
         return fitted(self._solved(objective, optimum.rows[:, : self._most], fitted, bounded=False))
+
+    def _stated(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of the loss's objects in the order of fits."""
+        return rows[np.argsort(self.order)]
 
     @property
     def _most(self) -> int | None:

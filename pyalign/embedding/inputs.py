@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.data import ODD_ONE_OUT, Provenance, Subjects, as_triplet_data
+from pyalign.data.names import in_order
 from pyalign.data.subjects import checked_labels
+from pyalign.embedding.fit import Fitter, Seen
+from pyalign.embedding.options import EmbeddingOptions
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import Algebra, host_triplets, valid_triplets
 from pyalign.fitting.answers import answer_weights
@@ -49,6 +53,19 @@ class EmbeddingInputs:
     notes: tuple[str, ...]
     arguments: Mapping[str, Any]
     source: str | None
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """(n,) the objects in the order of their names, in which folds are drawn and fits are computed."""
+        return np.arange(self.n) if self.names is None else in_order(self.names)
+
+    def fitter(
+        self, options: EmbeddingOptions, watch: Seen | None = None, triplets: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Fitter:  # fmt: skip
+        """A `Fitter` to the answers of `loss`: the order of objects changes no bit of its fits."""
+        numbered = replace(self, index=np.argsort(self.order)[self.index])
+        return Fitter(numbered.loss(triplets, weights), options, watch, self.order)
 
     def loss(self, triplets: np.ndarray | None = None, weights: np.ndarray | None = None) -> TripletLoss:
         """The loss of all answers, or of those to some triplets, in float64.

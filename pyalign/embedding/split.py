@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data.names import in_order
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.errors import InputError
 from pyalign.stats.splits import Fold, TripletKFold, sets_of_three
@@ -31,8 +30,7 @@ def unit_of(split: str, inputs: EmbeddingInputs) -> np.ndarray:
     if split == "subjects":
         assert inputs.subjects is not None
         return np.unique(inputs.subjects, return_inverse=True)[1]
-    order = np.arange(inputs.n) if inputs.names is None else in_order(inputs.names)
-    return sets_of_three(np.argsort(order)[inputs.index], inputs.n)
+    return sets_of_three(np.argsort(inputs.order)[inputs.index], inputs.n)
 
 
 def folds_of(split: str, inputs: EmbeddingInputs, folds: int, seed: int) -> list[Fold]:

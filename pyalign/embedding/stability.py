@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from pyalign.embedding.choose import GROWTH, TOLERANCE
-from pyalign.embedding.fit import Fitter
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.match import known_mean, matched, units
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
@@ -215,8 +214,8 @@ class Refits:
         self, triplets: np.ndarray | None, weights: np.ndarray | None, penalty: EmbeddingPenalty, seed: int | None,
         start: np.ndarray | None = None, options: EmbeddingOptions | None = None,
     ) -> np.ndarray:  # fmt: skip
-        fitter = Fitter(self.inputs.loss(triplets, weights), replace(options or self.options, seed=seed))
-        return fitter.at(penalty, start).rows
+        options = replace(options or self.options, seed=seed)
+        return self.inputs.fitter(options, None, triplets, weights).at(penalty, start).rows
 
 
 def standard_errors(rows: np.ndarray, resamples: Sequence[np.ndarray], moved: np.ndarray) -> np.ndarray:

@@ -71,6 +71,16 @@ def test_a_finer_tolerance_changes_no_figure_that_is_printed(answers, shrinkage)
         assert (one.mass, one.share) == (pytest.approx(other.mass, abs=0.02), pytest.approx(other.share, abs=5e-5))
 
 
+def test_the_order_of_objects_and_answers_changes_no_bit(answers):
+    """At a penalty at which there are many optima, so that any difference in rounding would show."""
+    rng = np.random.default_rng(0)
+    names, order = tuple(f"object {k}" for k in range(40)), rng.permutation(40)
+    stated = pyalign.fit_embedding(answers, shrinkage=2e-4, names=names).embedding.values
+    turned = np.argsort(order)[answers][rng.permutation(len(answers))][:, [1, 0, 2]]
+    again = pyalign.fit_embedding(turned, shrinkage=2e-4, names=[names[k] for k in order]).embedding
+    np.testing.assert_array_equal(again.values, stated[order])
+
+
 @given(arrays(np.float64, (4, 3), elements=st.floats(-1e3, 1e3)), st.floats(1e-12, 1e-9))
 def test_rounding_leaves_sixteen_digits_and_hides_the_last_bits(values, noise):
     once = rounded(values)
