@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,19 +43,12 @@ class Choice(Result):
         n_passes: the total number of passes over the triplets of an inner fold.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("l2",)
-
     strength: float
     at_edge: bool
     strengths: tuple[float, ...]
     cross_entropy: tuple[float, ...]
     accuracy: tuple[float, ...]
     n_passes: int
-
-    @property
-    def l2(self) -> float:
-        """The penalty, under the key `l2` of documents."""
-        return self.strength
 
 
 def choose_strength(

@@ -50,9 +50,7 @@ class ProbeFit(OfTask, Result):
     """
 
     command: ClassVar[str] = "fit"
-    derived: ClassVar[tuple[str, ...]] = (
-        "chance", "l2", "local_cross_entropy", "teacher_entropy", "neighbors_kept", "n_images", "n_batches",
-    )  # fmt: skip
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
 
     transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
     strength: float
@@ -73,36 +71,6 @@ class ProbeFit(OfTask, Result):
     local: LocalFigures | None = None
     interrupted: bool = False
     task: str = ODD_ONE_OUT
-
-    @property
-    def l2(self) -> float:
-        """The penalty, under the key `l2` of documents."""
-        return self.strength
-
-    @property
-    def local_cross_entropy(self) -> float | None:
-        """The cross-entropy of `local`, in nats; None without other embeddings."""
-        return None if self.local is None else self.local.cross_entropy
-
-    @property
-    def teacher_entropy(self) -> float | None:
-        """The teacher's entropy of `local`, in nats; None without other embeddings."""
-        return None if self.local is None else self.local.teacher_entropy
-
-    @property
-    def neighbors_kept(self) -> dict[int, float] | None:
-        """The proportions of neighbors that `local` says are preserved; None without other embeddings."""
-        return None if self.local is None else self.local.neighbors_kept
-
-    @property
-    def n_images(self) -> int | None:
-        """The number of other embeddings; None without them."""
-        return None if self.local is None else self.local.n
-
-    @property
-    def n_batches(self) -> int | None:
-        """The number of batches of other embeddings; None without them."""
-        return None if self.local is None else self.local.n_batches
 
 
 Maker = Callable[[np.ndarray, np.ndarray, ProbeOptions, "np.ndarray | None"], Problem]

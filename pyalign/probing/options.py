@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -41,8 +41,6 @@ class ProbeOptions:
             smoothed.
         seed: the seed of the start.
     """
-
-    derived: ClassVar[tuple[str, ...]] = ("standardise",)
 
     norm: Literal["squared", "frobenius", "identity", "nuclear"] = field(default="squared", metadata={"key": "penalty"})
     rank: int | str = "full"
@@ -96,11 +94,6 @@ class ProbeOptions:
     def convex(self) -> bool:
         """Whether the problem is convex in M = W W^T, so that a duality gap bounds the distance to the optimum."""
         return self.norm == "squared" and self.measure == "dot" and not self.bias
-
-    @property
-    def standardise(self) -> str:
-        """`standardize`, under the key that documents had first."""
-        return self.standardize
 
     def to_dict(self) -> dict[str, Any]:
         """The options by the keys that documents have for them."""

@@ -124,9 +124,9 @@ def _options(penalty: float, seed: int, settings: RecipeSettings) -> dict[str, A
     """What the recipe trains with, by the names that a probe's options have."""
     model = {
         "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
-        "standardize": "global", "smoothing": 0.0, "seed": seed, "strength": penalty, "l2": penalty,
+        "standardize": "global", "smoothing": 0.0, "seed": seed, "strength": penalty,
     }  # fmt: skip
-    return {**model, "standardise": "global", **asdict(settings)}
+    return {**model, **asdict(settings)}
 
 
 class Adam:

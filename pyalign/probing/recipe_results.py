@@ -47,18 +47,11 @@ class RecipeFit(Result):
         interrupted: whether Ctrl-C cut it short; a journal may hold such a fit, no function returns one.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("l2",)
-
     transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
     strength: float
     curve: tuple[Epoch, ...]
     seconds: float
     interrupted: bool = False
-
-    @property
-    def l2(self) -> float:
-        """The penalty, under the key `l2` of documents."""
-        return self.strength
 
 
 @dataclass(frozen=True)

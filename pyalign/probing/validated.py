@@ -34,8 +34,6 @@ class FoldResult(Result):
         difference_error: of the accuracy less the zero-shot accuracy, which are of the same triplets.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("l2",)
-
     strength: float
     accuracy: float
     cross_entropy: float
@@ -55,11 +53,6 @@ class FoldResult(Result):
     inner_accuracy: tuple[float, ...]
     zero_shot_error: float | None = None
     difference_error: float | None = None
-
-    @property
-    def l2(self) -> float:
-        """The penalty, under the key `l2` of documents."""
-        return self.strength
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
     assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
     assert document["options"] == {
         "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
-        "standardize": "global", "standardise": "global", "smoothing": 0.0, "seed": 0, "l2": 0.01,
+        "standardize": "global", "smoothing": 0.0, "seed": 0,
         "strength": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
         "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
     }  # fmt: skip
@@ -438,18 +438,17 @@ def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, fol
     if document["command"] == "probe":
         for name in ("accuracy_interval", "cross_entropy_interval"):
             assert len(document[name]) == 2 and (getattr(found, name).error > 0 or found.fit.norm == 0)
-        assert document["options"]["standardise"] == document["options"]["standardize"]
-        assert document["folds"][0]["l2"] == found.folds[0].strength and document["interrupted"] is False
+        assert document["folds"][0]["strength"] == found.folds[0].strength and document["interrupted"] is False
 
 
 KEYS = {
     "": "version embeddings triplets options accuracy accuracy_interval cross_entropy cross_entropy_interval "
     "zero_shot_accuracy folds split seed fit fit_stage interrupted seconds",
-    "fit": "l2 cross_entropy objective gap converged gradient_norm rank n_triplets n_iterations n_passes seconds "
+    "fit": "strength cross_entropy objective gap converged gradient_norm rank n_triplets n_iterations n_passes seconds "
     "interrupted backend options",
-    "folds": "l2 accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test rank gap "
+    "folds": "strength accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test rank gap "
     "converged at_edge n_passes seconds strengths inner_cross_entropy inner_accuracy",
-    "options": "penalty rank bias measure temperature standardise tolerance max_iterations smoothing seed",
+    "options": "penalty rank bias measure temperature standardize tolerance max_iterations smoothing seed",
 }
 
 

@@ -38,7 +38,7 @@ def test_with_no_arguments_it_finds_what_people_see(world):
     assert probe.score(x, triplets) > pyalign.score(x, triplets).accuracy + 0.05
     weights = probe.transform_.weights
     assert np.linalg.norm(weights[:3]) > 3 * np.linalg.norm(weights[3:])
-    assert probe.strength_ == probe.choice_.l2 and probe.fit_.gap <= probe.tolerance
+    assert probe.strength_ == probe.choice_.strength and probe.fit_.gap <= probe.tolerance
 
 
 def test_score_is_the_accuracy_of_the_transformed_rows(world):

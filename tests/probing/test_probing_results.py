@@ -67,7 +67,7 @@ def test_parts_come_back_as_well(world):
     fold = cross_validate_probe(*world, penalties=0.1).folds[0]
     for part, kind in ((choice, Choice), (fold, FoldResult)):
         assert from_document(kind, strictly(json.dumps(as_document(part)))) == part
-        assert as_document(part)["l2"] == part.strength
+        assert as_document(part)["strength"] == part.strength
 
 
 def test_of_a_map_that_is_zero_no_gradient_is_told(world):
