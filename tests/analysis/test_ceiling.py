@@ -104,7 +104,7 @@ def test_of_answers_in_agreement_and_as_many_that_differ():
     assert people.least_cross_entropy == pytest.approx(math.log(2) / 2)
     assert people.corrected_entropy == pytest.approx((2 * math.log(2) + 0.5) / 4)
     error = math.sqrt(1 / 12) / 2  # shares 1, 1/2, 1, 1/2: their standard deviation over sqrt(4)
-    assert people.standard_error == pytest.approx(error)
+    assert people.ceilings.upper.standard_error == pytest.approx(error)
     assert tuple(people.ci) == (pytest.approx(0.75 - 2.200985 * error), 1.0)  # t of 11, and no share is above 1
 
 
@@ -153,7 +153,9 @@ def test_intervals_widen_with_confidence_and_are_centred():
     assert wide.ci[0] < narrow.ci[0] < narrow.ceiling < narrow.ci[1] < wide.ci[1]
     assert sum(narrow.leave_one_out_ci) / 2 == pytest.approx(narrow.leave_one_out)
     at_95 = noise_ceiling(triplets)
-    assert at_95.ci[1] - at_95.ceiling == pytest.approx(2.364624 * at_95.standard_error, rel=1e-6)  # t of 7
+    assert at_95.ci[1] - at_95.ceiling == pytest.approx(
+        2.364624 * at_95.ceilings.upper.standard_error, rel=1e-6
+    )  # t of 7
 
 
 @pytest.mark.slow
@@ -178,10 +180,10 @@ def test_leave_one_out_intervals_cover_the_truth_about_as_often_as_they_say():
 
 def test_a_single_triplet_has_no_standard_error_and_json_says_null():
     people = noise_ceiling([[0, 1, 2], [0, 1, 2]])
-    assert math.isnan(people.standard_error)
+    assert people.ceilings.upper.standard_error is None
     written = strict_json(people.to_json())
     assert written["ceiling"] == 1
-    assert (written["standard_error"], written["ci"], written["leave_one_out_ci"]) == (None, None, None)
+    assert (written["ci"], written["leave_one_out_ci"]) == (None, None)
 
 
 def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
@@ -189,8 +191,8 @@ def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
     people = noise_ceiling(triplets, subjects=subjects, confidence_level=0.9)
     written = strict_json(people.to_json())
     assert written.keys() >= {
-        "ceiling", "standard_error", "ci", "guessing", "n_distinct", "n_answers", "leave_one_out",
-        "leave_one_out_standard_error", "leave_one_out_ci", "n_predicted", "weighting", "least_cross_entropy",
+        "ceiling", "ci", "guessing", "n_distinct", "n_answers", "leave_one_out", "leave_one_out_ci",
+        "n_predicted", "weighting", "least_cross_entropy",
         "corrected_entropy", "n_persons", "confidence", "remarks", "ceilings", "n_repeats_within_person",
     }  # fmt: skip
     assert (written["command"], written["confidence"], written["remarks"]) == ("ceiling", 0.9, [])
@@ -200,13 +202,13 @@ def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
     assert written["ceilings"]["lower"]["value"] == written["leave_one_out"]
     back = read_back(people, tmp_path)
     assert back == people
-    assert (back.standard_error, back.confidence) == (people.standard_error, 0.9)
+    assert (back.ceilings.upper.standard_error, back.confidence) == (people.ceilings.upper.standard_error, 0.9)
     assert [one.name for one in back.provenance.inputs] == ["triplets", "subjects"]
 
 
 def test_a_document_of_what_does_not_exist_comes_back(tmp_path):
     back = read_back(noise_ceiling([[0, 1, 2], [0, 1, 2]]), tmp_path)
-    assert back.n_persons is None and math.isnan(back.standard_error) and back.ci is None
+    assert back.n_persons is None and back.ceilings.upper.standard_error is None and back.ci is None
 
 
 def test_answers_and_persons_come_with_the_triplets():
@@ -336,7 +338,7 @@ def test_ceilings_of_the_440_hard_triplets_equal_a_direct_count(hard):
     assert each.ceiling == pytest.approx(sum(shares) / 440, rel=1e-12)
     assert round(each.ceiling, 4) == 0.5786
     independent = np.std(shares, ddof=1) / math.sqrt(440)
-    assert independent < people.standard_error < 1.1 * independent  # few of the triplets share objects
+    assert independent < people.ceilings.upper.standard_error < 1.1 * independent  # few of the triplets share objects
     ceilings = people.ceilings
     assert ceilings.lower.value < ceilings.estimate.value < ceilings.upper.value
     assert ceilings.estimate.value == pytest.approx(0.5759, abs=2e-4)

@@ -446,8 +446,8 @@ KEYS = {
     "zero_shot_accuracy folds split seed fit fit_stage interrupted seconds",
     "fit": "strength cross_entropy objective gap converged gradient_norm rank n_triplets n_iterations n_passes seconds "
     "interrupted backend options",
-    "folds": "strength accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test rank gap "
-    "converged at_edge n_passes seconds strengths inner_cross_entropy inner_accuracy",
+    "folds": "strength accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test "
+    "rank gap converged at_edge n_passes seconds strengths inner_cross_entropy inner_accuracy",
     "options": "penalty rank bias measure temperature standardize tolerance max_iterations smoothing seed",
 }
 

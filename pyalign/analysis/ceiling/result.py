@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -84,7 +83,7 @@ class NoiseCeiling(OfTask, Result):
     """
 
     command: ClassVar[str] = "ceiling"
-    derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "leave_one_out_standard_error")
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
 
     ceilings: Ceilings
     ceiling: float
@@ -105,20 +104,6 @@ class NoiseCeiling(OfTask, Result):
     task: str = ODD_ONE_OUT
     effective_answers: float | None = None
     weighting: str = "answers"
-
-    @property
-    def standard_error(self) -> float:
-        """The standard error of `ceiling`; NaN where it has no interval."""
-        return _error(self.ci)
-
-    @property
-    def leave_one_out_standard_error(self) -> float:
-        """The standard error of `leave_one_out`; NaN where it has no interval."""
-        return _error(self.leave_one_out_ci)
-
-
-def _error(interval: Interval | None) -> float:
-    return math.nan if interval is None or interval.error is None else interval.error
 
 
 GIVEN = "given"  # of a number that nobody has named
