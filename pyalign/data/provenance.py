@@ -58,9 +58,14 @@ def sha256_of_file(path: str | os.PathLike[str]) -> str:
     Raises:
         OSError: the file is missing or forbidden.
     """
+    return digest_of_file(path)
+
+
+def digest_of_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """The same by any algorithm of hashlib."""
     import hashlib
 
-    digest = hashlib.sha256()
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
         while piece := file.read(CHUNK):
             digest.update(piece)
