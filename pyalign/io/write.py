@@ -12,15 +12,16 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
+from pyalign.io.locks import lock
 from pyalign.io.own_files import has_ended, run_name, try_lock
-from pyalign.io.paths import PathLike, checked_path
+from pyalign.io.paths import PathLike, bad, checked_path
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
@@ -59,7 +60,10 @@ class Files:
 
     They are moved in the order in which they were added: where the last is there, all of them are. Those of an earlier
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
-    together. Folders that are missing are made, and removed again where no file is written into them.
+    together. Nor do those of two that write at once: one waits, by a lock of the folder, until the other has moved all
+    of its files, and the last to come stays. Where a file system has no locks, one that finds files of another among
+    its own removes its own, which is an error. Folders that are missing are made, and removed again where no file is
+    written into them.
 
     Args:
         follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
@@ -118,23 +122,44 @@ class Files:
             sweep_temporaries(folder, now)
 
     def commit(self) -> None:
-        """Moves the files to their places as soon as all of them are on the disk, then writes into streams."""
+        """Moves the files to their places as soon as all of them are on the disk, then writes into streams.
+
+        Raises:
+            InputError: another process has written to the same places meanwhile, and no lock has kept them apart.
+            OSError: the disk is full, or a folder forbidden.
+        """
         for path, handle, _ in self._moves:
             with _named(path):
                 handle.flush()
                 os.fsync(handle.fileno())
-        for path, _, target in self._moves[:0:-1]:
-            with _named(path), suppress(FileNotFoundError):
-                os.unlink(target)
-        for path, handle, target in self._moves:
-            with _named(path):
-                os.replace(handle.name, target)
+        folders = {os.path.dirname(target) for _, _, target in self._moves} if len(self._moves) > 1 else set()
+        with ExitStack() as locks:
+            for folder in sorted(folders):  # in one order, so that no two processes wait for each other
+                locks.enter_context(_locked(folder))
+            self._move()
         written = [*self._made, *(target for _, _, target in self._moves)]
         for folder in {os.path.dirname(path) for path in written}:
             _sync_folder(folder)
         for path, content in self._streams:
             with _named(path), open(path, "wb") as stream:
                 _fill(stream, content)
+
+    def _move(self) -> None:
+        for path, _, target in self._moves[:0:-1]:
+            with _named(path), suppress(FileNotFoundError):
+                os.unlink(target)
+        for path, handle, target in self._moves:
+            with _named(path):
+                os.replace(handle.name, target)
+        ours = {path: target for path, handle, target in self._moves if _stands_at(handle, target)}
+        other = next((path for path, _, _ in self._moves if path not in ours), None)
+        if other is not None:
+            for target in ours.values():
+                with suppress(FileNotFoundError):
+                    os.unlink(target)
+            raise bad(
+                other, "another process has written there at the same time, and nothing was written: run it again"
+            )
 
     def __enter__(self) -> Files:
         return self
@@ -148,6 +173,26 @@ class Files:
         for folder in reversed(self._made):
             with suppress(OSError):  # it holds what was written
                 os.rmdir(folder)
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Inside, no other process moves files there that asks for it; where there are no locks, nobody is kept out."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # such as on Windows, which opens no folders
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            lock(descriptor, wait=True)
+        yield
+
+
+def _stands_at(handle: IO[bytes], target: str) -> bool:
+    """Whether a file is the one that was written; some file systems number files anew as they are moved."""
+    with suppress(FileNotFoundError):
+        ours, there = os.fstat(handle.fileno()), os.lstat(target)
+        same = (ours.st_size, ours.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+        return same or os.path.samestat(ours, there)
+    return False
 
 
 def _sync_folder(folder: str) -> None:
