@@ -83,20 +83,6 @@ class Resuming:
     def _state(self) -> Path:
         return _state_of(self.path)
 
-    def fetch(self, url: str, has_hash: bool) -> None:
-        """Fetches what is missing, inside `claimed`.
-
-        has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
-        with.
-
-        Raises:
-            InputError: the server has no such file, no attempt brings more, or there is no network, of which it is
-                said at once; one line that starts with the address.
-            OSError: the disk is full, or the folder forbidden.
-        """
-        self._has_hash = has_hash
-        self._fetch(url)
-
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Inside, the part is this run's: what an earlier one has left is moved to its name; a live one is waited for.
@@ -112,11 +98,9 @@ class Resuming:
                 _live.discard(self.path)
                 self._tidy()
 
-    def _left_by_others(self) -> IO[bytes] | None:
+    def _left_by_others(self, waited_for: Path | None = None) -> IO[bytes] | None:
         """The file of a part that nobody writes to any more, under this run's name; None where there is none."""
-        parts, waited_for = self._parts(), None
-        while parts:
-            part = parts.pop(0)
+        for part in (self._base, *sorted(self._base.parent.glob("*.part"))):
             name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
             if part != self._base and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
                 continue
@@ -125,21 +109,16 @@ class Resuming:
                 if try_lock(handle.fileno()) is False:
                     self._progress(f"{self._base.stem}, waiting for another process", 0, None)
                     lock(handle.fileno(), wait=True)
-                    parts, waited_for = self._parts(), part  # it may be left, or gone
-                elif part in (self._base, waited_for) or self._has_ended(part, name):
+                    stack.close()
+                    return self._left_by_others(part)
+                ended = part not in _live if is_of_this_process(name) else has_ended(name)
+                if ended or part in (self._base, waited_for):
                     os.rename(part, self.path)
                     with suppress(FileNotFoundError):
                         os.rename(_state_of(part), self._state)
                     stack.pop_all()
                     return handle
         return None
-
-    def _parts(self) -> list[Path]:
-        return [self._base, *sorted(self._base.parent.glob("*.part"))]
-
-    @staticmethod
-    def _has_ended(part: Path, name: str) -> bool:
-        return part not in _live if is_of_this_process(name) else has_ended(name)
 
     def _tidy(self) -> None:
         """What has come of a file that is not whole stays, for the next run; nothing is no part."""
@@ -153,7 +132,18 @@ class Resuming:
         self.path.unlink(missing_ok=True)
         self._state.unlink(missing_ok=True)
 
-    def _fetch(self, url: str) -> None:
+    def fetch(self, url: str, has_hash: bool) -> None:
+        """Fetches what is missing, inside `claimed`.
+
+        has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
+        with.
+
+        Raises:
+            InputError: the server has no such file, no attempt brings more, or there is no network, of which it is
+                said at once; one line that starts with the address.
+            OSError: the disk is full, or the folder forbidden.
+        """
+        self._has_hash = has_hash
         left = ATTEMPTS
         for _ in range(MOST):
             before = self._size()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -108,14 +109,12 @@ def fetch_file(
 
     name: of the folder of a mirror that holds the file.
     """
-    here = _here(remote, place)
-    if here is not None:
-        return here
     url = remote.url if mirror is None else f"{mirror.rstrip('/')}/{name}/{remote.file}"
     part = Resuming(place / f"{remote.file}.part", progress)
     try:
-        with part.claimed():
-            return _here(remote, place) or _fetched(url, remote, place, part)
+        here = _here(remote, place)
+        with nullcontext() if here else part.claimed():
+            return here or _here(remote, place) or _fetched(url, remote, place, part)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("what has come is kept: run it again to go on") from stop
 
