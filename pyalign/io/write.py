@@ -13,6 +13,8 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from itertools import zip_longest
 from typing import IO, Any, TypeAlias
 
 import numpy as np
@@ -60,10 +62,9 @@ class Files:
 
     They are moved in the order in which they were added: where the last is there, all of them are. Those of an earlier
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
-    together. Nor do those of two that write at once: one waits, by a lock of the folder, until the other has moved all
-    of its files, and the last to come stays. Where a file system has no locks, one that finds files of another among
-    its own removes its own, which is an error. Folders that are missing are made, and removed again where no file is
-    written into them.
+    together. Nor do those of two that write at once: one waits, by a lock of the folder, until the other has moved its
+    files. Where there are no locks, one that finds files of another among its own removes its own, which is an error.
+    Folders that are missing are made, and removed again where no file is written into them.
 
     Args:
         follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
@@ -122,12 +123,7 @@ class Files:
             sweep_temporaries(folder, now)
 
     def commit(self) -> None:
-        """Moves the files to their places as soon as all of them are on the disk, then writes into streams.
-
-        Raises:
-            InputError: another process has written to the same places meanwhile, and no lock has kept them apart.
-            OSError: the disk is full, or a folder forbidden.
-        """
+        """Moves the files to their places as soon as all of them are on the disk, then writes into streams."""
         for path, handle, _ in self._moves:
             with _named(path):
                 handle.flush()
@@ -151,15 +147,13 @@ class Files:
         for path, handle, target in self._moves:
             with _named(path):
                 os.replace(handle.name, target)
-        ours = {path: target for path, handle, target in self._moves if _stands_at(handle, target)}
-        other = next((path for path, _, _ in self._moves if path not in ours), None)
-        if other is not None:
-            for target in ours.values():
+        if len(self._moves) > 1 and not all(_holds(target, handle) for _, handle, target in self._moves):
+            for _, handle, target in self._moves:
                 with suppress(FileNotFoundError):
-                    os.unlink(target)
-            raise bad(
-                other, "another process has written there at the same time, and nothing was written: run it again"
-            )
+                    if os.path.samestat(os.fstat(handle.fileno()), os.lstat(target)):
+                        os.unlink(target)
+            problem = "another process has written there at the same time, and nothing is written; run it again"
+            raise bad(self._moves[-1][0], problem)
 
     def __enter__(self) -> Files:
         return self
@@ -186,12 +180,15 @@ def _locked(folder: str) -> Iterator[None]:
         yield
 
 
-def _stands_at(handle: IO[bytes], target: str) -> bool:
-    """Whether a file is the one that was written; some file systems number files anew as they are moved."""
+def _holds(target: str, handle: IO[bytes]) -> bool:
+    """Whether the file that was written is there, or one of the same bytes: some file systems number what is moved."""
     with suppress(FileNotFoundError):
-        ours, there = os.fstat(handle.fileno()), os.lstat(target)
-        same = (ours.st_size, ours.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
-        return same or os.path.samestat(ours, there)
+        if os.path.samestat(os.fstat(handle.fileno()), os.lstat(target)):
+            return True
+        handle.seek(0)
+        with open(target, "rb") as there:
+            pieces = zip_longest(*(iter(partial(file.read, 1 << 20), b"") for file in (handle, there)))
+            return all(ours == theirs for ours, theirs in pieces)
     return False
 
 
@@ -269,7 +266,7 @@ def create_temporary(target: str) -> IO[bytes]:
     folder, name = os.path.split(target)
     kept = os.fsdecode(os.fsencode(name)[:LONGEST])
     # "x": never another's file; permissions follow the umask, which tempfile's would not
-    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "xb")  # noqa: SIM115
+    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "x+b")  # noqa: SIM115
     try_lock(handle.fileno())
     return handle
 

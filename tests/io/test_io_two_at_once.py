@@ -14,10 +14,10 @@ from pyalign.io import write_files
 NAMES = ("a.npz", "b.csv", "c.json")
 
 
-def writing(folder, word):
+def writing(folder, word, names=NAMES):
     def run():
         try:
-            write_files([(folder / name, f"{word} {name}") for name in NAMES])
+            write_files([(folder / name, f"{word} {name}") for name in names])
         except InputError as error:
             assert "another process has written there at the same time" in str(error)
             return 1
@@ -43,6 +43,16 @@ def test_files_of_two_processes_that_write_at_once_never_stand_together(tmp_path
             path.unlink()
     assert point > len(NAMES) and (refused > 0) == (locks != "work")
     assert os.listdir(tmp_path) == ["o"]
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[:1]], ids=["the same files", "one file"])
+def test_two_processes_that_write_the_same_or_one_file_both_succeed_without_locks(tmp_path, names):
+    folder, point, was_stopped = tmp_path / "o", 0, True
+    while was_stopped:
+        words = ("first", "second") if len(names) == 1 else ("same", "same")
+        codes, was_stopped = interleaved(*(writing(folder, word, names) for word in words), str(folder), point, "fail")
+        assert codes == (0, 0) and sorted(os.listdir(folder)) == sorted(names)
+        point += 1
 
 
 def test_one_file_waits_for_nobody(tmp_path):
