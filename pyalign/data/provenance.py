@@ -52,15 +52,17 @@ def fingerprint(array: Any) -> str:
     return digest.hexdigest()
 
 
-def sha256_of_file(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of the bytes of a file, as `sha256sum` prints it.
+def digest_of_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """A digest of the bytes of a file, as `sha256sum` prints it.
+
+    algorithm: a name that hashlib knows.
 
     Raises:
         OSError: the file is missing or forbidden.
     """
     import hashlib
 
-    digest = hashlib.sha256()
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
         while piece := file.read(CHUNK):
             digest.update(piece)
@@ -81,7 +83,7 @@ class Hash:
 
     def _compute(self, value: Any) -> None:
         with suppress(InputError, OSError):  # what has no hash, or can no longer be read
-            self._value = sha256_of_file(value) if isinstance(value, os.PathLike) else fingerprint(value)
+            self._value = digest_of_file(value) if isinstance(value, os.PathLike) else fingerprint(value)
 
     def get(self) -> str | None:
         """The hash, waited for."""
@@ -158,7 +160,7 @@ class Input:
 
     @property
     def sha256(self) -> str | None:
-        """See `fingerprint`, and for a file `sha256_of_file`; None where the array is gone, or has none."""
+        """See `fingerprint`, and for a file `digest_of_file`; None where the array is gone, or has none."""
         if self._hash is None and self._array is not None and self._array() is not None:
             object.__setattr__(self, "_hash", _hash_of(self._array(), early=False))
         return self._hash.get() if isinstance(self._hash, Hash) else self._hash

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyalign._registry import load, register
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
-from pyalign.data.provenance import sha256_of_file
+from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.places import Place, folder_of, forget, held_by, remember, remembered_as
 from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError, MissingExtraError, nearest
@@ -294,7 +294,7 @@ def _require_published(row: Row, place: Place) -> None:
     """Raises where a file that is there has another checksum than was published."""
     for remote in row.files:
         path = None if remote.unpack or remote.hash is None else place.find(remote.file)
-        if path is not None and f"sha256:{sha256_of_file(path)}" != remote.hash:
+        if path is not None and f"sha256:{digest_of_file(path)}" != remote.hash:
             hint = f"a file that was changed on purpose is named in a {DESCRIPTION}"
             raise place.bad(f"{path} has another checksum than was published, {remote.hash}; {hint}")
 

@@ -1,8 +1,9 @@
-"""A downloader for pooch that goes on where the last attempt, or the last run, has stopped.
+"""A downloader that goes on where the last attempt, or the last run, has stopped.
 
 What has come is kept in FILE.HOST-PROCESS-RANDOM.part until it is whole. It is gone on with where the server says that
 the file is the one it was (``If-Range``), or where a checksum will tell; else it begins again. Each run has a part of
-its own: two runs never write to one file, also where locks don't reach from one to the other.
+its own: two runs never write to one file, also where locks don't reach from one to the other. Where they do, the second
+run waits for the first.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 
 from pyalign._version import __version__
 from pyalign.errors import InputError
+from pyalign.io.locks import lock
 from pyalign.io.own_files import CREATE, READ, RUN, has_ended, is_of_this_process, open_own, run_name, try_lock
 from pyalign.io.paths import bad
 from pyalign.progress import Progress, silent
@@ -61,90 +63,87 @@ class _OfTheWeb(urllib.request.HTTPRedirectHandler):
 
 
 class Resuming:
-    """Fetches ``url`` into a file, as pooch asks of its downloaders.
+    """What has come of one file: claimed first, then fetched, checked and moved to its place by the caller.
 
     Args:
         part: FILE.part; what has come is kept in FILE.HOST-PROCESS-RANDOM.part from one run to the next.
-        has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
-            with.
-        progress: is called with bytes.
+        progress: is called with bytes, and once where another process is waited for.
+
+    Attributes:
+        path: of the part of this run.
     """
 
-    def __init__(self, part: Path, has_hash: bool, progress: Progress = silent) -> None:
-        self._base, self._has_hash, self._progress = part, has_hash, progress
-        self._part = part.with_name(f"{part.stem}.{run_name()}.part")
+    def __init__(self, part: Path, progress: Progress = silent) -> None:
+        self._base, self._progress, self._has_hash = part, progress, False
+        self.path = part.with_name(f"{part.stem}.{run_name()}.part")
         self._answered = False  # whether a server has, in this run: then there is a network
         self._total: int | None = None  # bytes of the whole file
 
     @property
     def _state(self) -> Path:
-        return _state_of(self._part)
+        return _state_of(self.path)
 
-    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
-        """Fetches.
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Inside, the part is this run's: what an earlier one has left is moved to its name; a live one is waited for.
+
+        The lock keeps other runs of this machine from fetching the same again. Without one they do no harm.
+        """
+        with self._left_by_others() or open_own(self.path, CREATE) as own:
+            try_lock(own.fileno())
+            _live.add(self.path)
+            try:
+                yield
+            finally:
+                _live.discard(self.path)
+                self._tidy()
+
+    def _left_by_others(self, waited_for: Path | None = None) -> IO[bytes] | None:
+        """The file of a part that nobody writes to any more, under this run's name; None where there is none."""
+        for part in (self._base, *sorted(self._base.parent.glob("*.part"))):
+            name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
+            if part != self._base and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
+                continue
+            with suppress(FileNotFoundError), ExitStack() as stack:
+                handle = stack.enter_context(open_own(part, READ))
+                if try_lock(handle.fileno()) is False:
+                    self._progress(f"{self._base.stem}, waiting for another process", 0, None)
+                    lock(handle.fileno(), wait=True)
+                    stack.close()
+                    return self._left_by_others(part)
+                ended = part not in _live if is_of_this_process(name) else has_ended(name)
+                if ended or part in (self._base, waited_for):
+                    os.rename(part, self.path)
+                    with suppress(FileNotFoundError):
+                        os.rename(_state_of(part), self._state)
+                    stack.pop_all()
+                    return handle
+        return None
+
+    def _tidy(self) -> None:
+        """What has come of a file that is not whole stays, for the next run; nothing is no part."""
+        with suppress(FileNotFoundError):
+            if self._size():
+                return
+        self.discard()
+
+    def discard(self) -> None:
+        """Removes what has come."""
+        self.path.unlink(missing_ok=True)
+        self._state.unlink(missing_ok=True)
+
+    def fetch(self, url: str, has_hash: bool) -> None:
+        """Fetches what is missing, inside `claimed`.
+
+        has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
+        with.
 
         Raises:
             InputError: the server has no such file, no attempt brings more, or there is no network, of which it is
                 said at once; one line that starts with the address.
             OSError: the disk is full, or the folder forbidden.
         """
-        with self._claimed(url):
-            try:
-                self._fetch(url)
-                os.replace(self._part, output_file)
-            finally:
-                self._tidy()
-
-    @contextmanager
-    def _claimed(self, url: str) -> Iterator[None]:
-        """Inside, the part is this run's alone: what an earlier run has left is moved to a name of its own.
-
-        The lock tells other runs of this machine not to fetch the same again. Without one they do no harm.
-        """
-        handle = None
-        for part in (self._base, *sorted(self._base.parent.glob("*.part"))):
-            name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
-            if part != self._base and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
-                continue
-            with suppress(FileNotFoundError):
-                handle = self._taken_over(part, name, url)
-            if handle is not None:
-                break
-        with handle or open_own(self._part, CREATE) as own:
-            try_lock(own.fileno())
-            _live.add(self._part)
-            try:
-                yield
-            finally:
-                _live.discard(self._part)
-
-    def _taken_over(self, part: Path, name: str, url: str) -> IO[bytes] | None:
-        """The file of a part that nobody writes to any more, under this run's name; None of one that is written to."""
-        handle = open_own(part, READ)
-        try:
-            if try_lock(handle.fileno()) is False:
-                raise bad(url, f"is being fetched by another process, into {part}")
-            ended = part not in _live if is_of_this_process(name) else has_ended(name)
-            if part == self._base or ended:
-                os.rename(part, self._part)
-                with suppress(FileNotFoundError):
-                    os.rename(_state_of(part), self._state)
-                return handle
-        except BaseException:
-            handle.close()
-            raise
-        handle.close()
-        return None
-
-    def _tidy(self) -> None:
-        """What has come of a file that is not whole stays, for the next run; nothing is no part."""
-        with suppress(FileNotFoundError):
-            if self._part.stat().st_size:
-                return
-            self._part.unlink()
-        self._state.unlink(missing_ok=True)
-
-    def _fetch(self, url: str) -> None:
+        self._has_hash = has_hash
         left = ATTEMPTS
         for _ in range(MOST):
             before = self._size()
@@ -163,7 +162,7 @@ class Resuming:
         raise bad(url, f"{ATTEMPTS} attempts in a row brought nothing: {reason}{kept}")
 
     def _size(self) -> int:
-        return self._part.stat().st_size
+        return self.path.stat().st_size
 
     def _attempt(self, url: str) -> bool:
         """Appends what comes; whether the file is whole."""
@@ -184,11 +183,11 @@ class Resuming:
                 raise bad(url, "gives a page, not a file: is there a log-in in between?")
             first, self._total = _ranges(response)
             if first not in (0, have):
-                os.truncate(self._part, 0)
+                os.truncate(self.path, 0)
                 raise _Cut(f"the server gives bytes from {first}, not from {have}")
             have = first
             self._remember(url, response, have)
-            with open(self._part, "r+b") as out:
+            with open(self.path, "r+b") as out:
                 out.truncate(have)
                 out.seek(have)
                 while piece := _read(response):
@@ -226,7 +225,7 @@ class Resuming:
                 total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
                 if have and total == str(have):
                     return True
-                os.truncate(self._part, 0)
+                os.truncate(self.path, 0)
                 raise _Cut("the server has another file than the one that was begun") from error
             if error.code in PASSING:
                 raise _Cut(f"{error.code} {error.reason}") from error

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
+import re
+from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pyalign._result import Result
+from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.download import Resuming, require_address
 from pyalign.datasets.places import folder_of, remember
 from pyalign.datasets.registry import DATASETS, Remote
 from pyalign.datasets.unpack import folder_for, unpack
-from pyalign.errors import InputError, MissingExtraError, nearest
-from pyalign.io.documents import read_json
-from pyalign.io.paths import bad, checked_path, one_line
+from pyalign.errors import InputError, nearest
+from pyalign.io.own_files import READ, open_own
+from pyalign.io.paths import bad, checked_path
 from pyalign.io.write import write_text
 from pyalign.progress import Progress, silent
 
-CHECKSUMS = "checksums.json"
-LARGEST = 1 << 20  # bytes of the list of checksums
+LARGEST = 1000  # bytes of a file with a checksum
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ def fetch_dataset(
     Raises:
         InputError: there is no such data set, or it can't be fetched; an address does not answer, or gives another file
             than was published, or than at the first fetch.
-        MissingExtraError: pooch is not installed.
         OSError: the disk is full.
     """
     if folder is not None:
@@ -90,14 +88,13 @@ def fetch_dataset(
         raise InputError(f"dataset:{name}: has no address that is known; {hint}")
     if mirror is not None:
         require_address(mirror, "mirror")
-    _pooch()
     place = folder_of(name, row.home) if folder is None else Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     files = tuple(fetch_file(row.home or row.name, remote, place, mirror, progress) for remote in row.files)
     if folder is not None:
         remember(name, place)
     notes = tuple(
-        f"{file.file} has no published checksum: its first one is recorded in {place / CHECKSUMS}"
+        f"{file.file} has no published checksum: its first one is recorded in {checksum_file(place / file.file)}"
         for file in files if file.checked == "nothing"
     )  # fmt: skip
     return Fetched(name, str(place), files, notes=(*notes, *((row.note,) if row.note else ())))
@@ -108,87 +105,104 @@ def fetch_file(
 ) -> FetchedFile:
     """Fetches one file into a folder, unless it is there, and compares or records its checksum.
 
+    A process that fetches the same file is waited for.
+
     name: of the folder of a mirror that holds the file.
     """
-    recorded = _checksums(place).get(remote.file)
-    target = place / remote.file
-    shown = folder_for(target).name if remote.unpack else remote.file
-    if remote.unpack and recorded is not None and folder_for(target).is_dir():
-        return FetchedFile(shown, recorded, False, "first fetch" if remote.hash is None else "published")
-    known = remote.hash or (None if recorded is None else f"sha256:{recorded}")
-    checked = "published" if remote.hash else "first fetch" if recorded else "nothing"
-    before = _stamp(target)
-    _retrieve(name, remote, place, mirror, known, progress)
-    digest = str(_pooch().file_hash(str(target), alg="sha256"))
-    is_new = before != _stamp(target)
+    url = remote.url if mirror is None else f"{mirror.rstrip('/')}/{name}/{remote.file}"
+    part = Resuming(place / f"{remote.file}.part", progress)
+    try:
+        here = _here(remote, place)
+        with nullcontext() if here else part.claimed():
+            return here or _here(remote, place) or _fetched(url, remote, place, part)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("what has come is kept: run it again to go on") from stop
+
+
+def _here(remote: Remote, place: Path) -> FetchedFile | None:
+    """The file, or the folder of an archive, if it is there as it was published or at its first fetch."""
+    target, recorded = place / remote.file, _recorded(place / remote.file)
+    known = _known(remote, recorded)
     if remote.unpack:
-        _unpack(remote, place)
-    _record(place, remote.file, digest)
+        is_here = recorded is not None and folder_for(target).is_dir()
+        return FetchedFile(folder_for(target).name, str(recorded), False, known[1]) if is_here else None
+    if not target.exists() or _fault(target, known[0]):
+        return None
+    digest = digest_of_file(target)
+    if digest != recorded:
+        _record(target, digest)
+    return FetchedFile(remote.file, digest, False, known[1])
+
+
+def _fetched(url: str, remote: Remote, place: Path, part: Resuming) -> FetchedFile:
+    """Fetches the file, unless it is an archive that was brought by hand, and unpacks it."""
+    target = place / remote.file
+    known = _known(remote, _recorded(target))
+    is_new = not target.exists() or bool(_fault(target, known[0]))
+    if is_new:
+        part.fetch(url, known[0] is not None)
+        known = _known(remote, _recorded(target))  # where there are no locks, another may have been first
+        fault = _fault(part.path, known[0])
+        if fault:
+            part.discard()
+            anew = f"; if that first file was the bad one, remove {checksum_file(target)} and fetch again"
+            whose = "was published" if remote.hash else "at its first fetch"
+            problem = f"gives a file with another checksum than {whose}: {fault}"
+            raise bad(url, problem if remote.hash else problem + anew)
+        os.replace(part.path, target)
+    digest = digest_of_file(target)
+    if remote.unpack:
+        _unpack(remote, target)
+    _record(target, digest)
     if remote.unpack:
         target.unlink()
-    return FetchedFile(shown, digest, is_new, checked)
+    return FetchedFile(folder_for(target).name if remote.unpack else remote.file, digest, is_new, known[1])
 
 
-def _unpack(remote: Remote, place: Path) -> None:
+def _known(remote: Remote, recorded: str | None) -> tuple[str | None, str]:
+    """The checksum that the file must have, "sha256:..." or "md5:...", or None; and whose it is."""
+    if remote.hash is not None:
+        return remote.hash, "published"
+    return (None, "nothing") if recorded is None else (f"sha256:{recorded}", "first fetch")
+
+
+def _fault(path: Path, known: str | None) -> str:
+    """What is wrong with the checksum of a file, or ""."""
+    if known is None:
+        return ""
+    algorithm, _, wanted = known.partition(":")
+    digest = digest_of_file(path, algorithm)
+    return "" if digest == wanted else f"{algorithm} {digest}, not {wanted}"
+
+
+def _unpack(remote: Remote, target: Path) -> None:
     """Unpacks an archive; one at fault that has no published checksum is removed, with what is recorded of it."""
     try:
-        unpack(place / remote.file)
+        unpack(target)
     except InputError as error:
         if remote.hash is not None:
             raise
-        (place / remote.file).unlink()
-        if remote.file in _checksums(place):
-            _record(place, remote.file, None)
+        target.unlink()
+        checksum_file(target).unlink(missing_ok=True)
         raise InputError(f"{error}; it was removed: run it again to fetch another") from error
 
 
-def _record(place: Path, file: str, digest: str | None) -> None:
-    """The checksum of a file is kept from now on; None: no longer."""
-    checksums = {
-        name: checksum for name, checksum in {**_checksums(place), file: digest}.items() if checksum is not None
-    }
-    write_text(place / CHECKSUMS, json.dumps(checksums, indent=2, sort_keys=True) + "\n", follow_links=False)
+def checksum_file(target: Path) -> Path:
+    """The file that holds the SHA-256 of a fetched file, as `sha256sum` writes it. Each has one of its own."""
+    return target.with_name(f"{target.name}.sha256")
 
 
-def _retrieve(
-    name: str, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress
-) -> None:
-    url = remote.url if mirror is None else f"{mirror.rstrip('/')}/{name}/{remote.file}"
-    pooch = _pooch()
-    downloader = Resuming(place / f"{remote.file}.part", known is not None, progress)
-    logger, level = pooch.get_logger(), pooch.get_logger().level
-    logger.setLevel(logging.WARNING)
+def _record(target: Path, digest: str) -> None:
+    write_text(checksum_file(target), f"{digest}  {target.name}\n", follow_links=False)
+
+
+def _recorded(target: Path) -> str | None:
+    path = checksum_file(target)
     try:
-        pooch.retrieve(url, known, fname=remote.file, path=place, downloader=downloader)
-    except InputError:
-        raise
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt("what has come is kept: run it again to go on") from stop
-    except ValueError as error:
-        whose = "was published" if remote.hash else "at its first fetch"
-        anew = f"; if that first file was the bad one, remove {place / CHECKSUMS} and fetch again"
-        problem = f"gives a file with another checksum than {whose}: {one_line(error, 300)}"
-        raise bad(url, problem if remote.hash else problem + anew) from error
-    finally:
-        logger.setLevel(level)
-
-
-def _pooch() -> Any:
-    try:
-        return import_module("pooch")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("fetching data sets", "pooch", "datasets") from error
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else None
-
-
-def _checksums(place: Path) -> dict[str, str]:
-    path = place / CHECKSUMS
-    if not path.exists():
-        return {}
-    checksums = read_json(path, largest=LARGEST)
-    if not isinstance(checksums, dict) or not all(isinstance(digest, str) for digest in checksums.values()):
-        raise bad(path, "must be an object of files and checksums")
-    return checksums
+        with open_own(path, READ) as file:
+            digest = file.read(LARGEST).decode("latin-1").split(" ")[0]
+    except FileNotFoundError:
+        return None
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise bad(path, "must hold a SHA-256 and the name of the file; remove it to fetch again")
+    return digest

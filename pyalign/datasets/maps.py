@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pyalign._registry import register
 from pyalign.data import Transform
-from pyalign.datasets.fetch import CHECKSUMS, fetch_file
+from pyalign.datasets.fetch import checksum_file, fetch_file
 from pyalign.datasets.places import root
 from pyalign.datasets.registry import Remote
 from pyalign.errors import InputError, nearest
@@ -27,6 +27,11 @@ MAPS = {  # model -> the module whose output the map is for
 }  # fmt: skip
 
 
+HASHES = {  # of those that are known; others are compared with their first fetch
+    "resnet18": "sha256:7a2bb20c8662eff5b3c0e27e5614b56be782479ec99d26d1ffd01a01777d7d3c",
+}  # fmt: skip
+
+
 def place_of(model: str) -> Path:
     """Where the map of a model is kept, whether it is there or not."""
     return root() / FOLDER / f"{model.replace('/', '-')}.npz"
@@ -37,7 +42,6 @@ def published_map(model: str) -> Transform:
 
     Raises:
         InputError: gLocal has published no map of the model; it can't be fetched, or is another file than before.
-        MissingExtraError: pooch is not installed.
     """
     spec = f"{PUBLISHED_MAP}{model}"
     if model not in MAPS:
@@ -46,12 +50,12 @@ def published_map(model: str) -> Transform:
     path, module = place_of(model), MAPS[model]
     place = path.parent
     place.mkdir(parents=True, exist_ok=True)
-    remote = Remote(path.name, f"{ADDRESS}/{model}/{module}/transform.npz")
+    remote = Remote(path.name, f"{ADDRESS}/{model}/{module}/transform.npz", HASHES.get(model))
     file = fetch_file(FOLDER, remote, place)
     notes = [f"{spec} was fitted to triplets of THINGS: scores on THINGS are in-sample"]
     if file.checked == "nothing":
         where = f"from {remote.url}; its SHA-256, {file.sha256}, was not published and is recorded"
-        notes.append(f"{spec} is {'now ' if file.is_new else ''}{where} in {place / CHECKSUMS}")
+        notes.append(f"{spec} is {'now ' if file.is_new else ''}{where} in {checksum_file(path)}")
     return replace(load_transform(path), source=spec, notes=tuple(notes))
 
 

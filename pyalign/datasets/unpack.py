@@ -6,7 +6,6 @@ import gzip
 import os
 import shutil
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,9 +14,11 @@ from typing import IO, Any
 
 from pyalign.io.bounds import check_expansion
 from pyalign.io.npy import check_directory
+from pyalign.io.own_files import has_ended, run_name
 from pyalign.io.paths import bad, guarded, shorten
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+UNPACKING = ".unpacking-"  # and the name of the run
 FEW, PER_MEMBER = 10_000, 1024  # members that any archive may have, and bytes of a larger one for each
 DEEPEST, LONGEST_NAME = 32, 255  # folders in folders; bytes of a name, as file systems have them
 LONGEST_HEADER = 4 << 20  # bytes that are read at once
@@ -43,13 +44,18 @@ def unpack(archive: Path) -> Path:
         OSError: the disk is full.
     """
     target = folder_for(archive)
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as folder:
-        inside = Path(folder) / "all"
-        inside.mkdir()
+    for left in archive.parent.glob(f"{UNPACKING}*"):
+        if has_ended(left.name.removeprefix(UNPACKING)):  # a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    inside = archive.with_name(f"{UNPACKING}{run_name()}")
+    inside.mkdir()
+    try:
         guarded(archive, "archive", _unpack, archive, inside)
         if target.exists():
             shutil.rmtree(target)
         os.rename(inside, target)
+    finally:
+        shutil.rmtree(inside, ignore_errors=True)
     return target
 
 

@@ -6,6 +6,7 @@ call it from Lightning's trainer and from that of transformers.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -30,9 +31,9 @@ class StepAlignment:
 
     Attributes:
         step: the step, from 1.
-        accuracy: the odd-one-out accuracy, a fraction.
+        accuracy: the odd-one-out accuracy, a fraction; NaN where the embeddings of that step were not finite.
         ci: its interval, or None.
-        cross_entropy: nats per triplet.
+        cross_entropy: nats per triplet; None where there is no accuracy.
     """
 
     step: int
@@ -58,6 +59,8 @@ class AlignmentEvery:
     While the rows are computed the network is in evaluation mode and takes no gradient. Afterwards each of its modules
     is in its mode again, and the random generators of torch (on the CPU and on devices), python and numpy are as they
     were, but for those that training and rows share by an argument: the training goes on as if nobody had looked.
+    It also goes on where embeddings hold NaN or infinity in one step, as they do when a training diverges for a while:
+    the accuracy of that step is NaN, and the logger "pyalign" has a warning.
 
     Args:
         n: steps from one evaluation to the next.
@@ -128,10 +131,14 @@ class AlignmentEvery:
                     Embeddings(embeddings, self.names), self.triplets, measure=self.measure,
                     temperature=self.temperature, ci=self.ci,
                 )  # fmt: skip
+                assert alignment.accuracy is not None
+                found = StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy)
             except InputError as error:
-                raise InputError(f"step {self._step}: {error}") from error
-        assert alignment.accuracy is not None
-        self.history.append(StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy))
+                if bool((abs(embeddings) < float("inf")).all()):
+                    raise InputError(f"step {self._step}: {error}") from error
+                logging.getLogger("pyalign").warning("step %d: %s; the training goes on", self._step, error)
+                found = StepAlignment(self._step, float("nan"), None, None)
+        self.history.append(found)
         return self.history[-1]
 
     def _embeddings(self, network: Any) -> Any:

@@ -9,7 +9,6 @@ checked against them.
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -154,10 +153,8 @@ def _plain(path: PathLike, name: Any, what: str) -> str:
 
 @contextmanager
 def _file(folder: PathLike, name: str) -> Iterator[str]:
-    """The path of a file in the folder, which is no link; what is wrong with it starts with the folder."""
+    """As `file_in`, of a file that the manifest names."""
     try:
-        if stat.S_ISLNK(os.lstat(os.path.join(folder, name)).st_mode):
-            raise bad(folder, f"{name}: is a link, which is not followed out of the folder")
         with file_in(folder, name) as path:
             yield path
     except FileNotFoundError as error:

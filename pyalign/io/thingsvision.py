@@ -25,9 +25,11 @@ OTHER_FEATURES = (".hdf5", ".mat", ".npy", ".pt", ".txt")  # of its other format
 
 @contextmanager
 def file_in(folder: PathLike, name: str) -> Iterator[str]:
-    """The path of a file in the folder, checked; what is wrong with it starts with the folder."""
+    """The path of a file in the folder, which is no link; what is wrong with it starts with the folder."""
     path = os.path.join(folder, name)
     try:
+        if os.path.islink(path):
+            raise bad(path, "is a link, which is not followed out of the folder")
         check_file(path, "files of a folder", (os.path.splitext(name)[1].lower(),))
         yield path
     except InputError as error:
@@ -100,6 +102,7 @@ def thingsvision_notes(folder: PathLike) -> tuple[str, ...]:
     shown, path = os.fspath(folder), os.path.join(folder, FILE_NAMES)
     if not os.path.lexists(path):
         return (f"{shown}: has no {FILE_NAMES}, so its rows have no names",)
-    rows = int(np.prod(open_npy(os.path.join(folder, FEATURES)).shape[:1]))
+    with file_in(folder, FEATURES) as features:
+        rows = int(np.prod(open_npy(features).shape[:1]))
     root = below_images(_lines(folder, rows))[0]
     return (f"{shown}: names are the paths of {FILE_NAMES} below {root}",) if root else ()

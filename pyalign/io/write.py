@@ -12,15 +12,18 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from itertools import zip_longest
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
+from pyalign.io.locks import lock
 from pyalign.io.own_files import has_ended, run_name, try_lock
-from pyalign.io.paths import PathLike, checked_path
+from pyalign.io.paths import PathLike, bad, checked_path
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
@@ -59,7 +62,9 @@ class Files:
 
     They are moved in the order in which they were added: where the last is there, all of them are. Those of an earlier
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
-    together. Folders that are missing are made, and removed again where no file is written into them.
+    together. Nor do those of two that write at once: one waits, by a lock of the folder, until the other has moved its
+    files. Where there are no locks, one that finds files of another among its own removes its own, which is an error.
+    Folders that are missing are made, and removed again where no file is written into them.
 
     Args:
         follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
@@ -123,18 +128,32 @@ class Files:
             with _named(path):
                 handle.flush()
                 os.fsync(handle.fileno())
-        for path, _, target in self._moves[:0:-1]:
-            with _named(path), suppress(FileNotFoundError):
-                os.unlink(target)
-        for path, handle, target in self._moves:
-            with _named(path):
-                os.replace(handle.name, target)
+        folders = {os.path.dirname(target) for _, _, target in self._moves} if len(self._moves) > 1 else set()
+        with ExitStack() as locks:
+            for folder in sorted(folders):  # in one order, so that no two processes wait for each other
+                locks.enter_context(_locked(folder))
+            self._move()
         written = [*self._made, *(target for _, _, target in self._moves)]
         for folder in {os.path.dirname(path) for path in written}:
             _sync_folder(folder)
         for path, content in self._streams:
             with _named(path), open(path, "wb") as stream:
                 _fill(stream, content)
+
+    def _move(self) -> None:
+        for path, _, target in self._moves[:0:-1]:
+            with _named(path), suppress(FileNotFoundError):
+                os.unlink(target)
+        for path, handle, target in self._moves:
+            with _named(path):
+                os.replace(handle.name, target)
+        if len(self._moves) > 1 and not all(_holds(target, handle) for _, handle, target in self._moves):
+            for _, handle, target in self._moves:
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(handle.fileno()), os.lstat(target)):
+                        os.unlink(target)
+            problem = "another process has written there at the same time, and nothing is written; run it again"
+            raise bad(self._moves[-1][0], problem)
 
     def __enter__(self) -> Files:
         return self
@@ -148,6 +167,29 @@ class Files:
         for folder in reversed(self._made):
             with suppress(OSError):  # it holds what was written
                 os.rmdir(folder)
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Inside, no other process moves files there that asks for it; where there are no locks, nobody is kept out."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # such as on Windows, which opens no folders
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            lock(descriptor, wait=True)
+        yield
+
+
+def _holds(target: str, handle: IO[bytes]) -> bool:
+    """Whether the file that was written is there, or one of the same bytes: some file systems number what is moved."""
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(handle.fileno()), os.lstat(target)):
+            return True
+        handle.seek(0)
+        with open(target, "rb") as there:
+            pieces = zip_longest(*(iter(partial(file.read, 1 << 20), b"") for file in (handle, there)))
+            return all(ours == theirs for ours, theirs in pieces)
+    return False
 
 
 def _sync_folder(folder: str) -> None:
@@ -224,7 +266,7 @@ def create_temporary(target: str) -> IO[bytes]:
     folder, name = os.path.split(target)
     kept = os.fsdecode(os.fsencode(name)[:LONGEST])
     # "x": never another's file; permissions follow the umask, which tempfile's would not
-    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "xb")  # noqa: SIM115
+    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "x+b")  # noqa: SIM115
     try_lock(handle.fileno())
     return handle
 

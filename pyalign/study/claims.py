@@ -2,12 +2,14 @@
 
 A claim saves work and decides nothing: two runs that make one unit write the same bytes. So no file system has to have
 locks. A claim holds no longer where its process was one of this machine and has ended, or where nobody has touched it
-for `DEAD` seconds.
+for `DEAD` seconds: by the times of the file system, or, as these are wrong where a clock was set or a folder copied, by
+the clock of this process, which sees whether they change.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,8 @@ from pyalign.study.records import RECORDS
 
 BEAT, DEAD = 5.0, 60.0  # seconds between two touches; seconds without one, after which a claim holds no longer
 ATTEMPTS = 3
+
+_seen: dict[tuple[Path, str], tuple[int, float]] = {}  # claims of others: their time, and when it was first seen
 
 
 @contextmanager
@@ -73,16 +77,27 @@ def _holder(path: Path) -> str:
 def _is_live(path: Path, holder: str) -> bool:
     if has_ended(holder):
         return False
+    touched, now = os.lstat(path).st_mtime_ns, time.monotonic()
+    if _seen.get((path, holder), (None, now))[0] != touched:
+        _seen[path, holder] = touched, now
+    if now - _seen[path, holder][1] >= DEAD:
+        return False
     clock = create_temporary(os.fspath(path))  # that of the file system
     try:
-        now = os.fstat(clock.fileno()).st_mtime
+        age = os.fstat(clock.fileno()).st_mtime - touched / 1e9
     finally:
         clock.close()
         os.unlink(clock.name)
-    return now - os.lstat(path).st_mtime < DEAD
+    if age < 0:  # from now on it ages, for processes too that look only once; a live run touches it again
+        _touch(path)
+    return age < DEAD
+
+
+def _touch(path: Path) -> None:
+    with suppress(OSError):
+        os.utime(path, follow_symlinks=False)
 
 
 def _beat(path: Path, stop: Event) -> None:
     while not stop.wait(BEAT):
-        with suppress(OSError):
-            os.utime(path, follow_symlinks=False)
+        _touch(path)

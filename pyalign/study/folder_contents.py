@@ -14,7 +14,7 @@ from pyalign.analysis.describe.file import describe_file
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.folder import holds_rows
 from pyalign.io.image_files import is_image
-from pyalign.io.paths import one_line, require_file
+from pyalign.io.paths import bad, one_line, require_file, shorten
 
 DEEPEST, MOST = 2, 500  # folders below the given one; files that are looked into
 HEADER = 1 << 16  # letters of a header at most
@@ -48,11 +48,17 @@ def items_of(folder: str) -> list[Item]:
     """What the files of a folder and of its subfolders seem to be, sorted by name.
 
     Raises:
+        InputError: a study file could not name one of them.
         OSError: there is no such folder, or it can't be read.
     """
     items: list[Item] = []
     for place in _places(folder):
-        items += _items(folder, place)
+        found = _items(folder, place)
+        for item in found:
+            if item.kind != "unknown" and ("::" in place or not item.spec.isprintable()):
+                rule = "that a study reads must have a printable name without '::'; rename it"
+                raise bad(folder, f"{shorten(item.spec)}: a file {rule}")
+        items += found
     return items
 
 

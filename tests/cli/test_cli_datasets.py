@@ -80,7 +80,7 @@ def test_info_tells_source_licence_citation_and_layout(command, name):
 
 def test_what_was_begun_is_not_here(command, root):
     (root / "things").mkdir(parents=True)
-    for name in ("x.csv.part", "x.csv.part.json", "checksums.json"):
+    for name in ("x.csv.part", "x.csv.part.json", "x.csv.sha256"):
         (root / "things" / name).write_text("")
     assert "things           -" in command("datasets", "list").out and "(not here)" in command(
         "datasets", "info", "things").out  # fmt: skip
@@ -179,7 +179,6 @@ def test_real_dimensions_and_real_triplets_meet_by_name(command, data, tmp_path)
 @pytest.fixture
 def served(monkeypatch):
     """A server on loopback with one data set, "mine", of one file."""
-    pytest.importorskip("pooch", reason="pooch is not installed")
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     from threading import Thread
 

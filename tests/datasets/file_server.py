@@ -15,7 +15,9 @@ class Server:
     """What it serves, how it errs, and what it was asked.
 
     files: by path. tags: ETags by path; None: none is sent. faults: by path, what happens at each request in turn: a
-    status (500), ("cut", n): n bytes and the connection ends, ("stall", n): n bytes and then none, None: nothing.
+    status (500), ("cut", n): n bytes and the connection ends, ("stall", n): n bytes and then none, ("gate", n): the
+    same until its gate opens, None: nothing. gates: by path, an event without which nothing is sent. asked: is set
+    by a request.
     redirects: by path, where to. ranges: whether Range is heeded. lengths: whether Content-Length is sent. shift: how
     far ranges are off.
     """
@@ -23,6 +25,7 @@ class Server:
     def __init__(self):
         self.files, self.tags, self.faults, self.redirects, self.requests = {}, {}, {}, {}, []
         self.ranges = self.lengths = True
+        self.gates, self.asked = {}, threading.Event()
         self.type, self.address, self.shift = TYPE, "", 0
 
     def answer(self, handler):
@@ -58,15 +61,21 @@ class Server:
             handler.send_header("ETag", tag)
         handler.send_header("Content-Type", self.type)
         handler.end_headers()
+        self.asked.set()
         self._send(handler, body[start:], fault)
 
     def _send(self, handler, body, fault):
+        gate = self.gates.get(handler.path)
         if fault is None:
+            if gate is not None and handler.path not in self.faults:
+                gate.wait(100)
             handler.wfile.write(body)
             return
         kind, count = fault
         handler.wfile.write(body[:count])
         handler.wfile.flush()
+        if kind == "gate":
+            gate.wait(100)
         if kind == "stall":
             time.sleep(1.5)
         handler.close_connection = True

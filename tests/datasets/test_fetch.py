@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -19,13 +19,11 @@ from file_server import serving
 
 from pyalign.datasets import fetch_dataset, load_dataset
 from pyalign.datasets.download import Resuming, is_address
-from pyalign.datasets.fetch import CHECKSUMS
+from pyalign.datasets.fetch import checksum_file
 from pyalign.datasets.places import remembered
 from pyalign.datasets.registry import DATASETS, Remote, Row
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError
 from pyalign.io.own_files import run_name
-
-pytest.importorskip("pooch", reason="pooch is not installed")
 
 BODY = np.random.default_rng(0).integers(0, 256, 700_001, np.uint8).tobytes()
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -70,14 +68,20 @@ def part_in(folder):
 
 
 def left_over(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name not in ("x.bin", CHECKSUMS))
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("x.bin", "x.bin.sha256"))
+
+
+def recorded(folder):
+    """The checksums that are recorded in a folder, by the names of the files."""
+    lines = [path.read_text().split() for path in folder.glob("*.sha256")]
+    return {name: digest for digest, name in lines}
 
 
 def test_a_file_is_fetched_once_and_its_checksum_is_recorded(row, server):
     folder = row()
     found = fetch_dataset("mine")
     assert (folder / "x.bin").read_bytes() == BODY and found.folder == str(folder)
-    assert json.loads((folder / CHECKSUMS).read_text()) == {"x.bin": SHA}
+    assert recorded(folder) == {"x.bin": SHA}
     assert [(one.sha256, one.is_new, one.checked) for one in found.files] == [(SHA, True, "published")]
     assert not fetch_dataset("mine").files[0].is_new
     assert len(server.requests) == 1 and left_over(folder) == []
@@ -93,7 +97,7 @@ def test_without_a_published_checksum_the_first_is_compared_later(row, server, m
     (folder / "x.bin").unlink()
     told = message_of(fetch_dataset, "mine")
     assert told.startswith(f"{server.address}/x.bin: gives a file with another checksum than at its first fetch")
-    assert told.endswith(f"; if that first file was the bad one, remove {folder / CHECKSUMS} and fetch again")
+    assert told.endswith(f"; if that first file was the bad one, remove {folder / 'x.bin.sha256'} and fetch again")
     assert not (folder / "x.bin").exists() and left_over(folder) == []
 
 
@@ -115,7 +119,7 @@ def test_another_checksum_than_was_published_is_one_line_and_no_file(row, server
 def test_md5_is_compared_too(row):
     folder = row(hash="md5:" + hashlib.md5(BODY).hexdigest())
     fetch_dataset("mine")
-    assert json.loads((folder / CHECKSUMS).read_text())["x.bin"] == SHA
+    assert recorded(folder) == {"x.bin": SHA}
 
 
 @pytest.mark.parametrize("kind", ["cut", "stall"])
@@ -368,27 +372,119 @@ def test_progress_is_told_while_a_server_keeps_it_waiting(row, server):
     assert told[:3] == [("x.bin, bytes", 0, None)] * 3
 
 
-def test_two_at_once_do_not_write_into_each_other(row, server, message_of):
-    folder = row()
-    server.faults["/x.bin"] = [("stall", 100_000), ("stall", 100_000)]
-    first = threading.Thread(target=fetch_dataset, args=("mine",))
-    first.start()
-    while first.is_alive() and not server.requests:
-        first.join(0.01)
-    assert "is being fetched by another process" in message_of(fetch_dataset, "mine")
-    first.join()
-    assert (folder / "x.bin").read_bytes() == BODY
+FETCH = """
+import sys
+from pyalign.datasets import fetch_dataset
+from pyalign.datasets.registry import DATASETS, Remote, Row
+
+address, folder, *files = sys.argv[1:]
+DATASETS["mine"] = Row("mine", "a test", "_sample", {"names": ()}, "", "", "", (),
+                       files=tuple(Remote(file, f"{address}/{file}") for file in files))
+print("ready", flush=True)
+sys.stdin.readline()
+for file in fetch_dataset("mine", folder, progress=lambda stage, *_: print(stage, flush=True)).files:
+    print("fetched", file.file, file.sha256, file.is_new, flush=True)
+"""
 
 
-def test_what_is_refused_leaves_an_empty_part_to_whoever_fetches_into_it(row, server, message_of):
+@pytest.fixture
+def fetching(server, tmp_path, root):
+    """``fetching(*files)``: a process that fetches them into one folder as soon as it reads a line."""
+    with ExitStack() as stack:
+
+        def start(*files):
+            words = [sys.executable, "-c", FETCH, server.address, str(tmp_path / "all"), *files]
+            pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+            one = stack.enter_context(subprocess.Popen(words, **pipes, text=True))
+            stack.callback(one.kill)
+            assert one.stdout.readline() == "ready\n"
+            return one
+
+        yield start
+
+
+def go(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def fetched_by(process):
+    """What a process says that it has fetched: name, SHA-256, whether it is new."""
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    return [tuple(line.split()[1:]) for line in out.splitlines() if line.startswith("fetched")]
+
+
+def test_a_process_waits_for_another_that_fetches_the_same_file_and_takes_it(fetching, server, tmp_path):
+    gate, server.files["/x.bin"] = threading.Event(), BODY
+    server.gates["/x.bin"] = gate
+    first, second = fetching("x.bin"), fetching("x.bin")
+    go(first)
+    server.asked.wait(100)
+    go(second)
+    assert second.stdout.readline() == "x.bin, waiting for another process\n"
+    gate.set()
+    assert fetched_by(first) == [("x.bin", SHA, "True")]
+    assert fetched_by(second) == [("x.bin", SHA, "False")]
+    assert len(server.requests) == 1 and left_over(tmp_path / "all") == []
+
+
+def test_a_process_goes_on_with_what_the_one_has_left_that_it_waited_for(fetching, server, tmp_path):
+    gate, server.files["/x.bin"] = threading.Event(), BODY
+    server.gates["/x.bin"], server.faults["/x.bin"] = gate, [("gate", 300_000)]
+    first, second = fetching("x.bin"), fetching("x.bin")
+    go(first)
+    assert first.stdout.readline() == "x.bin, bytes\n"
+    while not part_in(tmp_path / "all").stat().st_size:  # some have come, of which a part is in a buffer
+        first.stdout.readline()
+    go(second)
+    assert second.stdout.readline() == "x.bin, waiting for another process\n"
+    first.kill()
+    assert fetched_by(second) == [("x.bin", SHA, "True")]
+    gate.set()
+    assert asked(server)[0] is None and asked(server)[1].startswith("bytes=")
+    assert left_over(tmp_path / "all") == []
+
+
+def test_no_checksum_is_lost_where_processes_fetch_into_one_folder(fetching, server, tmp_path):
+    for k in range(8):
+        server.files[f"/{k}.bin"] = BODY[k:]
+    # each a file of its own, then one of another
+    running = [fetching(f"{k}.bin", f"{4 + k}.bin", f"{4 + (k + 1) % 4}.bin") for k in range(4)]
+    for one in running:
+        go(one)
+    wanted = {f"{k}.bin": hashlib.sha256(BODY[k:]).hexdigest() for k in range(8)}
+    for one in running:
+        assert all(wanted[name] == digest for name, digest, _ in fetched_by(one))
+    assert recorded(tmp_path / "all") == wanted
+    names = {*wanted, *(f"{name}.sha256" for name in wanted)}
+    assert {path.name for path in (tmp_path / "all").iterdir()} == names
+
+
+def test_what_killed_fetches_leave_is_gone_after_the_next(fetching, row, server, tmp_path):
+    archive = zipped({"a.txt": b"a"})
+    gate, server.files["/data.zip"] = threading.Event(), archive
+    server.gates["/data.zip"], server.faults["/data.zip"] = gate, [("gate", len(archive) // 2)]
+    one = fetching("data.zip")
+    go(one)
+    assert one.stdout.readline() == "data.zip, bytes\n"
+    one.kill()
+    one.wait()
+    gate.set()
+    folder = tmp_path / "all"
+    (folder / f".unpacking-{run_name().replace(str(os.getpid()), str(one.pid))}").mkdir()
+    (other := folder / f".unpacking-node7-1-{'0' * 16}").mkdir()
+    row(None, "data.zip", archive, unpack=True)
+    fetch_dataset("mine", folder)
+    assert sorted(path.name for path in folder.iterdir()) == [other.name, "data", "data.zip.sha256"]
+
+
+def test_a_file_in_a_folder_that_nobody_may_write_to_is_taken_as_it_is(row, server):
     folder = row()
-    folder.mkdir(parents=True)
-    with open(folder / "x.bin.part", "ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert "is being fetched by another process" in message_of(fetch_dataset, "mine")
-    assert (folder / "x.bin.part").exists()
     fetch_dataset("mine")
-    assert not (folder / "x.bin.part").exists()
+    before = {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())}
+    assert not fetch_dataset("mine").files[0].is_new
+    assert {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())} == before
 
 
 def test_two_runs_that_no_lock_keeps_apart_both_end_with_the_whole_file(row, server, monkeypatch):
@@ -449,16 +545,19 @@ def test_a_link_in_place_of_a_part_is_not_followed(row, server, message_of, tmp_
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", [CHECKSUMS, "x.bin.part.json"])
-def test_what_a_fetch_keeps_is_not_written_through_a_link(row, server, tmp_path, name):
+@pytest.mark.parametrize("name", ["x.bin.sha256", "x.bin.part.json"])
+def test_what_a_fetch_keeps_is_not_written_through_a_link(row, server, message_of, tmp_path, name):
     folder = row(hash=None)
     folder.mkdir(parents=True)
     (tmp_path / "victim").write_text("{}")
     (folder / "x.bin.part").write_bytes(b"begun")
     (folder / name).symlink_to(tmp_path / "victim")
+    if name == "x.bin.sha256":
+        assert message_of(fetch_dataset, "mine") == f"{folder / name}: is a link, which is not followed"
+        (folder / name).unlink()
     fetch_dataset("mine")
     assert (tmp_path / "victim").read_text() == "{}" and (folder / "x.bin").read_bytes() == BODY
-    assert json.loads((folder / CHECKSUMS).read_text()) == {"x.bin": SHA}
+    assert recorded(folder) == {"x.bin": SHA}
 
 
 def test_ctrl_c_keeps_what_has_come(row, server, monkeypatch):
@@ -481,19 +580,13 @@ def test_what_has_no_address_says_where_to_get_it(root, message_of):
     assert "did you mean 'things'" in message_of(fetch_dataset, "thing")
 
 
-def test_without_pooch_the_error_says_what_to_install(row, monkeypatch):
-    folder = row()
-    monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(MissingExtraError, match=r": pip install '?pooch\b"):
-        fetch_dataset("mine")
-    assert not folder.exists()
-
-
-def test_a_damaged_list_of_checksums_is_one_line(row, message_of):
+@pytest.mark.parametrize("content", ["", "[]", "0" * 64 + "0", "\xff" * 70])
+def test_a_damaged_checksum_is_one_line_with_its_remedy(row, message_of, content):
     folder = row()
     folder.mkdir(parents=True)
-    (folder / CHECKSUMS).write_text("[]")
-    assert message_of(fetch_dataset, "mine").startswith(str(folder / CHECKSUMS))
+    (folder / "x.bin.sha256").write_text(content, encoding="latin-1")
+    told = message_of(fetch_dataset, "mine")
+    assert told == f"{folder / 'x.bin.sha256'}: must hold a SHA-256 and the name of the file; remove it to fetch again"
 
 
 # Archives
@@ -504,7 +597,7 @@ def test_an_archive_becomes_a_folder_once(row, server, file, pack):
     folder = row(None, file, pack({"a/b.txt": b"b", "c.txt": b"c"}), unpack=True)
     found = fetch_dataset("mine")
     assert (folder / "data/a/b.txt").read_text() == "b" and found.files[0].file == "data"
-    assert sorted(path.name for path in folder.iterdir()) == [CHECKSUMS, "data"]
+    assert sorted(path.name for path in folder.iterdir()) == ["data", f"{file}.sha256"]
     assert not fetch_dataset("mine").files[0].is_new and len(server.requests) == 1
     assert load_dataset("mine", folder).parts == {"names": ()}
 
@@ -520,7 +613,7 @@ def test_an_archive_that_does_not_unpack_is_fetched_anew_once_it_is_sound(row, s
     server.files[f"/{file}"] = whole
     assert fetch_dataset("mine").files[0].checked == "nothing"
     assert (folder / "data/a.txt").read_bytes() == b"a" * 1000
-    assert json.loads((folder / CHECKSUMS).read_text()) == {file: hashlib.sha256(whole).hexdigest()}
+    assert recorded(folder) == {file: hashlib.sha256(whole).hexdigest()}
 
 
 def test_a_checksum_that_was_recorded_of_a_bad_archive_is_dropped_with_it(row, server, message_of):
@@ -528,11 +621,11 @@ def test_a_checksum_that_was_recorded_of_a_bad_archive_is_dropped_with_it(row, s
     folder = row(None, "data.zip", whole, unpack=True)
     folder.mkdir(parents=True)
     (folder / "data.zip").write_bytes(b"PK")
-    recorded = {"data.zip": hashlib.sha256(b"PK").hexdigest(), "other.bin": SHA}
-    (folder / CHECKSUMS).write_text(json.dumps(recorded))
+    for name, digest in (("data.zip", hashlib.sha256(b"PK").hexdigest()), ("other.bin", SHA)):
+        checksum_file(folder / name).write_text(f"{digest}  {name}\n")
     assert "it was removed" in message_of(fetch_dataset, "mine")
     fetch_dataset("mine")
-    assert json.loads((folder / CHECKSUMS).read_text()) == {
+    assert recorded(folder) == {
         "data.zip": hashlib.sha256(whole).hexdigest(), "other.bin": SHA
     }  # fmt: skip
 
@@ -544,6 +637,13 @@ def test_an_archive_as_it_was_published_is_kept_where_it_does_not_unpack(row, se
 
 
 # The downloader by itself
+
+
+def fetch_part(folder, url, has_hash):
+    part = Resuming(folder / "x.part")
+    with part.claimed():
+        part.fetch(url, has_hash)
+        os.replace(part.path, folder / "out")
 
 
 def test_addresses_of_the_web_alone():
@@ -579,7 +679,7 @@ def test_any_series_of_faults_ends_with_the_whole_file(server, tmp_path, seed):
     server.ranges = seed % 3 > 0
     kinds = [500, 503, ("cut", int(rng.integers(1, 300_000))), ("cut", 0), None]
     server.faults["/x"] = [kinds[k] for k in rng.integers(0, 4, 5)]
-    Resuming(tmp_path / "x.part", True)(f"{server.address}/x", str(tmp_path / "out"), None)
+    fetch_part(tmp_path, f"{server.address}/x", True)
     assert (tmp_path / "out").read_bytes() == BODY
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -599,10 +699,10 @@ def test_a_full_disk_is_the_systems_error_and_no_attempt_more(server, tmp_path, 
 
     monkeypatch.setattr("builtins.open", full)
     with pytest.raises(OSError, match="No space left"):
-        Resuming(tmp_path / "x.part", True)(f"{server.address}/x", str(tmp_path / "out"), None)
+        fetch_part(tmp_path, f"{server.address}/x", True)
     assert len(server.requests) == 1
 
 
 def test_errors_are_one_line_that_start_with_the_address(server, tmp_path):
     with pytest.raises(InputError, match=f"^{server.address}/no: 404 Not Found$"):
-        Resuming(tmp_path / "x.part", False)(f"{server.address}/no", str(tmp_path / "out"), None)
+        fetch_part(tmp_path, f"{server.address}/no", False)

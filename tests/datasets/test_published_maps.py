@@ -12,10 +12,8 @@ from file_server import serving
 from support import reals
 
 import pyalign
-from pyalign.datasets.maps import MAPS
+from pyalign.datasets.maps import HASHES, MAPS
 from pyalign.errors import InputError
-
-pytest.importorskip("pooch", reason="pooch is not installed")
 
 
 def map_bytes(seed=0, features=6):
@@ -39,7 +37,7 @@ def test_a_map_is_fetched_at_its_first_use_and_its_checksum_is_recorded_and_said
     transform = pyalign.load_transform("glocal:clip_ViT-L/14")
     assert transform.source == "glocal:clip_ViT-L/14" and transform.weights.shape == (6, 6)
     digest = hashlib.sha256(map_bytes()).hexdigest()
-    assert digest in (root / "glocal" / "checksums.json").read_text()
+    assert digest in (root / "glocal" / "clip_ViT-L-14.npz.sha256").read_text()
     assert [note for note in transform.notes if digest in note and f"{server.address}/clip_ViT-L/14/visual" in note]
     again = pyalign.load_transform("glocal:clip_ViT-L/14")
     assert len(server.requests) == 1 and not any(digest in note for note in again.notes)
@@ -98,3 +96,9 @@ def test_what_is_fetched_and_is_no_map_is_one_line(server):
 
 def test_models_are_those_that_the_code_of_gLocal_and_thingsvision_names():
     assert len(MAPS) == 9 and {module for module in MAPS.values()} == {"visual", "norm", "avgpool"}
+
+
+def test_a_checksum_that_is_known_is_that_of_the_published_map(data):
+    path = data / "glocal" / "resnet18_avgpool_transform.npz"
+    assert HASHES["resnet18"] == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    assert HASHES.keys() <= MAPS.keys()

@@ -304,13 +304,32 @@ def test_another_number_of_rows_is_refused(message_of):
     assert message_of(every, network()) == "rows must give 30 rows, as in step 1; got 29 in step 2"
 
 
-def test_rows_that_are_no_matrix_or_not_finite_name_the_step(message_of):
+def test_rows_that_are_no_matrix_name_the_step(message_of):
     flat = AlignmentEvery(1, TRIPLETS, lambda model: model(IMAGES).sum(dim=1))
     assert message_of(flat, network()) == "step 1: embeddings must have shape (n, d); got (30,)"
-    diverged = AlignmentEvery(1, TRIPLETS, lambda model: model(IMAGES) * float("nan"))
-    assert message_of(diverged, network()).startswith("step 1: embeddings must be finite; 30 of 30 rows hold NaN")
     nothing = AlignmentEvery(1, TRIPLETS, lambda model: None)
     assert message_of(nothing, network()) == "rows must give a tensor or an array (n, d); got NoneType in step 1"
+
+
+@pytest.mark.parametrize("convert", [lambda x: x, lambda x: x.half(), lambda x: x.numpy()])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_training_goes_on_where_one_step_has_rows_that_are_not_finite(caplog, bad, convert):
+    factors = iter((1.0, bad, 1.0))
+    every = AlignmentEvery(1, TRIPLETS, lambda model: convert(model(IMAGES) * next(factors)))
+    for _ in range(3):
+        every(network())
+    first, middle, last = every.history
+    assert [one.step for one in every.history] == [1, 2, 3] and first.accuracy == last.accuracy
+    assert np.isnan(middle.accuracy) and (middle.ci, middle.cross_entropy) == (None, None)
+    assert [*middle.metrics] == ["alignment_accuracy"]
+    (record,) = caplog.records
+    assert record.name == "pyalign" and record.getMessage().startswith("step 2: embeddings must be finite; 30 of 30")
+
+
+def test_a_network_is_as_it_was_after_a_step_that_was_not_finite():
+    every = AlignmentEvery(3, TRIPLETS, lambda model: drawing_rows(model) * float("nan"))
+    assert_same_weights(trained(network(), every), trained(network()))
+    assert len(every.history) == 3
 
 
 def test_other_arguments_are_refused(message_of):

@@ -112,6 +112,17 @@ def test_damaged_features_are_refused(written, refused):
     assert refused(load_embeddings, folder).startswith("features.npy: is not a .npy file")
 
 
+@pytest.mark.parametrize("read", [load_embeddings, read_names])
+@pytest.mark.parametrize("name", ["features.npy", "file_names.txt"])
+def test_links_are_not_followed(written, tmp_path, refused, name, read):
+    folder = written(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    (folder / name).rename(tmp_path / name)
+    for target in (tmp_path / name, "/etc/passwd", "nowhere"):
+        (folder / name).symlink_to(target)
+        assert refused(read, folder) == f"{name}: is a link, which is not followed out of the folder"
+        (folder / name).unlink()
+
+
 def test_features_with_more_axes_want_pooling(written, refused):
     folder = written(["a", "b", "c", "d"], np.ones((4, 2, 3, 3), "f4"))
     assert "got (4, 2, 3, 3); pool or flatten" in refused(load_embeddings, folder)

@@ -13,6 +13,7 @@ import pyalign
 from pyalign.errors import InputError
 from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
+from pyalign.study.presets import draft_preset
 
 
 def test_a_draft_runs_as_it_stands(folder):
@@ -78,6 +79,22 @@ def test_names_of_files_come_back_as_they_are(folder, name):
     Path("study.toml").write_text(draft_study(".").text, encoding="utf-8")
     study = read_study("study.toml")
     assert name in [model.file for model in study.models.values()]
+
+
+@pytest.mark.parametrize("name", ["a\nb.npy", "a\x7f.npy", "c::d.npy", "bad\udcff.npy", "z\u200b.npy"])
+@pytest.mark.parametrize("draft", [draft_study, draft_preset])
+def test_names_of_files_that_a_study_cannot_hold_are_refused_at_once(folder, name, draft):
+    Path("a.npy").rename(name)
+    with pytest.raises(InputError) as caught:
+        draft(".")
+    message = str(caught.value)
+    assert message == (f".: {name!r}: a file that a study reads must have a printable name without '::'; rename it")
+
+
+@pytest.mark.parametrize("name", ["notes\n.npy", "c::d.bin"])
+def test_names_of_files_that_a_study_does_not_read_do_not_matter(folder, name):
+    Path(name).write_bytes(b"junk")
+    assert draft_study(".").models == {"a": "a.npy", "b": "b.npy"}
 
 
 def test_a_folder_without_embeddings_is_one_line(folder, tmp_path):

@@ -47,7 +47,6 @@ def test_rows_of_the_table_of_a_study_come_first(folder):
 
 
 def test_a_step_takes_a_published_map(folder, monkeypatch):
-    pytest.importorskip("pooch", reason="pooch is not installed")
     monkeypatch.setenv("PYALIGN_DATA", str(folder / "data"))
     (folder / "data" / "glocal").mkdir(parents=True)
     pyalign.write_transform(folder / "data/glocal/clip_RN50.npz", pyalign.Transform(np.eye(5)[:, ::-1], None, 0.0, 2.0))

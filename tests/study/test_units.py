@@ -386,6 +386,51 @@ def test_the_claim_of_a_run_that_has_ended_holds_no_longer(few):
     assert _is_gone(elsewhere, claims.DEAD + 5)  # nobody touches it
 
 
+ELSEWHERE = f"node7-1-{'0' * 16}"
+
+
+def claim_of_another_machine(age):
+    path = Path("out/records/cka.claim")
+    path.write_text(ELSEWHERE)
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+def test_a_claim_from_the_future_ages_from_the_first_look_on_whoever_looks(few):
+    StudyFolder("out")
+    path = claim_of_another_machine(-1e6)
+    look = [sys.executable, "-m", "pyalign", "study", "step", "small.toml", "--out", "out", "cka"]
+    assert subprocess.run(look).returncode == 75
+    now = path.stat().st_mtime
+    assert now < time.time() + 1e5
+    os.utime(path, (now - claims.DEAD - 1, now - claims.DEAD - 1))  # a minute later
+    assert subprocess.run(look).returncode == 0
+
+
+@pytest.mark.parametrize("age", [-1e6, 0, 30])
+def test_a_claim_is_dead_a_minute_after_its_last_change_that_was_seen_whatever_its_time(few, monkeypatch, age):
+    StudyFolder("out")
+    path, clock = claim_of_another_machine(age), [1000.0]
+    monkeypatch.setattr(claims.time, "monotonic", lambda: clock[0])
+
+    def holder_after(seconds):
+        clock[0] += seconds
+        with claims.claim(Path("out"), "cka") as holder:
+            return holder
+
+    assert [holder_after(0), holder_after(0), holder_after(claims.DEAD - 1)] == ["node7"] * 3
+    os.utime(path, (path.stat().st_mtime - 1,) * 2)
+    assert [holder_after(claims.DEAD), holder_after(claims.DEAD - 1), holder_after(2)] == ["node7", "node7", None]
+
+
+def test_a_run_that_a_clock_from_the_future_has_stopped_ends(few, monkeypatch):
+    StudyFolder("out")
+    path = claim_of_another_machine(-1e6)
+    monkeypatch.setattr(claims, "_touch", lambda path: None)  # where it is another user's
+    monkeypatch.setattr(claims, "DEAD", 0.0)
+    assert run_step("cka") == 0 and not path.exists()
+
+
 def test_a_claim_is_kept_alive_while_a_unit_is_made(few, monkeypatch):
     StudyFolder("out")
     monkeypatch.setattr(claims, "BEAT", 0.01)
