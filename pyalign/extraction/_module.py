@@ -151,8 +151,7 @@ def _encoder(
     request: Request, size: tuple[int, int, int] | None,
 ) -> TorchEncoder:  # fmt: skip
     module.eval()
-    shape, gives = _tried_out(spec, transform)
-    size = size or shape
+    size, gives = _tried_out(spec, transform, size)
     options = settings(request)
     blank = torch.zeros(2, *size, device=options["device"])
     module.to(options["device"])
@@ -176,15 +175,17 @@ def _encoder(
     )  # fmt: skip
 
 
-def _tried_out(spec: str, transform: Callable[[Any], Any]) -> tuple[tuple[int, int, int], str]:
-    """The shape of what a transform gives, and the digest of what it makes of one picture, by which it is known."""
+def _tried_out(
+    spec: str, transform: Callable[[Any], Any], size: tuple[int, int, int] | None
+) -> tuple[tuple[int, int, int], str]:
+    """The shape that is known or that a transform gives, and the digest of what it makes of one picture."""
     from PIL import Image
 
     slope = Image.linear_gradient("L")
     picture = Image.merge("RGB", (slope, slope.rotate(90), Image.radial_gradient("L")))
     with one_line_errors(spec, "the transform can't prepare an RGB image of Pillow"):
         found = transform(picture)
-        shape = tuple(found.shape)
+        shape = size or tuple(found.shape)
     if len(shape) != 3:
         raise InputError(f"{spec}: the transform must give (c, h, w); got {shape}")
     return shape, digest_of(found)

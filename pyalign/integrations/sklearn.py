@@ -49,6 +49,7 @@ class OnTriplets(BaseEstimator):  # type: ignore[misc]
         estimator_: the fitted estimator.
 
     Example:
+        >>> import numpy as np
         >>> from pyalign import TripletProbe
         >>> probe = OnTriplets(TripletProbe(penalty=0.1), np.eye(4)).fit([[0, 1, 2], [1, 0, 3]])
         >>> probe.transform(np.eye(4)).shape[0], probe.score([[0, 1, 3]])

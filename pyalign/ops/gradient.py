@@ -6,6 +6,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.backends import Backend, HostBackend
+from pyalign.data import as_triplet_data, require_odd_one_out
 from pyalign.data.align import align
 from pyalign.data.similarities import with_similarities
 from pyalign.errors import InputError
@@ -56,6 +57,7 @@ def triplet_gradient(
         (1.0986, [[0.0, -0.67, 0.33], [0.0, 0.0, 0.33], [0.0, 0.0, 0.0]])
     """
     if not isinstance(triplets, TripletPlan):
+        require_odd_one_out(as_triplet_data(triplets), "triplet_gradient")
         matched = align(with_similarities(similarities), triplets, "similarities", features=False)
         similarities, triplets = matched.x, matched.index
     dispatch = dispatch_of(backend, similarities)

@@ -331,10 +331,10 @@ def test_what_is_about_the_odd_one_refuses_them(message_of):
         "odd_one_out_from": lambda: pyalign.odd_one_out(similarities=x @ x.T, triplets=triplets),
         "choice_probabilities_from": lambda: pyalign.choice_probabilities(similarities=x @ x.T, triplets=triplets),
         "agreement": lambda: pyalign.agreement(x, triplets, answers=np.ones((40, 2), int)),
+        "triplet_gradient": lambda: pyalign.triplet_gradient(x @ x.T, triplets),
     }.items():
         assert message_of(call).startswith(f"{name.removesuffix('_from')} {told}")
     here = "triplets must be odd-one-out ones here; got task 'anchored'"
-    assert message_of(pyalign.triplet_gradient, x @ x.T, triplets) == here
     assert message_of(pyalign.TripletPlan, triplets, 9) == here
 
 
@@ -344,7 +344,7 @@ def test_answers_are_two_for_each(message_of):
     assert message_of(pyalign.noise_ceiling, triplets, answers=[[1, 2, 3]]) == message
     assert message_of(pyalign.score, np.eye(3), triplets, answers=[[1, 2, 3]]) == message
     counted = triplets.with_answers([[1, 2]])
-    assert message_of(pyalign.compare, {"a": np.eye(3)}, counted).startswith("compare needs one answer")
+    assert message_of(pyalign.compare, {"a": np.eye(3), "b": np.eye(3)}, counted).startswith("compare needs one answer")
 
 
 @pytest.mark.parametrize("make", [

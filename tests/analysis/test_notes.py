@@ -392,7 +392,7 @@ def test_similarities_of_rsa_that_rounding_decides_are_noted(monkeypatch, in_til
     far = (x + 5000).astype(np.float32)
     exact, nothing = told(far.astype(np.float64), "cosine")
     value, notes = told(far, "cosine")
-    assert abs(value - exact) > 0.1 and len(notes) == 1 and not nothing
+    assert np.isnan(value) and np.isfinite(exact) and len(notes) == 1 and not nothing  # rather than a figure of noise
     assert notes[0].startswith("all similarities of m by cosine differ by no more than float32 rounding: ")
     assert not told(far, "pearson")[1] and not told(x.astype(np.float32), "cosine")[1]
 

@@ -306,7 +306,7 @@ def test_score_is_frozen_readable_and_fit_for_json(backend):
     assert from_document(Score, document) == score.only
     assert list(document) == [
         "command", "schema", "version", "accuracy", "n_triplets", "n_ties", "n_dropped", "cross_entropy",
-        "mean_entropy", "measure", "temperature", "ties", "nan", "backend", "seconds", "task", "chance",
+        "mean_entropy", "measure", "temperature", "ties", "nan", "backend", "seconds", "task", "weighting", "chance",
         "triplets_per_second", *(["notes"] if score.notes else []), "provenance",
     ]  # fmt: skip
     assert document["measure"] == "rbf:0.5" and document["backend"] == backend and document["ties"] == "wrong"

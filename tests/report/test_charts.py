@@ -116,7 +116,7 @@ def test_the_title_says_what_the_figures_are_over(one_model):
 def test_each_way_of_grouping_is_a_picture_of_its_own(models, triplets, human, rows_of, message_of):
     labels = np.array(["animal", "tool"])[np.arange(N) % 2]
     found = pyalign.score_concepts(models["clip"], triplets, human, categories=labels)
-    assert {row["item"] for row in rows_of(chart(found), "item", "low")} == {"0", "1", "2", "3"}
+    assert {row["item"] for row in rows_of(chart(found), "item", "low")} == {"1", "2", "3", "4"}
     assert {row["item"] for row in rows_of(chart(found, by="categories"), "item", "low")} == {"animal", "tool"}
     none = found.results[1].unassigned.n_triplets
     told = texts(chart(found, by="categories"))
@@ -218,7 +218,7 @@ def test_what_can_not_stand_beside_a_gallery_is_one_line(one_model, human, messa
 
 def test_cards_have_the_objects_with_most_of_each_dimension(human):
     cards = top_cards(human, NAMES, LABELS)
-    assert [card.number for card in cards] == np.argsort(-human.sum(axis=0)).tolist()
+    assert [card.number for card in cards] == (1 + np.argsort(-human.sum(axis=0))).tolist()
     for card in cards:
         best = sorted(range(N), key=lambda row: (-human[row, card.number], NAMES[row]))[:8]
         assert card.objects == tuple(NAMES[row] for row in best)
