@@ -509,6 +509,20 @@ def test_a_frame_holds_the_same_rows(result):
         assert frame[key].tolist() == [record[key] for record in records]
 
 
+def test_another_table_of_a_result_is_a_frame_too():
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    found = pyalign.compare({"a": X, "b": X[:, :2], "c": X[:, 1:]}, TRIPLETS)
+    frame = found.to_frame("pairs")
+    assert frame[["a", "b"]].values.tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
+    assert frame["difference"].tolist() == [pair.difference for pair in found.pairs]
+    assert frame["ci_high"].tolist() == [pair.ci.high for pair in found.pairs]
+    assert {"p_value", "p_adjusted", "simultaneous_ci_low"} <= {*frame.columns}
+    assert found.to_frame("models").equals(found.to_frame())
+    for other in ("par", "notes", "covariance", 3):
+        with pytest.raises(InputError, match=r"^rows must be one of models, pairs; got "):
+            found.to_frame(other)
+
+
 def test_a_frame_without_pandas_says_what_to_install(monkeypatch):
     import sys
 
