@@ -6,7 +6,7 @@ A result is a frozen dataclass on `Result`, written and read as `pyalign.documen
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar, cast, overload
@@ -27,6 +27,7 @@ from pyalign.io.paths import PathLike
 SCHEMA = 1  # of documents; raised when a key changes its meaning
 
 Kept = TypeVar("Kept", bound="Result")
+Row = TypeVar("Row")
 
 
 class Views(Protocol):
@@ -221,6 +222,21 @@ class Result:
 
     def _repr_html_(self) -> str:
         return views().html_of(self)
+
+
+def picked(results: Sequence[Row], k: int | str) -> Row:
+    """The result of that number, or the only one of the model of that name.
+
+    Raises:
+        InputError: no model has that name, or it has several results.
+    """
+    if not isinstance(k, str):
+        return results[k]
+    names = [str(getattr(result, "embeddings", None) or getattr(result, "model", None)) for result in results]
+    _checks.one_of(k, tuple(dict.fromkeys(names)), "the name of a result")
+    if names.count(k) > 1:
+        raise InputError(f"{k!r} has {names.count(k)} results, such as one for each measure: take one by number")
+    return results[names.index(k)]
 
 
 @overload

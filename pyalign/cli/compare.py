@@ -73,6 +73,8 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, measures)
     matrices = _matrices.read(options)
     called = _model_choices.models_of(options, tuple(matrices))
+    if len(called) == 1 and options.transform is not None:
+        raise _inputs.one_model("compare", called[0], options.transform)
     labels = _inputs.labelled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
     models: dict[str, Any] = {**_inputs.read_models(options, triplets), **matrices}

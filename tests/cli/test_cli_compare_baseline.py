@@ -74,3 +74,16 @@ def test_the_second_table_replaces_no_input_and_no_other_output(command, tmp_pat
     assert ran.code == 1 and ran.err == "pyalign compare: error: --csv t-pairs.csv is the same file as t-pairs.csv\n"
     ran = command("compare", *NAMES, "-t", "t.npy", "--csv", "/dev/stdout", "--quiet")
     assert ran.code == 0 and not (tmp_path / "stdout-pairs.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["compare", "consistency"])
+def test_one_model_and_a_map_are_told_how_to_compare_before_and_after(command, name):
+    np.savez("map.npz", weights=np.eye(5), mean=np.zeros(1), std=np.ones(1))
+    ran = command(name, "a.npy", "-t", "t.npy", "--transform", "map.npz")
+    line = ran.err.removeprefix(f"pyalign {name}: error: ").strip()
+    assert line == (
+        f"{name} needs at least two models; got 1: 'a.npy'; 'pyalign transform a.npy --transform map.npz --out "
+        "after.npy' writes it after the map"
+    )
+    assert command(*line.split("'")[3].split()[1:]).code == 0
+    assert command(name, "a.npy", "after.npy", "-t", "t.npy").code == 0

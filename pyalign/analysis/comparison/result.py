@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from pyalign._result import OfTask, Result
+from pyalign._result import OfTask, Result, picked
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.stats.components import Components
@@ -222,6 +222,10 @@ class Comparison(OfTask, Result):
     task: str = ODD_ONE_OUT
     effective_answers: float | None = None
     best_layers: tuple[BestModel, ...] | None = None
+
+    def __getitem__(self, k: int | str) -> ModelResult:
+        """A model by its name or number."""
+        return picked(self.models, k)
 
     @property
     def between_neighbors(self) -> tuple[PairResult, ...]:

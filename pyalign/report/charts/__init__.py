@@ -93,7 +93,13 @@ def as_result(source: Any) -> Any:
     if isinstance(source, str | os.PathLike):
         from pyalign.io.documents import read_json
 
-        where, source = os.fspath(source), read_json(source)
+        where = os.fspath(source)
+        try:
+            source = read_json(source)
+        except InputError as error:
+            if where.endswith((".json", ".json.gz")):
+                raise
+            raise InputError(f"{error}; a result is a .json document, and embeddings=path draws embeddings") from error
     if not isinstance(source, Mapping) or not isinstance(source.get("command"), str):
         raise InputError(f"{where} must be a result of pyalign, its document or its .json file; it says no command")
     schema = source.get("schema", SCHEMA)
