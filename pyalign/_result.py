@@ -6,13 +6,14 @@ A result is a frozen dataclass on `Result`, written and read as `pyalign.documen
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar, cast, overload
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign._registry import Kind, load, registered
 from pyalign._version import __version__
 from pyalign.data.missing import Coverage
@@ -26,6 +27,7 @@ from pyalign.io.paths import PathLike
 SCHEMA = 1  # of documents; raised when a key changes its meaning
 
 Kept = TypeVar("Kept", bound="Result")
+Row = TypeVar("Row")
 
 
 class Views(Protocol):
@@ -143,10 +145,27 @@ class Result:
         rows = document[self.rows] if self.rows else [document]
         return [dict(flat(row)) for row in rows]
 
-    def to_frame(self) -> Any:
+    def _records_of(self, rows: str | None) -> list[dict[str, Any]]:
+        """The rows of another table than that of `rows`, by the name of its field; None: that one."""
+        if rows is None:
+            return self.to_records()
+        document = as_document(self._repeatable())
+        tables = [
+            name
+            for name, value in document.items()
+            if isinstance(value, list) and all(isinstance(row, dict) for row in value)
+        ]
+        return [dict(flat(row)) for row in document[_checks.one_of(rows, tables, "rows")]]
+
+    def to_frame(self, rows: str | None = None) -> Any:
         """The rows as a DataFrame of pandas.
 
+        Args:
+            rows: a field with another table, such as "pairs" of a comparison: the differences with their intervals and
+                p-values.
+
         Raises:
+            InputError: the result has no such table.
             MissingExtraError: pandas is not installed.
         """
         try:
@@ -155,16 +174,17 @@ class Result:
             from pyalign.errors import MissingExtraError
 
             raise MissingExtraError("to_frame", "pandas", "frames") from error
-        return pandas.DataFrame.from_records(self.to_records())
+        return pandas.DataFrame.from_records(self._records_of(rows))
 
-    def to_csv(self, escape: bool = False) -> str:
+    def to_csv(self, escape: bool = False, rows: str | None = None) -> str:
         """The rows as text, separated by commas, under a header.
 
         Args:
             escape: put an apostrophe before names that begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
                 return, which a spreadsheet would run as formulas. Numbers stay as they are.
+            rows: a field with another table; see `to_frame`.
         """
-        return csv_of(self.to_records(), escape)
+        return csv_of(self._records_of(rows), escape)
 
     def to_latex(self, caption: str | None = None, label: str | None = None) -> str:
         """The table in LaTeX, for the package booktabs: columns and figures as in the text, names escaped.
@@ -202,6 +222,21 @@ class Result:
 
     def _repr_html_(self) -> str:
         return views().html_of(self)
+
+
+def picked(results: Sequence[Row], k: int | str) -> Row:
+    """The result of that number, or the only one of the model of that name.
+
+    Raises:
+        InputError: no model has that name, or it has several results.
+    """
+    if not isinstance(k, str):
+        return results[k]
+    names = [str(getattr(result, "embeddings", None) or getattr(result, "model", None)) for result in results]
+    _checks.one_of(k, tuple(dict.fromkeys(names)), "the name of a result")
+    if names.count(k) > 1:
+        raise InputError(f"{k!r} has {names.count(k)} results, such as one for each measure: take one by number")
+    return results[names.index(k)]
 
 
 @overload

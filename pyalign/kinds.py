@@ -58,7 +58,7 @@ KINDS: Mapping[str, Kind] = {
     "compare": Kind(
         "pyalign.analysis.comparison.result:Comparison",
         "pyalign.report.comparison:comparison_view",
-        charts=("accuracy", "depth", "scores"),
+        charts=("differences", "accuracy", "depth", "scores"),
         sections=("leaderboard", "differences"),
         analyses=(Analysis("compare", NAMED, matrices=True),),
         entry=Entry(

@@ -509,6 +509,20 @@ def test_a_frame_holds_the_same_rows(result):
         assert frame[key].tolist() == [record[key] for record in records]
 
 
+def test_another_table_of_a_result_is_a_frame_too():
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    found = pyalign.compare({"a": X, "b": X[:, :2], "c": X[:, 1:]}, TRIPLETS)
+    frame = found.to_frame("pairs")
+    assert frame[["a", "b"]].values.tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
+    assert frame["difference"].tolist() == [pair.difference for pair in found.pairs]
+    assert frame["ci_high"].tolist() == [pair.ci.high for pair in found.pairs]
+    assert {"p_value", "p_adjusted", "simultaneous_ci_low"} <= {*frame.columns}
+    assert found.to_frame("models").equals(found.to_frame())
+    for other in ("par", "notes", "covariance", 3):
+        with pytest.raises(InputError, match=r"^rows must be one of models, pairs; got "):
+            found.to_frame(other)
+
+
 def test_a_frame_without_pandas_says_what_to_install(monkeypatch):
     import sys
 
@@ -629,3 +643,26 @@ class Several:
     both: tuple[float, float]
     either: int | float | None
     other: float | int
+
+
+@pytest.mark.parametrize("command", ["score", "agreement", "compare", "rsa", "neighbor-purity", "hubs"])
+def test_results_of_models_are_indexed_by_name(command):
+    few = np.random.default_rng(0).normal(size=(12, 3))
+    models, counts = {"clip": few, "vgg": few[:, :2]}, np.full((4, 3), 2)
+    triplets = np.arange(12).reshape(4, 3)
+    found = {
+        "score": lambda: pyalign.score(models, triplets), "compare": lambda: pyalign.compare(models, triplets, ci=None),
+        "agreement": lambda: pyalign.agreement(models, triplets, answers=counts),
+        "rsa": lambda: pyalign.rsa(models, few @ few.T, kind="similarity", ci=None),
+        "neighbor-purity": lambda: pyalign.neighbor_purity(models, ["a", "b"] * 6, k=2, n_permutations=0),
+        "hubs": lambda: pyalign.hubness(models, k=2),
+    }[command]()  # fmt: skip
+    assert found["vgg"] == found[1] and found["clip"] == found[0] != found["vgg"]
+    with pytest.raises(InputError, match=r"^the name of a result must be one of clip, vgg; got 'clop'; did you mean"):
+        found["clop"]
+
+
+def test_a_name_with_several_results_is_no_index():
+    found = pyalign.score({"a": X, "b": X}, TRIPLETS, measure=["dot", "cosine"])
+    with pytest.raises(InputError, match=r"^'a' has 2 results, such as one for each measure: take one by number$"):
+        found["a"]

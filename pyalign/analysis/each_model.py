@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pyalign import _checks
-from pyalign._result import Result
+from pyalign._result import Result, picked
 from pyalign.analysis.notes import merged
 from pyalign.data import Aligned, Embeddings, Triplets
 from pyalign.data.align import aligned, one_order
@@ -47,8 +47,8 @@ class Several(Result, Generic[One]):
     def __iter__(self) -> Iterator[One]:
         return iter(self.results)
 
-    def __getitem__(self, k: int) -> One:
-        return self.results[k]
+    def __getitem__(self, k: int | str) -> One:
+        return picked(self.results, k)
 
     def __repr__(self) -> str:
         shown = ", ".join(map(repr, self.results))

@@ -249,6 +249,13 @@ def per_object(x: Embeddings, spec: str, how: str, items: tuple[str, ...] | None
     return replace(of_objects, notes=(*of_objects.notes, f"{spec}: {note}"))
 
 
+def one_model(command: str, spec: str, transform: Spec | None) -> InputError:
+    """The error of a command that compares models and has one; a map makes no second one of it."""
+    apply = f"; 'pyalign transform {spec} --transform {transform} --out after.npy' writes it after the map"
+    after = "" if transform is None else apply
+    return InputError(f"{command} needs at least two models; got 1: {spec!r}{after}")
+
+
 def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:
     """The labels of models, one each, all different; None where none are given."""
     if labels is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
@@ -434,7 +434,12 @@ class Document(Quiet):
 
 @dataclass(frozen=True)
 class Output(Document):
-    """What is printed and written."""
+    """What is printed and written.
+
+    beside: fields of the result with further tables, which --csv writes next to the first.
+    """
+
+    beside: ClassVar[tuple[str, ...]] = ()
 
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
     latex: str | None = option(

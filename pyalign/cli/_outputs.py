@@ -35,7 +35,16 @@ def check_outputs(options: Any) -> None:
         for name, path in outputs:
             if name == flag:
                 _check_document(flag, path, suffix)
+    if isinstance(options, Output):
+        outputs += [("--csv", path) for path in tables_beside(options).values()]
     require_apart(inputs, outputs)
+
+
+def tables_beside(options: Output) -> dict[str, str]:
+    """Further tables that --csv writes, and their files next to the first: FILE.csv and FILE-pairs.csv."""
+    csv = options.csv or ""
+    named = csv.endswith(".csv") and not csv.startswith(STREAMS)
+    return {name: f"{csv[:-4]}-{name}.csv" for name in options.beside if named}
 
 
 def _check_document(flag: str, path: str, suffix: str) -> None:
@@ -141,6 +150,8 @@ def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
     if isinstance(options, Output) and outcome.result is not None:
         if options.csv:
             files[options.csv] = outcome.result.to_csv()
+        for rows, path in tables_beside(options).items():
+            files[path] = outcome.result.to_csv(rows=rows)
         if options.latex:
             files[options.latex] = outcome.result.to_latex()
     digests: dict[str, str] = {}

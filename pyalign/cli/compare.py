@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from pyalign.analysis.comparison.compare import compare
 from pyalign.cli import _idle, _inputs, _matrices, _model_choices, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
+from pyalign.cli._outputs import tables_beside
 from pyalign.errors import InputError, nearest
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
@@ -24,6 +25,12 @@ class CompareOptions(
 ):  # fmt: skip
     """The options of `pyalign compare`."""
 
+    beside: ClassVar[tuple[str, ...]] = ("pairs",)
+
+    csv: str | None = option(
+        "write the models as .csv, FILE.csv, and the differences of every two of them next to it, as FILE-pairs.csv",
+        metavar="FILE", role="output", group=OUTPUT,
+    )  # fmt: skip
     measure: tuple[MeasureName, ...] | None = option(
         "similarity measure, one of those above for all embeddings (default: cosine), or one for "
         "each, in the same order", nargs="+",
@@ -66,6 +73,8 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, measures)
     matrices = _matrices.read(options)
     called = _model_choices.models_of(options, tuple(matrices))
+    if len(called) == 1 and options.transform is not None:
+        raise _inputs.one_model("compare", called[0], options.transform)
     labels = _inputs.labelled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
     models: dict[str, Any] = {**_inputs.read_models(options, triplets), **matrices}
@@ -81,6 +90,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         baseline=_baseline(options, called, labels), difference=options.difference, correction=options.correction,
         choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
+    notes += tuple(f"the differences are in {path}" for path in tables_beside(options).values())
     return Outcome(replace(found, triplets=options.triplets), notes=notes)
 
 

@@ -73,7 +73,7 @@ def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     if twice:
         raise InputError(f"models must differ; got {twice[0]} {specs.count(twice[0])} times")
     if len(specs) < 2:
-        raise InputError(f"consistency needs at least two models; got 1: {specs[0]!r}")
+        raise _inputs.one_model("consistency", specs[0], options.transform)
     return notes
 
 

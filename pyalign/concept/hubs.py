@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from pyalign import _checks
-from pyalign._result import Result
+from pyalign._result import Result, picked
 from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
 from pyalign.data.names import largest_of
@@ -93,8 +93,8 @@ class Hubness(Result):
     measure: str
     n_objects: int
 
-    def __getitem__(self, k: int) -> HubResult:
-        return self.results[k]
+    def __getitem__(self, k: int | str) -> HubResult:
+        return picked(self.results, k)
 
 
 def hubness(

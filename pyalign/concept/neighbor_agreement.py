@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign._result import Result
+from pyalign._result import Result, picked
 from pyalign.documents import Interval, csv_text, flat_record, hidden
 from pyalign.typing import Correction
 
@@ -173,8 +173,8 @@ class NeighborAgreement(Result):
     against: str | None = None
     names: tuple[str, ...] | None = hidden(default=None, compare=False)
 
-    def __getitem__(self, k: int) -> NeighborResult:
-        return self.results[k]
+    def __getitem__(self, k: int | str) -> NeighborResult:
+        return picked(self.results, k)
 
     def __len__(self) -> int:
         return len(self.results)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign._result import Result
+from pyalign._result import Result, picked
 from pyalign.documents import Interval, as_document, hidden
 from pyalign.typing import Correction
 
@@ -171,8 +171,8 @@ class DimensionPredictions(Result):
     def __iter__(self) -> Iterator[PredictedDimensions]:
         return iter(self.results)
 
-    def __getitem__(self, k: int) -> PredictedDimensions:
-        return self.results[k]
+    def __getitem__(self, k: int | str) -> PredictedDimensions:
+        return picked(self.results, k)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each dimension of each representation."""

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign._result import Result
+from pyalign._result import Result, picked
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, notes_on_lists
 from pyalign.data import Categories, Provenance
@@ -112,8 +112,8 @@ class NeighborPurity(Result):
     permutations: int | None
     seed: int
 
-    def __getitem__(self, k: int) -> PurityResult:
-        return self.results[k]
+    def __getitem__(self, k: int | str) -> PurityResult:
+        return picked(self.results, k)
 
 
 def neighbor_purity(

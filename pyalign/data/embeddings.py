@@ -197,7 +197,8 @@ def is_frame(x: object) -> bool:
 def _of_frame(frame: Any, name: str) -> Embeddings:
     values, index = frame.to_numpy(), frame.index
     if values.dtype == object:
-        wrong = next((str(c) for c in frame.columns if frame[c].dtype == object), str(frame.columns[0]))
+        kinds = zip(frame.columns, frame.dtypes, strict=True)  # text is an own type in pandas 3
+        wrong = next((str(c) for c, dtype in kinds if dtype.kind not in "biuf"), str(frame.columns[0]))
         raise InputError(f"{name} must hold only numbers; column {wrong!r} does not (set_index makes it the names)")
     order, names = rows_of_index(index, name)
     return Embeddings(values if order is None else values[order], names)

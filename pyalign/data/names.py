@@ -16,6 +16,7 @@ SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the im
 STEMS = "the stems of the rows' names"
 MISSING = ("raise", "omit")  # what becomes of items without a row
 OMIT = 'missing="omit" leaves them out'
+ALIKE = "capitals, spaces and signs must be the same"
 NEAR = 0.75  # how alike a name must be to one that no row has, to be proposed
 LONGEST = 18  # digits of a name that is a number of 64 bits
 _DIGITS = re.compile(r"\d+")
@@ -77,14 +78,14 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         example = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
         return Match(matched, f"items are found by the stems of their names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
-    candidates = _candidates(missing[0], row_names)
+    candidates = _candidates(missing, row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
         same_numbers = [name for name in row_names if _DIGITS.findall(name) == _DIGITS.findall(missing[0])]
         candidates = nearest(missing[0], same_numbers, NEAR)
     message = f"no row is named {_some(missing)} ({count}){candidates}"
     if rule_of(item_names, row_names) is not None:
         raise InputError(f"{message}; {SEVERAL}")
-    if none_found:  # nothing would remain without them
+    if none_found or ALIKE in candidates:  # nothing would remain without them, or what is there is left out
         raise InputError(message if candidates else f"{message}; rows are named {listing([*map(repr, row_names)], 3)}")
     raise MissingRows(message)
 
@@ -170,14 +171,19 @@ def require_different(names: Sequence[str], what: str) -> None:
         raise InputError(f"{what} names must differ; {_count(doubled, 'occurs', 'occur')} more than once")
 
 
-def _candidates(name: str, row_names: Sequence[str]) -> str:
-    """The rows that might be it, where there are several."""
+def _candidates(missing: Sequence[str], row_names: Sequence[str]) -> str:
+    """The rows that the first might be, where there are several; or rows that are written in another way."""
+    name = missing[0]
     for shorten in SHORTER:
         rows = [row for row in row_names if shorten(row) == name]
         if len(rows) > 1:
             return f"; {name!r} may be {listing([repr(row) for row in rows], 2)}"
-    alike = [row for row in row_names if _letters(row) == _letters(name)]
-    return f"; {name!r} may be {alike[0]!r}: capitals, spaces and signs must be the same" if alike else ""
+    written = {_letters(row): row for row in reversed(row_names)}
+    alike = [(name, written[_letters(name)]) for name in dict.fromkeys(missing) if _letters(name) in written]
+    if not alike:
+        return ""
+    many = f" ({len(alike)} items are written in another way: Embeddings(..., names=names) names rows as items are)"
+    return f"; {alike[0][0]!r} may be {alike[0][1]!r}: {ALIKE}{many if len(alike) > 1 else ''}"
 
 
 def _letters(name: str) -> str:

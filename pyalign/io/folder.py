@@ -36,6 +36,7 @@ LEARNED = "embedding.npz"  # the rows in a folder that pyalign embed writes
 SCHEMA = 1
 LARGEST = 32 << 20  # bytes of a manifest
 MOST_DIMENSIONS = 32
+MOST_NAMED = 3  # layers that a message names
 LONGEST_NAME = 255  # bytes of a file's name, letters of a layer's
 
 
@@ -177,8 +178,10 @@ def choose_layer(folder: PathLike, entries: Mapping[str, Entry], key: str | None
     if key is not None:
         return under_key(folder, layers, key)
     if len(layers) > 1:
-        spec = f"{os.fspath(folder)}::LAYER"
-        raise bad(folder, f"holds several layers, choose one as {spec}: {describe(layers)}")
+        each = " ".join(f"{os.fspath(folder)}::{name}" for name in [*layers][:MOST_NAMED])
+        more = " ..." if len(layers) > MOST_NAMED else ""
+        choose = f"choose one as {os.fspath(folder)}::LAYER, or take each as a model: {each}{more}"
+        raise bad(folder, f"holds several layers, {choose}: {describe(layers)}")
     return next(iter(layers.values()))
 
 

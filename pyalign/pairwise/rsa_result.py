@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pyalign._result import OnCards, Result
+from pyalign._result import OnCards, Result, picked
 from pyalign.documents import Interval
 from pyalign.pairwise.rdms import Rdms
 from pyalign.typing import Correction
@@ -243,5 +243,5 @@ class Rsa(OnCards, Result):
     def __len__(self) -> int:
         return len(self.results)
 
-    def __getitem__(self, k: int) -> RsaResult:
-        return self.results[k]
+    def __getitem__(self, k: int | str) -> RsaResult:
+        return picked(self.results, k)

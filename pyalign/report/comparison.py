@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pyalign.data import ANCHORED
@@ -49,9 +48,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
     """The models, every two of them, how to read both, and the best."""
     labels, pairs = labels_of(result, verbose), result.pairs
     if not verbose and len(pairs) > MOST_PAIRS and result.baseline is None:
-        ranked = sorted(result.models, key=lambda model: model.rank)
-        neighbors = {frozenset((a.model, b.model)) for a, b in pairwise(ranked)}
-        pairs = tuple(pair for pair in pairs if frozenset((pair.a, pair.b)) in neighbors)
+        pairs = result.between_neighbors
     n_pairs, by_rank = len(result.pairs), "pairs, of which those of models next to each other by rank are shown"
     blocks: list[Block] = [
         models_table(result, labels),

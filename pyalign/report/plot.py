@@ -59,6 +59,7 @@ def plot(
     """Plot a result, human dimensions, or embeddings.
 
     - "accuracy": accuracies of models with intervals, sorted; chance and the noise ceiling.
+    - "differences": differences between models with intervals, those that can't be told apart in grey, and ranks.
     - "depth": accuracy over the layers of models, named MODEL::LAYER.
     - "ceiling": the noise ceiling and its bounds, with intervals.
     - "before-after": accuracy without and with a probe, held out; or before and after a transform.

@@ -49,7 +49,8 @@ def test_the_document_says_which_layer_it_was_with_its_hash(command, extracted, 
 
 def test_without_a_layer_one_line_lists_them(score_refused, extracted):
     assert score_refused(embeddings=["E"]) == (
-        "E: holds several layers, choose one as E::LAYER: penultimate (30, 6) float32, logits (30, 6) float32"
+        "E: holds several layers, choose one as E::LAYER, or take each as a model: "
+        "E::penultimate E::logits: penultimate (30, 6) float32, logits (30, 6) float32"
     )
     assert score_refused(embeddings=["E::conv"]).startswith("E: has no array 'conv'; it holds penultimate (30, 6)")
 

@@ -133,3 +133,11 @@ def test_several_results_in_one_picture_with_its_numbers_beside(folder, command,
     (folder / "x.json").write_text((folder / "x.json").read_text().replace('"accuracy"', '"precision"'))
     assert "a damaged result of 'score'" in refused("plot", "x.json", "y.json", "--out", "c.svg")
     assert not (folder / "c.svg").exists()
+
+
+@pytest.mark.parametrize("source", ["x.npy", "E"])
+def test_embeddings_in_the_place_of_a_result_are_told_their_option(command, folder, source):
+    (folder / "E").mkdir()
+    ran = command("plot", source, "--chart", "rdm", "--out", "r.svg")
+    assert ran.code == 1 and len(ran.err.splitlines()) == 1 and "Traceback" not in ran.err
+    assert ran.err.endswith("a result is a .json document, and --embeddings EMB draws embeddings\n")

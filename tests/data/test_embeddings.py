@@ -136,6 +136,9 @@ def test_what_frames_must_not_hold(pandas, message_of):
     assert message_of(as_embeddings, frame) == (
         "embeddings must hold only numbers; column 'name' does not (set_index makes it the names)"
     )
+    for text in (["a", "b"], pandas.Categorical(["a", "b"]), [True, None]):
+        frame = pandas.DataFrame({0: [1.0, 2.0], "word": text})
+        assert "; column 'word' does not" in message_of(as_embeddings, frame)
     two = pandas.DataFrame(np.eye(2), index=pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)]))
     assert message_of(as_embeddings, two) == "embeddings must have one level of names in its index; got 2"
     lacking = pandas.DataFrame(np.eye(3), index=["dog", None, "cat"])

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyalign
 from pyalign.data import match_names
-from pyalign.data.names import rows_of_some
+from pyalign.data.names import MissingRows, rows_of_some
+from pyalign.errors import InputError
 
 WORDS = st.lists(st.text("abcxyz_-. 019", min_size=1, max_size=6), min_size=1, max_size=12, unique=True)
 
@@ -60,7 +62,10 @@ def test_stems_of_items_are_not_used_where_two_are_equal_or_a_row_has_a_whole_na
 
 def test_names_that_differ_in_capitals_or_signs_are_proposed_and_not_taken(message_of):
     message = message_of(match_names, ["hot_dog", "ant"], ["Ant", "Hot Dog"])
-    assert message.endswith("'hot_dog' may be 'Hot Dog': capitals, spaces and signs must be the same")
+    assert message.endswith(
+        "'hot_dog' may be 'Hot Dog': capitals, spaces and signs must be the same (2 items are written in "
+        "another way: Embeddings(..., names=names) names rows as items are)"
+    )
     message = message_of(match_names, ["ant"], ["bee", "cow", "dog", "eel"])
     assert message.endswith("(1 of 1 items have no row); rows are named 'bee', 'cow', 'dog' and 1 more")
 
@@ -118,3 +123,16 @@ def test_names_that_differ_in_how_accents_are_composed_are_the_same(message_of):
     assert "no row is named" in message_of(match_names, [composed, "x"], [apart, "dog"])
     several = message_of(match_names, ["\u1ec7"], ["e\u0323\u0302", "\u1eb9\u0302"])
     assert several.startswith("no row is named '\u1ec7' (1 of 1 items have no row)")
+
+
+def test_names_that_differ_only_in_their_writing_are_counted_and_not_left_out():
+    rows = [f"object_{k}" for k in range(300)]
+    items = [row.replace("_", " ").title() for row in rows[:270]] + ["unicorn"]
+    with pytest.raises(InputError) as caught:
+        match_names([*rows[270:], *items], rows)
+    assert not isinstance(caught.value, MissingRows)
+    assert "271 of 301 items have no row" in str(caught.value)
+    assert "(270 items are written in another way: " in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        pyalign.score(pyalign.Embeddings(np.eye(3), ("a_1", "a_2", "b")), [["a 1", "a 2", "b"]])
+    assert "omit" not in str(caught.value) and "'a 1' may be 'a_1'" in str(caught.value)

@@ -60,7 +60,8 @@ def test_the_only_layer_needs_no_name(tmp_path):
 def test_several_layers_are_listed(folder, refused):
     message = refused(load_embeddings, folder)
     assert message == (
-        f"holds several layers, choose one as {folder}::LAYER: penultimate (5, 4) float32, logits (5, 3) float32"
+        f"holds several layers, choose one as {folder}::LAYER, or take each as a model: "
+        f"{folder}::penultimate {folder}::logits: penultimate (5, 4) float32, logits (5, 3) float32"
     )
     assert refused(load_embeddings, folder, key="conv") == (
         "has no array 'conv'; it holds penultimate (5, 4) float32, logits (5, 3) float32"

@@ -400,7 +400,7 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert set(CHARTS) == {
         "accuracy", "ceiling", "before-after", "transfer", "reliability", "rsa", "cka", "consistency",
         "concepts", "concepts-map", "scores",
-        "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path", "depth", "entropy",
+        "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path", "depth", "entropy", "differences",
         "mds", "rdm", "dimension-stability",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):

@@ -92,7 +92,7 @@ def test_a_page_shows_depth_and_a_comparison_without_layers_has_no_such_picture(
     best = found.best_layers[0]
     assert figure.name == "depth-figure" and f"{100 * best.accuracy:.1f}% on the others" in figure.summary
     plain = pyalign.compare({"a": models["bare"], "b": models["bare"][:, :2]}, answered[1])
-    assert charts_of(plain) == ("accuracy", "scores")
+    assert charts_of(plain) == ("differences", "accuracy", "scores")
     assert message_of(chart, plain, "depth").endswith(
-        "there are of accuracy, scores; it needs models named MODEL::LAYER, at least two layers of a model"
+        "there are of differences, accuracy, scores; it needs models named MODEL::LAYER, at least two layers of a model"
     )

@@ -54,12 +54,27 @@ def test_the_picture_has_every_penalty_that_was_compared(result):
 
     for width in ("single", "double"):
         rows = rows_of(penalty_path_chart(result, width=width))
-        shown = {(row["fold"], row["penalty"], row["nats"], row["dimensions"]) for row in rows}
+        shown = {(row["fold"], row["penalty"], row["nats"], row["dimensions"]) for row in rows if "nats" in row}
         assert shown == {
             (str(number), point.shrinkage, point.cross_entropy, point.n_dimensions)
             for number, fold in enumerate(result.folds, start=1)
             for point in fold.path
         }
+
+
+def test_the_picture_marks_the_penalty_of_each_fold_and_has_a_legend_of_them(result):
+    pytest.importorskip("altair")
+    from pyalign.report.charts.data import rows_of
+    from pyalign.report.charts.penalty_path import penalty_path_chart
+
+    chart = penalty_path_chart(result)
+    chosen = {row["fold"]: row["chosen"] for row in rows_of(chart) if "chosen" in row}
+    assert chosen == {str(number): fold.shrinkage for number, fold in enumerate(result.folds, start=1)}
+    drawn = chart.to_dict()
+    assert "Dashed: the penalty that the fold chose." in drawn["description"]
+    (legend,) = {json.dumps(layer["encoding"]["color"]) for panel in drawn["hconcat"] for layer in panel["layer"]}
+    assert json.loads(legend)["legend"]["title"] == "fold"
+    assert json.loads(legend)["scale"]["domain"] == [*chosen]
 
 
 def test_one_penalty_has_no_picture(result):

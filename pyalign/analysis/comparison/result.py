@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
-from pyalign._result import OfTask, Result
+from pyalign._result import OfTask, Result, picked
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.stats.components import Components
@@ -221,6 +222,17 @@ class Comparison(OfTask, Result):
     task: str = ODD_ONE_OUT
     effective_answers: float | None = None
     best_layers: tuple[BestModel, ...] | None = None
+
+    def __getitem__(self, k: int | str) -> ModelResult:
+        """A model by its name or number."""
+        return picked(self.models, k)
+
+    @property
+    def between_neighbors(self) -> tuple[PairResult, ...]:
+        """The pairs of models that stand next to each other by rank."""
+        ranked = sorted(self.models, key=lambda model: model.rank)
+        neighbors = {frozenset((a.model, b.model)) for a, b in pairwise(ranked)}
+        return tuple(pair for pair in self.pairs if frozenset((pair.a, pair.b)) in neighbors)
 
     @property
     def layers(self) -> tuple[ModelResult, ...] | None:

@@ -149,9 +149,9 @@ class Failures(OfTask, Result):
         header = self._header()
         return [dict(zip(header, cells, strict=True)) for cells in self._cells()]
 
-    def to_csv(self, escape: bool = False) -> str:
-        """The same as text, separated by commas, under a header; `escape`: see `Result.to_csv`."""
-        return csv_text(self._header(), self._cells(), escape)
+    def to_csv(self, escape: bool = False, rows: str | None = None) -> str:
+        """The same as text, separated by commas, under a header; `escape`, `rows`: see `Result.to_csv`."""
+        return csv_text(self._header(), self._cells(), escape) if rows is None else super().to_csv(escape, rows)
 
     def _header(self) -> tuple[str, ...]:
         anchored = self.task == ANCHORED

@@ -49,6 +49,7 @@ STABILITY = ("stability", "it needs other fits: n_seeds, halves or n_resamples")
 ENTROPY = ("entropy_bins", "it needs score_concepts(..., entropy=...), or an agreement computed by this version")
 CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
+    "differences": Chart(("result", "sort", "limit")),
     "depth": Chart(("result", "limit"), needs=LAYERS),
     "ceiling": Chart(("result",), module="models"),
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
@@ -92,7 +93,13 @@ def as_result(source: Any) -> Any:
     if isinstance(source, str | os.PathLike):
         from pyalign.io.documents import read_json
 
-        where, source = os.fspath(source), read_json(source)
+        where = os.fspath(source)
+        try:
+            source = read_json(source)
+        except InputError as error:
+            if where.endswith((".json", ".json.gz")):
+                raise
+            raise InputError(f"{error}; a result is a .json document, and embeddings=path draws embeddings") from error
     if not isinstance(source, Mapping) or not isinstance(source.get("command"), str):
         raise InputError(f"{where} must be a result of pyalign, its document or its .json file; it says no command")
     schema = source.get("schema", SCHEMA)
@@ -144,6 +151,8 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
         _checks.one_of(kind, tuple(CHARTS), "kind")
     first = next((result for result in results if charts_of(result) and result.command != "ceiling"), results[0])
     chosen = kind or default_chart(first)
+    if kind is None and len(results) > 1:
+        chosen = next((name for name in charts_of(first) if CHARTS[name].several), chosen)
     if (
         kind is None
         and chosen

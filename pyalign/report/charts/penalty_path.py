@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyalign.errors import InputError
-from pyalign.report.charts.marks import alt, chart_of
+from pyalign.report.charts.marks import alt, chart_of, colours_and_shapes, of_field
 from pyalign.report.charts.theme import finished, style_of, width_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         raise InputError("a picture of the path needs several penalties, of which the folds chose; the result has one")
     name = "shrinkage" if any(point.shrinkage for fold in result.folds for point in fold.path) else "sparsity"
     each = (points - 130) / 2 if width == "double" else points - 60
+    names = [str(number) for number in range(1, len(result.folds) + 1)]
+    legend = alt.Legend(title="fold", orient="top") if 1 < len(names) <= len(look.palette) else None
+    folds = colours_and_shapes("fold", names, look.palette, legend)
+    chosen = [
+        {"fold": number, "chosen": getattr(fold, name), "told": f"fold {number}, chosen: {getattr(fold, name):.3g}"}
+        for number, fold in zip(names, result.folds, strict=True)
+    ]
     panels = []
     for field, title in (("nats", "cross-entropy (nats)"), ("dimensions", "dimensions")):
         scale = alt.Scale(type="log", nice=False)
@@ -36,14 +43,15 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
         base = chart_of(rows).encode(x=x, y=y, detail="fold:N")
         tips = ["fold:N", alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"), "dimensions:Q"]
-        lines = base.mark_line(strokeWidth=1.2, color=look.palette[0], aria=False)
-        dots = base.mark_point(size=24, filled=True, opacity=1, color=look.palette[0]).encode(
-            tooltip=tips, description="told:N"
-        )
-        panels.append(alt.layer(lines, dots).properties(width=each, height=180))
+        lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=folds["color"])
+        dots = base.mark_point(size=24, filled=True, opacity=1).encode(**folds, tooltip=tips, description="told:N")
+        rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
+        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description="told:N", tooltip="told:N")
+        panels.append(alt.layer(rules, lines, dots).properties(width=each, height=180))
     chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
     sentences = [
         "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "
         "dimensions that are left. A line for each fold.",
+        "Dashed: the penalty that the fold chose.",
     ]
     return finished(chart, look, points, "Choice of the penalties", sentences)

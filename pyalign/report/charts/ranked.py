@@ -82,6 +82,7 @@ class Panel:
         ticks: smaller values of which a point is the mean, such as those of single people.
         linked: whether the points of a row are joined, in the order of the models.
         counted: whether n stands in a column behind the points.
+        dodged: whether points of several models have lines of their own within a row.
     """
 
     rows: Sequence[Row]
@@ -95,6 +96,7 @@ class Panel:
     ticks: Sequence[Tick] = ()
     linked: bool = False
     counted: bool = True
+    dodged: bool = True
 
 
 def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> list[str]:
@@ -113,9 +115,11 @@ def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> l
 
 def ranked(
     panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
-    stacked: bool = False,
+    stacked: bool = False, room_for: Sequence[str] = (),
 ) -> Any:  # fmt: skip
     """The panels next to each other, or stacked, over the same rows: those of the items in `order`.
+
+    room_for: items of a chart above or below it, whose names take as much room.
 
     Raises InputError for more models than can be told apart.
     """
@@ -123,7 +127,7 @@ def ranked(
         raise InputError(f"a picture tells at most {MOST_MODELS} models apart; got {len(models)}")
     shown = set(order)
     panels = [replace(panel, rows=[row for row in panel.rows if row.item in shown]) for panel in panels]
-    label = min(0.42 * width, 8 + max(letters_width(item) for item in order))
+    label = min(0.42 * width, 8 + max(letters_width(item) for item in (*order, *room_for)))
     counts = 40 if panels[-1].counted and any(row.n is not None for row in panels[0].rows) else 0
     gap, side_by_side = (14, len(panels)) if len(panels) > 1 and not stacked else (0, 1)
     room = (width - label - counts - gap * (side_by_side - 1) - 22) / side_by_side
@@ -148,11 +152,12 @@ def _panel(
     ends = [end for row in panel.rows for end in (row.value, row.low, row.high)]
     ends += [end for band in panel.bands for end in (band.low, band.high)] + [tick.value for tick in panel.ticks]
     domain = with_margin([*ends, *panel.lines.values(), *panel.means.values()], 0.04)
-    axis = alt.Axis(title=panel.axis, format=panel.format, tickCount=max(3, int(width / 45)), grid=True)
+    axis = alt.Axis(title=panel.axis, format=panel.format, tickCount=max(3, int(width / 45)), grid=True,
+                    **({"tickMinStep": 1} if panel.format == "~f" else {}))  # fmt: skip
     x = alt.X("value:Q", scale=alt.Scale(domain=list(domain), nice=False, zero=False), axis=axis)
     names = {"labelLimit": label - 6, "minExtent": label, "maxExtent": label, "labelPadding": 4} if label else {}
     side = alt.Axis(title=None, ticks=False, domain=False, grid=True, **(names or {"labels": False}))
-    offset: At = {"yOffset": alt.YOffset("model:N", sort=list(models))} if several else {}
+    offset: At = {"yOffset": alt.YOffset("model:N", sort=list(models))} if several and panel.dodged else {}
     on_row: At = {"y": alt.Y("item:N", sort=list(order)), **offset}  # a mark of one model
     if several:
         columns = 2 if 2 * (24 + max(letters_width(model) for model in models)) < 1.6 * width else 1
@@ -172,7 +177,7 @@ def _panel(
     layers += _points(points, x, panel, look)
     if counted:
         layers += _counts(panel, order, style, width)
-    height = alt.Step(5.5 + 3.5 * len(models) if several else 11.5, **{"for": "position"})
+    height = alt.Step(5.5 + 3.5 * len(models) if offset else 11.5, **{"for": "position"})
     return alt.layer(*layers).properties(width=width, height=height)
 
 
@@ -186,7 +191,7 @@ def _description(row: Row, panel: Panel) -> str:
 
 
 def _figure(value: float, form: str) -> str:
-    return f"{100 * value:.1f}%" if form.endswith("%") else f"{value:.3f}"
+    return f"{100 * value:.1f}%" if form.endswith("%") else f"{value:g}" if form == "~f" else f"{value:.3f}"
 
 
 def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:

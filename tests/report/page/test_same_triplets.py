@@ -148,6 +148,25 @@ def test_a_comparison_that_found_another_accuracy_has_rows_and_ranks_of_its_own(
         assert (rank is None) == (accuracy in {held.accuracy for held in score.results})
 
 
+def test_ranks_of_a_column_are_of_one_comparison(models, one):
+    more = {**models, "c": models["b"][:, :2], "d": models["b"][:, 2:]}
+    large = pyalign.compare({name: more[name] for name in "bcd"}, one, ci=None)
+    small = pyalign.compare({name: more[name] for name in "ab"}, one, ci=None)
+    for order in ((small, large), (large, small)):
+        (table,) = board(*order)
+        ranks = dict(zip(values(table, "Model"), values(table, "Rank"), strict=True))
+        assert ranks == {"a": None, **{model.model: model.rank for model in large.models}}
+
+
+@pytest.mark.parametrize(("n", "folded"), [(3, False), (4, True)])
+def test_many_notes_are_folded(models, one, n, folded):
+    notes = tuple(f"Note number {k}." for k in range(n))
+    parts = leaderboard(given(replace(pyalign.score(models, one, ci=None), notes=notes))).parts
+    last = parts[-1]
+    assert isinstance(last, Fold) == folded and (not folded or last.title == f"{n} notes")
+    assert (last.parts[0] if folded else last).paragraphs == notes
+
+
 def test_the_level_of_intervals_is_that_of_the_documents(models, one):
     resampling = pyalign.Resampling("objects", confidence_level=0.9)
     (table,) = board(

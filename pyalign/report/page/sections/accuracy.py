@@ -37,6 +37,7 @@ from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
 from pyalign.report.words import counted, intervals_over, over_words
 
 ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"
+MOST_NOTES = 3  # that stand below the tables unfolded
 Ceiling = tuple[float, str]  # a fraction, and which it is
 LEAD = (
     "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "
@@ -111,7 +112,9 @@ def leaderboard(sources: Sources) -> Section | None:
         return None
     of_sets = [[one for one in entries if one.triplets == k] for k in dict.fromkeys(one.triplets for one in entries)]
     notes = notes_of(sources, (*sources.loaded(Scores), *sources.loaded(ProbeCrossValidation)))
-    parts = [*parts_of_each(of_sets, _of_set, sources, sets), Text(notes, "note") if notes else None]
+    told = Text(notes, "note") if notes else None
+    folded = Fold(f"{len(notes)} notes", (told,)) if len(notes) > MOST_NOTES else told
+    parts = [*parts_of_each(of_sets, _of_set, sources, sets), folded]
     return section_of("leaderboard", "Leaderboard", LEAD, parts)
 
 
@@ -205,7 +208,7 @@ def _table(
                note="0% is chance, 100% the noise ceiling; an interval is that of the row's document"),
         rank("Rank", lambda row: None if row is None else row.rank, "count",
              ci=lambda row: None if row is None else row.rank_ci,
-             note="among the models that were compared with each other"),
+             note="among the models of the largest comparison of these triplets"),
         column("How", lambda e: e.how, filter=len({entry.how for entry in entries}) > 1,
                note=f"zero-shot: as it came; {seen}probed: after a linear map that was fitted to other objects, "
                "triplets or people, mean over folds"),
@@ -239,9 +242,14 @@ def place(accuracy: float | None, low: float, high: float | None) -> float | Non
 
 
 def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], ModelResult]:
-    """The rank of a model among those that were compared, whose intervals hold for all of them together."""
+    """The rank of a model in the largest comparison on the same triplets; those of several can't share a column."""
     ranked: dict[tuple[object, ...], ModelResult] = {}
+    largest: dict[int, Loaded] = {}
     for one in sources.loaded(Comparison):
+        other = largest.setdefault(sets.of(one), one)
+        if len(one.result.models) > len(other.result.models):
+            largest[sets.of(one)] = one
+    for one in largest.values():
         for model in one.result.models:
             label, measure = sources.label(model.model), measure_of(model, one.result)
             ranked.setdefault((label, ZERO_SHOT, measure, sets.of(one), model.accuracy), model)
