@@ -39,8 +39,8 @@ def is_any(path, value):
 
 @pytest.fixture(scope="module")
 def library():
-    (shared,) = build("native-plain").parent.glob("libpyalign.[ds][oy]*")
-    return shared
+    folder = build("native-plain").parent
+    return next(path for name in ("libpyalign.so", "libpyalign.dylib") if (path := folder / name).exists())
 
 
 def calls(library, function):
