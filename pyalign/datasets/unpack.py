@@ -13,9 +13,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
+from pyalign.errors import shorten
 from pyalign.io.bounds import check_expansion
 from pyalign.io.npy import check_directory
-from pyalign.io.paths import bad, guarded, shorten
+from pyalign.io.paths import bad, guarded
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 FEW, PER_MEMBER = 10_000, 1024  # members that any archive may have, and bytes of a larger one for each
