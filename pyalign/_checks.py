@@ -50,6 +50,7 @@ def as_array(value: object, name: str, shape: str) -> np.ndarray:
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
+    require_dense(value, name)
     try:
         if type(value).__module__.partition(".")[0] == "torch":
             value = _from_torch(value)
@@ -59,6 +60,15 @@ def as_array(value: object, name: str, shape: str) -> np.ndarray:
         raise InputError(f"{name} must have shape {shape}; got {what}") from error
     except (TypeError, RuntimeError) as error:
         raise InputError(f"{name} must be an array of numbers; got {type(value).__name__}: {error}") from error
+
+
+def require_dense(value: Any, name: str) -> None:
+    """Raises for a sparse matrix of scipy, and for a tensor that is sparse or of another layout without strides."""
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise InputError(f"{name} must be a dense array; got {type(value).__name__}: give {name}.toarray()")
+    layout = str(getattr(value, "layout", "torch.strided"))
+    if layout != "torch.strided":
+        raise InputError(f"{name} must be a dense array; got a tensor of {layout}: give {name}.to_dense()")
 
 
 def _from_torch(tensor: Any) -> Any:

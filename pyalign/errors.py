@@ -5,11 +5,12 @@ Every message is one sentence on one line: the argument, the rule, and what came
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pyalign._extras import pip_install
 
-LONGEST = 4000  # letters of a message, which shows what came
+LONGEST, LONGEST_WORD = 1000, 300  # letters of a message, which shows what came, and of what has no space in it
 
 
 class InputError(ValueError):
@@ -21,6 +22,8 @@ class InputError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         line = printable(" ".join(part.strip() for part in str(message).split("\n")))
+        if len(line) > LONGEST_WORD:
+            line = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", lambda word: f"{word[0][:200]}...{word[0][-50:]}", line)
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}...")
 
 
@@ -63,6 +66,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def shorten(value: object, limit: int = 40) -> str:
+    """``repr`` of a value, cut so that a message stays one readable line."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyalign.documents import as_document, from_document
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
 from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, bad
@@ -281,6 +281,8 @@ def unpacked(text: str) -> dict[str, np.ndarray]:
 
 def journal_of(journal: Journal | None, function: str, given: Mapping[str, Any]) -> Journal:
     """The journal of a call, which has begun (see `Journal.begin`): the caller's, or one of its own."""
+    if journal is not None and not isinstance(journal, Journal):
+        raise InputError(f"journal must be a Journal of pyalign.journal, or None; got {shorten(journal)}")
     return Journal() if journal is None else journal.begin(function, given)
 
 

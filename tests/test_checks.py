@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse
 from support import reals, whole
 
 import pyalign
 from pyalign import _checks
 from pyalign.backends import TripletCheck, get_backend
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import LONGEST, InputError, MissingExtraError
 
 # Embeddings
 
@@ -347,34 +349,71 @@ CALLS = {
 # Whose arguments are files and results, which have tests of their own.
 OTHERS = {"plot", "run_study", "run_unit", "study_units", "write_embeddings", "write_report", "write_transform",
           "merge_extractions"}  # fmt: skip
-UNUSED = {"progress", "out", "journal", "model"}  # `model`: names weights, which are looked for
+UNUSED = {"model"}  # names weights, which are looked for
 WHATEVER = {
     "None": None, "whole number": 5, "fraction": 3.5, "NaN": np.nan, "huge": 10**30, "text": "text", "no text": "",
     "bytes": b"x", "object": object(), "function": len, "class": int, "list": [], "tuple": (), "dict": {}, "set": {1},
     "0-d": np.array(5.0), "1-d": np.zeros(3), "empty": np.zeros((0, 3)), "3-d": np.zeros((3, 3, 3)),
     "objects": np.array([None, 1], object), "table of objects": np.full((T, 3), None),
     "text array": np.full((T, 3), "a"),
-    "complex": np.zeros((N, 4), complex), "NaN array": np.full((N, 4), np.nan), "ragged": [[1, 2], [3]],
+    "sparse": scipy.sparse.csr_matrix(X), "long text": "x" * 10**6, "long name": {"x" * 10**6: X},
+    "square": SIMILARITIES, "complex": np.zeros((N, 4), complex), "NaN array": np.full((N, 4), np.nan),
+    "ragged": [[1, 2], [3]],
     "list of None": [None], "list of lists": [[]], "name to number": {"a": 5}, "name to None": {"a": None},
     "name to text": {"a": "text"}, "number to rows": {5: X},
 }  # fmt: skip
 
 
+if importlib.util.find_spec("torch") is not None:
+    import torch
+
+    WHATEVER["sparse tensor"] = torch.eye(N, 4).to_sparse()
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CALLS)
-def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name):
+def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for what `out` names
     function, right = getattr(pyalign, name), CALLS[name]
     faults = []
     for argument, what in itertools.product(set(inspect.signature(function).parameters) - UNUSED, WHATEVER):
+        if argument == "progress" and callable(WHATEVER[what]):
+            continue  # what a function of the caller's raises is its own
         try:
             function(**{**right, argument: WHATEVER[what]})
         except (InputError, MissingExtraError, OSError) as error:
-            if len(str(error).splitlines()) != 1 or "--" in str(error):  # a flag has no meaning in Python
+            if (
+                len(str(error).splitlines()) != 1 or len(str(error)) > LONGEST or "--" in str(error)
+            ):  # flags are no Python
                 faults.append(f"{argument} = {what}: {error}")
         except Exception as error:
             if argument != "options":  # those of **options are arguments of their own
                 faults.append(f"{argument} = {what}: {type(error).__name__}: {error}")
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("what", ["square", "text", "long text", "object", "list"])
+def test_a_kind_of_a_matrix_that_knows_its_own_is_checked_too(what, message_of):
+    human = pyalign.Judgments(1 - SIMILARITIES, "dissimilarity")
+    for function, given in ((pyalign.rsa, {"embeddings": X, "human": human}),
+                            (pyalign.score, {"triplets": TRIPLETS, "matrix": human})):  # fmt: skip
+        said = message_of(function, **given, kind=WHATEVER[what])
+        assert said.startswith("kind must be one of dissimilarity, similarity; got ") and len(said) <= LONGEST
+
+
+def test_a_message_keeps_both_ends_of_a_long_word_and_what_follows_it():
+    said = str(InputError(f"path /{'x' * 10**6}.npy is wrong; got {'y ' * 10**6}"))
+    assert said.startswith("path /xxx") and "xxx.npy is wrong; got y y" in said and len(said) == LONGEST
+
+
+JOURNALS = [name for name in CALLS if "journal" in inspect.signature(getattr(pyalign, name)).parameters]
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+@pytest.mark.parametrize("what", ["text", "square", "dict", "function"])
+def test_what_is_no_journal_is_refused(name, what, message_of):
+    said = message_of(getattr(pyalign, name), **{**CALLS[name], "journal": WHATEVER[what]})
+    assert said.startswith("journal must be a Journal of pyalign.journal, or None; got ")
 
 
 def test_the_list_above_has_every_public_function_and_what_people_make_themselves():

@@ -197,10 +197,9 @@ int pa_threads(void) {
 void pa_set_threads(int threads) { wanted_threads.store(threads > 0 ? threads : 0); }
 
 int64_t pa_plan_bands(int64_t n, int* shift) {
-  *shift = 0;
-  if (n < 0 || n > kMostItems) return 0;
-  *shift = plan_shift(n);
-  return plan_bands(n);
+  const bool fits = 0 <= n && n <= kMostItems;
+  if (shift) *shift = fits ? plan_shift(n) : 0;
+  return fits ? plan_bands(n) : 0;
 }
 
 PA_OPERATIONS(PA_CHOOSE)

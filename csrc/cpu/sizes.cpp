@@ -11,6 +11,8 @@ namespace {
 
 constexpr int64_t kMostRows = (int64_t(1) << 31) - 1;
 constexpr int64_t kMostTriplets = int64_t(1) << 60;  // byte counts don't overflow
+constexpr int64_t kMostApart = int64_t(1) << 59;     // elements from the first row to the last; likewise
+constexpr int64_t kMostSums = int64_t(1) << 54;      // of resamples, of which each of 64 pieces has its own
 constexpr int64_t kMostRanked = (int64_t(1) << 30) - 1;
 
 thread_local char text[200];
@@ -41,6 +43,16 @@ bool array(const void* data, int64_t count, int64_t size, const char* name) {
   return uintptr_t(data) % uintptr_t(size) == 0 || refuse("%s must be aligned to its elements", name);
 }
 
+int64_t shared(int64_t most, int64_t among) { return most / (among > 1 ? among : 1); }
+
+// The distance from one of `count` rows to the next: the last must be where an address can be.
+bool stride(int64_t value, int64_t count, const char* owner, const char* name) {
+  const int64_t most = shared(kMostApart, count - 1);
+  return count <= 1 || (-most <= value && value <= most) ||
+         refuse("%s%s must be from %lld to %lld; got %lld", owner, name, (long long)-most, (long long)most,
+                (long long)value);
+}
+
 bool is_float(pa_float_type type, const char* name) {
   return type == PA_FLOAT32 || type == PA_FLOAT64 ||
          refuse("%s.type must be PA_FLOAT32 or PA_FLOAT64; got %d", name, int(type));
@@ -54,7 +66,7 @@ bool matrix(const pa_matrix* m, const char* name, int64_t most = kMostRows) {
   if (m->n < 0 || m->n > most)
     return refuse("%s must have from 0 to %lld rows; got %lld", name, (long long)most, (long long)m->n);
   if (m->d < 0 || m->d > kMostTriplets) return refuse("%s.d must be 0 or more; got %lld", name, (long long)m->d);
-  return array(m->data, m->n * (m->d > 0), size_of(m->type), name);
+  return stride(m->stride, m->n, name, ".stride") && array(m->data, m->n * (m->d > 0), size_of(m->type), name);
 }
 
 bool square(const pa_matrix* m, const char* name) {
@@ -81,15 +93,17 @@ bool rows(const pa_rows* r, const char* name) {
 }
 
 // (n, d) to be written, with rows that do not overlap.
-bool output(void* out, int64_t n, int64_t d, int64_t stride, pa_float_type type) {
-  if (n > 1 && llabs(stride) < d)
-    return refuse("out_stride must be %lld or more; got %lld", (long long)d, (long long)stride);
-  return array(out, n * d > 0, size_of(type), "out");
+bool output(void* out, int64_t n, int64_t d, int64_t apart, pa_float_type type) {
+  if (n > 1 && -d < apart && apart < d)
+    return refuse("out_stride must be %lld or more; got %lld", (long long)d, (long long)apart);
+  return stride(apart, n, "out_stride", "") && array(out, n > 0 && d > 0, size_of(type), "out");
 }
 
 bool triplets(const pa_triplets* q) {
   if (!is_there(q, "triplets") || !from_to(q->t, 0, kMostTriplets, "triplets.t")) return false;
   if (int(q->type) < 0 || q->type > PA_INT64) return refuse("triplets.type is no pa_index_type: %d", int(q->type));
+  if (!stride(q->row_stride, q->t, "triplets", ".row_stride")) return false;
+  if (!stride(q->column_stride, q->t > 0 ? 3 : 0, "triplets", ".column_stride")) return false;
   return array(q->data, q->t, q->type == PA_INT64 ? 8 : q->type == PA_INT32 ? 4 : 2, "triplets.data");
 }
 
@@ -101,7 +115,7 @@ bool wanted(const pa_wanted* want, pa_float_type type) {
   if (!is_there(want, "want")) return false;
   if ((want->probabilities || want->sums) && !is_positive(want->temperature, "temperature")) return false;
   return array(want->probabilities, 0, size_of(type), "probabilities") &&
-         array(want->similarities, 0, size_of(type), "similarities");
+         array(want->similarities, 0, size_of(type), "similarities") && array(want->sums, 0, 8, "sums");
 }
 
 bool two_or_three(int alternatives) { return from_to(alternatives, 2, 3, "alternatives"); }
@@ -109,14 +123,16 @@ bool two_or_three(int alternatives) { return from_to(alternatives, 2, 3, "altern
 bool loss_of(const pa_triplet_loss* loss, const pa_matrix* s, void* gradient, double* cross_entropy) {
   return is_there(loss, "loss") && two_or_three(loss->alternatives) && is_positive(loss->temperature, "temperature") &&
          array(loss->targets, 0, size_of(s->type), "targets") && array(gradient, s->n, size_of(s->type), "gradient") &&
-         is_there(cross_entropy, "cross_entropy");
+         array(cross_entropy, 1, 8, "cross_entropy");
 }
 
 bool resamples(const pa_resamples* r, int64_t t) {
   if (!is_there(r, "resamples") || !from_to(r->v, 0, kMostRows, "resamples.v")) return false;
+  if (!from_to(r->v, 0, shared(kMostTriplets, t), "resamples.v")) return false;
   if (r->lanes < 64 || r->lanes % 64)
     return refuse("resamples.lanes must be a multiple of 64; got %lld", (long long)r->lanes);
-  return array(r->values, r->v * t > 0, 2, "resamples.values") && array(r->sums, r->lanes, 8, "resamples.sums");
+  if (!from_to(r->lanes, 64, shared(kMostSums, 1 + r->v), "resamples.lanes")) return false;
+  return array(r->values, r->v > 0 && t > 0, 2, "resamples.values") && array(r->sums, r->lanes, 8, "resamples.sums");
 }
 
 bool order_of(const pa_rank_order* order, const char* name) {
@@ -177,7 +193,7 @@ bool add_transpose(void* a, pa_float_type type, int64_t n) {
 
 bool permuted_products(const pa_matrix* a, const pa_matrix* b, const int32_t* orders, int64_t count, double* out) {
   return square(a, "a") && square(b, "b") && equals(b->n, a->n, "b.n", "a.n") &&
-         equals(b->type, a->type, "b.type", "a.type") && from_to(count, 0, kMostTriplets, "count") &&
+         equals(b->type, a->type, "b.type", "a.type") && from_to(count, 0, shared(kMostTriplets, a->n), "count") &&
          array(orders, count * (a->n > 0), 4, "orders") && array(out, count, 8, "out");
 }
 
@@ -187,7 +203,7 @@ bool topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices) {
 }
 
 bool check_triplets(const pa_triplets* q, int64_t n, pa_triplet_check* report) {
-  return triplets(q) && from_to(n, 0, INT64_MAX, "n") && is_there(report, "report");
+  return triplets(q) && from_to(n, 0, INT64_MAX, "n") && array(report, 1, 8, "report");
 }
 
 bool triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* q, const pa_wanted* want) {
@@ -217,7 +233,8 @@ bool outcomes(const pa_matrix* similarities, int alternatives, double temperatur
 
 bool resample_items(const pa_triplets* q, int64_t n, const uint8_t* multiplicities, const pa_resamples* r) {
   return triplets(q) && from_to(n, 0, kMostRows, "n") && resamples(r, q->t) &&
-         array(multiplicities, n * r->lanes, 1, "multiplicities");
+         from_to(r->lanes, 64, shared(kMostTriplets, n), "resamples.lanes") &&
+         array(multiplicities, n, 1, "multiplicities");
 }
 
 bool resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* r) {
@@ -232,16 +249,19 @@ bool sum_shared(const pa_sharing* sharing, const pa_shared_sums* sums) {
   if (!sharing_of(sharing) || !is_there(sums, "sums")) return false;
   const int64_t bytes = sums->bytes;
   if (bytes != 1 && bytes != 2 && bytes != 8) return refuse("sums.bytes must be 1, 2 or 8; got %lld", (long long)bytes);
-  return from_to(sums->k, 1, kMostRows, "sums.k") && from_to(sums->last, 0, sharing->n, "sums.last") &&
-         from_to(sums->first, 0, sums->last, "sums.first") && array(sums->values, sharing->t, bytes, "sums.values") &&
-         array(sums->objects, sums->last - sums->first, 8, "sums.objects");
+  if (!from_to(sums->k, 1, kMostRows, "sums.k") || !from_to(sums->last, 0, sharing->n, "sums.last")) return false;
+  if (!from_to(sums->k, 1, shared(kMostApart, 3 * sharing->t), "sums.k")) return false;
+  if (!from_to(sums->first, 0, sums->last, "sums.first")) return false;
+  const int64_t objects = sums->last - sums->first, some = sharing->t * (objects > 0);
+  return array(sums->values, sharing->t, bytes, "sums.values") && array(sums->objects, objects, 8, "sums.objects") &&
+         array(sums->pairs, some, 8, "sums.pairs") && array(sums->sets, some, 8, "sums.sets");
 }
 
 bool temperature_sums(const pa_matrix* similarities, int alternatives, const double* targets, const double* weights,
                       double beta, double* confidences, pa_loss_sums* sums) {
   return three(similarities, "similarities") && two_or_three(alternatives) && array(targets, 0, 8, "targets") &&
          array(weights, 0, 8, "weights") && (beta >= 0 || refuse("beta must be 0 or more; got %g", beta)) &&
-         array(confidences, 0, 8, "confidences") && is_there(sums, "sums");
+         array(confidences, 0, 8, "confidences") && array(sums, 1, 8, "sums");
 }
 
 bool triplet_gradient(const pa_matrix* similarities, const pa_triplets* q, const pa_triplet_loss* loss, void* gradient,
@@ -274,7 +294,7 @@ bool rank_sums(const pa_rank_order* first, const pa_rank_order* second, const in
 
 bool inversions(const uint32_t* values, const int32_t* weights, int64_t m, int64_t* count) {
   return from_to(m, 0, kMostTriplets, "m") && array(values, m, 4, "values") && array(weights, 0, 4, "weights") &&
-         is_there(count, "count");
+         array(count, 1, 8, "count");
 }
 
 bool choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride) {
@@ -287,7 +307,7 @@ bool assign(const pa_matrix* values, const pa_triplets* q, int, int16_t* places,
   if (!matrix(values, "values") || !triplets(q) || !from_to(values->d, 1, 32767, "values.d")) return false;
   if (!equals(values->type, PA_FLOAT64, "values.type", "PA_FLOAT64")) return false;
   return (values->n <= 1 || equals(values->stride, values->d, "values.stride", "values.d")) &&
-         array(places, q->t, 2, "places") && is_there(tied, "tied");
+         array(places, q->t, 2, "places") && array(tied, 1, 8, "tied");
 }
 
 }  // namespace sizes

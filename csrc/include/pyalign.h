@@ -282,7 +282,8 @@ PA_API pa_status pa_choice_similarity(const pa_matrix* similarities, double temp
 PA_API pa_status pa_assign(const pa_matrix* values, const pa_triplets* triplets, int product, int16_t* places,
                            int64_t* tied);
 
-/* How many bands of rows a plan for n items has, and the power of two of rows in each; 0 where n is beyond 65,536. */
+/* How many bands of rows a plan for n items has, and in *shift, unless that is NULL, the power of two of rows in each;
+ * 0 where n is not from 0 to 65,536. */
 PA_API int64_t pa_plan_bands(int64_t n, int* shift);
 
 /* Fills a plan, whose n, t, bands, shift and memory come from the caller. PA_INVALID_TRIPLETS as above. */

@@ -39,7 +39,7 @@ from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.divergences import entropy, log_choice_probabilities
 from pyalign.stats.effective import notes_on_few, without_interval
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
@@ -109,7 +109,7 @@ def agreement(
         >>> round(found.share_pearson, 3), found.accuracy, round(found.js_distance, 3)
         (0.948, 0.75, 0.096)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     limits = _checked_edges(edges)
     _checks.whole_number(min_answers, "min_answers", 1)
     _checks.one_of(ties, TIES, "ties")

@@ -25,7 +25,7 @@ from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed, use_matrix
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Ties, TripletsLike, WeightsLike
@@ -82,7 +82,7 @@ def permutation_test(
         >>> found.null_ci[0] < 1 / 3 < found.null_ci[1], found.p_value > 0.01
         (True, True)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     _checks.whole_number(n_permutations, "n_permutations", 1)
     _checks.fraction(confidence_level, "confidence_level")
     _checks.whole_number(seed, "seed", 0)

@@ -29,7 +29,7 @@ from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike,
@@ -174,7 +174,7 @@ def score(
         >>> round(score(matrix=1 - x @ x.T, kind="dissimilarity", triplets=triplets).accuracy, 3)
         0.667
     """
-    progress = progress or silent
+    progress = reporter(progress)
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")

@@ -28,7 +28,7 @@ from pyalign.data import (
 )
 from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike,
@@ -108,7 +108,7 @@ def score_choices(
         >>> round(score_choices([[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]], triplets).cross_entropy, 3)
         0.916
     """
-    progress = progress or silent
+    progress = reporter(progress)
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(unreadable, UNREADABLE, "unreadable")

@@ -37,7 +37,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
@@ -154,7 +154,7 @@ def score_concepts(
         >>> [row.concept for row in rows], sum(row.n_triplets for row in rows)
         (['food', 'tools'], 400)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     require_some(dimensions, categories, levels, entropy)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(assign, HOW, "assign")

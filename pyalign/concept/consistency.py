@@ -27,7 +27,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
@@ -115,7 +115,7 @@ def error_consistency(
         >>> consistency.pairs[1].kappa, consistency.matrix().shape
         (1.0, (3, 3))
     """
-    progress = progress or silent
+    progress = reporter(progress)
     rows = named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(model_choices, rows, base=choice_base, nan_policy=nan_policy, unreadable=unreadable)

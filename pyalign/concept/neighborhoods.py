@@ -32,7 +32,7 @@ from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
@@ -107,7 +107,7 @@ def compare_neighbors(
         >>> agreement.differences[0].p_value < 0.05
         True
     """
-    progress = progress or silent
+    progress = reporter(progress)
     models = one_or_several(embeddings)
     if not models or REFERENCE in models:
         raise InputError(f"embeddings must hold at least one model, none called {REFERENCE!r}; got {list(models)}")

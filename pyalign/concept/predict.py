@@ -29,7 +29,7 @@ from pyalign.data.triplets import require_one_answer_each, require_unweighted
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.triplets import checked_triplets
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, record_of
 from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, Penalties, Policy, TripletsLike
@@ -96,7 +96,7 @@ def predict_dimensions(
         >>> [dimension.r2 > 0.5 for dimension in predictions[0].dimensions]
         [True, False]
     """
-    progress = progress or silent
+    progress = reporter(progress)
     plan = over_objects(ci)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")

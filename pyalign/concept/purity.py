@@ -28,7 +28,7 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.halves import LEAST, half_errors, half_samples, halves, interval_of
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike, Models
@@ -148,7 +148,7 @@ def neighbor_purity(
         >>> purity[0].purity, round(purity[0].chance, 3)
         (1.0, 0.333)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     models = one_or_several(embeddings)
     requested = half_samples(ci)
     _checks.whole_number(n_permutations, "n_permutations", 0)

@@ -14,7 +14,7 @@ from pyalign.backends import Array
 from pyalign.data.arrays import AsArray
 from pyalign.data.names import match_names
 from pyalign.data.objects import HOW, objects_of, take_together
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,9 +177,9 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     if hasattr(x, "n_people"):  # `Judgments`, likewise
         raise InputError(f"{name} must be embeddings; got judged pairs: {x!r}")
     if isinstance(x, str | os.PathLike):
-        raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")
-    if hasattr(x, "toarray") and hasattr(x, "nnz"):
-        raise InputError(f"{name} must be a dense array; got {type(x).__name__}: give {name}.toarray()")
+        path = shorten(os.fspath(x))
+        raise InputError(f"{name} must be an array; got the path {path}: read it with load_embeddings(path)")
+    _checks.require_dense(x, name)
     if is_frame(x):
         return _of_frame(x, name)
     is_array = any(hasattr(x, attribute) for attribute in ("shape", "__dlpack__", "__cuda_array_interface__"))

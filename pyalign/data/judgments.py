@@ -228,7 +228,7 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
         'similarity'
     """
     if isinstance(human, Judgments):
-        if kind is not None and kind != human.kind:
+        if kind is not None and _checks.one_of(kind, KINDS, "kind") != human.kind:
             raise InputError(f"kind must be that of {name}, {human.kind!r}; got {kind!r}")
         return human
     if kind is None:

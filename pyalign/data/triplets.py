@@ -70,6 +70,7 @@ class Triplets(AsArray):
         _checks.flags(numbered=self.numbered, answered=self.answered)
         if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
             object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
+        _checks.require_dense(self.values, "triplets")
         if hasattr(self.values, "shape"):
             _checks.require_three_columns(tuple(self.values.shape), getattr(self.values, "dtype", None))
         if self.names is not None:

@@ -11,7 +11,7 @@ from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import Pictures
-from pyalign.io.paths import bad, open_text, text_errors
+from pyalign.io.paths import bad, open_text
 
 OBJECTS = 144
 FILE, ORDER = "BEHAVIOR.mat", "stimulus_category_labels.txt"
@@ -32,7 +32,7 @@ def judgments(place: Place, key: str | None = None) -> Judgments:
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:
     """The images in the order of the judgments: 0007.jpg is the seventh by the alphabet, and not the seventh row."""
     path = place.file(ORDER)
-    with text_errors(path), open_text(path) as file:
+    with open_text(path) as file:
         lines = [line for line in file.read().splitlines()[1:] if line.strip()]
     numbers = [int(match[1]) if (match := _LAST.search(line)) else 0 for line in lines]
     if sorted(numbers) != list(range(1, OBJECTS + 1)):

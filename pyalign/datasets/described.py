@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from pyalign.data.provenance import record_file
 from pyalign.datasets.description import LAYOUT, Description
 from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.things_order import things_order
+from pyalign.errors import shorten
 from pyalign.io.categories import load_categories
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import Pictures
 from pyalign.io.names import read_names
-from pyalign.io.paths import Spec, bad, shorten, spec_of
+from pyalign.io.paths import Spec, bad, spec_of
 from pyalign.io.triplets import load_triplets, restated
 
 Table = Mapping[str, Any]
@@ -70,8 +72,8 @@ class Parts:
 
     def _file(self, name: str) -> tuple[Path, str | None]:
         """Where FILE or FILE::KEY of the description is, and the key."""
-        spec = Spec(name)
-        path = inside(self.folder, spec.path, self.about)
+        spec = Spec(os.path.join(self.folder, name))  # a file of the whole name may be there
+        path = inside(self.folder, name if spec.key is None else name.removesuffix(f"::{spec.key}"), self.about)
         record_file(path, str(path))
         return path, spec.key
 

@@ -12,8 +12,8 @@ from pyalign.data.judgments import KINDS
 from pyalign.data.tasks import TASKS
 from pyalign.datasets.places import within
 from pyalign.datasets.things_order import THINGS_ORDERS
-from pyalign.errors import InputError, nearest
-from pyalign.io.paths import PathLike, Spec, bad, is_named, shorten
+from pyalign.errors import InputError, nearest, shorten
+from pyalign.io.paths import PathLike, Spec, bad, is_named
 from pyalign.io.toml import key_of, quoted, read_toml
 from pyalign.io.triplets import ANCHORS, ODD_COLUMNS
 

@@ -12,10 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
+from pyalign.errors import shorten
 from pyalign.io.bounds import check_expansion
 from pyalign.io.npy import check_directory
 from pyalign.io.own_files import has_ended, run_name
-from pyalign.io.paths import bad, guarded, shorten
+from pyalign.io.paths import bad, guarded
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 UNPACKING = ".unpacking-"  # and the name of the run

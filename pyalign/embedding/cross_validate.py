@@ -26,7 +26,7 @@ from pyalign.embedding.stability import Refits, Stability, stability_of, standar
 from pyalign.embedding.validated import EmbeddingCrossValidation, EmbeddingFold
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of, packed, unpacked
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import IntervalsOver, record_of
 from pyalign.stats.splits import Fold
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, SubjectsLike, TripletsLike
@@ -81,7 +81,7 @@ def cross_validate_embedding(
         >>> result.accuracy > 0.5, result.fit.n_dimensions >= 3
         (True, True)
     """
-    given, began, progress = dict(locals()), time.perf_counter(), progress or silent
+    given, began, progress = dict(locals()), time.perf_counter(), reporter(progress)
     chosen = options_of(options)
     folds = _checks.whole_number(folds, "folds", 2)
     for name, count in (("seed", seed), ("n_seeds", n_seeds), ("n_resamples", n_resamples)):

@@ -15,7 +15,7 @@ from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_emb
 from pyalign.embedding.result import EmbeddingFit, described
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.typing import AnswersLike, BackendName, TripletsLike
 
 CUT, REFIT = 1, 0  # what fits are worth to whoever interrupts, the least most
@@ -75,7 +75,7 @@ def fit_embedding(
     penalty = penalty_of(shrinkage, sparsity, inputs.n, chosen.signed)
     first = None if start is None else as_start(start, inputs, chosen)
     journal = journal_of(journal, "fit_embedding", given)
-    fitter = inputs.fitter(chosen, watcher(inputs, chosen, "fit", progress or silent, journal))
+    fitter = inputs.fitter(chosen, watcher(inputs, chosen, "fit", reporter(progress), journal))
     fit = fitter.at(penalty, first)
     if not fit.rows.shape[1]:
         raise nothing_left(penalty)
@@ -116,7 +116,7 @@ def embedding_path(
     )  # fmt: skip
     require_dimensions(inputs, chosen)
     stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
-    fitter = inputs.fitter(chosen, watcher(inputs, chosen, "path", progress or silent, None))
+    fitter = inputs.fitter(chosen, watcher(inputs, chosen, "path", reporter(progress), None))
     fits = [fit for fit in fitter.path(stated_penalties or fitter.penalties()) if fit.rows.shape[1]]
     if not fits:
         raise InputError("the penalties leave nothing of the embedding, not even the smallest of them; lower them")

@@ -19,7 +19,7 @@ from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction, Memory
 from pyalign.extraction.sources import DEFAULT, load_encoder
 from pyalign.io.paths import PathLike, checked_path
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.typing import Policy
 
 BATCH, MOST = 32, 1 << 20
@@ -88,7 +88,7 @@ def extract(
         >>> extract("pixels:1", pictures)["penultimate"].values.tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    progress = progress or silent
+    progress = reporter(progress)
     _check(batch_size, workers, n_threads, shard, unreadable, decoder, resume, out)
     layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
     if transform is not None and not isinstance(transform, Transform):

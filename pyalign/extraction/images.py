@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from pyalign import _checks
 from pyalign.data.names import listing
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.image_files import SUFFIXES, Files, images_below, is_image, listed_images
 from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
 from pyalign.io.named import Pictures, open_named
-from pyalign.io.paths import TEXT, Spec, bad, checked_path, is_named, shorten, suffix_of
+from pyalign.io.paths import TEXT, Spec, bad, checked_path, is_named, suffix_of
 from pyalign.io.tar import Archive
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.extraction.contents import listing, sha256_of_items, sha256_of_listing
 from pyalign.extraction.finished import Finished, read_finished
 from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
@@ -21,9 +21,9 @@ from pyalign.extraction.folder_files import other
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import default_workers
 from pyalign.extraction.result import Extraction
-from pyalign.io.paths import PathLike, bad, checked_path, shorten
+from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.keys import digest_of
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 
 ROWS = 4096  # that are copied at once
 MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is allowed
@@ -51,7 +51,7 @@ def merge_extractions(
         InputError: a part is missing, given twice, or made of other items, weights or settings.
         OSError: the folder can't be written.
     """
-    progress = progress or silent
+    progress = reporter(progress)
     checked_path(out, "out")
     if isinstance(parts, os.PathLike):
         raise InputError(f"parts must be the folders of all parts, in a list; got {os.fspath(parts)}")

@@ -13,7 +13,7 @@ from pyalign.io.lines import read_rows
 from pyalign.io.named import open_named
 from pyalign.io.names import HEADERS, read_names
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, is_named, open_text, text_errors
+from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, is_named, open_text
 
 LABEL_HEADERS = {"category", "label", "class", "group"}
 
@@ -56,7 +56,7 @@ def load_categories(path: PathLike) -> Categories:
 
 
 def _several_columns(path: PathLike, suffix: str) -> bool:
-    with text_errors(path), open_text(path) as handle:
+    with open_text(path) as handle:
         return ("," if suffix.startswith(".csv") else "\t") in handle.readline()
 
 
@@ -72,7 +72,7 @@ def _labels_by_name(path: PathLike, suffix: str) -> Categories | None:
 
 def _header(path: PathLike, suffix: str, columns: int) -> tuple[str, ...] | None:
     """The names of the last columns, where the first line is no row of numbers."""
-    with text_errors(path), open_text(path) as handle:
+    with open_text(path) as handle:
         cells = handle.readline().rstrip("\n").split("," if suffix.startswith(".csv") else "\t")
     named = tuple(cell.strip().strip('"') for cell in cells[-columns:])
     return None if all(cell in ("0", "1") for cell in named) else named

@@ -16,7 +16,7 @@ from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import MISSING, is_number, is_text
 from pyalign.io.names import read_names
-from pyalign.io.paths import TEXT, Array, PathLike, no_key, suffix_of, text_errors
+from pyalign.io.paths import TEXT, Array, PathLike, no_key, suffix_of
 from pyalign.io.tables import Table, Texts, coded, joined, text_columns
 from pyalign.io.text import data_rows, read_columns
 
@@ -148,8 +148,7 @@ def _of_text(path: PathLike, key: str | None) -> Content:
         every = tuple(range(layout.width))
         with suppress(InputError):  # further down there may be a cell that is no number
             return Content(None, read_columns(path, layout, every, ()).numbers, None, layout.header, every)
-    with text_errors(path):
-        return _cells(path, layout)
+    return _cells(path, layout)
 
 
 def _numbered_names(path: PathLike, layout: Layout) -> tuple[str, ...]:

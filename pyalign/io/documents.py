@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from pyalign.io.paths import PathLike, bad, open_text, require_file, text_errors
+from pyalign.io.paths import PathLike, bad, open_text, require_file
 
 MOST_VALUES = 1_000_000  # of a document with a bound: each may take a hundred times its bytes
 
@@ -39,7 +39,7 @@ def read_json(path: PathLike, strict: bool = True, largest: int | None = None) -
     size = require_file(path).st_size
     if largest is not None and size > largest:
         raise bad(path, f"must be a document of at most {largest} bytes; got {size}")
-    with text_errors(path), open_text(path) as handle:
+    with open_text(path) as handle:
         text = handle.read()
     if largest is not None and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise bad(path, f"must be a document of at most {MOST_VALUES} values")

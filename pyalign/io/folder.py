@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import NAME_KEYS, Entry, describe, names_array, type_name, under_key
 from pyalign.io.documents import read_json
 from pyalign.io.lines import whole_lines
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import Array, PathLike, bad, shorten
+from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.thingsvision import (
     FEATURES,
     FILE_NAMES,

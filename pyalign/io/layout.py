@@ -10,7 +10,7 @@ from itertools import islice
 from pyalign.errors import InputError
 from pyalign.io.headers import Cells, HeaderRule
 from pyalign.io.lines import LONGEST_LINE, Row, is_number, is_text, read_rows
-from pyalign.io.paths import PathLike, bad, text_errors
+from pyalign.io.paths import PathLike, bad
 
 HEAD = 20  # rows that are looked at
 _DECIMAL = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
@@ -42,9 +42,8 @@ def find_layout(path: PathLike, has_header: HeaderRule, what: str, short_header:
     """The layout of a table of `what`; `short_header`: R writes one that lacks the cell above the row names."""
     delimiter, rows = _first_rows(path)
     layout = _layout(path, delimiter, rows, has_header, what, short_header)
-    with text_errors(path):
-        for _ in islice(read_rows(path, delimiter, layout.fits), HEAD + 1):
-            pass
+    for _ in islice(read_rows(path, delimiter, layout.fits), HEAD + 1):
+        pass
     return layout
 
 
@@ -71,8 +70,7 @@ def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
     chosen: str | None = None
     for delimiter in DELIMITERS:
         try:
-            with text_errors(path):
-                rows = _head(path, delimiter)
+            rows = _head(path, delimiter)
         except InputError as error:  # a quote that is none where this delimiter parts the cells
             fault = fault or error
             continue

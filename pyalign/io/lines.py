@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple, TextIO
 
-from pyalign.io.paths import PathLike, bad, open_text, text_errors
+from pyalign.io.paths import PathLike, bad, open_text
 
 MISSING = {"", "na", "n/a", "none", "null", "-", "?", "."}
 
@@ -66,7 +66,7 @@ def lines_of(path: PathLike, handle: TextIO) -> Iterator[tuple[int, str]]:
 def whole_lines(path: PathLike, rows: int) -> list[str]:
     """The lines of a file, a name for each of so many rows: the whole line is the name, with its spaces and commas."""
     names = list[str]()
-    with text_errors(path), open_text(path) as handle:
+    with open_text(path) as handle:
         for number, line in lines_of(path, handle):
             name = line.removesuffix("\n")
             if not name:

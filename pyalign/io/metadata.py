@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyalign.data.metadata import Metadata
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
 from pyalign.io.lines import Row, read_rows
 from pyalign.io.model_table import BUILT_IN, built_in_metadata
-from pyalign.io.paths import PathLike, bad, check_file, shorten, text_errors
+from pyalign.io.paths import PathLike, bad, check_file
 
 LARGEST = 1 << 24  # bytes
 MOST_CELLS = 2_000_000
@@ -68,19 +68,18 @@ def _objects(path: PathLike) -> Iterator[dict[str, Any]]:
 
 def _rows(path: PathLike, suffix: str) -> Iterator[dict[str, str]]:
     """The rows of a text table, by their header."""
-    with text_errors(path):
-        delimiter = "\t" if suffix == ".tsv" else _delimiter(path)
-        first = next(read_rows(path, delimiter), None)
-        if first is None:
-            raise bad(path, "is empty (no rows)")
-        header = _header(path, first)
-        place = header.index("model")
-        for number, row in enumerate(read_rows(path, delimiter, lambda row: len(row.cells) == len(header))):
-            if number > 0:
-                _check_row(path, row, header, place, delimiter)
-                yield dict(zip(header, row.cells, strict=True))
-            if number * len(header) > MOST_CELLS:
-                raise bad(path, f"must be a table of at most {MOST_CELLS:,} cells")
+    delimiter = "\t" if suffix == ".tsv" else _delimiter(path)
+    first = next(read_rows(path, delimiter), None)
+    if first is None:
+        raise bad(path, "is empty (no rows)")
+    header = _header(path, first)
+    place = header.index("model")
+    for number, row in enumerate(read_rows(path, delimiter, lambda row: len(row.cells) == len(header))):
+        if number > 0:
+            _check_row(path, row, header, place, delimiter)
+            yield dict(zip(header, row.cells, strict=True))
+        if number * len(header) > MOST_CELLS:
+            raise bad(path, f"must be a table of at most {MOST_CELLS:,} cells")
 
 
 def _check_row(path: PathLike, row: Row, header: tuple[str, ...], place: int, delimiter: str) -> None:

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyalign.data.names import listing
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
-from pyalign.io.paths import PathLike, bad, check_file, checked_path, shorten
+from pyalign.io.paths import PathLike, bad, check_file, checked_path
 from pyalign.io.write import write_text
 
 LARGEST = 1 << 20  # bytes

@@ -9,7 +9,7 @@ from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import NAME_HEADERS
 from pyalign.io.lines import cells_of, lines_of
 from pyalign.io.named import open_named
-from pyalign.io.paths import TEXT, Array, PathLike, bad, is_named, no_key, open_text, text_errors
+from pyalign.io.paths import TEXT, Array, PathLike, bad, is_named, no_key, open_text
 from pyalign.io.rows import names_of
 from pyalign.io.tables import Table
 
@@ -64,7 +64,7 @@ def first_column(path: PathLike, suffix: str) -> tuple[list[str], bool]:
     """The cells of the first column, and whether other columns stand next to them."""
     rows, several = list[str](), False
     quotes = suffix.startswith(".csv")
-    with text_errors(path), open_text(path) as handle:
+    with open_text(path) as handle:
         for number, line in lines_of(path, handle):
             cells = cells_of(path, number, line, ",") if quotes else tuple(line.split("\t"))
             several = len(cells) > 1 if number == 1 else several

@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeAlias
 
 import numpy.typing as npt
 
-from pyalign.errors import InputError, MissingExtraError, printable
+from pyalign.errors import InputError, MissingExtraError, printable, shorten
 from pyalign.io.bounds import SMALL, check_holes
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
@@ -22,6 +22,7 @@ Array: TypeAlias = "npt.NDArray[Any]"
 DATA_SET = "dataset:"  # how a path begins that names a data set
 PUBLISHED_MAP = "glocal:"  # starts the name of a published map
 DESCRIBED = ".toml"  # how it ends where it is a description of one
+LONGEST_PATH = 4096  # letters, as on Linux
 LONGEST_MESSAGE = 800  # letters: a message may show names from a file
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
@@ -39,6 +40,8 @@ def checked_path(path: object, name: str = "path") -> str:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise InputError(f"{name} must be text or an os.PathLike of text; got {shorten(path)}")
+    if len(text) > LONGEST_PATH:
+        raise InputError(f"{name} must have at most {LONGEST_PATH:,} letters; got {len(text):,}, {shorten(text)}")
     try:
         sound = b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
@@ -89,12 +92,6 @@ def one_line(problem: object, longest: int = LONGEST_MESSAGE) -> str:
     lines = str(problem).strip().splitlines() or ["unreadable"]
     shown = lines[0] if len(lines[0]) <= longest else f"{lines[0][: longest - 3]}..."
     return printable(shown)
-
-
-def shorten(value: object, limit: int = 40) -> str:
-    """``repr`` of a value from a file, cut so that a message stays one readable line."""
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def require_file(path: PathLike) -> os.stat_result:
@@ -190,15 +187,6 @@ class Spec(str):
         return made
 
 
-def open_text(path: PathLike) -> TextIO:
-    """The file as UTF-8 text, unpacked when its name ends in .gz; a byte order mark is dropped."""
-    if suffix_of(path).endswith(".gz"):
-        from pyalign.io.gz import open_gz
-
-        return open_gz(path)
-    return open(path, encoding="utf-8-sig")
-
-
 # How files start that are no text, whatever they are called.
 BINARY = {
     b"\x93NUMPY": "a .npy file",
@@ -225,6 +213,20 @@ def text_errors(path: PathLike) -> Iterator[None]:
         raise bad(path, "is truncated: the gzip stream ends early") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise bad(path, f"is not a sound gzip file ({error})") from error
+
+
+@contextmanager
+def open_text(path: PathLike) -> Iterator[TextIO]:
+    """The file as UTF-8 text, unpacked when its name ends in .gz; a byte order mark is dropped.
+
+    Raises:
+        InputError: in the block, from what is wrong with the bytes of the file.
+    """
+    from pyalign.io.gz import open_gz
+
+    is_packed = suffix_of(path).endswith(".gz")
+    with text_errors(path), open_gz(path) if is_packed else open(path, encoding="utf-8-sig") as handle:
+        yield handle
 
 
 def guarded(path: PathLike, kind: str, action: Callable[..., Any], *arguments: Any) -> Any:

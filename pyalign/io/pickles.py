@@ -20,9 +20,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from pyalign.errors import shorten
 from pyalign.io.arrays import Entry
 from pyalign.io.numbers import native
-from pyalign.io.paths import Array, PathLike, bad, guarded, shorten
+from pyalign.io.paths import Array, PathLike, bad, guarded
 
 DEEPEST = 4  # source / model / module, and one to spare
 MOST = 100_000  # arrays and whatever else dicts name: a small pickle can name one dict very often

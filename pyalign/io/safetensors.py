@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pyalign.errors import shorten
 from pyalign.io.arrays import Entry, names_array
 from pyalign.io.numbers import native
-from pyalign.io.paths import Array, PathLike, bad, guarded, shorten
+from pyalign.io.paths import Array, PathLike, bad, guarded
 
 LONGEST_HEADER = 100_000_000  # the limit of the format's own reader
 MOST_VALUES = 1_000_000  # in the header; a tensor has about eight

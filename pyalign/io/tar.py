@@ -11,8 +11,9 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pyalign.errors import shorten
 from pyalign.io.image_files import check_bytes, is_hidden, is_image
-from pyalign.io.paths import PathLike, bad, check_file, shorten
+from pyalign.io.paths import PathLike, bad, check_file
 
 BLOCK = 512
 MOST_HEADER = 1 << 20  # bytes of a long name, or of records that precede a member

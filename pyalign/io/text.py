@@ -10,12 +10,12 @@ from typing import TextIO
 
 import numpy as np
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import Wanted
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
 from pyalign.io.numbers import EXACT
-from pyalign.io.paths import Array, PathLike, bad, open_text, shorten, text_errors
+from pyalign.io.paths import Array, PathLike, bad, open_text
 from pyalign.io.tables import Columns, Table, Texts, text_columns
 
 
@@ -49,16 +49,15 @@ class _Coder:
 
 def read_columns(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
     """Some columns as numbers, some as text."""
-    with text_errors(path):
-        try:
-            if numbers:
-                columns = _fast(path, layout, numbers, texts)
-                if not ((columns.numbers >= EXACT) | (columns.numbers <= -EXACT)).any():
-                    return columns  # others may be rounded: the plain reader sees
-        except ValueError as error:
-            if isinstance(error, (UnicodeDecodeError, InputError)):
-                raise
-        return _slow(path, layout, numbers, texts)
+    try:
+        if numbers:
+            columns = _fast(path, layout, numbers, texts)
+            if not ((columns.numbers >= EXACT) | (columns.numbers <= -EXACT)).any():
+                return columns  # others may be rounded: the plain reader sees
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+    return _slow(path, layout, numbers, texts)
 
 
 def _fast(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:

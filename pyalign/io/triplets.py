@@ -11,14 +11,14 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS
 from pyalign.io.formats import open_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
 from pyalign.io.named import open_named
 from pyalign.io.numbers import from_one, whole_numbers
-from pyalign.io.paths import Array, PathLike, bad, is_named, shorten
+from pyalign.io.paths import Array, PathLike, bad, is_named
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Column, Table, Texts, by_name, column_index, joined
 from pyalign.io.weights import weights_in

@@ -24,7 +24,7 @@ from pyalign.map_transfer.result import ACCURACY, RSA, VOTES, LeftOut, Transfer,
 from pyalign.measures import get_measure
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise.rsa import rsa
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.halves import half_samples
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike, Policy
@@ -81,7 +81,7 @@ def transfer(
         >>> [(row.figure, row.difference > 0) for row in found.figures]
         [('rsa', True), ('neighbours kept', False)]
     """
-    progress = progress or silent
+    progress = reporter(progress)
     x = as_embeddings(embeddings)
     if measure is not None:
         get_measure(measure)

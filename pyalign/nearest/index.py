@@ -21,7 +21,7 @@ from pyalign._process import free_memory
 from pyalign._version import __version__
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.provenance import fingerprint
-from pyalign.errors import InputError
+from pyalign.errors import InputError, shorten
 from pyalign.io.paths import PathLike, bad, require_file
 from pyalign.io.write import Files
 from pyalign.measures import Measure, get_measure
@@ -142,9 +142,12 @@ def index_of(space: Space, factory: str, rows: Embeddings | None = None) -> Neig
     return NeighborIndex(factory, str(space.measure), n, d, fingerprint(space.values), made, index)
 
 
+LONGEST_FACTORY = 200  # letters: a stack overflows in faiss where they are very many
+
+
 def _trained(faiss: Any, space: Space, factory: str) -> Any:
-    if not factory.isascii():
-        raise InputError(f"index must be a factory string of faiss; got {factory!r}")
+    if not factory.isascii() or len(factory) > LONGEST_FACTORY:
+        raise InputError(f"index must be a factory string of faiss; got {shorten(factory)}")
     rows = np.ascontiguousarray(space.search[:, :-1]) if space.distance else space.search
     metric = faiss.METRIC_L2 if space.distance else faiss.METRIC_INNER_PRODUCT
     try:

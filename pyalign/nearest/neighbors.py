@@ -26,7 +26,7 @@ from pyalign.nearest.result import Neighbors
 from pyalign.nearest.scan import flat_scan, index_scan, native_scan
 from pyalign.nearest.space import Space, make_space, parts
 from pyalign.ops._place import device_of
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy
 
 SAMPLE = 200  # queries that are searched exactly as well
@@ -90,7 +90,7 @@ def neighbors(
         >>> nearest.indices.tolist(), [row["neighbor"] for row in nearest.to_records()]
         ([[1, 2]], ['dog', 'car'])
     """
-    progress = progress or silent
+    progress = reporter(progress)
     chosen = get_measure(measure)
     _checks.one_of(backend, BACKENDS, "backend")
     _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")

@@ -11,7 +11,7 @@ from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities
 from pyalign.pairwise.layers import compare_layers
 from pyalign.pairwise.minibatch import BATCH, minibatch_cka
 from pyalign.pairwise.representation import RepresentationMeasure
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, IntervalsOver
 from pyalign.typing import BackendName, Correction, EmbeddingsLike, Models
 
@@ -118,7 +118,7 @@ def cka(
     if in_batches and n_permutations not in (None, 0):
         raise InputError(f"n_permutations must be 0 in batches, which have no null; got {n_permutations!r}")
     count = PERMUTATIONS if n_permutations is None else n_permutations
-    progress = progress or silent
+    progress = reporter(progress)
     if models is not None and batch_size is None:
         return compare_all(models, measure, count, alpha, seed, backend, progress, ci, correction)
     if not isinstance(measure, str | RepresentationMeasure):

@@ -25,7 +25,7 @@ from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM, in_tiles
 from pyalign.pairwise.study import FEWEST, study_of
 from pyalign.pairwise.weighted import weighted_rsa
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, IntervalsOver, Resampling, plan_of
 from pyalign.typing import (
@@ -121,7 +121,7 @@ def rsa(
         >>> results[0].value > 0.9, results[0].p_value, results[0].n_pairs
         (True, 0.01, 66)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     judged = as_judgments(human, kind)
     given = one_or_several(embeddings)
     models = {name: as_embeddings(model, name) for name, model in given.items()}

@@ -23,7 +23,7 @@ from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalties, op
 from pyalign.probing.probe import COMMON, completed, maker, watch_over
 from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
 from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.effective import notes_on_few, without_interval
 from pyalign.stats.resampling import IntervalsOver, Resampling, record_of
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
@@ -99,7 +99,7 @@ def cross_validate_probe(
         >>> result.accuracy > 0.5, result.split
         (True, 'objects')
     """
-    given, progress, began = dict(locals()), progress or silent, time.perf_counter()
+    given, progress, began = dict(locals()), reporter(progress), time.perf_counter()
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
     local = LocalOptions(local_weight, tau, batch_size, batches)
     as_penalties(penalties)

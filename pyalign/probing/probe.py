@@ -21,7 +21,7 @@ from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_penal
 from pyalign.probing.problem import Problem
 from pyalign.probing.scoring import scored
 from pyalign.probing.watch import Watch
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, TripletsLike
 
 COMMON = (
@@ -88,7 +88,7 @@ def fit_probe(
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4, fit.transform.trained.n_triplets
         (True, True, 3)
     """
-    given, progress = dict(locals()), progress or silent
+    given, progress = dict(locals()), reporter(progress)
     chosen = options_of(ProbeOptions, options, ("penalty", "start", "journal", *COMMON))
     weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(
@@ -136,7 +136,7 @@ def probe_path(
         >>> [fit.strength for fit in path], path[0].cross_entropy > path[1].cross_entropy
         ([0.1, 0.01], True)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     chosen = options_of(ProbeOptions, options, ("penalties", *COMMON))
     stated, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(

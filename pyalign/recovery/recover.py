@@ -20,7 +20,7 @@ from pyalign.fitting.algebra import valid_triplets
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.probing.options import ProbeOptions
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.recovery.by_probe import ByProbe
 from pyalign.recovery.by_temperature import ByTemperature
 from pyalign.recovery.pool import Pool
@@ -133,7 +133,7 @@ def recover(
         >>> recovery.confusion, recovery.n_needed < 200
         (((1.0, 0.0), (0.0, 1.0)), True)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     models = named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")

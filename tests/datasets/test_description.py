@@ -229,3 +229,13 @@ def test_every_rule_says_what_a_value_must_be():
     for rules in TABLES.values():
         for rule in rules.values():
             assert rule.says and not rule.holds(None) and not rule.holds(1.5) and not rule.holds({})
+
+
+@pytest.mark.parametrize("where", ["its own folder", "another folder"])
+def test_a_file_with_colons_in_its_name_does_not_depend_on_the_current_folder(tmp_path, monkeypatch, message_of, where):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('embeddings = "a::b.npy"\n')
+    monkeypatch.chdir(tmp_path if where == "its own folder" else "/")
+    assert message_of(load_embeddings, mine) == f"{mine}: 'a' is not there, in {tmp_path}"
+    np.save(tmp_path / "a::b.npy", np.eye(3))
+    assert load_embeddings(mine).shape == (3, 3)

@@ -72,7 +72,7 @@ static void check_refusals(void) {
   const pa_rows rows = {{x, 3, 1, 1, PA_FLOAT32}, NULL, (pa_pair)7, 0.0};
   const pa_rows endless = {{x, 1, (int64_t)1 << 50, 1, PA_FLOAT32}, NULL, PA_DOT, 0.0};
   const pa_matrix matrix = {out, 3, 3, 3, PA_FLOAT32};
-  const pa_triplets triplets = {items, 1, 3, 1, PA_INT16}, boundless = {items, (int64_t)1 << 60, 3, 1, PA_INT16};
+  const pa_triplets triplets = {items, 1, 3, 1, PA_INT16}, boundless = {items, (int64_t)1 << 57, 3, 1, PA_INT16};
   const pa_wanted want = {NULL, NULL, NULL, &sums, 1.0};
   check_that(pa_similarity(&rows, NULL, out, 3) == PA_BAD_ARGUMENT, "similarity refuses an unknown pair");
   check_that(pa_triplets_from_rows(&rows, &triplets, &want) == PA_BAD_ARGUMENT,

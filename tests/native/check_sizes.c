@@ -10,6 +10,8 @@ static double out[64];
 static const pa_matrix rows = {x, 4, 3, 3, PA_FLOAT32}, three = {x, 3, 3, 3, PA_FLOAT32};
 static const pa_matrix half = {x, 4, 3, 3, PA_FLOAT16}, none = {NULL, 4, 3, 3, PA_FLOAT32};
 static const pa_matrix negative = {x, -1, 3, 3, PA_FLOAT32}, no_features = {x, 4, -1, 3, PA_FLOAT32};
+#define MANY "2305843009213693952"
+static const pa_matrix wide = {x, 4, 3, (int64_t)1 << 61, PA_FLOAT32};
 static const pa_triplets triplets = {items, 2, 3, 1, PA_INT32}, unknown = {items, 2, 3, 1, (pa_index_type)9};
 
 static void refused(const char* name, pa_status status, const char* expected) {
@@ -37,6 +39,9 @@ static void check_rows_and_matrices(void) {
   REFUSED(pa_row_squares(&negative, out), "x must have from 0 to 2147483647 rows; got -1");
   REFUSED(pa_row_squares(&no_features, out), "x.d must be 0 or more; got -1");
   REFUSED(pa_row_squares(&shifted, out), "x must be aligned to its elements");
+  REFUSED(pa_row_squares(&wide, out), "x.stride must be from -192153584101141162 to 192153584101141162; got " MANY);
+  REFUSED(pa_product(&three, &three, out, (int64_t)1 << 61),
+          "out_stride must be from -288230376151711744 to 288230376151711744; got " MANY);
   REFUSED(pa_centre_rows(&rows, NULL), "out must not be NULL");
   REFUSED(pa_shift_rows(&rows, NULL, out), "shift must not be NULL");
   REFUSED(pa_similarity(&cosine, NULL, out, 4), "terms of this pair kernel must not be NULL");
@@ -56,7 +61,7 @@ static void check_triplet_calls(void) {
   pa_sums* sums = (pa_sums*)out;
   const pa_wanted want = {NULL, NULL, NULL, sums, 0};
   const pa_triplet_loss loss = {NULL, 1, 1, 4}, cold = {NULL, -1, 1, 3};
-  const pa_resamples lanes = {NULL, 0, 65, (int64_t*)out};
+  const pa_resamples lanes = {NULL, 0, 65, (int64_t*)out}, endless = {NULL, 0, (int64_t)1 << 62, (int64_t*)out};
   const pa_matrix doubles = {out, 3, 3, 3, PA_FLOAT64};
   double nats = 0;
   REFUSED(pa_check_triplets(&triplets, 3, NULL), "report must not be NULL");
@@ -69,6 +74,8 @@ static void check_triplet_calls(void) {
   REFUSED(pa_outcomes(&three, 5, 1, (int8_t*)out, NULL, NULL), "alternatives must be from 2 to 3; got 5");
   REFUSED(pa_resample_items(&triplets, 3, (const uint8_t*)x, &lanes),
           "resamples.lanes must be a multiple of 64; got 65");
+  REFUSED(pa_resample_rows(2, (const uint32_t*)x, &endless),
+          "resamples.lanes must be from 64 to 18014398509481984; got 4611686018427387904");
   REFUSED(pa_resample_rows(-1, NULL, &lanes), "t must be from 0 to 4294967295; got -1");
   REFUSED(pa_temperature_sums(&three, 3, NULL, NULL, -1, NULL, (pa_loss_sums*)out), "beta must be 0 or more; got -1");
   REFUSED(pa_triplet_gradient(&three, &triplets, &loss, out, &nats), "alternatives must be from 2 to 3; got 4");
@@ -79,6 +86,7 @@ static void check_triplet_calls(void) {
 static void check_lists(void) {
   const pa_sharing sharing = {3, 3, (int64_t*)out, (int32_t*)out, (int32_t*)out, (int64_t*)out, (int64_t*)out};
   const pa_shared_sums sums = {x, 1, 4, 0, 3, out, out, out};
+  const pa_shared_sums no_pairs = {x, 1, 1, 0, 3, out, NULL, out}, no_sets = {x, 1, 1, 0, 3, out, out, NULL};
   const pa_triplet_plan plan = {
       3, 2, 7, 0, (uint16_t*)out, (uint16_t*)out, (int64_t*)out, (int64_t*)out, (int64_t*)out};
   const pa_triplet_loss loss = {NULL, 1, 1, 3};
@@ -86,6 +94,8 @@ static void check_lists(void) {
   double nats = 0;
   REFUSED(pa_share_triplets(&triplets, &sharing), "sharing.t must equal triplets.t, 2; got 3");
   REFUSED(pa_sum_shared(&sharing, &sums), "sums.bytes must be 1, 2 or 8; got 4");
+  REFUSED(pa_sum_shared(&sharing, &no_pairs), "sums.pairs must not be NULL");
+  REFUSED(pa_sum_shared(&sharing, &no_sets), "sums.sets must not be NULL");
   REFUSED(pa_plan_triplets(&triplets, &plan), "plan.bands must equal pa_plan_bands(n), 3; got 7");
   REFUSED(pa_planned_gradient(&three, &plan, &loss, out, &nats), "plan.bands must equal pa_plan_bands(n), 3; got 7");
   REFUSED(pa_ranks(x, PA_BFLOAT16, 3, 0, NULL, NULL), "values.type must be PA_FLOAT32 or PA_FLOAT64; got 3");

@@ -32,7 +32,7 @@ from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.stats.splits import SPLITS, TripletHoldOut
 from pyalign.typing import (
@@ -146,7 +146,7 @@ def calibrate(
         >>> abs(calibration.temperature - 0.25) < 4 * calibration.standard_error
         True
     """
-    progress = progress or silent
+    progress = reporter(progress)
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _check_bins(bins)

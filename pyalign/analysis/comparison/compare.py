@@ -29,7 +29,7 @@ from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.effective import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.multiple import CORRECTIONS, corrected
@@ -160,7 +160,7 @@ def compare(
         >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
         (True, [1.0, 2.0])
     """
-    progress = progress or silent
+    progress = reporter(progress)
     named = with_similarities(named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, NAN, "nan_policy")

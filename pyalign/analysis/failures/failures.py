@@ -36,7 +36,7 @@ from pyalign.documents import csv_text, from_fields, hidden, read_as
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter
 from pyalign.typing import (
     AnswersLike,
     BackendName,
@@ -235,7 +235,7 @@ def find_failures(
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
-    progress = progress or silent
+    progress = reporter(progress)
     models = named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(

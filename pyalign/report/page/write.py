@@ -21,7 +21,7 @@ from pyalign.errors import InputError
 from pyalign.io.model_table import metadata_of_models
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.progress import Progress, silent
+from pyalign.progress import Progress, reporter, silent
 from pyalign.report.blocks import Figure, Fold, Section
 from pyalign.report.charts.marks import Drawn
 from pyalign.report.page.failures_html import failures
@@ -96,7 +96,7 @@ def write_report(
         ...     made.sections, made.n_documents
         (('leaderboard', 'metadata', 'methods', 'cite'), 1)
     """
-    progress = progress or silent
+    progress = reporter(progress)
     made = make_report(results, path, images=images, title=title, metadata=metadata, progress=progress)
     assert made.html is not None
     write_files([(path, made.html)])
