@@ -1,7 +1,7 @@
 """Types of arguments: what an editor completes, and what a type checker compares.
 
-Functions check their arguments all the same: a wrong word is one clear line. A measure with a parameter, such as
-"rbf:0.5", is a `pyalign.measures.get_measure("rbf:0.5")`, which goes wherever the name of a measure does.
+Functions check their arguments all the same: a wrong word is one clear line. A measure may be any text, since
+it may have a parameter, as in "rbf:0.5".
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ Models: TypeAlias = Mapping[str, EmbeddingsLike | Judgments] | Sequence[Embeddin
 NamedChoices: TypeAlias = Mapping[str, ArrayLike]
 Penalties: TypeAlias = Literal["auto"] | float | Sequence[float]
 
-MeasureName: TypeAlias = Literal[
-    "cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf", "precomputed", "precomputed_dissimilarity"
-]
-MeasureLike: TypeAlias = MeasureName | Measure
+MeasureName: TypeAlias = Literal["cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf"]
+MeasureLike: TypeAlias = MeasureName | str | Measure
 CorrelationName: TypeAlias = Literal["spearman", "pearson", "kendall", "tau-a", "rho-a", "cosine"]
 MatrixKind: TypeAlias = Literal["similarity", "dissimilarity"]
 Ties: TypeAlias = Literal["fractional", "wrong", "human_alignment"]
 Weighting: TypeAlias = Literal["answers", "triplets"]
 Policy: TypeAlias = Literal["raise", "omit"]
-BackendName: TypeAlias = Literal["auto", "native", "numpy", "cuda", "triton", "torch", "faiss"]
+BackendName: TypeAlias = Literal["auto", "native", "numpy", "cuda", "triton", "torch"]
+SearchName: TypeAlias = Literal["auto", "native", "faiss", "cuda", "triton", "torch"]  # of backends of `neighbors`
 Correction: TypeAlias = Literal["holm", "benjamini-hochberg"]
 Assign: TypeAlias = Literal["sum", "product"]
 Kept: TypeAlias = Literal["choices", "probabilities"]

@@ -162,7 +162,7 @@ def test_says_which_triplet_breaks_which_rule(report, message, message_of):
 
 
 def test_a_clean_report_passes():
-    _checks.require_valid(TripletCheck(-1, -1, 0, 8), np.zeros((0, 3), int), 9)
+    assert _checks.require_valid(TripletCheck(-1, -1, 0, 8), np.zeros((0, 3), int), 9) is None
 
 
 # Values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -21,6 +22,19 @@ def test_seconds_at_two_sizes_that_were_not_fitted_are_within_a_fifth(kind):
     checked = {row["sizes"] for row in rows if row["kind"] == kind.name and row["use"] == "check"}
     assert len(fitted) > len(kind.seconds.split(" + ")) - 1 and len(checked) == 2 and not fitted & checked
     assert scale.fitted(kind, rows, "seconds").checked <= CLOSE
+
+
+SMALL = {}  # the first row of each kind that writes a document
+for row in scale.rows_of(scale.ROWS):
+    if row["written"] and "20,000" not in row["kind"] and "extract" not in row["kind"]:
+        SMALL.setdefault(row["kind"], row)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_the_first_row_of_a_kind_comes_again(kind):
+    """Its document is as long; seconds and memory are those of one machine."""
+    found = scale.call_of(kind, json.loads(SMALL[kind]["sizes"]))()
+    assert len(found.to_json()) == pytest.approx(float(SMALL[kind]["written"]), rel=0.1)
 
 
 def test_the_page_has_the_tables_that_the_rows_give():

@@ -14,6 +14,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
 from pyalign.analysis.answers import EachAnswer, with_people
 from pyalign.analysis.ceiling.result import NamedCeiling, require_weighting
+from pyalign.analysis.choices import UNREADABLE
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
@@ -195,9 +196,11 @@ def score(
                 )
         return score_choices(
             named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
-            ties=ties, nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects, groups=groups,
-            ceiling=ceiling, backend=backend, weights=weights, answers=answers, weighting=weighting, progress=progress,
+            ties=cast("Any", ties), nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects,
+            groups=groups, ceiling=ceiling, backend=backend, weights=weights, answers=answers,
+            weighting=weighting, progress=progress,
         )  # fmt: skip
+    _checks.one_of(unreadable, UNREADABLE, "unreadable")
     called = "embeddings" if matrix is None else "matrix"
     models = as_models(_models(embeddings, matrix, kind), called)
     choices = None
@@ -226,9 +229,9 @@ def score(
     scores = of_each(models, each.triplets, measures, progress, partial(_begin, settings), called)
     if choices is not None and choices.choices:
         scores += score_choices(
-            choices.among(present).choices, each.given, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
-            unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling, backend=backend,
-            weighting=weighting, progress=progress,
+            choices.among(present).choices, each.given, choice_base=choice_base, ties=cast("Any", ties),
+            nan_policy=nan_policy, unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling,
+            backend=backend, weighting=weighting, progress=progress,
         ).results  # fmt: skip
     assumed = present.notes_on(groups) if isinstance(groups, Categories) else ()
     results = tuple(_covered(result, present, assumed) for result in scores)

@@ -63,7 +63,7 @@ class _Settings:
 
 def score_choices(
     choices: ArrayLike | NamedChoices, triplets: TripletsLike, *, choice_base: int | None = None,
-    ties: Ties = "fractional",
+    ties: Literal["fractional", "wrong"] = "fractional",
     nan_policy: Policy = "raise",
     unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
     groups: ArrayLike | Categories | Literal["subjects"] | None = None,

@@ -42,7 +42,8 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
     assert options.triplets is not None
     positions = is_named(options.triplets) or (options.choice_column is not None and not options.without_choices)
     if not positions and getattr(options, "model_choices", None) is None:
-        refuse_unused(options, ("choice_base",), "positions of choices: add --choice-column or --model-choices")
+        more = " or --model-choices" if hasattr(options, "model_choices") else ""
+        refuse_unused(options, ("choice_base",), f"positions of choices: add --choice-column{more}")
     triplets = load_triplets(
         options.triplets.path,
         key=options.triplets.key,

@@ -149,7 +149,7 @@ class TripletLayout:
         group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(
-        "whether positions in that column, or in --model-choices, count from 0 or 1 (default: inferred from the range)",
+        "whether positions of answers count from 0 or 1 (default: inferred from the range)",
         kind=int,
         choices=(0, 1),
         group=TRIPLETS,
@@ -349,7 +349,10 @@ class Temperature:
     )  # fmt: skip
 
 
-CI = (AUTO, *BY, "none")  # what --ci may be everywhere
+GENERALIZE = {
+    "objects": "other objects like these", "subjects": "other participants", "objects+subjects": "both",
+    "triplets": "other triplets of the same objects",
+}  # fmt: skip
 
 
 def plan(options: Any) -> Resampling | None:
@@ -359,16 +362,19 @@ def plan(options: Any) -> Resampling | None:
     return None if options.ci == "none" else Resampling(options.ci, **asked)
 
 
+def over(*words: str, auto: str) -> Any:
+    """The option `--ci` of a command whose intervals are over one of these; auto: what the data decide."""
+    *first, last = (f"{GENERALIZE[word]} ({word})" for word in words)
+    either = f"{', '.join(first)} or {last}" if first else last
+    meaning = f"what intervals generalize to: {either}; auto (the default): {auto}; none: no intervals"
+    return option(meaning, default=AUTO, choices=(AUTO, *words, "none"), metavar="OVER", group=INTERVALS)
+
+
 @dataclass(frozen=True)
 class ClosedIntervals:
     """Over what intervals are, where they are in closed form."""
 
-    ci: str = option(
-        "what intervals generalize to: other objects like these, other participants, both, or other "
-        "triplets of the same objects; auto (the default): objects and participants if at least four "
-        "of these are known, otherwise objects; none: no intervals", default=AUTO,
-        choices=CI, metavar="OVER", group=INTERVALS,
-    )  # fmt: skip
+    ci: str = over(*BY, auto="objects and participants if at least four of these are known, otherwise objects")
     confidence_level: float | None = option(
         "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
     )

@@ -14,7 +14,6 @@ from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO
 from pyalign.typing import Correction, MeasureName
 
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in REPRESENTATION_MEASURES.values())
@@ -42,10 +41,7 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
         f"(default: {PERMUTATIONS}); 0: no null",
         default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
     )  # fmt: skip
-    ci: str = option(
-        "what intervals generalize to: other objects like these (auto, the default, is objects), or none", default=AUTO,
-        choices=_options.CI, metavar="OVER", group=_options.INTERVALS,
-    )  # fmt: skip
+    ci: str = _options.over("objects", auto="objects")
     n_resamples: int | None = option(
         "take intervals by B half-samples of the objects, for all measures (default: a closed form for measures of "
         "similarity matrices, 200 half-samples for the others)", kind=_options.count, metavar="B",

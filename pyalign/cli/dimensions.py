@@ -57,6 +57,7 @@ class PredictOptions(
         default="none",
         choices=("features", "none"), group=REGRESSION,
     )  # fmt: skip
+    ci: str = _options.over("objects", auto="objects")
     correction: Correction = option(
         "correction of p-values of differences between models (default: holm); benjamini-hochberg "
         "controls the false discovery rate",

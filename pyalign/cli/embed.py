@@ -18,6 +18,7 @@ from pyalign.data.transform import TrainedOn
 from pyalign.embedding.cross_validate import cross_validate_embedding
 from pyalign.embedding.embedding import fit_embedding
 from pyalign.embedding.result import EmbeddingFit
+from pyalign.embedding.split import SPLITS
 from pyalign.embedding.validated import EmbeddingCrossValidation
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.export import embedding_files
@@ -77,6 +78,7 @@ class EmbedOptions(
         "let entries be negative: a convex problem, with a duality gap and without sparsity", default=False,
         group=EMBEDDING,
     )  # fmt: skip
+    ci: str = _options.over("subjects", "triplets", auto="subjects if at least four of these are known, or triplets")
     missing: str = option(
         "objects of --item-names in no triplet: raise an error, or leave their rows at zero (default: raise)",
         default="raise", choices=("raise", "zero"), group=EMBEDDING,
@@ -87,7 +89,7 @@ class EmbedOptions(
     split: str = option(
         "what is held out in each fold: sets of three objects with all their answers, or participants (default: "
         "triplets); none: one fit to all triplets, at one --shrinkage or --sparsity, without held-out accuracy",
-        default="triplets", choices=("objects", "triplets", "subjects", "none"), group=FOLDS,
+        default="triplets", choices=(*SPLITS, "none"), group=FOLDS,
     )  # fmt: skip
     seed: int = option(
         "random seed of the split, the halves and the resamples (default: 0)", default=0, kind=_options.seed,

@@ -18,8 +18,7 @@ from pyalign.io.paths import Spec, is_named, suffix_of
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO
-from pyalign.typing import BackendName
+from pyalign.typing import SearchName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 INDEX, CONCEPTS, INTERVALS = "index", "concepts", "intervals and tests"
@@ -53,10 +52,7 @@ class K:
 class OverObjects:
     """Intervals over objects, and tests by relabelling."""
 
-    ci: str = option(
-        "what intervals generalize to: other objects like these (auto, the default, is objects), or none", default=AUTO,
-        choices=_options.CI, metavar="OVER", group=INTERVALS,
-    )  # fmt: skip
+    ci: str = _options.over("objects", auto="objects")
     n_resamples: int | None = option(
         "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
     )
@@ -155,7 +151,7 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
         "names of the rows to search for, or one file of (q, d) vectors; FILE::KEY picks an array (default: every row)",
         "--query", nargs="+", kind=name_or_file, metavar="NAME|FILE", role="input",
     )  # fmt: skip
-    backend: BackendName = option(
+    backend: SearchName = option(
         "search backend: native, faiss, or cuda, triton or torch on a GPU (default: native for exact "
         "search, faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS),
         metavar="NAME",

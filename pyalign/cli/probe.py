@@ -16,6 +16,7 @@ from pyalign.io.paths import Spec
 from pyalign.io.transform import transform_bytes
 from pyalign.journal import Journal
 from pyalign.progress import Progress
+from pyalign.stats.resampling import BY
 from pyalign.typing import MeasureName
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class ProbeCommandOptions(
         "what is held out in each fold (default: objects); none: one fit to all triplets, at one --penalty, without "
         "held-out accuracy", default="objects", choices=(*SPLITS, "none"), group=FOLDS,
     )  # fmt: skip
+    ci: str = _options.over(*BY, auto="what --split holds out; with objects also subjects if at least four are known")
     seed: int = option(
         "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
     )

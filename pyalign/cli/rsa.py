@@ -11,11 +11,11 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
+from pyalign.pairwise.bootstrap import OVER
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rsa import rsa
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO
 from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
 
 HUMAN, MODELS = "human judgments", "more models"
@@ -82,12 +82,7 @@ class RsaOptions(
         "rows with NaN: raise an error, or omit their pairs (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW, rare=True,
     )  # fmt: skip
-    ci: str = option(
-        "what intervals generalize to: other objects like these, other participants, or both; auto "
-        "(the default): objects, and participants if there are matrices of several; none: no "
-        "intervals", default=AUTO, choices=_options.CI,
-        metavar="OVER", group=_options.INTERVALS,
-    )  # fmt: skip
+    ci: str = _options.over(*OVER, auto="objects, and participants if there are matrices of several")
     n_resamples: int | None = option(
         "take bootstrap intervals, with B resamples (default: a closed form, but 1000 resamples for kendall and tau-a)",
         kind=_options.count,

@@ -29,7 +29,7 @@ class TransferOptions(
         metavar="W.npz", role="input",
     )  # fmt: skip
     on: tuple[Spec, ...] = option(
-        "data sets (dataset:NAME, a .toml made by `pyalign describe --write`), and files of triplets or human "
+        "data sets (dataset:NAME, a .toml made by `pyalign describe --out`), and files of triplets or human "
         "matrices; none: only what needs no people",
         "--on", default=(), nargs="*", metavar="SET", role="input",
     )  # fmt: skip

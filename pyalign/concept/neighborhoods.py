@@ -35,7 +35,7 @@ from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, reporter
 from pyalign.stats.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.stats.multiple import CORRECTIONS, corrected
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
+from pyalign.stats.resampling import AUTO, OverObjects, Resampling
 from pyalign.stats.student import two_sided_p
 from pyalign.typing import CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models
 
@@ -55,7 +55,7 @@ def compare_neighbors(
     dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None,
     rbo_p: float = 0.9,
-    ci: IntervalsOver = AUTO,
+    ci: OverObjects = AUTO,
     n_permutations: int = PERMUTATIONS,
     correction: Correction = "holm",
     seed: int = 0,

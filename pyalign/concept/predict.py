@@ -27,12 +27,13 @@ from pyalign.data.names import MISSING
 from pyalign.data.similarities import one_or_several
 from pyalign.data.triplets import require_one_answer_each, require_unweighted
 from pyalign.errors import InputError
+from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS, corrected
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, record_of
-from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, Penalties, Policy, TripletsLike
+from pyalign.stats.resampling import AUTO, OverObjects, Resampling, record_of
+from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, Policy, TripletsLike
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
@@ -45,10 +46,10 @@ MADE_FROM = (
 
 def predict_dimensions(
     embeddings: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
-    penalties: Penalties = PENALTIES,
+    penalties: float | Sequence[float] = PENALTIES,
     folds: int | ArrayLike = FOLDS, standardize: bool = False, triplets: TripletsLike | None = None,
     measure: MeasureLike = "dot",
-    ci: IntervalsOver = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
+    ci: OverObjects = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
     seed: int = 0, progress: Progress | None = None,
 ) -> DimensionPredictions:  # fmt: skip
     """Predict human dimensions from representations by ridge regression, for held-out objects.
@@ -101,6 +102,7 @@ def predict_dimensions(
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
     _checks.one_of(missing, MISSING, "missing")
+    get_measure(measure)
     grid, standardize = checked_penalties(penalties), _checks.flag(standardize, "standardize")
     seed = _checks.whole_number(seed, "seed", 0)
     models = one_or_several(embeddings)

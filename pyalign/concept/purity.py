@@ -30,7 +30,7 @@ from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, reporter
 from pyalign.stats.halves import LEAST, half_errors, half_samples, halves, interval_of
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
+from pyalign.stats.resampling import AUTO, OverObjects, Resampling
 from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike, Models
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
@@ -122,7 +122,7 @@ def neighbor_purity(
     *,
     k: int = 10,
     measure: MeasureLike = "cosine",
-    ci: IntervalsOver = AUTO,
+    ci: OverObjects = AUTO,
     n_permutations: int = PERMUTATIONS,
     seed: int = 0,
     progress: Progress | None = None,

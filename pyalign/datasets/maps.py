@@ -1,7 +1,7 @@
 """The maps that gLocal has published, by the names of their models: ``glocal:clip_RN50`` wherever a map can be named.
 
 Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS 2023;
-addresses as the authors' repository and thingsvision have them.
+addresses as the authors' repository and thingsvision (tests/helper.py, docs/Alignment.md) have them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ FOLDER = "glocal"  # among the data sets
 MAPS = {  # model -> the module whose output the map is for
     "OpenCLIP_ViT-L-14_laion2b_s32b_b82k": "visual", "OpenCLIP_ViT-L-14_laion400m_e32": "visual",
     "clip_RN50": "visual", "clip_ViT-L/14": "visual", "dino-vit-base-p16": "norm", "dino-vit-base-p8": "norm",
-    "dinov2-vit-base-p14": "norm", "dinov2-vit-large-p14": "norm", "resnet18": "avgpool",
+    "dinov2-vit-base-p14": "norm", "dinov2-vit-large-p14": "norm",
+    "alexnet": "classifier.4", "resnet18": "avgpool", "resnet50": "avgpool", "vgg16": "classifier.3",
 }  # fmt: skip
 
 

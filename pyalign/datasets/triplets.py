@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike
 SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
 DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
+Precomputed: TypeAlias = Literal["precomputed", "precomputed_dissimilarity"]
 AS_MATRIX = {
     "similarities": f'measure="{PRECOMPUTED}"',
     "dissimilarities": f'measure="{DISSIMILARITY}"',
@@ -71,18 +72,18 @@ class SampledTriplets(Result):
 
 @overload
 def sample_triplets(
-    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike = ..., categories: CategoriesLike | None = ...,
-    scheme: Literal["uniform", "within", "across"] = ...,
+    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = ...,
+    categories: CategoriesLike | None = ..., scheme: Literal["uniform", "within", "across"] = ...,
     temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
 ) -> np.ndarray: ...  # fmt: skip
 @overload
 def sample_triplets(
-    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike = ..., categories: CategoriesLike | None = ...,
-    scheme: Literal["uniform", "within", "across"] = ...,
+    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = ...,
+    categories: CategoriesLike | None = ..., scheme: Literal["uniform", "within", "across"] = ...,
     temperature: float | None = ..., soft: Literal[True], seed: int = ...,
 ) -> tuple[np.ndarray, np.ndarray]: ...  # fmt: skip
 def sample_triplets(
-    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike = "cosine",
+    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = "cosine",
     categories: CategoriesLike | None = None,
     scheme: Literal["uniform", "within", "across"] = "uniform", temperature: float | None = None, soft: bool = False,
     seed: int = 0,
@@ -149,7 +150,7 @@ def draw_triplets(
     if is_matrix:
         chooser, notes = Chooser(_similarities(rows, str(measure)), None), embeddings.notes
     else:
-        chooser = Chooser(rows, get_measure(measure))
+        chooser = Chooser(rows, get_measure(measure, (PRECOMPUTED, DISSIMILARITY)))
         notes = (*embeddings.notes, *notes_on_values(embeddings, "embeddings", AS_MATRIX))
     meet = _scheme(scheme, categories, len(rows), embeddings.names)
     of_result = 12 + (3 * rows.itemsize if soft else 0)

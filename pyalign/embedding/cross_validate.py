@@ -27,7 +27,7 @@ from pyalign.embedding.validated import EmbeddingCrossValidation, EmbeddingFold
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of, packed, unpacked
 from pyalign.progress import Progress, reporter
-from pyalign.stats.resampling import IntervalsOver, record_of
+from pyalign.stats.resampling import OverAnswers, record_of
 from pyalign.stats.splits import Fold
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, SubjectsLike, TripletsLike
 
@@ -37,7 +37,7 @@ def cross_validate_embedding(
     n_seeds: int = 0, halves: bool = False, n_resamples: int = 0,
     against: Mapping[str, EmbeddingsLike] | None = None, subjects: SubjectsLike | None = None,
     answers: AnswersLike | None = None, weights: ArrayLike | None = None, names: Any = None, missing: str = "raise",
-    ci: IntervalsOver = "auto", backend: BackendName = "auto", progress: Progress | None = None,
+    ci: OverAnswers = "auto", backend: BackendName = "auto", progress: Progress | None = None,
     journal: Journal | None = None, **options: Any,
 ) -> EmbeddingCrossValidation:  # fmt: skip
     """Cross-validate an embedding with penalties chosen inside each fold, then fit it to all answers.

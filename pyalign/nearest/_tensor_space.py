@@ -29,7 +29,7 @@ from pyalign.nearest.space import Sought, Space, inside, parts
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
-from pyalign.typing import BackendName
+from pyalign.typing import BackendName, SearchName
 
 BLOCK = 1 << 24  # float64 numbers at once: 128 MB
 SCORES = 1 << 28  # float32 scores at once: 1 GB
@@ -119,9 +119,7 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
     return cast(DeviceSpace, make(measure, x, exponent, centre, inverse, search, float(lengths.max()), shrink))
 
 
-def tensor_rows(
-    values: object, name: str, backend: BackendName = "torch", device: torch.device | None = None
-) -> Tensor:
+def tensor_rows(values: object, name: str, backend: SearchName = "torch", device: torch.device | None = None) -> Tensor:
     """(n, d) float32 or float64 where they are, or on `device`, or where `backend` wants rows of the host."""
     dispatch: Any = dispatch_of("torch", values)
     rows: Tensor = dispatch.rows(values, name)
@@ -213,7 +211,7 @@ def _host(values: Tensor) -> np.ndarray:
     return values.cpu().numpy()
 
 
-def engine_of(device: torch.device, backend: BackendName) -> str:
+def engine_of(device: torch.device, backend: SearchName) -> str:
     """What searches there: "faiss", or the tensor backend that takes float32 rows."""
     if backend in ("auto", "faiss") and device.type == "cuda" and faiss_gpus():
         return "faiss"

@@ -27,7 +27,7 @@ from pyalign.nearest.scan import flat_scan, index_scan, native_scan
 from pyalign.nearest.space import Space, make_space, parts
 from pyalign.ops._place import device_of
 from pyalign.progress import Progress, reporter
-from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy
+from pyalign.typing import EmbeddingsLike, MeasureLike, Policy, SearchName
 
 SAMPLE = 200  # queries that are searched exactly as well
 TARGET = 0.95  # recall at which an index is not widened further
@@ -42,7 +42,7 @@ def neighbors(
     k: int = 10,
     *,
     measure: MeasureLike = "cosine",
-    backend: BackendName = "auto",
+    backend: SearchName = "auto",
     index: Any = "auto",
     include_self: bool = False,
     nan_policy: Policy = "raise",
@@ -287,7 +287,7 @@ def recall_of(proposed: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean([np.isin(true_row, row).mean() for row, true_row in zip(proposed, true, strict=True)]))
 
 
-def search_there(values: Any, backend: BackendName, index: Any) -> bool:
+def search_there(values: Any, backend: SearchName, index: Any) -> bool:
     """Whether the search runs on a device: because the rows are there, or because such a backend was requested."""
     if not (index is None or (isinstance(index, str) and index.lower() in ("auto", "flat"))):
         return False
@@ -301,14 +301,14 @@ def search_there(values: Any, backend: BackendName, index: Any) -> bool:
     return backend == "auto" or faiss_gpus() > 0
 
 
-def bring(values: Any, name: str, backend: BackendName) -> Any:
+def bring(values: Any, name: str, backend: SearchName) -> Any:
     """Rows as tensors on their device, or for rows of the host on the device of the backend."""
     from pyalign.nearest._tensor_space import tensor_rows  # loads torch
 
     return tensor_rows(values, name, backend if backend in TENSOR_BACKENDS else "torch")
 
 
-def space_and_scan(x: Any, queries: Any, measure: Measure, backend: BackendName) -> tuple[Space, Scan, str]:
+def space_and_scan(x: Any, queries: Any, measure: Measure, backend: SearchName) -> tuple[Space, Scan, str]:
     """The space of the rows, the scan that searches it exactly, and the name of the engine."""
     if isinstance(x, np.ndarray):
         space = make_space(x, queries, measure)

@@ -11,7 +11,7 @@ from pyalign import _checks
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.nearest.neighbors import neighbors
-from pyalign.typing import BackendName, MeasureLike
+from pyalign.typing import MeasureLike, SearchName
 
 ENGINES = {"auto": "auto", "exact": "auto", "faiss": "faiss"}  # and the backend of `neighbors`
 
@@ -57,7 +57,7 @@ def neighbor_overlap(
         _checks.require_finite(~np.isfinite(rows).all(axis=1), name)
     first, second = (
         neighbors(
-            rows, k=int(max(k)), measure=measure, backend=cast("BackendName", ENGINES[engine]), index="flat"
+            rows, k=int(max(k)), measure=measure, backend=cast("SearchName", ENGINES[engine]), index="flat"
         ).indices
         for rows in (old, new)
     )

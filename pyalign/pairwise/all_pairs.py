@@ -25,7 +25,7 @@ from pyalign.pairwise.representation import (
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, plan_of
+from pyalign.stats.resampling import AUTO, OverObjects, Resampling, plan_of
 from pyalign.typing import BackendName, Correction
 
 Measure = str | RepresentationMeasure
@@ -34,7 +34,7 @@ PERMUTATIONS = 200
 
 def compare_all(
     models: object, measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
-    backend: BackendName, progress: Progress = silent, ci: IntervalsOver = AUTO, correction: Correction = "holm",
+    backend: BackendName, progress: Progress = silent, ci: OverObjects = AUTO, correction: Correction = "holm",
 ) -> ModelSimilarities:  # fmt: skip
     """The similarity of every two models, by each measure; see `pyalign.cka`."""
     given = named_models(models)

@@ -12,7 +12,7 @@ from pyalign.pairwise.layers import compare_layers
 from pyalign.pairwise.minibatch import BATCH, minibatch_cka
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.progress import Progress, reporter
-from pyalign.stats.resampling import AUTO, IntervalsOver
+from pyalign.stats.resampling import AUTO, OverObjects
 from pyalign.typing import BackendName, Correction, EmbeddingsLike, Models
 
 PERMUTATIONS = 200
@@ -21,7 +21,7 @@ PERMUTATIONS = 200
 @overload
 def cka(
     models: Models, *, batch_size: int | None = ..., measure: Measure | Sequence[Measure] = ...,
-    n_permutations: int | None = ..., alpha: float = ..., ci: IntervalsOver = ..., correction: Correction = ...,
+    n_permutations: int | None = ..., alpha: float = ..., ci: OverObjects = ..., correction: Correction = ...,
     seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
 ) -> ModelSimilarities: ...  # fmt: skip
 @overload
@@ -43,7 +43,7 @@ def cka(
     "mean"] | None = None,
     batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None, batch_size: int | None = None,
     measure: Measure | Sequence[Measure] = "debiased-cka", n_permutations: int | None = None, alpha: float = 0.05,
-    ci: IntervalsOver = AUTO, correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto",
+    ci: OverObjects = AUTO, correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> ModelSimilarities | LayerSimilarity:  # fmt: skip
     """Compute how similar models are to each other, by CKA or a relative, and how much of that exceeds chance.

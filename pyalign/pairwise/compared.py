@@ -165,7 +165,7 @@ def _record(similarities: SimilarityMatrix, i: int, j: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LayerSimilarity(Result):
-    """Layers of one model against layers of another, and one figure of all. See `pyalign.compare_layers`.
+    """Layers of one model against layers of another, and one figure of all. See `pyalign.cka`.
 
     Attributes:
         measure: which.

@@ -27,7 +27,7 @@ from pyalign.pairwise.study import FEWEST, study_of
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, IntervalsOver, Resampling, plan_of
+from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, OverMatrices, Resampling, plan_of
 from pyalign.typing import (
     BackendName,
     Correction,
@@ -52,7 +52,7 @@ def rsa(
     measure: MeasureLike | Sequence[MeasureLike] = "pearson",
     correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
     model_rdms: Mapping[str, JudgmentsLike] | None = None,
-    ci: IntervalsOver = AUTO,
+    ci: OverMatrices = AUTO,
     n_permutations: int | None = None,
     pooling: str | None = None,
     partial: bool = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 from pyalign import _checks
 from pyalign.analysis.score import score
@@ -21,7 +21,7 @@ from pyalign.probing.recipe import fit_recipe
 from pyalign.probing.recipe_results import RecipeFit
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
-from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Policy, TripletsLike, WeightsLike
+from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Policy, TripletsLike, WeightsLike
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -82,7 +82,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         norm: str = "squared",
         rank: int | str = "full",
         bias: bool = False,
-        measure: MeasureLike = "dot",
+        measure: Literal["dot", "cosine"] = "dot",
         temperature: float = 1.0,
         standardize: str = "global",
         tolerance: float = 1e-4,

@@ -45,8 +45,7 @@ class LocalFigures:
         cross_entropy: the mean cross-entropy between their neighbors before and after the map, in nats.
         teacher_entropy: the entropy of their neighbors before the map, in nats, the lower bound of `cross_entropy`.
         neighbors_kept: for k = 1 and 10 (or as many as there are) the proportion of the k nearest others by cosine that
-            remain among the k nearest after the map; see `pyalign.neighbor_overlap`. It is over all other embeddings,
-            including those in no batch.
+            remain among the k nearest after the map, over all other embeddings, including those in no batch.
         n: the number of other embeddings that were used.
         n_batches: the number of their batches.
         options: the options of the local loss.

@@ -19,7 +19,7 @@ from pyalign.errors import InputError
 from pyalign.fitting.algebra import valid_triplets
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.options import ProbeOptions, as_penalties
 from pyalign.progress import Progress, reporter
 from pyalign.recovery.by_probe import ByProbe
 from pyalign.recovery.by_temperature import ByTemperature
@@ -178,6 +178,7 @@ def _checked(
     penalties: object, probe: object, seed: object, missing: Policy, backend: BackendName, progress: Progress,
 ) -> _Settings:  # fmt: skip
     _checks.one_of(refit, REFITS, "refit")
+    as_penalties(penalties)
     if probe is not None and not isinstance(probe, ProbeOptions):
         raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
     chosen = SIMULATIONS[refit] if n_simulations is None else _checks.whole_number(n_simulations, "n_simulations", 1)

@@ -104,7 +104,10 @@ class Resampling:
 
 IntervalsOver: TypeAlias = (
     Literal["auto", "objects", "subjects", "objects+subjects", "triplets"] | Resampling | None
-)  # what `ci` may be everywhere; None: no intervals
+)  # what `ci` may be of means over triplets; None: no intervals
+OverObjects: TypeAlias = Literal["auto", "objects"] | Resampling | None
+OverMatrices: TypeAlias = Literal["auto", "objects", "subjects", "objects+subjects"] | Resampling | None
+OverAnswers: TypeAlias = Literal["auto", "subjects", "triplets"] | Resampling | None
 
 
 def record_of(plan: Resampling | None) -> dict[str, Any] | None:

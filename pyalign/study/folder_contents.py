@@ -11,10 +11,10 @@ from typing import Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import describe_file
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError, MissingExtraError, shorten
 from pyalign.io.folder import holds_rows
 from pyalign.io.image_files import is_image
-from pyalign.io.paths import bad, one_line, require_file, shorten
+from pyalign.io.paths import bad, one_line, require_file
 
 DEEPEST, MOST = 2, 500  # folders below the given one; files that are looked into
 HEADER = 1 << 16  # letters of a header at most

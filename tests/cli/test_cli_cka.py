@@ -123,7 +123,6 @@ def test_options_of_intervals_are_those_of_the_function(command, models):
         (("--ci", "none", "--permutations", 0, "--correction", "benjamini-hochberg"),
          "--correction benjamini-hochberg applies only to intervals and p-values, and --ci none and --permutations 0 "
          "omit them"),
-        (("--ci", "subjects"), "ci must be auto, objects or none here; got 'subjects'"),
     ],
 )  # fmt: skip
 def test_options_of_intervals_that_do_not_fit_are_refused(command, models, asked, told):

@@ -133,7 +133,7 @@ def test_goes_on_where_an_interrupted_run_was(embed, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--split", "objects"), "split must be triplets or subjects: an object without answers has no row"),
+        (("--split", "objects"), "argument --split: invalid choice: 'objects'"),
         (("--split", "subjects"), "subjects must identify who answered"),
         (("--signed", "--shrinkage", "0.1", "--sparsity", "0.1"), "sparsity must be left out of a signed embedding"),
         (("--sparsity", "-1"), "--sparsity must be a number of at least 0; got -1"),
@@ -148,7 +148,7 @@ def test_goes_on_where_an_interrupted_run_was(embed, monkeypatch):
         (("--split", "none", "--shrinkage", "1", "--ci", "triplets"), "--ci triplets needs held-out figures"),
         (("--split", "none", "--shrinkage", "1", "--folds", "2"), "--folds"),
         (("--resume",), "--resume needs --out"),
-        (("--ci", "objects"), "ci must be auto, subjects, triplets or none here"),
+        (("--ci", "objects"), "argument --ci: invalid choice: 'objects'"),
         (("--against", "nothing.npy"), "nothing.npy"),
         (("--choice-column", "none"), "embed needs human choices"),
         (("--task", "anchored"), "an embedding needs triplets of task 'odd-one-out'"),

@@ -149,7 +149,9 @@ def test_intervals_are_asked_for_by_the_same_words_in_every_command():
         options = {one.name: (one, told) for one, told in declared(load(name).options)}
         if "ci" in options:
             one, told = options["ci"]
-            assert (one.default, told.choices) == ("auto", words), name
+            assert (one.default, told.choices[0], told.choices[-1]) == ("auto", "auto", "none"), name
+            assert [*told.choices] == [word for word in words if word in told.choices], name
+            assert all(f"({word})" in told.help for word in told.choices[1:-1]), name
             found.add(name)
     assert found >= {"score", "compare", "concepts", "consistency", "rsa", "neighbors purity", "dimensions predict"}
 

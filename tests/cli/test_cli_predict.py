@@ -95,9 +95,6 @@ WRONG = {
     "penalties must be positive and finite; got -1.0": (
         "x.npy", "--dimensions", "d.npy", "--penalty=-1"
     ),
-    "ci must be auto, objects or none here; got 'triplets'": (
-        "x.npy", "--dimensions", "d.npy", "--ci", "triplets"
-    ),
     "--confidence 0.9 applies only to intervals, and --ci none omits them": (
         "x.npy", "--dimensions", "d.npy", "--ci", "none", "--confidence", "0.9"
     ),

@@ -48,7 +48,7 @@ def test_the_table_says_how(command, files):
     ("args", "told"),
     [
         (("--resamples", 10, "--ci", "none"), "--resamples"),
-        (("--ci", "triplets"), "ci must be auto, objects, subjects, objects+subjects or none here; got 'triplets'"),
+        (("--confidence", "95"), "confidence_level must lie between 0 and 1; got 95.0"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(command, files, args, told):

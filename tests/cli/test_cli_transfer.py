@@ -71,7 +71,7 @@ def test_several_maps_stand_in_one_table_and_on_a_page(command, files):
         (("--map", "w.npz", "--on", "none.npy"), "none.npy: No such file or directory"),
         (("--map", "five.npz"), "five.npz: embeddings must have the 5 features of the transform"),
         (("--map", "w.npz", "-k", "30"), "k must be a whole number from 1 to 29"),
-        (("--map", "glocal:vgg16"), "glocal:vgg16: gLocal has published no map of it"),
+        (("--map", "glocal:efficientnet"), "glocal:efficientnet: gLocal has published no map of it"),
     ],
 )
 def test_what_is_wrong_is_one_line(command, files, words, message):

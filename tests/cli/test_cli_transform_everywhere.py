@@ -133,5 +133,5 @@ def test_a_published_map_is_named_by_its_model(command, files, monkeypatch, name
     assert figures(json.loads(by_name.out)) == figures(json.loads(by_file.out))
     if name != "neighbors":
         assert "its SHA-256" in by_name.err and "was not published and is recorded in" in by_name.err
-    ran = command(*words, "--transform", "glocal:vgg16")
-    assert ran.code == 1 and "glocal:vgg16: gLocal has published no map of it" in ran.err
+    ran = command(*words, "--transform", "glocal:efficientnet")
+    assert ran.code == 1 and "glocal:efficientnet: gLocal has published no map of it" in ran.err

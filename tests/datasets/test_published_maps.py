@@ -81,7 +81,7 @@ def test_without_a_network_one_line_says_what_to_get_and_where_to_put_it(root, m
     assert "there seems to be no network" in message and f"save it as {root}/glocal/dinov2-vit-base-p14.npz" in message
 
 
-@pytest.mark.parametrize("name", ["vgg16", "", "clip_RN5"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "", "clip_RN5"])
 def test_a_model_without_a_published_map_is_refused(name):
     with pytest.raises(InputError, match=f"glocal:{name}: gLocal has published no map of it") as caught:
         pyalign.load_transform(f"glocal:{name}")
@@ -95,7 +95,15 @@ def test_what_is_fetched_and_is_no_map_is_one_line(server):
 
 
 def test_models_are_those_that_the_code_of_gLocal_and_thingsvision_names():
-    assert len(MAPS) == 9 and {module for module in MAPS.values()} == {"visual", "norm", "avgpool"}
+    modules = {"alexnet": "classifier.4", "vgg16": "classifier.3", "resnet18": "avgpool", "resnet50": "avgpool"}
+    assert len(MAPS) == 12 and modules.items() <= MAPS.items()
+    assert {*MAPS.values()} - {*modules.values()} == {"visual", "norm"}
+
+
+@pytest.mark.parametrize("name", sorted(MAPS.keys() - HASHES.keys()))
+def test_each_published_map_is_fetched_from_its_address(server, name):
+    server.files[f"/{name}/{MAPS[name]}/transform.npz"] = map_bytes()
+    assert pyalign.load_transform(f"glocal:{name}").weights.shape == (6, 6)
 
 
 def test_a_checksum_that_is_known_is_that_of_the_published_map(data):

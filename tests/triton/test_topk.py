@@ -30,4 +30,6 @@ def test_are_those_of_a_stable_sort(m, values, own):
 
 
 def test_of_no_rows_nothing_is_launched():
-    kernels.topk(torch.empty(0, 4, device=DEVICE), 2, -1, torch.empty(0, 2, dtype=torch.int32, device=DEVICE))
+    out = torch.full((1, 2), 7, dtype=torch.int32, device=DEVICE)
+    kernels.topk(torch.empty(0, 4, device=DEVICE), 2, -1, out[:0])
+    assert out.tolist() == [[7, 7]]

@@ -8,7 +8,7 @@ from pyalign.results import Comparison, Scores
 embeddings = np.zeros((30, 8))
 triplets = np.array([[0, 1, 2], [3, 4, 5]])
 
-pyalign.score(embeddings, triplets, measure="euclid")  # wrong
+pyalign.score(embeddings, triplets, measure=2.5)  # wrong
 pyalign.score(embeddings, triplets, ties="half")  # wrong
 pyalign.score(embeddings, triplets, nan_policy="drop")  # wrong
 pyalign.score(embeddings, triplets, missing="skip")  # wrong

@@ -117,7 +117,7 @@ def calibrate(
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
         bins: the number of bins of the reliability tables.
-        lapses: also fit how often answers are guesses, with a temperature of its own: see `pyalign.results.Lapses`.
+        lapses: also fit how often answers are guesses, with a temperature of its own: see `Calibration`.
         ci: what intervals and standard errors are over, in closed form; see `pyalign.score`. None: no intervals.
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.

@@ -124,7 +124,8 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
         {"model": name, "confidence": bin_.confidence, "accuracy": bin_.accuracy, "n": bin_.n, "from": bin_.low,
          "to": bin_.high,
          "told": f"{name}: of {counted(bin_.n, 'answer')} at a confidence from {100 * bin_.low:.1f} to "
-                 f"{100 * bin_.high:.1f}%, mean {100 * bin_.confidence:.1f}%, {100 * bin_.accuracy:.1f}% are the model's choice"}
+                 f"{100 * bin_.high:.1f}%, mean {100 * bin_.confidence:.1f}%, {100 * bin_.accuracy:.1f}% are the "
+                 "model's choice"}
         for bin_ in bins_of(reliability)
     ]  # fmt: skip
 

@@ -62,7 +62,7 @@ class Sprites:
         self._missing: dict[str, None] = {}
 
     def tile(self, name: str) -> int | None:
-        """The number by which scripts ask for an object's picture: `pyalign.picture(number)`; None without an image."""
+        """The number by which the page's scripts ask for an object's picture; None without an image."""
         if name not in self._known:
             self._missing[name] = None
             return None
