@@ -14,7 +14,7 @@ from pyalign.backends import Array
 from pyalign.data.arrays import AsArray
 from pyalign.data.names import match_names
 from pyalign.data.objects import HOW, objects_of, take_together
-from pyalign.errors import InputError, shorten
+from pyalign.errors import InputError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,8 +177,7 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     if hasattr(x, "n_people"):  # `Judgments`, likewise
         raise InputError(f"{name} must be embeddings; got judged pairs: {x!r}")
     if isinstance(x, str | os.PathLike):
-        path = shorten(os.fspath(x))
-        raise InputError(f"{name} must be an array; got the path {path}: read it with load_embeddings(path)")
+        raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")
     _checks.require_dense(x, name)
     if is_frame(x):
         return _of_frame(x, name)
