@@ -258,19 +258,10 @@ class Scores(OnCards, Several[Score], OnlyScore):
 
 
 def score_triplets(
-    x: object,
-    triplets: object,
-    *,
-    measure: MeasureLike = "cosine",
-    temperature: float = 1.0,
-    ties: str = "fractional",
-    nan_policy: Policy = "raise",
-    backend: str = "auto",
-    choices: bool = False,
-    probabilities: bool = False,
-    similarities: bool = False,
-    task: str = ODD_ONE_OUT,
-) -> tuple[TripletResults, int]:
+    x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
+    nan_policy: Policy = "raise", backend: str = "auto", choices: bool = False, probabilities: bool = False,
+    similarities: bool = False, task: str = ODD_ONE_OUT,
+) -> tuple[TripletResults, int]:  # fmt: skip
     """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
     A dropped triplet has choice -2, probabilities NaN and similarities NaN.

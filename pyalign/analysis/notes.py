@@ -112,14 +112,9 @@ def looks_like_index(column: np.ndarray) -> bool:
 
 
 def notes_on_score(
-    accuracy: float,
-    n: float,
-    cross_entropy: float,
-    name: str | None = None,
-    task: str = ODD_ONE_OUT,
-    rows: bool = True,
-    kind: str | None = None,
-) -> tuple[str, ...]:
+    accuracy: float, n: float, cross_entropy: float, name: str | None = None, task: str = ODD_ONE_OUT,
+    rows: bool = True, kind: str | None = None,
+) -> tuple[str, ...]:  # fmt: skip
     """An accuracy not clearly above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.

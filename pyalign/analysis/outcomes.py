@@ -100,16 +100,9 @@ def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
 
 
 def triplet_outcomes(
-    x: object,
-    triplets: object,
-    *,
-    measure: MeasureLike = "cosine",
-    temperature: float = 1.0,
-    ties: str = "fractional",
-    nan_policy: Policy = "raise",
-    backend: str = "auto",
-    task: str = ODD_ONE_OUT,
-) -> Outcomes:
+    x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
+    nan_policy: Policy = "raise", backend: str = "auto", task: str = ODD_ONE_OUT,
+) -> Outcomes:  # fmt: skip
     """The outcome of each triplet; arguments and errors as `pyalign.score`, but that `task` says what numbers are.
 
     Example:

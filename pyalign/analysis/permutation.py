@@ -32,20 +32,10 @@ from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Tie
 
 
 def permutation_test(
-    embeddings: EmbeddingsLike,
-    triplets: TripletsLike,
-    *,
-    measure: MeasureLike = "cosine",
-    ties: Ties = "fractional",
-    nan_policy: Policy = "raise",
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
-    n_permutations: int = 1000,
-    confidence_level: float = 0.95,
-    seed: int = 0,
-    weights: WeightsLike | None = None,
-    progress: Progress | None = None,
-) -> PermutationTest:
+    embeddings: EmbeddingsLike, triplets: TripletsLike, *, measure: MeasureLike = "cosine", ties: Ties = "fractional",
+    nan_policy: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto", n_permutations: int = 1000,
+    confidence_level: float = 0.95, seed: int = 0, weights: WeightsLike | None = None, progress: Progress | None = None,
+) -> PermutationTest:  # fmt: skip
     """How accurate these embeddings would be if their rows belonged to the items in random order.
 
     1/3 (of two options 1/2) is the chance level of a model that knows nothing. This is that of this model and these

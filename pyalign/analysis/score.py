@@ -326,14 +326,9 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
 
 
 def _one(
-    ready: Placed,
-    rows: Any,
-    aligned: Aligned,
-    measure: MeasureLike,
-    temperature: float,
-    settings: _Settings,
+    ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, settings: _Settings,
     aside: Aside,
-) -> Score:
+) -> Score:  # fmt: skip
     """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
     parts = settings.plan is not None or settings.groups is not None

@@ -282,14 +282,9 @@ class HostBackend(Backend, Protocol):
         """The `triplet_gradient` over the triplets of a plan; targets in its order, in which elements are summed."""
 
     def outcomes(
-        self,
-        similarities: np.ndarray,
-        temperature: float,
-        verdicts: np.ndarray | None,
-        cross_entropy: np.ndarray | None,
-        entropy: np.ndarray | None,
-        alternatives: int = 3,
-    ) -> None:
+        self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
+    ) -> None:  # fmt: skip
         """Fills what is wanted of each triplet, from the similarities (t, 3) of its pairs 01, 02, 12.
 
         verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
@@ -351,14 +346,9 @@ class HostBackend(Backend, Protocol):
         """
 
     def temperature_sums(
-        self,
-        similarities: np.ndarray,
-        targets: np.ndarray | None,
-        weights: np.ndarray | None,
-        beta: float,
-        confidences: np.ndarray | None = None,
-        alternatives: int = 3,
-    ) -> LossSums:
+        self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
+        confidences: np.ndarray | None = None, alternatives: int = 3,
+    ) -> LossSums:  # fmt: skip
         """The loss of inverse temperature beta over similarities (t, 3), computed in float64.
 
         targets: float64 (t,), the target similarity u of each triplet; None: that of the human pair 01. A u above the

@@ -134,13 +134,9 @@ def border_kernel(keys, gradient, heads, tails, count, end, BLOCK: tl.constexpr,
 
 
 def triplet_gradient(
-    similarities: torch.Tensor,
-    triplets: torch.Tensor,
-    temperature: float,
-    scale: float,
-    out: TensorGradient,
+    similarities: torch.Tensor, triplets: torch.Tensor, temperature: float, scale: float, out: TensorGradient,
     targets: torch.Tensor | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """The derivative of scale * sum over triplets of -log softmax(s / temperature)[pair 01].
 
     Or, with targets, of scale * sum over triplets and positions p of -targets[p] * log softmax(...)[pair without p].
@@ -161,13 +157,9 @@ def triplet_gradient(
 
 
 def _add_slab(
-    similarities: torch.Tensor,
-    triplets: torch.Tensor,
-    targets: torch.Tensor | None,
-    temperature: float,
-    scale: float,
+    similarities: torch.Tensor, triplets: torch.Tensor, targets: torch.Tensor | None, temperature: float, scale: float,
     out: TensorGradient,
-) -> None:
+) -> None:  # fmt: skip
     t, n, device = len(triplets), len(similarities), similarities.device
     end = n * n
     keys = torch.empty(3 * t, dtype=_key_type(end), device=device)

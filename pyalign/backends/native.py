@@ -170,25 +170,15 @@ class NativeBackend(HostRows):
         return float(_native.planned_gradient(similarities, plan, targets, temperature, scale, gradient, alternatives))
 
     def outcomes(
-        self,
-        similarities: np.ndarray,
-        temperature: float,
-        verdicts: np.ndarray | None,
-        cross_entropy: np.ndarray | None,
-        entropy: np.ndarray | None,
-        alternatives: int = 3,
-    ) -> None:
+        self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
+    ) -> None:  # fmt: skip
         _native.outcomes(similarities, alternatives, temperature, verdicts, cross_entropy, entropy)
 
     def temperature_sums(
-        self,
-        similarities: np.ndarray,
-        targets: np.ndarray | None,
-        weights: np.ndarray | None,
-        beta: float,
-        confidences: np.ndarray | None = None,
-        alternatives: int = 3,
-    ) -> LossSums:
+        self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
+        confidences: np.ndarray | None = None, alternatives: int = 3,
+    ) -> LossSums:  # fmt: skip
         return LossSums(*_native.temperature_sums(similarities, alternatives, targets, weights, beta, confidences))
 
     def resample_items(

@@ -117,14 +117,9 @@ class NumpyBackend(NumpyRanks, HostRows):
         return cross_entropy
 
     def outcomes(
-        self,
-        similarities: np.ndarray,
-        temperature: float,
-        verdicts: np.ndarray | None,
-        cross_entropy: np.ndarray | None,
-        entropy: np.ndarray | None,
-        alternatives: int = 3,
-    ) -> None:
+        self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
+    ) -> None:  # fmt: skip
         for start in range(0, len(similarities), CHUNK):
             part = slice(start, start + CHUNK)
             s = np.ascontiguousarray(similarities[part].T[:alternatives])
@@ -154,14 +149,9 @@ class NumpyBackend(NumpyRanks, HostRows):
         np.fill_diagonal(out, 1.0)
 
     def temperature_sums(
-        self,
-        similarities: np.ndarray,
-        targets: np.ndarray | None,
-        weights: np.ndarray | None,
-        beta: float,
-        confidences: np.ndarray | None = None,
-        alternatives: int = 3,
-    ) -> LossSums:
+        self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
+        confidences: np.ndarray | None = None, alternatives: int = 3,
+    ) -> LossSums:  # fmt: skip
         total = np.zeros(6)
         for start in range(0, len(similarities), CHUNK):
             part = slice(start, start + CHUNK)

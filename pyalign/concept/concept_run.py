@@ -177,15 +177,9 @@ class Run:
 
 
 def result_of(
-    k: int,
-    name: str,
-    grouping: Grouping,
-    parts: Sequence[Part],
-    whole: Part,
-    n_ties: int,
-    transform: str | None,
+    k: int, name: str, grouping: Grouping, parts: Sequence[Part], whole: Part, n_ties: int, transform: str | None,
     correction: str,
-) -> ConceptScores:
+) -> ConceptScores:  # fmt: skip
     """The result of model k."""
     *of_concepts, rest = parts
     among_all = simultaneous_inference(k, of_concepts, whole, correction)
@@ -264,12 +258,9 @@ def _known(estimates: np.ndarray) -> tuple[float | None, float | None]:
 
 
 def differences_of(
-    names: Sequence[str],
-    pairs: Sequence[tuple[str, str]],
-    grouping: Grouping,
-    parts: Sequence[Part],
+    names: Sequence[str], pairs: Sequence[tuple[str, str]], grouping: Grouping, parts: Sequence[Part],
     correction: Correction,
-) -> list[ConceptDifference]:
+) -> list[ConceptDifference]:  # fmt: skip
     """Concept by concept for each pair of models; p-values are corrected over all of them."""
     rows = [(names.index(a), names.index(b), k) for a, b in pairs for k in range(len(grouping.labels))]
     p_values = [None if parts[k].intervals is None else _p_value(parts[k], a, b) for a, b, k in rows]

@@ -61,34 +61,17 @@ TRANSFORMED = "{} (transformed)"
 
 
 def score_concepts(
-    embeddings: EmbeddingsLike | Models | None,
-    triplets: TripletsLike,
-    dimensions: EmbeddingsLike | None = None,
-    *,
-    model_choices: NamedChoices | None = None,
-    choice_base: int | None = None,
-    dimension_labels: Sequence[str] | None = None,
-    categories: CategoriesLike | None = None,
+    embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, dimensions: EmbeddingsLike | None = None, *,
+    model_choices: NamedChoices | None = None, choice_base: int | None = None,
+    dimension_labels: Sequence[str] | None = None, categories: CategoriesLike | None = None,
     levels: tuple[CategoriesLike, CategoriesLike] | None = None,
-    entropy: Literal["dimensions", "answers"] | None = None,
-    assign: Assign = "sum",
-    top: int = 1,
-    transform: Transform | None = None,
-    measure: MeasureLike | None = None,
-    temperature: float | None = None,
-    ties: Ties = "fractional",
-    nan_policy: Policy = "raise",
-    unreadable: Policy = "raise",
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
-    ci: IntervalsOver = AUTO,
-    subjects: SubjectsLike | None = None,
-    correction: Correction = "holm",
-    min_triplets: int = FEWEST,
-    top_objects: int | None = None,
-    families: Sequence[str] | None = None,
-    progress: Progress | None = None,
-) -> Concepts:
+    entropy: Literal["dimensions", "answers"] | None = None, assign: Assign = "sum", top: int = 1,
+    transform: Transform | None = None, measure: MeasureLike | None = None, temperature: float | None = None,
+    ties: Ties = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise", missing: Policy = "raise",
+    backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
+    correction: Correction = "holm", min_triplets: int = FEWEST, top_objects: int | None = None,
+    families: Sequence[str] | None = None, progress: Progress | None = None,
+) -> Concepts:  # fmt: skip
     """Compute accuracy and cross-entropy per human concept, with intervals, and differences between models.
 
     The concept of a triplet is that of its chosen pair: the two items that were not chosen as odd, or the anchor and

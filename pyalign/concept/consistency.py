@@ -46,27 +46,14 @@ from pyalign.typing import (
 
 
 def error_consistency(
-    models: Models | None,
-    triplets: TripletsLike,
-    *,
-    model_choices: NamedChoices | None = None,
-    choice_base: int | None = None,
-    dimensions: EmbeddingsLike | None = None,
-    dimension_labels: Sequence[str] | None = None,
-    categories: CategoriesLike | None = None,
-    assign: Assign = "sum",
-    top: int = 1,
-    measure: MeasureLike = "cosine",
-    nan_policy: Policy = "raise",
-    unreadable: Policy = "raise",
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
-    ci: IntervalsOver = AUTO,
-    subjects: SubjectsLike | None = None,
-    correction: Correction = "holm",
-    min_triplets: int = FEWEST,
+    models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
+    choice_base: int | None = None, dimensions: EmbeddingsLike | None = None,
+    dimension_labels: Sequence[str] | None = None, categories: CategoriesLike | None = None, assign: Assign = "sum",
+    top: int = 1, measure: MeasureLike = "cosine", nan_policy: Policy = "raise", unreadable: Policy = "raise",
+    missing: Policy = "raise", backend: BackendName = "auto", ci: IntervalsOver = AUTO,
+    subjects: SubjectsLike | None = None, correction: Correction = "holm", min_triplets: int = FEWEST,
     progress: Progress | None = None,
-) -> ErrorConsistency:
+) -> ErrorConsistency:  # fmt: skip
     """Compute error consistency, Cohen's kappa of correct and incorrect choices, for every two models.
 
     A choice is correct if the most similar pair is the chosen pair. A tie is never correct here. With dimensions or

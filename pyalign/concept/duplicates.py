@@ -69,12 +69,9 @@ class NearDuplicates(Result):
 
 
 def near_duplicates(
-    embeddings: EmbeddingsLike,
-    threshold: float | None = None,
-    *,
-    measure: MeasureLike = "cosine",
+    embeddings: EmbeddingsLike, threshold: float | None = None, *, measure: MeasureLike = "cosine",
     backend: BackendName = "auto",
-) -> NearDuplicates:
+) -> NearDuplicates:  # fmt: skip
     """Find groups of rows that are equal or whose similarity is at least a threshold.
 
     Groups are the connected components of such pairs, so two rows of a group may be less similar than the threshold if

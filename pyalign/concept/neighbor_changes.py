@@ -67,15 +67,9 @@ class NeighborChanges(Result):
 
 
 def neighbor_changes(
-    before: EmbeddingsLike,
-    after: EmbeddingsLike,
-    *,
-    k: int = 10,
-    measure: MeasureLike = "cosine",
-    after_measure: MeasureLike | None = None,
-    rbo_p: float = 0.9,
-    top: int = 20,
-) -> NeighborChanges:
+    before: EmbeddingsLike, after: EmbeddingsLike, *, k: int = 10, measure: MeasureLike = "cosine",
+    after_measure: MeasureLike | None = None, rbo_p: float = 0.9, top: int = 20,
+) -> NeighborChanges:  # fmt: skip
     """Find the objects whose k nearest neighbours differ most between two embeddings of the same objects.
 
     Args:

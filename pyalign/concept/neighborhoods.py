@@ -45,22 +45,12 @@ MOST_LOWEST = 10  # objects that a document names for each model
 
 
 def compare_neighbors(
-    embeddings: EmbeddingsLike | Models,
-    against: EmbeddingsLike,
-    *,
-    k: int = 10,
-    measure: MeasureLike = "cosine",
-    human_measure: MeasureLike = "cosine",
-    categories: CategoriesLike | None = None,
-    dimensions: EmbeddingsLike | None = None,
-    dimension_labels: Sequence[str] | None = None,
-    rbo_p: float = 0.9,
-    ci: OverObjects = AUTO,
-    n_permutations: int = PERMUTATIONS,
-    correction: Correction = "holm",
-    seed: int = 0,
+    embeddings: EmbeddingsLike | Models, against: EmbeddingsLike, *, k: int = 10, measure: MeasureLike = "cosine",
+    human_measure: MeasureLike = "cosine", categories: CategoriesLike | None = None,
+    dimensions: EmbeddingsLike | None = None, dimension_labels: Sequence[str] | None = None, rbo_p: float = 0.9,
+    ci: OverObjects = AUTO, n_permutations: int = PERMUTATIONS, correction: Correction = "holm", seed: int = 0,
     progress: Progress | None = None,
-) -> NeighborAgreement:
+) -> NeighborAgreement:  # fmt: skip
     """Measure how many of each object's k nearest neighbours a model shares with a human embedding.
 
     Args:

@@ -116,14 +116,9 @@ class Parts:
         return self.plan is not None and not self.plan.closed and self.plan.by != "triplets"
 
     def _intervals(
-        self,
-        clusters: Clusters,
-        numbers: tuple[EffectiveNumber, ...],
-        table: np.ndarray,
-        values: np.ndarray | None,
-        estimates: np.ndarray,
-        sums: np.ndarray | None,
-    ) -> tuple[Intervals | None, str | None]:
+        self, clusters: Clusters, numbers: tuple[EffectiveNumber, ...], table: np.ndarray, values: np.ndarray | None,
+        estimates: np.ndarray, sums: np.ndarray | None,
+    ) -> tuple[Intervals | None, str | None]:  # fmt: skip
         plan, errors = self.plan, None
         assert plan is not None
         closed = plan.closed

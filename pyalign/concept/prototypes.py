@@ -76,15 +76,10 @@ class Prototypes(Result):
 
 
 def prototypes(
-    embeddings: EmbeddingsLike,
-    *,
-    categories: CategoriesLike | None = None,
-    dimensions: EmbeddingsLike | None = None,
-    dimension_labels: Sequence[str] | None = None,
-    top: int = TOP,
-    measure: MeasureLike = "cosine",
+    embeddings: EmbeddingsLike, *, categories: CategoriesLike | None = None, dimensions: EmbeddingsLike | None = None,
+    dimension_labels: Sequence[str] | None = None, top: int = TOP, measure: MeasureLike = "cosine",
     backend: BackendName = "auto",
-) -> Prototypes:
+) -> Prototypes:  # fmt: skip
     """Find the medoid and the top objects of each category, or of each dimension of a human embedding.
 
     Args:

@@ -117,16 +117,9 @@ class NeighborPurity(Result):
 
 
 def neighbor_purity(
-    embeddings: EmbeddingsLike | Models,
-    categories: CategoriesLike,
-    *,
-    k: int = 10,
-    measure: MeasureLike = "cosine",
-    ci: OverObjects = AUTO,
-    n_permutations: int = PERMUTATIONS,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> NeighborPurity:
+    embeddings: EmbeddingsLike | Models, categories: CategoriesLike, *, k: int = 10, measure: MeasureLike = "cosine",
+    ci: OverObjects = AUTO, n_permutations: int = PERMUTATIONS, seed: int = 0, progress: Progress | None = None,
+) -> NeighborPurity:  # fmt: skip
     """Compute the proportion of each object's k nearest neighbours that share a category with it.
 
     Objects without a category may be neighbours, which then share no category, but have no purity themselves.

@@ -300,11 +300,9 @@ def _with_row(rows_by_model: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _require_same_rows(
-    item_names: Sequence[str],
-    left: np.ndarray,
-    rows_by_model: Mapping[str, np.ndarray],
+    item_names: Sequence[str], left: np.ndarray, rows_by_model: Mapping[str, np.ndarray],
     row_names: Mapping[str, Sequence[str]],
-) -> None:
+) -> None:  # fmt: skip
     """Raises where the items (k,) that remain, by themselves, would be found in other rows than among all of them."""
     remaining = [item_names[item] for item in left]
     for model, names in row_names.items():

@@ -74,13 +74,9 @@ def load(name: str, request: Request) -> Encoder:
 
 
 def encoder_of(
-    module: nn.Module,
-    preprocess: Callable[[Any], Any] | None,
-    *,
-    name: str,
-    request: Request,
+    module: nn.Module, preprocess: Callable[[Any], Any] | None, *, name: str, request: Request,
     size: tuple[int, int, int] | None = None,
-) -> TorchEncoder:
+) -> TorchEncoder:  # fmt: skip
     """An encoder of a module of Python; a copy is run, so that the module stays as it is.
 
     Args:

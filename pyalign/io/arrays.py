@@ -53,12 +53,8 @@ def is_integer_table(entry: Entry) -> bool:
 
 
 def choose(
-    path: PathLike,
-    entries: Entries,
-    key: str | None,
-    likely: Callable[[Entry], bool],
-    preferred: str | None = None,
-) -> Entry:
+    path: PathLike, entries: Entries, key: str | None, likely: Callable[[Entry], bool], preferred: str | None = None,
+) -> Entry:  # fmt: skip
     """The entry under ``key``; without a key the only entry, the preferred one, or the only likely one."""
     if not entries:
         raise bad(path, "holds no arrays")

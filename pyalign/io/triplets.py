@@ -44,23 +44,12 @@ _WITH_HEADER = replace(TRIPLETS, has_header=always)
 
 
 def load_triplets(
-    path: PathLike,
-    *,
-    key: str | None = None,
-    columns: Sequence[Column] | None = None,
-    odd_column: OddColumn | None = None,
-    choice_column: Column | None = None,
-    choice_base: int | None = None,
-    one_based: bool | None = None,
-    subject_column: Column | None = None,
-    item_names: Sequence[str] | None = None,
-    answers: AnswersLike | None = None,
-    subjects: SubjectsLike | None = None,
-    task: Task | None = None,
-    anchor: AnchorColumn | None = None,
-    weight_column: Column | None = None,
-    weights: WeightsLike | None = None,
-) -> Triplets:
+    path: PathLike, *, key: str | None = None, columns: Sequence[Column] | None = None,
+    odd_column: OddColumn | None = None, choice_column: Column | None = None, choice_base: int | None = None,
+    one_based: bool | None = None, subject_column: Column | None = None, item_names: Sequence[str] | None = None,
+    answers: AnswersLike | None = None, subjects: SubjectsLike | None = None, task: Task | None = None,
+    anchor: AnchorColumn | None = None, weight_column: Column | None = None, weights: WeightsLike | None = None,
+) -> Triplets:  # fmt: skip
     """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
     With ``task="anchored"``, where participants said which of two options is more like an anchor, the columns become
@@ -304,13 +293,9 @@ def _check_task(task: str, anchor: str, odd_column: str) -> None:
 
 
 def _resolve(
-    path: PathLike,
-    table: Table,
-    columns: Sequence[Column] | None,
-    choice_column: Column | None,
-    subject_column: Column | None = None,
-    weight_column: Column | None = None,
-) -> tuple[tuple[int, ...], tuple[int | None, int | None, int | None]]:
+    path: PathLike, table: Table, columns: Sequence[Column] | None, choice_column: Column | None,
+    subject_column: Column | None = None, weight_column: Column | None = None,
+) -> tuple[tuple[int, ...], tuple[int | None, int | None, int | None]]:  # fmt: skip
     """The indices of the three item columns, and of the choice column, the subject column and the weight column."""
     given = choice_column, subject_column, weight_column
     choice, subject, weight = (None if column is None else column_index(path, table, column) for column in given)

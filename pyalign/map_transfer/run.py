@@ -37,18 +37,10 @@ FEWEST = 3  # triplets, or pairs, within categories
 
 
 def transfer(
-    embeddings: EmbeddingsLike,
-    maps: Transform | Mapping[str, Transform],
-    on: Mapping[str, Any],
-    *,
-    categories: CategoriesLike | None = None,
-    k: int = 10,
-    measure: MeasureLike | None = None,
-    ci: IntervalsOver = AUTO,
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
-    progress: Progress | None = None,
-) -> Transfer:
+    embeddings: EmbeddingsLike, maps: Transform | Mapping[str, Transform], on: Mapping[str, Any], *,
+    categories: CategoriesLike | None = None, k: int = 10, measure: MeasureLike | None = None, ci: IntervalsOver = AUTO,
+    missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
+) -> Transfer:  # fmt: skip
     """Compare embeddings before and after linear maps: agreement with people on several sets, and neighbours.
 
     Args:

@@ -37,18 +37,10 @@ BACKENDS = ("auto", "native", "faiss", *TENSOR_BACKENDS)
 
 
 def neighbors(
-    embeddings: EmbeddingsLike,
-    queries: EmbeddingsLike | Sequence[str] | None = None,
-    k: int = 10,
-    *,
-    measure: MeasureLike = "cosine",
-    backend: SearchName = "auto",
-    index: Any = "auto",
-    include_self: bool = False,
-    nan_policy: Policy = "raise",
-    memory: float | None = None,
-    progress: Progress | None = None,
-) -> Neighbors:
+    embeddings: EmbeddingsLike, queries: EmbeddingsLike | Sequence[str] | None = None, k: int = 10, *,
+    measure: MeasureLike = "cosine", backend: SearchName = "auto", index: Any = "auto", include_self: bool = False,
+    nan_policy: Policy = "raise", memory: float | None = None, progress: Progress | None = None,
+) -> Neighbors:  # fmt: skip
     """Find the k rows that are most similar to each query, most similar first.
 
     With ``index="flat"`` these are the k largest of all similarities. They are computed and compared in float64
@@ -254,14 +246,9 @@ class NearestRows(NamedTuple):
 
 
 def approximately(
-    space: Space,
-    index: Any,
-    factory: str,
-    queries: np.ndarray,
-    k: int,
-    own: np.ndarray | None,
+    space: Space, index: Any, factory: str, queries: np.ndarray, k: int, own: np.ndarray | None,
     report: Report | None = None,
-) -> NearestRows:
+) -> NearestRows:  # fmt: skip
     """The neighbours that an index of faiss proposes, ordered exactly.
 
     The search is the narrowest one with a recall of 0.95 on the sample, or the widest possible one.

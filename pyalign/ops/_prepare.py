@@ -49,12 +49,9 @@ def run_finite(dispatch: Dispatch, matrix: Array, name: str, work: Callable[[Any
 
 
 def _run(
-    dispatch: Dispatch,
-    x: Array,
-    queued: Callable[[Any], None],
-    careful: Callable[[Backend], Any],
+    dispatch: Dispatch, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any],
     aside: Aside | None = None,
-) -> Any:
+) -> Any:  # fmt: skip
     begin = getattr(dispatch.backend, "queue", None)  # of tensor backends
     if begin is None:
         return careful(dispatch.backend)

@@ -32,15 +32,9 @@ PAIRS_AT_ONCE = 4096  # of objects, whose weights are held at once
 
 
 def object_sums(
-    triplets: object,
-    n: int,
-    values: np.ndarray,
-    *,
-    n_resamples: int,
-    seed: int = 0,
-    backend: str = "auto",
+    triplets: object, n: int, values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto",
     progress: Progress = silent,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Sums under resamples of the n items.
 
     Args:
@@ -116,14 +110,9 @@ def pair_sums(
 
 
 def subject_sums(
-    subjects: np.ndarray,
-    values: np.ndarray,
-    *,
-    people: int,
-    n_resamples: int,
-    seed: int = 0,
+    subjects: np.ndarray, values: np.ndarray, *, people: int, n_resamples: int, seed: int = 0,
     progress: Progress = silent,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Sums under resamples of people; subjects: (t,) integers in [0, people), the participant of each triplet.
 
     Example:

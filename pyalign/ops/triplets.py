@@ -70,13 +70,9 @@ class TripletResults:
 
 
 def odd_one_out(
-    embeddings: EmbeddingsLike | None = None,
-    triplets: TripletsLike | None = None,
-    *,
-    similarities: JudgmentsLike | None = None,
-    measure: MeasureLike | None = None,
-    backend: BackendName = "auto",
-) -> Any:
+    embeddings: EmbeddingsLike | None = None, triplets: TripletsLike | None = None, *,
+    similarities: JudgmentsLike | None = None, measure: MeasureLike | None = None, backend: BackendName = "auto",
+) -> Any:  # fmt: skip
     """Find the odd item of each triplet: the one outside the most similar pair.
 
     Args:
@@ -161,14 +157,10 @@ def require_one(embeddings: object, similarities: object, measure: object) -> No
 
 
 def choice_probabilities(
-    embeddings: EmbeddingsLike | None = None,
-    triplets: TripletsLike | None = None,
-    *,
-    similarities: JudgmentsLike | None = None,
-    measure: MeasureLike | None = None,
-    temperature: float = 1.0,
+    embeddings: EmbeddingsLike | None = None, triplets: TripletsLike | None = None, *,
+    similarities: JudgmentsLike | None = None, measure: MeasureLike | None = None, temperature: float = 1.0,
     backend: BackendName = "auto",
-) -> Any:
+) -> Any:  # fmt: skip
     """Compute the probability that each position of each triplet is the odd one.
 
     The pairs' similarities s give ``p(pair) = softmax(s / temperature)`` over the three pairs; the odd item is the one
@@ -270,17 +262,9 @@ def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool
 
 
 def run_triplets(
-    x: object,
-    triplets: object,
-    *,
-    measure: MeasureLike = "cosine",
-    temperature: float = 1.0,
-    backend: str = "auto",
-    choices: bool = False,
-    probabilities: bool = False,
-    sums: bool = False,
-    similarities: bool = False,
-) -> TripletResults:
+    x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, backend: str = "auto",
+    choices: bool = False, probabilities: bool = False, sums: bool = False, similarities: bool = False,
+) -> TripletResults:  # fmt: skip
     """Any of choices, probabilities, similarities and sums, in one pass over the triplets.
 
     Arguments are those of `choice_probabilities`; with a measure of `PRECOMPUTED`, x is a matrix of similarities (n, n)

@@ -93,13 +93,9 @@ def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
 
 
 def null_scores(
-    family: Family,
-    pairs: Sequence[tuple[Any, Any]],
-    n_permutations: int,
-    seed: int,
-    progress: Progress,
+    family: Family, pairs: Sequence[tuple[Any, Any]], n_permutations: int, seed: int, progress: Progress,
     order: np.ndarray | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """(pairs, K) scores with the items of the second model permuted, in the same way for all pairs."""
     nulls = np.empty((len(pairs), n_permutations))
     for part, orders in permutations_of(family.n, n_permutations, seed, order):

@@ -45,26 +45,14 @@ METHODS = (CORRECTED, BOOTSTRAP)
 
 
 def rsa(
-    embeddings: EmbeddingsLike | Models,
-    human: JudgmentsLike,
-    *,
-    kind: MatrixKind | None = None,
+    embeddings: EmbeddingsLike | Models, human: JudgmentsLike, *, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "pearson",
     correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
-    model_rdms: Mapping[str, JudgmentsLike] | None = None,
-    ci: OverMatrices = AUTO,
-    n_permutations: int | None = None,
-    pooling: str | None = None,
-    partial: bool = False,
-    weighted: bool = False,
-    correction: Correction = "holm",
-    nan_policy: Policy = "raise",
-    missing: Policy = "raise",
-    seed: int = 0,
-    rdms: bool = False,
-    backend: BackendName = "auto",
-    progress: Progress | None = None,
-) -> Rsa:
+    model_rdms: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO, n_permutations: int | None = None,
+    pooling: str | None = None, partial: bool = False, weighted: bool = False, correction: Correction = "holm",
+    nan_policy: Policy = "raise", missing: Policy = "raise", seed: int = 0, rdms: bool = False,
+    backend: BackendName = "auto", progress: Progress | None = None,
+) -> Rsa:  # fmt: skip
     """Correlate the similarity matrices of representations with those of participants.
 
     There are two quantities: `value` is the correlation with the participants' mean matrix, and `per_person` is the

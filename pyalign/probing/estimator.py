@@ -76,23 +76,11 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_: int
 
     def __init__(
-        self,
-        *,
-        penalty: float | str = "auto",
-        norm: str = "squared",
-        rank: int | str = "full",
-        bias: bool = False,
-        measure: Literal["dot", "cosine"] = "dot",
-        temperature: float = 1.0,
-        standardize: str = "global",
-        tolerance: float = 1e-4,
-        max_iterations: int = 1000,
-        smoothing: float = 0.0,
-        solver: str = "lbfgs",
-        missing: Policy = "raise",
-        backend: BackendName = "auto",
-        seed: int = 0,
-    ) -> None:
+        self, *, penalty: float | str = "auto", norm: str = "squared", rank: int | str = "full", bias: bool = False,
+        measure: Literal["dot", "cosine"] = "dot", temperature: float = 1.0, standardize: str = "global",
+        tolerance: float = 1e-4, max_iterations: int = 1000, smoothing: float = 0.0, solver: str = "lbfgs",
+        missing: Policy = "raise", backend: BackendName = "auto", seed: int = 0,
+    ) -> None:  # fmt: skip
         self.penalty = penalty
         self.norm = norm
         self.rank = rank

@@ -56,25 +56,13 @@ class _Settings:
 
 
 def recover(
-    models: Models,
-    triplets: TripletsLike,
-    *,
-    measure: MeasureLike | Mapping[str, MeasureLike] = "cosine",
-    temperature: float | Mapping[str, float] | None = None,
-    refit: Literal["temperature", "probe"] = "temperature",
-    n_simulations: int | None = None,
-    sizes: Sequence[int] | None = None,
-    most_triplets: int | None = None,
-    target: float = 0.95,
-    confidence_level: float = 0.95,
-    folds: int = 3,
-    penalties: Penalties = "auto",
-    probe: ProbeOptions | None = None,
-    seed: int = 0,
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
+    models: Models, triplets: TripletsLike, *, measure: MeasureLike | Mapping[str, MeasureLike] = "cosine",
+    temperature: float | Mapping[str, float] | None = None, refit: Literal["temperature", "probe"] = "temperature",
+    n_simulations: int | None = None, sizes: Sequence[int] | None = None, most_triplets: int | None = None,
+    target: float = 0.95, confidence_level: float = 0.95, folds: int = 3, penalties: Penalties = "auto",
+    probe: ProbeOptions | None = None, seed: int = 0, missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
-) -> Recovery:
+) -> Recovery:  # fmt: skip
     """Estimate whether these triplets can distinguish these models, and how many triplets it would take.
 
     Choices are simulated from each model in turn, with ``p(pair) = softmax(s / temperature)``. All models are then

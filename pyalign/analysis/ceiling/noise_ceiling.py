@@ -48,14 +48,9 @@ FEW = 5  # answers to a triplet, on average, below which how they vary over trip
 
 
 def noise_ceiling(
-    triplets: TripletsLike,
-    *,
-    subjects: SubjectsLike | None = None,
-    answers: AnswersLike | None = None,
-    confidence_level: float = 0.95,
-    weights: WeightsLike | None = None,
-    weighting: Weighting = "answers",
-) -> NoiseCeiling:
+    triplets: TripletsLike, *, subjects: SubjectsLike | None = None, answers: AnswersLike | None = None,
+    confidence_level: float = 0.95, weights: WeightsLike | None = None, weighting: Weighting = "answers",
+) -> NoiseCeiling:  # fmt: skip
     """Estimate how well participants predict each other, from triplets that were answered more than once.
 
     Rows with the same three items, in any order, are answers to one triplet. There are three ceilings, see `Ceilings`:

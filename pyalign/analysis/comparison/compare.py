@@ -86,27 +86,14 @@ class PairTests:
 
 
 def compare(
-    models: Models | None,
-    triplets: TripletsLike,
-    *,
-    model_choices: NamedChoices | None = None,
-    choice_base: int | None = None,
-    measure: MeasureLike | Mapping[str, MeasureLike] | None = None,
-    temperature: float = 1.0,
-    ties: Ties = "fractional",
-    nan_policy: Policy = "raise",
-    unreadable: Policy = "raise",
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
-    ci: IntervalsOver = AUTO,
-    subjects: SubjectsLike | None = None,
-    baseline: str | None = None,
-    difference: float | None = None,
-    correction: Correction = "holm",
-    choose_best: bool = False,
-    weights: WeightsLike | None = None,
+    models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
+    choice_base: int | None = None, measure: MeasureLike | Mapping[str, MeasureLike] | None = None,
+    temperature: float = 1.0, ties: Ties = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise",
+    missing: Policy = "raise", backend: BackendName = "auto", ci: IntervalsOver = AUTO,
+    subjects: SubjectsLike | None = None, baseline: str | None = None, difference: float | None = None,
+    correction: Correction = "holm", choose_best: bool = False, weights: WeightsLike | None = None,
     progress: Progress | None = None,
-) -> Comparison:
+) -> Comparison:  # fmt: skip
     """Compare the accuracies of several models: paired differences with standard errors, p-values, and ranks.
 
     Args:

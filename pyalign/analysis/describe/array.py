@@ -216,15 +216,9 @@ def _repeated(a: np.ndarray) -> int:
 
 
 def _remarks(
-    a: np.ndarray,
-    kind: str,
-    base: int | None,
-    duplicates: int,
-    repeated: int | None,
-    nan_rows: int,
-    zero_rows: int,
+    a: np.ndarray, kind: str, base: int | None, duplicates: int, repeated: int | None, nan_rows: int, zero_rows: int,
     span: tuple[float, float] | None,
-) -> tuple[str, ...]:
+) -> tuple[str, ...]:  # fmt: skip
     remarks = []
     if base == 1:
         remarks.append("the smallest item is 1: items may count from 1 (--one-based)")

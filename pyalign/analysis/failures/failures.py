@@ -175,25 +175,13 @@ class Failures(OfTask, Result):
 
 
 def find_failures(
-    models: Models | None,
-    triplets: TripletsLike,
-    *,
-    model_choices: NamedChoices | None = None,
-    choice_base: int | None = None,
-    families: Sequence[str] | None = None,
-    subjects: SubjectsLike | None = None,
-    answers: AnswersLike | None = None,
-    limit: int | None = None,
-    min_models: int | None = None,
-    measure: MeasureLike = "cosine",
-    temperature: float = 1.0,
-    ties: Ties = "fractional",
-    nan_policy: Policy = "raise",
-    unreadable: Policy = "raise",
-    missing: Policy = "raise",
-    backend: BackendName = "auto",
+    models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
+    choice_base: int | None = None, families: Sequence[str] | None = None, subjects: SubjectsLike | None = None,
+    answers: AnswersLike | None = None, limit: int | None = None, min_models: int | None = None,
+    measure: MeasureLike = "cosine", temperature: float = 1.0, ties: Ties = "fractional", nan_policy: Policy = "raise",
+    unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
-) -> Failures:
+) -> Failures:  # fmt: skip
     """Find the triplets that every model gets wrong, and those that one family of models gets right and another wrong.
 
     Args:
