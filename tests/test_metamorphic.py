@@ -48,6 +48,10 @@ CALLS = {
         w.models, w.triplets, ceiling=pyalign.noise_ceiling(w.triplets), ci="objects+subjects", **o
     ),
     "score: groups": lambda w, **o: pyalign.score(w.models, w.triplets, groups="subjects", **o),
+    "score: permutations": lambda w, **o: pyalign.score(w.models, w.triplets, n_permutations=20, ci=None, **o),
+    "score: a matrix, permutations": lambda w, **o: pyalign.score(
+        matrix=w.judged, triplets=w.triplets, n_permutations=20, ci=None, **o
+    ),
     "score_choices": lambda w: pyalign.score_choices(pyalign.odd_one_out(w.first, w.triplets), w.triplets, ci=DRAWN),
     "compare": lambda w, **o: pyalign.compare(w.models, w.triplets, choose_best=True, **o),
     "compare: drawn objects": lambda w, **o: pyalign.compare(w.models, w.triplets, ci=DRAWN, **o),
@@ -144,7 +148,9 @@ EXCEPTIONS = {
     (change, name): why
     for (change, why), names in {
         (UNNAMED, "nothing has a name: what is drawn, or shown of each row, is in the order of the numbers"): """
-            score: drawn objects; score: drawn sets; score: a matrix; score_choices; compare; compare: drawn objects;
+            score: drawn objects; score: drawn sets; score: a matrix; score: permutations;
+            score: a matrix, permutations;
+            score_choices; compare; compare: drawn objects;
             error_consistency: drawn; calibrate; calibrate: over triplets; permutation_test;
             permutation_test: a matrix; score_concepts; predict_dimensions; rsa; rsa: drawn; cka; cka: of neighbours;
             cka: in batches; compare_neighbors; neighbor_purity; neighbors; build_index; similarity;

@@ -23,6 +23,7 @@ from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import score_choices
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
+from pyalign.data.align import named_rows
 from pyalign.data.missing import Present, present_of
 from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
 from pyalign.errors import InputError
@@ -357,8 +358,10 @@ def _one(
     if settings.ceiling is not None:
         result = with_ceiling(result, settings.ceiling, aligned, settings.grouped, outcomes, settings.subjects)
     if settings.n_permutations is not None:
+        at, index = named_rows(aligned)
+        named = rows[at][:, at] if get_measure(measure).precomputed else rows[at]
         test = permutation_test(
-            rows, Triplets(aligned.index, task=result.task, weights=weights), measure=measure, ties=settings.ties,
+            named, Triplets(index, task=result.task, weights=weights), measure=measure, ties=settings.ties,
             nan_policy=settings.nan_policy,
             backend=settings.backend, seed=settings.seed, n_permutations=settings.n_permutations,
             confidence_level=settings.plan.confidence_level if settings.plan else 0.95, progress=settings.progress,

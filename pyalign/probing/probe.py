@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign.data import KeptRows, Transform, as_embeddings
+from pyalign.data.names import in_order
 from pyalign.errors import ConvergenceWarning
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
@@ -188,7 +189,8 @@ def kept_rows(inputs: Inputs, local: LocalOptions, seed: int) -> KeptRows | None
         return None
     rows = np.sort(np.concatenate(other_batches(len(inputs.others), local.batch_size, local.batches, seed)))
     names = as_embeddings(inputs.arguments["other_embeddings"]).names
-    return KeptRows.of(inputs.others[rows], None if names is None else [names[row] for row in rows])
+    named = None if names is None else [names[row] for row in in_order(names)[rows]]  # others are in that order
+    return KeptRows.of(inputs.others[rows], named)
 
 
 def warned(fit: ProbeFit) -> ProbeFit:

@@ -94,7 +94,7 @@ def _train(
     settings: RecipeSettings, watch: Watch,
 ) -> RecipeFit:  # fmt: skip
     began = time.perf_counter()
-    scale = standardization(rows, "global")
+    scale = standardization(rows[np.unique(index)], "global")  # nothing that is held out enters
     standard = scale.apply(rows).astype(rows.dtype)
     adam = Adam(standard, index, penalty, settings, seed)
     curve: list[Epoch] = []

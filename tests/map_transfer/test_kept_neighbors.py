@@ -174,3 +174,16 @@ def test_only_the_embeddings_in_batches_are_kept_so_that_the_others_can_be_measu
     assert len(fit.transform.trained.kept.hashes) == len(fit.transform.trained.kept.names) == N // 2
     found = run(fit.transform)
     assert (of(found).n, of(found).in_sample) == (N // 2, 0)
+
+
+def test_the_names_that_are_kept_are_those_of_the_rows_that_are_kept():
+    """Other embeddings are put in batches in the order of their names, which is not that of their rows."""
+    names = tuple(f"image {k}" for k in np.random.default_rng(0).permutation(len(X)))
+    others = pyalign.Embeddings(X, names)
+    fit = pyalign.fit_probe(
+        X, TRIPLETS, penalty=1.0, norm="identity", other_embeddings=others, tolerance=0.1, **batches_of_half(len(X))
+    )
+    kept = fit.transform.trained.kept
+    by_hash, by_name = kept.shared(X, None), np.isin(names, list(kept.names))
+    np.testing.assert_array_equal(by_hash, by_name)
+    assert 0 < by_name.sum() < len(X)

@@ -127,3 +127,13 @@ def test_refuses_counts(message_of):
     x, triplets = world()
     given = Triplets(triplets).with_answers(np.ones((len(triplets), 3), int))
     assert message_of(fit_recipe, x, given) == "the recipe takes one answer for each triplet; got counts or shares"
+
+
+def test_held_out_rows_do_not_standardize_those_of_the_fit():
+    x = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
+    x[8:] *= 30
+    triplets = np.array([[0, 1, 2], [3, 4, 5], [6, 7, 0], [1, 3, 6]])
+    alone, beside = (
+        fit_recipe(x, triplets, held_out=held_out, settings=FEW) for held_out in (None, [[8, 9, 10], [9, 10, 11]])
+    )
+    assert (alone.transform.mean, alone.transform.std) == (beside.transform.mean, beside.transform.std)
