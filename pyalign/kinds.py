@@ -466,7 +466,7 @@ KINDS: Mapping[str, Kind] = {
     "datasets fetch": Kind(
         "pyalign.datasets.fetch:Fetched",
         "pyalign.report.listings:fetched_view",
-        entry=Entry("datasets fetch", "download a data set from its publisher, or from a mirror", DATA, "datasets"),
+        entry=Entry("datasets fetch", "download a data set from its publisher", DATA, "datasets"),
     ),
 }
 # Commands whose result is of no kind of its own.

@@ -104,7 +104,7 @@ class Resuming:
             name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
             if part != self._base and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
                 continue
-            with suppress(FileNotFoundError), ExitStack() as stack:
+            with suppress(FileNotFoundError, PermissionError), ExitStack() as stack:  # gone, or another user's
                 handle = stack.enter_context(open_own(part, READ))
                 if try_lock(handle.fileno()) is False:
                     self._progress(f"{self._base.stem}, waiting for another process", 0, None)

@@ -10,6 +10,12 @@ else:
     import fcntl
 
 
+def unlock(descriptor: int) -> None:
+    """Ends the lock of an open file also for processes that were forked meanwhile, which have the file open too."""
+    if sys.platform != "win32":
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def lock(descriptor: int, wait: bool) -> bool | None:
     """Whether the file is this process's until it is closed; None where the file system has no locks.
 

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
-from pyalign.io.locks import lock
+from pyalign.io.locks import lock, unlock
 from pyalign.io.own_files import has_ended, run_name, try_lock
 from pyalign.io.paths import PathLike, bad, checked_path
 
@@ -29,6 +30,7 @@ Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # piece
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
 MARK = re.compile(r"\.pyalign-(?P<run>\w*-\d+-[0-9a-f]{8,16})\.tmp$")
 AWAY = 3600.0  # seconds without a write, after which one is stale whose process this machine may not see
+PATIENCE = 20.0  # seconds to wait for a process that moves files into the same folder
 LONGEST = 180  # bytes of the name that is kept: a file system takes 255 in all
 
 
@@ -171,12 +173,19 @@ class Files:
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Inside, no other process moves files there that asks for it; where there are no locks, nobody is kept out."""
+    """Inside, no other process moves files there that asks for it, unless one has held the lock for `PATIENCE`.
+
+    Where there are no locks, nobody is kept out. `_holds` then says whether the files are those of one process.
+    """
     with ExitStack() as stack:
         with suppress(OSError):  # such as on Windows, which opens no folders
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            lock(descriptor, wait=True)
+            ends = time.monotonic() + PATIENCE
+            while (ours := lock(descriptor, wait=False)) is False and time.monotonic() < ends:
+                time.sleep(0.01)
+            if ours:
+                stack.callback(unlock, descriptor)
         yield
 
 

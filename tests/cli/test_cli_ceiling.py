@@ -54,7 +54,7 @@ def test_ceiling_as_json_is_what_the_function_returns(command, answers):
         assert [one["name"] for one in told["inputs"]] == ["triplets", "subjects"]
         assert all(len(one["sha256"]) == 64 for one in told["inputs"])
         assert (found.pop("notes"), found) == (list(people.notes), expected)
-    assert {"ceiling", "standard_error", "ci", "n_distinct", "n_answers"} <= set(found)
+    assert {"ceiling", "ci", "n_distinct", "n_answers"} <= set(found)
 
 
 @pytest.mark.parametrize("weighting", ["answers", "triplets"])

@@ -119,7 +119,11 @@ def test_every_figure_has_its_step(whole):
     of_entropy = steps["entropy"].sets
     assert (of_entropy["dimensions"], of_entropy["triplets"]) == ("VICE 4d", "things")  # all of these, as in the paper
     assert {steps[name].sets["dimensions"] for name in ("concepts", "consistency", "predict")} == {"things"}
-    assert {*study.missing} == {"transfer-cifar100-clip", "transfer-cifar100-resnet"}  # of another width
+    assert {*study.missing} == {
+        "transfer-cifar100-clip",
+        "transfer-cifar100-resnet",
+        "glocal-alexnet",
+    }  # of another width, and no map here
     assert study.figures == ("svg", "pdf")
     mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
     assert set(steps["accuracy"].models) == set(mains)
@@ -252,15 +256,11 @@ def test_two_files_for_one_role_are_said(folder):
     assert '# or: file = "triplets.npy"' in draft.text
 
 
-@pytest.mark.parametrize(
-    "name", ["a b", 'q"uote', "\u05d0", "<script>", "a=[b]", "line\nbreak", "a::b", "#", "steps.x"]
-)
+@pytest.mark.parametrize("name", ["a b", 'q"uote', "\u05d0", "<script>", "a=[b]", "#", "steps.x"])
 def test_names_of_files_come_back_as_they_are(folder, name):
     Path("clip.npy").rename(f"{name}.npy")
     Path("study.toml").write_text(draft_preset(".").text, encoding="utf-8")
     study = read_study("study.toml")
-    if "::" in name:  # which stands for a file and an array in it
-        return
     assert f"{name}.npy" in [model.file for model in study.models.values()]
     assert all(model.isprintable() for model in study.models)
 
