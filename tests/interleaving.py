@@ -39,7 +39,11 @@ def with_locks(kind, before=lambda: None):
         if kind == "fail":
             raise OSError(errno.ENOLCK, "No locks available")
         if kind == "work":
-            real(descriptor, operation)
+            try:
+                real(descriptor, operation)
+            except BlockingIOError:
+                before()  # it is asked for again
+                raise
 
     fcntl.flock = flock
 
