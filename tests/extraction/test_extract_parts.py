@@ -12,6 +12,7 @@ from extracted import OTHER, files, repaint
 import pyalign
 from pyalign.extraction.extract import extract
 from pyalign.extraction.folder import Folder
+from pyalign.extraction.job import describe_processor
 from pyalign.extraction.merge import merge_extractions
 from pyalign.extraction.sources import load_encoder
 
@@ -175,15 +176,16 @@ def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures
     here = extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2).processor
     extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, n_threads=1)
     monkeypatch.setenv(*OTHER.split("="))
+    other = describe_processor()
     extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
     end = "last digits of rows may differ; mixed=True allows it"
     message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
-    assert message == f"part2: differs from part1: processor {here} {OTHER}, and there {here}: {end}"
+    assert message == f"part2: differs from part1: processor {other}, and there {here}: {end}"
     message = message_of(lambda: merge_extractions(["part1", "threads2"], "merged"))
     assert message == f"threads2: differs from part1: model threads 1, and there 2: {end}"
     found = merge_extractions(["part1", "part2"], "merged", mixed=True)
-    assert found.processor == f"{here} and {here} {OTHER}"
-    note = f"parts differ in processor ({here}; {here} {OTHER}): rows may differ in the last digits"
+    assert found.processor == f"{here} and {other}"
+    note = f"parts differ in processor ({here}; {other}): rows may differ in the last digits"
     assert found.notes[-1] == note and len(found) == 11
     extract("pixels:3", "p", out="other", shard=(2, 2), batch_size=3)
     assert "in batch_size" in message_of(lambda: merge_extractions(["part1", "other"], "m", mixed=True))

@@ -24,6 +24,7 @@ from pyalign.extraction import attempt as attempt_module
 from pyalign.extraction.encoder import Request
 from pyalign.extraction.extract import extract
 from pyalign.extraction.images import as_images
+from pyalign.extraction.job import describe_processor
 from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
 
@@ -454,14 +455,14 @@ def test_an_unfinished_run_of_another_processor_is_computed_again_and_says_so(pi
     (note,) = [note for note in found.notes if "computed again" in note]
     assert note.startswith("1 batches of an unfinished run are computed again: it ran on ") and OTHER in note
     extract("pixels:3", pictures, out="once", batch_size=2)
-    assert files(Path("e")) == files(Path("once")) and found.processor.endswith(OTHER)
+    assert files(Path("e")) == files(Path("once")) and OTHER in found.processor
 
 
 def test_a_finished_run_of_another_processor_is_given_back_with_a_note(pictures, monkeypatch):
     before = extract("pixels:3", pictures, out="e")
     monkeypatch.setenv(*OTHER.split("="))
     found = extract("pixels:3", pictures, out="e", resume=True)
-    assert found.notes[-1] == f"the rows were computed on {before.processor}, and this is {before.processor} {OTHER}"
+    assert found.notes[-1] == f"the rows were computed on {before.processor}, and this is {describe_processor()}"
 
 
 def test_a_processor_is_told_by_its_maker_and_instructions(monkeypatch):
