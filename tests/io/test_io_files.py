@@ -363,7 +363,7 @@ NO_PATHS = [True, 0, 1, 3.5, b"x.npy", ["x.npy"], {}, OfBytes(), *NO_TEXTS]
 
 
 def open_files():
-    return sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    return {*os.listdir("/proc/self/fd")} if os.path.isdir("/proc/self/fd") else set()
 
 
 @pytest.mark.parametrize("path", NO_PATHS, ids=ascii)
@@ -376,7 +376,7 @@ def test_what_is_no_path_is_refused_and_no_file_is_touched(tmp_path, monkeypatch
     rule = "have no NUL and no lone surrogate in it" if path in NO_TEXTS else "be text or an os.PathLike of text"
     called = {"files": "path", "parts": "parts"}.get(argument, argument)
     assert re.match(rf"(path|spec|{called}) must {rule}; got ", said), said
-    assert said.isprintable() and not os.listdir(tmp_path) and open_files() == before
+    assert said.isprintable() and not os.listdir(tmp_path) and open_files() <= before
 
 
 @pytest.mark.parametrize("text", NO_TEXTS, ids=ascii)

@@ -115,7 +115,7 @@ def test_a_tensor_that_overlaps_its_inputs_is_filled_as_any_other(device, shift)
 def test_a_host_array_is_filled_from_a_tensor_backend():
     x, out = reals(4, 9, 4), np.zeros((9, 9), np.float32)
     assert pyalign.similarity(x, out=out, backend="torch") is out
-    np.testing.assert_allclose(out, pyalign.similarity(x), rtol=1e-6)
+    np.testing.assert_allclose(out, pyalign.similarity(x), rtol=1e-6, atol=1e-6)
 
 
 def test_rows_of_any_layout_give_the_same(device):
@@ -206,7 +206,7 @@ def test_results_go_back_to_the_library_of_the_rows(foreign, monkeypatch, librar
     x = reals(8, 20, 5)
     made_by, result = pyalign.similarity(Foreign(x))
     assert made_by == maker
-    np.testing.assert_allclose(result.numpy(), pyalign.similarity(x), rtol=1e-6)
+    np.testing.assert_allclose(result.numpy(), pyalign.similarity(x), rtol=1e-6, atol=1e-6)
 
 
 def test_arrays_on_two_devices_are_refused(device, message_of):
