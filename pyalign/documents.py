@@ -240,6 +240,7 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
         InputError: as `from_document`; what doesn't go together.
     """
     values: dict[str, Any] = {}
+    _require_mapping(document, kind.__name__)
     plan = _plan(cast(Any, kind))
     about = {} if plan.has_intervals else document.get(INTERVALS, {})
     _require_mapping(about, INTERVALS)

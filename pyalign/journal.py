@@ -149,7 +149,7 @@ class Journal:
             if as_document(finished) == self.steps[step]:
                 return finished
             reason = "it does not read back as it is"
-        except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (InputError, LookupError, TypeError, ValueError, OverflowError) as error:
             reason = str(error)
         raise InputError(f"{self.path}: the record of {step!r} is not sound: {reason}")
 

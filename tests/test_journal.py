@@ -185,11 +185,11 @@ def test_a_journal_that_was_edited_is_refused_in_one_line_and_never_taken(place,
         ({"low": 1.0}, "'high' is missing"),
         ({"low": "x", "high": 2.0}, "'low' holds 'x', which does not fit"),
         ({"low": 1.0, "high": 2.0, "more": 1}, "it does not read back as it is"),
-        (3, "'int' object has no attribute 'get'"),
-        ([1], "'list' object has no attribute 'get'"),
+        (3, "'Range' holds 3, which does not fit"),
+        ([1], "'Range' holds [1], which does not fit"),
     ],
 )
-def test_a_record_that_is_no_result_of_its_kind_is_told_with_the_path(place, message_of, record, reason):
+def test_a_record_that_is_no_result_of_its_kind_is_refused_with_the_path(place, message_of, record, reason):
     @dataclass(frozen=True)
     class Range(Result):
         low: float
