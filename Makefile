@@ -92,7 +92,7 @@ PYALIGN_FUZZ_SEED ?= $(shell date +%s)
 fuzz: export PYALIGN_FUZZ_SECONDS = $(SECONDS)
 fuzz: export PYALIGN_FUZZ_SEED := $(PYALIGN_FUZZ_SEED)
 fuzz: $(VENV)/installed-test
-	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_fuzz.py
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_fuzz.py tests/fuzz/test_input_options.py
 	@$(BIN)/pip install --quiet --only-binary atheris atheris || echo "no atheris to be had: nothing follows the lines of the readers"
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_guided.py
 

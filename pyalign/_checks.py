@@ -138,6 +138,15 @@ def _swapped(dtype: object) -> str:
     return ": are embeddings and triplets swapped?" if "float" in str(dtype) else ""
 
 
+def require_items(index: np.ndarray, n: int, of: str = "") -> None:
+    """Raises where triplets (t, 3) hold what is none of n rows: an index would wrap around, or fail."""
+    smallest, largest = (int(index.min()), int(index.max())) if len(index) else (0, -1)
+    if smallest < 0 or largest >= n:
+        wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
+        hint = "; is it 1-based?" if smallest >= 1 and largest == n else ""
+        raise InputError(f"triplets must lie in [0, {n}){of}; row {wrong} is {index[wrong].tolist()}{hint}")
+
+
 def require_valid(report: TripletCheck, triplets: Array, n: int, columns: int = 0) -> None:
     """Raises unless every triplet names three different items in [0, n); columns: of the embeddings of n rows."""
     if report.out_of_range >= 0:

@@ -219,10 +219,12 @@ def _recorded(outcome: Outcome, options: Any) -> Outcome:
 
 def _located(command: Command[Any], options: Any, message: str) -> str:
     """The message with the files that it is about, unless it names one, or is about an option or the command."""
+    from pyalign.io.paths import Spec
+
     files = [path for role in ("input", "folder") for of_flag in paths(options, role).values() for path in of_flag]
     names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
     is_file = {
-        field.name: isinstance(getattr(options, field.name), str | tuple) for field, _ in declared(command.options)
+        field.name: isinstance(getattr(options, field.name), Spec | tuple) for field, _ in declared(command.options)
     }
     other = {
         field.name for field, option in declared(command.options) if option.role != "input" or not is_file[field.name]
@@ -246,5 +248,5 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
 def _fail(name: str, message: str, code: int = 1) -> int:
     from pyalign.report.words import one_line
 
-    say(f"pyalign {name}: error: {one_line(message)}")
+    say(f"pyalign {name}: error: {InputError(one_line(message))}")
     return code

@@ -159,7 +159,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         from pyalign.report.words import one_line
 
-        self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
+        self.exit(2, f"{self.prog}: error: {InputError(one_line(message))}\ntry '{self.prog} --help'\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Checks a value as argparse does; the error names the word that is near, where one is."""
@@ -376,8 +376,8 @@ def paths(options: Any, role: str) -> dict[str, list[str]]:
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)
         if option_.role == role and isinstance(value, str | tuple) and value != option_.const:
-            files = [value] if isinstance(value, str) else [one for one in value if not names or isinstance(one, Spec)]
-            by_flag[flag_of(field_, option_)] = files
+            files = [value] if isinstance(value, str) else value
+            by_flag[flag_of(field_, option_)] = [one for one in files if not names or isinstance(one, Spec)]
     return by_flag
 
 

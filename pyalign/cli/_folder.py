@@ -10,6 +10,7 @@ from typing import Any
 from pyalign.cli._command import OUTPUT, Output, given_options, option, paths, refuse_unused
 from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.paths import Spec
 
 NONE = "none"
 FORMATS = ("html", "svg", "png", "pdf")
@@ -34,10 +35,10 @@ class Folder:
 class FolderWithImages(Folder):
     """A folder for everything that a command finds, with images of the objects in the pictures."""
 
-    images: str | None = option(
+    images: Spec | None = option(
         "images of the objects for the figures in --out, in files named after the objects: a folder, "
         "or any source that `pyalign extract` accepts",
-        metavar="DIR", group=OUTPUT,
+        metavar="DIR", role="input", group=OUTPUT,
     )  # fmt: skip
 
 

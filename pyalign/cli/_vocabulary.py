@@ -107,7 +107,7 @@ VOCABULARY = {
         ("--ties", "ties", "text", "fractional", "how ties are scored"),
         ("--correlation", "correlation", "text", None, "the correlation by which matrices are compared"),
         ("-k", "k", "integer", 10, "the number of neighbours"),
-        ("--index", "index", "text", "auto", "the index to search"),
+        ("--index", "index", "text or file", "auto", "the index to search"),
         ("--threshold", "threshold", "number", None, "the minimum similarity of near-duplicates"),
         ("--minimum", "", "integer", None, "the minimum number of triplets, answers or models"),
         # Inference
@@ -165,7 +165,7 @@ VOCABULARY = {
         ("--batch-size", "batch_size", "integer", None, "the batch size"),
         ("--precision", "precision", "text", "fp32", "the numerical precision of the model"),
         ("--shard", "shard", "integer", None, "part I of K of the items"),
-        ("--merge", "", "text", None, "merge the parts"),
+        ("--merge", "", "file", None, "merge the parts"),
         ("--mixed", "mixed", "switch", False, "merge parts computed on different CPUs"),
         # Where it runs
         ("--backend", "backend", "text", "auto", "the compute backend"),

@@ -69,8 +69,8 @@ class ExtractOptions(_options.Quiet):
     )  # fmt: skip
     out: str = option("folder to write to; created if it does not exist", required=True, metavar="DIR", role="folder",
                       group=OUTPUT)  # fmt: skip
-    merge: tuple[str, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+",
-                                           metavar="DIR", group=OUTPUT)  # fmt: skip
+    merge: tuple[Spec, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+",
+                                            metavar="DIR", role="input", group=OUTPUT)  # fmt: skip
     mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
                          default=False, group=OUTPUT)  # fmt: skip
     batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B",

@@ -138,6 +138,11 @@ def name_or_file(text: str) -> str | Spec:
     return text if spec is None or not (is_named(text) or os.path.exists(spec.path)) else spec
 
 
+def index_or_file(text: str) -> str | Spec:
+    """What makes an index, or the file of one that is there."""
+    return file_to_read(text) if os.path.isfile(text) else text
+
+
 @dataclass(frozen=True)
 class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithImages):
     """The options of `pyalign neighbors search`."""
@@ -157,10 +162,10 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
         metavar="NAME",
         group=RUNNING,
     )  # fmt: skip
-    index: str = option(
+    index: str | Spec = option(
         "index: flat (exact), hnsw, ivf, a faiss factory string, auto, or a file written by "
         "--save-index (default: auto)",
-        default="auto", metavar="INDEX", group=INDEX,
+        default="auto", kind=index_or_file, metavar="INDEX", role="input", group=INDEX,
     )  # fmt: skip
     save_index: str | None = option(
         "write the index to a file that --index can read", metavar="FILE", role="output", group=INDEX
@@ -205,7 +210,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
     from pyalign.nearest.neighbors import neighbors, prepared_index
 
     index: Any = options.index
-    if os.path.isfile(index):
+    if isinstance(index, Spec):
         refuse_unused(options, ("save_index",), "a new index, and --index names an existing one")
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these

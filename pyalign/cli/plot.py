@@ -56,9 +56,10 @@ class PlotOptions(_options.Quiet):
     chart: str | None = option(
         f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="CHART"
     )
-    images: str | None = option(
+    images: Spec | None = option(
         "folder or other source of images that `pyalign extract` accepts, in files named after the objects",
         metavar="DIR",
+        role="input",
         group=OBJECTS,
     )  # fmt: skip
     embeddings: Spec | None = option(

@@ -30,9 +30,10 @@ class ReportOptions(_options.Document):
         "page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE",
         role="output",
     )  # fmt: skip
-    images: str | None = option(
+    images: Spec | None = option(
         "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts",
         metavar="DIR",
+        role="input",
     )
     title: str | None = option(metavar="T")
     metadata: Spec | None = option(

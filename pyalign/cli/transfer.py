@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign.cli import _inputs, _matrices, _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.cli._concepts import read_categories
 from pyalign.data import KINDS, Embeddings
 from pyalign.errors import InputError
@@ -68,6 +68,8 @@ def run(options: TransferOptions, progress: Progress) -> Outcome:
         twice = next((spec for spec in specs if specs.count(spec) > 1), None)
         if twice is not None:
             raise InputError(f"{flag} must differ; got {twice} twice")
+    if all(map(is_named, options.on)):
+        refuse_unused(options, ("item_names", "kind"), "files of triplets or matrices: add --on FILE")
     x = _inputs.read_model(options)
     maps = {str(spec): load_transform(spec) for spec in options.maps}
     on, missing = dict[str, Any](), list[LeftOut]()
@@ -75,7 +77,7 @@ def run(options: TransferOptions, progress: Progress) -> Outcome:
         try:
             on[spec.removeprefix(DATA_SET)] = _set(spec, options)
         except InputError as error:
-            if not is_named(spec):
+            if not spec.startswith(DATA_SET):
                 raise
             missing.append(LeftOut(spec.removeprefix(DATA_SET), "everything", str(error)))
     found = transfer(
@@ -113,7 +115,8 @@ def _ordered(x: Embeddings, on: dict[str, Any]) -> Embeddings:
     if x.names is not None:
         return x
     for one in on.values():
-        names = one.names() if isinstance(one, DataSet) and "names" in one.parts else getattr(one, "names", None)
+        known = not isinstance(one, DataSet) or "names" in one.parts
+        names = (one.names() if isinstance(one, DataSet) else getattr(one, "names", None)) if known else None
         if names is not None and len(names) == len(x):
             note = f"{os.fspath(x.source or 'the embeddings')}: its rows have no names and are taken for the objects"
             return replace(

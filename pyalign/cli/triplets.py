@@ -157,7 +157,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
     get_measure(options.measure)
     require_new_folder(options.folder)
     folder = Path(options.folder)
-    if options.embeddings:
+    if options.embeddings is not None:
         written = [("the output", str(folder / name)) for name in WRITTEN if folder.is_dir()]
         require_apart([options.embeddings], written)
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)

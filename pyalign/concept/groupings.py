@@ -61,6 +61,7 @@ def groupings_of(
     entropy: str | None = None, backend: BackendName = "auto",
 ) -> Groupings:  # fmt: skip
     """The groupings of triplets (t, 3) of n rows with these names."""
+    _checks.require_items(index, n)
     groupings, n_tied, notes = [], None, []
     if dimensions is not None and top:
         assignment = assigned(index, dimensions, assign, top, backend)
@@ -268,11 +269,7 @@ def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: Cat
     two = Categories.of(fine), Categories.of(coarse)
     n = len(two[0].members) if triplet_data.names is None else len(triplet_data.names)
     members = [categories.of_rows(n, triplet_data.names) for categories in two]
-    if len(index) and (index.min() < 0 or index.max() >= n):
-        wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
-        raise InputError(
-            f"triplets must lie in [0, {n}), the objects of the categories; row {wrong} is {index[wrong].tolist()}"
-        )
+    _checks.require_items(index, n, ", the objects of the categories")
     words: np.ndarray = np.array([*LEVELS, UNCATEGORISED])[level_codes(index, members[0], members[1])]
     return words
 

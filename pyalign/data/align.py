@@ -157,13 +157,7 @@ def asked_items(triplets: Triplets) -> tuple[str, ...] | None:
 def _checked(triplets: Triplets, n: int) -> np.ndarray:
     """The numbers of n items on the host; raises where one is no item: an index would wrap around, or fail."""
     values = _checks.as_triplets(triplets.values)
-    smallest, largest = int(values.min()), int(values.max())
-    if smallest < 0 or largest >= n:
-        wrong = int(np.argmax(((values < 0) | (values >= n)).any(axis=1)))
-        hint = "; is it 1-based?" if smallest >= 1 and largest == n else ""
-        raise InputError(
-            f"triplets must lie in [0, {n}), the named items; row {wrong} is {values[wrong].tolist()}{hint}"
-        )
+    _checks.require_items(values, n, ", the named items")
     return values
 
 

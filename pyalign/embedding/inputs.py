@@ -24,6 +24,7 @@ from pyalign.typing import BackendName
 
 MISSING = ("raise", "zero")
 SHOWN = 3  # names that a message lists
+MOST = 1 << 24  # objects: a number beyond is a mistake in the file, and takes gigabytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,8 @@ def read_answers(
     on = algebra_for(backend, data.values)
     index = host_triplets(on, data.values)
     n = int(index.max()) + 1 if called is None else len(called)
+    if n > MOST:
+        raise InputError(f"an embedding has at most {MOST:,} objects; got triplets with the number {n - 1:,}")
     index = valid_triplets(index, n)
     people = data.subjects if subjects is None else subjects
     people = people.codes if isinstance(people, Subjects) else people

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,7 +48,9 @@ def read_state(path: str) -> dict[str, Any]:
         return dict(load_file(path))
     import torch
 
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch, about pickles that it then refuses
+        state = torch.load(path, map_location="cpu", weights_only=True)
     while isinstance(state, dict) and (inner := next((name for name in WRAPPERS if name in state), None)):
         state = state[inner]
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -151,7 +151,7 @@ ANSWERS = Wanted("answers", lambda entry: len(entry.shape) == 2 and entry.shape[
 NAMES = Wanted(
     "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
 )
-CHOICES = Wanted("choices", lambda entry: len(entry.shape) == 1 or entry.shape[-1] in (2, 3), embedding_header)
+CHOICES = Wanted("choices", lambda entry: len(entry.shape) == 1 or entry.shape[-1:] in ((2,), (3,)), embedding_header)
 WEIGHTS = Wanted("weights", lambda entry: len(entry.shape) == 1 and "float" in entry.dtype, embedding_header)
 SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
 JUDGMENTS = Wanted("judgments", is_square_or_stack, embedding_header)

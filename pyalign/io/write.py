@@ -172,8 +172,8 @@ class Files:
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """Inside, no other process moves files there that asks for it, unless one has held the lock for `PATIENCE`.
+def _locked(folder: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Inside, no other process moves files there that asks for it, unless one has held the lock for so many seconds.
 
     Where there are no locks, nobody is kept out. `_holds` then says whether the files are those of one process.
     """
@@ -181,7 +181,7 @@ def _locked(folder: str) -> Iterator[None]:
         with suppress(OSError):  # such as on Windows, which opens no folders
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            ends = time.monotonic() + PATIENCE
+            ends = time.monotonic() + patience
             while (ours := lock(descriptor, wait=False)) is False and time.monotonic() < ends:
                 time.sleep(0.01)
             if ours:

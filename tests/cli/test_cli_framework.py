@@ -16,6 +16,7 @@ from pyalign.cli import COMMANDS, _located, load, main
 from pyalign.cli._command import declared, given_options, make_parser, parse
 from pyalign.cli._completion import completion_parser
 from pyalign.data import fingerprint
+from pyalign.io.paths import Spec
 
 TOY = '''
 """A command."""
@@ -347,15 +348,15 @@ def test_bad_triplets_are_told_with_both_files(refused, folder):
 def test_a_file_whose_name_begins_the_message_is_named_all_the_same(toy, refused, folder):
     """`x` is a file here, and the first word of a message about embeddings."""
     (folder / "x").symlink_to("x.npy")
-    message = _located(toy, toy.options(embeddings="x"), "embeddings must be better; got this")
+    message = _located(toy, toy.options(embeddings=Spec("x")), "embeddings must be better; got this")
     assert message == "x: embeddings must be better; got this"
-    assert _located(toy, toy.options(embeddings="x"), "x: is empty") == "x: is empty"
-    assert _located(toy, toy.options(embeddings="x::a"), "x: is empty") == "x: is empty"
+    assert _located(toy, toy.options(embeddings=Spec("x")), "x: is empty") == "x: is empty"
+    assert _located(toy, toy.options(embeddings=Spec("x::a")), "x: is empty") == "x: is empty"
 
 
 def test_a_message_about_an_option_names_no_file(toy):
-    assert _located(toy, toy.options(embeddings="x.npy"), "times must be less") == "times must be less"
-    assert _located(toy, toy.options(embeddings="x.npy"), "--times 3 serves toys") == "--times 3 serves toys"
+    assert _located(toy, toy.options(embeddings=Spec("x.npy")), "times must be less") == "times must be less"
+    assert _located(toy, toy.options(embeddings=Spec("x.npy")), "--times 3 serves toys") == "--times 3 serves toys"
 
 
 def test_main_takes_the_words_of_the_process(monkeypatch, capsys, folder):

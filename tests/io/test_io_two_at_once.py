@@ -6,10 +6,11 @@ import fcntl
 import os
 
 import pytest
-from interleaving import LOCKS, interleaved
+from interleaving import LOCKS, code_of, in_a_process, interleaved
 
 from pyalign.errors import InputError
 from pyalign.io import write_files
+from pyalign.io.write import _locked
 
 NAMES = ("a.npz", "b.csv", "c.json")
 
@@ -61,3 +62,24 @@ def test_one_file_waits_for_nobody(tmp_path):
     write_files([(tmp_path / "a.txt", "a")])
     os.close(descriptor)
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_lock_that_another_process_holds_is_waited_for_no_longer_than_its_bound(tmp_path):
+    """Whoever holds it for reasons of its own: the files are moved, and the lock is left as it was."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def patient():
+        with _locked(str(tmp_path), 0.05):
+            (tmp_path / "a.txt").write_text("a")
+        return 0
+
+    assert code_of(in_a_process(patient)) == 0 and os.listdir(tmp_path) == ["a.txt"]
+    other = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
+    with _locked(str(tmp_path), 0.0), pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)

@@ -100,6 +100,9 @@ def describe_dataset(
     """
     things = [thing for file in described for thing in _things(file)]
     said = {spec: role for role, spec in (stated or {}).items()}
+    for several in said.keys() - {thing.spec for thing in things}:
+        held = ", ".join(str(thing.one.key) for thing in things if thing.file == several) or "none"
+        raise bad(several, f"must be one array to be {ROLES[said[several]]}: choose one as FILE::KEY; it holds {held}")
     notes: list[str] = []
     roles: dict[str, list[_Thing]] = {role: [] for role in ROLES}
     lists: list[_Thing] = []
@@ -153,6 +156,8 @@ def _sizes(roles: Mapping[str, Sequence[_Thing]], lists: Iterable[_Thing]) -> _S
         if thing.one.names is None and thing.one.largest is not None:
             sizes.items = max(sizes.items, int(thing.one.largest) + (thing.one.base == 0))
     for thing in roles["dimensions"]:
+        if len(thing.one.shape) != 2:
+            raise bad(thing.spec, f"must be a matrix to be {ROLES['dimensions']}; got shape {thing.one.shape}")
         sizes.objects.add(thing.count)
         sizes.columns[thing.spec] = thing.one.shape[1]
     sizes.objects |= {thing.one.shape[-1] for thing in roles["judgments"]}
