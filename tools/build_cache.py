@@ -18,7 +18,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -123,8 +122,11 @@ class BuildCache:
             return
         try:
             with tempfile.TemporaryDirectory(prefix=".new-", dir=self._folder, ignore_cleanup_errors=True) as made:
-                _copy(source, Path(made), names)
-                Path(made, MANIFEST).write_text(json.dumps(_digests_below(Path(made))), encoding="utf-8")
+                _copy(source, Path(made), names := [*names])
+                digests = _digests_below(Path(made))
+                if digests.keys() != {*names}:  # another has taken it for one that was left behind
+                    raise OSError(made)
+                Path(made, MANIFEST).write_text(json.dumps(digests), encoding="utf-8")
                 os.rename(made, self._folder / key)  # fails where another build has been faster
         except OSError:
             return
@@ -137,8 +139,9 @@ class BuildCache:
                 aged.append((one.stat().st_mtime, one))
             except FileNotFoundError:  # another build has removed it
                 continue
+        now = max((age for age, _ in aged), default=0.0)  # by the clock of the file system
         entries = sorted((one for one in aged if not one[1].name.startswith(".")), reverse=True)
-        left = [one for one in aged if one[1].name.startswith(".") and one[0] < time.time() - DAY]
+        left = [one for one in aged if one[1].name.startswith(".") and one[0] < now - DAY]
         for _, old in [*entries[self._most :], *left]:
             _remove(old)
 

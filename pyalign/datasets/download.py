@@ -100,9 +100,11 @@ class Resuming:
 
     def _left_by_others(self, waited_for: Path | None = None) -> IO[bytes] | None:
         """The file of a part that nobody writes to any more, under this run's name; None where there is none."""
-        for part in (self._base, *sorted(self._base.parent.glob("*.part"))):
+        whole = self._base.with_suffix("")  # locked as the part that it was, while it is unpacked
+        first = (self._base,) if whole.is_symlink() else (whole, self._base)
+        for part in (*first, *sorted(self._base.parent.glob("*.part"))):
             name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
-            if part != self._base and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
+            if part not in first and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
                 continue
             with suppress(FileNotFoundError, PermissionError), ExitStack() as stack:  # gone, or another user's
                 handle = stack.enter_context(open_own(part, READ))
@@ -111,6 +113,8 @@ class Resuming:
                     lock(handle.fileno(), wait=True)
                     stack.close()
                     return self._left_by_others(part)
+                if part == whole:
+                    continue
                 ended = part not in _live if is_of_this_process(name) else has_ended(name)
                 if ended or part in (self._base, waited_for):
                     os.rename(part, self.path)

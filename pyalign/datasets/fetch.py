@@ -114,7 +114,12 @@ def fetch_file(
     try:
         here = _here(remote, place)
         with nullcontext() if here else part.claimed():
-            return here or _here(remote, place) or _fetched(url, remote, place, part)
+            try:
+                return here or _here(remote, place) or _fetched(url, remote, place, part)
+            except FileNotFoundError:  # where there are no locks, another has unpacked and removed an archive
+                if (here := _here(remote, place)) is None:
+                    raise
+                return here
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("what has come is kept: run it again to go on") from stop
 

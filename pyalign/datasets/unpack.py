@@ -54,7 +54,11 @@ def unpack(archive: Path) -> Path:
         guarded(archive, "archive", _unpack, archive, inside)
         if target.exists():
             shutil.rmtree(target)
-        os.rename(inside, target)
+        try:
+            os.rename(inside, target)
+        except OSError:
+            if not target.is_dir():  # where there are no locks, another has put the same there
+                raise
     finally:
         shutil.rmtree(inside, ignore_errors=True)
     return target

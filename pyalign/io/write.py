@@ -274,10 +274,13 @@ def create_temporary(target: str) -> IO[bytes]:
     """A new file beside `target`, open and, where the file system has locks, locked until it is closed."""
     folder, name = os.path.split(target)
     kept = os.fsdecode(os.fsencode(name)[:LONGEST])
-    # "x": never another's file; permissions follow the umask, which tempfile's would not
-    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "x+b")  # noqa: SIM115
-    try_lock(handle.fileno())
-    return handle
+    while True:
+        # "x": never another's file; permissions follow the umask, which tempfile's would not
+        handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "x+b")  # noqa: SIM115
+        try_lock(handle.fileno())
+        if os.path.exists(handle.name):  # and was not swept before it was locked, by a clock that is wrong
+            return handle
+        handle.close()
 
 
 def sweep_temporaries(folder: str, now: float) -> None:

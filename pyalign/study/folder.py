@@ -48,10 +48,10 @@ class StudyFolder:
         self.path = Path(path)
         for name in (RECORDS, PARTS, *OURS):
             require_no_link(self.path / name)
-        known = (self.path / RECORDS).is_dir()  # which a study makes first
+        there = [name for name in OURS if os.path.lexists(self.path / name)]
+        known = (self.path / RECORDS).is_dir()  # which a study makes first: another may at this moment
         if resume and not known:
             raise bad(self.path, "there is nothing to resume: no study was begun there; leave resume=True out")
-        there = [name for name in OURS if os.path.lexists(self.path / name)]
         if there and not known:
             raise bad(self.path, f"holds {there[0]}, which no study has written there; take another one, out=folder")
         for place in (self.path, self.path / RECORDS, self.path / STEPS):
