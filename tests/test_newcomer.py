@@ -53,6 +53,7 @@ def folder(tmp_path, monkeypatch):
     np.save("x.npy", X)
     np.save("transposed.npy", X.T.copy())
     np.save("rdm.npy", 1 - pyalign.similarity(X))
+    np.save("pairs.npy", (1 - pyalign.similarity(X))[np.triu_indices(len(X), 1)])
     np.save("answers.npy", ANSWERS)
     np.save("one_based.npy", ANSWERS + 1)
     np.save("four.npy", np.column_stack([ANSWERS, np.full(T, 2)]))
@@ -181,7 +182,8 @@ def test_a_mistake_is_answered_with_its_cause_and_its_remedy(mistake, folder, ca
         ("score x.nyp -t answers.npy", "x.nyp: No such file or directory"),
         ("score x.npy", "the following arguments are required: -t/--triplets"),
         ("score x.npy -t answers.npy --ci object", "did you mean 'objects'?"),
-        ("rsa x.npy --human rdm.npy", "--kind dissimilarity or --kind similarity must say what it holds"),
+        ("rsa x.npy --human pairs.npy", "--kind dissimilarity or --kind similarity must say what it holds"),
+        ("rsa x.npy --human rdm.npy --kind similarity", "rdm.npy must be of --kind dissimilarity"),
         ("compare x.npy -t answers.npy", "compare needs at least two models; got 1"),
     ],
 )

@@ -135,7 +135,7 @@ def plan_experiment(
         price_subject=planner.prices[1],
         price_answer=planner.prices[2],
         pilot=known.source,
-        notes=notes,
+        notes=(*getattr(pilot, "notes", ()), *notes),
         provenance=Provenance.now({}, {"confidence": planner.confidence}),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign.analysis.order import notes_on_order
 from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_of
@@ -22,9 +23,9 @@ CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 def notes_on_rows(
     x: Array, index: Array, source: str = "embeddings", task: str = ODD_ONE_OUT, aside: Aside | None = None,
-    features: bool = True,
+    features: bool = True, numbers: Array | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
-    """What is odd about the rows: unused or zero ones, an index among the features, items from 1.
+    """What is odd about the rows: unused or zero ones, an index among the features, items from 1, another order.
 
     Of anchored triplets also whether the same three items come with several anchors.
 
@@ -35,6 +36,7 @@ def notes_on_rows(
         task: of the triplets.
         aside: from `glance_at_rows`, where a call in between has read it.
         features: whether columns are features; else x is a matrix of similarities (n, n).
+        numbers: (t, 3) of the items, where they were matched with rows by name; see `numbers_of`.
 
     Example:
         >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
@@ -59,8 +61,9 @@ def notes_on_rows(
         notes.append(f"{zero[0]:,} {told} of {source} zero throughout: cosines with them are 0")
     if features and looks_like_index(column):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
-    anchors = notes_on_anchors(dispatch.host(dispatch.triplets(index)), task) if task == ANCHORED else ()
-    return (*notes, *anchors)
+    if task == ANCHORED:
+        return (*notes, *notes_on_anchors(dispatch.host(dispatch.triplets(index)), task))
+    return (*notes, *notes_on_order(rows, index, source, numbers, features))
 
 
 def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Aside:

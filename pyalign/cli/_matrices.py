@@ -10,7 +10,7 @@ from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import KINDS, Judgments, hash_early
 from pyalign.errors import InputError
-from pyalign.io.paths import Spec, is_named
+from pyalign.io.paths import Spec
 from pyalign.typing import MatrixKind
 
 GROUP = "matrices"
@@ -28,8 +28,8 @@ class Matrices:
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
     kind: MatrixKind | None = option(
-        "whether larger values in --matrix mean more similar or more dissimilar; required for files, "
-        "known for data sets",
+        "whether larger values in --matrix mean more similar or more dissimilar (default: what the diagonal shows; a "
+        "data set knows it)",
         choices=KINDS,
         group=GROUP,
     )
@@ -42,9 +42,6 @@ def check(options: Any) -> None:
         return
     if not options.embeddings:
         refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")
-    unnamed = [spec for spec in options.matrix if not is_named(spec)]
-    if options.kind is None and unnamed:
-        raise InputError(f"--kind must say what {unnamed[0]} holds: {' or '.join(KINDS)}; got none")
     both = set(options.matrix) & set(options.embeddings)
     if both:
         raise InputError(f"--matrix must be other files than those of embeddings; got {min(both)} as both")

@@ -25,6 +25,7 @@ PHRASES = {
     "load_triplets(path)": "-t FILE",
     'load_triplets(..., odd_column="first")': "--columns 1,2,0",
     'load_triplets(..., anchor="last")': "--columns 2,0,1",
+    'weight_column="weight"': "--weights FILE",
     "pyalign.list_models()": "pyalign models list",
     "rsa(..., rdms=True)": "'pyalign rsa --out DIR'",
     "(pyalign.calibrate)": "(pyalign calibrate)",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe_dataset
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions, describe_file
+from pyalign.analysis.order import notes_on_order, numbers_of
 from pyalign.cli import _concepts, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
-from pyalign.data import KINDS
-from pyalign.data.align import asked_items
+from pyalign.data import KINDS, ODD_ONE_OUT
+from pyalign.data.align import align, asked_items
 from pyalign.datasets.described import Parts
 from pyalign.datasets.description import FILES, checked_description, description_text, path_in
 from pyalign.errors import InputError
@@ -72,10 +74,10 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     column = {} if options.subject_column is None else {"subject_column": options.subject_column}
     draft = describe_dataset(described, stated, options.layout() | column, options.kind)
     document = _from(os.path.dirname(options.out) or ".", draft.document, options.out)
-    _check(options.out, document)
+    order = _check(options.out, document)
     note = f"{options.out} describes {', '.join(document)}"
     return Outcome(result, {options.out: description_text(os.path.basename(options.out), document)},
-                   notes=(*draft.notes, note))  # fmt: skip
+                   notes=(*draft.notes, *order, note))  # fmt: skip
 
 
 def _images(spec: Spec) -> FileDescription:
@@ -97,14 +99,21 @@ def _from(folder: str, document: Mapping[str, Any], about: str) -> dict[str, Any
     return {part: moved(value, "file") for part, value in document.items()}
 
 
-def _check(path: str, document: Mapping[str, Any]) -> None:
-    """Reads all parts as the description says; raises where they don't fit it, or each other."""
-    parts = Parts(path, checked_description(path, document))
+def _check(path: str, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Reads all parts; raises where they don't fit the description, or each other; what answers say of rows' order."""
+    parts, read = Parts(path, checked_description(path, document)), dict[str, Any]()
     for part, keys in parts.keys().items():
         for key in keys or (None,):
-            value = parts.read(part, key, {})
+            read[part] = parts.read(part, key, {})
             if part == "triplets":
-                asked_items(value)
+                asked_items(read[part])
+    x, triplets = read.get("embeddings"), read.get("triplets")
+    if x is None or triplets is None or not triplets.answered or triplets.task != ODD_ONE_OUT:
+        return ()
+    with suppress(InputError):  # of items without a row, which commands tell of
+        matched = align(x, triplets)
+        return notes_on_order(matched.x, matched.index, x.source, numbers_of(triplets, len(x)), confirm=True)
+    return ()
 
 
 COMMAND = Command(DescribeOptions, run, "pyalign describe answers.npy names.txt --out mine.toml", about=("files",))

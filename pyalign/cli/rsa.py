@@ -45,8 +45,8 @@ class RsaOptions(
         required=True, metavar="FILE", role="input", group=HUMAN,
     )  # fmt: skip
     kind: MatrixKind | None = option(
-        "whether larger values in --human mean more similar or more dissimilar; required for files, "
-        "known for data sets",
+        "whether larger values in --human mean more similar or more dissimilar (default: what the diagonal shows; a "
+        "data set knows it)",
         choices=KINDS,
         group=HUMAN,
     )

@@ -99,8 +99,6 @@ def _set(spec: Spec, options: TransferOptions) -> Any:
 
     arrays = [array for array in describe_file(spec.path).arrays if spec.key in (None, array.key)]
     if any(array.kind in ("similarities", "dissimilarities") for array in arrays):
-        if options.kind is None:
-            raise InputError(f"--kind must say what {spec} holds: {' or '.join(KINDS)}; got none")
         return _matrices.read_judgments(spec, options.kind, options.item_names)
     from pyalign.io.triplets import load_triplets
 

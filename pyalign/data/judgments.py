@@ -17,8 +17,10 @@ from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
 KINDS = ("dissimilarity", "similarity")
+ON_DIAGONAL = {"dissimilarity": "smallest", "similarity": "largest"}  # the number of every row that stands there
 FEWEST = 2  # objects
 BLOCK = 1 << 22  # numbers looked at at once
+MANY = 8  # objects whose numbers on the diagonal are no extremes by chance, though they differ
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -221,7 +223,7 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
     """`human` with what it knows: a kind that is given must be its own; a DataFrame is read by its labels.
 
     Raises:
-        InputError: no kind, another kind, what `Judgments` refuses.
+        InputError: no kind, where `kind_of_diagonal` shows none; another kind; what `Judgments` refuses.
 
     Example:
         >>> as_judgments([0.5], "similarity").kind
@@ -231,12 +233,58 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
         if kind is not None and _checks.one_of(kind, KINDS, "kind") != human.kind:
             raise InputError(f"kind must be that of {name}, {human.kind!r}; got {kind!r}")
         return human
-    if kind is None:
-        raise InputError(f"kind must say what {name} holds: 'dissimilarity' or 'similarity'; got None")
     try:
-        return Judgments(human, kind)  # type: ignore[arg-type]
+        judged = Judgments(human, KINDS[0] if kind is None else kind)  # type: ignore[arg-type]
     except InputError as error:
         raise about(name, error) from error
+    return with_kind(judged, kind, name)
+
+
+def with_kind(judged: Judgments, kind: str | None, name: str) -> Judgments:
+    """The judgments of that kind; None: of the kind that the diagonal shows, with a note.
+
+    Raises:
+        InputError: None is stated, and the diagonal shows no kind.
+    """
+    if kind is not None:
+        return judged
+    shown = kind_of_diagonal(judged)
+    if shown is None:
+        raise InputError(f"kind must say what {name} holds: 'dissimilarity' or 'similarity'; got None")
+    note = f"{judged.source or name} is taken for {shown[:-1]}ies, as its diagonal shows"
+    return replace(judged, kind=shown, notes=(*judged.notes, note))
+
+
+def require_kind(judged: Judgments, name: str) -> Judgments:
+    """The judgments, unless their diagonal shows another kind than is stated: then raises."""
+    if (shown := kind_of_diagonal(judged)) not in (None, judged.kind):
+        judged.pairs(name)  # says first what is wrong with the matrix itself
+        rule = f"since its diagonal has the {ON_DIAGONAL[shown]} number of every row (NaN there says nothing)"
+        raise InputError(f'{judged.source or name} must be of kind="{shown}", {rule}; got {judged.kind!r}')
+    return judged
+
+
+def kind_of_diagonal(judged: Judgments) -> str | None:
+    """The kind that all diagonals show that show one; None: none does, or they differ.
+
+    An object is as similar to itself as to any other: a diagonal that has the smallest number of every row is one of
+    dissimilarities, and one that has the largest of similarities. Its numbers are equal, or there are `MANY`.
+
+    Example:
+        >>> kind_of_diagonal(Judgments(1 - np.eye(3), "similarity"))
+        'dissimilarity'
+    """
+    shown = set()
+    for matrix in judged.values.reshape(-1, judged.n, judged.n) if judged.is_square else ():
+        diagonal = np.diagonal(matrix).astype(np.float64)
+        if np.isnan(diagonal).any():
+            continue
+        lowest, highest = np.nanmin(matrix, axis=1), np.nanmax(matrix, axis=1)  # never of NaN alone
+        rounding = _checks.ASYMMETRY * (float(highest.max()) - float(lowest.min()))
+        if 0 < rounding < np.inf and (judged.n >= MANY or np.ptp(diagonal) <= rounding):
+            shown |= {KINDS[0]} if (diagonal <= lowest + rounding).all() else set()
+            shown |= {KINDS[1]} if (diagonal >= highest - rounding).all() else set()
+    return shown.pop() if len(shown) == 1 else None
 
 
 def matrix_of_frame(frame: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] | None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data.embeddings import Embeddings, as_embeddings
-from pyalign.data.judgments import Judgments, as_judgments, require_symmetric
+from pyalign.data.judgments import ON_DIAGONAL, Judgments, as_judgments, kind_of_diagonal, require_symmetric
 from pyalign.errors import InputError
 
 FEW = 64  # items whose pairs show that values differ, nearly always
@@ -57,12 +57,11 @@ def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
     if judged.is_square:
         require_symmetric(judged.values, called)
     values = _checks.as_similarities(judged.matrices())
-    notes = diagonal_notes(values, judged.kind, called)
     values = -values if judged.kind == "dissimilarity" else values.copy()
     np.fill_diagonal(values, 0)
     if np.isinf(values).any():
         raise InputError(f"{called} must be finite, or NaN where a pair has no value; got infinity")
-    notes = (*judged.notes, *notes, *_notes_on_equal(values, called))
+    notes = (*judged.notes, *_notes_on_kind(judged, called), *_notes_on_equal(values, called))
     return Similarities(values, judged.names, judged.source, notes, judged.kind, judged)
 
 
@@ -145,7 +144,7 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
         kind: "similarity" or "dissimilarity"; `Judgments` know theirs.
 
     Raises:
-        InputError: no kind, another kind, or what `as_similarities` refuses.
+        InputError: another kind, none where the diagonal shows none, or what `as_similarities` refuses.
     """
     if not isinstance(matrix, Mapping):
         return as_similarities(as_judgments(matrix, kind, "matrix"))
@@ -155,31 +154,13 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
     return with_similarities({name: as_judgments(entry, kind, name) for name, entry in named.items()})
 
 
-def diagonal_notes(values: np.ndarray, kind: str, name: str) -> tuple[str, ...]:
-    """A sentence where the diagonal of a matrix (n, n) says that it is of the other kind.
-
-    An object is as similar to itself as to any other, so similarities do not have the smallest number of every row on
-    the diagonal, nor dissimilarities the largest. A diagonal of NaN says nothing.
-
-    Example:
-        >>> diagonal_notes(1 - np.eye(3), "similarity", "m")
-        ('m: the diagonal has the smallest number of every row, as dissimilarities do: is its kind dissimilarity?',)
-    """
-    diagonal = np.diagonal(values).astype(np.float64)
-    if np.isnan(diagonal).any():
+def _notes_on_kind(judged: Judgments, name: str) -> tuple[str, ...]:
+    """A sentence where the diagonal, which no triplet asks about, shows another kind than is stated."""
+    other = kind_of_diagonal(judged)
+    if other in (None, judged.kind):
         return ()
-    lowest, highest = np.nanmin(values, axis=1), np.nanmax(values, axis=1)  # never of NaN alone
-    rounding = _checks.ASYMMETRY * float(highest.max() - lowest.min())
-    if not 0 < rounding < np.inf:
-        return ()
-    if kind == "similarity":
-        extreme, other, contradicts = "smallest", "dissimilarity", diagonal <= lowest + rounding
-    else:
-        extreme, other, contradicts = "largest", "similarity", diagonal >= highest - rounding
-    if not contradicts.all():
-        return ()
-    plural = f"{other[:-1]}ies"
-    return (f"{name}: the diagonal has the {extreme} number of every row, as {plural} do: is its kind {other}?",)
+    rule = f"the diagonal has the {ON_DIAGONAL[other]} number of every row, as {other[:-1]}ies do"
+    return (f"{name}: {rule}: is its kind {other}?",)
 
 
 def _notes_on_equal(values: np.ndarray, name: str) -> tuple[str, ...]:

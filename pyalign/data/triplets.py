@@ -15,7 +15,7 @@ from pyalign.data.arrays import AsArray
 from pyalign.data.embeddings import is_frame
 from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
-from pyalign.data.weights import Weights, as_weights
+from pyalign.data.weights import Weights, as_weights, notes_with
 from pyalign.errors import InputError
 
 
@@ -143,7 +143,7 @@ class Triplets(AsArray):
         """
         if weights is None:
             return self
-        return replace(self, weights=as_weights(weights, len(self)))
+        return replace(self, weights=as_weights(weights, len(self)), notes=notes_with(self.notes, weights))
 
     def arranged(self, rows: np.ndarray, order: np.ndarray) -> Triplets:
         """Triplets number `rows` (a,), each with its columns in an order (a, 3) that says the one answer to it."""

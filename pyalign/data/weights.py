@@ -12,6 +12,7 @@ from pyalign.data.arrays import AsArray
 from pyalign.errors import InputError
 
 WEIGHTINGS = ("answers", "triplets")  # what counts the same in a mean: each answer, or each distinct triplet
+UNUSED = "is not used, so that all answers count the same"  # a note of triplets without the weights of their file
 LARGEST = 1e100  # and its inverse the smallest: sums of squares of such weights are finite
 
 
@@ -34,8 +35,8 @@ class Weights(AsArray):
 
     @property
     def effective_number(self) -> float:
-        """How many answers of equal weight would say as much: (sum w)^2 / sum w^2 (Kish)."""
-        return float(self.values.sum() ** 2 / (self.values @ self.values))
+        """See `effective_number`."""
+        return effective_number(self.values)
 
     def take(self, rows: Any) -> Weights:
         """The weights of some answers, which are selected by numbers, a slice or a mask."""
@@ -51,6 +52,16 @@ class Weights(AsArray):
             "of all: accuracies, entropies and ceilings are those of such triplets; only the difference of the two "
             f"models is that of random triplets, after multiplication by {self.covered:.4g}",
         )
+
+
+def effective_number(weights: np.ndarray) -> float:
+    """How many answers of equal weight would say as much as answers of these (t,): (sum w)^2 / sum w^2 (Kish)."""
+    return float(weights.sum() ** 2 / (weights @ weights))
+
+
+def notes_with(notes: tuple[str, ...], weights: Any) -> tuple[str, ...]:
+    """Notes on triplets with these weights, or None: that a column of them is not used holds without them only."""
+    return notes if weights is None else tuple(note for note in notes if UNUSED not in note)
 
 
 def as_weights(weights: object, t: int) -> Weights:

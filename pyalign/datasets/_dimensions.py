@@ -8,6 +8,7 @@ from pyalign.data import Embeddings
 from pyalign.datasets import _things
 from pyalign.datasets._published import check_rows
 from pyalign.datasets.places import Place
+from pyalign.datasets.things_order import things_rows
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names
 
@@ -16,6 +17,7 @@ FILES = {
     "spose66": ("spose_embedding_66d_sorted.txt",),
     "vice42": ("final_embedding.npy", "vice_42d.npy"),
 }
+RAW = "final_embedding.npy"  # VICE was fitted to answers that number the objects by their images
 LABELS = {
     "spose49": ("labels_49d.txt", "spose_49d_labels.txt", "labels.txt"),
     "spose66": ("labels.txt", "spose_66d_labels.txt", "labels_short.txt"),
@@ -27,9 +29,12 @@ names = _things.names
 def embeddings(place: Place, key: str | None = None) -> Embeddings:
     """(1854, d) numbers from 0 up, in the order of ``unique_id.txt``."""
     which = place.known
-    rows = load_embeddings(place.file(*FILES[which]))
+    path, objects = place.file(*FILES[which]), names(place)
+    rows = load_embeddings(path)
     check_rows(place, rows, (_things.OBJECTS, width(which)))
-    return replace(rows, names=names(place), fitted=True)
+    if path == place.find(RAW):
+        rows = replace(rows, values=rows.values[things_rows("raw", "sorted", objects)])
+    return replace(rows, names=objects, fitted=True)
 
 
 def dimensions(place: Place, key: str | None = None) -> tuple[str, ...]:

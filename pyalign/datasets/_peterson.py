@@ -46,7 +46,9 @@ def _matrix(path: Path) -> np.ndarray:
     entries = {name: entry for name, entry in mat_entries(path).items() if "sim" in name.lower() and not entry.inner}
     if len(entries) != 1:
         raise bad(path, f"must hold one matrix with 'sim' in its name; got {len(entries)}")
-    matrix: np.ndarray = next(iter(entries.values())).load()
+    matrix: np.ndarray = next(iter(entries.values())).load().astype(np.float64)
+    if matrix.ndim == 2:
+        np.fill_diagonal(matrix, np.nan)  # nobody was asked about it
     return matrix
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pyalign.data import Triplets
 from pyalign.datasets._published import check_triplets, column
 from pyalign.datasets.places import Place
+from pyalign.datasets.things_order import things_rows
 from pyalign.io.names import read_names
 from pyalign.io.triplets import load_triplets
 
@@ -21,6 +22,7 @@ SPLITS = {
     "validation": ("validationset.txt",),
     "correct": ("correct_triplets.npy",),
 }
+RAW = "data1854_batch5_test10.txt"  # "the order is still wrong" in it, says its authors' make_figures_behavsim.m
 
 
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:
@@ -61,8 +63,11 @@ def _table(place: Place, objects: tuple[str, ...]) -> Triplets:
 
 
 def _split(place: Place, key: str, objects: tuple[str, ...]) -> Triplets:
-    answers = load_triplets(place.file(*SPLITS[key]))
-    return check_triplets(place, replace(answers, names=objects, numbered=True), OBJECTS)
+    path = place.file(*SPLITS[key])
+    answers = check_triplets(place, load_triplets(path), OBJECTS)
+    if path == place.find(RAW):
+        answers = replace(answers, values=things_rows("sorted", "raw", objects)[answers.values])
+    return replace(answers, names=objects, numbered=True)
 
 
 def _both(place: Place, objects: tuple[str, ...]) -> Triplets:

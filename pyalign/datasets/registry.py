@@ -86,7 +86,8 @@ OF_THINGS = (
              "tab-separated; image1, image2, image3 and choice (1, 2, 3) count from 1; subject_id"),
             ("train_90.npy, test_10.npy or .txt",
              "splits of it, (t, 3) from 0, the odd item last; numbers of a .txt may be floats"),
-            ("trainset.txt, validationset.txt, data1854_batch5_test10.txt", "the same, under other names"),
+            ("trainset.txt, validationset.txt, data1854_batch5_test10.txt",
+             "the same, under other names; the last numbers objects by images (the raw order)"),
             NAMES_OF_THINGS,
         ),
         files=(
@@ -152,7 +153,7 @@ OF_THINGS = (
         "https://github.com/LukasMut/VICE", "GPL-3.0",
         "Muttenthaler, Zheng, McClure et al. (2022), VICE, NeurIPS 35",
         (
-            ("final_embedding.npy", "(1854, 42), from 0 up; also vice_42d.npy"),
+            ("final_embedding.npy", "(1854, 42), from 0 up, by images (the raw order); or vice_42d.npy, sorted"),
             ("vice_42d_labels.txt", "a label a line, where somebody has given some"),
             NAMES_OF_THINGS,
         ),

@@ -17,7 +17,7 @@ from pyalign.embedding.fit import Fitter, Seen
 from pyalign.embedding.options import EmbeddingOptions
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import Algebra, host_triplets, valid_triplets
-from pyalign.fitting.answers import answer_weights
+from pyalign.fitting.answers import answer_weights, weighing_notes
 from pyalign.fitting.objective import TripletLoss
 from pyalign.fitting.place import algebra_for
 from pyalign.typing import BackendName
@@ -120,11 +120,12 @@ def read_answers(
     index = valid_triplets(index, n)
     people = data.subjects if subjects is None else subjects
     people = people.codes if isinstance(people, Subjects) else people
-    weighed = answer_weights(len(index), data.answers, data.weights if weights is None else weights)
+    used = data.weights if weights is None else weights
+    weighed = answer_weights(len(index), data.answers, used)
     counted = index if weighed is None else index[weighed.any(axis=1)]
     inputs = EmbeddingInputs(
         on, index, n, called, weighed, None if people is None else checked_labels(people, len(index)),
-        np.setdiff1d(np.arange(n), counted), data.notes,
+        np.setdiff1d(np.arange(n), counted), weighing_notes(data.notes, used),
         {"triplets": data, "answers": answers, "weights": weights, "subjects": subjects}, data.source,
     )  # fmt: skip
     if len(inputs.absent) and missing == "raise":

@@ -6,6 +6,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Answers
+from pyalign.data.weights import effective_number, notes_with
 from pyalign.errors import InputError
 
 
@@ -35,6 +36,14 @@ def answer_weights(t: int, answers: Answers | None = None, weights: object = Non
         if not 0 < y.sum() < np.inf:
             raise InputError(f"weights must leave answers of a positive, finite total; got {y.sum():g}")
     return y
+
+
+def weighing_notes(notes: tuple[str, ...], weights: object) -> tuple[str, ...]:
+    """Notes on triplets, and one that their answers are weighted, where they are."""
+    if weights is None:
+        return notes
+    worth = f"weighted answers: effective number of answers {effective_number(np.asarray(weights, np.float64)):,.1f}"
+    return (*notes_with(notes, weights), worth)
 
 
 def _by_position(values: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data import Judgments, as_judgments
-from pyalign.data.judgments import about
+from pyalign.data import KINDS, Judgments, as_judgments
+from pyalign.data.judgments import about, kind_of_diagonal, with_kind
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, NAME_KEYS, Entries, Entry, choose, row_names
@@ -40,8 +40,8 @@ def load_judgments(
             one column of m numbers; or they have a rating in each row, next to two columns of names and perhaps one of
             participants (``participant,left,right,rating``): ratings of a pair by one participant are averaged. NaN is
             a pair that was not judged; in text, nan. Or ``dataset:NAME``, see `pyalign.datasets`.
-        kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says. A data set knows it; then
-            it may be left out, and must agree where it is given.
+        kind: "dissimilarity" or "similarity": what larger numbers mean. It may be left out where the diagonal shows
+            it, and of a data set, which knows it, so that it must agree where it is given.
         key: which array, in files that hold several.
         names: the names of the objects. If the file has names, these must be the same, and set the order of objects.
 
@@ -61,8 +61,6 @@ def load_judgments(
     """
     if is_named(path):
         return _of_data_set(path, kind, key, names)
-    if kind is None:
-        raise bad(path, 'kind="dissimilarity" or kind="similarity" must say what it holds; got neither')
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
     opened = open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()
@@ -81,7 +79,10 @@ def load_judgments(
         raise bad(path, f"judgments must be real numbers; got {values.dtype}")
     values = exact_numbers(path, values, "judgments")
     try:
-        judged = Judgments(_without_one(values), kind, None, None, source, notes)
+        judged = Judgments(_without_one(values), KINDS[0] if kind is None else kind, None, None, source, notes)
+        if kind is None and kind_of_diagonal(judged) is None:
+            raise bad(path, 'kind="dissimilarity" or kind="similarity" must say what it holds; got neither')
+        judged = with_kind(judged, kind, source)
         if not isinstance(opened, Table):
             own = row_names(path, opened, judged.n)
         elif not judged.is_square:

@@ -21,7 +21,7 @@ from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Column, Table, Texts, by_name, column_index, joined
-from pyalign.io.weights import weights_in
+from pyalign.io.weights import notes_on_unused, weights_in
 from pyalign.typing import AnswersLike, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
@@ -136,7 +136,10 @@ def load_triplets(
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
         task=chosen_task,
     )
-    triplets = triplets if weight is None and weights is None else _weighted(path, triplets, table, weight, weights)
+    if weight is None and weights is None:
+        triplets = replace(triplets, notes=notes_on_unused(path, table))
+    else:
+        triplets = _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
 
 

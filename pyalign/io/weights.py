@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign.data import Weights
+from pyalign.data.weights import UNUSED
 from pyalign.io.arrays import WEIGHTS, choose
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.tables import Table, column_index
 
-WEIGHT, COVERED = "weight", "covered"  # columns of the table of a design, see `pyalign.plan_triplets`
+WEIGHT, PROBABILITY, COVERED = (
+    "weight",
+    "probability",
+    "covered",
+)  # columns of the table of a design, see `pyalign.plan_triplets`
 
 
 def read_weights(path: PathLike, *, key: str | None = None) -> Weights:
@@ -70,6 +75,16 @@ def weights_in(path: PathLike, table: Table, column: int) -> Weights:
             path, f"column {COVERED!r} must hold one fraction, the same in all rows; got {covered:g} in the first"
         )
     return Weights(numbers[:, 0].copy(), covered)
+
+
+def notes_on_unused(path: PathLike, table: Table) -> tuple[str, ...]:
+    """A sentence about a table whose rows have weights that are not used."""
+    header = table.header or ()
+    if WEIGHT in header:
+        return (f'{path}: its column {WEIGHT!r} {UNUSED}; weight_column="{WEIGHT}" uses it, where weights are taken',)
+    if {PROBABILITY, COVERED} <= {*header}:
+        return (f"{path}: its column {PROBABILITY!r} {UNUSED}; a weight of 1 / probability makes up for it",)
+    return ()
 
 
 def _column(path: PathLike, table: Table, columns: tuple[int, ...]) -> Array:

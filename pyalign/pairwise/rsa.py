@@ -8,6 +8,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
+from pyalign.data.judgments import require_kind
 from pyalign.data.missing import judged_with_rows
 from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
@@ -64,7 +65,7 @@ def rsa(
             if both have names; otherwise row i is taken for object i.
         human: `Judgments`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
             is a pair that was not judged.
-        kind: what `human` contains, "dissimilarity" or "similarity", unless it says so itself.
+        kind: what `human` contains, "dissimilarity" or "similarity"; None: what it says itself, or its diagonal shows.
         measure: the measure of the similarity of rows, one or several; see `pyalign.similarity`. The dissimilarity is
             1 - s for cosine, pearson and rbf, and -s for distances and dot products.
         correlation: ``"spearman"``, ``"pearson"``, ``"kendall"``, ``"tau-a"``, ``"rho-a"`` or ``"cosine"``, or several.
@@ -95,8 +96,9 @@ def rsa(
         An `Rsa`.
 
     Raises:
-        InputError: kinds, shapes or names that do not match; fewer than three objects; an unknown option; intervals
-            over participants without matrices of at least two; a correlation without a closed form.
+        InputError: kinds, shapes or names that do not match; a diagonal that shows another kind than is stated; fewer
+            than three objects; an unknown option; intervals over participants without matrices of at least two; a
+            correlation without a closed form.
 
     Source: Kriegeskorte, Mur and Bandettini, "Representational similarity analysis", 2008; Schuett et al., eLife 2023.
 
@@ -110,13 +112,13 @@ def rsa(
         (True, 0.01, 66)
     """
     progress = reporter(progress)
-    judged = as_judgments(human, kind)
+    judged = require_kind(as_judgments(human, kind), "human")
     given = one_or_several(embeddings)
     models = {name: as_embeddings(model, name) for name, model in given.items()}
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
     given = _checks.by_name(model_rdms or {}, "model_rdms")
-    further = {name: as_judgments(rdm, "dissimilarity", name) for name, rdm in given.items()}
+    further = {name: require_kind(as_judgments(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))

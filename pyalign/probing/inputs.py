@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign.analysis.order import notes_on_order, numbers_of
 from pyalign.data import (
     ODD_ONE_OUT,
     Aligned,
@@ -27,7 +28,7 @@ from pyalign.data.names import in_order
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import Algebra, host_rows, host_triplets, valid_triplets
-from pyalign.fitting.answers import answer_weights
+from pyalign.fitting.answers import answer_weights, weighing_notes
 from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.probing.problem import finite_rows
 from pyalign.typing import BackendName, Policy
@@ -116,10 +117,16 @@ def read_inputs(
     weights = triplet_data.weights if weights is None else present.of(weights, "weights")
     if isinstance(people, Subjects):
         people = people.codes  # in the order of the labels, which may be numbers
+    weighed = answer_weights(len(index), triplet_data.answers, weights)
+    notes = weighing_notes(aligned.notes, weights)
+    if triplet_data.task == ODD_ONE_OUT:
+        numbers, called = numbers_of(triplet_data, len(rows)), aligned.embeddings.source or "embeddings"
+        notes = (*notes, *notes_on_order(rows, aligned.index, called, numbers))
+    aligned = replace(aligned, notes=notes)
     arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     arguments["other_embeddings"] = others
     return Inputs(
-        on, rows[items], index, items, answer_weights(len(index), triplet_data.answers, weights),
+        on, rows[items], index, items, weighed,
         None if people is None else checked_labels(people, len(index)),
         None if others is None else _others(on, as_embeddings(others, "other_embeddings")),
         aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,

@@ -64,16 +64,18 @@ def _steps(draft: Any) -> Iterator[str]:
     have = {kind for kind in KINDS if draft.sets.get(kind)}
     several = len(draft.models) > 1
     people = any("subject_column" in entry or "subjects" in entry for entry in draft.sets.get("triplets", [])[:1])
+    weighted = any("weight_column" in entry for entry in draft.sets.get("triplets", [])[:1])
     triplets, concepts = "triplets" in have, bool({"dimensions", "categories"} & have)
+    alike = triplets and not weighted  # these steps have no use for weights
     wide = draft.sets.get("human") is not None
     rows = (
         ("score", triplets, (), "accuracy, with intervals"),
         ("compare", triplets and several, (), "paired differences"),
         ("ceiling", triplets and people, (), "how well people predict people: needs repeated triplets"),
         ("calibrate", triplets, (), "temperature and reliability"),
-        ("concepts", triplets and concepts, (), "accuracy for each human concept"),
-        ("consistency", triplets and several, (), "whether models err on the same triplets"),
-        ("failures", triplets, ("limit = 1000",), "triplets that every model gets wrong"),
+        ("concepts", alike and concepts, (), "accuracy for each human concept"),
+        ("consistency", alike and several, (), "whether models err on the same triplets"),
+        ("failures", alike, ("limit = 1000",), "triplets that every model gets wrong"),
         ("rsa", wide, (), "correlation with matrices of people"),
         ("cka", several, (), "similarity of the models to each other"),
         ("predict", False, (), "human dimensions from the embeddings, by ridge regression; minutes"),

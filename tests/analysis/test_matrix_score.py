@@ -365,7 +365,8 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"kind": None}, "kind must say what matrix holds: 'dissimilarity' or 'similarity'; got None"),
+        ({"kind": None, "matrix": np.arange(276.0)},
+         "kind must say what matrix holds: 'dissimilarity' or 'similarity'; got None"),
         ({"kind": "distance"}, "kind must be one of dissimilarity, similarity; got 'distance'"),
         ({"embeddings": np.eye(N)},
             "matrix replaces embeddings; got both (a mapping of names may hold "

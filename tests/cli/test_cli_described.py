@@ -108,6 +108,28 @@ def test_a_table_with_a_header_is_described_without_assumptions(written, lab):
     assert "taken" not in notes
 
 
+def test_the_weights_of_a_design_are_described_and_used(written, command, lab):
+    weights = np.where(np.arange(T) % 7 == 0, 4.0, 0.5)
+    rows = [
+        f"{i},{j},{k},{p},{w},1.0" for (i, j, k, p), w in zip(np.load("answers.npy").tolist(), weights, strict=True)
+    ]
+    Path("answers.csv").write_text("\n".join(["item1,item2,odd,who,weight,covered", *rows]))
+    toml, _ = written("answers.csv")
+    assert toml["triplets"]["weight_column"] == "weight"
+    described = pyalign.load_triplets("mine.toml")
+    np.testing.assert_array_equal(described.weights, weights)
+    assert not any("is not used" in note for note in described.notes)
+    fitted = "note: weighted answers: effective number of answers "
+    for name in ("probe", "embed"):
+        pytest.importorskip("scipy", reason="scipy is not installed")
+        ran = command(name, *CALLS[name], "-t", "mine.toml")
+        assert ran.code == 0 and f"{fitted}{described.weights.effective_number:,.1f}" in ran.err
+    assert "--weights answers.csv::weight" in command("describe", "answers.csv").out
+    Path("answers.csv").write_text(Path("answers.csv").read_text().replace(",0.5,", ",-0.5,", 1))
+    os.remove("mine.toml")
+    assert "weight_column" not in written("answers.csv")[0]["triplets"]  # such a column holds something else
+
+
 def test_two_alternatives_are_described(written, lab):
     Path("t.csv").write_text("anchor,left,right,choice\na,b,c,0\nc,a,b,1\n")
     found, _ = written("t.csv")
@@ -317,6 +339,27 @@ def test_a_described_data_set_gives_what_the_typed_options_give(command, written
             without(json.loads(ran.out), "provenance", "triplets", "pilot", "seconds", "triplets_per_second")
         )
     assert documents[0] == documents[1]
+
+
+@pytest.mark.parametrize("table", ["weight", "probability"])
+@pytest.mark.parametrize("name", CALLS)
+def test_weights_of_a_design_that_are_not_used_are_noted(command, lab, name, table):
+    """Answers in the table of a design: 30.8% where 53.2% is true, without a word."""
+    if name in ("calibrate", "probe", "embed"):
+        pytest.importorskip("scipy", reason="scipy is not installed")
+    answers, extra = np.load("answers.npy"), {"weight": "weight", "probability": "probability,covered"}[table]
+    rows = [",".join(map(str, [*row, 0.25, 1.0][: 4 + len(extra.split(","))])) for row in answers.tolist()]
+    Path("answers.csv").write_text("\n".join([f"a,b,odd,who,{extra}", *rows]))
+    known = {one.name for one, _ in declared(load(name).options)}
+    who = ("--subject-column", "who") if "subject_column" in known else ()
+    ran = command(*name.split(), *CALLS[name], "-t", "answers.csv", "--columns", "a,b,odd", *who, "--json")
+    assert ran.code == 0, ran.err
+    told = f"answers.csv: its column '{table}' is not used, so that all answers count the same"
+    assert told in ran.out and told in ran.err  # in the document too, which --quiet does not silence
+    if table == "weight" and "weights" in known:
+        ran = command(*name.split(), *CALLS[name], "-t", "answers.csv", "--columns", "a,b,odd", *who, "--weights",
+                      "answers.csv", "--json")  # fmt: skip
+        assert ran.code == 0 and "is not used" not in ran.out + ran.err
 
 
 # The same, of answers that are names: more calls, since rows of human dimensions have no names of their own either.

@@ -22,6 +22,7 @@ def similarities(folder, x):
     matrix = pyalign.similarity(x.astype(np.float64))
     np.save("s.npy", matrix)
     np.save("d.npy", 1 - matrix)
+    np.save("c.npy", squareform(1 - matrix, checks=False))
     np.save("xs.npy", x.astype(np.float64))
     return matrix
 
@@ -147,7 +148,7 @@ def test_a_matrix_given_as_embeddings_names_the_option_that_takes_it(command, si
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--matrix", "s.npy"), "--kind must say what s.npy holds: dissimilarity or similarity; got none"),
+        (("--matrix", "c.npy"), "c.npy: --kind dissimilarity or --kind similarity must say what it holds"),
         (("x.npy", *KIND), "--kind similarity applies only to matrices: add --matrix"),
         (
             ("--matrix", "s.npy", *KIND, "--measure", "dot"),

@@ -193,18 +193,28 @@ def test_bad_input_is_one_line_and_nothing_is_written(command, files, tmp_path, 
 @pytest.mark.parametrize(
     ("args", "code"),
     [
-        (("a.npy", "--human", "mean.npy"), 1),
+        (("a.npy", "--human", "condensed.npy"), 1),
         (("a.npy", "--kind", "similarity"), 2),
         (("a.npy", "--human", "mean.npy", "--kind", "distances"), 2),
     ],
 )
 def test_human_and_kind_must_be_said(command, files, args, code):
+    np.save("condensed.npy", files["people"].mean(axis=0)[np.triu_indices(files["people"].shape[-1], 1)])
     ran = command("rsa", *args)
     assert ran.code == code and "pyalign rsa: error:" in ran.err
-    assert (
-        code == 2
-        or "mean.npy: --kind dissimilarity or --kind similarity must say what it holds; got neither" in ran.err
-    )
+    told = "condensed.npy: --kind dissimilarity or --kind similarity must say what it holds; got neither"
+    assert code == 2 or told in ran.err
+
+
+def test_the_diagonal_shows_the_kind_and_contradicts_another(command, files):
+    ran = command("rsa", "a.npy", "--human", "mean.npy", "--json")
+    stated = command("rsa", "a.npy", "--human", "mean.npy", *HUMAN[2:], "--json")
+    assert document(ran)["results"] == document(stated)["results"]
+    assert "note: mean.npy is taken for dissimilarities, as its diagonal shows" in ran.err
+    ran = command("rsa", "a.npy", "--human", "mean.npy", "--kind", "similarity")
+    assert (ran.code, ran.out) == (1, "")
+    told = "error: mean.npy must be of --kind dissimilarity, since its diagonal has the smallest number of every row"
+    assert told in ran.err and len(ran.err.splitlines()) == 1
 
 
 def test_a_data_set_says_its_kind_itself(command, files, data, tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ def test_several_maps_stand_in_one_table_and_on_a_page(command, files):
         (("--map", "none.npz"), "none.npz: No such file or directory"),
         (("--map", "w.npz", "w.npz"), "--map must differ; got w.npz twice"),
         (("--map", "w.npz", "--on", "t.npy", "t.npy"), "--on must differ; got t.npy twice"),
-        (("--map", "w.npz", "--on", "people.npz"), "--kind must say what people.npz holds"),
+        (("--map", "w.npz", "--on", "blank.npy"), "blank.npy: --kind dissimilarity or --kind similarity must say what"),
         (("--map", "w.npz", "--on", "none.npy"), "none.npy: No such file or directory"),
         (("--map", "five.npz"), "five.npz: embeddings must have the 5 features of the transform"),
         (("--map", "w.npz", "-k", "30"), "k must be a whole number from 1 to 29"),
@@ -76,6 +76,7 @@ def test_several_maps_stand_in_one_table_and_on_a_page(command, files):
 )
 def test_what_is_wrong_is_one_line(command, files, words, message):
     pyalign.write_transform("five.npz", pyalign.Transform(np.eye(5), None, 0.0, 1.0))
+    np.save("blank.npy", np.where(np.eye(30) == 1, np.nan, 2.0 + np.add.outer(range(30), range(30))))
     ran = command("transfer", "x.npz", *words)
     assert ran.code == 1 and message in ran.err and len(ran.err.strip().splitlines()) == 1
 

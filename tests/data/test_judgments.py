@@ -99,7 +99,7 @@ def test_infinity_is_refused_with_the_person():
         Judgments([[1, 2, 3], [1, np.inf, 3]], "similarity").pairs()
 
 
-def test_kind_is_stated_never_guessed():
+def test_kind_is_stated_where_no_diagonal_shows_it():
     with pytest.raises(InputError, match="kind must say what human holds"):
         as_judgments(np.zeros(3))
     with pytest.raises(InputError, match="kind must be one of dissimilarity, similarity; got 'distance'"):

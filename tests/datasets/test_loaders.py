@@ -7,7 +7,7 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.datasets import load_dataset, things_order
+from pyalign.datasets import load_dataset, things_order, things_rows
 from pyalign.datasets._things import TABLE
 from pyalign.datasets.dataset import DataSet
 from pyalign.errors import InputError
@@ -140,6 +140,38 @@ def test_the_real_files_are_read(root, data):
     assert found.names()[0] == "aardvark" and found.categories().members.shape == (1854, 27)
     assert found.categories().members.any(axis=1).sum() == found.categories("manual").members.any(axis=1).sum() == 1295
     assert load_dataset("spose66", data / "things").dimensions()[0] == "metallic/artificial"
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_rows_of_vice_as_published_are_put_into_the_order_of_the_names(things, data, renamed):
+    """VICE numbers the objects by their images, ``sorted(id + ".jpg")``; 21 of them had the rows of others."""
+    (things / "unique_id.txt").write_bytes((data / "things/unique_id.txt").read_bytes())
+    names = (data / "things/unique_id.txt").read_text().split()
+    x = np.load(data / "things/vice_42d.npy")
+    published = x[things_rows("sorted", "raw", names)]
+    np.save(things / ("dims.npy" if renamed else "final_embedding.npy"), published)
+    if renamed:
+        files = '"final_embedding.npy" = "dims.npy"\n"unique_id.txt" = "unique_id.txt"\n'
+        (things / "dataset.toml").write_text(f'dataset = "vice42"\n[files]\n{files}')
+    found = load_dataset(things if renamed else "vice42").embeddings()
+    assert found.names == tuple(names) and (published != x).any(axis=1).sum() == 21
+    np.testing.assert_array_equal(found.values, x)
+    answers = np.load(data / "things/human_triplets_127304.npy")[:, :3].astype(np.int32)
+    moved = np.flatnonzero(things_rows("sorted", "raw", names) != np.arange(1854))
+    theirs = answers[np.isin(answers, moved).any(axis=1)]
+    triplets = pyalign.Triplets(theirs, tuple(names), numbered=True)
+    accuracy = pyalign.score(found, triplets, measure="dot", ci=None).accuracy
+    assert (len(theirs), round(100 * accuracy, 1)) == (4311, 61.4)
+
+
+def test_the_test_set_of_2020_numbers_objects_by_their_images(things, objects):
+    """Its authors say so (make_figures_behavsim.m), and that the table of 2023 was corrected."""
+    raw = things_rows("raw", "sorted", objects)[TRIPLETS]  # the same answers as it numbers them
+    np.savetxt(things / "data1854_batch5_test10.txt", raw, fmt="%d")
+    np.save(things / "train_90.npy", TRIPLETS)
+    assert load_triplets("dataset:things", key="test").names == objects
+    np.testing.assert_array_equal(load_triplets("dataset:things", key="test").values, TRIPLETS)
+    np.testing.assert_array_equal(load_triplets("dataset:things").values, np.concatenate([TRIPLETS, TRIPLETS]))
 
 
 def test_answers_of_language_models_are_read_by_model(root, things, objects, message_of):

@@ -58,7 +58,7 @@ def test_rows_in_any_order_score_the_same_by_name(data):
         assert score(Embeddings(x, names), triplets, measure="dot").accuracy == expected
 
 
-def test_the_wrong_order_is_half_a_point_worse_and_nothing_says_so(data):
+def test_the_wrong_order_is_half_a_point_worse(data):
     """Why names are needed."""
     names = (data / "things/unique_id.txt").read_text().split()
     x = np.load(data / "things/vice_42d.npy")

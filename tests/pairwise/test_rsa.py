@@ -163,7 +163,35 @@ def test_kind_changes_the_sign_of_the_human_side_alone():
     similar = rsa(x, 1 - people, kind="similarity", ci=None)[0].value
     apart = rsa(x, people, kind="dissimilarity", ci=None)[0].value
     assert similar == pytest.approx(apart) and apart > 0.8
-    assert rsa(x, people, kind="similarity", ci=None)[0].value == pytest.approx(-apart)
+    condensed = people[np.triu_indices(len(people), 1)]  # whose diagonal contradicts nothing
+    assert rsa(x, condensed, kind="similarity", ci=None)[0].value == pytest.approx(-apart)
+
+
+@pytest.mark.parametrize("kind, other, extreme", [
+    ("dissimilarity", "similarity", "smallest"), ("similarity", "dissimilarity", "largest"),
+])  # fmt: skip
+def test_a_diagonal_shows_the_kind_and_contradicts_another(kind, other, extreme, message_of):
+    """A model correlated by -1 with its own RDM that was called similarities, without a note."""
+    x, people = study()
+    whole = people if kind == "dissimilarity" else 1 - people
+    expected = rsa(x, whole, kind=kind, ci=None)
+    for human in (whole, np.stack([whole, whole])):
+        shown = rsa(x, human, ci=None)
+        assert shown[0].value == pytest.approx(expected[0].value) and shown.provenance.options["kind"] == kind
+        assert f"human is taken for {kind[:-1]}ies, as its diagonal shows" in shown.notes
+        told = f'human must be of kind="{kind}", since its diagonal has the {extreme} number of every row'
+        for given in ({"human": human, "kind": other}, {"human": Judgments(human, other)}):
+            assert message_of(rsa, x, **given) == f"{told} (NaN there says nothing); got {other!r}"
+    blank = whole.copy()
+    np.fill_diagonal(blank, np.nan)
+    assert rsa(x, blank, kind=other, ci=None)[0].value == pytest.approx(-expected[0].value)
+    assert "kind must say what human holds" in message_of(rsa, x, blank)
+
+
+def test_a_model_that_is_no_rdm_is_refused(message_of):
+    x, people = study()
+    told = message_of(rsa, x, people, kind="dissimilarity", model_rdms={"m": 1 - people})
+    assert told.startswith('m must be of kind="similarity", since its diagonal has the largest number of every row')
 
 
 @pytest.mark.parametrize("kind", ["dissimilarity", "similarity"])
@@ -365,7 +393,8 @@ def test_a_weighted_sum_for_the_cosine_takes_no_mean_off():
 
 def test_a_weighted_sum_of_models_against_people_predicts_nothing():
     _, people = study()
-    against = {"a": 2 - people, "b": 3 - people}
+    upper = people[np.triu_indices(len(people), 1)]
+    against = {"a": 2 - upper, "b": 3 - upper}
     one = rsa({}, people, kind="dissimilarity", model_rdms=against, ci=None, weighted=True).weighted[0]
     assert (one.value, one.folds, dict(one.weights)) == (0.0, (0.0,) * 3, {"a": 0.0, "b": 0.0})
 
@@ -524,7 +553,7 @@ def test_results_travel_as_json_and_come_back(tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"kind": None}, "kind must say what human holds"),
+        ({"kind": None, "human": np.arange(66.0)}, "kind must say what human holds"),
         ({"kind": "distance"}, "kind must be one of"),
         ({"correlation": "spearmann"}, "correlation must be one of"),
         ({"correlation": []}, "measure and correlation must be at least one each"),
@@ -551,14 +580,15 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"n_permutations": 0}, "^n_permutations must be a whole number from 1 to .*; got 0"),
         ({"measure": ["rbf:2", "rbf:2.0"]}, "^measure must differ; got 'rbf:2.0' twice"),
         ({"correlation": ["rho-a", "rho-a"]}, "^correlation must differ; got 'rho-a' twice"),
-        ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones((12, 12))}}, "correlation co"),
+        ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones(66)}, "human": np.arange(66.0)},
+         "correlation co"),
     ],
 )  # fmt: skip
 def test_refuses_what_does_not_fit(options, told, message_of):
     x, people = study()
     import re
 
-    assert re.search(told, message_of(rsa, x, people, **{"kind": "dissimilarity", **options}))
+    assert re.search(told, message_of(rsa, x, **{"human": people, "kind": "dissimilarity", **options}))
 
 
 def test_refuses_other_numbers_of_objects(message_of):

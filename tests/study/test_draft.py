@@ -29,6 +29,18 @@ def test_a_draft_runs_as_it_stands(folder):
     assert draft.names == "names.txt" and not draft.unknown
 
 
+def test_weights_of_a_design_are_drafted_and_steps_without_a_use_for_them_are_not(folder):
+    answers = pyalign.load_triplets("t.csv", columns=("one", "two", "three"), subject_column="subject").values
+    rows = [f"{i},{j},{k},{1 + i % 2},1.0" for i, j, k in answers.tolist()]
+    Path("t.csv").write_text("\n".join(["item1,item2,odd,weight,covered", *rows]))
+    draft = draft_study(".")
+    assert draft.sets["triplets"][0]["weight_column"] == "weight"
+    Path("study.toml").write_text(draft.text)
+    study = pyalign.run_study("study.toml", "out")
+    assert not study.failed and {"score", "compare"} <= {step.name for step in study.steps}
+    assert pyalign.load_result("out/steps/score.json").results[0].effective_answers < len(answers)
+
+
 def test_finds_what_belongs_together_by_its_size(folder):
     np.save("spose_6d.npy", np.random.default_rng(0).random((24, 6)))
     Path("six.txt").write_text("".join(f"dim-{k}\n" for k in range(6)))

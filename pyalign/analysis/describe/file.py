@@ -26,6 +26,7 @@ from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
+from pyalign.io.weights import WEIGHT
 
 MOST = 100  # arrays of a file that are described
 
@@ -207,7 +208,7 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
         remarks=tuple(remarks),
         names=None if names is None else names[:3],
         columns=table.header,
-        command=shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(layout)]),
+        command=shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(spec, layout)]),
         layout=layout,
     )
 
@@ -247,12 +248,18 @@ def layout_of(table: Content, columns: TripletColumns, base: int | None) -> dict
     layout |= {"one_based": True} if base == 1 else {}
     if columns.subject is not None:
         layout["subject_column"] = _called(table, [columns.subject])[0]
+    if table.header is not None and table.header.count(WEIGHT) == 1:
+        c = table.header.index(WEIGHT)
+        layout |= {"weight_column": WEIGHT} if c not in table.texts and (column(table, c) > 0).all() else {}
     return layout
 
 
-def _flags(layout: Mapping[str, Any]) -> Iterator[str]:
+def _flags(spec: str, layout: Mapping[str, Any]) -> Iterator[str]:
     """The same on the command line."""
     for name, value in layout.items():
+        if name == "weight_column":
+            yield from ("--weights", f"{spec}::{value}")
+            continue
         yield "--" + name.replace("_", "-")
         if value is not True:
             yield ",".join(map(str, value)) if isinstance(value, list) else str(value)

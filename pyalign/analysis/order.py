@@ -1,0 +1,138 @@
+"""Whether answers support the order in which rows are read: what another order would predict of the same answers.
+
+A matrix does not show which row is whose. Another order gives some objects the rows of others, and predicts other
+answers about them. The two accuracies are compared on triplets that name such an object, triplet by triplet. The
+standard error of their difference is that over objects, and not below that of independent triplets: a row in a wrong
+place misleads all answers about its object, which are no independent evidence. Rows are compared by cosine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Array
+from pyalign.data import Triplets
+from pyalign.errors import InputError
+from pyalign.measures import PRECOMPUTED
+from pyalign.ops.triplets import run_triplets
+from pyalign.stats.clustered import standard_errors
+from pyalign.stats.resampling import Clusters, Resampling
+
+BEYOND = 4.0  # standard errors, from which a difference is told of
+LOOKED, MOST, FEWEST = 200_000, 5_000, 100  # triplets that are looked through; of those of other rows, compared
+THINGS = 1854  # objects
+MOVED = {  # from unique_id.txt to the order: START:A:B, A objects from START on change places with the B behind them
+    "raw": "246:1:2 322:1:2 453:1:2 801:2:2 816:4:1 1149:1:2",
+    "folders": "4:3:4 31:1:1 157:1:1 246:1:2 251:1:13 268:2:9 279:2:1 317:1:1 322:1:2 378:4:1 453:1:2 547:1:4 565:1:3 "
+    "591:3:5 614:1:1 650:1:1 660:1:1 801:2:4 817:3:4 844:1:1 858:1:1 924:1:1 926:1:3 934:2:1 988:1:2 1113:3:2 1149:1:4 "
+    "1157:1:2 1163:1:1 1180:2:2 1206:1:1 1211:1:1 1278:1:1 1296:1:1 1315:1:1 1325:1:2 1393:1:7 1424:1:2 1434:2:1 "
+    "1453:3:2 1470:1:1 1501:1:1 1506:1:1 1521:1:1 1538:1:1 1540:1:1 1557:1:1 1623:2:1 1787:5:3 1817:1:5 1824:2:1",
+}
+
+
+class Support(NamedTuple):
+    """What answers say of another order of rows than the one that is read.
+
+    other: a phrase. n: triplets that name an object with another row there. accuracy, otherwise: of the rows as they
+    are read and of the other order, on these. error: of the difference. ratio: standard errors that the first is better
+    by.
+    """
+
+    other: str
+    n: int
+    accuracy: float
+    otherwise: float
+    error: float
+
+    @property
+    def ratio(self) -> float:
+        return (self.accuracy - self.otherwise) / self.error
+
+
+def notes_on_order(
+    x: Array, index: Array, source: str, numbers: Array | None = None, features: bool = True, confirm: bool = False
+) -> tuple[str, ...]:
+    """A sentence where answers contradict the order of rows; `confirm`: also where they support it against all others.
+
+    The arguments are those of `support_of_orders`, and the name of x.
+    """
+    found: list[Support] = []
+    with suppress(InputError):  # rows that are not finite, pairs without a value
+        found = list(support_of_orders(x, index, numbers, features))
+    worst = min(found, key=lambda support: support.ratio, default=None)
+    if worst is None or abs(worst.ratio) < BEYOND or (worst.ratio > 0 and not confirm):
+        return ()
+    verdict, points = "support" if worst.ratio > 0 else "contradict", 100 * abs(worst.otherwise - worst.accuracy)
+    return (
+        f"the answers {verdict} the order in which rows of {source} are read: of {worst.n:,} answers about objects "
+        f"that would have other rows {worst.accuracy:.1%} are predicted, and {worst.otherwise:.1%} {worst.other} (a "
+        f"difference of {points:.1f} points; standard error over objects {100 * worst.error:.1f})",
+    )
+
+
+def numbers_of(triplets: Triplets, n: int) -> Array | None:
+    """(t, 3) the numbers of items in a list of as many names as there are rows, n, where rows were matched by name."""
+    return triplets.values if triplets.numbered and triplets.names is not None and len(triplets.names) == n else None
+
+
+def support_of_orders(x: Array, index: Array, numbers: Array | None = None, features: bool = True) -> Iterator[Support]:
+    """What the answers say of each other order of rows; of an order of which they can't say anything nothing.
+
+    Args:
+        x: (n, d) rows, or a matrix (n, n) of similarities where they are no features.
+        index: (t, 3) rows, the item that was called odd last.
+        numbers: see `numbers_of`.
+
+    Example:
+        >>> list(support_of_orders(np.eye(3), np.array([[0, 1, 2]])))
+        []
+    """
+    some, given = (None if a is None else _checks.as_triplets(a[:: max(1, len(a) // LOOKED)]) for a in (index, numbers))
+    assert some is not None
+    for other, rows in _others(len(x), some, given):
+        moved = some[(rows != np.arange(len(x)))[some].any(axis=1)]
+        moved = moved[:: max(1, len(moved) // MOST)]
+        if len(moved) < FEWEST:
+            continue
+        read, otherwise = _right(x, moved, features), _right(x, rows[moved], features)
+        errors, _ = standard_errors(Clusters.of(moved), (read - otherwise)[None], Resampling("objects"))
+        if errors[0] > 0:
+            yield Support(other, len(moved), float(read.mean()), float(otherwise.mean()), float(errors[0]))
+
+
+def _others(n: int, index: np.ndarray, numbers: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
+    """Other orders, and (n,) the row that each gives to the object of a row."""
+    if numbers is not None:
+        rows = np.arange(n)
+        rows[index] = numbers
+        yield "if item number k is row k whatever the names", rows
+    for order in MOVED if n == THINGS else ():
+        standing = _standing(order)
+        yield f"if rows are in the order {order!r} of THINGS", np.argsort(standing)
+        yield f"if items are numbered in the order {order!r} of THINGS", standing
+
+
+def _standing(order: str) -> np.ndarray:
+    """(1854,) the objects of THINGS in another order, as they are numbered in that of ``unique_id.txt``.
+
+    Example:
+        >>> _standing("raw")[245:249].tolist()
+        [245, 247, 248, 246]
+    """
+    objects = np.arange(THINGS)
+    for block in MOVED[order].split():
+        start, first, behind = map(int, block.split(":"))
+        objects[start : start + first + behind] = np.roll(objects[start : start + first + behind], -first)
+    return objects
+
+
+def _right(x: Array, triplets: np.ndarray, features: bool) -> np.ndarray:
+    """(t,) whether the last item is the odd one; a third where that is open."""
+    measure = "cosine" if features else PRECOMPUTED["similarity"]
+    choices = _checks.as_array(run_triplets(x, triplets, measure=measure, choices=True).choices, "choices", "(t,)")
+    return np.where(choices < 0, 1.0 / 3.0, choices == 2)
