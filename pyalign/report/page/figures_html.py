@@ -10,9 +10,9 @@ from html import escape
 
 from pyalign.report.blocks import Figure, Fold
 from pyalign.report.charts.marks import Spec
+from pyalign.report.charts.save import javascript
 from pyalign.report.page.html import Page, shown, written
 
-SNIPPET = "window.vegaEmbed = vegaEmbed"
 BESIDES = 60.0  # of axis and title
 LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 
@@ -43,19 +43,9 @@ def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:
 
 
 @cache
-def library() -> str:
-    """Vega and Vega-Lite, of the release that made the specifications."""
-    from pyalign.report.charts.save import vl_convert, vl_version
-
-    convert = vl_convert()
-    text: str = convert.javascript_bundle(SNIPPET, vl_version=vl_version(convert))
-    return text
-
-
-@cache
 def packed() -> str:
     """The library as it stands in the page, less than half as long: unpacked when the first chart is drawn."""
-    text = base64.b64encode(gzip.compress(library().encode(), 9, mtime=0)).decode()
+    text = base64.b64encode(gzip.compress(javascript().encode(), 9, mtime=0)).decode()
     return f'<script type="text/plain" data-library="gzip">{text}</script>'
 
 
