@@ -245,7 +245,7 @@ def render(
         contents="".join(links),
         warnings=first if warnings else "",
         body=body,
-        data="\n".join(json_script(name, value) for name, value in page.data.items()),
+        data="\n".join(json_script(name, value, name in page.packed) for name, value in page.data.items()),
         later=packed() if page.drawn else "",
         script=script,
     )
