@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-IMPORTED = ("numpy", "scipy.stats", "scipy.optimize", "altair", "vl_convert")
+IMPORTED = ("numpy", "scipy.stats", "scipy.optimize", "altair")
 CLIENT = """
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)

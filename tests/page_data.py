@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import re
 from html import unescape
 
 import numpy as np
 
 from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, Verdict
-from pyalign.report.page.tables_html import FLOATS
+from pyalign.report.page.tables_html import DECIMALS, FLOATS, NONE
 
 ENDS = ("values", "low", "high")
 
@@ -17,9 +19,9 @@ ENDS = ("values", "low", "high")
 def data_of(html):
     """By name. Columns have their values, a browser of failures its `verdicts`, with shares in thousandths."""
     found = {}
-    for piece in html.split('<script type="application/json" data-name="')[1:]:
-        name, _, rest = piece.partition('">')
-        found[unescape(name)] = _unpacked(json.loads(rest.partition("</script>")[0]))
+    for kind, name, text in re.findall(r'<script type="([\w/]+)" data-name="([^"]*)">([^<]*)</script>', html):
+        held = text if kind == "application/json" else gzip.decompress(base64.b64decode(text))
+        found[unescape(name)] = _unpacked(json.loads(held))
     return found
 
 
@@ -44,6 +46,10 @@ def unpacked(column):
 
 
 def _floats_of(text):
+    places, _, packed = text.rpartition(":")
+    if places:
+        whole = np.frombuffer(base64.b64decode(packed), DECIMALS).tolist()
+        return [None if value == NONE else value / 10 ** int(places) for value in whole]
     return [None if value != value else value for value in np.frombuffer(base64.b64decode(text), FLOATS).tolist()]
 
 

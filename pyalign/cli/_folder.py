@@ -105,7 +105,7 @@ def folder_files(
     result: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], *, drawn: Any = None,
     **of_pictures: Any,
 ) -> tuple[dict[str, Output], tuple[str, ...]]:  # fmt: skip
-    """What --out holds, by path, the document last; and notes about the pictures.
+    """What --out holds, by path, the document last; and notes about the pictures, or why none could be drawn.
 
     tables: texts by name of the file; drawn: the result that pictures are of, where it is another; of_pictures:
     arguments of `figures`.
@@ -114,7 +114,7 @@ def folder_files(
     from pyalign.report.plot import as_files, figures
 
     charts = figures(result if drawn is None else drawn, images=images_of(options), **of_pictures) if formats else {}
-    pictures = as_files(charts, formats)
+    pictures, undrawn = as_files(charts, formats)
     whole = result
     if result.provenance is not None:
         recorded = {**result.provenance.options, "command_line": given_options(options)}
@@ -122,4 +122,5 @@ def folder_files(
     contents: dict[str, Output] = {**tables, **pictures}
     contents[f"{result.command}.json"] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
     notes = dict.fromkeys(note for chart in charts.values() for note in notes_of(chart))
-    return {os.path.join(options.out, name): content for name, content in contents.items()}, tuple(notes)
+    files = {os.path.join(options.out, name): content for name, content in contents.items()}
+    return files, (*notes, *((f"{options.out}: {undrawn}",) if undrawn else ()))

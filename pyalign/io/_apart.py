@@ -1,4 +1,4 @@
-"""The other side of `apart`: the process that reads files for one package, as long as somebody asks."""
+"""The other side of `apart`: the process that reads files, or draws, with one package as long as somebody asks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def serve(descriptor: int) -> None:
     package = sys.argv[1]
     line = socket.socket(fileno=descriptor)
     set_limit("RLIMIT_CORE", 0)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")  # where memory runs out, this process is the one to lose
     module: ModuleType | None = None
     with suppress(MissingExtraError):
         module = load(f"pyalign.io._apart_{package}")

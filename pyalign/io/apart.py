@@ -27,6 +27,7 @@ from pyalign.io.paths import Array, PathLike, bad, is_memory
 
 START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart_desk.BUSY`
 SLOWEST = 10e6  # bytes a second that a disk gives
+PATIENT = 1 << 36  # bytes of a file that one waits for as long as for what is drawn
 _CODE = "import sys; sys.path[:] = {path!r}; from pyalign.io._apart import serve; serve({descriptor})"
 _QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "system", "CUDA_VISIBLE_DEVICES": ""}
@@ -58,7 +59,7 @@ def ask(
         try:
             reply, arrays = _reply(package, request)
         except _Gone as error:
-            raise bad(path, f"is not a sound {kind} file ({error})") from None
+            raise bad(path, f"is not a sound {kind} file (reading it {error})") from None
         except OSError as error:
             if not is_memory(error):
                 raise
@@ -69,6 +70,23 @@ def ask(
     if fault == "missing":
         raise MissingExtraError(f"{os.fspath(path)}:", package, extra)
     raise bad(path, fault if reply["own"] else f"is not a sound {kind} file ({fault})")
+
+
+def made_by(package: str, function: str, *args: object) -> bytes:
+    """The bytes that `function` of `pyalign.io._apart_PACKAGE` makes, which is as good as unbounded.
+
+    Raises:
+        ChildProcessError: its process could not be started, or ended, or had to be ended.
+    """
+    request = {"function": function, "path": "", "args": args, "size": PATIENT, "room": PATIENT << 8}
+    with _lock:
+        try:
+            reply, arrays = _reply(package, request)
+        except (_Gone, OSError) as error:
+            raise ChildProcessError(str(error)) from None
+    if "fault" in reply:
+        raise RuntimeError(f"{package}: {reply['fault']}")
+    return arrays[0].tobytes()
 
 
 def _reply(package: str, request: dict[str, Any]) -> tuple[dict[str, Any], list[Array]]:
@@ -122,7 +140,7 @@ class _Worker:
                 self.line.settimeout(silence)
             reply: dict[str, Any] = json.loads(self._exactly(length))
         except TimeoutError:
-            raise _Gone("reading it does not end") from None
+            raise _Gone("does not end") from None
         except (OSError, EOFError):
             raise _Gone(self._end()) from None
         self.patience = 0.0
@@ -145,11 +163,11 @@ class _Worker:
         try:
             code = self.process.wait(5)
         except subprocess.TimeoutExpired:
-            return "its reader closed"
+            return "does not answer"
         if code == -signal.SIGXCPU:
-            return "reading it does not end"
+            return "does not end"
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"exit {code}"
-        return f"it crashes its reader: {name}"
+        return f"crashes: {name}"
 
     def stop(self) -> None:
         self.line.close()

@@ -180,7 +180,7 @@ def study_view(study: Any, verbose: bool = False) -> list[Block]:
         state, more = step.status, one_line(step.reason or "")
         if step.status == "finished":
             time = "" if step.seconds is None or step.how == "as it was" else f"{step.seconds:.1f} s"
-            state, more = step.how or step.status, "  ".join(filter(None, (step.document, time)))
+            state, more = step.how or step.status, "  ".join(filter(None, (step.document, time, more)))
         rows.append((one_line(step.name), state, more))
     names, states = (max(len(row[k]) for row in rows) for k in (0, 1))
     lines = [f"{name:<{names}}  {state:<{states}}  {more}".rstrip() for name, state, more in rows]

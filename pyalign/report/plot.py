@@ -18,6 +18,7 @@ from pyalign.concept.concepts_result import Concepts
 from pyalign.data import Categories
 from pyalign.data.align import align
 from pyalign.data.embeddings import Embeddings, as_embeddings
+from pyalign.data.names import listing
 from pyalign.data.triplets import require_odd_one_out
 from pyalign.documents import csv_of
 from pyalign.errors import InputError
@@ -305,9 +306,24 @@ def figures(
     return charts
 
 
-def as_files(charts: Mapping[str, Drawn], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
-    """file name -> bytes, of each chart in each format; raises InputError for another format."""
+def as_files(charts: Mapping[str, Drawn], formats: Sequence[str] = FORMATS) -> tuple[dict[str, bytes], str]:
+    """file name -> bytes, of each chart in each format; and a line on those that could not be drawn, "" where all were.
+
+    Raises:
+        InputError: another format.
+    """
     formats = _checks.sequence(formats, "formats", "formats of pictures")
     for suffix in formats:
         suffix_of_picture(f"figure.{suffix}")
-    return {f"{name}.{suffix}": rendered(chart, f".{suffix}") for name, chart in charts.items() for suffix in formats}
+    files: dict[str, bytes] = {}
+    lost: list[str] = []
+    reason = ""
+    for name, chart, suffix in ((name, charts[name], suffix) for name in charts for suffix in formats):
+        try:
+            if reason and suffix != "html":  # as it would end as the one before has
+                raise ChildProcessError(reason)
+            files[f"{name}.{suffix}"] = rendered(chart, f".{suffix}")
+        except (ChildProcessError, MemoryError) as error:
+            lost.append(f"{name}.{suffix}")
+            reason = str(error) or "not enough memory"
+    return files, f"{listing(lost)} could not be drawn: {reason}" if lost else ""

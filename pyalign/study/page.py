@@ -42,17 +42,18 @@ def make_report(
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()
-        files = _files(study, folder, finished, missing, shown)
+        files, undrawn = _files(study, folder, finished, missing, shown)
         if study.images is not None and inputs.hash_of_images(study.images, anew=True) != shown_hashes["images"]:
             raise InputError(f"{study.images}: images have changed while the page was made; run the study again")
         seconds = time.perf_counter() - began
         earlier = folder.files(REPORT)
-        folder.keep(REPORT, key, files, seconds)
+        folder.keep(REPORT, "" if undrawn else key, files, seconds)  # without a key it is made again
         drawn = folder.path / FIGURES
         for name in os.listdir(drawn) if drawn.is_dir() else ():
             if f"{FIGURES}/{name}" in earlier.keys() - files.keys():  # of an earlier run, and of this one no more
                 (drawn / name).unlink()
-        return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)
+        made = StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)
+        return replace(made, reason=undrawn) if undrawn else made
     except (InputError, MissingExtraError, MemoryError) as error:
         return _without(folder, step, one_line(str(error)))
     except OSError as error:
@@ -84,8 +85,8 @@ def _shown(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
 def _files(
     study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
     shown: Mapping[str, Any],
-) -> dict[str, Content]:  # fmt: skip
-    """The page, and its figures as files where the study asks for them.
+) -> tuple[dict[str, Content], str]:  # fmt: skip
+    """The page, and its figures as files where the study asks for them; and a line on those that could not be drawn.
 
     The documents go in as they are here, without their paths: the page is the same wherever the folder is.
     """
@@ -97,5 +98,5 @@ def _files(
         documents.append(Study(study.title, (*finished, *missing)))
     made = page_of(documents, folder.path / PAGE, title=study.title, **shown)
     assert made.html is not None
-    figures = as_files(made.charts or {}, study.figures) if study.figures else {}
-    return {**{f"{FIGURES}/{name}": content for name, content in figures.items()}, PAGE: made.html}
+    figures, undrawn = as_files(made.charts or {}, study.figures)
+    return {**{f"{FIGURES}/{name}": content for name, content in figures.items()}, PAGE: made.html}, undrawn

@@ -23,7 +23,7 @@ class StudyStep:
         model: of which model it is; None for a step of several, or of none.
         document: where its result lies in the folder of the study; None where there is none.
         key: SHA-256 of its inputs, options, function and version; None where its inputs could not be read.
-        reason: why it has failed, a line.
+        reason: why it has failed, or which figures could not be drawn, a line.
         how: in no document: "made" by this run, "as it was", or "made elsewhere": a live run makes it at the moment.
         seconds: in no document: that it took when it was made.
     """

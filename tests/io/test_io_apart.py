@@ -84,8 +84,8 @@ def test_a_document_and_arrays_come_back_and_the_process_is_kept(fake):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        ("crash", "it crashes its reader: SIGSEGV"),
-        ("leave", "it crashes its reader: exit 3"),
+        ("crash", "reading it crashes: SIGSEGV"),
+        ("leave", "reading it crashes: exit 3"),
         ("spin", "reading it does not end"),
         ("sleep", "reading it does not end"),
         ("eat", "reading it takes more than 268435458 bytes of memory"),

@@ -198,16 +198,16 @@ def test_without_what_a_map_needs_the_error_says_what_to_install(human, method, 
 
 
 def test_the_figures_of_a_result_are_named_after_their_kinds(two_models, predicted):
-    assert set(as_files(figures(two_models), ("html", "svg"))) == {"concepts.html", "concepts.svg"}
-    assert set(as_files(figures(predicted), ("pdf",))) == {"dimensions.pdf"}
-    assert as_files(figures(neighbours()), ("svg",)).keys() == {"gallery.svg"}
-    assert as_files(figures(pyalign.hubness(np.eye(4), k=2))) == {}
+    assert set(as_files(figures(two_models), ("html", "svg"))[0]) == {"concepts.html", "concepts.svg"}
+    assert set(as_files(figures(predicted), ("pdf",))[0]) == {"dimensions.pdf"}
+    assert as_files(figures(neighbours()), ("svg",))[0].keys() == {"gallery.svg"}
+    assert as_files(figures(pyalign.hubness(np.eye(4), k=2))) == ({}, "")
 
 
 def test_figures_of_each_way_of_grouping(models, triplets, human):
     labels = np.array(["animal", "tool"])[np.arange(len(human)) % 2]
     found = pyalign.score_concepts(models["clip"], triplets, human, categories=labels, ci=None)
-    assert set(as_files(figures(found), ("svg",))) == {"concepts-dimensions.svg", "concepts-categories.svg"}
+    assert set(as_files(figures(found), ("svg",))[0]) == {"concepts-dimensions.svg", "concepts-categories.svg"}
 
 
 @pytest.mark.slow
@@ -234,20 +234,16 @@ def test_a_browser_shows_the_page_and_asks_for_nothing_else(two_models, tmp_path
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_fork_of_a_process_that_has_drawn_says_so_and_does_not_wait_for_ever():
-    """The threads of vl-convert are not in the child."""
+def test_a_fork_of_a_process_that_has_drawn_draws_too():
+    """The threads of vl-convert would not be in the child, which starts a process for it instead."""
     program = """
 import os, sys, numpy as np, pyalign
 from pyalign.report.charts.save import rendered
 picture = pyalign.plot(embeddings=np.eye(4), names=list("abcd"))
-rendered(picture, ".svg")
+drawn = rendered(picture, ".svg")
 child = os.fork()
 if not child:
-    try:
-        rendered(picture, ".svg")
-    except pyalign.InputError as error:
-        os._exit(7 if "forked" in str(error) else 8)
-    os._exit(9)
+    os._exit(7 if rendered(picture, ".svg") == drawn else 8)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 7

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cache
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 from pyalign import _checks
-from pyalign.errors import InputError
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.apart import made_by
 from pyalign.io.paths import PathLike, checked_path
-from pyalign.report.charts.marks import Spec, alt, module_for
+from pyalign.report.charts.marks import Spec, alt
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 SCREEN = 4 / 3  # pixels of a page for a point
-_drawn_by: int | None = None  # the process that has drawn last
+RESERVED = 70e9  # bytes of addresses for the machine that runs JavaScript, most of which are never used
 _ID = re.compile(r'\bid="([a-z]+_?\d+)"')  # of clips and gradients, numbered through the life of the process
 PAGE = """<!doctype html>
 <html lang="en">
@@ -63,54 +66,57 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
 
     Raises:
         MissingExtraError: vl-convert is not installed.
+        ChildProcessError: it can't draw here, such as under a limit of memory.
     """
     ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
-    convert, spec = vl_convert(), chart.to_dict()
-    _require_own_process()
-    version = vl_version(convert)
+    spec = chart.to_dict()
     if suffix == ".html":
-        return _page(convert, spec, version).encode()
-    options: dict[str, object] = {"vl_version": version, "allowed_base_urls": []}
-    if suffix == ".svg":
-        return _svg(convert.vegalite_to_svg(spec, **options), spec).encode()
-    if suffix == ".png":
-        return bytes(convert.vegalite_to_png(spec, ppi=ppi, **options))
-    return bytes(convert.vegalite_to_pdf(spec, **options))
-
-
-def _require_own_process() -> None:
-    """Raises in a fork of a process that has drawn: the threads of vl-convert are gone, and it would wait for them."""
-    global _drawn_by
-    if _drawn_by not in (None, os.getpid()):
-        raise InputError(
-            "a process that was forked from one that has drawn pictures can draw none; start it by 'spawn'"
-        )
-    _drawn_by = os.getpid()
+        return _page(spec).encode()
+    made = _made("picture", suffix[1:], spec, {"ppi": ppi} if suffix == ".png" else {})
+    return _svg(made.decode(), spec).encode() if suffix == ".svg" else made
 
 
 def require_drawing() -> None:
     """Raises MissingExtraError where altair or vl-convert is not installed."""
-    _ = alt.SCHEMA_VERSION, vl_convert()
+    _ = alt.SCHEMA_VERSION
+    if find_spec("vl_convert") is None:
+        raise MissingExtraError("a file of a picture", "vl-convert-python", "report")
 
 
-def vl_version(convert: Any) -> str | None:
-    """The release of Vega-Lite that altair writes, where vl-convert has it."""
+@cache
+def javascript() -> str:
+    """Vega and Vega-Lite, of the release that altair writes: for a browser, in which it defines `vegaEmbed`."""
+    return _made("library", "window.vegaEmbed = vegaEmbed").decode()
+
+
+def _made(function: str, *args: object) -> bytes:
+    """What vl-convert makes, in a process apart: it ends that where it does not get the memory that it wants."""
+    require_drawing()
     release = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    return release if release in convert.get_vegalite_versions() else None
+    try:
+        return made_by("vl_convert", function, release, *args)
+    except ChildProcessError as error:
+        limited = _limited() if function == "picture" else ""
+        raise ChildProcessError(f"vl-convert, which draws, {error}{limited}") from error
 
 
-def vl_convert() -> Any:
-    """The module, or the error that says what to install."""
-    return module_for("a file of a picture", "vl_convert", "vl-convert-python")
+def _limited() -> str:
+    """The likely reason for an end, where a limit is known to be too low."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if not 0 <= limit < RESERVED:
+        return ""
+    least, most = f"{RESERVED / 1e9:.0f} GB", f"{limit / 1e9:.3g} GB"
+    return f"; it reserves {least} of addresses for svg, png and pdf, not for html, and 'ulimit -v' allows {most}"
 
 
-def _page(convert: Any, spec: Spec, version: str | None) -> str:
+def _page(spec: Spec) -> str:
     """A page with the library in it; a name that looks like the end of the script is none."""
     text = json.dumps(spec, sort_keys=True).replace("<", "\\u003c")
     title, description = _title_and_description(spec)
-    library = convert.javascript_bundle(vl_version=version)
     return PAGE.format(
-        title=escape(title), description=escape(description), library=library, spec=text,
+        title=escape(title), description=escape(description), library=javascript(), spec=text,
         background=spec.get("config", {}).get("background", "#ffffff"), screen=SCREEN,
     )  # fmt: skip
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 
 from pyalign.report.blocks import Figure, Fold
 from pyalign.report.charts.marks import Spec
-from pyalign.report.page.html import Page, shown, written
+from pyalign.report.charts.save import javascript
+from pyalign.report.page.html import Page, shown, written, zipped
 
-SNIPPET = "window.vegaEmbed = vegaEmbed"
 BESIDES = 60.0  # of axis and title
 LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 
@@ -20,10 +18,10 @@ LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 def figure_html(part: Figure, page: Page) -> str:
     """The place of a chart, its caption, its text alternative, and its data."""
     name = escape(part.name)
-    spec = part.chart.to_dict(validate=False)
-    page.keep(part.name, spec)
+    spec = _brief(part.chart.to_dict(validate=False))
+    page.keep(part.name, spec, packed=True)
     if part.narrow is not None:
-        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(validate=False), spec))
+        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(validate=False), spec), packed=True)
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
@@ -35,6 +33,17 @@ style="--least:{least_height(spec)}px">
 {data}</figure>"""
 
 
+def _brief(spec: Spec) -> Spec:
+    """The specification, with the cells of matrices as its tooltips show them: four digits, and percentiles to 0.1%."""
+    for rows in spec.get("datasets", {}).values():
+        for row in rows:
+            if isinstance(row, dict) and {"line", "cells"} <= row.keys():
+                row["cells"] = [None if value is None else float(f"{value:.4g}") for value in row["cells"]]
+                shares = row["more_percentile"]
+                row["more_percentile"] = [None if share is None else round(share, 3) for share in shares]
+    return spec
+
+
 def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:
     """The specification of the narrow chart without the data that stand in that of the wide one."""
     shared = wide.get("datasets", {})
@@ -43,20 +52,9 @@ def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:
 
 
 @cache
-def library() -> str:
-    """Vega and Vega-Lite, of the release that made the specifications."""
-    from pyalign.report.charts.save import vl_convert, vl_version
-
-    convert = vl_convert()
-    text: str = convert.javascript_bundle(SNIPPET, vl_version=vl_version(convert))
-    return text
-
-
-@cache
 def packed() -> str:
     """The library as it stands in the page, less than half as long: unpacked when the first chart is drawn."""
-    text = base64.b64encode(gzip.compress(library().encode(), 9, mtime=0)).decode()
-    return f'<script type="text/plain" data-library="gzip">{text}</script>'
+    return f'<script type="text/plain" data-library="gzip">{zipped(javascript())}</script>'
 
 
 def colours() -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -24,19 +26,23 @@ class Page:
 
     Attributes:
         data: what scripts read, by name, embedded once as JSON at the end of the page.
+        packed: names of those that are compressed.
         sprites: pictures of objects, `Sprites`; None: names stand in their place.
         drawn: whether there is a chart, and the library is needed.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
+    packed: set[str] = field(default_factory=set)
     sprites: Any = None
     drawn: bool = False
 
-    def keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: Any, packed: bool = False) -> None:
         """Puts a value among the data of the page, under a name of its own."""
         if name in self.data:
             raise ValueError(f"two parts of a page are called {name!r}")
         self.data[name] = value
+        if packed:
+            self.packed.add(name)
 
     def picture(self, name: str, label: str = "") -> str:
         """The HTML of an object's picture, of its name where it has none."""
@@ -61,11 +67,18 @@ def shown(text: Any) -> str:
     return f"<bdi>{escape(one_line(str(text)))}</bdi>"
 
 
-def json_script(name: str, value: Any) -> str:
-    """A value as JSON in the page; what looks like the end of the element is none."""
+def json_script(name: str, value: Any, packed: bool = False) -> str:
+    """A value as JSON in the page, compressed where it is packed; what looks like the end of the element is none."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    if packed:
+        return f'<script type="text/plain" data-name="{escape(name)}">{zipped(text)}</script>'
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return f'<script type="application/json" data-name="{escape(name)}">{text}</script>'
+
+
+def zipped(text: str) -> str:
+    """A text that the script of the page unpacks, the same for the same text."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 @cache

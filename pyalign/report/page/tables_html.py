@@ -20,7 +20,8 @@ SHORT = 36  # letters of a text that is kept on one line
 MOST = 100  # rows of a table that stands in the page as a whole
 STATIC = 30  # rows of a longer one that do; the script shows the others
 MANY = 500  # rows from which a column is packed
-FLOATS = "<f8"  # little-endian, as in every browser
+FLOATS, DECIMALS = "<f8", "<i2"  # little-endian, as in every browser
+NONE = -(1 << 15)  # among decimals
 
 
 def table(part: Table, page: Page) -> str:
@@ -131,8 +132,9 @@ def column_data(column: Column) -> dict[str, object]:
     values, words = column.values, _words(column.values)
     content = {
         "header": column.heading, "form": column.form, "places": column.places,
-        "values": _packed(values) if words is None else [words[value] for value in values],
-        "low": _packed(column.low), "high": _packed(column.high), "filter": column.filter, "note": column.note,
+        "values": _packed(values, column.places) if words is None else [words[value] for value in values],
+        "low": _packed(column.low, column.places), "high": _packed(column.high, column.places),
+        "filter": column.filter, "note": column.note,
         "words": list(words or ()),
     }  # fmt: skip
     needed = ("header", "form", "places", "values")
@@ -147,8 +149,15 @@ def _words(values: Sequence[Value]) -> dict[Value, int] | None:
     return number if 4 * len(number) < len(values) else None
 
 
-def _packed(values: Sequence[Any]) -> Sequence[Any] | str:
-    """Many numbers of float64 (and None, as NaN) as base64, 11 letters each rather than 19; others as they are."""
+def _packed(values: Sequence[Any], places: int) -> Sequence[Any] | str:
+    """Many numbers of float64 (and None, as NaN) as base64, 11 letters each rather than 19; others as they are.
+
+    Where all of them have no more than so many decimal places and four digits, 3 letters each, behind "PLACES:".
+    """
     if len(values) < MANY or not all(value is None or (type(value) is float and isfinite(value)) for value in values):
         return values
-    return base64.b64encode(np.array(values, FLOATS).tobytes()).decode()
+    numbers = np.array(values, FLOATS)
+    whole = np.rint(numbers * 10.0**places)
+    if (np.isnan(numbers) | ((np.abs(whole) < -NONE) & (whole / 10.0**places == numbers))).all():
+        return f"{places}:{base64.b64encode(np.nan_to_num(whole, nan=NONE).astype(DECIMALS).tobytes()).decode()}"
+    return base64.b64encode(numbers.tobytes()).decode()

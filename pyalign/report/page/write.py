@@ -24,8 +24,9 @@ from pyalign.io.write import write_files
 from pyalign.progress import Progress, reporter, silent
 from pyalign.report.blocks import Figure, Fold, Section
 from pyalign.report.charts.marks import Drawn
+from pyalign.report.charts.save import javascript
 from pyalign.report.page.failures_html import failures
-from pyalign.report.page.figures_html import colours, figure_html, library, packed, variables
+from pyalign.report.page.figures_html import colours, figure_html, packed, variables
 from pyalign.report.page.html import Page, assets, json_script, shown, written
 from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.report.page.sources import Sources, metadata_of, read_documents
@@ -236,7 +237,7 @@ def render(
 <h2 id="left-out-title">To know first</h2><ul>{_items(warnings)}</ul></section>"""
     return Template(assets(".html")).substitute(
         version=escape(__version__),
-        policy=_policy([script, library()] if page.drawn else [script]),
+        policy=_policy([script, javascript()] if page.drawn else [script]),
         title=escape(one_line(title)),
         style=f"{assets('.css')}\n{variables() if page.drawn else ''}",
         heading=shown(title),
@@ -244,7 +245,7 @@ def render(
         contents="".join(links),
         warnings=first if warnings else "",
         body=body,
-        data="\n".join(json_script(name, value) for name, value in page.data.items()),
+        data="\n".join(json_script(name, value, name in page.packed) for name, value in page.data.items()),
         later=packed() if page.drawn else "",
         script=script,
     )

@@ -13,7 +13,7 @@ from page_data import data_of
 
 from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.charts.marks import chart_of
-from pyalign.report.page.figures_html import library
+from pyalign.report.charts.save import javascript
 from pyalign.report.page.html import Page, figure, shown
 from pyalign.report.page.tables_html import MOST, STATIC
 from pyalign.report.page.write import body_of, render, written
@@ -144,10 +144,10 @@ def test_a_chart_has_a_caption_a_text_and_its_data():
     chart = alt.Chart(alt.InlineData(values=[{"x": 0.1, "y": "</script>"}])).mark_point().encode(x="x:Q", y="y:N")
     html = page_of(Figure("chart", "What it shows.", chart, "One point at 0.1.", table()))
     assert data_of(html)["chart"] == chart.to_dict()
-    digest = base64.b64encode(hashlib.sha256(library().encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(javascript().encode()).digest()).decode()
     assert f"'sha256-{digest}'" in html and len(html) < 600_000
     (held,) = re.findall(r'data-library="gzip">([^<]*)<', html)
-    assert gzip.decompress(base64.b64decode(held)).decode() == library()
+    assert gzip.decompress(base64.b64decode(held)).decode() == javascript()
     read = Reader(html)
     (drawing,) = [about for _, about in read.tags if "data-chart" in about]
     assert drawing["aria-label"] == "One point at 0.1."

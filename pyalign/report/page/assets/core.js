@@ -4,13 +4,24 @@ const pyalign = (() => {
   const MISSING = "–";
   const held = new Map();
 
+  const script = (name) => document.querySelector(`script[data-name="${CSS.escape(name)}"]`);
+
   // The value that the page was given under this name; parsed when it is first asked for.
   function data(name) {
-    if (!held.has(name)) {
-      const found = document.querySelector(`script[data-name="${CSS.escape(name)}"]`);
-      held.set(name, found === null ? undefined : JSON.parse(found.textContent));
-    }
+    if (!held.has(name)) held.set(name, script(name) === null ? undefined : JSON.parse(script(name).textContent));
     return held.get(name);
+  }
+
+  async function unzipped(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  // What is packed under this name, which `data` gives from then on.
+  async function unpack(name) {
+    const text = script(name)?.textContent;
+    if (text !== undefined && !held.has(name)) held.set(name, JSON.parse(await unzipped(text)));
   }
 
   const commas = (text) => text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
@@ -179,5 +190,5 @@ const pyalign = (() => {
   startCopies();
   startContents();
   addEventListener("hashchange", reveal);
-  return { MISSING, data, figure, announce, element, copy, save, isDark, redraw, beforePrint };
+  return { MISSING, script, data, unpack, unzipped, figure, announce, element, copy, save, isDark, redraw, beforePrint };
 })();

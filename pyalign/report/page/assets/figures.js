@@ -1,7 +1,7 @@
 "use strict";
 // Charts are drawn when they come into view, the others when nothing else is to do, all of them before printing.
 (() => {
-  const { data, element } = pyalign;
+  const { script, data, element } = pyalign;
   const ROOM = 600; // CSS pixels: in less a chart is drawn as for a telephone, if there is one of that kind
   const MANY = 3000; // marks, from which a bitmap is lighter than as many elements
   const KEPT = new Set(["values", "datasets", "domain", "sort", "text", "title", "description", "usermeta", "expr"]);
@@ -56,17 +56,14 @@
   function library() {
     unpacked ??= (async () => {
       const text = document.querySelector("script[data-library]").textContent;
-      const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-      const script = element("script", {}, await new Response(stream).text());
-      document.head.append(script);
+      document.head.append(element("script", {}, await pyalign.unzipped(text)));
     })();
     return unpacked;
   }
 
   const drawn = new Map(); // place -> promise of its view
 
-  const isNarrow = (place) => place.clientWidth < ROOM && data(`${place.dataset.chart}-narrow`) !== undefined;
+  const isNarrow = (place) => place.clientWidth < ROOM && script(`${place.dataset.chart}-narrow`) !== null;
 
   // The specification that fits; that of a narrow chart has no data which the other has too.
   function fitting(place, narrow) {
@@ -79,6 +76,7 @@
   // Expressions are interpreted (`ast`): the policy of the page lets no script make functions of texts.
   async function made(place) {
     await library();
+    for (const name of [place.dataset.chart, `${place.dataset.chart}-narrow`]) await pyalign.unpack(name);
     const narrow = isNarrow(place);
     const told = fitting(place, narrow);
     const bitmap = size(told) > MANY;

@@ -3,7 +3,7 @@
 // is printed; its bytes are then an object URL, and the text that held them is dropped.
 (() => {
   const urls = new Map();
-  const script = (name) => document.querySelector(`script[data-name="${CSS.escape(name)}"]`);
+  const { script } = pyalign;
   const arranged = script("pictures") ? pyalign.data("pictures") : null;
 
   function url(name) {

@@ -15,8 +15,10 @@
   }
 
   function floats(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    return Array.from(new Float64Array(bytes.buffer), (value) => (Number.isNaN(value) ? null : value));
+    const [, places, packed] = /^(?:(\d+):)?(.*)$/.exec(text);
+    const { buffer } = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    if (places) return Array.from(new Int16Array(buffer), (value) => (value === -32768 ? null : value / 10 ** places));
+    return Array.from(new Float64Array(buffer), (value) => (Number.isNaN(value) ? null : value));
   }
 
   class Rows {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from math import isnan
+from math import floor, isnan, log10
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from pyalign.report.page.sections._shared import (
     triplet_sets,
 )
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.tables_html import MANY, NONE
 from pyalign.report.words import counted, each_text, intervals_over, labels_of, one_line, over_words
 
 Labels = Mapping[str, str]
@@ -215,15 +216,25 @@ def _rdms(result: Rsa, rdms: Rdms, page_labels: Labels) -> Iterator[Part]:
     caption = f"Matrices of {over}; the order is that of a hierarchical clustering of the first."
     objects = (Column(header, tuple(one_line(rdms.objects[k]) for k in side), filter=True)
                for header, side in zip(("object", "other object"), upper, strict=True))  # fmt: skip
-    values = (Column(name, tuple(map(known, matrix.values)), "number", places=4, named=True)
-              for name, matrix in zip(names, rdms.matrices, strict=False))  # fmt: skip
-    pairs = Table((*objects, *values), name="rdm-figure-data", caption=f"The {rdms.kind} of each pair.")
+    values = (_pairs_column(name, matrix.values) for name, matrix in zip(names, rdms.matrices, strict=False))
+    rounded = ", rounded; the document has all digits" if len(upper[0]) >= MANY else ""
+    pairs = Table((*objects, *values), name="rdm-figure-data", caption=f"The {rdms.kind} of each pair{rounded}.")
     yield Figure("rdm-figure", caption, summary=_most_alike(rdms, names), data=pairs,
                  **in_both_widths(partial(rdm_chart, result, labels=page_labels)))  # fmt: skip
     if not any(isnan(value) for matrix in rdms.matrices for value in matrix.values) and len(rdms.objects) >= 3:
         caption = f"Classical multidimensional scaling of the matrices of {over}; objects near each other are alike."
         summary = f"The same {counted(len(rdms.objects), 'object')} on {counted(len(names), 'plane')}."
         yield figure("mds-figure", caption, partial(mds_chart, result, labels=page_labels), summary)
+
+
+def _pairs_column(name: str, values: Sequence[float]) -> Column:
+    """The values of all pairs; many are rounded to four places, or fewer, as the table shows them."""
+    places = 4
+    if len(values) >= MANY:
+        largest = float(np.nanmax(np.abs(values), initial=0.0))
+        places = min(places, max(0, floor(log10((-NONE - 1) / largest)))) if largest else places
+        values = np.round(values, places).tolist()
+    return Column(name, tuple(map(known, values)), "number", places=places, named=True)
 
 
 def _most_alike(rdms: Rdms, names: Sequence[str]) -> str:
