@@ -84,6 +84,16 @@ class Sources:
         """What models are called, by what results call their embeddings; the same on the whole page."""
         return labels_of([document.result for document in self.documents])
 
+    @cached_property
+    def same(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the same embeddings, by the hash of their values: each of these is one model."""
+        hashes = _hashes(document.result for document in self.documents)
+        names: dict[str, list[str]] = {}
+        for name in self.labels:
+            if len(of_name := hashes.get(name, set())) == 1:
+                names.setdefault(min(of_name), []).append(name)
+        return tuple(tuple(several) for several in names.values() if len(several) > 1)
+
     def label(self, name: str) -> str:
         """The label of one; its name where it is not known."""
         return self.labels.get(name, name)
@@ -92,6 +102,9 @@ class Sources:
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the page must know of its documents and the metadata, a sentence each."""
         remarks = tuple(_remarks_of(self.documents))
+        remarks += tuple(
+            f"{' and '.join(map(one_line, names))} hold the same embeddings: one model." for names in self.same
+        )
         if self.metadata is None or not self.labels:
             return remarks
         if any(row is not None for row in self.metadata.matched(list(self.labels), self.labels).rows):

@@ -187,7 +187,8 @@ def _attempt(section: Callable[[Sources], Section | None], sources: Sources) -> 
 
 def _about(sources: Sources) -> Sequence[str]:
     """What the page is of, in a few phrases."""
-    models = len(set(sources.labels.values()))
+    again = {name for names in sources.same for name in names[1:]}
+    models = len({label for name, label in sources.labels.items() if name not in again})
     count = len(sources.documents)
     versions = sorted({document.version for document in sources.documents})
     phrases = [f"{count} {'document' if count == 1 else 'documents'}"]

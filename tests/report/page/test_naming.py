@@ -15,6 +15,7 @@ from pyalign.data.provenance import Input
 from pyalign.extraction.models import KnownModel, ModelList
 from pyalign.report.page import sources
 from pyalign.report.page.sources import Loaded, Sources, names_of
+from pyalign.report.page.write import _about
 
 
 def given(*results, versions=()):
@@ -89,6 +90,14 @@ def test_two_embeddings_never_share_a_label(documents):
     labels = given(*documents).labels
     named = [row.embeddings for one in documents for row in one.results if hasattr(row, "embeddings")]
     assert len({labels[name] for name in named}) == len(set(named))
+
+
+def test_the_same_values_under_two_names_are_one_model():
+    found = given(score("a.npy", hashes=["abcdefgh1"]), score("b/a.npy", "c.npy", hashes=["abcdefgh1", "12345678x"]))
+    assert found.remarks == ("a.npy and b/a.npy hold the same embeddings: one model.",)
+    assert _about(found)[0] == "2 models"
+    other = given(score("a.npy", hashes=["abcdefgh1"]), score("b/a.npy", hashes=["12345678x"]))
+    assert other.remarks == () and _about(other)[0] == "2 models"
 
 
 def test_the_same_name_with_other_values_is_said():
