@@ -9,8 +9,8 @@ from typing import Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription
-from pyalign.analysis.describe.table import ODD
 from pyalign.data import ANCHORED
+from pyalign.data.answer_words import says
 from pyalign.errors import InputError
 from pyalign.io.paths import TEXT, bad, suffix_of
 from pyalign.io.triplets import restated
@@ -222,6 +222,8 @@ def _document(
 def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """How the triplets are laid out, with what no file shows: where the odd item stands, and from what items count."""
     one = thing.one
+    if one.fault is not None and "columns" not in given:
+        raise bad(thing.spec, one.fault)
     layout, _ = restated(one.layout or {}, given)
     numbered = one.names is None
     if layout.get("task") != ANCHORED and "choice_column" not in layout:
@@ -239,15 +241,10 @@ def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[
 def _taken(layout: Mapping[str, Any], given: Mapping[str, Any], header: Sequence[str] | None) -> Iterator[str]:
     """What neither a header nor anybody says."""
     columns = layout.get("columns")
-    if columns is not None and "columns" not in given and isinstance(columns[0], int):
-        yield f"columns {', '.join(map(str, columns))} for the items"
     third = header[2] if columns is None and header else columns[2] if columns else None
     stated = {"columns", "odd_column"} & {*given}
-    if layout.get("odd_column") == "last" and not stated and str(third).lower() not in ODD:
+    if layout.get("odd_column") == "last" and not stated and not says(str(third), "odd"):
         yield "the last item for the odd one (odd_column)"
-    for name, what in (("choice_column", "for the place of the odd one"), ("subject_column", "for who answered")):
-        if isinstance(layout.get(name), int) and name not in given:
-            yield f"column {layout[name]} {what}"
 
 
 def _kind(thing: _Thing, notes: list[str]) -> str:

@@ -1,0 +1,349 @@
+"""What a table of answers is: its task, and the columns of the items, of the answer and of the participant.
+
+One detector for files, DataFrames and structured arrays. It is sure, or it refuses in one line that says what to state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign.data.answer_column import BY_ITEM, SEVERAL, Column, Fit, fit_answer, number_in
+from pyalign.data.answer_words import is_of_another_kind, says, series_in
+from pyalign.data.names import listing
+from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
+from pyalign.data.texts import Texts
+from pyalign.errors import InputError
+
+RATINGS = "ratings of pairs"
+WIDEST = 2000  # columns of a table that is looked at
+FEW = 20  # rows in which three places of an odd item may fail to occur
+ANSWERED_ONCE = 10  # participants, from which on one answer each is said
+FROM_ONE = "the smallest item is 1, so items are taken to count from 1 (one_based=False says otherwise)"
+_DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}")
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerTable:
+    """The columns of a table of answers, by number from 0.
+
+    Attributes:
+        task: "odd-one-out", "anchored", or "ratings of pairs".
+        items: three in the order in which they are read, two of ratings.
+        choice: of who is odd or which option was chosen; of ratings, the rating.
+        places: int8 (t,), which of the options that is; None where the order of the items says it.
+        base: from what places count, as stated.
+        subject: of the participant.
+        lowest: the smallest number of an item; None where these are names.
+        sentences: on the task, the items, the answer and the participant, with counts; the last may be a note.
+        notes: what a reader of the answers should know.
+    """
+
+    task: str
+    items: tuple[int, ...]
+    choice: int | None = None
+    places: np.ndarray | None = None
+    base: int | None = None
+    subject: int | None = None
+    lowest: int | None = None
+    sentences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def answer_table(
+    header: Sequence[str], values: Sequence[Texts | np.ndarray], stated: Mapping[str, Any] | None = None
+) -> AnswerTable | None:
+    """What a table of answers is, or None where its header does not name the items of triplets or pairs.
+
+    Args:
+        header: of the columns.
+        values: of each column (t,), text or numbers, in which NaN is an empty cell.
+        stated: arguments of `load_triplets` that say some of it; columns in them are headers or numbers.
+
+    Raises:
+        InputError: it is not sure; a cell does not fit, with its row. One line without the name of the table.
+
+    Example:
+        >>> from pyalign.data.texts import coded
+        >>> columns = [coded(cells) for cells in (["cat", "dog"], ["dog", "car"], ["car", "cat"], ["car", "dog"])]
+        >>> found = answer_table(["left", "middle", "right", "odd"], columns)
+        >>> found.items, found.choice, found.places.tolist()
+        ((0, 1, 2), 3, [2, 0])
+    """
+    if len(values) > WIDEST:
+        raise InputError(f"has {len(values):,} columns, more than a table of answers; columns=(0, 1, 2) says which three")
+    columns = [Column.of(k, name, cells) for k, (name, cells) in enumerate(zip(header, values, strict=True))]
+    options = {name: value for name, value in (stated or {}).items() if value is not None}
+    found, fault = [], None
+    for task, items, chosen in _candidates(columns, header, options):
+        try:
+            found.append(_read(task, items, chosen, columns, options))
+        except InputError as error:
+            fault = fault or error
+    if len(found) > 1 and fault is None and not all(_same(found[0], one) for one in found[1:]):
+        sets = [listing([columns[k].called for k in one.items]) for one in found]
+        raise InputError(f"the items may be {' or '.join(sets)}; columns= says which")
+    if not found and fault is not None:
+        raise fault
+    return max(found, key=lambda one: one.lowest is None, default=None)
+
+
+def _same(one: AnswerTable, other: AnswerTable) -> bool:
+    same = one.places is other.places or (one.places is not None and np.array_equal(one.places, other.places))
+    return same and (one.task, one.choice) == (other.task, other.choice)
+
+
+# Which columns hold the items
+
+
+def _candidates(
+    columns: Sequence[Column], header: Sequence[str], stated: Mapping[str, Any]
+) -> list[tuple[str, list[Column], bool]]:
+    """The tasks and items that a header may name, and whether their order says which was chosen."""
+    task = stated.get("task")
+    if "columns" in stated:
+        return [(task or ODD_ONE_OUT, [columns[_index(header, c)] for c in stated["columns"]], False)]
+    free = [c for c in columns if c.index not in {_index(header, stated[k]) for k in _STATED if k in stated}]
+    names = [c.header if c in free else "" for c in columns]
+    found: list[tuple[str, list[Column], bool]] = []
+    if task in (None, ODD_ONE_OUT):
+        found = [(ODD_ONE_OUT, [columns[k] for k in series.columns], False) for series in series_in(names, 3)]
+        found = [one for one in found if _alike(one[1])]
+    anchors = [c for c in free if says(c.header, "anchor")] if task in (None, ANCHORED) and not found else []
+    pairs = series_in(names, 2)
+    for anchor in anchors:
+        of_two = [([columns[k] for k in pair.columns], pair.first_chosen) for pair in pairs if anchor.index not in pair.columns]
+        of_two = [one for one in of_two if _alike([anchor, *one[0]])] or [(_others(free, anchor), False)]
+        ordered = [one for one in of_two if one[1]] or of_two
+        found += [(ANCHORED, [anchor, *two], first) for two, first in ordered if len(two) == 2]
+    if not found and task in (None, ODD_ONE_OUT):
+        odd = [c for c in free if says(c.header, "odd")]
+        found = [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
+        found = found or [(ODD_ONE_OUT, three, False) for c in odd if len(three := _others(free, c)) == 3]
+    if not found and task is None and any(says(c.header, "rating") for c in free):
+        found = [(RATINGS, [columns[k] for k in pair.columns], False) for pair in pairs]
+    return found
+
+
+_STATED = ("choice_column", "subject_column", "weight_column")
+
+
+def _index(header: Sequence[str], column: int | str) -> int:
+    if isinstance(column, str) and column in header:
+        return list(header).index(column)
+    return int(column) if isinstance(column, int) or column.isdecimal() else -1
+
+
+def _alike(columns: Sequence[Column]) -> bool:
+    """Whether columns hold names, or whole numbers from 0, in most rows."""
+    numbers = [column.share(column.whole) for column in columns]
+    filled = [column.share(np.array([label != "" for label in column.labels])) for column in columns]
+    return min(filled) > 0.5 and (min(numbers) > 0.5 or all(_texts(column) > 0.5 for column in columns))
+
+
+def _texts(column: Column) -> float:
+    return column.share(np.isnan(column.numbers) & np.array([label != "" for label in column.labels]))
+
+
+def _others(free: Sequence[Column], known: Column) -> list[Column]:
+    """The columns of the same kind as a known one, under headers that say nothing else."""
+    others = [c for c in free if c is not known and not is_of_another_kind(c.header) and _alike([known, c])]
+    roles = ("participant", "answer", "rating")
+    return [c for c in others if not any(says(c.header, role) for role in roles)]
+
+
+def hold_same_items(values: np.ndarray) -> bool:
+    """Whether of more than three columns (t, k) of whole numbers the first three, and no other, seem to hold the items.
+
+    They have the same range, as many numbers and as often the same one twice in a row, unlike those of participants,
+    whose answers follow each other. Numbers up to 3 may be places, which say more than the order does.
+
+    Example:
+        >>> items = np.random.default_rng(0).integers(0, 9, (99, 3))
+        >>> hold_same_items(np.c_[items, np.arange(99) // 9]), hold_same_items(np.c_[np.arange(99) // 9, items])
+        (True, False)
+    """
+    if len(values) < FEW or (values[:, 3:].max(axis=0) <= 3).any():
+        return False
+    span = float(np.ptp(values[:, :3])) or 1.0
+
+    def traits(column: np.ndarray) -> np.ndarray:
+        different = len(np.unique(column))
+        again = float((column[1:] == column[:-1]).mean())
+        return np.array([column.min() / span, column.max() / span, different / span, 2 * again])
+
+    of_all = [traits(column) for column in values.T]
+    gaps = [max(np.abs(one - other).max() for other in of_all[:3]) for one in of_all]
+    return bool(max(gaps[:3]) < 0.25 and min(gaps[3:]) >= 0.25)
+
+
+# What the answers are
+
+
+def _read(
+    task: str, items: list[Column], first_chosen: bool, columns: Sequence[Column], stated: Mapping[str, Any]
+) -> AnswerTable:
+    header = [column.header for column in columns]
+    spare = [c for c in columns if c not in items]
+    if task == RATINGS:
+        ratings = [c for c in spare if says(c.header, "rating") and c.share(~np.isnan(c.numbers)) > 0.5]
+        if len(ratings) != 1:
+            raise InputError(f"{len(ratings)} columns may be the rating of each pair: {_listed(ratings or spare)}")
+        said = f"{ratings[0].called} rates {_listed(items)}: load_judgments(path, kind=kind) reads them"
+        return AnswerTable(task, tuple(c.index for c in items), ratings[0].index, sentences=(said,))
+    subject, about_people, notes = _participant(spare, header, stated)
+    named = not min(c.share(c.whole) for c in items) > 0.5
+    choice, fit = _answer(task, items, first_chosen, spare, named, subject, stated)
+    _check_items(items, named, subject)
+    lowest = None if named else int(min(c.numbers[c.codes].min() for c in items))
+    sentences = (*_sentences(task, items, choice, fit, lowest), *(() if notes else (about_people,)))
+    return AnswerTable(
+        task, tuple(c.index for c in items), None if choice is None else choice.index,
+        None if fit is None else fit.places, stated.get("choice_base"), None if subject is None else subject.index,
+        lowest, sentences, notes,
+    )  # fmt: skip
+
+
+def _answer(
+    task: str, items: list[Column], first_chosen: bool, spare: Sequence[Column], named: bool, subject: Column | None,
+    stated: Mapping[str, Any],
+) -> tuple[Column | None, Fit | None]:  # fmt: skip
+    """The column of answers and what it says; None, None where the order of the items says it."""
+    options = items if task == ODD_ONE_OUT else items[1:]
+    base = stated.get("choice_base")
+    if "choice_column" in stated:
+        index = stated["choice_column"]
+        chosen = next((c for c in spare if index in (c.header, c.index, str(c.index))), None)
+        return (None, None) if chosen is None else (chosen, _sure(chosen, fit_answer(chosen, options, named, base), options, task, stated))
+    free = [c for c in spare if c is not subject and not is_of_another_kind(c.header)]
+    strong = [c for c in free if says(c.header, "answer")]
+    fits = {c.index: fit_answer(c, options, named, base) for c in free}
+    likely = [c for c in strong if fits[c.index].share >= 0.5]
+    in_order = first_chosen or (task == ODD_ONE_OUT and says(items[-1].header, "odd"))
+    if in_order:
+        against = [c for c in likely if (fits[c.index].places != (2 if task == ODD_ONE_OUT else 0)).any()]
+        if against:
+            raise InputError(f"{_listed([*items, against[0]])} say different things of what was chosen; {_REMEDY}")
+        return None, None
+    for c in likely:
+        _sure(c, fits[c.index], options, task, stated)
+    if any(not np.array_equal(fits[c.index].places, fits[likely[0].index].places) for c in likely[1:]):
+        raise InputError(f"{_listed(likely)} may each say {_ASKED[task]}; {_REMEDY}")
+    if likely:
+        best = next((c for c in likely if says(c.header, "odd")), likely[0])
+        return best, fits[best.index]
+    return _without_word(task, items, strong, free, fits, stated)
+
+
+_ASKED = {ODD_ONE_OUT: "which item is odd", ANCHORED: "which option was chosen"}
+_REMEDY = "choice_column=column says which"
+
+
+def _without_word(
+    task: str, items: list[Column], strong: Sequence[Column], free: Sequence[Column], fits: Mapping[int, Fit],
+    stated: Mapping[str, Any],
+) -> tuple[Column | None, Fit | None]:  # fmt: skip
+    """Where no column whose header says so holds the answers: an item of every row, or else the task as it is stated."""
+    if strong:
+        c = strong[0]
+        raise InputError(f"{c.called} seems to say {_ASKED[task]}, but {c.cell(fits[c.index].first_wrong)}, which is none of {_listed(items)}; {_REMEDY}")
+    full = [c for c in free if fits[c.index].share == 1.0]
+    if len(full) == 1 and fits[full[0].index].how == BY_ITEM and len(full[0]) >= FEW:
+        return full[0], fits[full[0].index]
+    if full:
+        raise InputError(f"{_listed(full)} may say {_ASKED[task]}; {_REMEDY}")
+    if "columns" in stated or "task" in stated or (task == ODD_ONE_OUT and not free):
+        return None, None
+    order = "columns=(…), the odd one last" if task == ODD_ONE_OUT else f'task="{ANCHORED}" if it is the first option'
+    others = f" ({_listed(free)} {'do' if len(free) > 1 else 'does'} not)" if free else ""
+    raise InputError(f"no column is known to say {_ASKED[task]}{others}; choice_column=column says it, or {order}")
+
+
+def _sure(answer: Column, fit: Fit, options: Sequence[Column], task: str, stated: Mapping[str, Any]) -> Fit:
+    """The fit; raises where a cell does not fit, or all fit in two ways."""
+    t = len(answer)
+    if fit.share < 1.0:
+        row, right = fit.first_wrong, int((fit.places >= 0).sum())
+        what = f"{t:,} answers; {answer.called} is one of {_listed(options)} in {right:,} rows"
+        several = ", which may be two answers in one cell" if SEVERAL.search(answer.labels[answer.codes[row]]) else ""
+        raise InputError(f"{what}; {answer.cell(row)}{several}")
+    held = " and ".join(sorted(label for label in answer.labels if label))
+    missing = (np.bincount(fit.places, minlength=len(options)) == 0).any()
+    if task == ODD_ONE_OUT and t >= FEW and fit.how != BY_ITEM and missing and "choice_column" not in stated:
+        raise InputError(
+            f"{answer.called} holds only {held}, so one of {_listed(options)} is odd in none of {t:,} rows, as an anchor "
+            f'would be: task="{ANCHORED}" and columns=(anchor, one, other), or choice_column=column if it is right'
+        )
+    if fit.several and "choice_base" not in stated:
+        raise InputError(f"{answer.called} holds only {held}, which fits both ways of counting: say choice_base=0 or choice_base=1")
+    return fit
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    names = [column.called for column in columns]
+    return listing(names, 6)
+
+
+def _check_items(items: Sequence[Column], named: bool, subject: Column | None) -> None:
+    """Raises where a cell holds no item, or a row the same one twice."""
+    people = set() if subject is None or not named else {x for x in subject.labels if np.isnan(number_in(x))}
+    for c in items:
+        dates = np.array([bool(_DATE.fullmatch(x)) for x in c.labels])
+        foreign = np.array([x in people for x in c.labels])
+        wrong = np.array([x == "" for x in c.labels]) | (~c.whole if not named else dates & (dates.mean() < 0.5) | foreign)
+        if wrong[c.codes].any():
+            row = int(wrong[c.codes].argmax())
+            what = "a participant" if foreign[c.codes[row]] else "a date" if named and dates[c.codes[row]] else "no item"
+            raise InputError(f"{len(c):,} answers; {c.called}: {c.cell(row)}, which is {what}")
+    for k, one in enumerate(items):
+        for other in items[k + 1 :]:
+            equal = np.array(one.labels, dtype=object)[one.codes] == np.array(other.labels, dtype=object)[other.codes]
+            if not named:
+                equal = one.numbers[one.codes] == other.numbers[other.codes]
+            if equal.any():
+                row = int(equal.argmax())
+                raise InputError(f"{one.called} and {other.called} hold the same item in a row: {one.cell(row)}")
+
+
+def _participant(
+    spare: Sequence[Column], header: Sequence[str], stated: Mapping[str, Any]
+) -> tuple[Column | None, str, tuple[str, ...]]:
+    """The column of participants, a sentence about it, and notes."""
+    if "subject_column" in stated:
+        found = [c for c in spare if c.index == _index(header, stated["subject_column"])]
+    else:
+        found = [c for c in spare if says(c.header, "participant")]
+    if not found:
+        return None, "no column of participants", ()
+    first = found[0]
+    pairs = [len(np.unique(np.stack([first.codes, c.codes]), axis=1).T) for c in found[1:]]
+    if any(n != max(len(first.labels), len(c.labels)) for n, c in zip(pairs, found[1:], strict=True)):
+        note = f"{_listed(found)} may each say who answered, and none is used: subject_column=column says which"
+        return None, note, (note,)
+    if "" in first.labels:
+        row = int((first.codes == first.labels.index("")).argmax())
+        raise InputError(f"{len(first):,} answers; {first.called}: {first.cell(row)}, where a participant is expected")
+    n, t = len(first.labels), len(first)
+    if n == t >= ANSWERED_ONCE:
+        note = f"{first.called}: each participant answered once, so intervals are over objects"
+        return first, note, (note,)
+    return first, f"{first.called} holds {n:,} participants", ()
+
+
+def _sentences(
+    task: str, items: Sequence[Column], choice: Column | None, fit: Fit | None, lowest: int | None
+) -> tuple[str, str, str]:
+    asked = "which of three items is odd" if task == ODD_ONE_OUT else "which of two options is more like an anchor"
+    n = len({x for c in items for x in c.labels})
+    paths = lowest is None and all("/" in x or "\\" in x for x in items[0].labels)
+    how = "by path" if paths else "by name" if lowest is None else f"by number, from {lowest}"
+    last, chosen = items[-1].called, items[1].called
+    where = f"{last} holds the odd item" if task == ODD_ONE_OUT else f"{chosen} holds the chosen option"
+    if choice is not None and fit is not None:
+        base = "" if fit.base is None else f", counted from {fit.base}"
+        where = f"{choice.called} holds {fit.how}{base}, in all {len(choice):,} rows"
+    return f"{len(items[0]):,} answers to {asked}", f"{_listed(items)} hold {n:,} items {how}", where
