@@ -23,7 +23,6 @@ RATINGS = "ratings of pairs"
 WIDEST = 2000  # columns of a table that is looked at
 FEW = 20  # rows in which three places of an odd item may fail to occur
 ANSWERED_ONCE = 10  # participants, from which on one answer each is said
-FROM_ONE = "the smallest item is 1, so items are taken to count from 1 (one_based=False says otherwise)"
 _DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}")
 
 
@@ -95,6 +94,19 @@ def answer_table(
 def _same(one: AnswerTable, other: AnswerTable) -> bool:
     same = one.places is other.places or (one.places is not None and np.array_equal(one.places, other.places))
     return same and (one.task, one.choice) == (other.task, other.choice)
+
+
+def base_note(lowest: int | None) -> tuple[str, ...]:
+    """A sentence where the smallest number of an item does not prove from what items count.
+
+    Example:
+        >>> base_note(0), base_note(1)[0][:41]
+        ((), 'the smallest item is 1: items are taken t')
+    """
+    if not lowest:
+        return ()
+    base, other = (1, "False") if lowest == 1 else (0, "True")
+    return (f"the smallest item is {lowest}: items are taken to count from {base} (one_based={other} says otherwise)",)
 
 
 # Which columns hold the items
@@ -236,7 +248,7 @@ def _answer(
     if likely:
         best = next((c for c in likely if says(c.header, "odd")), likely[0])
         return best, fits[best.index]
-    return _without_word(task, items, strong, free, fits, stated)
+    return _without_word(task, items, strong, spare, fits, stated)
 
 
 _ASKED = {ODD_ONE_OUT: "which item is odd", ANCHORED: "which option was chosen"}
@@ -244,23 +256,23 @@ _REMEDY = "choice_column=column says which"
 
 
 def _without_word(
-    task: str, items: list[Column], strong: Sequence[Column], free: Sequence[Column], fits: Mapping[int, Fit],
+    task: str, items: list[Column], strong: Sequence[Column], spare: Sequence[Column], fits: Mapping[int, Fit],
     stated: Mapping[str, Any],
 ) -> tuple[Column | None, Fit | None]:  # fmt: skip
     """Where no column whose header says so holds the answers: an item of every row, or else the task as it is stated."""
     if strong:
         c = strong[0]
         raise InputError(f"{c.called} seems to say {_ASKED[task]}, but {c.cell(fits[c.index].first_wrong)}, which is none of {_listed(items)}; {_REMEDY}")
-    full = [c for c in free if fits[c.index].share == 1.0]
+    full = [c for c in spare if c.index in fits and fits[c.index].share == 1.0]
     if len(full) == 1 and fits[full[0].index].how == BY_ITEM and len(full[0]) >= FEW:
         return full[0], fits[full[0].index]
     if full:
         raise InputError(f"{_listed(full)} may say {_ASKED[task]}; {_REMEDY}")
-    if "columns" in stated or "task" in stated or (task == ODD_ONE_OUT and not free):
+    if "columns" in stated or "task" in stated or (task == ODD_ONE_OUT and not spare):
         return None, None
-    order = "columns=(…), the odd one last" if task == ODD_ONE_OUT else f'task="{ANCHORED}" if it is the first option'
-    others = f" ({_listed(free)} {'do' if len(free) > 1 else 'does'} not)" if free else ""
-    raise InputError(f"no column is known to say {_ASKED[task]}{others}; choice_column=column says it, or {order}")
+    order = f"if the last is always odd, columns=({', '.join(c.header or str(c.index) for c in items)})"
+    order = order if task == ODD_ONE_OUT else f'if it is always the first option, task="{ANCHORED}"'
+    raise InputError(f"no column is known to say {_ASKED[task]}: choice_column=column says it, or {order}")
 
 
 def _sure(answer: Column, fit: Fit, options: Sequence[Column], task: str, stated: Mapping[str, Any]) -> Fit:

@@ -138,6 +138,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """
     roles = [c for c, name in enumerate(first) if any(says(name, role) for role in ("anchor", "answer", "rating"))]
     named = [c for series in series_in(first, 3) for c in series.columns]
+    named = [c for c in named if roles or len(words_of(first[c])) > 1]  # a, b, c may be items
     named += [c for c, name in enumerate(first) if says(name, "odd")]
     pairs = [c for series in series_in(first, 2) for c in series.columns]
     named += [*roles, *pairs] if roles and pairs else [c for c in roles if says(first[c], "anchor") and len(roles) > 1]

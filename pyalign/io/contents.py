@@ -17,7 +17,7 @@ from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import MISSING, is_number, is_text
 from pyalign.io.names import read_names
-from pyalign.io.paths import TEXT, Array, PathLike, no_key, suffix_of
+from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, suffix_of
 from pyalign.io.tables import Table, text_columns
 from pyalign.io.text import Coder, data_rows, read_columns
 
@@ -200,4 +200,7 @@ def columns_of(path: PathLike, table: Table, wanted: Wanted) -> list[Texts | Arr
     """Every column of a table, of text or of numbers, in which NaN is an empty cell."""
     if suffix_of(path) in TEXT:
         return _cells(path, find_layout(path, wanted.has_header, wanted.what)).columns
-    return _of_table(table).columns
+    content = _of_table(table)
+    if content.fault is not None:
+        raise bad(path, content.fault)
+    return content.columns

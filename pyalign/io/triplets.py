@@ -13,7 +13,7 @@ from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_column import fit_answer
-from pyalign.data.answer_table import FROM_ONE, RATINGS, WIDEST, answer_table
+from pyalign.data.answer_table import RATINGS, WIDEST, answer_table, base_note
 from pyalign.data.answer_words import is_header
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import Texts, joined
@@ -175,8 +175,7 @@ def _completed(
                 "subject_column": found.subject, "one_based": found.lowest == 1 or None}  # fmt: skip
     plain = table.width == 3 and found.task == ODD_ONE_OUT
     notes = found.notes if plain else ("; ".join((*found.sentences, *found.notes)),)
-    if found.lowest == 1 and stated["one_based"] is None:
-        notes += (FROM_ONE,)
+    notes += base_note(found.lowest) if stated["one_based"] is None else ()
     layout = {name: of_table.get(name) if value is None else value for name, value in stated.items()}
     return layout, tuple(f"{os.fspath(path)}: {note}" for note in notes)
 

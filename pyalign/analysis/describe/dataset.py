@@ -10,6 +10,7 @@ from typing import Any
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription
 from pyalign.data import ANCHORED
+from pyalign.data.answer_table import base_note
 from pyalign.data.answer_words import says
 from pyalign.errors import InputError
 from pyalign.io.paths import TEXT, bad, suffix_of
@@ -230,7 +231,9 @@ def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[
         layout.setdefault("odd_column", "last")
     if numbered and "one_based" not in given:
         layout["one_based"] = one.base == 1 or (one.base is None and n is not None and one.largest == n)
-        if layout["one_based"] and one.largest != n:
+        if not layout["one_based"] and one.base is None and one.smallest:
+            notes += [f"{thing.spec}: {note}" for note in base_note(int(one.smallest))]
+        elif layout["one_based"] and one.largest != n:
             notes.append(f"{thing.spec}: items go from 1 to {one.largest:g} and are taken to count from 1 (one_based)")
     taken = [*_taken(layout, given, one.columns)]
     if taken:

@@ -176,7 +176,7 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
     found = describe(table.values, os.path.basename(path)) if matrix else None
-    if table.header is not None and is_header(table.header, ()):
+    if table.header is not None and table.fault is None and is_header(table.header, ()):
         try:
             answers = answer_table(table.header, table.columns, stated)
         except InputError as error:
