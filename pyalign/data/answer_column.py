@@ -121,8 +121,9 @@ def fit_answer(answer: Column, options: Sequence[Column], named: bool, base: int
     fits = [Fit(BY_ITEM, _by_item(answer, options, named, str))]
     if named and fits[0].share < 0.5:
         fits.append(Fit(BY_ITEM, _by_item(answer, options, named, _stem)))
-    words = place_words([option.header for option in options])  # numbers among them are read as such, below
-    fits.append(Fit(IN_WORDS, _of_labels(answer, [-1 if x.isdecimal() else words.get(" ".join(words_of(x)), -1) for x in answer.labels])))
+    said = ["" if x.isdecimal() else " ".join(words_of(x)) for x in answer.labels]  # numbers are read as such, below
+    ways = [_of_labels(answer, [words.get(x, -1) for x in said]) for words in place_words([x.header for x in options])]
+    fits.append(max((Fit(IN_WORDS, places) for places in ways), key=lambda fit: fit.share))
     for start in (0, 1) if base is None else (base,):
         at = np.where(answer.whole & (answer.numbers >= start) & (answer.numbers < start + size), answer.numbers, -1)
         fits.append(Fit(BY_PLACE, _of_labels(answer, np.where(at < 0, -1, at - start)), start))

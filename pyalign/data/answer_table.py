@@ -134,7 +134,9 @@ def _candidates(
         found += [(ANCHORED, [anchor, *two], first) for two, first in ordered if len(two) == 2]
     if not found and task in (None, ODD_ONE_OUT):
         odd = [c for c in free if says(c.header, "odd")]
-        found = [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
+        two = [[columns[k] for k in pair.columns] for pair in pairs]
+        found = [(ODD_ONE_OUT, [*pair, c], False) for c in odd for pair in two if c not in pair and _alike([*pair, c])]
+        found = found or [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
         found = found or [(ODD_ONE_OUT, three, False) for c in odd if len(three := _others(free, c)) == 3]
     if not found and task is None and any(says(c.header, "rating") for c in free):
         found = [(RATINGS, [columns[k] for k in pair.columns], False) for pair in pairs]
@@ -164,6 +166,7 @@ def _texts(column: Column) -> float:
 def _others(free: Sequence[Column], known: Column) -> list[Column]:
     """The columns of the same kind as a known one, under headers that say nothing else."""
     others = [c for c in free if c is not known and not is_of_another_kind(c.header) and _alike([known, c])]
+    others = [c for c in others if len(c) < FEW or len({*c.labels} & {*known.labels}) > 0.3 * len(known.labels)]
     roles = ("participant", "answer", "rating")
     return [c for c in others if not any(says(c.header, role) for role in roles)]
 
@@ -260,12 +263,12 @@ def _without_word(
     stated: Mapping[str, Any],
 ) -> tuple[Column | None, Fit | None]:  # fmt: skip
     """Where no column whose header says so holds the answers: an item of every row, or else the task as it is stated."""
+    full = [c for c in spare if c.index in fits and fits[c.index].share == 1.0]
+    if len(full) == 1 and fits[full[0].index].how == BY_ITEM and len(full[0]) >= FEW:
+        return full[0], _sure(full[0], fits[full[0].index], items if task == ODD_ONE_OUT else items[1:], task, stated)
     if strong:
         c = strong[0]
         raise InputError(f"{c.called} seems to say {_ASKED[task]}, but {c.cell(fits[c.index].first_wrong)}, which is none of {_listed(items)}; {_REMEDY}")
-    full = [c for c in spare if c.index in fits and fits[c.index].share == 1.0]
-    if len(full) == 1 and fits[full[0].index].how == BY_ITEM and len(full[0]) >= FEW:
-        return full[0], fits[full[0].index]
     if full:
         raise InputError(f"{_listed(full)} may say {_ASKED[task]}; {_REMEDY}")
     if "columns" in stated or "task" in stated or (task == ODD_ONE_OUT and not spare):
@@ -283,15 +286,16 @@ def _sure(answer: Column, fit: Fit, options: Sequence[Column], task: str, stated
         what = f"{t:,} answers; {answer.called} is one of {_listed(options)} in {right:,} rows"
         several = ", which may be two answers in one cell" if SEVERAL.search(answer.labels[answer.codes[row]]) else ""
         raise InputError(f"{what}; {answer.cell(row)}{several}")
-    held = " and ".join(sorted(label for label in answer.labels if label))
-    missing = (np.bincount(fit.places, minlength=len(options)) == 0).any()
-    if task == ODD_ONE_OUT and t >= FEW and fit.how != BY_ITEM and missing and "choice_column" not in stated:
+    never = np.flatnonzero(np.bincount(fit.places, minlength=len(options)) == 0)
+    if task == ODD_ONE_OUT and t >= FEW and len(never) and "choice_column" not in stated:
+        anchor = options[never[-1] if fit.base == 0 else never[0]]
+        order = ", ".join(str(c.header or c.index) for c in (anchor, *(c for c in options if c is not anchor)))
         raise InputError(
-            f"{answer.called} holds only {held}, so one of {_listed(options)} is odd in none of {t:,} rows, as an anchor "
-            f'would be: task="{ANCHORED}" and columns=(anchor, one, other), or choice_column=column if it is right'
+            f"{answer.called} is one of {_listed(options)} in {t:,} rows, and in none of them one of the three: of an anchor "
+            f'and two options, task="{ANCHORED}" and columns=({order}); else choice_column=column says that it is odd'
         )
     if fit.several and "choice_base" not in stated:
-        raise InputError(f"{answer.called} holds only {held}, which fits both ways of counting: say choice_base=0 or choice_base=1")
+        raise InputError(f"{answer.called} holds only {' and '.join(sorted(answer.labels))}, which fits both ways of counting: say choice_base=0 or choice_base=1")
     return fit
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 WORDS: Final = {
     "odd": "odd oddity oddone oddball",
     "answer": "choice choices chosen answer answers response responses resp selected selection picked pick clicked "
-    "pressed decision vote votes voted judge judged judgment judgement preferred preference winner",
+    "press pressed decision vote votes voted judge judged judgment judgement preferred preference winner",
     "anchor": "anchor reference ref query target head standard probe cue",
     "rating": "rating ratings rated similarity dissimilarity similar dissimilar distance score value response "
     "judgment judgement slider",
@@ -21,8 +21,8 @@ WORDS: Final = {
 STEMS: Final = frozenset(WORDS["items"].split())
 SERIES: Final = (  # what tells items of a row apart: three of them, two of an anchor, or two where the first was chosen
     "1 2 3", "0 1 2", "a b c", "left middle right", "left center right", "left centre right", "first second third",
-    "one two three", "i j k",
-    "1 2", "0 1", "a b", "left right", "first second", "one two", "top bottom", "positive negative", "pos neg",
+    "one two three", "top left right", "i j k",
+    "1 2", "0 1", "a b", "i j", "left right", "first second", "one two", "top bottom", "positive negative", "pos neg",
     "chosen other", "chosen unchosen", "winner loser", "selected rejected", "preferred other", "similar dissimilar",
     "closer farther", "near far",
 )  # fmt: skip
@@ -38,7 +38,8 @@ BESIDE: Final = {
 OTHERS: Final = frozenset(
     "rt time times latency duration elapsed ms sec seconds timestamp date trial trials block session index order run "
     "correct corr accuracy acc age sex gender condition cond group weight probability covered counterbalance seed "
-    "version unnamed timeout confidence country language device browser os screen width height x y practice".split()
+    "task version unnamed progress finished start end "
+    "onset frame rate exp psychopy row spreadsheet node type alg status reward event blk trl zone phase attempt timeout confidence country language device browser os screen width height x y practice".split()
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -75,16 +76,16 @@ def is_of_another_kind(header: str) -> bool:
     return bool(OTHERS & set(words_of(header)))
 
 
-def place_words(headers: Sequence[str]) -> dict[str, int]:
-    """By its words in lower case the place of one of two or three options: left, second, or what its column is called.
+def place_words(headers: Sequence[str]) -> list[dict[str, int]]:
+    """Ways to name one of two or three options by its place: as its column is called, or in words such as left.
 
     Example:
-        >>> place_words(["image_1", "image_2"])["right"], place_words(["image_1", "image_2"])["image 2"]
-        (1, 1)
+        >>> [places.get("right") for places in place_words(["image_1", "image_2"])][:4]
+        [None, None, None, 1]
     """
     lines = [line.split() for line in SERIES if line not in FIRST_CHOSEN]
-    known = {word: k for line in lines if len(line) == len(headers) for k, word in enumerate(line)}
-    return known | {" ".join(words_of(header)): k for k, header in enumerate(headers) if words_of(header)}
+    series = [{word: k for k, word in enumerate(line)} for line in lines if len(line) == len(headers)]
+    return [{" ".join(words_of(header)): k for k, header in enumerate(headers) if words_of(header)}, *series]
 
 
 class Series(NamedTuple):
@@ -129,6 +130,18 @@ def _continues(words: tuple[str, ...], other: str) -> bool:
     return len(other.split()) > len(words) and set(words) < set(other.split())
 
 
+def names_items(header: Sequence[str]) -> bool:
+    """Whether a header may say which columns hold the items of triplets, or of pairs that are rated.
+
+    Example:
+        >>> names_items(["left", "middle", "right"]), names_items(["name", "weight", "size"])
+        (True, False)
+    """
+    rated = any(says(name, "rating") for name in header)
+    alone = any(says(name, role) for name in header for role in ("odd", "anchor"))
+    return alone or bool(series_in(header, 3)) or (rated and bool(series_in(header, 2)))
+
+
 def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Whether words above names are a header: they name the items of rows, and none stands below in its column.
 
@@ -137,8 +150,9 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         True
     """
     roles = [c for c, name in enumerate(first) if any(says(name, role) for role in ("anchor", "answer", "rating"))]
+    people = any(says(name, "participant") for name in first)
     named = [c for series in series_in(first, 3) for c in series.columns]
-    named = [c for c in named if roles or len(words_of(first[c])) > 1]  # a, b, c may be items
+    named = [c for c in named if roles or people or len(words_of(first[c])) > 1]  # a, b, c may be items
     named += [c for c, name in enumerate(first) if says(name, "odd")]
     pairs = [c for series in series_in(first, 2) for c in series.columns]
     named += [*roles, *pairs] if roles and pairs else [c for c in roles if says(first[c], "anchor") and len(roles) > 1]

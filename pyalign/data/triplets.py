@@ -11,7 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.answer_table import RATINGS, answer_table, base_note
-from pyalign.data.answer_words import is_header
+from pyalign.data.answer_words import names_items
 from pyalign.data.answers import Answers, as_answers
 from pyalign.data.arrangement import anchor_first, odd_last
 from pyalign.data.arrays import AsArray
@@ -251,7 +251,7 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
         path = os.fspath(triplets)
         raise InputError(f"{name} must be an array; got the path {path!r}: read it with load_triplets(path)")
     table = _columns_of(triplets)
-    answers = _of_answers(table, name) if table is not None and is_header(list(table), ()) else None
+    answers = _of_answers(table, name) if table is not None and names_items(list(table)) else None
     if answers is not None:
         return answers
     if is_frame(triplets):

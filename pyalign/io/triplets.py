@@ -14,7 +14,7 @@ from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_column import fit_answer
 from pyalign.data.answer_table import RATINGS, WIDEST, answer_table, base_note
-from pyalign.data.answer_words import is_header
+from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import Texts, joined
 from pyalign.errors import InputError, shorten
@@ -159,7 +159,7 @@ def _completed(
         InputError: it is not sure, or a cell does not fit.
     """
     header, alone = table.header or (), ("columns", "odd_column", "anchor")  # which say all themselves
-    if any(stated[name] is not None for name in alone) or not is_header(header, ()):
+    if any(stated[name] is not None for name in alone) or not names_items(header):
         return dict(stated), ()
     try:
         if table.width > WIDEST:

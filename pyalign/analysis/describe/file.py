@@ -15,7 +15,7 @@ from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
-from pyalign.data.answer_words import is_header
+from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
 from pyalign.io.categories import load_categories
@@ -176,7 +176,7 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
     found = describe(table.values, os.path.basename(path)) if matrix else None
-    if table.header is not None and table.fault is None and is_header(table.header, ()):
+    if table.header is not None and table.fault is None and names_items(table.header):
         try:
             answers = answer_table(table.header, table.columns, stated)
         except InputError as error:
