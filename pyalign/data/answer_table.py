@@ -288,8 +288,9 @@ def _sure(answer: Column, fit: Fit, options: Sequence[Column], task: str, stated
         raise InputError(f"{what}; {answer.cell(row)}{several}")
     never = np.flatnonzero(np.bincount(fit.places, minlength=len(options)) == 0)
     if task == ODD_ONE_OUT and t >= FEW and len(never) and "choice_column" not in stated:
-        anchor = options[never[-1] if fit.base == 0 else never[0]]
+        anchor = options[never[0]]
         order = ", ".join(str(c.header or c.index) for c in (anchor, *(c for c in options if c is not anchor)))
+        order = order if fit.how == BY_ITEM and len(never) == 1 else "anchor, one, other"
         raise InputError(
             f"{answer.called} is one of {_listed(options)} in {t:,} rows, and in none of them one of the three: of an anchor "
             f'and two options, task="{ANCHORED}" and columns=({order}); else choice_column=column says that it is odd'
