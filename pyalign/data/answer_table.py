@@ -15,14 +15,13 @@ import numpy as np
 from pyalign.data.answer_column import BY_ITEM, SEVERAL, Column, Fit, fit_answer, number_in
 from pyalign.data.answer_words import is_of_another_kind, says, series_in
 from pyalign.data.names import listing
+from pyalign.data.subjects import answered_once
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
 from pyalign.data.texts import Texts
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
-WIDEST = 2000  # columns of a table that is looked at
 FEW = 20  # rows in which three places of an odd item may fail to occur
-ANSWERED_ONCE = 10  # participants, from which on one answer each is said
 _DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}")
 
 
@@ -73,8 +72,6 @@ def answer_table(
         >>> found.items, found.choice, found.places.tolist()
         ((0, 1, 2), 3, [2, 0])
     """
-    if len(values) > WIDEST:
-        raise InputError(f"has {len(values):,} columns, more than a table of answers; columns=(0, 1, 2) says which three")
     columns = [Column.of(k, name, cells) for k, (name, cells) in enumerate(zip(header, values, strict=True))]
     options = {name: value for name, value in (stated or {}).items() if value is not None}
     found, fault = [], None
@@ -345,7 +342,7 @@ def _participant(
         row = int((first.codes == first.labels.index("")).argmax())
         raise InputError(f"{len(first):,} answers; {first.called}: {first.cell(row)}, where a participant is expected")
     n, t = len(first.labels), len(first)
-    if n == t >= ANSWERED_ONCE:
+    if answered_once(n, t):
         note = f"{first.called}: each participant answered once, so intervals are over objects"
         return first, note, (note,)
     return first, f"{first.called} holds {n:,} participants", ()

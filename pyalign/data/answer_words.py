@@ -41,6 +41,7 @@ OTHERS: Final = frozenset(
     "task version unnamed progress finished start end "
     "onset frame rate exp psychopy row spreadsheet node type alg status reward event blk trl zone phase attempt timeout confidence country language device browser os screen width height x y practice".split()
 )
+WIDEST = 2000  # columns of a table in which answers are looked for
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -137,6 +138,8 @@ def names_items(header: Sequence[str]) -> bool:
         >>> names_items(["left", "middle", "right"]), names_items(["name", "weight", "size"])
         (True, False)
     """
+    if len(header) > WIDEST:
+        return False
     rated = any(says(name, "rating") for name in header)
     alone = any(says(name, role) for name in header for role in ("odd", "anchor"))
     return alone or bool(series_in(header, 3)) or (rated and bool(series_in(header, 2)))
@@ -149,6 +152,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         >>> is_header(["left", "middle", "right", "odd"], [["cat", "dog", "car", "car"]])
         True
     """
+    if len(first) > WIDEST:
+        return False
     roles = [c for c, name in enumerate(first) if any(says(name, role) for role in ("anchor", "answer", "rating"))]
     people = any(says(name, "participant") for name in first)
     named = [c for series in series_in(first, 3) for c in series.columns]

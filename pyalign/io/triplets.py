@@ -13,7 +13,7 @@ from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_column import fit_answer
-from pyalign.data.answer_table import RATINGS, WIDEST, answer_table, base_note
+from pyalign.data.answer_table import RATINGS, answer_table, base_note
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import Texts, joined
@@ -129,6 +129,9 @@ def load_triplets(
         task=layout["task"] or ODD_ONE_OUT,
         notes=notes,
     )
+    if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
+        noted = tuple(f"{triplets.source}: {note}" for note in triplets.subjects.notes())
+        triplets = replace(triplets, notes=(*triplets.notes, *noted))
     triplets = triplets if weight is None and weights is None else _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
 
@@ -162,8 +165,6 @@ def _completed(
     if any(stated[name] is not None for name in alone) or not names_items(header):
         return dict(stated), ()
     try:
-        if table.width > WIDEST:
-            raise InputError(f"has {table.width:,} columns, too many to look for answers: columns=(0, 1, 2) says which")
         found = answer_table(header, columns_of(path, table, wanted), stated)
         if found is not None and found.task == RATINGS:
             raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
