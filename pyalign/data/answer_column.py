@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,7 +136,7 @@ def _of_labels(answer: Column, places: Sequence[int] | np.ndarray) -> np.ndarray
     return np.asarray(places, np.int8)[answer.codes]
 
 
-def _by_item(answer: Column, options: Sequence[Column], named: bool, name_of: type[str]) -> np.ndarray:
+def _by_item(answer: Column, options: Sequence[Column], named: bool, name_of: Callable[[str], str]) -> np.ndarray:
     """int8 (t,): the first of the options that is the item in the cell."""
     known: dict[object, int] = {}
 

@@ -89,7 +89,8 @@ def answer_table(
 
 
 def _same(one: AnswerTable, other: AnswerTable) -> bool:
-    same = one.places is other.places or (one.places is not None and np.array_equal(one.places, other.places))
+    a, b = one.places, other.places
+    same = a is b or (a is not None and b is not None and np.array_equal(a, b))
     return same and (one.task, one.choice) == (other.task, other.choice)
 
 
@@ -125,14 +126,18 @@ def _candidates(
     anchors = [c for c in free if says(c.header, "anchor")] if task in (None, ANCHORED) and not found else []
     pairs = series_in(names, 2)
     for anchor in anchors:
-        of_two = [([columns[k] for k in pair.columns], pair.first_chosen) for pair in pairs if anchor.index not in pair.columns]
+        of_two = [
+            ([columns[k] for k in pair.columns], pair.first_chosen)
+            for pair in pairs
+            if anchor.index not in pair.columns
+        ]
         of_two = [one for one in of_two if _alike([anchor, *one[0]])] or [(_others(free, anchor), False)]
         ordered = [one for one in of_two if one[1]] or of_two
         found += [(ANCHORED, [anchor, *two], first) for two, first in ordered if len(two) == 2]
     if not found and task in (None, ODD_ONE_OUT):
         odd = [c for c in free if says(c.header, "odd")]
-        two = [[columns[k] for k in pair.columns] for pair in pairs]
-        found = [(ODD_ONE_OUT, [*pair, c], False) for c in odd for pair in two if c not in pair and _alike([*pair, c])]
+        by_name = [[columns[k] for k in pair.columns] for pair in pairs]
+        found = [(ODD_ONE_OUT, [*two, c], False) for c in odd for two in by_name if _alike([*two, c])]
         found = found or [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
         found = found or [(ODD_ONE_OUT, three, False) for c in odd if len(three := _others(free, c)) == 3]
     if not found and task is None and any(says(c.header, "rating") for c in free):
@@ -230,7 +235,11 @@ def _answer(
     if "choice_column" in stated:
         index = stated["choice_column"]
         chosen = next((c for c in spare if index in (c.header, c.index, str(c.index))), None)
-        return (None, None) if chosen is None else (chosen, _sure(chosen, fit_answer(chosen, options, named, base), options, task, stated))
+        return (
+            (None, None)
+            if chosen is None
+            else (chosen, _sure(chosen, fit_answer(chosen, options, named, base), options, task, stated))
+        )
     free = [c for c in spare if c is not subject and not is_of_another_kind(c.header)]
     strong = [c for c in free if says(c.header, "answer")]
     fits = {c.index: fit_answer(c, options, named, base) for c in free}
@@ -265,7 +274,9 @@ def _without_word(
         return full[0], _sure(full[0], fits[full[0].index], items if task == ODD_ONE_OUT else items[1:], task, stated)
     if strong:
         c = strong[0]
-        raise InputError(f"{c.called} seems to say {_ASKED[task]}, but {c.cell(fits[c.index].first_wrong)}, which is none of {_listed(items)}; {_REMEDY}")
+        raise InputError(
+            f"{c.called} seems to say {_ASKED[task]}, but {c.cell(fits[c.index].first_wrong)}, which is none of {_listed(items)}; {_REMEDY}"
+        )
     if full:
         raise InputError(f"{_listed(full)} may say {_ASKED[task]}; {_REMEDY}")
     if "columns" in stated or "task" in stated or (task == ODD_ONE_OUT and not spare):
@@ -293,7 +304,9 @@ def _sure(answer: Column, fit: Fit, options: Sequence[Column], task: str, stated
             f'and two options, task="{ANCHORED}" and columns=({order}); else choice_column=column says that it is odd'
         )
     if fit.several and "choice_base" not in stated:
-        raise InputError(f"{answer.called} holds only {' and '.join(sorted(answer.labels))}, which fits both ways of counting: say choice_base=0 or choice_base=1")
+        raise InputError(
+            f"{answer.called} holds only {' and '.join(sorted(answer.labels))}, which fits both ways of counting: say choice_base=0 or choice_base=1"
+        )
     return fit
 
 
@@ -308,10 +321,14 @@ def _check_items(items: Sequence[Column], named: bool, subject: Column | None) -
     for c in items:
         dates = np.array([bool(_DATE.fullmatch(x)) for x in c.labels])
         foreign = np.array([x in people for x in c.labels])
-        wrong = np.array([x == "" for x in c.labels]) | (~c.whole if not named else dates & (dates.mean() < 0.5) | foreign)
+        wrong = np.array([x == "" for x in c.labels]) | (
+            ~c.whole if not named else dates & (dates.mean() < 0.5) | foreign
+        )
         if wrong[c.codes].any():
             row = int(wrong[c.codes].argmax())
-            what = "a participant" if foreign[c.codes[row]] else "a date" if named and dates[c.codes[row]] else "no item"
+            what = (
+                "a participant" if foreign[c.codes[row]] else "a date" if named and dates[c.codes[row]] else "no item"
+            )
             raise InputError(f"{len(c):,} answers; {c.called}: {c.cell(row)}, which is {what}")
     for k, one in enumerate(items):
         for other in items[k + 1 :]:

@@ -114,7 +114,7 @@ def series_in(header: Sequence[str], size: int) -> list[Series]:
             if {*rest} <= STEMS and (rest or not word.isdecimal()):
                 group = places.setdefault(rest, {})
                 group[word] = -1 if word in group else column  # -1: called the same
-    found = {}
+    found: dict[tuple[int, ...], Series] = {}
     for group in places.values():
         for line in SERIES:
             words = tuple(line.split())

@@ -9,7 +9,9 @@ FIRST = (1, 2, 0)  # where the canonical columns come from when the odd one is f
 ANCHORS = {"first": (0, 1, 2), "last": (2, 0, 1)}
 
 
-def odd_last(items: np.ndarray, choice: np.ndarray | None, odd_column: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+def odd_last(
+    items: np.ndarray, choice: np.ndarray | None, odd_column: str | None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The items with the odd one last, and for each column the column that it came from."""
     if choice is not None:
         return _by_choice(items, choice)

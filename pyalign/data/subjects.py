@@ -9,7 +9,6 @@ import numpy as np
 from pyalign import _checks
 from pyalign.errors import InputError
 
-
 ONCE = 10  # participants, from which on one answer each says nothing of them
 
 

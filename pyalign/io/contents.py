@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pyalign.data.texts import Texts, joined
+from pyalign.data.texts import MISSING, Texts, joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import NAME_KEYS, Entries, Entry, Wanted, strings, text_array, under_key
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
-from pyalign.io.lines import MISSING, is_number, is_text
+from pyalign.io.lines import is_number, is_text
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, suffix_of
 from pyalign.io.tables import Table, text_columns
@@ -185,15 +185,16 @@ def _cells(path: PathLike, layout: Layout) -> Content:
     for _, cells in data_rows(path, layout):
         for coder, cell in zip(coders, cells, strict=True):
             coder.add(cell)
-    numbers, texts = [], {}
+    numbers: dict[int, Array] = {}
+    texts: dict[int, Texts] = {}
     for k, column in enumerate(coder.texts() for coder in coders):
         if any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
             texts[k] = column
         else:
-            values = [np.nan if label.lower() in MISSING else float(label) for label in column.labels]
-            numbers.append((k, np.array(values)[column.codes]))
-    values = np.stack([values for _, values in numbers], axis=1) if numbers else np.empty((0, 0))
-    return Content(None, values, None, layout.header, tuple(k for k, _ in numbers), texts)
+            of_labels = [np.nan if label.lower() in MISSING else float(label) for label in column.labels]
+            numbers[k] = np.array(of_labels)[column.codes]
+    values = np.stack(list(numbers.values()), axis=1) if numbers else np.empty((0, 0))
+    return Content(None, values, None, layout.header, tuple(numbers), texts)
 
 
 def columns_of(path: PathLike, table: Table, wanted: Wanted) -> list[Texts | Array]:

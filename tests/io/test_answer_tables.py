@@ -95,7 +95,9 @@ def test_a_table_is_the_same_whichever_way_it_comes_in(tmp_path, seed):
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     drawn = answer_corpus.draw(seed)
     path = written(drawn, seed, tmp_path)
-    frame = pandas.read_csv(path, sep="," if path.suffix == ".csv" and ";" not in path.read_text()[:40] else None, engine="python")
+    frame = pandas.read_csv(
+        path, sep="," if path.suffix == ".csv" and ";" not in path.read_text()[:40] else None, engine="python"
+    )
     of_file = outcome(drawn, lambda: load_triplets(path))
     assert outcome(drawn, lambda: as_triplet_data(frame)) == of_file
     (found,) = describe_file(path).arrays

@@ -181,7 +181,9 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
             answers = answer_table(table.header, table.columns, stated)
         except InputError as error:
             shape = len(table.columns[0] if table.width else ()), table.width
-            return Description("triplets", shape, "other", columns=table.header, fault=str(error), remarks=(str(error),))
+            return Description(
+                "triplets", shape, "other", columns=table.header, fault=str(error), remarks=(str(error),)
+            )
         if answers is not None:
             return _of_answers(path, table, answers)
     if found is not None and found.kind == "triplets":
@@ -195,7 +197,9 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
     return _of_embeddings(path, table) if len(table.texts) < 2 else _of_words(path, table)
 
 
-def _of_triplets(spec: str, found: Description, values: np.ndarray, names: tuple[str, ...] | None = None) -> Description:
+def _of_triplets(
+    spec: str, found: Description, values: np.ndarray, names: tuple[str, ...] | None = None
+) -> Description:
     """Three columns, the last of which is odd; of more those that hold the same numbers, where these are the first."""
     base, width = None if names is not None else found.base, values.shape[1]
     layout: dict[str, Any] = {"columns": [0, 1, 2]} if width > 3 else {}
@@ -223,7 +227,9 @@ def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
         return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=command)
     columns = [table.columns[c] for c in answers.items]
     named = answers.lowest is None
-    items, names = joined(columns) if named else (np.stack(columns, axis=1).astype(np.int64), None)
+    items, names = (
+        joined(columns) if named else (np.stack([np.asarray(x) for x in columns], axis=1).astype(np.int64), None)
+    )
     found = describe(items)
     base = answers.lowest if answers.lowest in (0, 1) else None
     layout = layout_of(table, answers, base)
@@ -232,7 +238,11 @@ def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
         kind="triplets",
         base=base,
         shape=(len(items), table.width),
-        remarks=(*(x for x in found.remarks if not named or "--one-based" not in x), *answers.sentences, *answers.notes),
+        remarks=(
+            *(x for x in found.remarks if not named or "--one-based" not in x),
+            *answers.sentences,
+            *answers.notes,
+        ),
         names=None if names is None else names[:3],
         columns=table.header,
         command=_score(spec, layout),
