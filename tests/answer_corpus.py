@@ -1,7 +1,7 @@
 """Files of answers as experiments export them, drawn at random with what each of them says.
 
-The headers are those of `data/answer_headers.csv`, each with the software or the data set that writes it. A tenth of the
-files has headers from its rows of source "unknown", which the detector doesn't know.
+The headers are those of `data/answer_headers.csv`, each with the software or the data set that writes it. A tenth of
+the files has one of its rows of source "unknown", which the detector doesn't know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 HEADERS = Path(__file__).parent / "data" / "answer_headers.csv"
-WORDS = "ant bee cat dog elk fox gnu hen ibis jay koi lark mole newt owl pig ray seal toad wasp yak zebra boat cup drum".split()
+WORDS = (
+    "ant bee cat dog elk fox gnu hen ibis jay koi lark mole newt owl pig ray seal toad wasp yak zebra boat cup drum"
+).split()
 PLACES = {3: ["left", "middle", "right"], 2: ["left", "right"]}  # and those that the columns are called
 
 

@@ -34,7 +34,6 @@ class AnswerTable:
         items: three in the order in which they are read, two of ratings.
         choice: of who is odd or which option was chosen; of ratings, the rating.
         places: int8 (t,), which of the options that is; None where the order of the items says it.
-        base: from what places count, as stated.
         subject: of the participant.
         lowest: the smallest number of an item; None where these are names.
         sentences: on the task, the items, the answer and the participant, with counts; the last may be a note.
@@ -45,7 +44,6 @@ class AnswerTable:
     items: tuple[int, ...]
     choice: int | None = None
     places: np.ndarray | None = None
-    base: int | None = None
     subject: int | None = None
     lowest: int | None = None
     sentences: tuple[str, ...] = ()
@@ -200,119 +198,122 @@ def hold_same_items(values: np.ndarray) -> bool:
 
 # What the answers are
 
+_ASKED = {ODD_ONE_OUT: "which item is odd", ANCHORED: "which option was chosen"}
+_REMEDY = "choice_column=column says which"
+
 
 def _read(
     task: str, items: list[Column], first_chosen: bool, columns: Sequence[Column], stated: Mapping[str, Any]
 ) -> AnswerTable:
     header = [column.header for column in columns]
-    spare = [c for c in columns if c not in items]
+    spare, places = [c for c in columns if c not in items], tuple(c.index for c in items)
     if task == RATINGS:
         ratings = [c for c in spare if says(c.header, "rating") and c.share(~np.isnan(c.numbers)) > 0.5]
         if len(ratings) != 1:
             raise InputError(f"{len(ratings)} columns may be the rating of each pair: {_listed(ratings or spare)}")
         said = f"{ratings[0].called} rates {_listed(items)}: load_judgments(path, kind=kind) reads them"
-        return AnswerTable(task, tuple(c.index for c in items), ratings[0].index, sentences=(said,))
+        return AnswerTable(task, places, ratings[0].index, sentences=(said,))
     subject, about_people, notes = _participant(spare, header, stated)
-    named = not min(c.share(c.whole) for c in items) > 0.5
-    choice, fit = _answer(task, items, first_chosen, spare, named, subject, stated)
+    named = min(c.share(c.whole) for c in items) <= 0.5
+    said_too = {_index(header, stated[name]) for name in ("subject_column", "weight_column") if name in stated}
+    in_order = first_chosen or (task == ODD_ONE_OUT and says(items[-1].header, "odd"))
+    asked = _Asked(task, items, in_order, named, stated)
+    choice, fit = _answer(asked, [c for c in spare if c.index not in said_too], subject)
     _check_items(items, named, subject)
     lowest = None if named else int(min(c.numbers[c.codes].min() for c in items))
     sentences = (*_sentences(task, items, choice, fit, lowest), *(() if notes else (about_people,)))
-    return AnswerTable(
-        task, tuple(c.index for c in items), None if choice is None else choice.index,
-        None if fit is None else fit.places, stated.get("choice_base"), None if subject is None else subject.index,
-        lowest, sentences, notes,
-    )  # fmt: skip
+    chosen, who = (None if c is None else c.index for c in (choice, subject))
+    return AnswerTable(task, places, chosen, None if fit is None else fit.places, who, lowest, sentences, notes)
 
 
-def _answer(
-    task: str, items: list[Column], first_chosen: bool, spare: Sequence[Column], named: bool, subject: Column | None,
-    stated: Mapping[str, Any],
-) -> tuple[Column | None, Fit | None]:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A reading of the items. in_order: whether their order says what was chosen; named: whether they are names."""
+
+    task: str
+    items: list[Column]
+    in_order: bool
+    named: bool
+    stated: Mapping[str, Any]
+
+    @property
+    def options(self) -> list[Column]:
+        """The items among which people chose."""
+        return self.items if self.task == ODD_ONE_OUT else self.items[1:]
+
+    def fit(self, answer: Column) -> Fit:
+        """How a column answers."""
+        return fit_answer(answer, self.options, self.named, self.stated.get("choice_base"))
+
+
+def _answer(asked: _Asked, spare: Sequence[Column], subject: Column | None) -> tuple[Column | None, Fit | None]:
     """The column of answers and what it says; None, None where the order of the items says it."""
-    options = items if task == ODD_ONE_OUT else items[1:]
-    base = stated.get("choice_base")
-    if "choice_column" in stated:
-        index = stated["choice_column"]
-        chosen = next((c for c in spare if index in (c.header, c.index, str(c.index))), None)
-        return (
-            (None, None)
-            if chosen is None
-            else (chosen, _sure(chosen, fit_answer(chosen, options, named, base), options, task, stated))
-        )
-    free = [c for c in spare if c is not subject and not is_of_another_kind(c.header)]
-    strong = [c for c in free if says(c.header, "answer")]
-    fits = {c.index: fit_answer(c, options, named, base) for c in free}
-    likely = [c for c in strong if fits[c.index].share >= 0.5]
-    in_order = first_chosen or (task == ODD_ONE_OUT and says(items[-1].header, "odd"))
-    if in_order:
-        against = [c for c in likely if (fits[c.index].places != (2 if task == ODD_ONE_OUT else 0)).any()]
+    index = asked.stated.get("choice_column")
+    stated = [c for c in spare if index is not None and index in (c.header, c.index, str(c.index))]
+    free = stated or [c for c in spare if c is not subject and not is_of_another_kind(c.header)]
+    fits = {c: asked.fit(c) for c in free}
+    strong = stated or [c for c in free if says(c.header, "answer")]
+    likely = stated or [c for c in strong if fits[c].share >= 0.5]
+    if asked.in_order and not stated:
+        place = 2 if asked.task == ODD_ONE_OUT else 0
+        against = [c for c in likely if (fits[c].places != place).any()]
         if against:
-            raise InputError(f"{_listed([*items, against[0]])} say different things of what was chosen; {_REMEDY}")
+            raise InputError(
+                f"{_listed([*asked.items, against[0]])} say different things of what was chosen; {_REMEDY}"
+            )
         return None, None
     for c in likely:
-        _sure(c, fits[c.index], options, task, stated)
-    if any(not np.array_equal(fits[c.index].places, fits[likely[0].index].places) for c in likely[1:]):
-        raise InputError(f"{_listed(likely)} may each say {_ASKED[task]}; {_REMEDY}")
+        _require_sure(asked, c, fits[c])
+    if any(not np.array_equal(fits[c].places, fits[likely[0]].places) for c in likely[1:]):
+        raise InputError(f"{_listed(likely)} may each say {_ASKED[asked.task]}; {_REMEDY}")
+    full = [c for c in free if fits[c].share == 1.0]
+    if not likely and len(full) == 1 and fits[full[0]].how == BY_ITEM and len(full[0]) >= FEW:
+        _require_sure(asked, full[0], fits[full[0]])
+        likely = full  # items of every row, under a header that nobody knows
     if likely:
         best = next((c for c in likely if says(c.header, "odd")), likely[0])
-        return best, fits[best.index]
-    return _without_word(task, items, strong, spare, fits, stated)
-
-
-_ASKED = {ODD_ONE_OUT: "which item is odd", ANCHORED: "which option was chosen"}
-_REMEDY = "choice_column=column says which"
-
-
-def _without_word(
-    task: str, items: list[Column], strong: Sequence[Column], spare: Sequence[Column], fits: Mapping[int, Fit],
-    stated: Mapping[str, Any],
-) -> tuple[Column | None, Fit | None]:  # fmt: skip
-    """Where no column whose header says so holds the answers: an item of every row, or else the task as it is stated."""
-    full = [c for c in spare if c.index in fits and fits[c.index].share == 1.0]
-    if len(full) == 1 and fits[full[0].index].how == BY_ITEM and len(full[0]) >= FEW:
-        return full[0], _sure(full[0], fits[full[0].index], items if task == ODD_ONE_OUT else items[1:], task, stated)
-    if strong:
-        c = strong[0]
-        raise InputError(
-            f"{c.called} seems to say {_ASKED[task]}, but {c.cell(fits[c.index].first_wrong)}, which is none of {_listed(items)}; {_REMEDY}"
-        )
-    if full:
-        raise InputError(f"{_listed(full)} may say {_ASKED[task]}; {_REMEDY}")
-    if "columns" in stated or "task" in stated or (task == ODD_ONE_OUT and not spare):
+        return best, fits[best]
+    if "columns" in asked.stated or "task" in asked.stated or (asked.task == ODD_ONE_OUT and not spare):
         return None, None
-    order = f"if the last is always odd, columns=({', '.join(c.header or str(c.index) for c in items)})"
-    order = order if task == ODD_ONE_OUT else f'if it is always the first option, task="{ANCHORED}"'
-    raise InputError(f"no column is known to say {_ASKED[task]}: choice_column=column says it, or {order}")
+    raise InputError(_not_known(asked, strong, full, fits))
 
 
-def _sure(answer: Column, fit: Fit, options: Sequence[Column], task: str, stated: Mapping[str, Any]) -> Fit:
-    """The fit; raises where a cell does not fit, or all fit in two ways."""
-    t = len(answer)
+def _not_known(asked: _Asked, strong: Sequence[Column], full: Sequence[Column], fits: Mapping[Column, Fit]) -> str:
+    what = _ASKED[asked.task]
+    if strong:
+        cell = strong[0].cell(fits[strong[0]].first_wrong)
+        return f"{strong[0].called} seems to say {what}, but {cell}, which is none of {_listed(asked.items)}; {_REMEDY}"
+    if full:
+        return f"{_listed(full)} may say {what}; {_REMEDY}"
+    order = f"if the last is always odd, columns=({', '.join(c.header or str(c.index) for c in asked.items)})"
+    order = order if asked.task == ODD_ONE_OUT else f'if it is always the first option, task="{ANCHORED}"'
+    return f"no column is known to say {what}: choice_column=column says it, or {order}"
+
+
+def _require_sure(asked: _Asked, answer: Column, fit: Fit) -> None:
+    """Raises where a cell does not fit, all fit in two ways, or the answers seem to be those of another task."""
+    t, options = len(answer), asked.options
     if fit.share < 1.0:
         row, right = fit.first_wrong, int((fit.places >= 0).sum())
         what = f"{t:,} answers; {answer.called} is one of {_listed(options)} in {right:,} rows"
         several = ", which may be two answers in one cell" if SEVERAL.search(answer.labels[answer.codes[row]]) else ""
         raise InputError(f"{what}; {answer.cell(row)}{several}")
     never = np.flatnonzero(np.bincount(fit.places, minlength=len(options)) == 0)
-    if task == ODD_ONE_OUT and t >= FEW and len(never) and "choice_column" not in stated:
-        anchor = options[never[0]]
-        order = ", ".join(str(c.header or c.index) for c in (anchor, *(c for c in options if c is not anchor)))
-        order = order if fit.how == BY_ITEM and len(never) == 1 else "anchor, one, other"
-        raise InputError(
-            f"{answer.called} is one of {_listed(options)} in {t:,} rows, and in none of them one of the three: of an anchor "
-            f'and two options, task="{ANCHORED}" and columns=({order}); else choice_column=column says that it is odd'
-        )
-    if fit.several and "choice_base" not in stated:
-        raise InputError(
-            f"{answer.called} holds only {' and '.join(sorted(answer.labels))}, which fits both ways of counting: say choice_base=0 or choice_base=1"
-        )
-    return fit
+    if asked.task == ODD_ONE_OUT and t >= FEW and len(never) and "choice_column" not in asked.stated:
+        order = [options[never[0]], *(c for c in options if c is not options[never[0]])]
+        names = [c.header or str(c.index) for c in order]
+        names = names if fit.how == BY_ITEM and len(never) == 1 else ["anchor", "one", "other"]
+        what = f"{answer.called} is one of {_listed(options)} in {t:,} rows, and in none of them one of the three"
+        anchored = f'task="{ANCHORED}" and columns=({", ".join(names)})'
+        raise InputError(f"{what}: of an anchor and two options, {anchored}; else choice_column=column says it is odd")
+    if fit.several and "choice_base" not in asked.stated:
+        held = " and ".join(sorted(answer.labels))
+        ways = "which fits both ways of counting: say choice_base=0 or choice_base=1"
+        raise InputError(f"{answer.called} holds only {held}, {ways}")
 
 
 def _listed(columns: Sequence[Column]) -> str:
-    names = [column.called for column in columns]
-    return listing(names, 6)
+    return listing([column.called for column in columns], 6)
 
 
 def _check_items(items: Sequence[Column], named: bool, subject: Column | None) -> None:
@@ -320,24 +321,18 @@ def _check_items(items: Sequence[Column], named: bool, subject: Column | None) -
     people = set() if subject is None or not named else {x for x in subject.labels if np.isnan(number_in(x))}
     for c in items:
         dates = np.array([bool(_DATE.fullmatch(x)) for x in c.labels])
-        foreign = np.array([x in people for x in c.labels])
-        wrong = np.array([x == "" for x in c.labels]) | (
-            ~c.whole if not named else dates & (dates.mean() < 0.5) | foreign
-        )
-        if wrong[c.codes].any():
-            row = int(wrong[c.codes].argmax())
-            what = (
-                "a participant" if foreign[c.codes[row]] else "a date" if named and dates[c.codes[row]] else "no item"
-            )
-            raise InputError(f"{len(c):,} answers; {c.called}: {c.cell(row)}, which is {what}")
-    for k, one in enumerate(items):
-        for other in items[k + 1 :]:
-            equal = np.array(one.labels, dtype=object)[one.codes] == np.array(other.labels, dtype=object)[other.codes]
-            if not named:
-                equal = one.numbers[one.codes] == other.numbers[other.codes]
-            if equal.any():
-                row = int(equal.argmax())
-                raise InputError(f"{one.called} and {other.called} hold the same item in a row: {one.cell(row)}")
+        wrong = {"no item": np.array([x == "" for x in c.labels]) if named else ~c.whole}
+        wrong["a participant"] = np.array([x in people for x in c.labels])
+        wrong["a date"] = dates & named & (dates.mean() < 0.5)
+        for what, labels in wrong.items():
+            if labels[c.codes].any():
+                cell = c.cell(int(labels[c.codes].argmax()))
+                raise InputError(f"{len(c):,} answers; {c.called}: {cell}, which is {what}")
+    cells = [np.array(c.labels, dtype=object)[c.codes] if named else c.numbers[c.codes] for c in items]
+    for k, j in ((0, 1), (0, 2), (1, 2)):
+        if (cells[k] == cells[j]).any():
+            row = int((cells[k] == cells[j]).argmax())
+            raise InputError(f"{items[k].called} and {items[j].called} hold the same item: {items[k].cell(row)}")
 
 
 def _participant(

@@ -390,8 +390,6 @@ def _not_three(table: Table, said: str) -> str:
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
         parts.append("say which three hold the items, for example columns=(0, 1, 2)")
-    if table.width == 4 and not said:
-        parts.append(_fourth(table))
     return "; ".join(parts)
 
 
@@ -405,16 +403,6 @@ def _few_whole(table: Table) -> bool:
     if not all(map(is_number, cells)):
         return False
     return sum(float(cell) % 1 != 0 for cell in cells) * 2 > len(cells)
-
-
-def _fourth(table: Table) -> str:
-    """A guess at what a fourth column is, for the message only."""
-    name = table.header[3].lower() if table.header else ""
-    values = {row[3].removesuffix(".0") for row in table.head if len(row) > 3}
-    few = len(values) > 1 and (values <= {"0", "1", "2"} or values <= {"1", "2", "3"})
-    if "choice" in name or (few and not name):
-        return "column 3 looks like a choice: choice_column=3"
-    return "column 3 looks like a subject or trial number"
 
 
 def _chosen(path: PathLike, items: Array, choice: Array, base: int | None, options: Sequence[int]) -> Array:

@@ -152,7 +152,7 @@ def test_places_one_and_two_of_three_items_are_no_odd_one_out(tmp_path, message_
     text = "image1,image2,image3,choice\n" + rows(lambda k: (*different(k), k % 2 + 1))
     told = message_of(read, tmp_path, text)
     assert "'choice' is one of 'image1', 'image2', 'image3' in 40 rows, and in none of them one of the three" in told
-    assert 'task="anchored" and columns=(anchor, one, other); else choice_column=column says that it is odd' in told
+    assert 'task="anchored" and columns=(anchor, one, other); else choice_column=column says it is odd' in told
 
 
 def test_an_item_that_is_never_odd_may_be_the_anchor(tmp_path, message_of):

@@ -82,8 +82,6 @@ def test_what_is_no_item_number_is_refused(npy, refused, value, dtype, said):
         (np.ones((5, 2), int), "has 2 columns, not 3; first row: '1, 1'"),
         (np.ones((5, 0), int), "has 0 columns, not 3"),
         (np.tile(np.arange(4), (5, 1)), "has 4 columns, not 3; first row: '0, 1, 2, 3'; say which three"),
-        (np.array([[5, 6, 7, 1], [5, 6, 8, 3]]), "column 3 looks like a choice: choice_column=3"),
-        (np.array([[5, 6, 7, 1], [5, 6, 8, 9]]), "column 3 looks like a subject or trial number"),
     ],
 )
 def test_a_table_of_another_shape_is_refused_with_advice(npy, refused, values, said):
@@ -226,7 +224,7 @@ def test_arrays_of_names_index_into_the_sorted_names(tmp_path, refused, suffix, 
 
 def test_the_human_triplets_of_things(data, refused):
     path = data / "things/human_triplets_127304.npy"
-    assert "column 3 looks like a subject" in refused(load_triplets, path)
+    assert "has 4 columns, not 3" in refused(load_triplets, path)
     found = load_triplets(path, columns=(0, 1, 2))
     assert found.shape == (127304, 3) and found.dtype == np.int16
     assert isinstance(load_triplets(data / "things/human_triplets_375429.npy").values, np.memmap)

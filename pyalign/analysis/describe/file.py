@@ -257,7 +257,6 @@ def layout_of(table: Content, columns: AnswerTable, base: int | None) -> dict[st
         layout["columns"] = _called(table, columns.items)
     if columns.choice is not None:
         layout["choice_column"] = _called(table, [columns.choice])[0]
-        layout |= {} if columns.base is None else {"choice_base": columns.base}
     layout |= {"one_based": True} if base == 1 else {}
     if columns.subject is not None:
         layout["subject_column"] = _called(table, [columns.subject])[0]
