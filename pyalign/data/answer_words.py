@@ -13,7 +13,7 @@ WORDS: Final = {
     "anchor": "anchor reference ref query target head standard probe cue",
     "rating": "rating ratings rated similarity dissimilarity similar dissimilar distance score value response "
     "judgment judgement slider",
-    "participant": "participant participants participation subject subjects subj subjid sub person worker workers "
+    "participant": "participant participants participation person subject subjects subj subjid sub worker workers "
     "workerid annotator rater respondent observer user userid pid puid ppt prolific turker",
     "items": "image img item object obj concept stimulus stimuli stim word name file filename picture pic photo option "
     "opt alternative alt candidate choice id col column label path card sample sound video face texture pos position",

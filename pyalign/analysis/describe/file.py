@@ -205,7 +205,7 @@ def _of_triplets(
     layout: dict[str, Any] = {"columns": [0, 1, 2]} if width > 3 else {}
     layout |= {"one_based": True} if base == 1 else {}
     sure = width == 3 or hold_same_items(values)
-    several = f"has {width} columns without a header, and not the first three alone seem items: columns=(0, 1, 2) says"
+    several = f"has {width} columns without a header, of which more or others than the first three seem items: columns=(0, 1, 2) says"
     remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
     return replace(
         found,
