@@ -120,8 +120,8 @@ def test_the_proposed_command_reads_the_triplets(tmp_path, lines, tail, first):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["8,3,5,1", "2,9,7,3"], "has 4 columns without a header"),
-        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "has 4 columns without a header"),
+        (["8,3,5,1", "2,9,7,3"], "has 4 columns, and no header says which three hold the items"),
+        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "has 4 columns, and no header says which three hold the items"),
         (["image1,image2,image3,choice", "8,3,5,1", "2,9,7,1"], "holds only 1, which fits both ways of counting"),
         (["item1,item2,item3,worker", "dog,cat,bus,7", "cat,dog,bus,3"], "no column is known to say which item is odd"),
         (["anchor,a,b,vote", "8,3,5,0.25", "2,9,0,0.75"], "'vote' seems to say which option was chosen, but row 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import answer_corpus
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import pyalign
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data import as_triplet_data
+from pyalign.data.answer_words import SERIES, WORDS
 from pyalign.errors import InputError
 from pyalign.io import load_judgments, load_triplets
 
@@ -114,6 +116,13 @@ def test_the_corpus_has_sixty_words_of_real_exports():
     assert len(of_sets | {word for (known, _), found in words.items() if known for word in found}) >= 60
 
 
+def test_the_page_of_files_prints_the_words():
+    page = (Path(pyalign.__file__).parents[1] / "docs" / "files.md").read_text()
+    for role, words in WORDS.items():
+        assert f"| {role} | {words} |" in page
+    assert f"| sets of items | {', '.join(SERIES)} |" in page
+
+
 # Tables that were read wrongly without a word
 
 
@@ -208,7 +217,7 @@ def test_a_first_column_of_participants_without_a_header_is_not_taken_for_items(
     drawn = np.array([rng.permutation(30)[:3] for _ in range(300)])
     np.save(tmp_path / "t.npy", np.c_[np.arange(300) // 15, drawn])
     (found,) = describe_file(tmp_path / "t.npy").arrays
-    assert found.layout is None and "columns=(0, 1, 2) says which three are" in found.fault
+    assert found.layout is None and "columns=(0, 1, 2) says it" in found.fault
     np.save(tmp_path / "t.npy", np.c_[drawn, np.arange(300) // 15])
     assert describe_file(tmp_path / "t.npy").arrays[0].layout == {"columns": [0, 1, 2]}
 

@@ -205,7 +205,7 @@ def _of_triplets(
     layout: dict[str, Any] = {"columns": [0, 1, 2]} if width > 3 else {}
     layout |= {"one_based": True} if base == 1 else {}
     sure = width == 3 or hold_same_items(values)
-    several = f"has {width} columns without a header, of which more or others than the first three seem items: columns=(0, 1, 2) says"
+    fault = f"has {width} columns, and no header says which three hold the items: columns=(0, 1, 2) says it"
     remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
     return replace(
         found,
@@ -215,7 +215,7 @@ def _of_triplets(
         names=None if names is None else names[:3],
         command=_score(spec, layout) if sure else None,
         layout=layout if sure else None,
-        fault=None if sure else f"{several} which three are",
+        fault=None if sure else fault,
     )
 
 
