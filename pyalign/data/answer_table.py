@@ -21,7 +21,7 @@ from pyalign.data.texts import Texts
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
-FEW = 20  # rows in which three places of an odd item may fail to occur
+FEW = 12  # rows in which three places of an odd item may fail to occur
 _DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}")
 
 
@@ -138,9 +138,16 @@ def _candidates(
         found = [(ODD_ONE_OUT, [*two, c], False) for c in odd for two in by_name if _alike([*two, c])]
         found = found or [(ODD_ONE_OUT, [*two, c], False) for c in odd if len(two := _others(free, c)) == 2]
         found = found or [(ODD_ONE_OUT, three, False) for c in odd if len(three := _others(free, c)) == 3]
-    if not found and task is None and any(says(c.header, "rating") for c in free):
-        found = [(RATINGS, [columns[k] for k in pair.columns], False) for pair in pairs]
+    if not found and task is None and any(_rates(c) for c in free):
+        of_pairs = [[columns[k] for k in pair.columns] for pair in pairs]
+        found = [(RATINGS, pair, False) for pair in of_pairs if _alike(pair) and len(_others(free, pair[0])) == 1]
     return found
+
+
+def _rates(column: Column) -> bool:
+    """Whether a column holds ratings: numbers, of which there are more than of two options."""
+    enough = len(column) < FEW or len(column.labels) > 2
+    return says(column.header, "rating") and column.share(~np.isnan(column.numbers)) > 0.5 and enough
 
 
 _STATED = ("choice_column", "subject_column", "weight_column")
@@ -166,7 +173,7 @@ def _texts(column: Column) -> float:
 def _others(free: Sequence[Column], known: Column) -> list[Column]:
     """The columns of the same kind as a known one, under headers that say nothing else."""
     others = [c for c in free if c is not known and not is_of_another_kind(c.header) and _alike([known, c])]
-    others = [c for c in others if len(c) < FEW or len({*c.labels} & {*known.labels}) > 0.3 * len(known.labels)]
+    others = [c for c in others if len(c) < FEW or len({*c.labels} & {*known.labels}) > 0.5 * len(known.labels)]
     roles = ("participant", "answer", "rating")
     return [c for c in others if not any(says(c.header, role) for role in roles)]
 
@@ -208,7 +215,7 @@ def _read(
     header = [column.header for column in columns]
     spare, places = [c for c in columns if c not in items], tuple(c.index for c in items)
     if task == RATINGS:
-        ratings = [c for c in spare if says(c.header, "rating") and c.share(~np.isnan(c.numbers)) > 0.5]
+        ratings = [c for c in spare if _rates(c)]
         if len(ratings) != 1:
             raise InputError(f"{len(ratings)} columns may be the rating of each pair: {_listed(ratings or spare)}")
         said = f"{ratings[0].called} rates {_listed(items)}: load_judgments(path, kind=kind) reads them"
@@ -250,7 +257,8 @@ def _answer(asked: _Asked, spare: Sequence[Column], subject: Column | None) -> t
     """The column of answers and what it says; None, None where the order of the items says it."""
     index = asked.stated.get("choice_column")
     stated = [c for c in spare if index is not None and index in (c.header, c.index, str(c.index))]
-    free = stated or [c for c in spare if c is not subject and not is_of_another_kind(c.header)]
+    unsaid = [c for c in spare if c is not subject]
+    free = stated or [c for c in unsaid if says(c.header, "answer") or not is_of_another_kind(c.header)]
     fits = {c: asked.fit(c) for c in free}
     strong = stated or [c for c in free if says(c.header, "answer")]
     likely = stated or [c for c in strong if fits[c].share >= 0.5]
@@ -267,9 +275,6 @@ def _answer(asked: _Asked, spare: Sequence[Column], subject: Column | None) -> t
     if any(not np.array_equal(fits[c].places, fits[likely[0]].places) for c in likely[1:]):
         raise InputError(f"{_listed(likely)} may each say {_ASKED[asked.task]}; {_REMEDY}")
     full = [c for c in free if fits[c].share == 1.0]
-    if not likely and len(full) == 1 and fits[full[0]].how == BY_ITEM and len(full[0]) >= FEW:
-        _require_sure(asked, full[0], fits[full[0]])
-        likely = full  # items of every row, under a header that nobody knows
     if likely:
         best = next((c for c in likely if says(c.header, "odd")), likely[0])
         return best, fits[best]
@@ -357,7 +362,7 @@ def _participant(
     if answered_once(n, t):
         note = f"{first.called}: each participant answered once, so intervals are over objects"
         return first, note, (note,)
-    return first, f"{first.called} holds {n:,} participants", ()
+    return first, f"{first.called} holds {n:,} participant{'s' * (n != 1)}", ()
 
 
 def _sentences(

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 WORDS: Final = {
     "odd": "odd oddity oddone oddball",
     "answer": "choice choices chosen answer answers response responses resp selected selection picked pick clicked "
-    "press pressed decision vote votes voted judge judged judgment judgement preferred preference winner",
+    "press pressed decision vote votes voted judge judged judgment judgement preferred preference winner label",
     "anchor": "anchor reference ref query target head standard probe cue",
     "rating": "rating ratings rated similarity dissimilarity similar dissimilar distance score value response "
     "judgment judgement slider",
@@ -40,8 +40,8 @@ OTHERS: Final = frozenset(
         "rt time times latency duration elapsed ms sec seconds timestamp date trial trials block session index order "
         "run correct corr accuracy acc age sex gender condition cond group weight probability covered counterbalance "
         "seed task version unnamed progress finished start end onset frame rate exp psychopy row spreadsheet node "
-        "type alg status reward event blk trl zone phase attempt timeout confidence country language device browser "
-        "os screen width height x y practice"
+        "type alg status study reward event blk trl zone phase attempt timeout confidence country language device browser "
+        "os screen width height practice"
     ).split()
 )
 WIDEST = 2000  # columns of a table in which answers are looked for
@@ -123,7 +123,7 @@ def series_in(header: Sequence[str], size: int) -> list[Series]:
             words = tuple(line.split())
             if len(words) == size and all(group.get(word, -1) >= 0 for word in words):
                 longer = any(_continues(words, other) and set(other.split()) <= {*group} for other in SERIES)
-                more = words[-1].isdecimal() and str(int(words[-1]) + 1) in group
+                more = len(words[-1]) == 1 and chr(ord(words[-1]) + 1) in group  # a fourth item
                 if not longer and not more:
                     columns = tuple(group[word] for word in words)
                     found.setdefault(columns, Series(columns, line in FIRST_CHOSEN))
