@@ -311,6 +311,10 @@ def _require_sure(asked: _Asked, answer: Column, fit: Fit) -> None:
         what = f"{answer.called} is one of {_listed(options)} in {t:,} rows, and in none of them one of the three"
         anchored = f'task="{ANCHORED}" and columns=({", ".join(names)})'
         raise InputError(f"{what}: of an anchor and two options, {anchored}; else choice_column=column says it is odd")
+    ordered = "columns" in asked.stated or series_in([c.header for c in options], len(options))
+    if fit.how != BY_ITEM and not ordered:
+        order = ", ".join(c.header or str(c.index) for c in asked.items)
+        raise InputError(f"{answer.called} holds places, and no header says in which order: columns=({order}) says it")
     if fit.several and "choice_base" not in asked.stated:
         held = " and ".join(sorted(answer.labels))
         ways = "which fits both ways of counting: say choice_base=0 or choice_base=1"
