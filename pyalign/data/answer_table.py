@@ -224,7 +224,7 @@ def _read(
     named = min(c.share(c.whole) for c in items) <= 0.5
     said_too = {_index(header, stated[name]) for name in ("subject_column", "weight_column") if name in stated}
     in_order = first_chosen or (task == ODD_ONE_OUT and says(items[-1].header, "odd"))
-    asked = _Asked(task, items, in_order, named, stated)
+    asked = Asked(task, items, in_order, named, stated)
     choice, fit = _answer(asked, [c for c in spare if c.index not in said_too], subject)
     _check_items(items, named, subject)
     lowest = None if named else int(min(c.numbers[c.codes].min() for c in items))
@@ -234,7 +234,7 @@ def _read(
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class Asked:
     """A reading of the items. in_order: whether their order says what was chosen; named: whether they are names."""
 
     task: str
@@ -252,8 +252,14 @@ class _Asked:
         """How a column answers."""
         return fit_answer(answer, self.options, self.named, self.stated.get("choice_base"))
 
+    def sure(self, answer: Column) -> Fit:
+        """How it answers in all rows; raises where a cell does not fit, or where it is not sure."""
+        fit = self.fit(answer)
+        _require_sure(self, answer, fit)
+        return fit
 
-def _answer(asked: _Asked, spare: Sequence[Column], subject: Column | None) -> tuple[Column | None, Fit | None]:
+
+def _answer(asked: Asked, spare: Sequence[Column], subject: Column | None) -> tuple[Column | None, Fit | None]:
     """The column of answers and what it says; None, None where the order of the items says it."""
     index = asked.stated.get("choice_column")
     stated = [c for c in spare if index is not None and index in (c.header, c.index, str(c.index))]
@@ -283,7 +289,7 @@ def _answer(asked: _Asked, spare: Sequence[Column], subject: Column | None) -> t
     raise InputError(_not_known(asked, strong, full, fits))
 
 
-def _not_known(asked: _Asked, strong: Sequence[Column], full: Sequence[Column], fits: Mapping[Column, Fit]) -> str:
+def _not_known(asked: Asked, strong: Sequence[Column], full: Sequence[Column], fits: Mapping[Column, Fit]) -> str:
     what = _ASKED[asked.task]
     if strong:
         cell = strong[0].cell(fits[strong[0]].first_wrong)
@@ -295,14 +301,15 @@ def _not_known(asked: _Asked, strong: Sequence[Column], full: Sequence[Column], 
     return f"no column is known to say {what}: choice_column=column says it, or {order}"
 
 
-def _require_sure(asked: _Asked, answer: Column, fit: Fit) -> None:
+def _require_sure(asked: Asked, answer: Column, fit: Fit) -> None:
     """Raises where a cell does not fit, all fit in two ways, or the answers seem to be those of another task."""
     t, options = len(answer), asked.options
     if fit.share < 1.0:
         row, right = fit.first_wrong, int((fit.places >= 0).sum())
-        what = f"{t:,} answers; {answer.called} is one of {_listed(options)} in {right:,} rows"
-        several = ", which may be two answers in one cell" if SEVERAL.search(answer.labels[answer.codes[row]]) else ""
-        raise InputError(f"{what}; {answer.cell(row)}{several}")
+        what = f"{t:,} answers; {answer.called} is one of {_listed(options)} in {right:,} row{'s' * (right != 1)}"
+        start = "" if fit.base is None else f" counted from {fit.base}"
+        several = "may be two answers in one cell" if SEVERAL.search(answer.labels[answer.codes[row]]) else ""
+        raise InputError(f"{what}; {answer.cell(row)}, which {several or f'is no item of its row and no place{start}'}")
     never = np.flatnonzero(np.bincount(fit.places, minlength=len(options)) == 0)
     if asked.task == ODD_ONE_OUT and t >= FEW and len(never) and "choice_column" not in asked.stated:
         order = [options[never[0]], *(c for c in options if c is not options[never[0]])]
@@ -313,8 +320,8 @@ def _require_sure(asked: _Asked, answer: Column, fit: Fit) -> None:
         raise InputError(f"{what}: of an anchor and two options, {anchored}; else choice_column=column says it is odd")
     ordered = "columns" in asked.stated or series_in([c.header for c in options], len(options))
     if fit.how != BY_ITEM and not ordered:
-        order = ", ".join(c.header or str(c.index) for c in asked.items)
-        raise InputError(f"{answer.called} holds places, and no header says in which order: columns=({order}) says it")
+        listed = ", ".join(c.header or str(c.index) for c in asked.items)
+        raise InputError(f"{answer.called} holds places, and no header says in which order: columns=({listed}) says it")
     if fit.several and "choice_base" not in asked.stated:
         held = " and ".join(sorted(answer.labels))
         ways = "which fits both ways of counting: say choice_base=0 or choice_base=1"

@@ -12,8 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
-from pyalign.data.answer_column import fit_answer
-from pyalign.data.answer_table import RATINGS, answer_table, base_note
+from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import Texts, joined
@@ -190,10 +189,8 @@ def _arranged(
     )
     items, (choice, subject, weight) = _resolve(path, table, columns, choice, subject, weight)
     anchored, anchor = layout["task"] == ANCHORED, layout["anchor"] or "first"
-    options = sorted(ANCHORS[anchor][1:] if anchored else (0, 1, 2))
-    read = _take(path, table, items, choice, subject, options)
-    values = whole_numbers(path, read.items)
-    place = read.places if read.choice is None else _chosen(path, values, read.choice, layout["choice_base"], options)
+    read = _take(path, table, items, choice, subject, layout)
+    values, place = whole_numbers(path, read.items), read.places
     if layout["one_based"] is not None and _checks.flag(layout["one_based"], "one_based"):
         if read.names is not None:
             raise bad(path, "holds names, so one_based has no meaning")
@@ -203,56 +200,51 @@ def _arranged(
 
 
 class _Read(NamedTuple):
-    """items: (t, 3) numbers, or places among `names`; choice: (t,) numbers; subject: (t,) numbers or text.
+    """items: (t, 3) numbers, or places among `names`; subject: (t,) numbers or text.
 
-    places: int8 (t,), of a choice in text: which of the options it is.
+    places: int8 (t,), which of the options was chosen, where a column says it.
     """
 
     items: Array
     names: tuple[str, ...] | None
-    choice: Array | None
+    places: Array | None
     subject: Texts | Array | None
-    places: Array | None = None
 
 
 def _take(
     path: PathLike, table: Table, items: tuple[int, ...], choice: int | None, subject: int | None,
-    options: Sequence[int],
+    layout: Mapping[str, Any],
 ) -> _Read:  # fmt: skip
     named = _holds_names(path, table, items)
     in_text = choice is not None and table.text[choice]
     words = (*(items if named else ()), *((choice,) if in_text else ()))
     numbers = (*(() if named else items), *(() if choice is None or in_text else (choice,)))
     columns = table.read(numbers, (*words, *(() if subject is None else (subject,))))
-    chosen = None if choice is None or in_text else columns.numbers[:, -1]
-    subjects = None if subject is None else columns.texts[-1]
     values = columns.numbers if choice is None or named else np.ascontiguousarray(columns.numbers[:, :3])
     cells = columns.texts[:3] if named else list(values.T)
     places = None
-    if choice is not None and in_text:
-        places = _places_in_text(path, table, (*(items[k] for k in options), choice),
-                                 [*(cells[k] for k in options), columns.texts[len(words) - 1]], named)  # fmt: skip
-    if not named:
-        return _Read(values, None, chosen, subjects, places)
-    items_read, names = joined(cells)
-    return _Read(np.ascontiguousarray(items_read), names, chosen, subjects, places)
+    if choice is not None:
+        answer = columns.texts[len(words) - 1] if in_text else columns.numbers[:, -1]
+        places = _places(path, table, dict(zip((*items, choice), (*cells, answer), strict=True)), named, layout)
+    names = None
+    if named:
+        values, names = joined(cells)
+    return _Read(values, names, places, None if subject is None else columns.texts[-1])
 
 
-def _places_in_text(
-    path: PathLike, table: Table, columns: Sequence[int], cells: Sequence[Texts | Array], named: bool
+def _places(
+    path: PathLike, table: Table, cells: Mapping[int, Texts | Array], named: bool, layout: Mapping[str, Any]
 ) -> Array:
-    """Which of the options, int8 (t,), a column of text names, the last of the columns: as an item or as a place."""
+    """Which of the options, int8 (t,), was chosen, by the last column: as an item or as a place."""
     header = table.header or ("",) * table.width
-    *options, answer = (Cells.of(c, header[c], values) for c, values in zip(columns, cells, strict=True))
-    fit = fit_answer(answer, options, named)
-    if fit.share == 1.0:
-        return fit.places
-    row = fit.first_wrong
-    if not named and fit.share == 0.0:
-        cell = shorten(answer.labels[answer.codes[row]])
-        raise bad(path, f"the choice column holds {cell}, not a position (0, 1, 2 or 1, 2, 3) or a number of an item")
-    rule = "the choice column must hold positions or items of the same row"
-    raise bad(path, f"{rule}; {answer.cell(row)}, which is not among its items")
+    *items, answer = (Cells.of(c, header[c], values) for c, values in cells.items())
+    items = items[-1:] + items[:-1] if layout["anchor"] == "last" else items
+    stated = {name: value for name, value in layout.items() if value is not None} | {"columns": (), "choice_column": ()}
+    asked = Asked(layout["task"] or ODD_ONE_OUT, items, False, named, stated)
+    try:
+        return asked.sure(answer).places
+    except InputError as error:
+        raise bad(path, error) from error
 
 
 def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
@@ -403,27 +395,3 @@ def _few_whole(table: Table) -> bool:
     if not all(map(is_number, cells)):
         return False
     return sum(float(cell) % 1 != 0 for cell in cells) * 2 > len(cells)
-
-
-def _chosen(path: PathLike, items: Array, choice: Array, base: int | None, options: Sequence[int]) -> Array:
-    """Which of the `options`, columns of the items, was chosen, (t,): by its place, or as the item's number."""
-    chosen = whole_numbers(path, choice, "the choice column")
-    if chosen.max() > len(options):
-        equal = items[:, options] == chosen[:, None]
-        if equal.any(axis=1).all():
-            return equal.argmax(axis=1).astype(np.int8)
-    return _choice_positions(path, chosen, base, len(options))
-
-
-def _choice_positions(path: PathLike, choice: Array, base: int | None, alternatives: int = 3) -> Array:
-    """Positions 0, 1, 2 of the odd items, or 0, 1 of options; without a ``base`` the range of the column tells it."""
-    lowest, highest, last = int(choice.min()), int(choice.max()), alternatives - 1
-    holds = f"the choice column holds {lowest} to {highest}"
-    if lowest < 0 or highest > last + 1 or (lowest == 0 and highest == last + 1):
-        raise bad(path, f"{holds}; it must hold positions 0 to {last} or 1 to {last + 1}, or items of the same row")
-    if base is None and lowest > 0 and highest < last + 1:
-        raise bad(path, f"{holds} only, which fits both ways of counting: say choice_base=0 or choice_base=1")
-    base = int(lowest > 0) if base is None else base
-    if lowest < base or highest > base + last:
-        raise bad(path, f"{holds}, which does not fit choice_base {base}")
-    return choice.astype(np.int8) - np.int8(base)

@@ -128,7 +128,9 @@ def test_names_with_a_choice_column(tmp_path, refused):
     found = load_triplets(path, columns=(0, 1, 2), choice_column=3)
     assert found.names == ("ant", "bee", "cow", "dog")
     path = write(tmp_path / "t.csv", [[*row, "dog"] for row in ITEMS])
-    assert "choice column holds 'dog', not a position" in refused(load_triplets, path, choice_column=3)
+    assert "row 0 (from 0) holds 'dog', which is no item of its row and no place" in refused(
+        load_triplets, path, choice_column=3
+    )
 
 
 def test_a_choice_column_may_hold_the_odd_item_itself(tmp_path, refused):
@@ -145,7 +147,7 @@ def test_a_choice_column_may_hold_the_odd_item_itself(tmp_path, refused):
     anchored = load_triplets(write(tmp_path / "t.csv", rows[1:]), choice_column=3, task="anchored", anchor="last")
     assert [anchored.names[item] for item in anchored.values[0]] == ["dog", "bee", "ant"]
     path = write(tmp_path / "t.csv", [*rows, ["dog", "ant", "cow", "bee"]])
-    assert "row 2 (from 0) holds 'bee', which is not among its items" in refused(load_triplets, path, choice_column=3)
+    assert "row 2 (from 0) holds 'bee', which is no item of its row" in refused(load_triplets, path, choice_column=3)
     path = write(tmp_path / "t.csv", [*numbers, [1, 2, 3, 9]])
     assert "must hold positions 0 to 2 or 1 to 3, or items" in refused(load_triplets, path, choice_column=3)
 

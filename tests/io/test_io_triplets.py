@@ -153,13 +153,17 @@ def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, it
     [
         ([1, 2, 1], None, "say choice_base=0 or choice_base=1"),
         ([2, 2, 2], None, "say choice_base=0"),
-        ([0, 3, 1], None, "0 to 3; it must hold positions"),
-        ([1, 2, 4], None, "1 to 4; it must hold positions"),
-        ([-1, 2, 1], 0, "-1 to 2; it must hold positions"),
-        ([1, 3, 1], 0, "1 to 3, which does not fit choice_base 0"),
-        ([0, 1, 2], 1, "0 to 2, which does not fit choice_base 1"),
-        ([0, 1, 1.5], None, "the choice column must be whole numbers; row 2 (from 0) holds 1.5"),
-        ([0, 1, np.nan], None, "the choice column must be whole numbers"),
+        (
+            [0, 3, 1],
+            None,
+            "in 2 rows; row 1 (from 0) holds '3', which is no item of its row and no place counted from 0",
+        ),
+        ([1, 2, 4], None, "row 2 (from 0) holds '4', which is no item of its row and no place counted from 1"),
+        ([-1, 2, 1], 0, "row 0 (from 0) holds '-1', which is no item of its row and no place counted from 0"),
+        ([1, 3, 1], 0, "row 1 (from 0) holds '3', which is no item of its row and no place counted from 0"),
+        ([0, 1, 2], 1, "row 0 (from 0) holds '0', which is no item of its row and no place counted from 1"),
+        ([0, 1, 1.5], None, "row 2 (from 0) holds '1.5', which is no item of its row and no place"),
+        ([0, 1, np.nan], None, "row 2 (from 0) is empty"),
     ],
 )
 def test_a_choice_column_of_other_values_is_refused(npy, refused, choice, base, said):
