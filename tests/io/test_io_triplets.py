@@ -158,7 +158,7 @@ def test_the_chosen_item_is_last_wherever_the_columns_stand(tmp_path_factory, it
             None,
             "in 2 rows; row 1 (from 0) holds '3', which is no item of its row and no place counted from 0",
         ),
-        ([1, 2, 4], None, "row 2 (from 0) holds '4', which is no item of its row and no place counted from 1"),
+        ([1, 2, 4], None, "row 2 (from 0) holds '4', which is no item of its row and no place counted from 0"),
         ([-1, 2, 1], 0, "row 0 (from 0) holds '-1', which is no item of its row and no place counted from 0"),
         ([1, 3, 1], 0, "row 1 (from 0) holds '3', which is no item of its row and no place counted from 0"),
         ([0, 1, 2], 1, "row 0 (from 0) holds '0', which is no item of its row and no place counted from 1"),
