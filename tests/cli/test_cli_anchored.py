@@ -145,8 +145,8 @@ BAD = {
     ),
     "a choice of three": (
         (*ANCHORED, "--choice-column", "3"),
-        "four.csv: 2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '2', which is no item "
-        "of its row and no place counted from 0",
+        "four.csv: 2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '2', which is no "
+        "item of its row and no place counted from 0",
     ),
 }
 
