@@ -205,6 +205,9 @@ def _of_triplets(
     layout: dict[str, Any] = {"columns": [0, 1, 2]} if width > 3 else {}
     layout |= {"one_based": True} if base == 1 else {}
     sure = width == 3 or hold_same_items(values)
+    if width > 3 and sure:
+        of_items, wide = describe(values[:, :3]), tuple(x for x in found.remarks if "--columns" in x)
+        found = replace(of_items, shape=found.shape, remarks=(*of_items.remarks, *wide))
     fault = f"has {width} columns, and no header says which three hold the items: columns=(0, 1, 2) says it"
     remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
     return replace(
