@@ -52,7 +52,7 @@ def write_inputs(folder):
     triplets = np.repeat(triplets, 3, axis=0)  # three people each, some of whom disagree
     wrong = rng.random(TRIPLETS) < 0.2
     triplets[wrong] = triplets[wrong][:, [2, 0, 1]]
-    lines = ["one,two,three,subject", *(f"{i},{j},{k},p{n % 5}" for n, (i, j, k) in enumerate(triplets))]
+    lines = ["one,two,odd,subject", *(f"{i},{j},{k},p{n % 5}" for n, (i, j, k) in enumerate(triplets))]
     Path(folder, "t.csv").write_text("\n".join(lines) + "\n")
     Path(folder, "names.txt").write_text("".join(f"object-{k}\n" for k in range(ITEMS)))
     Path(folder, "kinds.txt").write_text("".join(f"{'xyz'[k % 3]}\n" for k in range(ITEMS)))

@@ -73,6 +73,7 @@ def _with_subjects(triplets: Triplets, options: TripletLayout) -> Triplets:
         return triplets
     subjects = labels_of(options.subjects, "subject", len(triplets))
     notes = _used("--subjects", options.subjects, options, triplets.subjects)
+    notes += tuple(f"{options.subjects}: {note}" for note in subjects.notes())
     return replace(triplets, subjects=subjects, notes=(*triplets.notes, *notes))
 
 

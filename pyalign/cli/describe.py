@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pyalign.analysis.describe.array import Description
@@ -15,6 +15,7 @@ from pyalign.analysis.describe.file import FileDescription, FileDescriptions, de
 from pyalign.analysis.order import notes_on_order, numbers_of
 from pyalign.cli import _concepts, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
+from pyalign.cli._wording import Wording
 from pyalign.data import KINDS, ODD_ONE_OUT
 from pyalign.data.align import align, asked_items
 from pyalign.datasets.described import Parts
@@ -67,17 +68,27 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     elif os.path.lexists(options.out) and not options.out.startswith("/dev/"):
         raise InputError(f"--out {options.out} is there already and is not replaced: remove it, or write to another")
     files = dict.fromkeys((*options.files, *stated.values()))
-    described = tuple(_images(spec) if spec == options.images else describe_file(spec) for spec in files)
+    column = {} if options.subject_column is None else {"subject_column": options.subject_column}
+    stated_layout = options.layout() | column
+    described = tuple(
+        _images(spec) if spec == options.images else _in_words(describe_file(spec, stated_layout), options)
+        for spec in files
+    )
     result = described[0] if len(described) == 1 else FileDescriptions(described)
     if options.out is None:
         return Outcome(result)
-    column = {} if options.subject_column is None else {"subject_column": options.subject_column}
-    draft = describe_dataset(described, stated, options.layout() | column, options.kind)
+    draft = describe_dataset(described, stated, stated_layout, options.kind)
     document = _from(os.path.dirname(options.out) or ".", draft.document, options.out)
     order = _check(options.out, document)
     note = f"{options.out} describes {', '.join(document)}"
     return Outcome(result, {options.out: description_text(os.path.basename(options.out), document)},
                    notes=(*draft.notes, *order, note))  # fmt: skip
+
+
+def _in_words(described: FileDescription, options: DescribeOptions) -> FileDescription:
+    """The description with remedies as the command line spells them."""
+    say = Wording(options)
+    return replace(described, arrays=tuple(replace(x, remarks=tuple(map(say, x.remarks))) for x in described.arrays))
 
 
 def _images(spec: Spec) -> FileDescription:

@@ -9,6 +9,18 @@ import numpy as np
 from pyalign import _checks
 from pyalign.errors import InputError
 
+ONCE = 10  # participants, from which on one answer each says nothing of them
+
+
+def answered_once(n: int, t: int) -> bool:
+    """Whether n participants gave t answers, one each, so that these may be numbers of trials as well.
+
+    Example:
+        >>> answered_once(4, 4), answered_once(60, 60), answered_once(60, 240)
+        (False, True, False)
+    """
+    return ONCE <= n == t
+
 
 class Subjects(NamedTuple):
     """Who gave each answer. codes: int32 (t,), indices into labels. labels: in order, by number or else as text."""
@@ -30,6 +42,11 @@ class Subjects(NamedTuple):
     def take(self, rows: Any) -> Subjects:
         """The subjects of some triplets."""
         return Subjects(self.codes[rows], self.labels)
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence where many answered once each."""
+        once = answered_once(len(self.labels), len(self.codes))
+        return ("each participant answered once, so intervals are over objects",) if once else ()
 
 
 def _text(label: Any) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pyalign.data import ANCHORED, Triplets
+from pyalign.data.arrangement import anchor_first
 from pyalign.datasets.places import Place
 from pyalign.io.paths import bad
-from pyalign.io.triplets import anchor_first
 
 
 def anchored(path: Path | str, names: np.ndarray, second: np.ndarray, people: int | None = None) -> Triplets:

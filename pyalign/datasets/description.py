@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyalign.data.arrangement import ANCHORS
 from pyalign.data.judgments import KINDS
 from pyalign.data.tasks import TASKS
 from pyalign.datasets.places import within
@@ -15,7 +16,7 @@ from pyalign.datasets.things_order import THINGS_ORDERS
 from pyalign.errors import InputError, nearest, shorten
 from pyalign.io.paths import PathLike, Spec, bad, is_named
 from pyalign.io.toml import key_of, quoted, read_toml
-from pyalign.io.triplets import ANCHORS, ODD_COLUMNS
+from pyalign.io.triplets import ODD_COLUMNS
 
 
 class Rule(NamedTuple):

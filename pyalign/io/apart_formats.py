@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from pyalign.data.texts import Texts
 from pyalign.io.apart import ask
 from pyalign.io.arrays import Entry, Wanted, text_array
 from pyalign.io.bounds import check_expansion
 from pyalign.io.paths import Array, PathLike, bad
-from pyalign.io.tables import Columns, Table, Texts
+from pyalign.io.tables import Columns, Table
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 NAME = 64  # bytes that a short Python string takes

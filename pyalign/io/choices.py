@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyalign.data.answer_words import says
+from pyalign.data.texts import Texts
 from pyalign.io.arrays import CHOICES, choose, names_array, strings
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.lines import is_number
 from pyalign.io.names import first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key
-from pyalign.io.tables import Table, Texts
+from pyalign.io.tables import Table
 
-HEADERS = {"choice", "choices", "odd", "odd_one_out", "answer", "answers", "chosen", "response", "responses", "name"}
 NO_ANSWER = {"", "nan"}  # among names
 
 
@@ -74,7 +75,7 @@ def _below_header(path: PathLike, lines: list[str]) -> list[str]:
     if "" in lines:
         raise bad(path, f"line {lines.index('') + 1} is empty; write nan where there is no answer")
     above_numbers = len(lines) > 1 and not is_number(lines[0]) and all(map(is_number, lines[1:]))
-    if lines and (above_numbers or lines[0].lower() in HEADERS):
+    if lines and (above_numbers or lines[0].lower() == "name" or says(lines[0], "answer")):
         lines = lines[1:]
     if not lines:
         raise bad(path, "holds no choices")

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pyalign.data.texts import MISSING, Texts, joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import NAME_KEYS, Entries, Entry, Wanted, strings, text_array, under_key
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
-from pyalign.io.lines import MISSING, is_number, is_text
+from pyalign.io.lines import is_number, is_text
 from pyalign.io.names import read_names
-from pyalign.io.paths import TEXT, Array, PathLike, no_key, suffix_of
-from pyalign.io.tables import Table, Texts, coded, joined, text_columns
-from pyalign.io.text import data_rows, read_columns
+from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, suffix_of
+from pyalign.io.tables import Table, text_columns
+from pyalign.io.text import Coder, data_rows, read_columns
 
 
 def _header(first: Cells, rest: Sequence[Cells]) -> bool:
@@ -54,6 +55,12 @@ class Content:
     def width(self) -> int:
         """The columns of a table."""
         return len(self.numbers or ()) + len(self.texts)
+
+    @property
+    def columns(self) -> list[Texts | Array]:
+        """The columns of a table in their order."""
+        of_numbers = {c: self.values[:, k] for k, c in enumerate(self.numbers or ())}
+        return [self.texts[c] if c in self.texts else of_numbers[c] for c in sorted((*of_numbers, *self.texts))]
 
 
 def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
@@ -174,15 +181,27 @@ def _are_triplets(path: PathLike, layout: Layout) -> bool:
 
 def _cells(path: PathLike, layout: Layout) -> Content:
     """Every column, of numbers where no cell is a word; an empty cell is NaN there."""
-    columns: list[list[str]] = [[] for _ in range(layout.width)]
+    coders = [Coder() for _ in range(layout.width)]
     for _, cells in data_rows(path, layout):
-        for column, cell in zip(columns, cells, strict=True):
-            column.append(cell)
-    numbers, texts = [], {}
-    for k, column in enumerate(columns):
-        if any(map(is_text, column)) or not any(map(is_number, column)):
-            texts[k] = coded(column)
+        for coder, cell in zip(coders, cells, strict=True):
+            coder.add(cell)
+    numbers: dict[int, Array] = {}
+    texts: dict[int, Texts] = {}
+    for k, column in enumerate(coder.texts() for coder in coders):
+        if any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
+            texts[k] = column
         else:
-            numbers.append(k)
-    values = [[np.nan if cell.lower() in MISSING else float(cell) for cell in columns[k]] for k in numbers]
-    return Content(None, np.array(values).T, None, layout.header, tuple(numbers), texts)
+            of_labels = [np.nan if label.lower() in MISSING else float(label) for label in column.labels]
+            numbers[k] = np.array(of_labels)[column.codes]
+    values = np.stack(list(numbers.values()), axis=1) if numbers else np.empty((0, 0))
+    return Content(None, values, None, layout.header, tuple(numbers), texts)
+
+
+def columns_of(path: PathLike, table: Table, wanted: Wanted) -> list[Texts | Array]:
+    """Every column of a table, of text or of numbers, in which NaN is an empty cell."""
+    if suffix_of(path) in TEXT:
+        return _cells(path, find_layout(path, wanted.has_header, wanted.what)).columns
+    content = _of_table(table)
+    if content.fault is not None:
+        raise bad(path, content.fault)
+    return content.columns

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from pyalign.data.answer_words import is_header
 from pyalign.io.lines import is_number, is_text
 
 Cells: TypeAlias = "tuple[str, ...]"
@@ -17,11 +17,6 @@ NAME_HEADERS = INDEX_HEADERS | {
     "name", "names", "id", "ids", "item", "object", "concept", "image", "word", "label", "file",
     "filename", "file_name", "object_name", "item_name", "image_name", "unique_id", "uniqueid",
 }  # fmt: skip
-ODD_HEADERS = {"odd", "odd_item", "odd_one", "odd_one_out", "choice"}
-_NUMBERED = re.compile(
-    r"(image|img|item|object|obj|concept|stimulus|stim|word|name|file|id|col|column)"
-    r"[ _-]?[0-9]([ _-]?(id|name))?"
-)
 
 
 def always(first: Cells, rest: Sequence[Cells]) -> bool:
@@ -62,15 +57,5 @@ def triplet_header(first: Cells, rest: Sequence[Cells]) -> bool:
     """Words above numbers; above names only what reads like a header, since names are words too."""
     if any(map(is_number, first)):
         return False
-    if any(cell.lower() in ODD_HEADERS for cell in first):
-        return True
     numeric = [_numeric(rest, c) for c in range(len(first))]
-    if all(numeric) or (len(first) > 3 and any(numeric)):
-        return True
-    return numbered(first[:3]) == 3
-
-
-def numbered(cells: Sequence[str]) -> int:
-    """How many of the first cells read like image1, image2, image3, all of one stem; 0 where the stems differ."""
-    matches = [match for cell in cells if (match := _NUMBERED.fullmatch(cell.lower()))]
-    return len(matches) if len({match[1] for match in matches}) == 1 else 0
+    return all(numeric) or (len(first) > 3 and any(numeric)) or is_header(first, rest)

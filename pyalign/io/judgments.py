@@ -10,21 +10,21 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import KINDS, Judgments, as_judgments
+from pyalign.data.answer_words import says, series_in
 from pyalign.data.judgments import about, kind_of_diagonal, with_kind
 from pyalign.data.names import listing
+from pyalign.data.texts import joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.formats import open_file
-from pyalign.io.headers import numbered
 from pyalign.io.named import open_named
 from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key
 from pyalign.io.rows import read_rows
-from pyalign.io.subjects import SUBJECT_HEADERS, code_subjects
-from pyalign.io.tables import Table, joined
+from pyalign.io.subjects import code_subjects
+from pyalign.io.tables import Table
 from pyalign.typing import MatrixKind
 
-RATINGS = {"rating", "ratings", "similarity", "dissimilarity", "distance", "response", "judgment", "judgement", "value"}
 MOST = 10_000_000  # numbers in all matrices of a small file; of a large one MANY for each of its rows
 MANY = 100
 
@@ -152,20 +152,21 @@ def _read_ratings(path: PathLike, table: Table) -> tuple[Array, tuple[str, ...],
     """Matrices (p, n, n) of a table with a rating in each row, the names of the n objects, and notes.
 
     Without a column of participants p is 1. Several ratings of a pair by one participant are averaged, in either order
-    of the two objects; what nobody rated is NaN. None where no two columns hold text, as in a matrix.
+    of the two objects; what nobody rated is NaN. None where no two columns hold text or are called so, as in a matrix.
 
     Raises:
         InputError: columns of text that are neither names of rows nor the objects of ratings.
     """
     words = [column for column in range(table.width) if table.text[column]]
-    if len(words) < 2:
+    header = table.header or ("",) * table.width
+    pairs = series_in(header, 2) if any(says(name, "rating") for name in header) else []
+    if len(words) < 2 and len(pairs) != 1:
         return None
-    header = [name.lower() for name in table.header] if table.header else [""] * table.width
-    subject = next((column for column in range(table.width) if header[column] in SUBJECT_HEADERS), None)
+    subject = next((column for column in range(table.width) if says(header[column], "participant")), None)
     items = [column for column in words if column != subject]
-    items = [column for column in items if numbered([header[column]])] if len(items) > 2 else items  # image1, image2
-    numbers = [column for column in range(table.width) if column not in (*words, subject)]
-    ratings = [column for column in numbers if header[column] in RATINGS] or numbers
+    items = list(pairs[0].columns) if len(items) != 2 and len(pairs) == 1 else items
+    numbers = [column for column in range(table.width) if column not in (*words, *items, subject)]
+    ratings = [column for column in numbers if says(header[column], "rating")] or numbers
     if len(items) != 2 or len(ratings) != 1:
         rule = "judgments must be a matrix, or rows of two objects and a rating, as participant,left,right,rating"
         raise bad(path, f"{rule}; got {listing([table.called(column) for column in range(table.width)], 6)}")

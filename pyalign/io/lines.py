@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple, TextIO
 
+from pyalign.data.texts import MISSING
 from pyalign.io.paths import PathLike, bad, open_text
-
-MISSING = {"", "na", "n/a", "none", "null", "-", "?", "."}
-
 
 LONGEST_LINE = 3 << 20  # letters; 100,000 columns of 17 digits and more
 COMMENT = re.compile(r"\s*#(\s|$)")  # beyond doubt

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pyalign.data.names import listing
+from pyalign.data.texts import Texts
 from pyalign.io.headers import INDEX_HEADERS, NAME_HEADERS
 from pyalign.io.paths import Array, PathLike, bad
-from pyalign.io.tables import Column, Table, Texts, column_index
+from pyalign.io.tables import Column, Table, column_index
 
 
 class Roles(NamedTuple):

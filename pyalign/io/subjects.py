@@ -5,19 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign.data import Subjects
+from pyalign.data.answer_words import says
+from pyalign.data.texts import Texts, coded
 from pyalign.io.arrays import SUBJECTS, choose, strings
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.lines import is_number
 from pyalign.io.names import first_column
 from pyalign.io.numbers import EXACT
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key
-from pyalign.io.tables import Table, Texts, coded
-
-SUBJECT_HEADERS = {
-    f"{word}{end}"
-    for word in ("subject", "participant", "person", "worker", "annotator", "user")
-    for end in ("", "s", "_id", "id", "_nr", "_number")
-}  # above a single column of strings
+from pyalign.io.tables import Table
 
 
 def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subject") -> Subjects:
@@ -87,7 +83,7 @@ def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
         labels.pop()
     if "" in labels:
         raise bad(path, f"line {labels.index('') + 1} has no {noun}; without one the rows below it would shift")
-    if labels and (labels[0].lower() in SUBJECT_HEADERS or _above_numbers(labels)):
+    if labels and (says(labels[0], "participant") or _above_numbers(labels)):
         del labels[0]
     if not labels:
         raise bad(path, f"holds no {noun}s")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -11,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pyalign.data.names import listing
+from pyalign.data.texts import Texts, coded
 from pyalign.io.arrays import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
@@ -18,17 +18,6 @@ from pyalign.io.lines import is_number, is_text
 from pyalign.io.paths import Array, PathLike, bad
 
 Column: TypeAlias = int | str
-
-
-class Texts(NamedTuple):
-    """A column of text. codes: int32 (t,), indices into labels, which differ and stand in any order."""
-
-    codes: Array
-    labels: tuple[str, ...]
-
-    def cells(self) -> tuple[str, ...]:
-        """The text of each row."""
-        return tuple(self.labels[code] for code in self.codes.tolist())
 
 
 class Columns(NamedTuple):
@@ -120,19 +109,3 @@ def _read_array(path: PathLike, values: Array, numbers: Sequence[int], texts: Se
     if wrong is not None:
         raise bad(path, f"holds {wrong!r} among numbers")
     return Columns(chosen.astype(np.float64), [coded(values[:, column].tolist()) for column in texts])
-
-
-def coded(cells: Iterable[str]) -> Texts:
-    """Text as codes and labels, in order of appearance."""
-    known: dict[str, int] = {}
-    codes = array("i", (known.setdefault(cell, len(known)) for cell in cells))
-    return Texts(np.array(codes, dtype=np.int32), tuple(known))
-
-
-def joined(columns: Sequence[Texts | Array]) -> tuple[Array, tuple[str, ...]]:
-    """Columns of names as one array (t, k) of places among their sorted names, int32, and these names."""
-    texts = [column if isinstance(column, Texts) else coded(map(str, column.tolist())) for column in columns]
-    names = sorted({label for column in texts for label in column.labels})
-    place = {name: rank for rank, name in enumerate(names)}
-    ranks = [np.array([place[label] for label in column.labels], dtype=np.int32)[column.codes] for column in texts]
-    return np.stack(ranks, axis=1), tuple(names)

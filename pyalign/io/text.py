@@ -10,13 +10,14 @@ from typing import TextIO
 
 import numpy as np
 
+from pyalign.data.texts import Texts
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import Wanted
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
 from pyalign.io.numbers import EXACT
 from pyalign.io.paths import Array, PathLike, bad, open_text
-from pyalign.io.tables import Columns, Table, Texts, text_columns
+from pyalign.io.tables import Columns, Table, text_columns
 
 
 def text_table(path: PathLike, wanted: Wanted) -> Table:
@@ -26,7 +27,7 @@ def text_table(path: PathLike, wanted: Wanted) -> Table:
     return Table(layout.header, layout.width, layout.head, text, False, partial(read_columns, path, layout))
 
 
-class _Coder:
+class Coder:
     """Collects the cells of a column of text as codes."""
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ def read_columns(path: PathLike, layout: Layout, numbers: Sequence[int], texts: 
 
 
 def _fast(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
-    coders = [_Coder() for _ in texts]
+    coders = [Coder() for _ in texts]
     every = sorted([*numbers, *texts]) == list(range(layout.width))
     wanted = list(range(layout.width)) if every else [*numbers, *texts]
     plain = every and not _has_quotes(path)
@@ -127,7 +128,7 @@ def _quoted(delimiter: str | None) -> re.Pattern[str]:
 
 def _slow(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
     """The columns, read by plain Python: takes comments anywhere, and names the line of the first bad cell."""
-    values, coders = array("d"), [_Coder() for _ in texts]
+    values, coders = array("d"), [Coder() for _ in texts]
     adders: list[tuple[int, Callable[[str], None]]] = [(c, k.add) for c, k in zip(texts, coders, strict=True)]
     for line, cells in data_rows(path, layout):
         for column, add in adders:

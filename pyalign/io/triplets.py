@@ -11,8 +11,14 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
+from pyalign.data.answer_column import Column as Cells
+from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
+from pyalign.data.answer_words import names_items
+from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
+from pyalign.data.texts import Texts, joined
 from pyalign.errors import InputError, shorten
-from pyalign.io.arrays import TRIPLETS
+from pyalign.io.arrays import TRIPLETS, Wanted
+from pyalign.io.contents import columns_of
 from pyalign.io.formats import open_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
@@ -20,18 +26,13 @@ from pyalign.io.named import open_named
 from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named
 from pyalign.io.subjects import code_subjects
-from pyalign.io.tables import Column, Table, Texts, by_name, column_index, joined
+from pyalign.io.tables import Column, Table, by_name, column_index
 from pyalign.io.weights import notes_on_unused, weights_in
 from pyalign.typing import AnswersLike, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
 ODD_COLUMNS = ("last", "first", "none")
-FIRST = (1, 2, 0)  # where the canonical columns come from when the odd one is first
-ANCHORS = {
-    "first": (0, 1, 2),
-    "last": (2, 0, 1),
-}  # ... when the anchor is there, and the chosen option before the other
 # What no longer holds where an option is given: others that say the same thing, or that belong to another task.
 REPLACED = {
     "odd_column": ("choice_column", "choice_base"),
@@ -40,7 +41,6 @@ REPLACED = {
     "subjects": ("subject_column",),
     "task": ("odd_column", "anchor", "choice_column", "choice_base"),
 }
-_WITH_HEADER = replace(TRIPLETS, has_header=always)
 
 
 def load_triplets(
@@ -100,44 +100,39 @@ def load_triplets(
         array([[2, 4, 7],
                [1, 8, 3]], dtype=int32)
     """
+    layout: dict[str, Any] = {
+        "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
+        "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
+        "weight_column": weight_column,
+    }  # fmt: skip
     if is_named(path):
-        layout: dict[str, object] = {
-            "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
-            "one_based": one_based, "subject_column": subject_column, "item_names": item_names, "task": task,
-            "anchor": anchor, "weight_column": weight_column,
-        }  # fmt: skip
+        layout["item_names"] = item_names
         return _of_data_set(path, key, answers, subjects, layout).with_weights(weights)
-    odd_column = "last" if odd_column is None else odd_column
-    chosen_task, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
-    _check_options(columns, odd_column, choice_column, choice_base, chosen_task, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
     if weights is not None and weight_column is not None:
         raise InputError("weights and weight_column both say how much answers count; give one of them")
-    others = choice_column, subject_column, weight_column
-    table = open_table(path, key, _WITH_HEADER if by_name(*(columns or ()), *others) else TRIPLETS)
-    items, (choice, subject, weight) = _resolve(path, table, columns, *others)
-    read = _take(path, table, items, choice, subject)
-    values = whole_numbers(path, read.items)
-    options = (0, 1, 2) if chosen_task == ODD_ONE_OUT else ANCHORS[anchor][1:]
-    place = None if read.choice is None else _chosen(path, values, read, choice_base, sorted(options))
-    if one_based is not None and _checks.flag(one_based, "one_based"):
-        if read.names is not None:
-            raise bad(path, "holds names, so one_based has no meaning")
-        values = from_one(path, values)
-    arranged = anchor_first(values, place, anchor) if chosen_task == ANCHORED else _odd_last(values, place, odd_column)
-    values, positions = arranged
+    _check_options(columns, odd_column or "last", choice_column, choice_base, task or ODD_ONE_OUT, anchor or "first")
+    by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column)
+    wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
+    table = open_table(path, key, wanted)
+    layout, notes = _completed(path, table, wanted, layout)
+    values, positions, names, who, weight = _arranged(path, table, layout)
     triplets = Triplets(
         values,
-        *_names(path, read.names, item_names),
+        *_names(path, names, item_names),
         positions=positions,
         answered=odd_column != "none",
-        subjects=_subjects(path, read.subject, subjects, len(values)),
+        subjects=_subjects(path, who, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
-        task=chosen_task,
+        task=layout["task"] or ODD_ONE_OUT,
+        notes=notes,
     )
+    if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
+        noted = tuple(f"{triplets.source}: {note}" for note in triplets.subjects.notes())
+        triplets = replace(triplets, notes=(*triplets.notes, *noted))
     if weight is None and weights is None:
-        triplets = replace(triplets, notes=notes_on_unused(path, table))
+        triplets = replace(triplets, notes=(*triplets.notes, *notes_on_unused(path, table)))
     else:
         triplets = _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
@@ -160,36 +155,99 @@ def _of_data_set(
     return triplets if answers is None else _answered(path, triplets, answers)
 
 
-class _Read(NamedTuple):
-    """items: (t, 3) numbers, or places among `names`; choice: (t,) places among them too where it is text, or numbers.
+def _completed(
+    path: PathLike, table: Table, wanted: Wanted, stated: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A layout with what the header and the cells of a table say about the rest of it, and notes.
 
-    subject: (t,) numbers or text.
+    Raises:
+        InputError: it is not sure, or a cell does not fit.
+    """
+    header, alone = table.header or (), ("columns", "odd_column", "anchor")  # which say all themselves
+    if any(stated[name] is not None for name in alone) or not names_items(header):
+        return dict(stated), ()
+    try:
+        found = answer_table(header, columns_of(path, table, wanted), stated)
+        if found is not None and found.task == RATINGS:
+            raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
+    except InputError as error:
+        raise error if str(error).startswith(os.fspath(path)) else bad(path, error) from error
+    if found is None:
+        return dict(stated), ()
+    of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,
+                "subject_column": found.subject, "one_based": found.lowest == 1 or None}  # fmt: skip
+    plain = table.width == 3 and found.task == ODD_ONE_OUT
+    notes = found.notes if plain else ("; ".join((*found.sentences, *found.notes)),)
+    notes += base_note(found.lowest) if stated["one_based"] is None else ()
+    layout = {name: of_table.get(name) if value is None else value for name, value in stated.items()}
+    return layout, tuple(f"{os.fspath(path)}: {note}" for note in notes)
+
+
+def _arranged(
+    path: PathLike, table: Table, layout: Mapping[str, Any]
+) -> tuple[Array, Array | None, tuple[str, ...] | None, Texts | Array | None, int | None]:
+    """Items (t, 3) in their order, where its columns came from, names of items, who answered, the column of weights."""
+    columns, choice, subject, weight = (
+        layout[name] for name in ("columns", "choice_column", "subject_column", "weight_column")
+    )
+    items, (choice, subject, weight) = _resolve(path, table, columns, choice, subject, weight)
+    anchored, anchor = layout["task"] == ANCHORED, layout["anchor"] or "first"
+    read = _take(path, table, items, choice, subject, layout)
+    values, place = whole_numbers(path, read.items), read.places
+    if layout["one_based"] is not None and _checks.flag(layout["one_based"], "one_based"):
+        if read.names is not None:
+            raise bad(path, "holds names, so one_based has no meaning")
+        values = from_one(path, values)
+    arranged = anchor_first(values, place, anchor) if anchored else odd_last(values, place, layout["odd_column"])
+    return *arranged, read.names, read.subject, weight
+
+
+class _Read(NamedTuple):
+    """items: (t, 3) numbers, or places among `names`; subject: (t,) numbers or text.
+
+    places: int8 (t,), which of the options was chosen, where a column says it.
     """
 
     items: Array
     names: tuple[str, ...] | None
-    choice: Array | None
+    places: Array | None
     subject: Texts | Array | None
-    choice_is_text: bool = False
 
 
-def _take(path: PathLike, table: Table, items: tuple[int, ...], choice: int | None, subject: int | None) -> _Read:
+def _take(
+    path: PathLike, table: Table, items: tuple[int, ...], choice: int | None, subject: int | None,
+    layout: Mapping[str, Any],
+) -> _Read:  # fmt: skip
     named = _holds_names(path, table, items)
-    by_name = choice is not None and table.text[choice]
-    if choice is not None and by_name and not named:
-        cell = shorten(table.head[0][choice])
-        raise bad(path, f"the choice column holds {cell}, not a position (0, 1, 2 or 1, 2, 3) or a number of an item")
-    words = (*(items if named else ()), *((choice,) if choice is not None and by_name else ()))
-    numbers = (*(() if named else items), *(() if choice is None or by_name else (choice,)))
+    in_text = choice is not None and table.text[choice]
+    words = (*(items if named else ()), *((choice,) if in_text else ()))
+    numbers = (*(() if named else items), *(() if choice is None or in_text else (choice,)))
     columns = table.read(numbers, (*words, *(() if subject is None else (subject,))))
-    chosen = None if choice is None or by_name else columns.numbers[:, -1]
-    subjects = None if subject is None else columns.texts[-1]
+    values = columns.numbers if choice is None or named else np.ascontiguousarray(columns.numbers[:, :3])
+    cells = columns.texts[:3] if named else list(values.T)
+    places = None
+    if choice is not None:
+        answer = columns.texts[len(words) - 1] if in_text else columns.numbers[:, -1]
+        places = _places(path, table, dict(zip((*items, choice), (*cells, answer), strict=True)), named, layout)
+    names = None
     if named:
-        places, names = joined(columns.texts[: len(words)])
-        items_read = np.ascontiguousarray(places[:, :3])
-        return _Read(items_read, names, places[:, 3] if by_name else chosen, subjects, by_name)
-    values = columns.numbers if choice is None else np.ascontiguousarray(columns.numbers[:, :3])
-    return _Read(values, None, chosen, subjects)
+        values, names = joined(cells)
+    return _Read(values, names, places, None if subject is None else columns.texts[-1])
+
+
+def _places(
+    path: PathLike, table: Table, cells: Mapping[int, Texts | Array], named: bool, layout: Mapping[str, Any]
+) -> Array:
+    """Which of the options, int8 (t,), was chosen, by the last column: as an item or as a place."""
+    header = table.header or ("",) * table.width
+    *items, answer = (Cells.of(c, header[c], values) for c, values in cells.items())
+    items = items[-1:] + items[:-1] if layout["anchor"] == "last" else items
+    stated = {name: value for name, value in layout.items() if value is not None} | {"columns": (), "choice_column": ()}
+    asked = Asked(layout["task"] or ODD_ONE_OUT, items, False, named, stated)
+    try:
+        return asked.sure(answer).places
+    except InputError as error:
+        raise bad(path, error) from error
 
 
 def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
@@ -327,8 +385,6 @@ def _not_three(table: Table, said: str) -> str:
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
         parts.append("say which three hold the items, for example columns=(0, 1, 2)")
-    if table.width == 4 and not said:
-        parts.append(_fourth(table))
     return "; ".join(parts)
 
 
@@ -342,74 +398,3 @@ def _few_whole(table: Table) -> bool:
     if not all(map(is_number, cells)):
         return False
     return sum(float(cell) % 1 != 0 for cell in cells) * 2 > len(cells)
-
-
-def _fourth(table: Table) -> str:
-    """A guess at what a fourth column is, for the message only."""
-    name = table.header[3].lower() if table.header else ""
-    values = {row[3].removesuffix(".0") for row in table.head if len(row) > 3}
-    few = len(values) > 1 and (values <= {"0", "1", "2"} or values <= {"1", "2", "3"})
-    if "choice" in name or (few and not name):
-        return "column 3 looks like a choice: choice_column=3"
-    return "column 3 looks like a subject or trial number"
-
-
-def _odd_last(items: Array, choice: Array | None, odd_column: str) -> tuple[Array, Array | None]:
-    """The items with the odd one last, and for each column the column that it came from."""
-    if choice is not None:
-        return _by_choice(items, choice)
-    if odd_column == "first":
-        return np.ascontiguousarray(items[:, list(FIRST)]), np.array(FIRST, dtype=np.int8)
-    return items, None
-
-
-def _by_choice(items: Array, choice: Array) -> tuple[Array, Array | None]:
-    orders = np.array([FIRST, (0, 2, 1), (0, 1, 2)], dtype=np.int8)
-    positions = orders[choice]
-    if (choice == 2).all():
-        return items, None
-    return np.take_along_axis(items, positions, axis=1), positions
-
-
-def anchor_first(items: Array, choice: Array | None, anchor: str) -> tuple[Array, Array | None]:
-    """The items as anchor, chosen option, other option, and for each column the column that it came from.
-
-    choice: (t,) 0 or 1, which of the two options, in their order in the file, was chosen; None: the first.
-    """
-    order = np.array(ANCHORS[anchor], dtype=np.int8)
-    if choice is not None and choice.any():
-        positions = order[np.array([(0, 1, 2), (0, 2, 1)], np.int8)[choice]]
-        return np.take_along_axis(items, positions, axis=1), positions
-    if anchor == "first":
-        return items, None
-    return np.ascontiguousarray(items[:, order]), order
-
-
-def _chosen(path: PathLike, items: Array, read: _Read, base: int | None, options: Sequence[int]) -> Array:
-    """Which of the `options`, columns of the items, was chosen, (t,): by its place, or as the item itself."""
-    assert read.choice is not None
-    chosen = read.choice if read.choice_is_text else whole_numbers(path, read.choice, "the choice column")
-    if read.choice_is_text or chosen.max() > len(options):
-        equal = items[:, options] == chosen[:, None]
-        of_row = equal.any(axis=1)
-        if of_row.all():
-            return equal.argmax(axis=1).astype(np.int8)
-        if read.names is not None and read.choice_is_text:
-            row = int(of_row.argmin())
-            what = f"row {row} (from 0) holds {read.names[chosen[row]]!r}, which is not among its items"
-            raise bad(path, f"the choice column must hold positions or items of the same row; {what}")
-    return _choice_positions(path, chosen, base, len(options))
-
-
-def _choice_positions(path: PathLike, choice: Array, base: int | None, alternatives: int = 3) -> Array:
-    """Positions 0, 1, 2 of the odd items, or 0, 1 of options; without a ``base`` the range of the column tells it."""
-    lowest, highest, last = int(choice.min()), int(choice.max()), alternatives - 1
-    holds = f"the choice column holds {lowest} to {highest}"
-    if lowest < 0 or highest > last + 1 or (lowest == 0 and highest == last + 1):
-        raise bad(path, f"{holds}; it must hold positions 0 to {last} or 1 to {last + 1}, or items of the same row")
-    if base is None and lowest > 0 and highest < last + 1:
-        raise bad(path, f"{holds} only, which fits both ways of counting: say choice_base=0 or choice_base=1")
-    base = int(lowest > 0) if base is None else base
-    if lowest < base or highest > base + last:
-        raise bad(path, f"{holds}, which does not fit choice_base {base}")
-    return choice.astype(np.int8) - np.int8(base)

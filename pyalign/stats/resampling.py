@@ -16,7 +16,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Subjects
-from pyalign.data.subjects import checked_labels
+from pyalign.data.subjects import answered_once, checked_labels
 from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
@@ -388,6 +388,8 @@ def is_enough(of: str, value: float) -> bool:
 def enough_participants(subjects: object) -> bool:
     """Whether the participants are known, and an effective number of them for which there are intervals.
 
+    Of many who answered once each nothing can be said but of their answers.
+
     Example:
         >>> enough_participants(None), enough_participants(["a", "b", "c"]), enough_participants(["a", "b", "c", "d"])
         (False, False, True)
@@ -396,4 +398,5 @@ def enough_participants(subjects: object) -> bool:
         return False
     known = subjects.codes if isinstance(subjects, Subjects) else _checks.as_array(subjects, "subjects", "(t,)").ravel()
     known = known.astype(str) if known.dtype.hasobject else known  # numbers and text can't be put in order
-    return is_enough("subjects", effective_number(np.unique(known, return_counts=True)[1]))
+    sizes = np.unique(known, return_counts=True)[1]
+    return is_enough("subjects", effective_number(sizes)) and not answered_once(len(sizes), len(known))

@@ -132,6 +132,8 @@ def _is_metadata(path: str) -> bool:
 
 def _item(spec: str, description: Description) -> Item:
     kind, options, remark = description.kind, {}, "; ".join(description.remarks[:2])
+    if description.fault is not None:
+        return Item(spec, "unknown", description.shape, remark=description.fault)
     if kind == "triplets":
         options = dict(description.layout or {})
     if kind == "embeddings" and any("categories of items" in text for text in description.remarks):

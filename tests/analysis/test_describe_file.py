@@ -90,17 +90,9 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
         (["i,j,odd", "8,3,5", "2,9,0"], "", [8, 3, 5]),
         (["odd,i,j", "8,3,5", "2,9,0"], "--columns i,j,odd", [3, 5, 8]),
         (["trial,odd_item,a,b", "1,8,3,5", "2,2,9,0"], "--columns a,b,odd_item", [3, 5, 8]),
-        (["8,3,5,1", "2,9,7,3"], "--columns 0,1,2 --choice-column 3", [3, 5, 8]),
-        (["8,3,5,1", "2,9,1,2"], "--columns 0,1,2 --choice-column 3 --choice-base 1 --one-based", [2, 4, 7]),
-        (["8,3,5,1", "2,9,0,2"], "--columns 0,1,2 --choice-column 3 --choice-base 0", [8, 5, 3]),
-        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "--columns 0,1,2 --subject-column 3", [8, 3, 5]),
-        (["8,3,5,ann", "2,9,7,bob", "2,9,3,ann", "1,9,3,bob"],
-         "--columns 0,1,2 --one-based --subject-column 3", [7, 2, 4]),
-        (["image1,image2,image3,choice", "8,3,5,1", "2,9,7,1"],
-         "--columns image1,image2,image3 --choice-column choice --choice-base 0", [8, 5, 3]),
         (["dog,cat,house", "cat,dog,bus", "bus,house,dog"], "", [2, 1, 3]),
-        (["item1,item2,item3,worker", "dog,cat,bus,7", "cat,dog,bus,3"],
-         "--columns item1,item2,item3 --subject-column worker", [2, 1, 0]),
+        (["item1,item2,odd_item,worker", "dog,cat,bus,7", "cat,dog,bus,3"],
+         "--columns item1,item2,odd_item --subject-column worker", [2, 1, 0]),
         (["dog cat bus", "cat dog bus", "bus dog cat"], "", [2, 1, 0]),
         (["anchor,positive,negative", "8,3,5", "2,9,0"], "--task anchored", [8, 3, 5]),
         (["left,right,ref,vote,worker", "8,3,5,0,ann", "2,9,0,1,bob"],
@@ -114,7 +106,6 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
          "--columns item1,item2,item3 --choice-column odd_one", [5, 3, 8]),
         (["item1,item2,item3,correct_odd,response_time,odd", "8,5,3,5,0,2", "2,9,0,9,1,0"],
          "--columns item1,item2,item3 --choice-column odd", [8, 5, 3]),
-        (["anchor,a,b,vote", "8,3,5,0.25", "2,9,0,0.75"], "--task anchored --columns anchor,a,b", [8, 3, 5]),
     ],
 )  # fmt: skip
 def test_the_proposed_command_reads_the_triplets(tmp_path, lines, tail, first):
@@ -126,20 +117,41 @@ def test_the_proposed_command_reads_the_triplets(tmp_path, lines, tail, first):
     assert read_as_proposed(found.command).values[0].tolist() == first
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["8,3,5,1", "2,9,7,3"], "has 4 columns, and no header says which three hold the items"),
+        (["8,3,5,21", "2,9,7,3", "2,8,7,21"], "has 4 columns, and no header says which three hold the items"),
+        (["image1,image2,image3,choice", "8,3,5,1", "2,9,7,1"], "holds only 1, which fits both ways of counting"),
+        (["item1,item2,item3,worker", "dog,cat,bus,7", "cat,dog,bus,3"], "no column is known to say which item is odd"),
+        (["anchor,a,b,vote", "8,3,5,0.25", "2,9,0,0.75"], "'vote' seems to say which option was chosen, but row 0"),
+    ],
+)
+def test_what_is_not_sure_is_not_proposed(tmp_path, lines, said):
+    path = tmp_path / "t.txt"
+    path.write_text("\n".join(lines) + "\n")
+    found = only(path)
+    assert (found.kind, found.command, found.layout) == ("triplets", None, None) and said in found.fault
+
+
 def test_an_exported_experiment_is_read_by_the_item_that_was_chosen(tmp_path):
     path = tmp_path / "export.csv"
     rows = [f"{k},{a}.jpg,{b}.jpg,{c}.jpg,{b}.jpg,P{k % 2}" for k, (a, b, c) in enumerate(["abc", "bcd", "dab", "cda"])]
     text = "rt,image_1,image_2,image_3,odd_one,subject_id\n" + "\n".join(rows) + "\n"
     path.write_text(text)
     found = only(path)
-    assert "--choice-column odd_one --subject-column subject_id" in found.command and not found.remarks
+    assert "--choice-column odd_one --subject-column subject_id" in found.command
+    assert found.remarks == (
+        "4 answers to which of three items is odd", "'image_1', 'image_2', 'image_3' hold 4 items by name",
+        "'odd_one' holds the item itself, in all 4 rows", "'subject_id' holds 2 participants",
+    )  # fmt: skip
     triplets = read_as_proposed(found.command)
     assert [triplets.names[item] for item in triplets.values[0]] == ["a.jpg", "c.jpg", "b.jpg"]
     path.write_text(text.replace("b.jpg,c.jpg,b.jpg", "b.jpg,c.jpg,"))
     found = only(path)
-    assert "--choice-column odd_one" in found.command and "1 row has an empty cell" in found.remarks[-1]
+    assert found.layout is None and "in 3 rows; row 0 (from 0) is empty" in found.fault
     path.write_text(text.replace("odd_one", "stimulus"))
-    assert "no column is known to say which item is odd: 'image_3', the last" in only(path).remarks[-1]
+    assert "'stimulus' may say which item is odd; choice_column=column says which" in only(path).fault
 
 
 @pytest.mark.parametrize("suffix", ["npy", "csv"])

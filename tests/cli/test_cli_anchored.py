@@ -145,7 +145,8 @@ BAD = {
     ),
     "a choice of three": (
         (*ANCHORED, "--choice-column", "3"),
-        "four.csv: the choice column holds 0 to 2; it must hold positions 0 to 1 or 1 to 2, or items of the same row",
+        "four.csv: 2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '2', which is no "
+        "item of its row and no place counted from 0",
     ),
 }
 

@@ -77,13 +77,12 @@ def test_files_are_told_apart_and_described(written, lab):
         "names": "names.txt",
         "images": "pictures",
         "triplets": {
-            "file": "answers.npy", "columns": [0, 1, 2], "subject_column": 3, "odd_column": "last", "one_based": False,
+            "file": "answers.npy", "columns": [0, 1, 2], "odd_column": "last", "one_based": False,
         },
         "embeddings": {"file": "human.npy", "dimensions": "labels.txt"},
         "categories": {"file": "kinds.txt"},
     }  # fmt: skip
-    assert "answers.npy: taken are columns 0, 1, 2 for the items, the last item for the odd one" in notes
-    assert "column 3 for who answered" in notes
+    assert "answers.npy: taken are the last item for the odd one" in notes
     text = Path("mine.toml").read_text()
     assert "# the columns of the three items, from 0 or by header" in text
     assert not [name for name in os.listdir() if name.endswith(".tmp")]
@@ -328,7 +327,7 @@ def test_the_list_above_has_every_command_that_reads_triplets():
 def test_a_described_data_set_gives_what_the_typed_options_give(command, written, name):
     if name in ("calibrate", "probe", "embed"):
         pytest.importorskip("scipy", reason="scipy is not installed")
-    written("answers.npy", "names.txt", "--categories", "kinds.txt")
+    written("answers.npy", "names.txt", "--categories", "kinds.txt", "--subject-column", "3")
     known = {one.name for one, _ in declared(load(name).options)}
     typed = [word for option, value in TYPED.items() if option in known for word in (flag(option), value)]
     documents = []
@@ -421,7 +420,7 @@ def test_dimensions_have_the_labels_that_are_described(command, written, words):
 
 
 def test_parts_are_named_by_the_description_with_a_key_or_without(command, written):
-    written("answers.npy", "names.txt", "human.npy", "labels.txt", "kinds.txt")
+    written("answers.npy", "names.txt", "human.npy", "labels.txt", "kinds.txt", "--subject-column", "3")
     typed = (
         "answers.npy",
         "--columns",
@@ -470,7 +469,7 @@ def test_rows_without_names_are_in_the_described_order_if_they_are_as_many(comma
 
 
 def test_an_option_wins_over_the_description_and_is_noted(command, written):
-    written("answers.npy", "names.txt")
+    written("answers.npy", "names.txt", "--subject-column", "3")
     Path("who.txt").write_text("".join(f"p{k % 4}\n" for k in range(T)))
     Path("others.txt").write_text("".join(f"thing {k}\n" for k in range(N)))
     ran = command(

@@ -307,7 +307,7 @@ def test_judged_objects_without_a_row_are_refused_by_default(message_of):
 @pytest.mark.parametrize(
     ("rows", "asks"),
     [
-        (["Item A,Item B,Item C", "cat,dog,car", "cat,car,dog"], True),
+        (["Ding A,Ding B,Ding C", "cat,dog,car", "cat,car,dog"], True),
         (["a,b,c", "cat,dog,car"], True),
         (["a,b,cat", "cat,dog,car"], False),
         (["a,b,c", "cat,dog,car", "dog,cat,a"], False),

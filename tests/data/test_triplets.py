@@ -128,10 +128,8 @@ def test_a_frame_of_numbers_is_taken_by_its_columns(message_of):
     values = draw_triplets(0, 5, 4)
     frame = pandas.DataFrame(values, index=[3, 1, 0, 2])  # the rows' labels are no names of items
     assert np.array_equal(as_triplet_data(frame).values, values)
-    wide = pandas.DataFrame({"a": [1], "b": [2], "c": [3], "odd": [3]})
-    assert message_of(as_triplet_data, wide) == (
-        "triplets must have three columns, the odd item last; got a, b, c, odd"
-    )
+    wide = pandas.DataFrame({"p": [1], "q": [2], "r": [3], "s": [3]})
+    assert message_of(as_triplet_data, wide) == "triplets must have three columns, the odd item last; got p, q, r, s"
 
 
 def test_a_path_says_how_it_is_read(message_of):

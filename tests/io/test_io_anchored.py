@@ -99,10 +99,22 @@ def test_options_of_the_other_task_are_refused(table, message_of, options, messa
 @pytest.mark.parametrize(
     ("choices", "options", "message"),
     [
-        ((0, 2), {}, "the choice column holds 0 to 2; it must hold positions 0 to 1 or 1 to 2"),
-        ((1, 3), {}, "the choice column holds 1 to 3; it must hold positions 0 to 1 or 1 to 2"),
-        ((1, 1), {}, "the choice column holds 1 to 1 only, which fits both ways of counting: say choice_base=0"),
-        ((1, 2), {"choice_base": 0}, "the choice column holds 1 to 2, which does not fit choice_base 0"),
+        (
+            (0, 2),
+            {},
+            "2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '2', which is no item",
+        ),
+        (
+            (1, 3),
+            {},
+            "2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '3', which is no item",
+        ),
+        ((1, 1), {}, "column 3 holds only 1, which fits both ways of counting: say choice_base=0"),
+        (
+            (1, 2),
+            {"choice_base": 0},
+            "2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '2', which is no item",
+        ),
     ],
 )
 def test_a_choice_that_names_no_option_is_refused(table, message_of, choices, options, message):

@@ -127,7 +127,7 @@ def test_ratings_without_participants_or_a_header_are_one_matrix_and_nan_is_no_r
     ("text", "rule"),
     [
         (
-            "left,right,kind,rating\na,b,x,1\nb,a,y,2\n",
+            "one word,other word,kind,rating\na,b,x,1\nb,a,y,2\n",
             "rows of two objects and a rating, as participant,left,right,ra",
         ),
         ("left,right,rt,trial\na,b,1.5,1\nb,a,2.5,2\n", "got column 0 ('left'), column 1 ('right'), column 2 ('rt')"),

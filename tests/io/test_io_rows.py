@@ -167,7 +167,7 @@ def test_an_empty_cell_among_item_numbers_is_named(tmp_path, refused, file, row)
     rows = [[k, k + 1, k + 2] for k in range(50)]
     rows[row][1] = ""
     path = write(tmp_path / file, [["a", "b", "c"], *rows], DELIMITERS[file])
-    assert refused(load_triplets, path) == f"line {row + 2}, column 2: '' is not a number"
+    assert refused(load_triplets, path) == f"50 answers; 'b': row {row} (from 0) is empty, which is no item"
 
 
 def test_a_row_of_tabs_alone_is_a_row_of_empty_cells(tmp_path, refused):

@@ -23,7 +23,7 @@ def test_a_draft_runs_as_it_stands(folder):
     assert not study.failed
     assert [step.name for step in study.steps][:4] == ["score", "compare", "ceiling", "calibrate"]
     assert draft.models == {"a": "a.npy", "b": "b.npy"}
-    told = {"file": "t.csv", "columns": ["one", "two", "three"], "subject_column": "subject"}
+    told = {"file": "t.csv", "columns": ["one", "two", "odd"], "subject_column": "subject"}
     assert draft.sets["triplets"] == [told]
     assert draft.sets["categories"] == [{"file": "kinds.txt"}]
     assert draft.names == "names.txt" and not draft.unknown

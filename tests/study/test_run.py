@@ -51,9 +51,7 @@ def test_runs_every_step_and_puts_a_step_behind_what_it_needs(folder):
 def test_gives_what_the_functions_give(finished):
     found = pyalign.load_result("small/steps/score.json")
     names = [f"object-{k}" for k in range(24)]
-    triplets = pyalign.load_triplets(
-        "t.csv", columns=("one", "two", "three"), subject_column="subject", item_names=names
-    )
+    triplets = pyalign.load_triplets("t.csv", columns=("one", "two", "odd"), subject_column="subject", item_names=names)
     ceiling = pyalign.noise_ceiling(triplets)
     for one in found:
         x = pyalign.load_embeddings(f"{one.embeddings}.npy", names=names)
@@ -266,7 +264,7 @@ def test_a_probe_goes_on_inside(folder, monkeypatch):
 
 def test_several_triplets_and_one_function_twice(folder):
     edit("[triplets]\nfile", "[triplets.people]\nfile")
-    edit("[categories]", '[triplets.half]\nfile = "t.csv"\ncolumns = ["one", "two", "three"]\n[categories]')
+    edit("[categories]", '[triplets.half]\nfile = "t.csv"\ncolumns = ["one", "two", "odd"]\n[categories]')
     with pytest.raises(InputError, match=r"step 'score': triplets must say which of \[triplets\] it takes: people"):
         run()
     text = Path("small.toml").read_text().partition("[steps")[0]

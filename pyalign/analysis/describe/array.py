@@ -24,7 +24,7 @@ class Description:
 
     Attributes:
         kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares next to triplets),
-            "similarities", "dissimilarities", "names", "labels", "images", "transform" or "other".
+            "similarities", "dissimilarities", "ratings of pairs", "names", "labels", "images", "transform" or "other".
         shape: of the array, or of the whole table.
         dtype: as stored.
         smallest, largest: over finite values, of triplets over the items.
@@ -39,7 +39,8 @@ class Description:
         names: the first three names of rows or items.
         columns: the header of a table.
         command: a command line that reads it; words in capitals stand for other files.
-        layout: of triplets: the arguments of `load_triplets` that read them.
+        layout: of triplets: the arguments of `load_triplets` that read them, if that is sure.
+        fault: why it is not sure, and what would say it.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Description:
     columns: tuple[str, ...] | None = None
     command: str | None = None
     layout: Mapping[str, Any] | None = hidden(default=None)
+    fault: str | None = hidden(default=None)
 
 
 def describe(values: object, name: str | None = None) -> Description:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription
-from pyalign.analysis.describe.table import ODD
 from pyalign.data import ANCHORED
+from pyalign.data.answer_table import base_note
+from pyalign.data.answer_words import says
 from pyalign.errors import InputError
 from pyalign.io.paths import TEXT, bad, suffix_of
 from pyalign.io.triplets import restated
@@ -227,13 +228,17 @@ def _document(
 def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """How the triplets are laid out, with what no file shows: where the odd item stands, and from what items count."""
     one = thing.one
+    if one.fault is not None and "columns" not in given:
+        raise bad(thing.spec, one.fault)
     layout, _ = restated(one.layout or {}, given)
     numbered = one.names is None
     if layout.get("task") != ANCHORED and "choice_column" not in layout:
         layout.setdefault("odd_column", "last")
     if numbered and "one_based" not in given:
         layout["one_based"] = one.base == 1 or (one.base is None and n is not None and one.largest == n)
-        if layout["one_based"] and one.largest != n:
+        if not layout["one_based"] and one.base is None and one.smallest:
+            notes += [f"{thing.spec}: {note}" for note in base_note(int(one.smallest))]
+        elif layout["one_based"] and one.largest != n:
             notes.append(f"{thing.spec}: items go from 1 to {one.largest:g} and are taken to count from 1 (one_based)")
     taken = [*_taken(layout, given, one.columns)]
     if taken:
@@ -244,15 +249,10 @@ def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[
 def _taken(layout: Mapping[str, Any], given: Mapping[str, Any], header: Sequence[str] | None) -> Iterator[str]:
     """What neither a header nor anybody says."""
     columns = layout.get("columns")
-    if columns is not None and "columns" not in given and isinstance(columns[0], int):
-        yield f"columns {', '.join(map(str, columns))} for the items"
     third = header[2] if columns is None and header else columns[2] if columns else None
     stated = {"columns", "odd_column"} & {*given}
-    if layout.get("odd_column") == "last" and not stated and str(third).lower() not in ODD:
+    if layout.get("odd_column") == "last" and not stated and not says(str(third), "odd"):
         yield "the last item for the odd one (odd_column)"
-    for name, what in (("choice_column", "for the place of the odd one"), ("subject_column", "for who answered")):
-        if isinstance(layout.get(name), int) and name not in given:
-            yield f"column {layout[name]} {what}"
 
 
 def _kind(thing: _Thing, notes: list[str]) -> str:

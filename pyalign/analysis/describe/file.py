@@ -13,15 +13,16 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
-from pyalign.analysis.describe.table import ODD, TripletColumns, column, item_values, triplet_columns
 from pyalign.data import ODD_ONE_OUT, Transform
+from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
+from pyalign.data.answer_words import names_items
+from pyalign.data.texts import joined
 from pyalign.errors import InputError
 from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
-from pyalign.io.judgments import RATINGS
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
 from pyalign.io.tar import images_in
@@ -68,12 +69,13 @@ class FileDescriptions(Result):
         return [{"file": file.file, **row} for file in self.files for row in file.to_records()]
 
 
-def describe_file(spec: PathLike) -> FileDescription:
+def describe_file(spec: PathLike, stated: Mapping[str, Any] | None = None) -> FileDescription:
     """What each array of a file seems to be, with the command line that reads it.
 
     Args:
         spec: a file of any of the formats, a folder of `pyalign extract`, images in a folder or a .tar, or FILE::KEY
             for one of the arrays of a file.
+        stated: arguments of `load_triplets` that say which columns of a table of answers are what.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.
@@ -99,13 +101,13 @@ def describe_file(spec: PathLike) -> FileDescription:
         return FileDescription(whole, (_of_images(path, images),))
     model = folder_model(path) if os.path.isdir(path) else None
     found = contents(path, key)
-    arrays = tuple(_of_content(path, content) for content in islice(found, MOST))
+    arrays = tuple(_of_content(path, content, stated or {}) for content in islice(found, MOST))
     return FileDescription(whole, arrays, sum(1 for _ in found), model)
 
 
-def _of_content(path: str, content: Content) -> Description:
+def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = None) -> Description:
     if content.numbers is not None:
-        return _of_table(path, content)
+        return _of_table(path, content, stated or {})
     spec = path if content.key is None else f"{path}::{content.key}"
     if content.fault is not None:
         return Description("other", (), "unknown", remarks=(content.fault,), key=content.key)
@@ -114,22 +116,17 @@ def _of_content(path: str, content: Content) -> Description:
     except InputError as error:
         shape, dtype = content.values.shape, str(content.values.dtype)
         return Description("other", shape, dtype, remarks=(str(error),), key=content.key)
-    if found.kind == "triplets" and content.values.shape[1] > 3:
-        table = replace(content, numbers=tuple(range(content.values.shape[1])))
-        columns = triplet_columns(table)
-        assert columns is not None  # the same rule has found triplets
-        return replace(_of_triplets(spec, table, columns), key=content.key, dtype=found.dtype)
+    if found.kind == "triplets":
+        return replace(_of_triplets(spec, found, content.values), key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
-    layout = None if found.kind != "triplets" else {"one_based": True} if found.base == 1 else {}
-    return replace(found, key=content.key, names=names, command=_command(found.kind, spec, found.base), layout=layout)
+    return replace(found, key=content.key, names=names, command=_command(found.kind, spec))
 
 
-def _command(kind: str, spec: str, base: int | None = None) -> str | None:
+def _command(kind: str, spec: str) -> str | None:
     """A command that reads a file of this kind."""
     score = ["pyalign", "score", "--embeddings"]
     lines = {
         "embeddings": [*score, spec, "--triplets", "TRIPLETS"],
-        "triplets": [*score, "EMB", "--triplets", spec, *(["--one-based"] if base == 1 else [])],
         "names": [*score, "EMB", "--triplets", "TRIPLETS", "--names", spec],
         "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
         "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
@@ -175,83 +172,107 @@ def _short(value: object) -> str:
 # Tables
 
 
-def _of_table(path: str, table: Content) -> Description:
-    columns = triplet_columns(table)
+def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Description:
     matrix = not table.texts and table.fault is None and len(table.values) > 0
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
     found = describe(table.values, os.path.basename(path)) if matrix else None
-    if columns is not None and (columns.told or found is None or found.kind == "triplets"):
-        return _of_triplets(path, table, columns)
-    if found is not None and found.kind not in ("embeddings", "triplets"):
+    if table.header is not None and table.fault is None and names_items(table.header):
+        try:
+            answers = answer_table(table.header, table.columns, stated)
+        except InputError as error:
+            shape = len(table.columns[0] if table.width else ()), table.width
+            return Description(
+                "triplets", shape, "other", columns=table.header, fault=str(error), remarks=(str(error),)
+            )
+        if answers is not None:
+            return _of_answers(path, table, answers)
+    if found is not None and found.kind == "triplets":
+        return replace(_of_triplets(path, found, table.values), columns=table.header)
+    if found is not None and found.kind != "embeddings":
         return replace(found, columns=table.header, command=_command(found.kind, path))
+    if table.width == len(table.texts) == 3:
+        items, names = joined(table.columns)
+        if len(names) * 3 <= items.size * 2:
+            return replace(_of_triplets(path, describe(items), items, names), columns=table.header)
     return _of_embeddings(path, table) if len(table.texts) < 2 else _of_words(path, table)
 
 
-def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Description:
-    items, names = item_values(table, columns.items)
-    if suffix_of(spec) in TEXT and not np.isnan(items).any():
-        items = items.astype(np.int64)  # read as floats by numpy alone
+def _of_triplets(
+    spec: str, found: Description, values: np.ndarray, names: tuple[str, ...] | None = None
+) -> Description:
+    """Three columns, the last of which is odd; of more those that hold the same numbers, where these are the first."""
+    base, width = None if names is not None else found.base, values.shape[1]
+    layout: dict[str, Any] = {"columns": [0, 1, 2]} if width > 3 else {}
+    layout |= {"one_based": True} if base == 1 else {}
+    sure = width == 3 or hold_same_items(values)
+    if width > 3 and sure:
+        of_items, wide = describe(values[:, :3]), tuple(x for x in found.remarks if "--columns" in x)
+        found = replace(of_items, shape=found.shape, remarks=(*of_items.remarks, *wide))
+    fault = f"has {width} columns, and no header says which three hold the items: columns=(0, 1, 2) says it"
+    remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
+    return replace(
+        found,
+        base=base,
+        dtype="int64" if suffix_of(spec) in TEXT and not found.nan_rows else found.dtype,  # numpy reads floats
+        remarks=tuple(x for x in remarks if "stored as floats" not in x or suffix_of(spec) not in TEXT),
+        names=None if names is None else names[:3],
+        command=_score(spec, layout) if sure else None,
+        layout=layout if sure else None,
+        fault=None if sure else fault,
+    )
+
+
+def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
+    """A table of answers, of whose columns the detector is sure."""
+    if answers.task == RATINGS:
+        command = shlex.join(["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind", "KIND"])
+        shape = len(table.columns[0]), table.width
+        return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=command)
+    columns = [table.columns[c] for c in answers.items]
+    named = answers.lowest is None
+    items, names = (
+        joined(columns) if named else (np.stack([np.asarray(x) for x in columns], axis=1).astype(np.int64), None)
+    )
     found = describe(items)
-    remarks = [remark for remark in found.remarks if names is None or "--one-based" not in remark]
-    base = None if names is not None or found.smallest is None or found.smallest > 1 else int(found.smallest)
-    remarks += [] if table.fault is None else [table.fault]
-    if table.width > 3 and not table.header:
-        remarks.append(_taken(table, columns))
-    remarks += _warnings(table, columns)
-    layout = layout_of(table, columns, base)
+    base = answers.lowest if answers.lowest in (0, 1) else None
+    layout = layout_of(table, answers, base)
     return replace(
         found,
         kind="triplets",
         base=base,
         shape=(len(items), table.width),
-        remarks=tuple(remarks),
+        remarks=(
+            *(x for x in found.remarks if not named or "--one-based" not in x),
+            *answers.sentences,
+            *answers.notes,
+        ),
         names=None if names is None else names[:3],
         columns=table.header,
-        command=shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(spec, layout)]),
+        command=_score(spec, layout),
         layout=layout,
     )
 
 
-def _warnings(table: Content, columns: TripletColumns) -> Iterator[str]:
-    """What keeps a table from being read, or from being read rightly."""
-    empty = np.zeros(len(item_values(table, columns.items)[0]), bool)
-    for c in (columns.choice, columns.subject, *(c for c in columns.items if c in table.texts)):
-        if c is None:
-            continue
-        text = table.texts.get(c)
-        empty |= np.isnan(column(table, c)) if text is None else np.array([not x for x in text.labels])[text.codes]
-    if empty.any():
-        rows = f"{empty.sum():,} row{'s have' if empty.sum() > 1 else ' has'}"
-        yield f"{rows} an empty cell in the columns that are read, and would be refused: take them out of the file"
-    last = table.header[columns.items[2]] if table.header and table.width > 3 else "odd"
-    if columns.choice is None and columns.task == ODD_ONE_OUT and last.lower() not in ODD:
-        yield f"no column is known to say which item is odd: {last!r}, the last, is taken (--choice-column)"
-
-
-def _taken(table: Content, columns: TripletColumns) -> str:
-    """What columns without a header are taken for."""
-    parts = [f"{', '.join(map(str, columns.items))} for the items (--columns)"]
-    parts += [] if columns.choice is None else [f"{columns.choice} for the odd item's place (--choice-column)"]
-    parts += [] if columns.subject is None else [f"{columns.subject} for who answered (--subject-column)"]
-    return f"{table.width} columns without a header: taken are {', '.join(parts)}"
-
-
-def layout_of(table: Content, columns: TripletColumns, base: int | None) -> dict[str, Any]:
+def layout_of(table: Content, columns: AnswerTable, base: int | None) -> dict[str, Any]:
     """The arguments of `load_triplets` that read a table of triplets, but for those that it would take by itself."""
     layout: dict[str, Any] = {} if columns.task == ODD_ONE_OUT else {"task": columns.task}
     if table.width > 3 or columns.items != (0, 1, 2):
         layout["columns"] = _called(table, columns.items)
     if columns.choice is not None:
         layout["choice_column"] = _called(table, [columns.choice])[0]
-        layout |= {} if columns.base is None else {"choice_base": columns.base}
     layout |= {"one_based": True} if base == 1 else {}
     if columns.subject is not None:
         layout["subject_column"] = _called(table, [columns.subject])[0]
     if table.header is not None and table.header.count(WEIGHT) == 1:
-        c = table.header.index(WEIGHT)
-        layout |= {"weight_column": WEIGHT} if c not in table.texts and (column(table, c) > 0).all() else {}
+        weights = np.asarray(table.columns[table.header.index(WEIGHT)])
+        layout |= {"weight_column": WEIGHT} if weights.dtype.kind in "iuf" and (weights > 0).all() else {}
     return layout
+
+
+def _score(spec: str, layout: Mapping[str, Any]) -> str:
+    """A command line that scores triplets of this layout."""
+    return shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(spec, layout)])
 
 
 def _flags(spec: str, layout: Mapping[str, Any]) -> Iterator[str]:
@@ -307,8 +328,6 @@ def _of_words(path: str, table: Content) -> Description:
                                columns=table.header)  # fmt: skip
     shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
     remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
-    if len(table.texts) > 1 and RATINGS & {name.lower() for name in table.header or ()}:
-        remarks.append("a rating in each row? pyalign rsa --human FILE --kind similarity, or dissimilarity, reads it")
     different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
     if different:
         remarks.append(f"no two rows share column {different[0]}: it may name them (--name-column)")

@@ -1,0 +1,167 @@
+"""What the headers of a table of answers say: one table of words, for both tasks and for ratings of pairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+WORDS: Final = {
+    "odd": "odd oddity oddone oddball",
+    "answer": "choice choices chosen answer answers response responses resp selected selection picked pick clicked "
+    "press pressed decision vote votes voted judge judged judgment judgement preferred preference winner label",
+    "anchor": "anchor reference ref query target head standard probe cue",
+    "rating": "rating ratings rated similarity dissimilarity similar dissimilar distance score value response "
+    "judgment judgement slider",
+    "participant": "participant participants participation person subject subjects subj subjid sub worker workers "
+    "workerid annotator rater respondent observer user userid pid puid ppt prolific turker",
+    "items": "image img item object obj concept stimulus stimuli stim word name file filename picture pic photo option "
+    "opt alternative alt candidate choice id col column label path card sample sound video face texture pos position",
+}  # fmt: skip
+STEMS: Final = frozenset(WORDS["items"].split())
+SERIES: Final = (  # what tells items of a row apart: three of them, two of an anchor, or two where the first was chosen
+    "1 2 3", "0 1 2", "a b c", "left middle right", "left center right", "left centre right", "first second third",
+    "one two three", "top left right", "i j k",
+    "1 2", "0 1", "a b", "i j", "left right", "first second", "one two", "top bottom", "positive negative", "pos neg",
+    "chosen other", "chosen unchosen", "winner loser", "selected rejected", "preferred other", "similar dissimilar",
+    "closer farther", "near far",
+)  # fmt: skip
+FIRST_CHOSEN: Final = SERIES[SERIES.index("positive negative") :]
+# Words that stand next to those of a role, and change nothing of it.
+BESIDE: Final = {
+    **dict.fromkeys(("odd", "answer", "anchor", "rating"), frozenset(
+        f"{WORDS['items']} index idx nr no number num key keys button place side location one out item human user "
+        "participant subject the given raw made of which code".split())),
+    "participant": frozenset("id ids nr no number num code name public private label key hash index anon".split()),
+}  # fmt: skip
+# Words of columns that say when, in which order or how well: never items, answers or participants.
+OTHERS: Final = frozenset(
+    (
+        "rt time times latency duration elapsed ms sec seconds timestamp date trial trials block session "
+        "index order run correct corr accuracy acc age sex gender condition cond group weight probability "
+        "covered counterbalance seed task version unnamed progress finished start end onset frame rate exp "
+        "psychopy row spreadsheet node type alg status study reward event blk trl zone phase attempt timeout "
+        "confidence country language device browser os screen width height practice"
+    ).split()
+)
+WIDEST = 2000  # columns of a table in which answers are looked for
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+def words_of(header: str) -> tuple[str, ...]:
+    """The words of a header, in lower case.
+
+    Example:
+        >>> words_of("Participant Private ID"), words_of("stim1_name"), words_of("imageB")
+        (('participant', 'private', 'id'), ('stim', '1', 'name'), ('image', 'b'))
+    """
+    return tuple(word.lower() for word in _WORD.findall(header))
+
+
+def says(header: str, role: str) -> bool:
+    """Whether a header says that its column has a role, a key of `WORDS` other than "items".
+
+    Example:
+        >>> [says(header, "answer") for header in ("odd_one", "key_resp.keys", "response_time", "ResponseId")]
+        [True, True, False, False]
+    """
+    words = words_of(header)
+    if words in (("response", "id"), ("sub", "trial")):  # of a whole questionnaire, in Qualtrics
+        return False
+    names = set(WORDS[role].split()) | (set(WORDS["odd"].split()) if role == "answer" else set())
+    rest = [word for word in words if word not in names]
+    if role == "answer" and {*words} & STEMS and any(word.isdecimal() for word in words):
+        return False  # option1_chosen is yes or no
+    return len(rest) < len(words) and all(word in BESIDE[role] or word.isdecimal() for word in rest)
+
+
+def is_of_another_kind(header: str) -> bool:
+    """Whether a header says that its column holds times, an order of trials or the like."""
+    return bool(OTHERS & set(words_of(header)))
+
+
+def place_words(headers: Sequence[str]) -> list[dict[str, int]]:
+    """Ways to name one of two or three options by its place: as its column is called, or in words such as left.
+
+    Example:
+        >>> [places.get("right") for places in place_words(["image_1", "image_2"])][:4]
+        [None, None, None, 1]
+    """
+    lines = [line.split() for line in SERIES if line not in FIRST_CHOSEN]
+    series = [{word: k for k, word in enumerate(line)} for line in lines if len(line) == len(headers)]
+    return [{" ".join(words_of(header)): k for k, header in enumerate(headers) if words_of(header)}, *series]
+
+
+class Series(NamedTuple):
+    """Columns that belong together, such as image1, image2, image3.
+
+    columns: in the order of the words that tell them apart. first_chosen: whether the first is the chosen option.
+    """
+
+    columns: tuple[int, ...]
+    first_chosen: bool
+
+
+def series_in(header: Sequence[str], size: int) -> list[Series]:
+    """The sets of `size` columns of a header that hold the items of a row.
+
+    Example:
+        >>> series_in(["rt", "image_2", "image_1", "image_3"], 3), series_in(["ref", "left", "right"], 2)
+        ([Series(columns=(2, 1, 3), first_chosen=False)], [Series(columns=(1, 2), first_chosen=False)])
+    """
+    places: dict[tuple[str, ...], dict[str, int]] = {}
+    for column, name in enumerate(header):
+        words = words_of(name)
+        for k, word in enumerate(words):
+            rest = (*words[:k], *words[k + 1 :])
+            if {*rest} <= STEMS and (rest or not word.isdecimal()):
+                group = places.setdefault(rest, {})
+                group[word] = -1 if word in group else column  # -1: called the same
+    found: dict[tuple[int, ...], Series] = {}
+    for group in places.values():
+        for line in SERIES:
+            words = tuple(line.split())
+            if len(words) == size and all(group.get(word, -1) >= 0 for word in words):
+                longer = any(_continues(words, other) and set(other.split()) <= {*group} for other in SERIES)
+                more = len(words[-1]) == 1 and chr(ord(words[-1]) + 1) in group  # a fourth item
+                if not longer and not more:
+                    columns = tuple(group[word] for word in words)
+                    found.setdefault(columns, Series(columns, line in FIRST_CHOSEN))
+    return list(found.values())
+
+
+def _continues(words: tuple[str, ...], other: str) -> bool:
+    return len(other.split()) > len(words) and set(words) < set(other.split())
+
+
+def names_items(header: Sequence[str]) -> bool:
+    """Whether a header may say which columns hold the items of triplets, or of pairs that are rated.
+
+    Example:
+        >>> names_items(["left", "middle", "right"]), names_items(["name", "weight", "size"])
+        (True, False)
+    """
+    if len(header) > WIDEST:
+        return False
+    rated = any(says(name, "rating") for name in header)
+    alone = any(says(name, role) for name in header for role in ("odd", "anchor"))
+    return alone or bool(series_in(header, 3)) or (rated and bool(series_in(header, 2)))
+
+
+def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether words above names are a header: they name the items of rows, and none stands below in its column.
+
+    Example:
+        >>> is_header(["left", "middle", "right", "odd"], [["cat", "dog", "car", "car"]])
+        True
+    """
+    if len(first) > WIDEST:
+        return False
+    roles = [c for c, name in enumerate(first) if any(says(name, role) for role in ("anchor", "answer", "rating"))]
+    people = any(says(name, "participant") for name in first)
+    named = [c for series in series_in(first, 3) for c in series.columns]
+    named = [c for c in named if roles or people or len(words_of(first[c])) > 1]  # a, b, c may be items
+    named += [c for c, name in enumerate(first) if says(name, "odd")]
+    pairs = [c for series in series_in(first, 2) for c in series.columns]
+    named += [*roles, *pairs] if roles and pairs else [c for c in roles if says(first[c], "anchor") and len(roles) > 1]
+    return bool(named) and not any(c < len(row) and row[c] == first[c] for row in rest for c in named)
