@@ -13,6 +13,7 @@ from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.comparison.result import Comparison, PairResult
 from pyalign.analysis.experiment_plan import ExperimentPlan, PlannedDesign
 from pyalign.data import Provenance
+from pyalign.data.weights import UNUSED
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.components import Components
@@ -135,7 +136,7 @@ def plan_experiment(
         price_subject=planner.prices[1],
         price_answer=planner.prices[2],
         pilot=known.source,
-        notes=(*getattr(pilot, "notes", ()), *notes),
+        notes=(*(note for note in getattr(pilot, "notes", ()) if UNUSED in note), *notes),
         provenance=Provenance.now({}, {"confidence": planner.confidence}),
     )
 

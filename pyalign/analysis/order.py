@@ -38,9 +38,8 @@ MOVED = {  # from unique_id.txt to the order: START:A:B, A objects from START on
 class Support(NamedTuple):
     """What answers say of another order of rows than the one that is read.
 
-    other: a phrase. n: triplets that name an object with another row there. accuracy, otherwise: of the rows as they
-    are read and of the other order, on these. error: of the difference. ratio: standard errors that the first is better
-    by.
+    other: a phrase. n: triplets that name an object with another row there. accuracy, otherwise: on these, of the rows
+    as they are read, and of the other order. error: of the difference. ratio: the first is better by as many of these.
     """
 
     other: str
