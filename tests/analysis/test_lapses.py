@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from support import draw_triplets, seeds
@@ -160,6 +160,7 @@ def test_what_lapses_bring_is_reported_on_the_other_part(people):
 
 @settings(max_examples=8)
 @given(seeds, st.sampled_from([0.0, 0.15]))
+@example(40000, 0.0)
 def test_the_errors_are_those_of_the_sandwich_for_triplets_that_share_nothing(seed, rate):
     """By numerical derivatives of the plain likelihood; with objects of their own triplets are independent."""
     s, counts = drawn(seed, 1500, 3.0, rate)
@@ -167,7 +168,7 @@ def test_the_errors_are_those_of_the_sandwich_for_triplets_that_share_nothing(se
     x, triplets = with_dot_products(rows)
     found = calibrate(x, triplets, measure="dot", split=None, lapses=True).only
     beta, rate = 1 / found.lapses.temperature, found.lapses.rate
-    steps = np.diag([1e-4, 1e-4])
+    steps = np.diag([1e-4, 2e-5])  # the rate changes small probabilities by much
 
     def each(at):
         p = np.exp(at[0] * rows)
@@ -175,10 +176,10 @@ def test_the_errors_are_those_of_the_sandwich_for_triplets_that_share_nothing(se
         return -np.log((1 - at[1]) * p + at[1] / 3)
 
     def slopes(at):
-        return np.stack([(each(at + step) - each(at - step)) / 2e-4 for step in steps])
+        return np.stack([(each(at + step) - each(at - step)) / (2 * step.sum()) for step in steps])
 
     at = np.array([beta, rate])
-    curvature = np.stack([(slopes(at + step) - slopes(at - step)).mean(axis=1) / 2e-4 for step in steps])
+    curvature = np.stack([(slopes(at + step) - slopes(at - step)).mean(axis=1) / (2 * step.sum()) for step in steps])
     scores = slopes(at) - slopes(at).mean(axis=1, keepdims=True)
     inverse = np.linalg.inv(curvature)
     sandwich = inverse @ (scores @ scores.T) @ inverse / (1500 * 1499)

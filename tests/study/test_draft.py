@@ -30,7 +30,7 @@ def test_a_draft_runs_as_it_stands(folder):
 
 
 def test_weights_of_a_design_are_drafted_and_steps_without_a_use_for_them_are_not(folder):
-    answers = pyalign.load_triplets("t.csv", columns=("one", "two", "three"), subject_column="subject").values
+    answers = pyalign.load_triplets("t.csv", columns=("one", "two", "odd"), subject_column="subject").values
     rows = [f"{i},{j},{k},{1 + i % 2},1.0" for i, j, k in answers.tolist()]
     Path("t.csv").write_text("\n".join(["item1,item2,odd,weight,covered", *rows]))
     draft = draft_study(".")
