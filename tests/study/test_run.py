@@ -51,9 +51,7 @@ def test_runs_every_step_and_puts_a_step_behind_what_it_needs(folder):
 def test_gives_what_the_functions_give(finished):
     found = pyalign.load_result("small/steps/score.json")
     names = [f"object-{k}" for k in range(24)]
-    triplets = pyalign.load_triplets(
-        "t.csv", columns=("one", "two", "odd"), subject_column="subject", item_names=names
-    )
+    triplets = pyalign.load_triplets("t.csv", columns=("one", "two", "odd"), subject_column="subject", item_names=names)
     ceiling = pyalign.noise_ceiling(triplets)
     for one in found:
         x = pyalign.load_embeddings(f"{one.embeddings}.npy", names=names)
