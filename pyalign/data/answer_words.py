@@ -84,8 +84,8 @@ def place_words(headers: Sequence[str]) -> list[dict[str, int]]:
     """Ways to name one of two or three options by its place: as its column is called, or in words such as left.
 
     Example:
-        >>> [places.get("right") for places in place_words(["image_1", "image_2"])][:4]
-        [None, None, None, 1]
+        >>> [places for places in place_words(["image_1", "image_2"]) if "image 1" in places or "right" in places]
+        [{'image 1': 0, 'image 2': 1}, {'left': 0, 'right': 1}]
     """
     lines = [line.split() for line in SERIES if line not in FIRST_CHOSEN]
     series = [{word: k for k, word in enumerate(line)} for line in lines if len(line) == len(headers)]
