@@ -61,12 +61,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("differences", "accuracy", "depth", "scores"),
         sections=("leaderboard", "differences"),
         analyses=(Analysis("compare", NAMED, matrices=True),),
-        entry=Entry(
-            "compare",
-            "paired differences between models, and ranks of the models",
-            SCORE,
-            "statistics",
-        ),
+        entry=Entry("compare", "paired differences between models, and ranks of the models", SCORE, "statistics"),
         reference="trust",
     ),
     "metadata": Kind(
@@ -99,9 +94,7 @@ KINDS: Mapping[str, Kind] = {
         reference="maps",
     ),
     "recipe": Kind(
-        "pyalign.probing.recipe_results:RecipeCrossValidation",
-        "pyalign.report.probe:recipe_view",
-        reference="maps",
+        "pyalign.probing.recipe_results:RecipeCrossValidation", "pyalign.report.probe:recipe_view", reference="maps"
     ),
     "transfer": Kind(
         "pyalign.map_transfer.result:Transfer",
@@ -112,10 +105,7 @@ KINDS: Mapping[str, Kind] = {
             Analysis("transfer", {"embeddings": MODEL, "on": PEOPLE, "categories": CATEGORIES}, ("categories",)),
         ),
         entry=Entry(
-            "transfer",
-            "what a map wins and loses: triplets, RSA, categories, neighbours",
-            IMPROVE,
-            "transfer",
+            "transfer", "what a map wins and loses: triplets, RSA, categories, neighbours", IMPROVE, "transfer"
         ),
         reference="maps",
     ),
@@ -255,10 +245,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("recovery",),
         analyses=(Analysis("recover", NAMED),),
         entry=Entry(
-            "recover",
-            "simulate whether triplets can distinguish models, and how many are needed",
-            SCORE,
-            "recovery",
+            "recover", "simulate whether triplets can distinguish models, and how many are needed", SCORE, "recovery"
         ),
         reference="trust",
     ),
@@ -373,10 +360,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("failures",),
         analyses=(Analysis("find_failures", NAMED),),
         entry=Entry(
-            "failures",
-            "triplets that all models get wrong, or only one family of models",
-            EXPLAIN,
-            "ceilings",
+            "failures", "triplets that all models get wrong, or only one family of models", EXPLAIN, "ceilings"
         ),
         reference="trust",
     ),
@@ -400,21 +384,13 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.extraction.model_table:ModelTable",
         "pyalign.report.listings:model_table_view",
         entry=Entry(
-            "models table",
-            "published models: family, objective, training data, size, accuracy",
-            DATA,
-            "metadata",
+            "models table", "published models: family, objective, training data, size, accuracy", DATA, "metadata"
         ),
     ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",
         "pyalign.report.listings:page_view",
-        entry=Entry(
-            "report",
-            "collect the documents of all commands into one HTML page",
-            SHOW,
-            "report",
-        ),
+        entry=Entry("report", "collect the documents of all commands into one HTML page", SHOW, "report"),
         reference="results",
     ),
     "describe": Kind(

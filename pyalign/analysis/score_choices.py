@@ -19,13 +19,7 @@ from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import Outcomes, weighted
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.backends import HostBackend, get_host_backend
-from pyalign.data import (
-    Aligned,
-    Categories,
-    Embeddings,
-    Provenance,
-    Triplets,
-)
+from pyalign.data import Aligned, Categories, Embeddings, Provenance, Triplets
 from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
 from pyalign.progress import Progress, reporter

@@ -15,22 +15,9 @@ import torch
 from torch import Tensor
 
 from pyalign.backends._interface import InvalidTripletsError, NotOrdinaryError, Rows, Sums, Wanted
-from pyalign.backends._tensor_kernels import (
-    Kernels,
-    TensorGradient,
-    TensorWanted,
-    current_device,
-    tf32_allowed,
-)
+from pyalign.backends._tensor_kernels import Kernels, TensorGradient, TensorWanted, current_device, tf32_allowed
 from pyalign.backends._tensor_rows import REPORT, Prepared, column_shift, ready_rows, result_dtype
-from pyalign.measures import (
-    LARGEST_CENTRED,
-    LONGEST_SQUARE,
-    SHORTEST_SQUARE,
-    Measure,
-    median_distance,
-    spaced_rows,
-)
+from pyalign.measures import LARGEST_CENTRED, LONGEST_SQUARE, SHORTEST_SQUARE, Measure, median_distance, spaced_rows
 
 # What is found out, eight bytes each: of x, of y, a doubt, invalid triplets, seven sums.
 OF_Y, DOUBT, INVALID, SUMS, FOUND_WORDS = REPORT, 2 * REPORT, 2 * REPORT + 1, 2 * REPORT + 2, 2 * REPORT + 9

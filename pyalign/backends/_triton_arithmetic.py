@@ -10,13 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from pyalign.backends._triton_float_pair import (
-    LN2_HIGH,
-    LN2_LOW,
-    LOG2_E,
-    ROUND_MAGIC,
-    ROUND_MAGIC_BITS,
-)
+from pyalign.backends._triton_float_pair import LN2_HIGH, LN2_LOW, LOG2_E, ROUND_MAGIC, ROUND_MAGIC_BITS
 
 LEAST_EXPONENT = tl.constexpr(-87.0)  # exp stays a normal number
 LN2 = tl.constexpr(0.69314718055994530942)

@@ -58,12 +58,7 @@ class Rows:
     """Rows of embeddings, where there are none."""
 
     names: Spec | None = option(
-        "names of rows",
-        metavar="FILE",
-        role="input",
-        group=GROUP,
-        rare=True,
-        idle="there are no embeddings",
+        "names of rows", metavar="FILE", role="input", group=GROUP, rare=True, idle="there are no embeddings"
     )
     name_column: int | str | None = option(
         "column of names", kind=_options.column, metavar="K", group=GROUP, rare=True, idle="there are no embeddings"

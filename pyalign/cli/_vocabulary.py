@@ -97,13 +97,7 @@ VOCABULARY = {
         ("--unreadable", "unreadable", "text", "raise", "how images or answers that can't be read are handled"),
         # Similarities and choices
         ("--measure", "measure", "text", None, "the measure of similarity"),
-        (
-            "--temperature",
-            "temperature",
-            "number",
-            None,
-            "the temperature T in p = softmax(similarity / T)",
-        ),
+        ("--temperature", "temperature", "number", None, "the temperature T in p = softmax(similarity / T)"),
         ("--ties", "ties", "text", "fractional", "how ties are scored"),
         ("--correlation", "correlation", "text", None, "the correlation by which matrices are compared"),
         ("-k", "k", "integer", 10, "the number of neighbours"),

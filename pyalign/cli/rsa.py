@@ -155,11 +155,7 @@ def _check(options: RsaOptions) -> None:
     for correlation in options.correlation or ():
         get_correlation(correlation)
     if options.ci == "none":
-        refuse_unused(
-            options,
-            ("n_resamples", "confidence_level", "correction"),
-            "intervals, and --ci none omits them",
-        )
+        refuse_unused(options, ("n_resamples", "confidence_level", "correction"), "intervals, and --ci none omits them")
         if options.n_permutations is None and not options.weighted:
             refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
 

@@ -36,17 +36,7 @@ from pyalign.stats.effective import (
     notes_on_few,
     without_interval,
 )
-from pyalign.stats.joint import (
-    COPY_OF_A,
-    COPY_OF_B,
-    EXCESS,
-    KAPPA,
-    Joint,
-    chunks,
-    joints,
-    pair_counts,
-    share_intervals,
-)
+from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, chunks, joints, pair_counts, share_intervals
 from pyalign.stats.kappa import of_counts
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling

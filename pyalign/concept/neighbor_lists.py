@@ -13,10 +13,7 @@ from pyalign.nearest.ranks import NeighborRanks
 from pyalign.typing import MeasureLike
 
 TIED = 64 * float(np.finfo(np.float64).eps)  # the relative error of a similarity by rounding
-SPARE = (
-    4,
-    30,
-)  # lists have 4 k + 30 neighbours, so that k of them are in a half, except for 1 in 10^10
+SPARE = (4, 30)  # lists have 4 k + 30 neighbours, so that k of them are in a half, except for 1 in 10^10
 
 
 class Lists(NamedTuple):

@@ -18,14 +18,7 @@ from pyalign.concept.neighbor_agreement import (
     NeighborResult,
     ObjectNeighbors,
 )
-from pyalign.concept.neighbor_lists import (
-    Lists,
-    SharedNeighbors,
-    chance_of_rbo,
-    checked_k,
-    list_length,
-    neighbor_lists,
-)
+from pyalign.concept.neighbor_lists import Lists, SharedNeighbors, chance_of_rbo, checked_k, list_length, neighbor_lists
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.categories import require_names
 from pyalign.data.similarities import one_or_several

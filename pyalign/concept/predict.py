@@ -139,9 +139,7 @@ def predict_dimensions(
     }  # fmt: skip
     notes = (*objects.notes, *_notes(results, grid, objects, standardize), *predictions.notes)
     return replace(
-        predictions,
-        notes=tuple(dict.fromkeys(notes)),
-        provenance=Provenance.now(inputs, options, "numpy", seed),
+        predictions, notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, "numpy", seed)
     )
 
 

@@ -244,11 +244,7 @@ def _column(name: str, cells: list[str | float | None]) -> tuple[tuple[Value, ..
         return texts, False, note
     units = {unit for _, unit in numbers}
     if "%" in units and len(units) > 1:
-        return (
-            texts,
-            False,
-            f"column {name!r} of the metadata is read as text: some numbers are in %, others not",
-        )
+        return (texts, False, f"column {name!r} of the metadata is read as text: some numbers are in %, others not")
     plain = [value for value, unit in numbers if not unit]
     if len(units) > 1 and any(0 < abs(value) < 1000 for value in plain):
         few = next(value for value in plain if 0 < abs(value) < 1000)

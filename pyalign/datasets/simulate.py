@@ -18,13 +18,7 @@ from pyalign.documents import hidden
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import notes_on_similarities, similarity
-from pyalign.ops.triplets import (
-    choice_probabilities,
-    odd_one_out,
-    require_finite_matrix,
-    run_finite_matrix,
-    use_matrix,
-)
+from pyalign.ops.triplets import choice_probabilities, odd_one_out, require_finite_matrix, run_finite_matrix, use_matrix
 from pyalign.typing import MeasureLike
 
 CHUNK = 1 << 20  # triplets drawn and answered at once

@@ -34,10 +34,7 @@ SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
 DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
 Precomputed: TypeAlias = Literal["precomputed", "precomputed_dissimilarity"]
-AS_MATRIX = {
-    "similarities": f'measure="{PRECOMPUTED}"',
-    "dissimilarities": f'measure="{DISSIMILARITY}"',
-}
+AS_MATRIX = {"similarities": f'measure="{PRECOMPUTED}"', "dissimilarities": f'measure="{DISSIMILARITY}"'}
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others
 Candidates = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # fills (t, 3); gives what can meet, in front

@@ -78,10 +78,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.checkpoint is not None:
             object.__setattr__(self, "checkpoint", checked_path(self.checkpoint, "checkpoint"))
-        for name, word, words in (
-            ("precision", self.precision, PRECISIONS),
-            ("modality", self.modality, MODALITIES),
-        ):
+        for name, word, words in (("precision", self.precision, PRECISIONS), ("modality", self.modality, MODALITIES)):
             _checks.one_of(word, words, name)
 
 

@@ -21,18 +21,7 @@ from pyalign.io.paths import Array, PathLike, bad
 Order = Literal["little", "big"]
 MATRIX, COMPRESSED = 14, 15
 INT8, INT32, UINT32, UTF8 = 1, 5, 6, 16
-STORED = {
-    1: "i1",
-    2: "u1",
-    3: "i2",
-    4: "u2",
-    5: "i4",
-    6: "u4",
-    7: "f4",
-    9: "f8",
-    12: "i8",
-    13: "u8",
-}
+STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 CLASSES = (
     "", "cell", "struct", "object", "char", "sparse", "double", "single", "int8", "uint8", "int16", "uint16",
     "int32", "uint32", "int64", "uint64", "function", "opaque",

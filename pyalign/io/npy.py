@@ -20,10 +20,7 @@ LONGEST_HEADER = 1 << 16  # bytes
 END = b"PK\x05\x06"  # of a zip's directory
 LONGEST_TAIL, LONGEST_DIRECTORY = (1 << 16) + 22, 16 << 20
 MOST = 20_000  # arrays
-READERS = {
-    b"\x01\x00": np.lib.format.read_array_header_1_0,
-    b"\x02\x00": np.lib.format.read_array_header_2_0,
-}
+READERS = {b"\x01\x00": np.lib.format.read_array_header_1_0, b"\x02\x00": np.lib.format.read_array_header_2_0}
 Header = tuple[tuple[int, ...], bool, "np.dtype[Any]"]
 
 

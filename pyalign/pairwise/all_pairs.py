@@ -17,11 +17,7 @@ from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import Family, family_of, notes_on, prepared
 from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few, too_few_together
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
-from pyalign.pairwise.representation import (
-    LARGEST,
-    RepresentationMeasure,
-    get_representation_measure,
-)
+from pyalign.pairwise.representation import LARGEST, RepresentationMeasure, get_representation_measure
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS

@@ -159,9 +159,4 @@ def _number(text: str) -> float:
         return math.nan
 
 
-_PARAMETERS = {
-    "bandwidth": _bandwidth,
-    "neighbours": _neighbours,
-    "dimensions": _dimensions,
-    "similarity": _similarity,
-}
+_PARAMETERS = {"bandwidth": _bandwidth, "neighbours": _neighbours, "dimensions": _dimensions, "similarity": _similarity}

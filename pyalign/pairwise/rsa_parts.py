@@ -18,15 +18,7 @@ from pyalign.pairwise.ceilings import noise_ceiling_of
 from pyalign.pairwise.closed_form import ClosedForm
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.intervals import Variances, interval_of, tested
-from pyalign.pairwise.rsa_result import (
-    Partial,
-    PerPerson,
-    PersonDifference,
-    Ratio,
-    RsaCeiling,
-    RsaPair,
-    RsaResult,
-)
+from pyalign.pairwise.rsa_result import Partial, PerPerson, PersonDifference, Ratio, RsaCeiling, RsaPair, RsaResult
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.ratios import fieller, ratio_error
 from pyalign.stats.resampling import Resampling

@@ -16,13 +16,7 @@ from pyalign.fitting.certificate import steepest_strength
 from pyalign.fitting.objective import Slope, TripletTerm
 from pyalign.fitting.place import algebra_for
 from pyalign.fitting.threads import one_blas_thread
-from pyalign.probing.basis import (
-    Basis,
-    Standardization,
-    own_basis,
-    principal_basis,
-    standardization,
-)
+from pyalign.probing.basis import Basis, Standardization, own_basis, principal_basis, standardization
 from pyalign.probing.options import ProbeOptions
 
 

@@ -59,10 +59,7 @@ def of_spearman(a: np.ndarray, b: np.ndarray) -> Influence | None:
     def influence(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         u, v = x.scores(a), y.scores(b)
         both = u * v + above["uv"](a) + above["vu"](b) - 3.0 * together
-        own = (
-            (u * u + 2.0 * above["uu"](a)) / squares[0] - 3.0,
-            (v * v + 2.0 * above["vv"](b)) / squares[1] - 3.0,
-        )
+        own = ((u * u + 2.0 * above["uu"](a)) / squares[0] - 3.0, (v * v + 2.0 * above["vv"](b)) / squares[1] - 3.0)
         moved: np.ndarray = both / root - together / root / 2.0 * (own[0] + own[1])
         return moved
 

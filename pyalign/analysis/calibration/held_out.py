@@ -16,12 +16,7 @@ import numpy as np
 
 from pyalign.analysis.calibration.reliability import Confidences, equal_mass_edges, equal_width_edges
 from pyalign.analysis.calibration.result import Divergences, Part, Reliability
-from pyalign.analysis.calibration.temperature import (
-    AnsweredSimilarities,
-    by_pair,
-    credits_by_pair,
-    with_single_answers,
-)
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pair, credits_by_pair, with_single_answers
 from pyalign.analysis.uncertainty import mean_interval
 from pyalign.backends import LossSums
 from pyalign.documents import Interval

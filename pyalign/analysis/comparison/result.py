@@ -190,10 +190,7 @@ class Comparison(OfTask, Result):
     rows: ClassVar[str] = "models"
     filled: ClassVar = ("models",)
     derived: ClassVar[tuple[str, ...]] = ("chance",)
-    along: ClassVar = {
-        "covariance": ("models", "models"),
-        "cross_entropy_covariance": ("models", "models"),
-    }
+    along: ClassVar = {"covariance": ("models", "models"), "cross_entropy_covariance": ("models", "models")}
     among: ClassVar = {"models.model": ("pairs.a", "pairs.b", "baseline", "best.model", "best_layers.model")}
 
     models: tuple[ModelResult, ...]

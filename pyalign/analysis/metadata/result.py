@@ -88,13 +88,7 @@ class FittedLine:
         models_low, models_high: over models, or families of them; None where there are too few.
     """
 
-    along: ClassVar = {
-        "accuracy": ("x",),
-        "low": ("x",),
-        "high": ("x",),
-        "models_low": ("x",),
-        "models_high": ("x",),
-    }
+    along: ClassVar = {"accuracy": ("x",), "low": ("x",), "high": ("x",), "models_low": ("x",), "models_high": ("x",)}
 
     x: tuple[float, ...]
     accuracy: tuple[float, ...]
