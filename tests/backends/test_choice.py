@@ -40,7 +40,7 @@ def test_refuses_an_unknown_name(name, near, message_of):
 
 def test_auto_goes_on_to_the_next_and_a_name_says_why_not(monkeypatch, message_of):
     monkeypatch.setattr(native.NativeBackend, "why_not", lambda self, place=None: "the library is missing")
-    monkeypatch.setattr(backends, "_slow", False)
+    monkeypatch.setattr(backends, "_warned", False)
     with pytest.warns(pyalign.SlowWarning, match="many times slower than the compiled kernels: the library is missing"):
         assert get_backend("auto").name == "numpy"
     assert message_of(get_backend, "native") == "no backend can take this input: native: the library is missing"
