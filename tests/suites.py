@@ -6,7 +6,7 @@
 
 A run with one of these prints its ten most expensive tests. `costs.csv` holds what a full run took.
 
-PYALIGN_PURE=1 says that the installation is pure: then tests of compiled kernels are left out, and a line says how many.
+PYALIGN_PURE=1 says that nothing is compiled: then tests of compiled kernels are left out, and a line says how many.
 Without it, kernels that are missing are failures.
 """
 

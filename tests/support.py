@@ -15,6 +15,7 @@ import sysconfig
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from pyalign.backends import native, slow_because
@@ -30,6 +31,10 @@ TRIPLETS = (1, 2, 511, 512, 513, 16383, 16384, 16385, 50001)
 seeds = st.integers(0, 2**32 - 1)
 # What commands say on stderr where neither triplets nor embeddings have names.
 NAMELESS = "note: neither triplets nor embeddings have names: row i is taken for object i\n"
+# Whether this installation was made without compiled kernels, what "auto" chooses on the host, and a parameter.
+PURE = os.environ.get("PYALIGN_PURE") == "1"
+BEST = "numpy" if PURE else "native"
+NATIVE = pytest.param("native", marks=pytest.mark.compiled)
 # And where numpy computes because nothing is compiled.
 SLOW_NOTE = f"note: {slow_because(native.NOT_COMPILED)}\n"
 rows = st.sampled_from(ROWS)
@@ -121,7 +126,7 @@ def without_note_on_speed(stderr):
 
     tests/backends/test_choice.py checks the note: which commands have it, and that it comes once.
     """
-    if os.environ.get("PYALIGN_PURE") != "1" or stderr is None:
+    if not PURE or stderr is None:
         return stderr
     return stderr.replace(SLOW_NOTE if isinstance(stderr, str) else SLOW_NOTE.encode(), type(stderr)(), 1)
 

@@ -169,7 +169,7 @@ def add(row, path):
 
 def shortened(names):
     """The first names, and how many more there are: readers of CSV refuse a field without end."""
-    return [*names[:NAMED], *([f"and {len(names) - NAMED:,} more"] if len(names) > NAMED else [])]
+    return "; ".join([*names[:NAMED], *([f"and {len(names) - NAMED:,} more"] if len(names) > NAMED else [])])
 
 
 def commit():
@@ -194,7 +194,7 @@ def long(chosen, paths, table):
         passed, failed, output = tests_of(environment, (*words, *(paths or EVERYTHING)))
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         add(dict(zip(HEADER, (environment.name, seed, processor(), " ".join(there["sets"]), given, passed, len(failed),
-                              "; ".join(shortened(failed)), round(spent() - before), at, when), strict=True)), table)  # fmt: skip
+                              shortened(failed), round(spent() - before), at, when), strict=True)), table)  # fmt: skip
         total += len(failed)
         report(f"{environment.name}, order {seed}", passed, failed, output)
     return total
