@@ -31,6 +31,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tools" / "processors.csv"
+FOLDER = ROOT / "build" / "processors"
 HEADER = (
     "environment", "seed", "processor", "instruction sets", "paths", "passed", "failed", "names of failed",
     "CPU seconds", "commit", "date",
@@ -109,8 +110,8 @@ def environments():
 
 def pure(package):
     """A folder that holds the package without its compiled modules, as PYALIGN_PURE=1 installs it, until we end."""
-    (ROOT / "build" / "processors").mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="pure-", dir=ROOT / "build" / "processors"))  # another run has its own
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="pure-", dir=FOLDER))  # another run has its own
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(package, folder / "pyalign", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
     return folder

@@ -25,7 +25,9 @@ INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
 try:
     _cuda: Any = load("pyalign.backends._cuda")
 except ImportError as error:
-    _cuda, _missing = None, str(error)
+    _cuda, _missing = None, f"the CUDA kernels cannot be loaded ({error})"
+    if isinstance(error, ModuleNotFoundError) and error.name == "pyalign.backends._cuda":
+        _missing = "the CUDA kernels are not compiled"
 
 
 class CudaKernels:
@@ -40,7 +42,7 @@ class CudaKernels:
 
     def why_not(self, place: Place) -> str | None:
         if _cuda is None:
-            return f"the CUDA kernels were not built, or cannot be loaded ({_missing})"
+            return _missing
         count, reason = _cuda.device_count()
         if count == 0:
             return str(reason)

@@ -148,6 +148,8 @@ sys.exit(main(sys.argv[1:]))
     assert "backend numpy" in " ".join(out)
     assert "slow" not in without_kernels(code, *map(str, words), "--quiet")[1]
     assert without_kernels(code, "sample", str(tmp_path / "demo"))[1] == ""
+    after = code.replace("sys.exit(", f"main(['score', *{[*map(str, words[1:])]}])\nsys.exit(")  # in the same process
+    assert without_kernels(after, "describe", str(tmp_path / "x.npy"))[1].count(SLOW) == 1
     out, err, _ = without_kernels(code, "info")
     assert f"backend native     cannot run: {reason}" in out and "backend numpy      ready" in out
     assert out[-1].split(None, 1) == ["note", f"{SLOW}{reason}"] and err == ""
