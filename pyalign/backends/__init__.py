@@ -89,7 +89,7 @@ def get_host_backend(name: str = "auto") -> HostBackend:
     return cast(HostBackend, get_backend("auto" if isinstance(name, str) and name in TENSOR_BACKENDS else name))
 
 
-_slow = _warned = False  # whether numpy computes because the kernels can't: since `forget_speed`, in this process
+_slow = _warned = False  # whether numpy computes because the kernels can't: since `note_on_speed`, in this process
 
 
 def _warn_that_it_is_slow(reason: str) -> None:
@@ -98,12 +98,6 @@ def _warn_that_it_is_slow(reason: str) -> None:
     first, _slow, _warned = not _warned, True, True
     if first:
         warnings.warn(slow_because(reason), SlowWarning, stacklevel=3)
-
-
-def forget_speed() -> None:
-    """From now on `note_on_speed` is about what will be computed: a command says nothing of one before it."""
-    global _slow
-    _slow = False
 
 
 def slow_because(reason: str) -> str:
@@ -117,8 +111,10 @@ def slow_because(reason: str) -> str:
 
 
 def note_on_speed() -> str | None:
-    """A note on speed where numpy has computed instead of the compiled kernels since `forget_speed`, else None."""
-    reason = _load("native").why_not() if _slow else None
+    """A note on speed where numpy has computed instead of the compiled kernels since this was last asked, else None."""
+    global _slow
+    slow, _slow = _slow, False
+    reason = _load("native").why_not() if slow else None
     return None if reason is None else slow_because(reason)
 
 

@@ -24,10 +24,10 @@ INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
 
 try:
     _cuda: Any = load("pyalign.backends._cuda")
+except ModuleNotFoundError:
+    _cuda, _missing = None, "the CUDA kernels are not compiled"
 except ImportError as error:
     _cuda, _missing = None, f"the CUDA kernels cannot be loaded ({error})"
-    if isinstance(error, ModuleNotFoundError) and error.name == "pyalign.backends._cuda":
-        _missing = "the CUDA kernels are not compiled"
 
 
 class CudaKernels:

@@ -198,7 +198,7 @@ def test_many_people_and_many_objects_are_numbered_anew(monkeypatch):
     monkeypatch.setattr(clustered, "MOST_LABELS", 1 << 20)
     calls.clear()
     direct = errors_of(table, triplets, people, "objects+subjects")
-    assert calls.count({"return_inverse": True}) == 1  # of the people themselves
+    assert calls and {"return_inverse": True} not in calls
     np.testing.assert_array_equal(anew.candidates, direct.candidates)
     same(anew.candidates[0], by_loops(table, triplets, people, "objects+subjects"), table)
 
