@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from pyalign import backends
 from pyalign.backends import native
-from pyalign.errors import InputError
+from pyalign.errors import InputError, SlowWarning
 
 sys.path.append(str(Path(__file__).parent))  # support.py, reference.py; last, so that no folder here hides a module
 pytest_plugins = ["suites"]
@@ -25,6 +26,11 @@ backends._of_tests["reference"] = import_module("reference").REFERENCE
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # that are none here
 settings.register_profile("pyalign", deadline=None, max_examples=25, suppress_health_check=CHECKS)
 settings.load_profile("pyalign")
+
+if os.environ.get("PYALIGN_PURE") == "1":  # the warning that each process gives once comes now, and in no test
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlowWarning)
+        backends.get_backend()
 
 ONE_BY_ONE = ("tests/fuzz/", "tests/test_docs_commands.py")  # long tests, so that both processes have some
 

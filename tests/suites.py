@@ -5,6 +5,9 @@
     pytest --record FILE       writes what each test cost, in CPU seconds of it and of its child processes
 
 A run with one of these prints its ten most expensive tests. `costs.csv` holds what a full run took.
+
+PYALIGN_PURE=1 says that nothing is compiled: then tests of compiled kernels are left out, and a line says how many.
+Without it, kernels that are missing are failures.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ LONG = 30.0  # CPU seconds of all tests of a file, from which on it is run befor
 WAITING = ("tests/engines/", "tests/test_wheel.py")  # files that wait, for jobs or a compiler, are run first too
 OWN_ROW = 0.5  # a function that costs less in all its cases is counted with its file
 RUNS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]  # the best first
+PURE = os.environ.get("PYALIGN_PURE") == "1"  # this installation was made without compiled kernels
 
 
 # --- the rule
@@ -110,6 +114,10 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Costs(config), "costs of pyalign's tests")
+    if PURE:
+        if native.instruction_sets():
+            raise pytest.UsageError("PYALIGN_PURE=1 says that nothing is compiled, but the compiled kernels are there")
+        config.pluginmanager.register(LeftOut(config), "tests of compiled kernels")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -135,15 +143,30 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("suite")
     if wanted:
-        kept, left = [], []
-        for item in items:
-            (left if suites_of_item(item).isdisjoint(wanted) else kept).append(item)
-        config.hook.pytest_deselected(items=left)
-        items[:] = kept
+        leave_out(config, items, lambda item: suites_of_item(item).isdisjoint(wanted))
+    if PURE:
+        left = leave_out(config, items, needs_kernels)
+        config.pluginmanager.get_plugin("tests of compiled kernels").number = left
     if config.getoption("shuffle") is not None:
         items[:] = shuffled(
             items, config.getoption("shuffle"), lambda item: item.path, lambda item: length_of(item.nodeid)
         )
+
+
+def leave_out(config, items, which):
+    """Deselects these; how many they were."""
+    left = [item for item in items if which(item)]
+    items[:] = [item for item in items if not which(item)]
+    config.hook.pytest_deselected(items=left)
+    return len(left)
+
+
+def needs_kernels(item):
+    """Whether a test is marked as one of compiled kernels, or has a parameter that stands for none."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return item.get_closest_marker("compiled") is not None or any(
+        isinstance(value, str) and value.removeprefix("native-") == "not built" for value in parameters
+    )
 
 
 def suites_of_item(item):
@@ -180,6 +203,26 @@ def shuffled(items, seed, file_of, cost_of):
     for tests in files.values():
         draw.shuffle(tests)
     return [item for file in order for item in files[file]]
+
+
+class LeftOut:
+    """The line with the number of tests that a pure installation can't run; of several processes, each has the same."""
+
+    number = 0
+
+    def __init__(self, config):
+        self._config = config
+
+    def pytest_sessionfinish(self):
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput["left out"] = self.number
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        self.number = max(self.number, getattr(node, "workeroutput", {}).get("left out", 0))
+
+    def pytest_terminal_summary(self, terminalreporter):
+        terminalreporter.write_line(f"{self.number:,} tests of compiled kernels left out: PYALIGN_PURE=1")
 
 
 class Costs:

@@ -15,7 +15,10 @@ import sysconfig
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
+
+from pyalign.backends import native, slow_because
 
 MEASURES = ("cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean")
 FLOATS = (np.float32, np.float64)
@@ -28,6 +31,12 @@ TRIPLETS = (1, 2, 511, 512, 513, 16383, 16384, 16385, 50001)
 seeds = st.integers(0, 2**32 - 1)
 # What commands say on stderr where neither triplets nor embeddings have names.
 NAMELESS = "note: neither triplets nor embeddings have names: row i is taken for object i\n"
+# Whether this installation was made without compiled kernels, what "auto" chooses on the host, and a parameter.
+PURE = os.environ.get("PYALIGN_PURE") == "1"
+BEST = "numpy" if PURE else "native"
+NATIVE = pytest.param("native", marks=pytest.mark.compiled)
+# And where numpy computes because nothing is compiled.
+SLOW_NOTE = f"note: {slow_because(native.NOT_COMPILED)}\n"
 rows = st.sampled_from(ROWS)
 features = st.sampled_from(FEATURES)
 floats = st.sampled_from(FLOATS)
@@ -110,6 +119,16 @@ def run_python(code, timeout=120, arguments=(), **environment):
         timeout=timeout,
         cwd=os.sep,
     )
+
+
+def without_note_on_speed(stderr):
+    """What a command said, without the note that each command which computes has in a pure installation (PYALIGN_PURE).
+
+    tests/backends/test_choice.py checks the note: which commands have it, and that it comes once.
+    """
+    if not PURE or stderr is None:
+        return stderr
+    return stderr.replace(SLOW_NOTE if isinstance(stderr, str) else SLOW_NOTE.encode(), type(stderr)(), 1)
 
 
 def find_nvcc():

@@ -18,6 +18,7 @@ from support import load_from_tools
 
 ROOT = Path(__file__).resolve().parents[1]
 KEY = "0" * 64
+SETTINGS = ("CXXFLAGS", "PYALIGN_CMAKE_ARGS", "PYALIGN_PURE")  # that would choose what is compiled
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +236,7 @@ class Project:
         shutil.rmtree(out, ignore_errors=True)
         path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
         fixed = {"PATH": path, "CXX": self.compiler, "COMPILED": self.log, "PYALIGN_BUILD_CACHE": self.cache}
-        clean = {name: value for name, value in os.environ.items() if name not in ("CXXFLAGS", "PYALIGN_CMAKE_ARGS")}
+        clean = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         environment = {**clean, **{name: str(value) for name, value in (fixed | self.environment).items()}}
         command = [sys.executable, "setup.py", "build_ext", "--build-lib", out, "--build-temp", self.folder / "temp"]
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)

@@ -75,6 +75,7 @@ def test_a_route_without_a_kernel_is_one_line(script, toy):
         script.counts_of(first.start, first.start, toy, lambda function: False)
 
 
+@pytest.mark.compiled
 def test_both_routes_lead_to_the_kernel_and_have_rows_in_the_table(script):
     found = script.routes()
     for counts in found.values():
@@ -85,6 +86,7 @@ def test_both_routes_lead_to_the_kernel_and_have_rows_in_the_table(script):
         assert {row["route"] for row in csv.DictReader(file)} == {*found}
 
 
+@pytest.mark.compiled
 def test_a_score_crosses_files_no_more_often_than_the_table_says(script):
     with open(script.TABLE, newline="") as file:
         rows = {(row["name"], row["route"]): row for row in csv.DictReader(file)}

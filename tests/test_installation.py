@@ -250,7 +250,7 @@ def test_info_says_where_the_other_project_is_installed_too(installed, capsys):
 
     installed()
     assert note_of_namesake() is None
-    assert main(["info"]) == 0 and "\nnote " not in capsys.readouterr().out
+    assert main(["info"]) == 0 and "pyalign-kit" not in capsys.readouterr().out
     installed("pyalign 0.4.4")
     note = note_of_namesake()
     assert note.startswith("the distribution pyalign 0.4.4, which is not pyalign-kit, installs a folder pyalign too")

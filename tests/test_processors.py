@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,26 @@ def test_all_environments_are_run_in_ten_orders():
         assert {environment.name for environment, _ in runs} == {str(k) for k in range(count)}
         seeds = [seed for _, seed in runs]
         assert len(seeds) == len({*seeds}) == max(processors.RUNS, count)
+
+
+def test_the_table_names_a_few_of_many_tests_that_failed():
+    names = [f"tests.test_own::test_x[{k}]" for k in range(2020)]
+    assert processors.shortened(names).endswith("test_x[19]; and 2,000 more") and processors.shortened([]) == ""
+    assert processors.shortened(names[:20]) == "; ".join(names[:20])
+
+
+def test_two_runs_have_a_pure_package_each_and_leave_none(tmp_path):
+    package = tmp_path / "pyalign"
+    package.mkdir()
+    for name in ("__init__.py", "_native.so"):
+        (package / name).touch()
+    code = f"import processors\nfor _ in range(2): print(processors.pure({str(package)!r}))"
+    code += "\nprint(*[[*folder.rglob('*.*')] for folder in processors.FOLDER.glob('pure-*')])"
+    tools = {**os.environ, "PYTHONPATH": str(Path(processors.__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=tools, capture_output=True, text=True, check=True)
+    first, second, there = done.stdout.splitlines()
+    assert first != second and there.count("__init__.py") >= 2 and "_native.so" not in there
+    assert not Path(first).exists() and not Path(second).exists()
 
 
 def test_no_test_of_a_whole_run_failed():

@@ -135,15 +135,16 @@ def test_children_heed_ctrl_c():
 @pytest.fixture
 def pytest_in(tmp_path):
     """Runs pytest on TESTS with the plugin; its lines."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  slow:\n  suite:\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  slow:\n  suite:\n  compiled:\n")
     (tmp_path / "test_own.py").write_text(TESTS)
 
-    def run(*options, **more):
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    def run(*options, code=0, variables=None, **more):
+        places = [str(ROOT / "tests"), str(tmp_path), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), **(variables or {})}
         command = [sys.executable, "-m", "pytest", "-p", "suites", "-p", "no:cacheprovider", "-v", *options]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, **more)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.splitlines()
+        assert done.returncode == code, done.stdout + done.stderr
+        return [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
     return run
 
@@ -175,6 +176,40 @@ def test_another_order_is_the_same_for_the_same_seed(pytest_in):
 @pytest.mark.skipif(sys.platform == "win32", reason="no nohup")
 def test_children_heed_ctrl_c_where_the_parent_of_pytest_ignores_it(pytest_in):
     pytest_in("-k", "ctrl_c", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+
+
+OF_KERNELS = """
+import pytest
+from pyalign.backends import native
+
+@pytest.mark.compiled
+def test_marked(): assert native.instruction_sets()
+
+@pytest.mark.parametrize("isa", [*native.instruction_sets()] or ["not built"])
+def test_of_each(isa): native.set_instruction_set(isa)
+
+@pytest.mark.parametrize("backend", ["numpy", "native-not built"])
+def test_of_backends(backend): assert backend == "numpy"
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_a_pure_installation_leaves_out_tests_of_kernels_and_says_how_many(pytest_in, tmp_path, options):
+    if options:
+        pytest.importorskip("xdist")
+    (tmp_path / "test_own.py").write_text(OF_KERNELS)
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pyalign.backends._native'] = None\n")
+    said = pytest_in(*options, variables={"PYALIGN_PURE": "1"})
+    assert sum("PASSED" in line for line in said) == 1 and not any("FAILED" in line for line in said)
+    assert "3 tests of compiled kernels left out: PYALIGN_PURE=1" in said
+    said = pytest_in(*options, code=1, variables={"PYALIGN_PURE": ""})
+    assert sum(line.startswith("FAILED") for line in said) == 3  # kernels that should be there
+
+
+@pytest.mark.compiled
+def test_an_installation_with_kernels_is_not_called_pure(pytest_in):
+    (said,) = [line for line in pytest_in(code=4, variables={"PYALIGN_PURE": "1"}) if "PYALIGN_PURE" in line]
+    assert said == "ERROR: PYALIGN_PURE=1 says that nothing is compiled, but the compiled kernels are there"
 
 
 def test_files_stay_together_in_another_order_and_long_ones_come_first():

@@ -111,6 +111,7 @@ def test_its_module_exports_only_what_python_calls(binaries):
     assert len(names) > 30 and all(name.startswith("pa_") for name in names)
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(platform.system() != "Linux", reason="objdump reads the modules of Linux")
 def test_so_do_the_modules_that_are_installed_here():
     paths = [*Path(native._native.__file__).parent.glob("_*.so")]
@@ -119,6 +120,7 @@ def test_so_do_the_modules_that_are_installed_here():
         assert exported(path) == [f"PyInit_{path.name.partition('.')[0]}"]
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(platform.system() != "Linux", reason="objdump reads the modules of Linux")
 def test_what_gcc_compiles_for_a_wheel_calls_no_c_plus_plus_library():
     """A wheel has that of Clang: the kernels must do without, and the CUDA kernels without its streams."""

@@ -13,6 +13,7 @@ which was interrupted goes on where it was. BLAS, numpy and the kernels are aske
 from __future__ import annotations
 
 import argparse
+import atexit
 import csv
 import json
 import os
@@ -30,15 +31,17 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tools" / "processors.csv"
+FOLDER = ROOT / "build" / "processors"
 HEADER = (
     "environment", "seed", "processor", "instruction sets", "paths", "passed", "failed", "names of failed",
     "CPU seconds", "commit", "date",
 )  # fmt: skip
 RUNS = 10
+NAMED = 20  # of the tests that failed, in the table
 DEFAULT = "default"
 EVERYTHING = ("tests", "docs", "README.md", "--pyargs", "pyalign")  # as in the Makefile
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYALIGN_NUM_THREADS": "2"}  # likewise
-OURS = (*THREADS, "PYALIGN_ISA", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+OURS = (*THREADS, "PYALIGN_ISA", "PYALIGN_PURE", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
 SHORT = (
     "tests/snapshots/test_snapshots.py::test_results_of_all_kinds_have_the_committed_documents",
     "tests/snapshots/test_snapshots.py::test_results_of_the_sample_have_the_committed_documents",
@@ -99,16 +102,17 @@ def environments():
     return [
         own,
         *(Environment(name, {"PYALIGN_ISA": name}, isa=name) for name in there["sets"]),
-        Environment("pure", {"PYTHONPATH": str(pure(Path(there["package"]).parent))}, isa=""),
+        Environment("pure", {"PYTHONPATH": str(pure(Path(there["package"]).parent)), "PYALIGN_PURE": "1"}, isa=""),
         *(Environment(name, variables, core=name) for name, variables in as_core.items()),
         Environment("other threads", {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "PYALIGN_NUM_THREADS": "1"}),
     ]
 
 
 def pure(package):
-    """A folder that holds the package without its compiled modules, as PYALIGN_PURE=1 installs it."""
-    folder = ROOT / "build" / "processors" / "pure"
-    shutil.rmtree(folder, ignore_errors=True)
+    """A folder that holds the package without its compiled modules, as PYALIGN_PURE=1 installs it, until we end."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="pure-", dir=FOLDER))  # another run has its own
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(package, folder / "pyalign", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
     return folder
 
@@ -164,6 +168,11 @@ def add(row, path):
         writer.writerow(row)
 
 
+def shortened(names):
+    """The first names, and how many more there are: readers of CSV refuse a field without end."""
+    return "; ".join([*names[:NAMED], *([f"and {len(names) - NAMED:,} more"] if len(names) > NAMED else [])])
+
+
 def commit():
     """The commit that is tested; with a + where files differ from it, but for the table."""
     head = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True)
@@ -186,7 +195,7 @@ def long(chosen, paths, table):
         passed, failed, output = tests_of(environment, (*words, *(paths or EVERYTHING)))
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         add(dict(zip(HEADER, (environment.name, seed, processor(), " ".join(there["sets"]), given, passed, len(failed),
-                              "; ".join(failed), round(spent() - before), at, when), strict=True)), table)  # fmt: skip
+                              shortened(failed), round(spent() - before), at, when), strict=True)), table)  # fmt: skip
         total += len(failed)
         report(f"{environment.name}, order {seed}", passed, failed, output)
     return total
@@ -211,7 +220,8 @@ def short(found):
 
 
 def report(called, passed, failed, output):
-    print(f"{called}: {passed:,} passed, {len(failed)} failed", *failed, sep="\n  ", flush=True)
+    left = [f", {line.strip()}" for line in output.splitlines() if "left out: PYALIGN_PURE=1" in line]
+    print(f"{called}: {passed:,} passed, {len(failed)} failed{''.join(left)}", *failed, sep="\n  ", flush=True)
     if failed:
         print(output[-20_000:], flush=True)
 

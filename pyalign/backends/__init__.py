@@ -89,14 +89,14 @@ def get_host_backend(name: str = "auto") -> HostBackend:
     return cast(HostBackend, get_backend("auto" if isinstance(name, str) and name in TENSOR_BACKENDS else name))
 
 
-_slow = False  # whether numpy has computed in this process because the kernels can't
+_slow = _warned = False  # whether numpy computes because the kernels can't: since `note_on_speed`, in this process
 
 
 def _warn_that_it_is_slow(reason: str) -> None:
     """Warns once in a process that "auto" has come to numpy."""
-    global _slow
-    if not _slow:
-        _slow = True
+    global _slow, _warned
+    first, _slow, _warned = not _warned, True, True
+    if first:
         warnings.warn(slow_because(reason), SlowWarning, stacklevel=3)
 
 
@@ -111,8 +111,10 @@ def slow_because(reason: str) -> str:
 
 
 def note_on_speed() -> str | None:
-    """A note on speed where numpy has computed in this process instead of the compiled kernels, else None."""
-    reason = _load("native").why_not() if _slow else None
+    """A note on speed where numpy has computed instead of the compiled kernels since this was last asked, else None."""
+    global _slow
+    slow, _slow = _slow, False
+    reason = _load("native").why_not() if slow else None
     return None if reason is None else slow_because(reason)
 
 

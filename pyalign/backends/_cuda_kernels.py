@@ -24,8 +24,10 @@ INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
 
 try:
     _cuda: Any = load("pyalign.backends._cuda")
+except ModuleNotFoundError:
+    _cuda, _missing = None, "the CUDA kernels are not compiled"
 except ImportError as error:
-    _cuda, _missing = None, str(error)
+    _cuda, _missing = None, f"the CUDA kernels cannot be loaded ({error})"
 
 
 class CudaKernels:
@@ -40,7 +42,7 @@ class CudaKernels:
 
     def why_not(self, place: Place) -> str | None:
         if _cuda is None:
-            return f"the CUDA kernels were not built, or cannot be loaded ({_missing})"
+            return _missing
         count, reason = _cuda.device_count()
         if count == 0:
             return str(reason)

@@ -187,6 +187,7 @@ def _with_speed(command: Command[Any], options: Any, progress: Any) -> Outcome:
     """What the command makes, with notes on options without effect, and where it was slow without compiled kernels."""
     from pyalign.backends import note_on_speed
 
+    note_on_speed()  # what was computed before is not of this command
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlowWarning)  # the note says it
         outcome = command.run(options, progress)

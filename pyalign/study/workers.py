@@ -13,12 +13,15 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import IO, Any
 
 from pyalign._process import PARENT, end_with_parent
+from pyalign.backends import get_host_backend
+from pyalign.errors import SlowWarning
 from pyalign.study.maker import Maker, maker_of
 from pyalign.study.result import FAILED, FINISHED, StudyStep
 from pyalign.study.units import Unit
@@ -118,6 +121,7 @@ class Workers:
         """Gives the unit to a process that has none."""
         worker = next((worker for worker in self.workers if worker.unit is None), None)
         if worker is None:
+            get_host_backend()  # where numpy computes, this process says it, once for all of them
             worker = Worker(self.settings, self.threads)
             self.workers.append(worker)
             self.selector.register(worker.output, selectors.EVENT_READ, worker)
@@ -163,6 +167,7 @@ class Workers:
 def serve() -> None:
     """What a worker does."""
     end_with_parent()
+    warnings.simplefilter("ignore", SlowWarning)  # see `Workers.start`
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a model prints is no answer
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.spatial.distance import squareform
-from support import draw_triplets
+from support import NATIVE, draw_triplets
 
 import pyalign
 from pyalign import Embeddings, Judgments, Triplets
@@ -157,7 +157,7 @@ def test_embeddings_and_matrices_stand_in_one_table(x, similarities, triplets):
     assert found[2].accuracy == found[0].accuracy
 
 
-@pytest.mark.parametrize("name", ["native", "numpy", "reference", "torch"])
+@pytest.mark.parametrize("name", [NATIVE, "numpy", "reference", "torch"])
 def test_every_backend_reads_the_same_matrix(similarities, sparse, triplets, name):
     if name == "torch":
         pytest.importorskip("torch", reason="torch is not installed")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
-from support import clustered_error, degrees_of, draw_triplets, reals, seeds, whole, wilson
+from support import NATIVE, clustered_error, degrees_of, draw_triplets, reals, seeds, whole, wilson
 
 from pyalign import TripletProbe, Triplets, predict_dimensions, score
 from pyalign.analysis.outcomes import triplet_outcomes
@@ -252,7 +252,7 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
     assert message.startswith("subjects must be at least two participants")
 
 
-@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("backend", ["numpy", NATIVE])
 def test_the_smallest_cross_entropies_are_counted_in_steps(backend):
     x = np.array([[1.0], [1.0], [0.0], [2.0], [2.0]], np.float32)
     outcomes = triplet_outcomes(x, [[0, 1, 2], [3, 4, 2]], measure="dot", temperature=1 / 95, backend=backend)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support import run_python
 
+pytestmark = pytest.mark.compiled
+
 # What `late` holds is deleted when no thread may have the GIL any more; it lets go of it until all have come back.
 SETUP = """
 import sys, threading, time, types

@@ -16,6 +16,8 @@ from pyalign.backends import Rows, Wanted, native
 from pyalign.backends.native import _native
 from pyalign.measures import PAIR_KERNELS
 
+pytestmark = pytest.mark.compiled
+
 RUNNABLE = [name for name, runs in native.instruction_sets().items() if runs]
 
 # Large enough for several blocks, chunks and threads.

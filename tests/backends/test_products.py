@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FLOATS, floats, reals, seeds, whole
+from support import FLOATS, NATIVE, floats, reals, seeds, whole
 
 from pyalign.backends import get_host_backend
 from pyalign.backends.native import _native
 
-HOST = ("native", "numpy", "reference")
+HOST = (NATIVE, "numpy", "reference")
 sizes = st.sampled_from((1, 2, 15, 16, 17, 48, 49, 193))
 
 
@@ -60,6 +60,7 @@ def test_a_matrix_and_its_transpose_are_added_in_place(name, n, dtype, seed):
 A = np.ones((3, 4), np.float32)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "call",
     [

@@ -64,6 +64,7 @@ def test_are_the_same_for_any_number_of_threads(host_backend, set_threads):
     assert len(seen) == 1
 
 
+@pytest.mark.compiled
 def test_are_the_same_however_many_groups_are_held_at_once(monkeypatch):
     triplets, values = draw_triplets(3, 50, 900), values_of(3, 900, 2)
     expected = products("native", triplets, 50, values)

@@ -19,6 +19,8 @@ from pyalign.backends import Rows, Wanted, native
 from pyalign.backends.native import BACKEND, _native
 from pyalign.ops.ranks import rank_pairs
 
+pytestmark = pytest.mark.compiled
+
 N, T = 300, 110_000  # several blocks, chunks and bands; scratch of more than 2 MiB, which is kept
 ROUNDS, WORKERS = 4, 4
 

@@ -84,6 +84,7 @@ def test_constant_similarities_have_no_slope_to_the_last_bit(host_backend):
     assert sums == LossSums(600.0, pytest.approx(600 * np.log(3)), 0.0, 0.0, 0.0, 0.0)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "name,array",
     [("targets", np.zeros(4)), ("targets", np.zeros(5, np.float32)), ("weights", np.zeros(10)[::2]),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reference import REFERENCE
-from support import draw_triplets, reals, run_python
+from support import NATIVE, draw_triplets, reals, run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -219,7 +219,7 @@ except pyalign.InputError as error:
     assert done.stdout.strip() == "no backend can take this input: triton: it takes no float64 rows", done.stderr
 
 
-@pytest.mark.parametrize("name", ["native", "torch"])
+@pytest.mark.parametrize("name", [NATIVE, "torch"])
 def test_kernels_of_the_cpu_take_targets_on_tensors(name):
     torch = pytest.importorskip("torch")
     kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS

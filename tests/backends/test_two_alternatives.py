@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FLOATS, TRIPLETS, draw_triplets, reals, seeds, whole
+from support import FLOATS, NATIVE, TRIPLETS, draw_triplets, reals, seeds, whole
 
 import pyalign
-from pyalign.backends import HOST_BACKENDS, LossSums, get_host_backend
+from pyalign.backends import LossSums, get_host_backend
 
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in FLOATS}
 
@@ -125,7 +125,7 @@ def gradient_of(name, s, triplets, temperature, targets, planned):
 
 
 @given(seed=seeds, soft=st.booleans(), temperature=st.sampled_from((0.5, 1.0)), dtype=st.sampled_from(FLOATS))
-@pytest.mark.parametrize("name", [*HOST_BACKENDS, "reference", "planned"])
+@pytest.mark.parametrize("name", [NATIVE, "numpy", "reference", pytest.param("planned", marks=pytest.mark.compiled)])
 def test_the_gradient_is_that_of_the_definition(name, seed, soft, temperature, dtype):
     s, triplets = reals(seed, 9, 9, dtype=dtype), draw_triplets(seed, 9, 40)
     targets = np.random.default_rng(seed).random((40, 3)).astype(dtype) if soft else None
@@ -146,6 +146,7 @@ def test_the_gradient_does_not_depend_on_the_number_of_threads(isa, set_threads,
     assert len(seen) == 1
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("alternatives", [0, 1, 4])
 def test_the_binding_takes_two_or_three(alternatives):
     native, s = get_host_backend("native"), np.zeros((4, 3))

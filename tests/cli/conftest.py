@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from support import decide, definition, draw_triplets, pairs_of, reals
+from support import decide, definition, draw_triplets, pairs_of, reals, without_note_on_speed
 
 from pyalign.backends import native
 from pyalign.cli import COMMANDS, main
@@ -75,7 +75,8 @@ def command(capsys):
             code = main([str(arg) for arg in args])
         except SystemExit as stop:
             code = stop.code
-        ran = Ran(code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        ran = Ran(code, out, without_note_on_speed(err))
         assert not PYTHON.search(ran.err), ran.err
         return ran
 
@@ -176,6 +177,8 @@ def process():
     def run(*args, program=(sys.executable, "-m", "pyalign"), env=None, **options):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYALIGN_", "PYTHONUNBUFFERED"))}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 60, **options}
-        return subprocess.run([*program, *map(str, args)], env={**kept, **(env or {})}, check=False, **options)
+        done = subprocess.run([*program, *map(str, args)], env={**kept, **(env or {})}, check=False, **options)
+        done.stderr = without_note_on_speed(done.stderr)
+        return done
 
     return run

@@ -263,6 +263,7 @@ def test_a_size_that_no_machine_holds_is_a_usage_error(command, folder, option, 
     assert not (folder / "d").exists()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("variable,value", [("PYALIGN_ISA", "mmx"), ("PYALIGN_NUM_THREADS", "many")])
 @pytest.mark.parametrize("args", [("info",), ("score", "--embeddings", "x.npy", "--triplets", "t.npy")], ids=len)
 def test_a_wrong_environment_variable_is_refused(refused, monkeypatch, variable, value, args):

@@ -140,6 +140,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.compiled
 def test_a_layer_that_is_cut_short_is_told_in_one_line(process, extracted, x):
     write_folder("E", {"wide": np.tile(x, (1, 300))}, NAMES)
     ran = process("score", "E", "-t", "t.npy", "--json", "o.json", program=[sys.executable, "-c", BETWEEN])

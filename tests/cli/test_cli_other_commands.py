@@ -21,9 +21,9 @@ def test_info_prints_version_instruction_set_threads_and_backends(command):
     assert (ran.code, ran.err) == (0, "")
     lines = {line.split("  ")[0].strip(): line for line in ran.out.splitlines()}
     assert pyalign.__version__ in lines["version"]
-    assert native.instruction_set() in lines["instruction set"]
+    assert (native.instruction_set() or "none") in lines["instruction set"]
     assert str(native.num_threads()) in lines["threads"]
-    assert native.compiler() in lines["compiler"]
+    assert (native.compiler() or "none") in lines["compiler"]
     assert sum(line.startswith("backend ") for line in ran.out.splitlines()) == len(BACKENDS)
 
 
@@ -31,11 +31,11 @@ def test_info_as_json(command):
     facts = strict_json(command("info", "--json").out)
     assert facts["version"] == pyalign.__version__
     assert facts["numpy"] == np.__version__
-    assert facts["instruction_set"] in facts["instruction_sets"]
+    assert facts["instruction_set"] in (facts["instruction_sets"] or {None: True})
     assert facts["threads"] == native.num_threads()
     assert facts["backends"] == backend_reasons()
     assert list(facts["backends"]) == list(BACKENDS)
-    assert facts["speed"] is None  # nothing to say of it
+    assert (facts["speed"] is None) == (facts["backends"]["native"] is None)  # then there is nothing to say of it
 
 
 def test_info_gives_the_reason_where_a_backend_cannot_run(command, monkeypatch):

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import NAMELESS, interrupting, reals
+from support import BEST, NAMELESS, interrupting, reals
 
 import pyalign
 from pyalign import cross_validate_probe, load_transform
@@ -236,7 +236,7 @@ def test_every_backend_computes_the_probe_or_says_why_not(command, refused, fold
     ran = command(*args, "--backend", name, "--json")
     assert (ran.code, ran.err) == (0, NAMELESS)
     document = json.loads(ran.out)
-    assert document["fit"]["backend"] == ("native" if name == "auto" else name)
+    assert document["fit"]["backend"] == (BEST if name == "auto" else name)
     assert document["fit"]["objective"] == pytest.approx(expected["fit"]["objective"], abs=1e-3)
     assert document["accuracy"] == pytest.approx(expected["accuracy"], abs=0.01)
 

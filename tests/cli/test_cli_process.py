@@ -82,6 +82,7 @@ def test_stdout_is_one_json_document_and_nothing_else(process, folder):
     assert len(json.loads(ran.stdout)["results"]) == 2
 
 
+@pytest.mark.compiled
 def test_threads_and_instruction_set_follow_the_environment(process, folder):
     facts = json.loads(process("info", "--json", env={"PYALIGN_ISA": "base", "PYALIGN_NUM_THREADS": "3"}).stdout)
     assert (facts["instruction_set"], facts["threads"]) == ("base", 3)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from small_study import write_inputs
+from support import SLOW_NOTE
 
 from pyalign.cli import main
 from pyalign.errors import MissingExtraError
@@ -131,6 +132,16 @@ def test_the_tour_ends_in_a_page_and_runs_again_by_hand(tmp_path):
     again = subprocess.run([*run, "study", "run", "t/tour.toml", "--out", "t/results"], capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert [line.split()[0] for line in again.stdout.splitlines() if "  made  " in line] == ["failures", "report"]
+
+
+@pytest.mark.slow
+def test_several_processes_without_compiled_kernels_say_it_once(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pyalign.backends._native'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    words = [sys.executable, "-m", "pyalign", "study", "run", "small.toml", "--only", "score", "--jobs", "2"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "slow" in line.lower()] == [SLOW_NOTE[:-1]]
 
 
 @pytest.mark.slow

@@ -61,6 +61,7 @@ def write_over(name, values):
     os.utime(name, (1, 1))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["X.npy", "T.npy"])
 @pytest.mark.parametrize("backend", ["native", "numpy"])
 def test_an_input_that_is_cut_short_is_told_in_one_line(process, large, listing, name, backend):
@@ -71,6 +72,7 @@ def test_an_input_that_is_cut_short_is_told_in_one_line(process, large, listing,
     assert listing(large).keys() == before
 
 
+@pytest.mark.compiled
 def test_an_input_that_is_cut_short_and_long_again_is_told_too(process, large):
     """As in the middle of `np.save`: the memory is gone for that moment alone, or holds zeros."""
     code = BETWEEN.format("os.truncate('T.npy', 4096); os.truncate('T.npy', 40_000)")
@@ -138,6 +140,7 @@ def test_what_was_read_stays_where_the_name_gets_another_file(changed, how):
     assert changed(act).code == 0
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc")
 def test_the_guard_is_there_for_the_length_of_a_command_alone(process, large):
     caught = "print(int(open('/proc/self/status').read().split('SigCgt:')[1].split()[0], 16) >> 6 & 1)"
@@ -149,5 +152,5 @@ def test_the_guard_is_there_for_the_length_of_a_command_alone(process, large):
 def test_a_library_leaves_bus_errors_alone(large):
     code = "import numpy as np, os, pyalign; t = pyalign.load_triplets('T.npy'); os.truncate('T.npy', 4096); " \
            "pyalign.score(np.load('x.npy'), t)"  # fmt: skip
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (-7, "")

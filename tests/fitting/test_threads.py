@@ -39,6 +39,7 @@ print(settled())
 IMPORTS = ["", *(["import torch"] if find_spec("torch") else [])]
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 @pytest.mark.parametrize("first", IMPORTS)
 def test_the_runtime_has_more_threads_than_cores_inside_and_as_many_as_before_outside(first):

@@ -51,6 +51,7 @@ def step_of_each(measure, x, triplets):
     return _loss_ops._each(pairs, 0.5, None), by_rows
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("measure", MEASURES)
 @ROUTES
 def test_a_step_asks_for_nothing_that_a_capture_refuses_and_computes_what_it_computes_on_the_cpu(measure, t):

@@ -412,6 +412,7 @@ def test_one_value_that_is_not_finite_is_found(dtype, place):
         assert not integration.kernels.all_finite(x)
 
 
+@pytest.mark.compiled
 def test_a_step_of_training_gives_torch_nothing_to_do_in_parallel():
     """After a parallel step its threads spin, on the cores that our kernels need next."""
     from torch.profiler import ProfilerActivity, profile

@@ -222,6 +222,6 @@ def test_the_rows_are_left_as_they_were(measure):
 def test_neighbours_of_things_are_those_of_the_host(data):
     x = np.load(data / "things" / "clip_vit_b32.npy")
     for measure in ("cosine", "pearson", "neg_euclidean"):
-        found, expected = (neighbors(x, x[::5], 20, measure=measure, backend=name) for name in ("torch", "native"))
+        found, expected = (neighbors(x, x[::5], 20, measure=measure, backend=name) for name in ("torch", "auto"))
         np.testing.assert_array_equal(found.indices, expected.indices)
         np.testing.assert_allclose(found.similarities, expected.similarities, rtol=1e-12)

@@ -19,7 +19,7 @@ from pyalign.nearest.scan import native_scan
 from pyalign.nearest.space import equal_rows, inverses_of, make_space
 
 ALL = (*MEASURES, "rbf:2.0")
-ENGINES = ("native", pytest.param("faiss", marks=pytest.mark.skipif(not find_spec("faiss"), reason="no faiss")))
+ENGINES = ("auto", pytest.param("faiss", marks=pytest.mark.skipif(not find_spec("faiss"), reason="no faiss")))
 engines = pytest.mark.parametrize("engine", ENGINES)
 every_measure = pytest.mark.parametrize("measure", ALL)
 

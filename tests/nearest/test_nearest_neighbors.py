@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import reals
+from support import BEST, reals
 
 from pyalign import Embeddings, MissingExtraError, build_index, load_index, neighbors
 from pyalign.documents import from_document
@@ -147,7 +147,7 @@ def test_the_table_shows_distances_as_such():
 
 
 def test_without_faiss_the_exact_search_gives_the_same(without_faiss, message_of):
-    assert neighbors(X, k=3).backend == "native"
+    assert neighbors(X, k=3).backend == BEST
     for options in ({"index": "hnsw"}, {"backend": "faiss"}):
         with pytest.raises(MissingExtraError, match=r"needs faiss-cpu, .*: pip install '?faiss-cpu\b"):
             neighbors(X, k=3, **options)
@@ -325,6 +325,6 @@ def test_neighbours_of_things_are_those_of_all_cosines_in_float64(data):
     unit = x / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -2)
-    for engine in ("native", "faiss") if find_spec("faiss") else ("native",):
+    for engine in ("auto", "faiss") if find_spec("faiss") else ("auto",):
         everything = neighbors(x, k=20, backend=engine)
         np.testing.assert_array_equal(everything.indices, np.argsort(-cosines, axis=1, kind="stable")[:, :20])

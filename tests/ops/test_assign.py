@@ -32,6 +32,7 @@ def test_places_and_ties_are_those_of_the_reference(host_backend, seed, n, k, t,
     assert (found.dtype, tied) == (np.int16, n_tied)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("t", [200, 5000])
 def test_threads_and_strides_do_not_matter(set_threads, t):
     values = np.asfortranarray(np.random.default_rng(1).gamma(0.5, size=(60, 40)))

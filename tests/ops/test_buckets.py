@@ -12,6 +12,8 @@ from pyalign.measures import get_measure
 from pyalign.ops._prepare import prepare
 from pyalign.ops.triplets import run_triplets
 
+pytestmark = pytest.mark.compiled
+
 
 def every(run, rows, triplets):
     """Choices, probabilities, similarities and sums."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import FLOATS, MEASURES, definition, floats, reals, seeds, whole
+from support import FLOATS, MEASURES, NATIVE, definition, floats, reals, seeds, whole
 
 import pyalign
 from pyalign import choice_similarity
@@ -191,7 +191,7 @@ def test_does_not_depend_on_how_the_matrix_lies_in_memory(backend, arrange):
     np.testing.assert_array_equal(choice_similarity(similarities=arrange(s), backend=backend), expected)
 
 
-@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("chosen", [NATIVE, "numpy", "reference"])
 def test_fills_out_and_may_overwrite_its_input(chosen):
     s = symmetric(10, 12)
     expected = choice_similarity(similarities=s, backend=chosen)

@@ -9,6 +9,8 @@ from support import FLOATS, draw_triplets, reals, whole
 from pyalign.backends import InvalidTripletsError, get_host_backend
 from pyalign.backends.native import BACKEND, MOST_PAIRED, SLAB
 
+pytestmark = pytest.mark.compiled
+
 
 def products(x, triplets, weights):
     out = np.full(x.shape, np.nan, x.dtype)

@@ -83,6 +83,7 @@ def test_rows_may_lie_apart(host_backend):
     assert host.permuted_products(apart[:, :40], b, orders).tolist() == by_indexing(a, b, orders)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("order", [[0, 1, 3], [0, -1, 2], [0, 0, 2]])
 def test_orders_that_are_no_permutations_are_refused_by_the_compiled_module(order):
     from pyalign.backends.native import _native

@@ -128,6 +128,7 @@ def test_invalid_triplets_are_explained(backend, message_of):
     assert message == "triplets must lie in [0, 5); row 1 is [0, 5, 1]; is it 1-based?"[: len(message)]
 
 
+@pytest.mark.compiled
 def test_kernels_refuse_what_would_overflow():
     triplets, sums = draw_triplets(0, 5, 9), np.empty((1, 64), np.int64)
     with pytest.raises(ValueError):

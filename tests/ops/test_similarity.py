@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import FLOATS, MEASURES, definition, features, floats, reals, rows, seeds, whole
+from support import FLOATS, MEASURES, NATIVE, definition, features, floats, reals, rows, seeds, whole
 
 from pyalign import InputError, similarity
 from pyalign import measures as public_measures
@@ -171,7 +171,7 @@ def test_distances_within_clusters_far_apart_are_accurate(backend):
     np.testing.assert_allclose(similarity(x, measure="neg_euclidean", backend=backend), exact, rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("chosen", [NATIVE, "numpy", "reference"])
 def test_one_outlying_row_leaves_the_distances_of_the_others_accurate(chosen):
     x = reals(8, 40, 3)
     x[17] = 1e6
@@ -179,7 +179,7 @@ def test_one_outlying_row_leaves_the_distances_of_the_others_accurate(chosen):
     np.testing.assert_allclose(similarity(x, measure="neg_euclidean", backend=chosen), exact, rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("chosen", [NATIVE, "numpy", "reference"])
 def test_a_cluster_near_zero_keeps_its_distances_beside_a_larger_one_far_away(chosen):
     """Whatever is subtracted from all rows must not round away what distinguishes some."""
     x = reals(8, 40, 3)
@@ -211,7 +211,7 @@ def test_rows_of_extreme_length_keep_their_angles(backend, measure, dtype, scale
 
 @pytest.mark.parametrize("dtype,scale", [(np.float32, 1e-25), (np.float64, 1e-180)])
 @pytest.mark.parametrize("measure", ["neg_euclidean", "rbf"])
-@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("chosen", [NATIVE, "numpy", "reference"])
 def test_distances_of_tiny_rows_are_right_or_refused(chosen, measure, dtype, scale):
     """Their squares underflow, the distances do not."""
     x = reals(10, 20, 33, dtype=dtype)
@@ -284,7 +284,7 @@ def test_rbf_far_beyond_sigma_is_zero_or_close_to_it(backend):
     assert 0 <= s[0, 2] < 1e-300 and s[0, 1] == pytest.approx(np.exp(-0.5), rel=1e-15)
 
 
-@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("chosen", [NATIVE, "numpy", "reference"])
 def test_fills_out_and_returns_it(chosen):
     x, y = reals(14, 33, 9), reals(15, 20, 9)
     expected = similarity(x, y, backend=chosen)
@@ -297,7 +297,7 @@ def test_fills_out_and_returns_it(chosen):
 
 
 @pytest.mark.parametrize("measure", ["cosine", "dot", "pearson", "neg_euclidean"])
-@pytest.mark.parametrize("chosen", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("chosen", [NATIVE, "numpy", "reference"])
 def test_may_overwrite_its_own_input(chosen, measure):
     x = reals(16, 8, 8)
     expected = similarity(x, measure=measure, backend=chosen)

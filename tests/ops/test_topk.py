@@ -94,6 +94,7 @@ def test_what_is_no_number_of_neighbours_is_refused(message_of):
     assert message_of(topk, s, 1, own=1) == "own must leave a column of 4 to each of 4 rows; got 1"
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("own", [2, 2**63 - 1])
 def test_a_column_of_a_row_s_own_that_is_not_there_is_refused_by_the_compiled_module(own):
     from pyalign.backends.native import _native

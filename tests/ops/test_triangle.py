@@ -9,6 +9,8 @@ from support import FLOATS, draw_triplets, reals
 from pyalign.backends import InvalidTripletsError, Wanted
 from pyalign.backends.native import BACKEND
 
+pytestmark = pytest.mark.compiled
+
 # Matrices just large enough for requests ahead and for a copy; odd, so that tiles end unevenly.
 ITEMS = {"float32": 1031, "float64": 731}
 # Triplets beside the 32 by which requests are ahead, and beside the ends of blocks of 512 and chunks of 16,384.

@@ -272,6 +272,7 @@ def test_matrix_route_is_for_many_triplets_of_few_items():
     assert use_matrix(5792, 10**9, 8) and not use_matrix(5793, 10**9, 8)
 
 
+@pytest.mark.compiled
 def test_the_documented_rule_chooses_the_route(monkeypatch):
     """Otherwise `route` would test one route twice."""
     taken = []

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import draw_triplets, read_back, reals
+from support import NATIVE, draw_triplets, read_back, reals
 
 import pyalign
 from pyalign import calibrate, recover
@@ -178,7 +178,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(people, set_threads
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.parametrize("backend", ["native", "numpy", "reference"])
+@pytest.mark.parametrize("backend", [NATIVE, "numpy", "reference"])
 def test_backends_choose_alike(people, backend):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.2)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -190,13 +191,14 @@ def test_many_people_and_many_objects_are_numbered_anew(monkeypatch):
     table, triplets, _ = case(8, 900, 400, 3, np.int16, True)
     people = np.random.default_rng(8).permutation(np.arange(400) % 150)
     calls, real = [], np.unique
-    monkeypatch.setattr(clustered.np, "unique", lambda *a, **o: calls.append(o) or real(*a, **o))
+    counting = {**vars(np), "unique": lambda *a, **o: calls.append(o) or real(*a, **o)}
+    monkeypatch.setattr(clustered, "np", SimpleNamespace(**counting))  # backends have theirs
     anew = errors_of(table, triplets, people, "objects+subjects")
     assert {"return_inverse": True} in calls
     monkeypatch.setattr(clustered, "MOST_LABELS", 1 << 20)
     calls.clear()
     direct = errors_of(table, triplets, people, "objects+subjects")
-    assert calls.count({"return_inverse": True}) == 1  # of the people themselves
+    assert calls and {"return_inverse": True} not in calls
     np.testing.assert_array_equal(anew.candidates, direct.candidates)
     same(anew.candidates[0], by_loops(table, triplets, people, "objects+subjects"), table)
 
