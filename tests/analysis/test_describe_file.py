@@ -380,3 +380,10 @@ def test_labels_next_to_names_are_categories(tmp_path):
     found = only(path)
     assert (found.kind, found.shape) == ("labels", (3,))
     assert found.remarks == ("2 categories of named objects (--categories)",)
+
+
+def test_labels_of_dimensions_are_not_called_names_of_objects(tmp_path):
+    labels = np.array(["big", "red", "old"])
+    np.savez(tmp_path / "embedding.npz", embeddings=np.random.default_rng(0).random((9, 3)), dimension_labels=labels)
+    found = {one.key: one for one in describe_file(tmp_path / "embedding.npz").arrays}["dimension_labels"]
+    assert found.command is None and found.remarks[0].startswith("labels of dimensions")

@@ -18,6 +18,7 @@ from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_s
 from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
+from pyalign.io.arrays import LABELS_KEY
 from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
@@ -119,6 +120,9 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
     if found.kind == "triplets":
         return replace(_of_triplets(spec, found, content.values), key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
+    if content.key == LABELS_KEY:
+        remark = "labels of dimensions, which are read with the embeddings beside them"
+        return replace(found, key=content.key, remarks=(remark, *found.remarks))
     return replace(found, key=content.key, names=names, command=_command(found.kind, spec))
 
 
