@@ -64,6 +64,8 @@ def says(header: str, role: str) -> bool:
     Example:
         >>> [says(header, "answer") for header in ("odd_one", "key_resp.keys", "response_time", "ResponseId")]
         [True, True, False, False]
+        >>> [says(header, "participant") for header in ("person_id", "person 0")]  # the second is one of them
+        [True, False]
     """
     words = words_of(header)
     if words in (("response", "id"), ("sub", "trial")):  # of a whole questionnaire, in Qualtrics
@@ -72,7 +74,8 @@ def says(header: str, role: str) -> bool:
     rest = [word for word in words if word not in names]
     if role == "answer" and {*words} & STEMS and any(word.isdecimal() for word in words):
         return False  # option1_chosen is yes or no
-    return len(rest) < len(words) and all(word in BESIDE[role] or word.isdecimal() for word in rest)
+    numbered = role != "participant"
+    return len(rest) < len(words) and all(word in BESIDE[role] or (numbered and word.isdecimal()) for word in rest)
 
 
 def is_of_another_kind(header: str) -> bool:

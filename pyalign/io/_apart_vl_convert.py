@@ -9,7 +9,7 @@ import numpy as np
 from pyalign.io._apart_desk import Desk
 from pyalign.io.paths import needed
 
-convert: Any = needed("", "vl_convert", "report")
+convert: Any = needed("", "vl-convert-python", "report", "vl_convert")
 
 
 def picture(desk: Desk, _: str, release: str, kind: str, spec: dict[str, Any], options: dict[str, Any]) -> None:

@@ -75,7 +75,8 @@ def _below_header(path: PathLike, lines: list[str]) -> list[str]:
     if "" in lines:
         raise bad(path, f"line {lines.index('') + 1} is empty; write nan where there is no answer")
     above_numbers = len(lines) > 1 and not is_number(lines[0]) and all(map(is_number, lines[1:]))
-    if lines and (above_numbers or lines[0].lower() == "name" or says(lines[0], "answer")):
+    heads = [line.lower() == "name" or (line.isidentifier() and says(line, "answer")) for line in lines[:2]]
+    if above_numbers or heads in ([True], [True, False]):  # of two in a row, both are names
         lines = lines[1:]
     if not lines:
         raise bad(path, "holds no choices")

@@ -125,7 +125,7 @@ def test_500_of_the_1854_objects_of_things(command, data, tmp_path, monkeypatch)
 def test_a_first_row_that_may_be_a_header_is_asked_about(refused, command, folder, x, triplets):
     (folder / "names.txt").write_text("".join(f"item_{k}\n" for k in range(len(x))))
     rows = "".join(f"item_{a},item_{b},item_{c}\n" for a, b, c in triplets)
-    (folder / "headed.csv").write_text(f"Item A,Item B,Item C\n{rows}")
+    (folder / "headed.csv").write_text(f"eins,zwei,drei\n{rows}")
     words = ("score", "x.npy", "--names", "names.txt", "-t", "headed.csv")
     assert refused(*words).endswith("; is the first row a header (--columns I,J,K)?")
-    assert command(*words, "--columns", "Item A,Item B,Item C").code == 0
+    assert command(*words, "--columns", "eins,zwei,drei").code == 0

@@ -44,6 +44,7 @@ def test_an_array_of_numbers_or_strings(tmp_path, values, codes, labels):
         ("s.csv", ["who", "10", "9", "10"], ("9", "10")),
         ("s.csv", ["subject_id", "b", "a", "b"], ("a", "b")),
         ("s.tsv", ["Participant", "b", "a", "b"], ("a", "b")),
+        ("s.txt", ["person 0", "person 1", "person 0"], ("person 0", "person 1")),
         ("s.txt", ["10000000000000000000001", "10000000000000000000000", "10000000000000000000001"],
          ("10000000000000000000000", "10000000000000000000001")),
     ],

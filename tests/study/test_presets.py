@@ -73,7 +73,7 @@ def write_folder(folder: Path) -> None:
     answers = np.take_along_axis(shown, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
     flipped = rng.random(len(answers)) < 0.2
     answers[flipped] = answers[flipped][:, [2, 0, 1]]
-    people = np.tile(np.arange(4), 150)
+    people = np.tile(np.arange(4), 150) + 10  # up to 3 they might be places
     np.save(folder / "things/triplets.npy", np.column_stack([answers, people]).astype(np.int16))
     np.save(folder / "things/spose_6d.npy", human)
     np.save(folder / "things/VICE 4d.npy", human[:, :4])

@@ -269,8 +269,8 @@ def layout_of(table: Content, columns: AnswerTable, base: int | None) -> dict[st
     if columns.subject is not None:
         layout["subject_column"] = _called(table, [columns.subject])[0]
     if table.header is not None and table.header.count(WEIGHT) == 1:
-        weights = np.asarray(table.columns[table.header.index(WEIGHT)])
-        layout |= {"weight_column": WEIGHT} if weights.dtype.kind in "iuf" and (weights > 0).all() else {}
+        weights = table.columns[table.header.index(WEIGHT)]
+        layout |= {"weight_column": WEIGHT} if isinstance(weights, np.ndarray) and (weights > 0).all() else {}
     return layout
 
 
