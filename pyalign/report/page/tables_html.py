@@ -19,7 +19,7 @@ BRIEF = 17  # letters of a text that is kept on one line even where the table is
 SHORT = 36  # letters of a text that is kept on one line
 MOST = 100  # rows of a table that stands in the page as a whole
 STATIC = 30  # rows of a longer one that do; the script shows the others
-MANY = 500  # rows from which a column is packed
+MANY = 500  # rows from which columns are packed, and the whole is compressed
 FLOATS, DECIMALS = "<f8", "<i2"  # little-endian, as in every browser
 NONE = -(1 << 15)  # among decimals
 
@@ -29,8 +29,8 @@ def table(part: Table, page: Page) -> str:
     part = replace(part, columns=tuple(_finite(column) for column in part.columns if column.only != TEXT))
     name, sort = escape(part.name), _sort(part)
     order = _order(part, sort)
-    page.keep(part.name, data(part))
     count = len(order)
+    page.keep(part.name, data(part), packed=count >= MANY)
     first = order if count <= MOST else order[:STATIC]
     kinds = [_kind(column) for column in part.columns]
     headers = "".join(_header(column, kind, sort) for column, kind in zip(part.columns, kinds, strict=True))

@@ -263,5 +263,13 @@
   for (const one of document.querySelectorAll(".table > .scroll")) frames.observe(one);
 
   pyalign.tables = new Map();
-  for (const place of document.querySelectorAll("[data-table]")) pyalign.tables.set(place.dataset.table, new Rows(place));
+  const started = new Map();
+  for (const place of document.querySelectorAll("[data-table]")) started.set(place.dataset.table, start(place));
+  pyalign.table = (name) => started.get(name); // a promise
+
+  async function start(place) {
+    const name = place.dataset.table;
+    if (pyalign.script(name).type === "text/plain") await pyalign.unpack(name);
+    return pyalign.tables.set(name, new Rows(place)).get(name);
+  }
 })();
