@@ -22,7 +22,11 @@ def figure_html(part: Figure, page: Page) -> str:
     spec = _without_cells(part.chart.to_dict(validate=False))
     page.keep(part.name, spec, packed=True)
     if part.narrow is not None:
-        page.keep(f"{part.name}-narrow", _without_shared_data(_without_cells(part.narrow.to_dict(validate=False)), spec), packed=True)
+        page.keep(
+            f"{part.name}-narrow",
+            _without_shared_data(_without_cells(part.narrow.to_dict(validate=False)), spec),
+            packed=True,
+        )
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
