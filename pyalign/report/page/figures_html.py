@@ -22,11 +22,7 @@ def figure_html(part: Figure, page: Page) -> str:
     spec = _without_cells(part.chart.to_dict(validate=False))
     page.keep(part.name, spec, packed=True)
     if part.narrow is not None:
-        page.keep(
-            f"{part.name}-narrow",
-            _without_shared_data(_without_cells(part.narrow.to_dict(validate=False)), spec),
-            packed=True,
-        )
+        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(validate=False), spec), packed=True)
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
@@ -42,11 +38,10 @@ def _without_cells(spec: Spec) -> Spec:
     """The specification without the cells of RDMs, which `figures.js` takes from the table of their pairs."""
     if "order" not in spec.get("usermeta", {}).get("pyalign", {}):
         return spec
-    datasets = {
-        name: [{key: row[key] for key in row if key not in CELLS} for row in rows]
-        for name, rows in spec["datasets"].items()
-    }
-    return {**spec, "datasets": datasets}
+    of_row = [
+        ({key: row[key] for key in row if key not in CELLS} for row in rows) for rows in spec["datasets"].values()
+    ]
+    return {**spec, "datasets": dict(zip(spec["datasets"], map(list, of_row), strict=True))}
 
 
 def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:

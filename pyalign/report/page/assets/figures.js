@@ -73,27 +73,19 @@
     return { ...made, datasets: { ...wide.datasets, ...made.datasets } };
   }
 
-  // The cells of RDMs are those of the table of their pairs, of objects in `order`; each row has those before its own.
-  async function fill(place, { datasets, usermeta }) {
-    const order = usermeta?.pyalign?.order;
-    if (!order) return;
-    const { count, columns } = await pyalign.table(place.closest("figure").querySelector("[data-table]").dataset.table);
+  // The cells of RDMs are those of the table of their pairs, of objects in `order`; each row has those before its own,
+  // and for each its percentile, as `percentiles` of `rdms.py`.
+  function fill({ count, columns }, order, datasets) {
     const objects = (1 + Math.sqrt(1 + 8 * count)) / 2;
     const at = (a, b) => (a < b ? a * objects - (a * (a + 1)) / 2 + b - a - 1 : at(b, a));
-    for (const lines of Object.values(datasets).filter((rows) => rows[0]?.line)) {
+    for (const lines of datasets.filter((rows) => rows[0]?.line)) {
       const { values } = columns.find((column) => column.header === lines[0].matrix);
       for (const row of lines) row.cells = order.slice(0, row.line).map((other) => values[at(order[row.line], other)]);
-      const share = percentiles(lines.flatMap((row) => row.cells));
-      for (const row of lines) row.more_percentile = row.cells.map((value) => share.get(value) ?? null);
+      const known = lines.flatMap((row) => row.cells).filter((value) => value !== null).sort((a, b) => a - b);
+      const twice = new Map(known.map((value, k) => [value, k]).reverse()); // how many are less
+      new Map(known.map((value, k) => [value, k + 1])).forEach((notMore, value) => twice.set(value, twice.get(value) + notMore));
+      for (const row of lines) row.more_percentile = row.cells.map((value) => twice.get(value) / (2 * known.length) || null);
     }
-  }
-
-  // For each value the share of those that are less, equal ones counted half, as `percentiles` of `rdms.py`.
-  function percentiles(values) {
-    const ordered = values.filter((value) => value !== null).sort((a, b) => a - b);
-    const ends = new Map();
-    ordered.forEach((value, k) => ends.set(value, [ends.get(value)?.[0] ?? k, k + 1]));
-    return new Map([...ends].map(([value, [less, notMore]]) => [value, (less + notMore) / (2 * ordered.length)]));
   }
 
   // Expressions are interpreted (`ast`): the policy of the page lets no script make functions of texts.
@@ -102,7 +94,9 @@
     for (const name of [place.dataset.chart, `${place.dataset.chart}-narrow`]) await pyalign.unpack(name);
     const narrow = isNarrow(place);
     const told = fitting(place, narrow);
-    await fill(place, told);
+    const order = told.usermeta?.pyalign?.order;
+    await pyalign.started;
+    if (order) fill(pyalign.tables.get(place.closest("figure").querySelector("[data-table]").dataset.table), order, Object.values(told.datasets));
     const bitmap = size(told) > MANY;
     const spec = recoloured(told, bitmap ? fixed : (name) => name);
     spec.config = { ...spec.config, background: "transparent" };

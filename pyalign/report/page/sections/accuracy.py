@@ -87,9 +87,8 @@ def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
     names: dict[tuple[object, ...], dict[str, None]] = {}
     for source in (one for kind in (Scores, Comparison, ProbeCrossValidation) for one in sources.loaded(kind)):
         for place, row in enumerate(scored_of(source.result)):
-            own, first = (
-                sources.labels.get(name) or row.label or name for name in (row.name, sources.first_of(row.name))
-            )
+            own = sources.labels.get(row.name) or row.label or row.name
+            first = sources.labels.get(sources.first_of(row.name)) or own
             entry = Entry(first, own, _how(row), sets.of(source), row, source, place)
             key = entry.key
             if key in kept and kept[key].row.accuracy != row.accuracy:
