@@ -11,7 +11,7 @@ from html import unescape
 import numpy as np
 
 from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, Verdict
-from pyalign.report.page.tables_html import DECIMALS, FLOATS, NONE
+from pyalign.report.page.tables_html import DECIMALS, NONE
 
 ENDS = ("values", "low", "high")
 
@@ -39,18 +39,13 @@ def _unpacked(value):
 
 def unpacked(column):
     """The column that `tables_html.column_data` was given, by the rules of the script."""
-    found = {key: value for key, value in column.items() if key != "words"}
-    if "words" in column:
-        found["values"] = [column["words"][number] for number in column["values"]]
-    return found | {key: _floats_of(found[key]) for key in ENDS if isinstance(found.get(key), str)}
+    return column | {key: _decimals_of(column[key]) for key in ENDS if isinstance(column.get(key), str)}
 
 
-def _floats_of(text):
-    places, _, packed = text.rpartition(":")
-    if places:
-        whole = np.frombuffer(base64.b64decode(packed), DECIMALS).tolist()
-        return [None if value == NONE else value / 10 ** int(places) for value in whole]
-    return [None if value != value else value for value in np.frombuffer(base64.b64decode(text), FLOATS).tolist()]
+def _decimals_of(text):
+    places, packed = text.split(":")
+    whole = np.frombuffer(base64.b64decode(packed), DECIMALS).tolist()
+    return [None if value == NONE else value / 10 ** int(places) for value in whole]
 
 
 def verdicts_of(held):

@@ -42,8 +42,8 @@ class Spec(TypedDict, total=False):
     layer: list[Spec]
     encoding: dict[str, dict[str, str]]
     data: dict[str, list[object]]
-    datasets: dict[str, list[object]]
-    usermeta: dict[str, dict[str, str]]
+    datasets: dict[str, list[Any]]
+    usermeta: dict[str, dict[str, Any]]
     description: str
     config: dict[str, str]
 

@@ -87,7 +87,9 @@ def rdm_chart(
         f"Measure: {_measures(rdms)}." if _measures(rdms) else "",
     ]
     title = f"RDM: {names[0]}" if len(names) == 1 else "Representational dissimilarity matrices"
-    return finished(alt.layer(*layers).properties(**frame), look, points, title, sentences, notes)
+    drawn = finished(alt.layer(*layers).properties(**frame), look, points, title, sentences, notes)
+    drawn.usermeta["pyalign"]["order"] = shown  # by which a page finds the cells among the pairs of its table
+    return drawn
 
 
 def _read(result: Rsa | Rdms, labels: Mapping[str, str] | None) -> tuple[Rdms, list[str], list[str]]:

@@ -12,13 +12,14 @@ from pyalign.report.charts.save import javascript
 from pyalign.report.page.html import Page, shown, written, zipped
 
 BESIDES = 60.0  # of axis and title
+CELLS = ("cells", "more_percentile")
 LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 
 
 def figure_html(part: Figure, page: Page) -> str:
     """The place of a chart, its caption, its text alternative, and its data."""
     name = escape(part.name)
-    spec = _brief(part.chart.to_dict(validate=False))
+    spec = _without_cells(part.chart.to_dict(validate=False))
     page.keep(part.name, spec, packed=True)
     if part.narrow is not None:
         page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(validate=False), spec), packed=True)
@@ -33,15 +34,14 @@ style="--least:{least_height(spec)}px">
 {data}</figure>"""
 
 
-def _brief(spec: Spec) -> Spec:
-    """The specification, with the cells of matrices as its tooltips show them: four digits, and percentiles to 0.1%."""
-    for rows in spec.get("datasets", {}).values():
-        for row in rows:
-            if isinstance(row, dict) and {"line", "cells"} <= row.keys():
-                row["cells"] = [None if value is None else float(f"{value:.4g}") for value in row["cells"]]
-                shares = row["more_percentile"]
-                row["more_percentile"] = [None if share is None else round(share, 3) for share in shares]
-    return spec
+def _without_cells(spec: Spec) -> Spec:
+    """The specification without the cells of RDMs, which `figures.js` takes from the table of their pairs."""
+    if "order" not in spec.get("usermeta", {}).get("pyalign", {}):
+        return spec
+    of_row = [
+        ({key: row[key] for key in row if key not in CELLS} for row in rows) for rows in spec["datasets"].values()
+    ]
+    return {**spec, "datasets": dict(zip(spec["datasets"], map(list, of_row), strict=True))}
 
 
 def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:

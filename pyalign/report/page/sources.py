@@ -94,6 +94,10 @@ class Sources:
                 names.setdefault(min(of_name), []).append(name)
         return tuple(tuple(several) for several in names.values() if len(several) > 1)
 
+    def first_of(self, name: str) -> str:
+        """The first of the names that stand for the embeddings of a name."""
+        return next((names[0] for names in self.same if name in names), name)
+
     def label(self, name: str) -> str:
         """The label of one; its name where it is not known."""
         return self.labels.get(name, name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.report.blocks import TEXT, Column, Table, Value
+from pyalign.report.blocks import TEXT, Column, Table
 from pyalign.report.page.html import MISSING, Page, figure, interval, rounded, shown
 from pyalign.report.words import one_line
 
@@ -19,8 +19,8 @@ BRIEF = 17  # letters of a text that is kept on one line even where the table is
 SHORT = 36  # letters of a text that is kept on one line
 MOST = 100  # rows of a table that stands in the page as a whole
 STATIC = 30  # rows of a longer one that do; the script shows the others
-MANY = 500  # rows from which a column is packed
-FLOATS, DECIMALS = "<f8", "<i2"  # little-endian, as in every browser
+MANY = 500  # rows from which columns are packed, and the whole is compressed
+DECIMALS = "<i2"  # little-endian, as in every browser
 NONE = -(1 << 15)  # among decimals
 
 
@@ -29,8 +29,8 @@ def table(part: Table, page: Page) -> str:
     part = replace(part, columns=tuple(_finite(column) for column in part.columns if column.only != TEXT))
     name, sort = escape(part.name), _sort(part)
     order = _order(part, sort)
-    page.keep(part.name, data(part))
     count = len(order)
+    page.keep(part.name, data(part), packed=count >= MANY)
     first = order if count <= MOST else order[:STATIC]
     kinds = [_kind(column) for column in part.columns]
     headers = "".join(_header(column, kind, sort) for column, kind in zip(part.columns, kinds, strict=True))
@@ -129,35 +129,22 @@ def data(part: Table) -> dict[str, object]:
 
 def column_data(column: Column) -> dict[str, object]:
     """A column of a table as it stands in the page."""
-    values, words = column.values, _words(column.values)
     content = {
         "header": column.heading, "form": column.form, "places": column.places,
-        "values": _packed(values, column.places) if words is None else [words[value] for value in values],
+        "values": _packed(column.values, column.places),
         "low": _packed(column.low, column.places), "high": _packed(column.high, column.places),
         "filter": column.filter, "note": column.note,
-        "words": list(words or ()),
     }  # fmt: skip
     needed = ("header", "form", "places", "values")
     return {key: value for key, value in content.items() if value or key in needed}
 
 
-def _words(values: Sequence[Value]) -> dict[Value, int] | None:
-    """A number for each word of a long column of words that come again; None of other columns."""
-    if len(values) < MANY or not all(value is None or isinstance(value, str) for value in values):
-        return None
-    number = {word: k for k, word in enumerate(dict.fromkeys(values))}
-    return number if 4 * len(number) < len(values) else None
-
-
 def _packed(values: Sequence[Any], places: int) -> Sequence[Any] | str:
-    """Many numbers of float64 (and None, as NaN) as base64, 11 letters each rather than 19; others as they are.
-
-    Where all of them have no more than so many decimal places and four digits, 3 letters each, behind "PLACES:".
-    """
+    """Many numbers (and None) of no more than so many decimal places and four digits as base64, behind "PLACES:"."""
     if len(values) < MANY or not all(value is None or (type(value) is float and isfinite(value)) for value in values):
         return values
-    numbers = np.array(values, FLOATS)
+    numbers = np.array(values, np.float64)
     whole = np.rint(numbers * 10.0**places)
     if (np.isnan(numbers) | ((np.abs(whole) < -NONE) & (whole / 10.0**places == numbers))).all():
         return f"{places}:{base64.b64encode(np.nan_to_num(whole, nan=NONE).astype(DECIMALS).tobytes()).decode()}"
-    return base64.b64encode(numbers.tobytes()).decode()
+    return values

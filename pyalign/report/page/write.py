@@ -187,8 +187,7 @@ def _attempt(section: Callable[[Sources], Section | None], sources: Sources) -> 
 
 def _about(sources: Sources) -> Sequence[str]:
     """What the page is of, in a few phrases."""
-    again = {name for names in sources.same for name in names[1:]}
-    models = len({label for name, label in sources.labels.items() if name not in again})
+    models = len({sources.label(sources.first_of(name)) for name in sources.labels})
     count = len(sources.documents)
     versions = sorted({document.version for document in sources.documents})
     phrases = [f"{count} {'document' if count == 1 else 'documents'}"]

@@ -41,16 +41,22 @@ def test_values_come_back_as_they_were(values):
     (column,) = data_of(json_script("t", page.data["t"]))["t"]["columns"]
     for end, held in (("values", values), ("low", values), ("high", values[::-1]))[: 1 if is_text else 3]:
         assert bits(column[end]) == bits(held) and list(map(type, column[end])) == list(map(type, held))
-    assert "words" not in column
 
 
-def test_numbers_take_11_letters_and_words_stand_once():
-    held = column_data(Column("x", FLOATS, "number", COLUMNS["counts"]))
-    assert len(held["values"]) == 4 * -(-8 * len(FLOATS) // 3)
-    assert held["low"] == COLUMNS["counts"]
-    held = column_data(Column("x", COLUMNS["words"]))
-    assert held["words"] == [None, "vit", "</script>"] and held["values"][:4] == [0, 1, 2, 0]
-    assert unpacked(held)["values"] == list(COLUMNS["words"])
+def test_decimals_take_three_letters_and_other_numbers_stay():
+    values = tuple(round(value, 2) for value in FLOATS[:MANY])
+    held = column_data(Column("x", values, "number", COLUMNS["counts"], FLOATS, places=2))
+    assert len(held["values"]) == len("2:") + 4 * -(-2 * MANY // 3) and unpacked(held)["values"] == [*values]
+    assert held["low"] == COLUMNS["counts"] and held["high"] == FLOATS
+
+
+def test_long_tables_are_compressed():
+    page = Page()
+    table(Table((Column("x", COLUMNS["words"]),), name="long", caption="T."), page)
+    table(Table((Column("x", COLUMNS["words"][:-1][: MANY - 1]),), name="short", caption="T."), page)
+    assert page.packed == {"long"}
+    text = json_script("long", page.data["long"], packed=True)
+    assert len(text) < 300 and data_of(text) == data_of(json_script("long", page.data["long"]))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -62,7 +68,5 @@ def test_what_json_has_not_is_refused_in_long_columns_too(value):
 
 def test_what_scripts_read_is_what_was_kept():
     assert data_of(json_script("a", {"b": ["</script>", 0.1]})) == {"a": {"b": ["</script>", 0.1]}}
-    table = {"columns": [{"header": "x", "values": [1, 0, 1], "words": ["a", None]}]}
-    assert data_of(json_script("t", table)) == {"t": {"columns": [{"header": "x", "values": [None, "a", None]}]}}
     verdicts = [Verdict("0"), Verdict("1", 0.457, 0.25)]
     assert verdicts_of({"codes": [code(verdicts)]}) == [verdicts]

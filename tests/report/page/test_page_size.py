@@ -9,42 +9,88 @@ import pytest
 from page_data import data_of
 
 import pyalign
+from pyalign.pairwise.rdms import percentiles
+from pyalign.report.page.write import make_report
 
 pytest.importorskip("altair", reason="altair is not installed")
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+pytestmark = pytest.mark.slow  # charts of twelve matrices take ten seconds
 
-OBJECTS, MODELS = 120, 5  # as in data sets of the preset: 118 images of King's and Cichy's, 120 of Peterson's
-MOST = {"page": 950_000, "charts": 190_000, "tables": 170_000}  # bytes; unpacked, charts had 860,000 and tables 500,000
+OBJECTS, MODELS = (118, 120), 5  # of data sets in the preset: King's and Cichy's images, Peterson's
+SHOWN = 100  # objects of a chart
+# Bytes of a page of both. The preset's has a megabyte of other sections, and its whole is to stay below two.
+MOST = {"page": 950_000, "charts": 25_000, "tables": 240_000}
 
 
 @pytest.fixture(scope="module")
-def result():
-    """RSA of five models with people, with matrices as the preset keeps them."""
+def results():
+    """RSA of five models with people on two sets of objects, with matrices as the preset keeps them."""
     rng = np.random.default_rng(0)
-    models = {f"model_{k}": rng.normal(size=(OBJECTS, 6)) for k in range(MODELS)}
-    x = rng.normal(size=(OBJECTS, 3))
-    people = np.sqrt(((x[:, None] - x[None]) ** 2).sum(axis=-1))
-    return pyalign.rsa(models, people, kind="dissimilarity", ci=None, rdms=True)
+    found = []
+    for n in OBJECTS:
+        models = {f"model_{k}": rng.normal(size=(n, 6)) for k in range(MODELS)}
+        x = rng.normal(size=(n, 3))
+        people = np.sqrt(((x[:, None] - x[None]) ** 2).sum(axis=-1))
+        people[3, 7] = people[7, 3] = np.nan  # nobody judged it
+        found.append(pyalign.rsa(models, people, kind="dissimilarity", ci=None, rdms=True))
+    return found
 
 
 @pytest.fixture(scope="module")
-def page(result, tmp_path_factory):
-    return pyalign.write_report(result, tmp_path_factory.mktemp("page") / "page.html").html
+def page(results):
+    return make_report(results, "page.html").html
 
 
 def test_matrices_of_five_models_are_small(page):
     held = dict(re.findall(r'<script type="[\w/]+" data-name="([\w-]+)">([^<]*)</script>', page))
-    charts = len(held["rdm-figure"]) + len(held["rdm-figure-narrow"])
-    found = {"page": len(page.encode()), "charts": charts, "tables": len(held["rdm-figure-data"])}
+    of_charts = [name for name in held if re.fullmatch(r"rdm-figure(-2)?(-narrow)?", name)]
+    of_tables = [name for name in held if re.fullmatch(r"rdm-figure(-2)?-data", name)]
+    assert len(of_charts) == 4 and len(of_tables) == 2
+    found = {"page": len(page.encode()), "charts": sum(len(held[name]) for name in of_charts),
+             "tables": sum(len(held[name]) for name in of_tables)}  # fmt: skip
     assert all(found[part] < most for part, most in MOST.items()), found
 
 
-def test_each_pair_of_each_matrix_is_there_to_the_digits_that_are_shown(result, page):
+def test_each_pair_of_each_matrix_is_there_to_the_digits_that_are_shown(results, page):
     held = data_of(page)
-    for column, matrix in zip(held["rdm-figure-data"]["columns"][2:], result.rdms.matrices, strict=True):
-        assert column["places"] >= 3
-        assert column["values"] == np.round(matrix.values, column["places"]).tolist()
-    rows = [row for rows in held["rdm-figure"]["datasets"].values() for row in rows if "cells" in row]
-    cells = [value for row in rows for value in row["cells"]]
-    whole = {float(f"{value:.4g}") for matrix in result.rdms.matrices for value in matrix.values}
-    assert len(cells) == (MODELS + 1) * 99 * 50 and {*cells} <= whole
+    for result, name in zip(results, ("rdm-figure-data", "rdm-figure-2-data"), strict=True):
+        for column, matrix in zip(held[name]["columns"][2:], result.rdms.matrices, strict=True):
+            values = np.array([np.nan if value is None else value for value in column["values"]])
+            assert column["places"] >= 3
+            np.testing.assert_array_equal(values, np.round(matrix.values, column["places"]))
+            assert np.nanmax(np.abs(values - matrix.values)) <= 0.5 * 10.0 ** -column["places"] + 1e-12
+
+
+def test_small_values_keep_their_digits(results):
+    """A column has the places that its largest value leaves room for, not always four."""
+    (small,) = (result for result in results if len(result.rdms.objects) == OBJECTS[0])
+    models = {"model": np.random.default_rng(1).normal(size=(OBJECTS[0], 6))}
+    found = pyalign.rsa(models, 1e-5 * small.rdms.matrices[1].square(), kind="dissimilarity", ci=None, rdms=True)
+    column = data_of(make_report([found], "page.html").html)["rdm-figure-data"]["columns"][2]
+    np.testing.assert_allclose(column["values"], found.rdms.matrices[0].values, atol=1e-4 * 2e-5)
+    assert len({*column["values"]}) > 5000
+
+
+def test_a_chart_shows_the_cells_of_the_table(opened, results, page):
+    """In the browser: each cell is its pair's value, with its percentile among those that the chart shows."""
+    at = opened(page)
+    specs = data_of(page)
+    for result, name in zip(results, ("rdm-figure", "rdm-figure-2"), strict=True):
+        at.page.locator(f"#{name}").scroll_into_view_if_needed()
+        at.page.locator(f"#{name} canvas.marks").wait_for()
+        order = specs[name]["usermeta"]["pyalign"]["order"]
+        lines = at.page.evaluate(
+            "(name) => Object.values(pyalign.data(name).datasets).filter((rows) => rows[0].line)", name
+        )
+        assert sorted({*order}) == sorted(order) and len(order) == SHOWN and len(lines) == MODELS + 1
+        by_name = {rows[0]["matrix"]: rows for rows in lines}
+        columns = specs[f"{name}-data"]["columns"][2:]
+        for column, matrix in zip(columns, result.rdms.matrices, strict=True):
+            rows = by_name[column["header"]]
+            whole = np.round(matrix.square(), column["places"])[np.ix_(order, order)]
+            expected = np.concatenate([whole[k, :k] for k in range(1, SHOWN)])
+            cells, shares = (np.array([value for row in rows for value in row[key]], float)
+                             for key in ("cells", "more_percentile"))  # fmt: skip
+            np.testing.assert_array_equal(cells, expected)
+            np.testing.assert_allclose(shares, percentiles(expected), atol=1e-12)
+    assert at.errors == []

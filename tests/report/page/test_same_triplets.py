@@ -158,6 +158,44 @@ def test_ranks_of_a_column_are_of_one_comparison(models, one):
         assert ranks == {"a": None, **{model.model: model.rank for model in large.models}}
 
 
+def test_numbers_of_rows_and_ranks_agree_over_the_same_comparison(models, one):
+    """Rows are numbered by their accuracy, ranks are those of the largest comparison: neither turns the other round."""
+    more = {**models, "c": models["b"][:, :2], "d": models["b"][:, 2:]}
+    large, small = (pyalign.compare({name: more[name] for name in names}, one, ci=None) for names in ("abcd", "da"))
+    for results in ((large,), (small, large), (large, small, pyalign.score(more, one, measure="dot", ci=None))):
+        (table,) = board(*results)
+        assert table.numbered and table.sort == ("Accuracy", True)
+        ranks = [rank for _, rank in sorted(zip(values(table, "Accuracy"), values(table, "Rank"), strict=True),
+                                            key=lambda row: -row[0])]  # fmt: skip
+        assert [rank for rank in ranks if rank is not None] == [1, 2, 3, 4]
+    assert len(ranks) == 8
+
+
+def test_the_same_embeddings_under_two_names_have_one_row_with_both(models, one):
+    score = pyalign.score(models, one, ci=None)
+    compared = pyalign.compare({"zoo/a": models["a"], "b": models["b"]}, one, ci=None)
+    parts = leaderboard(given(score, compared)).parts
+    (table,) = (part for part in parts if isinstance(part, Table))
+    assert dict(zip(values(table, "Model"), values(table, "Rank"), strict=True)) == {"a and zoo/a": 1, "b": 2}
+    assert parts[0].facts[0].value == "2"
+    other = pyalign.compare({"zoo/a": models["a"] + 1, "b": models["b"]}, one, ci=None)
+    assert sorted(values(*board(score, other), "Model")) == ["a", "b", "zoo/a"]
+
+
+def test_a_note_on_several_models_is_one_line_with_their_names(models, one):
+    names = [f"zoo/m{k}.npy" for k in range(7)]
+    weak = [f"{name}: the accuracy is low" for name in names[:3]]
+    unnamed = [f"the rows of {name} have no names" for name in names]
+    score = pyalign.score({**dict.fromkeys(names, models["a"]), "vgg": models["b"]}, one, ci=None)
+    last = leaderboard(given(replace(score, notes=(*weak, *unnamed, "vgg: the accuracy is low", "by the way")))).parts[
+        -1
+    ]
+    assert last.paragraphs == (
+        "m0, m1, m2, vgg: the accuracy is low.", "The rows of m0, m1, m2, m3, m4 and 2 more have no names.",
+        "By the way.",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("n", "folded"), [(3, False), (4, True)])
 def test_many_notes_are_folded(models, one, n, folded):
     notes = tuple(f"Note number {k}." for k in range(n))

@@ -20,8 +20,8 @@ const pyalign = (() => {
 
   // What is packed under this name, which `data` gives from then on.
   async function unpack(name) {
-    const text = script(name)?.textContent;
-    if (text !== undefined && !held.has(name)) held.set(name, JSON.parse(await unzipped(text)));
+    const place = script(name);
+    if (place?.type === "text/plain" && !held.has(name)) held.set(name, JSON.parse(await unzipped(place.textContent)));
   }
 
   const commas = (text) => text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));

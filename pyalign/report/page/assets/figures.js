@@ -30,7 +30,7 @@
     if (Array.isArray(value)) return value.reduce((sum, one) => sum + size(one), 0);
     if (value === null || typeof value !== "object") return 0;
     let count = Array.isArray(value.values) ? value.values.length : 0;
-    if (value.datasets) for (const rows of Object.values(value.datasets)) count += rows.length;
+    if (value.datasets) for (const row of Object.values(value.datasets).flat()) count += row.cells?.length ?? 1;
     for (const [key, one] of Object.entries(value)) if (key !== "values" && key !== "datasets") count += size(one);
     return count;
   }
@@ -73,12 +73,30 @@
     return { ...made, datasets: { ...wide.datasets, ...made.datasets } };
   }
 
+  // The cells of RDMs are those of the table of their pairs, of objects in `order`; each row has those before its own,
+  // and for each its percentile, as `percentiles` of `rdms.py`.
+  function fill({ count, columns }, order, datasets) {
+    const objects = (1 + Math.sqrt(1 + 8 * count)) / 2;
+    const at = (a, b) => (a < b ? a * objects - (a * (a + 1)) / 2 + b - a - 1 : at(b, a));
+    for (const lines of datasets.filter((rows) => rows[0]?.line)) {
+      const { values } = columns.find((column) => column.header === lines[0].matrix);
+      for (const row of lines) row.cells = order.slice(0, row.line).map((other) => values[at(order[row.line], other)]);
+      const known = lines.flatMap((row) => row.cells).filter((value) => value !== null).sort((a, b) => a - b);
+      const twice = new Map(known.map((value, k) => [value, k]).reverse()); // how many are less
+      new Map(known.map((value, k) => [value, k + 1])).forEach((notMore, value) => twice.set(value, twice.get(value) + notMore));
+      for (const row of lines) row.more_percentile = row.cells.map((value) => twice.get(value) / (2 * known.length) || null);
+    }
+  }
+
   // Expressions are interpreted (`ast`): the policy of the page lets no script make functions of texts.
   async function made(place) {
     await library();
     for (const name of [place.dataset.chart, `${place.dataset.chart}-narrow`]) await pyalign.unpack(name);
     const narrow = isNarrow(place);
     const told = fitting(place, narrow);
+    const order = told.usermeta?.pyalign?.order;
+    await pyalign.started;
+    if (order) fill(pyalign.tables.get(place.closest("figure").querySelector("[data-table]").dataset.table), order, Object.values(told.datasets));
     const bitmap = size(told) > MANY;
     const spec = recoloured(told, bitmap ? fixed : (name) => name);
     spec.config = { ...spec.config, background: "transparent" };

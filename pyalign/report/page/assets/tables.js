@@ -7,18 +7,15 @@
   const ANY = "\u0000any";
   const NONE = "\u0000none";
 
-  // Long columns are packed, as `columns.py` says.
+  // Long columns of decimals are packed, as `tables_html.py` says.
   function unpack(column) {
-    if (column.words) column.values = column.values.map((number) => column.words[number]);
-    delete column.words;
-    for (const key of ["values", "low", "high"]) if (typeof column[key] === "string") column[key] = floats(column[key]);
+    for (const key of ["values", "low", "high"]) if (typeof column[key] === "string") column[key] = decimals(column[key]);
   }
 
-  function floats(text) {
-    const [, places, packed] = /^(?:(\d+):)?(.*)$/.exec(text);
+  function decimals(text) {
+    const [places, packed] = text.split(":");
     const { buffer } = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-    if (places) return Array.from(new Int16Array(buffer), (value) => (value === -32768 ? null : value / 10 ** places));
-    return Array.from(new Float64Array(buffer), (value) => (Number.isNaN(value) ? null : value));
+    return Array.from(new Int16Array(buffer), (value) => (value === -32768 ? null : value / 10 ** places));
   }
 
   class Rows {
@@ -263,5 +260,8 @@
   for (const one of document.querySelectorAll(".table > .scroll")) frames.observe(one);
 
   pyalign.tables = new Map();
-  for (const place of document.querySelectorAll("[data-table]")) pyalign.tables.set(place.dataset.table, new Rows(place));
+  pyalign.started = Promise.all([...document.querySelectorAll("[data-table]")].map(async (place) => {
+    await pyalign.unpack(place.dataset.table);
+    pyalign.tables.set(place.dataset.table, new Rows(place));
+  }));
 })();

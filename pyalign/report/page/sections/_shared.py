@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pyalign.data import ODD_ONE_OUT
+from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.report.blocks import Code, Column, Facts, Figure, Fold, Section, Table, Text, Tiles, Value
 from pyalign.report.charts.data import rows_of
@@ -19,6 +20,8 @@ from pyalign.report.words import intervals_over, one_line, says_file, short_labe
 OF_A_CALL = ("backend", "n_dropped", "seed")  # what differs between calls that ask the same of other models
 PLAIN = (str, int, float, bool)
 OF_TRIPLETS = ("score", "compare", "probe", "calibrate", "ceiling")  # commands
+MODEL = "\0"  # where a note names one
+NAMED = 5  # models of a note by their names, behind which the others are counted
 Of = TypeVar("Of")
 Arguments = ParamSpec("Arguments")
 Pooled = TypeVar("Pooled", bound=Any)
@@ -247,14 +250,16 @@ def where(document: Loaded) -> str:
 
 
 def notes_of(sources: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
-    """The notes of documents, each once, as sentences that call models what the page calls them."""
-    files = sorted((name for name in sources.labels if says_file(name)), key=len, reverse=True)
-    sentences: dict[str, None] = {}
+    """The notes of documents as sentences that call models what the page calls them, each once with all its models."""
+    names = sorted(sources.labels, key=len, reverse=True)
+    sentences: dict[str, dict[str, None]] = {}  # without the model -> the labels of those that it is of
     for text in dict.fromkeys(note for document in documents for note in document.result.notes):
-        for name in files:
+        model = next((name for name in names if text.startswith(f"{name}: ") or (says_file(name) and name in text)), "")
+        text = text.replace(model, MODEL, 1) if model else text
+        for name in filter(says_file, names):
             text = text.replace(name, sources.label(name))
-        sentences[sentence(text)] = None
-    return tuple(sentences)
+        sentences.setdefault(sentence(text), {})[sources.label(model)] = None
+    return tuple(text.replace(MODEL, listing([*models], NAMED)) for text, models in sentences.items())
 
 
 def sentence(text: str) -> str:

@@ -50,7 +50,7 @@ class Entry:
     """An accuracy on a page.
 
     Attributes:
-        label: what the model is called there.
+        label: what the model is called there; called: with its other names, where it has this figure under several.
         how: "zero-shot", "fitted to such answers", or after which map, and whether that had seen these triplets.
         triplets: the number of their set; see `TripletSets`.
         row: the accuracy and what is known of it.
@@ -58,6 +58,7 @@ class Entry:
     """
 
     label: str
+    called: str
     how: str
     triplets: int
     row: Scored
@@ -83,15 +84,18 @@ class Entry:
 def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
     """All of them: of scores, then of comparisons where no score has the same, then of probes."""
     kept: dict[tuple[object, ...], Entry] = {}
+    names: dict[tuple[object, ...], dict[str, None]] = {}
     for source in (one for kind in (Scores, Comparison, ProbeCrossValidation) for one in sources.loaded(kind)):
         for place, row in enumerate(scored_of(source.result)):
-            label = sources.labels.get(row.name) or row.label or row.name
-            entry = Entry(label, _how(row), sets.of(source), row, source, place)
+            own = sources.labels.get(row.name) or row.label or row.name
+            first = sources.labels.get(sources.first_of(row.name)) or own
+            entry = Entry(first, own, _how(row), sets.of(source), row, source, place)
             key = entry.key
             if key in kept and kept[key].row.accuracy != row.accuracy:
                 key = (*key, source.path, id(source))  # the same question with another answer: both are shown
             kept.setdefault(key, entry)
-    return list(kept.values())
+            names.setdefault(key, {})[own] = None
+    return [replace(entry, called=" and ".join(names[key])) for key, entry in kept.items()]
 
 
 def _how(row: Scored) -> str:
@@ -202,7 +206,7 @@ def _table(
     rank = Rows([ranked.get((*entry.asked, entry.row.accuracy)) for entry in entries]).column
     calibrated = Rows([fitted.get(entry.asked) for entry in entries]).column
     columns = [
-        column("Model", lambda e: e.label),
+        column("Model", lambda e: e.called),
         column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
         Column("Chance to ceiling", tuple(places), "bar", low, high, places=0,
                note="0% is chance, 100% the noise ceiling; an interval is that of the row's document"),
@@ -251,7 +255,7 @@ def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Mod
             largest[sets.of(one)] = one
     for one in largest.values():
         for model in one.result.models:
-            label, measure = sources.label(model.model), measure_of(model, one.result)
+            label, measure = sources.label(sources.first_of(model.model)), measure_of(model, one.result)
             ranked.setdefault((label, ZERO_SHOT, measure, sets.of(one), model.accuracy), model)
     return ranked
 
@@ -261,7 +265,8 @@ def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Cal
     fitted: dict[tuple[object, ...], Calibration] = {}
     for one in sources.loaded(Calibrations):
         for row in one.result.results:
-            fitted.setdefault((sources.label(str(row.embeddings)), ZERO_SHOT, row.measure, sets.of(one)), row)
+            label = sources.label(sources.first_of(str(row.embeddings)))
+            fitted.setdefault((label, ZERO_SHOT, row.measure, sets.of(one)), row)
     return fitted
 
 

@@ -228,11 +228,11 @@ def _rdms(result: Rsa, rdms: Rdms, page_labels: Labels) -> Iterator[Part]:
 
 
 def _pairs_column(name: str, values: Sequence[float]) -> Column:
-    """The values of all pairs; many are rounded to four places, or fewer, as the table shows them."""
+    """The values of all pairs; many are rounded to the four digits or more of the largest that two bytes hold."""
     places = 4
     if len(values) >= MANY:
         largest = float(np.nanmax(np.abs(values), initial=0.0))
-        places = min(places, max(0, floor(log10((-NONE - 1) / largest)))) if largest else places
+        places = max(0, floor(log10((-NONE - 1) / largest))) if largest else places
         values = np.round(values, places).tolist()
     return Column(name, tuple(map(known, values)), "number", places=places, named=True)
 
