@@ -21,7 +21,9 @@ def test_no_attack_ended_wrong_or_crashed():
         assert row["wrong"] == row["crashed"] == "0" and int(row["refused"]) + int(row["right"]) == int(row["attempts"])
 
 
-@pytest.mark.parametrize("name", ["eight processes, eight files", "claims from the future", "published maps"])
+@pytest.mark.parametrize(
+    "name", ["eight processes, one file", "eight processes, eight files", "claims from the future", "published maps"]
+)
 def test_an_attack_gives_its_row_again(name, monkeypatch):
     from pyalign.datasets import maps
 

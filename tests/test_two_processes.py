@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from interleaving import Clocks, both, calls_of, code_of, in_a_process, spread
 from support import draw_triplets, load_from_tools, reals
 
 from pyalign.cli import main
+from pyalign.datasets.download import Resuming
 from pyalign.datasets.registry import DATASETS, Remote, Row
 
 sys.path.append(str(Path(__file__).parent / "datasets"))
@@ -320,3 +322,38 @@ def test_two_processes_that_meet_at_any_call_leave_the_results_of_one(scenario):
 def test_the_results_do_not_depend_on_clocks_that_differ_nor_on_locks_that_tell_nothing(scenario):
     without = [] if scenario.needs_locks else [("fail", Clocks()), ("everybody has them", Clocks())]
     assert faults_of(scenario, 20, [*(("work", clocks) for clocks in WRONG_CLOCKS), *without]) == []
+
+
+def test_of_two_processes_that_meet_at_any_call_only_one_at_a_time_fetches_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    log = Path("w/log")
+
+    def fetching(name, other):
+        """Stays inside until the other has said that it waits, or is inside too."""
+
+        def say(what):
+            with log.open("a") as file:
+                file.write(f"{name} {what}\n")
+
+        def run():
+            with Resuming(Path("w/x.bin.part"), lambda *_: say("waits")).claimed():
+                say("begins")
+                while other not in log.read_text():
+                    time.sleep(0.001)  # which lets the first go on, where it is stopped
+                say("ends")
+            return 0
+
+        return run
+
+    first, second = fetching("first", "second"), fetching("second", "first")
+    os.mkdir("w")
+    log.write_text("second\n")
+    calls, code = calls_of(first, "w")
+    points = range(calls.index(f"open {log.absolute()}"))  # until it says that it begins
+    assert code == 0 and len(points) >= 4
+    for point in points:
+        log.write_text("")
+        ended = both(first, second, "w", point)
+        told = log.read_text().split()[1::2]
+        assert ended.codes == (0, 0) and ended.was_stopped, (calls[point], ended.told)
+        assert [word for word in told if word != "waits"] == ["begins", "ends"] * 2, (calls[point], told)

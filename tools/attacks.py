@@ -88,7 +88,7 @@ def fetches() -> Outcome:
 
 
 def one_file() -> Outcome:
-    """Eight processes need the same file: all have it, with its checksum."""
+    """Eight processes need the same file: it is requested once, and all have it, with its checksum."""
     from file_server import serving
 
     from pyalign.datasets.fetch import checksum_file
@@ -104,7 +104,8 @@ def one_file() -> Outcome:
             digest = hashlib.sha256((place / "x.bin").read_bytes()).hexdigest()
             whole = digest == hashlib.sha256(server.files["/x.bin"]).hexdigest()
             recorded = checksum_file(place / "x.bin").read_text().startswith(digest)
-            yield from (outcome(whole and recorded, code) for code in codes)
+            once = len(server.requests) == number + 1
+            yield from (outcome(whole and recorded and once, code) for code in codes)
 
 
 # 2: claims from the future

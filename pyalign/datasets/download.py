@@ -27,6 +27,7 @@ from pyalign.errors import InputError
 from pyalign.io.locks import lock
 from pyalign.io.own_files import CREATE, READ, RUN, has_ended, is_of_this_process, open_own, run_name, try_lock
 from pyalign.io.paths import bad
+from pyalign.io.write import locked_folder
 from pyalign.progress import Progress, silent
 
 TIMEOUT = 30.0  # seconds without a byte
@@ -89,8 +90,7 @@ class Resuming:
 
         The lock keeps other runs of this machine from fetching the same again. Without one they do no harm.
         """
-        with self._left_by_others() or open_own(self.path, CREATE) as own:
-            try_lock(own.fileno())
+        with self._own_part():
             _live.add(self.path)
             try:
                 yield
@@ -98,31 +98,35 @@ class Resuming:
                 _live.discard(self.path)
                 self._tidy()
 
-    def _left_by_others(self, waited_for: Path | None = None) -> IO[bytes] | None:
-        """The file of a part that nobody writes to any more, under this run's name; None where there is none."""
+    def _own_part(self, waited_for: Path | None = None) -> IO[bytes]:
+        """The file of this run's part, an earlier one or a new one; another run that begins now finds it by a lock."""
         whole = self._base.with_suffix("")  # locked as the part that it was, while it is unpacked
         first = (self._base,) if whole.is_symlink() else (whole, self._base)
-        for part in (*first, *sorted(self._base.parent.glob("*.part"))):
-            name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
-            if part not in first and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
-                continue
-            with suppress(FileNotFoundError, PermissionError), ExitStack() as stack:  # gone, or another user's
-                handle = stack.enter_context(open_own(part, READ))
-                if try_lock(handle.fileno()) is False:
-                    self._progress(f"{self._base.stem}, waiting for another process", 0, None)
-                    lock(handle.fileno(), wait=True)
-                    stack.close()
-                    return self._left_by_others(part)
-                if part == whole:
+        with ExitStack() as folder:
+            folder.enter_context(locked_folder(os.fspath(self._base.parent)))
+            for part in (*first, *sorted(self._base.parent.glob("*.part"))):
+                name = part.name.removeprefix(f"{self._base.stem}.").removesuffix(".part")
+                if part not in first and not (part.name.startswith(f"{self._base.stem}.") and RUN.fullmatch(name)):
                     continue
-                ended = part not in _live if is_of_this_process(name) else has_ended(name)
-                if ended or part in (self._base, waited_for):
-                    os.rename(part, self.path)
-                    with suppress(FileNotFoundError):
-                        os.rename(_state_of(part), self._state)
-                    stack.pop_all()
-                    return handle
-        return None
+                with suppress(FileNotFoundError, PermissionError), ExitStack() as stack:  # gone, or another user's
+                    handle = stack.enter_context(open_own(part, READ))
+                    if try_lock(handle.fileno()) is False:
+                        folder.close()
+                        self._progress(f"{self._base.stem}, waiting for another process", 0, None)
+                        lock(handle.fileno(), wait=True)
+                        stack.close()
+                        return self._own_part(part)
+                    if part == whole:
+                        continue
+                    ended = part not in _live if is_of_this_process(name) else has_ended(name)
+                    if ended or part in (self._base, waited_for):
+                        os.rename(part, self.path)
+                        with suppress(FileNotFoundError):
+                            os.rename(_state_of(part), self._state)
+                        stack.pop_all()
+                        return handle
+            try_lock((own := open_own(self.path, CREATE)).fileno())
+            return own
 
     def _tidy(self) -> None:
         """What has come of a file that is not whole stays, for the next run; nothing is no part."""

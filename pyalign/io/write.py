@@ -133,7 +133,7 @@ class Files:
         folders = {os.path.dirname(target) for _, _, target in self._moves} if len(self._moves) > 1 else set()
         with ExitStack() as locks:
             for folder in sorted(folders):  # in one order, so that no two processes wait for each other
-                locks.enter_context(_locked(folder))
+                locks.enter_context(locked_folder(folder))
             self._move()
         written = [*self._made, *(target for _, _, target in self._moves)]
         for folder in {os.path.dirname(path) for path in written}:
@@ -172,7 +172,7 @@ class Files:
 
 
 @contextmanager
-def _locked(folder: str, patience: float = PATIENCE) -> Iterator[None]:
+def locked_folder(folder: str, patience: float = PATIENCE) -> Iterator[None]:
     """Inside, no other process moves files there that asks for it, unless one has held the lock for so many seconds.
 
     Where there are no locks, nobody is kept out. `_holds` then says whether the files are those of one process.

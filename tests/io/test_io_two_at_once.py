@@ -10,7 +10,7 @@ from interleaving import LOCKS, code_of, in_a_process, interleaved
 
 from pyalign.errors import InputError
 from pyalign.io import write_files
-from pyalign.io.write import _locked
+from pyalign.io.write import locked_folder
 
 NAMES = ("a.npz", "b.csv", "c.json")
 
@@ -70,7 +70,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_no_longer_than_its_boun
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     def patient():
-        with _locked(str(tmp_path), 0.05):
+        with locked_folder(str(tmp_path), 0.05):
             (tmp_path / "a.txt").write_text("a")
         return 0
 
@@ -79,7 +79,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_no_longer_than_its_boun
     with pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(descriptor)
-    with _locked(str(tmp_path), 0.0), pytest.raises(BlockingIOError):
+    with locked_folder(str(tmp_path), 0.0), pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(other)
