@@ -121,7 +121,7 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
         return replace(_of_triplets(spec, found, content.values), key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
     if content.key == LABELS_KEY:
-        remark = "labels of dimensions, which are read with the embeddings beside them"
+        remark = "labels of dimensions, which are read with the embeddings next to them"
         return replace(found, key=content.key, remarks=(remark, *found.remarks))
     return replace(found, key=content.key, names=names, command=_command(found.kind, spec))
 
