@@ -40,7 +40,8 @@ class Column:
         if not isinstance(values, Texts):
             if values.dtype.kind in "biuf":
                 different, codes = np.unique(values, return_inverse=True)
-                labels = tuple("" if x != x else str(int(x)) if x == int(x) else repr(x) for x in different.tolist())
+                each = different.tolist()
+                labels = tuple("" if x != x else str(int(x)) if float(x).is_integer() else repr(x) for x in each)
                 return cls(index, header, codes.reshape(-1), labels, different.astype(np.float64))
             values = coded("" if cell is None or cell != cell else str(cell) for cell in values.tolist())
         labels = tuple("" if label.lower() in MISSING else label.strip() for label in values.labels)
@@ -65,9 +66,9 @@ class Column:
 
     @property
     def whole(self) -> np.ndarray:
-        """Which labels are whole numbers from 0."""
+        """Which labels are whole numbers from 0, below 2^53."""
         with np.errstate(invalid="ignore"):
-            marked: np.ndarray = (self.numbers >= 0) & (np.floor(self.numbers) == self.numbers)
+            marked: np.ndarray = (np.floor(self.numbers) == self.numbers) & (self.numbers >= 0) & (self.numbers < 2**53)
         return marked
 
 

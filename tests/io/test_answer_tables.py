@@ -331,3 +331,15 @@ def test_decimal_commas_of_places_are_one_line(tmp_path, message_of):
     path = tmp_path / "t.csv"
     path.write_text(text.replace(";0\n", ",0\n"))
     assert "\n" not in message_of(load_triplets, path)
+
+
+@pytest.mark.parametrize("cell", ["inf", "-inf", "1e300"])
+def test_a_number_that_no_item_has_is_one_line_with_its_row(tmp_path, cell):
+    rows = [f"{k % 5},{(k + 1) % 5},{(k + 2) % 5}" for k in range(40)]
+    rows[7] = f"1,2,{cell}"
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["item1,item2,odd", *rows]) + "\n")
+    with pytest.raises(InputError) as caught:
+        load_triplets(path, item_names=[f"object {k}" for k in range(5)])
+    assert "\n" not in str(caught.value)
+    assert describe_file(path).arrays
