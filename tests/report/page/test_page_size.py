@@ -14,7 +14,6 @@ from pyalign.report.page.write import make_report
 
 pytest.importorskip("altair", reason="altair is not installed")
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
-pytestmark = pytest.mark.slow  # charts of twelve matrices take ten seconds
 
 OBJECTS, MODELS = (118, 120), 5  # of data sets in the preset: King's and Cichy's images, Peterson's
 SHOWN = 100  # objects of a chart
@@ -41,6 +40,7 @@ def page(results):
     return make_report(results, "page.html").html
 
 
+@pytest.mark.slow
 def test_matrices_of_five_models_are_small(page):
     held = dict(re.findall(r'<script type="[\w/]+" data-name="([\w-]+)">([^<]*)</script>', page))
     of_charts = [name for name in held if re.fullmatch(r"rdm-figure(-2)?(-narrow)?", name)]
@@ -51,6 +51,7 @@ def test_matrices_of_five_models_are_small(page):
     assert all(found[part] < most for part, most in MOST.items()), found
 
 
+@pytest.mark.slow
 def test_each_pair_of_each_matrix_is_there_to_the_digits_that_are_shown(results, page):
     held = data_of(page)
     for result, name in zip(results, ("rdm-figure-data", "rdm-figure-2-data"), strict=True):
@@ -71,6 +72,7 @@ def test_small_values_keep_their_digits(results):
     assert len({*column["values"]}) > 5000
 
 
+@pytest.mark.slow
 def test_a_chart_shows_the_cells_of_the_table(opened, results, page):
     """In the browser: each cell is its pair's value, with its percentile among those that the chart shows."""
     at = opened(page)
