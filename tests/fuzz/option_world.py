@@ -226,8 +226,9 @@ class World:
 
 
 def listed():
-    """The times of what the folder holds."""
-    return {entry.name: entry.stat(follow_symlinks=False).st_mtime_ns for entry in os.scandir()}
+    """The times of what the folder holds, but for what Python itself keeps of a user's module."""
+    entries = [entry for entry in os.scandir() if entry.name != "__pycache__"]
+    return {entry.name: entry.stat(follow_symlinks=False).st_mtime_ns for entry in entries}
 
 
 def candidates(option):
