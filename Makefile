@@ -65,7 +65,7 @@ kernel-table: $(VENV)/installed-test
 quick: $(VENV)/created
 	$(BIN)/python tools/quick.py
 
-# Lines, words, options and the like beside their limits, and what contributes most to each.
+# Lines, words, options and the like next to their limits, and what contributes most to each.
 size: $(VENV)/created
 	$(BIN)/python tools/size.py
 

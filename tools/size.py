@@ -1,4 +1,4 @@
-"""Counts what pyalign consists of, beside the limits that tests/test_size.py keeps.
+"""Counts what pyalign consists of, next to the limits that tests/test_size.py keeps.
 
     python tools/size.py            figures, limits, and the ten largest contributors of each
     python tools/size.py --write    lowers the limits in tests/size.csv to the figures
