@@ -21,6 +21,7 @@ from pyalign.data.texts import Texts
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
+UNNAMED = range(4, 11)  # columns of a table whose header says nothing, in which answers are looked for
 FEW = 12  # rows in which three places of an odd item may fail to occur
 _DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}")
 
@@ -178,29 +179,55 @@ def _others(free: Sequence[Column], known: Column) -> list[Column]:
     return [c for c in others if not any(says(c.header, role) for role in roles)]
 
 
-def hold_same_items(values: np.ndarray) -> bool:
-    """Whether of more than three columns (t, k) of whole numbers the first three, and no other, seem to hold the items.
+def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = ()) -> AnswerTable | None:
+    """What a table of 4 to 10 columns is whose header says nothing, or None where that is not sure.
 
-    They have the same range, as many numbers and as often the same one twice in a row, unlike those of participants,
-    whose answers follow each other. Numbers up to 3 may be places, which say more than the order does.
+    The first three hold the items where they, and no other, have the same range of whole numbers, as many of them and
+    as often the same one twice in a row. Numbers up to 3 may be places, which say more than the order does. Another
+    column is of participants where it holds a dozen or more, each in a few rows at least that follow each other.
 
     Example:
-        >>> items = np.random.default_rng(0).integers(0, 9, (99, 3))
-        >>> hold_same_items(np.c_[items, np.arange(99) // 9]), hold_same_items(np.c_[np.arange(99) // 9, items])
-        (True, False)
+        >>> items = np.array([np.random.default_rng(k).permutation(9)[:3] for k in range(96)])
+        >>> found = unnamed_table([*items.T, np.arange(96) // 8])
+        >>> found.items, found.subject, unnamed_table([np.arange(96) // 8, *items.T])
+        ((0, 1, 2), 3, None)
     """
-    if len(values) < FEW or (values[:, 3:].max(axis=0) <= 3).any():
-        return False
-    span = float(np.ptp(values[:, :3])) or 1.0
+    if len(values) not in UNNAMED or len(values[0]) < FEW:
+        return None
+    columns = [Column.of(k, header[k] if header else "", cells) for k, cells in enumerate(values)]
+    people = [c for c in columns[3:] if _stands_together(c)]
+    numbers = [c for c in columns if c not in people or c.whole.any()]
+    if not all(c.whole.all() for c in numbers) or any(c.numbers.max() <= 3 for c in numbers[3:]):
+        return None
+    traits = np.array([[c.numbers.min(), c.numbers.max(), len(c.labels)] for c in numbers])
+    traits /= float(np.ptp(traits[:3, :2])) or 1.0
+    again = np.array([[2 * float((np.diff(c.codes) == 0).mean())] for c in numbers])
+    gaps = np.abs((of_all := np.hstack([traits, again]))[:, None] - of_all[:3]).max(axis=(1, 2))
+    if gaps[:3].max() >= 0.25 or gaps[3:].min(initial=1.0) < 0.25:
+        return None
+    items, lowest = columns[:3], int(min(c.numbers.min() for c in columns[:3]))
+    try:
+        _check_items(items, False, None)
+    except InputError:
+        return None
+    subject = people[0] if len(people) == 1 else None
+    unused = [c for c in columns[3:] if c is not subject]
+    who = () if subject is None else (f"{subject.called} holds {len(subject.labels):,} participants",)
+    more = "are" if len(unused) > 1 else "is"
+    notes = (f"{_listed(unused)} {more} not used: subject_column=column says who answered",) if unused else ()
+    asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
+    sentences = (asked, held, f"{columns[2].called} is taken to hold the odd item", *who)
+    return AnswerTable(
+        ODD_ONE_OUT, (0, 1, 2), None, None, None if subject is None else subject.index, lowest, sentences, notes
+    )
 
-    def traits(column: np.ndarray) -> np.ndarray:
-        different = len(np.unique(column))
-        again = float((column[1:] == column[:-1]).mean())
-        return np.array([column.min() / span, column.max() / span, different / span, 2 * again])
 
-    of_all = [traits(column) for column in values.T]
-    gaps = [max(np.abs(one - other).max() for other in of_all[:3]) for one in of_all]
-    return bool(max(gaps[:3]) < 0.25 and min(gaps[3:]) >= 0.25)
+def _stands_together(column: Column) -> bool:
+    """Whether a column seems to be of participants, each of whom has answered several times without a pause."""
+    each = np.bincount(column.codes)
+    runs = 1 + np.count_nonzero(np.diff(column.codes))
+    several = FEW <= len(each) == runs and min(each) > 1 and "" not in column.labels
+    return several and not is_of_another_kind(column.header)
 
 
 # What the answers are
