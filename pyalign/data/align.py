@@ -47,6 +47,10 @@ class Aligned:
     notes: tuple[str, ...]
     embeddings: Embeddings
 
+    def of(self, name: str) -> Aligned:
+        """The same, as `AlignedModels` gives it of one of several."""
+        return self
+
 
 def in_name_order(matched: Aligned | AlignedModels) -> np.ndarray:
     """(t, 3) on the host: the triplets' objects numbered in the order of their names, else as they are numbered.
@@ -219,6 +223,7 @@ class AlignedModels:
         names: of the rows, or None.
         notes: what was assumed, a sentence each.
         kinds: name -> "similarity" or "dissimilarity", of the models that are `Similarities`.
+        each: name -> the model as it came, and the triplets with numbers of its rows.
     """
 
     models: dict[str, Array]
@@ -227,6 +232,11 @@ class AlignedModels:
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
     kinds: Mapping[str, str] = field(default_factory=dict)
+    each: Mapping[str, Aligned] = field(default_factory=dict)
+
+    def of(self, name: str) -> Aligned:
+        """One model as it came, and the triplets with numbers of its rows."""
+        return self.each[name]
 
     @property
     def n_items(self) -> int:
@@ -264,8 +274,8 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
     kinds = {name: x.kind for name, x in known.items() if isinstance(x, Similarities)}
     if all(model.index is first.index and len(model.x) == len(first.x) for model in each.values()):
         rows = {name: model.x for name, model in each.items()}
-        return AlignedModels(rows, first.index, ordered, first.names, notes, kinds)
-    return replace(_gathered(each, ordered, notes), kinds=kinds)
+        return AlignedModels(rows, first.index, ordered, first.names, notes, kinds, each)
+    return replace(_gathered(each, ordered, notes), kinds=kinds, each=each)
 
 
 def one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Triplets, tuple[str, ...]]:

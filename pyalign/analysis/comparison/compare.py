@@ -178,10 +178,7 @@ def compare(
     layers = layers_of(named)
     comparison = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
     comparison = replace(comparison, models=tuple(replace(m, layer=layers.get(m.model)) for m in comparison.models))
-    remarks = [
-        notes_on_rows(x, aligned.index, name, comparison.task, features=name not in aligned.kinds)
-        for name, x in aligned.models.items()
-    ]
+    remarks = [notes_on_rows(x, aligned, name) for name, x in aligned.models.items()]
     remarks += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     remarks += [
         notes_on_score(
