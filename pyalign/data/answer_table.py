@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,8 +184,8 @@ def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = 
     """What a table of 4 to 10 columns is whose header says nothing, or None where that is not sure.
 
     The first three hold the items where they, and no other, have the same range of whole numbers, as many of them and
-    as often the same one twice in a row. Numbers up to 3 may be places, which say more than the order does. Another
-    column is of participants where it holds a dozen or more, each in a few rows at least that follow each other.
+    as often the same one twice in a row. Up to three numbers may be places or keys, which say more than the order does.
+    Another column is of participants where it holds a dozen or more, each in several rows that follow each other.
 
     Example:
         >>> items = np.array([np.random.default_rng(k).permutation(9)[:3] for k in range(96)])
@@ -196,30 +197,35 @@ def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = 
         return None
     columns = [Column.of(k, header[k] if header else "", cells) for k, cells in enumerate(values)]
     people = [c for c in columns[3:] if _stands_together(c)]
-    numbers = [c for c in columns if c not in people or c.whole.any()]
-    if not all(c.whole.all() for c in numbers) or any(c.numbers.max() <= 3 for c in numbers[3:]):
-        return None
-    traits = np.array([[c.numbers.min(), c.numbers.max(), len(c.labels)] for c in numbers])
-    traits /= float(np.ptp(traits[:3, :2])) or 1.0
-    again = np.array([[2 * float((np.diff(c.codes) == 0).mean())] for c in numbers])
-    gaps = np.abs((of_all := np.hstack([traits, again]))[:, None] - of_all[:3]).max(axis=(1, 2))
-    if gaps[:3].max() >= 0.25 or gaps[3:].min(initial=1.0) < 0.25:
+    if not _first_hold_items([c for c in columns if c not in people or c.whole.any()]):
         return None
     items, lowest = columns[:3], int(min(c.numbers.min() for c in columns[:3]))
-    try:
-        _check_items(items, False, None)
-    except InputError:
-        return None
+    asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
+    sentences: tuple[str, ...] = asked, held, f"{columns[2].called} is taken to hold the odd item"
     subject = people[0] if len(people) == 1 else None
+    if subject is not None:
+        sentences += (f"{subject.called} holds {len(subject.labels):,} participants",)
     unused = [c for c in columns[3:] if c is not subject]
-    who = () if subject is None else (f"{subject.called} holds {len(subject.labels):,} participants",)
     more = "are" if len(unused) > 1 else "is"
     notes = (f"{_listed(unused)} {more} not used: subject_column=column says who answered",) if unused else ()
-    asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
-    sentences = (asked, held, f"{columns[2].called} is taken to hold the odd item", *who)
-    return AnswerTable(
-        ODD_ONE_OUT, (0, 1, 2), None, None, None if subject is None else subject.index, lowest, sentences, notes
-    )
+    who = None if subject is None else subject.index
+    return AnswerTable(ODD_ONE_OUT, (0, 1, 2), subject=who, lowest=lowest, sentences=sentences, notes=notes)
+
+
+def _first_hold_items(columns: Sequence[Column]) -> bool:
+    """Whether the first three hold items, and no other may hold items or answers."""
+    answers = [c for c in columns[3:] if c.numbers.max() <= 3 or len(c.labels) <= 3 or says(c.header, "answer")]
+    if answers or not all(c.whole.all() for c in columns):
+        return False
+    traits = np.array([[c.numbers.min(), c.numbers.max(), len(c.labels)] for c in columns])
+    traits /= float(np.ptp(traits[:3, :2])) or 1.0
+    again = [[2 * float((np.diff(c.codes) == 0).mean())] for c in columns]
+    traits = np.hstack([traits, again])
+    gaps = np.abs(traits[:, None] - traits[:3]).max(axis=(1, 2))
+    with suppress(InputError):  # no item, or one twice in a row
+        _check_items(columns[:3], False, None)
+        return bool(gaps[:3].max() < 0.25 <= gaps[3:].min(initial=1.0))
+    return False
 
 
 def _stands_together(column: Column) -> bool:

@@ -274,6 +274,7 @@ def test_items_without_a_header_are_read_as_described_and_participants_where_tha
         np.c_[WHO, DRAWN],
         np.c_[DRAWN, DRAWN[:, 1]],  # the odd item?
         np.c_[DRAWN, np.arange(300) % 3],  # its place?
+        np.c_[DRAWN, RNG.choice([37, 38, 39], 300)],  # a key?
         np.c_[DRAWN, np.array([RNG.permutation(30)[0] for _ in range(300)])],  # four items?
         np.c_[DRAWN[:, 0], DRAWN[:, 0], DRAWN[:, 1], WHO],
         np.c_[DRAWN, WHO][:11],
