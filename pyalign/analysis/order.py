@@ -17,7 +17,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array
-from pyalign.data import ODD_ONE_OUT, Aligned, AlignedModels, Triplets
+from pyalign.data import ODD_ONE_OUT, Aligned, AlignedModels
 from pyalign.data.similarities import Similarities
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED
@@ -71,8 +71,9 @@ def notes_on_order(
     if one.triplets.task != ODD_ONE_OUT or not one.triplets.answered:
         return ()
     found: list[Support] = []
+    stated = one.triplets.numbered and one.triplets.names is not None and len(one.triplets.names) == len(x)
+    numbers, features = one.triplets.values if stated else None, not isinstance(one.embeddings, Similarities)
     with suppress(InputError):  # rows that are not finite, pairs without a value
-        numbers, features = _numbers(one.triplets, len(x)), not isinstance(one.embeddings, Similarities)
         found = list(support_of_orders(x, one.index, numbers, features, confirm))
     worst = min(found, key=lambda support: support.ratio, default=None)
     if worst is None or abs(worst.ratio) < BEYOND or (worst.ratio > 0 and not confirm):
@@ -85,11 +86,6 @@ def notes_on_order(
     )
 
 
-def _numbers(triplets: Triplets, n: int) -> Array | None:
-    """(t, 3) the numbers of items in a list of as many names as there are rows, n, where rows were matched by name."""
-    return triplets.values if triplets.numbered and triplets.names is not None and len(triplets.names) == n else None
-
-
 def support_of_orders(
     x: Array, index: Array, numbers: Array | None = None, features: bool = True, supported: bool = True
 ) -> Iterator[Support]:
@@ -98,7 +94,7 @@ def support_of_orders(
     Args:
         x: (n, d) rows, or a matrix (n, n) of similarities where they are no features.
         index: (t, 3) rows, the item that was called odd last.
-        numbers: (t, 3) the numbers of items, where rows were matched with them by name.
+        numbers: (t, 3) the numbers of items in a list of n names, where rows were matched by name.
         supported: whether orders are wanted that predict the first few answers no better than that of the rows.
 
     Example:
@@ -133,8 +129,8 @@ def _predicted(
     _checks.require_items(some, len(x))
     bits = np.add.reduce([(rows != np.arange(len(x))) << np.uint8(k) for k, (_, rows) in enumerate(orders)])
     bits = bits[some[:, 0]] | bits[some[:, 1]] | bits[some[:, 2]]  # a bit for each order in which a row is another
-    moved = [some[np.flatnonzero(bits & (1 << k))] for k in range(len(orders))]
-    moved = [of[:: max(1, len(of) // most)] for of in moved]
+    named = [np.flatnonzero(bits & (1 << k)) for k in range(len(orders))]
+    moved = [some[rows[:: max(1, len(rows) // most)]] for rows in named]
     asked = [*moved, *(rows[of] for (_, rows), of in zip(orders, moved, strict=True))]
     if not sum(map(len, asked)):
         return [(of, np.empty(0), np.empty(0)) for of in moved]

@@ -201,15 +201,12 @@ def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = 
         return None
     items, lowest = columns[:3], int(min(c.numbers.min() for c in columns[:3]))
     asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
-    sentences: tuple[str, ...] = asked, held, f"{columns[2].called} is taken to hold the odd item"
     subject = people[0] if len(people) == 1 else None
-    if subject is not None:
-        sentences += (f"{subject.called} holds {len(subject.labels):,} participants",)
-    unused = [c for c in columns[3:] if c is not subject]
-    more = "are" if len(unused) > 1 else "is"
-    notes = (f"{_listed(unused)} {more} not used: subject_column=column says who answered",) if unused else ()
+    uses = (f"{c.called} holds {len(c.labels):,} participants" if c is subject else
+            f"{c.called} is not used: subject_column=column says who answered" for c in columns[3:])  # fmt: skip
+    sentences = asked, held, f"{columns[2].called} is taken to hold the odd item", *uses
     who = None if subject is None else subject.index
-    return AnswerTable(ODD_ONE_OUT, (0, 1, 2), subject=who, lowest=lowest, sentences=sentences, notes=notes)
+    return AnswerTable(ODD_ONE_OUT, (0, 1, 2), subject=who, lowest=lowest, sentences=sentences)
 
 
 def _first_hold_items(columns: Sequence[Column]) -> bool:
@@ -219,8 +216,7 @@ def _first_hold_items(columns: Sequence[Column]) -> bool:
         return False
     traits = np.array([[c.numbers.min(), c.numbers.max(), len(c.labels)] for c in columns])
     traits /= float(np.ptp(traits[:3, :2])) or 1.0
-    again = [[2 * float((np.diff(c.codes) == 0).mean())] for c in columns]
-    traits = np.hstack([traits, again])
+    traits = np.c_[traits, [2 * (np.diff(c.codes) == 0).mean() for c in columns]]
     gaps = np.abs(traits[:, None] - traits[:3]).max(axis=(1, 2))
     with suppress(InputError):  # no item, or one twice in a row
         _check_items(columns[:3], False, None)
@@ -231,9 +227,8 @@ def _first_hold_items(columns: Sequence[Column]) -> bool:
 def _stands_together(column: Column) -> bool:
     """Whether a column seems to be of participants, each of whom has answered several times without a pause."""
     each = np.bincount(column.codes)
-    runs = 1 + np.count_nonzero(np.diff(column.codes))
-    several = FEW <= len(each) == runs and min(each) > 1 and "" not in column.labels
-    return several and not is_of_another_kind(column.header)
+    several = FEW <= len(each) == 1 + np.count_nonzero(np.diff(column.codes)) and min(each) > 1
+    return several and "" not in column.labels and not is_of_another_kind(column.header)
 
 
 # What the answers are

@@ -163,10 +163,9 @@ def _completed(
     Raises:
         InputError: it is not sure, or a cell does not fit.
     """
-    header, alone = table.header or (), ("columns", "odd_column", "anchor")  # which say all themselves
-    unsaid = not any(stated[name] is not None for name in (*alone, "choice_column", "subject_column", "weight_column"))
-    named = not any(stated[name] is not None for name in alone) and names_items(header)
-    if not named and not (unsaid and table.width in UNNAMED):
+    header, said = table.header or (), {name for name, value in stated.items() if value is not None}
+    named = not said & {"columns", "odd_column", "anchor"} and names_items(header)  # which say all themselves
+    if not named and (said - {"task", "one_based"} or table.width not in UNNAMED):
         return dict(stated), ()
     try:
         cells = columns_of(path, table, wanted)

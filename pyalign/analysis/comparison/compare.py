@@ -183,7 +183,7 @@ def compare(
     remarks += [
         notes_on_score(
             m.accuracy, comparison.effective_answers or comparison.n_triplets, m.cross_entropy or 0.0, m.model,
-            comparison.task, m.model_choices is None, aligned.kinds.get(m.model),
+            comparison.task, m.model_choices is None, getattr(named.get(m.model), "kind", None),
         )
         for m in comparison.models
     ]  # fmt: skip

@@ -190,10 +190,8 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
             named = names_items(header)
             answers = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
         except InputError as error:
-            shape = len(table.columns[0] if table.width else ()), table.width
-            return Description(
-                "triplets", shape, "other", columns=table.header, fault=str(error), remarks=(str(error),)
-            )
+            told, shape = str(error), (len(columns[0]), table.width)
+            return Description("triplets", shape, "other", columns=table.header, fault=told, remarks=(told,))
         if answers is not None:
             return _of_answers(path, table, answers)
     if found is not None and found.kind == "triplets":
