@@ -12,11 +12,11 @@ from typing import Any
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe_dataset
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions, describe_file
-from pyalign.analysis.order import notes_on_order, numbers_of
+from pyalign.analysis.order import notes_on_order
 from pyalign.cli import _concepts, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
 from pyalign.cli._wording import Wording
-from pyalign.data import KINDS, ODD_ONE_OUT
+from pyalign.data import KINDS
 from pyalign.data.align import align, asked_items
 from pyalign.datasets.described import Parts
 from pyalign.datasets.description import FILES, checked_description, description_text, path_in
@@ -119,11 +119,9 @@ def _check(path: str, document: Mapping[str, Any]) -> tuple[str, ...]:
             if part == "triplets":
                 asked_items(read[part])
     x, triplets = read.get("embeddings"), read.get("triplets")
-    if x is None or triplets is None or not triplets.answered or triplets.task != ODD_ONE_OUT:
-        return ()
-    with suppress(InputError):  # of items without a row, which commands tell of
-        matched = align(x, triplets)
-        return notes_on_order(matched.x, matched.index, x.source, numbers_of(triplets, len(x)), confirm=True)
+    if x is not None and triplets is not None:
+        with suppress(InputError):  # of items without a row, which commands tell of
+            return notes_on_order(align(x, triplets), x.source, confirm=True)
     return ()
 
 
