@@ -144,7 +144,11 @@ OF_THINGS = (
             NAMES_OF_THINGS,
         ),
         COMPARED, home="things",
-        files=(Remote("spose_embedding_66d_sorted.txt", OSF.format("nfbp3")), UNIQUE_ID),
+        files=(
+            Remote("spose_embedding_66d_sorted.txt", OSF.format("nfbp3"),
+                   "sha256:6a485922fe22c10b2eb920140198488451d44ac6de0c6be5e8ee8eec8a2007cc"),
+            UNIQUE_ID,
+        ),
         needs=(NAMES, ("spose_embedding_66d_sorted.txt",)),
     ),
     Row(
