@@ -87,7 +87,7 @@ def _json(value: Any) -> str:
 
 
 def zipped(text: str) -> str:
-    """A text that the script of the page unpacks, the same for the same text; it has no <, which a page gives a meaning."""
+    """A text as the script of the page unpacks it, without <; the same for the same text."""
     return base64.b85encode(gzip.compress(text.encode(), 9, mtime=0)).decode().replace("<", ",")
 
 
