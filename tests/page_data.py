@@ -14,6 +14,7 @@ from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, V
 from pyalign.report.page.tables_html import DECIMALS, NONE
 
 ENDS = ("values", "low", "high")
+OF_GALLERY = 1_150_000  # bytes of each page of real results at most
 
 
 def data_of(html):
