@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
+from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
 from pyalign.report.charts.marks import Spec
@@ -38,7 +39,7 @@ def _packed_spec(spec: Spec) -> Spec:
     """The specification with columns in place of rows of data that have the same keys, and without the cells of RDMs:
     `figures.js` makes rows of columns, and takes the cells from the table of pairs."""
     left_out = CELLS if "order" in spec.get("usermeta", {}).get("pyalign", {}) else ()
-    tables = {**spec.get("datasets", {})}
+    tables: dict[str, Any] = {**spec.get("datasets", {})}
     for name, rows in tables.items():
         keys = {tuple(row) if isinstance(row, dict) else () for row in rows}
         if len(keys) == 1 and all(keys):
