@@ -199,7 +199,7 @@ def test_arrays_have_no_room_for_notes_so_that_they_warn(name):
 )
 def test_results_have_notes(call):
     found = call(Embeddings(X, NAMES))
-    told = [note for note in found.notes if "item numbers are taken for rows of" in note]
+    told = [note for note in found.notes if "item numbers are taken as row numbers of" in note]
     assert len(told) == 1
     assert not [note for note in call(pandas.DataFrame(X)).notes if "item numbers" in note]
 
