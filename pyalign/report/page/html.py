@@ -47,10 +47,10 @@ class Page:
 
     def scripts(self) -> str:
         """The elements that hold the data: what is packed has a line for its name and one for its value."""
-        lines = sorted((f"{name}\n{_json(self.data[name])}" for name in self.data if name in self.packed),
-                       key=lambda text: len(text) > WINDOW)  # fmt: skip
+        texts = (f"{name}\n{_json(self.data[name])}" for name in self.data if name in self.packed)
+        lines = "\n".join(sorted(texts, key=lambda text: len(text) > WINDOW))
         others = (json_script(name, value) for name, value in self.data.items() if name not in self.packed)
-        return "\n".join([*others, f'<script type="text/plain" data-packed>{zipped(chr(10).join(lines))}</script>'])
+        return "\n".join([*others, f'<script type="text/plain" data-packed>{zipped(lines)}</script>'])
 
     def picture(self, name: str, label: str = "") -> str:
         """The HTML of an object's picture, of its name where it has none."""
