@@ -179,7 +179,7 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
     source = x.source or name
     first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
     return triplets.values, (
-        f"item numbers are taken for rows of {source} in its own order ({first}), since nothing says which items they "
+        f"item numbers are taken as row numbers of {source} ({first}), since nothing says which items they "
         "stand for: load_triplets(..., item_names=names)",
     )
 

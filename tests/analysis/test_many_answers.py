@@ -257,7 +257,7 @@ def test_a_result_says_what_it_was_made_from_and_what_is_odd_about_it(x, triplet
 def test_what_was_assumed_about_the_order_of_items_is_said_once(x, triplets, counts, function):
     models = {"a": Embeddings(x, NAMES), "b": Embeddings(x[ORDER], [NAMES[k] for k in ORDER])}
     found = function(models, triplets, answers=counts)
-    assumed = [note for note in found.notes if note.startswith("item numbers are taken for rows of a in its own order")]
+    assumed = [note for note in found.notes if note.startswith("item numbers are taken as row numbers of a")]
     assert len(assumed) == 1 and all(assumed[0] in one.notes for one in found)
     assert figures(found[1]) == near(found[0])
 
