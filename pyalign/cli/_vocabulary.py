@@ -121,14 +121,10 @@ VOCABULARY = {
         ("--difference", "difference", "number", None, "the smallest difference of accuracies that would matter"),
         ("--power", "power", "number", 0.8, "how often a test is to find it"),
         ("--n-objects", "n_objects", "integer", None, "the numbers of objects to consider"),
-        ("--n-subjects", "n_subjects", "integer", None, "the numbers of participants to consider"),
-        (
-            "--answers-per-subject",
-            "answers_per_subject",
-            "integer",
-            None,
-            "the numbers of answers by each participant to consider",
-        ),
+        ("--n-subjects", "n_subjects", "integer", None, "the number of participants, or the numbers to consider"),
+        ("--answers-per-subject", "answers_per_subject", "integer", None, "the number of answers by each of them"),
+        ("--shared", "shared", "number", 0.2, "the share of a participant's trials that others answer too"),
+        ("--repeated", "repeated", "number", 0.05, "the share of a participant's trials that are asked again"),
         ("--prices", "prices", "number", None, "the prices of an object, of a participant and of an answer"),
         # Fits
         ("--folds", "folds", "integer", None, "the number of folds of cross-validation"),
