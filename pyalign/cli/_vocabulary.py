@@ -33,13 +33,7 @@ VOCABULARY = {
         # What is read
         ("--embeddings", "embeddings", "file", None, "embeddings: (n, d) numbers, with a row for each item"),
         ("--triplets", "triplets", "file", None, "human triplets: (t, 3) items"),
-        (
-            "--answers",
-            "answers",
-            "file",
-            None,
-            "counts or proportions of participants who gave each answer to a triplet",
-        ),
+        ("--answers", "answers", "file", None, "counts or proportions of people who gave each answer to a triplet"),
         ("--model-choices", "model_choices", "file", None, "choices of models or participants, without embeddings"),
         ("--matrix", "matrix", "file", None, "similarity or dissimilarity matrices (n, n), without embeddings"),
         ("--model-rdms", "model_rdms", "file", None, "dissimilarity matrices (RDMs, (n, n)) to compare as models"),
@@ -123,6 +117,7 @@ VOCABULARY = {
         ("--n-objects", "n_objects", "integer", None, "the numbers of objects to consider"),
         ("--n-subjects", "n_subjects", "integer", None, "the number of participants, or the numbers to consider"),
         ("--answers-per-subject", "answers_per_subject", "integer", None, "the number of answers by each of them"),
+        ("--lists", "lists", "file", None, "the lists of trials that answers are to"),
         ("--shared", "shared", "number", 0.2, "the share of a participant's trials that others answer too"),
         ("--repeated", "repeated", "number", 0.05, "the share of a participant's trials that are asked again"),
         ("--prices", "prices", "number", None, "the prices of an object, of a participant and of an answer"),

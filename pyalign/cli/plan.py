@@ -23,6 +23,7 @@ from pyalign.typing import MeasureName
 
 DESIGNS, PILOT = "designs to consider", "instead of a pilot's answers"
 DATA = ("labels", "subjects", "subject_column", "measure", "transform", "names", "per_object")
+LISTS = ("n_subjects", "answers_per_subject", "shared", "repeated")
 EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --components"
 
 
@@ -187,14 +188,12 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
     if len(options.measure) > 2:
         raise InputError(f"--measure must be one, or one for each of two models; got {len(options.measure)}")
     if options.n_subjects is None:
-        refuse_unused(options, ("answers_per_subject", "shared", "repeated"), "lists of trials: add --n-subjects")
+        refuse_unused(options, LISTS[1:], "lists of trials: add --n-subjects")
     a, b = _inputs.read_models(options).values()
     progress("choosing triplets", 0, None)
     measure = options.measure[0] if len(options.measure) == 1 else (options.measure[0], options.measure[1])
-    names = (
-        "n_triplets", "share", "difference", "seed", "n_subjects", "answers_per_subject", "shared", "repeated",
-    )  # fmt: skip
-    design = plan_triplets(a, b, measure=measure, **{name: getattr(options, name) for name in names})
+    stated = {name: getattr(options, name) for name in ("n_triplets", "share", "difference", "seed", *LISTS)}
+    design = plan_triplets(a, b, measure=measure, **stated)
     return Outcome(design, {options.out: design.design()}, _summary(design, options.out))
 
 
@@ -203,14 +202,12 @@ def _summary(design: ChosenTriplets, path: str) -> str:
     of_each = f"{design.fewest:,} to {design.most:,} of each"
     differ = f"{design.n_differ / design.n_triplets:.1%} of them, and on {design.differ_share:.1%} of random triplets"
     random = f"is detected (80% power at .05) with {design.n_random:,} answers\nto random triplets"
-    lists, of_lists = design.lists, ""
-    if lists is not None:
-        of_lists = (
-            f"{path}: {lists.n_subjects:,} lists of {lists.n_trials:,} trials: {lists.n_shared:,} shared with others, "
-            f"{lists.n_repeated:,} asked again\n"
-        )
+    lists = ""
+    if one := design.lists:
+        parts = f"{one.n_shared:,} shared with other lists, {one.n_repeated:,} asked again"
+        lists = f"{path}: {one.n_subjects:,} lists of {one.n_trials:,} trials: {parts}\n"
     return (
-        f"{of_lists}{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
+        f"{lists}{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
         f"the models differ on {differ}\na difference of {design.difference:g} {random}, "
         f"and with {design.n_needed:,} to triplets chosen so: {design.times_fewer:.2f} times fewer"
     )

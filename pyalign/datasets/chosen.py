@@ -199,9 +199,7 @@ def plan_triplets(
         for one in variances
     )
     of_answers = Weights(weights, covered)
-    unnamed = ("lists show the numbers of rows, from 0, as the objects have no names",) * (
-        lists is not None and first.names is None
-    )
+    unnamed = () if lists is None or first.names else ("lists show numbers of rows, from 0: no object has a name",)
     on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
     return ChosenTriplets(
         n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,

@@ -29,14 +29,12 @@ class Lists:
     """Lists of trials, one for each participant.
 
     Attributes:
-        n_subjects: how many lists.
-        n_trials: of each list.
+        n_subjects, n_trials: how many lists, and how many trials each has.
         n_shared: trials of each list with triplets that other participants answer too.
         n_repeated: trials of each list with a triplet that was in the list before.
         n_common: different triplets that are shared.
-        rows: int (n_subjects * n_trials,), the triplet of each trial, list by list; no document holds it.
-        items: int32 (n_subjects * n_trials, 3), the objects of each trial from left to right; likewise.
-        again: bool (n_subjects * n_trials,), whether the triplet was in the list before; likewise.
+        rows, items, again: of all trials (n_subjects * n_trials,), list by list: the triplet; its three objects from
+            left to right; whether it was in the list before. No document holds them.
     """
 
     n_subjects: int
@@ -75,27 +73,19 @@ class Lists:
 
     def filled(self, triplets: np.ndarray, rng: np.random.Generator) -> Lists:
         """The lists with these triplets (n_triplets, 3), of which the first are shared."""
-        times, own, of_each = np.zeros(self.n_common), self.n_common, []
-        for _ in range(self.n_subjects):
-            common = np.lexsort((rng.random(self.n_common), times))[: self.n_shared]
+        single, half = self.n_trials - self.n_shared - self.n_repeated, self.n_trials // 2
+        rows, times = np.full((self.n_subjects, self.n_trials), -1), np.zeros(self.n_common)
+        again = np.zeros(rows.shape, bool)
+        for k, order in enumerate(rows):
+            common = rng.permutation(np.lexsort((rng.random(self.n_common), times))[: self.n_shared])
             times[common] += 1
-            alone = np.arange(own, own + self.n_trials - self.n_shared - self.n_repeated)
-            own += len(alone)
-            of_each.append(self._ordered(rng.permutation(common), alone, rng))
-        rows, again = (np.concatenate(part) for part in zip(*of_each, strict=True))
-        return replace(self, rows=rows, again=again, items=self._placed(triplets[rows], again, rng))
-
-    def _ordered(
-        self, common: np.ndarray, alone: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The triplets of one list in random order, some of them twice; and which trials are the second ones."""
-        triplets, order, half = np.concatenate([common, alone]), np.full(self.n_trials, -1), self.n_trials // 2
-        first = rng.permutation(half)[: self.n_repeated]
-        order[first] = order[first + half] = triplets[: self.n_repeated]
-        order[order < 0] = rng.permutation(triplets[self.n_repeated :])
-        again = np.zeros(self.n_trials, bool)
-        again[first + half] = True
-        return order, again
+            own = np.concatenate([common, self.n_common + k * single + np.arange(single)])
+            first = rng.permutation(half)[: self.n_repeated]
+            order[first] = order[first + half] = own[: self.n_repeated]
+            order[order < 0] = rng.permutation(own[self.n_repeated :])
+            again[k, first + half] = True
+        placed = self._placed(triplets[rows.ravel()], again.ravel(), rng)
+        return replace(self, rows=rows.ravel(), again=again.ravel(), items=placed)
 
     def _placed(self, triplets: np.ndarray, again: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The items of each trial (t, 3) where they stood less often so far; a second time in other places."""
@@ -113,10 +103,8 @@ class Lists:
         return placed
 
     def columns(self) -> dict[str, list[Any]]:
-        """What a table says of each trial next to its triplet: whose it is, which trial, and why it is there."""
-        subject, trial = np.divmod(np.arange(len(self.rows)), self.n_trials)
-        return {
-            "subject": (subject + 1).tolist(), "trial": (trial + 1).tolist(),
-            "condition": np.where(self.rows < self.n_common, "shared", "single").tolist(),
-            "presentation": (1 + self.again).tolist(),
-        }  # fmt: skip
+        """What a table says of each trial: whose it is, its number, and how its triplet came into the list."""
+        subject, trial = np.divmod(np.arange(len(self.rows)), self.n_trials) + np.ones((2, 1), int)
+        condition = np.where(self.rows < self.n_common, "shared", "single")
+        columns = {"subject": subject, "trial": trial, "condition": condition, "presentation": 1 + self.again}
+        return {name: values.tolist() for name, values in columns.items()}
