@@ -205,7 +205,7 @@ def plan_triplets(
         n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,
         covered=covered, fewest=int(times.min()), most=int(times.max()), difference=difference, n_random=n_random,
         n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed,
-        lists=None if lists is None else lists.filled(triplets, rng), triplets=triplets,
+        lists=None if lists is None else lists.with_triplets(triplets, rng), triplets=triplets,
         probabilities=pi[chosen] * (len(pi) / total), weights=of_answers, names=first.names,
         notes=(*first.notes, *second.notes, *on_values, *of_answers.notes, *unnamed),
         provenance=Provenance.now(

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pyalign.data.names import listing
-from pyalign.data.texts import Texts
 from pyalign.documents import csv_text
-from pyalign.io.arrays import TRIPLETS
-from pyalign.io.formats import open_table
 from pyalign.io.headers import Cells, always
-from pyalign.io.paths import PathLike, bad
+from pyalign.io.layout import find_layout
+from pyalign.io.paths import TEXT, PathLike, bad, check_file
+from pyalign.io.text import data_rows
 from pyalign.io.triplets import load_triplets
 
 COLUMNS, ODD = ("subject", "trial", "item1", "item2", "item3"), "odd"  # of lists, which answers keep; of answers
@@ -71,11 +69,10 @@ def _sentences(asked: dict[Cells, frozenset[str]], given: dict[Cells, str]) -> t
 
 
 def _read(path: PathLike) -> tuple[Cells, list[Cells]]:
-    """The header and the rows of a table, as text."""
-    table = open_table(path, None, replace(TRIPLETS, has_header=always))
-    columns = table.read((), tuple(range(table.width))).texts
-    cells = [one.cells() if isinstance(one, Texts) else map(str, one.tolist()) for one in columns]
-    return table.header or (), list(zip(*cells, strict=True))
+    """The header and the rows of a text table; cells may be empty."""
+    check_file(path, "trials", TEXT)
+    layout = find_layout(path, always, "trials")
+    return layout.header or (), [cells for _, cells in data_rows(path, layout)]
 
 
 def _trials(path: PathLike, header: Cells, rows: Sequence[Cells], *more: str) -> list[tuple[Cells, frozenset[str]]]:

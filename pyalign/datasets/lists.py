@@ -51,7 +51,7 @@ class Lists:
         """Lists that have no triplets yet; `shared` and `repeated` are fractions of the trials of each.
 
         Raises:
-            InputError: no whole numbers; more trials are shared or repeated than there are.
+            InputError: no whole numbers; more is to be shared or repeated than there is.
 
         Example:
             >>> Lists.of(30, 120, SHARED, REPEATED)
@@ -59,11 +59,12 @@ class Lists:
         """
         people = _checks.whole_number(n_subjects, "n_subjects", 1)
         trials = _checks.whole_number(answers_per_subject, "answers_per_subject", 1)
-        common, again = round(shared * trials) if people > 1 else 0, round(repeated * trials)
-        if common + again > trials or 2 * again > trials:
+        if shared + repeated > 1.0 or repeated > 0.5:
             raise InputError(
                 f"shared + repeated must be at most 1, and repeated at most 0.5; got {shared:g} and {repeated:g}"
             )
+        again = min(round(repeated * trials), trials // 2)
+        common = min(round(shared * trials), trials - again) if people > 1 else 0
         return cls(people, trials, common, again, max(common, people * common // ANSWERS))
 
     @property
@@ -71,7 +72,7 @@ class Lists:
         """How many different triplets they hold."""
         return self.n_common + self.n_subjects * (self.n_trials - self.n_shared - self.n_repeated)
 
-    def filled(self, triplets: np.ndarray, rng: np.random.Generator) -> Lists:
+    def with_triplets(self, triplets: np.ndarray, rng: np.random.Generator) -> Lists:
         """The lists with these triplets (n_triplets, 3), of which the first are shared."""
         single, half = self.n_trials - self.n_shared - self.n_repeated, self.n_trials // 2
         rows, times = np.full((self.n_subjects, self.n_trials), -1), np.zeros(self.n_common)

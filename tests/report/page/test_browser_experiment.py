@@ -225,7 +225,7 @@ def test_what_is_wrong_is_one_line(visit, site, spoil, query, said):
 
 @pytest.mark.parametrize("packages", [None])
 def test_a_participant_has_one_list_in_a_browser(visit, site, people):
-    """Answers to a list of another design can be saved and removed; only then the new list is shown. By the stand-in."""
+    """Answers to a list of another design can be saved and removed; then the new one is shown. By the stand-in."""
     page = visit("http://lab.test/index.html?subject=1&pause=0")
     play(page, people, 1, 2)
     page.get_by_text(f"3 of {TRIALS}").wait_for()
