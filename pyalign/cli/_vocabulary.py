@@ -117,7 +117,7 @@ VOCABULARY = {
         ("--n-objects", "n_objects", "integer", None, "the numbers of objects to consider"),
         ("--n-subjects", "n_subjects", "integer", None, "the number of participants, or the numbers to consider"),
         ("--answers-per-subject", "answers_per_subject", "integer", None, "the number of answers by each of them"),
-        ("--lists", "lists", "file", None, "the lists of trials that answers are to"),
+        ("--lists", "", "file", None, "the lists of trials that answers are to"),
         ("--shared", "shared", "number", 0.2, "the share of a participant's trials that others answer too"),
         ("--repeated", "repeated", "number", 0.05, "the share of a participant's trials that are asked again"),
         ("--prices", "prices", "number", None, "the prices of an object, of a participant and of an answer"),

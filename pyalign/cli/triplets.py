@@ -200,10 +200,10 @@ class CollectOptions(_options.Quiet):
         "answers of participants", required=True, nargs="+", metavar="FILE", role="input", positional=True
     )
     lists: Spec = option(
-        "lists that were answered, as written by `pyalign plan triplets`", required=True, metavar="FILE", role="input"
+        "lists that were answered, as written by `pyalign plan triplets`", required=True, metavar="L", role="input"
     )
     out: str = option(
-        "write all answers as one table", required=True, kind=_options.csv_file, metavar="ANSWERS.csv", role="output"
+        "write all answers as one table", required=True, kind=_options.csv_file, metavar="T.csv", role="output"
     )
 
 
