@@ -207,7 +207,7 @@ def two_lists(site):
     ("spoil", "query", "said"),
     [
         (lambda site: (site / "node_modules").rename(site / "elsewhere"), "subject=1",
-         "jsPsych is not here yet: run npm install --no-package-lock in the folder of this page."),
+         "jsPsych is not here yet: run npm install in the folder of this page."),
         (lambda site: (site / "lists.csv").unlink(), "subject=1", "There is no lists.csv next to this page."),
         (lambda site: None, "subject=3", "The file of lists has none of participant 3."),
         (two_lists, "subject=1", "Participant 1 has two lists in the file, or a part of one, at trial 1."),
