@@ -35,6 +35,12 @@ def _load_dataset(path: PathLike, key: str, transposed: bool, nbytes: int) -> Ar
     return array.T if transposed else array
 
 
+def hdf5_texts(path: PathLike) -> dict[str, str]:
+    """The attributes of the file and of its groups that are one text, by path."""
+    found: dict[str, str] = ask(path, "h5py", "files", "texts", kind="HDF5")[0]
+    return found
+
+
 def torch_entries(path: PathLike) -> dict[str, Entry]:
     """The tensors of a file written by ``torch.save``: one tensor, or (nested) dicts of them."""
     listed, _ = ask(path, "torch", "torch", "tensors", kind="PyTorch")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
@@ -21,13 +22,14 @@ from typing import IO, Any
 import numpy as np
 
 from pyalign.errors import shorten
-from pyalign.io.arrays import Entry
+from pyalign.io.arrays import Entry, type_name
 from pyalign.io.numbers import native
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
 DEEPEST = 4  # source / model / module, and one to spare
 MOST = 100_000  # arrays and whatever else dicts name: a small pickle can name one dict very often
 MOST_DIMENSIONS = 32
+DICTS = ("builtins.dict", "__builtin__.dict")  # what a defaultdict of dicts names
 INSIDE = {  # under numpy 1 and numpy 2
     f"{core}.{part}.{name}"
     for core in ("numpy.core", "numpy._core")
@@ -45,13 +47,14 @@ BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUI
 
 
 class _Dtype:
-    """``numpy.dtype("f4", False, True)`` and its state, for plain numbers only."""
+    """``numpy.dtype("f4", False, True)`` and its state, for plain numbers and text (``U8``) only."""
 
     __slots__ = ("code", "order")
 
     def __init__(self, code: str) -> None:
-        if not isinstance(code, str) or code.lstrip("<>|=") not in _NUMBERS:
-            raise ValueError(f"an array of dtype {shorten(code)}; only plain numbers are read")
+        plain = code.lstrip("<>|=") if isinstance(code, str) else ""
+        if plain not in _NUMBERS and not _TEXT.fullmatch(plain):
+            raise ValueError(f"an array of dtype {shorten(code)}; only plain numbers and text are read")
         self.code, self.order = code.lstrip("<>|="), "<"
 
     def __setstate__(self, state: Any) -> None:
@@ -63,6 +66,7 @@ class _Dtype:
         return np.dtype(self.order + self.code)
 
 
+_TEXT = re.compile("U[1-9][0-9]{0,6}")  # of letters of four bytes
 _NUMBERS = ("f2", "f4", "f8", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 
@@ -102,6 +106,8 @@ def _from_bytes(texts: _Texts, data: Any, dtype: Any, shape: Any, order: str) ->
     plain = dtype.resolve()
     if prod(shape) * plain.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} with {len(data)} bytes")
+    if plain.kind == "U":
+        bytes(data).decode("utf-32-be" if dtype.order == ">" else "utf-32-le")  # raises where these are no letters
     array: Array = np.frombuffer(data, plain).reshape(shape, order="F" if order == "F" else "C")
     return array
 
@@ -126,6 +132,10 @@ def _scalar(texts: _Texts, dtype: Any, data: Any) -> _Ndarray:
     return _frombuffer(texts, data, dtype, (), "C")
 
 
+def _defaultdict(texts: _Texts, *_: Any) -> dict[Any, Any]:
+    return {}
+
+
 def _encode(texts: _Texts, text: str, codec: str) -> bytes:
     """``_codecs.encode``, which protocol 2 uses for bytes: latin-1 and no other codec."""
     if codec != "latin1":
@@ -137,6 +147,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     "_reconstruct": _reconstruct,
     "_frombuffer": _frombuffer,
     "scalar": _scalar,
+    "defaultdict": _defaultdict,
     "_codecs.encode": _encode,
 }
 
@@ -165,6 +176,8 @@ def _find(texts: _Texts, module: str, name: str) -> _Global:
         return _Global("_codecs.encode", texts)
     if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *INSIDE}:
         return _Global(name, texts)
+    if f"{module}.{name}" in {"collections.defaultdict", *DICTS}:
+        return _Global(name, texts)
     raise ValueError(f"it asks for {shorten(f'{module}.{name}', 80)}; only dicts of numpy arrays are read")
 
 
@@ -174,16 +187,25 @@ def read_pickle(path: PathLike) -> Any:
     Raises:
         InputError: anything else, or a damaged file; one line that starts with its path.
     """
-    return _plain(guarded(path, "pickle", _read, path))
+    return guarded(path, "pickle", lambda: _plain(_read(path), {}))
 
 
-def _plain(content: Any) -> Any:
-    """A dict with arrays in place of their stand-ins; what is deeper stays as it is."""
+def _plain(content: Any, made: dict[int, Any]) -> Any:
+    """Dicts and lists with arrays in place of their stand-ins; made: those that are done, since a file may name one
+    often."""
+    if id(content) in made:
+        return made[id(content)]
+    if isinstance(content, _Ndarray):
+        return getattr(content, "array", None)
     if isinstance(content, dict):
-        return {
-            name: _plain(element) if isinstance(element, _Ndarray) else element for name, element in content.items()
-        }
-    return getattr(content, "array", None) if isinstance(content, _Ndarray) else content
+        of_dict = made[id(content)] = {}
+        of_dict.update({name: _plain(element, made) for name, element in content.items()})
+        return of_dict
+    if isinstance(content, list):
+        of_list = made[id(content)] = []
+        of_list += [_plain(element, made) for element in content]
+        return of_list
+    return content
 
 
 def _read(path: PathLike) -> Any:
@@ -207,7 +229,7 @@ def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str,
         array = getattr(node, "array", None)
         if array is None:
             raise bad(path, "is not a sound pickle file (an array without data)")
-        entries[key] = Entry(array.shape, array.dtype.name, lambda: native(array))
+        entries[key] = Entry(array.shape, type_name(array.dtype), lambda: native(array))
     elif isinstance(node, dict):
         if depth == DEEPEST:
             raise bad(path, f"nests dicts deeper than {DEEPEST}; expected features[source][model][module]")

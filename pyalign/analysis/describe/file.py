@@ -13,9 +13,10 @@ import numpy as np
 
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
-from pyalign.data import ODD_ONE_OUT, Transform
+from pyalign.data import ODD_ONE_OUT, Judgments, Transform
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
 from pyalign.data.answer_words import names_items
+from pyalign.data.names import listing
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import LABELS_KEY
@@ -26,10 +27,12 @@ from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
+from pyalign.io.rdm_files import open_rdms
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.weights import WEIGHT
 
+KIND_OF_RDMS = "dissimilarities"
 MOST = 100  # arrays of a file that are described
 
 
@@ -97,6 +100,9 @@ def describe_file(spec: PathLike, stated: Mapping[str, Any] | None = None) -> Fi
     path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, load_transform(path)),))
+    rdms = None if os.path.isdir(path) else open_rdms(path, key)
+    if rdms is not None:
+        return FileDescription(whole, (_of_rdms(whole, rdms),))
     images = () if key is not None else _images_in(path)
     if images:
         return FileDescription(whole, (_of_images(path, images),))
@@ -133,6 +139,7 @@ def _command(kind: str, spec: str) -> str | None:
         "embeddings": [*score, spec, "--triplets", "TRIPLETS"],
         "names": [*score, "EMB", "--triplets", "TRIPLETS", "--names", spec],
         "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
+        KIND_OF_RDMS: ["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind", "dissimilarity"],
         "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
@@ -148,6 +155,16 @@ def _images_in(path: str) -> Sequence[str]:
 def _of_images(path: str, images: Sequence[str]) -> Description:
     command = shlex.join(["pyalign", "extract", "--images", path, "--out", "OUT"])
     return Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
+
+
+def _of_rdms(spec: str, rdms: Judgments) -> Description:
+    """RDMs of another tool, as `load_judgments` reads them."""
+    people = () if rdms.people is None else (f"participants: {listing(list(rdms.people), 3)}",)
+    notes = (note.removeprefix(f"{rdms.source}: ") for note in rdms.notes)
+    return replace(
+        describe(rdms.pairs().ravel()), kind=KIND_OF_RDMS, shape=rdms.shape, remarks=(*notes, *people),
+        names=None if rdms.names is None else rdms.names[:3], command=_command(KIND_OF_RDMS, spec),
+    )  # fmt: skip
 
 
 def _of_transform(path: str, transform: Transform) -> Description:
