@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -30,7 +31,7 @@ class Transform:
     Attributes:
         weights: (d, r).
         bias: (r,), or None for no bias.
-        mean, std: scalars that standardize x; std is positive.
+        mean, std: scalars that standardize x; std is positive. None of both: those of all numbers in x.
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
         source: the file it came from, or None.
         notes: what users of the map should know, a sentence each.
@@ -46,8 +47,8 @@ class Transform:
 
     weights: Array
     bias: Array | None
-    mean: float
-    std: float
+    mean: float | None
+    std: float | None
     trained: TrainedOn | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class Transform:
                 object.__setattr__(self, "bias", _checks.as_array(self.bias, "bias", "(r,)"))
             if tuple(np.shape(self.bias)) != shape[1:]:
                 raise InputError(f"bias must have shape ({shape[1]},); got {tuple(np.shape(self.bias))}")
-        for name in ("mean", "std"):
+        for name in () if self.mean is None and self.std is None else ("mean", "std"):
             _checks.real_number(getattr(self, name), name)
         if self.trained is not None and not isinstance(self.trained, TrainedOn):
             raise InputError(f"trained must be a record of a fit; got {type(self.trained).__name__}")
@@ -82,12 +83,42 @@ class Transform:
             fitted = x.fitted or self.trained is not None or self.source is not None
             notes = (*x.notes, *self.notes)
             return replace(x, values=self.apply(x.values), notes=notes, fitted=fitted, dimension_labels=None)
+        return self.standardizing(x)._applied(self._rows(x))
+
+    def standardizing(self, x: ArrayLike | Embeddings) -> Transform:
+        """The map with mean and std of x (n, d) where it has none itself, as for other rows that belong to x.
+
+        Raises:
+            InputError: x has other features than the weights, holds NaN or infinity, or is the same everywhere.
+        """
+        if self.mean is not None:
+            return self
+        from array_api_compat import array_namespace
+
+        rows = self._rows(x)
+        xp, count = array_namespace(rows), math.prod(rows.shape) or 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = sum(float(xp.sum(part)) for part in self._parts(rows)) / count
+            std = math.sqrt(sum(float(xp.sum((part - mean) ** 2)) for part in self._parts(rows)) / count)
+        if not 0 < std < math.inf:
+            rule = "embeddings must be finite and must differ, since this map takes its mean and std from them"
+            raise InputError(f"{rule}; got mean {mean:g} and std {std:g}")
+        return replace(self, mean=mean, std=std)
+
+    def _rows(self, x: ArrayLike | Embeddings) -> Any:
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(
                 f"embeddings must have the {len(self.weights)} features of the transform; got shape {rows.shape}"
             )
-        return self._applied(rows)
+        return rows
+
+    def _parts(self, rows: Any) -> Iterator[Any]:
+        """The rows in float64, so many at once that what is computed of them stays small."""
+        from array_api_compat import array_namespace
+
+        xp, step = array_namespace(rows), max(1, CHUNK_ELEMENTS // max(1, len(self.weights)))
+        return (xp.astype(rows[start : start + step], xp.float64) for start in range(0, rows.shape[0], step))
 
     def _applied(self, rows: Any) -> Any:
         from array_api_compat import array_namespace, device  # slow to import
@@ -97,10 +128,10 @@ class Transform:
         bias = 0.0 if self.bias is None else xp.asarray(self.bias, dtype=xp.float64, device=where)
         dtype = xp.float64 if rows.dtype == xp.float64 else xp.float32
         out = xp.empty((rows.shape[0], weights.shape[1]), dtype=dtype, device=where)
-        step = max(1, CHUNK_ELEMENTS // max(1, len(self.weights)))
-        for start in range(0, rows.shape[0], step):
-            part = (xp.astype(rows[start : start + step], xp.float64) - self.mean) / self.std
-            out[start : start + step] = xp.astype(part @ weights + bias, dtype)
+        start = 0
+        for part in self._parts(rows):
+            out[start : start + len(part)] = xp.astype((part - self.mean) / self.std @ weights + bias, dtype)
+            start += len(part)
         return out
 
 

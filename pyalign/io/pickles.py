@@ -214,15 +214,17 @@ def _read(path: PathLike) -> Any:
         return Unpickler(handle, find, (_Global, _Ndarray, _Dtype)).load()
 
 
-def pickle_entries(path: PathLike) -> dict[str, Entry]:
-    """The arrays of nested dicts, by ``source/model/module``."""
+def pickle_entries(path: PathLike, numbers: bool = False) -> dict[str, Entry]:
+    """The arrays of nested dicts, by ``source/model/module``; numbers: single numbers too."""
     tree = guarded(path, "pickle", _read, path)
     entries: dict[str, Entry] = {}
-    _collect(path, tree, "", 0, entries, count())
+    _collect(path, tree, "", 0, entries, count(), numbers)
     return entries
 
 
-def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry], seen: Iterator[int]) -> None:
+def _collect(
+    path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry], seen: Iterator[int], numbers: bool
+) -> None:
     if next(seen) > MOST:
         raise bad(path, f"holds more than {MOST} arrays")
     if isinstance(node, _Ndarray):
@@ -230,11 +232,13 @@ def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str,
         if array is None:
             raise bad(path, "is not a sound pickle file (an array without data)")
         entries[key] = Entry(array.shape, type_name(array.dtype), lambda: native(array))
+    elif numbers and type(node) in (int, float) and abs(node) < LARGEST_KEY:
+        entries[key] = Entry((), "float64", lambda: np.array(float(node)))
     elif isinstance(node, dict):
         if depth == DEEPEST:
             raise bad(path, f"nests dicts deeper than {DEEPEST}; expected features[source][model][module]")
         for name, child in node.items():
-            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries, seen)
+            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries, seen, numbers)
 
 
 class _Steps(dict[int, Callable[[Any], None]]):

@@ -170,7 +170,9 @@ def _of_rdms(spec: str, rdms: Judgments) -> Description:
 def _of_transform(path: str, transform: Transform) -> Description:
     d, r = transform.weights.shape
     bias = "no bias" if transform.bias is None else "a bias"
-    remarks = [f"maps {d} features to {r}: ((x - {transform.mean:g}) / {transform.std:g}) @ weights, with {bias}"]
+    mean, std = ("mean", "std") if transform.mean is None else (f"{transform.mean:g}", f"{transform.std:g}")
+    remarks = [f"maps {d} features to {r}: ((x - {mean}) / {std}) @ weights, with {bias}"]
+    remarks += ["mean and std are not in the file: they are those of the features x"] if transform.mean is None else []
     record = transform.trained
     if record is None:
         remarks.append("nothing records what it was fitted to: scores of triplets that the fit has seen are too high")
