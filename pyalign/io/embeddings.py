@@ -116,9 +116,9 @@ def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
         return choose_layer(path, entries, key)
     beside = names_next_to(entries) | {*RECORD_KEYS, LABELS_KEY}
     chosen = choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred, beside)
-    layout = layout_of_rdms(path, entries) if key is None else None
-    if layout is not None and any(entries.get(name) is chosen for name in layout.keys):
-        raise bad(path, f"holds RDMs of {layout.of}: they are matrices of pairs, not embeddings")
+    of, keys = (layout_of_rdms(path, entries) if key is None else None) or ("", ())
+    if any(entries.get(name) is chosen for name in keys):
+        raise bad(path, f"holds RDMs of {of}: they are matrices of pairs, not embeddings")
     return chosen
 
 

@@ -20,7 +20,7 @@ from pyalign.io.formats import open_file
 from pyalign.io.named import open_named
 from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
-from pyalign.io.rdm_files import TREE, open_rdms
+from pyalign.io.rdm_files import TREE, find_rdms
 from pyalign.io.rows import read_rows
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Table
@@ -65,14 +65,14 @@ def load_judgments(
     if is_named(path):
         return _of_data_set(path, kind, key, names)
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
-    opened = None if suffix_of(path) == TREE else open_file(path, JUDGMENTS)
-    rdms = open_rdms(path, key, opened)
-    opened = open_file(path, JUDGMENTS) if opened is None and rdms is None else opened
+    opened = {} if suffix_of(path) == TREE else open_file(path, JUDGMENTS)
+    rdms = None if isinstance(opened, Table) else find_rdms(path, key, opened)
     if rdms is not None:
         try:
             return _named(as_judgments(rdms, kind, source), names)
         except InputError as error:
             raise bad(path, error) from error
+    opened = opened or open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()
     if isinstance(opened, Table):
         no_key(path, key)

@@ -21,7 +21,10 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
         return hdf5_entries(path, transposed=True)
     variables: list[Variable] = guarded(path, ".mat", _list, path)
     return {
-        variable.name: Entry(_shape(variable), _type(variable), partial(_load, path, variable), _inner(variable))
+        variable.name: Entry(
+            variable.shape[:1] if _is_text(variable) else variable.shape,  # a string for each row
+            _type(variable), partial(_load, path, variable), _inner(variable),
+        )
         for variable in variables
         if variable.name
     }
@@ -32,10 +35,6 @@ def _list(path: PathLike) -> list[Variable]:
         is_4 = 0 in handle.read(4)
         handle.seek(0)
         return [*(mat4.list_mat4(path, handle) if is_4 else mat5.list_mat5(path, handle))]
-
-
-def _shape(variable: Variable) -> tuple[int, ...]:
-    return variable.shape[:1] if _is_text(variable) else variable.shape  # a string for each row
 
 
 def _is_text(variable: Variable) -> bool:

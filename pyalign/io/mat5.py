@@ -21,7 +21,7 @@ from pyalign.io.paths import Array, PathLike, bad
 Order = Literal["little", "big"]
 MATRIX, COMPRESSED = 14, 15
 INT8, INT32, UINT32, UTF8 = 1, 5, 6, 16
-TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}  # how letters are stored
+TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16-{}e", 16: "utf-8", 17: "utf-16-{}e", 18: "utf-32-{}e"}  # of letters
 STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 CLASSES = (
     "", "cell", "struct", "object", "char", "sparse", "double", "single", "int8", "uint8", "int16", "uint16",
@@ -30,7 +30,6 @@ CLASSES = (
 NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 CHAR, OPAQUE = 4, 17  # a class of letters, and one without dimensions
 IS_LOGICAL, IS_COMPLEX = 0x02, 0x08
-LETTER = 4  # bytes of a letter in numpy
 MOST_DIMENSIONS = 32
 MOST = 100_000  # variables
 DEEPEST = 8  # structs in structs
@@ -113,14 +112,12 @@ class Variable:
     small: bytes | None = None
     leaf: int = 0
     inner: bool = False
-    letters: tuple[str, int] | None = None
+    letters: tuple[int, str] | None = None
 
     @property
     def nbytes(self) -> int:
         """The bytes of the array that the variable becomes."""
-        if self.letters is not None:
-            return prod(self.shape) * LETTER
-        return prod(self.shape) * np.dtype(self.wanted).itemsize if self.wanted else 0
+        return prod(self.shape) * np.dtype(self.wanted or "u4").itemsize if self.wanted or self.letters else 0
 
 
 def list_mat5(path: PathLike, handle: IO[bytes]) -> list[Variable]:
@@ -165,38 +162,30 @@ def _enter(handle: IO[bytes], place: int, order: Order) -> tuple[_Source, int]:
 def load_mat5(path: PathLike, variable: Variable) -> Array:
     """A variable's values in the type of its class: MATLAB stores whole doubles in the smallest that holds them.
 
-    Text (r, c) becomes r strings (r,) without the blanks that fill them up.
+    Text (r, c) becomes r strings, without the blanks at their ends.
     """
+    stored = np.dtype(variable.stored or "u1").newbyteorder("<" if variable.order == "little" else ">")
+    count = prod(variable.shape) if variable.letters is None else variable.letters[0]
+    if variable.small is not None:
+        flat = np.frombuffer(variable.small, stored)
+    else:
+        flat = np.empty(count, stored)
+        with open(path, "rb") as handle:
+            source, left = _enter(handle, variable.place, variable.order)
+            for leaf, _ in enumerate(_walk(source, left, variable.order, variable.place)):
+                if leaf == variable.leaf:
+                    break
+            _fill(source, flat.view(np.uint8))
     if variable.letters is not None:
-        return _strings(_stored(path, variable, variable.letters[1]), variable)
-    stored = np.dtype(variable.stored).newbyteorder("<" if variable.order == "little" else ">")
-    flat = _stored(path, variable, prod(variable.shape) * stored.itemsize).view(stored)
+        return _strings(flat.tobytes().decode(variable.letters[1]), *variable.shape)
     values: Array = native(flat).reshape(variable.shape, order="F")
     return _as_class(values, np.dtype(variable.wanted))
 
 
-def _stored(path: PathLike, variable: Variable, nbytes: int) -> Array:
-    """The bytes of a variable as they are in the file."""
-    if variable.small is not None:
-        return np.frombuffer(variable.small, np.uint8)
-    raw: Array = np.empty(nbytes, np.uint8)
-    with open(path, "rb") as handle:
-        source, left = _enter(handle, variable.place, variable.order)
-        for leaf, _ in enumerate(_walk(source, left, variable.order, variable.place)):
-            if leaf == variable.leaf:
-                break
-        _fill(source, raw)
-    return raw
-
-
-def _strings(raw: Array, variable: Variable) -> Array:
-    """The rows of a variable of letters, which are stored column by column."""
-    assert variable.letters is not None
-    coding = variable.letters[0] + (f"-{variable.order[0]}e" if variable.letters[0] in ("utf-16", "utf-32") else "")
-    text = raw.tobytes().decode(coding)
-    if len(text) != prod(variable.shape):
-        raise ValueError(f"{len(text)} letters for an array of {' x '.join(map(str, variable.shape))}")
-    rows, columns = variable.shape
+def _strings(text: str, rows: int, columns: int) -> Array:
+    """The strings (rows,) of letters that are stored column by column."""
+    if len(text) != rows * columns:
+        raise ValueError(f"{len(text)} letters for an array of {rows} x {columns}")
     if not text:
         return np.zeros(rows, np.str_)
     letters = np.frombuffer(text.encode("utf-32-le"), "<U1").reshape(rows, columns, order="F")
@@ -291,14 +280,11 @@ def _describe(source: _Source, left: int, order: Order, place: int) -> Variable:
     if len(sizes) % 4 or not 2 <= len(shape) <= MOST_DIMENSIONS or min(shape) < 0:
         raise ValueError("a variable without dimensions")
     name, left = _element(source, left, order, {INT8, UTF8})
-    if number == CHAR and len(shape) == 2:
+    if number == CHAR and len(shape) == 2 and left >= 8:
         code, size, small = _parse(tag := source.read(8), order)
-        if code not in TEXTS or (size > 4 if small else size > left - 8):
-            raise ValueError(f"text in an element of type {code} and {size} bytes")
-        letters = TEXTS[code], size
-        return Variable(
-            _text(name), shape, kind, place, order, small=tag[4 : 4 + size] if small else None, letters=letters
-        )
+        if code in TEXTS and size <= (4 if small else left - 8):
+            inside, coding = tag[4 : 4 + size] if small else None, TEXTS[code].format(order[0])
+            return Variable(_text(name), shape, kind, place, order, small=inside, letters=(size, coding))
     if number not in NUMBERS:
         return Variable(_text(name), shape, kind, place, order)
     stored, small = _check_numbers(source, left, order, shape)

@@ -196,7 +196,8 @@ def _plain(content: Any, made: dict[int, Any]) -> Any:
     if id(content) in made:
         return made[id(content)]
     if isinstance(content, _Ndarray):
-        return getattr(content, "array", None)
+        array = getattr(content, "array", None)
+        return array.item() if array is not None and array.ndim == 0 else array
     if isinstance(content, dict):
         of_dict = made[id(content)] = {}
         of_dict.update({name: _plain(element, made) for name, element in content.items()})

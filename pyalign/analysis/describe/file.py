@@ -19,15 +19,17 @@ from pyalign.data.answer_words import names_items
 from pyalign.data.names import listing
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
-from pyalign.io.arrays import LABELS_KEY
+from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
 from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
+from pyalign.io.formats import open_file
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
-from pyalign.io.rdm_files import open_rdms
+from pyalign.io.rdm_files import PICKLES, TREE, find_rdms
+from pyalign.io.tables import Table
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.weights import WEIGHT
@@ -100,7 +102,7 @@ def describe_file(spec: PathLike, stated: Mapping[str, Any] | None = None) -> Fi
     path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, load_transform(path)),))
-    rdms = None if os.path.isdir(path) else open_rdms(path, key)
+    rdms = _rdms_in(path, key)
     if rdms is not None:
         return FileDescription(whole, (_of_rdms(whole, rdms),))
     images = () if key is not None else _images_in(path)
@@ -155,6 +157,12 @@ def _images_in(path: str) -> Sequence[str]:
 def _of_images(path: str, images: Sequence[str]) -> Description:
     command = shlex.join(["pyalign", "extract", "--images", path, "--out", "OUT"])
     return Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
+
+
+def _rdms_in(path: str, key: str | None) -> Judgments | None:
+    suffix = "" if os.path.isdir(path) else suffix_of(path)
+    opened = open_file(path, JUDGMENTS) if suffix in (".h5", ".hdf5", ".mat", *PICKLES) else {}
+    return find_rdms(path, key, opened) if suffix == TREE or opened and not isinstance(opened, Table) else None
 
 
 def _of_rdms(spec: str, rdms: Judgments) -> Description:
