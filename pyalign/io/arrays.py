@@ -65,9 +65,9 @@ def is_of_noise(key: str) -> bool:
     return any(word.lower().rstrip("s") in NOISE for word in re.findall("[A-Z]?[a-z]+|[A-Z]+", key))
 
 
-def names_next_to(entries: Entries) -> set[str]:
+def names_next_to(entries: Entries) -> list[str]:
     """The keys of lists that name the rows of the array next to them."""
-    return {key for key in NAME_KEYS if key in entries and entries[key].dtype in ("str", "bytes")}
+    return [key for key in NAME_KEYS if key in entries and entries[key].dtype in ("str", "bytes")]
 
 
 def choose(

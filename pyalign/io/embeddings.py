@@ -114,7 +114,7 @@ def _notes_on_fit(path: PathLike, trained: TrainedOn) -> tuple[str, ...]:
 def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
         return choose_layer(path, entries, key)
-    beside = names_next_to(entries) | {*RECORD_KEYS, LABELS_KEY}
+    beside = (*names_next_to(entries), *RECORD_KEYS, LABELS_KEY)
     chosen = choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred, beside)
     of, keys = (layout_of_rdms(path, entries) if key is None else None) or ("", ())
     if any(entries.get(name) is chosen for name in keys):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign._result import Result
-from pyalign.analysis.describe.array import Description, describe
+from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
 from pyalign.data import ODD_ONE_OUT, Judgments, Transform
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
 from pyalign.data.answer_words import names_items
@@ -34,7 +34,7 @@ from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.weights import WEIGHT
 
-KIND_OF_RDMS = "dissimilarities"
+RDMS = "RDMs"  # of another tool, which knows that they are dissimilarities
 MOST = 100  # arrays of a file that are described
 
 
@@ -128,6 +128,10 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
     if found.kind == "triplets":
         return replace(_of_triplets(spec, found, content.values), key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
+    if content.listed and content.values.ndim < 3 and objects_of_pairs(content.values) == content.listed:
+        kind, line = "condensed matrices", _command(RATINGS, spec)
+        remark = f"each row is the pairs of the {content.listed} objects that the file names"
+        return replace(found, kind=kind, key=content.key, remarks=(remark,), command=line)
     if content.key == LABELS_KEY:
         remark = "labels of dimensions, which are read with the embeddings next to them"
         return replace(found, key=content.key, remarks=(remark, *found.remarks))
@@ -137,11 +141,13 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
 def _command(kind: str, spec: str) -> str | None:
     """A command that reads a file of this kind."""
     score = ["pyalign", "score", "--embeddings"]
+    rsa = ["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind"]
     lines = {
         "embeddings": [*score, spec, "--triplets", "TRIPLETS"],
         "names": [*score, "EMB", "--triplets", "TRIPLETS", "--names", spec],
         "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
-        KIND_OF_RDMS: ["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind", "dissimilarity"],
+        RDMS: [*rsa, "dissimilarity"],
+        RATINGS: [*rsa, "KIND"],
         "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
@@ -170,8 +176,8 @@ def _of_rdms(spec: str, rdms: Judgments) -> Description:
     people = () if rdms.people is None else (f"participants: {listing(list(rdms.people), 3)}",)
     notes = (note.removeprefix(f"{rdms.source}: ") for note in rdms.notes)
     return replace(
-        describe(rdms.pairs().ravel()), kind=KIND_OF_RDMS, shape=rdms.shape, remarks=(*notes, *people),
-        names=None if rdms.names is None else rdms.names[:3], command=_command(KIND_OF_RDMS, spec),
+        describe(rdms.pairs().ravel()), kind="dissimilarities", shape=rdms.matrices().shape, remarks=(*notes, *people),
+        names=None if rdms.names is None else rdms.names[:3], command=_command(RDMS, spec),
     )  # fmt: skip
 
 
@@ -257,9 +263,8 @@ def _of_triplets(
 def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
     """A table of answers, of whose columns the detector is sure."""
     if answers.task == RATINGS:
-        command = shlex.join(["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind", "KIND"])
-        shape = len(table.columns[0]), table.width
-        return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=command)
+        shape, line = (len(table.columns[0]), table.width), _command(RATINGS, spec)
+        return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=line)
     columns = [table.columns[c] for c in answers.items]
     named = answers.lowest is None
     items, names = (
