@@ -55,21 +55,12 @@ def values(desk: Desk, path: str, key: str) -> dict[str, Any]:
         return {}
 
 
-def texts(desk: Desk, path: str) -> dict[str, str]:
-    """The attributes that are one text, of the file and of its groups, by path."""
+def attribute(desk: Desk, path: str, name: str) -> str | None:
+    """An attribute of the file that is one text."""
     check_heaps(path)
-    found: dict[str, str] = {}
-
-    def visit(key: str, node: Any) -> None:
-        for name in node.attrs if isinstance(node, h5py.Group) else ():
-            is_text = h5py.check_string_dtype(node.attrs.get_id(name).dtype) is not None
-            if is_text and isinstance(value := node.attrs[name], str) and len(found) < MOST:
-                found[f"{key}/{name}".lstrip("/")] = value
-
     with _open(path) as file:
-        visit("", file)
-        file.visititems(visit)
-    return found
+        text = name in file.attrs and h5py.check_string_dtype(file.attrs.get_id(name).dtype) is not None
+        return value if text and isinstance(value := file.attrs[name], str) else None
 
 
 def pictures(desk: Desk, path: str, key: str) -> dict[str, Any]:

@@ -35,10 +35,9 @@ def _load_dataset(path: PathLike, key: str, transposed: bool, nbytes: int) -> Ar
     return array.T if transposed else array
 
 
-def hdf5_texts(path: PathLike) -> dict[str, str]:
-    """The attributes of the file and of its groups that are one text, by path."""
-    found: dict[str, str] = ask(path, "h5py", "files", "texts", kind="HDF5")[0]
-    return found
+def hdf5_attribute(path: PathLike, name: str) -> Any:
+    """An attribute of the file that is one text, or None."""
+    return ask(path, "h5py", "files", "attribute", name, kind="HDF5")[0]
 
 
 def torch_entries(path: PathLike) -> dict[str, Entry]:

@@ -116,8 +116,8 @@ def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
         return choose_layer(path, entries, key)
     beside = (*names_next_to(entries), *RECORD_KEYS, LABELS_KEY)
     chosen = choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred, beside)
-    of, keys = (layout_of_rdms(path, entries) if key is None else None) or ("", ())
-    if any(entries.get(name) is chosen for name in keys):
+    of, keys = layout_of_rdms(path, entries)
+    if key is None and any(entries.get(name) is chosen for name in keys):
         raise bad(path, f"holds RDMs of {of}: they are matrices of pairs, not embeddings")
     return chosen
 
