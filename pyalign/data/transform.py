@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -83,42 +82,32 @@ class Transform:
             fitted = x.fitted or self.trained is not None or self.source is not None
             notes = (*x.notes, *self.notes)
             return replace(x, values=self.apply(x.values), notes=notes, fitted=fitted, dimension_labels=None)
-        return self.standardizing(x)._applied(self._rows(x))
-
-    def standardizing(self, x: ArrayLike | Embeddings) -> Transform:
-        """The map with mean and std of x (n, d) where it has none itself, as for other rows that belong to x.
-
-        Raises:
-            InputError: x has other features than the weights, holds NaN or infinity, or is the same everywhere.
-        """
-        if self.mean is not None:
-            return self
-        from array_api_compat import array_namespace
-
-        rows = self._rows(x)
-        xp, count = array_namespace(rows), math.prod(rows.shape) or 1
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = sum(float(xp.sum(part)) for part in self._parts(rows)) / count
-            std = math.sqrt(sum(float(xp.sum((part - mean) ** 2)) for part in self._parts(rows)) / count)
-        if not 0 < std < math.inf:
-            rule = "embeddings must be finite and must differ, since this map takes its mean and std from them"
-            raise InputError(f"{rule}; got mean {mean:g} and std {std:g}")
-        return replace(self, mean=mean, std=std)
-
-    def _rows(self, x: ArrayLike | Embeddings) -> Any:
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(
                 f"embeddings must have the {len(self.weights)} features of the transform; got shape {rows.shape}"
             )
-        return rows
+        return self.standardizing(rows)._applied(rows)
 
-    def _parts(self, rows: Any) -> Iterator[Any]:
-        """The rows in float64, so many at once that what is computed of them stays small."""
+    def standardizing(self, x: ArrayLike | Embeddings) -> Transform:
+        """The map with the mean and std of x (n, d) where it has none, for other rows too.
+
+        Raises:
+            InputError: x holds NaN or infinity, or one number only.
+        """
+        if self.mean is not None:
+            return self
         from array_api_compat import array_namespace
 
-        xp, step = array_namespace(rows), max(1, CHUNK_ELEMENTS // max(1, len(self.weights)))
-        return (xp.astype(rows[start : start + step], xp.float64) for start in range(0, rows.shape[0], step))
+        rows = _where_it_lies(plain(as_embeddings(x)))
+        xp = array_namespace(rows)
+        exact = xp.astype(rows, xp.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean, std = float(xp.mean(exact)), float(xp.std(exact))
+        if not 0 < std < np.inf:
+            rule = "embeddings must be finite and must differ, since the map has no mean and std but theirs"
+            raise InputError(f"{rule}; got mean {mean:g} and std {std:g}")
+        return replace(self, mean=mean, std=std)
 
     def _applied(self, rows: Any) -> Any:
         from array_api_compat import array_namespace, device  # slow to import
@@ -128,10 +117,10 @@ class Transform:
         bias = 0.0 if self.bias is None else xp.asarray(self.bias, dtype=xp.float64, device=where)
         dtype = xp.float64 if rows.dtype == xp.float64 else xp.float32
         out = xp.empty((rows.shape[0], weights.shape[1]), dtype=dtype, device=where)
-        start = 0
-        for part in self._parts(rows):
-            out[start : start + len(part)] = xp.astype((part - self.mean) / self.std @ weights + bias, dtype)
-            start += len(part)
+        step = max(1, CHUNK_ELEMENTS // max(1, len(self.weights)))
+        for start in range(0, rows.shape[0], step):
+            part = (xp.astype(rows[start : start + step], xp.float64) - self.mean) / self.std
+            out[start : start + step] = xp.astype(part @ weights + bias, dtype)
         return out
 
 

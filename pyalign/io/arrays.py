@@ -56,12 +56,7 @@ def is_integer_table(entry: Entry) -> bool:
 
 
 def is_of_noise(key: str) -> bool:
-    """Whether a word of a name says that an array is of noise, such as its covariance or precision.
-
-    Example:
-        >>> is_of_noise("rdm_descriptors/noise"), is_of_noise("noiseCov"), is_of_noise("recovered")
-        (True, True, False)
-    """
+    """Whether a word of a name says that an array is of noise, such as "noiseCov"."""
     return any(word.lower().rstrip("s") in NOISE for word in re.findall("[A-Z]?[a-z]+|[A-Z]+", key))
 
 
@@ -85,7 +80,7 @@ def choose(
             no_key(path, key)
         return under_key(path, entries, key)
     own = {name: entry for name, entry in entries.items() if name not in beside} or entries
-    if preferred in own:
+    if preferred is not None and preferred in own:
         own = {preferred: own[preferred]}
     elif len(own) > 1:
         own = {name: entry for name, entry in own.items() if likely(entry) and not entry.inner}

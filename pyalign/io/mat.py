@@ -9,7 +9,7 @@ from pyalign.io.apart_formats import SIGNATURE, hdf5_entries
 from pyalign.io.arrays import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
-NUMPY_NAMES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}
+NUMPY_NAMES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str", "text": "str"}
 Variable = mat4.Variable | mat5.Variable
 
 
@@ -21,10 +21,7 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
         return hdf5_entries(path, transposed=True)
     variables: list[Variable] = guarded(path, ".mat", _list, path)
     return {
-        variable.name: Entry(
-            variable.shape[:1] if _is_text(variable) else variable.shape,  # a string for each row
-            _type(variable), partial(_load, path, variable), _inner(variable),
-        )
+        variable.name: Entry(variable.shape, _type(variable), partial(_load, path, variable), _inner(variable))
         for variable in variables
         if variable.name
     }
@@ -35,10 +32,6 @@ def _list(path: PathLike) -> list[Variable]:
         is_4 = 0 in handle.read(4)
         handle.seek(0)
         return [*(mat4.list_mat4(path, handle) if is_4 else mat5.list_mat5(path, handle))]
-
-
-def _is_text(variable: Variable) -> bool:
-    return isinstance(variable, mat5.Variable) and variable.letters is not None
 
 
 def _inner(variable: Variable) -> bool:
@@ -52,7 +45,7 @@ def _type(variable: Variable) -> str:
 def _load(path: PathLike, variable: Variable) -> Array:
     if variable.is_complex:
         raise bad(path, f"variable {variable.name!r} holds complex numbers, not real ones")
-    if not _is_text(variable) and (not variable.stored or variable.kind in mat4.KINDS):
+    if not variable.stored or variable.kind in mat4.KINDS:
         raise bad(path, f"variable {variable.name!r} is a {variable.kind}, not a full array of real numbers")
     load = (
         partial(mat4.load_mat4, path, variable)

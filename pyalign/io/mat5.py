@@ -98,7 +98,7 @@ class Variable:
     place: of its element in the file. stored: the type of the numbers there, "" where it is no full array of numbers;
     wanted: that of its class. small: the numbers themselves, where they are few enough to stand in the header. leaf:
     which of the variables in the element it is, where that is a struct. inner: whether it is a field of one. letters:
-    the encoding and the bytes of text, a row of which is a string.
+    of text, a string for each row: the bytes of all, their coding, and how many letters a row has.
     """
 
     name: str
@@ -112,12 +112,14 @@ class Variable:
     small: bytes | None = None
     leaf: int = 0
     inner: bool = False
-    letters: tuple[int, str] | None = None
+    letters: tuple[int, str, int] | None = None
 
     @property
     def nbytes(self) -> int:
         """The bytes of the array that the variable becomes."""
-        return prod(self.shape) * np.dtype(self.wanted or "u4").itemsize if self.wanted or self.letters else 0
+        if self.letters is not None:
+            return 4 * prod(self.shape) * self.letters[2]
+        return prod(self.shape) * np.dtype(self.wanted).itemsize if self.wanted else 0
 
 
 def list_mat5(path: PathLike, handle: IO[bytes]) -> list[Variable]:
@@ -160,11 +162,8 @@ def _enter(handle: IO[bytes], place: int, order: Order) -> tuple[_Source, int]:
 
 
 def load_mat5(path: PathLike, variable: Variable) -> Array:
-    """A variable's values in the type of its class: MATLAB stores whole doubles in the smallest that holds them.
-
-    Text (r, c) becomes r strings, without the blanks at their ends.
-    """
-    stored = np.dtype(variable.stored or "u1").newbyteorder("<" if variable.order == "little" else ">")
+    """A variable's values in the type of its class: MATLAB stores whole doubles in the smallest that holds them."""
+    stored = np.dtype(variable.stored).newbyteorder("<" if variable.order == "little" else ">")
     count = prod(variable.shape) if variable.letters is None else variable.letters[0]
     if variable.small is not None:
         flat = np.frombuffer(variable.small, stored)
@@ -177,20 +176,18 @@ def load_mat5(path: PathLike, variable: Variable) -> Array:
                     break
             _fill(source, flat.view(np.uint8))
     if variable.letters is not None:
-        return _strings(flat.tobytes().decode(variable.letters[1]), *variable.shape)
+        return _strings(flat.tobytes().decode(variable.letters[1]), variable.shape[0], variable.letters[2])
     values: Array = native(flat).reshape(variable.shape, order="F")
     return _as_class(values, np.dtype(variable.wanted))
 
 
 def _strings(text: str, rows: int, columns: int) -> Array:
-    """The strings (rows,) of letters that are stored column by column."""
+    """The strings (rows,) of letters that are stored column by column, without the blanks at their ends."""
     if len(text) != rows * columns:
         raise ValueError(f"{len(text)} letters for an array of {rows} x {columns}")
-    if not text:
-        return np.zeros(rows, np.str_)
     letters = np.frombuffer(text.encode("utf-32-le"), "<U1").reshape(rows, columns, order="F")
-    strings: Array = np.char.rstrip(np.ascontiguousarray(letters).view(f"<U{columns}")[:, 0])
-    return strings
+    strings: Array = np.ascontiguousarray(letters).view(f"<U{columns}")[:, 0] if text else np.zeros(rows, np.str_)
+    return np.char.rstrip(strings)
 
 
 def _fill(source: _Source, raw: Array) -> None:
@@ -281,10 +278,11 @@ def _describe(source: _Source, left: int, order: Order, place: int) -> Variable:
         raise ValueError("a variable without dimensions")
     name, left = _element(source, left, order, {INT8, UTF8})
     if number == CHAR and len(shape) == 2 and left >= 8:
-        code, size, small = _parse(tag := source.read(8), order)
-        if code in TEXTS and size <= (4 if small else left - 8):
-            inside, coding = tag[4 : 4 + size] if small else None, TEXTS[code].format(order[0])
-            return Variable(_text(name), shape, kind, place, order, small=inside, letters=(size, coding))
+        code, size, short = _parse(tag := source.read(8), order)
+        if code in TEXTS and size <= (4 if short else left - 8):
+            inside, coding = tag[4 : 4 + size] if short else None, TEXTS[code].format(order[0])
+            letters = size, coding, shape[1]
+            return Variable(_text(name), shape[:1], "text", place, order, "u1", small=inside, letters=letters)
     if number not in NUMBERS:
         return Variable(_text(name), shape, kind, place, order)
     stored, small = _check_numbers(source, left, order, shape)

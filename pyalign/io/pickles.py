@@ -29,7 +29,7 @@ from pyalign.io.paths import Array, PathLike, bad, guarded
 DEEPEST = 4  # source / model / module, and one to spare
 MOST = 100_000  # arrays and whatever else dicts name: a small pickle can name one dict very often
 MOST_DIMENSIONS = 32
-DICTS = ("builtins.dict", "__builtin__.dict")  # what a defaultdict of dicts names
+DICTS = {"collections.defaultdict", "builtins.dict", "__builtin__.dict"}  # a defaultdict of dicts, which is read as one
 INSIDE = {  # under numpy 1 and numpy 2
     f"{core}.{part}.{name}"
     for core in ("numpy.core", "numpy._core")
@@ -132,10 +132,6 @@ def _scalar(texts: _Texts, dtype: Any, data: Any) -> _Ndarray:
     return _frombuffer(texts, data, dtype, (), "C")
 
 
-def _defaultdict(texts: _Texts, *_: Any) -> dict[Any, Any]:
-    return {}
-
-
 def _encode(texts: _Texts, text: str, codec: str) -> bytes:
     """``_codecs.encode``, which protocol 2 uses for bytes: latin-1 and no other codec."""
     if codec != "latin1":
@@ -147,7 +143,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     "_reconstruct": _reconstruct,
     "_frombuffer": _frombuffer,
     "scalar": _scalar,
-    "defaultdict": _defaultdict,
+    "defaultdict": lambda *_: {},
     "_codecs.encode": _encode,
 }
 
@@ -174,9 +170,7 @@ class _Global:
 def _find(texts: _Texts, module: str, name: str) -> _Global:
     if (module, name) == ("_codecs", "encode"):
         return _Global("_codecs.encode", texts)
-    if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *INSIDE}:
-        return _Global(name, texts)
-    if f"{module}.{name}" in {"collections.defaultdict", *DICTS}:
+    if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *DICTS, *INSIDE}:
         return _Global(name, texts)
     raise ValueError(f"it asks for {shorten(f'{module}.{name}', 80)}; only dicts of numpy arrays are read")
 
@@ -191,22 +185,16 @@ def read_pickle(path: PathLike) -> Any:
 
 
 def _plain(content: Any, made: dict[int, Any]) -> Any:
-    """Dicts and lists with arrays in place of their stand-ins; made: those that are done, since a file may name one
-    often."""
-    if id(content) in made:
-        return made[id(content)]
+    """Dicts and lists with arrays for their stand-ins, each made once: a file may name one often, and in itself."""
     if isinstance(content, _Ndarray):
         array = getattr(content, "array", None)
         return array.item() if array is not None and array.ndim == 0 else array
-    if isinstance(content, dict):
-        of_dict = made[id(content)] = {}
-        of_dict.update({name: _plain(element, made) for name, element in content.items()})
-        return of_dict
-    if isinstance(content, list):
-        of_list = made[id(content)] = []
-        of_list += [_plain(element, made) for element in content]
-        return of_list
-    return content
+    if isinstance(content, dict | list) and id(content) not in made:
+        made[id(content)] = None
+        parts = content.items() if isinstance(content, dict) else enumerate(content)
+        plain = {name: _plain(part, made) for name, part in parts}
+        made[id(content)] = plain if isinstance(content, dict) else [*plain.values()]
+    return made.get(id(content), content)
 
 
 def _read(path: PathLike) -> Any:
@@ -215,17 +203,15 @@ def _read(path: PathLike) -> Any:
         return Unpickler(handle, find, (_Global, _Ndarray, _Dtype)).load()
 
 
-def pickle_entries(path: PathLike, numbers: bool = False) -> dict[str, Entry]:
-    """The arrays of nested dicts, by ``source/model/module``; numbers: single numbers too."""
+def pickle_entries(path: PathLike) -> dict[str, Entry]:
+    """The arrays of nested dicts, by ``source/model/module``, and the numbers called mean and std."""
     tree = guarded(path, "pickle", _read, path)
     entries: dict[str, Entry] = {}
-    _collect(path, tree, "", 0, entries, count(), numbers)
+    _collect(path, tree, "", 0, entries, count())
     return entries
 
 
-def _collect(
-    path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry], seen: Iterator[int], numbers: bool
-) -> None:
+def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str, Entry], seen: Iterator[int]) -> None:
     if next(seen) > MOST:
         raise bad(path, f"holds more than {MOST} arrays")
     if isinstance(node, _Ndarray):
@@ -233,13 +219,13 @@ def _collect(
         if array is None:
             raise bad(path, "is not a sound pickle file (an array without data)")
         entries[key] = Entry(array.shape, type_name(array.dtype), lambda: native(array))
-    elif numbers and type(node) in (int, float) and abs(node) < LARGEST_KEY:
+    elif key.endswith(("/mean", "/std")) and type(node) in (int, float) and abs(node) < LARGEST_KEY:
         entries[key] = Entry((), "float64", lambda: np.array(float(node)))
     elif isinstance(node, dict):
         if depth == DEEPEST:
             raise bad(path, f"nests dicts deeper than {DEEPEST}; expected features[source][model][module]")
         for name, child in node.items():
-            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries, seen, numbers)
+            _collect(path, child, f"{key}/{name}" if key else str(name), depth + 1, entries, seen)
 
 
 class _Steps(dict[int, Callable[[Any], None]]):

@@ -77,7 +77,8 @@ def find_rdms(path: PathLike, key: str | None, entries: Entries) -> Judgments | 
 def _of_arrays(path: PathLike, key: str | None, entries: Entries) -> tuple[str, Judgments | None]:
     of, keys = layout_of_rdms(path, entries)
     chosen = {name: key.removeprefix(group) for name, group in CHOSEN.items() if key and key.startswith(group)}
-    if not of or not (key in (None, *keys) or (chosen and (key not in entries or len(entries[key].shape) == 1))):
+    is_list = len(entries[key].shape) == 1 if key in entries else True
+    if not of or not (key in (None, *keys) or (chosen and is_list)):
         return of, None
     if of == "rsatoolbox":
         return of, registered("rdms")(_rsatoolbox(path, entries), **chosen)
@@ -102,11 +103,11 @@ def _together(path: PathLike, people: Sequence[Person]) -> Judgments:
             raise bad(path, f"{rule}; got {n} of {len(objects)} names, and {pairs.size} numbers")
         rows = np.array([place[name] for name in objects])
         matrix[np.ix_(rows, rows)] = Judgments(pairs.ravel(), "dissimilarity").matrices()
-    names = tuple(place) if isinstance(next(iter(place)), str) else None
-    who = tuple(name for name, *_ in people if name)
-    if len(people) == 1:
-        return Judgments(matrices[0], "dissimilarity", names)
-    return Judgments(matrices, "dissimilarity", names, who if len({*who}) == len(people) else None)
+    named = tuple(who for who, *_ in people if who)
+    return Judgments(
+        matrices if len(people) > 1 else matrices[0], "dissimilarity", None if 0 in place else tuple(place),
+        named if len({*named}) == len(people) > 1 else None,
+    )  # fmt: skip
 
 
 def _rsatoolbox(path: PathLike, entries: Entries) -> SimpleNamespace:
@@ -146,26 +147,21 @@ def _participant(path: PathLike, entries: Entries, key: str) -> Iterator[Person]
 
 
 def _of_tree(path: PathLike, key: str | None) -> tuple[str, Judgments | None]:
-    """A tree of Meadows, of one participant or of several by their names; key: of a task."""
+    """A tree of Meadows, which is of one participant; key: of a task."""
     tree = read_json(path, largest=LARGEST)
-    records = {"": tree} if isinstance(tree, dict) and "tasks" in tree else tree
-    if not isinstance(tree, dict) or not all(isinstance(one, dict) and "tasks" in one for one in records.values()):
+    if not isinstance(tree, dict) or "tasks" not in tree:
         return "", None
-    people = list[Person]()
     try:
-        for name, record in records.items():
-            tasks = [task for task in record["tasks"] if task["task"].get("task_type") == "multiarrange"]
-            tasks = [task for task in tasks if key in (None, task["task"].get("name"))]
-            if len(tasks) > 1:
-                each = ", ".join(str(task["task"].get("name")) for task in tasks)
-                raise bad(path, f"holds several arrangements, choose one as FILE::KEY: {each}")
-            for task in tasks:
-                people.append((name, np.array(task["rdm"], float), [str(one["name"]) for one in task["stimuli"]]))
+        tasks = [task for task in tree["tasks"] if task["task"].get("task_type") == "multiarrange"]
+        names = [str(task["task"].get("name")) for task in tasks]
+        people = [("", np.array(task["rdm"], float), [str(one["name"]) for one in task["stimuli"]])
+                  for name, task in zip(names, tasks, strict=True) if key in (None, name)]  # fmt: skip
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         rule = "must be a tree of Meadows: tasks, each with its task, its stimuli with names, and an rdm of numbers"
-        raise error if isinstance(error, InputError) else bad(path, rule) from error
-    if not people:
-        raise bad(path, f"holds no arrangement{'' if key is None else f' {key!r}'}, a task of type multiarrange")
+        raise bad(path, rule) from error
+    if len(people) != 1:
+        of = "arrangements" if key is None else f"arrangements called {key!r}"
+        raise bad(path, f"holds {len(people)} {of}, choose one as FILE::KEY: {', '.join(names) or 'there are none'}")
     return "Meadows", _together(path, people)
 
 

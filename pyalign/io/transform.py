@@ -1,14 +1,12 @@
 """Maps on the disk: ``.npz`` as gLocal publishes them, with a record of the fit under keys of our own.
 
-human_alignment keeps less: a bare matrix, or ``transforms[source][model][module]`` in a pickle, without mean and std.
-Source: its `find_best_probes.py` and `main_model_sim_eval.py`, and gLocal's `find_best_probes.py`, which puts a bias
-next to the weights as a further column.
+Source of maps without mean and std: `find_best_probes.py` and `main_model_sim_eval.py` of human_alignment, and
+`find_best_probes.py` of gLocal, where a bias is one more column of the weights.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -24,7 +22,8 @@ from pyalign.io.paths import PUBLISHED_MAP, Array, PathLike, Spec, bad, check_fi
 from pyalign.io.pickles import pickle_entries
 from pyalign.io.write import write_files
 
-PARTS, PICKLES = ("weights", "bias", "mean", "std"), (".pkl", ".pickle")
+PARTS = ("weights", "bias", "mean", "std")
+READERS = {".npz": npz_entries, ".npy": npy_entries, ".pkl": pickle_entries, ".pickle": pickle_entries}
 RECORD = "pyalign_record"  # a JSON text; next to it the arrays of the record
 ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names",
           "kept": "pyalign_kept", "kept_names": "pyalign_kept_names"}  # fmt: skip
@@ -35,11 +34,10 @@ def load_transform(path: PathLike) -> Transform:
     """Read a map: ``weights`` (d, r), perhaps ``bias`` (r,), and scalars ``mean`` and ``std``.
 
     Args:
-        path: a ``.npz`` with these keys; a ``.npy`` or pickle of weights alone, or a pickle of nested dicts of them as
-            human_alignment writes it (``transforms.pkl::custom/clip_RN50/penultimate``). Without mean and std in the
-            file, they are those of the embeddings that the map is applied to, and a note says so. "glocal:MODEL" is
-            the map that gLocal has published for a model, such as "glocal:clip_RN50"; it is fetched at its first use. A
-            file of such a name is "./glocal:...".
+        path: a ``.npz`` with these keys; or a ``.npy`` or a pickle of weights, as human_alignment writes it
+            (``transforms.pkl::custom/clip_RN50/penultimate``). Without mean and std in the file, they are those of the
+            embeddings that are mapped, and a note says so. "glocal:MODEL" is the map that gLocal has published for a
+            model, such as "glocal:clip_RN50"; it is fetched at its first use. A file so called is "./glocal:...".
 
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
     """
@@ -47,8 +45,8 @@ def load_transform(path: PathLike) -> Transform:
         published: Transform = registered("published_map")(path.removeprefix(PUBLISHED_MAP))
         return published
     spec = Spec(path)
-    suffix = check_file(spec.path, "transforms", (".npz", ".npy", *PICKLES))
-    entries = _entries(spec.path, suffix)
+    suffix = check_file(spec.path, "transforms", tuple(READERS))
+    entries = READERS[suffix](spec.path)
     arrays: dict[str, Array] = {key: entry.load() for key, entry in _chosen(spec, suffix, entries).items()}
     wrong = _fault(arrays)
     if wrong is not None:
@@ -65,37 +63,27 @@ def load_transform(path: PathLike) -> Transform:
     return Transform(weights, bias, None, None, None, spec, tuple(notes))
 
 
-def _entries(path: PathLike, suffix: str) -> dict[str, Entry]:
-    if suffix == ".npz":
-        return npz_entries(path)
-    return npy_entries(path) if suffix == ".npy" else pickle_entries(path, numbers=True)
-
-
 def _chosen(spec: Spec, suffix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """The parts of the map under the key, or of the only one; an array of another name is weights alone."""
     maps: dict[str, dict[str, Entry]] = {}
     for name, entry in entries.items():
         group, _, part = name.rpartition("/")
-        group, part = (group, part) if part in PARTS else (name, "weights")
-        maps.setdefault(group, {})[part] = entry
-    key = spec.key
-    if key is None:
-        key = "" if suffix == ".npz" or "" in maps or len(maps) != 1 else next(iter(maps))
-    if key not in maps and (spec.key is not None or suffix != ".npz"):
-        problem = "holds several maps, choose one as FILE::KEY" if spec.key is None else f"has no map {key!r}; it holds"
-        held = describe({name: parts["weights"] for name, parts in maps.items() if "weights" in parts})
-        raise bad(spec.path, f"{problem}{':' if spec.key is None else ''} {held}" if held else "holds no map")
-    own = maps.get(key, {})
-    needed = ("weights", "mean", "std") if own.keys() & {"mean", "std"} else ("weights",)
-    missing = [part for part in needed if part not in own]
+        maps.setdefault(group if part in PARTS else name, {})[part if part in PARTS else "weights"] = entry
+    only = next(iter(maps)) if len(maps) == 1 and suffix != ".npz" else ""
+    own = maps.get(spec.key or only, {})
+    if not own and suffix != ".npz":
+        held = describe({name: parts["weights"] for name, parts in maps.items() if "weights" in parts}) or "none"
+        what = "holds several maps" if spec.key is None else f"has no map {spec.key!r}"
+        raise bad(spec.path, f"{what}, choose one as FILE::KEY: {held}")
+    missing = {"weights", *({"mean", "std"} if own.keys() & {"mean", "std"} else ())} - own.keys()
     if missing:
-        raise bad(spec.path, f"a transform holds weights, perhaps bias, mean and std; {missing[0]!r} is missing")
+        raise bad(spec.path, f"a transform holds weights, perhaps bias, mean and std; {max(missing)!r} is missing")
     return own
 
 
 def holds_transform(path: PathLike) -> bool:
-    """Whether a file that is there has the arrays of a transform under their names, and no others."""
-    return suffix_of(path) == ".npz" and "weights" in (keys := npz_entries(path).keys()) <= {*PARTS, *RECORD_KEYS}
+    """Whether a file that is there has weights, and another part of a transform, under their names."""
+    return suffix_of(path) == ".npz" and {"weights"} < npz_entries(path).keys() & {*PARTS}
 
 
 def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:

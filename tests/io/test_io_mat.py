@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import peer_files
 import pytest
 
 from pyalign.errors import InputError
@@ -28,19 +29,8 @@ def test_version_5_comes_back_as_scipy_reads_it(tmp_path, code, shape, packed):
     np.testing.assert_array_equal(found, expected)
 
 
-def element(kind, raw, order="little"):
-    return kind.to_bytes(4, order) + len(raw).to_bytes(4, order) + raw + bytes(-len(raw) % 8)
-
-
-def mat5_text(name, rows, columns, code, raw):
-    """A file with one variable of letters, which are stored as elements of a type."""
-    head = element(6, (4).to_bytes(4, "little") + bytes(4)) + element(5, np.array([rows, columns], "<i4").tobytes())
-    body = head + element(1, name.encode()) + element(code, raw)
-    return b"MATLAB".ljust(124) + b"\x00\x01IM" + element(14, body)
-
-
 def test_version_5_of_the_other_byte_order(tmp_path):
-    big = partial(element, order="big")
+    big = partial(peer_files.element, order="big")
     values = np.arange(6.0).reshape(2, 3)
     body = big(6, (6).to_bytes(4, "big") + bytes(4)) + big(5, np.array([2, 3], ">i4").tobytes())
     body += big(1, b"x") + big(9, values.astype(">f8").tobytes("F"))
@@ -154,20 +144,20 @@ def test_a_struct_of_which_any_byte_is_changed_is_one_line_or_read(tmp_path, pac
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_rows_of_text_are_strings_in_every_coding(tmp_path, packed):
+def test_the_rows_of_text_are_strings_in_every_coding(tmp_path, refused, packed):
     path, expected = tmp_path / "x.mat", ["dog.png", "fée 22.png", "x"]
-    scipy_io.savemat(path, {"x": np.eye(3), "names": np.array(expected), "one": "hi", "none": ""}, do_compression=packed)
+    text = {"names": np.array(expected), "one": "hi", "none": ""}
+    scipy_io.savemat(path, {"x": np.eye(3), **text}, do_compression=packed)
     x = load_embeddings(path)
     assert x.names == tuple(expected)
     assert [list(mat_entries(path)[key].load()) for key in ("one", "none")] == [["hi"], []]
-    width = max(map(len, expected))
-    letters = "".join(row.ljust(width)[k] for k in range(width) for row in expected)  # column by column
     for code, coding in ((2, "latin-1"), (4, "utf-16-le"), (16, "utf-8"), (17, "utf-16-le"), (18, "utf-32-le")):
-        path.write_bytes(mat5_text("names", 3, width, code, letters.encode(coding)))
+        path.write_bytes(peer_files.mat(peer_files.text("names", expected, code, coding)))
         assert list(mat_entries(path)["names"].load()) == expected
-        path.write_bytes(mat5_text("names", 3, width + 1, code, letters.encode(coding)))
-        with pytest.raises(InputError, match="letters for an array of 3 x 11"):
-            mat_entries(path)["names"].load()
+    raw = path.read_bytes()
+    place = raw.index(np.array([3, 10], "<i4").tobytes())
+    path.write_bytes(raw[:place] + np.array([3, 11], "<i4").tobytes() + raw[place + 8 :])
+    assert "30 letters for an array of 3 x 11" in refused(load_embeddings, path, key="names")
 
 
 def test_structs_that_nest_for_ever_are_refused(tmp_path, refused):

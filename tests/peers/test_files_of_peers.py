@@ -116,16 +116,16 @@ def meadows_files():
     Path("orders.mat").write_bytes(peer_files.meadows(people))
     one = peer_files.numbers("rdmutv", PAIRS[0]) + peer_files.text("stimuli", NAMES, peer_files.UTF16, "utf-16-le")
     Path("Meadows_things_v_v1_able-fly_2_1D.mat").write_bytes(peer_files.mat(one))
-    Path("unnamed.mat").write_bytes(peer_files.mat(peer_files.numbers("rdmutv", PAIRS[0]), peer_files.numbers("stimuli", 1)))
+    unnamed = peer_files.numbers("rdmutv", PAIRS[0]) + peer_files.numbers("stimuli", 1)
+    Path("unnamed.mat").write_bytes(peer_files.mat(unnamed))
     tasks = [peer_files.arrangement(f"round{k}", pairs, NAMES) for k, pairs in enumerate(PAIRS)]
-    trees = {name: peer_files.tree(task) for name, task in zip(PEOPLE, tasks, strict=True)}
     for name, document in (
-        ("one.json", peer_files.tree(tasks[0])), ("rounds.json", peer_files.tree(*tasks)), ("people.json", trees),
+        ("one.json", peer_files.tree(tasks[0])), ("rounds.json", peer_files.tree(*tasks)),
         ("none.json", peer_files.tree()), ("odd.json", peer_files.tree({**tasks[0], "rdm": "far"})),
         ("short.json", peer_files.tree({**tasks[0], "rdm": [1.0, 2.0]})), ("other.json", [1, 2]),
     ):  # fmt: skip
         Path(name).write_bytes(peer_files.as_json(document))
-    Path("cut.json").write_bytes(peer_files.as_json(trees)[:-40])
+    Path("cut.json").write_bytes(peer_files.as_json(peer_files.tree(*tasks))[:-40])
 
 
 def rsa_toolbox_files():
@@ -148,7 +148,8 @@ def human_alignment_files():
     features["torchvision"]["vgg16"]["logits"] = X @ MAP
     transforms = {source: dict(models) for source, models in features.items()}
     transforms["custom"] = {"clip_RN50": {"penultimate": MAP}}
-    transforms["torchvision"] = {"vgg16": {"logits": np.c_[MAP, BIAS]}, "resnet": {"avg": {"weights": MAP, "bias": BIAS}}}
+    with_bias = {"weights": MAP, "bias": BIAS}
+    transforms["torchvision"] = {"vgg16": {"logits": np.c_[MAP, BIAS]}, "resnet": {"avg": with_bias}}
     transforms["ssl"] = {"vicreg": {"avg": {"weights": MAP, "mean": 0, "std": 2.0}}}
     for name, tree in {"features.pkl": dict(features), "transforms.pkl": transforms}.items():
         Path(name).write_bytes(pickle.dumps(tree))
@@ -179,8 +180,10 @@ def brainscore_files():
 
 RSA = ("rsa", "x.npy", "--names", "names.txt", "--ci", "none", "--human")
 SCORE = ("score", "-t", "t.npy", "--ci", "none", "--item-names", "names.txt")
+COOLED = (*SCORE, "x.npy", "--measure", "dot", "--temperature")
 MAPPED = (*SCORE, "x.npy", "--transform")
 TWO = "two.hdf5::pattern_descriptors/KEY must say which pattern descriptor holds the names, 'file' or 'stimulus'"
+ANCHORED = ("score", "x.npy", "--ci", "none", "--measure", "neg_euclidean", "--task", "anchored", "-t")
 SIGN = "rdms.hdf5: kind must be that of rdms.hdf5, 'dissimilarity'; got 'similarity'"
 CASES = {
     rsatoolbox_files: [
@@ -203,11 +206,10 @@ CASES = {
         ("Meadows_things_v_v1_able-fly_2_1D.mat", RSA, agreement(JUDGED[:1])),
         ("unnamed.mat", RSA, "unnamed.mat: must hold the names of the objects of 'rdmutv' as text, in stimuli"),
         ("one.json", RSA, agreement(JUDGED[:1])),
-        ("people.json", RSA, agreement()),
-        ("rounds.json", RSA, "rounds.json: holds several arrangements, choose one as FILE::KEY: round0, round1, round2"),
+        ("rounds.json", RSA, "rounds.json: holds 3 arrangements, choose one as FILE::KEY: round0, round1, round2"),
         ("rounds.json::round2", RSA, agreement(JUDGED[2:])),
-        ("rounds.json::round9", RSA, "rounds.json: holds no arrangement 'round9', a task of type multiarrange"),
-        ("none.json", RSA, "none.json: holds no arrangement, a task of type multiarrange"),
+        ("rounds.json::round9", RSA, "rounds.json: holds 0 arrangements called 'round9', choose one as"),
+        ("none.json", RSA, "none.json: holds 0 arrangements, choose one as FILE::KEY: there are none"),
         ("odd.json", RSA, "odd.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names"),
         ("short.json", RSA, "short.json: must hold different names, and a number for each pair of them; got 12 of 12"),
         ("other.json", RSA, "other.json: "),
@@ -230,7 +232,7 @@ CASES = {
         ("transforms.pkl::torchvision/resnet/avg", MAPPED, accuracy(mapped(bias=BIAS))),
         ("transforms.pkl::ssl/vicreg/avg", MAPPED, accuracy(X / 2 @ MAP)),
         ("transforms.pkl", MAPPED, "transforms.pkl: holds several maps, choose one as FILE::KEY: custom/clip_RN50"),
-        ("transforms.pkl::custom/no", MAPPED, "transforms.pkl: has no map 'custom/no'; it holds custom/clip_RN50"),
+        ("transforms.pkl::custom/no", MAPPED, "transforms.pkl: has no map 'custom/no', choose one as FILE::KEY: "),
         ("no.pkl::custom/no", MAPPED, "no.pkl: No such file or directory"),
         ("transform.npz", MAPPED, accuracy(mapped(bias=BIAS))),
         ("transform.npy", MAPPED, accuracy(mapped())),
@@ -238,7 +240,7 @@ CASES = {
         ("mean.npz", MAPPED, "mean.npz: a transform holds weights, perhaps bias, mean and std; 'std' is missing"),
         ("results.pkl", SCORE, "results.pkl: is not a sound pickle file (it asks for 'pandas."),
         ("cut.pkl", MAPPED, "cut.pkl: is not a sound pickle file ("),
-        ("model_dict.json::clip_RN50/penultimate", (*SCORE, "x.npy", "--measure", "dot", "--temperature"), accuracy(X, "dot")),
+        ("model_dict.json::clip_RN50/penultimate", COOLED, accuracy(X, "dot")),
     ],
     thingsvision_files: [
         *((f"clip_{suffix}", SCORE, accuracy(X)) for suffix in ("npy", "hdf5", "pt", "txt")),
@@ -246,7 +248,7 @@ CASES = {
         ("clip_mat", SCORE, "clip_mat: features.mat: holds an array for each image, and not in which order the images"),
     ],
     cblearn_files: [
-        ("order.npy", ("score", "x.npy", "--ci", "none", "--measure", "neg_euclidean", "--task", "anchored", "-t"), 1.0),
+        ("order.npy", ANCHORED, 1.0),
     ],
     dimension_files: [
         ("spose_embedding_6d_sorted.txt", SCORE, accuracy(np.abs(X))),

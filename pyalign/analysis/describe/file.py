@@ -16,19 +16,18 @@ from pyalign.analysis.describe.array import Description, describe, objects_of_pa
 from pyalign.data import ODD_ONE_OUT, Judgments, Transform
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
 from pyalign.data.answer_words import names_items
-from pyalign.data.names import listing
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
 from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.formats import open_file
 from pyalign.io.folder import folder_model, holds_rows
+from pyalign.io.formats import open_file
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
-from pyalign.io.rdm_files import PICKLES, TREE, find_rdms
+from pyalign.io.rdm_files import PICKLES, find_rdms
 from pyalign.io.tables import Table
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
@@ -168,15 +167,14 @@ def _of_images(path: str, images: Sequence[str]) -> Description:
 def _rdms_in(path: str, key: str | None) -> Judgments | None:
     suffix = "" if os.path.isdir(path) else suffix_of(path)
     opened = open_file(path, JUDGMENTS) if suffix in (".h5", ".hdf5", ".mat", *PICKLES) else {}
-    return find_rdms(path, key, opened) if suffix == TREE or opened and not isinstance(opened, Table) else None
+    return None if isinstance(opened, Table) or suffix in ("", *TEXT) else find_rdms(path, key, opened)
 
 
 def _of_rdms(spec: str, rdms: Judgments) -> Description:
     """RDMs of another tool, as `load_judgments` reads them."""
-    people = () if rdms.people is None else (f"participants: {listing(list(rdms.people), 3)}",)
-    notes = (note.removeprefix(f"{rdms.source}: ") for note in rdms.notes)
     return replace(
-        describe(rdms.pairs().ravel()), kind="dissimilarities", shape=rdms.matrices().shape, remarks=(*notes, *people),
+        describe(rdms.pairs().ravel()), kind="dissimilarities", shape=rdms.matrices().shape,
+        remarks=tuple(note.removeprefix(f"{rdms.source}: ") for note in rdms.notes),
         names=None if rdms.names is None else rdms.names[:3], command=_command(RDMS, spec),
     )  # fmt: skip
 
