@@ -77,7 +77,7 @@ def find_rdms(path: PathLike, key: str | None, entries: Entries) -> Judgments | 
 def _of_arrays(path: PathLike, key: str | None, entries: Entries) -> tuple[str, Judgments | None]:
     of, keys = layout_of_rdms(path, entries)
     chosen = {name: key.removeprefix(group) for name, group in CHOSEN.items() if key and key.startswith(group)}
-    is_list = len(entries[key].shape) == 1 if key in entries else True
+    is_list = key is None or key not in entries or len(entries[key].shape) == 1
     if not of or not (key in (None, *keys) or (chosen and is_list)):
         return of, None
     if of == "rsatoolbox":
@@ -129,13 +129,12 @@ def _rsatoolbox(path: PathLike, entries: Entries) -> SimpleNamespace:
 
 def _listed(path: PathLike, part: Any) -> Any:
     """Text, or a list of what may be names; None for each of anything else."""
+    if isinstance(part, Entry | np.ndarray) and len(part.shape) != 1:
+        return [None] * min((part.shape or (1,))[0], LARGEST >> 8)
     if isinstance(part, Entry):
-        text = part.dtype in ("str", "bytes")
-        part = np.empty((*part.shape, 1)) if len(part.shape) != 1 else part.load()
-        part = [*strings(path, part)] if text and part.dtype.kind in "OSU" else part
-    if isinstance(part, np.ndarray):
-        part = part.tolist() if part.ndim == 1 else [None] * len(part)
-    return part if isinstance(part, str | list) else []
+        part = strings(path, part.load()) if part.dtype in ("str", "bytes") else part.load()
+    part = part.tolist() if isinstance(part, np.ndarray) else part
+    return part if isinstance(part, str | list | tuple) else []
 
 
 def _participant(path: PathLike, entries: Entries, key: str) -> Iterator[Person]:
