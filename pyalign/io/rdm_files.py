@@ -60,8 +60,7 @@ def find_rdms(path: PathLike, key: str | None, entries: Entries) -> Judgments | 
     except InputError as error:
         argument, _, rule = str(error).partition(" must say ")
         if argument in CHOSEN:
-            rule = rule.removesuffix("; got None")
-            raise InputError(f"{os.fspath(path)}::{CHOSEN[argument]}KEY must say {rule}") from error
+            raise bad(path, f"FILE::{CHOSEN[argument]}KEY must say {rule.removesuffix('; got None')}") from error
         raise error if str(error).startswith(os.fspath(path)) else bad(path, about("judgments", error)) from error
     if judged is None:
         return None

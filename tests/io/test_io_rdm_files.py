@@ -97,7 +97,9 @@ def test_a_key_says_which_descriptor_holds_the_names_or_names_an_array(tmp_path,
     patterns = {"conds": [*NAMES], "file": [f"{name}.jpg" for name in NAMES]}
     people = {"subject": [*PEOPLE], "session": ["mon", "tue", "wed"], "noise": np.ones((3, 2, 2))}
     path = write(tmp_path / f"x{suffix}", pattern_descriptors=patterns)
-    with pytest.raises(InputError, match=r"x\..*::pattern_descriptors/KEY must say which pattern descriptor holds the n"):
+    with pytest.raises(
+        InputError, match=r"x\..*: FILE::pattern_descriptors/KEY must say which pattern descriptor holds the n"
+    ):
         load_judgments(path)
     assert load_judgments(path, key="pattern_descriptors/file").names[0] == "cat.jpg"
     path = write(tmp_path / f"y{suffix}", rdm_descriptors=people)
