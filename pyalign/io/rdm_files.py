@@ -77,7 +77,7 @@ def _of_arrays(path: PathLike, key: str | None, entries: Entries) -> tuple[str, 
     of, keys = layout_of_rdms(path, entries)
     chosen = {name: key.removeprefix(group) for name, group in CHOSEN.items() if key and key.startswith(group)}
     is_list = key is None or key not in entries or len(entries[key].shape) == 1
-    if not of or not (key in (None, *keys) or (chosen and is_list)):
+    if not of or (key not in (None, *keys) and not (of == "rsatoolbox" and chosen and is_list)):
         return of, None
     if of == "rsatoolbox":
         return of, registered("rdms")(_rsatoolbox(path, entries), **chosen)

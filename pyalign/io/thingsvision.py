@@ -14,14 +14,18 @@ from functools import partial
 
 from pyalign.data.names import listing
 from pyalign.errors import InputError
+from pyalign.io.apart_formats import hdf5_entries, torch_entries
 from pyalign.io.arrays import EMBEDDINGS, Entry, choose, names_array, type_name
 from pyalign.io.lines import whole_lines
-from pyalign.io.paths import Array, PathLike, bad, check_file
+from pyalign.io.mat import mat_entries
+from pyalign.io.npy import npy_entries
+from pyalign.io.paths import Array, PathLike, bad, check_file, suffix_of
 from pyalign.io.rows import read_rows
-from pyalign.io.tables import Table
+from pyalign.io.text import text_table
 
 FILE_NAMES = "file_names.txt"
-FEATURES = tuple(f"features{suffix}" for suffix in (".npy", ".hdf5", ".pt", ".txt", ".mat"))  # the first counts
+READERS = {".npy": npy_entries, ".hdf5": hdf5_entries, ".pt": torch_entries, ".mat": mat_entries}
+FEATURES = tuple(f"features{suffix}" for suffix in (*READERS, ".txt"))  # the first counts
 
 
 @contextmanager
@@ -62,18 +66,16 @@ def thingsvision_entries(folder: PathLike) -> dict[str, Entry]:
 
 
 def _features(folder: PathLike) -> Entry:
-    from pyalign.io.formats import open_file
-
     name = features_in(folder)
     if name is None:
         parts = sorted(part for part in os.listdir(folder) if part.startswith("features_"))
         in_parts = f": they are in parts, {listing(parts, 2)}, which must be stacked" if parts else ""
         raise bad(folder, f"is a folder of thingsvision without features{in_parts}")
     with file_in(folder, name) as path:
-        opened = open_file(path, EMBEDDINGS)
-        if isinstance(opened, Table):
-            array = read_rows(path, opened, None)[0]
+        if name.endswith(".txt"):
+            array = read_rows(path, text_table(path, EMBEDDINGS), None)[0]
             return Entry(array.shape, type_name(array.dtype), lambda: array)
+        opened = READERS[suffix_of(name)](path)
         if name.endswith(".mat") and "features" not in opened:
             raise bad(path, "holds an array for each image, and not in which order the images were: save npy")
         return choose(path, opened, None, EMBEDDINGS.likely, EMBEDDINGS.preferred)
