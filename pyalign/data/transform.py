@@ -94,6 +94,10 @@ class Transform:
 
         Raises:
             InputError: x holds NaN or infinity, or one number only.
+
+        Example:
+            >>> Transform(np.eye(2), None, None, None).standardizing([[1.0, 3.0]]).mean
+            2.0
         """
         if self.mean is not None:
             return self

@@ -114,6 +114,8 @@ def _notes_on_fit(path: PathLike, trained: TrainedOn) -> tuple[str, ...]:
 def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
         return choose_layer(path, entries, key)
+    if key is None and "" in entries:
+        return entries[""]  # of a file that holds one array and no names
     beside = (*names_next_to(entries), *RECORD_KEYS, LABELS_KEY)
     chosen = choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred, beside)
     of, keys = layout_of_rdms(path, entries)

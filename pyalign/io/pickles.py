@@ -219,7 +219,7 @@ def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str,
         if array is None:
             raise bad(path, "is not a sound pickle file (an array without data)")
         entries[key] = Entry(array.shape, type_name(array.dtype), lambda: native(array))
-    elif key.endswith(("/mean", "/std")) and type(node) in (int, float) and abs(node) < LARGEST_KEY:
+    elif key.rpartition("/")[2] in ("mean", "std") and type(node) in (int, float) and abs(node) < LARGEST_KEY:
         entries[key] = Entry((), "float64", lambda: np.array(float(node)))
     elif isinstance(node, dict):
         if depth == DEEPEST:

@@ -157,7 +157,10 @@ def human_alignment_files():
     np.savez("transform.npz", weights=MAP, bias=BIAS)
     np.savez("mean.npz", weights=MAP, mean=0.0)
     np.save("transform.npy", MAP)
-    np.savez("glocal.npz", weights=MAP, bias=BIAS, mean=X.mean(), std=X.std())
+    published = {"weights": MAP, "bias": BIAS, "mean": X.mean(), "std": X.std()}
+    np.savez("glocal.npz", **published)
+    Path("glocal.pkl").write_bytes(pickle.dumps(published))
+    Path("floats.pkl").write_bytes(pickle.dumps({"weights": MAP, "mean": 0.0, "std": 2.0}))
     frame = pytest.importorskip("pandas").DataFrame({"model": ["clip"], "probing": [0.5]})
     frame.to_pickle("results.pkl")
     Path("model_dict.json").write_text('{"clip_RN50": {"penultimate": {"module_name": "visual", "temperature": 0.5}}}')
@@ -237,6 +240,8 @@ CASES = {
         ("transform.npz", MAPPED, accuracy(mapped(bias=BIAS))),
         ("transform.npy", MAPPED, accuracy(mapped())),
         ("glocal.npz", MAPPED, accuracy(mapped(bias=BIAS))),
+        ("glocal.pkl", MAPPED, accuracy(mapped(bias=BIAS))),
+        ("floats.pkl", MAPPED, accuracy(X / 2 @ MAP)),
         ("mean.npz", MAPPED, "mean.npz: a transform holds weights, perhaps bias, mean and std; 'std' is missing"),
         ("results.pkl", SCORE, "results.pkl: is not a sound pickle file (it asks for 'pandas."),
         ("cut.pkl", MAPPED, "cut.pkl: is not a sound pickle file ("),
