@@ -20,6 +20,7 @@ _registry.expect(
     kinds="pyalign.kinds",
     datasets="pyalign.datasets.dataset",
     published_map="pyalign.datasets.maps",
+    rdms="pyalign.integrations.rsatoolbox",
 )
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._registry import register
 from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.judgments import above, objects_of
 from pyalign.data.similarities import one_or_several, several
@@ -266,3 +267,6 @@ def _in_order(model: Any, first: Any, name: str, first_name: str) -> Any:
     if missing := sorted({*first.names} - {*model.names}):
         raise InputError(f"{name} must have the names of {first_name}; no object is named {missing[0]!r}")
     return model.select(first.names)
+
+
+register("rdms", from_rdms)
