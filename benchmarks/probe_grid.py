@@ -2,7 +2,7 @@
 
 The published grid is 6 strengths x 3 folds, each trained for at least 11 epochs (an end when ten have not helped). A
 few of its batches are timed, forward and backward, and the rest extrapolated; Adam's steps and evaluations are left
-out. Epochs by pyalign's own restatement, on the first fold and at each strength, give the held-out loss that the grid
+out. Epochs by `published_recipe`, on the first fold and at each strength, give the held-out loss that the grid
 reaches: until three epochs have not lowered it.
 """
 
@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.probe_peers import BATCH, one_hot_step
+from benchmarks.published_recipe import epochs as epochs_of
 from benchmarks.results import commit, machine, write_csv
 from pyalign import cross_validate_probe, load_embeddings, load_triplets
-from pyalign.probing.recipe import RecipeSettings, fit_recipe
 from pyalign.stats.splits import TripletKFold
 
 STRENGTHS, FOLDS, FEWEST_EPOCHS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5), 3, 11
 TIMED_BATCHES = 8
-LEAST = RecipeSettings(burn_in=1, patience=3)
 HEAD = ("What", "Figure")
 
 
@@ -71,12 +70,12 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
 
     best, seconds, epochs = [], 0.0, 0
     for l2 in STRENGTHS:
-        fit = fit_recipe(x, triplets[fold.train], held_out=triplets[fold.test], penalty=l2, settings=LEAST)
-        losses = [at.cross_entropy for at in fit.curve]
-        least = int(np.argmin(losses))
-        best.append((losses[least], fit.curve[least].accuracy, l2))
-        seconds, epochs = seconds + fit.seconds, epochs + len(fit.curve)
-        yield f"recipe, l2 {l2:g}: least held-out cross-entropy, first fold", losses[least], "nats"
+        began = time.perf_counter()
+        curve = list(epochs_of(x, triplets[fold.train], triplets[fold.test], l2))
+        seconds, epochs = seconds + time.perf_counter() - began, epochs + len(curve)
+        least = int(np.argmin([nats for nats, _ in curve]))
+        best.append((*curve[least], l2))
+        yield f"recipe, l2 {l2:g}: least held-out cross-entropy, first fold", curve[least][0], "nats"
         yield f"recipe, l2 {l2:g}: after how many epochs", least + 1, ""
     nats, accuracy, l2 = min(best)
     yield f"recipe, the best of the grid (l2 {l2:g}): held-out cross-entropy, first fold", nats, "nats"

@@ -93,9 +93,6 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("fit_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
         reference="maps",
     ),
-    "recipe": Kind(
-        "pyalign.probing.recipe_results:RecipeCrossValidation", "pyalign.report.probe:recipe_view", reference="maps"
-    ),
     "transfer": Kind(
         "pyalign.map_transfer.result:Transfer",
         "pyalign.report.transfer:transfer_view",

@@ -25,7 +25,6 @@ from .nearest.result import Neighbors
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from .pairwise.rsa_result import Rsa
 from .probing.fit import ProbeFit
-from .probing.recipe_results import RecipeCrossValidation
 from .probing.validated import ProbeCrossValidation
 from .recovery.recovered import Recovery
 from .report.page.write import ReportFile
@@ -61,7 +60,6 @@ __all__ = [
     "ProbeFit",
     "Prototypes",
     "Provenance",
-    "RecipeCrossValidation",
     "Recovery",
     "ReportFile",
     "Result",

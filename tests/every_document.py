@@ -116,8 +116,6 @@ def other_results(folder):
     from pyalign.datasets.triplets import draw_triplets as drawn
     from pyalign.extraction.model_table import describe_models
     from pyalign.extraction.models import find_models, model_layers
-    from pyalign.probing.recipe import cross_validate_recipe
-    from pyalign.probing.recipe_results import RecipeSettings
 
     human, _, answers, _ = inputs()
     np.save(folder / "human.npy", human)
@@ -135,7 +133,6 @@ def other_results(folder):
         "models table": describe_models(["clip_ViT-B/32", "resnet50", "dinov2-vit-base-p14"]),
         "permutation": pyalign.permutation_test(human, answers, n_permutations=9),
         "plan triplets": pyalign.plan_triplets(human, human**3, 50),
-        "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),
         "report": pyalign.write_report(score, folder / "report.html"),
         "simulate": simulate(human, 50),
         "triplets": drawn(human, 50, temperature=0.1),

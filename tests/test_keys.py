@@ -28,7 +28,6 @@ from pyalign.journal import NO_INPUTS, OTHER, Journal
 from pyalign.keys import digest_of, key_of
 from pyalign.probing.estimator import TripletProbe
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.recipe_results import RecipeSettings
 from pyalign.stats.resampling import Resampling
 
 # Digests
@@ -52,7 +51,7 @@ OF_DATA = [
     for kind in contents(pyalign.data).values()
     if isinstance(kind, type) and is_dataclass(kind) and kind is not Input
 ]
-KINDS = [*OF_DATA, ProbeOptions, EmbeddingOptions, RecipeSettings, Resampling]
+KINDS = [*OF_DATA, ProbeOptions, EmbeddingOptions, Resampling]
 
 
 def empty(kind):
@@ -191,8 +190,6 @@ CALLS: dict[str, tuple[dict[str, Any], type | None]] = {
     "cross_validate_probe": ({"embeddings": X, "triplets": NAMED, "penalties": 0.05}, ProbeOptions),
     "fit_probe": ({"embeddings": X, "triplets": NAMED, "penalty": 0.05}, ProbeOptions),
     "TripletProbe.fit": ({"x": X, "triplets": NAMED}, None),
-    "fit_recipe": ({"x": X, "triplets": TRIPLETS}, None),
-    "cross_validate_recipe": ({"x": X, "triplets": TRIPLETS}, None),
     "cross_validate_embedding": ({"triplets": NAMED, "penalties": [PAIR]}, EmbeddingOptions),
     "fit_embedding": ({"triplets": NAMED, "shrinkage": 0.002}, EmbeddingOptions),
 }
@@ -202,8 +199,6 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "embeddings": (X[::-1], {}),
     "x": (X[::-1], {}),
     "triplets": (replace(NAMED, weights=np.arange(1.0, 501)), {}),
-    "fit_recipe triplets": (TRIPLETS[::-1], {}),
-    "cross_validate_recipe triplets": (TRIPLETS[::-1], {}),
     "answers": (np.tile([1, 1, 2], (500, 1)), {}),
     "weights": (np.arange(1.0, 501), {}),
     "subjects": (np.arange(500) % 10, {"split": "subjects"}),
@@ -213,7 +208,6 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "against": ({"truth": X}, {}),
     "start": (Transform(np.eye(D), None, 0.0, 1.0), {}),
     "fit_embedding start": (np.ones((N, D)), {}),
-    "settings": (RecipeSettings(epochs=7), {}),
     "split": ("subjects", {}),
     "missing": ("omit", {}),
     "cross_validate_embedding missing": ("zero", {}),
@@ -235,7 +229,6 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "seed": (7, {}),
     "batches": (3, {}),
     "n_resamples": (2, {}),
-    "solver": None,  # that of the recipe keeps nothing
     "shrinkage": (0.003, {}),
 }  # type: ignore[dict-item]
 

@@ -15,7 +15,6 @@ from pyalign import Embeddings, Judgments, Triplets
 from pyalign._result import Result
 from pyalign.data import Subjects
 from pyalign.data.names import OMIT
-from pyalign.probing.recipe import RecipeSettings, cross_validate_recipe, fit_recipe
 
 N, T = 24, 900
 NAMES = tuple(f"item {k}" for k in range(N))
@@ -113,10 +112,6 @@ FUNCTIONS = {
     "gLocal": lambda c: pyalign.fit_probe(
         c.a, c.triplets, penalty=0.1, norm="identity", other_embeddings=reals(12, 40, 4, dtype=np.float64),
         tolerance=1e-2, **c.options
-    ),
-    "fit_recipe": lambda c: fit_recipe(c.a, c.triplets, settings=RecipeSettings(epochs=2), **c.options),
-    "cross_validate_recipe": lambda c: cross_validate_recipe(
-        c.a, c.triplets, folds=2, settings=RecipeSettings(epochs=2), **c.options
     ),
     "TripletProbe": lambda c: fitted(c.a, c.triplets, **c.options),
 }  # fmt: skip

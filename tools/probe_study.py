@@ -1,7 +1,7 @@
 """What helps a probe, by figures of held-out objects: prints the table of docs/probing.md.
 
     python tools/probe_study.py ../shared/data/things                 # all variants, minutes each
-    python tools/probe_study.py ../shared/data/things --only squared recipe
+    python tools/probe_study.py ../shared/data/things --only squared nuclear
 
 A row is a cross-validation over objects (3 folds, seed 0), the strength chosen inside each fold.
 """
@@ -16,7 +16,6 @@ import numpy as np
 
 from pyalign import cross_validate_probe, fit_probe, load_embeddings, load_triplets, score
 from pyalign.probing.choose import GROWTH
-from pyalign.probing.recipe import cross_validate_recipe
 from pyalign.stats.splits import TripletKFold
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -43,9 +42,7 @@ def main() -> None:
     """Prints a row as soon as it is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="things/ of the real data")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help=f"of {', '.join([*VARIANTS, *OTHERS, 'ensemble', 'recipe'])}"
-    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join([*VARIANTS, *OTHERS, 'ensemble'])}")
     options = parser.parse_args()
     triplets = np.asarray(load_triplets(options.folder / "human_triplets_375429.npy"))
     print("| Representation | Probe | Zero-shot | Accuracy | Cross-entropy | l2 | Rank | Passes |")
@@ -57,8 +54,6 @@ def main() -> None:
                 row(what, name, x, triplets, variant)
         if not options.only or "ensemble" in options.only:
             ensemble_row(what, x, triplets)
-        if not options.only or "recipe" in options.only:
-            recipe_row(what, x, triplets)
     for what, file in OTHERS.items():
         if not options.only or what in options.only:
             row(what, "squared", load_embeddings(options.folder / file), triplets, {})
@@ -96,15 +91,6 @@ def ensemble_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
     accuracy, nats = (np.mean([getattr(one, name) for one in scores]) for name in ("accuracy", "cross_entropy"))
     figures = (f"{nats:.4f}", f"{np.exp(np.mean(np.log(chosen))):.3g}", str(sorted(ranks)[1]), f"{passes:,}")
     print("| " + " | ".join((what, "mean of three", "", f"{100 * accuracy:.2f} %", *figures)) + " |", flush=True)
-
-
-def recipe_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
-    """The published recipe, at the best of its epochs by the test triplets."""
-    fits = cross_validate_recipe(x, triplets)
-    best = [min(fit.curve, key=lambda epoch: epoch.cross_entropy) for fit in fits]
-    accuracy, nats = (np.mean([getattr(epoch, name) for epoch in best]) for name in ("accuracy", "cross_entropy"))
-    cells = (what, "recipe, best epoch", "", f"{100 * accuracy:.2f} %", f"{nats:.4f}", "0.001", "full", "")
-    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,6 @@ VOCABULARY = {
         ("--rank", "rank", "integer or text", None, "the rank of a linear map"),
         ("--standardize", "standardize", "text", None, "how features are scaled before a fit"),
         ("--local-weight", "local_weight", "number", None, "the weight of the local loss on other embeddings"),
-        ("--recipe", "", "text", None, "a published training recipe"),
         ("--lapses", "lapses", "switch", False, "also fit how often answers are guesses"),
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),

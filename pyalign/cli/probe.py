@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyalign.cli import _idle, _inputs, _kept, _options
-from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, flags_by_name, option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.paths import Spec
@@ -20,14 +20,12 @@ from pyalign.stats.resampling import BY
 from pyalign.typing import MeasureName
 
 if TYPE_CHECKING:
-    from pyalign.probing.recipe_results import RecipeCrossValidation
     from pyalign.probing.validated import ProbeCrossValidation
 
 FOLDS, MAP = "cross-validation", "map"
 OTHERS = "gLocal\npreserve the local structure of other embeddings; uses --norm identity"
 ANSWERS = "answers of many participants"
 NORMS = ("squared", "frobenius", "identity", "nuclear")
-RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
 MANY = 3  # folds, where no number is stated
 SUBJECTS = ("subjects", "objects+subjects")  # what intervals are over where people count
@@ -37,7 +35,6 @@ DEFAULTS: dict[str, Any] = {
     "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
 }  # fmt: skip
 STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
-PUBLISHED = {**DEFAULTS, "norm": "frobenius"}
 
 
 def rank(text: str) -> int | str:
@@ -50,7 +47,7 @@ class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers,
     _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Output,
 ):  # fmt: skip
-    """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
+    """The options of `pyalign probe`. Without defaults for the map: they depend on the other options."""
 
     out: str | None = option(
         "write the map fitted to all triplets; Ctrl-C stores the best map so far next to it", kind=_options.npz_file,
@@ -66,9 +63,6 @@ class ProbeCommandOptions(
     ci: str = _options.over(*BY, auto="what --split holds out; with objects also subjects if at least four are known")
     seed: int = option(
         "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
-    )
-    recipe: str | None = option(
-        "train with the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS, rare=True
     )
     norm: str | None = option(
         "penalized norm of W (default: squared; with --other-embeddings identity: |W - m I|^2, where "
@@ -113,7 +107,7 @@ class ProbeCommandOptions(
 
 def counts_people(options: ProbeCommandOptions) -> bool:
     """Whether the participants who answered count: as what is held out, or in intervals."""
-    if options.recipe is not None or options.split == "none":
+    if options.split == "none":
         return False
     return options.split == "subjects" or (options.split == "objects" and options.ci in ("auto", *SUBJECTS))
 
@@ -121,32 +115,18 @@ def counts_people(options: ProbeCommandOptions) -> bool:
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     """The options of the map, as given or by default; raises for those that would go unused."""
     wrong = [value for value in options.penalties or () if not 0 < value < float("inf")]
-    if wrong and not (options.recipe and wrong == [0.0]):
+    if wrong:
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
         refuse_unused(options, ("local_weight",), "gLocal: add --other-embeddings")
     if options.split == "none":
         _check_one_fit(options)
     values = {name: getattr(options, name) for name in DEFAULTS}
-    if options.other_embeddings is not None and options.recipe is None:
+    if options.other_embeddings is not None:
         values["norm"] = options.norm or "identity"
     if options.split == "none" and options.other_embeddings is not None:
         values["tolerance"] = TOLERANCE
-    if options.recipe is None:
-        return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
-    for name, value in {**values, "other_embeddings": options.other_embeddings}.items():
-        if value is not None and value != PUBLISHED.get(name):
-            own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
-            flag = flags_by_name(type(options))[name]
-            raise InputError(f"{flag} must be left out with --recipe {options.recipe}, which {own}; got {value}")
-    if len(options.penalties or (0.0,)) > 1:
-        raise InputError(f"--recipe takes one --penalty; got {len(options.penalties or ())}")
-    _refuse_intervals(options, f"--recipe {options.recipe}")
-    if options.split != "objects" or options.answers or options.weights:
-        raise InputError("--recipe takes folds over objects and one answer for each triplet")
-    if options.backend != "auto":
-        raise InputError(f"--recipe works on the host, without --backend; got {options.backend}")
-    return PUBLISHED
+    return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
 
 
 def _local(options: ProbeCommandOptions) -> dict[str, Any]:
@@ -156,21 +136,14 @@ def _local(options: ProbeCommandOptions) -> dict[str, Any]:
 
 def _check_one_fit(options: ProbeCommandOptions) -> None:
     """Raises where an option is of cross-validation, which --split none leaves out."""
-    _refuse_intervals(options, "--split none")
+    if options.ci not in ("auto", "none") or options.confidence_level is not None:
+        flag = "--confidence" if options.confidence_level is not None else f"--ci {options.ci}"
+        raise InputError(f"{flag} needs held-out figures of folds, which --split none does not give")
     refuse_unused(options, ("folds",), "cross-validation, and --split none omits it")
-    if options.recipe is not None:
-        raise InputError("--recipe needs folds, which --split none leaves out")
     if options.penalties is None and options.other_embeddings is None:
         raise InputError("--split none fits one map: --penalty says how strongly it is penalized")
     if len(options.penalties or (0.0,)) > 1:
         raise InputError(f"--split none takes one --penalty; got {len(options.penalties or ())}")
-
-
-def _refuse_intervals(options: ProbeCommandOptions, without: str) -> None:
-    """Raises where intervals are asked for that `without` does not give."""
-    if options.ci not in ("auto", "none") or options.confidence_level is not None:
-        flag = "--confidence" if options.confidence_level is not None else f"--ci {options.ci}"
-        raise InputError(f"{flag} needs held-out figures of folds, which {without} does not give")
 
 
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
@@ -185,9 +158,7 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     with _kept.open_journal(options.out, options.resume) as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         more = {"weights": weights, "other_embeddings": others}
-        if options.recipe is not None:
-            outcome = _recipe(options, x, triplets, progress, journal)
-        elif options.split == "none":
+        if options.split == "none":
             outcome = _one_fit(options, x, triplets, more, model, progress, journal)
         else:
             outcome = _probe(options, x, triplets, more, model, progress, journal)
@@ -235,23 +206,7 @@ def _one_fit(
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)
 
 
-def _recipe(
-    options: ProbeCommandOptions, x: Embeddings, triplets: Triplets, progress: Progress, journal: Journal
-) -> Outcome:
-    """The published algorithm, fold by fold; --out gets the last fold's last map, as published."""
-    from pyalign.probing.recipe import cross_validate_recipe
-
-    validation = cross_validate_recipe(
-        x, triplets, folds=options.folds or MANY, penalty=options.penalties[0] if options.penalties else 1e-3,
-        seed=options.seed,
-        missing=options.missing, progress=progress, journal=journal,
-    )  # fmt: skip
-    return _outcome(options, validation, validation.folds[-1].transform, journal)
-
-
-def _outcome(
-    options: ProbeCommandOptions, result: ProbeCrossValidation | RecipeCrossValidation, transform: Any, journal: Journal
-) -> Outcome:
+def _outcome(options: ProbeCommandOptions, result: ProbeCrossValidation, transform: Any, journal: Journal) -> Outcome:
     files: dict[str, Output] = {options.out: transform_bytes(transform)} if options.out else {}
     named = replace(result, embeddings=options.embeddings, triplets=options.triplets)
     return Outcome(named, files, journal=journal)

@@ -3,8 +3,7 @@
 The loss, its gradient and the certificate are those of `pyalign.fitting`. `basis` and `parameters` are the coordinates,
 `search` and `solve` the way to the optimum; `problem` and `fit` put them together. `local` and `local_problem`: a loss
 that also keeps the neighbors of other embeddings. `choose` and `cross_validate` say how good a probe is on what it has
-not seen, `recipe` is the published training. `inputs` reads what the public functions are given: `probe`, and
-`estimator`, the scikit-learn face.
+not seen. `inputs` reads what the public functions are given: `probe`, and `estimator`, the scikit-learn face.
 """
 
 from pyalign.probing.cross_validate import cross_validate_probe

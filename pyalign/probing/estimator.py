@@ -6,10 +6,9 @@ import warnings
 from dataclasses import fields
 from typing import Any, Literal
 
-from pyalign import _checks
 from pyalign.analysis.score import score
 from pyalign.data import Transform
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import MissingExtraError
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.fit import ProbeFit, fit_path
@@ -17,8 +16,6 @@ from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalty
 from pyalign.probing.probe import completed, maker, warned, watch_over
 from pyalign.probing.problem import Problem
-from pyalign.probing.recipe import fit_recipe
-from pyalign.probing.recipe_results import RecipeFit
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Policy, TripletsLike, WeightsLike
@@ -28,9 +25,6 @@ try:
     from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise MissingExtraError("TripletProbe", "scikit-learn", "probe") from error
-
-
-SOLVERS = ("lbfgs", "adam")
 
 
 class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -44,18 +38,15 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             the map is then fitted to all objects.
         norm, rank, bias, measure, temperature, standardize, tolerance, max_iterations: see `pyalign.ProbeOptions`.
         smoothing: the pseudo-count that is added to the answers for each position.
-        solver: ``"lbfgs"``, which finds the optimum; or ``"adam"``, the published recipe, for replication
-            (`pyalign.probing.recipe.fit_recipe`). The recipe has norm "frobenius" and a penalty of 1e-3 by default,
-            stops when its training loss stops falling, and takes no other options.
         missing: how `fit` and `score` treat triplets of items without a row: ``"raise"`` or ``"omit"``, as in
             `pyalign.score`.
-        backend: the backend of loss and gradient, see `pyalign.fit_probe`. ``"adam"`` runs on the host.
+        backend: the backend of loss and gradient, see `pyalign.fit_probe`.
         seed: the seed of the inner folds and of the start.
 
     Attributes:
         transform_: the map, a `pyalign.Transform`; `pyalign.write_transform` saves it.
         strength_: the penalty.
-        fit_: the `ProbeFit`, with its duality gap; for ``"adam"`` a `RecipeFit`.
+        fit_: the `ProbeFit`, with its duality gap.
         choice_: how the penalty was chosen; None unless it was ``"auto"``.
         n_features_in_: the number of features, d.
 
@@ -71,14 +62,14 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     transform_: Transform
     strength_: float
-    fit_: ProbeFit | RecipeFit
+    fit_: ProbeFit
     choice_: Choice | None
     n_features_in_: int
 
     def __init__(
         self, *, penalty: float | str = "auto", norm: str = "squared", rank: int | str = "full", bias: bool = False,
         measure: Literal["dot", "cosine"] = "dot", temperature: float = 1.0, standardize: str = "global",
-        tolerance: float = 1e-4, max_iterations: int = 1000, smoothing: float = 0.0, solver: str = "lbfgs",
+        tolerance: float = 1e-4, max_iterations: int = 1000, smoothing: float = 0.0,
         missing: Policy = "raise", backend: BackendName = "auto", seed: int = 0,
     ) -> None:  # fmt: skip
         self.penalty = penalty
@@ -91,7 +82,6 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.tolerance = tolerance
         self.max_iterations = max_iterations
         self.smoothing = smoothing
-        self.solver = solver
         self.missing = missing
         self.backend = backend
         self.seed = seed
@@ -121,8 +111,6 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         given, options = {**locals(), **self.get_params()}, self._options()
         penalty = None if self.penalty == "auto" else as_penalty(self.penalty, auto=True)
-        if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
-            return self._by_recipe(x, triplets, penalty, progress, weighted=answers is not None or weights is not None)
         inputs = read_inputs(x, triplets, answers=answers, weights=weights, missing=self.missing, backend=self.backend)
         self.n_features_in_ = inputs.x.shape[1]
         watch = watch_over(inputs, LocalOptions(), progress, journal_of(journal, "TripletProbe.fit", given))
@@ -148,30 +136,6 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on, inputs.task)
         fit = next(fit_path(problem, [penalty], watch=watch))
         return completed(fit, inputs, LocalOptions())
-
-    def _by_recipe(
-        self, x: object, triplets: object, penalty: float | None, progress: Progress, weighted: bool
-    ) -> TripletProbe:
-        """Trains the probe by the published recipe; refuses options that it would ignore."""
-        if self.backend != "auto":
-            raise InputError(
-                f"backend must be 'auto' with solver 'adam', which works on the host; got {self.backend!r}"
-            )
-        unread = {**self._options().to_dict(), "seed": 0} != {
-            **ProbeOptions(norm=self._options().norm).to_dict(),
-            "seed": 0,
-        }
-        if unread or weighted or self.norm not in ("squared", "frobenius"):
-            raise InputError(
-                "solver 'adam' takes only penalty and seed, and one answer for each triplet; got other options"
-            )
-        fit = fit_recipe(
-            x, triplets, penalty=1e-3 if penalty is None else penalty, seed=self.seed, missing=self.missing,
-            progress=progress,
-        )  # fmt: skip
-        self.fit_, self.n_features_in_ = fit, len(fit.transform.weights)
-        self.choice_, self.strength_, self.transform_ = None, fit.strength, fit.transform
-        return self
 
     def transform(self, x: EmbeddingsLike) -> Any:
         """Apply the map to rows.

@@ -1,4 +1,4 @@
-"""Probes: the folds of a cross-validation, one fit, the folds of the published recipe."""
+"""Probes: the folds of a cross-validation, and one fit."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
 from pyalign.probing.fit import ProbeFit
-from pyalign.probing.recipe_results import RecipeCrossValidation
 from pyalign.probing.validated import ProbeCrossValidation
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Lines, Rows, Table, Value, foot, table
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
 from pyalign.report.scored import unprobed
 from pyalign.report.words import chance_note, interval_header, nats_note, over, percent, percent_interval
 
@@ -106,22 +105,3 @@ def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
             f"{chance_note(fit.task)}; {nats_note(fit.task)}",
         ),
     ]
-
-
-def recipe_view(result: RecipeCrossValidation, verbose: bool = False) -> list[Block]:
-    """The best epoch of each fold, and the last, which is what the recipe keeps."""
-    nats = [[e.loss if e.cross_entropy is None else e.cross_entropy for e in fold.curve] for fold in result.folds]
-    rows = [(k + 1, fold, of, of.index(min(of))) for k, (fold, of) in enumerate(zip(result.folds, nats, strict=True))]
-    column = Rows(rows).column
-    best_and_last = table(
-        column("fold", lambda row: row[0], "count"),
-        column("strength", lambda row: row[1].strength, "digits", 4),
-        column("epochs", lambda row: len(row[2]), "count"),
-        column("best at", lambda row: row[3] + 1, "count"),
-        column("accuracy", lambda row: row[1].curve[row[3]].accuracy, "percent"),
-        column("cross-entropy", lambda row: row[2][row[3]], "number", 5),
-        column("last accuracy", lambda row: row[1].curve[-1].accuracy, "percent"),
-        column("last", lambda row: row[2][-1], "number", 5),
-        column("s", lambda row: row[1].seconds, "number", 1),
-    )
-    return [best_and_last, Lines(("by the triplets that ended the training, as published: a little too good",))]

@@ -13,7 +13,6 @@ from pyalign import TripletProbe, Triplets, predict_dimensions, score
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.uncertainty import scaled, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
-from pyalign.probing.recipe import RecipeSettings, fit_recipe
 from pyalign.probing.scoring import scored
 from pyalign.stats.resampling import BY, Resampling
 
@@ -144,7 +143,6 @@ def test_what_reads_no_interval_does_not_compute_one(monkeypatch):
 
     monkeypatch.setattr("pyalign.analysis.score.with_intervals", refuse)
     few = T[:200]
-    fit_recipe(X, few, held_out=few[:50], settings=RecipeSettings(epochs=1))
     assert TripletProbe(penalty=10.0).fit(X, few).score(X, few) > 0
     assert scored(X, few, None, "dot").accuracy > 0
     assert predict_dimensions(X, np.abs(X), triplets=few, ci=None)[0].accuracy > 0

@@ -168,8 +168,6 @@ def test_what_is_about_the_odd_one_is_one_line(refused, folder, triplets):
     np.save("n.npy", np.ones((len(triplets), 2), int))
     told = "takes only odd-one-out triplets; got task 'anchored'"
     assert refused("agreement", "x.npy", "-t", "t.npy", *ANCHORED, "--answers", "n.npy") == f"t.npy: agreement {told}"
-    recipe = ("probe", "x.npy", "-t", "t.npy", *ANCHORED, "--recipe", "muttenthaler2023")
-    assert refused(*recipe) == f"x.npy with t.npy: the recipe {told}"
 
 
 def test_a_ceiling_is_of_the_same_task(command, refused, folder):

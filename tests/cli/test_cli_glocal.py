@@ -127,7 +127,6 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--other-embeddings", "narrow.npy"), "6 features"),
         (("--penalty", "1", "2"), "--split none takes one --penalty; got 2"),
         (("--folds", "2"), "--folds 2 applies only to cross-validation, and --split none omits it"),
-        (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --split none leaves out"),
         (("--choice-column", "none"), "probe needs human choices"),
     ],
 )

@@ -31,7 +31,6 @@ COMMANDS = {
     "recover": ("recover", *MODELS, *ON, "--temperature", "1", "--simulations", "2", "--count", "20"),
     "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--item-names", "ids.txt"),
     "probe": ("probe", "a.npz", *ON, "--folds", "2", *FITS),
-    "probe by the recipe": ("probe", "a.npz", *ON, "--folds", "2", "--recipe", "muttenthaler2023"),
     "glocal": ("probe", "a.npz", *ON, "--split", "none", "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),
 }  # fmt: skip
 TOLD = "10 of 30 objects have no row"

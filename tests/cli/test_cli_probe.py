@@ -170,54 +170,6 @@ def test_other_images_keep_their_neighbours(probe, folder):
     assert without_times(other) == without_times(document)
 
 
-def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
-    from pyalign.probing import recipe
-
-    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
-    document = json.loads(probe("--recipe", "muttenthaler2023", "--penalty", "0.01", "--json", "--out", "w.npz").out)
-    assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
-    assert document["options"] == {
-        "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
-        "standardize": "global", "smoothing": 0.0, "seed": 0,
-        "strength": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
-        "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
-    }  # fmt: skip
-    assert load_transform("w.npz").weights.shape == (6, 6)
-    assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
-
-
-def test_ctrl_c_in_the_recipe_leaves_the_map_of_a_finished_fold_and_resume_goes_on(probe, people, folder, monkeypatch):
-    from pyalign.probing import recipe
-
-    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
-    args, real = ("--recipe", "muttenthaler2023", "--out", "w.npz", "--json", "w.json"), recipe._epoch
-    monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
-    assert probe(*args).err == (
-        "pyalign probe: interrupted; finished: fold 1/3; the best so far, of fold 1/3, is in w.partial.npz; "
-        "go on with --resume\n"
-    )
-    assert not (folder / "w.npz").exists() and not (folder / "w.json").exists()
-    monkeypatch.setattr(recipe, "_epoch", real)
-    expected = recipe.cross_validate_recipe(*people)
-    left = load_transform("w.partial.npz")
-    np.testing.assert_array_equal(left.weights, expected[0].transform.weights.astype(np.float32))
-    assert left.trained is not None and left.trained.n_triplets == len(people[1])
-    assert probe(*args, "--resume").code == 0
-    assert [fold["curve"] for fold in json.loads((folder / "w.json").read_text())["folds"]] == [
-        fold["curve"] for fold in json.loads(expected.to_json())["folds"]
-    ]
-    np.testing.assert_array_equal(load_transform("w.npz").weights, expected[2].transform.weights.astype(np.float32))
-    assert not list(folder.glob("w.[jp][oa]*"))
-    monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
-    assert probe("--recipe", "muttenthaler2023").err.endswith("finished: fold 1/3; nothing was written\n")
-
-
-def _few_epochs(self):
-    for name, value in {"start_deviation": 1e-3, "rate": 1e-3, "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1,
-                        "epochs": 2}.items():  # fmt: skip
-        object.__setattr__(self, name, value)
-
-
 @pytest.mark.parametrize("name", ["auto", *BACKENDS])
 def test_every_backend_computes_the_probe_or_says_why_not(command, refused, folder, name):
     """Few objects and triplets: plain loops are among the backends."""
@@ -412,33 +364,28 @@ OPTIONS = [
     ["--split", "subjects", "--subjects", "s.npy"], ["--answers", "counts.npy"], ["--answers", "shares.npy"],
     ["--answers", "counts.npy", "--weights", "weights.npy"],
     ["--norm", "identity", "--other-embeddings", "i.npy", "--local-weight", "0.5"],
-    ["--recipe", "muttenthaler2023"], ["--recipe", "muttenthaler2023", "--penalty", "0"], ["--backend", "numpy"],
+    ["--backend", "numpy"],
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
-def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, folder, monkeypatch, options):
-    from pyalign.probing import recipe
-
-    monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
+def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, folder, options):
     rng = np.random.default_rng(0)
     np.save("i.npy", reals(7, 40, 6))
     np.save("s.npy", np.arange(6000) % 7)
     np.save("counts.npy", rng.integers(0, 3, (6000, 3)) + np.array([0, 0, 2]))
     np.save("shares.npy", rng.dirichlet([1, 1, 5], 6000))
     np.save("weights.npy", np.arange(6000) % 3)
-    chosen = {"--penalty", "--recipe"} & set(options)
-    strength = [] if chosen else ["--penalty", "0.1"] if options else ["--penalty", "1", "0.1", "0.01"]
+    strength = [] if "--penalty" in options else ["--penalty", "0.1"] if options else ["--penalty", "1", "0.1", "0.01"]
     ran = probe("--json", "d.json", "--out", "w.npz", *options, *strength)
     assert ran.code == 0, ran.err
     document = strictly((folder / "d.json").read_text())
     found = pyalign.load_result("d.json")
     assert strictly(found.to_json()) == document
     assert found.folds and ran.out == found.table() + "\n"
-    if document["command"] == "probe":
-        for name in ("accuracy_interval", "cross_entropy_interval"):
-            assert len(document[name]) == 2 and (getattr(found, name).error > 0 or found.fit.norm == 0)
-        assert document["folds"][0]["strength"] == found.folds[0].strength and document["interrupted"] is False
+    for name in ("accuracy_interval", "cross_entropy_interval"):
+        assert len(document[name]) == 2 and (getattr(found, name).error > 0 or found.fit.norm == 0)
+    assert document["folds"][0]["strength"] == found.folds[0].strength and document["interrupted"] is False
 
 
 KEYS = {
@@ -479,34 +426,12 @@ REFUSED = [
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
-    (["--recipe", "muttenthaler2023", "--penalty", "1", "2"], "--recipe takes one --penalty; got 2"),
-    (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),
-    (
-        ["--recipe", "muttenthaler2023", "--backend", "torch"],
-        "--recipe works on the host, without --backend; got torch",
-    ),
     (["--local-weight", "0.5"], "--local-weight 0.5 applies only to gLocal: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal next to --out, w.journal.json is the same file as"),
     (["--choice-column", "none"], "probe needs human choices, which --choice-column none says are"),
-]
-
-
-REFUSED += [
-    (
-        ["--recipe", "muttenthaler2023", *options],
-        f"{options[0]} must be left out with --recipe muttenthaler2023, which has {rest}",
-    )
-    for options, rest in (
-        (["--norm", "squared"], "its own, frobenius; got squared"),
-        (["--rank", "2"], "its own, full; got 2"),
-        (["--measure", "cosine"], "its own, dot; got cosine"),
-        (["--temperature", "2"], "its own, 1.0; got 2.0"),
-        (["--standardize", "none"], "its own, global; got none"),
-        (["--other-embeddings", "p.npy"], "no use for it; got p.npy"),
-    )
 ]
 
 

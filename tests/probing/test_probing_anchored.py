@@ -13,7 +13,6 @@ import pyalign
 from pyalign import Triplets
 from pyalign.fitting.answers import answer_weights, smoothed
 from pyalign.fitting.objective import TripletTerm
-from pyalign.probing.recipe import fit_recipe
 
 pytest.importorskip("scipy")
 
@@ -163,13 +162,6 @@ def test_a_tensor_is_fitted_on_the_host(people):
     x, rows = people
     fit = pyalign.fit_probe(torch.from_numpy(x), anchored(rows[:200]), penalty=0.1)
     assert fit.cross_entropy == pyalign.fit_probe(x, anchored(rows[:200]), penalty=0.1).cross_entropy
-
-
-def test_the_recipe_is_about_the_odd_one(people, message_of):
-    x, rows = people
-    assert message_of(fit_recipe, x, anchored(rows)) == (
-        "the recipe takes only odd-one-out triplets; got task 'anchored'"
-    )
 
 
 def test_the_certificate_takes_the_probabilities_of_two_options():

@@ -23,7 +23,6 @@ from sklearn.pipeline import make_pipeline
 
 from pyalign import TripletProbe
 from pyalign.probing import estimator
-from pyalign.probing.recipe import fit_recipe
 
 
 @pytest.fixture(scope="module")
@@ -90,22 +89,6 @@ def test_an_interruption_before_any_map_is_one(world, monkeypatch):
     monkeypatch.setattr(choose, "problem_of", cut)
     with pytest.raises(KeyboardInterrupt):
         TripletProbe().fit(*world)
-
-
-def test_solver_adam_is_the_recipe(world):
-    x, triplets = world
-    probe = TripletProbe(solver="adam", penalty=0.1, seed=4).fit(x[:30], triplets[(triplets < 30).all(axis=1)][:300])
-    expected = fit_recipe(x[:30], triplets[(triplets < 30).all(axis=1)][:300], penalty=0.1, seed=4)
-    np.testing.assert_array_equal(probe.transform_.weights, expected.transform.weights)
-    assert probe.strength_ == 0.1 and probe.transform(x).shape == (80, 10)
-
-
-def test_solver_adam_refuses_options_that_it_would_not_read(world, message_of):
-    for options in ({"rank": 2}, {"bias": True}, {"norm": "nuclear"}, {"smoothing": 1.0}):
-        assert "solver 'adam' takes only penalty and seed" in message_of(
-            TripletProbe(solver="adam", **options).fit, *world
-        )
-    assert message_of(TripletProbe(solver="sgd").fit, *world).startswith("solver must be one of lbfgs, adam; got 'sgd'")
 
 
 def test_works_at_the_end_of_a_pipeline(world):

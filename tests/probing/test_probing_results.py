@@ -15,7 +15,6 @@ from pyalign.datasets.simulate import simulate
 from pyalign.documents import as_document, from_document
 from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.recipe import RecipeSettings, cross_validate_recipe
 from pyalign.probing.validated import FoldResult
 
 
@@ -44,7 +43,6 @@ CASES = {
         x, t, penalties=0.1, norm="identity", other_embeddings=reals(7, 20, 6)
     ),
     "counts": lambda x, t: cross_validate_probe(x, t, penalties=0.1, answers=np.tile([1, 2, 3], (len(t), 1))),
-    "recipe": lambda x, t: cross_validate_recipe(x, t, settings=RecipeSettings(epochs=2)),
 }
 
 
@@ -59,7 +57,7 @@ def test_a_result_comes_back_from_its_document(world, tmp_path, case):
     assert strictly(again.to_json()) == document
     assert again.table() == result.table() and str(again) == str(result)
     assert str(result).startswith(result.table()) and str(result).endswith("\nnote: " + result.notes[-1])
-    assert document["command"] == {"f": "fit", "c": "probe", "r": "recipe"}[case[0]]
+    assert document["command"] == {"f": "fit", "c": "probe"}[case[0]]
 
 
 def test_parts_come_back_as_well(world):
@@ -109,7 +107,6 @@ def test_what_was_assumed_is_noted(named):
     x, triplets = named
     for result in (
         fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, penalties=0.1),
-        cross_validate_recipe(x, triplets.values, settings=RecipeSettings(epochs=1)),
     ):  # fmt: skip
         assert result.notes[0].startswith("item numbers are taken as row numbers of x.npy")
     assert fit_probe(x, triplets, penalty=0.1).notes == ()
@@ -134,7 +131,6 @@ def test_every_map_records_what_it_was_fitted_to(world):
         "fit": fit_probe(x, triplets, penalty=0.1, measure="cosine", norm="identity", temperature=0.5).transform,
         "path": pyalign.probe_path(x, triplets, penalties=[0.1])[0].transform,
         "estimator": probe.transform_,
-        "recipe": cross_validate_recipe(x, triplets, settings=RecipeSettings(epochs=1))[2].transform,
         "cross-validation": cross_validate_probe(x, triplets, penalties=0.1).fit.transform,
     }
     for name, transform in maps.items():

@@ -204,7 +204,7 @@ PYALIGN = f"""@software{{pyalign,
 }}"""
 # Of each entry of `assets/papers.bib`, what it is on, and the commands whose figures it stands behind.
 PAPERS = (
-    ("triplets, zero-shot and probed", ("score", "compare", "probe", "recipe", "fit", "agreement")),
+    ("triplets, zero-shot and probed", ("score", "compare", "probe", "fit", "agreement")),
     ("calibration", ("calibrate",)),
     ("similarities between representations", ("cka", "layers")),
     ("representational similarity analysis", ("rsa",)),
