@@ -18,7 +18,11 @@ WORDS: Final = {
     "items": "image img item object obj concept stimulus stimuli stim word name file filename picture pic photo option "
     "opt alternative alt candidate choice id col column label path card sample sound video face texture pos position",
 }  # fmt: skip
-STEMS: Final = frozenset(WORDS["items"].split())
+LISTED: Final = frozenset(  # what lists of the items of a row are called
+    "stimuli stims images imgs items objects concepts words names files filenames pictures pics photos options "
+    "alternatives candidates choices triplet triad".split()
+)
+STEMS: Final = frozenset(WORDS["items"].split()) | LISTED
 SERIES: Final = (  # what tells items of a row apart: three of them, two of an anchor, or two where the first was chosen
     "1 2 3", "0 1 2", "a b c", "left middle right", "left center right", "left centre right", "first second third",
     "one two three", "top left right", "i j k",

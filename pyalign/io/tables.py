@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pyalign.data.names import listing
-from pyalign.data.texts import Texts, coded
+from pyalign.data.texts import MISSING, Texts, coded
+from pyalign.errors import shorten
 from pyalign.io.arrays import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
@@ -40,6 +41,7 @@ class Table:
         read: (numbers, texts) -> `Columns`, where both are column numbers.
         index: columns that the file itself calls its index.
         names: of the rows, where the file has them next to its columns.
+        cells: its columns, where they are in memory.
     """
 
     header: Cells | None
@@ -50,6 +52,7 @@ class Table:
     read: Callable[[Sequence[int], Sequence[int]], Columns]
     index: tuple[int, ...] = ()
     names: tuple[str, ...] | None = None
+    cells: Sequence[Texts | Array] | None = None
 
     def called(self, column: int) -> str:
         """A column as messages call it."""
@@ -84,6 +87,36 @@ def text_columns(head: Sequence[Cells], width: int) -> tuple[bool, ...]:
     """The columns that hold text and no number in the first rows."""
     columns = [[row[c] for row in head if c < len(row)] for c in range(width)]
     return tuple(any(map(is_text, cells)) and not any(map(is_number, cells)) for cells in columns)
+
+
+def as_numbers(column: Texts) -> Texts | Array:
+    """A column as numbers, in which NaN is an empty cell, where no cell is a word."""
+    if any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
+        return column
+    values: Array = np.array([np.nan if x.lower() in MISSING else float(x) for x in column.labels])[column.codes]
+    return values
+
+
+def cells_table(path: PathLike, header: Sequence[str], columns: Sequence[Texts | Array]) -> Table:
+    """A table whose columns (t,) are in memory."""
+    head = [[x.labels[k] for k in x.codes[:HEAD]] if isinstance(x, Texts) else map(str, x[:HEAD].tolist())
+            for x in columns]
+    text = tuple(isinstance(column, Texts) for column in columns)
+    read = partial(_read_cells, path, header, columns)
+    return Table(tuple(header), len(columns), tuple(zip(*head, strict=True)), text, True, read, cells=columns)
+
+
+def _read_cells(
+    path: PathLike, header: Sequence[str], columns: Sequence[Texts | Array], numbers: Sequence[int],
+    texts: Sequence[int],
+) -> Columns:  # fmt: skip
+    for c in numbers:
+        column = columns[c]
+        if isinstance(column, Texts):
+            wrong = next((x for x in column.labels if not is_number(x)), column.labels[0])
+            raise bad(path, f"column {c} ({header[c]!r}) holds {shorten(wrong)} among numbers")
+    values = np.stack([np.asarray(columns[c]) for c in numbers], axis=1) if numbers else np.empty((0, 0))
+    return Columns(values, [columns[c] for c in texts])
 
 
 def array_table(path: PathLike, values: Array, what: str) -> Table:

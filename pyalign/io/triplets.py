@@ -16,6 +16,7 @@ from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import Texts, joined
+from pyalign.data.trials import answered_rows, may_hold_lists
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
@@ -26,9 +27,9 @@ from pyalign.io.named import open_named
 from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named
 from pyalign.io.subjects import code_subjects
-from pyalign.io.tables import Column, Table, by_name, column_index
+from pyalign.io.tables import Column, Table, by_name, cells_table, column_index
 from pyalign.io.weights import notes_on_unused, weights_in
-from pyalign.typing import AnswersLike, SubjectsLike, Task, WeightsLike
+from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
@@ -49,6 +50,7 @@ def load_triplets(
     one_based: bool | None = None, subject_column: Column | None = None, item_names: Sequence[str] | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None, task: Task | None = None,
     anchor: AnchorColumn | None = None, weight_column: Column | None = None, weights: WeightsLike | None = None,
+    where: str | Sequence[str] | None = None, empty: Policy | None = None,
 ) -> Triplets:  # fmt: skip
     """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
@@ -81,6 +83,10 @@ def load_triplets(
         weight_column: the column that says how much each answer counts, from 0 or by header; see `pyalign.score`. If
             there is a column ``covered`` too, as in the table of a design, it goes along.
         weights: these weights, if a separate file has them: the return value of `read_weights`, or t numbers.
+        where: the rows to keep, "column=value" or a list of these: those that have the value in each of the columns, of
+            one column one of its values.
+        empty: what becomes of rows without their items, their answer or their participant: "raise" (the default), or
+            "omit". A note counts what was left out by either, and t is what is kept.
 
     Returns:
         `Triplets`, with positions if columns were moved, and with names if the file has names.
@@ -103,7 +109,7 @@ def load_triplets(
     layout: dict[str, Any] = {
         "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
         "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
-        "weight_column": weight_column,
+        "weight_column": weight_column, "where": where, "empty": empty,
     }  # fmt: skip
     if is_named(path):
         layout["item_names"] = item_names
@@ -116,6 +122,7 @@ def load_triplets(
     by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column)
     wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
     table = open_table(path, key, wanted)
+    table, layout, kept = _of_trials(path, table, wanted, layout)
     layout, notes = _completed(path, table, wanted, layout)
     values, positions, names, who, weight = _arranged(path, table, layout)
     triplets = Triplets(
@@ -126,7 +133,7 @@ def load_triplets(
         subjects=_subjects(path, who, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
         task=layout["task"] or ODD_ONE_OUT,
-        notes=notes,
+        notes=(*kept, *notes),
     )
     if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
         noted = tuple(f"{triplets.source}: {note}" for note in triplets.subjects.notes())
@@ -153,6 +160,25 @@ def _of_data_set(
         triplets = replace(triplets, subjects=_subjects(path, None, subjects, len(triplets)))
     triplets = replace(triplets, notes=(*triplets.notes, *notes))
     return triplets if answers is None else _answered(path, triplets, answers)
+
+
+def _of_trials(
+    path: PathLike, table: Table, wanted: Wanted, stated: dict[str, Any]
+) -> tuple[Table, dict[str, Any], tuple[str, ...]]:
+    """The rows of a table that are asked for, and columns of the lists in it; what is stated of these, and notes."""
+    header = table.header or ("",) * table.width
+    asked = bool(stated["where"]) or stated["empty"] not in (None, "raise")
+    if not (asked or table.cells is not None or may_hold_lists(header, stated)):
+        return table, stated, ()
+    try:
+        kept = answered_rows(header, columns_of(path, table, wanted), stated)
+    except InputError as error:
+        raise error if str(error).startswith(os.fspath(path)) else bad(path, error) from error
+    layout = {name: kept.stated.get(name) for name in stated if name not in ("where", "empty")}
+    if not asked and len(kept.header) == table.width and layout["columns"] is None:
+        return table, layout, ()
+    notes = tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
+    return cells_table(path, kept.header, kept.columns), layout, notes
 
 
 def _completed(
