@@ -48,7 +48,7 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
     number) or of its folder, when that holds for all items and for one row each. Items that are called after files, as
     in an experiment's export, are found by the names of these files, without folder and extension, where no row has
-    their whole names.
+    their whole names; or without number too, where no two items or rows are then called the same.
 
     Raises:
         InputError: names that no row has, or that two rows have: `Embeddings.per_object` makes one of them.
@@ -74,6 +74,8 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     none_found = _short_names(row_names).isdisjoint(item_names)
     stems = _stems_of(item_names) if none_found else None
     matched = None if stems is None else _by_one_way(stems, row_names, (str, *SHORTER))
+    if matched is None and none_found:
+        matched = _by_objects(item_names, row_names)
     if matched is not None:
         example = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
         return Match(matched, f"items are found by the stems of their names: {example}")
@@ -102,10 +104,11 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
     """
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
-    stems = _stems_of(item_names)
     found = _short_names(row_names)
-    if stems is not None and found.isdisjoint(item_names) and not found.isdisjoint(stems):
-        item_names = stems
+    for stems in (item_names, _stems_of(item_names), _stems_of(item_names, _without_number)):
+        if stems is not None and not found.isdisjoint(stems):
+            item_names = stems
+            break
     best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None
     for shorten in RULES.values():
         rows: dict[str, list[int]] = {name: [] for name in item_names}
@@ -196,10 +199,29 @@ def _short_names(row_names: Sequence[str]) -> set[str]:
     return {shorten(normalize("NFC", name)) for shorten in RULES.values() for name in row_names} | {*row_names}
 
 
-def _stems_of(item_names: Sequence[str]) -> list[str] | None:
+def _stems_of(item_names: Sequence[str], shorten: Callable[[str], str] | None = None) -> list[str] | None:
     """The names of items without folders and extensions, where these are different, and others than the names."""
-    stems = [_stem(name) for name in item_names]
+    stems = [*map(shorten or _stem, item_names)]
     return stems if len({*stems}) == len(stems) and stems != [*item_names] else None
+
+
+def _by_objects(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray | None:
+    """The rows that are called as files of items are without number, or None where they are of no item.
+
+    Raises:
+        InputError: two items, or two rows, are of one object.
+    """
+    objects = [_without_number(normalize("NFC", name)) for name in item_names]
+    rows = [_stem(normalize("NFC", name)) for name in row_names]
+    if not {*objects} <= {*rows}:
+        return None
+    for names, short in ((item_names, objects), (row_names, [*map(_without_number, rows)])):
+        first = dict(zip(reversed(short), reversed(names), strict=True))
+        twice = next((k for k, one in enumerate(short) if first[one] != names[k] and one in objects), None)
+        if twice is not None:
+            both = f"{first[short[twice]]!r} and {names[twice]!r}"
+            raise InputError(f"{both} may both be {short[twice]!r}, so {item_names[0]!r} is not matched without its number")
+    return np.array([rows.index(one) for one in objects], dtype=np.int32)
 
 
 def _by_one_way(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pyalign.data.arrangement import ANCHORS
 from pyalign.data.judgments import KINDS
+from pyalign.data.names import MISSING
 from pyalign.data.tasks import TASKS
 from pyalign.datasets.places import within
 from pyalign.datasets.things_order import THINGS_ORDERS
@@ -43,6 +44,14 @@ def _is_file(value: Any) -> bool:
         return False
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_condition(value: Any) -> bool:
+    return _is_text(value) and value.find("=") > 0
+
+
 def _one_of(words: tuple[Any, ...], comment: str = "") -> Rule:
     known = set(map(repr, words))  # 1 and true are equal, and not the same
     return Rule(f"one of {', '.join(map(quoted, words))}", lambda value: repr(value) in known, comment)
@@ -67,6 +76,11 @@ LAYOUT = {
     "one_based": Rule("true or false", lambda value: isinstance(value, bool), "whether numbers of items count from 1"),
     "subject_column": COLUMN._replace(comment="who answered"),
     "weight_column": COLUMN._replace(comment="how much each answer counts"),
+    "where": Rule(
+        "COLUMN=VALUE, or a list of these", lambda value: bool(value) and all(map(_is_condition, _listed(value))),
+        "the rows that are kept",
+    ),
+    "empty": _one_of(MISSING, "what becomes of rows without items, an answer or a participant"),
 }
 TABLES: dict[str, dict[str, Rule]] = {
     "triplets": {

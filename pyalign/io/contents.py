@@ -123,7 +123,7 @@ def _of_entry(path: PathLike, key: str | None, entry: Entry, names: tuple[str, .
 def _of_table(table: Table) -> Content:
     """Column by column: one that can't be read is left out, and said."""
     if table.cells is not None:
-        return _in_memory(table.cells, table.header)
+        return in_memory(table.cells, table.header)
     numbers: dict[int, Array] = {}
     texts: dict[int, Texts] = {}
     faults = []
@@ -191,10 +191,11 @@ def _cells(path: PathLike, layout: Layout) -> Content:
     for _, cells in data_rows(path, layout):
         for coder, cell in zip(coders, cells, strict=True):
             coder.add(cell)
-    return _in_memory([as_numbers(coder.texts()) for coder in coders], layout.header)
+    return in_memory([as_numbers(coder.texts()) for coder in coders], layout.header)
 
 
-def _in_memory(columns: Sequence[Texts | Array], header: Cells | None) -> Content:
+def in_memory(columns: Sequence[Texts | Array], header: Cells | None) -> Content:
+    """A table whose columns (t,) are in memory."""
     texts = {k: column for k, column in enumerate(columns) if isinstance(column, Texts)}
     numbers = {k: column for k, column in enumerate(columns) if not isinstance(column, Texts)}
     values = np.stack(list(numbers.values()), axis=1) if numbers else np.empty((0, 0))

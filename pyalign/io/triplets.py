@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -15,7 +16,7 @@ from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
-from pyalign.data.texts import Texts, joined
+from pyalign.data.texts import MISSING, Texts, joined
 from pyalign.data.trials import answered_rows, may_hold_lists
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
@@ -33,6 +34,7 @@ from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
+_LACKING = re.compile(rf"\bis empty|an empty cell|: '({'|'.join(map(re.escape, MISSING))})' is not a", re.IGNORECASE)
 ODD_COLUMNS = ("last", "first", "none")
 # What no longer holds where an option is given: others that say the same thing, or that belong to another task.
 REPLACED = {
@@ -122,9 +124,13 @@ def load_triplets(
     by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column)
     wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
     table = open_table(path, key, wanted)
-    table, layout, kept = _of_trials(path, table, wanted, layout)
-    layout, notes = _completed(path, table, wanted, layout)
-    values, positions, names, who, weight = _arranged(path, table, layout)
+    kept: tuple[str, ...] = ()
+    try:
+        table, layout, kept = _of_trials(path, table, wanted, layout)
+        layout, notes = _completed(path, table, wanted, layout)
+        values, positions, names, who, weight = _arranged(path, table, layout)
+    except InputError as error:
+        raise _about(path, error, kept) from error
     triplets = Triplets(
         values,
         *_names(path, names, item_names),
@@ -162,6 +168,17 @@ def _of_data_set(
     return triplets if answers is None else _answered(path, triplets, answers)
 
 
+def _about(path: PathLike, error: InputError, kept: tuple[str, ...]) -> InputError:
+    """The error as one line that starts with the path, and says which rows are counted."""
+    message = with_remedy(str(error).removeprefix(f"{os.fspath(path)}: "))
+    return bad(path, message.replace("(from 0)", "(from 0, of those that are kept)") if kept else message)
+
+
+def with_remedy(message: str) -> str:
+    """A message, and where it says that a cell is empty what leaves its row out."""
+    return f'{message}; empty="omit" leaves such rows out' if _LACKING.search(message) else message
+
+
 def _of_trials(
     path: PathLike, table: Table, wanted: Wanted, stated: dict[str, Any]
 ) -> tuple[Table, dict[str, Any], tuple[str, ...]]:
@@ -170,10 +187,7 @@ def _of_trials(
     asked = bool(stated["where"]) or stated["empty"] not in (None, "raise")
     if not (asked or table.cells is not None or may_hold_lists(header, stated)):
         return table, stated, ()
-    try:
-        kept = answered_rows(header, columns_of(path, table, wanted), stated)
-    except InputError as error:
-        raise error if str(error).startswith(os.fspath(path)) else bad(path, error) from error
+    kept = answered_rows(header, columns_of(path, table, wanted), stated)
     layout = {name: kept.stated.get(name) for name in stated if name not in ("where", "empty")}
     if not asked and len(kept.header) == table.width and layout["columns"] is None:
         return table, layout, ()
@@ -192,12 +206,9 @@ def _completed(
     header, alone = table.header or (), ("columns", "odd_column", "anchor")  # which say all themselves
     if any(stated[name] is not None for name in alone) or not names_items(header):
         return dict(stated), ()
-    try:
-        found = answer_table(header, columns_of(path, table, wanted), stated)
-        if found is not None and found.task == RATINGS:
-            raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
-    except InputError as error:
-        raise error if str(error).startswith(os.fspath(path)) else bad(path, error) from error
+    found = answer_table(header, columns_of(path, table, wanted), stated)
+    if found is not None and found.task == RATINGS:
+        raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
     if found is None:
         return dict(stated), ()
     of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,

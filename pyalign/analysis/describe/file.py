@@ -17,10 +17,11 @@ from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
 from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
+from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
 from pyalign.io.arrays import LABELS_KEY
 from pyalign.io.categories import load_categories
-from pyalign.io.contents import Content, contents
+from pyalign.io.contents import Content, contents, in_memory
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
@@ -28,6 +29,7 @@ from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
+from pyalign.io.triplets import with_remedy
 from pyalign.io.weights import WEIGHT
 
 MOST = 100  # arrays of a file that are described
@@ -177,6 +179,14 @@ def _short(value: object) -> str:
 
 
 def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Description:
+    asked, notes = {name: stated[name] for name in ("where", "empty") if name in stated}, tuple[str, ...]()
+    lists = any(label.startswith("[") for column in table.texts.values() for label in column.labels)
+    if table.header is not None and table.fault is None and (asked or lists):
+        try:
+            kept = answered_rows(table.header, table.columns, stated)
+        except InputError as error:
+            return _unsure(table, error)
+        table, stated, notes = in_memory(kept.columns, kept.header), kept.stated, kept.notes
     matrix = not table.texts and table.fault is None and len(table.values) > 0
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
@@ -185,12 +195,9 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
         try:
             answers = answer_table(table.header, table.columns, stated)
         except InputError as error:
-            shape = len(table.columns[0] if table.width else ()), table.width
-            return Description(
-                "triplets", shape, "other", columns=table.header, fault=str(error), remarks=(str(error),)
-            )
+            return _unsure(table, error)
         if answers is not None:
-            return _of_answers(path, table, answers)
+            return _of_answers(path, table, answers, asked, notes)
     if found is not None and found.kind == "triplets":
         return replace(_of_triplets(path, found, table.values), columns=table.header)
     if found is not None and found.kind != "embeddings":
@@ -200,6 +207,12 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
         if len(names) * 3 <= items.size * 2:
             return replace(_of_triplets(path, describe(items), items, names), columns=table.header)
     return _of_embeddings(path, table) if len(table.texts) < 2 else _of_words(path, table)
+
+
+def _unsure(table: Content, error: InputError) -> Description:
+    t = max(len(table.values), *(len(column.codes) for column in table.texts.values()))
+    said = with_remedy(str(error))
+    return Description("triplets", (t, table.width), "other", columns=table.header, fault=said, remarks=(said,))
 
 
 def _of_triplets(
@@ -227,8 +240,10 @@ def _of_triplets(
     )
 
 
-def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
-    """A table of answers, of whose columns the detector is sure."""
+def _of_answers(
+    spec: str, table: Content, answers: AnswerTable, asked: Mapping[str, Any], notes: tuple[str, ...]
+) -> Description:
+    """A table of answers, of whose columns the detector is sure; asked: which of its rows these are, with notes."""
     if answers.task == RATINGS:
         command = shlex.join(["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind", "KIND"])
         shape = len(table.columns[0]), table.width
@@ -240,17 +255,14 @@ def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
     )
     found = describe(items)
     base = answers.lowest if answers.lowest in (0, 1) else None
-    layout = layout_of(table, answers, base)
+    layout = layout_of(table, answers, base) | asked
     return replace(
         found,
         kind="triplets",
         base=base,
         shape=(len(items), table.width),
-        remarks=(
-            *(x for x in found.remarks if not named or "--one-based" not in x),
-            *answers.sentences,
-            *answers.notes,
-        ),
+        remarks=(*(x for x in found.remarks if not named or "--one-based" not in x), *notes, *answers.sentences,
+                 *answers.notes),
         names=None if names is None else names[:3],
         columns=table.header,
         command=_score(spec, layout),
@@ -284,6 +296,9 @@ def _flags(spec: str, layout: Mapping[str, Any]) -> Iterator[str]:
     for name, value in layout.items():
         if name == "weight_column":
             yield from ("--weights", f"{spec}::{value}")
+            continue
+        if name == "where":
+            yield from (word for one in ([value] if isinstance(value, str) else value) for word in ("--where", one))
             continue
         yield "--" + name.replace("_", "-")
         if value is not True:
