@@ -74,13 +74,15 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     none_found = _short_names(row_names).isdisjoint(item_names)
     stems = _stems_of(item_names) if none_found else None
     matched = None if stems is None else _by_one_way(stems, row_names, (str, *SHORTER))
-    if matched is None and none_found:
-        matched = _by_objects(item_names, row_names)
+    doubled = _doubled_objects(item_names, row_names) if none_found and matched is None else None
+    if doubled == "":
+        rows = {_stem(name): row for row, name in enumerate(row_names)}
+        matched = np.array([rows[_without_number(name)] for name in item_names], dtype=np.int32)
     if matched is not None:
         example = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
         return Match(matched, f"items are found by the stems of their names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
-    candidates = _candidates(missing, row_names)
+    candidates = doubled or _candidates(missing, row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
         same_numbers = [name for name in row_names if _DIGITS.findall(name) == _DIGITS.findall(missing[0])]
         candidates = nearest(missing[0], same_numbers, NEAR)
@@ -205,23 +207,21 @@ def _stems_of(item_names: Sequence[str], shorten: Callable[[str], str] | None = 
     return stems if len({*stems}) == len(stems) and stems != [*item_names] else None
 
 
-def _by_objects(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray | None:
-    """The rows that are called as files of items are without number, or None where they are of no item.
+def _doubled_objects(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
+    """Two items, or two rows, that are called after one object, as a phrase; "" where each has a row of its own.
 
-    Raises:
-        InputError: two items, or two rows, are of one object.
+    None where an item is called after no row, so that nothing is found in this way.
     """
-    objects = [_without_number(normalize("NFC", name)) for name in item_names]
-    rows = [_stem(normalize("NFC", name)) for name in row_names]
-    if not {*objects} <= {*rows}:
+    objects, stems = [*map(_without_number, item_names)], {*map(_stem, row_names)}
+    if not stems.issuperset(objects):
         return None
-    for names, short in ((item_names, objects), (row_names, [*map(_without_number, rows)])):
-        first = dict(zip(reversed(short), reversed(names), strict=True))
-        twice = next((k for k, one in enumerate(short) if first[one] != names[k] and one in objects), None)
-        if twice is not None:
-            both = f"{first[short[twice]]!r} and {names[twice]!r}"
-            raise InputError(f"{both} may both be {short[twice]!r}, so {item_names[0]!r} is not matched without its number")
-    return np.array([rows.index(one) for one in objects], dtype=np.int32)
+    for names in (item_names, row_names):
+        first: dict[str, str] = {}
+        for name in names:
+            short = _without_number(name)
+            if first.setdefault(short, name) != name and short in objects:
+                return f"; {first[short]!r} and {name!r} may both be {short!r}"
+    return ""
 
 
 def _by_one_way(

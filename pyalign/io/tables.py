@@ -103,7 +103,7 @@ def cells_table(path: PathLike, header: Sequence[str], columns: Sequence[Texts |
             for x in columns]
     text = tuple(isinstance(column, Texts) for column in columns)
     read = partial(_read_cells, path, header, columns)
-    return Table(tuple(header), len(columns), tuple(zip(*head, strict=True)), text, True, read, cells=columns)
+    return Table(tuple(header) if any(header) else None, len(columns), tuple(zip(*head, strict=True)), text, True, read, cells=columns)
 
 
 def _read_cells(

@@ -189,7 +189,7 @@ def _of_trials(
         return table, stated, ()
     kept = answered_rows(header, columns_of(path, table, wanted), stated)
     layout = {name: kept.stated.get(name) for name in stated if name not in ("where", "empty")}
-    if not asked and len(kept.header) == table.width and layout["columns"] is None:
+    if not asked and len(kept.header) == table.width and layout["columns"] == stated["columns"]:
         return table, layout, ()
     notes = tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
     return cells_table(path, kept.header, kept.columns), layout, notes

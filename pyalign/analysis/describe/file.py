@@ -210,7 +210,7 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
 
 
 def _unsure(table: Content, error: InputError) -> Description:
-    t = max(len(table.values), *(len(column.codes) for column in table.texts.values()))
+    t = max([len(table.values), *(len(column.codes) for column in table.texts.values())])
     said = with_remedy(str(error))
     return Description("triplets", (t, table.width), "other", columns=table.header, fault=said, remarks=(said,))
 
