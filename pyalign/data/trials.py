@@ -19,6 +19,7 @@ from pyalign.data.texts import Texts, coded
 from pyalign.errors import InputError, shorten
 
 EMPTY = {"", "nan", "undefined", "[]"}  # of the cells of a `Column`, in lower case
+OMIT = 'empty="omit" leaves such rows out'
 REMEDY = 'where="column=value" keeps the rows of one'
 LIST = "list"  # the column of the list of trials that a participant was given
 
@@ -54,28 +55,34 @@ def answered_rows(header: Sequence[str], columns: Sequence[Texts | np.ndarray], 
         >>> columns = [coded(['["cat", "dog", "car"]', ""]), np.array([2, np.nan])]
         >>> found = answered_rows(["stimuli", "response"], columns, {"empty": "omit"})
         >>> found.header[2:], found.columns[1], found.notes
-        (('stimuli 1', 'stimuli 2', 'stimuli 3'), array([2.]), ('1 of 2 rows is left out: 1 without its items',))
+        (('stimuli 1', 'stimuli 2', 'stimuli 3'), array([2.]), ('1 of 2 rows is left out: 1 without items',))
     """
     said = {name: value for name, value in stated.items() if value is not None}
     where, empty = said.pop("where", ()), said.pop("empty", "raise")
     _checks.one_of(empty, POLICIES, "empty")
-    table = [Column.of(k, name, cells) for k, (name, cells) in enumerate(zip(header, columns, strict=True))]
-    t, notes = len(table[0]), []
-    keep = np.ones(t, np.bool_)
+    table = _table(header, columns)
+    keep, notes = np.ones(len(table[0]), np.bool_), []
     if where:
         keep, note = _where(table, [where] if isinstance(where, str) else where)
         notes.append(note)
     header, columns = [*header], [*columns]
-    _part_lists(header, columns, table, keep, said)
-    if empty == "omit":
-        kept, note = _filled(table, keep, said)
-        notes += [note] if note else []
-    else:
-        kept = keep
+    _part_lists(header, columns, table, keep)
+    kept, lacking = _filled(table, keep, said)
+    t, n = int(keep.sum()), int((keep & ~kept).sum())
+    if n == t or (empty == "raise" and 2 * n >= t):  # else the first of them is named
+        raise InputError(f'{n:,} of {t:,} rows hold no answer, {lacking}; {OMIT}')
     _check_lists(table, kept, said)
+    if empty == "raise":
+        kept = keep
+    elif n:
+        notes.append(f"{n:,} of {t:,} rows {'is' if n == 1 else 'are'} left out: {lacking}")
     if kept.all():
         return Trials(tuple(header), columns, said, tuple(notes))
     return Trials(tuple(header), [_taken(column, kept) for column in columns], said, tuple(notes), True)
+
+
+def _table(header: Sequence[str], columns: Sequence[Texts | np.ndarray]) -> list[Column]:
+    return [Column.of(k, name, cells) for k, (name, cells) in enumerate(zip(header, columns, strict=True))]
 
 
 def _taken(column: Texts | np.ndarray, rows: np.ndarray) -> Texts | np.ndarray:
@@ -124,33 +131,33 @@ def _listed(cell: str) -> list[str]:
 
 
 def _part_lists(
-    header: list[str], columns: list[Texts | np.ndarray], table: list[Column], keep: np.ndarray, said: dict[str, Any]
+    header: list[str], columns: list[Texts | np.ndarray], table: list[Column], keep: np.ndarray
 ) -> None:
     """Adds columns for lists of two or three items, and puts a single item in the place of its list."""
-    threes = []
+    width, names = len(table), [*header]
     for k, column in enumerate(table[:]):
-        if not any(label.startswith("[") for label in column.labels):
-            continue
         lists = [_listed(label) for label in column.labels]
         rows = np.bincount(column.codes[keep], minlength=len(lists))
-        sizes = {n: sum(int(m) for one, m in zip(lists, rows, strict=True) if len(one) == n) for n in (1, 2, 3)}
-        if sizes[2] and sizes[3] and LISTED & {*words_of(column.header)}:
-            held = f"lists of 3 items in {sizes[3]:,} rows and of 2 in {sizes[2]:,}"
+        one, two, three = (sum(int(m) for x, m in zip(lists, rows, strict=True) if len(x) == n) for n in (1, 2, 3))
+        if two and three and LISTED & {*words_of(column.header)}:
+            held = f"lists of 3 items in {three:,} rows and of 2 in {two:,}"
             raise InputError(f"{column.called} holds {held}, answers of two designs: {REMEDY}")
-        size = 3 if sizes[3] else 2 if sizes[2] else 1
-        for n in range(size):
-            of_lists = [one[n] if len(one) == size else label * (size == 1) for one, label in
-                        zip(lists, column.labels, strict=True)]  # fmt: skip
-            cells = coded(of_lists[code] for code in column.codes.tolist())
-            if size == 1:
-                columns[k], table[k] = cells, Column.of(k, column.header, cells)
-                continue
-            header.append(f"{column.header} {n + 1}")
-            columns.append(cells)
-            table.append(Column.of(len(table), header[-1], cells))
-        threes += [[*range(len(table) - 3, len(table))]] if size == 3 else []
-    if len(threes) == 1 and "columns" not in said and not series_in(header, 3):
-        said["columns"] = threes[0]
+        size = 3 if three else 2 if two else 1
+        labels = [x or [label] for x, label in zip(lists, column.labels, strict=True)]
+        if one and size == 1:
+            columns[k] = _coded(column, [x[0] for x in labels])
+        elif size > 1:
+            header += [f"{column.header} {n + 1}" for n in range(size)]
+            columns += [_coded(column, [x[n] if len(x) == size else "" for x in lists]) for n in range(size)]
+            header[k], columns[k] = f"{column.header} (lists)", _coded(column, [""] * len(lists))
+    if len(header) == width + 3 and not series_in(header, 3):  # lists of items under a header that says nothing
+        header[width:] = ["item 1", "item 2", "item 3"]
+    if header != names:
+        table[:] = _table(header, columns)
+
+
+def _coded(column: Column, labels: Sequence[str]) -> Texts:
+    return coded(labels[code] for code in column.codes.tolist())
 
 
 # Empty cells
@@ -162,9 +169,8 @@ def _mask(column: Column) -> np.ndarray:
 
 
 def _filled(table: Sequence[Column], keep: np.ndarray, said: Mapping[str, Any]) -> tuple[np.ndarray, str]:
-    """Which of the rows have their items, their answer and their participant; and a sentence on the others."""
-    names, t = [c.header for c in table], int(keep.sum())
-    designs = _designs(names, said)
+    """Which of the rows have their items, their answer and their participant; and how many of the others lack which."""
+    designs = _designs([c.header for c in table], said)
     has = {c: _mask(c) for c in table}
     whole = [(task, np.all([has[table[k]] for k in items], axis=0) & keep) for task, items in designs]
     for task, mask in whole:
@@ -174,18 +180,15 @@ def _filled(table: Sequence[Column], keep: np.ndarray, said: Mapping[str, Any]) 
             raise InputError(f"holds answers of two designs, {held}: {REMEDY}")
     kept = np.any([mask for _, mask in whole], axis=0) if whole else keep
     used = {k for _, items in designs for k in items}
-    phrases = [f"{n:,} without its items"] if (n := int((keep & ~kept).sum())) else []
-    for role, option, what in (("answer", "choice_column", "answer"), ("participant", "subject_column", "participant")):
+    phrases = [f"{n:,} without items"] if (n := int((keep & ~kept).sum())) else []
+    for role, option in (("answer", "choice_column"), ("participant", "subject_column")):
         stated = [c for c in table if said.get(option) in (c.header, c.index, str(c.index)) and option in said]
         known = stated or [c for c in table if c.index not in used and says(c.header, role)
                            and not is_of_another_kind(c.header) and 2 * has[c][kept].sum() >= kept.sum()]  # fmt: skip
         mask = np.all([has[c] for c in known], axis=0) if known else kept
-        phrases += [f"{n:,} without its {what}"] if (n := int((kept & ~mask).sum())) else []
+        phrases += [f"{n:,} without {'an' if role == 'answer' else 'a'} {role}"] if (n := int((kept & ~mask).sum())) else []
         kept = kept & mask
-    if not kept.any():
-        raise InputError(f'empty="omit" leaves none of {t:,} rows: {", ".join(phrases)}')
-    n = t - int(kept.sum())
-    return kept, f"{n:,} of {t:,} rows {'is' if n == 1 else 'are'} left out: {', '.join(phrases)}" if n else ""
+    return kept, ", ".join(phrases)
 
 
 def _designs(names: Sequence[str], said: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...]]]:
@@ -193,6 +196,10 @@ def _designs(names: Sequence[str], said: Mapping[str, Any]) -> list[tuple[str, t
     if "columns" in said:
         places = [names.index(x) if x in names else int(x) if str(x).isdecimal() else -1 for x in said["columns"]]
         return [(said.get("task", ODD_ONE_OUT), tuple(places))] if 0 <= min(places) <= max(places) < len(names) else []
+    if not any(names):
+        others = [str(value) for name, value in said.items() if name.endswith("_column")]
+        places = [k for k in range(len(names)) if str(k) not in others]
+        return [(said.get("task", ODD_ONE_OUT), tuple(places))] if len(places) == 3 else []
     found = [(ODD_ONE_OUT, series.columns) for series in series_in(names, 3)]
     pairs = [series.columns for series in series_in(names, 2)]
     for role, task in (("anchor", ANCHORED), ("odd", ODD_ONE_OUT)):

@@ -17,7 +17,7 @@ from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import MISSING, Texts, joined
-from pyalign.data.trials import answered_rows, may_hold_lists
+from pyalign.data.trials import OMIT, answered_rows, may_hold_lists
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
@@ -176,7 +176,7 @@ def _about(path: PathLike, error: InputError, kept: tuple[str, ...]) -> InputErr
 
 def with_remedy(message: str) -> str:
     """A message, and where it says that a cell is empty what leaves its row out."""
-    return f'{message}; empty="omit" leaves such rows out' if _LACKING.search(message) else message
+    return f"{message}; {OMIT}" if _LACKING.search(message) else message
 
 
 def _of_trials(
@@ -206,10 +206,12 @@ def _completed(
     header, alone = table.header or (), ("columns", "odd_column", "anchor")  # which say all themselves
     if any(stated[name] is not None for name in alone) or not names_items(header):
         return dict(stated), ()
-    found = answer_table(header, columns_of(path, table, wanted), stated)
+    columns = columns_of(path, table, wanted)
+    found = answer_table(header, columns, stated)
     if found is not None and found.task == RATINGS:
         raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
     if found is None:
+        answered_rows(header, columns, stated)  # raises where most rows are no answers
         return dict(stated), ()
     of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,
                 "subject_column": found.subject, "one_based": found.lowest == 1 or None}  # fmt: skip

@@ -194,6 +194,8 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
     if table.header is not None and table.fault is None and names_items(table.header):
         try:
             answers = answer_table(table.header, table.columns, stated)
+            if answers is None:
+                answered_rows(table.header, table.columns, stated)  # raises where most rows are no answers
         except InputError as error:
             return _unsure(table, error)
         if answers is not None:
