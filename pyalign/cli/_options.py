@@ -175,9 +175,9 @@ class TripletLayout:
         "keep only the rows of the triplet file with this value in this column; may be repeated, also for other values "
         "of one column", kind=condition, metavar="COLUMN=VALUE", group=TRIPLETS, many=True,
     )  # fmt: skip
-    empty: Policy = option(
+    empty: Policy | None = option(
         "rows of the triplet file without their items, their answer or their participant: raise an error, or omit them "
-        "(default: raise)", default="raise", choices=MISSING, group=TRIPLETS,
+        "(default: raise)", choices=MISSING, group=TRIPLETS,
     )  # fmt: skip
     item_names: Spec | None = option(
         "name of the item that each number stands for, one per line; embeddings with names are then "
@@ -196,7 +196,7 @@ class TripletLayout:
             "task": self.task, "odd_column": "none" if self.without_choices else None,
             "choice_column": None if self.without_choices else self.choice_column, "choice_base": self.choice_base,
             "columns": self.columns, "one_based": self.one_based or None,
-            "where": self.where, "empty": None if self.empty == "raise" else self.empty,
+            "where": self.where, "empty": self.empty,
         }  # fmt: skip
         return {name: value for name, value in stated.items() if value is not None}
 

@@ -79,7 +79,7 @@ VOCABULARY = {
         ("--columns", "columns", "text", None, "the three columns with the items"),
         ("--one-based", "one_based", "switch", False, "item numbers count from 1"),
         ("--where", "where", "text", None, "the rows of a table of answers to keep, COLUMN=VALUE; may be repeated"),
-        ("--empty", "empty", "text", "raise", "how rows without items, an answer or a participant are handled"),
+        ("--empty", "empty", "text", None, "how rows without items, an answer or a participant are handled"),
         (
             "--item-names",
             "item_names",

@@ -110,8 +110,8 @@ def _where(table: Sequence[Column], where: Sequence[str]) -> tuple[np.ndarray, s
         keep &= np.array(same)[column.codes]
         if not keep.any():
             held = listing([*map(shorten, column.labels)], 5)
-            raise InputError(f"where={shorten(values[0])} of {column.called} keeps no row; it holds {held}")
-    return keep, f"{int(keep.sum()):,} of {len(keep):,} rows are kept: where {', '.join(map(str, where))}"
+            raise InputError(f"where: no row has {shorten(values[0])} in {column.called}, which holds {held}")
+    return keep, f"{int(keep.sum()):,} of {len(keep):,} rows are kept: where {listing([*map(repr, where)])}"
 
 
 def _number(cell: str) -> float:

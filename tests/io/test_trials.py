@@ -88,7 +88,7 @@ def mixed():
 def test_rows_with_the_values_are_kept_and_counted(tmp_path, suffix, where, kept):
     text = experiment_files.json_to_csv(mixed()) if suffix == "csv" else json.dumps(mixed())
     found = load_triplets(write(tmp_path / f"t.{suffix}", text), where=where)
-    said = where if isinstance(where, str) else ", ".join(where)
+    said = ", ".join(map(repr, [where] if isinstance(where, str) else where))
     assert len(found) == kept and found.notes[0].endswith(f": {kept} of 26 rows are kept: where {said}")
 
 
@@ -99,8 +99,8 @@ def test_rows_with_the_values_are_kept_and_counted(tmp_path, suffix, where, kept
         ([3], 'where must be "column=value", or a list of these; got 3'),
         ("fase=test", "where: there is no column 'fase'; the columns are stimuli, response, phase, block, practice"),
         ("9=test", "where: there is no column '9'"),
-        ("phase=main", "where='main' of 'phase' keeps no row; it holds 'test', 'practice'"),
-        (["phase=test", "block=3"], "where='3' of 'block' keeps no row"),
+        ("phase=main", "where: no row has 'main' in 'phase', which holds 'test', 'practice'"),
+        (["phase=test", "block=3"], "where: no row has '3' in 'block', which holds "),
     ],
 )
 def test_a_condition_that_can_not_be_is_one_line(tmp_path, refused, where, said):
