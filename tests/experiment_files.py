@@ -21,7 +21,7 @@ KINDS = (
 
 @dataclass
 class Experiment:
-    """text: of the file. triplets: two alike, sorted, and the odd one, or anchor, chosen, other. empty: rows without."""
+    """text: of the file. triplets: two alike, sorted, and the odd one, or anchor, chosen, other. empty: other rows."""
 
     name: str
     text: str
@@ -140,7 +140,8 @@ def _salmon(kind, trials, rng, files):
     for person, items, place, rt in trials:
         head, left, right = (files.index(x) for x in items)
         winner, loser = ((left, right), (right, left))[place]
-        html = {f"{k}_html": f'<img src="/static/{x}" />' for k, x in zip(("head", "left", "right"), items, strict=True)}
+        asked = zip(("head", "left", "right"), items, strict=True)
+        html = {f"{k}_html": f'<img src="/static/{x}" />' for k, x in asked}
         rows.append({"head": head, "left": left, "right": right, "winner": winner, "sampler": "ARR", "score": -0.5,
                      "puid": person, "response_time": rt / 1000, "network_latency": 0.2, "time_received": 1.6e9,
                      "loser": loser, **html})  # fmt: skip
@@ -155,6 +156,7 @@ def _psychopy(kind, trials, rng, files):
     for number, (person, items, place, rt) in enumerate(trials):
         clicks = {"mouse.clicked_name": f"['{at[place]}']", "mouse.x": f"[{rt / 1e4}]"}
         answer = clicks if "clicks" in kind else {"key_resp.keys": at[place], "key_resp.rt": rt / 1000}
-        rows.append({**dict(zip(at, items, strict=True)), "trials.thisN": number, **answer, "participant": person, **about})
+        shown = dict(zip(at, items, strict=True))
+        rows.append({**shown, "trials.thisN": number, **answer, "participant": person, **about})
     rows.append({"thanks.started": 61.2, "participant": trials[-1][0], **about})
     return "\ufeff" + plain_csv(rows, ","), 2, {"by person": False, "numbers": False}

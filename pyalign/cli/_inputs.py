@@ -121,12 +121,11 @@ def _with_weights(triplets: Triplets, options: TripletLayout) -> Triplets:
         raise InputError(f"{spec}: {error}") from error
 
 
-def _own_weights(options: TripletLayout) -> str | None:
-    """The column of weights of a triplet file of which some rows are left out."""
-    own = isinstance(options, Weighted) and isinstance(options, SomeTriplets) and options.weights is not None
-    if not own or options.weights.path != options.triplets.path or not (options.where or options.empty == "omit"):
-        return None
-    return options.weights.key or WEIGHT
+def _own_weights(options: Any) -> str | None:
+    """The column of weights in the triplet file itself, where some of its rows may be left out."""
+    spec: Spec | None = getattr(options, "weights", None)
+    own = spec is not None and spec.path == options.triplets.path and (options.where or options.empty)
+    return (spec.key or WEIGHT) if spec is not None and own else None
 
 
 def weights_of(spec: Spec) -> Weights:

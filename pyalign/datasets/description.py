@@ -77,7 +77,8 @@ LAYOUT = {
     "subject_column": COLUMN._replace(comment="who answered"),
     "weight_column": COLUMN._replace(comment="how much each answer counts"),
     "where": Rule(
-        "COLUMN=VALUE, or a list of these", lambda value: bool(value) and all(map(_is_condition, _listed(value))),
+        "COLUMN=VALUE, or a list of these",
+        lambda value: bool(value) and all(map(_is_condition, _listed(value))),
         "the rows that are kept",
     ),
     "empty": _one_of(MISSING, "what becomes of rows without items, an answer or a participant"),

@@ -99,11 +99,13 @@ def as_numbers(column: Texts) -> Texts | Array:
 
 def cells_table(path: PathLike, header: Sequence[str], columns: Sequence[Texts | Array]) -> Table:
     """A table whose columns (t,) are in memory."""
-    head = [[x.labels[k] for k in x.codes[:HEAD]] if isinstance(x, Texts) else map(str, x[:HEAD].tolist())
-            for x in columns]
+    head = [
+        [x.labels[k] for k in x.codes[:HEAD]] if isinstance(x, Texts) else map(str, x[:HEAD].tolist()) for x in columns
+    ]
     text = tuple(isinstance(column, Texts) for column in columns)
     read = partial(_read_cells, path, header, columns)
-    return Table(tuple(header) if any(header) else None, len(columns), tuple(zip(*head, strict=True)), text, True, read, cells=columns)
+    rows = tuple(zip(*head, strict=True))
+    return Table(tuple(header) if any(header) else None, len(columns), rows, text, True, read, cells=columns)
 
 
 def _read_cells(

@@ -57,7 +57,7 @@ def _rows(path: PathLike, value: Any, above: Mapping[str, Any], depth: int = 0) 
         plain = {key: x for key, x in value.items() if not isinstance(x, list | dict)}
         task, stimuli = value.get("task"), value.get("stimuli")
         plain |= {"task": task["name"]} if isinstance(task, dict) and "name" in task else {}
-        names = {one.get("id"): one.get("name") for one in stimuli} if _is_list(stimuli) else {}
+        names = {one.get("id"): one.get("name") for one in stimuli or ()} if _is_list(stimuli) else {}
         for row in _rows(path, value[inside], {**above, **plain}, depth + 1):
             yield {key: _named(x, names) for key, x in row.items()} if names else row
     elif depth == 0 and value and all(isinstance(one, dict) and set(one) & {*INSIDE} for one in value.values()):

@@ -121,16 +121,19 @@ def load_triplets(
     if weights is not None and weight_column is not None:
         raise InputError("weights and weight_column both say how much answers count; give one of them")
     _check_options(columns, odd_column or "last", choice_column, choice_base, task or ODD_ONE_OUT, anchor or "first")
-    by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column)
+    conditions = (str(x).partition("=")[0] for x in ([where] if isinstance(where, str) else where or ()))
+    by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column, *conditions)
     wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
     table = open_table(path, key, wanted)
     kept: tuple[str, ...] = ()
     try:
-        table, layout, kept = _of_trials(path, table, wanted, layout)
+        table, kept = _of_trials(path, table, wanted, layout)
         layout, notes = _completed(path, table, wanted, layout)
         values, positions, names, who, weight = _arranged(path, table, layout)
     except InputError as error:
-        raise _about(path, error, kept) from error
+        message = with_remedy(str(error).removeprefix(f"{os.fspath(path)}: "))
+        among = "(from 0, of those that are kept)" if kept else "(from 0)"
+        raise bad(path, message.replace("(from 0)", among)) from error
     triplets = Triplets(
         values,
         *_names(path, names, item_names),
@@ -168,31 +171,22 @@ def _of_data_set(
     return triplets if answers is None else _answered(path, triplets, answers)
 
 
-def _about(path: PathLike, error: InputError, kept: tuple[str, ...]) -> InputError:
-    """The error as one line that starts with the path, and says which rows are counted."""
-    message = with_remedy(str(error).removeprefix(f"{os.fspath(path)}: "))
-    return bad(path, message.replace("(from 0)", "(from 0, of those that are kept)") if kept else message)
-
-
 def with_remedy(message: str) -> str:
     """A message, and where it says that a cell is empty what leaves its row out."""
     return f"{message}; {OMIT}" if _LACKING.search(message) else message
 
 
 def _of_trials(
-    path: PathLike, table: Table, wanted: Wanted, stated: dict[str, Any]
-) -> tuple[Table, dict[str, Any], tuple[str, ...]]:
-    """The rows of a table that are asked for, and columns of the lists in it; what is stated of these, and notes."""
-    header = table.header or ("",) * table.width
-    asked = bool(stated["where"]) or stated["empty"] not in (None, "raise")
-    if not (asked or table.cells is not None or may_hold_lists(header, stated)):
-        return table, stated, ()
+    path: PathLike, table: Table, wanted: Wanted, stated: Mapping[str, Any]
+) -> tuple[Table, tuple[str, ...]]:
+    """The rows of a table that are asked for, with columns of the lists in it, and notes."""
+    header, asked = table.header or ("",) * table.width, stated["where"] or stated["empty"]
+    if not asked and table.cells is None and not may_hold_lists(header, stated["columns"]):
+        return table, ()
     kept = answered_rows(header, columns_of(path, table, wanted), stated)
-    layout = {name: kept.stated.get(name) for name in stated if name not in ("where", "empty")}
-    if not asked and len(kept.header) == table.width and layout["columns"] == stated["columns"]:
-        return table, layout, ()
-    notes = tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
-    return cells_table(path, kept.header, kept.columns), layout, notes
+    if not asked and len(kept.header) == table.width:
+        return table, ()
+    return cells_table(path, kept.header, kept.columns), tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
 
 
 def _completed(

@@ -186,7 +186,7 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
             kept = answered_rows(table.header, table.columns, stated)
         except InputError as error:
             return _unsure(table, error)
-        table, stated, notes = in_memory(kept.columns, kept.header), kept.stated, kept.notes
+        table, notes = in_memory(kept.columns, kept.header), kept.notes
     matrix = not table.texts and table.fault is None and len(table.values) > 0
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
@@ -257,14 +257,18 @@ def _of_answers(
     )
     found = describe(items)
     base = answers.lowest if answers.lowest in (0, 1) else None
-    layout = layout_of(table, answers, base) | asked
+    layout = {**layout_of(table, answers, base), **asked}
     return replace(
         found,
         kind="triplets",
         base=base,
         shape=(len(items), table.width),
-        remarks=(*(x for x in found.remarks if not named or "--one-based" not in x), *notes, *answers.sentences,
-                 *answers.notes),
+        remarks=(
+            *(x for x in found.remarks if not named or "--one-based" not in x),
+            *notes,
+            *answers.sentences,
+            *answers.notes,
+        ),
         names=None if names is None else names[:3],
         columns=table.header,
         command=_score(spec, layout),
