@@ -15,7 +15,7 @@ from pyalign.errors import shorten
 from pyalign.io.arrays import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
-from pyalign.io.lines import is_number, is_text
+from pyalign.io.lines import is_number, is_rounded, is_text
 from pyalign.io.paths import Array, PathLike, bad
 
 Column: TypeAlias = int | str
@@ -90,8 +90,9 @@ def text_columns(head: Sequence[Cells], width: int) -> tuple[bool, ...]:
 
 
 def as_numbers(column: Texts) -> Texts | Array:
-    """A column as numbers, in which NaN is an empty cell, where no cell is a word."""
-    if any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
+    """A column as numbers, in which NaN is an empty cell, where no cell is a word or more than float64 holds."""
+    numbers = [x for x in column.labels if is_number(x)]
+    if not numbers or any(map(is_text, column.labels)) or any(is_rounded(x, float(x)) for x in numbers):
         return column
     values: Array = np.array([np.nan if x.lower() in MISSING else float(x) for x in column.labels])[column.codes]
     return values

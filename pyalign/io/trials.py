@@ -24,7 +24,7 @@ from pyalign.io.tables import Table, as_numbers, cells_table
 
 DEEPEST = 8  # lists and objects around the trials
 INSIDE = ("annotations", "tasks", "trials", "data")  # keys under which an object holds its trials
-_JSON = re.compile(r"\s*(\[\s*)*\{\s*[\"}]")
+_JSON = re.compile(r"\s*(\[\s*\]\s*)*(\[\s*)*\{\s*[\"}]")
 
 
 def json_table(path: PathLike, wanted: Wanted | None = None) -> Table:
@@ -57,7 +57,7 @@ def _rows(path: PathLike, value: Any, above: Mapping[str, Any], depth: int = 0) 
         plain = {key: x for key, x in value.items() if not isinstance(x, list | dict)}
         task, stimuli = value.get("task"), value.get("stimuli")
         plain |= {"task": task["name"]} if isinstance(task, dict) and "name" in task else {}
-        names = {one.get("id"): one.get("name") for one in stimuli or ()} if _is_list(stimuli) else {}
+        names = {str(one.get("id")): one.get("name") for one in stimuli or ()} if _is_list(stimuli) else {}
         for row in _rows(path, value[inside], {**above, **plain}, depth + 1):
             yield {key: _named(x, names) for key, x in row.items()} if names else row
     elif depth == 0 and value and all(isinstance(one, dict) and set(one) & {*INSIDE} for one in value.values()):
@@ -102,7 +102,7 @@ def text_trials(path: PathLike) -> Table | None:
             rows = [row for row in csv.reader(handle, delimiter=delimiter, strict=True) if row]
         except csv.Error:
             return None
-    if len({len(row) for row in rows}) != 1 or len(rows) < 2:
+    if len(rows) < 2 or len({*map(len, rows)}) != 1 or not any("\n" in cell for row in rows for cell in row):
         return None
     cells = [coded(cell.strip() for cell in column) for column in zip(*rows[1:], strict=True)]
     return cells_table(path, rows[0], [as_numbers(column) for column in cells])

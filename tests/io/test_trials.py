@@ -217,6 +217,18 @@ def test_answers_of_two_designs_are_one_line_and_one_of_them_can_be_kept(tmp_pat
     assert found.task == "anchored" and answers(found) == [("ant", "bee", "cat"), ("ant", "cat", "bee")] * 5
 
 
+def test_numbers_of_participants_that_no_float_holds_stay_apart(tmp_path):
+    rows = [row | {"subject": 9007199254740992 + k // 10} for k, row in enumerate(trials(20))]
+    found = load_triplets(write(tmp_path / "t.json", rows))
+    assert found.subjects.labels == ("9007199254740992", "9007199254740993")
+
+
+def test_a_quote_within_a_cell_is_refused_where_no_cell_has_several_lines(tmp_path, refused):
+    lines = "".join(f"a{k % 5},a{(k + 1) % 5},a{(k + 2) % 5}\n" for k in range(20))
+    path = write(tmp_path / "t.csv", f'image1,image2,odd\n"x",y,5" disk\n{lines}')
+    assert "line 2 has a quote within a cell" in refused(load_triplets, path)
+
+
 def test_a_participant_with_two_lists_is_one_line(tmp_path, refused):
     lists = [trials(6, subject=f"p{k}") for k in (0, 1, 2, 1)]
     path = write(tmp_path / "t.txt", "\n".join(map(json.dumps, lists)))
@@ -230,6 +242,6 @@ def test_a_participant_with_two_lists_is_one_line(tmp_path, refused):
 
 
 def test_a_list_without_answers_is_no_second_list(tmp_path):
-    lists = [[{"subject": "p1", "age": 30}], trials(6, subject="p1"), trials(6, subject="p2")]
+    lists = [[], [{"subject": "p1", "age": 30}], trials(6, subject="p1"), trials(6, subject="p2")]
     found = load_triplets(write(tmp_path / "t.txt", "\n".join(map(json.dumps, lists))), empty="omit")
     assert len(found) == 12 and found.subjects.labels == ("p1", "p2")
