@@ -173,11 +173,11 @@ class TripletLayout:
     one_based: bool = option(default=False, group=TRIPLETS, rare=True)
     where: tuple[str, ...] | None = option(
         "keep only the rows of the triplet file with this value in this column; may be repeated, also for other values "
-        "of one column", kind=condition, metavar="COLUMN=VALUE", group=TRIPLETS, many=True,
+        "of one column", kind=condition, metavar="COLUMN=VALUE", group=TRIPLETS, rare=True, many=True,
     )  # fmt: skip
     empty: Policy | None = option(
         "rows of the triplet file without their items, their answer or their participant: raise an error, or omit them "
-        "(default: raise)", choices=MISSING, group=TRIPLETS,
+        "(default: raise)", choices=MISSING, group=TRIPLETS, rare=True,
     )  # fmt: skip
     item_names: Spec | None = option(
         "name of the item that each number stands for, one per line; embeddings with names are then "

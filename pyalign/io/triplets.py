@@ -181,7 +181,8 @@ def _of_trials(
 ) -> tuple[Table, tuple[str, ...]]:
     """The rows of a table that are asked for, with columns of the lists in it, and notes."""
     header, asked = table.header or ("",) * table.width, stated["where"] or stated["empty"]
-    if not asked and table.cells is None and not may_hold_lists(header, stated["columns"]):
+    lists = table.header is not None and may_hold_lists(header, stated["columns"])
+    if not asked and table.cells is None and not lists:
         return table, ()
     kept = answered_rows(header, columns_of(path, table, wanted), stated)
     if not asked and len(kept.header) == table.width:
