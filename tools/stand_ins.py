@@ -103,9 +103,7 @@ def jspsych() -> str:
     header = dict.fromkeys(name for row in rows for name in row)
     cells = [[row.get(name, "") for name in header] for row in rows]
     texts = [[x if isinstance(x, str) else json.dumps(x, separators=(",", ":")) for x in row] for row in cells]
-    return "".join(
-        ",".join('"' + x.replace('"', '""') + '"' for x in row) + "\r\n" for row in ([*header], *texts)
-    )
+    return "".join(",".join('"' + x.replace('"', '""') + '"' for x in row) + "\r\n" for row in ([*header], *texts))
 
 
 def transform(path: Path) -> None:

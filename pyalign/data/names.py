@@ -208,18 +208,17 @@ def _stems_of(item_names: Sequence[str], shorten: Callable[[str], str] | None = 
 
 
 def _doubled_objects(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
-    """Two items, or two rows, that are called after one object, as a phrase; "" where each has a row of its own.
+    """Two items or rows that are called after one object, as a phrase; "" where there are none.
 
-    None where an item is called after no row, so that nothing is found in this way.
+    None where an item is called after no row.
     """
-    objects, stems = [*map(_without_number, item_names)], {*map(_stem, row_names)}
-    if not stems.issuperset(objects):
+    objects = {*map(_without_number, item_names)}
+    if not objects <= {*map(_stem, row_names)}:
         return None
     for names in (item_names, row_names):
         first: dict[str, str] = {}
         for name in names:
-            short = _without_number(name)
-            if first.setdefault(short, name) != name and short in objects:
+            if first.setdefault(short := _without_number(name), name) != name and short in objects:
                 return f"; {first[short]!r} and {name!r} may both be {short!r}"
     return ""
 

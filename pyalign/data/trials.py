@@ -97,17 +97,14 @@ def _where(table: Sequence[Column], where: Sequence[str]) -> tuple[np.ndarray, l
     keep = np.ones(len(table[0]), np.bool_)
     for place, values in asked.items():
         labels = table[place].labels
-        same = [any(x == label or _number(x) == _number(label) for x in values) for label in labels]
-        keep &= np.array(same)[table[place].codes]
+        numbers = [{"true": 1.0, "false": 0.0}.get(x.lower(), number_in(x)) for x in (*values, *labels)]
+        same = np.equal.outer(numbers[len(values) :], numbers[: len(values)]).any(axis=1) | np.isin(labels, values)
+        keep &= same[table[place].codes]
         if not keep.any():
             held = listing([*map(shorten, labels)], 5)
             raise InputError(f"where: no row has {shorten(values[0])} in {table[place].called}, which holds {held}")
     said = f"{int(keep.sum()):,} of {len(keep):,} rows are kept: where {listing([*map(repr, where)])}"
     return keep, [said] if asked else []
-
-
-def _number(cell: str) -> float:
-    return {"true": 1.0, "false": 0.0}.get(cell.lower(), number_in(cell))
 
 
 # Lists of items

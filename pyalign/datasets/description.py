@@ -44,14 +44,6 @@ def _is_file(value: Any) -> bool:
         return False
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _is_condition(value: Any) -> bool:
-    return _is_text(value) and value.find("=") > 0
-
-
 def _one_of(words: tuple[Any, ...], comment: str = "") -> Rule:
     known = set(map(repr, words))  # 1 and true are equal, and not the same
     return Rule(f"one of {', '.join(map(quoted, words))}", lambda value: repr(value) in known, comment)
@@ -78,7 +70,10 @@ LAYOUT = {
     "weight_column": COLUMN._replace(comment="how much each answer counts"),
     "where": Rule(
         "COLUMN=VALUE, or a list of these",
-        lambda value: bool(value) and all(map(_is_condition, _listed(value))),
+        lambda value: (
+            bool(value)
+            and all(isinstance(x, str) and x.find("=") > 0 for x in (value if isinstance(value, list) else [value]))
+        ),
         "the rows that are kept",
     ),
     "empty": _one_of(MISSING, "what becomes of rows without items, an answer or a participant"),

@@ -103,23 +103,17 @@ def cells_table(path: PathLike, header: Sequence[str], columns: Sequence[Texts |
     head = [
         [x.labels[k] for k in x.codes[:HEAD]] if isinstance(x, Texts) else map(str, x[:HEAD].tolist()) for x in columns
     ]
-    text = tuple(isinstance(column, Texts) for column in columns)
-    read = partial(_read_cells, path, header, columns)
-    rows = tuple(zip(*head, strict=True))
+
+    def read(numbers: Sequence[int], texts: Sequence[int]) -> Columns:
+        values = [columns[c] for c in numbers]
+        words = next((x.labels for x in values if isinstance(x, Texts)), ())
+        if words:
+            raise bad(path, f"holds {shorten(next((x for x in words if not is_number(x)), words[0]))} among numbers")
+        joined = np.stack([*map(np.asarray, values)], axis=1) if values else np.empty((0, 0))
+        return Columns(joined, [columns[c] for c in texts])
+
+    text, rows = tuple(isinstance(x, Texts) for x in columns), tuple(zip(*head, strict=True))
     return Table(tuple(header) if any(header) else None, len(columns), rows, text, True, read, cells=columns)
-
-
-def _read_cells(
-    path: PathLike, header: Sequence[str], columns: Sequence[Texts | Array], numbers: Sequence[int],
-    texts: Sequence[int],
-) -> Columns:  # fmt: skip
-    for c in numbers:
-        column = columns[c]
-        if isinstance(column, Texts):
-            wrong = next((x for x in column.labels if not is_number(x)), column.labels[0])
-            raise bad(path, f"column {c} ({header[c]!r}) holds {shorten(wrong)} among numbers")
-    values = np.stack([np.asarray(columns[c]) for c in numbers], axis=1) if numbers else np.empty((0, 0))
-    return Columns(values, [columns[c] for c in texts])
 
 
 def array_table(path: PathLike, values: Array, what: str) -> Table:
