@@ -11,7 +11,7 @@ import pytest
 import pyalign
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data.answer_words import says
-from pyalign.io import load_triplets
+from pyalign.io import load_embeddings, load_judgments, load_triplets
 
 
 def answers(triplets):
@@ -195,6 +195,12 @@ def test_a_document_of_pyalign_is_named(tmp_path, refused):
     result = pyalign.score(np.eye(4), np.array([[0, 1, 2], [1, 2, 3]]), ci=None)
     path = write(tmp_path / "t.json", result.to_dict())
     assert refused(load_triplets, path) == "is a document of pyalign 'score', not a table"
+
+
+def test_trials_are_no_embeddings_and_no_matrix(tmp_path, refused):
+    path = write(tmp_path / "t.json", trials())
+    assert refused(load_embeddings, path) == "a JSON file holds trials, and no embeddings"
+    assert refused(load_judgments, path, kind="similarity") == "a JSON file holds trials, and no judgments"
 
 
 def two_designs(listed):
