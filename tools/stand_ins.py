@@ -89,6 +89,23 @@ def anchored(header: str) -> str:
     return table(header.split(","), *(row[: len(header.split(","))] for row in rows))
 
 
+def jspsych() -> str:
+    """What 12 people answered, of whom one has seen all triplets and clicked on none, as jsPsych writes it."""
+    rows: list[dict[str, Any]] = []
+    for k, (*items, person) in enumerate(answers(7, 900).tolist()):
+        shown = [f"img/{OBJECTS[item]}_01b.jpg" for item in np.roll(items, k)]
+        fixation = {"trial_type": "html-keyboard-response", "stimulus": "<p>+</p>", "response": None}
+        click = None if person == 7 else (2 + k) % 3
+        trial = {"trial_type": "image-button-response", "rt": 900 + k, "stimuli": shown, "response": click}
+        rows += [
+            {**row, "subject": f"p{person}", "phase": "practice" if k < 24 else "test"} for row in (fixation, trial)
+        ]
+    header = dict.fromkeys(name for row in rows for name in row)
+    cells = [[row.get(name, "") for name in header] for row in rows]
+    texts = [[x if isinstance(x, str) else json.dumps(x, separators=(",", ":")) for x in row] for row in cells]
+    return "".join(",".join('"' + x.replace('"', '""') + '"' for x in row) + "\r\n" for row in ([*header], *texts))
+
+
 def transform(path: Path) -> None:
     from pyalign import Transform, write_transform
 
@@ -228,6 +245,7 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     "persons.txt": lambda: lines(*(f"person {k}" for k in answers()[:, 3])),
     "counts.npy": lambda: counts(),
     "t.npz": lambda: {"triplets": answers()[:, :3], "counts": counts()},
+    "experiment.csv": jspsych,
     "triplets.csv": lambda: table(("image1", "image2", "odd"), *of_photos()),
     "pairs.csv": lambda: anchored("anchor,chosen,other"),
     "pairs.npy": lambda: answers()[:, [1, 2, 0]],

@@ -61,6 +61,7 @@ class Option:
         unless: the names of options that a command may be given instead of this one.
         rare: whether `--help` leaves it to `--help-all`.
         idle: why the option has no effect in this command, which takes it because others do; "" where it has one.
+        many: whether the flag may be repeated, which gives a tuple.
     """
 
     help: str
@@ -78,6 +79,7 @@ class Option:
     unless: Sequence[str] = ()
     rare: bool = False
     idle: str = ""
+    many: bool = False
 
 
 def option(
@@ -85,7 +87,7 @@ def option(
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | int | None = None,
     const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
-    unless: Sequence[str] = (), rare: bool = False, idle: str = "",
+    unless: Sequence[str] = (), rare: bool = False, idle: str = "", many: bool = False,
 ) -> Any:  # fmt: skip
     """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`.
 
@@ -93,8 +95,9 @@ def option(
     """
     kind = kind or (file_to_read if role == "input" else str)
     option_ = Option(
-        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare, idle
-    )
+        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare,
+        idle, many,
+    )  # fmt: skip
     defaults: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": option_}, kw_only=True, **defaults)
 
@@ -272,7 +275,7 @@ def _add(parser: argparse.ArgumentParser, place: Any, field_: Field[Any], option
         _hide(place.add_argument(*flags, action="store_true", **options), option_)
         return
     arguments: dict[str, Any] = {"type": option_.kind, "metavar": option_.metavar, "choices": option_.choices}
-    arguments.update({"nargs": option_.nargs, "const": option_.const})
+    arguments.update({"nargs": option_.nargs, "const": option_.const, "action": "append" if option_.many else None})
     arguments = {name: value for name, value in arguments.items() if value is not None}
     if option_.positional:
         many = option_.nargs in ("+", "*")
@@ -411,7 +414,9 @@ def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)
         if field_.name in names and value != field_.default:
-            yield field_.name, " ".join([flag_of(field_, option_), *_words_of(value, option_)])
+            flag = flag_of(field_, option_)
+            many = [word for one in value for word in (flag, one)] if option_.many else None
+            yield field_.name, " ".join(many or [flag, *_words_of(value, option_)])
 
 
 def _words_of(value: Any, option_: Option) -> list[str]:

@@ -25,6 +25,7 @@ from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec, is_named
+from pyalign.io.weights import WEIGHT
 from pyalign.stats.resampling import AUTO, Resampling
 
 
@@ -49,6 +50,7 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
         key=options.triplets.key,
         subject_column=options.subject_column if isinstance(options, People) else None,
         item_names=None if options.item_names is None else names_of(options.item_names),
+        weight_column=_own_weights(options),
         **{name: value for name, value in options.layout().items() if positions or name != "choice_base"},
     )
     if triplets.names is None and isinstance(options, RowNames):
@@ -110,13 +112,20 @@ def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
 
 
 def _with_weights(triplets: Triplets, options: TripletLayout) -> Triplets:
-    if not isinstance(options, Weighted) or options.weights is None:
+    if not isinstance(options, Weighted) or options.weights is None or _own_weights(options) is not None:
         return triplets
     spec, weights = options.weights, weights_of(options.weights)
     try:
         return triplets.with_weights(weights)
     except InputError as error:
         raise InputError(f"{spec}: {error}") from error
+
+
+def _own_weights(options: Any) -> str | None:
+    """The column of weights in the triplet file itself, where some of its rows may be left out."""
+    spec: Spec | None = getattr(options, "weights", None)
+    own = spec is not None and spec.path == options.triplets.path and (options.where or options.empty)
+    return (spec.key or WEIGHT) if spec is not None and own else None
 
 
 def weights_of(spec: Spec) -> Weights:

@@ -47,6 +47,13 @@ def columns(text: str) -> tuple[int | str, ...]:
     return parts
 
 
+def condition(text: str) -> str:
+    """COLUMN=VALUE."""
+    if text.find("=") < 1:
+        raise argparse.ArgumentTypeError(f"expected COLUMN=VALUE; got {text!r}")
+    return text
+
+
 def npy_file(text: str) -> str:
     """A file to write as .npy, under a name that says so; devices and pipes may have any."""
     return _ending(text, ".npy")
@@ -164,6 +171,14 @@ class TripletLayout:
         rare=True,
     )
     one_based: bool = option(default=False, group=TRIPLETS, rare=True)
+    where: tuple[str, ...] | None = option(
+        "keep only the rows of the triplet file with this value in this column; may be repeated, also for other values "
+        "of one column", kind=condition, metavar="COLUMN=VALUE", group=TRIPLETS, rare=True, many=True,
+    )  # fmt: skip
+    empty: Policy | None = option(
+        "rows of the triplet file without their items, their answer or their participant: raise an error, or omit them "
+        "(default: raise)", choices=MISSING, group=TRIPLETS, rare=True,
+    )  # fmt: skip
     item_names: Spec | None = option(
         "name of the item that each number stands for, one per line; embeddings with names are then "
         "matched by name",
@@ -181,6 +196,7 @@ class TripletLayout:
             "task": self.task, "odd_column": "none" if self.without_choices else None,
             "choice_column": None if self.without_choices else self.choice_column, "choice_base": self.choice_base,
             "columns": self.columns, "one_based": self.one_based or None,
+            "where": self.where, "empty": self.empty,
         }  # fmt: skip
         return {name: value for name, value in stated.items() if value is not None}
 

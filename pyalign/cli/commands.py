@@ -48,7 +48,7 @@ def options_of(command: Command[Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": field.name, "flags": list(flags_of(field, option_)), "help": option_.help,
-            "type": _type(hints[field.name]), "many": option_.nargs not in (None, "?"),
+            "type": _type(hints[field.name]), "many": option_.many or option_.nargs not in (None, "?"),
             "positional": option_.positional, "required": field.default is MISSING, "default": _default(field),
             "choices": option_.choices and [*option_.choices], "role": option_.role or None,
             "group": option_.group.partition("\n")[0] or None, "rare": option_.rare,

@@ -63,7 +63,7 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     """Reads, describes; and writes what the files are to one data set."""
     stated = {role: spec for role in ROLES if (spec := getattr(options, role)) is not None}
     if options.out is None:
-        own = {field.name for field in fields(_options.Output)} | {"files"}
+        own = {field.name for field in fields(_options.Output)} | {"files", "where", "empty"}
         refuse_unused(options, set(given_options(options)) - own, "the description of a data set: add --out PATH.toml")
     elif os.path.lexists(options.out) and not options.out.startswith("/dev/"):
         raise InputError(f"--out {options.out} is there already and is not replaced: remove it, or write to another")

@@ -23,7 +23,7 @@ WRITTEN, PICTURES = (TABLE, PREDICTED, "predict.json"), ("dimensions",)  # to --
 UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
 OF_TRIPLETS = (
     "task", "choice_column", "choice_base", "columns", "one_based", "item_names",
-    "subject_column",
+    "subject_column", "where", "empty",
 )  # fmt: skip
 
 

@@ -18,7 +18,11 @@ WORDS: Final = {
     "items": "image img item object obj concept stimulus stimuli stim word name file filename picture pic photo option "
     "opt alternative alt candidate choice id col column label path card sample sound video face texture pos position",
 }  # fmt: skip
-STEMS: Final = frozenset(WORDS["items"].split())
+LISTED: Final = frozenset(  # what lists of the items of a row are called
+    "stimuli stims images imgs items objects concepts words names files filenames pictures pics photos options "
+    "alternatives candidates choices triplet triad".split()
+)
+STEMS: Final = frozenset(WORDS["items"].split()) | LISTED
 SERIES: Final = (  # what tells items of a row apart: three of them, two of an anchor, or two where the first was chosen
     "1 2 3", "0 1 2", "a b c", "left middle right", "left center right", "left centre right", "first second third",
     "one two three", "top left right", "i j k",
@@ -31,7 +35,7 @@ FIRST_CHOSEN: Final = SERIES[SERIES.index("positive negative") :]
 BESIDE: Final = {
     **dict.fromkeys(("odd", "answer", "anchor", "rating"), frozenset(
         f"{WORDS['items']} index idx nr no number num key keys button place side location one out item human user "
-        "participant subject the given raw made of which code".split())),
+        "participant subject the given raw made of which code mouse".split())),
     "participant": frozenset("id ids nr no number num code name public private label key hash index anon".split()),
 }  # fmt: skip
 # Words of columns that say when, in which order or how well: never items, answers or participants.
@@ -165,6 +169,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     named = [c for series in series_in(first, 3) for c in series.columns]
     named = [c for c in named if roles or people or len(words_of(first[c])) > 1]  # a, b, c may be items
     named += [c for c, name in enumerate(first) if says(name, "odd")]
+    named += [c for c, name in enumerate(first) if LISTED & {*words_of(name)} and (roles or people)]
     pairs = [c for series in series_in(first, 2) for c in series.columns]
     named += [*roles, *pairs] if roles and pairs else [c for c in roles if says(first[c], "anchor") and len(roles) > 1]
     return bool(named) and not any(c < len(row) and row[c] == first[c] for row in rest for c in named)

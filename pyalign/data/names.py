@@ -48,7 +48,7 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     `aardvark/aardvark_01b.jpg` is the row of `aardvark`, by the name of its file (without folder, extension and
     number) or of its folder, when that holds for all items and for one row each. Items that are called after files, as
     in an experiment's export, are found by the names of these files, without folder and extension, where no row has
-    their whole names.
+    their whole names; or without number too, where no two items or rows are then called the same.
 
     Raises:
         InputError: names that no row has, or that two rows have: `Embeddings.per_object` makes one of them.
@@ -74,11 +74,15 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     none_found = _short_names(row_names).isdisjoint(item_names)
     stems = _stems_of(item_names) if none_found else None
     matched = None if stems is None else _by_one_way(stems, row_names, (str, *SHORTER))
+    doubled = _doubled_objects(item_names, row_names) if none_found and matched is None else None
+    if doubled == "":
+        rows = {_stem(name): row for row, name in enumerate(row_names)}
+        matched = np.array([rows[_without_number(name)] for name in item_names], dtype=np.int32)
     if matched is not None:
         example = f"{item_names[0]!r} is {row_names[matched[0]]!r}"
         return Match(matched, f"items are found by the stems of their names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
-    candidates = _candidates(missing, row_names)
+    candidates = doubled or _candidates(missing, row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
         same_numbers = [name for name in row_names if _DIGITS.findall(name) == _DIGITS.findall(missing[0])]
         candidates = nearest(missing[0], same_numbers, NEAR)
@@ -102,10 +106,11 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
     """
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
-    stems = _stems_of(item_names)
     found = _short_names(row_names)
-    if stems is not None and found.isdisjoint(item_names) and not found.isdisjoint(stems):
-        item_names = stems
+    for stems in (item_names, _stems_of(item_names), _stems_of(item_names, _without_number)):
+        if stems is not None and not found.isdisjoint(stems):
+            item_names = stems
+            break
     best: tuple[tuple[int, int], dict[str, int], dict[str, list[str]]] | None = None
     for shorten in RULES.values():
         rows: dict[str, list[int]] = {name: [] for name in item_names}
@@ -196,10 +201,26 @@ def _short_names(row_names: Sequence[str]) -> set[str]:
     return {shorten(normalize("NFC", name)) for shorten in RULES.values() for name in row_names} | {*row_names}
 
 
-def _stems_of(item_names: Sequence[str]) -> list[str] | None:
+def _stems_of(item_names: Sequence[str], shorten: Callable[[str], str] | None = None) -> list[str] | None:
     """The names of items without folders and extensions, where these are different, and others than the names."""
-    stems = [_stem(name) for name in item_names]
+    stems = [*map(shorten or _stem, item_names)]
     return stems if len({*stems}) == len(stems) and stems != [*item_names] else None
+
+
+def _doubled_objects(item_names: Sequence[str], row_names: Sequence[str]) -> str | None:
+    """Two items or rows that are called after one object, as a phrase; "" where there are none.
+
+    None where an item is called after no row.
+    """
+    objects = {*map(_without_number, item_names)}
+    if not objects <= {*map(_stem, row_names)}:
+        return None
+    for names in (item_names, row_names):
+        first: dict[str, str] = {}
+        for name in names:
+            if first.setdefault(short := _without_number(name), name) != name and short in objects:
+                return f"; {first[short]!r} and {name!r} may both be {short!r}"
+    return ""
 
 
 def _by_one_way(

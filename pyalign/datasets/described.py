@@ -177,4 +177,5 @@ def _restated(about: str, table: Table, overrides: Mapping[str, Any]) -> tuple[d
 
 
 def _shown(value: Any) -> str:
-    return f"({', '.join(map(str, value))})" if isinstance(value, list) else shorten(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else ""
+    return f"({text})" if text and "=" not in text else shorten(text or value)

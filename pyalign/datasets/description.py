@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pyalign.data.arrangement import ANCHORS
 from pyalign.data.judgments import KINDS
+from pyalign.data.names import MISSING
 from pyalign.data.tasks import TASKS
 from pyalign.datasets.places import within
 from pyalign.datasets.things_order import THINGS_ORDERS
@@ -67,6 +68,15 @@ LAYOUT = {
     "one_based": Rule("true or false", lambda value: isinstance(value, bool), "whether numbers of items count from 1"),
     "subject_column": COLUMN._replace(comment="who answered"),
     "weight_column": COLUMN._replace(comment="how much each answer counts"),
+    "where": Rule(
+        "COLUMN=VALUE, or a list of these",
+        lambda value: (
+            bool(value)
+            and all(isinstance(x, str) and x.find("=") > 0 for x in (value if isinstance(value, list) else [value]))
+        ),
+        "the rows that are kept",
+    ),
+    "empty": _one_of(MISSING, "what becomes of rows without items, an answer or a participant"),
 }
 TABLES: dict[str, dict[str, Rule]] = {
     "triplets": {

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pyalign.data.texts import MISSING, Texts, joined
+from pyalign.data.texts import Texts, joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import Entries, Entry, Wanted, names_next_to, strings, text_array, under_key
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
-from pyalign.io.lines import is_number, is_text
+from pyalign.io.lines import is_number
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, suffix_of
-from pyalign.io.tables import Table, text_columns
+from pyalign.io.tables import Table, as_numbers, text_columns
 from pyalign.io.text import Coder, data_rows, read_columns
+from pyalign.io.trials import text_trials
 
 
 def _header(first: Cells, rest: Sequence[Cells]) -> bool:
@@ -120,6 +121,8 @@ def _of_entry(path: PathLike, key: str | None, entry: Entry, names: tuple[str, .
 
 def _of_table(table: Table) -> Content:
     """Column by column: one that can't be read is left out, and said."""
+    if table.cells is not None:
+        return in_memory(table.cells, table.header)
     numbers: dict[int, Array] = {}
     texts: dict[int, Texts] = {}
     faults = []
@@ -143,6 +146,9 @@ def _of_table(table: Table) -> Content:
 def _of_text(path: PathLike, key: str | None) -> Content:
     check_format(path, ANYTHING.what)
     no_key(path, key)
+    trials = text_trials(path)
+    if trials is not None:
+        return _of_table(trials)
     layout = find_layout(path, _header, ANYTHING.what, short_header=True)
     words = not any(is_number(cell) for row in layout.head for cell in row)
     if words and (layout.width == 1 or layout.delimiter is None) and not _are_triplets(path, layout):
@@ -184,21 +190,20 @@ def _cells(path: PathLike, layout: Layout) -> Content:
     for _, cells in data_rows(path, layout):
         for coder, cell in zip(coders, cells, strict=True):
             coder.add(cell)
-    numbers: dict[int, Array] = {}
-    texts: dict[int, Texts] = {}
-    for k, column in enumerate(coder.texts() for coder in coders):
-        if any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
-            texts[k] = column
-        else:
-            of_labels = [np.nan if label.lower() in MISSING else float(label) for label in column.labels]
-            numbers[k] = np.array(of_labels)[column.codes]
+    return in_memory([as_numbers(coder.texts()) for coder in coders], layout.header)
+
+
+def in_memory(columns: Sequence[Texts | Array], header: Cells | None) -> Content:
+    """A table whose columns (t,) are in memory."""
+    texts = {k: column for k, column in enumerate(columns) if isinstance(column, Texts)}
+    numbers = {k: column for k, column in enumerate(columns) if not isinstance(column, Texts)}
     values = np.stack(list(numbers.values()), axis=1) if numbers else np.empty((0, 0))
-    return Content(None, values, None, layout.header, tuple(numbers), texts)
+    return Content(None, values, None, header, tuple(numbers), texts)
 
 
 def columns_of(path: PathLike, table: Table, wanted: Wanted) -> list[Texts | Array]:
     """Every column of a table, of text or of numbers, in which NaN is an empty cell."""
-    if suffix_of(path) in TEXT:
+    if table.cells is None and suffix_of(path) in TEXT:
         return _cells(path, find_layout(path, wanted.has_header, wanted.what)).columns
     content = _of_table(table)
     if content.fault is not None:

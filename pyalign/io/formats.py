@@ -35,6 +35,7 @@ _HDF5 = Reader("pyalign.io.apart_formats:hdf5_entries")
 _TORCH = Reader("pyalign.io.apart_formats:torch_entries")
 _PICKLE = Reader("pyalign.io.pickles:pickle_entries")
 _TEXT = Reader("pyalign.io.text:text_table", table=True)
+_TRIALS = Reader("pyalign.io.trials:json_table", table=True)
 
 FORMATS: dict[str, Reader] = {
     ".npy": Reader("pyalign.io.npy:npy_entries"),
@@ -45,6 +46,8 @@ FORMATS: dict[str, Reader] = {
     ".csv.gz": _TEXT,
     ".tsv.gz": _TEXT,
     ".txt.gz": _TEXT,
+    ".json": _TRIALS,
+    ".jsonl": _TRIALS,
     ".parquet": Reader("pyalign.io.apart_formats:parquet_table", table=True),
     ".mat": Reader("pyalign.io.mat:mat_entries"),
     ".h5": _HDF5,

@@ -10,11 +10,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pyalign.data.names import listing
-from pyalign.data.texts import Texts, coded
+from pyalign.data.texts import MISSING, Texts, coded
+from pyalign.errors import shorten
 from pyalign.io.arrays import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
-from pyalign.io.lines import is_number, is_text
+from pyalign.io.lines import is_number, is_rounded, is_text
 from pyalign.io.paths import Array, PathLike, bad
 
 Column: TypeAlias = int | str
@@ -40,6 +41,7 @@ class Table:
         read: (numbers, texts) -> `Columns`, where both are column numbers.
         index: columns that the file itself calls its index.
         names: of the rows, where the file has them next to its columns.
+        cells: its columns, where they are in memory.
     """
 
     header: Cells | None
@@ -50,6 +52,7 @@ class Table:
     read: Callable[[Sequence[int], Sequence[int]], Columns]
     index: tuple[int, ...] = ()
     names: tuple[str, ...] | None = None
+    cells: Sequence[Texts | Array] | None = None
 
     def called(self, column: int) -> str:
         """A column as messages call it."""
@@ -84,6 +87,33 @@ def text_columns(head: Sequence[Cells], width: int) -> tuple[bool, ...]:
     """The columns that hold text and no number in the first rows."""
     columns = [[row[c] for row in head if c < len(row)] for c in range(width)]
     return tuple(any(map(is_text, cells)) and not any(map(is_number, cells)) for cells in columns)
+
+
+def as_numbers(column: Texts) -> Texts | Array:
+    """A column as numbers, in which NaN is an empty cell, where no cell is a word or more than float64 holds."""
+    numbers = [x for x in column.labels if is_number(x)]
+    if not numbers or any(map(is_text, column.labels)) or any(is_rounded(x, float(x)) for x in numbers):
+        return column
+    values: Array = np.array([np.nan if x.lower() in MISSING else float(x) for x in column.labels])[column.codes]
+    return values
+
+
+def cells_table(path: PathLike, header: Sequence[str], columns: Sequence[Texts | Array]) -> Table:
+    """A table whose columns (t,) are in memory."""
+    head = [
+        [x.labels[k] for k in x.codes[:HEAD]] if isinstance(x, Texts) else map(str, x[:HEAD].tolist()) for x in columns
+    ]
+
+    def read(numbers: Sequence[int], texts: Sequence[int]) -> Columns:
+        values = [columns[c] for c in numbers]
+        words = next((x.labels for x in values if isinstance(x, Texts)), ())
+        if words:
+            raise bad(path, f"holds {shorten(next((x for x in words if not is_number(x)), words[0]))} among numbers")
+        joined = np.stack([*map(np.asarray, values)], axis=1) if values else np.empty((0, 0))
+        return Columns(joined, [columns[c] for c in texts])
+
+    text, rows = tuple(isinstance(x, Texts) for x in columns), tuple(zip(*head, strict=True))
+    return Table(tuple(header) if any(header) else None, len(columns), rows, text, True, read, cells=columns)
 
 
 def array_table(path: PathLike, values: Array, what: str) -> Table:

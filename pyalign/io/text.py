@@ -12,16 +12,20 @@ import numpy as np
 
 from pyalign.data.texts import Texts
 from pyalign.errors import InputError, shorten
-from pyalign.io.arrays import Wanted
+from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
 from pyalign.io.numbers import EXACT
 from pyalign.io.paths import Array, PathLike, bad, open_text
 from pyalign.io.tables import Columns, Table, text_columns
+from pyalign.io.trials import text_trials
 
 
 def text_table(path: PathLike, wanted: Wanted) -> Table:
     """The table in a text file, laid out as its first rows tell."""
+    trials = text_trials(path) if wanted.what == TRIPLETS.what else None
+    if trials is not None:
+        return trials
     layout = find_layout(path, wanted.has_header, wanted.what, wanted.short_header)
     text = text_columns(layout.head, layout.width)
     return Table(layout.header, layout.width, layout.head, text, False, partial(read_columns, path, layout))

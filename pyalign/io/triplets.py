@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -15,7 +16,8 @@ from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_table import RATINGS, UNNAMED, Asked, answer_table, base_note, unnamed_table
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
-from pyalign.data.texts import Texts, joined
+from pyalign.data.texts import MISSING, Texts, joined
+from pyalign.data.trials import OMIT, answered_rows, may_hold_lists
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
@@ -26,12 +28,13 @@ from pyalign.io.named import open_named
 from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named
 from pyalign.io.subjects import code_subjects
-from pyalign.io.tables import Column, Table, by_name, column_index
+from pyalign.io.tables import Column, Table, by_name, cells_table, column_index
 from pyalign.io.weights import notes_on_unused, weights_in
-from pyalign.typing import AnswersLike, SubjectsLike, Task, WeightsLike
+from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
+_LACKING = re.compile(rf"\bis empty|an empty cell|: '({'|'.join(map(re.escape, MISSING))})' is not a", re.IGNORECASE)
 ODD_COLUMNS = ("last", "first", "none")
 # What no longer holds where an option is given: others that say the same thing, or that belong to another task.
 REPLACED = {
@@ -49,6 +52,7 @@ def load_triplets(
     one_based: bool | None = None, subject_column: Column | None = None, item_names: Sequence[str] | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None, task: Task | None = None,
     anchor: AnchorColumn | None = None, weight_column: Column | None = None, weights: WeightsLike | None = None,
+    where: str | Sequence[str] | None = None, empty: Policy | None = None,
 ) -> Triplets:  # fmt: skip
     """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
@@ -81,6 +85,10 @@ def load_triplets(
         weight_column: the column that says how much each answer counts, from 0 or by header; see `pyalign.score`. If
             there is a column ``covered`` too, as in the table of a design, it goes along.
         weights: these weights, if a separate file has them: the return value of `read_weights`, or t numbers.
+        where: the rows to keep, "column=value" or a list of these: those that have the value in each of the columns, of
+            one column one of its values.
+        empty: what becomes of rows without their items, their answer or their participant: "raise" (the default), or
+            "omit". A note counts what was left out by either, and t is what is kept.
 
     Returns:
         `Triplets`, with positions if columns were moved, and with names if the file has names.
@@ -103,7 +111,7 @@ def load_triplets(
     layout: dict[str, Any] = {
         "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
         "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
-        "weight_column": weight_column,
+        "weight_column": weight_column, "where": where, "empty": empty,
     }  # fmt: skip
     if is_named(path):
         layout["item_names"] = item_names
@@ -113,11 +121,19 @@ def load_triplets(
     if weights is not None and weight_column is not None:
         raise InputError("weights and weight_column both say how much answers count; give one of them")
     _check_options(columns, odd_column or "last", choice_column, choice_base, task or ODD_ONE_OUT, anchor or "first")
-    by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column)
+    conditions = (str(x).partition("=")[0] for x in ([where] if isinstance(where, str) else where or ()))
+    by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column, *conditions)
     wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
     table = open_table(path, key, wanted)
-    layout, notes = _completed(path, table, wanted, layout)
-    values, positions, names, who, weight = _arranged(path, table, layout)
+    kept: tuple[str, ...] = ()
+    try:
+        table, kept = _of_trials(path, table, wanted, layout)
+        layout, notes = _completed(path, table, wanted, layout)
+        values, positions, names, who, weight = _arranged(path, table, layout)
+    except InputError as error:
+        message = with_remedy(str(error).removeprefix(f"{os.fspath(path)}: "))
+        among = "(from 0, of those that are kept)" if kept else "(from 0)"
+        raise bad(path, message.replace("(from 0)", among)) from error
     triplets = Triplets(
         values,
         *_names(path, names, item_names),
@@ -126,7 +142,7 @@ def load_triplets(
         subjects=_subjects(path, who, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
         task=layout["task"] or ODD_ONE_OUT,
-        notes=notes,
+        notes=(*kept, *notes),
     )
     if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
         noted = tuple(f"{triplets.source}: {note}" for note in triplets.subjects.notes())
@@ -155,6 +171,25 @@ def _of_data_set(
     return triplets if answers is None else _answered(path, triplets, answers)
 
 
+def with_remedy(message: str) -> str:
+    """A message, and where it says that a cell is empty what leaves its row out."""
+    return f"{message}; {OMIT}" if _LACKING.search(message) else message
+
+
+def _of_trials(
+    path: PathLike, table: Table, wanted: Wanted, stated: Mapping[str, Any]
+) -> tuple[Table, tuple[str, ...]]:
+    """The rows of a table that are asked for, with columns of the lists in it, and notes."""
+    header, asked = table.header or ("",) * table.width, stated["where"] or stated["empty"]
+    lists = table.header is not None and may_hold_lists(header, stated["columns"])
+    if not asked and table.cells is None and not lists:
+        return table, ()
+    kept = answered_rows(header, columns_of(path, table, wanted), stated)
+    if not asked and len(kept.header) == table.width:
+        return table, ()
+    return cells_table(path, kept.header, kept.columns), tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
+
+
 def _completed(
     path: PathLike, table: Table, wanted: Wanted, stated: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -165,16 +200,14 @@ def _completed(
     """
     header, said = table.header or (), {name for name, value in stated.items() if value is not None}
     named = not said & {"columns", "odd_column", "anchor"} and names_items(header)  # which say all themselves
-    if not named and (said - {"task", "one_based"} or table.width not in UNNAMED):
+    if not named and (said - {"task", "one_based", "where", "empty"} or table.width not in UNNAMED):
         return dict(stated), ()
-    try:
-        cells = columns_of(path, table, wanted)
-        found = answer_table(header, cells, stated) if named else unnamed_table(cells, header)
-        if found is not None and found.task == RATINGS:
-            raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
-    except InputError as error:
-        raise error if str(error).startswith(os.fspath(path)) else bad(path, error) from error
+    columns = columns_of(path, table, wanted)
+    found = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
+    if found is not None and found.task == RATINGS:
+        raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
     if found is None:
+        answered_rows(header, columns, stated)  # raises where most rows are no answers
         return dict(stated), ()
     of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,
                 "subject_column": found.subject, "one_based": found.lowest == 1 or None}  # fmt: skip

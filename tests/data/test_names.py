@@ -60,6 +60,33 @@ def test_stems_of_items_are_not_used_where_two_are_equal_or_a_row_has_a_whole_na
     assert "no row is named 'a/dog.jpg'" in message_of(match_names, ["a/ant.jpg", "a/dog.jpg"], ["a/ant.jpg", "dog"])
 
 
+@pytest.mark.parametrize("rows", [["cat", "abacus", "dog"], ["cat.npy", "x/abacus.npy", "dog"]])
+def test_files_of_items_are_found_by_their_objects_where_nothing_else_is_called_so(rows):
+    match = match_names(["stimuli/abacus_01b.jpg", "stimuli/cat 2.jpg"], rows)
+    assert match.rows.tolist() == [1, 0]
+    assert match.note == f"items are found by the stems of their names: 'stimuli/abacus_01b.jpg' is {rows[1]!r}"
+    assert rows_of_some(["stimuli/abacus_01b.jpg", "stimuli/owl_02s.jpg"], rows).tolist()[1] == -1
+    assert rows_of_some(["stimuli/abacus_01b.jpg", "stimuli/cat_02s.jpg"], ["cat", "abacus"]).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("items", "rows", "said"),
+    [
+        (["s/abacus_01b.jpg", "s/abacus_02s.jpg", "s/cat.jpg"], ["abacus", "cat"],
+         "'s/abacus_01b.jpg' and 's/abacus_02s.jpg' may both be 'abacus'"),
+        (["s/abacus_01b.jpg"], ["abacus", "abacus_07"], "'abacus' and 'abacus_07' may both be 'abacus'"),
+        (["s/object 1.jpg", "s/object 2.jpg"], ["object", "cat"], "may both be 'object'"),
+    ],
+)  # fmt: skip
+def test_files_that_two_items_or_two_rows_may_be_are_one_line(items, rows, said, message_of):
+    told = message_of(match_names, items, rows)
+    assert told.startswith(f"no row is named {items[0]!r}") and told.endswith(said) and "\n" not in told
+
+
+def test_a_row_with_the_whole_stem_comes_before_the_object():
+    assert match_names(["s/abacus_01b.jpg"], ["abacus", "abacus_01b"]).rows.tolist() == [1]
+
+
 def test_names_that_differ_in_capitals_or_signs_are_proposed_and_not_taken(message_of):
     message = message_of(match_names, ["hot_dog", "ant"], ["Ant", "Hot Dog"])
     assert message.endswith(

@@ -167,7 +167,10 @@ def test_an_empty_cell_among_item_numbers_is_named(tmp_path, refused, file, row)
     rows = [[k, k + 1, k + 2] for k in range(50)]
     rows[row][1] = ""
     path = write(tmp_path / file, [["a", "b", "c"], *rows], DELIMITERS[file])
-    assert refused(load_triplets, path) == f"50 answers; 'b': row {row} (from 0) is empty, which is no item"
+    told = f"50 answers; 'b': row {row} (from 0) is empty, which is no item; empty=\"omit\" leaves such rows out"
+    assert refused(load_triplets, path) == told
+    kept = load_triplets(path, empty="omit")
+    assert len(kept) == 49 and kept.notes[0] == f"{path}: 1 of 50 rows is left out: 1 without items"
 
 
 def test_a_row_of_tabs_alone_is_a_row_of_empty_cells(tmp_path, refused):

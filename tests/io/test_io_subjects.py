@@ -189,7 +189,10 @@ def test_columns_that_do_not_fit_are_refused(tmp_path, refused, width, options, 
 
 def test_an_empty_cell_is_refused(tmp_path, refused):
     path = text(tmp_path / "t.csv", ["1,2,3,a", "4,5,6,", "7,8,9,b"])
-    assert refused(load_triplets, path, subject_column=3) == "line 2, column 4: an empty cell in a column of text"
+    told = 'line 2, column 4: an empty cell in a column of text; empty="omit" leaves such rows out'
+    assert refused(load_triplets, path, subject_column=3) == told
+    kept = load_triplets(path, subject_column=3, empty="omit")
+    assert kept.values.tolist() == [[1, 2, 3], [7, 8, 9]] and kept.subjects.labels == ("a", "b")
 
 
 def test_the_real_file_has_264_persons(data):

@@ -17,10 +17,11 @@ from pyalign.data import ODD_ONE_OUT, Judgments, Transform
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
 from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
+from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
 from pyalign.io.categories import load_categories
-from pyalign.io.contents import Content, contents
+from pyalign.io.contents import Content, contents, in_memory
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
@@ -31,6 +32,7 @@ from pyalign.io.rdm_files import PICKLES, find_rdms
 from pyalign.io.tables import Table
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
+from pyalign.io.triplets import with_remedy
 from pyalign.io.weights import WEIGHT
 
 RDMS = "RDMs"  # of another tool, which knows that they are dissimilarities
@@ -211,6 +213,14 @@ def _short(value: object) -> str:
 
 
 def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Description:
+    asked, notes = {name: stated[name] for name in ("where", "empty") if name in stated}, tuple[str, ...]()
+    lists = any(label.startswith("[") for column in table.texts.values() for label in column.labels)
+    if table.header is not None and table.fault is None and (asked or lists):
+        try:
+            kept = answered_rows(table.header, table.columns, stated)
+        except InputError as error:
+            return _unsure(table, error)
+        table, notes = in_memory(kept.columns, kept.header), kept.notes
     matrix = not table.texts and table.fault is None and len(table.values) > 0
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
@@ -220,11 +230,12 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
         try:
             named = names_items(header)
             answers = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
+            if answers is None and named:
+                answered_rows(header, columns, stated)  # raises where most rows are no answers
         except InputError as error:
-            told, shape = str(error), (len(columns[0]), table.width)
-            return Description("triplets", shape, "other", columns=table.header, fault=told, remarks=(told,))
+            return _unsure(table, error)
         if answers is not None:
-            return _of_answers(path, table, answers)
+            return _of_answers(path, table, answers, asked, notes)
     if found is not None and found.kind == "triplets":
         return replace(_of_triplets(path, found), columns=table.header)
     if found is not None and found.kind != "embeddings":
@@ -234,6 +245,12 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
         if len(names) * 3 <= items.size * 2:
             return replace(_of_triplets(path, describe(items), names), columns=table.header)
     return _of_embeddings(path, table) if len(table.texts) < 2 else _of_words(path, table)
+
+
+def _unsure(table: Content, error: InputError) -> Description:
+    t = max([len(table.values), *(len(column.codes) for column in table.texts.values())])
+    said = with_remedy(str(error))
+    return Description("triplets", (t, table.width), "other", columns=table.header, fault=said, remarks=(said,))
 
 
 def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = None) -> Description:
@@ -254,8 +271,10 @@ def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = 
     )
 
 
-def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
-    """A table of answers, of whose columns the detector is sure."""
+def _of_answers(
+    spec: str, table: Content, answers: AnswerTable, asked: Mapping[str, Any], notes: tuple[str, ...]
+) -> Description:
+    """A table of answers, of whose columns the detector is sure; asked: which of its rows these are, with notes."""
     if answers.task == RATINGS:
         shape, line = (len(table.columns[0]), table.width), _command(RATINGS, spec)
         return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=line)
@@ -266,7 +285,7 @@ def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
     )
     found = describe(items)
     base = answers.lowest if answers.lowest in (0, 1) else None
-    layout = layout_of(table, answers, base)
+    layout = {**layout_of(table, answers, base), **asked}
     return replace(
         found,
         kind="triplets",
@@ -274,6 +293,7 @@ def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
         shape=(len(items), table.width),
         remarks=(
             *(x for x in found.remarks if not named or "--one-based" not in x),
+            *notes,
             *answers.sentences,
             *answers.notes,
         ),
@@ -310,6 +330,9 @@ def _flags(spec: str, layout: Mapping[str, Any]) -> Iterator[str]:
     for name, value in layout.items():
         if name == "weight_column":
             yield from ("--weights", f"{spec}::{value}")
+            continue
+        if name == "where":
+            yield from (word for one in ([value] if isinstance(value, str) else value) for word in ("--where", one))
             continue
         yield "--" + name.replace("_", "-")
         if value is not True:
