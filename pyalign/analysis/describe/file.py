@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -272,8 +273,9 @@ def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = 
 
 
 def _of_answers(
-    spec: str, table: Content, answers: AnswerTable, asked: Mapping[str, Any], notes: tuple[str, ...]
-) -> Description:
+    spec: str, table: Content, answers: AnswerTable, asked: Mapping[str, Any] = MappingProxyType({}),
+    notes: tuple[str, ...] = (),
+) -> Description:  # fmt: skip
     """A table of answers, of whose columns the detector is sure; asked: which of its rows these are, with notes."""
     if answers.task == RATINGS:
         shape, line = (len(table.columns[0]), table.width), _command(RATINGS, spec)
