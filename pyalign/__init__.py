@@ -19,6 +19,8 @@ _registry.expect(
     views="pyalign.report",
     kinds="pyalign.kinds",
     datasets="pyalign.datasets.dataset",
+    frames="pyalign.io.triplets",
+    rdms="pyalign.integrations.rsatoolbox",
     published_map="pyalign.datasets.maps",
 )
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -180,25 +180,35 @@ def _are_triplets(path: PathLike, layout: Layout) -> bool:
 
 
 def _cells(path: PathLike, layout: Layout) -> Content:
-    """Every column, of numbers where no cell is a word; an empty cell is NaN there."""
+    """Every column; see `as_numbers`."""
     coders = [Coder() for _ in range(layout.width)]
     for _, cells in data_rows(path, layout):
         for coder, cell in zip(coders, cells, strict=True):
             coder.add(cell)
-    numbers: dict[int, Array] = {}
-    texts: dict[int, Texts] = {}
-    for k, column in enumerate(coder.texts() for coder in coders):
-        if any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
-            texts[k] = column
-        else:
-            of_labels = [np.nan if label.lower() in MISSING else float(label) for label in column.labels]
-            numbers[k] = np.array(of_labels)[column.codes]
+    return content_of([as_numbers(coder.texts()) for coder in coders], layout.header)
+
+
+def content_of(columns: Sequence[Texts | Array], header: Cells | None) -> Content:
+    """A table of columns that are read."""
+    numbers = {k: column for k, column in enumerate(columns) if not isinstance(column, Texts)}
+    texts = {k: column for k, column in enumerate(columns) if isinstance(column, Texts)}
     values = np.stack(list(numbers.values()), axis=1) if numbers else np.empty((0, 0))
-    return Content(None, values, None, layout.header, tuple(numbers), texts)
+    return Content(None, values, None, header, tuple(numbers), texts)
+
+
+def as_numbers(column: Texts | Array) -> Texts | Array:
+    """A column of text as numbers where no cell is a word; an empty cell is NaN there."""
+    if not isinstance(column, Texts) or any(map(is_text, column.labels)) or not any(map(is_number, column.labels)):
+        return column
+    of_labels = [np.nan if label.lower() in MISSING else float(label) for label in column.labels]
+    values: Array = np.array(of_labels)[column.codes]
+    return values
 
 
 def columns_of(path: PathLike, table: Table, wanted: Wanted) -> list[Texts | Array]:
     """Every column of a table, of text or of numbers, in which NaN is an empty cell."""
+    if table.columns is not None:
+        return [*table.columns]
     if suffix_of(path) in TEXT:
         return _cells(path, find_layout(path, wanted.has_header, wanted.what)).columns
     content = _of_table(table)

@@ -40,6 +40,7 @@ class Table:
         read: (numbers, texts) -> `Columns`, where both are column numbers.
         index: columns that the file itself calls its index.
         names: of the rows, where the file has them next to its columns.
+        columns: all of them, where they are in memory already.
     """
 
     header: Cells | None
@@ -50,6 +51,7 @@ class Table:
     read: Callable[[Sequence[int], Sequence[int]], Columns]
     index: tuple[int, ...] = ()
     names: tuple[str, ...] | None = None
+    columns: Sequence[Texts | Array] | None = None
 
     def called(self, column: int) -> str:
         """A column as messages call it."""

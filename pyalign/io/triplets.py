@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._registry import register
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
@@ -20,11 +23,12 @@ from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
 from pyalign.io.formats import open_table
+from pyalign.io.frames import frame_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
 from pyalign.io.named import open_named
 from pyalign.io.numbers import from_one, whole_numbers
-from pyalign.io.paths import Array, PathLike, bad, is_named
+from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Column, Table, by_name, column_index
 from pyalign.io.weights import notes_on_unused, weights_in
@@ -44,7 +48,7 @@ REPLACED = {
 
 
 def load_triplets(
-    path: PathLike, *, key: str | None = None, columns: Sequence[Column] | None = None,
+    path: PathLike | ArrayLike, *, key: str | None = None, columns: Sequence[Column] | None = None,
     odd_column: OddColumn | None = None, choice_column: Column | None = None, choice_base: int | None = None,
     one_based: bool | None = None, subject_column: Column | None = None, item_names: Sequence[str] | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None, task: Task | None = None,
@@ -61,7 +65,7 @@ def load_triplets(
     Args:
         path: a file in any of the formats of `load_embeddings`; or ``dataset:NAME`` (see `pyalign.datasets`), which
             knows its layout and its task; or ``mine.toml``, which describes a data set and is overridden by the
-            arguments of this call.
+            arguments of this call. Or a DataFrame of pandas or structured rows (t,), read as a CSV file of them is.
         key: which array to read from a file with several.
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them; the default), "first", or "none" (not
@@ -105,7 +109,10 @@ def load_triplets(
         "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
         "weight_column": weight_column,
     }  # fmt: skip
-    if is_named(path):
+    in_memory = frame_table(type(path).__name__, path)
+    _checks.require_dense(path, "path")
+    path = type(path).__name__ if in_memory else checked_path(path)
+    if in_memory is None and is_named(path):
         layout["item_names"] = item_names
         return _of_data_set(path, key, answers, subjects, layout).with_weights(weights)
     if subjects is not None and subject_column is not None:
@@ -115,27 +122,40 @@ def load_triplets(
     _check_options(columns, odd_column or "last", choice_column, choice_base, task or ODD_ONE_OUT, anchor or "first")
     by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column)
     wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
-    table = open_table(path, key, wanted)
+    table = in_memory or open_table(path, key, wanted)
     layout, notes = _completed(path, table, wanted, layout)
     values, positions, names, who, weight = _arranged(path, table, layout)
+    file = path if key is None else f"{path}::{key}"
     triplets = Triplets(
         values,
         *_names(path, names, item_names),
         positions=positions,
         answered=odd_column != "none",
         subjects=_subjects(path, who, subjects, len(values)),
-        source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
+        source=None if in_memory else file,
         task=layout["task"] or ODD_ONE_OUT,
         notes=notes,
     )
     if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
-        noted = tuple(f"{triplets.source}: {note}" for note in triplets.subjects.notes())
+        noted = tuple(f"{file}: {note}" for note in triplets.subjects.notes())
         triplets = replace(triplets, notes=(*triplets.notes, *noted))
     if weight is None and weights is None:
         triplets = replace(triplets, notes=(*triplets.notes, *notes_on_unused(path, table)))
     else:
         triplets = _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
+
+
+def _of_frame(frame: Any, name: str) -> Triplets:
+    """The triplets in a DataFrame or in structured rows that are the argument of that name."""
+    try:
+        return load_triplets(frame)
+    except InputError as error:
+        where = ", in load_triplets(frame, ...)" if re.search(r"\b[a-z_]+=", str(error)) else ""
+        raise InputError(name + str(error).removeprefix(type(frame).__name__) + where) from error
+
+
+register("frames", _of_frame)
 
 
 def _of_data_set(
