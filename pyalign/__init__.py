@@ -19,6 +19,7 @@ _registry.expect(
     views="pyalign.report",
     kinds="pyalign.kinds",
     datasets="pyalign.datasets.dataset",
+    described="pyalign.datasets.described",
     frames="pyalign.io.triplets",
     rdms="pyalign.integrations.rsatoolbox",
     published_map="pyalign.datasets.maps",
