@@ -309,6 +309,7 @@ def test_that_rule_sees_names_in_texts(source):
 WORDS = {
     "views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset",
     "frames": "pyalign.io.triplets", "rdms": "pyalign.integrations.rsatoolbox",
+    "described": "pyalign.datasets.described",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pyalign import _checks
 from pyalign._registry import registered
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription, describe_file
-from pyalign.data import ANCHORED, Triplets
+from pyalign.data import ANCHORED, KINDS, Triplets
 from pyalign.data.answer_table import base_note
 from pyalign.data.answer_words import says
 from pyalign.data.embeddings import is_frame, is_rows
@@ -190,6 +190,8 @@ def describe(
     """
     for name in stated:
         _checks.one_of(name, (*ROLES, *LAYOUT), "an argument of describe")
+    if kind is not None:
+        _checks.one_of(kind, KINDS, "kind")
     roles = {role: checked_path(path, role) for role, path in stated.items() if role in ROLES and path is not None}
     layout = {name: value for name, value in stated.items() if name in LAYOUT and value is not None}
     frames = [one for one in files if is_frame(one) or is_rows(one)]
