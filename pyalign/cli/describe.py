@@ -74,10 +74,10 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     result = shown[0] if len(shown) == 1 else FileDescriptions(shown)
     if options.out is None:
         return Outcome(result)
-    draft = described.draft()
-    text, parts = described_at(options.out, draft.document)
-    note = f"{options.out} describes {', '.join(draft.document)}"
-    return Outcome(result, {options.out: text}, notes=(*draft.notes, *_check(parts), note))
+    document, notes = described.draft()
+    text, parts = described_at(options.out, document)
+    note = f"{options.out} describes {', '.join(document)}"
+    return Outcome(result, {options.out: text}, notes=(*notes, *_check(parts), note))
 
 
 def _in_words(described: FileDescription, options: DescribeOptions) -> FileDescription:

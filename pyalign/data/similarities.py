@@ -97,8 +97,7 @@ def several(models: Any) -> Any:
         ['model 1', 'model 2']
     """
     if is_rdms(models):
-        named = registered("rdms")(models, True)
-        return named if len(named) > 1 else next(iter(named.values()))
+        return registered("rdms")(models, len(models.dissimilarities) > 1)
     if isinstance(models, list | tuple):
         if models and all(len(getattr(model, "shape", ())) == 2 for model in models):
             names = [getattr(model, "source", None) or f"model {k}" for k, model in enumerate(models, 1)]

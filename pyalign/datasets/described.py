@@ -11,14 +11,7 @@ from typing import Any
 from pyalign._registry import register
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.data.provenance import record_file
-from pyalign.datasets.description import (
-    FILES,
-    LAYOUT,
-    Description,
-    checked_description,
-    description_text,
-    path_in,
-)
+from pyalign.datasets.description import FILES, LAYOUT, Description, checked_description, description_text, path_in
 from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.things_order import things_order
 from pyalign.errors import shorten
@@ -166,11 +159,7 @@ class Parts:
 
 
 def described_at(path: str, document: Mapping[str, Any]) -> tuple[str, Parts]:
-    """The text of a description at a path, and its parts. The document has paths of files from the working folder.
-
-    Raises:
-        InputError: a file outside of the folder of the description.
-    """
+    """The text of a description at a path, and its parts; the document has the paths of files as they are here."""
 
     def moved(value: Any, key: str) -> Any:
         if isinstance(value, Mapping):

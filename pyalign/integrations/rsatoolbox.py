@@ -111,20 +111,7 @@ def models_from_rdms(
     }
 
 
-def _in_place(rdms: Any, models: bool) -> Judgments | dict[str, Judgments]:
-    """An `RDMs` in the place of judgments, or of models: a single one needs no descriptor."""
-    try:
-        return models_from_rdms(rdms) if models else from_rdms(rdms)
-    except InputError as error:
-        if "_descriptor must say" not in str(error):
-            raise
-        if models and str(error).startswith("model_") and len(rdms.dissimilarities) == 1:
-            return {"model 1": from_rdms(rdms)}
-        convert = "models_from_rdms" if models else "from_rdms"
-        raise InputError(f"{error}: pyalign.integrations.rsatoolbox.{convert} takes it") from error
-
-
-register("rdms", _in_place)
+register("rdms", lambda rdms, models: models_from_rdms(rdms) if models else from_rdms(rdms))
 
 
 def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLike = "cosine") -> Any:
@@ -211,7 +198,8 @@ def _chosen_descriptor(
     candidates = text or numbers
     if len(candidates) > 1:
         listed = " or ".join(map(repr, candidates))
-        raise InputError(f"{argument} must say which {what} descriptor holds {which}, {listed}; got None")
+        convert = "models_from_rdms" if "model" in argument else "from_rdms"
+        raise InputError(f"{argument} of {convert} must say which {what} descriptor holds {which}, {listed}; got None")
     return candidates[0] if candidates else None
 
 

@@ -404,7 +404,8 @@ def _not_three(table: Table, said: str) -> str:
         parts.append(f"header: {shorten(', '.join(table.header), 160)}")
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
-        parts.append("say which three hold the items, for example columns=(0, 1, 2)")
+        which = "pyalign.describe shows what they hold, columns=names says which three are items"
+        parts.append(which if table.header else "say which three hold the items, for example columns=(0, 1, 2)")
     return "; ".join(parts)
 
 

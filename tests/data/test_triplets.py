@@ -131,7 +131,7 @@ def test_a_frame_of_numbers_is_taken_by_its_columns(message_of):
     wide = pandas.DataFrame({"p": [1], "q": [2], "r": [3], "s": [3]})
     told = message_of(as_triplet_data, wide)
     assert told.startswith("triplets: has 4 columns, not 3; header: 'p, q, r, s'; first row: '1, 2, 3, 3'; ")
-    assert told.endswith("columns=(0, 1, 2), in load_triplets(frame, ...)")
+    assert told.endswith("columns=names says which three are items, in load_triplets(frame, ...)")
 
 
 def test_a_path_says_how_it_is_read(message_of):

@@ -75,12 +75,11 @@ def test_two_descriptors_that_could_be_names_are_both_named(message_of):
     )
     message = message_of(from_rdms, rdms)
     assert message == (
-        "name_descriptor must say which pattern descriptor holds the names, 'stimulus' or 'file'; got None"
+        "name_descriptor of from_rdms must say which pattern descriptor holds the names, 'stimulus' or 'file'; got None"
     )
     message = message_of(from_rdms, rdms, name_descriptor="file")
-    assert message == (
-        "subject_descriptor must say which RDM descriptor holds the participants, 'subject' or 'session'; got None"
-    )
+    rule = "must say which RDM descriptor holds the participants, 'subject' or 'session'; got None"
+    assert message == f"subject_descriptor of from_rdms {rule}"
     actual = from_rdms(rdms, name_descriptor="file", subject_descriptor="session")
     assert (actual.names[0], actual.people) == ("a.jpg", ("mon", "tue", "wed"))
 

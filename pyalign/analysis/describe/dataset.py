@@ -48,19 +48,6 @@ STATED = ("item_names", "categories", "dimension_labels", "subjects")  # what a 
 
 
 @dataclass(frozen=True)
-class DataSetDraft:
-    """What a description of a data set is to say.
-
-    Attributes:
-        document: its parts, as tables with the paths of files as they were given.
-        notes: what was assumed, a sentence each.
-    """
-
-    document: Mapping[str, Any]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Thing:
     """An array of a file. is_only: whether the file holds no other."""
 
@@ -94,15 +81,15 @@ class Described:
 
     Attributes:
         files: what is in each.
-        roles: file by its role, where that was stated.
+        roles: FILE or FILE::KEY by its role, as far as that was stated; those of the others are guessed.
         layout: of the triplets, as far as it was stated.
         kind: of judgments, likewise.
         frame: the DataFrame, where it is one.
     """
 
     files: tuple[FileDescription, ...]
-    roles: Mapping[str, str]
-    layout: Mapping[str, Any]
+    roles: Mapping[str, str] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
     kind: str | None = None
     frame: Any = None
 
@@ -111,19 +98,13 @@ class Described:
         """On the task, the items, the answer and the participant of tables of answers, with counts."""
         return tuple(text for file in self.files for one in file.arrays for text in one.sentences)
 
-    def draft(self) -> DataSetDraft:
-        """The parts of the data set, with what was assumed."""
-        return describe_dataset(self.files, self.roles, self.layout, self.kind)
-
     def toml(self, path: str = "mine.toml") -> str:
-        """The text of a description at that path, from which the paths of files in it start.
-
-        A DataFrame has no file: the text says under which name the table has to be written.
+        """The text of a description at that path. That of a DataFrame says how to write the table next to it.
 
         Raises:
-            InputError: what may be two things, or nothing; a file outside of the folder of the description.
+            InputError: see `draft`; a file outside of the folder of the description.
         """
-        document, head = self.draft().document, ""
+        (document, _), head = self.draft(), ""
         if self.frame is not None:
             header = "" if self.files[0].arrays[0].columns else ", header=False"
             head = f'# The table is in memory: frame.to_csv("{TABLE}", index=False{header}) writes it.\n'
@@ -132,14 +113,12 @@ class Described:
         return head + str(registered("described")(path, document)[0])
 
     def triplets(self, key: str | None = None) -> Triplets:
-        """The triplets, with the names, participants and answers that the files say.
-
-        key: which of several, as `toml` calls them.
+        """The triplets, with the names, participants and answers that the files say; key: which of several.
 
         Raises:
-            InputError: no triplets; what may be two things; what the files do wrong.
+            InputError: see `draft`; no triplets; what the files do wrong.
         """
-        document = self.draft().document
+        document, _ = self.draft()
         if "triplets" not in document:
             raise InputError(f"described files must hold triplets; they hold {', '.join(document)}")
         if self.frame is not None:
@@ -153,6 +132,50 @@ class Described:
     def __repr__(self) -> str:
         return "\n".join("\n  ".join((file.file, *one.sentences)) if one.sentences else str(file)
                          for file in self.files for one in file.arrays[:1])  # fmt: skip
+
+    def draft(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The parts of the data set, as tables with the paths of files as they were given, and what was assumed.
+
+        Raises:
+            InputError: what may be two things, or nothing; one line that starts with the file and says what would tell.
+
+        Example:
+            >>> triplets = Description("triplets", (50, 3), "int64", 0, 8, base=0, layout={})
+            >>> names = Description("names", (9,), "str")
+            >>> files = FileDescription("t.npy", (triplets,)), FileDescription("names.txt", (names,))
+            >>> Described(files).draft()[0]
+            {'names': 'names.txt', 'triplets': {'file': 't.npy', 'odd_column': 'last', 'one_based': False}}
+        """
+        things = [thing for file in self.files for thing in _things(file)]
+        said = {spec: role for role, spec in self.roles.items()}
+        for several in said.keys() - {thing.spec for thing in things}:
+            held = ", ".join(str(thing.one.key) for thing in things if thing.file == several) or "none"
+            raise bad(
+                several, f"must be one array to be {ROLES[said[several]]}: choose one as FILE::KEY; it holds {held}"
+            )
+        notes: list[str] = []
+        roles: dict[str, list[_Thing]] = {role: [] for role in ROLES}
+        lists: list[_Thing] = []
+        for thing in things:
+            role = said.get(thing.spec) or _role_of_kind(thing, notes)
+            if role is not None:
+                roles[role].append(thing)
+            elif thing.one.kind in LISTS:
+                lists.append(thing)
+            else:
+                notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
+        sizes = _sizes(roles, lists)
+        for thing in lists:
+            role = _role_of_list(thing, sizes, notes)
+            if role is not None:
+                roles[role].append(thing)
+        if roles["item_names"]:
+            spec = roles["item_names"][0].spec
+            notes.append(f"{spec}: names the objects, in the order of their numbers and of rows that have no names")
+        if len(roles["item_names"]) > 1:
+            one, other = roles["item_names"][:2]
+            raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: item_names=path says which")
+        return _document(roles, sizes, self.layout, self.kind, notes), tuple(notes)
 
 
 def describe(
@@ -203,58 +226,6 @@ def describe(
         if name not in described:
             described[name] = one if isinstance(one, FileDescription) else describe_file(one, layout)
     return Described(tuple(described.values()), roles, layout, kind, frames[0] if frames else None)
-
-
-def describe_dataset(
-    described: Sequence[FileDescription], stated: Mapping[str, str] | None = None,
-    layout: Mapping[str, Any] | None = None, kind: str | None = None,
-) -> DataSetDraft:  # fmt: skip
-    """What files are to one data set.
-
-    Args:
-        described: the files.
-        stated: by a role of `ROLES` the file, FILE or FILE::KEY, that has it; those of the others are guessed.
-        layout: of the triplets, as `load_triplets` takes it, where it is not as it seems.
-        kind: of judgments, where it is not as it seems.
-
-    Raises:
-        InputError: what may be two things, or nothing; one line that starts with the file and says what would tell.
-
-    Example:
-        >>> triplets = Description("triplets", (50, 3), "int64", 0, 8, base=0, layout={})
-        >>> names = Description("names", (9,), "str")
-        >>> files = [FileDescription("t.npy", (triplets,)), FileDescription("names.txt", (names,))]
-        >>> describe_dataset(files).document
-        {'names': 'names.txt', 'triplets': {'file': 't.npy', 'odd_column': 'last', 'one_based': False}}
-    """
-    things = [thing for file in described for thing in _things(file)]
-    said = {spec: role for role, spec in (stated or {}).items()}
-    for several in said.keys() - {thing.spec for thing in things}:
-        held = ", ".join(str(thing.one.key) for thing in things if thing.file == several) or "none"
-        raise bad(several, f"must be one array to be {ROLES[said[several]]}: choose one as FILE::KEY; it holds {held}")
-    notes: list[str] = []
-    roles: dict[str, list[_Thing]] = {role: [] for role in ROLES}
-    lists: list[_Thing] = []
-    for thing in things:
-        role = said.get(thing.spec) or _role_of_kind(thing, notes)
-        if role is not None:
-            roles[role].append(thing)
-        elif thing.one.kind in LISTS:
-            lists.append(thing)
-        else:
-            notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
-    sizes = _sizes(roles, lists)
-    for thing in lists:
-        role = _role_of_list(thing, sizes, notes)
-        if role is not None:
-            roles[role].append(thing)
-    if roles["item_names"]:
-        spec = roles["item_names"][0].spec
-        notes.append(f"{spec}: names the objects, in the order of their numbers and of rows that have no names")
-    if len(roles["item_names"]) > 1:
-        one, other = roles["item_names"][:2]
-        raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: item_names=path says which")
-    return DataSetDraft(_document(roles, sizes, layout or {}, kind, notes), tuple(notes))
 
 
 def _things(file: FileDescription) -> Iterator[_Thing]:
