@@ -124,7 +124,9 @@ class Described:
         if self.frame is not None:
             layout = {name: value for name, value in document["triplets"].items() if name in LAYOUT}
             return load_triplets(self.frame, **layout)
-        folder = os.path.commonpath([os.path.dirname(os.path.abspath(Spec(file.file).path)) for file in self.files])
+        paths = [Spec(file.file).path for file in self.files]
+        folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+        folder = folder if any(map(os.path.isabs, paths)) else os.path.relpath(folder)
         parts = registered("described")(os.path.join(folder, "mine.toml"), document)[1]
         read: Triplets = parts.read("triplets", key, {})
         return read
