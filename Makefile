@@ -25,7 +25,7 @@ OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libp
   libssl3 libbz2-1.0 liblzma5 libuuid1
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-kernels test-rest test-all test-processors quick kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
+.PHONY: demo test test-kernels test-rest test-all test-processors quick size kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -64,6 +64,10 @@ kernel-table: $(VENV)/installed-test
 
 quick: $(VENV)/created
 	$(BIN)/python tools/quick.py
+
+# Lines, words, options and the like next to their limits, and what contributes most to each.
+size: $(VENV)/created
+	$(BIN)/python tools/size.py
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

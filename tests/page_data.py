@@ -14,21 +14,33 @@ from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, V
 from pyalign.report.page.tables_html import DECIMALS, NONE
 
 ENDS = ("values", "low", "high")
+OF_GALLERY = 1_150_000  # bytes of each page of real results at most
 
 
 def data_of(html):
     """By name. Columns have their values, a browser of failures its `verdicts`, with shares in thousandths."""
     found = {}
-    for kind, name, text in re.findall(r'<script type="([\w/]+)" data-name="([^"]*)">([^<]*)</script>', html):
-        held = text if kind == "application/json" else gzip.decompress(base64.b64decode(text))
-        found[unescape(name)] = _unpacked(json.loads(held))
+    for text in re.findall(r'<script type="text/plain" data-packed>([^<]*)</script>', html):
+        lines = unzipped(text).split("\n")
+        found |= {name: _unpacked(json.loads(value)) for name, value in zip(lines[::2], lines[1::2], strict=False)}
+    for name, text in re.findall(r'<script type="application/json" data-name="([^"]*)">([^<]*)</script>', html):
+        found[unescape(name)] = _unpacked(json.loads(text))
     return found
+
+
+def unzipped(text):
+    """What `html.zipped` was given."""
+    return gzip.decompress(base64.b85decode(text.replace(",", "<"))).decode()
 
 
 def _unpacked(value):
     """What `tables_html.data` and `failures_html.data` were given."""
     if not isinstance(value, dict):
         return value
+    for name, table in value.get("datasets", {}).items():
+        if isinstance(table, dict):
+            rows = zip(*table.values(), strict=True)
+            value["datasets"][name] = [dict(zip(table, row, strict=True)) for row in rows]
     if isinstance(value.get("codes"), list) and "letters" in value:
         return {**value, "verdicts": verdicts_of(value)}
     columns = value.get("columns")

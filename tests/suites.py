@@ -38,7 +38,8 @@ BY_FIXTURE = ("backend", "host_backend", "isa")
 SUBJECT_IS_A_KERNEL = ("tests/backends/", "tests/ops/")
 EVERY_BACKEND = (*SUBJECT_IS_A_KERNEL, "tests/gpu/", "tests/test_golden.py")  # elsewhere one will do
 DEAR = 2.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
-NOT_QUICK = 1.5  # and that `make quick` doesn't
+MANY = 5.0  # and of all cases of a test: of more it runs some, evenly spread
+NOT_QUICK = 1.5  # of one case, that `make quick` doesn't
 LONG = 30.0  # CPU seconds of all tests of a file, from which on it is run before the others
 WAITING = ("tests/engines/", "tests/test_wheel.py")  # files that wait, for jobs or a compiler, are run first too
 OWN_ROW = 0.5  # a function that costs less in all its cases is counted with its file
@@ -60,8 +61,13 @@ def suite_of(name, chosen=None, slow=False, fixtures=None):
     if name.startswith(OF_KERNELS) or any(is_other(value, name) for value in (fixtures or {}).values()):
         return "kernels"
     if slow or cost_of(name) > DEAR:
-        return "kernels" if name.startswith(SUBJECT_IS_A_KERNEL) else "rest"
+        return where_dear(name)
     return "test"
+
+
+def where_dear(name):
+    """The suite of what costs too much for `make test`."""
+    return "kernels" if name.startswith(SUBJECT_IS_A_KERNEL) else "rest"
 
 
 def is_other(backend, name, where_all_count=EVERY_BACKEND):
@@ -143,7 +149,8 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("suite")
     if wanted:
-        leave_out(config, items, lambda item: suites_of_item(item).isdisjoint(wanted))
+        suites = dict(zip(items, suites_of(items), strict=True))
+        leave_out(config, items, lambda item: suites[item].isdisjoint(wanted))
     if PURE:
         left = leave_out(config, items, needs_kernels)
         config.pluginmanager.get_plugin("tests of compiled kernels").number = left
@@ -167,6 +174,27 @@ def needs_kernels(item):
     return item.get_closest_marker("compiled") is not None or any(
         isinstance(value, str) and value.removeprefix("native-") == "not built" for value in parameters
     )
+
+
+def suites_of(items):
+    """The suites of collected tests, where those of many cases, dear as a whole, leave most of these to others."""
+    suites, cases = [suites_of_item(item) for item in items], defaultdict(list)
+    for k, item in enumerate(items):
+        if "test" in suites[k] and not item.get_closest_marker("suite"):
+            cases[without_parameters(item.nodeid)].append(k)
+    for name, of_test in cases.items():
+        for k in {*range(len(of_test))} - spread(len(of_test), cost_of(name)):
+            suites[of_test[k]] = {where_dear(name)}
+    return suites
+
+
+def spread(n, cost):
+    """Which of n cases that cost so much each `make test` runs: all, or as many as it has room for, evenly spread.
+
+    The last is always one of them.
+    """
+    room = n if n * cost <= MANY else max(1, int(MANY / cost))
+    return {(k + 1) * n // room - 1 for k in range(room)}
 
 
 def suites_of_item(item):

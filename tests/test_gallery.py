@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from page_data import data_of
+from page_data import OF_GALLERY, data_of
 from support import load_from_tools
 
 from pyalign import load_result
@@ -39,7 +39,7 @@ def test_every_step_is_there(gallery):
     for name, figures in FIGURES.items():
         study = load_result(folder / name / "study" / "study.json")
         assert {step.status for step in study.steps} == {"finished"}, study
-        assert (folder / name / "study" / "report.html").stat().st_size < 4_000_000
+        assert (folder / name / "study" / "report.html").stat().st_size < OF_GALLERY
         drawn = [*(folder / name / "study" / "figures").iterdir()]
         for suffix in (".svg", ".pdf"):
             assert figures <= {

@@ -45,8 +45,23 @@ def triplets(things):
     return things("human_triplets_127304.npy")[:, :3]  # int16, every fourth column left out
 
 
-@pytest.mark.parametrize(("name", "dtype"), [(name, one) for name in FIGURES for one in DTYPES if one or name in HALF])
-def test_figures(backend, route, things, triplets, name, dtype):
+of_all_files = pytest.mark.parametrize(
+    ("name", "dtype"), [(name, one) for name in FIGURES for one in DTYPES if one or name in HALF]
+)
+
+
+@of_all_files
+def test_figures(host_backend, route, things, triplets, name, dtype):
+    have_the_figures(host_backend, things, triplets, name, dtype)
+
+
+@of_all_files
+def test_figures_by_torch(route, things, triplets, name, dtype):
+    pytest.importorskip("torch", reason="torch is not installed")
+    have_the_figures("torch", things, triplets, name, dtype)
+
+
+def have_the_figures(backend, things, triplets, name, dtype):
     file, measure, accuracy, ties, cross_entropy = FIGURES[name]
     x = things(file).astype(dtype) if dtype else things(file)
     assert dtype or x.dtype == np.float16

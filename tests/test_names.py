@@ -181,9 +181,7 @@ def test_a_matrix_of_similarities_is_matched_by_name():
 @pytest.mark.parametrize("name", ["odd_one_out", "choice_probabilities"])
 def test_arrays_have_no_room_for_notes_so_that_they_warn(name):
     order = np.arange(N)[::-1]
-    with pytest.warns(
-        AssumptionWarning, match="item numbers are taken for rows of embeddings in its own order"
-    ) as caught:
+    with pytest.warns(AssumptionWarning, match="item numbers are taken as row numbers of embeddings") as caught:
         getattr(pyalign, name)(Embeddings(X[order], NAMES[order]), TRIPLETS)
     assert caught[0].filename == __file__
 
@@ -201,7 +199,7 @@ def test_arrays_have_no_room_for_notes_so_that_they_warn(name):
 )
 def test_results_have_notes(call):
     found = call(Embeddings(X, NAMES))
-    told = [note for note in found.notes if "item numbers are taken for rows of" in note]
+    told = [note for note in found.notes if "item numbers are taken as row numbers of" in note]
     assert len(told) == 1
     assert not [note for note in call(pandas.DataFrame(X)).notes if "item numbers" in note]
 

@@ -150,7 +150,7 @@ MISTAKES = {
     "rows in another order than the numbers": (
         "score shuffled.csv -t answers.npy",
         lambda: pyalign.score(pyalign.load_embeddings("shuffled.csv"), ANSWERS),
-        True, ["item numbers are taken for rows of", "in its own order", "is the order of rows right?"],
+        True, ["item numbers are taken as row numbers of", "is the order of rows right?"],
         ["--item-names"], ["item_names="],
     ),
     "rows in another order, and no names": (

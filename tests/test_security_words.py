@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
 from pyalign.study import claims, file
 
-TEXT = (Path(__file__).resolve().parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
+TESTS = Path(__file__).resolve().parent
+TEXT = (TESTS.parent / "docs" / "security.md").read_text(encoding="utf-8")
 PAGE = " ".join(TEXT.split())
 MB, GB = 1 << 20, 1 << 30
 WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
@@ -53,6 +55,44 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
 def test_a_limit_on_the_page_is_that_of_the_code(words, numbers):
     texts = [number if isinstance(number, str) else f"{number:,.0f}" for number in numbers]
     assert words.format(*texts) in PAGE
+
+
+@pytest.mark.parametrize(
+    "words, files, name",
+    [
+        ("None of its code is run, and no question is asked", "transformers torch_texts",
+         "no_code_of_a_folder_is_run_and_nothing_asked"),
+        ("whatever stdin offers", "transformers", "the_command_refuses_code_of_a_folder_whatever_stdin_says"),
+        ("from another repository (`auto_map`", "transformers", "models_of_texts_and_code_of_repositories_are_refused"),
+        ("files of torch read with `weights_only=True`", "transformers torch_texts",
+         "a_pickle_in_place_of_weights_is_not_run"),
+        ("Its releases before 6, which run code from folders, are refused", "torch_texts",
+         "a_release_that_runs_code_of_folders_or_takes_other_pixels_is_refused"),
+        ("links out of the folder are refused", "described", "what_is_wrong_with_it_is_one_line"),
+        ("They can only name files of their own folder", "remembered",
+         "a_description_that_leads_out_of_its_folder_is_refused"),
+        ("and no other description", "description", "a_description_never_reads_another_one"),
+        ("`--quiet` leaves the line out", "cli_study", "says_which_code_a_study_will_run_before_it_is_run"),
+        ("the hash in the file itself, which detects damage", "nearest_neighbors",
+         "a_file_that_is_damaged_is_never_given_to_faiss"),
+        ("fails if there are vulnerabilities, or no data on any package", "audit",
+         "an_audit_is_well_where_packages_are_known_and_none_has_a_hole"),
+        ("a folder of your own that nobody else can write to", "build_cache",
+         "the_folder_is_for_its_user_alone the_folder_of_another_user_is_not_taken a_link_is_no_folder_of_the_cache"),
+        ("an entry only if its files have their SHA-256", "build_cache",
+         "an_entry_that_is_damaged_is_removed_and_can_be_stored_again"),
+        ("Each fetched file has a checksum file of its own", "fetch",
+         "a_file_is_fetched_once_and_its_checksum_is_recorded"),
+    ],
+)  # fmt: skip
+def test_a_promise_on_the_page_has_the_tests_that_keep_it(words, files, name):
+    assert words in PAGE.replace("**", "")
+    for stem in files.split():
+        (path,) = (path for path in TESTS.rglob("test_*.py") if re.fullmatch(f"test_(sources_)?{stem}", path.stem))
+        known = {
+            one.name for one in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(one, ast.FunctionDef)
+        }
+        assert {f"test_{one}" for one in name.split()} <= known, path
 
 
 def test_the_table_has_every_format_with_the_process_that_reads_it():

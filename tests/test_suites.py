@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import suites
-from suites import DEAR, LONG, RUNS, SUITES, merged, recorded, shuffled, suite_of, summed, write
+from suites import DEAR, LONG, MANY, RUNS, SUITES, merged, recorded, shuffled, suite_of, summed, write
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,6 +66,12 @@ def test_other_backends_are_kernels_where_the_host_is_the_subject(costs, backend
     assert suite_of("tests/analysis/test_score.py::test_x", fixtures={"backend": backend}) == "kernels"
     for name in ("tests/ops/test_topk.py", "tests/backends/test_choice.py", "tests/test_golden.py"):
         assert suite_of(f"{name}::test_x", fixtures={"backend": backend}) == "test"
+
+
+def test_of_many_cases_that_are_dear_together_make_test_runs_some_evenly_spread():
+    assert suites.spread(20, MANY / 20) == {*range(20)} and suites.spread(3, 0.0) == {0, 1, 2}
+    assert suites.spread(20, MANY / 4) == {4, 9, 14, 19}
+    assert suites.spread(7, MANY / 2) == {2, 6} and suites.spread(7, 2 * MANY) == {6}
 
 
 # Files of which `make test` runs nothing, though they are none of kernels.
@@ -163,6 +169,15 @@ def test_each_test_is_run_by_one_suite_and_the_dearest_are_printed(pytest_in, tm
     costs = recorded(tmp_path / "costs.csv")
     assert costs["test_own.py::test_in_a_child"][0] == 1 and costs["test_own.py::test_in_a_child"][1] >= 0.7
     assert costs["test_own.py"][0] == 12
+
+
+def test_cases_that_make_test_has_no_room_for_are_run_by_another_suite(pytest_in, tmp_path):
+    (tmp_path / "conftest.py").write_text(
+        f"import suites\nsuites.recorded = lambda: {{'test_own.py::test_cheap': (9, 9 * {MANY / 3})}}\n"
+    )
+    cheap = [[name for name in names(pytest_in("--suite", suite)) if "cheap" in name] for suite in ("test", "rest")]
+    assert cheap[0] == [f"test_own.py::test_cheap[{k}]" for k in (2, 5, 8)]
+    assert len(cheap[1]) == 6 and not {*cheap[0]} & {*cheap[1]}
 
 
 def test_another_order_is_the_same_for_the_same_seed(pytest_in):

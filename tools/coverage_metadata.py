@@ -104,6 +104,25 @@ def on_triplets(n: int, t: int) -> Callable[..., Iterator[Found]]:
     return draw
 
 
+def random_columns(m: int, count: int, columns: int) -> Callable[..., Iterator[Found]]:
+    """How many of so many columns that have nothing to do with accuracy differ from 0, over models and over objects."""
+    covariance = (0.02 * 0.15) ** 2 * (np.eye(m) + 4.0)
+    root = np.linalg.cholesky(covariance)
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        y, _, family = families(m, count, rng, 0.0)
+        drawn = [families(m, count, rng, 0.0)[0] for _ in range(columns)]
+        rows = [{"model": str(k), "family": str(family[k]), **{f"x{j}": float(x[k]) for j, x in enumerate(drawn)}}
+                for k in range(m)]  # fmt: skip
+        found = pyalign.regress_metadata(compared(0.5 + 0.02 * y + root @ rng.normal(size=m), covariance), rows).results
+        for quantity, held in (("each by itself", found), ("all together", [row.simultaneous for row in found])):
+            differ = sum(all(one is not None and one.low * one.high > 0 for one in (row.ci, row.models_ci))
+                         for row in held)  # fmt: skip
+            yield Found(quantity, float(differ), math.nan, -1.0 if differ == 0 else 0.5, 1.0)
+
+    return draw
+
+
 def cases() -> Iterator[Case]:
     for m, count in ((10, 10), (30, 30), (12, 4), (30, 10)):
         over = "families" if count < m else "models"
@@ -116,6 +135,9 @@ def cases() -> Iterator[Case]:
         asked = OBJECTS if noise < 0.5 else {"slope": OBJECTS["slope"]}
         yield Case("metadata", f"metadata over objects m={m} noise={noise}", "objects", f"{m} models",
                    over_objects(m, noise, related), no_difference, asked)  # fmt: skip
+    yield Case("metadata", "metadata of 8 random columns", "objects and families", "16 models, 8 families",
+               random_columns(16, 8, 8), lambda rng: {"each by itself": 0.0, "all together": 0.0},
+               {"all together": (0.935, 1.0)})  # fmt: skip
     yield Case("metadata", "metadata on triplets n=100 t=1500", "objects", "100 objects, 1500 triplets",
                on_triplets(100, 1500), asked={"slope": (0.92, 0.97)}, share=0.4, centred=True)  # fmt: skip
 

@@ -151,8 +151,7 @@ def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path
                     for called, spec in step.options["maps"].items()}  # fmt: skip
             steps[name] = replace(step, options={**step.options, "maps": maps})
     draft.steps[:] = [*steps.values(), *(_scores_of_all(steps) if probed else ())]
-    people = "columns = [0, 1, 2]\nsubject_column = 3\n"  # nothing in the file of THINGS says who answered
-    (folder / "study.toml").write_text(draft.text.replace("columns = [0, 1, 2]\n", people))
+    (folder / "study.toml").write_text(draft.text)
     return folder / "study.toml"
 
 

@@ -196,7 +196,7 @@ def _ready(
     index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
     repeats = find_repeats(index, aligned.triplets.answers)
     enough = _with_enough(repeats, settings.min_answers)
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "embeddings"))
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned, name or "embeddings"))
 
     def compared(measure: MeasureLike) -> Agreement:
         outcomes = triplet_outcomes(rows, repeats.triplets[enough], measure=measure, **options)

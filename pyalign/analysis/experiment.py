@@ -12,6 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.comparison.result import Comparison, PairResult
 from pyalign.analysis.experiment_plan import ExperimentPlan, PlannedDesign
+from pyalign.analysis.order import ORDER
 from pyalign.data import Provenance
 from pyalign.data.weights import UNUSED
 from pyalign.documents import Interval
@@ -136,7 +137,7 @@ def plan_experiment(
         price_subject=planner.prices[1],
         price_answer=planner.prices[2],
         pilot=known.source,
-        notes=(*(note for note in getattr(pilot, "notes", ()) if UNUSED in note), *notes),
+        notes=(*(note for note in getattr(pilot, "notes", ()) if UNUSED in note or ORDER in note), *notes),
         provenance=Provenance.now({}, {"confidence": planner.confidence}),
     )
 

@@ -10,7 +10,8 @@ import numpy as np
 from pyalign.analysis.order import notes_on_order
 from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
-from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_of
+from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, Aligned, AlignedModels, alternatives_of, chance_of
+from pyalign.data.similarities import Similarities
 from pyalign.ops._aside import Aside
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
@@ -22,26 +23,25 @@ CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 
 def notes_on_rows(
-    x: Array, index: Array, source: str = "embeddings", task: str = ODD_ONE_OUT, aside: Aside | None = None,
-    features: bool = True, numbers: Array | None = None,
-) -> tuple[str, ...]:  # fmt: skip
+    x: Array, aligned: Aligned | AlignedModels, source: str = "embeddings", aside: Aside | None = None
+) -> tuple[str, ...]:
     """What is odd about the rows: unused or zero ones, an index among the features, items from 1, another order.
 
     Of anchored triplets also whether the same three items come with several anchors.
 
     Args:
         x: (n, d) embeddings.
-        index: (t, 3) rows.
+        aligned: triplets of these rows; of several models x is the one called `source`.
         source: of x, for the sentences.
-        task: of the triplets.
         aside: from `glance_at_rows`, where a call in between has read it.
-        features: whether columns are features; else x is a matrix of similarities (n, n).
-        numbers: (t, 3) of the items, where they were matched with rows by name; see `numbers_of`.
 
     Example:
-        >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
+        >>> from pyalign.data import align
+        >>> notes_on_rows(np.eye(5, 2), align(np.eye(5, 2), [[0, 1, 2]]))[0]
         'triplets name 3 of the 5 rows of embeddings'
     """
+    index, task = aligned.index, aligned.triplets.task
+    features = not isinstance(aligned.of(source).embeddings, Similarities)
     dispatch = dispatch_of("auto", x)
     rows = dispatch.rows(x)
     if aside is None:
@@ -63,7 +63,7 @@ def notes_on_rows(
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
     if task == ANCHORED:
         return (*notes, *notes_on_anchors(dispatch.host(dispatch.triplets(index)), task))
-    return (*notes, *notes_on_order(rows, index, source, numbers, features))
+    return (*notes, *notes_on_order(aligned, source, rows))
 
 
 def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Aside:

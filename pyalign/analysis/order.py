@@ -8,23 +8,26 @@ place misleads all answers about its object, which are no independent evidence. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array
-from pyalign.data import Triplets
+from pyalign.data import ODD_ONE_OUT, Aligned, AlignedModels
+from pyalign.data.similarities import Similarities
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.clustered import standard_errors
 from pyalign.stats.resampling import Clusters, Resampling
 
+ORDER = "the order in which rows of"  # as notes have it
 BEYOND = 4.0  # standard errors, from which a difference is told of
-LOOKED, MOST, FEWEST = 200_000, 5_000, 100  # triplets that are looked through; of those of other rows, compared
+FIRST, MOST, FEWEST = 500, 5_000, 100  # triplets about objects of other rows: at first, at most and at least
 THINGS = 1854  # objects
 MOVED = {  # from unique_id.txt to the order: START:A:B, A objects from START on change places with the B behind them
     "raw": "246:1:2 322:1:2 453:1:2 801:2:2 816:4:1 1149:1:2",
@@ -54,61 +57,92 @@ class Support(NamedTuple):
 
 
 def notes_on_order(
-    x: Array, index: Array, source: str, numbers: Array | None = None, features: bool = True, confirm: bool = False
+    aligned: Aligned | AlignedModels, source: str, x: Array | None = None, confirm: bool = False
 ) -> tuple[str, ...]:
     """A sentence where answers contradict the order of rows; `confirm`: also where they support it against all others.
 
-    The arguments are those of `support_of_orders`, and the name of x.
+    Args:
+        aligned: rows and odd-one-out answers; of other triplets nothing is said.
+        source: what the rows are called; of several models this is one.
+        x: the rows of one model after a map, or where they are computed with.
     """
+    one = aligned.of(source)
+    x = one.x if x is None or one is not aligned else x
+    if one.triplets.task != ODD_ONE_OUT or not one.triplets.answered:
+        return ()
     found: list[Support] = []
+    stated = one.triplets.numbered and one.triplets.names is not None and len(one.triplets.names) == len(x)
+    numbers, features = one.triplets.values if stated else None, not isinstance(one.embeddings, Similarities)
     with suppress(InputError):  # rows that are not finite, pairs without a value
-        found = list(support_of_orders(x, index, numbers, features))
+        found = list(support_of_orders(x, one.index, numbers, features, confirm))
     worst = min(found, key=lambda support: support.ratio, default=None)
     if worst is None or abs(worst.ratio) < BEYOND or (worst.ratio > 0 and not confirm):
         return ()
     verdict, points = "support" if worst.ratio > 0 else "contradict", 100 * abs(worst.otherwise - worst.accuracy)
     return (
-        f"the answers {verdict} the order in which rows of {source} are read: of {worst.n:,} answers about objects "
+        f"the answers {verdict} {ORDER} {source} are read: of {worst.n:,} answers about objects "
         f"that would have other rows {worst.accuracy:.1%} are predicted, and {worst.otherwise:.1%} {worst.other} (a "
         f"difference of {points:.1f} points; standard error over objects {100 * worst.error:.1f})",
     )
 
 
-def numbers_of(triplets: Triplets, n: int) -> Array | None:
-    """(t, 3) the numbers of items in a list of as many names as there are rows, n, where rows were matched by name."""
-    return triplets.values if triplets.numbered and triplets.names is not None and len(triplets.names) == n else None
-
-
-def support_of_orders(x: Array, index: Array, numbers: Array | None = None, features: bool = True) -> Iterator[Support]:
+def support_of_orders(
+    x: Array, index: Array, numbers: Array | None = None, features: bool = True, supported: bool = True
+) -> Iterator[Support]:
     """What the answers say of each other order of rows; of an order of which they can't say anything nothing.
 
     Args:
         x: (n, d) rows, or a matrix (n, n) of similarities where they are no features.
         index: (t, 3) rows, the item that was called odd last.
-        numbers: see `numbers_of`.
+        numbers: (t, 3) the numbers of items in a list of n names, where rows were matched by name.
+        supported: whether orders are wanted that predict the first few answers no better than that of the rows.
 
     Example:
         >>> list(support_of_orders(np.eye(3), np.array([[0, 1, 2]])))
         []
     """
-    some, given = (None if a is None else _checks.as_triplets(a[:: max(1, len(a) // LOOKED)]) for a in (index, numbers))
-    assert some is not None
-    for other, rows in _others(len(x), some, given):
-        moved = some[(rows != np.arange(len(x)))[some].any(axis=1)]
-        moved = moved[:: max(1, len(moved) // MOST)]
+    orders = [*_others(len(x), index, numbers)]
+    if not supported:
+        first = _predicted(x, index, orders, FIRST, features)
+        orders = [order for order, (moved, read, otherwise) in zip(orders, first, strict=True)
+                  if len(moved) < FEWEST or read.sum() < otherwise.sum()]  # fmt: skip
+    for (other, _), (moved, read, otherwise) in zip(orders, _predicted(x, index, orders, MOST, features), strict=True):
         if len(moved) < FEWEST:
             continue
-        read, otherwise = _right(x, moved, features), _right(x, rows[moved], features)
         errors, _ = standard_errors(Clusters.of(moved), (read - otherwise)[None], Resampling("objects"))
         if errors[0] > 0:
             yield Support(other, len(moved), float(read.mean()), float(otherwise.mean()), float(errors[0]))
 
 
-def _others(n: int, index: np.ndarray, numbers: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
+def _some(triplets: Array, most: int) -> np.ndarray:
+    """At most 40 times as many triplets on the host: in the order 'raw' one in 30 names an object with another row."""
+    return _checks.as_triplets(triplets[:: max(1, len(triplets) // (40 * most))])
+
+
+def _predicted(
+    x: Array, index: Array, orders: Sequence[tuple[str, np.ndarray]], most: int, features: bool
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each order triplets of objects with another row there, and whether both orders predict them."""
+    if not orders:
+        return []
+    some = _some(index, most)
+    _checks.require_items(some, len(x))
+    bits = np.add.reduce([(rows != np.arange(len(x))) << np.uint8(k) for k, (_, rows) in enumerate(orders)])
+    bits = bits[some[:, 0]] | bits[some[:, 1]] | bits[some[:, 2]]  # a bit for each order in which a row is another
+    named = [np.flatnonzero(bits & (1 << k)) for k in range(len(orders))]
+    moved = [some[rows[:: max(1, len(rows) // most)]] for rows in named]
+    asked = [*moved, *(rows[of] for (_, rows), of in zip(orders, moved, strict=True))]
+    if not sum(map(len, asked)):
+        return [(of, np.empty(0), np.empty(0)) for of in moved]
+    right = np.split(_right(x, np.concatenate(asked), features), np.cumsum([*map(len, asked)])[:-1])
+    return [*zip(moved, right, right[len(moved) :], strict=False)]
+
+
+def _others(n: int, index: Array, numbers: Array | None) -> Iterator[tuple[str, np.ndarray]]:
     """Other orders, and (n,) the row that each gives to the object of a row."""
     if numbers is not None:
         rows = np.arange(n)
-        rows[index] = numbers
+        rows[_some(index, MOST)] = _some(numbers, MOST)
         yield "if item number k is row k whatever the names", rows
     for order in MOVED if n == THINGS else ():
         standing = _standing(order)
@@ -116,6 +150,7 @@ def _others(n: int, index: np.ndarray, numbers: np.ndarray | None) -> Iterator[t
         yield f"if items are numbered in the order {order!r} of THINGS", standing
 
 
+@cache
 def _standing(order: str) -> np.ndarray:
     """(1854,) the objects of THINGS in another order, as they are numbered in that of ``unique_id.txt``.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, scored_part
+from pyalign.analysis.order import notes_on_order
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
 from pyalign.analysis.pairs_without_value import require_alike_orders
 from pyalign.analysis.two_alternatives import counts_of_two
@@ -93,7 +94,8 @@ def permutation_test(
     score = weighted(outcomes, weighing).score
     assert score.accuracy is not None
     options: dict[str, Any] = {"n_permutations": n_permutations, "seed": seed, "progress": progress}
-    remarks = (*aligned.notes, *notes_on_similarities(embeddings, triplets, chosen))
+    order = notes_on_order(aligned, aligned.embeddings.source or "embeddings")
+    remarks = (*aligned.notes, *order, *notes_on_similarities(embeddings, triplets, chosen))
     rows, triplets = named_rows(aligned)
     embeddings = aligned.x[rows][:, rows] if chosen.precomputed else aligned.x[rows]
     if chosen.precomputed and np.isnan(np.asarray(embeddings)).any():

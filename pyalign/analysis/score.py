@@ -18,7 +18,6 @@ from pyalign.analysis.choices import UNREADABLE
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
-from pyalign.analysis.order import numbers_of
 from pyalign.analysis.outcomes import outcomes_of, weighted
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import score_choices
@@ -301,12 +300,7 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
     ready = placed(values, aligned.index, settings.backend, matrix is not None)
     rows = ready.rows if matrix is None else values
     aside = glance_at_rows(ready.dispatch, ready.rows, ready.index)
-    task = aligned.triplets.task
-    looked = lru_cache(maxsize=1)(
-        lambda: notes_on_rows(
-            rows, aligned.index, source, task, aside, matrix is None, numbers_of(aligned.triplets, len(rows))
-        )
-    )
+    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned, source, aside))
 
     def run(measure: MeasureLike | None) -> Score:
         if matrix is not None:

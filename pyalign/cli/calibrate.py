@@ -8,6 +8,7 @@ from typing import Literal
 
 from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
+from pyalign.analysis.order import notes_on_order
 from pyalign.analysis.score import score
 from pyalign.cli import _idle, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option
@@ -101,7 +102,7 @@ def _answered_by_concepts(
     except InputError as error:
         told = str(error)
         raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error
-    notes = merged(triplets.notes, concept.notes)
+    notes = merged(triplets.notes, concept.notes, notes_on_order(concept, spec))
     given = as_answers(shares, len(triplets), alternatives=alternatives_of(triplets.task))
     return replace(triplets, answers=given, answered=True, notes=notes), present
 

@@ -11,11 +11,11 @@ from typing import Any
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions
-from pyalign.analysis.order import notes_on_order, numbers_of
+from pyalign.analysis.order import notes_on_order
 from pyalign.cli import _concepts, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
 from pyalign.cli._wording import Wording
-from pyalign.data import KINDS, ODD_ONE_OUT
+from pyalign.data import KINDS
 from pyalign.data.align import align, asked_items
 from pyalign.datasets.described import Parts, described_at
 from pyalign.errors import InputError
@@ -103,11 +103,9 @@ def _check(parts: Parts) -> tuple[str, ...]:
             if part == "triplets":
                 asked_items(read[part])
     x, triplets = read.get("embeddings"), read.get("triplets")
-    if x is None or triplets is None or not triplets.answered or triplets.task != ODD_ONE_OUT:
-        return ()
-    with suppress(InputError):  # of items without a row, which commands tell of
-        matched = align(x, triplets)
-        return notes_on_order(matched.x, matched.index, x.source, numbers_of(triplets, len(x)), confirm=True)
+    if x is not None and triplets is not None:
+        with suppress(InputError):  # of items without a row, which commands tell of
+            return notes_on_order(align(x, triplets), x.source, confirm=True)
     return ()
 
 

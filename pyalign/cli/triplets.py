@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.data import Embeddings
@@ -45,7 +45,8 @@ class DrawOptions(_options.Output):
         role="input",
     )  # fmt: skip
     kind: MatrixKind | None = option(
-        "whether larger values in --matrix mean more similar or more dissimilar", choices=KINDS
+        "whether larger values in --matrix mean more similar or more dissimilar (default: what the diagonal shows)",
+        choices=KINDS,
     )
     transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
     measure: MeasureName | None = option(
@@ -105,9 +106,12 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
         )
     if options.matrix is not None:
         refuse_unused(options, ("transform", "measure"), "embeddings, not to --matrix")
-        if options.kind is None:
-            raise InputError(f"--kind must say what {options.matrix} holds: {' or '.join(KINDS)}; got none")
-        return _inputs.read_embeddings(options.matrix), PRECOMPUTED if options.kind == KINDS[1] else DISSIMILARITY
+        x = _inputs.read_embeddings(options.matrix)
+        kind: str | None = options.kind
+        if kind is None:
+            judged = _matrices.read_judgments(options.matrix, None, None)
+            x, kind = replace(x, notes=(*x.notes, *judged.notes)), judged.kind
+        return x, PRECOMPUTED if kind == KINDS[1] else DISSIMILARITY
     refuse_unused(options, ("kind",), "a matrix: add --matrix")
     assert options.embeddings is not None
     x = _inputs.read_embeddings(options.embeddings)

@@ -169,7 +169,7 @@ class Run:
             assert score.accuracy is not None
             if name in self.aligned.models:
                 x = self.aligned.models[name]
-                notes += notes_on_rows(x, index, name, task)
+                notes += notes_on_rows(x, self.aligned, name)
                 notes += notes_on_similarities(x, index, self.options["measure"], name)
             rows = name not in self.choices
             notes += notes_on_score(score.accuracy, score.n_triplets, score.cross_entropy or 0.0, name, task, rows)

@@ -159,7 +159,8 @@ class Run:
         if outcomes.kept is not None:
             people = people if people is None else checked_labels(people, len(index))[outcomes.kept]
             index = index[outcomes.kept]
-        notes = [notes_on_rows(x, index, name, task) for name, x in models.items()]
+        answered = replace(aligned, index=index)
+        notes = [notes_on_rows(x, answered, name) for name, x in models.items()]
         notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
         notes.append(tuple(notes_on_choices(chosen, task, "")))
         errors = tuple(_errors_of(outcomes, k, len(index)) for k in range(len(outcomes.names)))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score
+from pyalign.analysis.order import notes_on_order
 from pyalign.analysis.score import score
 from pyalign.concept.explained import ANY, Explained, over_objects
 from pyalign.concept.held_out import HeldOut, folds_of, predict_held_out
@@ -317,18 +318,19 @@ def scored(
     assert predictions.fold_of is not None
     fold = predictions.fold_of[judged.index]
     whole, inside = Triplets(judged.index), Triplets(judged.index[(fold == fold[:, :1]).all(axis=1)])
-    results = []
+    results, order = [], [*notes_on_order(judged.aligned, "dimensions")]
     for number, result in enumerate(predictions.results):
         progress("accuracies", number, len(predictions.results))
         x, rows = result.predictions, objects.rows[result.embeddings]
         all_ = score(x, whole, measure=judged.measure, ci=judged.plan, nan_policy="omit")
         within = score(x, inside, measure=judged.measure, ci=None, nan_policy="omit").accuracy if len(inside) else None
         bare = score(rows, whole, measure="cosine", ci=None, nan_policy="omit").accuracy
+        order += notes_on_order(align(rows, whole), result.embeddings)
         with_accuracies = replace(result, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
         results.append(replace(with_accuracies, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(
         predictions, results=tuple(results), triplets=judged.aligned.triplets.source, n_triplets=len(judged.index),
         coverage=judged.coverage, measure=str(judged.measure), human_accuracy=judged.human.accuracy,
         human_accuracy_ci=judged.human.ci,
-        notes=tuple(dict.fromkeys((*predictions.notes, *judged.aligned.notes, MADE_FROM))),
+        notes=tuple(dict.fromkeys((*predictions.notes, *judged.aligned.notes, *order, MADE_FROM))),
     )  # fmt: skip

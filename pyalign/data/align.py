@@ -47,6 +47,10 @@ class Aligned:
     notes: tuple[str, ...]
     embeddings: Embeddings
 
+    def of(self, name: str) -> Aligned:
+        """The same, as `AlignedModels` gives it of one of several."""
+        return self
+
 
 def in_name_order(matched: Aligned | AlignedModels) -> np.ndarray:
     """(t, 3) on the host: the triplets' objects numbered in the order of their names, else as they are numbered.
@@ -175,7 +179,7 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
     source = x.source or name
     first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
     return triplets.values, (
-        f"item numbers are taken for rows of {source} in its own order ({first}), since nothing says which items they "
+        f"item numbers are taken as row numbers of {source} ({first}), since nothing says which items they "
         "stand for: load_triplets(..., item_names=names)",
     )
 
@@ -218,7 +222,7 @@ class AlignedModels:
         triplets: all that is known of them.
         names: of the rows, or None.
         notes: what was assumed, a sentence each.
-        kinds: name -> "similarity" or "dissimilarity", of the models that are `Similarities`.
+        each: name -> the model as it came, and the triplets with numbers of its rows.
     """
 
     models: dict[str, Array]
@@ -226,7 +230,11 @@ class AlignedModels:
     triplets: Triplets
     names: tuple[str, ...] | None
     notes: tuple[str, ...]
-    kinds: Mapping[str, str] = field(default_factory=dict)
+    each: Mapping[str, Aligned] = field(default_factory=dict)
+
+    def of(self, name: str) -> Aligned:
+        """One model as it came, and the triplets with numbers of its rows."""
+        return self.each[name]
 
     @property
     def n_items(self) -> int:
@@ -261,11 +269,10 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
     for model in each.values():
         notes += tuple(note for note in model.notes if note not in notes)
     first = next(iter(each.values()))
-    kinds = {name: x.kind for name, x in known.items() if isinstance(x, Similarities)}
     if all(model.index is first.index and len(model.x) == len(first.x) for model in each.values()):
         rows = {name: model.x for name, model in each.items()}
-        return AlignedModels(rows, first.index, ordered, first.names, notes, kinds)
-    return replace(_gathered(each, ordered, notes), kinds=kinds)
+        return AlignedModels(rows, first.index, ordered, first.names, notes, each)
+    return replace(_gathered(each, ordered, notes), each=each)
 
 
 def one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Triplets, tuple[str, ...]]:

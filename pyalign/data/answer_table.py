@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from pyalign.data.texts import Texts
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
+UNNAMED = range(4, 11)  # columns of a table whose header says nothing, in which answers are looked for
 FEW = 12  # rows in which three places of an odd item may fail to occur
 _DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}")
 
@@ -178,29 +180,55 @@ def _others(free: Sequence[Column], known: Column) -> list[Column]:
     return [c for c in others if not any(says(c.header, role) for role in roles)]
 
 
-def hold_same_items(values: np.ndarray) -> bool:
-    """Whether of more than three columns (t, k) of whole numbers the first three, and no other, seem to hold the items.
+def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = ()) -> AnswerTable | None:
+    """What a table of 4 to 10 columns is whose header says nothing, or None where that is not sure.
 
-    They have the same range, as many numbers and as often the same one twice in a row, unlike those of participants,
-    whose answers follow each other. Numbers up to 3 may be places, which say more than the order does.
+    The first three hold the items where they, and no other, have the same range of whole numbers, as many of them and
+    as often the same one twice in a row. Up to three numbers may be places or keys, which say more than the order does.
+    Another column is of participants where it holds a dozen or more, each in several rows that follow each other.
 
     Example:
-        >>> items = np.random.default_rng(0).integers(0, 9, (99, 3))
-        >>> hold_same_items(np.c_[items, np.arange(99) // 9]), hold_same_items(np.c_[np.arange(99) // 9, items])
-        (True, False)
+        >>> items = np.array([np.random.default_rng(k).permutation(9)[:3] for k in range(96)])
+        >>> found = unnamed_table([*items.T, np.arange(96) // 8])
+        >>> found.items, found.subject, unnamed_table([np.arange(96) // 8, *items.T])
+        ((0, 1, 2), 3, None)
     """
-    if len(values) < FEW or (values[:, 3:].max(axis=0) <= 3).any():
+    if len(values) not in UNNAMED or len(values[0]) < FEW:
+        return None
+    columns = [Column.of(k, header[k] if header else "", cells) for k, cells in enumerate(values)]
+    people = [c for c in columns[3:] if _stands_together(c)]
+    if not _first_hold_items([c for c in columns if c not in people or c.whole.any()]):
+        return None
+    items, lowest = columns[:3], int(min(c.numbers.min() for c in columns[:3]))
+    asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
+    subject = people[0] if len(people) == 1 else None
+    uses = (f"{c.called} holds {len(c.labels):,} participants" if c is subject else
+            f"{c.called} is not used: subject_column=column says who answered" for c in columns[3:])  # fmt: skip
+    sentences = asked, held, f"{columns[2].called} is taken to hold the odd item", *uses
+    who = None if subject is None else subject.index
+    return AnswerTable(ODD_ONE_OUT, (0, 1, 2), subject=who, lowest=lowest, sentences=sentences)
+
+
+def _first_hold_items(columns: Sequence[Column]) -> bool:
+    """Whether the first three hold items, and no other may hold items or answers."""
+    answers = [c for c in columns[3:] if c.numbers.max() <= 3 or len(c.labels) <= 3 or says(c.header, "answer")]
+    if answers or not all(c.whole.all() for c in columns):
         return False
-    span = float(np.ptp(values[:, :3])) or 1.0
+    traits = np.array([[c.numbers.min(), c.numbers.max(), len(c.labels)] for c in columns])
+    traits /= float(np.ptp(traits[:3, :2])) or 1.0
+    traits = np.c_[traits, [2 * (np.diff(c.codes) == 0).mean() for c in columns]]
+    gaps = np.abs(traits[:, None] - traits[:3]).max(axis=(1, 2))
+    with suppress(InputError):  # no item, or one twice in a row
+        _check_items(columns[:3], False, None)
+        return bool(gaps[:3].max() < 0.25 <= gaps[3:].min(initial=1.0))
+    return False
 
-    def traits(column: np.ndarray) -> np.ndarray:
-        different = len(np.unique(column))
-        again = float((column[1:] == column[:-1]).mean())
-        return np.array([column.min() / span, column.max() / span, different / span, 2 * again])
 
-    of_all = [traits(column) for column in values.T]
-    gaps = [max(np.abs(one - other).max() for other in of_all[:3]) for one in of_all]
-    return bool(max(gaps[:3]) < 0.25 and min(gaps[3:]) >= 0.25)
+def _stands_together(column: Column) -> bool:
+    """Whether a column seems to be of participants, each of whom has answered several times without a pause."""
+    each = np.bincount(column.codes)
+    several = FEW <= len(each) == 1 + np.count_nonzero(np.diff(column.codes)) and min(each) > 1
+    return several and "" not in column.labels and not is_of_another_kind(column.header)
 
 
 # What the answers are

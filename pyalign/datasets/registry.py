@@ -131,7 +131,8 @@ OF_THINGS = (
             NAMES_OF_THINGS,
         ),
         COMPARED, home="things",
-        files=(Remote("spose_embedding_49d_sorted.txt", OSF.format("4pgk8")), UNIQUE_ID),
+        files=(Remote("spose_embedding_49d_sorted.txt", OSF.format("4pgk8"),
+                      "sha256:b934fac338b803c5f87f60dfe1da90de8d62bacc346e74346a8428aa10cbe175"), UNIQUE_ID),
         needs=(NAMES, ("spose_embedding_49d_sorted.txt",)),
     ),
     Row(
@@ -144,7 +145,8 @@ OF_THINGS = (
             NAMES_OF_THINGS,
         ),
         COMPARED, home="things",
-        files=(Remote("spose_embedding_66d_sorted.txt", OSF.format("nfbp3")), UNIQUE_ID),
+        files=(Remote("spose_embedding_66d_sorted.txt", OSF.format("nfbp3"),
+                      "sha256:6a485922fe22c10b2eb920140198488451d44ac6de0c6be5e8ee8eec8a2007cc"), UNIQUE_ID),
         needs=(NAMES, ("spose_embedding_66d_sorted.txt",)),
     ),
     Row(

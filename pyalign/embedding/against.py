@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pyalign.analysis.order import notes_on_order
 from pyalign.data import align
 from pyalign.documents import Interval
 from pyalign.embedding.inputs import EmbeddingInputs
@@ -50,6 +51,7 @@ class Other:
         right: (t,) answers to each triplet that it predicts.
         nats: (t,) -log p of these answers.
         objects: (m,) the objects of the fit that it has rows for, and rows: (m, d) these.
+        notes: on the order of its rows.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Other:
     nats: np.ndarray
     objects: np.ndarray
     rows: np.ndarray
+    notes: tuple[str, ...]
 
     @classmethod
     def of(cls, x: EmbeddingsLike, name: str, inputs: EmbeddingInputs) -> Other:
@@ -68,7 +71,8 @@ class Other:
             inputs.on.for_scoring(rows), index, inputs.answers, "dot", 1.0, inputs.on, "odd-one-out"
         )
         objects, first = np.unique(inputs.index, return_index=True)
-        return cls(name, predicted.right, predicted.nats, objects, rows[index.ravel()[first]])
+        order = notes_on_order(aligned, name)
+        return cls(name, predicted.right, predicted.nats, objects, rows[index.ravel()[first]], order)
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,7 +127,7 @@ def cross_validate_embedding(
         stability=stability,
         triplets=inputs.source,
         standard_errors=errors_of_entries,
-        notes=(*fit.notes, *figures.notes),
+        notes=(*fit.notes, *(note for other in others for note in other.notes), *figures.notes),
         provenance=inputs.provenance(
             {"folds": folds, "split": split, "ci": record_of(plan), "penalties": penalties, "n_seeds": n_seeds,
              "halves": halves, "n_resamples": n_resamples, "missing": missing, **vars(chosen)}, seed,

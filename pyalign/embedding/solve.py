@@ -21,6 +21,7 @@ MEMORY = 10  # pairs of steps and changes of the gradient
 ARMIJO = 1e-4
 ROUNDING = 1e-13  # of a value: near the optimum steps gain less than it can show
 DIGITS = 16  # binary ones of derivatives
+SMALLEST = 2.0**-1074  # positive number in float64, of which all others are multiples
 FEWER = 0.9  # columns that are zero are dropped as soon as at most that share of them is left
 SHORTEST = 1e-10  # the step at which a line search gives up: what is left is rounding
 FIRST = 0.05  # root mean square of the first step, in the units of the rows
@@ -132,7 +133,7 @@ def rounded(values: np.ndarray, largest: float | None = None) -> np.ndarray:
         [3.0, 1.0, 0.0]
     """
     largest = float(np.abs(values).max(initial=0.0)) if largest is None else largest
-    unit = 2.0 ** (float(np.frexp(largest)[1]) - DIGITS)
+    unit = max(2.0 ** (float(np.frexp(largest)[1]) - DIGITS), SMALLEST)
     return np.rint(values / unit) * unit + 0.0  # no negative zero
 
 

@@ -15,7 +15,7 @@ from pyalign import _checks
 from pyalign._registry import register
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
-from pyalign.data.answer_table import RATINGS, Asked, answer_table, base_note
+from pyalign.data.answer_table import RATINGS, UNNAMED, Asked, answer_table, base_note, unnamed_table
 from pyalign.data.answer_words import names_items
 from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
 from pyalign.data.texts import Texts, joined
@@ -183,11 +183,13 @@ def _completed(
     Raises:
         InputError: it is not sure, or a cell does not fit.
     """
-    header, alone = table.header or (), ("columns", "odd_column", "anchor")  # which say all themselves
-    if any(stated[name] is not None for name in alone) or not names_items(header):
+    header, said = table.header or (), {name for name, value in stated.items() if value is not None}
+    named = not said & {"columns", "odd_column", "anchor"} and names_items(header)  # which say all themselves
+    if not named and (said - {"task", "one_based"} or table.width not in UNNAMED):
         return dict(stated), ()
     try:
-        found = answer_table(header, columns_of(path, table, wanted), stated)
+        cells = columns_of(path, table, wanted)
+        found = answer_table(header, cells, stated) if named else unnamed_table(cells, header)
         if found is not None and found.task == RATINGS:
             raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
     except InputError as error:
@@ -283,10 +285,8 @@ def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
 
 def _subjects(path: PathLike, column: Texts | Array | None, stated: Any, t: int) -> Subjects | None:
     """Who gave each answer, from a column of the file or from outside."""
-    if column is not None:
-        return code_subjects(path, column)
     if stated is None:
-        return None
+        return None if column is None else code_subjects(path, column)
     subjects = (
         stated if isinstance(stated, Subjects) else code_subjects(path, _checks.as_array(stated, "subjects", "(t,)"))
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.analysis.order import notes_on_order, numbers_of
+from pyalign.analysis.order import notes_on_order
 from pyalign.data import (
     ODD_ONE_OUT,
     Aligned,
@@ -118,11 +118,8 @@ def read_inputs(
     if isinstance(people, Subjects):
         people = people.codes  # in the order of the labels, which may be numbers
     weighed = answer_weights(len(index), triplet_data.answers, weights)
-    notes = weighing_notes(aligned.notes, weights)
-    if triplet_data.task == ODD_ONE_OUT:
-        numbers, called = numbers_of(triplet_data, len(rows)), aligned.embeddings.source or "embeddings"
-        notes = (*notes, *notes_on_order(rows, aligned.index, called, numbers))
-    aligned = replace(aligned, notes=notes)
+    order = notes_on_order(aligned, aligned.embeddings.source or "embeddings", rows)
+    aligned = replace(aligned, notes=(*weighing_notes(aligned.notes, weights), *order))
     arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     arguments["other_embeddings"] = others
     return Inputs(

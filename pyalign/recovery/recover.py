@@ -146,7 +146,7 @@ def recover(
     counts = along_sizes(simulated, _sizes(settings, pool.n_given), settings.target, _most(settings, pool.n_given))
     kept = Kept(settings.simulations, settings.target, settings.confidence, settings.seed)
     recovery = summarised(counts, pool, temperatures, kept)
-    row_notes = [notes_on_rows(x, aligned.index, name, recovery.task) for name, x in aligned.models.items()]
+    row_notes = [notes_on_rows(x, aligned, name) for name, x in aligned.models.items()]
     row_notes += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     return replace(
         recovery,

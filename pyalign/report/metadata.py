@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pyalign.analysis.metadata.result import MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, foot, table
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, foot, present, table
 from pyalign.report.words import called, counted, one_line, over_words, source_note
 
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
@@ -68,7 +68,7 @@ def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
     column = Rows(result.results).column
     objects, models = over_names(result)
     header = "slope, percentage points" if result.is_share else "slope"
-    return (
+    return present((
         column(f"{one_line(result.score_name)} against", lambda r: one_line(r.column)),
         column("scale", lambda r: r.scale, only=PAGE),
         column("models", lambda r: r.n_models, "count", keep=6),
@@ -79,7 +79,11 @@ def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
         column(_header(result, objects), lambda r: scaled_text(r.ci, r, result), keep=8,
                note="Of the slope."),
         column(f"over {models}", lambda r: scaled_text(r.models_ci, r, result), keep=7, note="Of the slope."),
-    )  # fmt: skip
+        column(f"over {models}, all rows together",
+               lambda r: scaled_text(None if r.simultaneous is None else r.simultaneous.models_ci, r, result), keep=5,
+               note="Of the slope, as a row that was chosen among several needs it.")
+        if any(row.simultaneous for row in result.results) else None,
+    ))  # fmt: skip
 
 
 def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]) -> tuple[Column, ...]:

@@ -75,8 +75,8 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
         Column("figure", tuple(map(called, rows)), left=True),
         *((column("map", lambda r: one_line(r.map), left=True),) if several else ()),
         column("over", lambda r: counted(r.n, unit_of(r)), keep=5),
-        column("before", lambda r: r.before, "number", 3),
-        column("after", lambda r: r.after, "number", 3),
+        column("before", lambda r: r.before, "number", 3, ci=lambda r: r.before_ci, ends=""),
+        column("after", lambda r: r.after, "number", 3, ci=lambda r: r.after_ci, ends=""),
         column("difference", lambda r: r.difference, "number", 3, ci=lambda r: r.ci),
         *((column("p", lambda r: r.p_value, "p", keep=4, note="Of no difference."),) if tested else ()),
     )  # fmt: skip

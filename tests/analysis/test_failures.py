@@ -312,13 +312,13 @@ def test_rows_of_an_order_that_nobody_stated_are_noted():
     models, triplets = three_models(5), draw_triplets(6, 12, 200)
     names = [f"item {k}" for k in range(12)]
     named = find_failures({**models, "b": Embeddings(models["b"], names)}, triplets, measure="dot")
-    assert any("item numbers are taken for rows of b in its own order" in note for note in named.notes)
+    assert any("item numbers are taken as row numbers of b" in note for note in named.notes)
     stated = find_failures(
         {**models, "b": Embeddings(models["b"], names)},
         Triplets(triplets, names=tuple(names), numbered=True),
         measure="dot",
     )
-    assert not any("in its own order" in note for note in stated.notes)
+    assert not any("taken as row numbers" in note for note in stated.notes)
 
 
 def test_answers_and_persons_come_with_the_triplets():

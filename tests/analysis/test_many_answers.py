@@ -15,7 +15,7 @@ import pyalign
 from pyalign import agreement, calibrate, choice_probabilities
 from pyalign.analysis.notes import notes_on_rows
 from pyalign.data import Embeddings, Triplets, as_answers
-from pyalign.data.align import NAMELESS
+from pyalign.data.align import NAMELESS, align
 from pyalign.datasets.simulate import simulate
 from pyalign.io import load_triplets
 from pyalign.stats.splits import TripletHoldOut
@@ -245,7 +245,8 @@ def test_an_error_of_one_model_is_told_with_its_name(message_of, x, triplets, co
 def test_a_result_says_what_it_was_made_from_and_what_is_odd_about_it(x, triplets, counts, function):
     wide = np.concatenate([x, np.zeros((1, 6), np.float32)])
     found = function(wide, triplets, answers=counts, backend="numpy")
-    assert len(notes_on_rows(wide, triplets)) == 2 and set(notes_on_rows(wide, triplets)) <= set(found.notes)
+    notes = notes_on_rows(wide, align(wide, triplets))
+    assert len(notes) == 2 and set(notes) <= set(found.notes)
     recorded = found.only.provenance
     assert [one.name for one in recorded.inputs] == ["embeddings", "triplets", "answers"]
     assert recorded.inputs[0].shape == (31, 6) and recorded.backend == "numpy"
@@ -256,7 +257,7 @@ def test_a_result_says_what_it_was_made_from_and_what_is_odd_about_it(x, triplet
 def test_what_was_assumed_about_the_order_of_items_is_said_once(x, triplets, counts, function):
     models = {"a": Embeddings(x, NAMES), "b": Embeddings(x[ORDER], [NAMES[k] for k in ORDER])}
     found = function(models, triplets, answers=counts)
-    assumed = [note for note in found.notes if note.startswith("item numbers are taken for rows of a in its own order")]
+    assumed = [note for note in found.notes if note.startswith("item numbers are taken as row numbers of a")]
     assert len(assumed) == 1 and all(assumed[0] in one.notes for one in found)
     assert figures(found[1]) == near(found[0])
 

@@ -90,6 +90,28 @@ def test_the_line_has_its_slope_and_its_band_is_that_of_its_height():
     assert all(low < at < high for low, at, high in zip(line.models_low, line.accuracy, line.models_high, strict=True))
 
 
+def test_simultaneous_intervals_are_single_ones_at_the_level_of_each_row_and_hold_for_every_scale():
+    columns = {"x": X, "spans": 10.0 ** np.arange(M), "z": Y[::-1], "flat": np.ones(M), "family": FAMILIES}
+    found = regress(**columns).results
+    assert [row.scale for row in found] == ["linear", "linear", "log10", "linear"]
+    for row in found:
+        alone = pyalign.regress_metadata(
+            comparison(),
+            rows(**{row.column: columns[row.column], "family": FAMILIES}),
+            confidence_level=0.95 ** (1 / 4),
+        )
+        (same,) = [one for one in alone.results if one.scale == row.scale]
+        for name in ("ci", "models_ci", "rank_ci", "rank_models_ci"):
+            single, together = getattr(row, name), getattr(row.simultaneous, name)
+            assert tuple(together) == tuple(getattr(same, name))
+            assert together.low <= single.low and single.high <= together.high
+            assert (together.method, together.confidence, together.by) == ("sidak", 0.95, single.by)
+
+
+def test_a_single_row_has_no_simultaneous_interval():
+    assert [row.simultaneous for row in regress(x=X, family=FAMILIES).results] == [None]
+
+
 def test_draws_have_the_covariance_and_their_rank_correlations_are_spearmans():
     drawn = draws_of(Y, COVARIANCE, 1e6, 40_000, 0)
     assert drawn.mean(axis=0) == pytest.approx(Y, abs=3e-4)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
+from support import load_from_tools
 
 import pyalign
 from pyalign import Embeddings, Triplets
 from pyalign.analysis import order
+from pyalign.data import align
 from pyalign.datasets import things_order, things_rows
+from pyalign.kinds import KINDS
 
 N = order.THINGS
 MOVED = {name: np.flatnonzero(order._standing(name) != np.arange(N)) for name in order.MOVED}
@@ -92,7 +98,7 @@ def test_figures_are_those_of_the_triplets_with_other_rows(world):
 
 @pytest.mark.parametrize("people", ["who guess", "of another space"])
 def test_where_no_order_is_better_nothing_is_told(people):
-    """Of models that know nothing of the answers. 1,000 runs of each kind gave no note, and ratios from -3.6 to 3.6."""
+    """Of models that know nothing of the answers; tools/order_notes.py has more worlds and runs."""
     rng, ratios = np.random.default_rng(1), []
     theirs = rng.normal(size=(N, 3)).astype(np.float32)
     for _ in range(25):
@@ -115,6 +121,89 @@ def test_where_answers_cannot_tell_nothing_is_told(world):
     assert not told(pyalign.score(other, answers, nan_policy="omit", ci=None).notes)
 
 
+def test_a_number_that_is_no_row_is_nothing_that_order_tells_of(world):
+    x, answers = world
+    assert order.notes_on_order(align(x, np.r_[answers, [[0, 1, N]]]), "x", confirm=True) == ()
+
+
+def test_a_few_answers_end_the_comparison_where_they_support_the_order_of_rows(world):
+    """Only where some predict the answers better at first sight, 5,000 are compared; the verdicts are the same."""
+    x, answers = world
+    many = np.tile(answers, (9, 1))
+    assert [*order.support_of_orders(x, many, supported=False)] == []
+    assert all(support.ratio > 0 and support.n > 2 * order.FIRST for support in order.support_of_orders(x, many))
+    wrong = x[order._standing("raw")]
+    found = {support.other: support for support in order.support_of_orders(wrong, many)}
+    against = {support.other: support for support in order.support_of_orders(wrong, many, supported=False)}
+    assert against == {other: support for other, support in found.items() if support.ratio < 0} != {}
+
+
+def named(t=3000):
+    """Answers by number with a list of names, and their rows under names in another order, and in the right one."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(60, 4)) ** 2
+    answers = pyalign.sample_triplets(x, t, temperature=0.05, seed=1)
+    names = tuple(f"object {k}" for k in range(60))
+    half = [*rng.permutation(30), *range(30, 60)]
+    wrong = Embeddings(x, tuple(names[k] for k in half), source="x.npy")
+    return Triplets(answers, names, numbered=True), wrong, Embeddings(x, names)[rng.permutation(60)]
+
+
+def transferred(x, triplets):
+    other = Embeddings(np.asarray(x.values) + 0.1, x.names)
+    return pyalign.transfer(x, pyalign.fit_probe(other, triplets, penalty=10.0).transform, {"t": triplets}, ci=None)
+
+
+def repeated(triplets):
+    return Triplets(np.repeat(triplets.values, 2, axis=0), triplets.names, numbered=True)
+
+
+def dimensions_of(x, triplets):
+    return pyalign.predict_dimensions(
+        x, Embeddings(np.asarray(x.values), x.names), triplets=triplets, penalties=1.0, ci=None
+    )
+
+
+def embedded(x, triplets):
+    return pyalign.cross_validate_embedding(
+        triplets, against={"x": x}, folds=2, penalties=[(1e-4, 1e-4)], n_dimensions=4, ci=None
+    )
+
+
+CALLS = {  # every function that compares rows with answers
+    "score": lambda x, t: pyalign.score(x, t, ci=None),
+    "score of several": lambda x, t: pyalign.score({"y": x[::-1], "x": x}, t, ci=None),
+    "permutation_test": lambda x, t: pyalign.permutation_test(x, t, n_permutations=9),
+    "compare": lambda x, t: pyalign.compare({"y": x[::-1], "x": x}, t, ci=None),
+    "calibrate": lambda x, t: pyalign.calibrate(x, t, split=None, ci=None),
+    "agreement": lambda x, t: pyalign.agreement(x, repeated(t), ci=None),
+    "find_failures": lambda x, t: pyalign.find_failures({"y": x[::-1], "x": x}, t),
+    "score_concepts": lambda x, t: pyalign.score_concepts(x, t, categories=["a", "b", "c"] * 20, ci=None),
+    "error_consistency": lambda x, t: pyalign.error_consistency({"y": x[::-1], "x": x}, t, ci=None),
+    "recover": lambda x, t: pyalign.recover({"y": x[::-1], "x": x}, t, temperature=1.0, n_simulations=2),
+    "fit_probe": lambda x, t: pyalign.fit_probe(x, t, penalty=1.0),
+    "cross_validate_probe": lambda x, t: pyalign.cross_validate_probe(x, t, penalties=[1.0], folds=2, ci=None),
+    "transfer": transferred,
+    "predict_dimensions": dimensions_of,
+    "cross_validate_embedding": embedded,
+    "plan_experiment": lambda x, t: pyalign.plan_experiment(pyalign.score(x, t, ci="objects"), difference=0.05),
+}
+
+
+def test_the_table_has_every_analysis_of_rows_and_answers():
+    both = {analysis.name for kind in KINDS.values() for analysis in kind.analyses
+            if {"triplets", "on"} & {*analysis.inputs} and {"embeddings", "models"} & {*analysis.inputs}}  # fmt: skip
+    assert both <= {*CALLS} and len(both) > 10
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_compares_rows_taken_by_name_with_rows_taken_by_number(name):
+    triplets, wrong, right = named()
+    found = [note for note in CALLS[name](wrong, triplets).notes if "item number k is row k whatever" in note]
+    assert found and "the answers contradict the order in which rows of" in found[0], name
+    assert not told(CALLS[name](right, triplets).notes)
+
+
 def test_rows_taken_by_name_are_compared_with_rows_taken_by_number():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(60, 4))
@@ -128,3 +217,21 @@ def test_rows_taken_by_name_are_compared_with_rows_taken_by_number():
     assert len(told(probed.notes)) == 1
     right = Embeddings(x, names)[rng.permutation(60)]
     assert not told(pyalign.score(right, triplets, ci=None).notes)
+
+
+def test_the_page_has_the_figures_of_the_script():
+    script = load_from_tools("order_notes")
+    with open(script.CSV, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["world"], int(row["answers"])) for row in rows] == [
+        (w, t) for w in script.WORLDS for t in script.NUMBERS
+    ]
+    *others, few, many = ((int(row["notes"]), int(row["runs"])) for row in rows)
+    page = " ".join((Path(__file__).parents[2] / "docs" / "datasets.md").read_text().split())
+    said = f"In {sum(n for _, n in others):,} simulations of three worlds where no order is better"
+    assert f"{said} there was no such note" in page and sum(n for n, _ in others) == 0
+    assert (
+        f"a wrong order is noted with 500 answers in {few[0] / few[1]:.0%} and with 5,000 in {many[0] / many[1]:.0%}"
+        in page
+    )
+    assert script.figures(script.WORLDS[2], 500, 2)["notes"] == 0

@@ -148,7 +148,7 @@ def test_one_based_is_refused_where_a_zero_occurs(score_refused):
 
 @pytest.mark.parametrize("suffix", ["npy", "csv"])
 def test_a_wider_file_shows_its_first_row_and_suggests_columns(score_refused, triplets, suffix):
-    wide = np.c_[triplets, np.arange(400) // 20]
+    wide = np.c_[np.arange(400) // 20, triplets]
     np.save("wide.npy", wide)
     np.savetxt("wide.csv", wide, fmt="%d", delimiter=",")
     message = score_refused(on=f"wide.{suffix}")

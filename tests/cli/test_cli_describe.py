@@ -76,11 +76,13 @@ def test_triplets_as_floats(described, triplets):
     assert any("float" in remark for remark in found["remarks"])
 
 
-def test_four_columns_ask_which_three_are_items(described, triplets):
+def test_four_columns_ask_who_answered_or_which_three_are_items(described, triplets):
     np.save("a.npy", np.c_[triplets, np.arange(400) % 7])
     found = described("a.npy")
     assert (found["kind"], found["shape"]) == ("triplets", [400, 4])
-    assert any("--columns" in remark for remark in found["remarks"])
+    assert "column 3 is not used: --subject-column K says who answered" in found["remarks"]
+    np.save("a.npy", np.c_[np.arange(400) % 7, triplets])
+    assert any("--columns" in remark for remark in described("a.npy")["remarks"])
 
 
 def test_repeated_items_and_duplicate_rows_of_triplets(described, triplets):

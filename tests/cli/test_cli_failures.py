@@ -127,7 +127,7 @@ def test_row_numbers_are_rows_of_the_first_file_and_others_follow_by_name(comman
     ran = command("failures", "--embeddings", "p.csv", "q.csv", "--triplets", "t3.npy", "--json")
     found = strict_json(ran.out)
     assert found["n_wrong"][0] == found["n_wrong"][1] == found["groups"][0]["n"] > 0
-    assert "rows of p.csv in its own order (a, b, c, ...)" in ran.err
+    assert "row numbers of p.csv (a, b, c, ...)" in ran.err
 
 
 def test_labels_stand_for_the_files(command, models, answers):

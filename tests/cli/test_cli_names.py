@@ -48,7 +48,7 @@ def test_rows_in_another_order_are_chance_and_said_to_be_an_assumption(scored, t
     (accuracy,), notes = scored(file)
     assert 32.9 < accuracy < 33.7
     assert notes == [
-        f"item numbers are taken for rows of {file} in its own order ({', '.join(things[:3])}, ...), since nothing "
+        f"item numbers are taken as row numbers of {file} ({', '.join(things[:3])}, ...), since nothing "
         "says which items they stand for: load_triplets(..., item_names=names)",
         f"{file}: {CHANCE}",
     ]

@@ -24,7 +24,7 @@ def files(tmp_path, monkeypatch):
     others = np.stack([rng.integers(1200, 1500, 900), rng.integers(1500, N, 900)], axis=1)  # which stay in place
     triplets = np.column_stack([moved, others]).astype(np.int32)
     odd = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[pyalign.odd_one_out(x, triplets)]
-    np.save("t.npy", np.take_along_axis(triplets, odd, axis=1))
+    np.save("t.npy", np.repeat(np.take_along_axis(triplets, odd, axis=1), 2, axis=0))
     np.save("x.npy", x[standing])
     np.save("y.npy", rng.normal(size=x.shape))
     (tmp_path / "kinds.txt").write_text("a\nb\nc\n" * (N // 3))
@@ -43,6 +43,14 @@ def test_describe_tells_which_order_answers_support(data, command, tmp_path, mon
         assert ran.code == 0 and f"note: the answers {verdict} the order in which rows of" in ran.err
 
 
+def test_describe_takes_items_that_have_no_row(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.save("t.npy", np.array([rng.permutation(2000)[:3] for _ in range(4000)]))
+    np.save("x.npy", rng.normal(size=(N, 4)))
+    assert command("describe", "t.npy", "x.npy", "--out", "mine.toml").code == 0
+
+
 CALLS = {
     "score": ("x.npy",),
     "compare": ("x.npy", "y.npy"),
@@ -51,6 +59,8 @@ CALLS = {
     "concepts": ("x.npy", "--categories", "kinds.txt"),
     "consistency": ("x.npy", "y.npy"),
     "probe": ("x.npy", "--split", "none", "--penalty", "10"),
+    "agreement": ("x.npy",),
+    "plan experiment": ("x.npy", "--difference", "0.05"),
 }
 
 
@@ -58,7 +68,7 @@ CALLS = {
 def test_every_command_that_compares_rows_with_answers_tells(files, command, name):
     if name in ("calibrate", "probe"):
         pytest.importorskip("scipy", reason="scipy is not installed")
-    ran = command(name, *CALLS[name], "-t", "t.npy", "--quiet", "--json")
+    ran = command(*name.split(), *CALLS[name], "-t", "t.npy", "--quiet", "--json")
     assert ran.code == 0 and ran.err == ""
     found = json.dumps(json.loads(ran.out))
     assert "the answers contradict the order in which rows of x.npy are read" in found

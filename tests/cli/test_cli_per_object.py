@@ -69,7 +69,7 @@ def test_without_item_names_folders_decide_and_numbers_are_objects_in_their_orde
     document = scored("E", "--per-object", "mean")
     x, _ = images.per_object("mean")
     assert document["results"][0]["accuracy"] == pyalign.score(x.values, np.load("t.npy")).accuracy
-    assert any("item numbers are taken for rows of E in its own order" in note for note in document["notes"])
+    assert any("item numbers are taken as row numbers of E" in note for note in document["notes"])
 
 
 def test_the_names_of_images_are_no_order_of_items(scored, images, x):

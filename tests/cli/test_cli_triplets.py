@@ -67,6 +67,23 @@ def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, fo
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(s, 200, measure="precomputed"))
 
 
+def test_the_kind_of_a_matrix_is_what_its_diagonal_shows(command, refused, folder, x, data):
+    s = pyalign.similarity(x, measure="neg_euclidean")
+    for values, kind in ((s, "similarity"), (-s, "dissimilarity")):
+        np.save("m.npy", values)
+        assert command(*SAMPLE, "--kind", kind, "--matrix", "m.npy").code == 0
+        stated = np.load("s.npy")
+        ran = command(*SAMPLE, "--matrix", "m.npy")
+        assert ran.code == 0 and np.array_equal(np.load("s.npy"), stated)
+        assert f"note: m.npy is taken for {kind[:-1]}ies, as its diagonal shows\n" in ran.err
+    np.save("n.npy", np.where(np.eye(len(s), dtype=bool), s.mean(), s))
+    assert "n.npy: --kind dissimilarity or --kind similarity must say what it holds" in refused(
+        *SAMPLE, "--matrix", "n.npy"
+    )
+    rdm = data / "things" / "RDM48_triplet.mat"
+    assert "is taken for dissimilarities" in command(*SAMPLE, "--matrix", rdm).err
+
+
 def test_the_real_matrix_of_dissimilarities(command, refused, data, folder):
     rdm = data / "things" / "RDM48_triplet.mat"
     assert "looks like dissimilarities" in refused(*SAMPLE, *OF_S, rdm)
@@ -97,7 +114,7 @@ def test_a_seed_that_is_none_is_a_usage_error(command, folder):
         (("--embeddings", "x.npy", "--probabilities", "s.npy"), "same file"),
         ((), "embeddings or --matrix must be given, one of them; got none"),
         (("x.npy", "--matrix", "y.npy"), "one of them; got both"),
-        (("--matrix", "x.npy"), "--kind must say what x.npy holds: dissimilarity or similarity; got none"),
+        (("--matrix", "x.npy"), "x.npy"),
         (("x.npy", "--kind", "similarity"), "--kind similarity applies only to a matrix: add --matrix"),
         ((*OF_D, "x.npy", "--transform", "x.npy"), "--transform x.npy applies only to embeddings"),
         ((*OF_S, "x.npy"), "(n, n)"),

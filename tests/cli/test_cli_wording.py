@@ -127,7 +127,7 @@ def test_a_file_that_is_called_x_keeps_its_name():
 
 
 def test_errors_and_notes_of_a_run_name_flags(command, refused, folder, x, triplets):
-    np.save("wide.npy", np.c_[triplets, np.arange(len(triplets))])
+    np.save("wide.npy", np.c_[np.arange(len(triplets)), triplets])
     assert "say which three hold the items, for example --columns 0,1,2" in refused("score", "x.npy", "-t", "wide.npy")
     np.save("late.npy", triplets[(triplets > 0).all(axis=1)])
     ran = command("score", "x.npy", "-t", "late.npy")

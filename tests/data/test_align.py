@@ -67,7 +67,7 @@ def test_where_nothing_has_to_move_the_triplets_are_the_callers_own():
 def test_numbers_and_names_without_a_link_say_which_order_is_assumed():
     found = align(Embeddings(X, NAMES, "named.csv"), draw_triplets(0, N, 5))
     assert found.notes == (
-        "item numbers are taken for rows of named.csv in its own order (item 0, item 1, item 2, ...), since nothing "
+        "item numbers are taken as row numbers of named.csv (item 0, item 1, item 2, ...), since nothing "
         "says which items they stand for: load_triplets(..., item_names=names)",
     )
 
@@ -194,7 +194,7 @@ def test_the_first_with_names_gives_the_order_and_the_nameless_are_said():
     assert np.array_equal(found.models["plain"], X[order])
     assert np.array_equal(found.models["named"][found.index], X[order][triplets])
     assert len(found.notes) == 2
-    assert found.notes[0].startswith("item numbers are taken for rows of named in its own order (item 3, item 1, ")
+    assert found.notes[0].startswith("item numbers are taken as row numbers of named (item 3, item 1, ")
     assert found.notes[1].startswith(
         "rows of plain have no names: they are taken to be in the order of the named items"
     )

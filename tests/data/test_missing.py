@@ -136,7 +136,7 @@ def test_numbers_are_those_of_the_first_model_with_names():
     models = {"a": rows(*NAMES), "b": rows("cat", "bee", "ant")}
     found = with_rows(models, TRIPLETS, "omit")
     assert found.triplets.values.tolist() == [[0, 1, 2], [1, 2, 0]] and len(found.triplets.notes) == 2
-    assert found.triplets.notes[0].startswith("item numbers are taken for rows of a in its own order")
+    assert found.triplets.notes[0].startswith("item numbers are taken as row numbers of a")
 
 
 @pytest.mark.parametrize("x", [np.eye(5), np.eye(3)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from planted_dimensions import planted
@@ -82,6 +82,7 @@ def test_the_order_of_objects_and_answers_changes_no_bit(answers):
 
 
 @given(arrays(np.float64, (4, 3), elements=st.floats(-1e3, 1e3)), st.floats(1e-12, 1e-9))
+@example(np.full((4, 3), 5e-324), 1e-9)
 def test_rounding_leaves_sixteen_digits_and_hides_the_last_bits(values, noise):
     once = rounded(values)
     assert np.abs(once - values).max() <= 2.0**-16 * np.abs(values).max()

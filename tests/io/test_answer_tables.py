@@ -220,14 +220,70 @@ def test_participants_who_answered_once_each_are_noted_and_give_intervals_over_o
     assert found.notes == (f"{found.source}: each participant answered once, so intervals are over objects",)
 
 
-def test_a_first_column_of_participants_without_a_header_is_not_taken_for_items(tmp_path, refused):
-    rng = np.random.default_rng(0)
-    drawn = np.array([rng.permutation(30)[:3] for _ in range(300)])
-    np.save(tmp_path / "t.npy", np.c_[np.arange(300) // 15, drawn])
-    (found,) = describe_file(tmp_path / "t.npy").arrays
-    assert found.layout is None and "columns=(0, 1, 2) says it" in found.fault
-    np.save(tmp_path / "t.npy", np.c_[drawn, np.arange(300) // 15])
-    assert describe_file(tmp_path / "t.npy").arrays[0].layout == {"columns": [0, 1, 2]}
+RNG = np.random.default_rng(0)
+DRAWN = np.array([RNG.permutation(30)[:3] for _ in range(300)])
+WHO = np.arange(300) // 15
+ANNA = np.array([f"anna{k}" for k in WHO])
+
+
+def saved(folder, table, name):
+    if name.endswith(".npy"):
+        np.save(folder / name, table)
+    else:
+        (folder / name).write_text("".join(",".join(map(str, row)) + "\n" for row in table.tolist()))
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "behind", "subject"),
+    [
+        ("t.npy", WHO, 3),
+        ("t.csv", WHO + 1000, 3),
+        ("t.csv", RNG.permutation(30)[WHO], 3),
+        ("t.csv", ANNA, 3),
+        ("t.npy", np.c_[np.arange(300), WHO], 4),  # numbers of rows
+        ("t.npy", np.arange(300), None),
+        ("t.npy", np.c_[WHO, 7 * WHO], None),  # which of the two?
+        ("t.npy", RNG.permutation(WHO), None),  # or trials: nothing follows anything
+        ("t.npy", np.arange(300) // 60, None),  # or blocks
+    ],
+)
+def test_items_without_a_header_are_read_as_described_and_participants_where_that_is_sure(
+    tmp_path, name, behind, subject
+):
+    path = saved(tmp_path, np.c_[DRAWN, behind], name)
+    (found,) = describe_file(path).arrays
+    assert found.layout == {"columns": [0, 1, 2]} | ({} if subject is None else {"subject_column": subject})
+    triplets = load_triplets(path)
+    np.testing.assert_array_equal(triplets.values, DRAWN)
+    behind = np.c_[behind]
+    assert people_of(triplets) == (None if subject is None else [str(x) for x in behind[:, subject - 3].tolist()])
+    (note,) = triplets.notes
+    assert "column 2 is taken to hold the odd item" in note and set(note.split("; ")[1:]) <= set(found.remarks)
+    columns = range(3, 3 + behind.shape[1])
+    assert [f"column {c} is not used" in note for c in columns] == [c != subject for c in columns]
+    with_others = load_triplets(path, subjects=np.arange(300) % 2)
+    assert with_others.subjects.labels == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        np.c_[WHO, DRAWN],
+        np.c_[DRAWN, DRAWN[:, 1]],  # the odd item?
+        np.c_[DRAWN, np.arange(300) % 3],  # its place?
+        np.c_[DRAWN, RNG.choice([37, 38, 39], 300)],  # a key?
+        np.c_[DRAWN, np.array([RNG.permutation(30)[0] for _ in range(300)])],  # four items?
+        np.c_[DRAWN[:, 0], DRAWN[:, 0], DRAWN[:, 1], WHO],
+        np.c_[DRAWN, WHO][:11],
+        np.c_[DRAWN, RNG.permutation(ANNA)],
+    ],
+)
+def test_columns_without_a_header_that_are_not_sure_are_refused_by_both(tmp_path, message_of, table):
+    path = saved(tmp_path, table, "t.npy" if table.dtype.kind == "i" else "t.csv")
+    assert describe_file(path).arrays[0].layout is None
+    assert "has 4 columns, not 3" in message_of(load_triplets, path)
+    assert load_triplets(path, columns=(0, 1, 2)).shape == (len(table), 3)
 
 
 def test_two_columns_that_may_each_be_the_answer_are_both_named(tmp_path, message_of):

@@ -111,7 +111,7 @@ def test_what_was_assumed_is_noted(named):
         fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, penalties=0.1),
         cross_validate_recipe(x, triplets.values, settings=RecipeSettings(epochs=1)),
     ):  # fmt: skip
-        assert result.notes[0].startswith("item numbers are taken for rows of x.npy in its own order")
+        assert result.notes[0].startswith("item numbers are taken as row numbers of x.npy")
     assert fit_probe(x, triplets, penalty=0.1).notes == ()
 
 

@@ -372,7 +372,7 @@ def make_ready(
     dispatch = dispatch_of(backend, aligned.x)
     rows = dispatch.rows(aligned.x)
     index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned, name))
     items = in_name_order(replace(aligned, index=index))
     return _split(rows, index, items, aligned.triplets, people, notes, hold_out)
 

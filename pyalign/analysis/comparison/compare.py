@@ -178,15 +178,12 @@ def compare(
     layers = layers_of(named)
     comparison = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
     comparison = replace(comparison, models=tuple(replace(m, layer=layers.get(m.model)) for m in comparison.models))
-    remarks = [
-        notes_on_rows(x, aligned.index, name, comparison.task, features=name not in aligned.kinds)
-        for name, x in aligned.models.items()
-    ]
+    remarks = [notes_on_rows(x, aligned, name) for name, x in aligned.models.items()]
     remarks += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     remarks += [
         notes_on_score(
             m.accuracy, comparison.effective_answers or comparison.n_triplets, m.cross_entropy or 0.0, m.model,
-            comparison.task, m.model_choices is None, aligned.kinds.get(m.model),
+            comparison.task, m.model_choices is None, getattr(named.get(m.model), "kind", None),
         )
         for m in comparison.models
     ]  # fmt: skip

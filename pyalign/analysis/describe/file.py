@@ -16,7 +16,7 @@ from pyalign import _checks
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
 from pyalign.data import ODD_ONE_OUT, Embeddings, Transform, as_embeddings
-from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, hold_same_items
+from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
 from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
@@ -128,7 +128,10 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
         shape, dtype = content.values.shape, str(content.values.dtype)
         return Description("other", shape, dtype, remarks=(str(error),), key=content.key)
     if found.kind == "triplets":
-        return replace(_of_triplets(spec, found, content.values), key=content.key, dtype=found.dtype)
+        table = Content(values=content.values, numbers=tuple(range(content.values.shape[1])))
+        answers = unnamed_table(table.columns)
+        of_file = _of_triplets(spec, found) if answers is None else _of_answers(spec, table, answers)
+        return replace(of_file, key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
     if content.key == LABELS_KEY:
         remark = "labels of dimensions, which are read with the embeddings next to them"
@@ -194,40 +197,33 @@ def _of_table(
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
     found = describe(table.values, os.path.basename(path)) if matrix else None
-    if table.header is not None and table.fault is None and names_items(table.header):
+    if table.fault is None and table.width > 1:
+        header, columns = table.header or (), table.columns
         try:
-            answers = answer_table(table.header, table.columns, stated)
+            named = names_items(header)
+            answers = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
         except InputError as error:
-            shape = len(table.columns[0] if table.width else ()), table.width
-            return Description(
-                "triplets", shape, "other", columns=table.header, fault=str(error), remarks=(str(error),)
-            )
+            told, shape = str(error), (len(columns[0]), table.width)
+            return Description("triplets", shape, "other", columns=table.header, fault=told, remarks=(told,))
         if answers is not None:
             return _of_answers(path, table, answers)
     if found is not None and found.kind == "triplets":
-        return replace(_of_triplets(path, found, table.values), columns=table.header)
+        return replace(_of_triplets(path, found), columns=table.header)
     if found is not None and found.kind != "embeddings":
         return replace(found, columns=table.header, command=_command(found.kind, path))
     if table.width == len(table.texts) == 3:
         items, names = joined(table.columns)
         if len(names) * 3 <= items.size * 2:
-            return replace(_of_triplets(path, describe(items), items, names), columns=table.header)
+            return replace(_of_triplets(path, describe(items), names), columns=table.header)
     if len(table.texts) < 2 or in_memory is not None:
         return _of_embeddings(path, table, in_memory or partial(load_embeddings, path))
     return _of_words(path, table)
 
 
-def _of_triplets(
-    spec: str, found: Description, values: np.ndarray, names: tuple[str, ...] | None = None
-) -> Description:
-    """Three columns, the last of which is odd; of more those that hold the same numbers, where these are the first."""
-    base, width = None if names is not None else found.base, values.shape[1]
-    layout: dict[str, Any] = {"columns": [0, 1, 2]} if width > 3 else {}
-    layout |= {"one_based": True} if base == 1 else {}
-    sure = width == 3 or hold_same_items(values)
-    if width > 3 and sure:
-        of_items, wide = describe(values[:, :3]), tuple(x for x in found.remarks if "--columns" in x)
-        found = replace(of_items, shape=found.shape, remarks=(*of_items.remarks, *wide))
+def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = None) -> Description:
+    """Three columns, the last of which is odd; of more nobody knows which."""
+    base, width = None if names is not None else found.base, found.shape[1]
+    layout = {"one_based": True} if base == 1 else {}
     fault = f"has {width} columns, and no header says which three hold the items: columns=(0, 1, 2) says it"
     remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
     return replace(
@@ -236,9 +232,9 @@ def _of_triplets(
         dtype="int64" if suffix_of(spec) in TEXT and not found.nan_rows else found.dtype,  # numpy reads floats
         remarks=tuple(x for x in remarks if "stored as floats" not in x or suffix_of(spec) not in TEXT),
         names=None if names is None else names[:3],
-        command=_score(spec, layout) if sure else None,
-        layout=layout if sure else None,
-        fault=None if sure else fault,
+        command=_score(spec, layout) if width == 3 else None,
+        layout=layout if width == 3 else None,
+        fault=None if width == 3 else fault,
     )
 
 

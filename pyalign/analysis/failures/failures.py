@@ -256,7 +256,7 @@ def find_failures(
             raise InputError(f"{name}: {error}") from error
         verdicts.append(model_verdicts(outcomes))
         used = outcomes.score.backend
-        told.append(notes_on_rows(x, aligned.index, name, given.task))
+        told.append(notes_on_rows(x, aligned, name))
         told.append(notes_on_similarities(x, aligned.index, measure, name))
     answered = choices.among(present).of_rows(called.rows, len(given))
     chosen = answered.read(called.answered(aligned.triplets), host)

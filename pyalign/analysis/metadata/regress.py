@@ -11,7 +11,13 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.metadata.points import Models, Points, models_of, points_of
-from pyalign.analysis.metadata.result import FittedLine, MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.analysis.metadata.result import (
+    ColumnIntervals,
+    FittedLine,
+    MetadataGroup,
+    MetadataRegression,
+    MetadataRegressions,
+)  # fmt: skip
 from pyalign.analysis.metadata.scores import scores_of, with_intervals, with_scores
 from pyalign.data import Provenance
 from pyalign.data.metadata import Metadata, as_metadata
@@ -19,6 +25,7 @@ from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.io.model_table import metadata_of_models
+from pyalign.stats.multiple import sidak
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
 from pyalign.stats.student import quantile
@@ -100,7 +107,9 @@ def regress_metadata(
     of_scores = _Plan(models, replace(points, covariance=None), confidence_level, seed)
     plans = {name: plan for name in wanted} | {score.about.column: of_scores for score in scores}
     notes = [*models.notes, *table.notes, *points.notes, *_noted(plan)]
-    results = [row for name in wanted if name in table.numbers for row in plans[name].regressions(name, notes)]
+    numbers = [name for name in wanted if name in table.numbers]
+    count = sum(len(plans[name].scales(name)) for name in numbers)
+    results = [row for name in numbers for row in plans[name].regressions(name, count, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
     return MetadataRegressions(
         results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
@@ -179,40 +188,65 @@ class _Plan:
 
     # Numbers
 
-    def regressions(self, column: str, notes: list[str]) -> Iterator[MetadataRegression]:
-        """Regressions on the column as it is, and on its logarithm where it spans enough."""
+    def numbers(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """The points that have a number in the column, and these numbers."""
         values = [(point.values or {}).get(column) for point in self.points.points]
         some = np.array([k for k, value in enumerate(values) if isinstance(value, float)], dtype=np.intp)
-        x = np.array([values[k] for k in some], dtype=np.float64)
-        if len(some) < 2 or np.ptp(x) == 0.0:
+        return some, np.array([values[k] for k in some], dtype=np.float64)
+
+    def scales(self, column: str) -> tuple[str, ...]:
+        """On which scales the column has a slope; none where it does not vary."""
+        _, x = self.numbers(column)
+        if len(x) < 2 or np.ptp(x) == 0.0:
+            return ()
+        return ("linear", "log10") if x.min() > 0 and x.max() >= SPAN * x.min() else ("linear",)
+
+    def regressions(self, column: str, count: int, notes: list[str]) -> Iterator[MetadataRegression]:
+        """Regressions on the column as it is, and on its logarithm where it spans enough; `count`: of all columns."""
+        some, x = self.numbers(column)
+        if not self.scales(column):
             notes.append(f"column {column!r} has the same value for all models, or too few of them: no slope")
             return
-        left = len(values) - len(some)
+        left = len(self.points.points) - len(some)
         if left:
             notes.append(f"{left} model{'s have' if left > 1 else ' has'} no number in {column!r}, left out there")
         clusters = np.unique(self.points.clusters[some], return_inverse=True)[1].reshape(-1)
-        rank, rank_ci = self._rank(x, some)
-        rank_models_ci = self._rank_over_models(x, self.points.accuracies[some], clusters, rank)
+        found = spearman(x, self.points.accuracies[some])
+        rank = None if math.isnan(found) else found
         if rank is not None and len(some) < LEAST_RANKED:
             notes.append(
                 f"the rank correlation with {column!r} is over {len(some)} models: it has no interval, which needs at "
                 f"least {LEAST_RANKED}"
             )
-        scales = ["linear", *(["log10"] if x.min() > 0 and x.max() >= SPAN * x.min() else [])]
-        for scale in scales:
+        for scale in self.scales(column):
             line = Line(np.log10(x) if scale == "log10" else x, self.points.accuracies[some], clusters)
             families = None if self.points.families is None else int(clusters.max()) + 1
-            found = self.over_models(line, line.weights_of_slope)
-            if found is None:
+            own = self._intervals(line, some, rank)
+            if own.models_ci is None:
                 notes.append(
                     f"too few independent models, or no scatter at all, for an interval over them: {column!r}, {scale}"
                 )
             yield MetadataRegression(
                 column=column, scale=scale, n_models=len(some), n_families=families, slope=line.slope,
-                ci=self.over_objects(some, line.weights_of_slope), models_ci=found, rank_correlation=rank,
-                rank_ci=rank_ci, rank_models_ci=rank_models_ci,
-                line=self._line(line, some, x, scale),
+                rank_correlation=rank, line=self._line(line, some, x, scale), **vars(own),
+                simultaneous=None if count == 1 else self._simultaneous(line, some, rank, count),
             )  # fmt: skip
+
+    def _intervals(self, line: Line, some: np.ndarray, rank: float | None) -> ColumnIntervals:
+        return ColumnIntervals(
+            self.over_objects(some, line.weights_of_slope), self.over_models(line, line.weights_of_slope),
+            self._rank_over_objects(line.x, some, rank), self._rank_over_models(line, rank),
+        )  # fmt: skip
+
+    def _simultaneous(self, line: Line, some: np.ndarray, rank: float | None, count: int) -> ColumnIntervals:
+        """The intervals that hold together with those of all other columns, so many in all."""
+        each = _Plan(self.models, self.points, sidak(self.confidence, count), self.seed)
+        each.ranks = self.ranks
+        found = vars(each._intervals(line, some, rank))
+        return ColumnIntervals(**{
+            name: None if one is None else replace(one, method="sidak", confidence=self.confidence)
+            for name, one in found.items()
+        })  # fmt: skip
 
     def _line(self, line: Line, some: np.ndarray, x: np.ndarray, scale: str) -> FittedLine:
         places = np.linspace(line.x.min(), line.x.max(), STEPS + 1)
@@ -226,24 +260,22 @@ class _Plan:
             _ends(objects, 0), _ends(objects, 1), _ends(models, 0), _ends(models, 1),
         )  # fmt: skip
 
-    def _rank(self, x: np.ndarray, some: np.ndarray) -> tuple[float | None, Interval | None]:
-        """Spearman's correlation, and its interval by draws of the accuracies.
+    def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, found: float | None) -> Interval | None:
+        """The interval of Spearman's correlation by draws of the accuracies.
 
         Errors draw ranks towards no order. How far, the draws tell: they are around accuracies that vary as much as
         the true ones do (those that were found vary by their errors more), which have the ranks that were found. So
         the end that is further from 0 is moved outwards by twice the mean difference of the draws from what was found.
         """
-        y = self.points.accuracies[some]
-        found = spearman(x, y)
-        if math.isnan(found) or self.points.covariance is None or len(some) < LEAST_RANKED:
-            return (None if math.isnan(found) else found), None
+        if found is None or self.points.covariance is None or len(some) < LEAST_RANKED:
+            return None
         drawn = rank_correlations(x, self._ranks(some))
         tail = (1.0 - self.confidence) / 2.0
         low, high = (float(end) for end in np.quantile(drawn, [tail, 1.0 - tail]))
         moved = 2.0 * (found - float(drawn.mean()))
         low, high = max(-1.0, min(low, low + moved, found)), min(1.0, max(high, high + moved, found))
         error = float(drawn.std(ddof=1))
-        return found, Interval(low, high, error, self.models.by, "parametric", self.confidence)
+        return Interval(low, high, error, self.models.by, "parametric", self.confidence)
 
     def _ranks(self, some: np.ndarray) -> np.ndarray:
         """The ranks of the simulated accuracies; columns that the same models have share them."""
@@ -254,16 +286,15 @@ class _Plan:
             y = self.points.accuracies[some]
             around = y.mean() + math.sqrt(reliability(y, covariance)) * (y - y.mean())
             drawn = draws_of(around, covariance, self.models.degrees, DRAWS, self.seed)
-            self.ranks = {key: ranks_at_once(drawn)}
+            self.ranks.clear()
+            self.ranks[key] = ranks_at_once(drawn)
         return self.ranks[key]
 
-    def _rank_over_models(
-        self, x: np.ndarray, y: np.ndarray, clusters: np.ndarray, found: float | None
-    ) -> Interval | None:
-        error, degrees = jackknife(x, y, clusters)
-        if found is None or math.isnan(error) or len(x) < LEAST_RANKED:
+    def _rank_over_models(self, line: Line, found: float | None) -> Interval | None:
+        error, degrees = jackknife(line.x, line.y, line.clusters)
+        if found is None or math.isnan(error) or len(line.x) < LEAST_RANKED:
             return None
-        z, reach = fisher(found, len(x)), quantile(self.confidence, degrees) * error
+        z, reach = fisher(found, len(line.x)), quantile(self.confidence, degrees) * error
         by = "models" if self.points.families is None else "families"
         ends = min(found, math.tanh(z - reach)), max(found, math.tanh(z + reach))
         return Interval(*ends, None, by, "jackknife", self.confidence)

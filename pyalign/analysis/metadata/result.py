@@ -99,6 +99,21 @@ class FittedLine:
 
 
 @dataclass(frozen=True)
+class ColumnIntervals:
+    """The intervals of a column, each None where there is none; see `MetadataRegression`.
+
+    Attributes:
+        ci, models_ci: of the slope, over objects and over models.
+        rank_ci, rank_models_ci: of the rank correlation, over the same.
+    """
+
+    ci: Interval | None
+    models_ci: Interval | None
+    rank_ci: Interval | None
+    rank_models_ci: Interval | None
+
+
+@dataclass(frozen=True)
 class MetadataRegression:
     """Accuracy against a column of numbers.
 
@@ -116,6 +131,8 @@ class MetadataRegression:
         rank_correlation: Spearman's, the same on both scales; None where all accuracies are equal.
         rank_ci, rank_models_ci: its intervals over the same; None also below five models, which have too few orders.
         line: for pictures.
+        simultaneous: intervals that hold for all rows together (Sidak), as a row that was chosen among several needs;
+            None for a single row.
     """
 
     column: str
@@ -129,6 +146,7 @@ class MetadataRegression:
     rank_ci: Interval | None
     rank_models_ci: Interval | None
     line: FittedLine
+    simultaneous: ColumnIntervals | None = None
 
 
 @dataclass(frozen=True)

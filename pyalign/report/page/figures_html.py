@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
+from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
 from pyalign.report.charts.marks import Spec
@@ -19,10 +20,10 @@ LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 def figure_html(part: Figure, page: Page) -> str:
     """The place of a chart, its caption, its text alternative, and its data."""
     name = escape(part.name)
-    spec = _without_cells(part.chart.to_dict(validate=False))
-    page.keep(part.name, spec, packed=True)
+    spec = part.chart.to_dict(validate=False)
+    page.keep(part.name, _packed_spec(spec), packed=True)
     if part.narrow is not None:
-        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(validate=False), spec), packed=True)
+        page.keep(f"{part.name}-narrow", _packed_spec(part.narrow.to_dict(validate=False)), packed=True)
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
@@ -34,21 +35,16 @@ style="--least:{least_height(spec)}px">
 {data}</figure>"""
 
 
-def _without_cells(spec: Spec) -> Spec:
-    """The specification without the cells of RDMs, which `figures.js` takes from the table of their pairs."""
-    if "order" not in spec.get("usermeta", {}).get("pyalign", {}):
-        return spec
-    of_row = [
-        ({key: row[key] for key in row if key not in CELLS} for row in rows) for rows in spec["datasets"].values()
-    ]
-    return {**spec, "datasets": dict(zip(spec["datasets"], map(list, of_row), strict=True))}
-
-
-def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:
-    """The specification of the narrow chart without the data that stand in that of the wide one."""
-    shared = wide.get("datasets", {})
-    own = {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in shared}
-    return {**narrow, "datasets": own}
+def _packed_spec(spec: Spec) -> Spec:
+    """The specification with columns in place of rows of data that have the same keys, and without the cells of RDMs:
+    `figures.js` makes rows of columns, and takes the cells from the table of pairs."""
+    left_out = CELLS if "order" in spec.get("usermeta", {}).get("pyalign", {}) else ()
+    tables: dict[str, Any] = {**spec.get("datasets", {})}
+    for name, rows in tables.items():
+        keys = {tuple(row) if isinstance(row, dict) else () for row in rows}
+        if len(keys) == 1 and all(keys):
+            tables[name] = {key: [row[key] for row in rows] for key in rows[0] if key not in left_out}
+    return {**spec, "datasets": tables} if tables else spec
 
 
 @cache

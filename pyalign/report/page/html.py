@@ -15,7 +15,8 @@ from typing import Any
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
 from pyalign.report.words import one_line, supported
 
-MISSING = '<span class="missing" title="not in the result">\u2013</span>'
+MISSING = '<i title="not in the result">\u2013</i>'
+WINDOW = 1 << 15  # letters within which gzip finds what is repeated: longer texts come last
 HUGE = 1e15  # written with an exponent, whatever it is
 MINUS = "\u2212"
 
@@ -26,7 +27,7 @@ class Page:
 
     Attributes:
         data: what scripts read, by name, embedded once as JSON at the end of the page.
-        packed: names of those that are compressed.
+        packed: names of those that are compressed, all as one, since charts and tables are much alike.
         sprites: pictures of objects, `Sprites`; None: names stand in their place.
         drawn: whether there is a chart, and the library is needed.
     """
@@ -44,6 +45,13 @@ class Page:
         if packed:
             self.packed.add(name)
 
+    def scripts(self) -> str:
+        """The elements that hold the data: what is packed has a line for its name and one for its value."""
+        texts = (f"{name}\n{_json(self.data[name])}" for name in self.data if name in self.packed)
+        lines = "\n".join(sorted(texts, key=lambda text: len(text) > WINDOW))
+        others = (json_script(name, value) for name, value in self.data.items() if name not in self.packed)
+        return "\n".join([*others, f'<script type="text/plain" data-packed>{zipped(lines)}</script>'])
+
     def picture(self, name: str, label: str = "") -> str:
         """The HTML of an object's picture, of its name where it has none."""
         if self.sprites is None:
@@ -58,27 +66,29 @@ def written(part: Any, page: Page) -> str:
 
 
 def shown(text: Any) -> str:
-    """A text as HTML, whatever it holds: on one line, and its direction of writing ends with it.
+    """A text as HTML, whatever it holds: on one line; its direction of writing, where it may have one, ends with it.
 
     Example:
-        >>> shown("<b>"), shown("two\\nlines")
-        ('<bdi>&lt;b&gt;</bdi>', '<bdi>two\\\\nlines</bdi>')
+        >>> ascii(shown("\u05d0\u05d1")), shown("two\\n<b>lines")
+        ("'<bdi>\\\\u05d0\\\\u05d1</bdi>'", 'two\\\\n&lt;b&gt;lines')
     """
-    return f"<bdi>{escape(one_line(str(text)))}</bdi>"
+    line = escape(one_line(str(text)))
+    return line if line.isascii() else f"<bdi>{line}</bdi>"
 
 
-def json_script(name: str, value: Any, packed: bool = False) -> str:
-    """A value as JSON in the page, compressed where it is packed; what looks like the end of the element is none."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    if packed:
-        return f'<script type="text/plain" data-name="{escape(name)}">{zipped(text)}</script>'
-    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+def json_script(name: str, value: Any) -> str:
+    """A value as JSON in the page, in which nothing looks like the end of the element."""
+    text = _json(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return f'<script type="application/json" data-name="{escape(name)}">{text}</script>'
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
 def zipped(text: str) -> str:
-    """A text that the script of the page unpacks, the same for the same text."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+    """A text as the script of the page unpacks it, without <; the same for the same text."""
+    return base64.b85encode(gzip.compress(text.encode(), 9, mtime=0)).decode().replace("<", ",")
 
 
 @cache

@@ -13,13 +13,12 @@ import numpy as np
 
 from pyalign.report.blocks import TEXT, Column, Table
 from pyalign.report.page.html import MISSING, Page, figure, interval, rounded, shown
-from pyalign.report.words import one_line
 
 BRIEF = 17  # letters of a text that is kept on one line even where the table is too wide
 SHORT = 36  # letters of a text that is kept on one line
-MOST = 100  # rows of a table that stands in the page as a whole
-STATIC = 30  # rows of a longer one that do; the script shows the others
-MANY = 500  # rows from which columns are packed, and the whole is compressed
+MOST = 50  # rows of a table that stands in the page as a whole
+STATIC = 10  # rows of a longer one that do; the script shows the others
+MANY = 500  # rows from which columns are packed
 DECIMALS = "<i2"  # little-endian, as in every browser
 NONE = -(1 << 15)  # among decimals
 
@@ -30,7 +29,7 @@ def table(part: Table, page: Page) -> str:
     name, sort = escape(part.name), _sort(part)
     order = _order(part, sort)
     count = len(order)
-    page.keep(part.name, data(part), packed=count >= MANY)
+    page.keep(part.name, data(part), packed=True)
     first = order if count <= MOST else order[:STATIC]
     kinds = [_kind(column) for column in part.columns]
     headers = "".join(_header(column, kind, sort) for column, kind in zip(part.columns, kinds, strict=True))
@@ -85,13 +84,14 @@ def _kind(column: Column) -> str:
     if column.form != "text":
         return "number"
     longest = max((len(str(value)) for value in column.values), default=0)
-    return "text long" if longest > SHORT else "text brief" if longest <= BRIEF else "text"
+    return "long" if longest > SHORT else "brief" if longest <= BRIEF else "text"
 
 
 def _row(part: Table, kinds: Sequence[str], row: int, place: int) -> str:
-    number = f'<td class="number">{place}</td>' if part.numbered else ""
+    number = f"<td>{place}</td>" if part.numbered else ""
     name, *cells = (_cell(column, row) for column in part.columns)
-    others = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(kinds[1:], cells, strict=True))
+    starts = ("<td>" if kind == "number" else f'<td class="{kind}">' for kind in kinds[1:])
+    others = "".join(f"{start}{cell}</td>" for start, cell in zip(starts, cells, strict=True))
     return f'<tr>{number}<th scope="row" class="{kinds[0]}">{name}</th>{others}</tr>'
 
 
@@ -110,8 +110,7 @@ def _value(value: str | float, column: Column) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if column.form == "text" or isinstance(value, str):
-        line = one_line(str(value))
-        return escape(line) if line.isascii() else shown(line)  # which may be of another direction of writing
+        return shown(value)
     text = escape(figure(value, column.form, column.places))
     if column.form != "bar":
         return text

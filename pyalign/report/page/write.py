@@ -27,7 +27,7 @@ from pyalign.report.charts.marks import Drawn
 from pyalign.report.charts.save import javascript
 from pyalign.report.page.failures_html import failures
 from pyalign.report.page.figures_html import colours, figure_html, packed, variables
-from pyalign.report.page.html import Page, assets, json_script, shown, written
+from pyalign.report.page.html import Page, assets, shown, written
 from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.report.page.sources import Sources, metadata_of, read_documents
 from pyalign.report.page.tables_html import table
@@ -245,7 +245,7 @@ def render(
         contents="".join(links),
         warnings=first if warnings else "",
         body=body,
-        data="\n".join(json_script(name, value, name in page.packed) for name, value in page.data.items()),
+        data=page.scripts(),
         later=packed() if page.drawn else "",
         script=script,
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 from pyalign.report.blocks import Column
+from pyalign.report.page.tables_html import STATIC
 
 TEXTS = ("documents-table", "inputs-table", "settings-table", "extraction-table", "extraction-layers", "study-missing")
 
@@ -53,7 +54,7 @@ def tables(documents):
     scores, embed = d["score"]["results"], d["embed"]
     again = [{**one, "dimensions": [{**row, "ends": [row["low"], row["high"]]} for row in one["dimensions"]]}
              for one in embed["stability"]]  # fmt: skip
-    changed = {"before": ("before", None), "after": ("after", None), "difference": ("difference", "ci"),
+    changed = {"before": ("before", "before_ci"), "after": ("after", "after_ci"), "difference": ("difference", "ci"),
                "p": ("p_value", None)}  # fmt: skip
     ranks = {row["model"]: row for row in d["compare"]["models"]}
     fitted = {row["embeddings"]: row for row in d["calibrate"]["results"]}
@@ -381,7 +382,7 @@ def check_cells(html, data):
             values = next(one["values"] for one in columns if one["header"] == head)
             there = sorted((k for k in order if values[k] is not None), key=lambda k: values[k], reverse=down)
             order = there + [k for k in order if values[k] is None]
-        assert len(rows) - 1 in (len(order), 30), name
+        assert len(rows) - 1 in (len(order), STATIC), name
         for row, k in zip(rows[1:], order, strict=False):
             for text, column in zip(row[numbered:], columns, strict=True):
                 check_shown(text, cells(column)[k], column)

@@ -50,13 +50,12 @@ def test_decimals_take_three_letters_and_other_numbers_stay():
     assert held["low"] == COLUMNS["counts"] and held["high"] == FLOATS
 
 
-def test_long_tables_are_compressed():
+def test_tables_are_compressed_together_and_long_ones_come_last():
     page = Page()
     table(Table((Column("x", COLUMNS["words"]),), name="long", caption="T."), page)
     table(Table((Column("x", COLUMNS["words"][:-1][: MANY - 1]),), name="short", caption="T."), page)
-    assert page.packed == {"long"}
-    text = json_script("long", page.data["long"], packed=True)
-    assert len(text) < 300 and data_of(text) == data_of(json_script("long", page.data["long"]))
+    text = page.scripts()
+    assert len(text) < 600 and data_of(text) == data_of("".join(json_script(*one) for one in page.data.items()))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -206,7 +206,7 @@ def test_bars_lie_where_their_values_are():
     assert html.startswith('<figure class="panels" id="p">')
     one = Panel("x", "", (), (Bar("m", 0.5, 0.4, 0.8), Bar("n", None)))
     html = written(Panels("p", "c", (one,)), Page())
-    assert "--value:62.5%;--low:50.0%;--high:100.0%" in html and 'class="missing"' in html
+    assert "--value:62.5%;--low:50.0%;--high:100.0%" in html and 'title="not in the result"' in html
     assert "50.0%" in html and "40.0 to 80.0" in html
 
 

@@ -2,27 +2,42 @@
 // What all scripts of the page share: its data, how values are shown, colours, copying, printing.
 const pyalign = (() => {
   const MISSING = "–";
+  const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
   const held = new Map();
+  const texts = new Map(); // what was packed
 
   const script = (name) => document.querySelector(`script[data-name="${CSS.escape(name)}"]`);
 
   // The value that the page was given under this name; parsed when it is first asked for.
   function data(name) {
-    if (!held.has(name)) held.set(name, script(name) === null ? undefined : JSON.parse(script(name).textContent));
+    if (!held.has(name)) {
+      const text = texts.get(name) ?? script(name)?.textContent;
+      held.set(name, text === undefined ? undefined : JSON.parse(text));
+    }
     return held.get(name);
   }
 
+  // Five letters are four bytes, the digits of a number to base 85, as `zipped` of `html.py` writes them.
+  function bytes(text) {
+    const made = new DataView(new ArrayBuffer(4 * Math.ceil(text.length / 5)));
+    for (let k = 0; k < text.length; k += 5) {
+      let number = 0;
+      for (let i = k; i < k + 5; i++) number = 85 * number + (i < text.length ? DIGITS.indexOf(text[i]) : 84);
+      made.setUint32((4 * k) / 5, number);
+    }
+    return made.buffer.slice(0, Math.floor((4 * text.length) / 5));
+  }
+
   async function unzipped(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
 
-  // What is packed under this name, which `data` gives from then on.
-  async function unpack(name) {
-    const place = script(name);
-    if (place?.type === "text/plain" && !held.has(name)) held.set(name, JSON.parse(await unzipped(place.textContent)));
-  }
+  // What is packed, which `data` gives from then on: a line for each name, and one for its value.
+  const unpacked = unzipped(document.querySelector("script[data-packed]").textContent).then((text) => {
+    const lines = text.split("\n");
+    for (let k = 1; k < lines.length; k += 2) texts.set(lines[k - 1], lines[k]);
+  });
 
   const commas = (text) => text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
 
@@ -190,5 +205,5 @@ const pyalign = (() => {
   startCopies();
   startContents();
   addEventListener("hashchange", reveal);
-  return { MISSING, script, data, unpack, unzipped, figure, announce, element, copy, save, isDark, redraw, beforePrint };
+  return { MISSING, script, data, unpacked, unzipped, figure, announce, element, copy, save, isDark, redraw, beforePrint };
 })();

@@ -1,7 +1,7 @@
 "use strict";
 // Charts are drawn when they come into view, the others when nothing else is to do, all of them before printing.
 (() => {
-  const { script, data, element } = pyalign;
+  const { data, element } = pyalign;
   const ROOM = 600; // CSS pixels: in less a chart is drawn as for a telephone, if there is one of that kind
   const MANY = 3000; // marks, from which a bitmap is lighter than as many elements
   const KEPT = new Set(["values", "datasets", "domain", "sort", "text", "title", "description", "usermeta", "expr"]);
@@ -63,14 +63,18 @@
 
   const drawn = new Map(); // place -> promise of its view
 
-  const isNarrow = (place) => place.clientWidth < ROOM && script(`${place.dataset.chart}-narrow`) !== null;
+  const isNarrow = (place) => place.clientWidth < ROOM && data(`${place.dataset.chart}-narrow`) !== undefined;
 
-  // The specification that fits; that of a narrow chart has no data which the other has too.
+  // The specification that fits, with rows in place of the columns of its data.
   function fitting(place, narrow) {
-    const wide = data(place.dataset.chart);
-    if (!narrow) return wide;
-    const made = data(`${place.dataset.chart}-narrow`);
-    return { ...made, datasets: { ...wide.datasets, ...made.datasets } };
+    const spec = data(`${place.dataset.chart}${narrow ? "-narrow" : ""}`);
+    const { datasets = {} } = spec;
+    for (const [table, columns] of Object.entries(datasets)) {
+      if (Array.isArray(columns)) continue;
+      const keys = Object.keys(columns);
+      datasets[table] = columns[keys[0]].map((_, k) => Object.fromEntries(keys.map((key) => [key, columns[key][k]])));
+    }
+    return spec;
   }
 
   // The cells of RDMs are those of the table of their pairs, of objects in `order`; each row has those before its own,
@@ -91,11 +95,10 @@
   // Expressions are interpreted (`ast`): the policy of the page lets no script make functions of texts.
   async function made(place) {
     await library();
-    for (const name of [place.dataset.chart, `${place.dataset.chart}-narrow`]) await pyalign.unpack(name);
+    await pyalign.started;
     const narrow = isNarrow(place);
     const told = fitting(place, narrow);
     const order = told.usermeta?.pyalign?.order;
-    await pyalign.started;
     if (order) fill(pyalign.tables.get(place.closest("figure").querySelector("[data-table]").dataset.table), order, Object.values(told.datasets));
     const bitmap = size(told) > MANY;
     const spec = recoloured(told, bitmap ? fixed : (name) => name);

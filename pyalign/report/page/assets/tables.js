@@ -164,10 +164,11 @@
 
     row(row, place) {
       const made = element("tr");
-      if (this.data.numbered) made.append(element("td", { class: "number" }, String(place)));
+      if (this.data.numbered) made.append(element("td", {}, String(place)));
       this.columns.forEach((column, k) => {
         if (this.hidden.has(k)) return;
-        const about = { class: this.headers[k].className };
+        const kind = this.headers[k].className;
+        const about = { class: k && kind === "number" ? null : kind };
         made.append(k ? element("td", about, ...cell(column, row)) : element("th", { scope: "row", ...about }, ...cell(column, row)));
       });
       return made;
@@ -233,7 +234,7 @@
 
   function cell(column, row) {
     const value = column.values[row];
-    if (value === null) return [element("span", { class: "missing", title: "not in the result" }, MISSING)];
+    if (value === null) return [element("i", { title: "not in the result" }, MISSING)];
     const text = plain(value, column);
     const inside = column.form === "text" || typeof value === "string" ? isolated(text) : text;
     const whole = column.form === "bar" ? [bar(value), inside] : [inside];
@@ -260,8 +261,7 @@
   for (const one of document.querySelectorAll(".table > .scroll")) frames.observe(one);
 
   pyalign.tables = new Map();
-  pyalign.started = Promise.all([...document.querySelectorAll("[data-table]")].map(async (place) => {
-    await pyalign.unpack(place.dataset.table);
-    pyalign.tables.set(place.dataset.table, new Rows(place));
-  }));
+  pyalign.started = pyalign.unpacked.then(() => {
+    for (const place of document.querySelectorAll("[data-table]")) pyalign.tables.set(place.dataset.table, new Rows(place));
+  });
 })();

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from pyalign.map_transfer.result import Transfer
-from pyalign.report.blocks import Fold, Section, Text
+from pyalign.report.blocks import Figure, Fold, Section, Text
 from pyalign.report.charts.transfer import transfer_chart
-from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of, sentence
+from pyalign.report.page.sections._shared import Part, in_both_widths, parts_of_each, section_of, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.transfer import categories_of, overall, sentence_of, transfer_table
 from pyalign.report.words import counted, intervals_over, one_line
@@ -32,7 +32,8 @@ def _transfer(result: Transfer) -> Iterator[Part]:
     change = f"Before and after the map{'s' if len(result.maps) > 1 else ''}"
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
-    yield figure("transfer-figure", f"{change}: {objects}", partial(transfer_chart, result), sentence_of(result))
+    charts = in_both_widths(partial(transfer_chart, result))
+    yield Figure("transfer-figure", f"{change}: {objects}", summary=sentence_of(result), **charts)
     yield replace(
         transfer_table(result, overall(result)), name="transfer-table", caption=f"The same figures: {objects}"
     )
