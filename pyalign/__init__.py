@@ -23,6 +23,7 @@ _registry.expect(
     frames="pyalign.io.triplets",
     rdms="pyalign.integrations.rsatoolbox",
     published_map="pyalign.datasets.maps",
+    rdm_models="pyalign.integrations.rsatoolbox",
 )
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

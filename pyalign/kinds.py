@@ -408,10 +408,7 @@ KINDS: Mapping[str, Kind] = {
     "plan triplets": Kind(
         "pyalign.datasets.chosen:ChosenTriplets",
         entry=Entry(
-            "plan triplets",
-            "choose triplets on which two models differ, with weights for their answers",
-            DATA,
-            "sampling",
+            "plan triplets", "triplets on which two models differ, also as lists for participants", DATA, "sampling"
         ),
         reference="data",
     ),
@@ -447,6 +444,7 @@ KINDS: Mapping[str, Kind] = {
 }
 # Commands whose result is of no kind of its own.
 OTHER_COMMANDS = (
+    Entry("triplets collect", "join the answers to lists of trials, and check that the lists hold them", DATA, "plan"),
     Entry("transform", "apply a linear map to embeddings, as written by `pyalign probe` or gLocal", IMPROVE, "probing"),
     Entry("plot", "figures of results, human dimensions and embeddings (HTML, SVG, PNG, PDF)", SHOW, "figures"),
     Entry("study init", "write a study file from a folder of embeddings and human data", SHOW, "study"),

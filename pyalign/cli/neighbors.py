@@ -217,6 +217,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
     queries = _queries(options.queries)
     if transform is not None:
+        transform = transform.standardizing(rows)
         rows, queries = transform.apply(rows), transform.apply(queries) if isinstance(queries, Embeddings) else queries
     files = {}
     if options.save_index is not None:

@@ -12,6 +12,7 @@ from pyalign.analysis.score import score
 from pyalign.cli import _idle, _inputs, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
+from pyalign.datasets.lists import REPEATED, SHARED
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
@@ -22,6 +23,7 @@ from pyalign.typing import MeasureName
 
 DESIGNS, PILOT = "designs to consider", "instead of a pilot's answers"
 DATA = ("labels", "subjects", "subject_column", "measure", "transform", "names", "per_object")
+LISTS = ("n_subjects", "answers_per_subject", "shared", "repeated")
 EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --components"
 
 
@@ -144,9 +146,10 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
         "two files of (n, d) embeddings of the same objects, or folders written by `pyalign extract`; FILE::KEY "
         "picks an array", "--embeddings", required=True, nargs="+", metavar="EMB", role="input", positional=True,
     )  # fmt: skip
-    n_triplets: int = option(
-        "number of triplets to choose", "-n", "--count", required=True, kind=_options.count, metavar="N"
-    )
+    n_triplets: int | None = option(
+        "number of triplets to choose; with lists it follows from them", "-n", "--count", required=True,
+        kind=_options.count, metavar="N", unless=("n_subjects",),
+    )  # fmt: skip
     share: float = option(
         "fraction that is chosen because the models differ; the others are random (default: 0.5)", default=0.5,
         kind=float, metavar="P",
@@ -161,9 +164,20 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
         default=None, kind=float, metavar="FRACTION",
     )  # fmt: skip
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
+    n_subjects: int | None = option(
+        "number of participants, for each of whom a list of trials is made", kind=_options.count, metavar="N"
+    )
+    answers_per_subject: int | None = option("number of trials of each list", kind=_options.count, metavar="N")
+    shared: float = option(
+        "fraction of each list that goes to triplets which at least five participants answer, for a noise ceiling "
+        "(default: 0.2)", default=SHARED, kind=float, metavar="P",
+    )  # fmt: skip
+    repeated: float = option(
+        "fraction of each list that is asked a second time (default: 0.05)", default=REPEATED, kind=float, metavar="P"
+    )
     out: str = option(
-        "write the triplets as a table to collect answers with: three items, probability, weight", required=True,
-        kind=_options.csv_file, metavar="DESIGN.csv", role="output", group=OUTPUT,
+        "write the triplets, or the lists, as a table to collect answers with: items, probability, weight",
+        required=True, kind=_options.csv_file, metavar="DESIGN.csv", role="output", group=OUTPUT,
     )  # fmt: skip
 
 
@@ -173,12 +187,13 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
         raise InputError(f"--embeddings must be two models; got {len(options.embeddings)}")
     if len(options.measure) > 2:
         raise InputError(f"--measure must be one, or one for each of two models; got {len(options.measure)}")
+    if options.n_subjects is None:
+        refuse_unused(options, LISTS[1:], "lists of trials: add --n-subjects")
     a, b = _inputs.read_models(options).values()
-    progress(f"choosing {options.n_triplets:,} triplets", 0, None)
+    progress("choosing triplets", 0, None)
     measure = options.measure[0] if len(options.measure) == 1 else (options.measure[0], options.measure[1])
-    design = plan_triplets(
-        a, b, options.n_triplets, share=options.share, measure=measure, difference=options.difference, seed=options.seed
-    )
+    stated = {name: getattr(options, name) for name in ("n_triplets", "share", "difference", "seed", *LISTS)}
+    design = plan_triplets(a, b, measure=measure, **stated)
     return Outcome(design, {options.out: design.design()}, _summary(design, options.out))
 
 
@@ -187,8 +202,12 @@ def _summary(design: ChosenTriplets, path: str) -> str:
     of_each = f"{design.fewest:,} to {design.most:,} of each"
     differ = f"{design.n_differ / design.n_triplets:.1%} of them, and on {design.differ_share:.1%} of random triplets"
     random = f"is detected (80% power at .05) with {design.n_random:,} answers\nto random triplets"
+    lists = ""
+    if one := design.lists:
+        parts = f"{one.n_shared:,} shared with other lists, {one.n_repeated:,} asked again"
+        lists = f"{path}: {one.n_subjects:,} lists of {one.n_trials:,} trials: {parts}\n"
     return (
-        f"{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
+        f"{lists}{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
         f"the models differ on {differ}\na difference of {design.difference:g} {random}, "
         f"and with {design.n_needed:,} to triplets chosen so: {design.times_fewer:.2f} times fewer"
     )

@@ -1,4 +1,4 @@
-"""`pyalign triplets ...`: triplets answered by embeddings or a matrix, or simulated with an accuracy that is known."""
+"""`pyalign triplets ...`: triplets that embeddings answer, simulated ones, and the answers of an experiment, joined."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refus
 from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.data import Embeddings
 from pyalign.data.judgments import KINDS
+from pyalign.datasets.collected import collect_answers
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
 from pyalign.errors import InputError
@@ -190,3 +191,31 @@ def _description(drawn: Simulation) -> str:
 
 
 SIMULATE = Command(SimulateOptions, run_simulate, "pyalign triplets simulate big --n-objects 1854 --count 4700000")
+
+
+# pyalign triplets collect
+
+
+@dataclass(frozen=True)
+class CollectOptions(_options.Quiet):
+    """The options of `pyalign triplets collect`."""
+
+    files: tuple[Spec, ...] = option(
+        "answers of participants", required=True, nargs="+", metavar="FILE", role="input", positional=True
+    )
+    lists: Spec = option(
+        "lists that were answered, as written by `pyalign plan triplets`", required=True, metavar="L", role="input"
+    )
+    out: str = option(
+        "write all answers as one table", required=True, kind=_options.csv_file, metavar="T.csv", role="output"
+    )
+
+
+def run_collect(options: CollectOptions, progress: Progress) -> Outcome:
+    """Reads, checks, joins."""
+    table, (sentence, *notes) = collect_answers(options.lists, options.files)
+    return Outcome(None, {options.out: table}, f"{options.out}: {sentence}", notes=tuple(notes))
+
+
+EXAMPLE = "pyalign triplets collect answers-*.csv --lists lists.csv --out answers.csv"
+COLLECT = Command(CollectOptions, run_collect, EXAMPLE, about=("lists", "files"))

@@ -37,7 +37,7 @@ BESIDE: Final = {
 # Words of columns that say when, in which order or how well: never items, answers or participants.
 OTHERS: Final = frozenset(
     (
-        "rt time times latency duration elapsed ms sec seconds timestamp date trial trials block session "
+        "rt time times latency duration elapsed ms sec seconds timestamp date trial trials presentation block session "
         "index order run correct corr accuracy acc age sex gender condition cond group weight probability "
         "covered counterbalance seed task version unnamed progress finished start end onset frame rate exp "
         "psychopy row spreadsheet node type alg status study reward event blk trl zone phase attempt timeout "

@@ -232,7 +232,7 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
         >>> as_judgments([0.5], "similarity").kind
         'similarity'
     """
-    human = registered("rdms")(human, False) if is_rdms(human) else part_of(human, "judgments")
+    human = registered("rdms")(human) if is_rdms(human) else part_of(human, "judgments")
     if isinstance(human, Judgments):
         if kind is not None and _checks.one_of(kind, KINDS, "kind") != human.kind:
             raise InputError(f"kind must be that of {name}, {human.kind!r}; got {kind!r}")

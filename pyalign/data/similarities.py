@@ -97,7 +97,7 @@ def several(models: Any) -> Any:
         ['model 1', 'model 2']
     """
     if is_rdms(models):
-        return registered("rdms")(models, len(models.dissimilarities) > 1)
+        return registered("rdm_models" if len(models.dissimilarities) > 1 else "rdms")(models)
     if isinstance(models, list | tuple):
         if models and all(len(getattr(model, "shape", ())) == 2 for model in models):
             names = [getattr(model, "source", None) or f"model {k}" for k, model in enumerate(models, 1)]
@@ -110,7 +110,7 @@ def several(models: Any) -> Any:
 
 def named_models(models: object, name: str = "models", of: str = "embeddings") -> dict[str, Any]:
     """`models` by their names as text; see `several`. Raises for what is not several of what the message calls `of`."""
-    models = registered("rdms")(models, True) if is_rdms(models) else several(models)
+    models = registered("rdm_models")(models) if is_rdms(models) else several(models)
     if not isinstance(models, Mapping):
         raise InputError(f"{name} must map names to {of}, as a dict does; got {type(models).__name__}")
     return _checks.by_name(models, name)

@@ -30,7 +30,7 @@ class Transform:
     Attributes:
         weights: (d, r).
         bias: (r,), or None for no bias.
-        mean, std: scalars that standardize x; std is positive.
+        mean, std: scalars that standardize x; std is positive. None of both: those of all numbers in x.
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
         source: the file it came from, or None.
         notes: what users of the map should know, a sentence each.
@@ -46,8 +46,8 @@ class Transform:
 
     weights: Array
     bias: Array | None
-    mean: float
-    std: float
+    mean: float | None
+    std: float | None
     trained: TrainedOn | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Transform:
                 object.__setattr__(self, "bias", _checks.as_array(self.bias, "bias", "(r,)"))
             if tuple(np.shape(self.bias)) != shape[1:]:
                 raise InputError(f"bias must have shape ({shape[1]},); got {tuple(np.shape(self.bias))}")
-        for name in ("mean", "std"):
+        for name in () if self.mean is None and self.std is None else ("mean", "std"):
             _checks.real_number(getattr(self, name), name)
         if self.trained is not None and not isinstance(self.trained, TrainedOn):
             raise InputError(f"trained must be a record of a fit; got {type(self.trained).__name__}")
@@ -87,7 +87,31 @@ class Transform:
             raise InputError(
                 f"embeddings must have the {len(self.weights)} features of the transform; got shape {rows.shape}"
             )
-        return self._applied(rows)
+        return self.standardizing(rows)._applied(rows)
+
+    def standardizing(self, x: ArrayLike | Embeddings) -> Transform:
+        """The map with the mean and std of x (n, d) where it has none, for other rows too.
+
+        Raises:
+            InputError: x holds NaN or infinity, or one number only.
+
+        Example:
+            >>> Transform(np.eye(2), None, None, None).standardizing([[1.0, 3.0]]).mean
+            2.0
+        """
+        if self.mean is not None:
+            return self
+        from array_api_compat import array_namespace
+
+        rows = _where_it_lies(plain(as_embeddings(x)))
+        xp = array_namespace(rows)
+        exact = xp.astype(rows, xp.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean, std = float(xp.mean(exact)), float(xp.std(exact))
+        if not 0 < std < np.inf:
+            rule = "embeddings must be finite and must differ, since the map has no mean and std but theirs"
+            raise InputError(f"{rule}; got mean {mean:g} and std {std:g}")
+        return replace(self, mean=mean, std=std)
 
     def _applied(self, rows: Any) -> Any:
         from array_api_compat import array_namespace, device  # slow to import

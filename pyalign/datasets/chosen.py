@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import comb
 from statistics import NormalDist
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from pyalign._result import Result
 from pyalign.data import Embeddings, Provenance, Weights, as_embeddings, match_names
 from pyalign.data.instead import notes_on_values
 from pyalign.data.names import require_different
+from pyalign.datasets.lists import REPEATED, SHARED, Lists
 from pyalign.datasets.simulate import Chooser, generator, random_triplets
 from pyalign.documents import csv_text, hidden
 from pyalign.errors import InputError
@@ -64,6 +65,7 @@ class ChosenTriplets(Result):
             models' two choices where these differ; fewer are needed where people choose the third.
         measures: of the two models.
         seed: as it was asked for.
+        lists: of trials, one for each participant, where they were asked for.
         triplets: int32 (n, 3), objects by their rows in the first model, in random order; no document holds them.
         probabilities: float64 (n,), that each would be chosen; likewise.
         weights: `Weights` (n,) of answers to them, 1 where a triplet is as likely as among random ones; likewise.
@@ -87,6 +89,7 @@ class ChosenTriplets(Result):
     n_needed: int
     measures: tuple[str, str]
     seed: int
+    lists: Lists | None = None
     triplets: np.ndarray = hidden(default=None, compare=False)
     probabilities: np.ndarray = hidden(default=None, compare=False)
     weights: Weights = hidden(default=None, compare=False)
@@ -100,27 +103,36 @@ class ChosenTriplets(Result):
     def design(self, escape: bool = False) -> str:
         """The table of the design: three items in a row, its probability, its weight, and the share that is covered.
 
+        With lists a row is a trial; `subject` and `trial` stand before, `condition` and `presentation` after.
+
         Args:
             escape: see `Result.to_csv`.
         """
-        numbers = zip(self.probabilities.tolist(), self.weights.values.tolist(), strict=True)
-        items = self.triplets.tolist() if self.names is None else np.array(self.names)[self.triplets].tolist()
-        header = ["item1", "item2", "item3", "probability", WEIGHT, COVERED]
-        return csv_text(
-            header, ([*row, f"{p:.9g}", f"{w:.9g}", self.covered] for row, (p, w) in zip(items, numbers, strict=True)),
-            escape,
-        )  # fmt: skip
+        lists = self.lists
+        rows, items = (slice(None), self.triplets) if lists is None else (lists.rows, lists.items)
+        shown = items if self.names is None else np.array(self.names)[items]
+        columns: dict[str, list[Any]] = {
+            **dict(zip(("item1", "item2", "item3"), shown.T.tolist(), strict=True)),
+            "probability": [f"{p:.9g}" for p in self.probabilities[rows].tolist()],
+            WEIGHT: [f"{w:.9g}" for w in self.weights.values[rows].tolist()], COVERED: [self.covered] * len(items),
+        }  # fmt: skip
+        if lists is not None:
+            of_trial = lists.columns()
+            columns = {name: of_trial.pop(name) for name in ("subject", "trial")} | columns | of_trial
+        return csv_text(list(columns), zip(*columns.values(), strict=True), escape)
 
 
 def plan_triplets(
-    a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int, *, share: float = 0.5,
+    a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int | None = None, *, share: float = 0.5,
     measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float | None = None, seed: int = 0,
+    n_subjects: int | None = None, answers_per_subject: int | None = None, shared: float = SHARED,
+    repeated: float = REPEATED,
 ) -> ChosenTriplets:  # fmt: skip
     """Choose triplets that distinguish two models with few answers: those on which they choose different items.
 
     Args:
         a, b: (n, d) embeddings of the same n objects; matched by name where both have names.
-        n_triplets: how many to choose; none twice.
+        n_triplets: how many to choose; none twice. With lists it follows from them.
         share: the proportion that is chosen because the models differ, from 0 to 1; the others are random. With less
             than 1, weighted answers give the figures of random triplets. With 1 the fewest answers distinguish the
             models; all figures except their difference are then those of triplets on which they differ.
@@ -128,6 +140,10 @@ def plan_triplets(
         difference: the smallest difference of accuracies that would matter, for the numbers of answers; None: 0.05, or
             half of the share of triplets on which the models differ, if that is less.
         seed: the same seed gives the same triplets.
+        n_subjects, answers_per_subject: how many lists of how many trials to make, one for each participant.
+        shared: the proportion of each list that goes to triplets that at least five participants answer, or all where
+            these are fewer, for a noise ceiling; drawn at random from the triplets.
+        repeated: the proportion of each list that is asked a second time.
 
     Returns:
         `ChosenTriplets`. Two ties are the same choice.
@@ -143,7 +159,12 @@ def plan_triplets(
         >>> design.triplets.shape, round(design.weights.values.mean()), design.n_needed < design.n_random
         ((200, 3), 1, True)
     """
-    n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1)
+    lists = None
+    if n_subjects is not None or answers_per_subject is not None:
+        if n_triplets is not None:
+            raise InputError("n_triplets follows from n_subjects and answers_per_subject; leave it out")
+        lists = Lists.of(n_subjects, answers_per_subject, _share(shared, "shared"), _share(repeated, "repeated"))
+    n_triplets = _checks.whole_number(n_triplets if lists is None else lists.n_triplets, "n_triplets", 1)
     share, asked = _share(share), None if difference is None else _checks.fraction(difference, "difference")
     measures = measure if isinstance(measure, list | tuple) else (measure, measure)
     if len(measures) != 2:
@@ -156,7 +177,8 @@ def plan_triplets(
     n, rng = len(first), generator(seed)
     total = comb(n, 3)
     if n_triplets > total:
-        raise InputError(f"n_triplets must be at most {total:,}, the triplets of {n:,} objects; got {n_triplets:,}")
+        what = "n_triplets" if lists is None else "the triplets of all lists"
+        raise InputError(f"{what} must be at most {total:,}, the triplets of {n:,} objects; got {n_triplets:,}")
     candidates, differ = _looked_at(choosers, n, n_triplets, share, rng)
     differ_share = float(differ.mean())
     difference = min(0.05, differ_share / 2.0) if asked is None else asked
@@ -177,23 +199,25 @@ def plan_triplets(
         for one in variances
     )
     of_answers = Weights(weights, covered)
+    unnamed = () if lists is None or first.names else ("lists show numbers of rows, from 0: no object has a name",)
     on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
     return ChosenTriplets(
         n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,
         covered=covered, fewest=int(times.min()), most=int(times.max()), difference=difference, n_random=n_random,
-        n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed, triplets=triplets,
+        n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed,
+        lists=None if lists is None else lists.with_triplets(triplets, rng), triplets=triplets,
         probabilities=pi[chosen] * (len(pi) / total), weights=of_answers, names=first.names,
-        notes=(*first.notes, *second.notes, *on_values, *of_answers.notes),
+        notes=(*first.notes, *second.notes, *on_values, *of_answers.notes, *unnamed),
         provenance=Provenance.now(
             {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "difference": difference}, seed=seed
         ),
     )  # fmt: skip
 
 
-def _share(value: float) -> float:
-    share = _checks.real_number(value, "share")
+def _share(value: float, name: str = "share") -> float:
+    share = _checks.real_number(value, name)
     if not 0.0 <= share <= 1.0:
-        raise InputError(f"share must be a fraction from 0 to 1; got {value!r}")
+        raise InputError(f"{name} must be a fraction from 0 to 1; got {value!r}")
     return share
 
 

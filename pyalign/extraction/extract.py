@@ -93,6 +93,8 @@ def extract(
     layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
+    if transform is not None and transform.mean is None:
+        raise InputError("transform must have a mean and std, since images come in batches; got a map without them")
     if meta is not None and not isinstance(meta, Mapping):
         raise InputError(f"meta must map names to what the manifest should say; got {type(meta).__name__}")
     options = {

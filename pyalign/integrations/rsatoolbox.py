@@ -111,7 +111,7 @@ def models_from_rdms(
     }
 
 
-register("rdms", lambda rdms, models: models_from_rdms(rdms) if models else from_rdms(rdms))
+register("rdm_models", models_from_rdms)
 
 
 def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLike = "cosine") -> Any:
@@ -270,3 +270,6 @@ def _in_order(model: Any, first: Any, name: str, first_name: str) -> Any:
     if missing := sorted({*first.names} - {*model.names}):
         raise InputError(f"{name} must have the names of {first_name}; no object is named {missing[0]!r}")
     return model.select(first.names)
+
+
+register("rdms", from_rdms)

@@ -55,6 +55,14 @@ def values(desk: Desk, path: str, key: str) -> dict[str, Any]:
         return {}
 
 
+def attribute(desk: Desk, path: str, name: str) -> str | None:
+    """An attribute of the file that is one text."""
+    check_heaps(path)
+    with _open(path) as file:
+        text = name in file.attrs and h5py.check_string_dtype(file.attrs.get_id(name).dtype) is not None
+        return value if text and isinstance(value := file.attrs[name], str) else None
+
+
 def pictures(desk: Desk, path: str, key: str) -> dict[str, Any]:
     """Shape of a dataset of images, whether they are bytes of files, and how many rows its chunks have (0: none)."""
     with _open(path) as file:

@@ -35,6 +35,11 @@ def _load_dataset(path: PathLike, key: str, transposed: bool, nbytes: int) -> Ar
     return array.T if transposed else array
 
 
+def hdf5_attribute(path: PathLike, name: str) -> Any:
+    """An attribute of the file that is one text, or None."""
+    return ask(path, "h5py", "files", "attribute", name, kind="HDF5")[0]
+
+
 def torch_entries(path: PathLike) -> dict[str, Entry]:
     """The tensors of a file written by ``torch.save``: one tensor, or (nested) dicts of them."""
     listed, _ = ask(path, "torch", "torch", "tensors", kind="PyTorch")

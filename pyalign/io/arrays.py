@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from pyalign.io.paths import Array, PathLike, bad, no_key
 # A 1-D array of strings under one of these keys names the rows of the array next to it.
 LABELS_KEY = "dimension_labels"  # what the columns of embeddings are called
 NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
+
+NOISE = {"noise", "cov", "covariance", "prec", "precision"}  # words in the names of what is no data
 
 
 @dataclass(frozen=True)
@@ -52,24 +55,40 @@ def is_integer_table(entry: Entry) -> bool:
     return len(entry.shape) == 2 and entry.dtype.lstrip("u").startswith("int")
 
 
+def is_of_noise(key: str) -> bool:
+    """Whether a word of a name says that an array is of noise, such as "noiseCov"."""
+    return any(word.lower().rstrip("s") in NOISE for word in re.findall("[A-Z]?[a-z]+|[A-Z]+", key))
+
+
+def names_next_to(entries: Entries) -> list[str]:
+    """The keys of lists that name the rows of the array next to them."""
+    return [key for key in NAME_KEYS if key in entries and entries[key].dtype in ("str", "bytes")]
+
+
 def choose(
     path: PathLike, entries: Entries, key: str | None, likely: Callable[[Entry], bool], preferred: str | None = None,
+    beside: Collection[str] = (),
 ) -> Entry:  # fmt: skip
-    """The entry under ``key``; without a key the only entry, the preferred one, or the only likely one."""
+    """The entry under ``key``; without a key the only entry, the preferred one, or the only likely one.
+
+    beside: keys of what belongs to the array that is wanted. What is called noise is only read by its key.
+    """
     if not entries:
         raise bad(path, "holds no arrays")
     if key is not None:
         if list(entries) == [""]:
             no_key(path, key)
         return under_key(path, entries, key)
-    if len(entries) == 1:
-        return next(iter(entries.values()))
-    if preferred is not None and preferred in entries:
-        return entries[preferred]
-    candidates = [entry for entry in entries.values() if likely(entry) and not entry.inner]
-    if len(candidates) != 1:
-        raise bad(path, f"holds several arrays, choose one as FILE::KEY: {describe(entries)}")
-    return candidates[0]
+    own = {name: entry for name, entry in entries.items() if name not in beside} or entries
+    if preferred is not None and preferred in own:
+        own = {preferred: own[preferred]}
+    elif len(own) > 1:
+        own = {name: entry for name, entry in own.items() if likely(entry) and not entry.inner}
+    sound = [entry for name, entry in own.items() if not is_of_noise(name)]
+    if len(sound) == 1:
+        return sound[0]
+    several = "several arrays" if len(entries) > 1 else "an array of noise"
+    raise bad(path, f"holds {several}, choose one as FILE::KEY: {describe(entries)}")
 
 
 def under_key(path: PathLike, entries: Entries, key: str) -> Entry:

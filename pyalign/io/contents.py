@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign.data.texts import MISSING, Texts, joined
 from pyalign.errors import InputError
-from pyalign.io.arrays import NAME_KEYS, Entries, Entry, Wanted, strings, text_array, under_key
+from pyalign.io.arrays import Entries, Entry, Wanted, names_next_to, strings, text_array, under_key
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
@@ -41,6 +41,7 @@ class Content:
         numbers: which columns of a table `values` holds; None for an array.
         texts: the other columns.
         fault: why the values can't be read.
+        listed: how many names of rows the file has, whether they are of these or not.
     """
 
     key: str | None = None
@@ -50,6 +51,7 @@ class Content:
     numbers: tuple[int, ...] | None = None
     texts: Mapping[int, Texts] = field(default_factory=dict)
     fault: str | None = None
+    listed: int = 0
 
     @property
     def width(self) -> int:
@@ -98,13 +100,10 @@ def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
 
 
 def _names(path: PathLike, entries: Entries) -> tuple[str, ...] | None:
-    for key in NAME_KEYS:
-        entry = entries.get(key)
-        if entry is not None and len(entry.shape) == 1 and entry.dtype in ("str", "bytes"):
-            try:
-                return strings(path, entry.load())
-            except InputError:
-                return None
+    for key in names_next_to(entries):
+        if len(entries[key].shape) == 1:
+            with suppress(InputError):
+                return strings(path, entries[key].load())
     return None
 
 
@@ -116,7 +115,7 @@ def _of_entry(path: PathLike, key: str | None, entry: Entry, names: tuple[str, .
     except InputError as error:
         return Content(key, fault=str(error).removeprefix(f"{path}: "))
     own = names is not None and values.ndim == 2 and len(values) == len(names)
-    return Content(key, values, names if own else None)
+    return Content(key, values, names if own else None, listed=len(names or ()))
 
 
 def _of_table(table: Table) -> Content:

@@ -11,13 +11,14 @@ import numpy as np
 from pyalign.data import Embeddings, TrainedOn
 from pyalign.data.instead import may_be_triplets
 from pyalign.errors import InputError
-from pyalign.io.arrays import EMBEDDINGS, LABELS_KEY, NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.arrays import EMBEDDINGS, LABELS_KEY, Entries, Entry, choose, names_next_to, row_names
 from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import open_file
 from pyalign.io.headers import always
 from pyalign.io.named import open_named
 from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
+from pyalign.io.rdm_files import layout_of_rdms
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Column, Table, by_name
 from pyalign.io.transform import RECORD_KEYS, read_record
@@ -113,11 +114,14 @@ def _notes_on_fit(path: PathLike, trained: TrainedOn) -> tuple[str, ...]:
 def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
         return choose_layer(path, entries, key)
-    companions = {name for name, entry in entries.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
-    companions |= entries.keys() & {*RECORD_KEYS, LABELS_KEY}
-    if key is None and len(entries) - len(companions) == 1:  # of any type, and names of its rows
-        return next(entry for name, entry in entries.items() if name not in companions)
-    return choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)
+    if key is None and "" in entries:
+        return entries[""]  # of a file that holds one array and no names
+    beside = (*names_next_to(entries), *RECORD_KEYS, LABELS_KEY)
+    chosen = choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred, beside)
+    of, keys = layout_of_rdms(path, entries)
+    if key is None and any(entries.get(name) is chosen for name in keys):
+        raise bad(path, f"holds RDMs of {of}: they are matrices of pairs, not embeddings")
+    return chosen
 
 
 def check_matrix(path: PathLike, array: Array) -> Array:

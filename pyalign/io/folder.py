@@ -23,8 +23,8 @@ from pyalign.io.lines import whole_lines
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.thingsvision import (
-    FEATURES,
     FILE_NAMES,
+    features_in,
     file_in,
     is_thingsvision,
     thingsvision_entries,
@@ -208,7 +208,7 @@ def _of_thingsvision(folder: PathLike) -> bool:
 def holds_rows(folder: PathLike) -> bool:
     """Whether it is a folder of `extract`, or one of thingsvision with features and names."""
     names = {*os.listdir(folder)}
-    return MANIFEST in names or {FEATURES, FILE_NAMES} <= names
+    return MANIFEST in names or (FILE_NAMES in names and features_in(folder) is not None)
 
 
 def folder_model(folder: PathLike) -> str | None:
@@ -229,7 +229,7 @@ def folder_notes(folder: PathLike) -> tuple[str, ...]:
 def folder_files(folder: PathLike) -> tuple[str, ...]:
     """The names of the files that belong to it, as far as the manifest can be read."""
     if _of_thingsvision(folder):
-        return (FEATURES, FILE_NAMES)
+        return (features_in(folder) or "", FILE_NAMES)
     try:
         manifest = read_manifest(folder)
     except (InputError, OSError):

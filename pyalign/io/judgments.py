@@ -15,11 +15,12 @@ from pyalign.data.judgments import about, kind_of_diagonal, with_kind
 from pyalign.data.names import listing
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
-from pyalign.io.arrays import JUDGMENTS, NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.arrays import JUDGMENTS, choose, names_next_to, row_names
 from pyalign.io.formats import open_file
 from pyalign.io.named import open_named
 from pyalign.io.numbers import exact_numbers
-from pyalign.io.paths import Array, PathLike, bad, is_named, no_key
+from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
+from pyalign.io.rdm_files import TREE, find_rdms
 from pyalign.io.rows import read_rows
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Table
@@ -39,7 +40,9 @@ def load_judgments(
             condensed: (m,) or (p, m). Tables are (n, n), with names next to the rows where there are any, or one row or
             one column of m numbers; or they have a rating in each row, next to two columns of names and perhaps one of
             participants (``participant,left,right,rating``): ratings of a pair by one participant are averaged. NaN is
-            a pair that was not judged; in text, nan. Or ``dataset:NAME``, see `pyalign.datasets`.
+            a pair that was not judged; in text, nan. Files of rsatoolbox (``RDMs.save``), Meadows (``.mat`` and trees
+            in ``.json``) and the RSA toolbox of MATLAB are read with the names that they have, as dissimilarities. Or
+            ``dataset:NAME``, see `pyalign.datasets`.
         kind: "dissimilarity" or "similarity": what larger numbers mean. It may be left out where the diagonal shows
             it, and of a data set, which knows it, so that it must agree where it is given.
         key: which array, in files that hold several.
@@ -62,7 +65,14 @@ def load_judgments(
     if is_named(path):
         return _of_data_set(path, kind, key, names)
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
-    opened = open_file(path, JUDGMENTS)
+    opened = {} if suffix_of(path) == TREE else open_file(path, JUDGMENTS)
+    rdms = None if isinstance(opened, Table) else find_rdms(path, key, opened)
+    if rdms is not None:
+        try:
+            return _named(as_judgments(rdms, kind, source), names)
+        except InputError as error:
+            raise bad(path, error) from error
+    opened = opened or open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()
     if isinstance(opened, Table):
         no_key(path, key)
@@ -73,7 +83,8 @@ def load_judgments(
         else:
             values, own, notes = rated
     else:
-        values, notes = people_first(_choose(path, opened, key).load(), source)
+        chosen = choose(path, opened, key, JUDGMENTS.likely, beside=names_next_to(opened))
+        values, notes = people_first(chosen.load(), source)
         own = None
     if values.dtype.kind not in "biuf":
         raise bad(path, f"judgments must be real numbers; got {values.dtype}")
@@ -99,13 +110,6 @@ def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Seque
         return _named(as_judgments(judgments, kind), names)
     except InputError as error:
         raise bad(path, error) from error
-
-
-def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
-    companions = {name for name, entry in entries.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
-    if key is None and len(entries) - len(companions) == 1:
-        return next(entry for name, entry in entries.items() if name not in companions)
-    return choose(path, entries, key, JUDGMENTS.likely)
 
 
 def people_first(values: Array, source: str) -> tuple[Array, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from pyalign.io.apart_formats import SIGNATURE, hdf5_entries
 from pyalign.io.arrays import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
-NUMPY_NAMES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}
+NUMPY_NAMES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str", "text": "str"}
 Variable = mat4.Variable | mat5.Variable
 
 

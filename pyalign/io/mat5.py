@@ -21,13 +21,14 @@ from pyalign.io.paths import Array, PathLike, bad
 Order = Literal["little", "big"]
 MATRIX, COMPRESSED = 14, 15
 INT8, INT32, UINT32, UTF8 = 1, 5, 6, 16
+TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16-{}e", 16: "utf-8", 17: "utf-16-{}e", 18: "utf-32-{}e"}  # of letters
 STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 CLASSES = (
     "", "cell", "struct", "object", "char", "sparse", "double", "single", "int8", "uint8", "int16", "uint16",
     "int32", "uint32", "int64", "uint64", "function", "opaque",
 )  # fmt: skip
 NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
-OPAQUE = 17  # a class without dimensions
+CHAR, OPAQUE = 4, 17  # a class of letters, and one without dimensions
 IS_LOGICAL, IS_COMPLEX = 0x02, 0x08
 MOST_DIMENSIONS = 32
 MOST = 100_000  # variables
@@ -96,7 +97,8 @@ class Variable:
 
     place: of its element in the file. stored: the type of the numbers there, "" where it is no full array of numbers;
     wanted: that of its class. small: the numbers themselves, where they are few enough to stand in the header. leaf:
-    which of the variables in the element it is, where that is a struct. inner: whether it is a field of one.
+    which of the variables in the element it is, where that is a struct. inner: whether it is a field of one. letters:
+    of text, a string for each row: the bytes of all, their coding, and how many letters a row has.
     """
 
     name: str
@@ -110,10 +112,13 @@ class Variable:
     small: bytes | None = None
     leaf: int = 0
     inner: bool = False
+    letters: tuple[int, str, int] | None = None
 
     @property
     def nbytes(self) -> int:
         """The bytes of the array that the variable becomes."""
+        if self.letters is not None:
+            return 4 * prod(self.shape) * self.letters[2]
         return prod(self.shape) * np.dtype(self.wanted).itemsize if self.wanted else 0
 
 
@@ -159,18 +164,30 @@ def _enter(handle: IO[bytes], place: int, order: Order) -> tuple[_Source, int]:
 def load_mat5(path: PathLike, variable: Variable) -> Array:
     """A variable's values in the type of its class: MATLAB stores whole doubles in the smallest that holds them."""
     stored = np.dtype(variable.stored).newbyteorder("<" if variable.order == "little" else ">")
+    count = prod(variable.shape) if variable.letters is None else variable.letters[0]
     if variable.small is not None:
         flat = np.frombuffer(variable.small, stored)
     else:
-        flat = np.empty(prod(variable.shape), stored)
+        flat = np.empty(count, stored)
         with open(path, "rb") as handle:
             source, left = _enter(handle, variable.place, variable.order)
             for leaf, _ in enumerate(_walk(source, left, variable.order, variable.place)):
                 if leaf == variable.leaf:
                     break
             _fill(source, flat.view(np.uint8))
+    if variable.letters is not None:
+        return _strings(flat.tobytes().decode(variable.letters[1]), variable.shape[0], variable.letters[2])
     values: Array = native(flat).reshape(variable.shape, order="F")
     return _as_class(values, np.dtype(variable.wanted))
+
+
+def _strings(text: str, rows: int, columns: int) -> Array:
+    """The strings (rows,) of letters that are stored column by column, without the blanks at their ends."""
+    if len(text) != rows * columns:
+        raise ValueError(f"{len(text)} letters for an array of {rows} x {columns}")
+    letters = np.frombuffer(text.encode("utf-32-le"), "<U1").reshape(rows, columns, order="F")
+    strings: Array = np.ascontiguousarray(letters).view(f"<U{columns}")[:, 0] if text else np.zeros(rows, np.str_)
+    return np.char.rstrip(strings)
 
 
 def _fill(source: _Source, raw: Array) -> None:
@@ -260,6 +277,12 @@ def _describe(source: _Source, left: int, order: Order, place: int) -> Variable:
     if len(sizes) % 4 or not 2 <= len(shape) <= MOST_DIMENSIONS or min(shape) < 0:
         raise ValueError("a variable without dimensions")
     name, left = _element(source, left, order, {INT8, UTF8})
+    if number == CHAR and len(shape) == 2 and left >= 8:
+        code, size, short = _parse(tag := source.read(8), order)
+        if code in TEXTS and size <= (4 if short else left - 8):
+            inside, coding = tag[4 : 4 + size] if short else None, TEXTS[code].format(order[0])
+            letters = size, coding, shape[1]
+            return Variable(_text(name), shape[:1], "text", place, order, "u1", small=inside, letters=letters)
     if number not in NUMBERS:
         return Variable(_text(name), shape, kind, place, order)
     stored, small = _check_numbers(source, left, order, shape)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
@@ -21,13 +22,14 @@ from typing import IO, Any
 import numpy as np
 
 from pyalign.errors import shorten
-from pyalign.io.arrays import Entry
+from pyalign.io.arrays import Entry, type_name
 from pyalign.io.numbers import native
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
 DEEPEST = 4  # source / model / module, and one to spare
 MOST = 100_000  # arrays and whatever else dicts name: a small pickle can name one dict very often
 MOST_DIMENSIONS = 32
+DICTS = {"collections.defaultdict", "builtins.dict", "__builtin__.dict"}  # a defaultdict of dicts, which is read as one
 INSIDE = {  # under numpy 1 and numpy 2
     f"{core}.{part}.{name}"
     for core in ("numpy.core", "numpy._core")
@@ -45,13 +47,14 @@ BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUI
 
 
 class _Dtype:
-    """``numpy.dtype("f4", False, True)`` and its state, for plain numbers only."""
+    """``numpy.dtype("f4", False, True)`` and its state, for plain numbers and text (``U8``) only."""
 
     __slots__ = ("code", "order")
 
     def __init__(self, code: str) -> None:
-        if not isinstance(code, str) or code.lstrip("<>|=") not in _NUMBERS:
-            raise ValueError(f"an array of dtype {shorten(code)}; only plain numbers are read")
+        plain = code.lstrip("<>|=") if isinstance(code, str) else ""
+        if plain not in _NUMBERS and not _TEXT.fullmatch(plain):
+            raise ValueError(f"an array of dtype {shorten(code)}; only plain numbers and text are read")
         self.code, self.order = code.lstrip("<>|="), "<"
 
     def __setstate__(self, state: Any) -> None:
@@ -63,6 +66,7 @@ class _Dtype:
         return np.dtype(self.order + self.code)
 
 
+_TEXT = re.compile("U[1-9][0-9]{0,6}")  # of letters of four bytes
 _NUMBERS = ("f2", "f4", "f8", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 
@@ -102,6 +106,8 @@ def _from_bytes(texts: _Texts, data: Any, dtype: Any, shape: Any, order: str) ->
     plain = dtype.resolve()
     if prod(shape) * plain.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} with {len(data)} bytes")
+    if plain.kind == "U":
+        bytes(data).decode("utf-32-be" if dtype.order == ">" else "utf-32-le")  # raises where these are no letters
     array: Array = np.frombuffer(data, plain).reshape(shape, order="F" if order == "F" else "C")
     return array
 
@@ -137,6 +143,7 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     "_reconstruct": _reconstruct,
     "_frombuffer": _frombuffer,
     "scalar": _scalar,
+    "defaultdict": lambda *_: {},
     "_codecs.encode": _encode,
 }
 
@@ -163,7 +170,7 @@ class _Global:
 def _find(texts: _Texts, module: str, name: str) -> _Global:
     if (module, name) == ("_codecs", "encode"):
         return _Global("_codecs.encode", texts)
-    if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *INSIDE}:
+    if f"{module}.{name}" in {"numpy.ndarray", "numpy.dtype", *DICTS, *INSIDE}:
         return _Global(name, texts)
     raise ValueError(f"it asks for {shorten(f'{module}.{name}', 80)}; only dicts of numpy arrays are read")
 
@@ -174,16 +181,20 @@ def read_pickle(path: PathLike) -> Any:
     Raises:
         InputError: anything else, or a damaged file; one line that starts with its path.
     """
-    return _plain(guarded(path, "pickle", _read, path))
+    return guarded(path, "pickle", lambda: _plain(_read(path), {}))
 
 
-def _plain(content: Any) -> Any:
-    """A dict with arrays in place of their stand-ins; what is deeper stays as it is."""
-    if isinstance(content, dict):
-        return {
-            name: _plain(element) if isinstance(element, _Ndarray) else element for name, element in content.items()
-        }
-    return getattr(content, "array", None) if isinstance(content, _Ndarray) else content
+def _plain(content: Any, made: dict[int, Any]) -> Any:
+    """Dicts and lists with arrays for their stand-ins, each made once: a file may name one often, and in itself."""
+    if isinstance(content, _Ndarray):
+        array = getattr(content, "array", None)
+        return array.item() if array is not None and array.ndim == 0 else array
+    if isinstance(content, dict | list) and id(content) not in made:
+        made[id(content)] = None
+        parts = content.items() if isinstance(content, dict) else enumerate(content)
+        plain = {name: _plain(part, made) for name, part in parts}
+        made[id(content)] = plain if isinstance(content, dict) else [*plain.values()]
+    return made.get(id(content), content)
 
 
 def _read(path: PathLike) -> Any:
@@ -193,7 +204,7 @@ def _read(path: PathLike) -> Any:
 
 
 def pickle_entries(path: PathLike) -> dict[str, Entry]:
-    """The arrays of nested dicts, by ``source/model/module``."""
+    """The arrays of nested dicts, by ``source/model/module``, and the numbers called mean and std."""
     tree = guarded(path, "pickle", _read, path)
     entries: dict[str, Entry] = {}
     _collect(path, tree, "", 0, entries, count())
@@ -207,7 +218,9 @@ def _collect(path: PathLike, node: Any, key: str, depth: int, entries: dict[str,
         array = getattr(node, "array", None)
         if array is None:
             raise bad(path, "is not a sound pickle file (an array without data)")
-        entries[key] = Entry(array.shape, array.dtype.name, lambda: native(array))
+        entries[key] = Entry(array.shape, type_name(array.dtype), lambda: native(array))
+    elif key.rpartition("/")[2] in ("mean", "std") and type(node) in (int, float) and abs(node) < LARGEST_KEY:
+        entries[key] = Entry((), "float64", lambda: np.array(float(node)))
     elif isinstance(node, dict):
         if depth == DEEPEST:
             raise bad(path, f"nests dicts deeper than {DEEPEST}; expected features[source][model][module]")

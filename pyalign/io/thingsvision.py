@@ -1,4 +1,5 @@
-"""The folder that thingsvision writes: ``features.npy``, and ``file_names.txt`` with a line for each row.
+"""The folder that thingsvision writes: ``features.npy``, or another of its formats, and ``file_names.txt`` with a line
+for each row.
 
 Of a folder of images the lines are bare names. Of a folder with a subfolder for each object they are whole paths. Here
 the part below the folder of images names the row, as ``pyalign extract`` has it.
@@ -11,16 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import numpy as np
-
+from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.io.arrays import Entry, names_array, type_name
+from pyalign.io.apart_formats import hdf5_entries, torch_entries
+from pyalign.io.arrays import EMBEDDINGS, Entry, choose, names_array, type_name
 from pyalign.io.lines import whole_lines
-from pyalign.io.npy import open_npy
-from pyalign.io.paths import Array, PathLike, bad, check_file
+from pyalign.io.mat import mat_entries
+from pyalign.io.npy import npy_entries
+from pyalign.io.paths import Array, PathLike, bad, check_file, suffix_of
+from pyalign.io.rows import read_rows
+from pyalign.io.text import text_table
 
-FEATURES, FILE_NAMES = "features.npy", "file_names.txt"
-OTHER_FEATURES = (".hdf5", ".mat", ".npy", ".pt", ".txt")  # of its other formats, and of parts: features_01.npy
+FILE_NAMES = "file_names.txt"
+READERS = {".npy": npy_entries, ".hdf5": hdf5_entries, ".pt": torch_entries, ".mat": mat_entries}
+FEATURES = tuple(f"features{suffix}" for suffix in (*READERS, ".txt"))  # the first counts
 
 
 @contextmanager
@@ -36,35 +41,44 @@ def file_in(folder: PathLike, name: str) -> Iterator[str]:
         raise bad(folder, f"{name}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
+def features_in(folder: PathLike) -> str | None:
+    """The name of the file of features in a folder."""
+    return next((name for name in FEATURES if os.path.lexists(os.path.join(folder, name))), None)
+
+
 def is_thingsvision(folder: PathLike) -> bool:
-    """Whether one of the two files is there."""
-    return any(os.path.lexists(os.path.join(folder, name)) for name in (FEATURES, FILE_NAMES))
+    """Whether features are there, or the file of names."""
+    return features_in(folder) is not None or os.path.lexists(os.path.join(folder, FILE_NAMES))
 
 
 def thingsvision_entries(folder: PathLike) -> dict[str, Entry]:
-    """The features, mapped when they are loaded, and the names of the rows where there are some.
+    """The features, mapped when they are loaded from ``.npy``, and the names of the rows where there are some.
 
     Raises:
-        InputError: no ``features.npy``; what `open_npy` refuses.
+        InputError: no features, or features in parts; what the readers of their formats refuse.
     """
-    if not os.path.lexists(os.path.join(folder, FEATURES)):
-        raise bad(folder, f"is a folder of thingsvision without {_instead(folder)}")
-    with file_in(folder, FEATURES) as path:
-        array = open_npy(path)
-    entries = {"features": Entry(array.shape, type_name(array.dtype), lambda: array)}
+    features = _features(folder)
+    entries = {"features": features}
     if os.path.lexists(os.path.join(folder, FILE_NAMES)):
-        rows = array.shape[0] if array.ndim else 0
+        rows = features.shape[0] if features.shape else 0
         entries["file_names"] = Entry((rows,), "str", partial(_names, folder, rows))
     return entries
 
 
-def _instead(folder: PathLike) -> str:
-    others = sorted(
-        name for name in os.listdir(folder) if name.startswith("features") and name.endswith(OTHER_FEATURES)
-    )
-    if not others:
-        return "features"
-    return f"{FEATURES}: save the features as npy, or read {others[0]} with the names in {FILE_NAMES}"
+def _features(folder: PathLike) -> Entry:
+    name = features_in(folder)
+    if name is None:
+        parts = sorted(part for part in os.listdir(folder) if part.startswith("features_"))
+        in_parts = f": they are in parts, {listing(parts, 2)}, which must be stacked" if parts else ""
+        raise bad(folder, f"is a folder of thingsvision without features{in_parts}")
+    with file_in(folder, name) as path:
+        if name.endswith(".txt"):
+            array = read_rows(path, text_table(path, EMBEDDINGS), None)[0]
+            return Entry(array.shape, type_name(array.dtype), lambda: array)
+        opened = READERS[suffix_of(name)](path)
+        if name.endswith(".mat") and "features" not in opened:
+            raise bad(path, "holds an array for each image, and not in which order the images were: save npy")
+        return choose(path, opened, None, EMBEDDINGS.likely, EMBEDDINGS.preferred)
 
 
 def _names(folder: PathLike, rows: int) -> Array:
@@ -102,7 +116,5 @@ def thingsvision_notes(folder: PathLike) -> tuple[str, ...]:
     shown, path = os.fspath(folder), os.path.join(folder, FILE_NAMES)
     if not os.path.lexists(path):
         return (f"{shown}: has no {FILE_NAMES}, so its rows have no names",)
-    with file_in(folder, FEATURES) as features:
-        rows = int(np.prod(open_npy(features).shape[:1]))
-    root = below_images(_lines(folder, rows))[0]
+    root = below_images(_lines(folder, _features(folder).shape[0]))[0]
     return (f"{shown}: names are the paths of {FILE_NAMES} below {root}",) if root else ()

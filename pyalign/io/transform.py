@@ -1,9 +1,12 @@
-"""Maps on the disk: ``.npz`` as gLocal publishes them, with a record of the fit under keys of our own."""
+"""Maps on the disk: ``.npz`` as gLocal publishes them, with a record of the fit under keys of our own.
+
+Source of maps without mean and std: `find_best_probes.py` and `main_model_sim_eval.py` of human_alignment, and
+`find_best_probes.py` of gLocal, where a bias is one more column of the weights.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -13,11 +16,14 @@ import numpy as np
 from pyalign._registry import registered
 from pyalign.data import KeptRows, Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
-from pyalign.io.arrays import strings
-from pyalign.io.npy import npz_entries
-from pyalign.io.paths import PUBLISHED_MAP, Array, PathLike, bad, check_file, checked_path, suffix_of
+from pyalign.io.arrays import Entry, describe, strings
+from pyalign.io.npy import npy_entries, npz_entries
+from pyalign.io.paths import PUBLISHED_MAP, Array, PathLike, Spec, bad, check_file, checked_path, suffix_of
+from pyalign.io.pickles import pickle_entries
 from pyalign.io.write import write_files
 
+PARTS = ("weights", "bias", "mean", "std")
+READERS = {".npz": npz_entries, ".npy": npy_entries, ".pkl": pickle_entries, ".pickle": pickle_entries}
 RECORD = "pyalign_record"  # a JSON text; next to it the arrays of the record
 ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names",
           "kept": "pyalign_kept", "kept_names": "pyalign_kept_names"}  # fmt: skip
@@ -25,34 +31,59 @@ RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 
 
 def load_transform(path: PathLike) -> Transform:
-    """Read a ``.npz`` with ``weights`` (d, r), perhaps ``bias`` (r,), and scalars ``mean`` and ``std``.
+    """Read a map: ``weights`` (d, r), perhaps ``bias`` (r,), and scalars ``mean`` and ``std``.
 
-    "glocal:MODEL" in place of a path is the map that gLocal has published for a model, such as "glocal:clip_RN50"; it
-    is fetched at its first use. A file of such a name is "./glocal:...".
+    Args:
+        path: a ``.npz`` with these keys; or a ``.npy`` or a pickle of weights, as human_alignment writes it
+            (``transforms.pkl::custom/clip_RN50/penultimate``). Without mean and std in the file, they are those of the
+            embeddings that are mapped, and a note says so. "glocal:MODEL" is the map that gLocal has published for a
+            model, such as "glocal:clip_RN50"; it is fetched at its first use. A file so called is "./glocal:...".
 
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
     """
     if isinstance(path, str) and path.startswith(PUBLISHED_MAP):
         published: Transform = registered("published_map")(path.removeprefix(PUBLISHED_MAP))
         return published
-    check_file(path, "transforms", (".npz",))
-    entries = npz_entries(path)
-    missing = [key for key in ("weights", "mean", "std") if key not in entries]
-    if missing:
-        raise bad(path, f"a transform holds weights, mean and std, perhaps bias; {missing[0]!r} is missing")
-    arrays: dict[str, Array] = {
-        key: entries[key].load() for key in ("weights", "bias", "mean", "std") if key in entries
-    }
+    spec = Spec(path)
+    suffix = check_file(spec.path, "transforms", tuple(READERS))
+    entries = READERS[suffix](spec.path)
+    arrays: dict[str, Array] = {key: entry.load() for key, entry in _chosen(spec, suffix, entries).items()}
     wrong = _fault(arrays)
     if wrong is not None:
-        raise bad(path, wrong)
-    mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
-    return Transform(arrays["weights"], arrays.get("bias"), mean, std, read_record(path, entries), os.fspath(path))
+        raise bad(spec.path, wrong)
+    weights, bias, notes = arrays["weights"], arrays.get("bias"), []
+    if "mean" in arrays:
+        mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
+        return Transform(weights, bias, mean, std, read_record(spec.path, entries), spec)
+    if bias is None and weights.shape[1] == len(weights) + 1:
+        weights, bias = weights[:, :-1], weights[:, -1]
+        notes.append(f"{spec}: the last column is taken for the bias, as human_alignment puts it")
+    notes.append(f"{spec}: holds no mean and std, so that features are standardized by their own, which is right for "
+                 "those that it was fitted to (THINGS); it does not say whether scores are in-sample")  # fmt: skip
+    return Transform(weights, bias, None, None, None, spec, tuple(notes))
+
+
+def _chosen(spec: Spec, suffix: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The parts of the map under the key, or of the only one; an array of another name is weights alone."""
+    maps: dict[str, dict[str, Entry]] = {}
+    for name, entry in entries.items():
+        group, _, part = name.rpartition("/")
+        maps.setdefault(group if part in PARTS else name, {})[part if part in PARTS else "weights"] = entry
+    only = next(iter(maps)) if len(maps) == 1 and suffix != ".npz" else ""
+    own = maps.get(spec.key or only, {})
+    if not own and suffix != ".npz":
+        held = describe({name: parts["weights"] for name, parts in maps.items() if "weights" in parts}) or "none"
+        what = "holds several maps" if spec.key is None else f"has no map {spec.key!r}"
+        raise bad(spec.path, f"{what}, choose one as FILE::KEY: {held}")
+    missing = {"weights", *({"mean", "std"} if own.keys() & {"mean", "std"} else ())} - own.keys()
+    if missing:
+        raise bad(spec.path, f"a transform holds weights, perhaps bias, mean and std; {max(missing)!r} is missing")
+    return own
 
 
 def holds_transform(path: PathLike) -> bool:
-    """Whether a file that is there has the arrays of a transform under their names."""
-    return suffix_of(path) == ".npz" and {"weights", "mean", "std"} <= npz_entries(path).keys()
+    """Whether a file that is there has weights, and another part of a transform, under their names."""
+    return suffix_of(path) == ".npz" and {"weights"} < npz_entries(path).keys() & {*PARTS}
 
 
 def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
@@ -100,10 +131,10 @@ def _fault(arrays: dict[str, Array]) -> str | None:
         return f"weights must have shape (d, r); got {weights.shape}"
     if bias is not None and bias.shape != weights.shape[1:]:
         return f"bias must have shape {weights.shape[1:]}; got {bias.shape}"
-    for key in ("mean", "std"):
+    for key in arrays.keys() & {"mean", "std"}:
         if arrays[key].size != 1:
             return f"{key} must be one number; got shape {arrays[key].shape}"
-    std = float(arrays["std"].ravel()[0])
+    std = float(arrays["std"].ravel()[0]) if "std" in arrays else 1.0
     return None if std > 0 else f"std must be positive; got {std:g}"
 
 
@@ -112,6 +143,8 @@ def transform_bytes(transform: Transform) -> bytes:
 
     Raises InputError for what `load_transform` would refuse.
     """
+    if transform.mean is None:
+        raise InputError("transform must have a mean and std to be written; got a map that takes those of embeddings")
     arrays = {"weights": _narrowed(transform.weights, "weights"), "mean": np.array(transform.mean)}
     if transform.bias is not None:
         arrays["bias"] = _narrowed(transform.bias, "bias")

@@ -12,11 +12,7 @@ from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.tables import Table, column_index
 
-WEIGHT, PROBABILITY, COVERED = (
-    "weight",
-    "probability",
-    "covered",
-)  # columns of the table of a design, see `pyalign.plan_triplets`
+WEIGHT, PROBABILITY, COVERED = "weight", "probability", "covered"  # columns of a design, see `pyalign.plan_triplets`
 
 
 def read_weights(path: PathLike, *, key: str | None = None) -> Weights:

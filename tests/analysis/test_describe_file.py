@@ -11,6 +11,7 @@ import pytest
 from support import draw_triplets, reals
 
 from pyalign.analysis.describe import file as module
+from pyalign.analysis.describe.array import describe
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data import TrainedOn, Transform
 from pyalign.io import Spec, load_embeddings, load_triplets, read_answers, read_names, write_transform
@@ -387,3 +388,28 @@ def test_labels_of_dimensions_are_not_called_names_of_objects(tmp_path):
     np.savez(tmp_path / "embedding.npz", embeddings=np.random.default_rng(0).random((9, 3)), dimension_labels=labels)
     found = {one.key: one for one in describe_file(tmp_path / "embedding.npz").arrays}["dimension_labels"]
     assert found.command is None and found.remarks[0].startswith("labels of dimensions")
+
+
+def test_rows_that_may_be_pairs_are_said_to_be_either_and_with_names_of_the_objects_are_pairs(tmp_path):
+    path, pairs = tmp_path / "x.npz", np.abs(reals(1, 3, 15))
+    np.savez(path, rdms=pairs)
+    (found,) = describe_file(path).arrays
+    may = "may be 3 condensed matrices of 6 objects, 6 x 5 / 2 numbers each (pyalign rsa --human)"
+    assert found.kind == "embeddings" and may in found.remarks
+    np.savez(path, rdms=pairs, names=[f"n{k}" for k in range(6)])
+    found = describe_file(path).arrays[0]
+    assert (found.kind, found.remarks) == (
+        "condensed matrices", ("each row is the pairs of the 6 objects that the file names",)
+    )  # fmt: skip
+    assert found.command == f"pyalign rsa --embeddings EMB --human {path}::rdms --kind KIND"
+    np.savez(path, rdms=pairs, names=["a", "b", "c"])
+    assert describe_file(path).arrays[0].names == ("a", "b", "c")
+    np.save(tmp_path / "x.npy", pairs[0])
+    (found,) = describe_file(tmp_path / "x.npy").arrays
+    assert found.kind == "labels"
+    assert "may be a condensed matrix of 6 objects, 6 x 5 / 2 numbers each (pyalign rsa --human)" in found.remarks
+
+
+@pytest.mark.parametrize("values", [-np.ones((3, 15)), np.ones((3, 14)), np.ones((16, 15)), np.ones((3, 15), int)])
+def test_rows_that_are_no_pairs_are_not_said_to_be(values):
+    assert not any("condensed" in remark for remark in describe(values).remarks)

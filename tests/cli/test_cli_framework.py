@@ -199,7 +199,7 @@ def test_each_field_of_each_command_is_an_option_with_a_help():
     [
         ((), "the following arguments are required: COMMAND"),
         (("scroe",), "argument COMMAND: 'scroe' is no command; did you mean 'score'?"),
-        (("triplets",), "argument COMMAND: 'triplets' needs a second word: triplets draw, triplets simulate"),
+        (("plan",), "argument COMMAND: 'plan' needs a second word: plan experiment, plan triplets"),
         (("x\ny",), "argument COMMAND: 'x\\ny' is no command"),
         (("--typo",), "the following arguments are required: COMMAND"),
     ],

@@ -39,13 +39,16 @@ def test_vectors_of_a_file_are_queries(command, folder, x):
     assert found["kind"] == "negated distance"
 
 
-def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names, x):
+@pytest.mark.parametrize("scales", [{"mean": 0.5, "std": 2.0}, {}])
+def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names, x, scales):
+    """Without a mean and std of its own the map standardizes queries as it does the rows."""
     weights, bias = reals(4, 6, 3), reals(5, 3)
-    mapped = (x - 0.5) / 2.0 @ weights + bias
-    np.savez("w.npz", weights=weights, bias=bias, mean=0.5, std=2.0)
+    mean, std = scales.get("mean", x.mean()), scales.get("std", x.std())
+    mapped = (x - mean) / std @ weights + bias
+    np.savez("w.npz", weights=weights, bias=bias, **scales)
     np.save("q.npy", x[:2] + 0.1)
     asked = {"names": ("--query", "item 3", "item 5"), "vectors": ("--query", "q.npy")}
-    given = {"names": mapped[[3, 5]], "vectors": (x[:2] + 0.1 - 0.5) / 2.0 @ weights + bias}
+    given = {"names": mapped[[3, 5]], "vectors": (x[:2] + 0.1 - mean) / std @ weights + bias}
     for kind, words in asked.items():
         ran = command(
             "neighbors",

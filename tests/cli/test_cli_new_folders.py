@@ -47,6 +47,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("study export", "study/small.toml --engine json", "out"),
     ("export", "E", "out"),
     ("triplets draw", "x.npy --count 50 --temperature 1", "out probabilities json csv latex"),
+    ("triplets collect", "answers.csv --lists answers.csv", "out"),
     ("plan experiment", "--components objects=0.002 answers=0.4 --difference 0.1", "json csv latex"),
     ("plan triplets", "x.npy y.npy -n 50", "out json"),
     ("describe", "t.npy", "json csv latex"),
@@ -70,7 +71,7 @@ SUFFIXES = {
 OUT = {
     "failures": ".csv", "neighbors agreement": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
     "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
-    "plan triplets": ".csv",
+    "plan triplets": ".csv", "triplets collect": ".csv",
 }  # fmt: skip
 
 
@@ -103,6 +104,7 @@ def inputs(tmp_path_factory):
     models = [str(folder / "x.npy"), str(folder / "y.npy")]
     assert main(["compare", *models, "-t", str(folder / "t.npy"), "--json", str(folder / "compare.json")]) == 0
     (folder / "models.csv").write_text("model,parameters\nx,1\ny,2\n")
+    (folder / "answers.csv").write_text("subject,trial,item1,item2,item3,odd\nann,1,cat,dog,car,car\n")
     (folder / "study").mkdir()
     write_inputs(folder / "study")
     (folder / "images").mkdir()

@@ -28,12 +28,13 @@ import zipfile
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
-from pyalign.io import apart, load_embeddings, load_judgments, load_triplets, read_choices, read_names
+from pyalign.io import apart, load_embeddings, load_judgments, load_transform, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
 from pyalign.io.toml import key_of, quoted, read_toml
 from pyalign.nearest.index import MARK, build_index, load_index
@@ -50,6 +51,8 @@ READERS = (
     read_names,
     read_choices,
     lambda path: load_judgments(path, kind="similarity").pairs(),
+    lambda path: load_judgments(path).pairs(),
+    load_transform,
     lambda path: [one.values for one in contents(path)],
 )
 IMAGES = (".tar", ".h5", ".parquet")
@@ -127,7 +130,16 @@ def _npz() -> list[bytes]:
 
 def _pkl() -> list[bytes]:
     tree = {"timm": {"resnet": {"logits": np.eye(3), "other": np.ones(2, "f2")}}, "n": [1, 2.5, "x", None]}
-    return [pickle.dumps(tree, protocol) for protocol in range(6)]
+    maps = {"custom": {"clip": {"penultimate": np.eye(3), "own": {"weights": np.eye(3), "mean": 0.5, "std": 2}}}}
+    return [pickle.dumps(tree, protocol) for tree in (tree, _rdms(), maps) for protocol in range(6)]
+
+
+def _rdms() -> dict[str, Any]:
+    """As rsatoolbox keeps RDMs of three people."""
+    patterns = {"conds": ["dog", "cat", "ä", "d"], "index": [0, 1, 2, 3], "size": np.ones(4)}
+    people = {"subject": np.array(["a", "b", "c"]), "noise": np.ones((3, 2, 2))}
+    return {"dissimilarities": np.arange(18.0).reshape(3, 6), "dissimilarity_measure": "negated similarity",
+            "descriptors": {"notes": ["x"]}, "pattern_descriptors": patterns, "rdm_descriptors": people}  # fmt: skip
 
 
 def _safetensors() -> list[bytes]:
@@ -137,6 +149,7 @@ def _safetensors() -> list[bytes]:
 
 
 def _mat() -> list[bytes]:
+    import peer_files
     from scipy.io import savemat
 
     held = {"x": np.arange(6.0).reshape(2, 3), "cell": np.array([["a", np.eye(2)]], object), "c": np.eye(2) * 1j}
@@ -144,7 +157,10 @@ def _mat() -> list[bytes]:
     people = np.zeros((1, 2), [("rdm", object), ("name", object)])
     people[0] = [(np.eye(3), "a"), (np.ones((3, 3), "f4"), "b")]
     structs = {"people": people, "s": {"set1": {"pairs": np.arange(12.0).reshape(2, 6)}, "set2": {}}}
+    rdms = [np.eye(3)] * 2
     return [
+        peer_files.mat(peer_files.rsa_toolbox(rdms, ["a", "b"])),
+        peer_files.meadows({"able-fly": ([1.0, 2.0, 3.0], "abc"), "owl": ([1.0, 2.0, 3.0], "bac")}),
         _saved(lambda path: savemat(path, structs, appendmat=False)),
         _saved(lambda path: savemat(path, structs, appendmat=False, do_compression=True)),
         _saved(lambda path: savemat(path, held, appendmat=False)),
@@ -173,7 +189,20 @@ def _h5() -> list[bytes]:
                     "images", data=np.ones((5, 4, 3, 3), np.uint8), chunks=(2, 4, 3, 3), compression="gzip"
                 )
 
+    def rdms(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            for name, part in _rdms().items():
+                if isinstance(part, str):
+                    file.attrs[name] = part
+                    continue
+                held = (
+                    {f"{name}/{key}": value for key, value in part.items()} if isinstance(part, dict) else {name: part}
+                )
+                for key, value in held.items():
+                    file[key] = np.array(value).astype("S") if "subject" in key else value
+
     return [
+        _saved(rdms),
         *(_saved(lambda path, raw=raw: images(path, raw)) for raw in (False, True)),
         _saved(write),
         _saved(lambda path: write(path, libver="latest")),
@@ -232,9 +261,10 @@ def _index() -> list[bytes]:
 
 
 def _json() -> list[bytes]:
+    import peer_files
     from every_document import every_result, other_results
 
-    found = []
+    found = [peer_files.as_json(peer_files.tree(peer_files.arrangement("a", range(3), "abc")))]
     for make in (every_result, other_results):
         with tempfile.TemporaryDirectory() as folder:
             found += [one.to_json().encode() for one in make(Path(folder)).values()]

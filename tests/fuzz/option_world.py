@@ -39,7 +39,7 @@ FILES = {
     "levels": "kinds.txt coarse.txt", "queries": "a.npy", "against": "a.npy", "other_embeddings": "a.npy",
     "pilot": "compare.json", "result": "compare.json", "results": "compare.json", "metadata": "models.csv",
     "images": "photos.tar", "text": "names.txt", "checkpoint": "w.pth", "file": "study.toml", "files": "a.npy",
-    "index": "x.index", "merge": "part1 part2", "": "u.npz",
+    "index": "x.index", "lists": "asked.csv", "merge": "part1 part2", "": "u.npz",
 }  # fmt: skip
 # What commands, and options of some, take beside the files that are required; after "-" instead of these too. The
 # option's files stand at {}, or at the end.
@@ -77,6 +77,7 @@ WORDS = {
     "triplets draw --matrix": "--kind dissimilarity --count 9 --out o.npy",
     "triplets draw --categories": "a.npy --scheme within --count 9 --out o.npy",
     "plan triplets": "-n 9 --out o.csv", "triplets simulate": "f --count 50 --n-objects 9",
+    "triplets collect": "--out o.csv", "triplets collect --lists": "- asked.csv --out o.csv",
     "study run": "--out o", "study step": "{} ceiling --out o", "study finish": "--out done",
     "study export": "--engine json --out o",
     "plot": "--chart map --embeddings a.npy --out o.html", "plot --embeddings": "--chart map --out o.html",
@@ -253,6 +254,7 @@ def write_more():
              "coarse": ["uuv"[k % 3] for k in range(n)]}  # fmt: skip
     for name, held in lines.items():
         Path(f"{name}.txt").write_text("".join(f"{line}\n" for line in held))
+    Path("asked.csv").write_text("subject,trial,item1,item2,item3,odd\nann,1,cat,dog,car,car\n")
     Path("models.csv").write_text("model,family,parameters\na.npy,x,10\nb.npy,y,20\n")
     Path("study.toml").write_text(Path("small.toml").read_text().partition("[steps")[0] + "[steps.ceiling]\n")
     Path("mine.py").write_text(MINE)

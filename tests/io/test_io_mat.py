@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import peer_files
 import pytest
 
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings
+from pyalign.io.mat import mat_entries
 
 scipy_io = pytest.importorskip("scipy.io")
 TYPES = "f8 f4 i1 u1 i2 u2 i4 u4 i8 u8".split()
@@ -26,14 +30,12 @@ def test_version_5_comes_back_as_scipy_reads_it(tmp_path, code, shape, packed):
 
 
 def test_version_5_of_the_other_byte_order(tmp_path):
-    def element(kind, raw):
-        return kind.to_bytes(4, "big") + len(raw).to_bytes(4, "big") + raw + bytes(-len(raw) % 8)
-
+    big = partial(peer_files.element, order="big")
     values = np.arange(6.0).reshape(2, 3)
-    body = element(6, (6).to_bytes(4, "big") + bytes(4)) + element(5, np.array([2, 3], ">i4").tobytes())
-    body += element(1, b"x") + element(9, values.astype(">f8").tobytes("F"))
+    body = big(6, (6).to_bytes(4, "big") + bytes(4)) + big(5, np.array([2, 3], ">i4").tobytes())
+    body += big(1, b"x") + big(9, values.astype(">f8").tobytes("F"))
     path = tmp_path / "x.mat"
-    path.write_bytes(b"MATLAB".ljust(124) + b"\x01\x00MI" + element(14, body))
+    path.write_bytes(b"MATLAB".ljust(124) + b"\x01\x00MI" + big(14, body))
     np.testing.assert_array_equal(scipy_io.loadmat(path)["x"], values)
     np.testing.assert_array_equal(load_embeddings(path), values)
 
@@ -119,11 +121,11 @@ def test_fields_of_structs_have_their_names_in_matlab(tmp_path, packed):
     np.testing.assert_array_equal(load_embeddings(path).values, np.eye(2))  # what is inside is asked for by name
 
 
-def test_a_struct_itself_is_no_array_and_text_in_it_is_none(tmp_path, refused):
+def test_a_struct_itself_is_no_array_and_text_in_it_holds_no_numbers(tmp_path, refused):
     path = tmp_path / "x.mat"
     scipy_io.savemat(path, {"s": {"x": np.eye(2), "label": "text"}, "empty": np.zeros((0, 0), [("a", object)])})
     assert "is a struct" in refused(load_embeddings, path, key="s")
-    assert "is a char" in refused(load_embeddings, path, key="s.label")
+    assert "must be real numbers (floats or integers); got <U4" in refused(load_embeddings, path, key="s.label")
     assert "s.x (2, 2) float64" in refused(load_embeddings, path, key="t")
 
 
@@ -139,6 +141,23 @@ def test_a_struct_of_which_any_byte_is_changed_is_one_line_or_read(tmp_path, pac
                 load_embeddings(path, key="s.t.y")
             except InputError as error:
                 assert len(str(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_rows_of_text_are_strings_in_every_coding(tmp_path, refused, packed):
+    path, expected = tmp_path / "x.mat", ["dog.png", "fée 22.png", "x"]
+    text = {"names": np.array(expected), "one": "hi", "none": ""}
+    scipy_io.savemat(path, {"x": np.eye(3), **text}, do_compression=packed)
+    x = load_embeddings(path)
+    assert x.names == tuple(expected)
+    assert [list(mat_entries(path)[key].load()) for key in ("one", "none")] == [["hi"], []]
+    for code, coding in ((2, "latin-1"), (4, "utf-16-le"), (16, "utf-8"), (17, "utf-16-le"), (18, "utf-32-le")):
+        path.write_bytes(peer_files.mat(peer_files.text("names", expected, code, coding)))
+        assert list(mat_entries(path)["names"].load()) == expected
+    raw = path.read_bytes()
+    place = raw.index(np.array([3, 10], "<i4").tobytes())
+    path.write_bytes(raw[:place] + np.array([3, 11], "<i4").tobytes() + raw[place + 8 :])
+    assert "30 letters for an array of 3 x 11" in refused(load_embeddings, path, key="names")
 
 
 def test_structs_that_nest_for_ever_are_refused(tmp_path, refused):

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyalign.errors import InputError
-from pyalign.io import load_embeddings
+from pyalign.io import load_embeddings, read_names
+from pyalign.io.pickles import pickle_entries, read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -57,6 +58,48 @@ def test_reads_pickles_of_numpy_1_and_2(tmp_path, core):
     assert b"numpy._core.multiarray" in raw or b"numpy.core.multiarray" in raw
     raw = raw.replace(b"numpy._core.", b"numpy.core.").replace(b"numpy.core.", core + b".")
     np.testing.assert_array_equal(load_embeddings(write(tmp_path / "x.pkl", raw)), np.eye(2))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_dicts_with_defaults_and_text_are_read(tmp_path, protocol):
+    features = collections.defaultdict(dict)
+    features["resnet50"]["logits"] = np.eye(2)
+    path = write(tmp_path / "x.pkl", {"timm": features}, protocol)
+    np.testing.assert_array_equal(load_embeddings(path, key="timm/resnet50/logits"), np.eye(2))
+    names, shared = np.array(["dog", "b\u00e4r", "\U0001f600"]), [np.str_("a"), np.float32(0.5), 3]
+    read = read_pickle(
+        write(path, {"names": names, "lists": [shared, shared], "swapped": names.astype(">U3")}, protocol)
+    )
+    assert read["names"].tolist() == read["swapped"].tolist() == names.tolist()
+    assert read["lists"] == [["a", 0.5, 3]] * 2 and read["lists"][0] is read["lists"][1]
+    assert read_names(write(path, {"names": names}, protocol)) == tuple(names)
+
+
+def test_dicts_that_hold_themselves_and_lists_that_explode_take_no_time(tmp_path):
+    endless: dict = {"a": 1}
+    endless["again"] = endless
+    assert read_pickle(write(tmp_path / "x.pkl", endless)) == {"a": 1, "again": None}
+    level = [np.eye(1)]
+    for _ in range(60):
+        level = [level, level]
+    assert len(read_pickle(write(tmp_path / "x.pkl", {"x": level}))["x"]) == 2
+
+
+@pytest.mark.parametrize("letters", [b"\xff\xff\xff\xff", b"\x00\xd8\x00\x00"])
+def test_text_that_is_no_text_is_refused(tmp_path, refused, letters):
+    raw = pickle.dumps({"names": np.array(["Q"])}, 5)
+    place = raw.index(b"Q\0\0\0")
+    assert "can't decode" in refused(
+        load_embeddings, write(tmp_path / "x.pkl", raw[:place] + letters + raw[place + 4 :])
+    )
+
+
+def test_numbers_of_a_map_are_arrays_of_no_dimension(tmp_path):
+    path = write(tmp_path / "x.pkl", {"m": {"weights": np.eye(2), "mean": 1, "std": 0.5, "n": 3, "big/mean": 1 << 70}})
+    assert {key: entry.load().tolist() for key, entry in pickle_entries(path).items() if not entry.shape} == {
+        "m/mean": 1.0,
+        "m/std": 0.5,
+    }
 
 
 def test_one_array_needs_no_key_and_several_are_listed(tmp_path, refused):

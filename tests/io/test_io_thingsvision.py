@@ -33,6 +33,23 @@ def written(tmp_path):
     return write
 
 
+def thingsvision_module(folder):
+    """Helpers of thingsvision; the package as a whole needs TensorFlow to be imported."""
+    package = importlib.util.find_spec("thingsvision")
+    if package is None:
+        pytest.skip("thingsvision is not installed")
+    path = Path(next(iter(package.submodule_search_locations)), "utils", folder, "helpers.py")
+    spec = importlib.util.spec_from_file_location("thingsvision_helpers", path)
+    helpers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(helpers)
+    return helpers
+
+
+@pytest.fixture
+def storing():
+    return thingsvision_module("storing")
+
+
 def test_bare_names_of_a_folder_of_images_are_the_names(written):
     folder = written(["ant.jpg", "bee, red.jpg", "cat.jpg", "dog.jpg"])
     actual = load_embeddings(folder)
@@ -128,17 +145,31 @@ def test_features_with_more_axes_want_pooling(written, refused):
     assert "got (4, 2, 3, 3); pool or flatten" in refused(load_embeddings, folder)
 
 
-@pytest.mark.parametrize("name", ["features.pt", "features.hdf5", "features.mat", "features.txt", "features_01.npy"])
-def test_other_formats_of_thingsvision_are_read_as_files(tmp_path, refused, name):
-    (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "file_names.txt").write_text("a.jpg\n")
-    message = refused(load_embeddings, tmp_path)
-    assert message == (
-        f"is a folder of thingsvision without features.npy: save the features as npy, or read {name} with the names in "
-        "file_names.txt"
-    )
-    (tmp_path / name).unlink()
+@pytest.mark.parametrize("suffix", ["hdf5", "pt", "txt", "npy"])
+def test_every_format_that_thingsvision_writes_is_read(tmp_path, storing, suffix):
+    (tmp_path / "file_names.txt").write_text("".join(f"/images/{name}\n" for name in FILES))
+    torch = pytest.importorskip("torch")
+    storing.save_features(torch.from_numpy(X) if suffix == "pt" else X, str(tmp_path), suffix)
+    actual = load_embeddings(tmp_path)
+    assert (actual.names, folder_files(tmp_path)) == (FILES, (f"features.{suffix}", "file_names.txt"))
+    np.testing.assert_array_equal(actual.values, X)
+
+
+def test_features_of_matlab_without_names_are_read_and_with_names_have_lost_their_order(tmp_path, storing, refused):
+    storing.save_features(X, str(tmp_path), "mat")
+    np.testing.assert_array_equal(load_embeddings(tmp_path), X)
+    (tmp_path / "file_names.txt").write_text("ant.jpg\nbee.jpg\ncat.jpg\ndog.jpg\n")
+    storing.save_features(X, str(tmp_path), "mat")
+    said = "features.mat: holds an array for each image, and not in which order the images were: save npy"
+    assert refused(load_embeddings, tmp_path) == said
+
+
+def test_features_in_parts_are_refused(tmp_path, storing, refused):
+    (tmp_path / "file_names.txt").write_text("a\nb\nc\nd\n")
     assert refused(load_embeddings, tmp_path) == "is a folder of thingsvision without features"
+    storing.split_features(str(tmp_path), X, "npy", 4)
+    said = "without features: they are in parts, features_01.npy, features_02.npy and 1 more, which must be stacked"
+    assert said in refused(load_embeddings, tmp_path)
 
 
 def test_a_manifest_goes_first(written, refused):
@@ -154,14 +185,8 @@ def test_a_key_must_be_that_of_the_features(written, refused):
 
 
 def test_the_files_that_thingsvision_itself_writes_are_read(tmp_path):
-    """Its own functions that write `file_names.txt`; the package as a whole needs TensorFlow to be imported."""
-    package = importlib.util.find_spec("thingsvision")
-    if package is None:
-        pytest.skip("thingsvision is not installed")
-    path = Path(next(iter(package.submodule_search_locations)), "utils", "data", "helpers.py")
-    spec = importlib.util.spec_from_file_location("thingsvision_helpers", path)
-    helpers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(helpers)
+    """Its own functions that write `file_names.txt`."""
+    helpers = thingsvision_module("data")
     images = tmp_path / "images"
     for name in FILES:
         (images / name).parent.mkdir(parents=True, exist_ok=True)

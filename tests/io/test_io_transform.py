@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from support import reals
 
-from pyalign.data import Transform
+import pyalign
+from pyalign.analysis.describe.file import describe_file
+from pyalign.data import Embeddings, Transform
 from pyalign.io import load_transform, write_transform
 
 
@@ -95,3 +99,61 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, message_of, chang
     given = {"weights": reals(1, 4, 3), "bias": None, "mean": 0.0, "std": 1.0, **changes}
     assert message_of(write_transform, tmp_path / "w.npz", Transform(**given)) == message
     assert not list(tmp_path.iterdir())
+
+
+def test_a_map_without_mean_and_std_takes_those_of_all_numbers_of_the_features(tmp_path):
+    x, weights = reals(3, 50, 4, dtype=np.float64), reals(1, 4, 3, dtype=np.float64)
+    np.savez(tmp_path / "t.npz", weights=weights, bias=np.ones(3))
+    transform = load_transform(tmp_path / "t.npz")
+    (note,) = transform.notes
+    assert note.startswith(
+        f"{tmp_path / 't.npz'}: holds no mean and std, so that features are standardized by their own"
+    )
+    expected = (x - x.mean()) / x.std() @ weights + 1
+    mapped = transform.apply(Embeddings(x))
+    np.testing.assert_allclose(mapped.values, expected, rtol=1e-12)
+    assert mapped.notes == transform.notes and mapped.fitted
+    np.testing.assert_allclose(transform.apply(x.astype(np.float32)), expected, rtol=1e-5)
+    torch = pytest.importorskip("torch")
+    np.testing.assert_allclose(transform.apply(torch.from_numpy(x)), expected, rtol=1e-12)
+
+
+def test_other_rows_can_be_standardized_as_those_that_a_map_was_standardized_by():
+    x, transform = reals(3, 50, 4, dtype=np.float64), Transform(np.eye(4), None, None, None)
+    other = transform.standardizing(x)
+    np.testing.assert_allclose(other.apply(x[:5]), transform.apply(x)[:5], rtol=1e-12)
+    assert other.standardizing(x[:5]) is other
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0, 1e200])
+def test_features_without_a_mean_and_a_std_are_refused(message_of, value):
+    x = np.zeros((5, 4))
+    x[0, 0] = value
+    message = message_of(Transform(np.eye(4), None, None, None).apply, x)
+    assert message.startswith("embeddings must be finite and must differ, since the map has no mean and std but theirs")
+
+
+def test_a_map_without_mean_and_std_is_not_written_and_maps_no_batches(tmp_path, message_of):
+    transform = Transform(np.eye(4), None, None, None)
+    message = message_of(write_transform, tmp_path / "t.npz", transform)
+    assert message == "transform must have a mean and std to be written; got a map that takes those of embeddings"
+    message = message_of(pyalign.extract, "pixels:2", str(tmp_path), transform=transform)
+    assert message.startswith("transform must have a mean and std, since images come in batches")
+    assert "std must be a number" in message_of(Transform, np.eye(4), None, 0.0, None)
+
+
+@pytest.mark.parametrize("name", ["t.npz", "t.npy", "t.pkl"])
+def test_a_description_names_a_map_or_says_that_it_may_be_one(tmp_path, name):
+    path, weights = tmp_path / name, reals(1, 4, 4)
+    if name == "t.npz":
+        np.savez(path, weights=weights, bias=np.ones(4))
+        (found,) = describe_file(path).arrays
+        assert (found.kind, found.remarks[1]) == (
+            "transform",
+            "mean and std are not in the file: they are those of the features x",
+        )
+        return
+    np.save(path, weights) if name == "t.npy" else path.write_bytes(pickle.dumps({"m": {"penultimate": weights}}))
+    (found,) = describe_file(path).arrays
+    assert found.kind == "embeddings"
+    assert "as many rows as columns: a linear map perhaps (--transform)" in found.remarks

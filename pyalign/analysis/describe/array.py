@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pyalign.documents import hidden
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22
+FEW = 4  # objects whose pairs are as many as features often are
 SHARE_TOLERANCE = 2e-3  # of the sum of a row of shares
 WORDS = ("count", "share")  # in the name of an array of answers
 
@@ -24,7 +26,8 @@ class Description:
 
     Attributes:
         kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares next to triplets),
-            "similarities", "dissimilarities", "ratings of pairs", "names", "labels", "images", "transform" or "other".
+            "similarities", "dissimilarities", "ratings of pairs", "condensed matrices",
+            "names", "labels", "images", "transform" or "other".
         shape: of the array, or of the whole table.
         dtype: as stored.
         smallest, largest: over finite values, of triplets over the items.
@@ -107,13 +110,27 @@ def _of_others(a: np.ndarray) -> Description:
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
     kind, remarks = "other", []
     if a.ndim == 1:
-        kind, remarks = "labels", [_labels(len(np.unique(a)), len(a))]
+        kind, remarks = "labels", [_labels(len(np.unique(a)), len(a)), *_of_pairs(a)]
     elif a.ndim == 3 and a.shape[1] == a.shape[2] and None not in (kinds := [*map(_kind_of_pairs, a)]):
         kind = "similarities" if "similarities" in kinds else "dissimilarities"
         remarks.append(f"{a.shape[0]} matrices of {a.shape[1]} items, of as many people or models")
     elif a.ndim > 2:
         remarks.append(f"{a.ndim} dimensions: as embeddings, pool or flatten each item to one row first")
     return Description(kind, a.shape, str(a.dtype), low, high, first_row=first, remarks=tuple(remarks))
+
+
+def objects_of_pairs(a: np.ndarray) -> int | None:
+    """Of how many objects each row of an array may be the pairs, by its length, where nothing is below zero."""
+    m = a.shape[-1]
+    n = (1 + math.isqrt(1 + 8 * m)) // 2
+    plausible = a.dtype.kind == "f" and n > FEW and 2 * m == n * (n - 1) and a.size <= m * m
+    return n if plausible and not (a < 0).any() else None
+
+
+def _of_pairs(a: np.ndarray) -> list[str]:
+    n = objects_of_pairs(a)
+    what = "a condensed matrix" if a.ndim == 1 else f"{len(a)} condensed matrices"
+    return [] if n is None else [f"may be {what} of {n} objects, {n} x {n - 1} / 2 numbers each (pyalign rsa --human)"]
 
 
 def _labels(different: int, n: int) -> str:
@@ -223,7 +240,7 @@ def _remarks(
     a: np.ndarray, kind: str, base: int | None, duplicates: int, repeated: int | None, nan_rows: int, zero_rows: int,
     span: tuple[float, float] | None,
 ) -> tuple[str, ...]:  # fmt: skip
-    remarks = []
+    remarks = _of_pairs(a) if kind == "embeddings" else []
     if base == 1:
         remarks.append("the smallest item is 1: items may count from 1 (--one-based)")
     if kind == "triplets" and a.shape[1] > 3:
@@ -234,6 +251,8 @@ def _remarks(
         remarks.append("whole numbers stored as floats: they are read as integers")
     if kind == "dissimilarities":
         remarks.append("nothing is smaller than the diagonal: these seem dissimilarities, where larger is less alike")
+    if kind == "embeddings" and a.shape[0] == a.shape[1]:
+        remarks.append("as many rows as columns: a linear map perhaps (--transform)")
     if kind == "embeddings" and shape_of_pairs(a) == "triangular":
         remarks.append("zero on one side of the diagonal: one half of a matrix of pairs? add its transpose")
     if kind == "answers":

@@ -14,25 +14,29 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._result import Result
-from pyalign.analysis.describe.array import Description, describe
-from pyalign.data import ODD_ONE_OUT, Embeddings, Transform, as_embeddings
+from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
+from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
 from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
 from pyalign.errors import InputError
-from pyalign.io.arrays import LABELS_KEY
+from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
 from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, content_of, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
+from pyalign.io.formats import open_file
 from pyalign.io.frames import frame_table
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, Spec, checked_path, suffix_of
+from pyalign.io.rdm_files import PICKLES, find_rdms
+from pyalign.io.tables import Table
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.weights import WEIGHT
 
+RDMS = "RDMs"  # of another tool, which knows that they are dissimilarities
 MOST = 100  # arrays of a file that are described
 
 
@@ -107,6 +111,9 @@ def describe_file(spec: Any, stated: Mapping[str, Any] | None = None) -> FileDes
     path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, load_transform(path)),))
+    rdms = _rdms_in(path, key)
+    if rdms is not None:
+        return FileDescription(whole, (_of_rdms(whole, rdms),))
     images = () if key is not None else _images_in(path)
     if images:
         return FileDescription(whole, (_of_images(path, images),))
@@ -133,6 +140,10 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
         of_file = _of_triplets(spec, found) if answers is None else _of_answers(spec, table, answers)
         return replace(of_file, key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
+    if content.listed and content.values.ndim < 3 and objects_of_pairs(content.values) == content.listed:
+        kind, line = "condensed matrices", _command(RATINGS, spec)
+        remark = f"each row is the pairs of the {content.listed} objects that the file names"
+        return replace(found, kind=kind, key=content.key, remarks=(remark,), command=line)
     if content.key == LABELS_KEY:
         remark = "labels of dimensions, which are read with the embeddings next to them"
         return replace(found, key=content.key, remarks=(remark, *found.remarks))
@@ -142,10 +153,13 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
 def _command(kind: str, spec: str) -> str | None:
     """A command that reads a file of this kind."""
     score = ["pyalign", "score", "--embeddings"]
+    rsa = ["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind"]
     lines = {
         "embeddings": [*score, spec, "--triplets", "TRIPLETS"],
         "names": [*score, "EMB", "--triplets", "TRIPLETS", "--names", spec],
         "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
+        RDMS: [*rsa, "dissimilarity"],
+        RATINGS: [*rsa, "KIND"],
         "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
@@ -163,10 +177,27 @@ def _of_images(path: str, images: Sequence[str]) -> Description:
     return Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
 
 
+def _rdms_in(path: str, key: str | None) -> Judgments | None:
+    suffix = "" if os.path.isdir(path) else suffix_of(path)
+    opened = open_file(path, JUDGMENTS) if suffix in (".h5", ".hdf5", ".mat", *PICKLES) else {}
+    return None if isinstance(opened, Table) or suffix in ("", *TEXT) else find_rdms(path, key, opened)
+
+
+def _of_rdms(spec: str, rdms: Judgments) -> Description:
+    """RDMs of another tool, as `load_judgments` reads them."""
+    return replace(
+        describe(rdms.pairs().ravel()), kind="dissimilarities", shape=rdms.matrices().shape,
+        remarks=tuple(note.removeprefix(f"{rdms.source}: ") for note in rdms.notes),
+        names=None if rdms.names is None else rdms.names[:3], command=_command(RDMS, spec),
+    )  # fmt: skip
+
+
 def _of_transform(path: str, transform: Transform) -> Description:
     d, r = transform.weights.shape
     bias = "no bias" if transform.bias is None else "a bias"
-    remarks = [f"maps {d} features to {r}: ((x - {transform.mean:g}) / {transform.std:g}) @ weights, with {bias}"]
+    mean, std = ("mean", "std") if transform.mean is None else (f"{transform.mean:g}", f"{transform.std:g}")
+    remarks = [f"maps {d} features to {r}: ((x - {mean}) / {std}) @ weights, with {bias}"]
+    remarks += ["mean and std are not in the file: they are those of the features x"] if transform.mean is None else []
     record = transform.trained
     if record is None:
         remarks.append("nothing records what it was fitted to: scores of triplets that the fit has seen are too high")
@@ -241,9 +272,8 @@ def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = 
 def _of_answers(spec: str, table: Content, answers: AnswerTable) -> Description:
     """A table of answers, of whose columns the detector is sure."""
     if answers.task == RATINGS:
-        command = shlex.join(["pyalign", "rsa", "--embeddings", "EMB", "--human", spec, "--kind", "KIND"])
-        shape = len(table.columns[0]), table.width
-        return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=command)
+        shape, line = (len(table.columns[0]), table.width), _command(RATINGS, spec)
+        return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=line)
     columns = [table.columns[c] for c in answers.items]
     named = answers.lowest is None
     items, names = (
