@@ -19,8 +19,11 @@ _registry.expect(
     views="pyalign.report",
     kinds="pyalign.kinds",
     datasets="pyalign.datasets.dataset",
-    published_map="pyalign.datasets.maps",
+    described="pyalign.datasets.described",
+    frames="pyalign.io.triplets",
     rdms="pyalign.integrations.rsatoolbox",
+    published_map="pyalign.datasets.maps",
+    rdm_models="pyalign.integrations.rsatoolbox",
 )
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

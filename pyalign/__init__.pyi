@@ -7,6 +7,7 @@ from .analysis.agreement import agreement
 from .analysis.calibration.calibrate import calibrate
 from .analysis.ceiling.noise_ceiling import noise_ceiling
 from .analysis.comparison.compare import compare
+from .analysis.describe.dataset import describe
 from .analysis.experiment import plan_experiment
 from .analysis.failures.failures import find_failures
 from .analysis.metadata.regress import regress_metadata
@@ -111,6 +112,7 @@ __all__ = [
     "compare_neighbors",
     "cross_validate_embedding",
     "cross_validate_probe",
+    "describe",
     "embedding_path",
     "error_consistency",
     "extract",

@@ -63,7 +63,9 @@ def as_array(value: object, name: str, shape: str) -> np.ndarray:
 
 
 def require_dense(value: Any, name: str) -> None:
-    """Raises for a sparse matrix of scipy, and for a tensor that is sparse or of another layout without strides."""
+    """Raises for a sparse matrix of scipy, one of torch or another without strides, a frame of polars."""
+    if type(value).__module__.partition(".")[0] == "polars" and type(value).__name__.endswith("Frame"):
+        raise InputError(f"{name} must be an array, or a DataFrame of pandas; got one of polars: to_pandas() makes one")
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise InputError(f"{name} must be a dense array; got {type(value).__name__}: give {name}.toarray()")
     layout = str(getattr(value, "layout", "torch.strided"))

@@ -7,17 +7,25 @@ it may have a parameter, as in "rbf:0.5".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from numpy.typing import ArrayLike
 
 from pyalign.data import Answers, Categories, Embeddings, Judgments, Subjects, Triplets, Weights
 from pyalign.measures import Measure
 
+
+class DataSetLike(Protocol):
+    """What `pyalign.load_dataset` gives, in the place of one of its parts."""
+
+    def open(self, part: str) -> Any:
+        """A part by its name."""
+
+
 # Arrays, tensors and DataFrames, or the classes that know the names of items in addition.
-EmbeddingsLike: TypeAlias = ArrayLike | Embeddings
-TripletsLike: TypeAlias = ArrayLike | Triplets
-JudgmentsLike: TypeAlias = ArrayLike | Judgments
+EmbeddingsLike: TypeAlias = ArrayLike | Embeddings | DataSetLike
+TripletsLike: TypeAlias = ArrayLike | Triplets | DataSetLike
+JudgmentsLike: TypeAlias = ArrayLike | Judgments | DataSetLike
 AnswersLike: TypeAlias = ArrayLike | Answers
 CategoriesLike: TypeAlias = ArrayLike | Categories
 SubjectsLike: TypeAlias = ArrayLike | Subjects

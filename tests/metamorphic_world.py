@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import pyalign
 from pyalign import Categories, Embeddings, Judgments, Triplets
 from pyalign.data import Subjects
+from pyalign.integrations.rsatoolbox import to_rdms
 
 N, T, D = 18, 1200, 5
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
@@ -140,6 +142,23 @@ def _in_numbers(rows_as, numbers_as):
     )  # fmt: skip
 
 
+def _in_a_frame(w: World) -> World:
+    """A DataFrame of answers, as an experiment has it."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    columns = dict(zip(("image1", "image2", "odd_image"), np.array(w.triplets.names)[w.triplets.values].T, strict=True))
+    people = np.array(w.triplets.subjects.labels)[w.triplets.subjects.codes]
+    return replace(w, triplets=pandas.DataFrame({"participant": people, **columns}).astype({"image1": "category"}))
+
+
+def _in_rdms(w: World) -> World:
+    """The matrices of participants as rsatoolbox holds them, with the noise of each next to them."""
+    pytest.importorskip("rsatoolbox", reason="rsatoolbox is not installed")
+    rdms = to_rdms(w.human)
+    rdms.rdm_descriptors["noise"] = [np.eye(N)] * len(w.human)
+    rdms.descriptors["noise"] = np.eye(N)
+    return replace(w, human=rdms)
+
+
 CHANGES = {
     "rows in another order": lambda w: w.map(_shuffled, _shuffled, _shuffled),
     "rows in another order, without names": lambda w: _numbered(w.map(_together, _together, _together)),
@@ -148,10 +167,12 @@ CHANGES = {
     "unused rows": lambda w: replace(w.map(_with_others), images=w.images, dimensions=w.dimensions),
     "a file in two parts": _of_triplets(np.r_[T // 3 : T, : T // 3]),
     "each triplet twice": _of_triplets(np.repeat(np.arange(T), 2)),
+    "a DataFrame of answers": _in_a_frame,
+    "RDMs of rsatoolbox": _in_rdms,
     "int16": _in_numbers(np.float64, np.int16),
     "float32 and int64": _in_numbers(np.float32, np.int64),
 }
-OF_TRIPLETS = ("a file in two parts", "each triplet twice", "int16")  # which change nothing else
+OF_TRIPLETS = ("a file in two parts", "each triplet twice", "int16", "a DataFrame of answers")  # and of nothing else
 
 
 def only(w: World, models: tuple[str, ...]) -> World:
@@ -193,3 +214,16 @@ def read_again(w: World, folder: Path) -> World:
     path.write_text("a,b,odd,who\n" + "".join(",".join(line) + "\n" for line in lines.tolist()))
     triplets = pyalign.load_triplets(path, columns=["a", "b", "odd"], subject_column="who")
     return replace(w, models=models, triplets=replace(triplets, source=None))
+
+
+def in_a_data_set(w: World, folder: Path) -> World:
+    """The triplets and the matrices of participants as a data set whose description says what its files are."""
+    read_again(w, folder)
+    np.savez(folder / "human.npz", rdms=w.human.values)
+    (folder / "names.txt").write_text("\n".join(w.human.names))
+    (folder / "mine.toml").write_text(
+        'names = "names.txt"\n[triplets]\nfile = "triplets.csv"\ncolumns = ["a", "b", "odd"]\nsubject_column = "who"\n'
+        '[judgments]\nfile = "human.npz"\nkind = "similarity"\n'
+    )
+    mine = pyalign.load_dataset(folder / "mine.toml")
+    return replace(w, triplets=mine, human=mine)

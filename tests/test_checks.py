@@ -348,7 +348,7 @@ CALLS = {
 }
 # Whose arguments are files and results, which have tests of their own.
 OTHERS = {"plot", "run_study", "run_unit", "study_units", "write_embeddings", "write_report", "write_transform",
-          "merge_extractions"}  # fmt: skip
+          "merge_extractions", "describe"}  # fmt: skip
 UNUSED = {"model"}  # names weights, which are looked for
 WHATEVER = {
     "None": None, "whole number": 5, "fraction": 3.5, "NaN": np.nan, "huge": 10**30, "text": "text", "no text": "",

@@ -306,7 +306,11 @@ def test_that_rule_sees_names_in_texts(source):
     assert all("pyalign" in text for text in named_to_import(source))
 
 
-WORDS = {"views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset"}
+WORDS = {
+    "views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset",
+    "frames": "pyalign.io.triplets", "rdms": "pyalign.integrations.rsatoolbox",
+    "described": "pyalign.datasets.described",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -15,7 +15,18 @@ from functools import cache
 
 import numpy as np
 import pytest
-from metamorphic_world import CHANGES, OF_TRIPLETS, N, World, only, read_again, some_missing, without_missing, world
+from metamorphic_world import (
+    CHANGES,
+    OF_TRIPLETS,
+    N,
+    World,
+    in_a_data_set,
+    only,
+    read_again,
+    some_missing,
+    without_missing,
+    world,
+)
 
 import pyalign
 from pyalign import Resampling, Transform, build_index
@@ -133,15 +144,16 @@ WITHOUT = {
         "holds data, of which it computes nothing": """
             Answers Categories DataSet Embeddings Judgments NeighborIndex Transform TripletPlan Triplets""",
         "reads or writes files: its figures are those of functions that are called here": """
-            load_dataset load_embeddings load_index load_judgments load_metadata load_result load_transform
+            describe load_dataset load_embeddings load_index load_judgments load_metadata load_result load_transform
             load_triplets merge_extractions run_study run_unit study_units write_report write_transform""",
         "draws new triplets of the numbers of rows, and returns these": "plan_triplets sample_triplets",
         "draws results, whose numbers are compared here, or rows as they are given": "plot",
     }.items()
     for name in names.split()
 }
-TWICE, PARTS, MORE, UNNAMED = (
+TWICE, PARTS, MORE, UNNAMED, RDMS, SETS_OF_FILES = (
     "each triplet twice", "a file in two parts", "unused rows", "rows in another order, without names",
+    "RDMs of rsatoolbox", "data sets",
 )  # fmt: skip
 SIMULATED = "choices are simulated triplet by triplet, in their order"
 EXCEPTIONS = {
@@ -166,6 +178,7 @@ EXCEPTIONS = {
         (PARTS, "of triplets that fail alike, those that come first in the file are shown"): "find_failures",
         (PARTS, "a level of each triplet, in their order"): "abstraction_levels",
         (TWICE, "a level of each triplet"): "abstraction_levels",
+        (SETS_OF_FILES, "all parts of a data set are scored"): "transfer",
         (TWICE, "twice as many answers to a set say more of how far people agree"): """
             noise_ceiling; agreement""",
     }.items()
@@ -176,6 +189,7 @@ IGNORED = {
     *"provenance seconds notes coverage source triplets_per_second items row backend dtype".split(),
     *"n_iterations n_passes gap gradient_norm".split(),
 }
+SOURCES = ("embeddings", "triplets", "human", "pilot")  # where text says what was read from where
 POINTS = {
     *"accuracy cross_entropy temperature value kappa difference zero_shot_accuracy null_mean objective norm".split(),
     *"loss r2 correlation cross_entropy_difference rank".split(),
@@ -190,7 +204,7 @@ def leaves(found, path=""):
         found = found.tolist()
     if isinstance(found, dict):
         for key, value in found.items():
-            if key not in IGNORED and not (key in ("embeddings", "triplets") and isinstance(value, str | None)):
+            if key not in IGNORED and not (key in SOURCES and isinstance(value, str | None)):
                 yield from leaves(value, f"{path}/{key}")
     elif isinstance(found, list | tuple):
         yield f"{path}/length", len(found)
@@ -247,8 +261,10 @@ def tolerance_of(name, change):
 
 def touches(change, name):
     """Whether a call takes what a change is made to."""
-    changed = {"triplets"} if change in OF_TRIPLETS else {"models", "first", "second"} if change == MORE else None
-    return changed is None or bool(changed & {*CALLS[name].__code__.co_names})
+    changed = {MORE: {"models", "first", "second"}, RDMS: {"human"}, SETS_OF_FILES: {"triplets", "human"}}.get(change)
+    changed = {"triplets"} if change in OF_TRIPLETS else changed
+    taken = {*CALLS[name].__code__.co_names}
+    return changed is None or (bool(changed & taken) and not (change in (RDMS, SETS_OF_FILES) and "judged" in taken))
 
 
 def cases(changes, names=tuple(CALLS)):
@@ -277,6 +293,11 @@ def test_does_not_depend_on_the_order_names_and_types_of_its_data(name, change):
 @pytest.mark.parametrize("name, change", cases(["other formats"]))
 def test_does_not_depend_on_the_format_of_files(name, change, tmp_path):
     require_same(called(CALLS[name], read_again(world(), tmp_path)), figures_of(name), tolerance_of(name, change))
+
+
+@pytest.mark.parametrize("name, change", cases([SETS_OF_FILES]))
+def test_a_data_set_is_taken_for_the_part_that_belongs_there(name, change, tmp_path):
+    require_same(called(CALLS[name], in_a_data_set(world(), tmp_path)), figures_of(name), tolerance_of(name, change))
 
 
 def takes(name, argument):

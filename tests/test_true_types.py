@@ -55,6 +55,7 @@ CALLS = {
     "cross_validate_probe": lambda **a: pyalign.cross_validate_probe(
         X, TRIPLETS, **{"folds": 2, "penalties": [1.0], "subjects": WHO} | a
     ),
+    "describe": lambda **a: pyalign.describe("matrix.npy", **a),
     "embedding_path": lambda **a: pyalign.embedding_path(TRIPLETS, penalties=[(0.1, 0.0)], **a),
     "error_consistency": lambda **a: pyalign.error_consistency(
         {"a": X, "b": Y}, TRIPLETS, subjects=WHO, dimensions=np.abs(Y), min_triplets=1, **a

@@ -9,7 +9,7 @@ Files of the reader's own that the commands name are those of `stand_ins`.
 
 A comment right before a block says what is special about it; both stand with a comma between:
 
-    <!-- real data -->          runs with --data alone, in a folder with the files of `FILES`
+    <!-- real data -->          runs with --data alone, in a folder with the files of `FILES`; also a block of python
     <!-- about -->              only words are compared, numbers may differ: they depend on the processor
 
 A line that installs something does not run, nor one that ends in a comment "needs ..." with what `NEEDS` names, which
@@ -95,11 +95,12 @@ def blocks_of(text: str) -> list[Block]:
     for here, after in itertools.pairwise([*fences, None]):
         before = COMMENT.search(text[: here.start()])
         comment = before.group(1) if before else ""
-        if here.group(1) != "sh":
+        if here.group(1) != "sh" and not (here.group(1) == "python" and "real data" in comment):
             continue
+        commands = here.group(2) if here.group(1) == "sh" else f"python - <<'END'\n{here.group(2)}END\n"
         shown = after is not None and after.group(1) == "text" and not text[here.end() : after.start()].strip()
         printed, place = (after.group(2), after.span(2)) if shown and after else (None, (0, 0))
-        found.append(Block(here.group(2), printed, *place, comment))
+        found.append(Block(commands, printed, *place, comment))
     return found
 
 

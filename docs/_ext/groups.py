@@ -64,8 +64,8 @@ BESIDES = {
     ),
     "data": Names(
         "Reading, writing, data", "Arrays with the names of their items, and the files that hold them.",
-        ("load_embeddings", "write_embeddings", "load_triplets", "load_judgments", "load_dataset", "sample_triplets",
-         "plan_triplets"),
+        ("load_embeddings", "write_embeddings", "load_triplets", "load_judgments", "load_dataset", "describe",
+         "sample_triplets", "plan_triplets"),
         ("Embeddings", "Triplets", "Answers", "Judgments", "Categories", "DataSet"),
     ),
     "results": Names(

@@ -27,6 +27,7 @@ PHRASES = {
     'load_triplets(..., anchor="last")': "--columns 2,0,1",
     'weight_column="weight"': "--weights FILE",
     "pyalign.list_models()": "pyalign models list",
+    "pyalign.describe": "'pyalign describe FILE'",
     "rsa(..., rdms=True)": "'pyalign rsa --out DIR'",
     "(pyalign.calibrate)": "(pyalign calibrate)",
     "must be of pyalign.compare or pyalign.score": "must be of pyalign compare or pyalign score",

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pyalign.analysis.describe.array import Description
-from pyalign.analysis.describe.dataset import describe_dataset
-from pyalign.analysis.describe.file import FileDescription, FileDescriptions, describe_file
+from pyalign.analysis.describe.dataset import describe
+from pyalign.analysis.describe.file import FileDescription, FileDescriptions
 from pyalign.analysis.order import notes_on_order
 from pyalign.cli import _concepts, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
 from pyalign.cli._wording import Wording
 from pyalign.data import KINDS
 from pyalign.data.align import align, asked_items
-from pyalign.datasets.described import Parts
-from pyalign.datasets.description import FILES, checked_description, description_text, path_in
+from pyalign.datasets.described import Parts, described_at
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
@@ -67,22 +65,19 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
         refuse_unused(options, set(given_options(options)) - own, "the description of a data set: add --out PATH.toml")
     elif os.path.lexists(options.out) and not options.out.startswith("/dev/"):
         raise InputError(f"--out {options.out} is there already and is not replaced: remove it, or write to another")
+    layout = options.layout()
+    layout |= {} if options.subject_column is None else {"subject_column": options.subject_column}
     files = dict.fromkeys((*options.files, *stated.values()))
-    column = {} if options.subject_column is None else {"subject_column": options.subject_column}
-    stated_layout = options.layout() | column
-    described = tuple(
-        _images(spec) if spec == options.images else _in_words(describe_file(spec, stated_layout), options)
-        for spec in files
-    )
-    result = described[0] if len(described) == 1 else FileDescriptions(described)
+    given = (_images(spec) if spec == options.images else spec for spec in files)
+    described = describe(*given, kind=options.kind, **stated, **layout)
+    shown = tuple(_in_words(file, options) for file in described.files)
+    result = shown[0] if len(shown) == 1 else FileDescriptions(shown)
     if options.out is None:
         return Outcome(result)
-    draft = describe_dataset(described, stated, stated_layout, options.kind)
-    document = _from(os.path.dirname(options.out) or ".", draft.document, options.out)
-    order = _check(options.out, document)
+    document, notes = described.draft()
+    text, parts = described_at(options.out, document)
     note = f"{options.out} describes {', '.join(document)}"
-    return Outcome(result, {options.out: description_text(os.path.basename(options.out), document)},
-                   notes=(*draft.notes, *order, note))  # fmt: skip
+    return Outcome(result, {options.out: text}, notes=(*notes, *_check(parts), note))
 
 
 def _in_words(described: FileDescription, options: DescribeOptions) -> FileDescription:
@@ -99,20 +94,9 @@ def _images(spec: Spec) -> FileDescription:
     return FileDescription(spec, (Description("images", (len(names),), "files", names=names[:3]),))
 
 
-def _from(folder: str, document: Mapping[str, Any], about: str) -> dict[str, Any]:
-    """The document with paths from its folder."""
-
-    def moved(value: Any, key: str) -> Any:
-        if isinstance(value, Mapping):
-            return {name: moved(entry, name) for name, entry in value.items()}
-        return path_in(folder, value, about) if key in FILES else value
-
-    return {part: moved(value, "file") for part, value in document.items()}
-
-
-def _check(path: str, document: Mapping[str, Any]) -> tuple[str, ...]:
+def _check(parts: Parts) -> tuple[str, ...]:
     """Reads all parts; raises where they don't fit the description, or each other; what answers say of rows' order."""
-    parts, read = Parts(path, checked_description(path, document)), dict[str, Any]()
+    read = dict[str, Any]()
     for part, keys in parts.keys().items():
         for key in keys or (None,):
             read[part] = parts.read(part, key, {})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data.embeddings import rows_of_index
+from pyalign.data.embeddings import part_of, rows_of_index
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
@@ -54,7 +54,7 @@ class Categories:
 
         Labels are whole numbers or text, in their order; an empty text or a negative number says that the object has no
         category. The index of a Series or DataFrame is the objects' names, its columns are the labels. `Categories`
-        come back as they are.
+        come back as they are, and a data set is opened.
 
         Raises:
             InputError: another shape, other labels, or other numbers in memberships; labels in addition to those of
@@ -64,6 +64,7 @@ class Categories:
             >>> Categories.of([10, -1, 9]).members.astype(int).tolist()
             [[0, 1], [0, 0], [1, 0]]
         """
+        categories = part_of(categories, "categories")
         if isinstance(categories, Categories):
             return categories
         if type(categories).__module__.partition(".")[0] == "pandas" and hasattr(categories, "index"):

@@ -161,7 +161,8 @@ def _difference(names: tuple[str, ...], rows: tuple[str, ...]) -> str:
 def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     """`x` with what it knows of its items: the index of a DataFrame is the names.
 
-    An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order.
+    An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order. A data
+    set is opened.
 
     Raises:
         InputError: a path, a sparse matrix, triplets, a DataFrame with text in it or without a name for each row.
@@ -170,12 +171,13 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
         >>> as_embeddings([[1.0, 2.0]]).names is None
         True
     """
+    x = part_of(x, "embeddings")
     if isinstance(x, Embeddings):
         return x
     if hasattr(x, "answered"):  # `Triplets`, which are an array of whole numbers as well
         raise InputError(f"{name} must be embeddings; got triplets: {x!r}: are the arguments swapped?")
-    if hasattr(x, "n_people"):  # `Judgments`, likewise
-        raise InputError(f"{name} must be embeddings; got judged pairs: {x!r}")
+    if hasattr(x, "n_people") or hasattr(x, "dissimilarities"):  # `Judgments`, likewise, and `RDMs` of rsatoolbox
+        raise InputError(f"{name} must be embeddings; got judged pairs: {x!r:.200}")
     if isinstance(x, str | os.PathLike):
         raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")
     _checks.require_dense(x, name)
@@ -188,9 +190,19 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     return Embeddings(values)
 
 
+def part_of(x: Any, part: str) -> Any:
+    """That part of a data set of `pyalign.load_dataset`, given in its place; anything else as it came."""
+    return x.open(part) if hasattr(x, "lacking") and hasattr(x, "open") else x
+
+
 def is_frame(x: object) -> bool:
     """Whether `x` is a DataFrame of pandas."""
     return type(x).__module__.partition(".")[0] == "pandas" and hasattr(x, "columns")
+
+
+def is_rows(x: object) -> bool:
+    """Whether `x` is an array of structured rows, whose columns have names."""
+    return bool(getattr(getattr(x, "dtype", None), "names", None))
 
 
 def _of_frame(frame: Any, name: str) -> Embeddings:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._registry import registered
 from pyalign.data.arrays import AsArray
-from pyalign.data.embeddings import as_embeddings, is_frame, rows_of_index
+from pyalign.data.embeddings import as_embeddings, is_frame, part_of, rows_of_index
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
 
@@ -222,6 +223,8 @@ def above(matrix: np.ndarray, out: np.ndarray) -> None:
 def as_judgments(human: object, kind: str | None = None, name: str = "human") -> Judgments:
     """`human` with what it knows: a kind that is given must be its own; a DataFrame is read by its labels.
 
+    `RDMs` of rsatoolbox are those of participants; a data set is opened.
+
     Raises:
         InputError: no kind, where `kind_of_diagonal` shows none; another kind; what `Judgments` refuses.
 
@@ -229,6 +232,7 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
         >>> as_judgments([0.5], "similarity").kind
         'similarity'
     """
+    human = registered("rdms")(human) if is_rdms(human) else part_of(human, "judgments")
     if isinstance(human, Judgments):
         if kind is not None and _checks.one_of(kind, KINDS, "kind") != human.kind:
             raise InputError(f"kind must be that of {name}, {human.kind!r}; got {kind!r}")
@@ -238,6 +242,11 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
     except InputError as error:
         raise about(name, error) from error
     return with_kind(judged, kind, name)
+
+
+def is_rdms(x: object) -> bool:
+    """Whether `x` is an `RDMs` of rsatoolbox."""
+    return type(x).__name__ == "RDMs" and type(x).__module__.partition(".")[0] == "rsatoolbox"
 
 
 def with_kind(judged: Judgments, kind: str | None, name: str) -> Judgments:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._registry import registered
 from pyalign.data.embeddings import Embeddings, as_embeddings
-from pyalign.data.judgments import ON_DIAGONAL, Judgments, as_judgments, kind_of_diagonal, require_symmetric
+from pyalign.data.judgments import ON_DIAGONAL, Judgments, as_judgments, is_rdms, kind_of_diagonal, require_symmetric
 from pyalign.errors import InputError
 
 FEW = 64  # items whose pairs show that values differ, nearly always
@@ -72,24 +73,31 @@ def with_similarities(x: Any) -> Any:
         >>> type(with_similarities({"a": Judgments([0.5], "similarity")})["a"]).__name__
         'Similarities'
     """
+    x = several(x) if is_rdms(x) else x
     if isinstance(x, Mapping):
-        return {
-            name: as_similarities(model, str(name)) if isinstance(model, Judgments) else model
-            for name, model in x.items()
-        }
-    return as_similarities(x) if isinstance(x, Judgments) else x
+        return {name: _in_place(model, str(name)) for name, model in x.items()}
+    return _in_place(x, "matrix")
+
+
+def _in_place(model: Any, name: str) -> Any:
+    """A matrix in the place of embeddings as `Similarities`; anything else as it came."""
+    judged = as_judgments(model) if is_rdms(model) else model
+    return as_similarities(judged, name) if isinstance(judged, Judgments) else model
 
 
 def several(models: Any) -> Any:
     """Several models as a mapping from names to them; one model, and anything else, as it is.
 
     Several are a mapping, a list of models of two dimensions each, which are called by their `source` or "model 1", or
-    a DataFrame whose columns have two levels, of which the first is the model.
+    a DataFrame whose columns have two levels, of which the first is the model. Or the `RDMs` of rsatoolbox, whose only
+    matrix is one model.
 
     Example:
         >>> [*several([np.eye(2), np.ones((2, 3))])]
         ['model 1', 'model 2']
     """
+    if is_rdms(models):
+        return registered("rdm_models" if len(models.dissimilarities) > 1 else "rdms")(models)
     if isinstance(models, list | tuple):
         if models and all(len(getattr(model, "shape", ())) == 2 for model in models):
             names = [getattr(model, "source", None) or f"model {k}" for k, model in enumerate(models, 1)]
@@ -102,7 +110,7 @@ def several(models: Any) -> Any:
 
 def named_models(models: object, name: str = "models", of: str = "embeddings") -> dict[str, Any]:
     """`models` by their names as text; see `several`. Raises for what is not several of what the message calls `of`."""
-    models = several(models)
+    models = registered("rdm_models")(models) if is_rdms(models) else several(models)
     if not isinstance(models, Mapping):
         raise InputError(f"{name} must map names to {of}, as a dict does; got {type(models).__name__}")
     return _checks.by_name(models, name)
@@ -126,14 +134,11 @@ def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embedd
     """
     x = several(x)
     if not isinstance(x, Mapping):
-        return as_similarities(x) if isinstance(x, Judgments) else as_embeddings(x, name)
+        return as_embeddings(_in_place(x, "matrix"), name)
     if not x:
         raise InputError(f"{name} must hold at least one model; got an empty mapping")
     named = _checks.by_name(x, name)
-    return {
-        key: as_similarities(model, key) if isinstance(model, Judgments) else as_embeddings(model, key)
-        for key, model in named.items()
-    }
+    return {key: as_embeddings(_in_place(model, key), key) for key, model in named.items()}
 
 
 def similarities_of(matrix: Any, kind: str | None) -> Any:
@@ -146,6 +151,7 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
     Raises:
         InputError: another kind, none where the diagonal shows none, or what `as_similarities` refuses.
     """
+    matrix = several(matrix) if is_rdms(matrix) else matrix
     if not isinstance(matrix, Mapping):
         return as_similarities(as_judgments(matrix, kind, "matrix"))
     if not matrix:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._registry import registered
 from pyalign.backends import Array
-from pyalign.data.answer_table import RATINGS, answer_table, base_note
-from pyalign.data.answer_words import names_items
 from pyalign.data.answers import Answers, as_answers
-from pyalign.data.arrangement import anchor_first, odd_last
 from pyalign.data.arrays import AsArray
-from pyalign.data.embeddings import is_frame
+from pyalign.data.embeddings import is_frame, is_rows, part_of
 from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
-from pyalign.data.texts import joined
 from pyalign.data.weights import Weights, as_weights, notes_with
 from pyalign.errors import InputError
 
@@ -35,7 +32,7 @@ class Triplets(AsArray):
 
     Attributes:
         values: (t, 3) integers, the item that was chosen as odd last, or did not choose; on the host or on a
-            device.
+            device. Of a DataFrame all the rest is read too, unless it is given.
         names: the item that each number stands for; None where nobody has said it.
         numbered: whether the file held numbers, so that `names` is the order that somebody stated for them. False
             where it held the names themselves.
@@ -72,6 +69,11 @@ class Triplets(AsArray):
         _checks.one_of(self.task, TASKS, "task")
         object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         _checks.flags(numbered=self.numbered, answered=self.answered)
+        if is_frame(self.values):
+            known = as_triplet_data(self.values)
+            for one in fields(self):
+                if one.name == "values" or getattr(self, one.name) is one.default:
+                    object.__setattr__(self, one.name, getattr(known, one.name))
         if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
             object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
         _checks.require_dense(self.values, "triplets")
@@ -235,72 +237,30 @@ def answered_once(triplets: object, what: str, weights: object = None) -> Triple
 def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
     """`triplets` with what is known of them: numbers (t, 3), or the names of items.
 
-    A DataFrame or structured rows whose header names the items of triplets are read as a file of the same table is.
+    A DataFrame and structured rows are read as `pyalign.load_triplets` reads them; a data set is opened.
 
     Raises:
-        InputError: a path; a DataFrame of other than three columns whose header says nothing; a table of answers that
-            does not fit, with its row.
+        InputError: a path; a table of answers that does not fit, with its row, or of which something must be stated.
 
     Example:
         >>> as_triplet_data([["dog", "cat", "car"]]).names
         ('car', 'cat', 'dog')
     """
+    triplets = part_of(triplets, "triplets")
     if isinstance(triplets, Triplets):
         return triplets
     if isinstance(triplets, str | os.PathLike):
         path = os.fspath(triplets)
         raise InputError(f"{name} must be an array; got the path {path!r}: read it with load_triplets(path)")
-    table = _columns_of(triplets)
-    answers = _of_answers(table, name) if table is not None and names_items(list(table)) else None
-    if answers is not None:
-        return answers
-    if is_frame(triplets):
-        triplets = _of_frame(triplets, name)
+    if is_frame(triplets) or is_rows(triplets):
+        read: Triplets = registered("frames")(triplets, name)
+        return read
     known = ("shape", "__dlpack__", "__cuda_array_interface__", "triplets")
     text = getattr(getattr(triplets, "dtype", None), "kind", "i") in ("U", "S", "O")
     if not text and any(hasattr(triplets, attribute) for attribute in known):
         return Triplets(triplets)
     array = _checks.as_array(triplets, name, "(t, 3)")
     return _of_names(array, name) if array.dtype.kind in "USO" and array.ndim == 2 else Triplets(array)
-
-
-def _columns_of(table: Any) -> dict[str, Any] | None:
-    """The columns of a DataFrame or of structured rows (t,) by their names, where these are text and differ."""
-    names = tuple(table.columns) if is_frame(table) else getattr(getattr(table, "dtype", None), "names", None)
-    if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-        return None
-    return {name: np.asarray(table[name]) for name in names}
-
-
-def _of_answers(table: dict[str, Any], name: str) -> Triplets | None:
-    """A table whose header names the items of triplets, with the answers and the participants that it has."""
-    header = list(table)
-    try:
-        found = answer_table(header, list(table.values()))
-        if found is not None and found.task == RATINGS:
-            raise InputError(f"hold ratings of pairs: {'; '.join(found.sentences)}")
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-    if found is None:
-        return None
-    items = [table[header[c]] for c in found.items]
-    names, base = None, int(found.lowest == 1)
-    if found.lowest is None:
-        values, names = joined(items)
-    else:
-        values = np.stack(items, axis=1).astype(np.int64) - base
-    places = found.places
-    arranged = anchor_first(values, places, "first") if found.task == ANCHORED else odd_last(values, places, None)
-    people = None if found.subject is None else Subjects.of(table[header[found.subject]])
-    notes = (*base_note(found.lowest), *found.notes)
-    return Triplets(arranged[0], names, positions=arranged[1], subjects=people, task=found.task, notes=notes)
-
-
-def _of_frame(frame: Any, name: str) -> np.ndarray:
-    if len(frame.columns) != 3:
-        raise InputError(f"{name} must have three columns, the odd item last; got {', '.join(map(str, frame.columns))}")
-    array: np.ndarray = frame.to_numpy()
-    return array
 
 
 def _of_names(array: np.ndarray, name: str) -> Triplets:

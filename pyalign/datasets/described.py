@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pyalign._registry import register
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.data.provenance import record_file
-from pyalign.datasets.description import LAYOUT, Description
+from pyalign.datasets.description import FILES, LAYOUT, Description, checked_description, description_text, path_in
 from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.things_order import things_order
 from pyalign.errors import shorten
@@ -155,6 +156,21 @@ class Parts:
     def _images(self, table: Table) -> Pictures:
         path, key = self._file(table["file"])
         return Pictures(str(path) if key is None else f"{path}::{key}")
+
+
+def described_at(path: str, document: Mapping[str, Any]) -> tuple[str, Parts]:
+    """The text of a description at a path, and its parts; the document has the paths of files as they are here."""
+
+    def moved(value: Any, key: str) -> Any:
+        if isinstance(value, Mapping):
+            return {name: moved(entry, name) for name, entry in value.items()}
+        return path_in(os.path.dirname(path) or ".", value, path) if key in FILES else value
+
+    there = {part: moved(value, "file") for part, value in document.items()}
+    return description_text(os.path.basename(path), there), Parts(path, checked_description(path, there))
+
+
+register("described", described_at)
 
 
 def _ordered(names: tuple[str, ...], table: Table) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ INDEX = "index"  # the descriptor that rsatoolbox adds by itself: the numbers of
 NEGATED = "negated similarity"  # the dissimilarity measure of RDMs that are made of similarities
 SOURCE, NOTES = "source", "notes"  # descriptors that keep these fields of `Judgments`
 NAME, SUBJECT, MODEL = "name", "subject", "model"  # descriptors that are made here
+NO_PEOPLE = "each is taken for another participant's"
 RDMS_HAVE = ("dissimilarities", "dissimilarity_measure", "descriptors", "pattern_descriptors", "rdm_descriptors")
 
 
@@ -67,8 +68,7 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
     kept = rdms.descriptors.get(NOTES, ())
     notes = [*([kept] if isinstance(kept, str) else map(str, kept)), *_left_out(rdms, names, subjects)]
     if subjects is None and len(values) > 1:
-        notes.append(f"rdms: no RDM descriptor differs between all {len(values)} RDMs, so each is taken for another "
-                     "participant's")  # fmt: skip
+        notes.append(f"rdms: no RDM descriptor differs between all {len(values)} RDMs, so {NO_PEOPLE}")
     kind = "dissimilarity"
     if rdms.dissimilarity_measure == NEGATED:
         kind, values = "similarity", 0.0 - values
@@ -94,22 +94,24 @@ def models_from_rdms(
         model_descriptor: the RDM descriptor with the names of the models, chosen as the participants in `from_rdms`.
 
     Returns:
-        name of the model -> `Judgments` of one matrix, condensed.
+        name of the model -> `Judgments` of one matrix, condensed. Where no descriptor differs between all RDMs, the
+        models are called "model 1" and so on, as those of a list.
 
     Raises:
-        InputError: as `from_rdms`, and where no descriptor differs between all RDMs.
+        InputError: as `from_rdms`.
     """
     _require_rdms(rdms)
     chosen = _chosen_descriptor(rdms.rdm_descriptors, model_descriptor, "model_descriptor", "RDM", "the models")
-    if chosen is None:
-        count = len(rdms.dissimilarities)
-        rule = f"must name an RDM descriptor that differs between all {count} RDMs"
-        raise InputError(f"model_descriptor {rule}; got {model_descriptor!r}")
     judged = from_rdms(rdms, name_descriptor=name_descriptor, subject_descriptor=chosen)
+    models = judged.people or tuple(f"model {k}" for k in range(1, len(rdms.dissimilarities) + 1))
+    notes = tuple(note for note in judged.notes if NO_PEOPLE not in note)
     return {
-        model: Judgments(pairs, judged.kind, judged.names, None, judged.source, judged.notes)
-        for model, pairs in zip(judged.people or (), judged.pairs(), strict=True)
+        model: Judgments(pairs, judged.kind, judged.names, None, judged.source, notes)
+        for model, pairs in zip(models, judged.pairs(), strict=True)
     }
+
+
+register("rdm_models", models_from_rdms)
 
 
 def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLike = "cosine") -> Any:
@@ -196,7 +198,8 @@ def _chosen_descriptor(
     candidates = text or numbers
     if len(candidates) > 1:
         listed = " or ".join(map(repr, candidates))
-        raise InputError(f"{argument} must say which {what} descriptor holds {which}, {listed}; got None")
+        convert = "models_from_rdms" if "model" in argument else "from_rdms"
+        raise InputError(f"{argument} of {convert} must say which {what} descriptor holds {which}, {listed}; got None")
     return candidates[0] if candidates else None
 
 

@@ -121,8 +121,8 @@ def _of_entry(path: PathLike, key: str | None, entry: Entry, names: tuple[str, .
 
 def _of_table(table: Table) -> Content:
     """Column by column: one that can't be read is left out, and said."""
-    if table.cells is not None:
-        return in_memory(table.cells, table.header)
+    if table.columns is not None:
+        return content_of(table.columns, table.header)
     numbers: dict[int, Array] = {}
     texts: dict[int, Texts] = {}
     faults = []
@@ -185,15 +185,15 @@ def _are_triplets(path: PathLike, layout: Layout) -> bool:
 
 
 def _cells(path: PathLike, layout: Layout) -> Content:
-    """Every column, of numbers where no cell is a word; an empty cell is NaN there."""
+    """Every column; see `as_numbers`."""
     coders = [Coder() for _ in range(layout.width)]
     for _, cells in data_rows(path, layout):
         for coder, cell in zip(coders, cells, strict=True):
             coder.add(cell)
-    return in_memory([as_numbers(coder.texts()) for coder in coders], layout.header)
+    return content_of([as_numbers(coder.texts()) for coder in coders], layout.header)
 
 
-def in_memory(columns: Sequence[Texts | Array], header: Cells | None) -> Content:
+def content_of(columns: Sequence[Texts | Array], header: Cells | None) -> Content:
     """A table whose columns (t,) are in memory."""
     texts = {k: column for k, column in enumerate(columns) if isinstance(column, Texts)}
     numbers = {k: column for k, column in enumerate(columns) if not isinstance(column, Texts)}
@@ -203,7 +203,9 @@ def in_memory(columns: Sequence[Texts | Array], header: Cells | None) -> Content
 
 def columns_of(path: PathLike, table: Table, wanted: Wanted) -> list[Texts | Array]:
     """Every column of a table, of text or of numbers, in which NaN is an empty cell."""
-    if table.cells is None and suffix_of(path) in TEXT:
+    if table.columns is not None:
+        return [*table.columns]
+    if suffix_of(path) in TEXT:
         return _cells(path, find_layout(path, wanted.has_header, wanted.what)).columns
     content = _of_table(table)
     if content.fault is not None:

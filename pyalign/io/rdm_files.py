@@ -58,7 +58,7 @@ def find_rdms(path: PathLike, key: str | None, entries: Entries) -> Judgments | 
     try:
         of, judged = _of_tree(path, key) if suffix_of(path) == TREE else _of_arrays(path, key, entries)
     except InputError as error:
-        argument, _, rule = str(error).partition(" must say ")
+        argument, _, rule = str(error).replace(" of from_rdms", "").partition(" must say ")
         if argument in CHOSEN:
             raise bad(path, f"FILE::{CHOSEN[argument]}KEY must say {rule.removesuffix('; got None')}") from error
         raise error if str(error).startswith(os.fspath(path)) else bad(path, about("judgments", error)) from error

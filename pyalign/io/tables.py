@@ -16,6 +16,7 @@ from pyalign.io.arrays import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
 from pyalign.io.lines import is_number, is_rounded, is_text
+from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad
 
 Column: TypeAlias = int | str
@@ -41,7 +42,7 @@ class Table:
         read: (numbers, texts) -> `Columns`, where both are column numbers.
         index: columns that the file itself calls its index.
         names: of the rows, where the file has them next to its columns.
-        cells: its columns, where they are in memory.
+        columns: all of them, where they are in memory.
     """
 
     header: Cells | None
@@ -52,7 +53,7 @@ class Table:
     read: Callable[[Sequence[int], Sequence[int]], Columns]
     index: tuple[int, ...] = ()
     names: tuple[str, ...] | None = None
-    cells: Sequence[Texts | Array] | None = None
+    columns: Sequence[Texts | Array] | None = None
 
     def called(self, column: int) -> str:
         """A column as messages call it."""
@@ -89,31 +90,46 @@ def text_columns(head: Sequence[Cells], width: int) -> tuple[bool, ...]:
     return tuple(any(map(is_text, cells)) and not any(map(is_number, cells)) for cells in columns)
 
 
-def as_numbers(column: Texts) -> Texts | Array:
+def as_numbers(column: Texts | Array) -> Texts | Array:
     """A column as numbers, in which NaN is an empty cell, where no cell is a word or more than float64 holds."""
-    numbers = [x for x in column.labels if is_number(x)]
-    if not numbers or any(map(is_text, column.labels)) or any(is_rounded(x, float(x)) for x in numbers):
+    numbers = [x for x in column.labels if is_number(x)] if isinstance(column, Texts) else []
+    if not isinstance(column, Texts) or not numbers or any(map(is_text, column.labels)):
+        return column
+    if any(is_rounded(x, float(x)) for x in numbers):
         return column
     values: Array = np.array([np.nan if x.lower() in MISSING else float(x) for x in column.labels])[column.codes]
     return values
 
 
-def cells_table(path: PathLike, header: Sequence[str], columns: Sequence[Texts | Array]) -> Table:
-    """A table whose columns (t,) are in memory."""
-    head = [
-        [x.labels[k] for k in x.codes[:HEAD]] if isinstance(x, Texts) else map(str, x[:HEAD].tolist()) for x in columns
-    ]
+def cells_table(path: PathLike, header: Cells | None, columns: Sequence[Texts | Array], typed: bool = True) -> Table:
+    """A table whose columns (t,) are in memory. typed: whether text among them is text and no number."""
+    head, width = tuple(zip(*map(_first, columns), strict=True)), len(columns)
+    text = tuple(isinstance(x, Texts) for x in columns) if typed else text_columns(head, width)
+    return Table(header, width, head, text, typed, partial(_read_cells, path, columns), columns=columns)
 
-    def read(numbers: Sequence[int], texts: Sequence[int]) -> Columns:
-        values = [columns[c] for c in numbers]
-        words = next((x.labels for x in values if isinstance(x, Texts)), ())
-        if words:
-            raise bad(path, f"holds {shorten(next((x for x in words if not is_number(x)), words[0]))} among numbers")
-        joined = np.stack([*map(np.asarray, values)], axis=1) if values else np.empty((0, 0))
-        return Columns(joined, [columns[c] for c in texts])
 
-    text, rows = tuple(isinstance(x, Texts) for x in columns), tuple(zip(*head, strict=True))
-    return Table(tuple(header) if any(header) else None, len(columns), rows, text, True, read, cells=columns)
+def _first(cells: Texts | Array) -> tuple[str, ...]:
+    """The first rows as text."""
+    if isinstance(cells, Texts):
+        return Texts(cells.codes[:HEAD], cells.labels).cells()
+    return tuple("" if number != number else str(number) for number in cells[:HEAD].tolist())
+
+
+def _read_cells(
+    path: PathLike, cells: Sequence[Texts | Array], numbers: Sequence[int], texts: Sequence[int]
+) -> Columns:
+    """Some columns as numbers, some as text."""
+    for column in texts:
+        one = cells[column]
+        if "" in one.labels if isinstance(one, Texts) else (one != one).any():
+            raise bad(path, f"column {column} has an empty cell, and is to be read as text")
+    values = [as_numbers(cells[column]) for column in numbers]
+    for column, one in zip(numbers, values, strict=True):
+        if isinstance(one, Texts):
+            word = next(filter(is_text, one.labels), one.labels[0])
+            raise bad(path, f"column {column} holds {shorten(word)} among numbers")
+    stacked = np.stack([*map(np.asarray, values)], axis=1) if values else np.empty((0, 1))
+    return Columns(exact_numbers(path, stacked, "columns").astype(np.float64), [cells[column] for column in texts])
 
 
 def array_table(path: PathLike, values: Array, what: str) -> Table:

@@ -42,7 +42,9 @@ def json_table(path: PathLike, wanted: Wanted | None = None) -> Table:
         raise bad(path, "holds no trials")
     if len(documents) > 1 and LIST in header and not any(says(name, "participant") for name in header):
         header[header.index(LIST)], rows = "participant", [{"participant": row.pop(LIST), **row} for row in rows]
-    return cells_table(path, header, [as_numbers(coded(_cell(row.get(name)) for row in rows)) for name in header])
+    return cells_table(
+        path, tuple(header), [as_numbers(coded(_cell(row.get(name)) for row in rows)) for name in header]
+    )
 
 
 def _rows(path: PathLike, value: Any, above: Mapping[str, Any], depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -107,4 +109,4 @@ def text_trials(path: PathLike) -> Table | None:
     if len(rows) < 2 or len({*map(len, rows)}) != 1 or not any("\n" in cell for row in rows for cell in row):
         return None
     cells = [coded(cell.strip() for cell in column) for column in zip(*rows[1:], strict=True)]
-    return cells_table(path, rows[0], [as_numbers(column) for column in cells])
+    return cells_table(path, tuple(rows[0]), [as_numbers(column) for column in cells])

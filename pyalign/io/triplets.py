@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._registry import register
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_column import Column as Cells
 from pyalign.data.answer_table import RATINGS, UNNAMED, Asked, answer_table, base_note, unnamed_table
@@ -22,11 +24,12 @@ from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
 from pyalign.io.formats import open_table
+from pyalign.io.frames import frame_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
 from pyalign.io.named import open_named
 from pyalign.io.numbers import from_one, whole_numbers
-from pyalign.io.paths import Array, PathLike, bad, is_named
+from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Column, Table, by_name, cells_table, column_index
 from pyalign.io.weights import notes_on_unused, weights_in
@@ -47,7 +50,7 @@ REPLACED = {
 
 
 def load_triplets(
-    path: PathLike, *, key: str | None = None, columns: Sequence[Column] | None = None,
+    path: PathLike | ArrayLike, *, key: str | None = None, columns: Sequence[Column] | None = None,
     odd_column: OddColumn | None = None, choice_column: Column | None = None, choice_base: int | None = None,
     one_based: bool | None = None, subject_column: Column | None = None, item_names: Sequence[str] | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None, task: Task | None = None,
@@ -65,7 +68,7 @@ def load_triplets(
     Args:
         path: a file in any of the formats of `load_embeddings`; or ``dataset:NAME`` (see `pyalign.datasets`), which
             knows its layout and its task; or ``mine.toml``, which describes a data set and is overridden by the
-            arguments of this call.
+            arguments of this call. Or a DataFrame of pandas or structured rows (t,), read as a CSV file of them is.
         key: which array to read from a file with several.
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them; the default), "first", or "none" (not
@@ -113,7 +116,10 @@ def load_triplets(
         "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
         "weight_column": weight_column, "where": where, "empty": empty,
     }  # fmt: skip
-    if is_named(path):
+    in_memory = frame_table(type(path).__name__, path)
+    _checks.require_dense(path, "path")
+    path = type(path).__name__ if in_memory else checked_path(path)
+    if in_memory is None and is_named(path):
         layout["item_names"] = item_names
         return _of_data_set(path, key, answers, subjects, layout).with_weights(weights)
     if subjects is not None and subject_column is not None:
@@ -124,34 +130,46 @@ def load_triplets(
     conditions = (str(x).partition("=")[0] for x in ([where] if isinstance(where, str) else where or ()))
     by_header = by_name(*(columns or ()), choice_column, subject_column, weight_column, *conditions)
     wanted = replace(TRIPLETS, has_header=always) if by_header else TRIPLETS
-    table = open_table(path, key, wanted)
-    kept: tuple[str, ...] = ()
+    table, kept = in_memory or open_table(path, key, wanted), tuple[str, ...]()
     try:
         table, kept = _of_trials(path, table, wanted, layout)
         layout, notes = _completed(path, table, wanted, layout)
         values, positions, names, who, weight = _arranged(path, table, layout)
     except InputError as error:
-        message = with_remedy(str(error).removeprefix(f"{os.fspath(path)}: "))
+        message = with_remedy(str(error).removeprefix(f"{path}: "))
         among = "(from 0, of those that are kept)" if kept else "(from 0)"
         raise bad(path, message.replace("(from 0)", among)) from error
+    file = path if key is None else f"{path}::{key}"
     triplets = Triplets(
         values,
         *_names(path, names, item_names),
         positions=positions,
         answered=odd_column != "none",
         subjects=_subjects(path, who, subjects, len(values)),
-        source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
+        source=None if in_memory else file,
         task=layout["task"] or ODD_ONE_OUT,
         notes=(*kept, *notes),
     )
     if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
-        noted = tuple(f"{triplets.source}: {note}" for note in triplets.subjects.notes())
+        noted = tuple(f"{file}: {note}" for note in triplets.subjects.notes())
         triplets = replace(triplets, notes=(*triplets.notes, *noted))
     if weight is None and weights is None:
         triplets = replace(triplets, notes=(*triplets.notes, *notes_on_unused(path, table)))
     else:
         triplets = _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
+
+
+def _of_frame(frame: Any, name: str) -> Triplets:
+    """The triplets in a DataFrame or in structured rows that are the argument of that name."""
+    try:
+        return load_triplets(frame)
+    except InputError as error:
+        where = ", in load_triplets(frame, ...)" if re.search(r"\b[a-z_]+=", str(error)) else ""
+        raise InputError(name + str(error).removeprefix(type(frame).__name__) + where) from error
+
+
+register("frames", _of_frame)
 
 
 def _of_data_set(
@@ -182,12 +200,13 @@ def _of_trials(
     """The rows of a table that are asked for, with columns of the lists in it, and notes."""
     header, asked = table.header or ("",) * table.width, stated["where"] or stated["empty"]
     lists = table.header is not None and may_hold_lists(header, stated["columns"])
-    if not asked and table.cells is None and not lists:
+    if not asked and table.columns is None and not lists:
         return table, ()
     kept = answered_rows(header, columns_of(path, table, wanted), stated)
     if not asked and len(kept.header) == table.width:
         return table, ()
-    return cells_table(path, kept.header, kept.columns), tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
+    of_rows = tuple(kept.header) if any(kept.header) else None
+    return cells_table(path, of_rows, kept.columns), tuple(f"{os.fspath(path)}: {note}" for note in kept.notes)
 
 
 def _completed(
@@ -418,7 +437,8 @@ def _not_three(table: Table, said: str) -> str:
         parts.append(f"header: {shorten(', '.join(table.header), 160)}")
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
-        parts.append("say which three hold the items, for example columns=(0, 1, 2)")
+        which = "pyalign.describe shows what they hold, columns=names says which three are items"
+        parts.append(which if table.header else "say which three hold the items, for example columns=(0, 1, 2)")
     return "; ".join(parts)
 
 

@@ -15,7 +15,7 @@ from pyalign.backends import BACKENDS
 from pyalign.concept.neighbor_lists import checked_k
 from pyalign.data import Categories, Embeddings, Judgments, Provenance, Transform, Triplets, as_embeddings
 from pyalign.data.align import align
-from pyalign.data.judgments import as_judgments
+from pyalign.data.judgments import as_judgments, is_rdms
 from pyalign.data.names import MISSING
 from pyalign.data.triplets import as_triplet_data
 from pyalign.datasets.dataset import DataSet
@@ -82,6 +82,7 @@ def transfer(
     for argument, given in (("maps", {} if isinstance(maps, Transform) else maps), ("on", on)):
         if not isinstance(given, Mapping):
             raise InputError(f"{argument} must map names to what they stand for; got {type(given).__name__}")
+    on = {name: as_judgments(given) if is_rdms(given) else given for name, given in on.items()}
     named = {"map": maps} if isinstance(maps, Transform) else _checks.by_name(maps, "maps")
     for name, one in named.items():
         if not isinstance(one, Transform):

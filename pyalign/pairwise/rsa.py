@@ -10,7 +10,7 @@ from pyalign import _checks
 from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
 from pyalign.data.judgments import require_kind
 from pyalign.data.missing import judged_with_rows
-from pyalign.data.similarities import one_or_several
+from pyalign.data.similarities import named_models, one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
@@ -46,7 +46,7 @@ METHODS = (CORRECTED, BOOTSTRAP)
 
 
 def rsa(
-    embeddings: EmbeddingsLike | Models, human: JudgmentsLike, *, kind: MatrixKind | None = None,
+    embeddings: EmbeddingsLike | Models | None, human: JudgmentsLike, *, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "pearson",
     correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
     model_rdms: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO, n_permutations: int | None = None,
@@ -62,14 +62,14 @@ def rsa(
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
-            if both have names; otherwise row i is taken for object i.
+            if both have names; otherwise row i is taken for object i. None: only `model_rdms`.
         human: `Judgments`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
-            is a pair that was not judged.
+            is a pair that was not judged. Or an `RDMs` of rsatoolbox, one for each participant.
         kind: what `human` contains, "dissimilarity" or "similarity"; None: what it says itself, or its diagonal shows.
         measure: the measure of the similarity of rows, one or several; see `pyalign.similarity`. The dissimilarity is
             1 - s for cosine, pearson and rbf, and -s for distances and dot products.
         correlation: ``"spearman"``, ``"pearson"``, ``"kendall"``, ``"tau-a"``, ``"rho-a"`` or ``"cosine"``, or several.
-        model_rdms: name -> dissimilarity matrix of a further model, such as categories.
+        model_rdms: name -> dissimilarity matrix of a further model, such as categories; or an `RDMs` of rsatoolbox.
         ci: what intervals are over: "objects", "subjects" or "objects+subjects"; "auto": objects, and participants if
             there are matrices of several; or a `pyalign.Resampling` of these. None: no intervals. Its method is
             "corrected", the closed form of `pyalign.pairwise.closed_form` (for spearman, rho-a, pearson and cosine),
@@ -113,11 +113,9 @@ def rsa(
     """
     progress = reporter(progress)
     judged = require_kind(as_judgments(human, kind), "human")
-    given = one_or_several(embeddings)
+    given = {} if embeddings is None else one_or_several(embeddings)
     models = {name: as_embeddings(model, name) for name, model in given.items()}
-    if not isinstance(model_rdms, Mapping | None):
-        raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
-    given = _checks.by_name(model_rdms or {}, "model_rdms")
+    given = named_models({} if model_rdms is None else model_rdms, "model_rdms", "matrices")
     further = {name: require_kind(as_judgments(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]

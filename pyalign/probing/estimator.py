@@ -147,7 +147,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             (n, r) float64 if x is float64, otherwise float32; see `pyalign.Transform.apply`.
         """
         check_is_fitted(self)
-        return self.transform_.apply(x)
+        return self.transform_.apply(x)  # type: ignore[arg-type]  # of a data set too
 
     def score(self, x: EmbeddingsLike, triplets: TripletsLike) -> float:
         """Compute the odd-one-out accuracy of the mapped rows.

@@ -132,3 +132,9 @@ def test_errors_and_notes_of_a_run_name_flags(command, refused, folder, x, tripl
     np.save("late.npy", triplets[(triplets > 0).all(axis=1)])
     ran = command("score", "x.npy", "-t", "late.npy")
     assert "note: item 0 never occurs, every other row of x.npy does: do items count from 1 (--one-based)?\n" in ran.err
+
+
+def test_a_table_whose_header_says_nothing_is_described_by_a_command(score_refused, folder):
+    (folder / "wide.csv").write_text("p,q,r,s\n1,2,3,3\n4,5,6,4\n")
+    told = score_refused(on="wide.csv")
+    assert told.endswith("'pyalign describe FILE' shows what they hold, --columns I,J,K says which three are items")

@@ -129,7 +129,9 @@ def test_a_frame_of_numbers_is_taken_by_its_columns(message_of):
     frame = pandas.DataFrame(values, index=[3, 1, 0, 2])  # the rows' labels are no names of items
     assert np.array_equal(as_triplet_data(frame).values, values)
     wide = pandas.DataFrame({"p": [1], "q": [2], "r": [3], "s": [3]})
-    assert message_of(as_triplet_data, wide) == "triplets must have three columns, the odd item last; got p, q, r, s"
+    told = message_of(as_triplet_data, wide)
+    assert told.startswith("triplets: has 4 columns, not 3; header: 'p, q, r, s'; first row: '1, 2, 3, 3'; ")
+    assert told.endswith("columns=names says which three are items, in load_triplets(frame, ...)")
 
 
 def test_a_path_says_how_it_is_read(message_of):

@@ -75,12 +75,11 @@ def test_two_descriptors_that_could_be_names_are_both_named(message_of):
     )
     message = message_of(from_rdms, rdms)
     assert message == (
-        "name_descriptor must say which pattern descriptor holds the names, 'stimulus' or 'file'; got None"
+        "name_descriptor of from_rdms must say which pattern descriptor holds the names, 'stimulus' or 'file'; got None"
     )
     message = message_of(from_rdms, rdms, name_descriptor="file")
-    assert message == (
-        "subject_descriptor must say which RDM descriptor holds the participants, 'subject' or 'session'; got None"
-    )
+    rule = "must say which RDM descriptor holds the participants, 'subject' or 'session'; got None"
+    assert message == f"subject_descriptor of from_rdms {rule}"
     actual = from_rdms(rdms, name_descriptor="file", subject_descriptor="session")
     assert (actual.names[0], actual.people) == ("a.jpg", ("mon", "tue", "wed"))
 
@@ -203,6 +202,34 @@ def test_models_go_to_rsa_by_their_names_and_give_the_figures_of_the_embeddings(
     assert [*models] == ["clip", "vgg"] and models["vgg"].n_people is None
 
 
+def test_models_that_no_descriptor_tells_apart_are_numbered():
+    models = models_from_rdms(stand_in())
+    assert [*models] == ["model 1", "model 2", "model 3"]
+    assert not any("participant" in note for one in models.values() for note in one.notes)
+
+
+def test_rdms_of_people_of_models_and_of_one_matrix_go_in_as_they_are(rdms_class):
+    x, noise = reals(1, 4, 5, dtype=np.float64), np.full((4, 4), 9.0)
+    people = rdms_class(PAIRS, rdm_descriptors={"subject": ["ann", "bea", "cem"], "noise": [noise] * 3},
+                        pattern_descriptors={"stimulus": [*NAMES]}, descriptors={"noise": noise})  # fmt: skip
+    judged, options = from_rdms(people), {"ci": None, "correlation": "pearson"}
+    rows = pyalign.Embeddings(x, NAMES)
+    found, expected = (pyalign.rsa(rows, human, **options) for human in (people, judged))
+    assert found.results == expected.results and found.n_people == 3
+    assert any("'noise' is not carried over" in note for note in judged.notes)
+    models = models_from_rdms(people)
+    found, expected = (pyalign.rsa(None, judged, model_rdms=given, **options) for given in (people, models))
+    assert found.results == expected.results and [one.embeddings for one in found] == ["ann", "bea", "cem"]
+    triplets = pyalign.Triplets([[0, 1, 2], [1, 3, 0], [2, 3, 1]], NAMES)
+    expected = [pyalign.score(matrix=one, triplets=triplets, ci=None).accuracy for one in models.values()]
+    for call in ({"matrix": people}, {"embeddings": people}):
+        assert [one.accuracy for one in pyalign.score(**call, triplets=triplets, ci=None)] == expected
+    one = people.subset("subject", "bea")
+    assert pyalign.score(matrix=one, triplets=triplets, ci=None).accuracy == expected[1]
+    assert pyalign.permutation_test(one, triplets, n_permutations=3).accuracy == expected[1]
+    assert pyalign.rsa(None, judged, model_rdms=one, **options)[0].embeddings == "bea"
+
+
 # Bad input
 
 
@@ -213,8 +240,6 @@ def test_what_is_no_rdms_and_unknown_descriptors_are_refused(message_of):
     assert message.startswith("name_descriptor must be one of index, stimulus, animal; got 'stimulos'")
     message = message_of(from_rdms, rdms, name_descriptor="animal")
     assert message == "name_descriptor must differ between patterns; 'animal' has 'yes' twice"
-    message = message_of(models_from_rdms, rdms)
-    assert message == "model_descriptor must name an RDM descriptor that differs between all 3 RDMs; got None"
 
 
 def test_an_rdms_that_holds_other_numbers_than_it_says_is_refused(message_of):

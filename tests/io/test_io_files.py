@@ -287,6 +287,7 @@ TRANSFORM = pyalign.Transform(np.eye(2), None, 0.0, 1.0)
 # Each argument of a public function that is a path, by the name of the function: a call with that argument.
 PATHS = {
     "pyalign.NeighborIndex.save path": lambda p: pyalign.build_index(np.eye(3), index="flat").save(p),
+    "pyalign.describe files": pyalign.describe,
     "pyalign.extract out": lambda p: pyalign.extract("pixels:1", [np.zeros((9, 9, 3), np.uint8)], out=p),
     "pyalign.load_dataset folder": lambda p: pyalign.load_dataset("things", p),
     "pyalign.load_dataset name": lambda p: pyalign.load_dataset(p),
@@ -374,7 +375,7 @@ def test_what_is_no_path_is_refused_and_no_file_is_touched(tmp_path, monkeypatch
     said = message_of(PATHS[name], path)
     argument = name.split()[-1]
     rule = "have no NUL and no lone surrogate in it" if path in NO_TEXTS else "be text or an os.PathLike of text"
-    called = {"files": "path", "parts": "parts"}.get(argument, argument)
+    called = {"files": "spec", "parts": "parts"}.get(argument, argument)
     assert re.match(rf"(path|spec|{called}) must {rule}; got ", said), said
     assert said.isprintable() and not os.listdir(tmp_path) and open_files() <= before
 

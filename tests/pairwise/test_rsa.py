@@ -572,7 +572,7 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"model_rdms": {"m": np.zeros((11, 4))}}, "^m must be a square matrix, or condensed"),
         ({"model_rdms": {"m": np.triu(np.ones((12, 12)))}}, "^m must be symmetric"),
         ({"model_rdms": {"m": np.full((12, 12), np.nan)}}, "^m must have a value for at least one pair; got only NaN"),
-        ({"model_rdms": [np.zeros((12, 12))]}, "^model_rdms must map names to matrices, as a dict does; got list"),
+        ({"model_rdms": np.zeros((12, 12))}, "^model_rdms must map names to matrices, as a dict does; got ndarray"),
         ({"correlation": None}, "^correlation must be one of .*; got None"),
         ({"correlation": 3}, "^correlation must be one of .*; got 3"),
         ({"correlation": {}}, "^correlation must be one of .*; got {}"),

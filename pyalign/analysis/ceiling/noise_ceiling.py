@@ -105,6 +105,8 @@ def noise_ceiling(
     plug_in, corrected = _entropies(sets)
     within = None if sets.entries is None else sets.entries.n_repeats
     remarks = _remarks(sets.counts)
+    made = Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting})
+    [one.sha256 for one in made.inputs]  # now: scores compare it, and what was read for this call is gone by then
     told = remarks if found.upper.ci is not None else (*remarks, without_interval(errors.plan.by, errors.numbers))
     return NoiseCeiling(
         ceilings=found,
@@ -128,7 +130,7 @@ def noise_ceiling(
         weighting=weighting,
         notes=merged(given.notes, told, _notes(sets, within or 0), _on_numbers_of_answers(sets, errors, weighting),
                      notes_on_anchors(repeats.triplets, given.task)),
-        provenance=Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting}),
+        provenance=made,
     )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class Description:
         command: a command line that reads it; words in capitals stand for other files.
         layout: of triplets: the arguments of `load_triplets` that read them, if that is sure.
         fault: why it is not sure, and what would say it.
+        sentences: of a table of answers: on the task, the items, the answer and the participant, with counts.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Description:
     command: str | None = None
     layout: Mapping[str, Any] | None = hidden(default=None)
     fault: str | None = hidden(default=None)
+    sentences: tuple[str, ...] = hidden(default=())
 
 
 def describe(values: object, name: str | None = None) -> Description:

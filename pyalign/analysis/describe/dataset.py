@@ -7,14 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import ArrayLike
+
+from pyalign import _checks
+from pyalign._registry import registered
 from pyalign.analysis.describe.array import Description
-from pyalign.analysis.describe.file import FileDescription
-from pyalign.data import ANCHORED
+from pyalign.analysis.describe.file import FileDescription, describe_file
+from pyalign.data import ANCHORED, KINDS, Triplets
 from pyalign.data.answer_table import base_note
 from pyalign.data.answer_words import says
+from pyalign.data.embeddings import is_frame, is_rows
 from pyalign.errors import InputError
-from pyalign.io.paths import TEXT, bad, suffix_of
-from pyalign.io.triplets import restated
+from pyalign.io.paths import TEXT, PathLike, Spec, bad, checked_path, suffix_of
+from pyalign.io.triplets import load_triplets, restated
+from pyalign.typing import MatrixKind
 
 # What an array can be to a data set, by the argument that says so.
 ROLES = {
@@ -33,20 +39,12 @@ OF_KIND = {
     "similarities": "judgments", "dissimilarities": "judgments",
 }  # fmt: skip
 LISTS = ("names", "labels")  # kinds whose role shows in how many they are
+LAYOUT = (
+    "task", "columns", "odd_column", "choice_column", "choice_base", "one_based", "subject_column", "anchor",
+    "weight_column",
+)  # fmt: skip
+TABLE = "answers.csv"  # where the description of a DataFrame expects it
 STATED = ("item_names", "categories", "dimension_labels", "subjects")  # what a list may be, in the words of a remedy
-
-
-@dataclass(frozen=True)
-class DataSetDraft:
-    """What a description of a data set is to say.
-
-    Attributes:
-        document: its parts, as tables with the paths of files as they were given.
-        notes: what was assumed, a sentence each.
-    """
-
-    document: Mapping[str, Any]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,56 +75,159 @@ class _Sizes:
     items: int = 0
 
 
-def describe_dataset(
-    described: Sequence[FileDescription], stated: Mapping[str, str] | None = None,
-    layout: Mapping[str, Any] | None = None, kind: str | None = None,
-) -> DataSetDraft:  # fmt: skip
-    """What files are to one data set.
+@dataclass(frozen=True, eq=False, repr=False)
+class Described:
+    """What files, or a DataFrame, seem to be: as sentences, as triplets, and as the description of a data set.
+
+    Attributes:
+        files: what is in each.
+        roles: FILE or FILE::KEY by its role, as far as that was stated; those of the others are guessed.
+        layout: of the triplets, as far as it was stated.
+        kind: of judgments, likewise.
+        frame: the DataFrame, where it is one.
+    """
+
+    files: tuple[FileDescription, ...]
+    roles: Mapping[str, str] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    kind: str | None = None
+    frame: Any = None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """On the task, the items, the answer and the participant of tables of answers, with counts."""
+        return tuple(text for file in self.files for one in file.arrays for text in one.sentences)
+
+    def toml(self, path: str = "mine.toml") -> str:
+        """The text of a description at that path. That of a DataFrame says how to write the table next to it.
+
+        Raises:
+            InputError: see `draft`; a file outside of the folder of the description.
+        """
+        (document, _), head = self.draft(), ""
+        if self.frame is not None:
+            header = "" if self.files[0].arrays[0].columns else ", header=False"
+            head = f'# The table is in memory: frame.to_csv("{TABLE}", index=False{header}) writes it.\n'
+            table = os.path.join(os.path.dirname(path), TABLE)
+            document = {part: {**of_part, "file": table} for part, of_part in document.items()}
+        return head + str(registered("described")(path, document)[0])
+
+    def triplets(self, key: str | None = None) -> Triplets:
+        """The triplets, with the names, participants and answers that the files say; key: which of several.
+
+        Raises:
+            InputError: see `draft`; no triplets; what the files do wrong.
+        """
+        document, _ = self.draft()
+        if "triplets" not in document:
+            raise InputError(f"described files must hold triplets; they hold {', '.join(document)}")
+        if self.frame is not None:
+            layout = {name: value for name, value in document["triplets"].items() if name in LAYOUT}
+            return load_triplets(self.frame, **layout)
+        paths = [Spec(file.file).path for file in self.files]
+        folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+        folder = folder if any(map(os.path.isabs, paths)) else os.path.relpath(folder)
+        parts = registered("described")(os.path.join(folder, "mine.toml"), document)[1]
+        read: Triplets = parts.read("triplets", key, {})
+        return read
+
+    def __repr__(self) -> str:
+        return "\n".join("\n  ".join((file.file, *one.sentences)) if one.sentences else str(file)
+                         for file in self.files for one in file.arrays[:1])  # fmt: skip
+
+    def draft(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The parts of the data set, as tables with the paths of files as they were given, and what was assumed.
+
+        Raises:
+            InputError: what may be two things, or nothing; one line that starts with the file and says what would tell.
+
+        Example:
+            >>> triplets = Description("triplets", (50, 3), "int64", 0, 8, base=0, layout={})
+            >>> names = Description("names", (9,), "str")
+            >>> files = FileDescription("t.npy", (triplets,)), FileDescription("names.txt", (names,))
+            >>> Described(files).draft()[0]
+            {'names': 'names.txt', 'triplets': {'file': 't.npy', 'odd_column': 'last', 'one_based': False}}
+        """
+        things = [thing for file in self.files for thing in _things(file)]
+        said = {spec: role for role, spec in self.roles.items()}
+        for several in said.keys() - {thing.spec for thing in things}:
+            held = ", ".join(str(thing.one.key) for thing in things if thing.file == several) or "none"
+            raise bad(
+                several, f"must be one array to be {ROLES[said[several]]}: choose one as FILE::KEY; it holds {held}"
+            )
+        notes: list[str] = []
+        roles: dict[str, list[_Thing]] = {role: [] for role in ROLES}
+        lists: list[_Thing] = []
+        for thing in things:
+            role = said.get(thing.spec) or _role_of_kind(thing, notes)
+            if role is not None:
+                roles[role].append(thing)
+            elif thing.one.kind in LISTS:
+                lists.append(thing)
+            else:
+                notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
+        sizes = _sizes(roles, lists)
+        for thing in lists:
+            role = _role_of_list(thing, sizes, notes)
+            if role is not None:
+                roles[role].append(thing)
+        if roles["item_names"]:
+            spec = roles["item_names"][0].spec
+            notes.append(f"{spec}: names the objects, in the order of their numbers and of rows that have no names")
+        if len(roles["item_names"]) > 1:
+            one, other = roles["item_names"][:2]
+            raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: item_names=path says which")
+        return _document(roles, sizes, self.layout, self.kind, notes), tuple(notes)
+
+
+def describe(
+    *files: PathLike | ArrayLike | FileDescription, kind: MatrixKind | None = None, **stated: Any
+) -> Described:
+    """Says what files, or a DataFrame, contain, and what they are to one data set, as `pyalign describe` does.
 
     Args:
-        described: the files.
-        stated: by a role of `ROLES` the file, FILE or FILE::KEY, that has it; those of the others are guessed.
-        layout: of the triplets, as `load_triplets` takes it, where it is not as it seems.
-        kind: of judgments, where it is not as it seems.
+        files: paths of embeddings, triplets, answers, names and so on, FILE or FILE::KEY; or one DataFrame of pandas.
+        kind: what larger numbers of judgments mean, "similarity" or "dissimilarity", where it is not as it seems.
+        stated: what is not as it seems: how triplets are laid out, in the words of `load_triplets` (`columns`,
+            `choice_column`, `subject_column` and so on); or the file of a part: `triplets`, `item_names`, `subjects`,
+            `answers`, `categories`, `dimensions`, `dimension_labels` or `images`.
+
+    Returns:
+        `Described`: its text and `sentences` say what was recognized, `triplets()` reads it, and `toml()` is the text
+        of a description, which `load_dataset` reads.
 
     Raises:
-        InputError: what may be two things, or nothing; one line that starts with the file and says what would tell.
+        InputError: the file's fault; another argument; one line. What is not sure is an error of `triplets()`.
+        OSError: missing or forbidden.
 
     Example:
-        >>> triplets = Description("triplets", (50, 3), "int64", 0, 8, base=0, layout={})
-        >>> names = Description("names", (9,), "str")
-        >>> files = [FileDescription("t.npy", (triplets,)), FileDescription("names.txt", (names,))]
-        >>> describe_dataset(files).document
-        {'names': 'names.txt', 'triplets': {'file': 't.npy', 'odd_column': 'last', 'one_based': False}}
+        >>> import numpy as np
+        >>> rows = [("ant", "bee", "cat", "cat", "ann"), ("cat", "ant", "dog", "ant", "bob")]
+        >>> names = ("image1", "image2", "image3", "choice", "participant")
+        >>> found = describe(np.array(rows, dtype=[(name, "U9") for name in names]))  # or a DataFrame
+        >>> print(*found.sentences, sep="\\n")
+        2 answers to which of three items is odd
+        'image1', 'image2', 'image3' hold 4 items by name
+        'choice' holds the item itself, in all 2 rows
+        'participant' holds 2 participants
+        >>> found.triplets()
+        Triplets(2, with names, with subjects)
     """
-    things = [thing for file in described for thing in _things(file)]
-    said = {spec: role for role, spec in (stated or {}).items()}
-    for several in said.keys() - {thing.spec for thing in things}:
-        held = ", ".join(str(thing.one.key) for thing in things if thing.file == several) or "none"
-        raise bad(several, f"must be one array to be {ROLES[said[several]]}: choose one as FILE::KEY; it holds {held}")
-    notes: list[str] = []
-    roles: dict[str, list[_Thing]] = {role: [] for role in ROLES}
-    lists: list[_Thing] = []
-    for thing in things:
-        role = said.get(thing.spec) or _role_of_kind(thing, notes)
-        if role is not None:
-            roles[role].append(thing)
-        elif thing.one.kind in LISTS:
-            lists.append(thing)
-        else:
-            notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
-    sizes = _sizes(roles, lists)
-    for thing in lists:
-        role = _role_of_list(thing, sizes, notes)
-        if role is not None:
-            roles[role].append(thing)
-    if roles["item_names"]:
-        spec = roles["item_names"][0].spec
-        notes.append(f"{spec}: names the objects, in the order of their numbers and of rows that have no names")
-    if len(roles["item_names"]) > 1:
-        one, other = roles["item_names"][:2]
-        raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: item_names=path says which")
-    return DataSetDraft(_document(roles, sizes, layout or {}, kind, notes), tuple(notes))
+    for name in stated:
+        _checks.one_of(name, (*ROLES, *LAYOUT), "an argument of describe")
+    if kind is not None:
+        _checks.one_of(kind, KINDS, "kind")
+    roles = {role: checked_path(path, role) for role, path in stated.items() if role in ROLES and path is not None}
+    layout = {name: value for name, value in stated.items() if name in LAYOUT and value is not None}
+    frames = [one for one in files if is_frame(one) or is_rows(one)]
+    if not (files or roles) or (frames and len(files) + len(roles) > 1):
+        raise InputError(f"files must be paths, or one DataFrame; got {len(files) - len(frames)} and {len(frames)}")
+    described: dict[str, FileDescription] = {}
+    for one in (*files, *roles.values()):
+        name = one.file if isinstance(one, FileDescription) else str(one)
+        if name not in described:
+            described[name] = one if isinstance(one, FileDescription) else describe_file(one, layout)
+    return Described(tuple(described.values()), roles, layout, kind, frames[0] if frames else None)
 
 
 def _things(file: FileDescription) -> Iterator[_Thing]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
-from pyalign.data import ODD_ONE_OUT, Judgments, Transform
+from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
 from pyalign.data.answer_words import names_items
 from pyalign.data.texts import joined
@@ -22,13 +24,14 @@ from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
 from pyalign.io.categories import load_categories
-from pyalign.io.contents import Content, contents, in_memory
+from pyalign.io.contents import Content, content_of, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
+from pyalign.io.frames import frame_table
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
-from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
+from pyalign.io.paths import TEXT, Spec, checked_path, suffix_of
 from pyalign.io.rdm_files import PICKLES, find_rdms
 from pyalign.io.tables import Table
 from pyalign.io.tar import images_in
@@ -77,12 +80,12 @@ class FileDescriptions(Result):
         return [{"file": file.file, **row} for file in self.files for row in file.to_records()]
 
 
-def describe_file(spec: PathLike, stated: Mapping[str, Any] | None = None) -> FileDescription:
+def describe_file(spec: Any, stated: Mapping[str, Any] | None = None) -> FileDescription:
     """What each array of a file seems to be, with the command line that reads it.
 
     Args:
         spec: a file of any of the formats, a folder of `pyalign extract`, images in a folder or a .tar, or FILE::KEY
-            for one of the arrays of a file.
+            for one of the arrays of a file. Or a DataFrame, or structured rows.
         stated: arguments of `load_triplets` that say which columns of a table of answers are what.
 
     Raises:
@@ -99,6 +102,13 @@ def describe_file(spec: PathLike, stated: Mapping[str, Any] | None = None) -> Fi
         >>> found.arrays[0].kind, found.arrays[0].base, found.arrays[0].columns
         ('triplets', 1, ('image1', 'image2', 'image3', 'choice'))
     """
+    label = type(spec).__name__
+    table = frame_table(label, spec)
+    if table is not None and table.columns is not None:
+        content = content_of(table.columns, table.header)
+        one = _of_table(label, content, stated or {}, partial(as_embeddings, spec, label))
+        return FileDescription(label, (replace(one, command=None),))
+    _checks.require_dense(spec, "spec")
     whole = checked_path(spec, "spec")
     parsed = Spec(spec)
     path, key = parsed.path, parsed.key
@@ -213,7 +223,10 @@ def _short(value: object) -> str:
 # Tables
 
 
-def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Description:
+def _of_table(
+    path: str, table: Content, stated: Mapping[str, Any], in_memory: Callable[[], Embeddings] | None = None
+) -> Description:
+    """in_memory: gives what the table is as embeddings, where it is not in a file."""
     asked, notes = {name: stated[name] for name in ("where", "empty") if name in stated}, tuple[str, ...]()
     lists = any(label.startswith("[") for column in table.texts.values() for label in column.labels)
     if table.header is not None and table.fault is None and (asked or lists):
@@ -221,7 +234,7 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
             kept = answered_rows(table.header, table.columns, stated)
         except InputError as error:
             return _unsure(table, error)
-        table, notes = in_memory(kept.columns, kept.header), kept.notes
+        table, notes = content_of(kept.columns, kept.header), kept.notes
     matrix = not table.texts and table.fault is None and len(table.values) > 0
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
@@ -245,7 +258,9 @@ def _of_table(path: str, table: Content, stated: Mapping[str, Any]) -> Descripti
         items, names = joined(table.columns)
         if len(names) * 3 <= items.size * 2:
             return replace(_of_triplets(path, describe(items), names), columns=table.header)
-    return _of_embeddings(path, table) if len(table.texts) < 2 else _of_words(path, table)
+    if len(table.texts) < 2 or in_memory is not None:
+        return _of_embeddings(path, table, in_memory or partial(load_embeddings, path))
+    return _of_words(path, table)
 
 
 def _unsure(table: Content, error: InputError) -> Description:
@@ -303,6 +318,7 @@ def _of_answers(
         columns=table.header,
         command=_score(spec, layout),
         layout=layout,
+        sentences=(*answers.sentences, *answers.notes),
     )
 
 
@@ -350,10 +366,10 @@ def _called(table: Content, columns: Sequence[int]) -> list[int | str]:
     return [*names] if names and plain and different else [*columns]
 
 
-def _of_embeddings(path: str, table: Content) -> Description:
+def _of_embeddings(path: str, table: Content, load: Callable[[], Embeddings]) -> Description:
     """Describes a table as embeddings, as a reader would read it, with what is noticed then."""
     try:
-        x = load_embeddings(path)
+        x = load()
         found = describe(x.values)
     except InputError as error:
         remark = str(error).removeprefix(f"{path}: ")
