@@ -41,7 +41,7 @@ OF_KIND = {
 LISTS = ("names", "labels")  # kinds whose role shows in how many they are
 LAYOUT = (
     "task", "columns", "odd_column", "choice_column", "choice_base", "one_based", "subject_column", "anchor",
-    "weight_column",
+    "weight_column", "where", "empty",
 )  # fmt: skip
 TABLE = "answers.csv"  # where the description of a DataFrame expects it
 STATED = ("item_names", "categories", "dimension_labels", "subjects")  # what a list may be, in the words of a remedy
