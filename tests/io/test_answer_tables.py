@@ -396,6 +396,7 @@ def test_decimal_commas_of_places_are_one_line(tmp_path, message_of):
     assert "\n" not in message_of(load_triplets, path)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("cell", ["inf", "-inf", "1e300"])
 def test_a_number_that_no_item_has_is_one_line_with_its_row(tmp_path, cell):
     rows = [f"{k % 5},{(k + 1) % 5},{(k + 2) % 5}" for k in range(40)]

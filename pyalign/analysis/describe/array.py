@@ -223,13 +223,14 @@ def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
         return False
     centre = a[:1000].astype(np.float64).mean(axis=0, keepdims=True)[0]  # near the mean, so that squares lose nothing
     totals, squares = np.zeros(a.shape[1] + 1), np.zeros(a.shape[1] + 1)
-    for part in _parts(a):
-        columns = [column - middle for column, middle in zip(part.T, centre, strict=True)]
-        for k, apart in enumerate((*columns, sum(columns))):
-            totals[k] += np.sum(apart)
-            squares[k] += np.dot(apart, apart)
-    variances = squares / len(a) - np.square(totals / len(a))
-    return bool(variances[-1] < 0.1 * variances[:-1].sum())
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers near 1e300: then the answer is no
+        for part in _parts(a):
+            columns = [column - middle for column, middle in zip(part.T, centre, strict=True)]
+            for k, apart in enumerate((*columns, sum(columns))):
+                totals[k] += np.sum(apart)
+                squares[k] += np.dot(apart, apart)
+        variances = squares / len(a) - np.square(totals / len(a))
+        return bool(variances[-1] < 0.1 * variances[:-1].sum())
 
 
 def _repeated(a: np.ndarray) -> int:
