@@ -7,7 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from pyalign.data.names import listing
+from pyalign.data.trials import OMIT
 from pyalign.documents import csv_text
+from pyalign.errors import InputError
 from pyalign.io.headers import Cells, always
 from pyalign.io.layout import find_layout
 from pyalign.io.paths import TEXT, PathLike, bad, check_file
@@ -42,7 +44,10 @@ def collect_answers(lists: PathLike, files: Sequence[PathLike]) -> tuple[str, tu
         if own != (header := header or own):
             raise bad(path, f"has other columns than {os.fspath(files[0])}; answers to one experiment have the same")
         trials = _trials(path, own, cells, ODD)
-        answers = load_triplets(path, columns=COLUMNS[2:], choice_column=ODD, subject_column=COLUMNS[0])
+        try:
+            answers = load_triplets(path, columns=COLUMNS[2:], choice_column=ODD, subject_column=COLUMNS[0])
+        except InputError as error:  # without a remedy that would leave trials out
+            raise InputError(str(error).removesuffix(f"; {OMIT}")) from error
         odd = [str(k) if answers.names is None else answers.names[k] for k in answers.values[:, 2].tolist()]
         for row, (trial, items) in enumerate(trials):
             if asked.get(trial) != items:

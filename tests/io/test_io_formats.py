@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def toy(monkeypatch):
 
     def entries(path):
         arrays = {}
-        for line in path.read_text().splitlines():
+        for line in Path(path).read_text().splitlines():
             key, _, value = line.partition(" = ")
             arrays[key] = np.array(eval(value))
         kind = {"U": "str"}

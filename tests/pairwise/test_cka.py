@@ -247,7 +247,7 @@ def test_files_are_matched_to_the_objects_that_they_show():
         named = {"a": pyalign.Embeddings(models["a"], first), "b": pyalign.Embeddings(models["b"][::-1], second[::-1])}
         found = pyalign.cka(named, n_permutations=0)
         assert found[0].matrix[0][1] == pytest.approx(score(models["a"], models["b"], "debiased-cka"), abs=1e-12)
-        assert any("stems of the rows' names" in note for note in found.notes)
+        assert any("are found by the stems of" in note for note in found.notes)
 
 
 def test_what_is_assumed_of_rows_without_names_is_said():

@@ -46,7 +46,7 @@ class Sprites:
         >>> images = as_images(np.full((1, 8, 8, 3), 200, dtype=np.uint8), names=["cat"])
         >>> sprites = Sprites(images)
         >>> sprites.html("cat"), sprites.tile("dog")
-        ('<span class="picture" role="img" aria-label="cat" data-tile="0"><bdi>cat</bdi></span>', None)
+        ('<span class="picture" role="img" aria-label="cat" data-tile="0">cat</span>', None)
         >>> data = {}
         >>> sprites.finish(data.__setitem__)
         ("1 of 2 objects have no image: 'dog'.",)
