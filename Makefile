@@ -129,6 +129,7 @@ $(VENV)/created:
 
 # The demo needs no device, and torch is not there: the CUDA kernels would only take time.
 $(VENV)/installed: $(VENV)/created $(SOURCES)
+	rm -rf build/lib build/lib.*
 	PYALIGN_CMAKE_ARGS="-DPYALIGN_CUDA=OFF $$PYALIGN_CMAKE_ARGS" $(BIN)/pip install --quiet .
 	touch $@
 
@@ -139,8 +140,9 @@ $(VENV)/toolkit: $(VENV)/created
 		$(BIN)/pip install --quiet $(TOOLKIT:%='%==13.*') || echo "no nvcc to be had: the CUDA kernels are not compiled"; fi
 	touch $@
 
-# Tests are of the kernels: without a compiler they end here.
+# Tests are of the kernels: without a compiler they end here. What an earlier build left may hold modules that are gone.
 $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
+	rm -rf build/lib build/lib.*
 	PYALIGN_PURE=0 $(BIN)/pip install --quiet '.[test]'
 	$(OTHERS)
 	@$(JSPSYCH)
