@@ -10,7 +10,7 @@ from typing import Any
 
 from pyalign._registry import load
 from pyalign.io.arrays import Entries, Wanted, choose
-from pyalign.io.paths import PathLike, check_file, no_key
+from pyalign.io.paths import PathLike, bad, check_file, no_key
 from pyalign.io.tables import Table, array_table
 
 
@@ -83,4 +83,6 @@ def open_table(path: PathLike, key: str | None, wanted: Wanted) -> Table:
         no_key(path, key)
         return opened
     entry = choose(path, opened, key, wanted.likely, wanted.preferred)
+    if wanted.what == "triplets" and "response" in opened and entry is opened.get("query"):
+        raise bad(path, "holds a response to each query, as cblearn has it: from_query_response reads both")
     return array_table(path, entry.load(), wanted.what)

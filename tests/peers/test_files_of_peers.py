@@ -103,6 +103,8 @@ def cblearn_files():
     package = pytest.importorskip("cblearn", reason="cblearn is not installed")
     datasets = importlib.import_module(f"{package.__name__}.datasets")
     np.save("order.npy", datasets.make_random_triplets(X, result_format="list-order", size=200, random_state=0))
+    asked, response = datasets.make_random_triplets(X, result_format="list-boolean", size=200, random_state=0)
+    np.savez("boolean.npz", query=asked, response=response)
 
 
 # Files as published
@@ -254,6 +256,8 @@ CASES = {
     ],
     cblearn_files: [
         ("order.npy", ANCHORED, 1.0),
+        ("boolean.npz", ANCHORED, "boolean.npz: holds a response to each query, as cblearn has it"),
+        ("boolean.npz::query", ANCHORED, "boolean.npz: holds a response to each query, as cblearn has it"),
     ],
     dimension_files: [
         ("spose_embedding_6d_sorted.txt", SCORE, accuracy(np.abs(X))),
