@@ -208,3 +208,12 @@ def test_a_wide_table_does_not_list_every_column(command, tmp_path, monkeypatch)
     (tmp_path / "x.csv").write_text("\n".join([header, *rows]) + "\n")
     assert "columns         word, f0, f1, " in command("describe", "x.csv").out
     assert "f18 and 281 more\n" in command("describe", "x.csv").out
+
+
+def test_ratings_of_pairs_of_words_are_counted_by_their_rows(command, folder):
+    pairs = [(a, b) for a in "cdghop" for b in "cdghop" if a < b]
+    (folder / "pairs.csv").write_text(
+        "word1,word2,score\n" + "".join(f"{a},{b},{k / 9}\n" for k, (a, b) in enumerate(pairs))
+    )
+    shown = command("describe", "pairs.csv").out
+    assert "ratings of pairs" in shown and "15 x 3" in shown

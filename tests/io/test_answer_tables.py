@@ -205,7 +205,9 @@ def test_numbered_items_with_a_rating_are_ratings_of_pairs(tmp_path, message_of)
     text = "item1,item2,rating\n1,2,5\n2,3,4\n1,3,1\n"
     assert "holds ratings of pairs, not triplets" in message_of(read, tmp_path, text)
     (found,) = describe_file(tmp_path / "answers.csv").arrays
-    assert found.kind == "ratings of pairs" and "pyalign rsa" in found.command
+    assert (
+        found.kind == "ratings of pairs" and found.shape == (text.count("\n") - 1, 3) and "pyalign rsa" in found.command
+    )
     judged = load_judgments(tmp_path / "answers.csv", kind="similarity")
     assert judged.names == ("1", "2", "3") and judged.pairs().tolist() == [[5, 1, 4]]
 

@@ -263,10 +263,13 @@ def _of_table(
     return _of_words(path, table)
 
 
+def _shape(table: Content) -> tuple[int, int]:
+    return max([len(table.values), *(len(column.codes) for column in table.texts.values())]), table.width
+
+
 def _unsure(table: Content, error: InputError) -> Description:
-    t = max([len(table.values), *(len(column.codes) for column in table.texts.values())])
     said = with_remedy(str(error))
-    return Description("triplets", (t, table.width), "other", columns=table.header, fault=said, remarks=(said,))
+    return Description("triplets", _shape(table), "other", columns=table.header, fault=said, remarks=(said,))
 
 
 def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = None) -> Description:
@@ -293,8 +296,10 @@ def _of_answers(
 ) -> Description:  # fmt: skip
     """A table of answers, of whose columns the detector is sure; asked: which of its rows these are, with notes."""
     if answers.task == RATINGS:
-        shape, line = (len(table.columns[0]), table.width), _command(RATINGS, spec)
-        return Description(RATINGS, shape, "other", remarks=answers.sentences, columns=table.header, command=line)
+        line = _command(RATINGS, spec)
+        return Description(
+            RATINGS, _shape(table), "other", remarks=answers.sentences, columns=table.header, command=line
+        )
     columns = [table.columns[c] for c in answers.items]
     named = answers.lowest is None
     items, names = (
