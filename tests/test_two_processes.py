@@ -165,19 +165,7 @@ def studying():
 @contextmanager
 def extracting():
     paint(5)
-    words = (
-        "extract",
-        "--model",
-        "pixels:2",
-        "--images",
-        "p",
-        "--batch-size",
-        "2",
-        "--threads",
-        "1",
-        "--resume",
-        "--quiet",
-    )
+    words = "extract --model pixels:2 --images p --batch-size 2 --threads 1 --resume --quiet".split()
     shards = [(*words, "--shard", f"{k}/2", "--out", f"w/p{k}") for k in (1, 2)]
     run = command(*shards, ("extract", "--merge", "w/p1", "w/p2", "--out", "w/o", "--quiet"))
 
@@ -286,20 +274,6 @@ def chosen_points(calls, most):
     return sorted([*points, *(looks[k] for k in spread(len(looks), most - len(points)))])
 
 
-def stopped_at_or_before(scenario, point, locks, clocks):
-    """How both processes end, and the call at which the first was stopped.
-
-    How many calls a process makes depends on its threads: one that ended before the point is stopped earlier.
-    """
-    while True:
-        scenario.clear()
-        ended = both(scenario.first, scenario.second, "w", point, locks, clocks=clocks)
-        if ended.was_stopped:
-            return ended, point
-        assert point > 0, "the first process was never stopped"
-        point = max(0, point - 10)
-
-
 def faults_of(scenario, most, conditions):
     """What is wrong where the first process is stopped at each of so many calls, under each condition in turn."""
     scenario.clear()
@@ -308,11 +282,16 @@ def faults_of(scenario, most, conditions):
     faults = []
     for number, point in enumerate(chosen_points(calls, most)):
         locks, clocks = conditions[number % len(conditions)]
-        ended, point = stopped_at_or_before(scenario, point, locks, clocks)
+        for place in range(point, -1, -10):  # how many calls a process makes depends on its threads
+            scenario.clear()
+            ended = both(scenario.first, scenario.second, "w", place, locks, clocks=clocks)
+            if ended.was_stopped:
+                break
+        assert ended.was_stopped
         try:
             require_right(scenario, ended, (locks, clocks) == AS_USUAL, bool(clocks.files))
         except AssertionError as error:
-            faults.append((point, calls[point], locks, clocks, ended.codes, *ended.told, str(error)[:500]))
+            faults.append((place, calls[place], locks, clocks, ended.codes, *ended.told, str(error)[:500]))
     return faults
 
 
