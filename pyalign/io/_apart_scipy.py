@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -38,12 +40,12 @@ def arrays(desk: Desk, path: str) -> list[Listed]:
 
 def values(desk: Desk, path: str, key: str, variable: str) -> tuple[list[str], tuple[int, ...]] | None:
     """The values under a key: an array, which is given transposed, or text and its shape."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")  # scipy drops imaginary parts with no more than a warning
-        value = dict(_fields(path, _read(path, [variable])[variable], variable))[key]
+    value = _fields_of(path, os.stat(path).st_mtime_ns, variable)[key]
+    if key == variable:
+        _fields_of.cache_clear()
     shape, dtype, _ = _described(value)
-    if dtype.startswith("complex") or any(one.category.__name__ == "ComplexWarning" for one in caught):
-        raise bad(path, f"variable {variable!r} holds complex numbers, not real ones")
+    if dtype.startswith("complex"):
+        raise bad(path, f"variable {key!r} holds complex numbers, not real ones")
     if dtype == "str":
         rows = np.char.rstrip(value).ravel().tolist()
         if any("\ufffd" in row for row in rows):
@@ -53,6 +55,17 @@ def values(desk: Desk, path: str, key: str, variable: str) -> tuple[list[str], t
         raise bad(path, f"variable {key!r} is a {dtype}, not a full array of real numbers")
     desk.give(native(value).T)
     return None
+
+
+@lru_cache(maxsize=1)
+def _fields_of(path: str, changed: int, variable: str) -> dict[str, Any]:
+    """What is in a variable; the fields of a struct are asked for one after another."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Casting complex")  # scipy drops imaginary parts with no more than that
+        try:
+            return dict(_fields(path, _read(path, [variable])[variable], variable))
+        except Warning as warning:
+            raise bad(path, f"variable {variable!r} holds complex numbers, not real ones") from warning
 
 
 def _read(path: str, names: Sequence[str]) -> dict[str, Any]:

@@ -175,40 +175,8 @@ def test_a_struct_that_claims_many_fields_is_refused(tmp_path, refused):
 # Version 7.3
 
 
-def write_73(path, **variables):
-    """As MATLAB writes it: numbers transposed, letters as codes, structs as groups, arrays of structs as references."""
-    h5py = pytest.importorskip("h5py")
-
-    def write(group, name, value):
-        if isinstance(value, dict):
-            made = group.create_group(name)
-            for field, one in value.items():
-                write(made, field, one)
-        elif isinstance(value, list):  # of structs with the same fields
-            made = group.create_group(name)
-            for field in value[0]:
-                refs = [write(file, f"#refs#/{name}{field}{k}", one[field]).ref for k, one in enumerate(value)]
-                made.create_dataset(field, data=np.array(refs, h5py.ref_dtype)[:, None], dtype=h5py.ref_dtype)
-            made.attrs["MATLAB_class"] = np.bytes_("struct")
-            return made
-        elif isinstance(value, str):
-            made = group.create_dataset(name, data=np.frombuffer(value.encode("utf-16-le"), "<u2")[:, None])
-        elif value is None:  # an array of no size
-            made = group.create_dataset(name, data=np.array([0, 5], "u8"))
-            made.attrs["MATLAB_empty"] = 1
-        else:
-            made = group.create_dataset(name, data=np.atleast_2d(value).T)
-        made.attrs["MATLAB_class"] = np.bytes_({dict: "struct", str: "char"}.get(type(value), "double"))
-        return made
-
-    with h5py.File(path, "w", userblock_size=512) as file:
-        for name, value in variables.items():
-            write(file, name, value)
-    with open(path, "r+b") as handle:
-        handle.write(b"MATLAB 7.3 MAT-file")
-
-
 def test_version_73_gives_the_names_and_the_numbers_of_version_7(tmp_path):
+    pytest.importorskip("h5py")
     rng, old, new = np.random.default_rng(0), tmp_path / "old.mat", tmp_path / "new.mat"
     sets = {f"set{k}": {"pairs": rng.random((3, 10 * k)), "label": "fée"} for k in (1, 2)}
     people = [{"RDM": rng.random((4, 4)), "name": f"person {k}", "inner": {"x": rng.random((2, 3))}} for k in range(3)]
@@ -216,7 +184,7 @@ def test_version_73_gives_the_names_and_the_numbers_of_version_7(tmp_path):
     records[0] = [tuple(one.values()) for one in people]
     x = rng.random((5, 2))
     scipy_io.savemat(old, {"x": x, "BEHAVIOR": sets, "rdms": records, "text": "hi"})
-    write_73(new, x=x, BEHAVIOR=sets, rdms=people, text="hi", empty=None)
+    peer_files.write_73(new, x=x, BEHAVIOR=sets, rdms=people, text="hi", empty=None)
     expected = {key: entry for key, entry in mat_entries(old).items() if entry.dtype != "struct"}
     actual = mat_entries(new)
     assert sorted(actual) == sorted(expected)
@@ -227,7 +195,7 @@ def test_version_73_gives_the_names_and_the_numbers_of_version_7(tmp_path):
 
 def test_structs_of_version_73_that_hold_themselves_or_follow_links_are_refused_or_left_out(tmp_path, refused):
     h5py, path = pytest.importorskip("h5py"), tmp_path / "x.mat"
-    write_73(path, x=np.eye(2), s={"y": np.eye(3)})
+    peer_files.write_73(path, x=np.eye(2), s={"y": np.eye(3)})
     with h5py.File(path, "a") as file:
         file["s/link"] = h5py.SoftLink("/x")
         file["s/outside"] = h5py.ExternalLink("other.mat", "/x")
