@@ -127,6 +127,17 @@ def meadows_files():
         ("short.json", peer_files.tree({**tasks[0], "rdm": [1.0, 2.0]})), ("other.json", [1, 2]),
     ):  # fmt: skip
         Path(name).write_bytes(peer_files.as_json(document))
+    several = {who: peer_files.tree(peer_files.arrangement("arrange", MOVED[k][order[:, None], order][UPPER],
+                                                           [NAMES[j] for j in order]))
+               for k, (who, order) in enumerate(zip(PEOPLE, (turned, np.arange(N), turned), strict=True))}  # fmt: skip
+    two_tasks = {who: peer_files.tree(tasks[0], tasks[k]) for who, k in zip(PEOPLE, (1, 2, 1), strict=True)}
+    for name, document in (
+        ("several.json", several), ("absent.json", {**several, "shy-cat": peer_files.tree()}),
+        ("one_task.json", {who: one["tasks"][1] for who, one in several.items()}),
+        ("by_name.json", {who: {"tasks": {"arrange": one["tasks"][1]}} for who, one in several.items()}),
+        ("two_tasks.json", two_tasks), ("broken.json", {**several, "shy-cat": {"tasks": [{"rdm": [1.0]}]}}),
+    ):  # fmt: skip
+        Path(name).write_bytes(peer_files.as_json(document))
     Path("cut.json").write_bytes(peer_files.as_json(peer_files.tree(*tasks))[:-40])
 
 
@@ -214,7 +225,21 @@ CASES = {
         ("rounds.json", RSA, "rounds.json: holds 3 arrangements, choose one as FILE::KEY: round0, round1, round2"),
         ("rounds.json::round2", RSA, agreement(JUDGED[2:])),
         ("rounds.json::round9", RSA, "rounds.json: holds 0 arrangements called 'round9', choose one as"),
-        ("none.json", RSA, "none.json: holds 0 arrangements, choose one as FILE::KEY: there are none"),
+        *((f"{name}.json", RSA, agreement()) for name in ("several", "absent", "one_task", "by_name")),
+        ("several.json::brave-owl", RSA, agreement(JUDGED[1:2])),
+        (
+            "two_tasks.json",
+            RSA,
+            "two_tasks.json: holds 6 arrangements, choose one as FILE::KEY: round0, round1, round2",
+        ),
+        ("two_tasks.json::round0", RSA, agreement(JUDGED[:1])),
+        ("two_tasks.json::calm-bee", RSA, "two_tasks.json: holds 2 arrangements called 'calm-bee', choose one as"),
+        (
+            "broken.json",
+            RSA,
+            "broken.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names",
+        ),
+        ("none.json", RSA, "none.json: a JSON file holds trials, and no judgments"),
         ("odd.json", RSA, "odd.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names"),
         ("short.json", RSA, "short.json: must hold different names, and a number for each pair of them; got 12 of 12"),
         ("other.json", RSA, "other.json: "),
