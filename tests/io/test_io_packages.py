@@ -165,7 +165,9 @@ def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
         refused(load_embeddings, path)
 
 
-@pytest.mark.parametrize(("name", "package"), [("x.h5", "h5py"), ("x.parquet", "pyarrow"), ("x.pt", "torch")])
+@pytest.mark.parametrize(
+    ("name", "package"), [("x.h5", "h5py"), ("x.mat", "scipy"), ("x.parquet", "pyarrow"), ("x.pt", "torch")]
+)
 def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, name, package):
     (tmp_path / name).write_bytes(b"x")
     for module in [module for module in sys.modules if module.split(".")[0] == package]:

@@ -155,6 +155,20 @@ def rsa_toolbox_files():
     Path("nested.mat").write_bytes(peer_files.mat(peer_files.structs("x", [{"RDM": nested}])))
 
 
+def rsa_toolbox_files_of_version_73():
+    pytest.importorskip("h5py", reason="h5py is not installed")
+    people = [{"RDM": one, "name": f"subject {k}", "color": np.eye(3)[:1]} for k, one in enumerate(JUDGED)]
+    peer_files.write_73("new.mat", RDMs=people)
+    peer_files.write_73("two_new.mat", RDMs=people, Models=people[:2])
+
+
+def matlab_4_files():
+    """As old versions and Octave write it, with text."""
+    import scipy.io
+
+    scipy.io.savemat("old.mat", {"rdmutv": PAIRS[:1], "stimuli": np.array(NAMES)}, format="4")
+
+
 def human_alignment_files():
     features = defaultdict(lambda: defaultdict(dict))  # as its evaluation fills it
     features["custom"]["clip_RN50"]["penultimate"] = X
@@ -255,6 +269,12 @@ CASES = {
         ("cut.mat", RSA, "cut.mat: is not a sound .mat file ("),
         ("nested.mat", RSA, "nested.mat: holds structs in structs, more than 8 deep"),
     ],
+    rsa_toolbox_files_of_version_73: [
+        ("new.mat", RSA, agreement()),
+        ("new.mat::RDMs(2).RDM", (*RSA[:-1], "--kind", "dissimilarity", "--human"), agreement(JUDGED[1:2])),
+        ("two_new.mat", RSA, "two_new.mat: holds several arrays of RDMs, choose one as FILE::KEY: Models, RDMs"),
+    ],
+    matlab_4_files: [("old.mat", RSA, agreement(JUDGED[:1]))],
     human_alignment_files: [
         ("features.pkl::custom/clip_RN50/penultimate", SCORE, accuracy(X)),
         ("transforms.pkl::custom/clip_RN50/penultimate", MAPPED, accuracy(mapped())),
