@@ -15,7 +15,7 @@ from pyalign.io.paths import Array, bad, needed
 h5py: Any = needed("", "h5py", "files")
 HEAP = b"GCOL\x01\0\0\0"
 MOST = 100_000  # datasets
-DEEPEST = 8  # structs in structs, with the references to them
+DEEPEST = 32  # structs in structs, with the references to them
 PIECE = 64 << 20  # bytes read at once
 OUTSIDE = "keeps its data in other files, which are not read"
 

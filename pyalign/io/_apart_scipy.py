@@ -19,7 +19,7 @@ from pyalign.io.paths import bad, needed
 matlab: Any = needed("", "scipy", "files", "scipy.io")
 TYPES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}
 MOST = 100_000  # variables, and fields of structs
-DEEPEST = 8  # structs in structs
+DEEPEST = 32  # structs in structs
 
 
 def arrays(desk: Desk, path: str) -> list[Listed]:

@@ -150,7 +150,7 @@ def rsa_toolbox_files():
     Path("sizes.mat").write_bytes(peer_files.mat(sizes))
     Path("cut.mat").write_bytes(peer_files.mat(made)[:-40])
     nested = peer_files.numbers("", np.eye(3))
-    for _ in range(12):
+    for _ in range(40):
         nested = peer_files.structs("", [{"s": nested}])
     Path("nested.mat").write_bytes(peer_files.mat(peer_files.structs("x", [{"RDM": nested}])))
 
@@ -267,7 +267,7 @@ CASES = {
         ("rdms.mat::RDMs(2).RDM", (*RSA[:-1], "--kind", "dissimilarity", "--human"), agreement(JUDGED[1:2])),
         ("sizes.mat", RSA, "sizes.mat: RDMs must hold RDMs of one size; RDMs(2).RDM has shape (5, 5)"),
         ("cut.mat", RSA, "cut.mat: is not a sound .mat file ("),
-        ("nested.mat", RSA, "nested.mat: holds structs in structs, more than 8 deep"),
+        ("nested.mat", RSA, "nested.mat: holds structs in structs, more than 32 deep"),
     ],
     rsa_toolbox_files_of_version_73: [
         ("new.mat", RSA, agreement()),
