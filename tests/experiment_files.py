@@ -15,7 +15,8 @@ from answer_corpus import WORDS
 
 KINDS = (
     "jspsych.csv", "jspsych.json", "jspsych anchored.json", "jatos.txt", "jatos objects.jsonl", "meadows.json",
-    "meadows_tree.json", "salmon.csv", "salmon.json", "psychopy.csv", "psychopy clicks.csv",
+    "meadows_tree.json", "meadows_tree task.json", "meadows_tree named.json",
+    "salmon.csv", "salmon.json", "psychopy.csv", "psychopy clicks.csv",
 )  # fmt: skip
 
 
@@ -131,7 +132,8 @@ def _meadows(kind, trials, rng, files):
         ]  # fmt: skip
         info = {"status": "finished", "task": {"name": "gi", "task_type": "info"}, "stimuli": [], "trials": []}
         task = {"status": "finished", "task": {"name": "odd1"}, "stimuli": stimuli, "annotations": answers}
-        tree[person] = {"token": None, "tasks": [info, task]}
+        tasks = {"gi": info, "odd1": task} if "named" in kind else [info, task]
+        tree[person] = task if "tree task" in kind else {"token": None, "tasks": tasks}
     return json.dumps(tree), 0, {"by person": True, "numbers": False}
 
 

@@ -1,4 +1,4 @@
-"""Small files as other packages publish them, laid out here byte by byte: MATLAB 5, and trees of Meadows.
+"""Small files as other packages publish them: MATLAB 5, byte by byte, and 7.3, by h5py; trees of Meadows.
 
 Source: MathWorks, "MAT-File Format"; rsatoolbox 0.3.2, `io/meadows.py`, for the names of variables and keys; Nili et
 al., "A toolbox for representational similarity analysis", PLOS Computational Biology 2014, for the struct array.
@@ -47,6 +47,39 @@ def structs(name, rows):
 
 def mat(*variables):
     return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"".join(variables)
+
+
+def write_73(path, **variables):
+    """As MATLAB writes it: numbers transposed, letters as codes, structs as groups, arrays of structs as references."""
+    import h5py
+
+    def write(group, name, value):
+        if isinstance(value, dict):
+            made = group.create_group(name)
+            for field, one in value.items():
+                write(made, field, one)
+        elif isinstance(value, list):  # of structs with the same fields
+            made = group.create_group(name)
+            for field in value[0]:
+                refs = [write(file, f"#refs#/{name}{field}{k}", one[field]).ref for k, one in enumerate(value)]
+                made.create_dataset(field, data=np.array(refs, h5py.ref_dtype)[:, None], dtype=h5py.ref_dtype)
+            made.attrs["MATLAB_class"] = np.bytes_("struct")
+            return made
+        elif isinstance(value, str):
+            made = group.create_dataset(name, data=np.frombuffer(value.encode("utf-16-le"), "<u2")[:, None])
+        elif value is None:  # an array of no size
+            made = group.create_dataset(name, data=np.array([0, 5], "u8"))
+            made.attrs["MATLAB_empty"] = 1
+        else:
+            made = group.create_dataset(name, data=np.atleast_2d(value).T)
+        made.attrs["MATLAB_class"] = np.bytes_({dict: "struct", str: "char"}.get(type(value), "double"))
+        return made
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, value in variables.items():
+            write(file, name, value)
+    with open(path, "r+b") as handle:
+        handle.write(b"MATLAB 7.3 MAT-file")
 
 
 def rsa_toolbox(matrices, names, variable="RDMs"):

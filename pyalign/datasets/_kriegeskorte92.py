@@ -9,8 +9,8 @@ import numpy as np
 from pyalign.data import Categories, Judgments
 from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
+from pyalign.io.apart_formats import mat_entries
 from pyalign.io.arrays import Entries
-from pyalign.io.mat import mat_entries
 from pyalign.io.named import Pictures
 from pyalign.io.npy import npz_entries
 

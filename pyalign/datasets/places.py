@@ -44,15 +44,10 @@ def _of_user(variable: str, otherwise: str) -> Path:
 def remembered() -> dict[str, str]:
     """Folders elsewhere, by the name of the data set that they hold.
 
-    Those that an earlier version kept in the cache count too, until the list is written the next time.
-
     Raises:
         InputError: the list is damaged.
     """
-    return {**_listed(root() / REMEMBERED), **_listed(configuration() / REMEMBERED)}
-
-
-def _listed(path: Path) -> dict[str, str]:
+    path = configuration() / REMEMBERED
     if not path.exists():
         return {}
     try:
@@ -75,8 +70,6 @@ def _changing() -> Iterator[dict[str, str]]:
         folders = remembered()
         yield folders
         write_text(place / REMEMBERED, json.dumps(folders, indent=2, sort_keys=True) + "\n")
-        if root() != place:
-            (root() / REMEMBERED).unlink(missing_ok=True)
 
 
 def remember(name: str, folder: str | os.PathLike[str]) -> None:

@@ -296,9 +296,3 @@ def _is_sha256(text: Any) -> bool:
 
 def _is_failure(document: Any) -> bool:
     return isinstance(document, list) and len(document) == 2 and all(isinstance(text, str) for text in document)
-
-
-def require_no_earlier_version(path: Path, parent: Path) -> None:
-    """Raises OtherExtraction for what earlier versions have left, which kept no hashes of images or rows."""
-    if os.path.lexists(parent / STATE) or os.path.lexists(parent / DONE):
-        raise other(path, "was begun by an earlier version, without hashes of its items; remove it to begin again")

@@ -37,13 +37,10 @@ def read_finished(path: PathLike) -> Finished:
     """A finished extraction. Every byte of it is read, to be held against the hashes of the manifest.
 
     Raises:
-        OtherExtraction: it was changed, or is of an earlier version, which kept no hashes of items.
+        OtherExtraction: it was changed.
     """
     try:
         extraction = read_extraction(path)
-        if extraction.names_sha256 is None:
-            problem = "holds an extraction of an earlier version, without hashes of its items; take another folder"
-            raise other(path, problem)
         names, hashes = read_listing(path, extraction.items_sha256)
         _require_whole(path, extraction, names)
     except FileNotFoundError as error:

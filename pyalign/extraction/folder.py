@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pyalign.extraction.attempt import Attempt, earlier_attempts, require_no_earlier_version
+from pyalign.extraction.attempt import Attempt, earlier_attempts
 from pyalign.extraction.contents import HASHES
 from pyalign.extraction.finished import Finished, read_finished
 from pyalign.extraction.folder_files import BeingWritten, OtherExtraction, file_name, other, require_same, write_text
@@ -117,7 +117,6 @@ class Folder:
     def _go_on(self, resume: bool, first: int) -> None:
         """Begins an attempt, with the batches of earlier ones."""
         state = self._state
-        require_no_earlier_version(self.path, self.work)
         earlier = earlier_attempts(self.work)
         if earlier and not resume:
             batches = f"{len(earlier[0].lines):,} batches"

@@ -75,8 +75,7 @@ class Extraction(Result):
         versions: the versions of the packages that were used.
         seconds: the total time of all runs.
         items_per_second: the number of items per second.
-        items_sha256: the SHA-256 of the names and contents of these items, which is that of the file `items.sha256`. In
-            folders of earlier versions, without `names_sha256`, it is that of names and sizes.
+        items_sha256: the SHA-256 of the names and contents of these items, which is that of the file `items.sha256`.
         fingerprint: a hash of the items and of everything that determines their rows.
         transform: the linear map that was applied to the layer, with its file; None without a map.
         shard: (i, k) for part i of k; None for all items.

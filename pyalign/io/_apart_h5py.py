@@ -3,56 +3,100 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from pyalign.io._apart_desk import Desk, give_rows
-from pyalign.io.arrays import strings, type_name
+from pyalign.io.arrays import Listed, strings, type_name
 from pyalign.io.paths import Array, bad, needed
 
 h5py: Any = needed("", "h5py", "files")
 HEAP = b"GCOL\x01\0\0\0"
 MOST = 100_000  # datasets
+DEEPEST = 32  # structs in structs, with the references to them
 PIECE = 64 << 20  # bytes read at once
 OUTSIDE = "keeps its data in other files, which are not read"
 
 _checked: tuple[str, int, int] | None = None  # the file whose heaps were last looked through
 
 
-def datasets(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
-    """Path, shape, type and bytes of each dataset that is in the file itself, not behind a link."""
-    entries: list[tuple[str, tuple[int, ...], str, int]] = []
-
-    def visit(key: str, node: Any) -> None:
-        if not isinstance(node, h5py.Dataset) or key.startswith("#"):
-            return
-        if len(entries) == MOST:
-            raise bad(path, f"holds more than {MOST} datasets")
-        if _is_virtual(node):  # its shape may depend on other files
-            entries.append((key, (), "virtual", 0))
-        elif node.shape is not None:
-            entries.append((key, node.shape, _type(node.dtype), int(node.size) * node.dtype.itemsize))
-
+def arrays(desk: Desk, path: str) -> list[Listed]:
+    """Each dataset that is in the file itself, not behind a link."""
+    entries: list[Listed] = []
     with _open(path) as file:
-        file.visititems(visit)
+        file.visititems(lambda key, node: None if key.startswith("#") else _list(path, entries, key, node))
     return entries
 
 
-def values(desk: Desk, path: str, key: str) -> dict[str, Any]:
-    """The values of a dataset: an array, or text."""
+def variables(desk: Desk, path: str) -> list[Listed]:
+    """Each array of a MATLAB 7.3 file, which is stored transposed, and each field of a struct."""
+    entries: list[Listed] = []
     with _open(path) as file:
-        node = file[key]
+        for key, node in _fields(path, file, file):
+            _list(path, entries, key, node)
+    return [(key, shape[::-1], dtype, nbytes, where) for key, shape, dtype, nbytes, where in entries]
+
+
+def _list(path: str, entries: list[Listed], key: str, node: Any) -> None:
+    if not isinstance(node, h5py.Dataset):
+        return
+    if len(entries) == MOST:
+        raise bad(path, f"holds more than {MOST} datasets")
+    where = str(node.name).strip("/")
+    if _is_virtual(node):  # its shape may depend on other files
+        entries.append((key, (), "virtual", 0, where))
+    elif _is_text(node):
+        entries.append((key, node.shape[-1:], "str", 0, where))
+    elif node.shape is not None:
+        entries.append((key, node.shape, _type(node.dtype), int(node.size) * node.dtype.itemsize, where))
+
+
+def _fields(path: str, file: Any, node: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The arrays in a variable of MATLAB, without following links, called as there: ``s.x``, ``rdms(2).RDM``.
+
+    A struct is a group; of an array of structs, each field is a dataset of references. Of an empty array only the
+    shape is stored.
+    """
+    if depth > DEEPEST:
+        raise bad(path, f"holds structs in structs, more than {DEEPEST} deep")
+    if isinstance(node, h5py.Group):
+        for name in node:
+            if not name.startswith("#") and isinstance(node.get(name, getlink=True), h5py.HardLink):
+                yield from _fields(path, file, node[name], f"{key}.{name}" if key else name, depth + 1)
+    elif h5py.check_ref_dtype(node.dtype) is not None and "MATLAB_class" not in node.attrs:
+        of, _, field = key.rpartition(".")
+        for k, reference in enumerate(node[()].ravel(), 1):
+            yield from _fields(path, file, file[reference], f"{of}({k}).{field}", depth + 1)
+    elif "MATLAB_empty" not in node.attrs:
+        yield key, node
+
+
+def values(desk: Desk, path: str, key: str, where: str) -> tuple[Sequence[str], tuple[int, ...]] | None:
+    """The values of a dataset: an array, or text and its shape."""
+    with _open(path) as file:
+        node = file[where]
         if _is_virtual(node) or node.external:
             raise bad(path, f"{key!r} {OUTSIDE}")
+        if _is_text(node):
+            rows = [row.astype("<u2").tobytes().decode("utf-16-le").rstrip() for row in np.atleast_2d(node[()].T)]
+            return rows, node.shape[-1:]
         if h5py.check_string_dtype(node.dtype) is not None or node.dtype.kind == "S":
             check_heaps(path)
             text = np.asarray(node[()])
-            return {"shape": text.shape, "text": strings(path, text.ravel())}
+            return strings(path, text.ravel()), text.shape
         if node.dtype.hasobject or node.dtype.names is not None or node.dtype.kind not in "biuf":
             raise bad(path, f"{key!r} holds {node.dtype}, not real numbers")
         _read(desk, node)
-        return {}
+        return None
+
+
+def _is_text(node: Any) -> bool:
+    """Whether MATLAB stored letters as numbers."""
+    if node.dtype != np.uint16 or node.ndim != 2 or "MATLAB_class" not in node.attrs:
+        return False
+    return node.attrs.get_id("MATLAB_class").dtype.kind == "S" and bool(node.attrs["MATLAB_class"] == b"char")
 
 
 def attribute(desk: Desk, path: str, name: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.io._apart_desk import Desk
+from pyalign.io.arrays import Listed
 from pyalign.io.paths import Array, bad, needed
 from pyalign.io.safetensors import widen_bfloat16
 
@@ -18,28 +19,28 @@ DEEPEST = 4
 PIECE = 64 << 20  # bytes copied at once
 
 
-def tensors(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
-    """Key, shape, type and bytes of each tensor, or list of names, in (nested) dicts."""
-    return [(key, *_described(leaf)) for key, leaf in _leaves(path, _load(path))]
+def arrays(desk: Desk, path: str) -> list[Listed]:
+    """Each tensor, or list of names, in (nested) dicts."""
+    return [(key, *_described(leaf), key) for key, leaf in _leaves(path, _load(path))]
 
 
-def values(desk: Desk, path: str, key: str) -> list[str]:
-    """Gives the tensor under a key; returns the names that a list holds."""
+def values(desk: Desk, path: str, key: str, where: str) -> tuple[list[str], tuple[int, ...]] | None:
+    """The values under a key: a tensor, or names and their shape."""
     leaf = dict(_leaves(path, _load(path)))[key]
     if not isinstance(leaf, torch.Tensor):
-        return list(leaf)
+        return list(leaf), (len(leaf),)
     leaf = leaf.detach()
     is_bfloat16 = leaf.dtype == torch.bfloat16
     source = leaf.view(torch.int16).numpy() if is_bfloat16 else leaf.resolve_conj().resolve_neg().numpy()
     array = desk.array(source.shape, np.float32 if is_bfloat16 else source.dtype)
     if array.ndim == 0 or array.size == 0:
         array[...] = _plain(source, is_bfloat16)
-        return []
+        return None
     rows = max(1, PIECE // max(1, array.nbytes // len(array)))
     for start in range(0, len(array), rows):
         array[start : start + rows] = _plain(source[start : start + rows], is_bfloat16)
         desk.progress()
-    return []
+    return None
 
 
 def _plain(values: Array, is_bfloat16: bool) -> Array:

@@ -1,4 +1,4 @@
-"""HDF5, PyTorch and Parquet files, which their packages read in a process apart."""
+"""HDF5, MATLAB, PyTorch and Parquet files, which their packages read in a process apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pyalign.data.texts import Texts
 from pyalign.io.apart import ask
 from pyalign.io.arrays import Entry, Wanted, text_array
-from pyalign.io.bounds import check_expansion
+from pyalign.io.bounds import MOST_EXPANSION, check_expansion
 from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.tables import Columns, Table
 
@@ -18,41 +18,47 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 NAME = 64  # bytes that a short Python string takes
 
 
-def hdf5_entries(path: PathLike, transposed: bool = False) -> dict[str, Entry]:
-    """The datasets of the file by path, without following links; MATLAB 7.3 stores them transposed."""
-    listed, _ = ask(path, "h5py", "files", "datasets", kind="HDF5")
-    entries = {}
-    for key, shape, dtype, nbytes in listed:
-        load = partial(_load_dataset, path, key, transposed, nbytes)
-        entries[key] = Entry(tuple(shape[::-1] if transposed else shape), dtype, load)
-    return entries
+def hdf5_entries(path: PathLike) -> dict[str, Entry]:
+    """The datasets of the file by path, without following links."""
+    return _entries(path, "h5py", "files", "HDF5")
 
 
-def _load_dataset(path: PathLike, key: str, transposed: bool, nbytes: int) -> Array:
-    check_expansion(path, os.path.getsize(path), nbytes, repr(key) if key else "")
-    document, arrays = ask(path, "h5py", "files", "values", key, room=2 * nbytes, kind="HDF5")
-    array = arrays[0] if arrays else text_array(path, document["text"], document["shape"])
-    return array.T if transposed else array
+def torch_entries(path: PathLike) -> dict[str, Entry]:
+    """The tensors of a file written by ``torch.save``: one tensor, or (nested) dicts of them."""
+    return _entries(path, "torch", "torch", "PyTorch")
+
+
+def mat_entries(path: PathLike) -> dict[str, Entry]:
+    """The variables of a MATLAB file, and the fields of structs, as ``BEHAVIOR.set1.pairwisedistances``."""
+    with open(path, "rb") as handle:
+        head = handle.read(520)
+    if SIGNATURE in (head[:8], head[512:]):  # version 7.3
+        return _entries(path, "h5py", "files", "HDF5", "variables", transposed=True)
+    return _entries(path, "scipy", "files", ".mat", room=MOST_EXPANSION * os.path.getsize(path), transposed=True)
+
+
+def _entries(
+    path: PathLike, package: str, extra: str, kind: str, function: str = "arrays", room: int = 0,
+    transposed: bool = False,
+) -> dict[str, Entry]:  # fmt: skip
+    """What `function` lists, each read when it is loaded; transposed: rows come as columns."""
+
+    def load(key: str, nbytes: int, where: str) -> Array:
+        check_expansion(path, os.path.getsize(path), nbytes, repr(key) if key else "")
+        text, arrays = ask(path, package, extra, "values", key, where, room=room + 2 * nbytes, kind=kind)
+        array = arrays[0] if arrays else text_array(path, *text)
+        return array.T if transposed else array
+
+    listed, _ = ask(path, package, extra, function, room=room, kind=kind)
+    return {
+        key: Entry(tuple(shape), dtype, partial(load, key, nbytes, where), where != key)
+        for key, shape, dtype, nbytes, where in listed
+    }
 
 
 def hdf5_attribute(path: PathLike, name: str) -> Any:
     """An attribute of the file that is one text, or None."""
     return ask(path, "h5py", "files", "attribute", name, kind="HDF5")[0]
-
-
-def torch_entries(path: PathLike) -> dict[str, Entry]:
-    """The tensors of a file written by ``torch.save``: one tensor, or (nested) dicts of them."""
-    listed, _ = ask(path, "torch", "torch", "tensors", kind="PyTorch")
-    return {
-        key: Entry(tuple(shape), dtype, partial(_load_tensor, path, key, nbytes))
-        for key, shape, dtype, nbytes in listed
-    }
-
-
-def _load_tensor(path: PathLike, key: str, nbytes: int) -> Array:
-    check_expansion(path, os.path.getsize(path), nbytes, repr(key) if key else "")
-    names, arrays = ask(path, "torch", "torch", "values", key, room=2 * nbytes, kind="PyTorch")
-    return arrays[0] if arrays else text_array(path, names)
 
 
 def parquet_table(path: PathLike, wanted: Wanted) -> Table:

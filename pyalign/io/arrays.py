@@ -31,6 +31,7 @@ class Entry:
 
 
 Entries = Mapping[str, Entry]
+Listed = tuple[str, tuple[int, ...], str, int, str]  # key, shape, type, bytes, and where it is in the file
 
 
 def describe(entries: Entries) -> str:

@@ -217,13 +217,8 @@ def folder_model(folder: PathLike) -> str | None:
 
 
 def folder_notes(folder: PathLike) -> tuple[str, ...]:
-    """What a user of the rows should know: whether anything shows of which items they are."""
-    if _of_thingsvision(folder):
-        return thingsvision_notes(folder)
-    if "names_sha256" in read_manifest(folder).document:
-        return ()
-    return (f"{os.fspath(folder)}: was written by an earlier version, which kept no hashes of the items: "
-            "whether they have changed since is not known",)  # fmt: skip
+    """What a user of the rows should know of their names."""
+    return thingsvision_notes(folder) if _of_thingsvision(folder) else ()
 
 
 def folder_files(folder: PathLike) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ FORMATS: dict[str, Reader] = {
     ".json": _TRIALS,
     ".jsonl": _TRIALS,
     ".parquet": Reader("pyalign.io.apart_formats:parquet_table", table=True),
-    ".mat": Reader("pyalign.io.mat:mat_entries"),
+    ".mat": Reader("pyalign.io.apart_formats:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
     ".safetensors": Reader("pyalign.io.safetensors:safetensors_entries"),

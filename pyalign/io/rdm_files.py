@@ -145,22 +145,39 @@ def _participant(path: PathLike, entries: Entries, key: str) -> Iterator[Person]
 
 
 def _of_tree(path: PathLike, key: str | None) -> tuple[str, Judgments | None]:
-    """A tree of Meadows, which is of one participant; key: of a task."""
+    """A tree of Meadows, of one participant, or of several by their names; key: of a task, or a participant.
+
+    Source: docs.meadows-research.com/downloads/structures/tree.
+    """
     tree = read_json(path, largest=LARGEST)
-    if not isinstance(tree, dict) or "tasks" not in tree:
+    people = {"": tree} if isinstance(tree, dict) and not tree.keys().isdisjoint(("tasks", "rdm")) else tree
+    if not isinstance(people, dict) or not all(isinstance(one, dict) for one in people.values()):
         return "", None
     try:
-        tasks = [task for task in tree["tasks"] if task["task"].get("task_type") == "multiarrange"]
-        names = [str(task["task"].get("name")) for task in tasks]
-        people = [("", np.array(task["rdm"], float), [str(one["name"]) for one in task["stimuli"]])
-                  for name, task in zip(names, tasks, strict=True) if key in (None, name)]  # fmt: skip
+        found = [(who, *arranged) for who, one in people.items() for arranged in _arranged(one)]
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         rule = "must be a tree of Meadows: tasks, each with its task, its stimuli with names, and an rdm of numbers"
         raise bad(path, rule) from error
-    if len(people) != 1:
+    if not found:
+        return "", None
+    chosen = [one for one in found if key in (None, *one[:2])]
+    if len({name for _, name, *_ in chosen}) != 1 or len({who for who, *_ in chosen}) < len(chosen):
         of = "arrangements" if key is None else f"arrangements called {key!r}"
-        raise bad(path, f"holds {len(people)} {of}, choose one as FILE::KEY: {', '.join(names) or 'there are none'}")
-    return "Meadows", _together(path, people)
+        names = ", ".join(dict.fromkeys(name for _, name, *_ in found))
+        raise bad(path, f"holds {len(chosen)} {of}, choose one as FILE::KEY: {names}")
+    judged = _together(path, [(who, pairs, objects) for who, _, pairs, objects in chosen])
+    missing = len(people) - len(chosen) if key not in people else 0
+    note = f"{missing} of {len(people)} participants have no arrangement"
+    return "Meadows", replace(judged, notes=(note,) if missing else ())
+
+
+def _arranged(participation: Any) -> Iterator[tuple[str, Array, list[str]]]:
+    """The name, the pairs and the objects of each arrangement of a participant."""
+    tasks = participation.get("tasks", [participation])
+    for name, task in tasks.items() if isinstance(tasks, dict) else (("", task) for task in tasks):
+        if "rdm" in task:
+            name = name or str(task.get("task", {}).get("name"))
+            yield name, np.array(task["rdm"], float), [str(one["name"]) for one in task["stimuli"]]
 
 
 def _structs(path: PathLike, entries: Entries, key: str) -> Iterator[Person]:

@@ -14,10 +14,9 @@ from functools import partial
 
 from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.io.apart_formats import hdf5_entries, torch_entries
+from pyalign.io.apart_formats import hdf5_entries, mat_entries, torch_entries
 from pyalign.io.arrays import EMBEDDINGS, Entry, choose, names_array, type_name
 from pyalign.io.lines import whole_lines
-from pyalign.io.mat import mat_entries
 from pyalign.io.npy import npy_entries
 from pyalign.io.paths import Array, PathLike, bad, check_file, suffix_of
 from pyalign.io.rows import read_rows

@@ -56,6 +56,9 @@ def _rows(path: PathLike, value: Any, above: Mapping[str, Any], depth: int = 0) 
         for one in value:
             yield from _rows(path, one, above, depth + 1)
         return
+    tasks = value.get("tasks")
+    if isinstance(tasks, dict) and all(isinstance(one, dict) for one in tasks.values()):
+        value = {**value, "tasks": [{"task": {"name": name}, **one} for name, one in tasks.items()]}
     inside = next((key for key in INSIDE if _is_list(value.get(key))), None)
     if inside is not None:  # of Meadows: a task has a name, and stimuli that annotations call by their numbers
         plain = {key: x for key, x in value.items() if not isinstance(x, list | dict)}

@@ -69,16 +69,6 @@ def test_pyalign_data_is_for_the_list_too(root, levels):
     assert json.loads((root / "folders.json").read_text()) == {"levels": str(levels)}
 
 
-def test_what_an_earlier_version_kept_in_the_cache_counts_and_is_moved(home, levels):
-    old = home / "cache/pyalign/datasets/folders.json"
-    old.parent.mkdir(parents=True)
-    old.write_text(json.dumps({"levels": str(levels), "things": "/data/things"}))
-    assert load_dataset("levels").folder == levels and old.exists()
-    assert forget_dataset("levels") == levels
-    assert not old.exists()
-    assert json.loads((home / "config/pyalign/folders.json").read_text()) == {"things": "/data/things"}
-
-
 @pytest.mark.parametrize(("make", "told"), [
     (lambda folder: None, "wrong does not exist"),
     (lambda folder: folder.write_text("x"), "is no folder"),

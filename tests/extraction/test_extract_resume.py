@@ -238,23 +238,6 @@ def test_each_image_is_read_once(bitmaps):
     assert sorted(read) == [0, 1, 2, 3, 4, 5]
 
 
-def test_what_earlier_versions_have_left_is_not_gone_on_with(bitmaps, message_of):
-    Path("e/.unfinished").mkdir(parents=True)
-    Path("e/.unfinished/state.json").write_text("{}")
-    Path("e/.unfinished/done.jsonl").write_text("")
-    message = message_of(lambda: extract("pixels:3", bitmaps, out="e", resume=True))
-    assert message == "e: was begun by an earlier version, without hashes of its items; remove it to begin again"
-    extract("pixels:3", bitmaps, out="f")
-    document = json.loads(Path("f/manifest.json").read_text())
-    for key in ("names_sha256", "processor", "model_threads"):
-        document.pop(key)
-    Path("f/manifest.json").write_text(json.dumps(document))
-    message = message_of(lambda: extract("pixels:3", bitmaps, out="f", resume=True))
-    assert message == "f: holds an extraction of an earlier version, without hashes of its items; take another folder"
-    note = "f: was written by an earlier version, which kept no hashes of the items: whether they have changed since is"
-    assert pyalign.load_embeddings("f").notes == (f"{note} not known",)
-
-
 def test_without_resume_what_is_unfinished_is_not_lost(pictures, message_of):
     begin(pictures)
     message = message_of(lambda: extract("pixels:3", pictures, out="e", batch_size=2))

@@ -44,7 +44,7 @@ LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progres
 ROOM = 256 << 20
 MANIFEST = "manifest.json"
 FILE_NAMES = "file_names.txt"  # of a folder of thingsvision
-APART = (".h5", ".parquet", ".pt")
+APART = (".h5", ".mat", ".parquet", ".pt")
 READERS = (
     load_embeddings,
     load_triplets,
@@ -158,7 +158,7 @@ def _mat() -> list[bytes]:
     people[0] = [(np.eye(3), "a"), (np.ones((3, 3), "f4"), "b")]
     structs = {"people": people, "s": {"set1": {"pairs": np.arange(12.0).reshape(2, 6)}, "set2": {}}}
     rdms = [np.eye(3)] * 2
-    return [
+    found = [
         peer_files.mat(peer_files.rsa_toolbox(rdms, ["a", "b"])),
         peer_files.meadows({"able-fly": ([1.0, 2.0, 3.0], "abc"), "owl": ([1.0, 2.0, 3.0], "bac")}),
         _saved(lambda path: savemat(path, structs, appendmat=False)),
@@ -167,6 +167,11 @@ def _mat() -> list[bytes]:
         _saved(lambda path: savemat(path, held, appendmat=False, do_compression=True)),
         _saved(lambda path: savemat(path, plain, appendmat=False, format="4")),
     ]
+    if find_spec("h5py") is not None:
+        found.append(
+            _saved(lambda path: peer_files.write_73(path, x=np.eye(2), rdms=[{"RDM": np.eye(3), "name": "a"}] * 2))
+        )
+    return found
 
 
 def _h5() -> list[bytes]:

@@ -21,7 +21,6 @@ SUFFIXES = [
     ".tsv",
     ".txt",
     ".csv.gz",
-    ".mat",
     ".safetensors",
     ".pkl",
     ".toml",

@@ -48,7 +48,7 @@ def write_hdf5(path, rows):
 
 
 def write_mat(path, rows):
-    pytest.importorskip("scipy.io").savemat(path, {"x": np.zeros((rows, 64))}, do_compression=True)
+    pytest.importorskip("scipy.io").savemat(path, {"x": np.zeros((rows, 64))})
 
 
 def write_pickle(path, rows):

@@ -165,7 +165,9 @@ def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
         refused(load_embeddings, path)
 
 
-@pytest.mark.parametrize(("name", "package"), [("x.h5", "h5py"), ("x.parquet", "pyarrow"), ("x.pt", "torch")])
+@pytest.mark.parametrize(
+    ("name", "package"), [("x.h5", "h5py"), ("x.mat", "scipy"), ("x.parquet", "pyarrow"), ("x.pt", "torch")]
+)
 def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, name, package):
     (tmp_path / name).write_bytes(b"x")
     for module in [module for module in sys.modules if module.split(".")[0] == package]:
@@ -224,9 +226,9 @@ def mat_bytes(tmp_path, packed=False, **variables):
     return path, bytearray(path.read_bytes())
 
 
-@pytest.mark.parametrize("kind", [0, 8, 10, 11, 15, 19, 248, 65535])
+@pytest.mark.parametrize("kind", [0, 19, 65535])
 @pytest.mark.parametrize("packed", [False, True])
-def test_mat_elements_of_an_unknown_type_never_reach_scipy(tmp_path, refused, kind, packed):
+def test_mat_elements_of_an_unknown_type_end_another_process(tmp_path, refused, kind, packed):
     path, raw = mat_bytes(tmp_path, features=VALUES)
     place = raw.index(b"features") + 8
     assert raw[place] == 7  # single
@@ -237,22 +239,20 @@ def test_mat_elements_of_an_unknown_type_never_reach_scipy(tmp_path, refused, ki
         body = zlib.compress(bytes(raw[128:]))
         raw = raw[:128] + (15).to_bytes(4, "little") + len(body).to_bytes(4, "little") + body
     path.write_bytes(raw)
-    assert f"an element of type {kind}" in refused(load_embeddings, path)
+    assert "is not a sound .mat file (" in refused(load_embeddings, path)
 
 
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        (140, 0, "a variable without flags"),
-        (152, 12, "an element of type 12 and 8 bytes in the header of a variable"),  # dimensions
-        (160, 2**31 - 1, "an element of 24 bytes for an array of 2147483647 x 3"),
-        (160, 2**32 - 1, "a variable without dimensions"),
-        (188, 1000, "an element of 1000 bytes for an array of 2 x 3"),
-        (132, 64, "an element of 24 bytes, longer than what holds it"),  # the whole variable
-        (144, 6 + (8 << 8), "variable 'features' holds complex numbers, not real ones"),
+        (152, 12, "is not a sound .mat file ("),  # the type of the dimensions
+        (160, 2**31 - 1, "bytes that become 25769803764, more than 100 times as many"),
+        (188, 1000, "is not a sound .mat file ("),  # the size of the element
+        (132, 64, "is not a sound .mat file ("),  # of the whole variable
+        (144, 6 + (8 << 8), "is not a sound .mat file ("),  # said to be complex
     ],
 )
-def test_mat_variables_that_are_not_as_they_say_never_reach_scipy(tmp_path, refused, place, value, said):
+def test_mat_variables_that_are_not_as_they_say_are_refused(tmp_path, refused, place, value, said):
     path, raw = mat_bytes(tmp_path, features=VALUES)
     raw[place : place + 4] = value.to_bytes(4, "little")
     path.write_bytes(raw)
@@ -301,7 +301,7 @@ for read in (load_embeddings, lambda path: list(contents(path))):
 
 OUTSIDE = "'features' keeps its data in other files, which are not read"
 BOMB = "holds more than 100000 tensors"
-UNKNOWN = "is not a sound .mat file (an element of type 248)"
+UNKNOWN = "is not a sound .mat file ("
 GAP = "is not a sound HDF5 file (a heap of text with a gap of no length)"
 
 
@@ -320,6 +320,9 @@ def test_hostile_files_are_refused_in_time(data, name, said, listed):
     run = subprocess.run([sys.executable, "-c", HOSTILE, str(path)], capture_output=True, text=True, timeout=100)
     assert (run.returncode, run.stderr) == (0, "")
     first, second = run.stdout.splitlines()
+    if name == "ob.mat":  # scipy crashes, in another process
+        assert first.startswith(f"refused {path}: {said}") and second.startswith(f"read ['{said}")
+        return
     assert first == f"refused {path}: {said}"
     if name == "hang.h5":
         assert second.startswith("read [None, ") and second.endswith(f"{GAP!r}]")

@@ -127,6 +127,17 @@ def meadows_files():
         ("short.json", peer_files.tree({**tasks[0], "rdm": [1.0, 2.0]})), ("other.json", [1, 2]),
     ):  # fmt: skip
         Path(name).write_bytes(peer_files.as_json(document))
+    several = {who: peer_files.tree(peer_files.arrangement("arrange", MOVED[k][order[:, None], order][UPPER],
+                                                           [NAMES[j] for j in order]))
+               for k, (who, order) in enumerate(zip(PEOPLE, (turned, np.arange(N), turned), strict=True))}  # fmt: skip
+    two_tasks = {who: peer_files.tree(tasks[0], tasks[k]) for who, k in zip(PEOPLE, (1, 2, 1), strict=True)}
+    for name, document in (
+        ("several.json", several), ("absent.json", {**several, "shy-cat": peer_files.tree()}),
+        ("one_task.json", {who: one["tasks"][1] for who, one in several.items()}),
+        ("by_name.json", {who: {"tasks": {"arrange": one["tasks"][1]}} for who, one in several.items()}),
+        ("two_tasks.json", two_tasks), ("broken.json", {**several, "shy-cat": {"tasks": [{"rdm": [1.0]}]}}),
+    ):  # fmt: skip
+        Path(name).write_bytes(peer_files.as_json(document))
     Path("cut.json").write_bytes(peer_files.as_json(peer_files.tree(*tasks))[:-40])
 
 
@@ -139,9 +150,23 @@ def rsa_toolbox_files():
     Path("sizes.mat").write_bytes(peer_files.mat(sizes))
     Path("cut.mat").write_bytes(peer_files.mat(made)[:-40])
     nested = peer_files.numbers("", np.eye(3))
-    for _ in range(12):
+    for _ in range(40):
         nested = peer_files.structs("", [{"s": nested}])
     Path("nested.mat").write_bytes(peer_files.mat(peer_files.structs("x", [{"RDM": nested}])))
+
+
+def rsa_toolbox_files_of_version_73():
+    pytest.importorskip("h5py", reason="h5py is not installed")
+    people = [{"RDM": one, "name": f"subject {k}", "color": np.eye(3)[:1]} for k, one in enumerate(JUDGED)]
+    peer_files.write_73("new.mat", RDMs=people)
+    peer_files.write_73("two_new.mat", RDMs=people, Models=people[:2])
+
+
+def matlab_4_files():
+    """As old versions and Octave write it, with text."""
+    import scipy.io
+
+    scipy.io.savemat("old.mat", {"rdmutv": PAIRS[:1], "stimuli": np.array(NAMES)}, format="4")
 
 
 def human_alignment_files():
@@ -214,7 +239,21 @@ CASES = {
         ("rounds.json", RSA, "rounds.json: holds 3 arrangements, choose one as FILE::KEY: round0, round1, round2"),
         ("rounds.json::round2", RSA, agreement(JUDGED[2:])),
         ("rounds.json::round9", RSA, "rounds.json: holds 0 arrangements called 'round9', choose one as"),
-        ("none.json", RSA, "none.json: holds 0 arrangements, choose one as FILE::KEY: there are none"),
+        *((f"{name}.json", RSA, agreement()) for name in ("several", "absent", "one_task", "by_name")),
+        ("several.json::brave-owl", RSA, agreement(JUDGED[1:2])),
+        (
+            "two_tasks.json",
+            RSA,
+            "two_tasks.json: holds 6 arrangements, choose one as FILE::KEY: round0, round1, round2",
+        ),
+        ("two_tasks.json::round0", RSA, agreement(JUDGED[:1])),
+        ("two_tasks.json::calm-bee", RSA, "two_tasks.json: holds 2 arrangements called 'calm-bee', choose one as"),
+        (
+            "broken.json",
+            RSA,
+            "broken.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names",
+        ),
+        ("none.json", RSA, "none.json: a JSON file holds trials, and no judgments"),
         ("odd.json", RSA, "odd.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names"),
         ("short.json", RSA, "short.json: must hold different names, and a number for each pair of them; got 12 of 12"),
         ("other.json", RSA, "other.json: "),
@@ -227,9 +266,15 @@ CASES = {
         ("both.mat::RDMs", RSA, agreement()),
         ("rdms.mat::RDMs(2).RDM", (*RSA[:-1], "--kind", "dissimilarity", "--human"), agreement(JUDGED[1:2])),
         ("sizes.mat", RSA, "sizes.mat: RDMs must hold RDMs of one size; RDMs(2).RDM has shape (5, 5)"),
-        ("cut.mat", RSA, "cut.mat: is not a sound .mat file (it ends within an element)"),
-        ("nested.mat", RSA, "nested.mat: is not a sound .mat file (structs in structs, more than 8 deep)"),
+        ("cut.mat", RSA, "cut.mat: is not a sound .mat file ("),
+        ("nested.mat", RSA, "nested.mat: holds structs in structs, more than 32 deep"),
     ],
+    rsa_toolbox_files_of_version_73: [
+        ("new.mat", RSA, agreement()),
+        ("new.mat::RDMs(2).RDM", (*RSA[:-1], "--kind", "dissimilarity", "--human"), agreement(JUDGED[1:2])),
+        ("two_new.mat", RSA, "two_new.mat: holds several arrays of RDMs, choose one as FILE::KEY: Models, RDMs"),
+    ],
+    matlab_4_files: [("old.mat", RSA, agreement(JUDGED[:1]))],
     human_alignment_files: [
         ("features.pkl::custom/clip_RN50/penultimate", SCORE, accuracy(X)),
         ("transforms.pkl::custom/clip_RN50/penultimate", MAPPED, accuracy(mapped())),
