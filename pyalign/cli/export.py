@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from pyalign.data import Embeddings, TrainedOn
 from pyalign.errors import InputError
 from pyalign.io.export import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
-from pyalign.io.model_spec import registry_entry
+from pyalign.io.model_spec import ModelSpec
 from pyalign.io.paths import bad, suffix_of
 from pyalign.progress import Progress
 
@@ -49,7 +48,7 @@ class ExportOptions(_options.Model, _options.RowNames, _options.Quiet):
 def run(options: ExportOptions, progress: Progress) -> Outcome:
     """Reads, writes."""
     if options.out.endswith(SPECIFICATION):
-        return Outcome(None, {options.out: _entry(options)}, f"{options.out}: the specification of the model")
+        return Outcome(None, {options.out: _spec(options).to_json()}, f"{options.out}: the specification of the model")
     x = _inputs.read_model(options)
     files, line = rows_to_write(options, options.out, x)
     return Outcome(None, files, line, notes=x.notes)
@@ -75,12 +74,12 @@ def rows_to_write(
     return files, f"{out}: {n:,} x {d:,} {x.dtype}, {names}"
 
 
-def _entry(options: ExportOptions) -> str:
+def _spec(options: ExportOptions) -> ModelSpec:
     path, layer = options.embeddings.path, options.embeddings.key
     if not os.path.isdir(path):
         raise InputError(f"{options.embeddings}: --out {options.out} needs a folder of pyalign extract")
     try:
-        return json.dumps(registry_entry(read_manifest(path).document, layer), indent=2) + "\n"
+        return ModelSpec.from_manifest(read_manifest(path).document, layer)
     except InputError as error:
         raise error if str(error).startswith(f"{path}:") else bad(path, error) from error
 

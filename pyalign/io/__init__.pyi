@@ -6,6 +6,9 @@ from .embeddings import load_embeddings as load_embeddings
 from .export import write_embeddings as write_embeddings
 from .judgments import load_judgments as load_judgments
 from .metadata import load_metadata as load_metadata
+from .model_spec import ModelSpec as ModelSpec
+from .model_spec import read_model_spec as read_model_spec
+from .model_spec import write_model_spec as write_model_spec
 from .names import read_names as read_names
 from .paths import Spec as Spec
 from .subjects import read_subjects as read_subjects
