@@ -8,13 +8,12 @@ import numpy as np
 
 import pyalign
 from benchmarks.cases import unit_rows
-from pyalign.stats.splits import TripletHoldOut
 
 Temperature = Callable[[], float]
 
 
 def our_temperature(x: np.ndarray, triplets: np.ndarray) -> Temperature:
-    """Split, fit, and the report on the held-out objects."""
+    """The fit, and the report on held-out objects."""
     return lambda: pyalign.calibrate(x, triplets).temperature
 
 
@@ -29,10 +28,10 @@ def score_pass(x: np.ndarray, triplets: np.ndarray) -> Temperature:
 
 
 def scipy_temperature(x: np.ndarray, triplets: np.ndarray) -> Temperature:
-    """numpy's look-ups, then scipy's bounded minimiser; the triplets to fit on are given, and nothing is reported."""
+    """numpy's look-ups, then scipy's bounded minimiser; nothing is reported."""
     from scipy.optimize import minimize_scalar
 
-    a, b, c = triplets[next(TripletHoldOut("objects", 0.5, 0, len(x)).split(triplets))[0]].T.astype(np.intp)
+    a, b, c = triplets.T.astype(np.intp)
 
     def fit() -> float:
         unit = unit_rows(x)

@@ -70,7 +70,7 @@ def brier(n: int, t: int) -> Callable[[np.random.Generator], Measured]:
         triplets = random_triplets(n, t, rng)
         x, odd = drawn(triplets, rng)
         found = pyalign.calibrate(
-            x, rows(triplets, odd), measure="dot", ci="objects", seed=int(rng.integers(1 << 30))
+            x, rows(triplets, odd), measure="dot", ci="objects"
         ).only  # fmt: skip
         score = found.equal_mass.brier
         assert score is not None

@@ -59,7 +59,7 @@ def fitted(rng: np.random.Generator, n: int, t: int, lapses: float, people: int,
     who = rng.integers(0, people, (t, 1)) if people else None
     x, odd = drawn(triplets, rng, 1, who, lapses)
     return pyalign.calibrate(
-        x, rows(triplets, odd), measure="dot", split=split, seed=int(rng.integers(1 << 30)), lapses=True,
+        x, rows(triplets, odd), measure="dot", split=split, lapses=True,
         ci="objects+subjects" if people else "objects", subjects=None if who is None else who.ravel(),
     ).only  # fmt: skip
 

@@ -98,7 +98,7 @@ def calibrated(n: int, t: int, people: int = 0) -> Callable[[np.random.Generator
         x, odd = drawn(triplets, rng, 1, who)
         over = "objects" if who is None else "objects+subjects"
         calibration = pyalign.calibrate(
-            x, rows(triplets, odd), measure="dot", ci=over, seed=int(rng.integers(1 << 30)),
+            x, rows(triplets, odd), measure="dot", ci=over,
             subjects=None if who is None else who.ravel(),
         ).only  # fmt: skip
         truth, known = true_temperature(bool(people)), true_figures(1, bool(people))
@@ -127,9 +127,7 @@ def counts(n: int, t: int, answers: int) -> Callable[[np.random.Generator], Meas
     def draw(rng: np.random.Generator) -> Measured:
         triplets = random_triplets(n, t, rng)
         x, odd = drawn(triplets, rng, answers)
-        calibration = pyalign.calibrate(
-            x, triplets, answers=counted(odd), measure="dot", seed=int(rng.integers(1 << 30))
-        ).only
+        calibration = pyalign.calibrate(x, triplets, answers=counted(odd), measure="dot").only
         known, of = true_figures(answers, False), calibration.divergences
         assert of is not None
         yield (

@@ -38,11 +38,10 @@ class CalibrateOptions(
         role="input", group=_options.ANSWERS, exclusive="answers",
     )  # fmt: skip
     split: Literal["objects", "triplets", "none"] = option(
-        "what is held out from the fit and reported on: the triplets of held-out objects (default), "
-        "or held-out triplets; none: fit and report on all triplets",
+        "what is held out of the temperature that an answer is evaluated at: the triplets with its objects (default), "
+        "or the answers to the same triplet; none: nothing",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
     )  # fmt: skip
-    seed: int = option("random seed of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
     lapses: bool = option(
         "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
     )
@@ -69,7 +68,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        seed=options.seed, lapses=options.lapses, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
+        lapses=options.lapses, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)

@@ -32,10 +32,9 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
 
     results = result if isinstance(result, Calibrations) else Calibrations((result,))
     first, dropped = results[0], max(row.n_dropped for row in results)
-    how = "fitted and reported on the same triplets"
-    if first.split is not None:
-        share = f"{100 * (first.held_out or 0):g}% of {first.split}"
-        how = f"fitted on {first.fit.n_triplets:,} others, reported on held-out {share}"
+    rest = "to other triplets" if first.split == "triplets" else "that share no object with it"
+    held_out = "reported on the same" if first.split is None else f"held out: each at the T of those {rest}"
+    how = f"T from all {first.fit.n_answers:,} answers; {held_out}"
     blocks: list[Block] = [
         calibrations_table(
             results, called([(row.embeddings or "embeddings", row.label) for row in results], verbose=verbose)
@@ -94,6 +93,9 @@ def _figures_table(calibration: Calibration) -> Table:
         ("ECE, equal widths", calibration.ece_equal_width_before, calibration.equal_width.ece, None),
         ("ECE, equal mass", calibration.ece_equal_mass_before, calibration.equal_mass.ece, None),
     ]
+    for name, table_of in (("widths", calibration.equal_width), ("mass", calibration.equal_mass)):
+        if table_of.ece_debiased is not None:
+            rows.append((f"ECE debiased, equal {name}", None, table_of.ece_debiased, table_of.ece_debiased_ci))
     if distances is not None:
         rows += [
             ("entropy of answers, nats", None, distances.target_entropy, distances.target_entropy_ci),
@@ -143,18 +145,19 @@ def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         Column("model", tuple(labels), only=PAGE),
         _measure_column(results.results, filter=True),
         column("T", lambda r: r.temperature, "digits", 5, ci=lambda r: r.temperature_ci, keep_ends=1,
-               note="p = softmax(similarity / T), fitted on the other part."),
+               note="p = softmax(similarity / T), fitted to all answers."),
         None if all(row.temperature_ci is None for row in results)
         else column("+-", lambda r: r.standard_error, "digits", 2, keep=7, only=TEXT),
         column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, ends="",
                ci=lambda r: r.test.cross_entropy_before_ci, note="Cross-entropy, nats."),
         column("CE", lambda r: r.test.cross_entropy, "number", 5, ci=lambda r: r.test.cross_entropy_ci, keep_ends=2,
-               note="Cross-entropy at the fitted T, nats."),
+               note="Cross-entropy of held-out answers at the fitted T, nats."),
         column("ECE, T = 1", lambda r: r.ece_equal_width_before, "number", 4, keep=4, note="Bins of equal width."),
         column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
         column("floor", lambda r: r.equal_width.ece_floor, "number", 4, keep=8,
                note="What ECE would be on average if the probabilities were right."),
-        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7,
+        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7, keep_ends=1,
+               ci=lambda r: r.equal_width.ece_debiased_ci,
                note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
         *_lapse_columns(results),

@@ -1,4 +1,4 @@
-"""Splits of triplets, by scikit-learn's interface: folds, and one part that is held out.
+"""Splits of triplets into folds, by scikit-learn's interface.
 
 Over objects, the training triplets of a fold have all three items among the training objects, its test triplets all
 three among the held-out ones; the others, which mix them, are left out. Only such a split says how a fit does on
@@ -21,8 +21,6 @@ from pyalign.data import Subjects, Triplets
 from pyalign.errors import InputError
 
 SPLITS = ("objects", "triplets", "subjects")
-CHUNK = 1 << 16
-FIT, TEST = 1, 16  # so that the sum over three items tells whether all are of one kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,77 +116,6 @@ class TripletKFold:
                 what = f"fold {number + 1} has no {side} ones"
                 raise InputError(f"a split over {self.by} must leave triplets on both sides; {what}")
         return fold
-
-
-@dataclass(frozen=True)
-class TripletHoldOut:
-    """One part to fit on, one to report on. The same seed gives the same parts everywhere: the bits are Philox's.
-
-    Args:
-        by: ``"objects"``: items are split at random, and a triplet counts where all of its items are in one part;
-            ``"triplets"``: each set of three items with all answers to it, so that both parts speak of the same items.
-        test_size: fraction of the items (rounded to whole ones), or the chance of a set of three, to report on.
-        seed: of the draw, over what the triplets name, in the order of its numbers.
-
-    Raises:
-        InputError: an unknown split, a fraction outside (0, 1), or a part without triplets.
-
-    Example:
-        >>> triplets = [[1, 2, 4], [0, 3, 5], [0, 1, 2], [4, 1, 2]]
-        >>> [rows.tolist() for rows in next(TripletHoldOut("objects", 0.5).split(triplets))]
-        [[0, 3], [1]]
-    """
-
-    by: str = "objects"
-    test_size: float = 0.5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _checks.one_of(self.by, SPLITS[:2], "by")
-        object.__setattr__(self, "test_size", _checks.fraction(self.test_size, "test_size"))
-        seed = _checks.index_number(self.seed, 0)
-        if seed is None:
-            raise InputError(f"seed must be a whole number, not negative; got {self.seed!r}")
-        object.__setattr__(self, "seed", seed)
-
-    def get_n_splits(self, X: object = None, y: object = None, groups: object = None) -> int:
-        """1."""
-        return 1
-
-    def split(self, X: object, y: object = None, groups: object = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Indices of the triplets to fit on and to report on, ascending: one pair. y and groups are not read."""
-        index, named = _named(X)
-        kinds = self._by_objects(index, named) if self.by == "objects" else self._by_triplets(index, len(named))
-        parts = np.flatnonzero(kinds == 3 * FIT), np.flatnonzero(kinds == 3 * TEST)
-        for rows, what in zip(parts, ("fit", "report"), strict=True):
-            if len(rows) == 0:
-                raise InputError(
-                    f"a split must leave triplets in both parts; with {self.test_size:g} of the {self.by} held out "
-                    f"(seed {self.seed}) none of {len(index):,} triplets is left to {what} on"
-                )
-        yield parts
-
-    def _by_objects(self, triplets: np.ndarray, named: np.ndarray) -> np.ndarray:
-        """uint8 (t,): the sum over each triplet's items of their kinds."""
-        kind, items = np.full(len(named), FIT, np.uint8), np.flatnonzero(named)
-        order = np.argsort(np.random.Philox(self.seed).random_raw(len(items)), kind="stable")
-        kind[items[order[: round(self.test_size * len(items))]]] = TEST
-        kinds = np.empty(len(triplets), np.uint8)
-        for start in range(0, len(triplets), CHUNK):
-            part = slice(start, start + CHUNK)
-            of_items = kind.take(triplets[part], mode="clip")  # they are in range; "raise" would look again
-            np.add(of_items[:, 0], of_items[:, 1], out=kinds[part])
-            kinds[part] += of_items[:, 2]
-        return kinds
-
-    def _by_triplets(self, triplets: np.ndarray, n: int) -> np.ndarray:
-        number = sets_of_three(triplets, n)
-        bits, kinds = np.random.Philox(self.seed), np.empty(int(number.max()) + 1, np.uint8)
-        limit = np.uint64(self.test_size * 2.0**64)
-        for start in range(0, len(kinds), CHUNK):
-            part = kinds[start : start + CHUNK]
-            part[:] = np.where(bits.random_raw(len(part)) < limit, 3 * TEST, 3 * FIT)
-        return kinds[number]
 
 
 def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:

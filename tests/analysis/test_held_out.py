@@ -19,7 +19,6 @@ from pyalign import Resampling, calibrate, load_result
 from pyalign.analysis.calibration import held_out as module
 from pyalign.analysis.calibration.reliability import Confidences, equal_mass_edges, equal_width_edges, reliability
 from pyalign.stats.intervals import proportion_interval, student_interval
-from pyalign.stats.splits import TripletHoldOut
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
 
@@ -162,7 +161,7 @@ def test_without_intervals_figures_are_the_same_and_nothing_is_said_of_intervals
     assert "interval" not in plain.table(verbose=True)
 
 
-def test_a_level_widens_all_intervals_and_auto_counts_people_where_both_parts_have_enough():
+def test_a_level_widens_all_intervals_and_auto_counts_people_where_there_are_enough():
     x, triplets = answered(2, n=40, t=4000)
     people = np.arange(len(triplets)) % 9
     wide, narrow = (
@@ -175,13 +174,10 @@ def test_a_level_widens_all_intervals_and_auto_counts_people_where_both_parts_ha
         assert (ci.by, ci.confidence, other.confidence) == ("objects+subjects", 0.99, 0.5)
 
 
-def test_people_that_one_part_has_too_few_of_do_not_count_in_either():
+def test_one_person_does_not_count_among_what_intervals_are_over():
     x, triplets = answered(2, n=60, t=6000)
-    fit, _ = next(TripletHoldOut("objects", 0.5, 0).split(triplets))
-    people = np.zeros(len(triplets), int)
-    people[fit] = np.arange(len(fit)) % 9
-    found = calibrate(x, triplets, measure="dot", subjects=people).only
-    assert found.temperature_ci.by == found.test.accuracy_ci.by == "objects"
+    found = calibrate(x, triplets, measure="dot", subjects=np.zeros(6000, int)).only
+    assert found.temperature_ci.by == found.test.accuracy_ci.by == found.equal_mass.ece_debiased_ci.by == "objects"
 
 
 def test_of_too_few_objects_there_are_no_intervals_and_a_note_says_why(tmp_path):

@@ -15,6 +15,7 @@ from support import draw_triplets, seeds
 
 import pyalign
 from pyalign import calibrate
+from pyalign.analysis.calibration import cross_fit
 from pyalign.analysis.calibration.lapses import fit_lapses
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
 from pyalign.backends import get_host_backend
@@ -22,7 +23,6 @@ from pyalign.cli import main
 from pyalign.data import as_answers
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.errors import InputError
-from pyalign.stats.splits import TripletHoldOut
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = get_host_backend()
@@ -143,18 +143,30 @@ def test_without_lapses_all_other_figures_stay_as_they_are(people):
         assert getattr(plain, name) == getattr(found, name)
 
 
-def test_what_lapses_bring_is_reported_on_the_other_part(people):
-    x, triplets = people
-    triplets = guessed(triplets, 0.2)
-    found = calibrate(x, triplets, measure="dot", seed=5, lapses=True).only
-    fit, test = (triplets[rows] for rows in next(TripletHoldOut("objects", 0.5, 5).split(triplets)))
-    on_fit = calibrate(x, fit, measure="dot", split=None, lapses=True).only
-    assert (found.lapses.rate, found.lapses.temperature) == (on_fit.lapses.rate, on_fit.lapses.temperature)
-    s = np.stack([(x[test[:, a]] * x[test[:, b]]).sum(axis=1) for a, b in ((0, 1), (0, 2), (1, 2))], axis=1)
-    single = np.tile([1.0, 0.0, 0.0], (len(test), 1))
-    expected = nats(s.astype(float), single, 1 / found.lapses.temperature, found.lapses.rate)
-    assert found.lapses.cross_entropy == pytest.approx(expected, rel=1e-6)
-    assert found.lapses.gain == pytest.approx(found.test.cross_entropy - expected, rel=1e-3)
+@pytest.mark.parametrize(("lapses", "few"), [(0.2, 100), (0.0, 100), (0.2, 0)])
+def test_what_lapses_bring_is_reported_of_held_out_answers(people, monkeypatch, lapses, few):
+    """Each at the rate and the temperature of those that share no object with it, about: against fits to these."""
+    monkeypatch.setattr(cross_fit, "FEW", few)
+    rng = np.random.default_rng(4)
+    x = people[0][:60]
+    triplets = guessed(simulate(x, 3000, temperature=0.25, seed=4).triplets, lapses)
+    found = calibrate(x, triplets, lapses=True).only
+    whole = calibrate(x, triplets, split=None, lapses=True).only
+    for name in ("rate", "temperature", "rate_ci", "temperature_ci"):
+        assert getattr(found.lapses, name) == getattr(whole.lapses, name)
+    optimism = []
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    for row in rng.choice(len(triplets), 150, replace=False):
+        rest = triplets[~np.isin(triplets, triplets[row]).any(axis=1)]
+        fit = calibrate(x, rest, split=None, ci=None, lapses=True).only.lapses
+        s = np.array([[unit[triplets[row, a]] @ unit[triplets[row, b]] for a, b in ((0, 1), (0, 2), (1, 2))]], float)
+        single = np.array([[1.0, 0.0, 0.0]])
+        optimism.append(nats(s, single, 1 / fit.temperature, fit.rate)
+                        - nats(s, single, 1 / whole.lapses.temperature, whole.lapses.rate))  # fmt: skip
+    noise = np.std(optimism) / math.sqrt(len(optimism))
+    assert found.lapses.cross_entropy - whole.lapses.cross_entropy == pytest.approx(np.mean(optimism), abs=4 * noise)
+    assert found.lapses.cross_entropy > whole.lapses.cross_entropy
+    assert found.lapses.gain == pytest.approx(found.test.cross_entropy - found.lapses.cross_entropy, rel=1e-9)
     assert found.lapses.cross_entropy_ci.by == found.lapses.gain_ci.by == "objects"
 
 

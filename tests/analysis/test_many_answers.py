@@ -18,7 +18,6 @@ from pyalign.data import Embeddings, Triplets, as_answers
 from pyalign.data.align import NAMELESS, align
 from pyalign.datasets.simulate import simulate
 from pyalign.io import load_triplets
-from pyalign.stats.splits import TripletHoldOut
 
 N, T = 30, 600
 NAMES = tuple(f"item{k:02d}" for k in range(N))
@@ -207,7 +206,7 @@ def test_rows_of_other_items_do_not_move_the_split(x, triplets):
     ids=["calibrate", "agreement"],
 )
 def test_models_and_measures_come_one_after_the_other_as_each_alone(x, triplets, counts, function, kind):
-    models, stages = {"one": x, "two": reals(8, N, 3)}, []
+    models, stages = {"one": x, "two": x[:, :3]}, []
     found = function(
         models, triplets, answers=counts, measure=["dot", "cosine"], progress=lambda *stage: stages.append(stage)
     )
@@ -262,11 +261,9 @@ def test_what_was_assumed_about_the_order_of_items_is_said_once(x, triplets, cou
     assert figures(found[1]) == near(found[0])
 
 
-def test_a_calibration_at_chance_on_the_held_out_part_says_so(x, triplets):
-    """The answers about the objects to fit on are the model's, the others are drawn at random."""
-    _, test = next(TripletHoldOut("objects", 0.5, 0).split(triplets))
-    mixed = triplets.copy()
-    mixed[test] = np.random.default_rng(1).permuted(triplets[test], axis=1)
+def test_a_calibration_at_chance_says_so(x, triplets):
+    """The answers are drawn at random, and happen to agree with the model in a few more than a third."""
+    mixed = np.random.default_rng(1).permuted(triplets, axis=1)
     assert any("above chance" in note for note in calibrate(x, mixed).notes)
     assert calibrate(x, triplets).notes == (NAMELESS,)
 
@@ -308,7 +305,7 @@ def test_a_correlation_that_does_not_exist_is_null_and_comes_back_as_nan(tmp_pat
 
 CALIBRATION_KEYS = {
     "temperature", "standard_error", "temperature_ci", "fit", "test", "ece_equal_width_before", "ece_equal_mass_before",
-    "equal_width", "equal_mass", "divergences", "targets", "split", "held_out", "seed", "n_unused", "n_dropped",
+    "equal_width", "equal_mass", "divergences", "targets", "split", "n_unused", "n_dropped",
     "measure", "ties", "backend", "steps", "embeddings", "seconds",
 }  # fmt: skip
 AGREEMENT_KEYS = {
@@ -333,7 +330,7 @@ def test_an_interval_stands_as_two_numbers_with_its_error_beside(x, triplets):
     assert document["temperature_ci"] == [found.temperature_ci.low, found.temperature_ci.high]
     assert document["standard_error"] == found.standard_error == found.temperature_ci.error
     assert document["intervals"]["temperature_ci"]["by"] == "objects"
-    assert (document["split"], document["held_out"], document["seed"], document["divergences"]) == (None,) * 4
+    assert (document["split"], document["divergences"]) == (None, None)
 
 
 # Tables

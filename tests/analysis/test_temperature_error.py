@@ -17,6 +17,7 @@ from pyalign.analysis.calibration.temperature import (
     error_of_beta,
     interval,
     minimise,
+    slopes,
 )
 from pyalign.backends import get_host_backend
 from pyalign.data import as_answers
@@ -32,7 +33,7 @@ def fitted(similarities, objects, counts=None, people=None):
     answers = None if counts is None else as_answers(counts, len(objects))
     fit = AnsweredSimilarities(HOST, similarities, answers, "fractional", objects, people)
     beta, plan = minimise(fit.sums).beta, Resampling("auto").over(people)
-    return beta, fit, error_of_beta(fit, beta, fit.sums(beta).second, plan, fit.dependence(plan))
+    return beta, fit, error_of_beta(fit, *slopes(fit, beta), plan, fit.dependence(plan))
 
 
 def expanded(objects, counts, similarities):
@@ -141,7 +142,7 @@ def test_where_all_triplets_share_an_object_the_error_is_over_sets_of_three():
     assert found.error == pytest.approx(math.sqrt(max(by_set, by_answer)) / fit.sums(beta).second, rel=1e-6)
     one = replace(fit, similarities=s[:1], objects=objects[:1], answers=fit.answers.take(slice(1)))
     plan = Resampling("objects")
-    assert math.isnan(error_of_beta(one, 1.0, 1.0, plan, one.dependence(plan)).error)
+    assert math.isnan(error_of_beta(one, *slopes(one, 1.0), plan, one.dependence(plan)).error)
 
 
 def test_of_a_single_triplet_there_is_no_error_and_a_note_says_so():

@@ -25,7 +25,7 @@ CALLS = {
     "compare": ("x.npy", "y.npy"),
     "ceiling": (),
     "agreement": ("x.npy",),
-    "calibrate": ("x.npy", "--split", "triplets", "--seed", "2"),
+    "calibrate": ("x.npy", "--split", "triplets"),
     "failures": ("x.npy", "y.npy"),
     "concepts": ("x.npy", "--categories", "kinds.txt"),
     "consistency": ("x.npy", "y.npy"),
@@ -42,7 +42,7 @@ def lab(tmp_path, monkeypatch):
     """Files of one data set in the working folder: answers with people, names, categories, dimensions."""
     monkeypatch.chdir(tmp_path)
     x = reals(1, N, 6)
-    drawn = draw_triplets(2, N, T // 3)
+    drawn = draw_triplets(11, N, T // 3)
     np.save("answers.npy", np.c_[np.repeat(drawn, 3, axis=0), np.arange(T) % 9 + 10].astype(np.int16))
     np.save("x.npy", x)
     np.save("y.npy", x + reals(3, N, 6))

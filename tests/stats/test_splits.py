@@ -1,4 +1,4 @@
-"""Folds of triplets, and parts to fit on and to report on: what is held out stays out."""
+"""Folds of triplets: what is held out stays out."""
 
 from __future__ import annotations
 
@@ -11,62 +11,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
 from pyalign.data import Subjects, Triplets
-from pyalign.stats.splits import TripletHoldOut, TripletKFold
-
-
-@given(seed=seeds, n=st.integers(12, 60), held_out=st.floats(0.3, 0.7),
-       dtype=st.sampled_from([np.int16, np.uint16, np.int32, np.int64]))  # fmt: skip
-def test_objects_no_item_is_in_both_parts_and_no_triplet_is_forgotten(seed, n, held_out, dtype):
-    triplets = draw_triplets(seed, n, 3000, dtype)
-    fit, test = next(TripletHoldOut("objects", held_out, seed).split(triplets))
-    mine, others = set(triplets[fit].ravel().tolist()), set(triplets[test].ravel().tolist())
-    assert not mine & others
-    assert len(others) <= round(held_out * n) and len(mine) <= n - round(held_out * n)
-    whole = [row for row, items in enumerate(triplets.tolist()) if set(items) <= mine or set(items) <= others]
-    assert sorted([*fit, *test]) == whole
-
-
-def test_triplets_are_all_used_and_drawn_at_the_fraction():
-    triplets = draw_triplets(1, 300, 200_000)
-    fit, test = next(TripletHoldOut("triplets", 0.3, 0).split(triplets))
-    assert sorted([*fit, *test]) == list(range(200_000))
-    assert len(test) / 200_000 == pytest.approx(0.3, abs=0.005)
-
-
-@pytest.mark.parametrize("split", ["objects", "triplets"])
-def test_the_seed_decides(split):
-    triplets = draw_triplets(1, 30, 70_000)
-    one, again, other = (next(TripletHoldOut(split, 0.5, seed).split(triplets)) for seed in (3, np.int64(3), 4))
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def test_the_same_objects_are_held_out_whatever_the_triplets():
-    few, many = draw_triplets(1, 30, 500), draw_triplets(2, 30, 5000)
-    held = [set(t[next(TripletHoldOut("objects", 0.5, 0).split(t))[1]].ravel().tolist()) for t in (few, many)]
-    assert held[0] <= held[1] and len(held[1]) == 15
-
-
-@pytest.mark.parametrize(
-    "options,pieces",
-    [
-        ({"by": "subjects"}, ["by must be one of objects, triplets", "'subjects'"]),
-        ({"test_size": 0.0}, ["test_size must lie between 0 and 1; got 0.0"]),
-        ({"test_size": 1.0}, ["test_size", "1.0"]),
-        ({"test_size": float("nan")}, ["test_size", "nan"]),
-        ({"seed": -1}, ["seed", "-1"]),
-        ({"seed": 1.5}, ["seed", "1.5"]),
-        ({"test_size": 0.05}, ["none of 400 triplets is left to report on", "0.05", "seed 0"]),
-        ({"test_size": 0.95}, ["none of 400 triplets is left to fit on"]),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_split_is_refused(message_of, options, pieces):
-    message = message_of(lambda: next(TripletHoldOut(**options).split(draw_triplets(1, 30, 400))))
-    assert all(piece in message for piece in pieces)
-
-
-# Folds
+from pyalign.stats.splits import TripletKFold
 
 
 @given(seeds, st.sampled_from((2, 3, 5)))
@@ -93,11 +38,10 @@ def test_over_triplets_each_is_tested_once(seed, folds):
     assert all(len(np.intersect1d(train, test)) == 0 for train, test in found)
 
 
-@pytest.mark.parametrize("splitter", [TripletKFold("triplets", 3, 1), TripletHoldOut("triplets", 0.4, 1)], ids=str)
-def test_over_triplets_all_answers_to_one_stay_together(splitter):
+def test_over_triplets_all_answers_to_one_stay_together():
     shown = draw_triplets(1, 12, 40)
     answers = np.random.default_rng(0).permuted(np.repeat(shown, 5, axis=0), axis=1)
-    for fit, test in splitter.split(answers):
+    for fit, test in TripletKFold("triplets", 3, 1).split(answers):
         sides = [set(map(tuple, np.sort(answers[rows], axis=1).tolist())) for rows in (fit, test)]
         assert len(fit) + len(test) == len(answers) and not sides[0] & sides[1]
 
@@ -120,25 +64,21 @@ def test_subjects_that_triplets_bring_are_taken():
 
 
 BITS = {
-    ("folds", "objects"): (4116895937, 3874104608, 1927803661),
-    ("folds", "triplets"): (1985482055, 2611019024, 2771071238),
-    ("folds", "subjects"): (1979676205, 2505181731, 1739953831),
-    ("parts", "objects"): (3392635268, 2837828127),
-    ("parts", "triplets"): (4279857733, 444865804),
+    "objects": (4116895937, 3874104608, 1927803661),
+    "triplets": (1985482055, 2611019024, 2771071238),
+    "subjects": (1979676205, 2505181731, 1739953831),
 }
 
 
-@pytest.mark.parametrize(("kind", "by"), BITS)
-def test_the_same_seed_draws_the_same_split_in_every_version(kind, by):
+@pytest.mark.parametrize("by", BITS)
+def test_the_same_seed_draws_the_same_split_in_every_version(by):
     """Published figures rest on them."""
     triplets = draw_triplets(1, 30, 2000, np.int32)
     if by == "triplets":  # where none is repeated
         triplets = triplets[np.sort(np.unique(np.sort(triplets, axis=1), axis=0, return_index=True)[1])]
     subjects = np.arange(len(triplets)) % 7
     found = TripletKFold(by, 3, 3).split(triplets, groups=subjects)
-    if kind == "parts":
-        found = enumerate(next(TripletHoldOut(by, 0.4, 3).split(triplets)))
-    assert tuple(crc32(rows.astype(np.int64).tobytes()) for _, rows in found) == BITS[kind, by]
+    assert tuple(crc32(rows.astype(np.int64).tobytes()) for _, rows in found) == BITS[by]
 
 
 def test_the_same_seed_gives_the_same_folds_and_another_others():
@@ -186,17 +126,14 @@ def test_tools_of_scikit_learn_take_it_for_a_splitter(by):
     found = model_selection.cross_val_score(Majority(), triplets, cv=folds, groups=subjects)
     expected = [Majority().fit(triplets[a]).score(triplets[b]) for a, b in folds.split(triplets, groups=subjects)]
     assert found.tolist() == expected
-    if by != "subjects":
-        assert len(model_selection.cross_val_score(Majority(), triplets, cv=TripletHoldOut(by))) == 1
 
 
 @pytest.mark.parametrize("by", ["objects", "triplets"])
-@pytest.mark.parametrize("splitter", [TripletKFold, TripletHoldOut])
-def test_neither_the_order_of_triplets_nor_objects_that_none_names_move_a_split(splitter, by):
+def test_neither_the_order_of_triplets_nor_objects_that_none_names_move_a_split(by):
     triplets = draw_triplets(1, 30, 2000)
 
     def parts(shown, order):
-        return [np.sort(order[test]).tolist() for _, test in splitter(by, seed=3).split(shown)]
+        return [np.sort(order[test]).tolist() for _, test in TripletKFold(by, seed=3).split(shown)]
 
     shuffled, as_they_are = np.random.default_rng(0).permutation(2000), np.arange(2000)
     expected = parts(triplets, as_they_are)

@@ -13,10 +13,11 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import answered_triplets, codes_of_people
+from pyalign.analysis.calibration.cross_fit import rest_sums
 from pyalign.analysis.calibration.held_out import held_out, part_of
 from pyalign.analysis.calibration.lapses import lapses_of
 from pyalign.analysis.calibration.result import Calibration, Calibrations
-from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise, slopes
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
@@ -34,7 +35,7 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
-from pyalign.stats.splits import SPLITS, TripletHoldOut
+from pyalign.stats.splits import SPLITS
 from pyalign.typing import (
     AnswersLike,
     BackendName,
@@ -58,11 +59,9 @@ UNBOUNDED = (
 
 @dataclass(frozen=True)
 class _Settings:
-    """The options of one call, checked but for those of the split."""
+    """The options of one call, checked."""
 
     split: str | None
-    held_out: float
-    seed: int
     bins: int
     ties: Ties
     nan_policy: Policy
@@ -70,29 +69,18 @@ class _Settings:
     plan: Resampling | None
     lapses: bool
 
-    @property
-    def hold_out(self) -> TripletHoldOut | None:
-        """The split; None where there is none."""
-        return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed)
-
-    def of_split(self) -> dict[str, Any]:
-        """The options of the split; None where there is no split."""
-        if self.split is None:
-            return {"split": None, "held_out": None, "seed": None}
-        return {"split": self.split, "held_out": float(self.held_out), "seed": int(self.seed)}
-
 
 def calibrate(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO,
+    bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO,
     ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
-    """Fit the temperature that minimizes the cross-entropy of choices on one part, and evaluate it on another.
+    """Fit the temperature that minimizes the cross-entropy of choices, and evaluate it on held-out answers.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
@@ -110,12 +98,9 @@ def calibrate(
         subjects: (t,) labels, who gave each answer, for the standard error; None: those of `Triplets`. Counts and
             shares do not say whose answer is whose.
         measure: see `pyalign.similarity`; one or several.
-        split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
-            all in one part and reported on those whose items are all in the other. ``"triplets"``: sets of three are
-            split, with all answers to them. None: fitted and reported on all. The split is the same for all embeddings,
-            whatever the order of their rows.
-        held_out: the fraction of objects (or triplets) to report on.
-        seed: the seed of the split.
+        split: what the figures of held-out answers are without. The temperature itself is fitted to all answers.
+            ``"objects"``: each triplet is evaluated at the temperature of those that share no object with it.
+            ``"triplets"``: at that of the answers to other sets of three. None: at the temperature of all answers.
         bins: the number of bins of the reliability tables.
         lapses: also fit how often answers are guesses, with a temperature of its own: see `Calibration`.
         ci: what intervals and standard errors are over, in closed form; see `pyalign.score`. None: no intervals.
@@ -132,8 +117,8 @@ def calibrate(
 
     Raises:
         InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects in addition to
-            these; for a part without triplets; and where no temperature is best: the model agrees no better than
-            chance, or with every answer.
+            these; where any two triplets share an object, so that none can be held out; and where no temperature is
+            best: the model agrees no better than chance, or with every answer.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017; for triplets Muttenthaler et al., ICLR
     2023, appendix on temperature scaling.
@@ -152,11 +137,10 @@ def calibrate(
     _check_bins(bins)
     if split is not None:
         _checks.one_of(split, SPLITS[:2], "split")
-        _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
     lapses = _checks.flag(lapses, "lapses")
-    plan, seed = plan_of(ci, BY, (CORRECTED,)), _checks.whole_number(seed, "seed", 0, 2**63 - 1)
-    settings = _Settings(split, held_out, seed, bins, ties, nan_policy, backend, plan, lapses)
+    plan = plan_of(ci, BY, (CORRECTED,))
+    settings = _Settings(split, bins, ties, nan_policy, backend, plan, lapses)
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
@@ -171,17 +155,22 @@ def calibrate(
         "missing": missing,
         "ci": record_of(plan),
     }
-    options |= {**settings.of_split(), **choices.options(), **({"lapses": True} if lapses else {})}
+    options |= {"split": split, **choices.options(), **({"lapses": True} if lapses else {})}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
         data |= {} if people is None else {"subjects": people}
         data["weights"] = kept.weights
-        return Provenance.now(data, {"measure": measure, **options}, backend, options["seed"])
+        return Provenance.now(data, {"measure": measure, **options}, backend, None)
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
-        ready = make_ready(aligned, people, name or "embeddings", settings.backend, settings.hold_out)
-        inputs = {name or "embeddings": aligned.embeddings}
+        called = name or "embeddings"
+        dispatch = dispatch_of(backend, aligned.x)
+        rows = dispatch.rows(aligned.x)
+        index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
+        items, notes = in_name_order(replace(aligned, index=index)), notes_on_rows(rows, aligned, called)
+        ready = Ready(rows, index, items, aligned.triplets, people, merged(aligned.notes, notes))
+        inputs = {called: aligned.embeddings}
 
         def run(measure: MeasureLike) -> Calibration:
             result = _calibration(ready, name, measure, settings)
@@ -212,42 +201,32 @@ def _calibration(ready: Ready, name: str | None, measure: MeasureLike, settings:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
-        ready.rows, ready.kept, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
-        backend=settings.backend,
-        similarities=True, task=ready.task,
+        ready.rows, ready.index, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
+        backend=settings.backend, similarities=True, task=ready.triplets.task,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
     result = _fitted(
         similarities, n_dropped, ready, settings, measure=str(get_measure(measure)), backend=results.backend,
         embeddings=name,
     )  # fmt: skip
-    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "embeddings")
+    of_measure = notes_on_similarities(ready.rows, ready.index, measure, name or "embeddings")
     seconds = time.perf_counter() - began
     return replace(result, seconds=seconds, notes=merged(ready.notes, of_measure, result.notes))
 
 
 def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, settings: _Settings, **how: Any) -> Calibration:
-    """The calibration of similarities (k, 3) of the kept triplets, of which `n_dropped` are NaN."""
-    host, alternatives = get_host_backend(settings.backend), alternatives_of(ready.task)
-    both = AnsweredSimilarities(
-        host, similarities, ready.answers, settings.ties, ready.kept, ready.people, alternatives, ready.weights
-    )
-    fit, test = (both, both) if ready.first is None else both.halves(ready.first)
-    if n_dropped:
-        fit, test = fit.present(), test.present()
+    """The calibration of similarities (t, 3) of the triplets, of which `n_dropped` are NaN."""
+    triplets, host = ready.triplets, get_host_backend(settings.backend)
+    weights = None if triplets.weights is None else triplets.weights.values
+    answered = AnsweredSimilarities(
+        host, similarities, triplets.answers, settings.ties, ready.items, ready.people, alternatives_of(triplets.task),
+        weights,
+    )  # fmt: skip
     result = _report(
-        fit,
-        test,
-        settings,
-        **settings.of_split(),
-        answers=_kind(ready.answers),
-        n_unused=ready.n_unused,
-        n_dropped=n_dropped,
-        ties=settings.ties,
-        task=ready.task,
-        **how,
-    )
-    remarks = notes_on_score(result.test.accuracy, result.test.n_answers, result.test.cross_entropy, task=ready.task)
+        answered.present() if n_dropped else answered, settings, split=settings.split, ties=settings.ties,
+        answers=_kind(triplets.answers), n_dropped=n_dropped, task=triplets.task, **how,
+    )  # fmt: skip
+    remarks = notes_on_score(result.test.accuracy, result.test.n_answers, result.test.cross_entropy, task=result.task)
     return replace(result, notes=merged(remarks, result.notes))
 
 
@@ -270,10 +249,10 @@ def _of_choices(
     aligned = align_models({}, triplets)
     index = _checks.as_triplets(aligned.index)
     notes = merged(triplets.notes, notes_on_choices({name: chosen}, triplets.task))
-    ready = _split(None, index, in_name_order(aligned), triplets, people, notes, settings.hold_out)
-    similarities = np.zeros((len(ready.kept), 3))
-    similarities[:, :k] = np.log(p[ready.places])
-    absent = ~chosen.present[ready.places]
+    ready = Ready(None, index, in_name_order(aligned), triplets, people, notes)
+    similarities = np.zeros((len(index), 3))
+    similarities[:, :k] = np.log(p)
+    absent = ~chosen.present
     similarities[absent] = np.nan
     result = _fitted(
         similarities, int(absent.sum()), ready, settings, measure=None, embeddings=name, model_choices=chosen.kind,
@@ -286,40 +265,43 @@ def _kind(answers: Answers | None) -> str:
     return "choices" if answers is None else answers.kind
 
 
-def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, settings: _Settings, **how: Any) -> Calibration:
-    """Fits on one part, looks at both."""
-    minimum = minimise(fit.sums)
-    at_minimum = fit.sums(minimum.beta)
-    plan = None if settings.plan is None else _plan(settings.plan, fit, test)
+def _report(answered: AnsweredSimilarities, settings: _Settings, **how: Any) -> Calibration:
+    """Fits to all answers, and looks at each with the temperature of those that it is held out of."""
+    minimum, split = minimise(answered.sums), settings.split
+    table, squares = slopes(answered, minimum.beta)
+    betas = np.full(len(table), minimum.beta)
+    if split is not None:
+        curvature, slope = rest_sums(answered.objects, split, table.T[:0:-1])
+        betas -= np.divide(slope, curvature, out=np.full(len(table), np.nan), where=curvature > 0.0)
+        np.maximum(betas, 0.0, out=betas)  # where the answers of the rest are guesses
+    there = ~np.isnan(betas)
+    test = answered if there.all() else answered.take(there)
     ci, of_fit, of_test = None, None, None
     notes: tuple[str, ...] = ()
+    plan = None if settings.plan is None else settings.plan.over(answered.people)
     if plan is not None:
-        of_fit = fit.dependence(plan)
-        known = error_of_beta(fit, minimum.beta, at_minimum.second, plan, of_fit)
+        of_fit = answered.dependence(plan)
+        known = error_of_beta(answered, table, squares, plan, of_fit)
         ci = interval(minimum.beta, known)
         notes = _notes(ci, known.why)
-        of_test = of_fit if test is fit else test.dependence(plan)
-    figures = held_out(test, minimum.beta, settings.bins, plan, of_test)
-    lapses = lapses_of(fit, test, minimum.beta, plan, of_fit, of_test) if settings.lapses else None
+        of_test = of_fit if test is answered else test.dependence(plan)
+    figures = held_out(test, betas[there], settings.bins, plan, of_test)
+    lapses = None
+    if settings.lapses:
+        lapses = lapses_of(answered, test, minimum.beta, betas, split, plan, of_fit, of_test)
     if isinstance(lapses, str):
         name = "" if how["embeddings"] is None else f"{how['embeddings']}: "
         lapses, notes = None, (*notes, f"{name}no lapse rate is reported: {lapses}")
     own = figures.test
-    if test is not fit:
-        before, after = fit.with_confidences(1.0), fit.with_confidences(minimum.beta)
-        own = part_of(len(after[1]), before[0], at_minimum, fit.chosen(after[1]))
+    if split is not None:
+        after, sure = answered.with_confidences(minimum.beta)
+        own = part_of(len(sure), answered.sums(1.0), after, answered.chosen(sure))
     reported = vars(figures) | {"notes": merged(notes, figures.notes)}
     return Calibration(
-        temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps,
+        temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps, n_unused=int((~there).sum()),
         effective_answers=test.effective_number, lapses=lapses,
         missing=("lapses",) if settings.lapses and lapses is None else (), **reported, **how,
     )  # fmt: skip
-
-
-def _plan(plan: Resampling, fit: AnsweredSimilarities, test: AnsweredSimilarities) -> Resampling:
-    """The same for both parts: "auto" is over participants where both have enough of them."""
-    of_each = [plan.over(part.people) for part in (fit, test)]
-    return of_each[0] if of_each[0] == of_each[1] else replace(plan, by="objects")
 
 
 def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
@@ -337,58 +319,20 @@ def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Ready:
-    """Triplets with their split, and embeddings where there are some, for one measure after the other.
+    """Triplets, and embeddings where there are some, for one measure after the other.
 
     Attributes:
         rows: (n, d), or None.
-        kept: (k, 3) rows of the triplets in either part, those to fit on first.
-        places: which of all triplets these are.
-        first: how many are to fit on; None where all serve both.
-        answers: to the kept triplets, or None.
-        people: (k,) who answered the kept triplets, or None.
-        n_unused: triplets in neither part.
+        index: (t, 3) rows of the triplets.
+        items: (t, 3) their objects, in the order of names.
+        triplets: with their answers, weights and task.
+        people: (t,) who answered, or None.
         notes: about the rows.
-        task: of the triplets.
-        weights: float64 (k,) of the kept triplets, or None.
     """
 
     rows: Array | None
-    kept: np.ndarray
-    places: np.ndarray | slice
-    first: int | None
-    answers: Answers | None
+    index: np.ndarray
+    items: np.ndarray
+    triplets: Triplets
     people: np.ndarray | None
-    n_unused: int
     notes: tuple[str, ...]
-    task: str
-    weights: np.ndarray | None = None
-
-
-def make_ready(
-    aligned: Aligned, people: np.ndarray | None, name: str, backend: BackendName,
-    hold_out: TripletHoldOut | None,
-) -> Ready:  # fmt: skip
-    """Checks the triplets, splits them where there is a split."""
-    dispatch = dispatch_of(backend, aligned.x)
-    rows = dispatch.rows(aligned.x)
-    index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned, name))
-    items = in_name_order(replace(aligned, index=index))
-    return _split(rows, index, items, aligned.triplets, people, notes, hold_out)
-
-
-def _split(
-    rows: Array | None, index: np.ndarray, items: np.ndarray, triplets: Triplets, people: np.ndarray | None,
-    notes: tuple[str, ...], split: TripletHoldOut | None,
-) -> Ready:  # fmt: skip
-    """index: (t, 3) rows, of the items (t, 3) by which they are split."""
-    answers, task = triplets.answers, triplets.task
-    weights = None if triplets.weights is None else triplets.weights.values
-    if split is None:
-        return Ready(rows, index, slice(None), None, answers, people, 0, notes, task, weights)
-    parts = next(split.split(items))
-    chosen = np.concatenate(parts)
-    kept = index.take(chosen, axis=0)
-    answers = None if answers is None else answers.take(chosen)
-    people, weights = (None if one is None else one[chosen] for one in (people, weights))
-    return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task, weights)

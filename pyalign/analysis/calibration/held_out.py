@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyalign.analysis.calibration.ece_interval import ece_interval
 from pyalign.analysis.calibration.reliability import Confidences, equal_mass_edges, equal_width_edges
 from pyalign.analysis.calibration.result import Divergences, Part, Reliability
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pair, credits_by_pair, with_single_answers
@@ -66,16 +67,17 @@ def part_of(n: int, before: LossSums, after: LossSums, chosen: Confidences) -> P
 
 
 def held_out(
-    test: AnsweredSimilarities, beta: float, bins: int, plan: Resampling | None, dependence: Dependence | None
+    test: AnsweredSimilarities, betas: np.ndarray, bins: int, plan: Resampling | None, dependence: Dependence | None
 ) -> HeldOut:  # fmt: skip
-    """The figures at an inverse temperature, and their intervals under a plan; without one there are none."""
+    """The figures at inverse temperatures (t,), and their intervals under a plan; without one there are none."""
+    at_fit = replace(test, similarities=test.similarities * betas[:, None])  # where they are 1
     before, unsure = test.with_confidences(1.0)
-    after, sure = test.with_confidences(beta)
+    after, sure = at_fit.with_confidences(1.0)
     chosen = test.chosen(sure)
     was = replace(chosen, confidence=unsure)
     whole = test.answers is None or test.answers.totals is not None
     widths, floor = equal_width_edges(bins), whole and test.own_weights is None
-    distances = None if test.answers is None else _divergences(test, 1.0 / beta)
+    distances = None if test.answers is None else _divergences(test, at_fit)
     figures = HeldOut(
         part_of(len(sure), before, after, chosen),
         None if distances is None else _averages(distances, test.weights),
@@ -86,36 +88,47 @@ def held_out(
     )  # fmt: skip
     if plan is None or dependence is None:
         return figures
-    means = {**_means(test, beta, unsure, chosen), **(distances or {})}
+    means = {**_means(test, at_fit, unsure, chosen), **(distances or {})}
     intervals, notes = intervals_of_means(test, means, _estimates(figures), plan, dependence)
+    if intervals and floor:
+        members = _members(test, plan.by, dependence)
+        for kind, table in (("equal_width", figures.equal_width), ("equal_mass", figures.equal_mass)):
+            intervals[kind] = ece_interval(chosen, np.array(table.edges), members, dependence.degrees, plan)
     return _with_intervals(replace(figures, notes=notes), intervals)
 
 
-def _means(test: AnsweredSimilarities, beta: float, unsure: np.ndarray, chosen: Confidences) -> dict[str, Mean]:
+def _members(test: AnsweredSimilarities, by: str, dependence: Dependence) -> list[np.ndarray]:
+    """The groups that triplets are in: their objects, then participants with other numbers; or sets of three."""
+    assert test.objects is not None
+    objects = list(test.objects.T.astype(np.int64)) if "objects" in by else []
+    people = [] if dependence.people is None else [dependence.people + int(test.objects.max()) + 1]
+    return [*objects, *people] if dependence.sets is None else [dependence.sets]
+
+
+def _means(
+    test: AnsweredSimilarities, at_fit: AnsweredSimilarities, unsure: np.ndarray, chosen: Confidences
+) -> dict[str, Mean]:  # fmt: skip
     """The means that can be computed for every kind of answers."""
     pairs: dict[str, np.ndarray | None] = dict.fromkeys(("before", "after", "credit", "brier"))
     if test.totals is not None:
-        s = test.choosable
-        far = s.max(axis=1, keepdims=True) - s
-        credit = credits_by_pair(s, test.ties)
-        sure = chosen.confidence[:, None]
-        pairs = {"before": far - np.log(unsure)[:, None], "after": beta * far - np.log(sure), "credit": credit,
+        credit, sure = credits_by_pair(test.choosable, test.ties), chosen.confidence[:, None]
+        before, after = (one.max(axis=1, keepdims=True) - one for one in (test.choosable, at_fit.choosable))
+        pairs = {"before": before - np.log(unsure)[:, None], "after": after - np.log(sure), "credit": credit,
                  "brier": (sure - credit) ** 2}  # fmt: skip
     return {
         "cross_entropy_before": Mean(test.losses(1.0, unsure), POSITIVE, pairs["before"]),
-        "cross_entropy": Mean(test.losses(beta, chosen.confidence), POSITIVE, pairs["after"]),
+        "cross_entropy": Mean(at_fit.losses(1.0, chosen.confidence), POSITIVE, pairs["after"]),
         "accuracy": Mean(chosen.accuracy, FRACTION, pairs["credit"]),
         "score": Mean(chosen.scores, POSITIVE, pairs["brier"]),
     }
 
 
-def _divergences(test: AnsweredSimilarities, temperature: float) -> dict[str, Mean]:
+def _divergences(test: AnsweredSimilarities, at_fit: AnsweredSimilarities) -> dict[str, Mean]:
     """The means of `Divergences`, in the order of its fields, from the proportions of the answers."""
     assert test.answers is not None
     p = by_pair(test.answers.shares)[:, ::-1]  # in the order of the probabilities
-    logs = {t: log_choice_probabilities(test.choosable, t) for t in (1.0, temperature)}
-    kl = [kl_of_logs(p, one) for one in logs.values()]
-    distance = [js_distance(p, np.exp(one)) for one in logs.values()]
+    logs = [log_choice_probabilities(one.choosable, 1.0) for one in (test, at_fit)]
+    kl, distance = [kl_of_logs(p, one) for one in logs], [js_distance(p, np.exp(one)) for one in logs]
     return {
         "target_entropy": Mean(entropy(p), POSITIVE),
         "kl_before": Mean(kl[0], POSITIVE), "kl": Mean(kl[-1], POSITIVE),
@@ -175,8 +188,9 @@ def _with_intervals(figures: HeldOut, intervals: Mapping[str, Interval | None]) 
     def of(*names: str) -> dict[str, Any]:
         return {f"{name}_ci": intervals.get(name) for name in names}
 
-    def scored(table: Reliability) -> Reliability:
-        return replace(table, brier=None if table.brier is None else replace(table.brier, **of("score")))
+    def scored(table: Reliability, kind: str) -> Reliability:
+        brier = None if table.brier is None else replace(table.brier, **of("score"))
+        return replace(table, brier=brier, ece_debiased_ci=intervals.get(kind))
 
     distances = figures.divergences
     if distances is not None:
@@ -185,6 +199,6 @@ def _with_intervals(figures: HeldOut, intervals: Mapping[str, Interval | None]) 
         figures,
         test=replace(figures.test, **of("accuracy", "cross_entropy_before", "cross_entropy")),
         divergences=distances,
-        equal_width=scored(figures.equal_width),
-        equal_mass=scored(figures.equal_mass),
+        equal_width=scored(figures.equal_width, "equal_width"),
+        equal_mass=scored(figures.equal_mass, "equal_mass"),
     )

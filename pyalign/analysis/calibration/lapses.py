@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pyalign.analysis.calibration.cross_fit import rest_sums
 from pyalign.analysis.calibration.held_out import Mean, intervals_of_means
 from pyalign.analysis.calibration.result import Lapses
 from pyalign.analysis.calibration.temperature import (
@@ -27,6 +28,7 @@ from pyalign.analysis.calibration.temperature import (
     descend,
     errors_of_estimates,
     interval,
+    scores,
 )
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.intervals import FRACTION, POSITIVE, student_interval
@@ -47,39 +49,58 @@ class LapseFit(NamedTuple):
 
 
 def lapses_of(
-    fit: AnsweredSimilarities, test: AnsweredSimilarities, beta: float, plan: Resampling | None,
-    of_fit: Dependence | None, of_test: Dependence | None,
+    answered: AnsweredSimilarities, test: AnsweredSimilarities, beta: float, betas: np.ndarray, split: str | None,
+    plan: Resampling | None, of_fit: Dependence | None, of_test: Dependence | None,
 ) -> Lapses | str:  # fmt: skip
-    """Lapses fitted on one part, with what they bring on the other; a sentence where the answers don't say the rate.
+    """Lapses fitted to all answers, with what they bring to held-out ones; a sentence where answers don't say the rate.
 
     Args:
-        fit, test: the parts; they may be the same.
-        beta: the best inverse temperature of `fit` without lapses.
+        answered: all answers.
+        test: those that are reported on.
+        beta: the best inverse temperature of all without lapses.
+        betas: (t,) without lapses, of the rest of each triplet; NaN of those that are not in `test`.
+        split: what triplets are held out with; None: nothing is held out.
         plan: over what intervals are; None: there are none.
-        of_fit, of_test: which triplets of each part depend on each other under the plan.
+        of_fit, of_test: which of all triplets, and of those in `test`, depend on each other under the plan.
     """
-    found = fit_lapses(fit, beta)
+    found = fit_lapses(answered, beta)
     if isinstance(found, str):
         return found
-    gradient, curvature = _sums(fit, found, _weights(fit))
+    gradient, curvature = _sums(answered, found, _weights(answered))
     if not np.linalg.det(curvature) > 0.0:
         return "the likelihood has no distinct maximum"
-    plain, with_lapses = (_losses(test, at) for at in (LapseFit(beta, 0.0), found))
-    means = {"cross_entropy": _mean(test, with_lapses, POSITIVE), "gain": _mean(test, plain - with_lapses, ANY)}
+    there = ~np.isnan(betas)
+    at = found if split is None else _held_out(answered, found, betas, split, there)
+    losses, with_lapses = (_losses(test, *one) for one in ((betas[there], 0.0), at))
+    means = {"cross_entropy": _mean(test, with_lapses, POSITIVE), "gain": _mean(test, losses - with_lapses, ANY)}
     figures = {name: float(np.average(mean.values, weights=test.weights)) for name, mean in means.items()}
     lapses = Lapses(found.rate, 1.0 / found.beta, figures["cross_entropy"], figures["gain"])
     if plan is None or of_fit is None or of_test is None:
         return lapses
     inverse, mean = np.linalg.inv(curvature), gradient[:, None, None]
-    of_beta, of_rate = errors_of_estimates(
-        fit, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, found)[0] - mean), plan, of_fit
-    )
+    table, squares = scores(answered, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, found)[0] - mean))
+    of_beta, of_rate = errors_of_estimates(answered, table, squares, plan, of_fit)
     rate_ci = student_interval(found.rate, of_rate.error, of_rate.degrees, of_rate.plan, FRACTION)
     intervals, _ = intervals_of_means(test, means, figures, plan, of_test)
     return replace(
         lapses, rate_ci=replace(rate_ci, method="sandwich"), temperature_ci=interval(found.beta, of_beta),
         cross_entropy_ci=intervals.get("cross_entropy"), gain_ci=intervals.get("gain"),
     )  # fmt: skip
+
+
+def _held_out(
+    answered: AnsweredSimilarities, found: LapseFit, betas: np.ndarray, split: str, there: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Both for each triplet that is there, from those of its rest; no lapses where those, or all answers, have none."""
+    rates = np.zeros(len(betas))
+    if found.rate > 0.0:
+        table, _ = scores(answered, lambda s: np.concatenate(_of_answers(s, found)))
+        f_f, f_r, r_r, f, r = rest_sums(answered.objects, split, table.T[[3, 4, 5, 1, 2]])
+        known = (determinant := f_f * r_r - f_r**2) > 0.0
+        of_beta, of_rate = (f_r * r - r_r * f, f_r * f - f_f * r) / np.where(known, determinant, np.inf)
+        rates = np.where(known, np.minimum(found.rate + of_rate, 1.0), 0.0)
+        betas = np.where(rates > 0.0, np.maximum(found.beta + of_beta, 0.0), betas)
+    return betas[there], np.maximum(rates, 0.0)[there]
 
 
 def fit_lapses(fit: AnsweredSimilarities, beta: float) -> LapseFit | str:
@@ -155,23 +176,24 @@ def _of_answers(s: np.ndarray, at: LapseFit) -> tuple[np.ndarray, np.ndarray]:
     return np.stack((by_beta, by_rate)), np.stack(second)
 
 
-def _softmax(s: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
+def _softmax(s: np.ndarray, beta: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(k, b) the probabilities of pairs with these similarities (k, b), and the derivatives of their logarithms."""
     p = np.exp(beta * (s - s.max(axis=0)))
     p /= p.sum(axis=0)
     return np.maximum(p, LEAST), s - (p * s).sum(axis=0)
 
 
-def _chosen(fit: AnsweredSimilarities, beta: float) -> np.ndarray:
-    """(a, t) the probabilities of the answers at an inverse temperature; see `_weights`."""
+def _chosen(fit: AnsweredSimilarities, beta: float | np.ndarray) -> np.ndarray:
+    """(a, t) the probabilities of the answers at inverse temperatures; see `_weights`."""
     pairs = 1 if fit.answers is None else fit.alternatives
-    return np.concatenate([_softmax(s, beta)[0][:pairs] for _, s in fit.blocks()], axis=1)
+    betas = np.broadcast_to(beta, len(fit.similarities))
+    return np.concatenate([_softmax(s, betas[rows])[0][:pairs] for rows, s in fit.blocks()], axis=1)
 
 
-def _losses(fit: AnsweredSimilarities, at: LapseFit) -> np.ndarray:
+def _losses(fit: AnsweredSimilarities, beta: float | np.ndarray, rate: float | np.ndarray) -> np.ndarray:
     """(a, t) nats of the answers."""
-    p = _chosen(fit, at.beta)
-    losses: np.ndarray = -np.log(p + at.rate * (1.0 / fit.alternatives - p))
+    p = _chosen(fit, beta)
+    losses: np.ndarray = -np.log(p + rate * (1.0 / fit.alternatives - p))
     return losses
 
 

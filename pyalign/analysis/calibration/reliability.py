@@ -104,16 +104,16 @@ class Confidences:
             >>> round(found.ece, 3), round(found.ece_floor, 3), found.brier.score
             (0.05, 0.206, 0.13)
         """
-        table = reliability(self.confidence, self.accuracy, self.weights, edges)
-        noise = self._floor(edges) if floor else None
-        without = None if noise is None else _less_in_squares(table.ece, noise)
-        return replace(table, ece_floor=noise, ece_debiased=without, brier=self._brier(edges))
+        f, y, mean = self.confidence, self.accuracy, self.chance * self.credit
+        noise = (mean - f, mean * (self.credit - mean)) if floor else ()
+        count, *sums = _totals(f, (f, y, f * f, f * y, y * self.credit, *noise), self.weights, edges)
+        table = _table(edges, count, sums[0], sums[1])
+        least = self._floor(edges, count, *sums[5:]) if floor else None
+        debiased = None if least is None else less_in_squares(table.ece, least)
+        return replace(table, ece_floor=least, ece_debiased=debiased, brier=_brier(count, *sums[:5]))
 
-    def _floor(self, edges: np.ndarray) -> float:
+    def _floor(self, edges: np.ndarray, count: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> float:
         """The mean ECE of answers that are drawn with the model's probabilities."""
-        mean = self.chance * self.credit
-        columns = (mean - self.confidence, mean * (self.credit - mean))
-        count, shift, variance = _totals(self.confidence, columns, self.weights, edges)
         spread = np.sqrt(np.maximum(variance, 0.0))
         sizes = np.array([_mean_size(*one) for one in zip(shift, spread, strict=True)])
         few = np.flatnonzero((count > 0) & (count <= FEW_ANSWERS))
@@ -124,7 +124,7 @@ class Confidences:
     def _members(self, bins: np.ndarray, edges: np.ndarray) -> Iterator[np.ndarray]:
         """The triplets in each of these bins."""
         if len(bins):
-            places = _places(self.confidence, edges[1:-1])
+            places = places_of(self.confidence, edges[1:-1])
             order = np.argsort(places, kind="stable")
             starts, ends = (np.searchsorted(places[order], bins, side=side) for side in ("left", "right"))
             yield from (order[start:end] for start, end in zip(starts, ends, strict=True))
@@ -143,28 +143,29 @@ class Confidences:
                 distribution = np.convolve(distribution, one)
         return float(distribution @ np.abs(np.arange(len(distribution)) / CREDIT_UNIT - expected))
 
-    def _brier(self, edges: np.ndarray) -> BrierScore:
-        """The score and its parts; every sum is over answers."""
-        f, y = self.confidence, self.accuracy
-        count, sure, right, f_f, f_y, y_y = _totals(f, (f, y, f * f, f * y, y * self.credit), self.weights, edges)
-        total, there = count.sum(), count > 0
-        n, f_b, y_b = count[there], sure[there] / count[there], right[there] / count[there]
-        mean = right.sum() / total
-        return BrierScore(
-            score=float((f_f - 2.0 * f_y + y_y).sum() / total),
-            reliability=float((n * (f_b - y_b) ** 2).sum() / total),
-            resolution=float((n * (y_b - mean) ** 2).sum() / total),
-            uncertainty=float(y_y.sum() / total - mean**2),
-            within_bin_variance=float((f_f[there] - n * f_b**2).sum() / total),
-            within_bin_covariance=float(2.0 * (f_y[there] - n * f_b * y_b).sum() / total),
-        )
+
+def _brier(
+    count: np.ndarray, sure: np.ndarray, right: np.ndarray, f_f: np.ndarray, f_y: np.ndarray, y_y: np.ndarray
+) -> BrierScore:  # fmt: skip
+    """The score and its parts from sums over the answers of each bin."""
+    total, there = count.sum(), count > 0
+    n, f_b, y_b = count[there], sure[there] / count[there], right[there] / count[there]
+    mean = right.sum() / total
+    return BrierScore(
+        score=float((f_f - 2.0 * f_y + y_y).sum() / total),
+        reliability=float((n * (f_b - y_b) ** 2).sum() / total),
+        resolution=float((n * (y_b - mean) ** 2).sum() / total),
+        uncertainty=float(y_y.sum() / total - mean**2),
+        within_bin_variance=float((f_f[there] - n * f_b**2).sum() / total),
+        within_bin_covariance=float(2.0 * (f_y[there] - n * f_b * y_b).sum() / total),
+    )
 
 
-def _less_in_squares(whole: float, part: float) -> float:
+def less_in_squares(whole: float, part: float) -> float:
     """What remains of a whole without a part of it that adds in squares; below 0 where the part is larger.
 
     Example:
-        >>> _less_in_squares(5.0, 3.0), _less_in_squares(3.0, 5.0)
+        >>> less_in_squares(5.0, 3.0), less_in_squares(3.0, 5.0)
         (4.0, -4.0)
     """
     return math.copysign(math.sqrt(abs(whole**2 - part**2)), whole - part)
@@ -202,7 +203,11 @@ def reliability(
         >>> table.count, round(table.ece, 3)
         ((1, 2), 0.233)
     """
-    count, *totals = _totals(confidence, (confidence, accuracy), weights, edges)
+    return _table(edges, *_totals(confidence, (confidence, accuracy), weights, edges))
+
+
+def _table(edges: np.ndarray, count: np.ndarray, *totals: np.ndarray) -> Reliability:
+    """The table from sums over the answers of each bin: of confidence, and of accuracy."""
     means = [np.divide(total, count, out=np.zeros(len(count)), where=count > 0) for total in totals]
     ece = float((count * np.abs(means[0] - means[1])).sum() / count.sum())
     shown = [tuple(mean if c else None for mean, c in zip(m.tolist(), count, strict=True)) for m in means]
@@ -217,7 +222,7 @@ def _totals(
     totals = np.zeros((1 + len(columns), bins))
     for start in range(0, len(confidence), CHUNK):
         part = slice(start, start + CHUNK)
-        place = _places(confidence[part], edges[1:-1])
+        place = places_of(confidence[part], edges[1:-1])
         weight = None if weights is None else weights[part]
         totals[0] += np.bincount(place, weight, bins)
         for row, column in enumerate(columns, start=1):
@@ -226,7 +231,7 @@ def _totals(
     return totals
 
 
-def _places(confidence: np.ndarray, inner: np.ndarray) -> np.ndarray:
+def places_of(confidence: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """How many inner edges lie below each confidence; for a few, far quicker than search."""
     if len(inner) > FEW_EDGES:
         return np.searchsorted(inner, confidence, side="left")

@@ -19,16 +19,16 @@ TARGETS = {"choices": "choices", "counts": "counts", "shares": "probabilities"} 
 
 @dataclass(frozen=True)
 class Part:
-    """How the model does on one part of the triplets, before (T = 1) and after (the fitted T).
+    """How the model does on triplets, before (T = 1) and after (the fitted T).
 
     Attributes:
-        n_triplets: triplets in the part.
+        n_triplets: how many there are.
         n_answers: answers to them: the sum of the counts; elsewhere one a triplet.
         accuracy: fraction of the answers that are the model's choice; no temperature changes it.
         cross_entropy_before, cross_entropy: nats per answer, mean of -log p(answer).
-        accuracy_ci, cross_entropy_before_ci, cross_entropy_ci: intervals of the part that is reported on, at the fitted
-            temperature, which is treated as fixed. None where they were left out or are not known, and of a part that
-            only chose the temperature.
+        accuracy_ci, cross_entropy_before_ci, cross_entropy_ci: intervals of the answers that are reported on, at the
+            fitted temperature, which is treated as fixed. None where they were left out or are not known, and of `fit`
+            where answers are held out.
     """
 
     n_triplets: int
@@ -102,14 +102,16 @@ class Calibration(OfTask, Result):
         temperature: p = softmax(s / temperature), in the units of the similarities.
         temperature_ci: interval, symmetric in 1 / temperature, by Student's t. Its upper end is infinite where
             1 / temperature may be 0. NaN where it is not known; None where intervals were left out.
-        fit, test: the part that chose the temperature, and the one that didn't; the same where nothing was split.
-        ece_equal_width_before, ece_equal_mass_before: expected calibration error of the test part at T = 1.
-        equal_width, equal_mass: reliability of the test part at the fitted T, with its `ece`.
+        fit: all answers, at the temperature, which is fitted to them.
+        test: the same answers, each held out of the fit of its temperature; as `fit` where nothing is held out.
+        ece_equal_width_before, ece_equal_mass_before: expected calibration error of `test` at T = 1.
+        equal_width, equal_mass: reliability of `test` at the fitted T, with its `ece`.
         divergences: from shares of answers, or None for choices.
         answers: "choices" (the last item is odd, or was not chosen), "counts" or "shares".
-        split, held_out, seed: how the parts were drawn; None where nothing was split.
-        n_unused: triplets in neither part, as their items are of both.
-        n_dropped: triplets of the parts left out because they touch a row with NaN or infinity, or have no choice.
+        split: "objects": an answer is held out with those that share an object with it, "triplets": with those to the
+            same three objects. None: nothing is held out.
+        n_unused: triplets that are not in `test`, as nothing is left without those that they are held out with.
+        n_dropped: triplets left out because they touch a row with NaN or infinity, or have no choice.
         measure, ties, backend: as in `pyalign.results.Score`.
         steps: of the optimisation.
         embeddings: what the embeddings, or the choices, are called, or None.
@@ -138,8 +140,6 @@ class Calibration(OfTask, Result):
     divergences: Divergences | None
     answers: Literal["choices", "counts", "shares"]
     split: str | None
-    held_out: float | None
-    seed: int | None
     n_unused: int
     n_dropped: int
     measure: str | None
@@ -169,7 +169,8 @@ class Calibration(OfTask, Result):
         known = "" if self.temperature_ci is None else f" +- {self.standard_error:.2g} over {self.temperature_ci.by}"
         return (
             f"Calibration(temperature={self.temperature:.5g}{known}, "
-            f"fit on {self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} others: "
+            f"fit on {self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} of them "
+            f"{'reported' if self.split is None else 'held out'}: "
             f"cross-entropy {self.test.cross_entropy_before:.5f} -> {self.test.cross_entropy:.5f} nats, "
             f"ece {self.ece_equal_width_before:.4f} -> {self.equal_width.ece:.4f}, accuracy={self.test.accuracy:.3%}, "
             f"measure={self.measure!r}, answers={self.answers!r}, split={self.split!r}, backend={self.backend!r})"
@@ -205,6 +206,7 @@ class Reliability:
             gives a model that is calibrated. None of shares, which do not say of how many answers they are.
         ece_debiased: `ece` less the floor, in squares; below 0 where chance has made `ece` smaller than the floor. Its
             mean is nearly 0 for a model that is calibrated.
+        ece_debiased_ci: the interval of the ECE that endless answers would have, by the jackknife, as in `Part`.
         brier: the Brier score of the confidences and its parts by these bins.
     """
 
@@ -218,6 +220,7 @@ class Reliability:
     ece_floor: float | None = None
     ece_debiased: float | None = None
     brier: BrierScore | None = None
+    ece_debiased_ci: Interval | None = None
 
 
 @dataclass(frozen=True)

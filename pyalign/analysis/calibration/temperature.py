@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ CLOSE_ENOUGH = 1e-9  # of a step, relative; Newton's next one would be of about 
 GROWTH = 16.0  # of beta, while nothing bounds it from above
 MOST_STEPS = 200
 LEAST = 1e-300  # stands for a second derivative that underflowed
-BLOCK = 1 << 16  # triplets whose probabilities are held at a time
+BLOCK = 1 << 13  # triplets whose probabilities are held at a time
 
 
 @dataclass(frozen=True)
@@ -140,25 +140,41 @@ class EstimateError(NamedTuple):
 
 
 def error_of_beta(
-    fit: AnsweredSimilarities, beta: float, second: float, plan: Resampling, dependence: Dependence
+    fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence
 ) -> EstimateError:  # fmt: skip
     """The standard error of the best inverse temperature.
 
     Args:
-        fit: what beta was fitted to, with its objects.
-        beta: the best inverse temperature.
-        second: sum over answers of f'' there.
+        fit: what it was fitted to, with its objects.
+        table, squares: the derivatives there, of `slopes`.
         plan: over what the error is.
         dependence: of the triplets under that plan.
     """
-    per_answer = fit.n_answers / second
-    (known,) = errors_of_estimates(fit, lambda s: per_answer * (_expected(s, beta) - s)[None], plan, dependence)
+    per_answer = np.array([1.0, table[:, 0].sum() / table[:, 2].sum()])
+    (known,) = errors_of_estimates(
+        fit, table[:, :2] * per_answer, squares[:1, :1] * per_answer[1] ** 2, plan, dependence
+    )
     return known
 
 
+def slopes(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the second derivative of the loss by the inverse temperature, as `scores` gives them."""
+
+    def derivatives(s: np.ndarray) -> np.ndarray:
+        s = s - s.max(axis=0)
+        p = np.exp(beta * s)
+        p /= p.sum(axis=0)
+        p *= s
+        mean, square = p.sum(axis=0), np.einsum("kb,kb->b", p, s)
+        first = mean - (s[:1] if fit.answers is None else s)
+        return np.stack((first, np.broadcast_to(square - mean * mean, first.shape)))
+
+    return scores(fit, derivatives)
+
+
 def errors_of_estimates(
-    fit: AnsweredSimilarities, influences: Callable[[np.ndarray], np.ndarray], plan: Resampling, dependence: Dependence
-) -> tuple[EstimateError, ...]:
+    fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence
+) -> tuple[EstimateError, ...]:  # fmt: skip
     """The standard errors of parameters that minimize the mean loss of answers.
 
     Over objects they are never below those of independent sets of three items, nor of independent answers; over sets
@@ -166,12 +182,10 @@ def errors_of_estimates(
 
     Args:
         fit: what the parameters were fitted to, with its objects.
-        influences: of similarities (k, b), gives (p, k, b): the derivatives of the loss of an answer that is each
-            pair, multiplied by the inverse of the matrix of mean second derivatives.
+        table, squares: by `scores`, of the derivatives of the loss times the inverse of the matrix of mean second ones.
         plan: over what the errors are.
         dependence: of the triplets under that plan.
     """
-    table, squares = scores(fit, influences)
     count = table.shape[1] - 1
     products = np.zeros((1 + count, 1 + count))
     products[0, 0], products[1:, 1:] = table[:, 0].sum(), squares
@@ -230,13 +244,6 @@ def scores(
     return np.concatenate([weights[None], np.concatenate(columns, axis=1)]).T.copy(), np.sum(squares, axis=0)
 
 
-def _expected(s: np.ndarray, beta: float) -> np.ndarray:
-    """(t,): the mean similarity of the pair that the model would choose, of pairs (k, t)."""
-    p = np.exp(beta * (s - s.max(axis=0)))
-    expected: np.ndarray = (p * s).sum(axis=0) / p.sum(axis=0)
-    return expected
-
-
 def _sets(objects: np.ndarray | None) -> int:
     assert objects is not None
     return len(np.unique(np.sort(objects, axis=1), axis=0))
@@ -284,21 +291,15 @@ class AnsweredSimilarities:
     alternatives: int = 3
     own_weights: np.ndarray | None = None
 
-    def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
-        """The first triplets and the others."""
-        return self._take(slice(None, first)), self._take(slice(first, None))
-
     def present(self) -> AnsweredSimilarities:
         """The triplets that nan_policy="omit" keeps."""
         there = ~np.isnan(self.similarities[:, 0])
         if not there.any():
-            raise InputError(
-                "embeddings must be finite in the rows of at least one triplet of each part; in one of them all "
-                f"{len(there):,} touch NaN or infinity"
-            )
-        return self._take(there)
+            raise InputError(f"choices must be given for at least one triplet; all {len(there):,} have none")
+        return self.take(there)
 
-    def _take(self, rows: Any) -> AnsweredSimilarities:
+    def take(self, rows: Any) -> AnsweredSimilarities:
+        """Some of the triplets."""
         answers = None if self.answers is None else self.answers.take(rows)
         several = (self.objects, self.people, self.own_weights)
         objects, people, own_weights = (None if one is None else one[rows] for one in several)
@@ -381,7 +382,7 @@ class AnsweredSimilarities:
     def losses(self, beta: float, confidence: np.ndarray) -> np.ndarray:
         """float64 (t,): nats per answer to each triplet, where the model's choice has these probabilities (t,)."""
         target = self.similarities[:, 0] if self.target is None else self.target
-        nats: np.ndarray = beta * (self.choosable.max(axis=1) - target) - np.log(confidence)
+        nats: np.ndarray = beta * (reduce(np.maximum, self.choosable.T) - target) - np.log(confidence)
         return nats
 
 
