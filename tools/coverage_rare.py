@@ -13,7 +13,7 @@ import argparse
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from zlib import crc32
 
 import numpy as np
@@ -249,7 +249,10 @@ def two_models(rows: list[np.ndarray], triplets: np.ndarray) -> tuple[float, Joi
     return joint.value(KAPPA), joint
 
 
-def of_world(figure: str, world: World) -> Callable[[np.random.Generator], tuple[float, Known | Joint]]:
+Draw = Callable[[np.random.Generator], tuple[float, Known | Joint]]  # an estimate, and what is known of it
+
+
+def of_world(figure: str, world: World) -> Draw:
     def draw(rng: np.random.Generator) -> tuple[float, Known | Joint]:
         rows, triplets = world.drawn(random_triplets(world.n, world.t, rng), rng, 1 if figure == ACCURACY else 2)
         return one_model(rows[0], triplets) if figure == ACCURACY else two_models(rows, triplets)
@@ -257,7 +260,7 @@ def of_world(figure: str, world: World) -> Callable[[np.random.Generator], tuple
     return draw
 
 
-def of_normal(n: int, t: int) -> Callable[[np.random.Generator], tuple[float, Known]]:
+def of_normal(n: int, t: int) -> Draw:
     def draw(rng: np.random.Generator) -> tuple[float, Known]:
         x = objects(n, rng)
         return one_model(model(x), answered(x, drawn_triplets(n, t, rng), rng))
@@ -322,14 +325,11 @@ def main() -> int:
         )
     )
     normal = cache(lambda: true_scores(np.random.default_rng(1))[ACCURACY])
-    studies = {f"{figure}, {world.name}": (of_world(figure, world), lambda figure=figure, world=world: truth(world, figure))
-               for figure, world in WORLDS}  # fmt: skip
-    studies |= {
-        f"normal effects, {n} objects, {t or 'all':,} triplets"
-        if t
-        else f"normal effects, {n} objects, all triplets": (of_normal(n, t), normal)
-        for n, t in NORMAL
-    }
+    studies: dict[str, tuple[Draw, Callable[[], float]]] = {}
+    for figure, world in WORLDS:
+        studies[f"{figure}, {world.name}"] = of_world(figure, world), partial(truth, world, figure)
+    for n, t in NORMAL:
+        studies[f"accuracy, {n} objects, {t or math.comb(n, 3):,} triplets, normal effects"] = of_normal(n, t), normal
     for name, (draw, true) in studies.items():
         if not args.worlds or any(name.startswith(one) for one in args.worlds):
             print("\n".join(table(name, draw, true(), args.draws)), flush=True)

@@ -16,14 +16,7 @@ from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
 from pyalign.stats.effective import are_enough, effective_numbers
-from pyalign.stats.intervals import (
-    FRACTION,
-    POSITIVE,
-    REST,
-    percentile_interval,
-    proportion_interval,
-    student_interval,
-)
+from pyalign.stats.intervals import FRACTION, POSITIVE, REST, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
 FINEST = 32767  # steps between 0 and the largest cross-entropy
@@ -138,17 +131,13 @@ def mean_interval(
 
 
 def notes_on_objects(accuracy: float, errors: Errors, aligned: Aligned) -> Iterator[str]:
-    """A sentence each: one more wrong object would cost more than the standard error; one makes most of it."""
-    if errors.leading is None or not errors.known:
-        return
-    cost, (number, part) = (accuracy - REST) / errors.rows, (one[0] for one in errors.leading)
-    if cost > errors.errors[0]:
-        yield (
-            f"one more object that the model has wholly wrong would cost {100 * cost:.1f} points of accuracy, more than "
-            f"the standard error"
-        )
-    if part > LARGE:
-        yield f"{name_of(aligned, int(number))} alone makes {part:.0%} of the variance of the accuracy over objects"
+    """A sentence each: on what one more wrong object would cost, and on one that makes much of the variance."""
+    if errors.leading is not None and errors.known:
+        cost, (number, part) = (accuracy - REST) / errors.rows, (one[0] for one in errors.leading)
+        if cost > errors.errors[0]:
+            yield f"one more wrong object would cost {100 * cost:.1f} points of accuracy, more than the standard error"
+        if part > LARGE and errors.errors[0] > 0.0:
+            yield f"{name_of(aligned, int(number))} alone makes {part:.0%} of the variance of the accuracy over objects"
 
 
 def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.ndarray:

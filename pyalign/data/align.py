@@ -75,12 +75,7 @@ def in_name_order(matched: Aligned | AlignedModels) -> np.ndarray:
 
 
 def name_of(matched: Aligned | AlignedModels, number: int) -> str:
-    """What object number `number` in the order of `in_name_order` is called.
-
-    Example:
-        >>> name_of(align(Embeddings(np.eye(3), ("dog", "ant", "cat")), [[1, 2, 0]]), 1), name_of(align(np.eye(3), [[1, 2, 0]]), 1)
-        ('cat', 'object 1')
-    """
+    """What the object is called that has this number in the order of `in_name_order`."""
     names = matched.names if matched.triplets.names is None else matched.triplets.names
     return f"object {number}" if names is None else names[in_order(names)[number]]
 

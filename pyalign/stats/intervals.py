@@ -73,13 +73,9 @@ def proportion_interval(
 def unseen_loss(loss: Callable[[float], float], error: float, rows: float, plan: Resampling) -> float:
     """How far below its estimate a figure may be because of objects that a model has wholly wrong, but none of these.
 
-    The probability that n objects hold no wrong one is 2.5% where a share 1 - 0.025^(1/n) of all objects is wrong. Three
-    of n are in a triplet: then wrong ones are in a part 1 - 0.025^(1/rows) of all triplets, with rows = n / 3. It counts
-    as far as the error leaves room for it: not where that is as large as the loss by one wrong object.
-
-    Args:
-        loss: what the figure loses where a wrong object is in such a part of the triplets.
-        rows: a third of the effective number of objects.
+    The probability that n objects hold no wrong one is 2.5% where 1 - 0.025^(1/n) of all are wrong, and these are in a
+    part 1 - 0.025^(1/rows) of all triplets, with rows = n / 3. They count as far as the error leaves room for them: not
+    where it is as large as what one wrong object would take. `loss` is what a part of all triplets takes.
 
     Example:
         >>> plan = Resampling("objects")

@@ -89,10 +89,8 @@ class Joint:
         if self.draws is None:
             if math.isnan(error):
                 return None
-            if figure is KAPPA:
-                found = correlation_interval(value, error, self._degrees(figure), self.plan)
-            else:
-                found = student_interval(value, error, self._degrees(figure), self.plan, figure.within)
+            known = value, error, self._degrees(figure), self.plan
+            found = correlation_interval(*known) if figure is KAPPA else student_interval(*known, figure.within)
             return replace(found, low=min(found.low, value - self._unseen_loss(figure, value, error)))
         column = self._drawn(figure, value, error)
         return None if np.isnan(column).any() else percentile_interval(column, self.plan)
