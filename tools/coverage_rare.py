@@ -1,19 +1,21 @@
 """Cases of tools/intervals.py in which a model has a few objects wholly wrong, and the ways that were tried there.
 
-    python tools/coverage_rare.py [WORLD ...] [--draws 400]
+    python tools/coverage_rare.py [TABLE ...] [--draws 400]
 
-prints for each way how often its 95% interval of an accuracy holds the truth, and how wide it is. A model is as people
-are but for a share of the objects, of which it saw wrong pictures: in many studies there is none, or only one. People
-guess in a share of their answers. In worlds of tools/coverage_cases.py, effects of objects are nearly normal.
+prints for each way how often its 95% interval holds the truth, and how wide it is. A model is as people are but for a
+share of the objects, of which it saw wrong pictures: in many studies there is none, or only one. People guess in a
+share of their answers. In other worlds the effects of objects are normal, or nearly so.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from statistics import NormalDist
 from zlib import crc32
 
 import numpy as np
@@ -29,7 +31,7 @@ from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile
 
 FEATURES = 12
-TRUTH = 1_000_000  # triplets of objects that occur once
+TRUTH = 400_000  # triplets of objects that occur once
 PLAN = Resampling("objects", "corrected")
 ROWS = Resampling("triplets", "corrected")  # intervals that know nothing of wrong objects
 ASKED = (0.92, 1.0)
@@ -85,7 +87,9 @@ WORLDS = (
     (ACCURACY, World(100, 2_000, 0.02, 0.15)), (OF_TWO, World(100, 2_000, 0.02, 0.15)),
     (OF_TWO, World(60, 2_000, 0.02, 0.15)),
 )  # fmt: skip
-NORMAL = ((30, 1_000), (50, 500), (50, 0), (100, 1_500), (100, 20_000), (400, 20_000))  # objects, triplets; 0: all
+FEATURE_WORLDS = ((30, 1_000), (50, 0), (100, 1_500), (100, 20_000))  # objects, triplets; 0: all
+NORMAL_WORLDS = ((50, 2_000, 0.7), (100, 3_000, 0.7), (50, 2_000, 0.85), (30, 1_000, 0.85))  # and the accuracy
+EFFECT = 0.146  # of an object: two answers with a common one share .02 of the variance before the threshold
 
 
 # Ways
@@ -100,12 +104,14 @@ class Known:
         errors: its errors over objects.
         sums: (n,) of residuals over the triplets with each object, as a share of all triplets.
         sets: different sets of three objects.
+        jackknife: the standard error of jackknives over objects, less pairs of them, and sets of three.
     """
 
     share: float
     errors: Errors
     sums: np.ndarray
     sets: int
+    jackknife: float
 
     @property
     def error(self) -> float:
@@ -124,16 +130,16 @@ class Known:
         """The share of triplets that unseen wrong objects may be in."""
         return 1.0 - 0.025 ** (1.0 / self.errors.rows)
 
-    def student(self, degrees: float) -> Limits:
-        return tuple(proportion_interval(self.share, self.error, degrees, self.sets, ROWS))
+    def student(self, degrees: float, error: float | None = None) -> Limits:
+        return tuple(proportion_interval(self.share, self.error if error is None else error, degrees, self.sets, ROWS))
 
     def down_to(self, limits: Limits, rest: float, power: float) -> Limits:
         """Limits that allow for unseen objects about which a model is right in `rest` of their triplets."""
         if self.share == 1.0:
             return 1.0 - self.unseen, 1.0
         cost = max(0.0, self.share - rest) / self.errors.rows
-        room = 1.0 - (self.error / cost) ** 2 if cost > self.error else 0.0
-        reach = self.unseen * (self.share - rest) * room**power if room > 0.0 else 0.0
+        room = (1.0 - (self.error / cost) ** 2) ** power if cost > self.error else 0.0
+        reach = self.unseen * (self.share - rest) * room
         return min(limits[0], self.share - reach), limits[1]
 
 
@@ -184,9 +190,12 @@ WAYS: dict[str, Callable[[Known], Limits]] = {
         known, max(known.share - REST, 0.01) / known.errors.rows
     ),
     "unseen objects, as soon as one costs more than the s.e.": lambda known: known.down_to(before(known), REST, 0.0),
-    "unseen objects, a third of their triplets right": lambda known: known.down_to(before(known), 1 / 3, 0.5),
-    "unseen objects, none of their triplets right": lambda known: known.down_to(before(known), 0.0, 0.5),
-    "unseen objects, and skewness": lambda known: known.down_to(skewed(known), REST, 0.5),
+    "unseen objects, by the root of the room": lambda known: known.down_to(before(known), REST, 0.5),
+    "unseen objects, a third of their triplets right": lambda known: known.down_to(before(known), 1 / 3, 1.0),
+    "unseen objects, none of their triplets right": lambda known: known.down_to(before(known), 0.0, 1.0),
+    "unseen objects, and skewness": lambda known: known.down_to(skewed(known), REST, 1.0),
+    "jackknives, of three ways": lambda known: known.student(len(known.sums) - 1, known.jackknife),
+    "multiplier bootstrap": lambda known: known.student(math.inf, float(np.linalg.norm(known.sums))),
     "pyalign": lambda known: tuple(
         proportion_interval(known.share, known.error, known.degrees, known.errors.rows, PLAN)
     ),
@@ -230,16 +239,27 @@ OF_KAPPA: dict[str, Callable[[Joint], Limits]] = {
 
 
 def credits(x: np.ndarray, triplets: np.ndarray) -> np.ndarray:
+    """(t,) 1 where the rows x have the last item as the odd one."""
     return (pyalign.odd_one_out(x, triplets) == 2).astype(np.int8)
 
 
-def one_model(x: np.ndarray, triplets: np.ndarray) -> tuple[float, Known]:
+def known_of(right: np.ndarray, triplets: np.ndarray, n: int) -> tuple[float, Known]:
     """The accuracy of a model, and what is known of it."""
-    right = credits(x, triplets)
     share = float(right.mean())
     errors = Dependence.of(Clusters.of(triplets), PLAN).errors(np.stack([np.ones_like(right), right], axis=1))
-    sums = sum(np.bincount(column, right - share, len(x)) for column in triplets.T) / len(right)
-    return share, Known(share, errors, sums, len(np.unique(np.sort(triplets, axis=1), axis=0)))
+    rest = (right - share) / len(right)
+    sums = sum(np.bincount(column, rest, n) for column in triplets.T)
+    ordered, sets, jackknife = np.sort(triplets, axis=1), 0, []
+    for some in ((0, 1, 2), (0, 1), (0, 2), (1, 2), (0,), (1,), (2,)):
+        jackknife.append(ordered[:, some] @ (n ** np.arange(len(some))))
+    of = []
+    for groups in (jackknife[4:], jackknife[1:4], jackknife[:1]):
+        _, codes = np.unique(np.concatenate(groups), return_inverse=True)
+        each = np.bincount(codes, np.tile(rest, len(groups)))
+        of.append(float(((each / (1.0 - np.bincount(codes) / len(right))) ** 2).sum()))
+        sets = len(each)
+    variance = max(of[0] - of[1] + of[2], of[2])
+    return share, Known(share, errors, sums, sets, math.sqrt(variance))
 
 
 def two_models(rows: list[np.ndarray], triplets: np.ndarray) -> tuple[float, Joint]:
@@ -255,35 +275,66 @@ Draw = Callable[[np.random.Generator], tuple[float, Known | Joint]]  # an estima
 def of_world(figure: str, world: World) -> Draw:
     def draw(rng: np.random.Generator) -> tuple[float, Known | Joint]:
         rows, triplets = world.drawn(random_triplets(world.n, world.t, rng), rng, 1 if figure == ACCURACY else 2)
-        return one_model(rows[0], triplets) if figure == ACCURACY else two_models(rows, triplets)
+        if figure == ACCURACY:
+            return known_of(credits(rows[0], triplets), triplets, world.n)
+        return two_models(rows, triplets)
 
     return draw
 
 
-def of_normal(n: int, t: int) -> Draw:
+def of_features(n: int, t: int) -> Draw:
+    """The world of tools/coverage_cases.py."""
+
     def draw(rng: np.random.Generator) -> tuple[float, Known]:
         x = objects(n, rng)
-        return one_model(model(x), answered(x, drawn_triplets(n, t, rng), rng))
+        triplets = answered(x, drawn_triplets(n, t, rng), rng)
+        return known_of(credits(model(x), triplets), triplets, n)
 
     return draw
 
 
-def table(
-    name: str, draw: Callable[[np.random.Generator], tuple[float, Known | Joint]], true: float, draws: int
-) -> list[str]:
-    """A line for each way."""
+def of_normal(n: int, t: int, accuracy: float) -> Draw:
+    """A triplet is right where normal effects of its objects, and noise, leave it above a threshold."""
+
+    def draw(rng: np.random.Generator) -> tuple[float, Known]:
+        triplets, effects = random_triplets(n, t, rng), EFFECT * rng.normal(size=n)
+        threshold = NormalDist().inv_cdf(accuracy) * math.sqrt(1.0 + 3.0 * EFFECT**2)
+        right = threshold + effects[triplets].sum(axis=1) + rng.normal(size=t) > 0.0
+        return known_of(right.astype(np.int8), triplets, n)
+
+    return draw
+
+
+def studies() -> Iterator[tuple[str, str, Draw, Callable[[], float]]]:
+    """A table, a column, what is drawn, and the truth."""
+    for figure, world in WORLDS:
+        yield f"{figure}, wrong objects", world.name, of_world(figure, world), partial(truth, world, figure)
+    features = cache(lambda: true_scores(np.random.default_rng(1))[ACCURACY])
+    for n, t in FEATURE_WORLDS:
+        name = f"{n} objects, {t or math.comb(n, 3):,} triplets, accuracy .49"
+        yield "accuracy, normal effects", name, of_features(n, t), features
+    for n, t, accuracy in NORMAL_WORLDS:
+        name = f"{n} objects, {t:,} triplets, accuracy {accuracy:.2f}"
+        yield "accuracy, normal effects", name, of_normal(n, t, accuracy), lambda accuracy=accuracy: accuracy
+
+
+def cells(draw: Draw, true: float, draws: int) -> Iterator[tuple[str, str]]:
+    """Of each way: how often it holds the truth, and its mean width by that of the ideal and by that before."""
     estimates, known = zip(*(draw(np.random.default_rng([7, k])) for k in range(draws)), strict=True)
-    ideal, first, lines = 4.0 * np.std(estimates, ddof=1), 0.0, []
+    ideal, first = 4.0 * np.std(estimates, ddof=1), 0.0
     for way, limits in (OF_KAPPA if isinstance(known[0], Joint) else WAYS).items():
         low, high = np.clip(np.array([limits(one) for one in known])[:, :2].T, -1.0, 1.0)
-        below, above = float(np.mean(true < low)), float(np.mean(true > high))
-        held, width = 1.0 - below - above, float(np.mean(high - low))
+        held, width = 100.0 * float(np.mean((low <= true) & (true <= high))), float(np.mean(high - low))
         first = first or width
-        lines.append(
-            f"| {name} | {way} | {draws} | {100 * held:.1f} ± {100 * math.sqrt(held * (1 - held) / draws):.1f} "
-            f"| {100 * below:.1f}, {100 * above:.1f} | {width / ideal:.2f} | {width / first:.2f} |"
-        )
-    return lines
+        yield way, f"{held:.1f}; {width / ideal:.2f}, {width / first:.2f}"
+
+
+def printed(tables: dict[str, dict[str, dict[str, str]]]) -> Iterator[str]:
+    """In Markdown: ways by worlds."""
+    for kind, worlds in tables.items():
+        yield from ("", f"**{kind}**", "", f"| way | {' | '.join(worlds)} |", "| --- " * (1 + len(worlds)) + "|")
+        for way in next(iter(worlds.values())):
+            yield f"| {way} | {' | '.join(world[way] for world in worlds.values())} |"
 
 
 # Cases
@@ -303,7 +354,7 @@ def measured(figure: str, world: World) -> Callable[[np.random.Generator], Itera
 
 
 def cases() -> Iterator[Case]:
-    for figure, world in WORLDS:
+    for figure, world in (*WORLDS[:3], WORLDS[4]):
         yield Case(
             "wrong objects", f"{figure}, {world.name}", "objects", f"{world.n} objects, {world.t:,} triplets",
             measured(figure, world), lambda rng, figure=figure, world=world: {figure: truth(world, figure)},
@@ -316,23 +367,15 @@ CASES = list(cases())
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("worlds", nargs="*", help="beginnings of names of worlds (default: all)")
+    parser.add_argument("worlds", nargs="*", help="beginnings of names of tables (default: all)")
     parser.add_argument("--draws", type=int, default=400)
     args = parser.parse_args()
-    print(
-        "\n".join(
-            ["| world | way | draws | held, % | below, above, % | width / ideal | width / before |", "| --- " * 7 + "|"]
-        )
-    )
-    normal = cache(lambda: true_scores(np.random.default_rng(1))[ACCURACY])
-    studies: dict[str, tuple[Draw, Callable[[], float]]] = {}
-    for figure, world in WORLDS:
-        studies[f"{figure}, {world.name}"] = of_world(figure, world), partial(truth, world, figure)
-    for n, t in NORMAL:
-        studies[f"accuracy, {n} objects, {t or math.comb(n, 3):,} triplets, normal effects"] = of_normal(n, t), normal
-    for name, (draw, true) in studies.items():
-        if not args.worlds or any(name.startswith(one) for one in args.worlds):
-            print("\n".join(table(name, draw, true(), args.draws)), flush=True)
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for kind, name, draw, true in studies():
+        if not args.worlds or any(kind.startswith(one) for one in args.worlds):
+            tables.setdefault(kind, {})[name] = dict(cells(draw, true(), args.draws))
+            print(kind, name, tables[kind][name]["pyalign"], file=sys.stderr, flush=True)
+    print("\n".join(printed(tables)))
     return 0
 
 

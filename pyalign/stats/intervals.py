@@ -80,10 +80,10 @@ def unseen_loss(loss: Callable[[float], float], error: float, rows: float, plan:
     Example:
         >>> plan = Resampling("objects")
         >>> [round(unseen_loss(lambda part: part * 0.4, error, 20, plan), 3) for error in (0.0, 0.01, 0.02)]
-        [0.067, 0.058, 0.0]
+        [0.067, 0.051, 0.0]
     """
     one = loss(1.0 / rows) if "objects" in plan.by else 0.0
-    return loss(_unseen(rows, plan)) * math.sqrt(1.0 - (error / one) ** 2) if one > error else 0.0
+    return loss(_unseen(rows, plan)) * (1.0 - (error / one) ** 2) if one > error else 0.0
 
 
 def _unseen(rows: float, plan: Resampling) -> float:
