@@ -87,7 +87,7 @@ WORLDS = (
     (ACCURACY, World(100, 2_000, 0.02, 0.15)), (OF_TWO, World(100, 2_000, 0.02, 0.15)),
     (OF_TWO, World(60, 2_000, 0.02, 0.15)),
 )  # fmt: skip
-FEATURE_WORLDS = ((30, 1_000), (50, 0), (100, 1_500), (100, 20_000))  # objects, triplets; 0: all
+FEATURE_WORLDS = ((30, 1_000), (50, 0), (100, 1_500))  # objects, triplets; 0: all
 NORMAL_WORLDS = ((50, 2_000, 0.7), (100, 3_000, 0.7), (50, 2_000, 0.85), (30, 1_000, 0.85))  # and the accuracy
 EFFECT = 0.146  # of an object: two answers with a common one share .02 of the variance before the threshold
 
