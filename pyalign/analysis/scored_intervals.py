@@ -12,7 +12,7 @@ from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
-from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
+from pyalign.analysis.uncertainty import clusters_of, notes_on_objects, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
 from pyalign.data.align import in_name_order
 from pyalign.data.subjects import Subjects, checked_labels
@@ -79,7 +79,8 @@ def with_intervals(
         estimates = score.accuracy, score.cross_entropy
         ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
         numbers = effective_numbers(clusters, plan.by)
-        notes = (*score.notes, *notes_on_few(numbers))
+        single = () if errors is None else notes_on_objects(score.accuracy, errors, aligned)
+        notes = (*score.notes, *notes_on_few(numbers), *single)
         score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
         if errors is None:
             score = replace(score, resamples=plan.drawn, seed=plan.seed)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, cycle
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.data.align import Aligned, name_of
 from pyalign.data.subjects import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
 from pyalign.stats.effective import are_enough, effective_numbers
-from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, proportion_interval, student_interval
+from pyalign.stats.intervals import FRACTION, POSITIVE, REST, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
 FINEST = 32767  # steps between 0 and the largest cross-entropy
+LARGE = 0.25  # of the variance over objects: an object with more is named
 
 
 def clusters_of(triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Clusters:
@@ -126,6 +128,16 @@ def mean_interval(
     if within == FRACTION:
         return proportion_interval(estimate, error, degrees, errors.rows, plan)
     return student_interval(estimate, error, degrees, plan, within)
+
+
+def notes_on_objects(accuracy: float, errors: Errors, aligned: Aligned) -> Iterator[str]:
+    """A sentence each: on what one more wrong object would cost, and on one that makes much of the variance."""
+    if errors.leading is not None and errors.known:
+        cost, (number, part) = (accuracy - REST) / errors.rows, (one[0] for one in errors.leading)
+        if cost > errors.errors[0]:
+            yield f"one more wrong object would cost {100 * cost:.1f} points of accuracy, more than the standard error"
+        if part > LARGE and errors.errors[0] > 0.0:
+            yield f"{name_of(aligned, int(number))} alone makes {part:.0%} of the variance of the accuracy over objects"
 
 
 def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -74,6 +74,12 @@ def in_name_order(matched: Aligned | AlignedModels) -> np.ndarray:
     return index if bool((order == np.arange(len(order))).all()) else place[index]
 
 
+def name_of(matched: Aligned | AlignedModels, number: int) -> str:
+    """What the object is called that has this number in the order of `in_name_order`."""
+    names = matched.names if matched.triplets.names is None else matched.triplets.names
+    return f"object {number}" if names is None else names[in_order(names)[number]]
+
+
 def named_rows(matched: Aligned | AlignedModels) -> tuple[np.ndarray, np.ndarray]:
     """The rows (m,) of x that triplets name, ordered as `in_name_order` has them, and triplets (t, 3) of these.
 

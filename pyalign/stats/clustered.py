@@ -69,8 +69,10 @@ class Errors:
             again, first, then its floors.
         degrees: of freedom at most: objects, people or triplets, less one.
         sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
-        rows: how many there are, as many as weigh the same; over objects or triplets, how many different sets of three.
+        rows: how many there are, as many as weigh the same; over triplets, how many different sets of three; over
+            objects, how many that have none in common: a third of the effective number of objects.
         covariances: of two rows, by what they share; None where they are not known.
+        leading: for each mean, (k,) which object has the largest sum of residuals, and its part of the sum of squares.
     """
 
     means: np.ndarray
@@ -79,6 +81,7 @@ class Errors:
     sums: tuple[Sums, ...] = ()
     rows: float = math.inf
     covariances: Covariances | None = None
+    leading: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def known(self) -> bool:
@@ -134,7 +137,8 @@ class Errors:
     def in_units(self, units: np.ndarray) -> Errors:
         """The errors of means that are multiples (k,) of these."""
         scale = np.outer(units, units)
-        return self._changed(self.means * units, lambda covariance: covariance * scale)
+        changed = self._changed(self.means * units, lambda covariance: covariance * scale)
+        return replace(changed, leading=self.leading)
 
     def along(self, weights: np.ndarray) -> Errors:
         """The errors of weighted sums (f, k) of the means."""
@@ -250,8 +254,8 @@ class Dependence:
             groups.append(_Groups.of("subjects", sums, float(totals[0]), products))
             candidate_products.insert(0, groups[0].products)
         if self.objects is not None:
-            objects, sums = self.objects.products_and_sums(table)
-            groups.insert(0, _Groups.of("objects", sums, float(totals[0]), objects[0]))
+            objects, sums_of_objects = self.objects.products_and_sums(table)
+            groups.insert(0, _Groups.of("objects", sums_of_objects, float(totals[0]), objects[0]))
             candidate_products = [np.tensordot(SIGNS, objects, 1), *candidate_products[:-1], objects[2], alone]
         if self.both is not None:
             within = self.both.products(table)
@@ -267,13 +271,16 @@ class Dependence:
             grouping.sums(means, square - candidate_products[first + k][0, 0]) for k, grouping in enumerate(groups)
         )
         rows = square / float(candidate_products[-1 if self.by == "subjects" else -2][0, 0])
+        leading = None
+        if objects is not None:
+            rows, leading = max(1.0, (groups[0].group.number.value + ROUNDING) // 3.0), _leading(sums_of_objects, means)
         shared = {grouping.group.number.of: grouping for grouping in groups}
         covariances = covariances_of(
             lambda products: _residuals(products, means), alone, square,
             {of: grouping.group for of, grouping in shared.items()}, objects,
             shared["subjects"].products if "subjects" in shared else None, within,
         )  # fmt: skip
-        return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances)
+        return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances, leading)
 
     def _by_group(self, numbers: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(g, 1 + k) sums of the rows of each group, and (1 + k, 1 + k) sums of their products, two by two."""
@@ -342,6 +349,12 @@ def _residuals(products: np.ndarray, means: np.ndarray) -> np.ndarray:
     residuals: np.ndarray = less_cross_terms + squares
     residuals[np.abs(residuals) <= CONSTANT * (np.abs(products[1:, 1:]) + np.abs(squares))] = 0.0
     return residuals
+
+
+def _leading(sums: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See `Errors.leading`; sums: (n, 1 + k) of the weights and values of each object."""
+    squares = (sums[:, 1:] - sums[:, :1] * means) ** 2
+    return squares.argmax(axis=0), squares.max(axis=0) / np.maximum(squares.sum(axis=0), 1e-300)
 
 
 def _of_differences(covariance: np.ndarray) -> np.ndarray:

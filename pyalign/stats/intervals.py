@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,6 +15,7 @@ NORMAL = math.inf  # degrees of freedom of Student's t that make it the normal d
 FRACTION = (0.0, 1.0)  # where shares are
 POSITIVE = (0.0, math.inf)
 ROUNDING = 1e-12  # of shares
+REST = 0.5  # how often a model is right about triplets with an object that it has wholly wrong
 
 
 def student_interval(
@@ -42,8 +44,9 @@ def proportion_interval(
     """Wilson's score interval of a share with a standard error, with a quantile of Student's t: it lies within 0 and 1.
 
     It is that of share (1 - share) / error^2 independent rows. Where all rows are 1, or all are 0, there is no error to
-    go by: then it is that of Clopper and Pearson for so many independent `rows`. No width has a share whose rows are
-    all equal and neither: a model that ties everywhere.
+    go by: then it is that of Clopper and Pearson for so many independent `rows`. Over objects the lower end allows for
+    objects that the model has wrong, but none of these: see `unseen_loss`. No width has a share whose rows are all
+    equal and neither: a model that ties everywhere.
 
     Source: Wilson, JASA 1927; Clopper and Pearson, Biometrika 1934; the effective number of rows as in Korn and
     Graubard, "Confidence intervals for proportions with small expected number of positive counts", Survey Methodology
@@ -57,14 +60,35 @@ def proportion_interval(
         (0.912, 1.0)
     """
     if _is_all_or_none(share):
-        error = 0.0
-        reach = 1.0 - ((1.0 - plan.confidence_level) / 2.0) ** (1.0 / rows)
+        error, reach = 0.0, _unseen(rows, plan)
         low, high = max(0.0, share - reach), min(1.0, share + reach)
     elif error > 0.0:
         low, high = _wilson(share, independent_rows(share, error, rows), quantile(plan.confidence_level, degrees))
     else:
         low, high = share, share
+    low = min(low, share - unseen_loss(lambda part: part * (share - REST), error, rows, plan))
     return Interval(low, high, error, plan.by, plan.method, float(plan.confidence_level))
+
+
+def unseen_loss(loss: Callable[[float], float], error: float, rows: float, plan: Resampling) -> float:
+    """How far below its estimate a figure may be because of objects that a model has wholly wrong, but none of these.
+
+    The probability that n objects hold no wrong one is 2.5% where 1 - 0.025^(1/n) of all are wrong, and these are in a
+    part 1 - 0.025^(1/rows) of all triplets, with rows = n / 3. They count as far as the error leaves room for them: not
+    where it is as large as what one wrong object would take. `loss` is what a part of all triplets takes.
+
+    Example:
+        >>> plan = Resampling("objects")
+        >>> [round(unseen_loss(lambda part: part * 0.4, error, 20, plan), 3) for error in (0.0, 0.01, 0.02)]
+        [0.067, 0.051, 0.0]
+    """
+    one = loss(1.0 / rows) if "objects" in plan.by else 0.0
+    return loss(_unseen(rows, plan)) * (1.0 - (error / one) ** 2) if one > error else 0.0
+
+
+def _unseen(rows: float, plan: Resampling) -> float:
+    """The share of errors of which independent rows have none with half of the probability outside of an interval."""
+    return 1.0 - ((1.0 - plan.confidence_level) / 2.0) ** (1.0 / rows)
 
 
 def _is_all_or_none(share: float) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -20,7 +20,15 @@ import numpy as np
 from pyalign.documents import Interval
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
-from pyalign.stats.intervals import FRACTION, percentile_interval, proportion_interval, student_interval
+from pyalign.stats.intervals import (
+    FRACTION,
+    REST,
+    correlation_interval,
+    percentile_interval,
+    proportion_interval,
+    student_interval,
+    unseen_loss,
+)
 from pyalign.stats.paired import two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates
 from pyalign.stats.student import two_sided_p as student_p
@@ -41,11 +49,13 @@ class Figure:
         of: of arrays a, b, ab; NaN where it is not defined.
         gradient: its derivatives there.
         within: where it is.
+        alike: whether it says how much alike two models are, by how often either is right.
     """
 
     of: Values
     gradient: Gradient
     within: tuple[float, float] = WHOLE
+    alike: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +89,9 @@ class Joint:
         if self.draws is None:
             if math.isnan(error):
                 return None
-            return student_interval(value, error, self._degrees(figure), self.plan, figure.within)
+            known = value, error, self._degrees(figure), self.plan
+            found = correlation_interval(*known) if figure is KAPPA else student_interval(*known, figure.within)
+            return replace(found, low=min(found.low, value - self._unseen_loss(figure, value, error)))
         column = self._drawn(figure, value, error)
         return None if np.isnan(column).any() else percentile_interval(column, self.plan)
 
@@ -96,6 +108,17 @@ class Joint:
     def value(self, figure: Figure) -> float:
         """The figure of the shares."""
         return float(figure.of(*self.shares[:, None])[0])
+
+    def _unseen_loss(self, figure: Figure, value: float, error: float) -> float:
+        """How much less it may be because of objects that one of the models has wrong, but none of these."""
+        a, b, both = self.shares
+
+        def loss(part: float) -> float:
+            of_a = a - part * (a - REST), b, both - part * (both - REST * b)
+            of_b = a, b - part * (b - REST), both - part * (both - REST * a)
+            return value - float(figure.of(*np.array([of_a, of_b]).T).min())
+
+        return unseen_loss(loss, error, self.errors.rows, self.plan) if figure.alike and self.errors else 0.0
 
     def _gradient(self, figure: Figure) -> np.ndarray:
         return np.array(figure.gradient(*self.shares.tolist()))
@@ -287,7 +310,7 @@ def _excess_gradient(a: float, b: float, ab: float) -> tuple[float, float, float
     return -1.0, -ab / (b * b), 1.0 / b
 
 
-KAPPA = Figure(_kappa, _kappa_gradient, (-1.0, 1.0))
-COPY_OF_A = Figure(_copy, _copy_gradient, (-1.0, 1.0))  # b copies a
-COPY_OF_B = Figure(_copy_of_b, _copy_of_b_gradient, (-1.0, 1.0))
+KAPPA = Figure(_kappa, _kappa_gradient, (-1.0, 1.0), alike=True)
+COPY_OF_A = Figure(_copy, _copy_gradient, (-1.0, 1.0), alike=True)  # b copies a
+COPY_OF_B = Figure(_copy_of_b, _copy_of_b_gradient, (-1.0, 1.0), alike=True)
 EXCESS = Figure(_excess, _excess_gradient, (-1.0, 1.0))  # share of a among b, less that of a among all

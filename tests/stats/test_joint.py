@@ -72,6 +72,33 @@ def test_of_the_same_column_kappa_is_one_without_an_error():
     clusters, plan = Clusters.of(draw_triplets(1, 30, 200)), Resampling("objects")
     (found,) = joints(bits, [(0, 1)], clusters, Dependence.of(clusters, plan), plan)
     assert (found.value(KAPPA), found.error(KAPPA), found.p_value(KAPPA)) == (1.0, 0.0, 0.0)
+    assert found.interval(KAPPA).high == 1.0
+
+
+def test_the_lower_end_allows_for_objects_that_one_model_has_wrong_and_none_of_which_is_there():
+    """Of models that are the same: in some of the triplets one of them is right in half, whatever the other says."""
+    n, t = 30, 200
+    column, triplets = drawn_bits(1, 1, t)[0] | drawn_bits(2, 1, t)[0], draw_triplets(1, n, t)
+    counts, plan = np.bincount(triplets.ravel(), minlength=n), Resampling("objects")
+    part = 1.0 - 0.025 ** (1.0 / int(counts.sum() ** 2 / (counts**2).sum() / 3))
+    right = column.mean()
+    weights = np.concatenate([np.full(t, 1.0 - part), np.full(2 * t, part / 2.0)]) / t
+    a, b = np.concatenate([column, np.ones(t), np.zeros(t)]), np.tile(column, 3)
+    shares = np.array([weights @ a, weights @ b, weights @ (a * b)])[:, None]
+    dependence = Dependence.of(Clusters.of(triplets), plan)
+    (found,) = joints(np.packbits([column, column], axis=1), [(0, 1)], Clusters.of(triplets), dependence, plan)
+    assert right > 0.5 and found.interval(KAPPA).low == pytest.approx(KAPPA.of(*shares)[0])
+    assert found.interval(COPY_OF_A).low == pytest.approx(min(COPY_OF_A.of(*shares)[0], COPY_OF_B.of(*shares)[0]))
+
+
+@given(seeds)
+def test_kappa_has_an_interval_that_is_symmetric_on_fishers_scale(seed):
+    """But for unseen objects, for which there is no room here."""
+    bits, plan = drawn_bits(seed, 2, 300), Resampling("objects")
+    clusters = Clusters.of(draw_triplets(seed, 60, 300))
+    (found,) = joints(np.packbits(bits, axis=1), [(0, 1)], clusters, Dependence.of(clusters, plan), plan)
+    low, high = np.arctanh(tuple(found.interval(KAPPA)))
+    assert (low + high) / 2.0 == pytest.approx(np.arctanh(found.value(KAPPA)))
 
 
 @pytest.mark.parametrize("method", ["corrected", "bootstrap"])
