@@ -64,7 +64,7 @@ FEW, MANY = 8, 80
 
 
 @pytest.mark.parametrize("draws", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize("test", [*TESTS])
 def test_equal_models_are_called_different_no_more_often_than_the_test_says(test, draws):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
