@@ -84,6 +84,12 @@ def _inverse_norms(x):
     return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
 
 
+def first_of_each(triplets, subjects):
+    """The rows that do not repeat one of the same participant to the same three items, ascending."""
+    asked = np.column_stack([np.sort(triplets, axis=1), np.unique(subjects, return_inverse=True)[1]])
+    return np.sort(np.unique(asked, axis=0, return_index=True)[1])
+
+
 def pairs_of(similarities, triplets):
     """(3, t): similarities of the positions 01, 02, 12."""
     a, b, c = triplets.T.astype(np.int64)

@@ -179,8 +179,9 @@ EXCEPTIONS = {
         (PARTS, "a level of each triplet, in their order"): "abstraction_levels",
         (TWICE, "a level of each triplet"): "abstraction_levels",
         (SETS_OF_FILES, "all parts of a data set are scored"): "transfer",
-        (TWICE, "twice as many answers to a set say more of how far people agree"): """
-            noise_ceiling; agreement""",
+        (TWICE, "twice as many answers to a set say more of how far people agree"): "agreement",
+        (PARTS, "of a participant's answers to a set the first in the file counts"): """
+            noise_ceiling; score: of a ceiling""",
     }.items()
     for name in map(str.strip, names.split(";"))
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import get_host_backend
-from pyalign.data import ANCHORED, ODD_ONE_OUT, Answers
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Answers, Triplets
 from pyalign.errors import InputError
 
 LARGEST = 2**63 - 1  # items are numbered in int64, and so is their number
@@ -74,6 +74,21 @@ def find_repeats(triplets: object, answers: Answers | None = None, task: str = O
     last = index[:, 2]
     odd = (last > columns[0]).view(np.int8) + (last == columns[2]).view(np.int8)
     return _from_answers(columns, odd, n, 3)
+
+
+def first_answers(given: Triplets, persons: np.ndarray | None) -> tuple[Repeats, np.ndarray | slice]:
+    """The answers of different people to each set, and their rows: all but those of people who had answered it before.
+
+    Without persons, int64 (t,) codes from 0, each answer of the t triplets is a different one's.
+    """
+    repeats = find_repeats(given.values, given.answers, given.task)
+    if persons is None:
+        return repeats, slice(None)
+    rows = np.unique(repeats.inverse * (int(persons.max()) + 1) + persons, return_index=True)[1]
+    if len(rows) == len(given):
+        return repeats, slice(None)
+    rows.sort()
+    return find_repeats(given.values[rows], None, given.task), rows
 
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]

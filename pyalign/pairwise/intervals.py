@@ -9,6 +9,8 @@ from pyalign.documents import Interval
 from pyalign.stats.resampling import CORRECTED, Resampling
 from pyalign.stats.student import quantile, two_sided_p
 
+SAME = 1e-6  # correlations that differ by no more are the same, but for the rounding of their rows
+
 
 class Variances(Protocol):
     """How well several statistics are known: by resamples, or in closed form."""
@@ -50,5 +52,5 @@ def tested(
     ci = interval_of(difference, errors, a, b, plan)
     if ci is None or ci.error is None:
         return ci, None
-    t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
+    t = 0.0 if abs(difference) <= SAME else difference / ci.error if ci.error > 0 else math.inf
     return ci, two_sided_p(t, errors.degrees(a, b))

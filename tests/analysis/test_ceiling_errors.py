@@ -8,11 +8,13 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from support import draw_triplets, more_for_many_rows, seeds
+from support import draw_triplets, first_of_each, more_for_many_rows, seeds
 
-from pyalign import noise_ceiling
+from pyalign import Triplets, noise_ceiling
+from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
 from pyalign.analysis.repeats import find_repeats
+from pyalign.datasets.sample import write_sample
 from pyalign.stats.mixture import fit_by_answers
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
@@ -100,7 +102,8 @@ def case(seed, t=60, n=9, people=6):
 
 def expected(triplets, subjects, known, weighting):
     """By loops: the errors of the three."""
-    told = told_by(triplets, subjects.tolist() if known else range(len(triplets)))
+    kept = first_of_each(triplets, subjects) if known else np.arange(len(triplets))
+    told = told_by(triplets[kept], subjects[kept].tolist() if known else range(len(triplets)))
     sets, numbers = list(told), [int(counts_of(one).sum()) for one in told.values()]
     each = [1.0 if weighting == "answers" else 1.0 / n for n in numbers]
     weights = [n * w for n, w in zip(numbers, each, strict=True)]
@@ -173,15 +176,35 @@ def test_degrees_of_freedom_are_those_of_the_fewer_objects_or_people():
         assert (ci.high - ci.low) / 2 == pytest.approx(degrees_quantile * ci.error, rel=1e-6)
 
 
-def test_repeats_within_a_person_are_counted():
+def test_repeats_within_a_person_are_counted_and_left_out():
     triplets = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 1, 2], [3, 4, 5], [4, 3, 5], [6, 7, 8]])
     people = noise_ceiling(triplets, subjects=[1, 1, 1, 2, 1, 2, 2])
     assert people.n_repeats_within_person == 2
     assert any(
-        note.startswith("2 answers repeat one from the same participant to the same triplet") for note in people.notes
+        note == "2 answers repeat one from the same participant to the same triplet and count in no ceiling"
+        for note in people.notes
     )
+    assert (people.n_distinct, people.n_answers, people.ceiling) == (2, 4, 1.0)  # both agree on both
     assert noise_ceiling(triplets).n_repeats_within_person is None
     assert noise_ceiling(triplets[[0, 3, 4, 5]], subjects=[1, 2, 1, 2]).n_repeats_within_person == 0
+
+
+@pytest.mark.parametrize("name", ["upper", "lower", "estimate"])
+def test_agreement_with_oneself_is_no_agreement_between_people(tmp_path, name):
+    """Five people answer 300 triplets of the sample, and some of these again, always as they did before."""
+    rows, rng = np.load(write_sample(tmp_path)[1]).astype(np.int64)[:300], np.random.default_rng(0)
+    odd = np.where(rng.random((5, 300)) < 0.5, 2, rng.integers(0, 3, (5, 300)))
+    told, who = np.concatenate([np.take_along_axis(rows, LAST[one], 1) for one in odd]), np.repeat(np.arange(5), 300)
+    again = rng.permutation(1500)[:400]
+    more, by = np.concatenate([told, told[again]]), np.concatenate([who, who[again]])
+    once, twice = noise_ceiling(told, subjects=who), noise_ceiling(more, subjects=by)
+    assert (once.n_repeats_within_person, twice.n_repeats_within_person) == (0, 400)
+    assert getattr(twice.ceilings, name) == getattr(once.ceilings, name)
+    assert getattr(noise_ceiling(more).ceilings, name).value > getattr(once.ceilings, name).value  # unknown
+    parts = CeilingForScores.of((name, once), Triplets(told), who).parts
+    of_more = CeilingForScores.of((name, twice), Triplets(more), by).parts
+    np.testing.assert_allclose(of_more[:1500], parts * len(more) / 1500, rtol=1e-12)  # of a sum over all answers
+    assert not of_more[1500:].any()
 
 
 def test_entries_hold_all_answers_to_repeated_sets():

@@ -251,3 +251,17 @@ def test_errors_of_layers_of_alexnet_on_the_92_objects(data):
         -0.08436, abs=1e-5
     )
     assert last.p_value == pytest.approx(0.00086, abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_model_in_other_coordinates_does_not_differ_from_itself(dtype):
+    """Their similarities differ by rounding alone, with an error of 0."""
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(2, 40, 6))
+    turned = x @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    models = {"x": x.astype(dtype), "turned": turned.astype(dtype), "y": y.astype(dtype)}
+    (found,) = (one for one in pyalign.cka(models, n_permutations=0)[0].differences if one.model == "y")
+    assert found.difference == pytest.approx(0, abs=1e-6) and (found.p_value, found.p_adjusted) == (1.0, 1.0)
+    human = x @ x.T + y @ y.T
+    pair = pyalign.rsa(models, human, kind="similarity", measure="dot", correlation="pearson").pairs[0]
+    assert (pair.a, pair.b, pair.p_value) == ("x", "turned", 1.0)

@@ -23,7 +23,7 @@ import numpy as np
 from pyalign.analysis.ceiling.leave_one_out import RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.noise_ceiling import changes_without, majority_shares
 from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling, people_of_ceiling
-from pyalign.analysis.repeats import Repeats, find_repeats
+from pyalign.analysis.repeats import Repeats, first_answers
 from pyalign.data import Triplets, chance_of
 from pyalign.data.provenance import Input
 from pyalign.documents import Interval
@@ -142,19 +142,19 @@ def _is_of(people: NoiseCeiling, triplets: Triplets) -> bool:
 
 def _parts(name: str, triplets: Triplets, subjects: object) -> np.ndarray:
     """See `CeilingForScores.parts`."""
-    repeats = find_repeats(triplets.values, None, triplets.task)
     persons = None if subjects is None else codes_of(subjects, len(triplets))
-    sets = repeated_sets(repeats, persons)
+    repeats, first = first_answers(triplets, persons)
+    once = np.arange(len(triplets))[first]
+    sets = repeated_sets(repeats, None if persons is None else persons[once])
     weights, weighted, changes = _sums(name, sets)
     total, t = weights.sum(), len(triplets)
     residuals = (weighted - weights * (weighted.sum() / total)) / total
     rows, set_of = _rows_of(repeats)
     parts = np.zeros((t, 2))
-    parts[rows, 0] = t * (residuals / sets.answers)[set_of]
+    parts[once[rows], 0] = t * (residuals / sets.answers)[set_of]
     if persons is not None and changes is not None:
-        pairs = set_of * (int(persons.max()) + 1) + persons[rows]
-        entry, times = np.unique(pairs, return_inverse=True, return_counts=True)[1:]
-        parts[rows, 1] = t * (changes / total / times)[entry.reshape(-1)]
+        order = np.lexsort((persons[once[rows]], set_of))  # of the entries
+        parts[once[rows[order]], 1] = t * changes / total
     return parts
 
 

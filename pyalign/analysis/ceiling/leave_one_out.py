@@ -39,52 +39,35 @@ class LeaveOneOut(NamedTuple):
 def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
     """Share of answers that the majority of the other participants' answers to the same triplet predicts.
 
-    A participant's answers to a triplet are left out together, m tied majorities predict 1/m each, and answers that
-    nobody else gave one to are not counted. Where participants are not known each answer is a different participant's.
-
-    Raises:
-        InputError: no set was answered by two participants.
+    Each answer to a triplet is another participant's, and m tied majorities predict 1/m each.
     """
-    groups, group_of = _single_answers(sets.counts) if sets.entries is None else _by_person(sets.entries)
+    groups = _single_answers(sets.counts)
     right, n = _predicted(groups.own, sets.counts[groups.sets] - groups.own)
     right, n = right * groups.members, n * groups.members
     predicted = int(n.sum())
-    if predicted == 0:
-        raise InputError("subjects must include two participants who answered the same triplet; no triplet has two")
     weights = np.ones(len(sets.counts)) if sets.weights is None else sets.weights
     right, n = right * weights[groups.sets], n * weights[groups.sets]
     share = float(right.sum()) / float(n.sum())
     table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
     worth = None
-    if group_of is not None:
+    if sets.entries is not None:
         of_groups = _centred(_worth(groups, sets.counts, share), groups, weights) * weights[groups.sets]
-        worth = of_groups[group_of]
+        group_of = (np.cumsum(sets.counts > 0) - 1).reshape(sets.counts.shape)
+        worth = of_groups[group_of[sets.entries.sets, sets.entries.own.argmax(axis=1)]]
     return LeaveOneOut(share, predicted, table, worth)
 
 
 class _Groups(NamedTuple):
-    """Participants who gave the same answers to the same set. sets: (g,). own: (g, k) counts of one. members: (g,)."""
+    """Participants who gave the same answer to the same set. sets: (g,). own: (g, k), of one. members: (g,)."""
 
     sets: np.ndarray
     own: np.ndarray
     members: np.ndarray
 
 
-def _single_answers(counts: np.ndarray) -> tuple[_Groups, None]:
+def _single_answers(counts: np.ndarray) -> _Groups:
     sets, positions = np.nonzero(counts)
-    return _Groups(sets, np.eye(counts.shape[1], dtype=np.int64)[positions], counts[sets, positions]), None
-
-
-def _by_person(entries: Entries) -> tuple[_Groups, np.ndarray]:
-    """The groups, and that of each entry."""
-    table = np.column_stack([entries.sets, entries.own])
-    order = np.lexsort(table.T[::-1])
-    first = np.ones(len(table), np.bool_)
-    first[1:] = (table[order[1:]] != table[order[:-1]]).any(axis=1)
-    codes = np.empty(len(table), np.int64)
-    codes[order] = np.cumsum(first) - 1
-    distinct = table[order[first]]
-    return _Groups(distinct[:, 0], distinct[:, 1:], np.bincount(codes)), codes
+    return _Groups(sets, np.eye(counts.shape[1], dtype=np.int64)[positions], counts[sets, positions])
 
 
 def _predicted(own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,11 +126,6 @@ class Entries:
     persons: np.ndarray
     own: np.ndarray
 
-    @property
-    def n_repeats(self) -> int:
-        """Answers that a participant gave to a set after the first."""
-        return int(self.own.sum()) - len(self.own)
-
 
 @dataclass(frozen=True)
 class RepeatedSets:
@@ -193,8 +171,8 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
     Example:
         >>> from pyalign.analysis.repeats import find_repeats
         >>> found = repeated_sets(find_repeats([[5, 2, 9], [9, 5, 2], [5, 2, 9], [1, 2, 3]]), np.array([7, 7, 8, 7]))
-        >>> found.counts.tolist(), found.entries.own.tolist(), found.entries.n_repeats
-        ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]], 1)
+        >>> found.counts.tolist(), found.entries.own.tolist()
+        ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]])
     """
     chosen = repeats.answers >= 2
     of_sets = None if weights is None else _of_sets(repeats, weights)[chosen]

@@ -28,7 +28,7 @@ from pyalign.analysis.answers import alike, inputs_of, with_people
 from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.notes import merged, notes_on_anchors
-from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.repeats import first_answers
 from pyalign.data import Provenance, alternatives_of
 from pyalign.data.weights import WEIGHTINGS
 from pyalign.documents import Interval
@@ -62,8 +62,8 @@ def noise_ceiling(
     Args:
         triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item chosen as odd,
             unless there are answers.
-        subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Without them each answer
-            is a different participant's.
+        subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Only the first answer of
+            each to a triplet counts. Without them each answer is a different participant's.
         answers: (t, 3) counts: how often each position was chosen as odd, instead of single answers; None: those of
             the triplets.
         confidence_level: of the intervals, which are over objects, and participants where they are known; with
@@ -92,10 +92,15 @@ def noise_ceiling(
     _checks.fraction(confidence_level, "confidence_level")
     _checks.one_of(weighting, WEIGHTINGS, "weighting")
     given, people = with_people(triplets, answers, subjects, "ceiling", weights)
-    repeats = find_repeats(given.values, given.answers, given.task)
     persons = None if people is None else subject_codes(people, len(given))
-    weights = (alike(given, repeats) if weighting == "triplets" else given).weights
+    repeats, rows = first_answers(given, persons)
+    once, within = given[rows], None
+    if persons is not None:
+        persons, within = persons[rows], len(given) - len(once)
+    weights = (alike(once, repeats) if weighting == "triplets" else once).weights
     sets = repeated_sets(repeats, persons, None if weights is None else weights.values)
+    if not len(sets.counts) and within:
+        raise InputError("subjects must include two participants who answered the same triplet; no triplet has two")
     if not len(sets.counts):
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
@@ -103,7 +108,6 @@ def noise_ceiling(
     errors = CeilingErrors.of(sets, confidence)
     found = _ceilings(sets, others, errors)
     plug_in, corrected = _entropies(sets)
-    within = None if sets.entries is None else sets.entries.n_repeats
     remarks = _remarks(sets.counts)
     made = Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting})
     [one.sha256 for one in made.inputs]  # now: scores compare it, and what was read for this call is gone by then
@@ -217,7 +221,7 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
     if within:
         notes.append(
             f"{within:,} {'answer repeats' if within == 1 else 'answers repeat'} one from the same participant to "
-            "the same triplet; upper and estimate count them"
+            "the same triplet and count in no ceiling"
         )
     if mean < FEW:
         notes.append(
@@ -235,15 +239,10 @@ def _on_numbers_of_answers(sets: RepeatedSets, errors: CeilingErrors, weighting:
     """
     n, counts = sets.answers, sets.counts
     pairs, agree = n * (n - 1), (counts * (counts - 1)).sum(axis=1)
-    if sets.entries is not None:  # without pairs of answers of the same participant
-        own, of = sets.entries.own, sets.entries.sets
-        pairs = pairs - np.bincount(of, own.sum(axis=1) * (own.sum(axis=1) - 1))
-        agree = agree - np.bincount(of, (own * (own - 1)).sum(axis=1))
-    known = pairs > 0
-    share = agree / np.maximum(pairs, 1)
-    over_triplets, over_answers = (float(np.average(share[known], weights=one)) for one in (None, n[known]))
-    products = known * (n / n[known].mean() - 1.0) * (share - over_triplets)
-    found = errors.sets.errors(with_weights(products[None], known.astype(np.float64)))
+    share = agree / pairs
+    over_triplets, over_answers = (float(np.average(share, weights=one)) for one in (None, n))
+    products = (n / n.mean() - 1.0) * (share - over_triplets)
+    found = errors.sets.errors(with_weights(products[None], None))
     reach = quantile(SURE, errors.degrees) * float(found.errors[0]) if are_enough(errors.numbers) else math.nan
     if not abs(over_answers - over_triplets) > max(reach, MUCH):  # nothing is above NaN
         return ()

@@ -66,12 +66,13 @@ class NoiseCeiling(OfTask, Result):
         leave_one_out: share of answers that the majority of the other participants' answers to the same triplet
             predicts; m tied majorities predict 1/m each.
         leave_one_out_ci: its interval; both as `ceilings.lower`.
-        n_predicted: answers that another participant's answer could predict.
+        n_predicted: answers that another participant's answer could predict: all of them.
         least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
             mean entropy.
         corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
         n_persons: participants among these answers, or None where participants are not known.
-        n_repeats_within_person: answers that a participant gave to a triplet after the first; None likewise.
+        n_repeats_within_person: answers that a participant gave to a triplet after the first, which count in none of
+            these; None likewise.
         confidence: of the intervals, a fraction.
         remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
         triplets: where the triplets came from, or None.

@@ -1,0 +1,352 @@
+"""What a world says of the figures of each kind of result, by definitions that are written out.
+
+A figure is named by its path in the document. It stands beside (mean, s.e.), or a value where no formula has the error.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from ideal.worlds import LAST, D, N, credit, every_triplet, log_softmax, similarities
+from scipy.optimize import minimize
+from scipy.stats import rankdata, spearmanr
+
+PENALTY, K = 1e-3, 5
+GRADES = np.linspace(0.0, 1.0, 8)
+
+
+def entropy(p):
+    return -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1)
+
+
+def both(w, x):
+    """(m, 3), (m, 3): credit, and log-probabilities, of a model with rows x."""
+    return credit(x, w.triplets), log_softmax(similarities(x, w.triplets))
+
+
+def means(w, x, counts, under=""):
+    (right, logs), n = both(w, x), counts.sum()
+    return {f"{under}accuracy": (counts * right).sum() / n, f"{under}cross_entropy": -(counts * logs).sum() / n}
+
+
+def each(models, figures, name="results"):
+    """The figures of each model, in a list of the document."""
+    return {f"{name}/{k}/{key}": v for k, x in enumerate(models.values()) for key, v in figures(x).items()}
+
+
+def in_parts(w, counts, belongs, name):
+    """Accuracy and cross-entropy of all models, and over two parts of the answers; belongs: (m, 3) or (m, 1)."""
+    found = each(w.models, lambda x: means(w, x, counts))
+    for g in (0, 1):
+        found |= each(w.models, lambda x, g=g: means(w, x, counts * (belongs == g), f"{name}/{g}/"))
+    return found
+
+
+def score(w, _):
+    half = ((w.triplets < N // 2).sum(axis=1, keepdims=True) >= 2).astype(int)
+
+    def known(x):
+        right, logs = both(w, x)
+        fraction = ((w.shares * right).sum() - 1 / 3) / (w.best - 1 / 3)
+        return {"mean_entropy": w.of_sets @ entropy(np.exp(logs)), "ceiling": w.best, "fraction_of_ceiling": fraction}
+
+    return w.by_draws(lambda counts: in_parts(w, counts, half, "groups")) | each(w.models, known)
+
+
+def permutation(w, _):
+    rng = np.random.default_rng(7)
+    null = [(w.shares * credit(w.x[rng.permutation(N)], w.triplets)).sum() for _ in range(400)]
+    known = {"null_mean": 1 / 3, "null_standard_deviation": np.std(null), "p_value": 0.0}
+    return w.by_draws(lambda c: {"accuracy": means(w, w.x, c)["accuracy"]}) | known
+
+
+def ordered(w):
+    """The models, and one that is the ideal one in other words."""
+    return w.models | {"turned": w.x[:, ::-1]}
+
+
+def compare(w, _):
+    truths = [-round((w.shares * credit(x, w.triplets)).sum(), 9) for x in ordered(w).values()]
+    ranks = {f"models/{k}/rank": rank for k, rank in enumerate(rankdata(truths))}
+    best = {"best/accuracy": w.best, "best/in_sample_accuracy": w.best}
+    return w.by_draws(lambda c: each(ordered(w), lambda x: means(w, x, c), "models")) | ranks | best
+
+
+def graded(w):
+    return {f"grade {k}": (1 - a) * w.x + a * w.models["chance"] for k, a in enumerate(GRADES)}
+
+
+def metadata(w, _):
+    def drawn(counts):
+        found = each(graded(w), lambda x: {"accuracy": means(w, x, counts)["accuracy"]}, "points")
+        return found | {"results/0/slope": np.polyfit(GRADES, [*found.values()], 1)[0]}
+
+    true = [(w.shares * credit(x, w.triplets)).sum() for x in graded(w).values()]
+    return w.by_draws(drawn) | {"results/0/rank_correlation": spearmanr(GRADES, true).statistic}
+
+
+def ceiling(w, _):
+    rng, n = np.random.default_rng(3), w.counts.sum()
+
+    def drawn(counts):
+        right = 0.0
+        for k in range(3):
+            others = counts - np.eye(3, dtype=int)[k]
+            top = others == others.max(axis=1, keepdims=True)
+            right += (counts[:, k] * top[:, k] / top.sum(axis=1)).sum() / n
+        upper, plain = counts.max(axis=1).sum() / n, w.of_sets @ entropy(counts / w.counts[:, None])
+        guesses = rng.multinomial(w.counts, [1 / 3] * 3).max(axis=1).sum() / n
+        return {"ceiling": upper, "ceilings/upper/value": upper, "ceilings/lower/value": right, "leave_one_out": right,
+                "least_cross_entropy": plain, "guessing": guesses,
+                "corrected_entropy": plain + ((counts > 0).sum(axis=1) - 1).sum() / 2 / n}  # fmt: skip
+
+    return w.by_draws(drawn) | {"ceilings/estimate/value": w.best}
+
+
+def agreement(w, _):
+    def of(x, counts):
+        right, logs = both(w, x)
+        q, share = np.exp(logs), counts / counts.sum(axis=1, keepdims=True)
+        own, people, top = entropy(q), entropy(share).round(9), counts == counts.max(axis=1, keepdims=True)
+        js = np.sqrt(np.maximum(entropy((q + share) / 2) - own / 2 - people / 2, 0))
+        return {"share_pearson": np.corrcoef(q.ravel(), share.ravel())[0, 1], "js_distance": js.mean(),
+                "entropy_pearson": np.corrcoef(own, people)[0, 1], "model_entropy": own.mean(),
+                "entropy_spearman": spearmanr(own, people).statistic, "human_entropy": people.mean(),
+                "kl": -(share * logs).sum(axis=1).mean() - people.mean(), "majority_share": share.max(axis=1).mean(),
+                "accuracy": (share * right).sum(axis=1).mean(),
+                "majority_accuracy": ((right * top).sum(axis=1) / top.sum(axis=1)).mean()}  # fmt: skip
+
+    return w.by_draws(lambda counts: each(w.models, lambda x: of(x, counts)))
+
+
+def calibrate(w, _):
+    def of(x):
+        s, hit = similarities(x, w.triplets), (w.p * credit(x, w.triplets)).sum(axis=1)
+
+        def loss(v):
+            return -(w.shares * np.log((1 - v[1]) * np.exp(log_softmax(s / np.exp(v[0]))) + v[1] / 3)).sum()
+
+        one, two = (minimize(loss, [0.5, 0.1 * k], bounds=[(-3, 6), (0, 0.999 * k)], tol=1e-10) for k in (0, 1))
+        says = {"temperature": np.exp(one.x[0]), "lapses/cross_entropy": two.fun, "lapses/gain": one.fun - two.fun}
+        if x is w.x:
+            says |= {"lapses/rate": two.x[1], "lapses/temperature": np.exp(two.x[0])}
+        for part in ("fit/", "test/"):
+            says |= {f"{part}accuracy": w.of_sets @ hit, f"{part}cross_entropy": one.fun}
+            says[f"{part}cross_entropy_before"] = loss([0.0, 0.0])
+        for path, t in (("ece_equal_width_before", 1.0), ("equal_width/ece", np.exp(one.x[0]))):
+            f = np.exp(log_softmax(s / t)).max(axis=1)
+            says[path] = np.abs(np.bincount((10 * f).astype(int), w.of_sets * (hit - f))).sum()
+        brier = w.of_sets @ (f**2 - 2 * f * hit + hit)
+        return says | {"equal_width/brier/score": brier, "equal_mass/brier/score": brier}
+
+    return each(better_than_chance(w), of)
+
+
+def better_than_chance(w):
+    return {name: w.models[name] for name in ("ideal", "half")}  # one at chance may be refused: no temperature fits
+
+
+def two_dimensions(w):
+    return np.stack([w.x[:, :3].sum(axis=1), w.x[:, 3:].sum(axis=1)], axis=1)
+
+
+def of_pairs(w):
+    """(m, 3): the dimension that carries most of the two others, where each item is odd."""
+    pairs = w.triplets[:, LAST[:, :2]]
+    return two_dimensions(w)[pairs].sum(axis=2).argmax(axis=2)
+
+
+def concepts(w, _):
+    return w.by_draws(lambda counts: in_parts(w, counts, of_pairs(w), "concepts"))
+
+
+def consistency(w, _):
+    def drawn(counts):
+        share, right = counts / counts.sum(), [credit(x, w.triplets) for x in w.models.values()]
+        found = each(w.models, lambda x: {"right": means(w, x, counts)["accuracy"]}, "models")
+        for k, (a, b) in enumerate(combinations(range(len(right)), 2)):
+            one, other = sorted((right[a], right[b]), key=lambda of: -(share * of).sum())  # the other may copy the one
+            high, low = ((share * of).sum() for of in (one, other))
+            observed, expected = (share * (one == other)).sum(), high * low + (1 - high) * (1 - low)
+            copied = (share * other * one).sum() / high - (share * other * (1 - one)).sum() / (1 - high)
+            kappa, wrong = (observed - expected) / (1 - expected), (share * (1 - one) * (1 - other)).sum()
+            found |= {f"pairs/{k}/{key}": v for key, v in {
+                "accuracy_a": (share * right[a]).sum(), "accuracy_b": (share * right[b]).sum(), "observed": observed,
+                "expected": expected, "kappa": kappa, "unbiased_kappa": kappa, "both_wrong": wrong,
+                "copy_probability": copied, "same_choice": w.of_sets @ (one * other).sum(axis=1)}.items()}  # fmt: skip
+        missed = share * np.prod([1 - one for one in right], axis=0)
+        parts = {f"missed/{g}/missed": missed[of_pairs(w) == g].sum() / share[of_pairs(w) == g].sum() for g in (0, 1)}
+        return found | parts | {f"missed/{g}/expected": missed.sum() for g in (0, 1)}
+
+    return w.by_draws(drawn)
+
+
+def failures(w, _):
+    wrong = [1 - credit(x, w.triplets) for x in w.models.values()]
+    listed = [(f"n_wrong/{k}", one) for k, one in enumerate(wrong)] + [("groups/0/n", np.prod(wrong, axis=0))]
+    return w.by_draws(lambda counts: {key: (counts * one).sum() for key, one in listed})
+
+
+def best_map(w, x):
+    """(rows, objective) of the linear map that predicts endless answers best."""
+    outer = np.stack([np.einsum("mi,mj->mij", x[w.triplets[:, a]], x[w.triplets[:, b]]) for a, b, _ in LAST], axis=1)
+    outer = (outer + outer.transpose(0, 1, 3, 2)).reshape(-1, 3, D * D) / 2
+
+    def loss(flat):
+        weights = flat.reshape(D, D)
+        logs = log_softmax(outer @ (weights @ weights.T).ravel())
+        slope = np.einsum("mk,mkf->f", w.of_sets[:, None] * np.exp(logs) - w.shares, outer).reshape(D, D)
+        return -(w.shares * logs).sum() + PENALTY * flat @ flat, 2 * (slope + PENALTY * np.eye(D)).dot(weights).ravel()
+
+    start = np.eye(D).ravel() + np.random.default_rng(0).normal(size=D * D) / 10
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-13})
+    return x @ found.x.reshape(D, D), found.fun
+
+
+def fit(name, w, _):
+    rows, objective = best_map(w, w.models[name])
+    drawn = w.by_draws(lambda counts: means(w, rows, counts))
+    return drawn | {"objective": objective, "accuracy": drawn["accuracy"][0]}  # the map has an error of its own
+
+
+def probe(name, w, _):
+    fitted, before = fit(name, w, None), w.by_draws(lambda counts: means(w, unit(w.models[name]), counts))
+    held_out = {
+        "accuracy": fitted["accuracy"],
+        "cross_entropy": fitted["cross_entropy"][0],
+    }  # by two thirds of the sets
+    return held_out | {f"fit/{key}": v for key, v in fitted.items()} | {"zero_shot_accuracy": before["accuracy"]}
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def nearest(x):
+    """(N, K), by the inner product."""
+    return np.argsort(-x @ x.T + 1e9 * np.eye(N), axis=1, kind="stable")[:, :K]
+
+
+def shared(a, b):
+    """Overlap, and rank-biased overlap, of the neighbours of all objects."""
+    lists, depths = zip(nearest(a), nearest(b), strict=True), np.arange(1, K + 1)
+    x = np.array([[len({*p[:d]} & {*q[:d]}) for d in depths] for p, q in lists])
+    rbo = x[:, -1] / K * 0.9**K + (0.1 / 0.9) * (x / depths * 0.9**depths).sum(axis=1)
+    return {"overlap": x[:, -1].mean() / K, "rbo": rbo.mean()}
+
+
+def neighbor_agreement(w, _):
+    return each(w.models, lambda x: shared(unit(x), unit(w.x))) | {"chance": K / (N - 1)}
+
+
+def neighbor_changes(w, _):
+    return shared(unit(w.models["half"]), unit(w.x))
+
+
+def neighbor_purity(w, _):
+    same = w.x.argmax(axis=1)[:, None] == w.x.argmax(axis=1)
+    chance = (same.sum(axis=1) - 1).mean() / (N - 1)
+    return each(w.models, lambda x: {"purity": np.take_along_axis(same, nearest(unit(x)), 1).mean(), "chance": chance})
+
+
+def upper(matrix):
+    return matrix[np.triu_indices(len(matrix), 1)]
+
+
+def judged(w):
+    """(5, N, N): what five people say of pairs, with noise of their own."""
+    noise = np.random.default_rng(11).normal(size=(5, N, N))
+    return w.x @ w.x.T + noise + noise.transpose(0, 2, 1)
+
+
+def rsa(w, _):
+    ranks = np.array([rankdata(upper(one)) for one in judged(w)])
+    ceiling = {"ceiling/upper": np.mean([np.corrcoef(one, ranks.mean(axis=0))[0, 1] for one in ranks]),
+               "ceiling/lower": np.mean([spearmanr(ranks[k], np.delete(ranks, k, axis=0).mean(axis=0)).statistic
+                                         for k in range(5)]),
+               "ceiling/reliability": upper(np.corrcoef(ranks)).mean()}  # fmt: skip
+
+    def of(x):
+        person = [spearmanr(upper(x @ x.T), one).statistic for one in ranks]
+        value = spearmanr(upper(x @ x.T), upper(judged(w).mean(axis=0))).statistic
+        single = {f"per_person/values/{k}": one for k, one in enumerate(person)}
+        return ceiling | single | {"value": value, "per_person/mean": np.mean(person)}
+
+    return each(w.models, of)
+
+
+def debiased(a, b):
+    """CKA with sums that have no bias (Song et al. 2012)."""
+    a, b = ((1 - np.eye(N)) * (x @ x.T) for x in (a, b))
+    hsic = [(p * q).sum() + p.sum() * q.sum() / (N - 1) / (N - 2) - 2 * (p.sum(0) @ q.sum(0)) / (N - 2)
+            for p, q in ((a, b), (a, a), (b, b))]  # fmt: skip
+    return hsic[0] / np.sqrt(hsic[1] * hsic[2])
+
+
+def cka(w, _):
+    models = w.models.values()
+    return each(w.models, lambda x: {str(k): debiased(x, y) for k, y in enumerate(models)}, "results/0/matrix")
+
+
+def layers(w, _):
+    return each(w.models, lambda x: {"0": debiased(x, w.x)}, "matrix") | {"value": 1.0}
+
+
+def transfer(w, _):
+    before, human, found = w.models["half"], upper(judged(w).mean(axis=0)), {}
+    for side, x in (("before", before), ("after", before * [1, 1, 1, 0, 0])):
+        found[f"figures/0/{side}"] = w.by_draws(lambda c, x=x: means(w, x, c))["accuracy"]
+        found[f"figures/1/{side}"] = spearmanr(upper(x @ x.T), human).statistic
+        found[f"figures/2/{side}"] = shared(before, x)["overlap"]
+    return found
+
+
+def predict(w, found):
+    """Ridge regression with the folds and the penalties that were chosen, written out."""
+    results, human = iter(found.results), w.x
+
+    def of(x):
+        dimensions, guess, around = next(results).dimensions, np.empty_like(human), np.empty_like(human)
+        for fold in range(found.folds):
+            test = found.fold_of == fold
+            at, around[test] = x[~test].mean(axis=0), human[~test].mean(axis=0)
+            z, y = x[~test] - at, human[~test] - human[~test].mean(axis=0)
+            weights = [np.linalg.solve(z.T @ z + one.penalties[fold] * np.eye(D), z.T @ y[:, d])
+                       for d, one in enumerate(dimensions)]  # fmt: skip
+            guess[test] = (x[test] - at) @ np.transpose(weights) + around[test]
+        r2 = 1 - ((human - guess) ** 2).sum(axis=0) / ((human - around) ** 2).sum(axis=0)
+        drawn = w.by_draws(lambda c: means(w, guess, c) | means(w, unit(x), c, "own_"))
+        says = {key: drawn[key] for key in ("accuracy", "own_accuracy")} | {"mean_r2": r2.mean()}
+        both = {"r2": r2, "correlation": np.diag(np.corrcoef(guess.T, human.T)[:D, D:])}
+        return says | {f"dimensions/{d}/{key}": v[d] for d in range(D) for key, v in both.items()}
+
+    return each(w.models, of) | {"human_accuracy": w.by_draws(lambda c: means(w, w.x, c))["accuracy"]}
+
+
+def embedding(w, _):
+    return {"n_dimensions": D, "accuracy": w.best, "cross_entropy": w.of_sets @ entropy(w.p)}
+
+
+def embed(w, _):
+    held_out, known = embedding(w, None), {"against/0/n_dimensions": D, "against/0/matched": 1.0}
+    known |= {f"fit/{key}": value for key, value in held_out.items()}
+    del held_out["n_dimensions"]
+    return held_out | known | w.by_draws(lambda c: means(w, w.x, c, "against/0/"))
+
+
+def recover(w, _):
+    def of(x):
+        s = similarities(x, w.triplets)
+        t = minimize(lambda v: -(w.shares * log_softmax(s / np.exp(v[0]))).sum(), [0.5]).x[0]
+        return {"temperature": np.exp(t), "recovery_rate": 1.0, "mistaken_share": 0.0}
+
+    rates = {f"confusion/{a}/{b}": float(a == b) for a in (0, 1) for b in (0, 1)}
+    return rates | each(better_than_chance(w), of, "by_model") | {"recovery_rate": 1.0, "curve/0/recovery_rate": 1.0}
+
+
+def simulate(w, _):
+    p = np.exp(log_softmax(similarities(w.x, every_triplet())))
+    figures = {"expected_accuracy": p.max(axis=1), "expected_cross_entropy": entropy(p)}
+    error = {"standard_error": np.sqrt((p.max(axis=1) * (1 - p.max(axis=1))).mean()) / 200}
+    return error | {key: (v.mean(), v.std() / 200) for key, v in figures.items()}  # of 40,000 triplets
