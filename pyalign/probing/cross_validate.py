@@ -166,8 +166,9 @@ class _Run:
         people = inputs.subjects if self.split == "subjects" else None
         choice = choose_strength(
             inputs.x, inputs.index[fold.train], self.options, penalties=self.strengths,
-            split=self.split.partition("+")[0], subjects=None if people is None else people[fold.train], seed=self.options.seed,
-            answers=part_of(inputs.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
+            split=self.split.partition("+")[0], subjects=None if people is None else people[fold.train],
+            answers=part_of(inputs.answers, fold.train), seed=self.options.seed, watch=self.watch.at(f"{stage}, inner"),
+            make=self.make,
         )  # fmt: skip
         problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.strength], watch=watch))
@@ -264,6 +265,13 @@ def _summary(
         coverage=inputs.coverage,
         notes=(*inputs.notes, *notes),
         provenance=inputs.provenance(
-            {"folds": len(results) // repeats, "repeats": repeats, "split": split, "ci": record_of(plan), **fit.options.to_dict()}, fit.options.seed
+            {
+                "folds": len(results) // repeats,
+                "repeats": repeats,
+                "split": split,
+                "ci": record_of(plan),
+                **fit.options.to_dict(),
+            },
+            fit.options.seed,
         ),
     )

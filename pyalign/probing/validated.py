@@ -160,6 +160,11 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
         return self.accuracy - self.zero_shot_accuracy
 
     @property
+    def n_test(self) -> int:
+        """How many triplets are held out in the folds of one repeat, on average."""
+        return sum(fold.n_test for fold in self.folds) // self.repeats
+
+    @property
     def split_sd(self) -> SplitSd | None:
         """How much the figures depend on the splits; None with one repeat."""
         return SplitSd.of(self.folds, self.repeats) if self.repeats > 1 else None

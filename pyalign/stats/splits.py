@@ -3,9 +3,9 @@
 Over objects, the training triplets of a fold have all three items among the training objects, its test triplets all
 three among the held-out ones; the others, which mix them, are left out. Only such a split says how a fit does on
 objects that it has not seen. Over triplets the same objects stand on both sides, over subjects the same objects but
-other people; over both, neither objects nor people of a test triplet are among the training ones. All answers to the same three objects stay together over triplets: a fit that has seen other people's
-answers to a triplet has seen the triplet. `split` gives indices of triplets, for tools of scikit-learn whose X is
-triplets.
+other people; over both, neither objects nor people of a test triplet are among the training ones. All answers to the
+same three objects stay together over triplets: a fit that has seen other people's answers to a triplet has seen the
+triplet. `split` gives indices of triplets, for tools of scikit-learn whose X is triplets.
 """
 
 from __future__ import annotations

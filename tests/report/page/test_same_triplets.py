@@ -231,7 +231,7 @@ def tables(section):
 def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
     pytest.importorskip("scipy", reason="scipy is not installed")
     people = np.arange(300) % 10
-    held = [pyalign.cross_validate_probe(models["b"], triplets, penalties=0.1, folds=2, split=split,
+    held = [pyalign.cross_validate_probe(models["b"], triplets, repeats=1, penalties=0.1, folds=2, split=split,
                                          subjects=people if split == "subjects" else None)
             for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]  # fmt: skip
     section = probes(given(*held))
@@ -245,7 +245,7 @@ def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
 
 def test_the_level_of_a_probe_is_that_of_its_document(models, one):
     pytest.importorskip("scipy", reason="scipy is not installed")
-    document = pyalign.cross_validate_probe(models["b"], one, penalties=0.1, folds=2).to_dict()
+    document = pyalign.cross_validate_probe(models["b"], one, repeats=1, penalties=0.1, folds=2).to_dict()
     document["intervals"]["accuracy_interval"]["confidence"] = 0.8
     assert "80% intervals over objects" in probes(given(document)).parts[0].caption
 
