@@ -82,7 +82,7 @@ def for_new_people(n: int, t: int, people: int, split: str, folds: int) -> Calla
 
 
 def cases() -> Iterator[Case]:
-    for repeats in (1, 4, 10):
+    for repeats in (1, 4):
         yield Case(
             "probe", f"one study, other seeds, {repeats} x 3 folds", "objects", f"{sizes(60, 3_000)}, penalties chosen",
             reseeded(60, 3_000, repeats), share=0.03, centred=True,
