@@ -162,12 +162,13 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
     @property
     def n_test(self) -> int:
         """How many triplets are held out in the folds of one repeat, on average."""
-        return sum(fold.n_test for fold in self.folds) // self.repeats
+        return sum(fold.n_test for fold in self.folds) // max(1, self.repeats)
 
     @property
     def split_sd(self) -> SplitSd | None:
         """How much the figures depend on the splits; None with one repeat."""
-        return SplitSd.of(self.folds, self.repeats) if self.repeats > 1 else None
+        whole = self.repeats > 1 and bool(self.folds) and len(self.folds) % self.repeats == 0  # of no damaged document
+        return SplitSd.of(self.folds, self.repeats) if whole else None
 
     @property
     def local(self) -> Kept | None:

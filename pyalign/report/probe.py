@@ -29,7 +29,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
         foot(f"the map of all {fit.n_triplets:,} triplets: {of_map}"),
     ]  # fmt: skip
     if verbose:
-        blocks += [folds_table(fold_rows("", result), result.task, before), foot("each fold: its own held-out triplets")]
+        blocks += [folds_table(fold_rows("", result), result.task, before), foot("test: of each fold")]
     folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
     early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
     edge = [number for number, fold in folds if fold.at_edge]
