@@ -84,7 +84,8 @@ class TripletKFold:
         """The same, as `Fold`."""
         index, named = _named(triplets)
         rng = np.random.default_rng(self.seed)
-        of_item, of_triplet = np.full(len(named), -1), None
+        of_item = np.full(len(named), -1)
+        of_triplet: np.ndarray | None = None
         if "objects" in self.by:
             of_item[named] = self._parts(int(named.sum()), rng, "objects")
         if self.by == "triplets":
