@@ -430,6 +430,8 @@ REFUSED = [
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
+    (["--split", "objects+subjects"], "subjects must be given to split over subjects"),
+    (["--split", "none", "--penalty", "1", "--repeats", "2"], "--repeats 2 applies only to cross-validation"),
     (["--local-weight", "0.5"], "--local-weight 0.5 applies only to gLocal: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
