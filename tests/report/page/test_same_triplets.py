@@ -237,7 +237,8 @@ def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
     section = probes(given(*held))
     captions = [part.caption for part in section.parts if isinstance(part, Figure)]
     assert len(captions) == 2 and len({table.name for table in tables(section)}) == 4
-    assert "held-out objects or held-out participants" in captions[0] and "held-out sets of three objects" in captions[1]
+    assert "held-out objects or held-out participants" in captions[0]
+    assert "held-out sets of three objects" in captions[1]
     first, second = board(*held)
     assert sorted(values(first, "How")) == ["probed, held-out objects", "probed, held-out participants"]
     assert values(second, "How") == ("probed, held-out triplets",)
