@@ -46,5 +46,5 @@ SearchName: TypeAlias = Literal["auto", "native", "faiss", "cuda", "triton", "to
 Correction: TypeAlias = Literal["holm", "benjamini-hochberg"]
 Assign: TypeAlias = Literal["sum", "product"]
 Kept: TypeAlias = Literal["choices", "probabilities"]
-Split: TypeAlias = Literal["objects", "triplets", "subjects"]
+Split: TypeAlias = Literal["objects", "triplets", "subjects", "objects+subjects"]
 Task: TypeAlias = Literal["odd-one-out", "anchored"]

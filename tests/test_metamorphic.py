@@ -116,15 +116,17 @@ CALLS = {
     "fit_probe": lambda w, **o: pyalign.fit_probe(w.first, w.triplets, penalty=0.1, **o),
     "probe_path": lambda w, **o: pyalign.probe_path(w.first, w.triplets, penalties=[0.3, 0.1], **o),
     "TripletProbe": lambda w, **o: pyalign.TripletProbe(penalty=0.1, **o).fit(w.first, w.triplets).fit_,
-    "cross_validate_probe": lambda w, **o: pyalign.cross_validate_probe(w.first, w.triplets, penalties=(0.3, 0.1), **o),
+    "cross_validate_probe": lambda w, **o: pyalign.cross_validate_probe(
+        w.first, w.triplets, penalties=(0.3, 0.1), repeats=2, **o
+    ),
     "cross_validate_probe: triplets": lambda w, **o: pyalign.cross_validate_probe(
-        w.first, w.triplets, split="triplets", penalties=0.1, **o
+        w.first, w.triplets, split="triplets", penalties=0.1, repeats=1, **o
     ),
     "cross_validate_probe: subjects": lambda w, **o: pyalign.cross_validate_probe(
-        w.first, w.triplets, split="subjects", penalties=0.1, **o
+        w.first, w.triplets, split="subjects", penalties=0.1, repeats=1, **o
     ),
     "cross_validate_probe: images": lambda w, **o: pyalign.cross_validate_probe(
-        w.first, w.triplets, penalties=0.1, other_embeddings=w.images, norm="identity", batch_size=5, **o
+        w.first, w.triplets, penalties=0.1, repeats=1, other_embeddings=w.images, norm="identity", batch_size=5, **o
     ),
     "fit_embedding": lambda w: pyalign.fit_embedding(w.triplets, **KEPT),
     "embedding_path": lambda w: pyalign.embedding_path(w.triplets, penalties=[(0.002, 0.002)]),

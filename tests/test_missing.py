@@ -104,10 +104,11 @@ FUNCTIONS = {
     ),
     "probe_path": lambda c: pyalign.probe_path(c.a, c.triplets, penalties=[0.1, 0.05], tolerance=1e-2, **c.options),
     "cross_validate_probe": lambda c: pyalign.cross_validate_probe(
-        c.a, c.triplets, folds=2, penalties=0.05, tolerance=1e-2, **c.options
+        c.a, c.triplets, folds=2, repeats=1, penalties=0.05, tolerance=1e-2, **c.options
     ),
     "cross_validate_probe over people": lambda c: pyalign.cross_validate_probe(
-        c.a, c.single, folds=2, split="subjects", subjects=c.of(PEOPLE), penalties=0.05, tolerance=1e-2, **c.options
+        c.a, c.single, folds=2, repeats=1, split="subjects", subjects=c.of(PEOPLE), penalties=0.05, tolerance=1e-2,
+        **c.options
     ),
     "gLocal": lambda c: pyalign.fit_probe(
         c.a, c.triplets, penalty=0.1, norm="identity", other_embeddings=reals(12, 40, 4, dtype=np.float64),

@@ -53,7 +53,7 @@ CALLS = {
         TRIPLETS, folds=2, penalties=[(0.1, 0.0)], subjects=WHO, n_dimensions=2, **a
     ),
     "cross_validate_probe": lambda **a: pyalign.cross_validate_probe(
-        X, TRIPLETS, **{"folds": 2, "penalties": [1.0], "subjects": WHO} | a
+        X, TRIPLETS, **{"folds": 2, "repeats": 1, "penalties": [1.0], "subjects": WHO} | a
     ),
     "describe": lambda **a: pyalign.describe("matrix.npy", **a),
     "embedding_path": lambda **a: pyalign.embedding_path(TRIPLETS, penalties=[(0.1, 0.0)], **a),

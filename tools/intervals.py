@@ -30,9 +30,11 @@ from coverage_cka import CASES as OF_SIMILARITIES
 from coverage_concepts import CASES as OF_CONCEPTS
 from coverage_metadata import CASES as OF_MODELS
 from coverage_neighbors import CASES as OF_NEIGHBORS
+from coverage_probe import CASES as OF_PROBES
 from coverage_rsa import CASES as OF_PAIRS
 
 CASES = [*OF_TRIPLETS, *OF_CALIBRATIONS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS]
+CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS, *OF_PROBES]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 

@@ -61,7 +61,7 @@ def main() -> None:
 
 def row(what: str, name: str, x: np.ndarray, triplets: np.ndarray, variant: dict[str, Any]) -> None:
     """One cross-validation."""
-    result = cross_validate_probe(x, triplets, **variant)
+    result = cross_validate_probe(x, triplets, repeats=1, **variant)
     strengths = [fold.strength for fold in result.folds]
     passes = sum(fold.n_passes for fold in result.folds)
     ranks = sorted(fold.rank for fold in result.folds)
@@ -75,7 +75,7 @@ def ensemble_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
 
     Strengths are those that a plain cross-validation chose, for as many triplets as each map is fitted to.
     """
-    chosen = [fold.strength for fold in cross_validate_probe(x, triplets).folds]
+    chosen = [fold.strength for fold in cross_validate_probe(x, triplets, repeats=1).folds]
     scores, ranks, passes = [], [], 0
     for fold, l2 in zip(TripletKFold().folds(triplets), chosen, strict=True):
         maps = []

@@ -159,7 +159,7 @@ def call_of(name: str, s: Sizes) -> Callable[[], Any]:
         return lambda: pyalign.cka(models)
     if name.startswith("cross_validate_probe"):
         x, t = rows(s["n"], s["d"]), triplets(s["t"], s["n"])
-        return lambda: pyalign.cross_validate_probe(x, t, penalties=1e-4, max_iterations=10, tolerance=1e-12)
+        return lambda: pyalign.cross_validate_probe(x, t, penalties=1e-4, repeats=1, max_iterations=10, tolerance=1e-12)
     return _extraction(int(s["k"]), rng)
 
 

@@ -113,6 +113,7 @@ VOCABULARY = {
         ("--prices", "prices", "number", None, "the prices of an object, of a participant and of an answer"),
         # Fits
         ("--folds", "folds", "integer", None, "the number of folds of cross-validation"),
+        ("--repeats", "repeats", "integer", None, "how often the data are split into folds"),
         ("--split", "split", "text", "objects", "what is held out"),
         ("--penalty", "penalty", "number", None, "the regularization penalty: one value, or several to choose from"),
         ("--shrinkage", "shrinkage", "number", None, "the penalty on the squared entries of an embedding"),

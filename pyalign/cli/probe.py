@@ -26,10 +26,10 @@ FOLDS, MAP = "cross-validation", "map"
 OTHERS = "gLocal\npreserve the local structure of other embeddings; uses --norm identity"
 ANSWERS = "answers of many participants"
 NORMS = ("squared", "frobenius", "identity", "nuclear")
-SPLITS = ("objects", "triplets", "subjects")
+SPLITS = ("objects", "triplets", "subjects", "objects+subjects")
 MANY = 3  # folds, where no number is stated
 SUBJECTS = ("subjects", "objects+subjects")  # what intervals are over where people count
-PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects, --ci objects+subjects"
+PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects, --split objects+subjects"
 
 DEFAULTS: dict[str, Any] = {
     "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
@@ -56,11 +56,15 @@ class ProbeCommandOptions(
     folds: int | None = option(
         "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
     )
-    split: Literal["objects", "triplets", "subjects", "none"] = option(
+    repeats: int | None = option(
+        "number of times that the data are split into folds, to average over splits (default: 4)",
+        kind=_options.count, metavar="R", group=FOLDS,
+    )  # fmt: skip
+    split: Literal["objects", "triplets", "subjects", "objects+subjects", "none"] = option(
         "what is held out in each fold (default: objects); none: one fit to all triplets, at one --penalty, without "
         "held-out accuracy", default="objects", choices=(*SPLITS, "none"), group=FOLDS,
     )  # fmt: skip
-    ci: str = _options.over(*BY, auto="what --split holds out; with objects also subjects if at least four are known")
+    ci: str = _options.over(*BY, auto="what --split holds out")
     seed: int = option(
         "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
     )
@@ -109,7 +113,7 @@ def counts_people(options: ProbeCommandOptions) -> bool:
     """Whether the participants who answered count: as what is held out, or in intervals."""
     if options.split == "none":
         return False
-    return options.split == "subjects" or (options.split == "objects" and options.ci in ("auto", *SUBJECTS))
+    return "subjects" in options.split or (options.split == "objects" and options.ci in ("auto", *SUBJECTS))
 
 
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
@@ -139,7 +143,7 @@ def _check_one_fit(options: ProbeCommandOptions) -> None:
     if options.ci not in ("auto", "none") or options.confidence_level is not None:
         flag = "--confidence" if options.confidence_level is not None else f"--ci {options.ci}"
         raise InputError(f"{flag} needs held-out figures of folds, which --split none does not give")
-    refuse_unused(options, ("folds",), "cross-validation, and --split none omits it")
+    refuse_unused(options, ("folds", "repeats"), "cross-validation, and --split none omits it")
     if options.penalties is None and options.other_embeddings is None:
         raise InputError("--split none fits one map: --penalty says how strongly it is penalized")
     if len(options.penalties or (0.0,)) > 1:
@@ -179,12 +183,13 @@ def _probe(
     options: ProbeCommandOptions, x: Embeddings, triplets: Triplets, more: Mapping[str, Any], model: Mapping[str, Any],
     progress: Progress, journal: Journal,
 ) -> Outcome:  # fmt: skip
-    from pyalign.probing.cross_validate import cross_validate_probe
+    from pyalign.probing.cross_validate import REPEATS, cross_validate_probe
 
     assert options.split != "none"
     validation = cross_validate_probe(
-        x, triplets, folds=options.folds or MANY, penalties=options.penalties or "auto", seed=options.seed,
-        split=options.split, **more, **_local(options), missing=options.missing, ci=_options.plan(options),
+        x, triplets, folds=options.folds or MANY, repeats=options.repeats or REPEATS,
+        penalties=options.penalties or "auto", seed=options.seed, split=options.split,
+        **more, **_local(options), missing=options.missing, ci=_options.plan(options),
         backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)

@@ -38,12 +38,13 @@ from pyalign.typing import (
     TripletsLike,
 )
 
-ARGUMENTS = ("folds", "penalties", "split", "subjects", "ci", "journal", *COMMON)
+REPEATS = 4  # each costs as much as the first; together at most four times as much as one
+ARGUMENTS = ("folds", "repeats", "penalties", "split", "subjects", "ci", "journal", *COMMON)
 
 
 def cross_validate_probe(
-    embeddings: EmbeddingsLike, triplets: TripletsLike, *, folds: int = 3, penalties: Penalties = "auto", seed: int = 0,
-    split: Split = "objects",
+    embeddings: EmbeddingsLike, triplets: TripletsLike, *, folds: int = 3, repeats: int = REPEATS,
+    penalties: Penalties = "auto", seed: int = 0, split: Split = "objects",
     subjects: SubjectsLike | None = None, answers: AnswersLike | None = None, weights: ArrayLike | None = None,
     other_embeddings: EmbeddingsLike | None = None,
     local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
@@ -58,22 +59,25 @@ def cross_validate_probe(
         embeddings, triplets, answers, weights: see `fit_probe`. With answers, the accuracy on held-out triplets is the
             proportion of answers that the probe predicts.
         folds: the number of folds.
+        repeats: how often the data are split into folds. Figures are means over all folds of all repeats;
+            `ProbeCrossValidation.split_sd` says how much they still depend on the splits.
         penalties: the penalties to choose from. ``"auto"`` tries eight, from 0.1 to 0.001 of the smallest penalty for
             which the best map is zero, and further ones if the best is at an end of these. The best penalty on the
             inner folds is scaled to the number of triplets of a fold, and of the refit. A single number is used
             unchanged everywhere.
         seed: the seed of the split and of the starting points.
         split: ``"objects"``: all items of a test triplet are held-out objects, and all items of a training triplet are
-            other objects; ``"triplets"`` or ``"subjects"``: held-out sets of three, with all answers to them, or
-            participants, about the same objects.
+            other objects, answered by the same participants; ``"triplets"`` or ``"subjects"``: held-out sets of three,
+            with all answers to them, or participants, about the same objects; ``"objects+subjects"``: held-out objects
+            by held-out participants, with at least two of either in each fold.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; used with ``norm="identity"``.
         missing: see `pyalign.score`.
-        ci: what intervals of the means over folds generalize to. ``"auto"``: what the split holds out and, with
-            ``split="objects"``, also participants if at least four are known. ``split="objects"`` has the words of
-            `pyalign.score`; ``"subjects"`` has ``"subjects"`` and ``"triplets"``. A `Resampling` sets the level.
+        ci: what intervals of the means over folds generalize to. ``"auto"``: what the split holds out. Splits over
+            objects have the words of `pyalign.score`; ``"subjects"`` has ``"subjects"`` and ``"triplets"``. A
+            `Resampling` sets the level.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
-        progress: a callback that gets the current stage, such as ``fold 2/3, inner 1/3: penalty 0.0322, loss 0.86045,
+        progress: a callback that gets the current stage, such as ``fold 2/12, inner 1/3: penalty 0.0322, loss 0.86045,
             held-out 59.20%``, the number of passes of the current fit, and None.
         journal: keeps the finished folds and the best map so far, a `ProbeFit`, if the call is interrupted with Ctrl-C.
             The same call continues from there; another one is refused. The best map is that of the finished fold with
@@ -95,7 +99,7 @@ def cross_validate_probe(
     Example:
         >>> from pyalign.datasets.simulate import random_embeddings, simulate
         >>> x = random_embeddings(60, 8)
-        >>> result = cross_validate_probe(x, simulate(x, 6000, measure="dot").triplets)
+        >>> result = cross_validate_probe(x, simulate(x, 6000, measure="dot").triplets, repeats=1)
         >>> result.accuracy > 0.5, result.split
         (True, 'objects')
     """
@@ -103,7 +107,7 @@ def cross_validate_probe(
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
     local = LocalOptions(local_weight, tau, batch_size, batches)
     as_penalties(penalties)
-    folds = _checks.whole_number(folds, "folds", 2)
+    folds, repeats = _checks.whole_number(folds, "folds", 2), _checks.whole_number(repeats, "repeats", 1)
     if _checks.one_of(split, SPLITS, "split") == "triplets" and subjects is not None:
         raise InputError("subjects must be left out with split 'triplets', which makes no use of them; got some")
     inputs = read_inputs(
@@ -112,12 +116,14 @@ def cross_validate_probe(
     )  # fmt: skip
     if inputs.others is not None and chosen.norm != "identity":
         raise InputError(f"norm must be 'identity' with other embeddings; got {chosen.norm!r}")
-    split_up = list(TripletKFold(split, folds, chosen.seed).folds(inputs.index, inputs.subjects))
+    seeds = [chosen.seed, *map(int, np.random.SeedSequence(chosen.seed).generate_state(repeats - 1))]
+    splits = [TripletKFold(split, folds, seed).folds(inputs.index, inputs.subjects) for seed in seeds]
+    split_up = [fold for folds_of_seed in splits for fold in folds_of_seed]
     require_sides(split_up, inputs.answers)
     plan = plan_for(ci, split, inputs.subjects)
     watch = watch_over(inputs, local, progress, journal_of(journal, "cross_validate_probe", given))
     run = _Run(inputs, maker(inputs, local), chosen, penalties, split, plan, watch)
-    finished = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(split_up)]
+    finished = [run.fold(fold, f"fold {number + 1}/{len(split_up)}") for number, fold in enumerate(split_up)]
     results = [fold.result for fold in finished]
     fit = run.refit(results)
     _warn([*results, fit])
@@ -127,7 +133,7 @@ def cross_validate_probe(
         None if inputs.subjects is None else [inputs.subjects[test] for test in tests], plan, inputs.on.backend.name,
     )  # fmt: skip
     fit = completed(fit, inputs, local, _held_out(results, split))
-    return _summary(results, intervals, plan, inputs, split, fit, local, began)
+    return _summary(results, intervals, plan, inputs, split, repeats, fit, local, began)
 
 
 @dataclass(frozen=True)
@@ -160,8 +166,9 @@ class _Run:
         people = inputs.subjects if self.split == "subjects" else None
         choice = choose_strength(
             inputs.x, inputs.index[fold.train], self.options, penalties=self.strengths,
-            split=self.split, subjects=None if people is None else people[fold.train], seed=self.options.seed,
-            answers=part_of(inputs.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
+            split=self.split.partition("+")[0], subjects=None if people is None else people[fold.train],
+            answers=part_of(inputs.answers, fold.train), seed=self.options.seed, watch=self.watch.at(f"{stage}, inner"),
+            make=self.make,
         )  # fmt: skip
         problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.strength], watch=watch))
@@ -229,7 +236,7 @@ def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
 
 def _summary(
     results: Sequence[FoldResult], intervals: FoldIntervals, plan: Resampling | None, inputs: Inputs, split: str,
-    fit: ProbeFit, local: LocalOptions, began: float,
+    repeats: int, fit: ProbeFit, local: LocalOptions, began: float,
 ) -> ProbeCrossValidation:  # fmt: skip
     others = inputs.arguments.get("other_embeddings")
     notes = notes_on_few(intervals.numbers)
@@ -250,12 +257,21 @@ def _summary(
         seconds=time.perf_counter() - began,
         options=fit.options,
         task=inputs.task,
+        repeats=repeats,
+        n_subjects=None if inputs.subjects is None else len(np.unique(inputs.subjects)),
         images=None if others is None else Others(getattr(others, "source", None), local.local_weight, local.tau),
         embeddings=inputs.aligned.embeddings.source,
         triplets=inputs.aligned.triplets.source,
         coverage=inputs.coverage,
         notes=(*inputs.notes, *notes),
         provenance=inputs.provenance(
-            {"folds": len(results), "split": split, "ci": record_of(plan), **fit.options.to_dict()}, fit.options.seed
+            {
+                "folds": len(results) // repeats,
+                "repeats": repeats,
+                "split": split,
+                "ci": record_of(plan),
+                **fit.options.to_dict(),
+            },
+            fit.options.seed,
         ),
     )

@@ -27,35 +27,31 @@ from pyalign.stats.resampling import (
     CORRECTED,
     Clusters,
     Resampling,
-    enough_participants,
     plan_of,
     require_participants,
 )
 
 ACCURACY, ZERO_SHOT, NATS = 0, 1, 2  # columns of means
-OVER = {
-    "objects": ("objects", "subjects", "objects+subjects", "triplets"), "subjects": ("subjects", "triplets"),
-    "triplets": ("triplets",),
-}  # fmt: skip
+BOTH = ("objects", "subjects", "objects+subjects", "triplets")
+OVER = {"objects": BOTH, "objects+subjects": BOTH, "subjects": ("subjects", "triplets"), "triplets": ("triplets",)}
 
 
 def plan_for(ci: object, split: str, subjects: object) -> Resampling | None:
-    """What intervals of folds are over: what the split holds out and, with objects, the people if enough are known.
+    """What intervals of folds are over: what the split holds out, where nothing else is asked for.
 
     Raises:
         InputError: `ci` is no such word, or over something that the split does not hold out, or over unknown people.
 
     Example:
-        >>> plan_for("auto", "objects", list("abcd")).by, plan_for("auto", "triplets", list("abcd")).by
-        ('objects+subjects', 'triplets')
+        >>> plan_for("auto", "objects", None).by, plan_for("auto", "objects+subjects", list("abcd")).by
+        ('objects', 'objects+subjects')
         >>> plan_for("objects", "subjects", list("abcd"))
         Traceback (most recent call last):
         pyalign.errors.InputError: ci must be auto, subjects, triplets or none here; got 'objects'
     """
     plan = plan_of(ci, OVER[split], (CORRECTED,))
     if plan is not None and plan.by == AUTO:
-        both = split == "objects" and enough_participants(subjects)
-        plan = replace(plan, by="objects+subjects" if both else split)
+        plan = replace(plan, by=split)
     if plan is not None and "subjects" in plan.by:
         require_participants(subjects)
     return plan

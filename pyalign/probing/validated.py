@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from pyalign._result import OfTask, OnCards, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
@@ -84,6 +86,25 @@ class Kept:
         return self.neighbors
 
 
+@dataclass(frozen=True)
+class SplitSd:
+    """How much figures would vary with another seed of the splits: standard deviations of means over all repeats."""
+
+    accuracy: float
+    zero_shot: float
+    difference: float
+    cross_entropy: float
+
+    @classmethod
+    def of(cls, folds: tuple[FoldResult, ...], repeats: int) -> SplitSd:
+        """Of the folds of two repeats or more, from what differs between these."""
+        names = ("accuracy", "zero_shot_accuracy", "cross_entropy")
+        table = np.array([[getattr(fold, name) for name in names] for fold in folds])
+        means = table.reshape(repeats, -1, len(names)).mean(axis=1)
+        columns = means[:, 0], means[:, 1], means[:, 0] - means[:, 1], means[:, 2]
+        return cls(*(float(column.std(ddof=1) / np.sqrt(repeats)) for column in columns))
+
+
 @dataclass(frozen=True, repr=False)
 class ProbeCrossValidation(OfTask, OnCards, Result):
     """How well a probe predicts held-out answers, and the probe fitted to all triplets.
@@ -93,8 +114,8 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
         accuracy_interval: interval of that mean, over what `ci` says; None: not asked for, or not known.
         cross_entropy, cross_entropy_interval: the same in nats.
         zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
-        folds: a `FoldResult` for each fold.
-        split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
+        folds: a `FoldResult` for each fold, repeat by repeat.
+        split: what was held out: ``"objects"``, ``"triplets"``, ``"subjects"`` or ``"objects+subjects"``.
         seed: the seed of the split.
         fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
         seconds: the time that all of it took.
@@ -105,11 +126,13 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
         zero_shot_interval: the interval of the zero-shot accuracy, like `accuracy_interval`.
         difference_interval: the interval of `difference`, what the probe adds, paired over the same triplets. None in
             documents written before these intervals existed.
+        repeats: how often the data were split into folds.
+        n_subjects: the number of participants, where they are known.
     """
 
     command: ClassVar[str] = "probe"
     rows: ClassVar[str] = "folds"
-    derived: ClassVar[tuple[str, ...]] = ("chance", "difference", "local", "fit_stage", "interrupted")
+    derived: ClassVar[tuple[str, ...]] = ("chance", "difference", "split_sd", "local", "fit_stage", "interrupted")
 
     accuracy: float
     accuracy_interval: Interval | None
@@ -128,11 +151,24 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
     task: str = ODD_ONE_OUT
     zero_shot_interval: Interval | None = None
     difference_interval: Interval | None = None
+    repeats: int = 1
+    n_subjects: int | None = None
 
     @property
     def difference(self) -> float:
         """Accuracy less zero-shot accuracy, a fraction; mean over the folds."""
         return self.accuracy - self.zero_shot_accuracy
+
+    @property
+    def n_test(self) -> int:
+        """How many triplets are held out in the folds of one repeat, on average."""
+        return sum(fold.n_test for fold in self.folds) // max(1, self.repeats)
+
+    @property
+    def split_sd(self) -> SplitSd | None:
+        """How much the figures depend on the splits; None with one repeat."""
+        whole = self.repeats > 1 and bool(self.folds) and len(self.folds) % self.repeats == 0  # of no damaged document
+        return SplitSd.of(self.folds, self.repeats) if whole else None
 
     @property
     def local(self) -> Kept | None:

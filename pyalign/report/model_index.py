@@ -96,8 +96,8 @@ def _of_probe(result: ProbeCrossValidation) -> tuple[Metric, ...]:
                 **args, chance=result.chance),
         _metric("cross_entropy", result.cross_entropy, f"Cross-entropy after a linear map, {held_out}",
                 result.cross_entropy_interval, **args, unit="nats"),
-        _metric("accuracy", result.zero_shot_accuracy, "Accuracy as it is, the same triplets", None, **args,
-                chance=result.chance),
+        _metric("accuracy", result.zero_shot_accuracy, "Accuracy as it is, the same triplets",
+                result.zero_shot_interval, **args, chance=result.chance),
     )  # fmt: skip
 
 

@@ -7,30 +7,29 @@ from math import isfinite
 
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.validated import ProbeCrossValidation
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.scored import unprobed
-from pyalign.report.words import chance_note, interval_header, nats_note, over, percent, percent_interval
+from pyalign.report.words import chance_note, interval_header, nats_note, over, over_words, percent
 
 # A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
 FoldRow = tuple[str, int | str, Mapping[str, Value]]
 
 
 def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Block]:
-    """A row for each fold, one for the mean and one for the fit to everything, and lines that say how to read them."""
-    fit, interval = result.fit, result.accuracy_interval
-    means = {name: getattr(result, name) for name in ("accuracy", "zero_shot_accuracy", "cross_entropy")}
-    of_all = {name: getattr(fit, name) for name in ("strength", "rank", "gap", "n_passes", "seconds")}
-    of_all["n_train"] = fit.n_triplets
-    rows = [*fold_rows("", result), ("", "mean", means), ("", "all", of_all)]
-    held = f"triplets of held-out {result.split}"
-    if result.split == "triplets":
-        held = "answers to held-out sets of three objects"
-    first = f"accuracy on {held}, which chose nothing"
-    if interval is not None:
-        header = interval_header(interval.confidence)
-        first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
-    folds_of_all = folds_table(rows, result.task, unprobed([result]))
-    blocks: list[Block] = [folds_of_all, Foot((first,), plain=True), foot(chance_note(result.task))]
+    """Means over folds with intervals and what they are of, the map, where verbose each fold, and what went wrong."""
+    fit, interval, before = result.fit, result.accuracy_interval, unprobed([result])
+    rows = Rows([result], "" if interval is None else interval_header(interval.confidence))
+    generalize = "" if interval is None else f"; intervals over {over(interval.by)}"
+    of_map = f"strength {fit.strength:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
+    blocks: list[Block] = [
+        table(rows.column("folds", lambda row: len(row.folds), "count"), *before_and_after(rows, before)),
+        foot(f"accuracy on triplets of {held_out(result)}, which chose nothing{generalize}", chance_note(result.task)),
+        foot(_over_splits(result, before)),
+        foot(f"cross-entropy {_nats(result)}"),
+        foot(f"the map of all {fit.n_triplets:,} triplets: {of_map}"),
+    ]  # fmt: skip
+    if verbose:
+        blocks += [folds_table(fold_rows("", result), result.task, before), foot("test: of each fold")]
     folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
     early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
     edge = [number for number, fold in folds if fold.at_edge]
@@ -45,13 +44,47 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     return blocks
 
 
+def held_out(result: ProbeCrossValidation) -> str:
+    """What test triplets are of that a fit has not seen, in a sentence."""
+    what = "sets of three objects" if result.split == "triplets" else over_words(result.split)
+    same = ", of these participants" if result.n_subjects and "subjects" not in result.split else ""
+    return f"held-out {what}{same}"
+
+
+def _over_splits(result: ProbeCrossValidation, before: str) -> str:
+    """How much the means would vary with another seed."""
+    if (sd := result.split_sd) is None:
+        return "sd over splits: unknown, from one repeat"
+    points = f"{before} {100 * sd.zero_shot:.2f}, probed {100 * sd.accuracy:.2f}, gain {100 * sd.difference:.2f}"
+    return f"sd over splits, of means over {result.repeats} repeats: {points} points"
+
+
+def _nats(result: ProbeCrossValidation) -> str:
+    interval = result.cross_entropy_interval
+    ends = "" if interval is None else f" ({interval.low:.5f} to {interval.high:.5f})"
+    return f"{result.cross_entropy:.5f}{ends}, {nats_note(result.task)}"
+
+
+def before_and_after(rows: Rows[ProbeCrossValidation], before: str) -> tuple[Column, ...]:
+    """Accuracies without and with a probe, and what it gains, with their intervals; before: see `unprobed`."""
+    column = rows.column
+    return (
+        column(before, lambda row: row.zero_shot_accuracy, "percent", ci=lambda row: row.zero_shot_interval,
+               foot=f"{before}: the embeddings as they came, by cosine",
+               note="By cosines of the rows as they came, on the same triplets."),
+        column("probed", lambda row: row.accuracy, "percent", ci=lambda row: row.accuracy_interval),
+        column("gain", lambda row: row.difference, "percent", ci=lambda row: row.difference_interval,
+               note=f"Probed less {before}, paired over the same triplets."),
+    )  # fmt: skip
+
+
 def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
     """The rows of a table of the folds of a probe."""
     return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
 
 
 def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
-    """A row for each fold; of the mean and of the fit to everything what there is; before: see `unprobed`."""
+    """A row for each fold; before: see `unprobed`."""
 
     def of(name: str) -> Callable[[FoldRow], Value]:
         return lambda row: row[2].get(name, "")
@@ -64,7 +97,7 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
                note="Of the penalty, chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
         column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
-        column(before, of("zero_shot_accuracy"), "percent", foot=f"{before}: the embeddings as they came, by cosine"),
+        column(before, of("zero_shot_accuracy"), "percent"),
         column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),

@@ -100,10 +100,9 @@ def scored_of(result: object) -> list[Scored]:
             for row in result.models
         ]  # fmt: skip
     if isinstance(result, ProbeCrossValidation):
-        n = sum(fold.n_test for fold in result.folds) or None
         return [
             Scored(result.embeddings or UNNAMED, None, result.options.measure, result.triplets, result.task,
-                   result.accuracy, result.accuracy_interval, result.cross_entropy, result.cross_entropy_interval, n,
-                   result.chance, held_out=result.split, fitted=is_fitted(result, UNNAMED))
+                   result.accuracy, result.accuracy_interval, result.cross_entropy, result.cross_entropy_interval,
+                   result.n_test or None, result.chance, held_out=result.split, fitted=is_fitted(result, UNNAMED))
         ]  # fmt: skip
     return []

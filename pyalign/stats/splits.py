@@ -3,9 +3,9 @@
 Over objects, the training triplets of a fold have all three items among the training objects, its test triplets all
 three among the held-out ones; the others, which mix them, are left out. Only such a split says how a fit does on
 objects that it has not seen. Over triplets the same objects stand on both sides, over subjects the same objects but
-other people. All answers to the same three objects stay together over triplets: a fit that has seen other people's
-answers to a triplet has seen the triplet. `split` gives indices of triplets, for tools of scikit-learn whose X is
-triplets.
+other people; over both, neither objects nor people of a test triplet are among the training ones. All answers to the
+same three objects stay together over triplets: a fit that has seen other people's answers to a triplet has seen the
+triplet. `split` gives indices of triplets, for tools of scikit-learn whose X is triplets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pyalign import _checks
 from pyalign.data import Subjects, Triplets
 from pyalign.errors import InputError
 
-SPLITS = ("objects", "triplets", "subjects")
+SPLITS = ("objects", "triplets", "subjects", "objects+subjects")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,14 @@ class TripletKFold:
     """Folds of about equal size, drawn at random over what the triplets name, in the order of its numbers.
 
     Args:
-        by: ``"objects"``, ``"triplets"`` (sets of three objects, with all answers to them) or ``"subjects"``.
+        by: ``"objects"``, ``"triplets"`` (sets of three objects, with all answers to them), ``"subjects"`` or
+            ``"objects+subjects"``: part f of the objects is tested with part f of the subjects.
         n_splits: how many, at least 2.
         seed: of the draw.
 
     Raises:
-        InputError: fewer objects, triplets or subjects than folds, or a fold without triplets on one side.
+        InputError: fewer objects, triplets or subjects than folds, over both fewer than two of either to a fold, or a
+            fold without triplets on one side.
 
     Example:
         >>> folds = TripletKFold("triplets", n_splits=2)
@@ -80,31 +82,38 @@ class TripletKFold:
         """The same, as `Fold`."""
         index, named = _named(triplets)
         rng = np.random.default_rng(self.seed)
-        if self.by == "objects":
-            of_item = np.full(len(named), -1)
-            of_item[named] = self._parts(int(named.sum()), rng)
-            for f in range(self.n_splits):
-                yield self._filled(Fold(within(index, of_item != f), within(index, of_item == f)), f)
-            return
-        number = sets_of_three(index, len(named)) if self.by == "triplets" else _people(triplets, subjects, len(index))
-        of_triplet = self._parts(int(number.max()) + 1, rng)[number]
+        of_item = np.full(len(named), -1)
+        of_triplet: np.ndarray | None = None
+        if "objects" in self.by:
+            of_item[named] = self._parts(int(named.sum()), rng, "objects")
+        if self.by == "triplets":
+            number = sets_of_three(index, len(named))
+            of_triplet = self._parts(int(number.max()) + 1, rng, "different triplets")[number]
+        elif "subjects" in self.by:
+            number = _people(triplets, subjects, len(index))
+            of_triplet = self._parts(int(number.max()) + 1, rng, "subjects")[number]
         for f in range(self.n_splits):
-            out = of_triplet == f
-            yield self._filled(Fold(np.flatnonzero(~out), np.flatnonzero(out)), f)
+            sides = []
+            for out in (False, True):
+                rows = within(index, (of_item == f) == out) if "objects" in self.by else np.arange(len(index))
+                sides.append(rows if of_triplet is None else rows[(of_triplet[rows] == f) == out])
+            yield self._filled(Fold(*sides), f)
 
     def get_metadata_routing(self) -> Any:
         """What scikit-learn's metadata routing asks: folds over subjects take `groups`."""
         from sklearn.utils.metadata_routing import MetadataRequest
 
         request = MetadataRequest(owner=self)
-        request.split.add_request(param="groups", alias=self.by == "subjects")
+        request.split.add_request(param="groups", alias="subjects" in self.by)
         return request
 
-    def _parts(self, count: int, rng: np.random.Generator) -> np.ndarray:
+    def _parts(self, count: int, rng: np.random.Generator, what: str) -> np.ndarray:
         """(count,) the fold of each of count things: folds of equal size, or one more."""
+        if "+" in self.by and 2 * self.n_splits > count:
+            two = f"a split over {self.by} must have at least two {what} in each fold"
+            raise InputError(f"{two}; got {count:,} in {self.n_splits} folds")
         if self.n_splits > count:
-            different = "different triplets" if self.by == "triplets" else self.by
-            most = f"a split over {self.by} must have at most as many folds as there are {different} ({count:,})"
+            most = f"a split over {self.by} must have at most as many folds as there are {what} ({count:,})"
             raise InputError(f"{most}; got {self.n_splits}")
         fold = np.empty(count, np.int64)
         fold[rng.permutation(count)] = np.arange(count) % self.n_splits

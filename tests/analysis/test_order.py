@@ -182,7 +182,9 @@ CALLS = {  # every function that compares rows with answers
     "error_consistency": lambda x, t: pyalign.error_consistency({"y": x[::-1], "x": x}, t, ci=None),
     "recover": lambda x, t: pyalign.recover({"y": x[::-1], "x": x}, t, temperature=1.0, n_simulations=2),
     "fit_probe": lambda x, t: pyalign.fit_probe(x, t, penalty=1.0),
-    "cross_validate_probe": lambda x, t: pyalign.cross_validate_probe(x, t, penalties=[1.0], folds=2, ci=None),
+    "cross_validate_probe": lambda x, t: pyalign.cross_validate_probe(
+        x, t, repeats=1, penalties=[1.0], folds=2, ci=None
+    ),
     "transfer": transferred,
     "predict_dimensions": dimensions_of,
     "cross_validate_embedding": embedded,

@@ -31,7 +31,8 @@ def people(folder):
 @pytest.fixture
 def probe(command, people):
     def run(*options):
-        return command("probe", "--embeddings", "p.npy", "--triplets", "a.npy", *options)
+        once = () if {"none", "--repeats"} & {*options} else ("--repeats", "1")
+        return command("probe", "--embeddings", "p.npy", "--triplets", "a.npy", *once, *options)
 
     return run
 
@@ -46,22 +47,23 @@ def without_times(document):
 def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
     ran = probe("--json", "--out", "w.npz", "--seed", "3", "--folds", "2")
     assert ran.code == 0 and ran.err.endswith(NAMELESS)
-    document, expected = json.loads(ran.out), cross_validate_probe(*people, folds=2, seed=3)
+    document, expected = json.loads(ran.out), cross_validate_probe(*people, folds=2, repeats=1, seed=3)
     figures = json.loads(expected.to_json())
     assert without_times(figures).items() <= without_times(document).items()
     assert document["embeddings"] == "p.npy" and document["version"] == pyalign.__version__
     np.testing.assert_array_equal(load_transform("w.npz").weights, expected.fit.transform.weights.astype(np.float32))
 
 
-def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
-    ran = probe()
-    header, *rows = ran.out.splitlines()
-    assert header.split()[:4] == ["fold", "strength", "accuracy", "zero-shot"]
+def test_the_table_has_three_columns_and_where_verbose_a_row_per_fold(probe, people):
+    ran = probe("--verbose", "--repeats", "2", "--penalty", "0.1")
+    header, row, *rest = ran.out.splitlines()
+    assert " ".join(header.split()) == "folds zero-shot 95% interval probed 95% interval gain 95% interval"
     assert len(header) <= 80
-    assert [row.split()[0] for row in rows[:5]] == ["1", "2", "3", "mean", "all"]
-    result = cross_validate_probe(*people)
-    assert f"{100 * result.accuracy:.1f}%" in rows[3]
-    assert "held-out objects" in rows[5]
+    result = cross_validate_probe(*people, penalties=0.1, repeats=2)
+    assert row.split()[0] == "6" and f"{100 * result.accuracy:.1f}%" in row and "held-out objects" in rest[0]
+    assert [line.split()[0] for line in rest if line[:1].isdigit()][:6] == ["1", "2", "3", "4", "5", "6"]
+    assert any(line.startswith("sd over splits, of means over 2 repeats: zero-shot ") for line in rest)
+    assert len(probe("--penalty", "0.1").out.splitlines()) < len(ran.out.splitlines()) - 6
 
 
 def test_options_reach_the_probe(probe):
@@ -104,7 +106,9 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
     np.save("targets.npy", targets)
     np.save("weights.npy", np.arange(6000) % 3)
     ran = probe("--answers", "targets.npy", "--weights", "weights.npy", "--penalty", "0.05", "--json")
-    expected = cross_validate_probe(x, triplets, answers=targets, weights=np.arange(6000) % 3, penalties=[0.05])
+    expected = cross_validate_probe(
+        x, triplets, answers=targets, weights=np.arange(6000) % 3, penalties=[0.05], repeats=1
+    )
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
 
 
@@ -426,6 +430,8 @@ REFUSED = [
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
+    (["--split", "objects+subjects"], "subjects must be given to split over subjects"),
+    (["--split", "none", "--penalty", "1", "--repeats", "2"], "--repeats 2 applies only to cross-validation"),
     (["--local-weight", "0.5"], "--local-weight 0.5 applies only to gLocal: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),

@@ -36,7 +36,7 @@ def world():
 @pytest.fixture(scope="module")
 def validated(world):
     x, triplets, people = world
-    return pyalign.cross_validate_probe(x, triplets, penalties=0.05, subjects=people)
+    return pyalign.cross_validate_probe(x, triplets, repeats=1, penalties=0.05, subjects=people, ci="objects+subjects")
 
 
 @pytest.mark.parametrize("by", ["objects", "subjects", "objects+subjects", "triplets"])
@@ -116,7 +116,9 @@ def test_rows_come_back_from_a_journal_as_they_were():
     ("ci", "split", "people", "by"),
     [
         ("auto", "objects", None, "objects"), ("auto", "objects", list("aabbcc"), "objects"),
-        ("auto", "objects", list("abcdab"), "objects+subjects"), ("auto", "subjects", list("aabbcc"), "subjects"),
+        ("auto", "objects", list("abcdab"), "objects"),
+        ("auto", "objects+subjects", list("abcdab"), "objects+subjects"),
+        ("auto", "subjects", list("aabbcc"), "subjects"),
         ("auto", "triplets", list("abcdab"), "triplets"), ("objects", "objects", list("abcdab"), "objects"),
         ("triplets", "subjects", list("abcdab"), "triplets"),
     ],
@@ -127,7 +129,7 @@ def test_what_intervals_are_over(ci, split, people, by):
     assert plan_for(None, split, people) is None
 
 
-def test_by_default_over_objects_and_the_people_who_answered(validated, world):
+def test_over_objects_and_the_people_who_answered_where_that_is_asked_for(validated, world):
     x, triplets, people = world
     for interval in (
         validated.accuracy_interval, validated.zero_shot_interval, validated.difference_interval,
@@ -137,7 +139,7 @@ def test_by_default_over_objects_and_the_people_who_answered(validated, world):
     assert validated.difference_interval.low < validated.difference < validated.difference_interval.high
     assert "intervals" not in validated.notes
     named = pyalign.cross_validate_probe(
-        x, pyalign.Triplets(triplets, subjects=people), penalties=0.05, ci="objects"
+        x, pyalign.Triplets(triplets, subjects=people), repeats=1, penalties=0.05
     )  # fmt: skip
     assert named.accuracy == validated.accuracy
     assert named.accuracy_interval.by == "objects"
@@ -147,22 +149,24 @@ def test_by_default_over_objects_and_the_people_who_answered(validated, world):
 def test_counts_and_weights_have_intervals_too(world):
     x, triplets, _ = world
     counts = np.tile([0, 0, 1], (len(triplets), 1))
-    found = pyalign.cross_validate_probe(x, triplets, answers=counts, penalties=0.05)
-    expected = pyalign.cross_validate_probe(x, triplets, penalties=0.05, ci="objects")
+    found = pyalign.cross_validate_probe(x, triplets, answers=counts, repeats=1, penalties=0.05)
+    expected = pyalign.cross_validate_probe(x, triplets, repeats=1, penalties=0.05, ci="objects")
     assert found.accuracy_interval.error == pytest.approx(expected.accuracy_interval.error, rel=1e-3)
     assert found.folds[0].difference_error == pytest.approx(expected.folds[0].difference_error, rel=1e-3)
 
 
 def test_without_intervals(world):
     x, triplets, _ = world
-    found = pyalign.cross_validate_probe(x, triplets, penalties=0.05, ci=None)
+    found = pyalign.cross_validate_probe(x, triplets, repeats=1, penalties=0.05, ci=None)
     assert found.accuracy_interval is found.difference_interval is found.folds[0].accuracy_error is None
     assert "interval" not in str(found) and "(zero-shot" in repr(found)
 
 
 def test_too_few_people_leave_no_interval_and_a_reason(world):
     x, triplets, people = world
-    found = pyalign.cross_validate_probe(x, triplets, penalties=0.05, subjects=people % 3, ci="objects+subjects")
+    found = pyalign.cross_validate_probe(
+        x, triplets, repeats=1, penalties=0.05, subjects=people % 3, ci="objects+subjects"
+    )
     assert found.accuracy_interval is None and found.accuracy > 0.4
     assert found.notes[-1] == (
         "there is no interval over objects and participants: the effective number of participants is 3.0, below the "
@@ -183,7 +187,7 @@ def test_a_run_that_goes_on_has_the_same_intervals(world, validated, tmp_path):
         if stage.startswith("fold 3"):
             raise KeyboardInterrupt
 
-    asked = {"penalties": 0.05, "subjects": people}
+    asked = {"repeats": 1, "penalties": 0.05, "subjects": people, "ci": "objects+subjects"}
     place = tmp_path / "journal.json"
     with pytest.raises(KeyboardInterrupt):
         pyalign.cross_validate_probe(x, triplets, **asked, progress=stop, journal=Journal.open(place))

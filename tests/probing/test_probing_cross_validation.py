@@ -74,10 +74,10 @@ def test_says_whether_the_best_strength_was_the_first_or_the_last():
 
 def test_one_strength_is_taken_as_it_is():
     x, triplets = world(t=6000)
-    result = cross_validate_probe(x, triplets, penalties=0.02)
+    result = cross_validate_probe(x, triplets, repeats=1, penalties=0.02)
     assert [fold.strength for fold in result.folds] == [0.02] * 3 and result.fit.strength == 0.02
     assert result.folds[0].strengths == (0.02,) and result.folds[0].inner_accuracy == ()
-    several = cross_validate_probe(x, triplets, penalties=[0.02, 0.01])
+    several = cross_validate_probe(x, triplets, repeats=1, penalties=[0.02, 0.01])
     assert all(fold.strength != 0.02 for fold in several.folds)
 
 
@@ -87,7 +87,7 @@ def test_one_strength_is_taken_as_it_is():
 @pytest.fixture(scope="module")
 def validated():
     x, triplets = world()
-    return x, triplets, cross_validate_probe(x, triplets, folds=3, seed=5)
+    return x, triplets, cross_validate_probe(x, triplets, folds=3, repeats=1, seed=5)
 
 
 def test_every_fold_can_be_had_by_hand(validated):
@@ -121,7 +121,7 @@ def test_a_probe_helps_on_held_out_objects_and_the_refit_uses_everything(validat
 def test_a_probe_of_shuffled_choices_is_at_chance_on_held_out_objects():
     x, triplets = world()
     shuffled = np.random.default_rng(0).permuted(triplets, axis=1)
-    result = cross_validate_probe(x, shuffled, folds=3)
+    result = cross_validate_probe(x, shuffled, repeats=1, folds=3)
     n = sum(fold.n_test for fold in result.folds)
     assert abs(result.accuracy - 1 / 3) < 4 * np.sqrt(2 / 9 / n)
     assert result.cross_entropy < np.log(3) + 0.02
@@ -134,7 +134,7 @@ def test_features_of_held_out_objects_change_no_fold():
     outside = np.setdiff1d(np.arange(len(x)), triplets[fold.train])
     moved = x.copy()
     moved[outside] = 50 * reals(9, len(outside), 8)
-    first = [cross_validate_probe(rows, triplets, penalties=[0.1]).folds[0] for rows in (x, moved)]
+    first = [cross_validate_probe(rows, triplets, repeats=1, penalties=[0.1]).folds[0] for rows in (x, moved)]
     assert first[0].inner_cross_entropy == first[1].inner_cross_entropy
     assert first[0].accuracy > first[1].accuracy
 
@@ -155,10 +155,12 @@ def test_a_run_goes_on_from_its_journal_and_ends_bit_for_bit_as_one_that_was_not
     for stage, done in (("fold 1/3, inner 3/3", 0), ("fold 2/3", 1), ("refit", 3)):
         journal = Journal.open(place, resume=place.exists())
         with pytest.raises(KeyboardInterrupt):
-            cross_validate_probe(x, triplets, seed=5, progress=stopping_at(stage), journal=journal)
+            cross_validate_probe(x, triplets, repeats=1, seed=5, progress=stopping_at(stage), journal=journal)
         assert len(journal.steps) == done
     seen, journal = [], Journal.open(place, resume=True)
-    again = cross_validate_probe(x, triplets, seed=5, progress=lambda *at: seen.append(at[0]), journal=journal)
+    again = cross_validate_probe(
+        x, triplets, repeats=1, seed=5, progress=lambda *at: seen.append(at[0]), journal=journal
+    )
     assert {text.partition(":")[0] for text in seen} == {"refit"}
     assert (again.accuracy, again.accuracy_interval) == (result.accuracy, result.accuracy_interval)
     assert [replace(f, seconds=0) for f in again.folds] == [replace(f, seconds=0) for f in result.folds]
@@ -169,7 +171,9 @@ def test_an_interruption_leaves_the_map_of_the_best_fold_in_the_journal(validate
     x, triplets, result = validated
     journal = Journal()
     with pytest.raises(KeyboardInterrupt):
-        cross_validate_probe(x, triplets, seed=5, progress=stopping_at("fold 2/3, inner 2/3"), journal=journal)
+        cross_validate_probe(
+            x, triplets, repeats=1, seed=5, progress=stopping_at("fold 2/3, inner 2/3"), journal=journal
+        )
     assert list(journal.steps) == ["fold 1/3"]
     assert journal.steps["fold 1/3"]["result"]["accuracy"] == result.folds[0].accuracy
     best = journal.best
@@ -184,7 +188,9 @@ def test_of_inner_fits_an_interruption_keeps_the_best_on_held_out_triplets(valid
     x, triplets, _ = validated
     journal = Journal()
     with pytest.raises(KeyboardInterrupt):
-        cross_validate_probe(x, triplets, seed=5, progress=stopping_at("fold 1/3, inner 2/3"), journal=journal)
+        cross_validate_probe(
+            x, triplets, repeats=1, seed=5, progress=stopping_at("fold 1/3, inner 2/3"), journal=journal
+        )
     assert not journal.steps and journal.best.stage == "fold 1/3, inner 1/3"
     assert not journal.best.value.interrupted and journal.best.value.cross_entropy < np.log(3) - 0.1
 
@@ -195,7 +201,7 @@ def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkey
     monkeypatch.setattr(cross_validate, place, interrupting(getattr(cross_validate, place), at=2))
     journal = Journal()
     with pytest.raises(KeyboardInterrupt):
-        cross_validate_probe(x, triplets, seed=5, journal=journal)
+        cross_validate_probe(x, triplets, repeats=1, seed=5, journal=journal)
     assert journal.best.stage == "fold 1/3"
     assert journal.steps["fold 1/3"]["result"]["accuracy"] == result.folds[0].accuracy
 
@@ -215,8 +221,10 @@ def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(vali
 def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
     x, triplets, result = validated
     subjects = np.arange(len(triplets)) % 11
-    known = cross_validate_probe(x, triplets, split="triplets", penalties=[0.3, 0.03, 0.003])
-    people = cross_validate_probe(x, triplets, split="subjects", subjects=subjects, penalties=[0.3, 0.03, 0.003])
+    known = cross_validate_probe(x, triplets, split="triplets", repeats=1, penalties=[0.3, 0.03, 0.003])
+    people = cross_validate_probe(
+        x, triplets, split="subjects", subjects=subjects, repeats=1, penalties=[0.3, 0.03, 0.003]
+    )
     assert known.folds[0].n_train + known.folds[0].n_test == len(triplets)
     assert min(known.accuracy, people.accuracy) > result.accuracy - 0.02
     assert (known.split, people.split) == ("triplets", "subjects")
@@ -236,7 +244,7 @@ def test_over_triplets_that_were_answered_several_times_figures_are_those_of_new
 
     found, new = [], []
     for seed in range(60):
-        result = cross_validate_probe(x, answered(100, 8), split="triplets", penalties=[0.01], seed=seed)
+        result = cross_validate_probe(x, answered(100, 8), split="triplets", repeats=1, penalties=[0.01], seed=seed)
         found.append((result.accuracy, result.accuracy_interval.error))
         new.append(pyalign.score(x, answered(1000, 1), transform=result.fit.transform, ci=None).accuracy)
     accuracies, errors = np.array(found).T
@@ -263,7 +271,7 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
         "the penalty can't be chosen on an inner split over subjects (a split over subjects must have at most as "
         "many folds as there are subjects (2); got 3); give one penalty, or more data"
     )
-    result = cross_validate_probe(x, triplets, penalties=[0.05], **people)
+    result = cross_validate_probe(x, triplets, repeats=1, penalties=[0.05], **people)
     assert [fold.strength for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
     few = draw_triplets(1, 20, 30)
     told = message_of(pyalign.TripletProbe().fit, reals(1, 20, 3), few)
@@ -302,7 +310,9 @@ def test_refuses_what_it_does_not_know(message_of):
 def test_weights_of_one_change_nothing_where_similarities_tie():
     rng = np.random.default_rng(0)
     x, triplets = rng.integers(0, 2, (60, 4)).astype(np.float64), draw_triplets(0, 60, 8000)
-    plain, weighted = (cross_validate_probe(x, triplets, penalties=0.02, weights=w) for w in (None, np.ones(8000)))
+    plain, weighted = (
+        cross_validate_probe(x, triplets, repeats=1, penalties=0.02, weights=w) for w in (None, np.ones(8000))
+    )
     for one, other in zip(plain.folds, weighted.folds, strict=True):
         assert one.zero_shot_accuracy == pytest.approx(other.zero_shot_accuracy, abs=1e-12)
         assert one.accuracy == pytest.approx(other.accuracy, abs=1e-12)
@@ -325,7 +335,7 @@ def test_soft_figures_are_those_of_the_definition_where_probabilities_vanish(dty
 def test_a_fold_that_ends_before_its_optimum_is_told():
     x, triplets = world(t=6000)
     with pytest.warns(pyalign.ConvergenceWarning, match="fold 1, fold 2, fold 3, the refit ended before the optimum"):
-        result = cross_validate_probe(x, triplets, penalties=1e-3, max_iterations=2)
+        result = cross_validate_probe(x, triplets, repeats=1, penalties=1e-3, max_iterations=2)
     assert not any(fold.converged for fold in result.folds)
 
 
@@ -335,12 +345,12 @@ def test_a_fold_that_ends_before_its_optimum_is_told():
 @pytest.fixture(scope="module")
 def by_numpy():
     x, triplets = world(3, n=60, t=3000)
-    return x, triplets, cross_validate_probe(x, triplets, folds=2, backend="numpy")
+    return x, triplets, cross_validate_probe(x, triplets, repeats=1, folds=2, backend="numpy")
 
 
 def test_printed_figures_are_those_of_every_backend_and_instruction_set(by_numpy, backend):
     x, triplets, expected = by_numpy
-    result = cross_validate_probe(x, triplets, folds=2, backend=backend)
+    result = cross_validate_probe(x, triplets, repeats=1, folds=2, backend=backend)
     assert result.accuracy == pytest.approx(expected.accuracy, abs=2e-4)
     for one, other in zip(result.folds, expected.folds, strict=True):
         assert one.cross_entropy == pytest.approx(other.cross_entropy, abs=2e-6)

@@ -267,7 +267,7 @@ def test_a_glocal_fit_on_tensors_ends_where_that_of_the_host_ends(world):
 def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, given):
     """Where the rows are a tensor on a device, all is computed there; a triplet or two may be decided otherwise."""
     x, triplets = world
-    options = {"penalties": [0.1, 0.03], "seed": 1, **given}
+    options = {"penalties": [0.1, 0.03], "seed": 1, "repeats": 1, **given}
     if "split" in given:
         options["subjects"] = np.arange(T) % 7
     if "answers" in given:
@@ -295,8 +295,8 @@ def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
         monkeypatch.setattr(
             module, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
         )
-    cross_validate_probe(*world, backend="torch", penalties=[0.1])
-    cross_validate_probe(*world, backend="torch", penalties=[0.1], answers=np.ones((T, 3)))
+    cross_validate_probe(*world, backend="torch", repeats=1, penalties=[0.1])
+    cross_validate_probe(*world, backend="torch", repeats=1, penalties=[0.1], answers=np.ones((T, 3)))
     assert used == {("score", "torch"), ("run_triplets", "torch")}
 
 

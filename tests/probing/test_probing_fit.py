@@ -314,7 +314,9 @@ def test_takes_whole_numbers_of_any_integer_type():
     fit = fit_probe(x, triplets, penalty=np.float32(0.1), **{name: np.int64(value) for name, value in plain.items()})
     assert fit.options == expected.options and json.loads(json.dumps(fit.options.to_dict())) == fit.options.to_dict()
     assert fit.rank == expected.rank == 2
-    result = cross_validate_probe(x, triplets, folds=np.int64(2), seed=np.uint8(1), split="triplets", penalties=[0.1])
+    result = cross_validate_probe(
+        x, triplets, folds=np.int64(2), seed=np.uint8(1), split="triplets", repeats=1, penalties=[0.1]
+    )
     assert len(result.folds) == 2 and type(result.seed) is int
 
 

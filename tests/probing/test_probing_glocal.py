@@ -270,7 +270,7 @@ def test_wrong_options_are_refused(case, options, words, message_of):
 
 def test_cross_validation_takes_the_local_loss_into_every_fold(case):
     x, triplets, images = case
-    options = {"norm": "identity", "penalties": [0.1, 0.01]}
+    options = {"norm": "identity", "penalties": [0.1, 0.01], "repeats": 1}
     plain = cross_validate_probe(x, triplets, **options)
     both = cross_validate_probe(x, triplets, other_embeddings=images, local_weight=0.9, **options)
     kept = [neighbor_overlap(images, result.fit.transform.apply(images))[10] for result in (plain, both)]
@@ -281,7 +281,7 @@ def test_cross_validation_takes_the_local_loss_into_every_fold(case):
 def test_cross_validation_finds_the_optimum_of_the_same_objective(case):
     x, triplets, images = case
     options = {"other_embeddings": images, "local_weight": 0.5, "norm": "identity", "tolerance": 1e-6}
-    searched = cross_validate_probe(x, triplets, penalties=[0.05], **options).fit
+    searched = cross_validate_probe(x, triplets, penalties=[0.05], repeats=1, **options).fit
     fitted = fit_glocal(x, triplets, images, local_weight=0.5, penalty=searched.strength, tolerance=1e-5)
     assert searched.objective == pytest.approx(fitted.objective, abs=1e-5)
 

@@ -38,11 +38,13 @@ CASES = {
     "fit with others": lambda x, t: fit_probe(
         x, t, penalty=0.02, norm="identity", other_embeddings=reals(7, 20, 6), batches=1
     ),
-    "cross-validation": lambda x, t: cross_validate_probe(x, t, penalties=[1.0, 0.1, 0.01]),
+    "cross-validation": lambda x, t: cross_validate_probe(x, t, repeats=2, penalties=[1.0, 0.1, 0.01]),
     "cross-validation with others": lambda x, t: cross_validate_probe(
-        x, t, penalties=0.1, norm="identity", other_embeddings=reals(7, 20, 6)
+        x, t, repeats=1, penalties=0.1, norm="identity", other_embeddings=reals(7, 20, 6)
     ),
-    "counts": lambda x, t: cross_validate_probe(x, t, penalties=0.1, answers=np.tile([1, 2, 3], (len(t), 1))),
+    "counts": lambda x, t: cross_validate_probe(
+        x, t, repeats=1, penalties=0.1, answers=np.tile([1, 2, 3], (len(t), 1))
+    ),
 }
 
 
@@ -62,7 +64,7 @@ def test_a_result_comes_back_from_its_document(world, tmp_path, case):
 
 def test_parts_come_back_as_well(world):
     choice = choose_strength(*world, ProbeOptions(), penalties=[0.1, 0.01])
-    fold = cross_validate_probe(*world, penalties=0.1).folds[0]
+    fold = cross_validate_probe(*world, repeats=1, penalties=0.1).folds[0]
     for part, kind in ((choice, Choice), (fold, FoldResult)):
         assert from_document(kind, strictly(json.dumps(as_document(part)))) == part
         assert as_document(part)["strength"] == part.strength
@@ -76,7 +78,7 @@ def test_of_a_map_that_is_zero_no_gradient_is_told(world):
 
 
 def test_rows_are_the_folds(world):
-    result = cross_validate_probe(*world, penalties=0.1)
+    result = cross_validate_probe(*world, repeats=1, penalties=0.1)
     assert [row["accuracy"] for row in result.to_records()] == [fold.accuracy for fold in result.folds]
     assert result.accuracy_interval.by == "objects" and result.accuracy_interval.error > 0
 
@@ -106,7 +108,7 @@ def test_rows_are_matched_by_name(world, named):
 def test_what_was_assumed_is_noted(named):
     x, triplets = named
     for result in (
-        fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, penalties=0.1),
+        fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, repeats=1, penalties=0.1),
     ):  # fmt: skip
         assert result.notes[0].startswith("item numbers are taken as row numbers of x.npy")
     assert fit_probe(x, triplets, penalty=0.1).notes == ()
@@ -116,7 +118,7 @@ def test_people_of_the_triplets_are_those_of_folds_over_people(world):
     x, triplets = world
     codes = np.arange(len(triplets)) % 12
     people = Triplets(triplets, subjects=Subjects(codes.astype(np.int32), tuple(map(str, range(12)))))
-    options = {"split": "subjects", "penalties": 0.1}
+    options = {"split": "subjects", "penalties": 0.1, "repeats": 1}
     expected, found = (
         cross_validate_probe(x, given, subjects=subjects, **options)
         for given, subjects in ((triplets, codes), (people, None))
@@ -131,7 +133,7 @@ def test_every_map_records_what_it_was_fitted_to(world):
         "fit": fit_probe(x, triplets, penalty=0.1, measure="cosine", norm="identity", temperature=0.5).transform,
         "path": pyalign.probe_path(x, triplets, penalties=[0.1])[0].transform,
         "estimator": probe.transform_,
-        "cross-validation": cross_validate_probe(x, triplets, penalties=0.1).fit.transform,
+        "cross-validation": cross_validate_probe(x, triplets, repeats=1, penalties=0.1).fit.transform,
     }
     for name, transform in maps.items():
         trained = transform.trained

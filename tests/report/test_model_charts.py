@@ -43,7 +43,9 @@ def scores(answered, embeddings):
 
 @pytest.fixture(scope="module")
 def probe(answered, embeddings):
-    return pyalign.cross_validate_probe(pyalign.Embeddings(embeddings["far"], source="far"), answered[1], penalties=0.1)
+    return pyalign.cross_validate_probe(
+        pyalign.Embeddings(embeddings["far"], source="far"), answered[1], penalties=0.1, repeats=2
+    )
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +173,9 @@ def test_a_probe_is_shown_before_and_after_with_its_folds(probe):
     for k, fold in enumerate(document["folds"]):
         assert shown[f"fold {k + 1}", first][0] == fold["zero_shot_accuracy"]
         assert shown[f"fold {k + 1}", second][0] == fold["accuracy"]
-    assert len(shown) == 3 * 4
-    tests = sum(fold["n_test"] for fold in document["folds"])
-    assert f"{tests:,} triplets of held-out objects, in 3 folds; none chose anything." in told(chart(probe))
+    assert len(shown) == 3 * 7
+    tests = sum(fold["n_test"] for fold in document["folds"]) // 2
+    assert f"{tests:,} triplets of held-out objects, in 6 folds; none chose anything." in told(chart(probe))
 
 
 def test_a_probe_of_an_older_document_shows_what_is_missing(probe):

@@ -100,7 +100,7 @@ def test_accuracies_of_another_chance_have_no_line_of_equals(results, answered, 
 
 def test_probes_of_the_same_triplets_are_one_column_of_others_none(results, answered, models, message_of):
     names = [*models][:3]
-    probes = [replace(pyalign.cross_validate_probe(models[name], answered[1], penalties=1.0, folds=2),
+    probes = [replace(pyalign.cross_validate_probe(models[name], answered[1], repeats=1, penalties=1.0, folds=2),
                       embeddings=name, triplets="t.npy") for name in names]  # fmt: skip
     found = pyalign.regress_metadata(results[0], others=probes)
     assert [score.column for score in found.others] == ["probed accuracy"]
@@ -214,7 +214,7 @@ def test_two_documents_are_one_picture_without_a_command_between(results, tmp_pa
 
 
 def test_probes_at_the_beginning_are_one_score(results, answered, models):
-    probes = [replace(pyalign.cross_validate_probe(x, answered[1], penalties=1.0, folds=2), embeddings=name,
+    probes = [replace(pyalign.cross_validate_probe(x, answered[1], repeats=1, penalties=1.0, folds=2), embeddings=name,
                       triplets="t.npy") for name, x in [*models.items()][:3]]  # fmt: skip
     drawn = chart([*probes, results[0]], "scores")
     assert drawn.to_dict()["title"]["text"] == ["Probed accuracy against accuracy, cosine"]

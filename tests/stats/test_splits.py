@@ -87,13 +87,26 @@ def test_the_same_seed_gives_the_same_folds_and_another_others():
     assert first == same != other
 
 
+def test_crossed_folds_share_neither_objects_nor_people():
+    triplets, people = draw_triplets(1, 40, 6000), np.arange(6000) % 13
+    tested_objects, tested_people = set(), set()
+    for train, test in TripletKFold("objects+subjects", seed=2).split(triplets, groups=people):
+        assert not set(triplets[train].ravel()) & set(triplets[test].ravel())
+        assert not set(people[train]) & set(people[test])
+        tested_objects |= set(triplets[test].ravel().tolist())
+        tested_people |= set(people[test].tolist())
+    assert (len(tested_objects), len(tested_people)) == (40, 13)
+
+
 def test_folds_that_leave_nothing_are_refused(message_of):
     triplets = draw_triplets(1, 20, 30)
 
     def split(groups=None, **options):
         return list(TripletKFold(**options).split(triplets, groups=groups))
 
-    assert message_of(split, by="items").startswith("by must be one of objects, triplets, subjects; got 'items'")
+    assert message_of(split, by="items").startswith(
+        "by must be one of objects, triplets, subjects, objects+subjects; got 'items'"
+    )
     assert message_of(split, n_splits=1) == "n_splits must be a whole number from 2 to 2,147,483,647; got 1"
     assert message_of(split, n_splits=21) == (
         "a split over objects must have at most as many folds as there are objects (20); got 21"
@@ -106,7 +119,7 @@ def test_folds_that_leave_nothing_are_refused(message_of):
 # scikit-learn
 
 
-@pytest.mark.parametrize("by", ["objects", "triplets", "subjects"])
+@pytest.mark.parametrize("by", ["objects", "triplets", "subjects", "objects+subjects"])
 def test_tools_of_scikit_learn_take_it_for_a_splitter(by):
     base, model_selection = (pytest.importorskip(f"sklearn.{name}") for name in ("base", "model_selection"))
 

@@ -209,7 +209,7 @@ def _before_after_probes(
     ]  # fmt: skip
     folds = " or ".join(map(str, sorted({len(probe.folds) for probe in probes})))
     return pairs, [
-        f"{spread(sum(fold.n_test for fold in probe.folds) for probe in probes)} triplets of held-out "
+        f"{spread(probe.n_test for probe in probes)} triplets of held-out "
         f"{' or '.join(sorted({probe.split for probe in probes}))}, in {folds} folds; none chose anything.",
         bars_text([probes[0].accuracy_interval]),
         f"{before_and_after[0].capitalize()}: by cosines of the rows as they came, on the same triplets.",

@@ -68,7 +68,7 @@ def tables(documents):
             "fit": fitted.get(row["embeddings"], {}) if cosine else {}, "name": row["embeddings"],
         })  # fmt: skip
     probe = d["probe"]
-    tested = sum(fold["n_test"] for fold in probe["folds"])
+    tested = sum(fold["n_test"] for fold in probe["folds"]) // probe["repeats"]
     board.append({
         **probe, "ci": probe["accuracy_interval"], "cross_entropy_ci": probe["cross_entropy_interval"],
         "n_triplets": tested, "name": probe["embeddings"], "place": (probe["accuracy"] - 1 / 3) / (ceiling - 1 / 3),

@@ -231,13 +231,14 @@ def tables(section):
 def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
     pytest.importorskip("scipy", reason="scipy is not installed")
     people = np.arange(300) % 10
-    held = [pyalign.cross_validate_probe(models["b"], triplets, penalties=0.1, folds=2, split=split,
+    held = [pyalign.cross_validate_probe(models["b"], triplets, repeats=1, penalties=0.1, folds=2, split=split,
                                          subjects=people if split == "subjects" else None)
             for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]  # fmt: skip
     section = probes(given(*held))
     captions = [part.caption for part in section.parts if isinstance(part, Figure)]
     assert len(captions) == 2 and len({table.name for table in tables(section)}) == 4
-    assert "held-out objects or participants" in captions[0] and "held-out triplets" in captions[1]
+    assert "held-out objects or held-out participants" in captions[0]
+    assert "held-out sets of three objects" in captions[1]
     first, second = board(*held)
     assert sorted(values(first, "How")) == ["probed, held-out objects", "probed, held-out participants"]
     assert values(second, "How") == ("probed, held-out triplets",)
@@ -245,7 +246,7 @@ def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
 
 def test_the_level_of_a_probe_is_that_of_its_document(models, one):
     pytest.importorskip("scipy", reason="scipy is not installed")
-    document = pyalign.cross_validate_probe(models["b"], one, penalties=0.1, folds=2).to_dict()
+    document = pyalign.cross_validate_probe(models["b"], one, repeats=1, penalties=0.1, folds=2).to_dict()
     document["intervals"]["accuracy_interval"]["confidence"] = 0.8
     assert "80% intervals over objects" in probes(given(document)).parts[0].caption
 

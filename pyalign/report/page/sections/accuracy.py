@@ -32,7 +32,7 @@ from pyalign.report.page.sections._shared import (
 )
 from pyalign.report.page.sections.metadata import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.probe import fold_rows, folds_table
+from pyalign.report.probe import before_and_after, fold_rows, folds_table, held_out
 from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
 from pyalign.report.words import counted, intervals_over, over_words
 
@@ -310,11 +310,11 @@ def probes(sources: Sources) -> Section | None:
 def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
     results, triplets = of_set
     names = probe_names(results, sources.labels)
-    tests = sorted(map(_n_test, results))
+    tests = sorted(one.n_test for one in results)
     n = counted(tests[0], "triplet") if tests[0] == tests[-1] else f"{tests[0]:,} to {tests[-1]:,} triplets"
-    splits = " or ".join(sorted({over_words(one.split) for one in results}))
+    splits = " or ".join(sorted(set(map(held_out, results))))
     intervals = intervals_over(one.accuracy_interval for one in results) or "no intervals"
-    over = f"on {n}{of_file(triplets)} of held-out {splits}, mean over the folds; {intervals}."
+    over = f"on {n}{of_file(triplets)} of {splits}, mean over the folds; {intervals}."
     draw = partial(before_after_chart, results, labels=sources.labels)
     yield figure("probes-figure", f"Accuracy before and after a probe, {over}", draw, _gains(results, names))
     yield _probes_table(results, names, f"The same figures, {over}")
@@ -322,10 +322,6 @@ def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
     caption = "Each fold's figures are of its own held-out triplets."
     folds = replace(folds_table(rows, results[0].task, unprobed(results)), name="probes-folds", caption=caption)
     yield Fold("Folds", (folds,))
-
-
-def _n_test(result: ProbeCrossValidation) -> int:
-    return sum(fold.n_test for fold in result.folds)
 
 
 def _gains(results: Probes, names: Sequence[str]) -> str:
@@ -346,16 +342,12 @@ def _probes_table(results: Probes, names: Sequence[str], caption: str) -> Table:
     column, before = Rows(results).column, unprobed(results)
     columns = (
         Column("model", tuple(names)),
-        column(before, lambda r: r.zero_shot_accuracy, "percent", ci=lambda r: r.zero_shot_interval,
-               note="By cosines of the rows as they came, on the same triplets."),
-        column("probed", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_interval),
-        column("gain", lambda r: r.difference, "percent", ci=lambda r: r.difference_interval,
-               note=f"Probed less {before}, paired over the same triplets."),
+        *before_and_after(Rows(results), before),
         column("cross-entropy", lambda r: r.cross_entropy, "number", 4, ci=lambda r: r.cross_entropy_interval,
                note="Nats, probed."),
         column("held out", lambda r: r.split, filter=True),
         column("folds", lambda r: len(r.folds), "count"),
-        column("triplets", _n_test, "count"),
+        column("triplets", lambda r: r.n_test, "count"),
         column("chance", lambda r: r.chance, "percent"),
     )  # fmt: skip
     return Table(columns, name="probes-table", caption=caption, sort=("probed", True))
