@@ -26,12 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from coverage_cases import CASES as OF_TRIPLETS
 from coverage_cases import Case, Found
 from coverage_cka import CASES as OF_SIMILARITIES
+from coverage_compare import CASES as OF_SEVERAL
 from coverage_concepts import CASES as OF_CONCEPTS
 from coverage_metadata import CASES as OF_MODELS
 from coverage_neighbors import CASES as OF_NEIGHBORS
 from coverage_rsa import CASES as OF_PAIRS
 
-CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS]
+CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS, *OF_SEVERAL]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 
