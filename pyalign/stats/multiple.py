@@ -13,7 +13,7 @@ import numpy as np
 
 DRAWS = 10_000  # of the largest t
 AT_ONCE = 1 << 17  # numbers that are held at once
-MOST = 2 * 10**9  # draws of all differences: of very many, fewer are drawn
+MOST = 10**9  # draws of all differences: of very many, fewer are drawn
 NORMAL = NormalDist()
 
 
