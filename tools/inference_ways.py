@@ -10,6 +10,7 @@ from statistics import NormalDist
 from unittest.mock import patch
 
 import numpy as np
+from coverage_compare import largest_score
 
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm, Intervals, NoIntervals
 from pyalign.documents import Interval
@@ -17,7 +18,7 @@ from pyalign.ops.shared import row_moments
 from pyalign.stats.clustered import SIGNS, Dependence, Errors, variances_of, with_weights
 from pyalign.stats.effective import LEAST
 from pyalign.stats.intervals import FRACTION, student_interval
-from pyalign.stats.multiple import DRAWS, largest_score
+from pyalign.stats.multiple import DRAWS
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile, two_sided_p
 

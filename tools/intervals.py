@@ -27,6 +27,7 @@ from coverage_calibrate import CASES as OF_CALIBRATIONS
 from coverage_cases import CASES as OF_TRIPLETS
 from coverage_cases import Case, Found
 from coverage_cka import CASES as OF_SIMILARITIES
+from coverage_compare import CASES as OF_SEVERAL
 from coverage_concepts import CASES as OF_CONCEPTS
 from coverage_metadata import CASES as OF_MODELS
 from coverage_neighbors import CASES as OF_NEIGHBORS
@@ -35,6 +36,7 @@ from coverage_rsa import CASES as OF_PAIRS
 
 CASES = [*OF_TRIPLETS, *OF_CALIBRATIONS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS]
 CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS, *OF_PROBES]
+CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS, *OF_SEVERAL]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 

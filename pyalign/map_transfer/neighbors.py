@@ -1,32 +1,37 @@
 """What a map does to neighbours, without people: k-NN accuracy by category, and which neighbours it keeps.
 
-The error of a difference is the larger of two. That of half-samples (`pyalign.stats.halves`) counts that an object's
-neighbours are other objects; where half of the objects has few of a category, the plain error of paired differences is
-larger.
+Neighbours kept have the error of half-samples, k-NN accuracy that of the jackknife, in which the next in line takes the
+place of an object that is left out. With T_j the effect of object j, and T_ij that on object i by itself, sum T_j^2
+counts what i and j do together twice. V = sum T_j^2 - sum T_ij^2 counts it once, and is never below that of independent
+objects.
+
+Source: Efron and Stein, "The jackknife estimate of variance", Annals of Statistics 1981, who show that it is too large.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pyalign.concept.neighbor_lists import SharedNeighbors, list_length, neighbor_lists
-from pyalign.concept.purity import half_lists
 from pyalign.documents import Interval
 from pyalign.map_transfer.result import KEPT, VOTES, TransferFigure
-from pyalign.stats.halves import half_errors, halves, interval_of
+from pyalign.stats.degrees import of_difference
+from pyalign.stats.halves import FRACTION, half_errors, halves, interval_of
+from pyalign.stats.multiple import sidak
 from pyalign.stats.resampling import Resampling
+from pyalign.stats.student import quantile
 from pyalign.typing import MeasureLike
 
-METHOD = "half-samples or paired"
 RBO_P = 0.9  # of the rank-biased overlap, which is not shown
 
 
 def neighbor_figures(
     name: str, before: np.ndarray, after: np.ndarray, members: np.ndarray | None, labels: tuple[str, ...], k: int,
-    measure: MeasureLike, plan: Resampling | None, order: np.ndarray | None = None,
+    measure: MeasureLike, plan: Resampling | None, order: np.ndarray | None = None, maps: int = 1,
 ) -> Iterator[TransferFigure]:  # fmt: skip
     """Neighbours kept, and k-NN accuracy over all objects with a category and for each category.
 
@@ -39,6 +44,7 @@ def neighbor_figures(
         measure: see `pyalign.similarity`.
         plan: of the half-samples; None: no intervals.
         order: (n,) see `pyalign.stats.halves.halves`.
+        maps: how many there are; simultaneous intervals hold for the categories of all of them.
     """
     n = len(before)
     length = list_length(k, n)
@@ -46,7 +52,7 @@ def neighbor_figures(
     samples = [] if plan is None else list(halves(n, plan.drawn, plan.seed, order))
     yield _kept(name, lists, k, samples, plan)
     if members is not None:
-        yield from _votes(name, lists, members, labels, k, samples, plan)
+        yield from _votes(name, lists, members, labels, k, plan, maps)
 
 
 Samples = list[tuple[np.ndarray, np.ndarray]]
@@ -67,52 +73,65 @@ def _kept(name: str, lists: list[np.ndarray], k: int, samples: Samples, plan: Re
 
 
 def _votes(
-    name: str, lists: list[np.ndarray], members: np.ndarray, labels: tuple[str, ...], k: int, samples: Samples,
-    plan: Resampling | None,
+    name: str, lists: list[np.ndarray], members: np.ndarray, labels: tuple[str, ...], k: int, plan: Resampling | None,
+    maps: int,
 ) -> Iterator[TransferFigure]:  # fmt: skip
     """The first is over all objects with a category; those without can only be neighbours."""
     groups = np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
-    right = [voted(rows[:, :k], members) for rows in lists]
-    drawn = []
-    for rows, inside in samples:
-        of_half = [voted(half_lists(one, k, rows, inside), members[rows]) for one in lists]
-        drawn.append([_means(one, groups[rows]) for one in of_half])
-    of_halves = np.array(drawn) if drawn else np.empty((0, 2, groups.shape[1]))
-    means = [_means(one, groups) for one in right]
-    errors = [half_errors(of_halves[:, side], len(members)) for side in (0, 1)] if drawn else []
-    paired = half_errors(of_halves[:, 1] - of_halves[:, 0], len(members)) if drawn else None
-    for place, category in enumerate((None, *labels)):
-        own = groups[:, place]
-        n = int(own.sum())
-        if n == 0:
+    before, after = (_Votes.of(rows[:, : k + 1], members, plan is not None) for rows in lists)
+    change = _Votes(
+        after.right - before.right, np.hstack([after.lists, before.lists]), np.hstack([after.lost, -before.lost])
+    )
+    rows: list[tuple[TransferFigure, float]] = []
+    for own, category in zip(groups.T, (None, *labels), strict=True):
+        if not own.any():
             continue
-        values = [right[side][own].astype(np.float64) for side in (0, 1)]
-        ends: list[Interval | None] = [None, None, None]
-        if plan is not None and paired is not None:
-            of_each = (
-                (values[0], errors[0][place], (0.0, 1.0)), (values[1], errors[1][place], (0.0, 1.0)),
-                (values[1] - values[0], paired[place], (-1.0, 1.0)),
-            )  # fmt: skip
-            ends = [_interval(one, float(error), within, plan) for one, error, within in of_each]
-        before, after = float(means[0][place]), float(means[1][place])
-        yield TransferFigure(
-            name, "", VOTES, None, category, n, before, ends[0], after, ends[1], after - before, ends[2], None
-        )
+        means, ends, degrees = [], [], 0.0
+        for votes, within in ((before, FRACTION), (after, FRACTION), (change, (-1.0, 1.0))):
+            means.append(float(votes.right[own].mean()))
+            error, degrees = (0.0, 0.0) if plan is None else votes.error(own)
+            level = 0.0 if plan is None else plan.confidence_level
+            ends.append(interval_of(means[-1], error, own.sum(), level, within, "jackknife") if error > 0.0 else None)
+        rows.append((TransferFigure(
+            name, "", VOTES, None, category, int(own.sum()), means[0], ends[0], means[1], ends[1], means[1] - means[0],
+            ends[2], None,
+        ), degrees))  # fmt: skip
+    count = maps * sum(figure.category is not None and figure.ci is not None for figure, _ in rows)
+    for figure, degrees in rows:
+        ci = figure.ci if count > 1 and figure.category is not None else None
+        if ci is not None and ci.error is not None and plan is not None:
+            reach = quantile(sidak(plan.confidence_level, count), degrees) * ci.error
+            low, high = max(-1.0, figure.difference - reach), min(1.0, figure.difference + reach)
+            figure = replace(figure, simultaneous_ci=replace(ci, low=low, high=high, method="sidak"))
+        yield figure
 
 
-def _interval(values: np.ndarray, error: float, within: tuple[float, float], plan: Resampling) -> Interval | None:
-    """Around the mean of values over objects; None where they are too few, or all the same."""
-    plain = float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    error = float(np.fmax(error, plain))
-    if not error > 0.0:
-        return None
-    return interval_of(float(values.mean()), error, len(values), plan.confidence_level, within, METHOD)
+@dataclass(frozen=True)
+class _Votes:
+    """Whether neighbours vote for a category of each object (n,), which (n, l), and what each of them adds (n, l)."""
 
+    right: np.ndarray
+    lists: np.ndarray
+    lost: np.ndarray
 
-def _means(right: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means: np.ndarray = (right[:, None] & groups).sum(axis=0) / groups.sum(axis=0)
-    return means
+    @classmethod
+    def of(cls, lists: np.ndarray, members: np.ndarray, with_errors: bool) -> _Votes:
+        """Of lists (n, k + 1): k neighbours and the next in line."""
+        right = voted(lists[:, :-1], members).astype(np.float64)
+        places = range(lists.shape[1] - 1) if with_errors else ()
+        lost = [right - voted(np.delete(lists, place, axis=1), members) for place in places]
+        return cls(right, lists[:, :-1], np.stack(lost, axis=1) if lost else np.empty((len(lists), 0)))
+
+    def error(self, own: np.ndarray) -> tuple[float, float]:
+        """The standard error of the mean over the objects of a mask (n,), and how many degrees of freedom it has."""
+        lists, lost, residuals = self.lists[own], self.lost[own], self.right[own] - self.right[own].mean()
+        n, effects = len(lists), np.bincount(lists.ravel(), lost.ravel(), len(own))
+        effects[own] += residuals
+        same = lists[:, :, None] == lists[:, None, :]  # before and after
+        squares, floor = effects @ effects, residuals @ residuals
+        pairs = np.einsum("ip,iq,ipq->", lost, lost, same)
+        terms = np.array([max(floor, squares - pairs), floor, squares, pairs, n - 1.0])
+        return math.sqrt(terms[0] / (n * max(1, n - 1))), float(of_difference(*terms[:, None])[0])
 
 
 def voted(lists: np.ndarray, members: np.ndarray) -> np.ndarray:

@@ -30,6 +30,8 @@ class TransferFigure:
         p_value: two-sided, of no difference, not corrected; None where the interval is not one of `compare` or `rsa`.
         in_sample: of figures of neighbours: of how many of all these objects the map was fitted to keep them; None
             where that is not known, and of other figures.
+        simultaneous_ci: of one category, the interval of the difference that holds together with those of all other
+            categories and maps (Sidak), as one that was chosen among them needs; None elsewhere.
     """
 
     map: str
@@ -46,6 +48,7 @@ class TransferFigure:
     ci: Interval | None
     p_value: float | None
     in_sample: int | None = None
+    simultaneous_ci: Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def transfer(
 
     Returns:
         A `Transfer`. Differences are paired: over the same triplets as `pyalign.compare`, over the same pairs as
-        `pyalign.rsa`, over the same half-samples of the objects. Sets that don't fit the embeddings, and figures that a
+        `pyalign.rsa`, over the same objects. Sets that don't fit the embeddings, and figures that a
         set can't give, are in `left_out` with the reason.
 
     Raises:
@@ -270,7 +270,7 @@ class _Work:
         order = np.argsort(np.argsort(matched.order)[chosen])
         for name, mask in seen.items():
             known = neighbor_figures(name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k,
-                                     self.measure or "cosine", plan, order)  # fmt: skip
+                                     self.measure or "cosine", plan, order, len(seen))  # fmt: skip
             of_fit = None if mask is None else int(mask[chosen].sum())
             self.figures += [replace(figure, in_sample=of_fit) for figure in known]
 

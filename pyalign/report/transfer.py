@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pyalign.map_transfer.result import ACCURACY, KEPT, RSA, VOTES, Transfer, TransferFigure
 from pyalign.report.blocks import Block, Column, Rows, Table, foot, table
+from pyalign.report.metadata import rank_text
 from pyalign.report.words import ELSEWHERE, counted, interval_header, one_line
 
 MOST_CATEGORIES = 10  # in a text that is not verbose
@@ -69,7 +70,7 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
     """A row for each figure of each map."""
     column = Rows(rows, interval_header(result.confidence) if result.confidence is not None else "").column
     several = len(result.maps) > 1
-    tested = any(row.p_value is not None for row in rows)
+    tested, together = any(row.p_value is not None for row in rows), any(row.simultaneous_ci for row in rows)
     return table(
         *(() if all(row.on == "" for row in rows) else (column("on", lambda r: one_line(r.on) or "neighbours"),)),
         Column("figure", tuple(map(called, rows)), left=True),
@@ -78,6 +79,8 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
         column("before", lambda r: r.before, "number", 3, ci=lambda r: r.before_ci, ends=""),
         column("after", lambda r: r.after, "number", 3, ci=lambda r: r.after_ci, ends=""),
         column("difference", lambda r: r.difference, "number", 3, ci=lambda r: r.ci),
+        *((column("all categories together", lambda r: rank_text(r.simultaneous_ci), keep=5,
+                  note="Of the difference of a category that was chosen among all."),) if together else ()),
         *((column("p", lambda r: r.p_value, "p", keep=4, note="Of no difference."),) if tested else ()),
     )  # fmt: skip
 

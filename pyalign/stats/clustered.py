@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -38,12 +38,15 @@ from pyalign.stats import degrees
 from pyalign.stats.components import Components, Covariances, Group, covariances_of
 from pyalign.stats.effective import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.stats.shrinkage import shrunken
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
 CONSTANT = 1e-13  # of sums of squares: residuals below it are rounding of values that are all the same
 ROUNDING = 1e-11  # of the variances of two means: below it, that of their difference is nothing but rounding
 NOTHING = 1e-14  # of the square of a mean: below it, its variance is nothing but rounding
 MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered again
+
+Change = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,12 @@ class Sums:
     Attributes:
         squares: (k, k): the products of the sums of residuals, two by two, as covariances of means.
         number: how many there are.
+        each: (g, k): the sums themselves, in any unit that all of them share.
     """
 
     squares: np.ndarray
     number: EffectiveNumber
+    each: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,18 @@ class Errors:
     @cached_property
     def degrees_of_means(self) -> np.ndarray:
         """(k,) degrees of freedom of Student's t for each mean."""
-        return self._degrees(np.diagonal)
+        return self._contrasts(np.diagonal)[1]
 
     @cached_property
     def degrees_of_differences(self) -> np.ndarray:
         """(k, k) degrees of freedom of Student's t for the differences of two means."""
-        return self._degrees(_of_differences)
+        return self._contrasts(_of_differences)[1]
+
+    @cached_property
+    def shrunken_differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """(k, k) standard errors, and degrees of freedom, of differences as all of them say; see `shrinkage`."""
+        variances, freedom = self._contrasts(_of_differences, shrink=True)
+        return self._roots(np.stack(variances)), freedom
 
     @cached_property
     def covariance(self) -> np.ndarray:
@@ -124,7 +135,7 @@ class Errors:
 
     def degrees_along(self, gradient: np.ndarray) -> float:
         """Degrees of freedom of a figure of the means with this gradient (k,)."""
-        return float(self._degrees(lambda covariance: np.array(gradient @ covariance @ gradient)))
+        return float(self._contrasts(lambda covariance: np.array(gradient @ covariance @ gradient))[1])
 
     def components(self, a: int, b: int | None = None) -> Components | None:
         """Variance components of mean number a, or of mean a less mean b."""
@@ -136,43 +147,49 @@ class Errors:
 
     def in_units(self, units: np.ndarray) -> Errors:
         """The errors of means that are multiples (k,) of these."""
-        scale = np.outer(units, units)
-        changed = self._changed(self.means * units, lambda covariance: covariance * scale)
+        changed = self._changed(self.means * units, lambda each: each * units)
         return replace(changed, leading=self.leading)
 
     def along(self, weights: np.ndarray) -> Errors:
         """The errors of weighted sums (f, k) of the means."""
-        return self._changed(weights @ self.means, lambda covariance: weights @ covariance @ weights.T)
+        return self._changed(weights @ self.means, lambda each: each @ weights.T)
 
     def of(self, some: slice | list[int]) -> Errors:
         """The errors of some of the means."""
-        return self._changed(self.means[some], lambda covariance: covariance[some][:, some])
+        return self._changed(self.means[some], lambda each: each[:, some])
 
-    def _changed(self, means: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Errors:
+    def _changed(self, means: np.ndarray, columns: Change) -> Errors:
+        def change(covariance: np.ndarray) -> np.ndarray:
+            return columns(columns(covariance).T)
+
         candidates = tuple(change(candidate) for candidate in self.candidates)
-        sums = tuple(replace(group_sums, squares=change(group_sums.squares)) for group_sums in self.sums)
+        sums = tuple(Sums(change(group.squares), group.number, columns(group.each)) for group in self.sums)
         covariances = None if self.covariances is None else self.covariances.changed(change)
         return Errors(means, candidates, self.degrees, sums, self.rows, covariances)
 
-    def _degrees(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Degrees of freedom of contrasts whose variances `of` takes out of a covariance."""
+    def _contrasts(self, of: Change, shrink: bool = False) -> tuple[list[np.ndarray], np.ndarray]:
+        """Candidates for the variances of contrasts, which `of` takes out of a covariance, and degrees of freedom."""
         every = [of(candidate) for candidate in self.candidates]
         if not self.known or not self.sums:
-            return np.full(every[0].shape, float(self.degrees))
-        variances = [variance.ravel() for variance in every]
-        largest = np.max(variances, axis=0)
-        squares = [of(group_sums.squares).ravel() for group_sums in self.sums]
-        own = [np.full(largest.shape, group_sums.number.degrees) for group_sums in self.sums]
-        if len(self.sums) == 2:
-            floor = np.max(variances[3:], axis=0)
+            return every, np.full(every[0].shape, float(self.degrees))
+        both = len(self.sums) == 2
+        floor = np.max([np.zeros_like(every[0]), *every[3 if both else 1 :]], axis=0)
+        squares, own = [of(group.squares) for group in self.sums], [group.number.degrees for group in self.sums]
+        freedoms = [np.full(floor.shape, most) for most in own]
+        for k, group in enumerate(self.sums if shrink else ()):
+            before = squares[k]
+            squares[k], freedoms[k] = shrunken(before, floor, group.each, group.squares, own[k])
+            for place in {0, k + both}:  # over either, and over these
+                every[place] = every[place] + (squares[k] - before)
+        variances, flat = [one.ravel() for one in every], [one.ravel() for one in squares]
+        largest, rest = np.max(variances, axis=0), flat[0] - variances[1 if both else 0]
+        if both:
             common = variances[1] + variances[2] - variances[0]
-            freedom = degrees.of_both(
-                largest, floor, (squares[0], squares[1]), squares[0] - variances[1], common, (own[0], own[1])
-            )
+            nu = freedoms[0].ravel(), freedoms[1].ravel()
+            freedom = degrees.of_both(largest, floor.ravel(), (flat[0], flat[1]), rest, common, nu)
         else:
-            floor = np.max(variances[1:], axis=0, initial=0.0)
-            freedom = degrees.of_difference(largest, floor, squares[0], squares[0] - variances[0], own[0])
-        return freedom.reshape(every[0].shape)
+            freedom = degrees.of_difference(largest, floor.ravel(), flat[0], rest, freedoms[0].ravel())
+        return every, freedom.reshape(floor.shape)
 
     def _roots(self, variances: np.ndarray) -> np.ndarray:
         if not self.known:
@@ -296,11 +313,13 @@ class _Groups:
         products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
         more: these products times the factor for groups of many rows less 1.
         group: how many groups there are, and how many rows each has.
+        rows: (g, 1 + k): sums of weights and weighted values.
     """
 
     products: np.ndarray
     more: np.ndarray
     group: Group
+    rows: np.ndarray
 
     @classmethod
     def of(cls, what: str, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
@@ -315,7 +334,7 @@ class _Groups:
             rest = 1.0 - ordered[first, 0] / total
             if ordered[first, 0] > 0 and rest > ROUNDING:
                 more += (usual / rest - 1.0) * (ordered[first:last].T @ ordered[first:last])
-        return cls(products, more, Group(number, ordered[:, 0] / total))
+        return cls(products, more, Group(number, ordered[:, 0] / total), sums)
 
     def correction(self, means: np.ndarray, independent: float) -> np.ndarray:
         """(k, k): what the factor adds to the covariances of means."""
@@ -324,7 +343,8 @@ class _Groups:
     def sums(self, means: np.ndarray, independent: float) -> Sums:
         """What these groups add to the covariances of means."""
         squares = _residuals(self.products + self.more, means)
-        return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.group.number)
+        squares = squares / independent if independent > 0 else np.zeros_like(squares)
+        return Sums(squares, self.group.number, self.rows[:, 1:] - self.rows[:, :1] * means)
 
 
 def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.ndarray:

@@ -5,29 +5,53 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, reduce
+from operator import or_
 from statistics import NormalDist
 
 import numpy as np
 
 DRAWS = 10_000  # of the largest t
-AT_ONCE = 1 << 21  # numbers that are held at once
+AT_ONCE = 1 << 17  # numbers that are held at once
+MOST = 10**9  # draws of all differences: of very many, fewer are drawn
 NORMAL = NormalDist()
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], left: np.ndarray | None = None) -> list[float]:
     """Holm's step-down correction: p-values that may be held against one level together.
+
+    left: (p,) how many hypotheses can be true when 0, 1, ... are not (`left_of_differences`); None: all others.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
 
     Example:
-        >>> [round(p, 4) for p in holm([0.01, 0.04, 0.03])]
-        [0.03, 0.06, 0.06]
+        >>> [[round(p, 4) for p in holm([0.01, 0.04, 0.03], left)] for left in (None, left_of_differences(3))]
+        [[0.03, 0.06, 0.06], [0.03, 0.04, 0.03]]
     """
     p = np.asarray(p_values, np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
-    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, (len(p) - np.arange(len(p))) * p[order]))
+    counts = len(p) - np.arange(len(p)) if left is None else np.asarray(left)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, counts * p[order]))
     return [float(one) for one in adjusted]
+
+
+@cache
+def left_of_differences(k: int) -> np.ndarray:
+    """(p,): of all p differences of two of k means, how many can be 0 when 0, 1, ... are not.
+
+    Source: Shaffer, "Modified sequentially rejective multiple test procedures", JASA 1986.
+
+    Example:
+        >>> left_of_differences(4).tolist()  # of whom one is unlike the three others; two and two; two alike
+        [6, 3, 3, 3, 2, 1]
+    """
+    possible = [1]  # of so many means; bit s: whether s of their differences can be 0
+    for means in range(1, k + 1):
+        possible.append(reduce(or_, (possible[means - j] << math.comb(j, 2) for j in range(1, means + 1))))
+    bits = np.frombuffer(possible[k].to_bytes(k * k // 16 + 1, "little"), np.uint8)
+    can_be = np.unpackbits(bits, count=math.comb(k, 2) + 1, bitorder="little")
+    return np.maximum.accumulate(can_be * np.arange(len(can_be)))[:0:-1]
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
@@ -49,21 +73,24 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return [float(one) for one in adjusted]
 
 
-CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
+CORRECTIONS: dict[str, Callable[..., list[float]]] = {
     "holm": holm,
     "benjamini-hochberg": benjamini_hochberg,
 }
 
 
-def corrected(p_values: Sequence[float | None], correction: str) -> list[float | None]:
+def corrected(p_values: Sequence[float | None], correction: str, means: int | None = None) -> list[float | None]:
     """p-values corrected over those that are there: what has none does not count.
+
+    means: of how many means these are all differences of two (Shaffer's counts for Holm's); None: of anything.
 
     Example:
         >>> corrected([0.01, None, 0.04], "holm"), corrected([None], "holm")
         ([0.02, None, 0.04], [None])
     """
     known = [p for p in p_values if p is not None]
-    found = iter(CORRECTIONS[correction](known) if known else [])
+    left = () if means is None or correction != "holm" or None in p_values else (left_of_differences(means),)
+    found = iter(CORRECTIONS[correction](known, *left) if known else [])
     return [None if p is None else next(found) for p in p_values]
 
 
@@ -86,62 +113,64 @@ class MaxT:
     A difference has the score whose two-sided p-value is that of its t, with degrees of freedom of its own.
 
     Attributes:
-        largest: (draws,) ascending, as `largest_score` draws them.
-        confidence: with which all intervals are to hold.
+        of_each: the confidence of each interval where all hold together.
+        p_values: (k, k) adjusted step by step; NaN where there is no test.
     """
 
-    largest: np.ndarray
-    confidence: float
+    of_each: float
+    p_values: np.ndarray
 
-    @property
-    def of_each(self) -> float:
-        """The confidence of each interval; never below that of all: scores are drawn, and so not quite as known."""
-        score = float(np.quantile(self.largest, self.confidence))
-        return max(self.confidence, math.erf(score / math.sqrt(2.0)))
+    @classmethod
+    def of(
+        cls, covariances: Sequence[np.ndarray], p_values: np.ndarray, confidence: float, seed: int = 0,
+        baseline: int | None = None,
+    ) -> MaxT:  # fmt: skip
+        """Of all differences of two of k means, or of those from a baseline.
 
-    def p_value(self, single: float) -> float:
-        """The adjusted p-value of a difference whose own p-value is `single`."""
-        score = -NORMAL.inv_cdf(single / 2.0) if single > 0.0 else math.inf
-        beyond = len(self.largest) - int(np.searchsorted(self.largest, score))
-        return max(single, (1 + beyond) / (1 + len(self.largest)))
+        Each, with its own of `p_values` (k, k), is compared with the largest of those that are not more significant; of
+        several covariances (k, k) of the means, the one that gives the larger p-value counts.
+
+        Source: Romano and Wolf, "Exact and approximate stepdown methods for multiple hypothesis testing", JASA 2005;
+        the largest: Hothorn, Bretz and Westfall 2008; with a baseline: Dunnett 1955.
+
+        Example:
+            >>> p = np.array([[1.0, 0.001, 0.001], [0.001, 1.0, 0.02], [0.001, 0.02, 1.0]])
+            >>> MaxT.of([np.eye(3)], p, 0.95).p_values[2].round(2).tolist()  # the last one is alone
+            [0.0, 0.02, nan]
+        """
+        a, b = np.triu_indices(len(p_values), 1)
+        a, b = (a, b) if baseline is None else (one[(a == baseline) | (b == baseline)] for one in (a, b))
+        order = np.argsort(p_values[a, b], kind="stable")
+        a, b, adjusted = a[order], b[order], p_values[a, b][order]
+        scores = np.array([-NORMAL.inv_cdf(p / 2.0) if p > 0.0 else math.inf for p in adjusted.tolist()])
+        score, draws = 0.0, min(DRAWS, MOST // len(a))
+        for covariance in covariances:
+            beyond, largest = step_down(covariance, a, b, scores, seed, draws)
+            adjusted = np.maximum(adjusted, (1 + beyond) / (1 + draws))
+            score = max(score, float(np.quantile(largest, confidence)))
+        found = np.full(p_values.shape, np.nan)
+        found[a, b] = found[b, a] = np.maximum.accumulate(adjusted)
+        return cls(max(confidence, math.erf(score / math.sqrt(2.0))), found)
 
 
-def largest_score(
-    covariance: np.ndarray, seed: int = 0, draws: int = DRAWS, baseline: int | None = None
-) -> np.ndarray:  # fmt: skip
-    """(draws,) ascending: the largest |z| of all differences of two of k normal means, where none differs.
-
-    A test with degrees of freedom of its own is compared with it by the normal score that has the same p-value.
-
-    Args:
-        covariance: (k, k) positive semi-definite, of the means.
-        seed: of the draws.
-        baseline: the mean that all others are compared with; None: every two are.
-
-    Source: Hothorn, Bretz and Westfall, "Simultaneous inference in general parametric models", 2008; with a baseline
-    that of Dunnett, "A multiple comparison procedure for comparing several treatments with a control", 1955.
-
-    Example:
-        >>> one, three = (largest_score(np.eye(k)) for k in (2, 3))
-        >>> [round(float(np.quantile(found, 0.99)), 1) for found in (one, three)]  # the normal, Tukey's range
-        [2.6, 2.9]
-    """
+def step_down(
+    covariance: np.ndarray, a: np.ndarray, b: np.ndarray, scores: np.ndarray, seed: int, draws: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(p,): in how many draws the largest |z| of a difference and all after it reaches its score; (draws,): of all."""
     values, vectors = np.linalg.eigh(covariance)
-    root = (
-        vectors * np.sqrt(np.maximum(values, 0.0))
-    ) @ vectors.T  # the one root that no sign or order of axes changes
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # no sign or order of axes changes this one
     own = np.diagonal(covariance)
     variances = own[:, None] + own[None, :] - 2.0 * covariance
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(variances > 1e-12 * (own[:, None] + own[None, :]), 1.0 / np.sqrt(variances), 0.0)
-    rng, k = np.random.Generator(np.random.Philox(seed)), len(covariance)
-    largest, step = np.empty(draws), max(1, AT_ONCE // (k * k))
-    for start in range(0, draws, step):
-        count = min(step, draws - start)
-        z = np.ascontiguousarray((rng.standard_normal((count, k)) @ root.T).T)
-        if baseline is None:
-            of_one = [(np.abs(z[a] - z[a + 1 :]) * scale[a, a + 1 :, None]).max(axis=0) for a in range(k - 1)]
-        else:
-            of_one = [(np.abs(z - z[baseline]) * scale[:, baseline, None]).max(axis=0)]
-        largest[start : start + count] = np.max(of_one, axis=0)
-    return np.sort(largest)
+    rng = np.random.Generator(np.random.Philox(seed))
+    z = np.ascontiguousarray((rng.standard_normal((draws, len(own))) @ root.T).T)
+    largest, beyond, step = np.zeros(draws), np.empty(len(a), np.int64), max(1, AT_ONCE // draws)
+    for last in range(len(a), 0, -step):
+        part = slice(max(0, last - step), last)
+        found = np.abs(z[a[part]] - z[b[part]]) * scale[a[part], b[part], None]
+        np.maximum(found[-1], largest, out=found[-1])
+        found = np.maximum.accumulate(found[::-1])
+        largest = found[-1]
+        beyond[part] = np.count_nonzero(found[::-1] >= scores[part, None], axis=1)
+    return beyond, largest

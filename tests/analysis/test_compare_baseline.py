@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
-from support import draw_triplets, read_back, reals, seeds
+from support import draw_triplets, read_back, reals
 
 import pyalign
 from pyalign.report.page.sections.comparisons import _widest_difference
-from pyalign.stats.multiple import MaxT, corrected, largest_score
+from pyalign.stats.multiple import corrected
 from pyalign.stats.paired import equivalence_p
 from pyalign.stats.resampling import Resampling
 from pyalign.stats.student import upper_p
@@ -55,22 +55,6 @@ def test_of_two_models_a_baseline_changes_the_sign_only():
     (one,), (other,) = (pyalign.compare(two, T, baseline=name).pairs for name in "ba")
     assert (one.a, other.a) == ("a", "b") and one.difference == -other.difference
     assert one.p_max_t == other.p_max_t == one.p_value == one.p_adjusted
-
-
-@given(seeds, st.integers(3, 6))
-def test_the_largest_from_a_baseline_is_at_most_that_of_every_two(seed, k):
-    root = np.random.default_rng(seed).normal(size=(k, k + 1))
-    every, some = (largest_score(root @ root.T, 1, 300, baseline) for baseline in (None, seed % k))
-    assert (some <= every * (1 + 1e-12)).all()
-
-
-def test_it_is_dunnetts_distribution():
-    """Of 3 treatments and a control of equal groups and known variance, two-sided: 2.349 at 5 % (Dunnett 1964)."""
-    largest = largest_score(np.eye(4), 1, 200_000, baseline=0)
-    assert np.quantile(largest, 0.95) == pytest.approx(2.349, rel=0.01)
-    together = MaxT(largest, 0.95)
-    assert together.of_each == pytest.approx(1 - 2 * student.sf(2.349, 1e9), abs=2e-3)
-    assert together.p_value(2 * student.sf(2.349, 1e9)) == pytest.approx(0.05, abs=2e-3)
 
 
 # Within a margin

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import draw_triplets, reals
+from support import draw_triplets, read_back, reals
 
 import pyalign
 from pyalign.datasets import load_dataset
@@ -121,11 +121,49 @@ def test_a_map_that_changes_nothing_wins_and_loses_nothing():
 
 
 def test_intervals_are_paired_and_narrower_than_those_of_either_side(found):
-    row = of(found, "toward", "", "k-NN accuracy")
+    """Where a map changes few of the neighbours."""
+    gentle = pyalign.Transform(np.diag([1.0, 1, 1, 0.8, 0.8, 0.8]), None, 0.0, 1.0)
+    row = of(transfer(X, gentle, {}, categories=KINDS, k=5), "map", "", "k-NN accuracy")
     assert row.ci.error < np.hypot(row.before_ci.error, row.after_ci.error)
     assert {r.ci.by for r in found.figures if r.ci is not None} == {"objects"}
     bare = transfer(X, TOWARD, {"t": TRIPLETS}, ci=None)
     assert all(r.ci is r.before_ci is r.after_ci is None for r in bare.figures) and bare.confidence is None
+
+
+@pytest.mark.parametrize("side", ["before", "after", "difference"])
+def test_errors_of_votes_are_those_of_leaving_objects_out_with_what_a_pair_does_counted_once(found, side):
+    near = [pyalign.neighbors(x, k=6).indices for x in (X, TOWARD.apply(X))]
+    sign = {"before": (1, 0), "after": (0, 1), "difference": (-1, 1)}[side]
+
+    def votes(without=-1):
+        """Of each object with one of the others left out, and the next in line in its place."""
+        lists = [np.array([[j for j in row if j != without][:5] for row in one]) for one in near]
+        return sum(s * voted(one, KINDS.members).astype(float) for s, one in zip(sign, lists, strict=True))
+
+    whole = votes()
+    together = np.array([whole - votes(j) for j in range(N)]).T  # (i, j): of j on i
+    for label in (None, *KINDS.labels):
+        own = np.ones(N, bool) if label is None else KINDS.members[:, KINDS.labels.index(label)]
+        n, residuals = own.sum(), np.where(own, whole - whole[own].mean(), 0.0)
+        effects = residuals + together[own].sum(axis=0)
+        variance = max((residuals**2).sum(), (effects**2).sum() - (together[own] ** 2).sum())
+        row = of(found, "toward", "", "k-NN accuracy", None, label)
+        ci = {"before": row.before_ci, "after": row.after_ci, "difference": row.ci}[side]
+        assert (0.0 if ci is None else ci.error) == pytest.approx(np.sqrt(variance / n / (n - 1)))
+
+
+def test_of_categories_there_are_intervals_that_hold_together(found, tmp_path):
+    alone = transfer(X, TOWARD, {}, categories=KINDS, k=5)
+    for row in found.figures:
+        assert (row.simultaneous_ci is None) == (row.category is None or row.ci is None)
+        if row.simultaneous_ci is not None:
+            low, high = row.simultaneous_ci
+            assert low <= row.ci.low <= row.ci.high <= high and (low, high) != tuple(row.ci)
+            assert (row.simultaneous_ci.method, row.simultaneous_ci.error) == ("sidak", row.ci.error)
+            if row.map == "toward":  # one map among two needs more
+                fewer = of(alone, "map", "", "k-NN accuracy", None, row.category).simultaneous_ci
+                assert low <= fewer.low <= fewer.high <= high
+    assert read_back(found, tmp_path).figures == found.figures
 
 
 def test_a_map_that_raises_agreement_and_lowers_it_within_categories_is_warned_of():

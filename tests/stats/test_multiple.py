@@ -10,9 +10,29 @@ from scipy.stats import norm, studentized_range
 from support import seeds
 
 from pyalign.stats import multiple
-from pyalign.stats.multiple import CORRECTIONS, benjamini_hochberg, holm, largest_score
+from pyalign.stats.multiple import (
+    CORRECTIONS,
+    DRAWS,
+    MaxT,
+    benjamini_hochberg,
+    holm,
+    left_of_differences,
+    step_down,
+)
 
 p_lists = st.lists(st.one_of(st.floats(0.0, 1.0), st.sampled_from([0.0, 0.01, 0.05, 1.0])), min_size=1, max_size=12)
+
+
+def differences_of(k, baseline=None):
+    """The numbers of the means of each difference."""
+    pairs = np.array([(a, b) for a in range(k) for b in range(a + 1, k) if baseline in (None, a, b)])
+    return pairs[:, 0], pairs[:, 1]
+
+
+def largest_score(covariance, seed=0, draws=DRAWS, baseline=None):
+    """(draws,) ascending: the largest |z| of all differences, or of those from a baseline."""
+    a, b = differences_of(len(covariance), baseline)
+    return np.sort(step_down(covariance, a, b, np.zeros(len(a)), seed, draws)[1])
 
 
 @given(p_lists)
@@ -92,12 +112,10 @@ def test_draws_are_ascending_the_same_for_a_seed_and_of_any_unit(seed, k):
 
 
 def test_many_means_are_drawn_in_pieces(monkeypatch):
-    """Which moves the draws, not what they are of."""
-    whole = np.quantile(largest_score(np.eye(6), draws=50_000), 0.95)
-    monkeypatch.setattr(multiple, "AT_ONCE", 36 * 777)
+    whole = largest_score(np.eye(6), draws=50_000)
+    monkeypatch.setattr(multiple, "AT_ONCE", 50_000 * 4)
     pieces = largest_score(np.eye(6), draws=50_000)
-    assert len(pieces) == 50_000
-    assert np.quantile(pieces, 0.95) == pytest.approx(whole, rel=0.02)
+    assert np.array_equal(pieces, whole)
 
 
 @given(seeds)
@@ -113,3 +131,83 @@ def test_rounding_of_a_covariance_does_not_move_the_draws():
     equal = 0.5 * np.eye(5) + 0.5
     noise = np.random.default_rng(4).normal(size=(5, 5)) * 1e-13
     np.testing.assert_allclose(largest_score(equal + noise + noise.T), largest_score(equal), rtol=1e-6)
+
+
+# Step by step
+
+
+def partitions(items):
+    """All ways of dividing items into groups."""
+    if not items:
+        yield []
+        return
+    for rest in partitions(items[1:]):
+        yield [[items[0]], *rest]
+        for k in range(len(rest)):
+            yield [*rest[:k], [items[0], *rest[k]], *rest[k + 1 :]]
+
+
+@pytest.mark.parametrize("k", range(2, 8))
+def test_as_many_differences_can_be_0_as_some_division_into_groups_of_equal_means_has_within_groups(k):
+    possible = {sum(len(group) * (len(group) - 1) // 2 for group in one) for one in partitions(list(range(k)))}
+    count = k * (k - 1) // 2
+    expected = [max(one for one in possible if one <= count - unlike) for unlike in range(count)]
+    assert left_of_differences(k).tolist() == expected
+
+
+@given(st.integers(2, 6), seeds)
+def test_counts_of_what_can_be_true_never_raise_a_p_value(k, seed):
+    p_values = np.random.default_rng(seed).random(k * (k - 1) // 2) ** 3
+    assert all(a <= b for a, b in zip(holm(p_values, left_of_differences(k)), holm(p_values), strict=True))
+
+
+@given(seeds, st.integers(3, 6), st.booleans())
+def test_each_difference_is_compared_with_those_that_are_not_more_significant(seed, k, against_one):
+    rng = np.random.default_rng(seed)
+    root, baseline = rng.normal(size=(k, k + 1)), int(rng.integers(k)) if against_one else None
+    covariance, p_values = root @ root.T, rng.random((k, k)) ** 4
+    p_values = np.triu(p_values, 1) + np.triu(p_values, 1).T
+    found = MaxT.of([covariance], p_values, 0.95, 5, baseline)
+    pairs = sorted(zip(*differences_of(k, baseline), strict=True), key=lambda pair: p_values[pair])
+    before = 0.0
+    for step, pair in enumerate(pairs):
+        a, b = (np.array(one) for one in zip(*pairs[step:], strict=True))
+        largest = step_down(covariance, a, b, np.zeros(len(a)), 5, DRAWS)[1]
+        share = (1 + (largest >= norm.isf(p_values[pair] / 2)).sum()) / (1 + DRAWS)
+        before = max(before, share, p_values[pair])
+        assert found.p_values[pair] == found.p_values[pair[::-1]] == pytest.approx(before, abs=1e-12)
+    assert np.isnan(found.p_values).sum() == k * k - 2 * len(pairs)
+
+
+def test_the_most_significant_difference_decides_as_its_interval_does():
+    p_values = np.full((5, 5), 0.2)
+    p_values[1, 3] = p_values[3, 1] = 0.004
+    found = MaxT.of([np.eye(5)], p_values, 0.95)
+    assert (found.p_values[1, 3] < 0.05) == (1 - found.of_each > 0.004)
+    assert np.nanmin(found.p_values) == found.p_values[1, 3]
+
+
+def test_it_is_dunnetts_distribution():
+    """Of 3 treatments and a control of equal groups and known variance, two-sided: 2.349 at 5 % (Dunnett 1964)."""
+    assert np.quantile(largest_score(np.eye(4), 1, 200_000, baseline=0), 0.95) == pytest.approx(2.349, rel=0.01)
+    alone = 2 * norm.sf(2.349)
+    found = MaxT.of([np.eye(4)], np.full((4, 4), alone), 0.95, baseline=0)
+    assert found.of_each == pytest.approx(1 - alone, abs=2e-3)
+    assert found.p_values[0, 1] == pytest.approx(0.05, abs=5e-3)
+
+
+@given(seeds, st.integers(3, 6))
+def test_differences_from_a_baseline_reach_less_far_than_all(seed, k):
+    root = np.random.default_rng(seed).normal(size=(k, k + 1))
+    every, some = (largest_score(root @ root.T, 1, 300, baseline) for baseline in (None, seed % k))
+    assert (some <= every * (1 + 1e-12)).all()
+
+
+def test_of_very_many_differences_fewer_are_drawn(monkeypatch):
+    counts = []
+    monkeypatch.setattr(multiple, "MOST", 45 * 2000)
+    whole = multiple.step_down
+    monkeypatch.setattr(multiple, "step_down", lambda *given: counts.append(given[-1]) or whole(*given))
+    MaxT.of([np.eye(10)], np.full((10, 10), 0.5), 0.95)
+    MaxT.of([np.eye(10)], np.full((10, 10), 0.5), 0.95, baseline=0)
+    assert counts == [2000, DRAWS]

@@ -123,18 +123,20 @@ def compare(
 
     Returns:
         A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the
-        p-value of its t; `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together. By a
-        bootstrap a p-value is twice the share of resamples in which the difference is 0 or of the other sign, with 1
-        added above and below the line, at most 1. The p-value of equivalence within a margin is the larger one of two
-        one-sided tests. Choices without probabilities have no cross-entropy.
+        p-value of its t; of three models or more, variances are drawn toward what all differences say.
+        `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together, p-values step by step: one
+        can be below 5% where 0 is in the interval. By a bootstrap a p-value is twice the share of resamples in which
+        the difference is 0 or of the other sign, with 1 added above and below the line, at most 1. The p-value of
+        equivalence is the larger one of two one-sided tests. Choices without probabilities have no cross-entropy.
 
     Raises:
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models; a
             baseline that is none of the models; a difference that is no fraction, or without intervals.
 
-    Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); Dunnett 1955 (with a baseline); Schuirmann, "A
-    comparison of the two one-sided tests procedure and the power approach", 1987; for the errors see
-    `pyalign.stats.clustered`. `pyalign.error_consistency` says whether models err on the same triplets.
+    Source: Smyth 2004 (variances); Holm 1979, Shaffer 1986; Hothorn, Bretz and Westfall 2008, Romano and Wolf 2005
+    (max-t); Dunnett 1955 (with a baseline); Schuirmann, "A comparison of the two one-sided tests procedure and the
+    power approach", 1987; for the errors see `pyalign.stats.clustered`. `pyalign.error_consistency` says whether models
+    err on the same triplets.
 
     Example:
         >>> import pyalign
@@ -307,7 +309,7 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, t
     measures = {of_model.measure for of_model in outcomes.scores if of_model.measure is not None}
     return Comparison(
         models=tuple(_models(outcomes, paired)),
-        pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests.correction)),
+        pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests, len(outcomes.names))),
         n_triplets=len(outcomes.credits),
         n_dropped=0 if outcomes.kept is None else int((~outcomes.kept).sum()),
         resamples=None,
@@ -388,9 +390,10 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals, tests: PairTests) -> Itera
         )
 
 
-def _adjusted(pairs: Sequence[PairResult], correction: str) -> list[PairResult]:
-    of_none = corrected([pair.p_value for pair in pairs], correction)
-    of_margin = corrected([pair.p_equivalence for pair in pairs], correction)
+def _adjusted(pairs: Sequence[PairResult], tests: PairTests, models: int) -> list[PairResult]:
+    means = models if tests.baseline is None else None
+    of_none = corrected([pair.p_value for pair in pairs], tests.correction, means)
+    of_margin = corrected([pair.p_equivalence for pair in pairs], tests.correction)
     return [
         replace(pair, p_adjusted=p, p_equivalence_adjusted=q)
         for pair, p, q in zip(pairs, of_none, of_margin, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from pyalign.progress import Progress
 from pyalign.stats.clustered import Errors
 from pyalign.stats.components import Components
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.multiple import MaxT, largest_score
+from pyalign.stats.multiple import MaxT
 from pyalign.stats.paired import equivalence_p, ranks_of, two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 from pyalign.stats.student import quantile, upper_p
@@ -54,33 +55,20 @@ class Intervals(Protocol):
 class NoIntervals:
     """Where none are asked for."""
 
-    def own(self, a: int, what: int) -> None:
+    def own(self, *of: object, **named: object) -> None:
         return None
 
-    def difference(self, a: int, b: int, what: int) -> None:
-        return None
-
-    def p_value(self, a: int, b: int) -> None:
-        return None
+    difference = p_value = equivalence = rank = components = own
 
     def simultaneous(self, a: int, b: int) -> tuple[None, None]:
         return None, None
-
-    def equivalence(self, a: int, b: int, margin: float) -> None:
-        return None
-
-    def rank(self, a: int) -> None:
-        return None
-
-    def components(self, a: int, b: int, what: int) -> None:
-        return None
 
 
 @dataclass(frozen=True)
 class ClosedForm:
     """Intervals by standard errors and Student's t, with degrees of freedom for each figure and each difference.
 
-    Several differences together by `MaxT`.
+    Variances of differences are drawn toward what all of them say (`pyalign.stats.shrinkage`); together by `MaxT`.
 
     Attributes:
         estimates: (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.
@@ -101,37 +89,36 @@ class ClosedForm:
     def difference(self, a: int, b: int, what: int) -> Interval | None:
         found = self.errors[what]
         difference = float(self.estimates[what, a] - self.estimates[what, b])
-        error, degrees = float(found.differences[a, b]), float(found.degrees_of_differences[a, b])
+        error, degrees = (float(of[a, b]) for of in found.shrunken_differences)
         known = not (math.isnan(difference) or math.isnan(error))
         return student_interval(difference, error, degrees, self.plan) if known else None
 
     def p_value(self, a: int, b: int) -> float | None:
-        return student_p(float(self._t[a, b]), self._degrees(a, b)) if self._known else None
+        return float(self._p_values[a, b]) if self._known else None
 
     def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
         alone = self.p_value(a, b)
         if alone is None:
             return None, None
-        difference, error = float(self._differences[a, b]), float(self.errors[ACCURACY].differences[a, b])
-        together = self._asked
+        difference, together = float(self._differences[a, b]), self._asked
         reach = self._reach(a, b, self.plan.confidence_level if together is None else together.of_each)
-        found = Interval(
-            difference - reach, difference + reach, error, self.plan.by, "max-t", float(self.plan.confidence_level)
-        )
-        return found, alone if together is None else together.p_value(alone)
+        error, level = float(self._student[0][a, b]), float(self.plan.confidence_level)
+        found = Interval(difference - reach, difference + reach, error, self.plan.by, "max-t", level)
+        return found, alone if together is None else float(together.p_values[a, b])
 
     def equivalence(self, a: int, b: int, margin: float) -> float | None:
         if not self._known:
             return None
-        error, room = float(self.errors[ACCURACY].differences[a, b]), margin - abs(float(self._differences[a, b]))
-        return upper_p(room / error if error > 0.0 else math.copysign(math.inf, room), self._degrees(a, b))
+        error, degrees = (float(of[a, b]) for of in self._student)
+        room = margin - abs(float(self._differences[a, b]))
+        return upper_p(room / error if error > 0.0 else math.copysign(math.inf, room), degrees)
 
     def rank(self, a: int) -> Interval | None:
         if not self._known:
             return None
-        level = self.plan.confidence_level if self._every_two is None else self._every_two.of_each
-        reach = np.array([self._reach(a, b, level) for b in range(self.estimates.shape[1])])
-        better, worse = int((-self._differences[a] > reach).sum()), int((self._differences[a] > reach).sum())
+        p_values = self._p_values if self._every_two is None else self._every_two.p_values
+        unlike = p_values[a] < 1.0 - self.plan.confidence_level
+        better, worse = (int((unlike & (sign * self._differences[a] > 0.0)).sum()) for sign in (-1, 1))
         last = float(self.estimates.shape[1] - worse)
         return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence_level))
 
@@ -143,8 +130,9 @@ class ClosedForm:
     def _known(self) -> bool:
         return self.errors[ACCURACY].known
 
-    def _degrees(self, a: int, b: int) -> float:
-        return float(self.errors[ACCURACY].degrees_of_differences[a, b])
+    @property
+    def _student(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.errors[ACCURACY].shrunken_differences
 
     @cached_property
     def _differences(self) -> np.ndarray:
@@ -153,11 +141,15 @@ class ClosedForm:
         return differences
 
     @cached_property
-    def _t(self) -> np.ndarray:
-        """(m, m): their absolute t, 0 where they are 0."""
+    def _p_values(self) -> np.ndarray:
+        """(m, m), of each difference by itself."""
+        errors, degrees = self._student
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.abs(self._differences) / self.errors[ACCURACY].differences
-        return np.where(self._differences == 0.0, 0.0, t)
+            t = np.where(self._differences == 0.0, 0.0, np.abs(self._differences) / errors)
+        found = np.ones(t.shape)
+        for a, b in combinations(range(len(t)), 2):
+            found[a, b] = found[b, a] = student_p(float(t[a, b]), float(degrees[a, b]))
+        return found
 
     @cached_property
     def _every_two(self) -> MaxT | None:
@@ -172,15 +164,14 @@ class ClosedForm:
     def _together(self, baseline: int | None) -> MaxT | None:
         if not self._known or self.estimates.shape[1] == 2:
             return None
-        errors = self.errors[ACCURACY]
-        found = largest_score(errors.covariance, self.plan.seed, baseline=baseline)
-        if len(errors.candidates) > 1:  # known from few objects, it makes models more alike than they are
-            found = np.maximum(found, largest_score(errors.candidates[-1], self.plan.seed, baseline=baseline))
-        return MaxT(found, self.plan.confidence_level)
+        errors = self.errors[ACCURACY]  # known from few objects, the first covariance makes models too much alike
+        covariances = errors.covariance, *errors.candidates[1:][-1:]
+        return MaxT.of(covariances, self._p_values, self.plan.confidence_level, self.plan.seed, baseline)
 
     def _reach(self, a: int, b: int, confidence_level: float) -> float:
         """The half-width of the interval of a difference, with this confidence."""
-        return quantile(confidence_level, self._degrees(a, b)) * float(self.errors[ACCURACY].differences[a, b])
+        error, degrees = (float(of[a, b]) for of in self._student)
+        return quantile(confidence_level, degrees) * error
 
 
 @dataclass(frozen=True)
@@ -248,7 +239,7 @@ class Resampled:
         return ranks_of(self.means[:, :, ACCURACY])
 
     def _differences(self, a: int, b: int, what: int) -> np.ndarray:
-        error = None if self.errors is None else float(self.errors[what].differences[a, b])
+        error = None if self.errors is None else float(self.errors[what].shrunken_differences[0][a, b])
         of = self.estimates[what, a] - self.estimates[what, b]
         return self._drawn(of, self.means[:, a, what] - self.means[:, b, what], error)
 
