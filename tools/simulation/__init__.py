@@ -1,0 +1,17 @@
+"""How often intervals hold the true value, and tests find what is there: `python tools/simulate.py`.
+
+`harness` runs cases, `worlds` draws data, and every other module here that has `CASES` says what is measured.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from .harness import Case
+
+
+@cache
+def every_case() -> list[Case]:
+    """Of all modules."""
+    modules = [importlib.import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)]
+    return [case for module in modules for case in getattr(module, "CASES", ())]
