@@ -261,11 +261,13 @@ def power(size: float) -> float:
 def cells(row: Row) -> dict[str, str]:
     """By column, empty where there is nothing to say."""
     asked = f"{100 * max(0.0, row.least):.0f} to {100 * row.most:.0f}{' (missed)' if row.missed else ''}"
+    there = row.draws - row.missing
+    sides = "" if row.sd + row.below != row.sd + row.below else [round(one * there) for one in (row.below, row.above)]
     found = {
         "case": words(row.name), "over": words(row.over), "sizes": words(row.sizes), "draws": f"{row.draws:,}",
         "bias": f"{row.bias:+.4f}" if abs(row.bias) > 1e-12 else "", "sd": f"{row.sd:.4f}", "s.e.": f"{row.error:.4f}",
-        "held, %": percent(row.held, row.draws - row.missing) + (f" ({row.missing:,} without)" if row.missing else ""),
-        "below, above, %": f"{100 * row.below:.1f}, {100 * row.above:.1f}" if row.sd == row.sd else "",
+        "held, %": percent(row.held, there) + (f" ({row.missing:,} without)" if row.missing else ""),
+        "below, above, %": ", ".join(f"{100 * count / there:.1f}" for count in sides),
         "width / ideal": f"{row.width:.2f}" if row.sd == row.sd else f"({row.width:.4f})",
         "rejected, %": percent(row.rejected, row.draws),
         "ideal, %": f"{100 * power(row.truth / row.sd):.1f}"
