@@ -1,11 +1,10 @@
 """How often intervals hold the true value, and tests find what is there, by simulation.
 
-    python tools/simulate.py [CASE ...] [--draws 1000] [--jobs 1] [--seed 0] [--table] [--write] [--effects]
+    python tools/simulate.py [CASE ...] [--draws 1000] [--jobs 1] [--seed 0] [--table] [--write]
 
 Objects, people and answers are drawn anew, again and again, from a world whose true values are known; pyalign measures
 what it measures, and its interval either holds the true value or does not. Cases that are named, by their kind or by
-how their names begin, are run, and their rows of tools/simulation.csv replaced; a run that was interrupted goes on
-where it stopped.
+how their names begin, are run, and their rows of tools/simulation.csv replaced. An interrupted run goes on.
 """
 
 import argparse
@@ -13,8 +12,6 @@ from pathlib import Path
 
 from simulation import every_case
 from simulation.harness import Journal, finish, put, read, renewed, table
-from simulation.small import effects_of
-from simulation.worlds import THINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,16 +27,13 @@ def main() -> int:
     parser.add_argument("--journal", type=Path, default=ROOT / "build" / "simulation.jsonl")
     parser.add_argument("--table", action="store_true", help="print the tables of the CSV, run nothing")
     parser.add_argument("--write", action="store_true", help="put the tables of the CSV into docs/, run nothing")
-    parser.add_argument("--effects", action="store_true", help="print how large effects are in THINGS, run nothing")
     args, every, missed = parser.parse_args(), every_case(), False
     wanted = [one for one in every if not args.cases or one.kind in args.cases or one.name.startswith((*args.cases,))]
-    if args.effects:
-        print("\n".join(effects_of(THINGS)))
     for path in sorted((ROOT / "docs").glob("*.md")) if args.write else ():
         path.write_text(renewed(path.read_text(encoding="utf-8"), read(args.out)), encoding="utf-8")
     for kind in dict.fromkeys(case.kind for case in wanted) if args.table else ():
         print("\n".join(["", f"{kind}:", "", *table(read(args.out), kind)]))
-    if args.effects or args.write or args.table:
+    if args.write or args.table:
         return 0
     journal = Journal(args.journal)
     for case in wanted:

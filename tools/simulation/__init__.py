@@ -6,12 +6,13 @@
 import importlib
 import pkgutil
 from functools import cache
+from os.path import dirname
 
-from .harness import Case
+from .harness import NOMINAL, NOTHING, SIZE, Case, Found, run  # noqa: F401
+from .worlds import *  # noqa: F403
 
 
 @cache
 def every_case() -> list[Case]:
-    """Of all modules."""
-    modules = [importlib.import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)]
+    modules = [importlib.import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules([dirname(__file__)])]
     return [case for module in modules for case in getattr(module, "CASES", ())]

@@ -31,7 +31,7 @@ import pyalign
 IDEAL = 1.959964  # standard deviations on either side, of an interval that knows them
 CHUNK = 20  # draws that are written to the journal at once
 NAN = math.nan
-NOMINAL, SIZE = (0.92, 0.97), (0.03, 0.07)
+NOMINAL, SIZE, NOTHING = (0.92, 0.97), (0.03, 0.07), {}  # that may be asked for
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,6 @@ class Case:
         object.__setattr__(self, "number", self.number or crc32(self.name.encode()))
 
     def count(self, draws: int) -> int:
-        """How many draws it has where a run has so many."""
         return max(2, round(draws * self.share))
 
     def found(self, numbers: Iterable[int], seed: int) -> dict[int, list[Found]]:
@@ -107,7 +106,6 @@ class Row:
 
     @property
     def case(self) -> str:
-        """The name of its case."""
         return self.name.split(":")[0]
 
     @property
@@ -128,7 +126,6 @@ def run(case: Case, draws: int, seed: int = 0) -> list[Row]:
 
 
 def rows_of(case: Case, draws: dict[int, list[Found]], seed: int = 0) -> list[Row]:
-    """The rows of what was found in draws."""
     truths, found = case.truth(np.random.default_rng([seed, 1])), defaultdict(list)
     for k in sorted(draws):
         for one in draws[k]:
@@ -162,8 +159,6 @@ def _mean(values: np.ndarray) -> float:
 
 
 # Rows and journals on disk
-
-
 def read(path: Path) -> list[Row]:
     """The rows of a CSV; none where there is none."""
     if not path.exists():
@@ -174,7 +169,6 @@ def read(path: Path) -> list[Row]:
 
 
 def write(rows: Iterable[Row], path: Path) -> None:
-    """Writes them, six digits each."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([one.name for one in fields(Row)])
@@ -194,7 +188,9 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.draws: dict[tuple[str, int], dict[int, list[Found]]] = defaultdict(dict)
-        self.path, code = path, _code()
+        folders = [Path(str(pyalign.__file__)).parent, Path(__file__).parent]
+        sources = [file.read_bytes() for folder in folders for file in sorted(folder.rglob("*.py"))]
+        self.path, code = path, hashlib.sha256(b"".join(sources)).hexdigest()
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines[1:] if line.endswith("]]")] if lines[:1] == [code] else []  # the last may be cut
         for name, seed, k, found in map(json.loads, kept):
@@ -209,12 +205,6 @@ class Journal:
             for k, found in draws.items():
                 plain = [[getattr(v, "item", lambda v=v: v)() for v in astuple(one)] for one in found]
                 file.write(json.dumps([case.name, seed, k, plain]) + "\n")
-
-
-def _code() -> str:
-    folders = [Path(str(pyalign.__file__)).parent, Path(__file__).parent]
-    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def finish(case: Case, draws: int, seed: int, journal: Journal, jobs: int = 1) -> list[Row]:
@@ -241,8 +231,6 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
 
 
 # Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
-
-
 def percent(rate: float, draws: int) -> str:
     """A rate with its Monte Carlo error."""
     return "" if rate != rate else f"{100 * rate:.1f} ± {100 * math.sqrt(max(rate * (1 - rate), 0.0) / draws):.1f}"

@@ -8,7 +8,6 @@ of similarities of models and of neighbours is the mean of all estimates with so
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cache, partial
 from itertools import product
@@ -107,9 +106,7 @@ def held_cases() -> Iterator[Case]:
                    0.3, OF_CEILING, n, people, AS_DATA, "spearman", ci)  # fmt: skip
 
 
-# Where a few objects have large effects on all of their pairs: matrices of a person, and of a model
-
-
+# Where a few objects have large effects on all of their pairs
 def squared_distances(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Of objects in a plane, which the model sees through noise: those far out have large effects."""
     x = rng.normal(size=(n, 2))
@@ -118,36 +115,23 @@ def squared_distances(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.
     return ((x[i] - x[j]) ** 2).sum(axis=1), ((y[i] - y[j]) ** 2).sum(axis=1)
 
 
-def added_effects(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Normal effects of both objects, .45 of the variance each; person and model correlate at .8."""
-    i, j = np.triu_indices(n, 1)
-    (u, v), (z, w) = rng.normal(size=(2, n)), rng.normal(size=(2, len(i)))
-    both = ((u, z), (0.8 * u + 0.6 * v, 0.8 * z + 0.6 * w))
-    person, other = (math.sqrt(0.45) * (own[i] + own[j]) + math.sqrt(0.1) * rest for own, rest in both)
-    return person, other
-
-
-def strong(rng: np.random.Generator, world: Any, n: int, correlation: str) -> Iterator[Found]:
-    person, other = world(n, rng)
+def strong(rng: np.random.Generator, n: int, correlation: str) -> Iterator[Found]:
+    person, other = squared_distances(n, rng)
     found = rsa({}, person, "objects", model_rdms={"model": other}, correlation=correlation)[0]
     yield Found.of("value", found.value, found.ci)
 
 
-def true_correlation(rng: np.random.Generator, world: Any, name: str, correlation: str) -> dict[str, float]:
+def true_correlation(rng: np.random.Generator, name: str, correlation: str) -> dict[str, float]:
     rngs = (np.random.default_rng([crc32(name.encode()), 1, k]) for k in range(400))
-    return {"value": float(np.mean([correlate(*world(MANY, one), correlation) for one in rngs]))}
+    return {"value": float(np.mean([correlate(*squared_distances(MANY, one), correlation) for one in rngs]))}
 
 
 def strong_cases() -> Iterator[Case]:
-    for named, world, cells in (
-        ("squared distances", squared_distances, ((30, "pearson"), (50, "pearson"), (92, "pearson"), (50, "spearman"))),
-        ("added effects", added_effects, ((50, "pearson"), (50, "spearman"))),
-    ):
-        for n, correlation in cells:
-            name, options = f"{named}, n={n}, {correlation}", {"world": world, "correlation": correlation}
-            yield Case("rsa strong", name, "objects", f"{n} objects, one person", partial(strong, n=n, **options),
-                       partial(true_correlation, name=name, **options), {"": NOMINAL}, 2.0,
-                       seeds=lambda seed, number, k: [number, seed or 2, k])  # fmt: skip
+    for n, how in ((30, "pearson"), (50, "pearson"), (92, "pearson"), (50, "spearman")):
+        name = f"squared distances, n={n}, {how}"
+        yield Case("rsa strong", name, "objects", f"{n} objects, one person", partial(strong, n=n, correlation=how),
+                   partial(true_correlation, name=name, correlation=how), {"": NOMINAL}, 2.0,
+                   seeds=lambda seed, number, k: [number, seed or 2, k])  # fmt: skip
 
 
 LEVELS = {0.05: SIZE, 0.1: (0.07, 0.13), 0.5: (0.44, 0.56)}
@@ -172,8 +156,6 @@ def null_cases() -> Iterator[Case]:
 
 
 # Similarities of models: a and b have six features of eight in common, the third knows four, and noise
-
-
 def similar(models: dict[str, np.ndarray], measure: str) -> Any:
     """What pyalign says; half-samples are few, to save time."""
     matrices = REPRESENTATION_MEASURES[measure.partition(":")[0]].family == "matrix"
@@ -212,8 +194,6 @@ def cka_cases() -> Iterator[Case]:
 
 
 # Neighbours, of objects of six kinds: three of eight are of the first
-
-
 def of_six_kinds(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     kind = np.maximum(rng.integers(-2, 6, n), 0)
     return CENTRES[kind] + 0.8 * rng.normal(size=(n, FEATURES)), kind

@@ -25,24 +25,22 @@ from .harness import Case, Found
 from .worlds import APART, ATTENTION, OF_MODEL, SOFTNESS, UNSEEN, apart, counted, drawn, endless, rows, shares
 
 BETAS = np.geomspace(0.02, 4.0, 25)  # at which true values are known; between them by a straight line
-DOT = {"measure": "dot"}
+DOT, MAJORITY, NATS = {"measure": "dot"}, "majority_accuracy", {"cross-entropy": "cross_entropy"}
 FIGURES = {
     "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman", "KL": "kl",
-    "JS distance": "js_distance", "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy",
+    "JS distance": "js_distance", "accuracy": "accuracy", "accuracy, of majority": MAJORITY,
     "majority share": "majority_share", "entropy of people": "human_entropy", "entropy": "model_entropy",
 }  # fmt: skip
-OF_BINS = {
-    "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "p(majority)": "majority_probability",
-}  # fmt: skip
+OF_BINS = {"accuracy": "accuracy", "accuracy, of majority": MAJORITY, "p(majority)": "majority_probability"}
 
 # Calibrations
 
 
-def fitted(rng: np.random.Generator, n: int, t: int, people: int = 0, lapses: float = 0.0, **options: Any) -> Any:
+def fitted(rng: np.random.Generator, n: int, t: int, people: int = 0, guesses: float = 0.0, **options: Any) -> Any:
     """A calibration on new objects (and people), half of the objects held out unless `split` says otherwise."""
     triplets = random_triplets(n, t, rng)
     who = rng.integers(0, people, (t, 1)) if people else None
-    x, odd = drawn(triplets, rng, 1, who, lapses)
+    x, odd = drawn(triplets, rng, 1, who, guesses)
     over = {"ci": "objects+subjects", "subjects": who.ravel()} if people else {"ci": "objects"}
     return pyalign.calibrate(x, rows(triplets, odd), seed=int(rng.integers(1 << 30)), **DOT, **over, **options).only
 
@@ -57,17 +55,14 @@ def true_temperature(people: bool) -> float:
 def true_figures(answers: int, people: bool) -> list[dict[str, float]]:
     """The true values at each of `BETAS`; of one answer to each triplet, or of so many that are counted."""
     x, odd = endless(2, answers, people)
-    options = {"answers": counted(odd)} if answers > 1 else {}
-    return [_at(x, apart() if options else rows(apart(), odd), beta, options) for beta in BETAS]
-
-
-def _at(x: np.ndarray, triplets: np.ndarray, beta: float, options: dict[str, Any]) -> dict[str, float]:
-    """Held-out figures at an inverse temperature: those at T = 1 of rows that are scaled by its root."""
-    test = pyalign.calibrate(x * math.sqrt(beta), triplets, split=None, ci=None, **DOT, **options).only.test
-    figures = {"cross-entropy": test.cross_entropy_before, "accuracy": test.accuracy}
-    if options:
-        table = pyalign.agreement(x, triplets, temperature=1.0 / beta, ci=None, **DOT, **options)
-        figures |= {"KL": table.kl or math.nan, "JS distance": table.js_distance}
+    triplets, options = (apart(), {"answers": counted(odd)}) if answers > 1 else (rows(apart(), odd), {})
+    figures = []
+    for beta in BETAS:  # at T = 1 of rows that are scaled by the root
+        test = pyalign.calibrate(x * math.sqrt(beta), triplets, split=None, ci=None, **DOT, **options).only.test
+        figures.append({"cross-entropy": test.cross_entropy_before, "accuracy": test.accuracy})
+        if options:
+            table = pyalign.agreement(x, triplets, temperature=1.0 / beta, ci=None, **DOT, **options)
+            figures[-1] |= {"KL": table.kl or math.nan, "JS distance": table.js_distance}
     return figures
 
 
@@ -87,8 +82,7 @@ def calibrated(rng: np.random.Generator, n: int, t: int, people: int = 0) -> Ite
     """The temperature, and held-out figures."""
     found, who = fitted(rng, n, t, people), bool(people)
     yield from of(found, lambda told: true_temperature(who), T="temperature")
-    names = {"cross-entropy": "cross_entropy", "accuracy": "accuracy"}
-    yield from of(found.test, lambda told: at(told, found.temperature, people=who), **names)
+    yield from of(found.test, lambda told: at(told, found.temperature, people=who), **NATS, accuracy="accuracy")
 
 
 def counts(rng: np.random.Generator, n: int, t: int, answers: int) -> Iterator[Found]:
@@ -100,7 +94,7 @@ def counts(rng: np.random.Generator, n: int, t: int, answers: int) -> Iterator[F
     def truth(told: str) -> float:
         return at(told, found.temperature, answers)
 
-    yield from of(found.test, truth, **{"cross-entropy": "cross_entropy"})
+    yield from of(found.test, truth, **NATS)
     yield from of(found.divergences, truth, **{"KL": "kl", "JS distance": "js_distance"})
 
 
@@ -122,8 +116,6 @@ def brier(rng: np.random.Generator, n: int, t: int) -> Iterator[Found]:
 
 
 # Lapses
-
-
 @cache
 def true_fit(lapses: float, people: bool) -> Any:
     """The lapse rate and the temperature of all objects (and people)."""
@@ -156,8 +148,6 @@ def gains(rng: np.random.Generator, n: int, t: int, lapses: float) -> Iterator[F
 
 
 # Agreement with many people, and ceilings of repeated answers
-
-
 def repeated(rng: np.random.Generator, n: int, t: int, answers: int, people: int) -> tuple[np.ndarray, Any, Any]:
     """Rows, answered triplets, of which none twice, and who answered: people who answer each of them once."""
     triplets = np.unique(np.sort(random_triplets(n, t, rng), axis=1), axis=0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
-from itertools import combinations
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -17,9 +15,9 @@ from pyalign.stats.splits import within
 
 from . import worlds
 from .harness import Case, Found
-from .worlds import OF_THINGS, THINGS, Effects, World, balanced, by_rank
+from .worlds import OF_THINGS, Effects, World, balanced, by_rank
 
-CHOICES = 4_000  # draws of objects from which the truth about the best is known
+SEEDS = lambda seed, number, k: [number, seed, k // 100, k % 100]  # noqa: E731
 
 
 def data_of(rng: np.random.Generator, world: World) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def of_pairs(rng: np.random.Generator, world: World, **options: Any) -> Iterator
 def true_best(world: World) -> float:
     """The mean accuracy of models that are chosen on half of the objects, on new objects."""
     chosen = []
-    for k in range(CHOICES if len(set(world.truths)) > 1 else 0):
+    for k in range(4_000 if len(set(world.truths)) > 1 else 0):
         rng = np.random.default_rng([1, k])
         triplets, people = world.design(rng)
         n = int(triplets.max()) + 1
@@ -91,9 +89,9 @@ def of_best(rng: np.random.Generator, world: World) -> Iterator[Found]:
     yield Found.of("the best", best.accuracy, best.ci, true_best(world))
 
 
-def of_all_concepts(rng: np.random.Generator, folder: Path) -> Iterator[Found]:
+def of_all_concepts(rng: np.random.Generator) -> Iterator[Found]:
     """Whether intervals of all concepts hold, together and each by itself, and whether any differs."""
-    triplets, dimensions, codes = worlds.things(folder)
+    triplets, dimensions, codes = worlds.things(worlds.THINGS)
     choices = {"model": np.where(worlds.right_about_concepts(triplets, codes, rng), 2, 0)}
     found = pyalign.score_concepts(None, triplets, dimensions, model_choices=choices, ci="objects")
     rows = [row for row in found.results[0].concepts if row.simultaneous_ci is not None]
@@ -108,11 +106,7 @@ def case(kind: str, name: str, draw: Any, design: Any, effects: Effects = OF_THI
          truths: tuple[float, ...] = (0.5, 0.5), over: str = "objects", **options: Any) -> Case:  # fmt: skip
     world = World(design, effects, truths, over)
     true = {"accuracy": truths[0], "accuracy, no minimum": truths[0], "difference": truths[0] - truths[len(truths) > 1]}
-    return Case(f"small {kind}", name, "", "", partial(draw, world=world, **options), lambda rng: true, seeds=seeds)
-
-
-def seeds(seed: int, number: int, k: int) -> list[int]:
-    return [number, seed, k // 100, k % 100]
+    return Case(f"small {kind}", name, "", "", partial(draw, world=world, **options), lambda rng: true, seeds=SEEDS)
 
 
 def pair_cases() -> Iterator[Case]:
@@ -158,29 +152,15 @@ def few_cases() -> Iterator[Case]:
         yield case(kind, name, of_few, design, effects, (0.5,), "objects+subjects")
 
 
-def best_and_concept_cases(folder: Path = THINGS) -> Iterator[Case]:
+def best_and_concept_cases() -> Iterator[Case]:
     """Those of concepts need the answers of THINGS."""
     unequal = 0.56, 0.54, 0.52, 0.5, 0.48, 0.46
     for truths, told in (((0.5,) * 10, "10 equal models"), (unequal, "6 models, 0.56 to 0.46")):
         for n, t in ((60, 2_000), (100, 3_000)):
             name = f"the best of {told}, {n} objects, {t:,} triplets"
             yield case("best", name, of_best, balanced(n, t), truths=truths)
-    yield Case("small all concepts", f"all {worlds.CONCEPTS} concepts of THINGS at once", "", "",
-               partial(of_all_concepts, folder=folder), seeds=seeds)  # fmt: skip
-
-
-def effects_of(folder: Path) -> list[str]:
-    """Shares of variance in THINGS: of credits and of their differences, for a common object and a common person."""
-    answers, values = np.load(folder / "human_triplets_127304.npy").astype(np.int64), {}
-    for name, file in (("CLIP", "clip_vit_b32"), ("EfficientNet", "efficientnet_lite0_penultimate"), ("word2vec",) * 2):
-        values[name] = (pyalign.odd_one_out(np.load(folder / f"{file}.npy"), answers[:, :3]) == 2).astype(float)
-    for a, b in list(combinations(values, 2)):
-        values[f"{a} less {b}"] = values[a] - values[b]
-    lines = ["| credit | share of its variance by an object | by a participant |", "| --- | --- | --- |"]
-    for name, one in values.items():
-        shares = (worlds.shared(one, labels) for labels in (answers[:, :3], answers[:, 3:]))
-        lines.append(f"| {name} | " + " | ".join(f"{share:.4f}" for share in shares) + " |")
-    return lines
+    name = f"all {worlds.CONCEPTS} concepts of THINGS at once"
+    yield Case("small all concepts", name, "", "", of_all_concepts, seeds=SEEDS)
 
 
 CASES = [*pair_cases(), *few_cases(), *best_and_concept_cases()]

@@ -16,10 +16,9 @@ from pyalign.stats.regression import spearman
 
 from . import worlds
 from .harness import NOMINAL, Case, Found
-from .worlds import STAYS, People, answered, drawn_triplets, fresh, model, objects, shifted, sizes
+from .worlds import STAYS, UNLIKE, People, answered, drawn_triplets, fresh, model, objects, shifted, sizes
 
 BOTH = {"accuracy": NOMINAL, "cross-entropy": NOMINAL}
-UNLIKE = 1.2  # how much people differ in what features matter to them, where they are unlike each other
 
 
 def both(found: Any) -> Iterator[Found]:
@@ -65,20 +64,20 @@ def score_cases() -> Iterator[Case]:
     for how, n, t in (("pigeonhole", 100, 1_500), ("bootstrap", 100, 1_500), ("bootstrap", 400, 20_000)):
         yield case("score", f"{how} n={n}", f"objects, {how}", sizes(n, t), true_scores, 0.5,
                    BOTH if how == "bootstrap" else {}, n=n, t=t, ci=pyalign.Resampling("objects", how))  # fmt: skip
-    yield case("score", "blind to objects", "triplets", sizes(100, 20_000), true_scores, 0.5, {}, n=100, t=20_000,
-               ci="triplets")  # fmt: skip
     of_same, every = partial(true_scores_of_same, n=300, people=False), partial(true_scores, people=True)
-    yield case("score", "the same objects", "triplets", sizes(300, 3_000), of_same, 1.0, BOTH, n=300, t=3_000,
-               ci="triplets", same=True)  # fmt: skip
+    for name, n, t, truth, asked in (
+        ("blind to objects", 100, 20_000, true_scores, {}), ("the same objects", 300, 3_000, of_same, BOTH),
+    ):  # fmt: skip
+        yield case("score", name, "triplets", sizes(n, t), truth, 1.0 if asked else 0.5, asked, n=n, t=t, ci="triplets",
+                   same=truth is of_same)  # fmt: skip
     for n, people, each in ((50, 50, 60), (200, 60, 100), (200, 200, 25), (1_854, 264, 482)):
         yield case("people", f"people n={n} p={people}", "objects and people",
                    f"{n:,} objects, {people:,} people, {each} answers each", every, 0.3 if n > 1000 else 1.0, BOTH,
                    n=n, t=people * each, ci="objects+subjects", people=people)  # fmt: skip
     of_same, few = partial(true_scores_of_same, n=200, people=True), {"n": 200, "t": 6_000, "people": 60}
-    for name, over, truth, share, asked in (
-        ("only over objects", "objects", every, 0.5, {}), ("only over subjects", "subjects", every, 0.5, {}),
-        ("the same objects, other people", "subjects", of_same, 1.0, BOTH),
-    ):  # fmt: skip
+    for name, over in (*((f"only over {one}", one) for one in ("objects", "subjects")),
+                       ("the same objects, other people", "subjects")):  # fmt: skip
+        truth, share, asked = (every, 0.5, {}) if name.startswith("only") else (of_same, 1.0, BOTH)
         yield case("people", name, over, "200 objects, 60 people, 100 answers each", truth, share, asked, ci=over,
                    same=truth is of_same, **few)  # fmt: skip
 
@@ -104,8 +103,6 @@ def probe_cases() -> Iterator[Case]:
 
 
 # Concepts, of which each is a category that holds all objects, and error consistency
-
-
 def eight_or_all(x: np.ndarray) -> dict[str, np.ndarray]:
     """Two that know eight features of twelve and are as good as each other, and one that knows all."""
     return {"eight": model(x), "other eight": model(x, shifted(1)), "all": x}
@@ -155,8 +152,6 @@ def concept_cases() -> Iterator[Case]:
 
 
 # Accuracy against metadata, of models in families
-
-
 def of_accuracies(y: np.ndarray, noise: float, rng: np.random.Generator) -> Comparison:
     """With errors of `noise` standard deviations of each model by itself, and twice as much that all models share."""
     covariance = (0.02 * noise) ** 2 * (np.eye(len(y)) + 4.0) if noise else None

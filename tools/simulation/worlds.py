@@ -4,13 +4,11 @@
 features are as they were, so that models can be equally good. People choose by a softmax of cosines and guess.
 
 *Softmax*: objects have seven features, of which models see four; people choose by a softmax of inner products of all,
-some more attentively than others, and may lapse. Credits share as much of their variance by an object, or by a person,
-as those of CLIP do in THINGS.
+some more attentively than others, and may lapse. Effects are as large as in THINGS, as they are in the next one.
 
 *Effects*: a model is right about a triplet where a normal variable is above 0, the sum of effects of the three objects
 (some shared by all models, some of each model), of the person, of the triplet, and of noise; its variance is 1. So
-accuracies over all objects, people and triplets are known numbers, and equally good models differ by exactly 0. Effects
-have the size that they have in THINGS (`python tools/simulate.py --effects`).
+accuracies over all objects, people and triplets are known, and equally good models differ by exactly 0.
 """
 
 from __future__ import annotations
@@ -32,14 +30,13 @@ LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the items of a triplet wit
 
 # Features
 
-FEATURES = 12
-KINDS = 12
-TEMPERATURE = 0.35
-GUESS = 0.2  # how often people guess
+FEATURES, KINDS = 12, 12
+TEMPERATURE, GUESS = 0.35, 0.2  # of people, and how often they guess
 TRUTH = 4_000_000  # triplets of objects that occur once
 AT_ONCE = 500_000
 SEEN = tuple(range(8))
 STAYS = 11  # the seed of what stays the same
+UNLIKE = 1.2  # how much people differ in what features matter to them, where they are unlike each other
 UNSHIFTED = np.random.default_rng(7).normal(size=(KINDS // 6, FEATURES))
 CENTRES = np.concatenate([np.roll(UNSHIFTED, 2 * k, axis=1) for k in range(6)])
 
@@ -239,13 +236,8 @@ def balanced(n: int, t: int) -> Design:
 
 def by_rank(n: int, t: int, power: float = 1.0) -> Design:
     """Object number r is drawn with a probability proportional to 1 / r, or to a power of it."""
-    largest = np.log(1.0 / np.arange(1, n + 1) ** power)
-
-    def draw(rng: np.random.Generator) -> tuple[np.ndarray, None]:
-        keys = largest + rng.gumbel(size=(t, n))  # the three largest are a draw without replacement
-        return np.argpartition(keys, n - 3, axis=1)[:, n - 3 :], None
-
-    return draw
+    keys = np.log(1.0 / np.arange(1, n + 1) ** power)  # with noise, the three largest are a draw without replacement
+    return lambda rng: (np.argpartition(keys + rng.gumbel(size=(t, n)), n - 3, axis=1)[:, n - 3 :], None)
 
 
 def answered_by(n: int, t: int, people: int, half: bool) -> Design:
