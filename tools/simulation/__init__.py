@@ -1,14 +1,12 @@
-"""How often intervals hold the true value, and tests find what is there: `python tools/simulate.py`.
-
-`harness` runs cases, `worlds` draws data, and every other module here that has `CASES` says what is measured.
-"""
+"""Worlds of known truth, and what is measured in them by all modules that have `CASES`: `python tools/simulate.py`."""
 
 import importlib
 import pkgutil
 from functools import cache
 from os.path import dirname
 
-from .harness import NOMINAL, NOTHING, SIZE, Case, Found, run  # noqa: F401
+from .harness import NOMINAL, NOTHING, SIZE, Case, Found  # noqa: F401
+from .triplets import true_scores  # noqa: F401
 from .worlds import *  # noqa: F403
 
 
