@@ -247,7 +247,7 @@ def cases() -> Iterator[Case]:
         yield case("ceilings", f"{few}, ceilings", share, ceilings, 100, 400, 10)
     for n, t, k, told in ((9, 80, 20, ""), (30, 200, 20, ""), (30, 200, 4, " of 5 people"), (1_854, 1_000, 5, "")):
         name = f"{n:,} objects, {t:,} triplets with {k} answers{told}, ceilings"
-        five = {"fraction of lower": (math.nan, math.nan)} if told else ()  # too narrow; the page says so
+        five = {"fraction of lower": (math.nan, math.nan)} if told else ()  # s.e. too small: the page says so
         yield case("ceilings", name, 0.3, ceilings, n, t, k, most=1.0, asked=five)
 
 
