@@ -36,7 +36,7 @@ SEEN = {
     "tests/report/page/conftest.py": "tests/report/page/test_page.py",
     "pyproject.toml": "tests/test_audit.py",
     "tools/docs_commands.py": "tests/test_docs_commands.py",
-    "tools/intervals.py": "tests/test_coverage.py",
+    "tools/simulation/harness.py": "tests/test_simulation.py",
     "pyalign/report/page/assets/core.js": "tests/report/page/test_page.py",
     "pyalign/io/paths.py": "tests/io/test_io_folder.py",
     "pyalign/cli/score.py": "tests/cli/test_cli_score.py",

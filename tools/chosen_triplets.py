@@ -5,7 +5,7 @@
 Cells of THINGS draw from its 127,304 answers: triplets are chosen among them by the rule of `pyalign.plan_triplets`,
 for CLIP and EfficientNet-Lite0, and the answers of people to all of them are the truth. How many answers tell the
 models apart in 80 % of draws follows from how often a test at .05 does so with some numbers of answers. Cells of worlds
-(tools/inference_worlds.py) make objects, people and answers anew in each draw, so that intervals over objects have to
+(tools/simulation/worlds.py) make objects, people and answers anew in each draw, so that intervals over objects have to
 hold. A line of the journal is a hundred draws, with generators of their own; `--table` prints the journal as tables,
 `--write` puts them into a page.
 """
@@ -26,8 +26,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference import CHUNK, Tally, append, in_tables, of_interval, read, share, summed
-from inference_worlds import OF_THINGS, THINGS, Effects, World, answered_by, balanced
+from simulation.harness import percent, words
+from simulation.worlds import OF_THINGS, THINGS, Effects, World, answered_by, balanced
+from tallies import CHUNK, Tally, append, of_interval, read, summed
 
 import pyalign
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm
@@ -188,14 +189,15 @@ def table(lines: list[Tally]) -> list[str]:
             if one is not None and two is not None and not (cell.share == 1.0 and way == PLAIN):
                 weighted = "yes" if way == WEIGHTED else "no"
                 own = "" if cell.share == 1.0 else held(one)
-                first = f"| {in_tables(cell.name)} | {cell.share:g} | {cell.n:,} | {weighted} |"
+                first = f"| {words(cell.name)} | {cell.share:g} | {cell.n:,} | {weighted} |"
                 shown.append(f"{first} {own} | {held(two)} |")
     return shown
 
 
 def held(one: Tally) -> str:
     """How often intervals held the truth."""
-    return share(one.draws - one.missing - one.below - one.above, one.draws - one.missing)
+    there = one.draws - one.missing
+    return percent((there - one.below - one.above) / there, there)
 
 
 def write(page: Path, lines: list[str]) -> None:

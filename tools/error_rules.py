@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from coverage_cases import SEEN, answered, drawn_triplets, model, objects
+from simulation.worlds import SEEN, answered, drawn_triplets, model, objects
 
 from pyalign.analysis.comparison.outcome_table import open_outcome_table
 from pyalign.stats.clustered import Dependence

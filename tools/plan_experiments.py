@@ -2,7 +2,7 @@
 
     python tools/plan_experiments.py [--draws 2000] [--pilots 400] [--table] [--things]
 
-The worlds are those of tools/inference_worlds.py, with effects of objects and people as large as in THINGS, and in one
+The worlds are those of tools/simulation/worlds.py, with effects of objects and people as large as in THINGS, and in one
 of them of people that are four times as large. Pilots of 60 objects give variance components; what `pyalign` then
 predicts for other designs, from the mean components of all pilots, is compared with what studies of these designs give.
 The last column is what single pilots predict. Both journals are read again when the script goes on: what is there is
@@ -23,8 +23,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference import CHUNK, Tally, append, in_tables, of_interval, read, summed
-from inference_worlds import THINGS, Design, Effects, World, answered_by, by_rank
+from simulation.harness import words
+from simulation.worlds import THINGS, Design, Effects, World, answered_by, by_rank
+from tallies import CHUNK, Tally, append, of_interval, read, summed
 
 import pyalign
 from pyalign import Components
@@ -211,7 +212,7 @@ def table(journal: Path = JOURNAL, pilots: Path = PILOTS) -> list[str]:
         study, low, high = row["study"], *row["single"]  # type: ignore[misc]
         numbers = [f"{100 * row[name]:.2f}" for name in ("error", "seen error", "width", "seen width")]  # type: ignore[operator]
         numbers += [f"{100 * row[name]:.1f}" for name in ("power", "seen power")]  # type: ignore[operator]
-        cells = [in_tables(study.name), in_tables(study.world), row["figure"], f"{row['draws']:,}", *numbers,
+        cells = [words(study.name), words(study.world), row["figure"], f"{row['draws']:,}", *numbers,
                  f"{100 * low:.2f} to {100 * high:.2f}"]  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines

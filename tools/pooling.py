@@ -3,7 +3,7 @@
     python tools/pooling.py [--draws 400] [--out tools/pooling.csv] [--table]
 
 Each draw gives the 49 concepts of THINGS other true accuracies, and other objects with effects as large as in real data
-(tools/inference_concepts.py), on the triplets that the concepts have in THINGS. A draw is a line of the CSV, which is
+(tools/simulation/worlds.py), on the triplets that the concepts have in THINGS. A draw is a line of the CSV, which is
 read again when the script goes on; `--table` prints the means as docs/concepts.md has them.
 """
 
@@ -19,8 +19,7 @@ from scipy.stats import norm, spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference_concepts import COMMON, CONCEPTS, OWN, things
-from inference_worlds import THINGS
+from simulation.worlds import COMMON, CONCEPTS, OWN, THINGS, things
 
 import pyalign
 

@@ -96,7 +96,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
         n_with_category n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n seed seconds
         triplets_per_second strength strengths penalties k folds draws shrinkage sparsity target n_needed
         n_needed_within simulations drawn rbo_p steps min_answers min_triplets confidence resamples noise top""",
-    "of other objects: tools/coverage_strong.py simulates it": """
+    "of other objects: tools/simulation simulates it": """
         components/ cross_entropy_components/ spread group_spread pooled effective_objects effective_subjects
         covariance cross_entropy_covariance""",
     "it follows from figures beside it": """

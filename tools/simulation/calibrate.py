@@ -1,4 +1,4 @@
-"""The cases of tools/intervals.py about calibrations: temperatures and figures of held-out answers, in one world.
+"""Cases about calibrations: temperatures and figures of held-out answers, in one world.
 
 True values are those of the model on objects that occur once, at the temperature that was fitted. Nothing of a
 calibration is drawn, so it has no seed that these figures could vary with.
@@ -11,11 +11,12 @@ from functools import cache
 from zlib import crc32
 
 import numpy as np
-from coverage_cases import Case, Found
-from coverage_worlds import apart, drawn, rows
 
 import pyalign
 from pyalign.datasets.simulate import random_triplets
+
+from . import Case, Found
+from .worlds import apart, drawn, rows
 
 TRUTH = 200_000  # triplets of objects that occur once
 BETAS = np.geomspace(0.1, 1.2, 20)  # at which true values are known; between them by a straight line

@@ -1,6 +1,6 @@
-"""Cases of tools/intervals.py in which a model has a few objects wholly wrong, and the ways that were tried there.
+"""Cases in which a model has a few objects wholly wrong, and the ways that were tried there.
 
-    python tools/coverage_rare.py [TABLE ...] [--draws 400]
+    python -m tools.simulation.rare [TABLE ...] [--draws 400]
 
 prints for each way how often its 95% interval holds the truth, and how wide it is. A model is as people are but for a
 share of the objects, of which it saw wrong pictures: in many studies there is none, or only one. People guess in a
@@ -19,7 +19,6 @@ from statistics import NormalDist
 from zlib import crc32
 
 import numpy as np
-from coverage_cases import LAST, Case, Found, answered, drawn_triplets, model, objects, true_scores
 from scipy.stats import chi2
 
 import pyalign
@@ -29,6 +28,8 @@ from pyalign.stats.intervals import REST, correlation_interval, proportion_inter
 from pyalign.stats.joint import KAPPA, Joint, joints
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile
+
+from . import LAST, Case, Found, answered, drawn_triplets, model, objects, true_scores
 
 FEATURES = 12
 TRUTH = 400_000  # triplets of objects that occur once
@@ -283,7 +284,7 @@ def of_world(figure: str, world: World) -> Draw:
 
 
 def of_features(n: int, t: int) -> Draw:
-    """The world of tools/coverage_cases.py."""
+    """The world of tools/simulation."""
 
     def draw(rng: np.random.Generator) -> tuple[float, Known]:
         x = objects(n, rng)

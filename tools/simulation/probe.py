@@ -1,4 +1,4 @@
-"""The cases of tools/intervals.py about probes: what another seed changes, whom figures are of, and intervals.
+"""Cases about probes: what another seed changes, whom figures are of, and intervals.
 
 Penalties are given, but where a case says that they are chosen: choosing takes twenty times as long.
 """
@@ -11,11 +11,12 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from coverage_cases import NOMINAL, UNLIKE, Case, Found, People, answered, model, objects, sizes
 
 import pyalign
 from pyalign.datasets.simulate import random_triplets
 from pyalign.stats.splits import TripletKFold
+
+from . import NOMINAL, UNLIKE, Case, Found, People, answered, model, objects, sizes
 
 PENALTY = 0.02
 FIGURES = ("accuracy", "gain", "zero-shot", "cross-entropy")

@@ -1,4 +1,4 @@
-"""The cases of tools/intervals.py about several models at once, and categories of a map: single tests, all tests.
+"""Cases about several models at once, and categories of a map: single tests, all tests.
 
 A model is right about a triplet where a normal variable of variance 1 is above a threshold: the sum of effects of its
 three objects, of the person, of the triplet, and of noise. Effects have the size that they have in THINGS. Single tests
@@ -23,7 +23,6 @@ from statistics import NormalDist
 from zlib import crc32
 
 import numpy as np
-from coverage_cases import FEATURES, Case, Found
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
@@ -38,6 +37,8 @@ from pyalign.stats.halves import half_errors, half_samples, halves
 from pyalign.stats.multiple import DRAWS, corrected, step_down
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile, two_sided_p
+
+from . import FEATURES, Case, Found
 
 COMMON, OWN, TRIPLET = 0.0044, 0.0069, 0.237  # shares of variance: of objects in all models, in each, of triplets
 FLIPS, HALVES = 999, 100

@@ -1,0 +1,279 @@
+"""Cases, draws and rows: what every simulation has in common, whatever it measures.
+
+A case draws data from a world whose truth is known, and says what was found. Each draw has a generator of its own, by
+the name of the case and the number of the draw: a row is the same however its draws are divided among processes and
+runs. The journal holds the draws that are finished, so that a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple, dataclass, field, fields
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+import pyalign
+
+IDEAL = 1.959964  # standard deviations on either side, of an interval that knows them
+CHUNK = 20  # draws that are written to the journal at once
+NAN = math.nan
+NOMINAL, SIZE, NOTHING = (0.92, 0.97), (0.03, 0.07), {}  # that may be asked for
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one draw gave: an estimate with its standard error and interval, or whether a test rejected, or both."""
+
+    quantity: str
+    estimate: float
+    error: float = NAN
+    low: float = NAN
+    high: float = NAN
+    rejected: bool | None = None
+
+    @classmethod
+    def of(cls, quantity: str, estimate: float, interval: Any, truth: float = 0.0, **more: Any) -> Found:
+        """Of an interval of pyalign, or None; less the truth where that is another in each draw."""
+        if interval is None:
+            return cls(quantity, estimate - truth, **more)
+        error = NAN if interval.error is None else interval.error
+        return cls(quantity, estimate - truth, error, interval.low - truth, interval.high - truth, **more)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn, what is measured, and what is asked for."""
+
+    kind: str  # of the table that it stands in
+    name: str
+    over: str
+    sizes: str
+    draw: Callable[[np.random.Generator], Iterator[Found]]
+    truth: Callable[[np.random.Generator], dict[str, float]] = lambda rng: {}  # 0 where estimates are less the truth
+    asked: dict[str, tuple[float, float]] = field(default_factory=dict)  # rates by quantity; by "" of all others
+    share: float = 1.0  # of the number of draws
+    rejects: bool = False  # whether a rate is of tests that reject
+    centred: bool = False  # whether the truth is the mean of all estimates, where no other is known
+    number: int = 0  # for its generators; by default from the name
+    seeds: Callable[[int, int, int], Sequence[int]] = lambda seed, number, k: [seed, 2, number, k]  # of draw k
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", self.number or crc32(self.name.encode()))
+
+    def count(self, draws: int) -> int:
+        return max(2, round(draws * self.share))
+
+    def found(self, numbers: Iterable[int], seed: int) -> dict[int, list[Found]]:
+        """What the draws of these numbers give."""
+        return {k: list(self.draw(np.random.default_rng(self.seeds(seed, self.number, k)))) for k in numbers}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A quantity of a case and what came of it; NaN where there is none."""
+
+    kind: str
+    name: str  # of the case, and of the quantity
+    over: str
+    sizes: str
+    draws: int
+    truth: float
+    bias: float
+    sd: float  # of the estimates
+    error: float  # the root of the mean of the squared standard errors
+    held: float  # how often intervals held the truth, of those that there were
+    rejected: float  # how often tests rejected
+    least: float  # what is asked for
+    most: float
+    missing: int = 0  # how often there was no interval
+    below: float = NAN  # how often the truth was below the interval
+    above: float = NAN
+    width: float = NAN  # the mean, divided by that of an interval that knows `sd`; where nothing is estimated, itself
+
+    @property
+    def case(self) -> str:
+        return self.name.split(":")[0]
+
+    @property
+    def rate(self) -> float:
+        """How often intervals held the truth; of tests alone, how often they rejected."""
+        return self.rejected if math.isnan(self.held) else self.held
+
+    @property
+    def missed(self) -> bool:
+        """Whether the rate is outside of what is asked for, by more than so few draws explain."""
+        noise = 2.0 * math.sqrt(max(self.rate * (1 - self.rate), 0.01) / self.draws)
+        return not math.isnan(self.least) and not self.least - noise <= self.rate <= self.most + noise
+
+
+def run(case: Case, draws: int, seed: int = 0) -> list[Row]:
+    """The rows of a case: one for each quantity that it measures."""
+    return rows_of(case, case.found(range(case.count(draws)), seed), seed)
+
+
+def rows_of(case: Case, draws: dict[int, list[Found]], seed: int = 0) -> list[Row]:
+    truths, found = case.truth(np.random.default_rng([seed, 1])), defaultdict(list)
+    for k in sorted(draws):
+        for one in draws[k]:
+            found[one.quantity].append(one)
+    return [_row(case, quantity, several, truths) for quantity, several in found.items()]
+
+
+def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]) -> Row:
+    estimates, errors, low, high = np.array([astuple(one)[1:5] for one in found], float).T
+    truth = truths.get(quantity, float(estimates.mean()) if case.centred else 0.0)
+    tests = [one.rejected for one in found if one.rejected is not None]
+    there = ~np.isnan(low) & (not case.rejects)
+    low, high = low[there], high[there]
+    least, most = case.asked.get(quantity, case.asked.get("", (NAN, NAN)))
+    if case.kind == "power" and case.asked:  # as often as a test that knows the standard deviation
+        ideal = float(np.mean(np.abs(estimates) > NormalDist().inv_cdf(0.975) * estimates.std(ddof=1)))
+        least, most = ideal - 0.02, ideal + 0.02
+    sd = 1.0 / (2.0 * IDEAL) if np.isnan(estimates).any() else float(estimates.std())
+    known = len(low) and np.isfinite(high - low).all() and sd > 1e-9
+    return Row(
+        case.kind, f"{case.name}: {quantity}", case.over, case.sizes, len(found), truth,
+        float(estimates.mean() - truth), float(estimates.std(ddof=1)), math.sqrt(_mean(errors[~np.isnan(errors)] ** 2)),
+        _mean((low <= truth) & (truth <= high)), sum(tests) / len(found) if tests else NAN, least, most,
+        0 if tests and not there.any() else int((~there).sum()), _mean(truth < low), _mean(truth > high),
+        float((high - low).mean()) / (2.0 * IDEAL * sd) if known else NAN,
+    )  # fmt: skip
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else NAN
+
+
+# Rows and journals on disk
+def read(path: Path) -> list[Row]:
+    """The rows of a CSV; none where there is none."""
+    if not path.exists():
+        return []
+    kinds: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": lambda text: float(text or "nan")}
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Row(*(kinds[str(one.type)](row[one.name]) for one in fields(Row))) for row in csv.DictReader(file)]
+
+
+def write(rows: Iterable[Row], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([one.name for one in fields(Row)])
+        for row in rows:
+            writer.writerow(["" if v != v else f"{v:.6g}" if isinstance(v, float) else v for v in astuple(row)])
+
+
+def put(new: list[Row], path: Path, cases: Sequence[Case]) -> None:
+    """Replaces the rows of the cases of `new`, and leaves out those of cases that are no more."""
+    order, names = {case.name: k for k, case in enumerate(cases)}, {row.case for row in new}
+    kept = [row for row in read(path) if row.case in order and row.case not in names]
+    write(sorted(kept + new, key=lambda row: order[row.case]), path)
+
+
+class Journal:
+    """The finished draws of a run, by case and seed; none where the sources have changed since."""
+
+    def __init__(self, path: Path) -> None:
+        self.draws: dict[tuple[str, int], dict[int, list[Found]]] = defaultdict(dict)
+        folders = [Path(str(pyalign.__file__)).parent, Path(__file__).parent]
+        sources = [file.read_bytes() for folder in folders for file in sorted(folder.rglob("*.py"))]
+        self.path, code = path, hashlib.sha256(b"".join(sources)).hexdigest()
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        kept = [line for line in lines[1:] if line.endswith("]]")] if lines[:1] == [code] else []  # the last may be cut
+        for name, seed, k, found in map(json.loads, kept):
+            self.draws[name, seed][k] = [Found(*one) for one in found]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in [code, *kept]), encoding="utf-8")
+
+    def add(self, case: Case, seed: int, draws: dict[int, list[Found]]) -> None:
+        """Appends a line for each draw."""
+        self.draws[case.name, seed].update(draws)
+        with self.path.open("a", encoding="utf-8") as file:
+            for k, found in draws.items():
+                plain = [[getattr(v, "item", lambda v=v: v)() for v in astuple(one)] for one in found]
+                file.write(json.dumps([case.name, seed, k, plain]) + "\n")
+
+
+def finish(case: Case, draws: int, seed: int, journal: Journal, jobs: int = 1) -> list[Row]:
+    """The rows of a case, of draws that the journal holds and of those that are made now, by so many processes."""
+    known, count = journal.draws[case.name, seed], case.count(draws)
+    left = [k for k in range(count) if k not in known]
+    chunks = [left[start : start + CHUNK] for start in range(0, len(left), CHUNK)]
+    if jobs == 1 or len(chunks) < 2:
+        for chunk in chunks:
+            journal.add(case, seed, case.found(chunk, seed))
+    else:
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYALIGN_NUM_THREADS"), "1"))
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            for found in pool.map(partial(_elsewhere, case.name, seed), chunks):
+                journal.add(case, seed, found)
+    return rows_of(case, {k: known[k] for k in range(count)}, seed)
+
+
+def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[Found]]:
+    """Draws in another process, which knows the case by its name."""
+    from . import every_case
+
+    return next(case for case in every_case() if case.name == name).found(numbers, seed)
+
+
+# Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
+def percent(rate: float, draws: int) -> str:
+    """A rate with its Monte Carlo error."""
+    return "" if rate != rate else f"{100 * rate:.1f} ± {100 * math.sqrt(max(rate * (1 - rate), 0.0) / draws):.1f}"
+
+
+def words(text: str) -> str:
+    """As pages say it. Draws are seeded by the names of cases, which therefore stay."""
+    return text.replace("people", "participants").replace("subjects", "participants").replace("person", "participant")
+
+
+def power(size: float) -> float:
+    """Of a two-sided test that knows the standard deviation, at a difference of so many of them."""
+    return NormalDist().cdf(size - IDEAL) + NormalDist().cdf(-size - IDEAL)
+
+
+def cells(row: Row) -> dict[str, str]:
+    """By column, empty where there is nothing to say."""
+    asked = f"{100 * max(0.0, row.least):.0f} to {100 * row.most:.0f}{' (missed)' if row.missed else ''}"
+    there = row.draws - row.missing
+    sides = "" if row.sd + row.below != row.sd + row.below else [round(one * there) for one in (row.below, row.above)]
+    found = {
+        "case": words(row.name), "over": words(row.over), "sizes": words(row.sizes), "draws": f"{row.draws:,}",
+        "bias": f"{row.bias:+.4f}" if abs(row.bias) > 1e-12 else "", "sd": f"{row.sd:.4f}", "s.e.": f"{row.error:.4f}",
+        "held, %": percent(row.held, there) + (f" ({row.missing:,} without)" if row.missing else ""),
+        "below, above, %": ", ".join(f"{100 * count / there:.1f}" for count in sides),
+        "width / ideal": f"{row.width:.2f}" if row.sd == row.sd else f"({row.width:.4f})",
+        "rejected, %": percent(row.rejected, row.draws),
+        "ideal, %": f"{100 * power(row.truth / row.sd):.1f}"
+        if row.kind == "small power" and row.name.endswith("difference") else "",
+        "asked for, %": asked,
+    }  # fmt: skip
+    return {name: "" if "nan" in text else text for name, text in found.items()}
+
+
+def table(rows: list[Row], kind: str) -> list[str]:
+    """The rows of one kind in Markdown, without columns that have nothing to say."""
+    lines = [cells(row) for row in rows if row.kind == kind]
+    kept = [name for name in lines[0] if any(line[name] for line in lines)]
+    return ["| " + " | ".join(line) + " |"
+            for line in (kept, ["---"] * len(kept), *([line[name] for name in kept] for line in lines))]  # fmt: skip
+
+
+def renewed(page: str, rows: list[Row]) -> str:
+    """A page with the tables of these rows."""
+    mark = re.compile(r"(<!-- simulated: ([^\n]+) -->\n\n)((?:\|[^\n]*\n)*)")
+    return mark.sub(lambda found: found[1] + "".join(f"{line}\n" for line in table(rows, found[2])), page)

@@ -1,0 +1,236 @@
+"""What pairs say: correlations with people's matrices and their ceilings, similarities of models, neighbours.
+
+What is drawn anew in a case is what its interval is over. With people who stay the same, the truth is what these people
+would give about all objects; with objects that stay the same, what all people would give about these. The truth of a
+correlation with the mean matrix is that of the mean of as many people as there are: with more it would be higher. That
+of similarities of models and of neighbours is the mean of all estimates with so many objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, partial
+from itertools import product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+import pyalign
+from pyalign.pairwise.correlations import correlate
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+
+from .harness import NOMINAL, SIZE, Case, Found
+from .worlds import CENTRES, FEATURES, SEEN, STAYS, judged, model, objects, shifted, weights
+
+LITTLE, MUCH = 0.1, 1.0  # what each person adds to each pair, standard deviations; matrices have one of about 0.3
+AS_DATA = 0.3  # with which one participant is as reliable (.33) as on the 92 photographs (.34)
+MANY, DRAWS = 300, 120  # objects of a draw whose values give the truth, and how many draws
+OF_RSA = ("mean matrix", "each person", "difference")
+OF_CEILING = ("difference of means", "lower ceiling", "upper ceiling", "reliability", "less lower", "of lower",
+              "of upper", "disattenuated")  # fmt: skip
+OVERS = ("objects", "subjects", "objects+subjects")
+
+
+def eight_or_four(x: np.ndarray) -> dict[str, np.ndarray]:
+    """A model that knows eight features of twelve, and one that knows four of these."""
+    return {"eight": model(x), "four": model(x, SEEN[:4])}
+
+
+def new(n: int, people: int, noise: float, ci: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Objects and matrices, of which that is new which the interval is over."""
+    x = objects(n, rng if "objects" in ci else np.random.default_rng(STAYS))
+    who = weights(people, rng if "subjects" in ci else np.random.default_rng(STAYS))
+    return x, judged(x, who, noise, rng)
+
+
+def rsa(models: Any, matrices: np.ndarray, ci: str | None, **options: Any) -> Any:
+    return pyalign.rsa(models, matrices, kind="dissimilarity", ci=ci, **options)
+
+
+def measured(x: np.ndarray, matrices: np.ndarray, ci: str | None, correlation: str) -> dict[str, tuple[float, Any]]:
+    """Each quantity of two models with its interval; of several people also their means, and these against ceilings."""
+    found = rsa(eight_or_four(x), matrices, ci, correlation=correlation)
+    (one, other), pair = found, found.pairs[0] if found.pairs else None
+    known = {"mean matrix": (one.value, one.ci), "difference": (one.value - other.value, pair and pair.ci)}
+    if len(matrices) == 1:
+        return known
+    each, less = one.per_person, one.per_person.against_lower
+    known |= {"each person": (each.mean, each.ci), "less lower": (less.difference, less.ci)}
+    known["difference of means"] = each.mean - other.per_person.mean, pair and pair.per_person.ci
+    for name in ("lower", "upper", "reliability"):
+        told = name if name == "reliability" else f"{name} ceiling"
+        known[told] = getattr(one.ceiling, name), getattr(one.ceiling, f"{name}_ci")
+    ratios = {"of lower": each.of_lower, "of upper": each.of_upper, "disattenuated": each.disattenuated}
+    return known | {name: (ratio.value, ratio.ci) for name, ratio in ratios.items()}
+
+
+def held(rng: Any, names: Any, n: int, people: int, noise: float, correlation: str, ci: str) -> Iterator[Found]:
+    known = measured(*new(n, people, noise, ci, rng), ci, correlation)
+    return (Found.of(name, *known[name]) for name in names if name in known)
+
+
+@cache
+def true_values(names: Any, n: int, people: int, noise: float, correlation: str, ci: str) -> dict[str, float]:
+    """Means over many draws, of many objects each where objects are drawn; of ratios the ratio of the means."""
+    of_rsa, many = names == OF_RSA, (MANY if "objects" in ci else n, people, noise, ci)
+    rng, count = np.random.default_rng([STAYS, 1 if of_rsa else 2]), DRAWS if of_rsa else DRAWS // 2
+    draws = [measured(*new(*many, rng), None, correlation) for _ in range(count if "objects" in ci else 4 * count)]
+    true = {name: float(np.mean([one[name][0] for one in draws])) for name in draws[0]}
+    if not of_rsa:
+        true["of lower"] = true["each person"] / true["lower ceiling"]
+        true["of upper"] = true["each person"] / true["upper ceiling"]
+        true["disattenuated"] = true["each person"] / true["reliability"] ** 0.5
+    return true
+
+
+def told(n: int, people: int, noise: float) -> tuple[str, str]:
+    """In names and in rows."""
+    much, who = "much" if noise == MUCH else "little", f"{people} people" if people > 1 else "one person"
+    return f"n={n} p={people} {much} noise", f"{n} objects, {who}, {much} noise"
+
+
+def held_cases() -> Iterator[Case]:
+    def case(kind: str, name: str, sizes: str, asked: Any, share: float, *args: Any) -> Case:
+        return Case(kind, name, args[-1].replace("+", " and "), sizes, lambda rng: held(rng, *args),
+                    lambda rng: true_values(*args), asked, share)  # fmt: skip
+
+    cells = ((20, 8, "spearman"), (40, 16, "spearman"), (40, 16, "pearson"), (92, 16, "spearman"), (92, 1, "spearman"))
+    for ci, (n, people, correlation), noise in product(OVERS, cells, (LITTLE, MUCH)):
+        if people > 1 or "subjects" not in ci:
+            name, sizes = told(n, people, noise)
+            yield case("rsa corrected", f"rsa corrected {ci} {name}, {correlation}", sizes, {"": (0.92, 0.98)}, 0.4,
+                       OF_RSA, n, people, noise, correlation, ci)  # fmt: skip
+    for ci, (n, people) in [*product(OVERS, ((92, 4), (40, 8))), (OVERS[-1], (92, 16))]:
+        yield case("rsa ceiling", f"rsa ceiling {ci} n={n} p={people}", f"{n} objects, {people} people", {"": NOMINAL},
+                   0.3, OF_CEILING, n, people, AS_DATA, "spearman", ci)  # fmt: skip
+
+
+# Where a few objects have large effects on all of their pairs
+def squared_distances(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Of objects in a plane, which the model sees through noise: those far out have large effects."""
+    x = rng.normal(size=(n, 2))
+    y = x + rng.normal(size=x.shape)
+    i, j = np.triu_indices(n, 1)
+    return ((x[i] - x[j]) ** 2).sum(axis=1), ((y[i] - y[j]) ** 2).sum(axis=1)
+
+
+def strong(rng: np.random.Generator, n: int, correlation: str) -> Iterator[Found]:
+    person, other = squared_distances(n, rng)
+    found = rsa({}, person, "objects", model_rdms={"model": other}, correlation=correlation)[0]
+    yield Found.of("value", found.value, found.ci)
+
+
+def true_correlation(rng: np.random.Generator, name: str, correlation: str) -> dict[str, float]:
+    rngs = (np.random.default_rng([crc32(name.encode()), 1, k]) for k in range(400))
+    return {"value": float(np.mean([correlate(*squared_distances(MANY, one), correlation) for one in rngs]))}
+
+
+def strong_cases() -> Iterator[Case]:
+    for n, how in ((30, "pearson"), (50, "pearson"), (92, "pearson"), (50, "spearman")):
+        name = f"squared distances, n={n}, {how}"
+        yield Case("rsa strong", name, "objects", f"{n} objects, one person", partial(strong, n=n, correlation=how),
+                   partial(true_correlation, name=name, correlation=how), {"": NOMINAL}, 2.0,
+                   seeds=lambda seed, number, k: [number, seed or 2, k])  # fmt: skip
+
+
+LEVELS = {0.05: SIZE, 0.1: (0.07, 0.13), 0.5: (0.44, 0.56)}
+
+
+def equals(rng: np.random.Generator, n: int, people: int, noise: float, ci: str) -> Iterator[Found]:
+    """Two models that are as good as each other over all objects and people."""
+    x = objects(n, rng)
+    matrices = judged(x, weights(people, rng, 0.6 if people > 1 else 0.0), noise, rng)
+    one = rsa({"a": model(x), "b": model(x, shifted(1))}, matrices, ci).pairs[0]
+    for level in LEVELS:
+        yield Found(f"p <= {level}", one.difference, one.ci.error, rejected=one.p_value <= level)
+
+
+def null_cases() -> Iterator[Case]:
+    near = {f"p <= {level}": asked for level, asked in LEVELS.items()}
+    for (n, people), noise in product(((20, 8), (40, 16), (92, 16), (92, 1)), (LITTLE, MUCH)):
+        (name, sizes), ci = told(n, people, noise), "objects+subjects" if people > 1 else "objects"
+        yield Case("rsa null", f"equals corrected {name}", f"{ci.replace('+', ' and ')}, corrected", sizes,
+                   partial(equals, n=n, people=people, noise=noise, ci=ci), asked=near, rejects=True, centred=True,
+                   share=0.4)  # fmt: skip
+
+
+# Similarities of models: a and b have six features of eight in common, the third knows four, and noise
+def similar(models: dict[str, np.ndarray], measure: str) -> Any:
+    """What pyalign says; half-samples are few, to save time."""
+    matrices = REPRESENTATION_MEASURES[measure.partition(":")[0]].family == "matrix"
+    ci = pyalign.Resampling("objects", *(("corrected",) if matrices else ("half-samples", 60)))
+    return pyalign.cka(models, measure=measure, n_permutations=0, ci=ci)[0]
+
+
+def alike(rng: np.random.Generator, n: int, measure: str) -> Iterator[Found]:
+    x = objects(n, rng)
+    noisy = model(x, SEEN[:4]) + rng.normal(size=(n, 4))
+    found = similar({"a": model(x), "b": model(x, shifted(1)), "c": noisy}, measure)
+    for quantity, one in zip(("near", "far"), found.scores, strict=False):
+        yield Found.of(quantity, one.similarity, one.ci)
+    yield Found.of("difference", found.differences[0].difference, found.differences[0].ci)
+
+
+def equally_alike(rng: np.random.Generator, n: int, measure: str) -> Iterator[Found]:
+    """A model that is as much like either of two others."""
+    x = objects(n, rng)
+    one = similar({"a": model(x, shifted(1)), "b": model(x), "c": model(x, shifted(2))}, measure).differences[0]
+    yield Found("p <= 0.05", one.difference, one.ci.error, rejected=one.p_value <= 0.05)
+
+
+def cka_cases() -> Iterator[Case]:
+    for n, measure, share in (
+        (50, "debiased-cka", 1.0), (92, "debiased-cka", 1.0), (92, "linear-cka", 1.0),
+        (92, "debiased-rbf-cka:sigma=4", 1.0), (92, "rsa-spearman", 0.5), (92, "mutual-knn:10", 0.3),
+        (92, "procrustes", 0.3),
+    ):  # fmt: skip
+        yield Case("cka", f"cka n={n} {measure.replace(':', ' ')}", "objects", f"{n} objects",
+                   partial(alike, n=n, measure=measure), asked={"": NOMINAL}, centred=True, share=share)  # fmt: skip
+    for n in (50, 92):
+        yield Case("cka null", f"equally alike n={n} debiased-cka", "objects", f"{n} objects",
+                   partial(equally_alike, n=n, measure="debiased-cka"), asked={"": SIZE}, rejects=True,
+                   centred=True)  # fmt: skip
+
+
+# Neighbours, of objects of six kinds: three of eight are of the first
+def of_six_kinds(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    kind = np.maximum(rng.integers(-2, 6, n), 0)
+    return CENTRES[kind] + 0.8 * rng.normal(size=(n, FEATURES)), kind
+
+
+def neighbors(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
+    """A model that knows eight features of twelve, and one that knows four, against all twelve."""
+    x, kind = of_six_kinds(n, rng)
+    models = {"eight": model(x), "four": model(x)[:, :4]}
+    found = pyalign.compare_neighbors(models, x, k=k, categories=kind, n_permutations=0)
+    first, largest, difference = found[0], found[0].concepts[0], found.differences[0]
+    purity = pyalign.neighbor_purity(model(x), kind, k=k, n_permutations=0)[0]
+    yield Found.of("overlap", first.overlap, first.ci)
+    yield Found.of("rbo", first.rbo, first.rbo_ci)
+    yield Found.of("largest kind", largest.overlap, largest.ci)
+    yield Found.of("difference", difference.difference, difference.ci)
+    yield Found.of("purity", purity.purity, purity.ci)
+    yield Found.of("purity of the largest kind", purity.categories[0].purity, purity.categories[0].ci)
+
+
+def after_a_map(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
+    """A map that favours four features of twelve, before and after."""
+    stretch = pyalign.Transform(np.diag([2.5] * 4 + [0.6] * (FEATURES - 4)), None, 0.0, 1.0)
+    x, kind = of_six_kinds(n, rng)
+    kept, votes, of_one = pyalign.transfer(x, stretch, {}, categories=kind, k=k).figures[:3]
+    yield Found.of("neighbours kept", kept.difference, kept.ci)
+    yield Found.of("k-NN accuracy", votes.before, votes.before_ci)
+    yield Found.of("k-NN difference", votes.difference, votes.ci)
+    if of_one.ci is not None:
+        yield Found.of("k-NN difference, one kind", of_one.difference, of_one.ci)
+
+
+def neighbor_cases() -> Iterator[Case]:
+    both = (("", neighbors), (" after a map", after_a_map))
+    for (n, k), (what, draw) in product(((50, 5), (100, 5), (200, 10)), both):
+        yield Case("neighbors", f"neighbors{what} n={n} k={k}", "objects", f"{n} objects, {k} neighbours",
+                   partial(draw, n=n, k=k), asked={"": (0.92, 1.0)}, share=0.2, centred=True)  # fmt: skip
+
+
+CASES = [*held_cases(), *strong_cases(), *null_cases(), *cka_cases(), *neighbor_cases()]

@@ -1,0 +1,86 @@
+"""What came of a hundred draws as a line of a journal, for plan_experiments.py and chosen_triplets.py."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields, replace
+from functools import reduce
+from pathlib import Path
+
+from pyalign.documents import Interval
+
+CHUNK = 100  # draws in a line of the journal
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What came of some draws."""
+
+    cell: str
+    part: int  # the concept where there are several, else 0
+    quantity: str
+    way: str
+    chunk: int  # which hundred draws
+    draws: int = 0
+    missing: int = 0  # how often there was no interval
+    below: int = 0  # how often the truth was below the interval
+    above: int = 0
+    rejected: int = 0  # how often no difference was rejected
+    width: float = 0.0  # the sum of widths
+    estimate: float = 0.0  # that of estimates less the truth, and of their squares
+    squares: float = 0.0
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together, under the names of the first."""
+        numbers = {one.name for one in fields(self)[5:]}
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in numbers})
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of the estimates."""
+        mean = self.estimate / self.draws
+        return math.sqrt(max(0.0, self.squares / self.draws - mean**2))
+
+
+def of_interval(interval: Interval | None, estimate: float, truth: float) -> dict[str, float]:
+    """The counts of one draw, by name."""
+    error = estimate - truth
+    counts: dict[str, float] = {"draws": 1, "estimate": error, "squares": error**2}
+    if interval is None:
+        return {**counts, "missing": 1}
+    rejected = interval.low > 0.0 or interval.high < 0.0
+    return {
+        **counts, "below": truth < interval.low, "above": truth > interval.high, "rejected": rejected,
+        "width": interval.high - interval.low,
+    }  # fmt: skip
+
+
+def read(path: Path) -> list[Tally]:
+    """The lines of a journal; none where there is none."""
+    if not path.exists():
+        return []
+    kinds = {"str": str, "int": int, "float": float}
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Tally(*(kinds[str(one.type)](row[one.name]) for one in fields(Tally))) for row in csv.DictReader(file)]
+
+
+def append(path: Path, lines: Iterable[Tally]) -> None:
+    """Writes them below those that are there."""
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow([one.name for one in fields(Tally)])
+        for one in lines:
+            writer.writerow([f"{v:.9g}" if isinstance(v, float) else int(v) if isinstance(v, bool) else v
+                             for v in astuple(one)])  # fmt: skip
+
+
+def summed(lines: Iterable[Tally]) -> dict[tuple[str, int, str, str], Tally]:
+    """Chunks added up, by cell, part, quantity and way."""
+    groups: dict[tuple[str, int, str, str], list[Tally]] = {}
+    for one in sorted(lines, key=lambda line: line.chunk):
+        groups.setdefault((one.cell, one.part, one.quantity, one.way), []).append(one)
+    return {key: reduce(Tally.plus, several) for key, several in groups.items()}
