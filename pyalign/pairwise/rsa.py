@@ -169,7 +169,7 @@ def rsa(
         if drawn is not None and plan is not None:
             pairs += pairs_of(correlated, drawn, plan)
         if weighted:
-            sums.append(weighted_rsa(correlated, seed))
+            sums.append(weighted_rsa(correlated, seed, plan, correction, progress))
     resampled = plan is not None and not plan.closed
     kept, few = rdms_of_study(study, judged.names, judged.kind) if rdms else (None, None)
     return Rsa(
