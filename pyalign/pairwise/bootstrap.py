@@ -69,8 +69,9 @@ class Replicates:
             less = defined - defined.mean(axis=0)
             return float((less[:, 0] * less[:, -1]).sum() / (len(less) - 1))
 
-        return dual_variance(variance(self.objects), variance(self.subjects), variance(self.both), self.n, self.p,
-                             self.objects is not None, self.subjects is not None)  # fmt: skip
+        combined = dual_variance(variance(self.objects), variance(self.subjects), variance(self.both), self.n, self.p,
+                                 self.objects is not None, self.subjects is not None)  # fmt: skip
+        return np.nan if combined < -1e-20 else combined  # a covariance of too few resamples
 
 
 def dual_variance(

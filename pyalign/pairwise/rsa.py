@@ -21,7 +21,7 @@ from pyalign.pairwise.correlations import Correlation, get_correlation
 from pyalign.pairwise.influence import INFLUENCES
 from pyalign.pairwise.rdms import rdms_of_study
 from pyalign.pairwise.rsa_parts import corrected, corrected_tests, pairs_of, results_of, undefined_notes
-from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
+from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult, WeightedRsa
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM, in_tiles
 from pyalign.pairwise.study import FEWEST, study_of
@@ -156,7 +156,7 @@ def rsa(
     study = study_of(models, further, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
-    sums = []
+    sums: list[WeightedRsa] = []
     drawn = None
     for coefficient in chosen:
         correlated = Correlated(study, coefficient)
@@ -179,7 +179,7 @@ def rsa(
         float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
         correction, plan.seed if plan is not None and resampled else seed, judged.source,
         tuple(sums) if weighted else None, kept,
-        notes=(*study.notes, *undefined_notes(results, plan), *filter(None, [few])), coverage=coverage,
+        notes=(*study.notes, *undefined_notes(results, plan, sums), *filter(None, [few])), coverage=coverage,
         provenance=provenance,
     )  # fmt: skip
 

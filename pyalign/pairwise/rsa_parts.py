@@ -18,7 +18,16 @@ from pyalign.pairwise.ceilings import noise_ceiling_of
 from pyalign.pairwise.closed_form import ClosedForm
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.intervals import Variances, interval_of, tested
-from pyalign.pairwise.rsa_result import Partial, PerPerson, PersonDifference, Ratio, RsaCeiling, RsaPair, RsaResult
+from pyalign.pairwise.rsa_result import (
+    Partial,
+    PerPerson,
+    PersonDifference,
+    Ratio,
+    RsaCeiling,
+    RsaPair,
+    RsaResult,
+    WeightedRsa,
+)
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.ratios import fieller, ratio_error
 from pyalign.stats.resampling import Resampling
@@ -180,7 +189,9 @@ def _corrected(
     ]
 
 
-def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> list[str]:
+def undefined_notes(
+    results: Sequence[RsaResult], plan: Resampling | None, sums: Sequence[WeightedRsa] = ()
+) -> list[str]:  # fmt: skip
     """Sentences about values that do not exist, so that none is NaN in silence."""
     notes = []
     why = (
@@ -208,6 +219,8 @@ def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> li
         if result.ceiling is not None and plan is not None:
             notes += _of_ceiling(result, plan, why)
         notes += _of_fewer(result)
+    few = "resamples have too few objects, or differ less than splits into folds"
+    notes += [f"the weighted sum by {one.correlation} has no interval: {few}" for one in sums if plan and not one.ci]
     return list(dict.fromkeys(notes))
 
 

@@ -31,7 +31,7 @@ from pyalign.typing import Correction
 FOLDS = 3
 SMALLEST = 3  # objects of a fold, of which three pairs follow
 SPLITS = 10  # into folds, over which values are means
-RESAMPLES = 400  # where intervals of models are in closed form
+RESAMPLES = 200  # where intervals of models are in closed form
 
 
 def weighted_rsa(
