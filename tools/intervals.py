@@ -30,8 +30,9 @@ from coverage_concepts import CASES as OF_CONCEPTS
 from coverage_metadata import CASES as OF_MODELS
 from coverage_neighbors import CASES as OF_NEIGHBORS
 from coverage_rsa import CASES as OF_PAIRS
+from coverage_weighted import CASES as OF_WEIGHTED
 
-CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS]
+CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS, *OF_WEIGHTED]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 

@@ -26,6 +26,9 @@ N_OBJECTS, N_SUBJECTS, ANSWERS = (50, 100, 200, 400), (10, 20, 50, 100), (100,)
 MOST_SUBJECTS = 100_000  # that are looked for
 MOST_DESIGNS = 1_000
 ACCURACY, DIFFERENCE = "accuracy", "difference of accuracies"
+END = 1.0 / (
+    2.0 * 1.96**2
+)  # the weight of each end of a 95% range, with which they have a normal distribution's variance
 EFFECTS = ("objects", "subjects", "both", "pairs", "triplets", "answers")
 
 
@@ -100,6 +103,7 @@ def plan_experiment(
     components, notes = usable(known.components)
     planner = _Planner(
         components=components,
+        possible=_possible(components, known.components),
         difference=_difference_of(difference, known),
         power=_checks.fraction(power, "power"),
         confidence=_checks.fraction(confidence_level, "confidence_level"),
@@ -148,12 +152,14 @@ class _Planner:
 
     Attributes:
         components: of one answer, none below 0.
+        possible: other components that the pilot's ranges allow, each with the weight of `END`.
         difference, power, confidence: see `ExperimentPlan`; `power` is the target.
         prices: of an object, of a participant, of an answer.
         balances: of objects and of participants.
     """
 
     components: Components
+    possible: tuple[Components, ...]
     difference: float
     power: float
     confidence: float
@@ -167,7 +173,9 @@ class _Planner:
 
     def planned(self, n: int, p: int, m: int) -> PlannedDesign:
         """What n objects and p participants with m answers each are expected to give."""
-        outlook = Outlook(self.components, Design(n, p, m, self.balances[0] * n, self.balances[1] * p))
+        design = Design(n, p, m, self.balances[0] * n, self.balances[1] * p)
+        outlook, *others = (Outlook(each, design) for each in (self.components, *self.possible))
+        power, *powers = (each.power(self.difference, self.confidence) for each in (outlook, *others))
         counted = [(price, count) for price, count in zip(self.prices, (n, p, p * m), strict=True) if price is not None]
         return PlannedDesign(
             n_objects=n,
@@ -177,22 +185,23 @@ class _Planner:
             standard_error=outlook.error,
             degrees_of_freedom=outlook.degrees,
             width=outlook.width(self.confidence),
-            power=outlook.power(self.difference, self.confidence),
+            power=power,
             cost=sum(price * count for price, count in counted) if counted else None,
+            assurance=power + END * sum(other - power for other in powers),
         )
 
     def fewest(self, n: int, m: int) -> PlannedDesign | None:
         """The design with the fewest participants that has the power; None where none has."""
         least = math.ceil((LEAST["subjects"] - 0.5) / self.balances[1]) if self.over_subjects else 1
         low, high = least - 1, least
-        while (fewest := self.planned(n, high, m)).power < self.power:
+        while (fewest := self.planned(n, high, m)).assurance < self.power:
             if high >= MOST_SUBJECTS:
                 return None
             low, high = high, min(2 * high, MOST_SUBJECTS)
         while high - low > 1:
             middle = (low + high) // 2
             design = self.planned(n, middle, m)
-            low, high, fewest = (low, middle, design) if design.power >= self.power else (middle, high, fewest)
+            low, high, fewest = (low, middle, design) if design.assurance >= self.power else (middle, high, fewest)
         return fewest
 
     def power_range(self, design: PlannedDesign, pilot: Components) -> tuple[float, float] | None:
@@ -311,6 +320,13 @@ def usable(pilot: Components) -> tuple[Components, tuple[str, ...]]:
     if pilot.subjects is None:
         kept.update(subjects=None, both=None)
     return _with(pilot, kept, pilot.variance), tuple(notes)
+
+
+def _possible(components: Components, pilot: Components) -> tuple[Components, ...]:
+    """Other components, with either end of the 95% range of objects or of participants in place of the estimate."""
+    ranges = (("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci))
+    changes = [{name: end} for name, own in ranges if own and getattr(components, name) is not None for end in own]
+    return tuple(_with(components, change, components.variance) for change in changes)
 
 
 def _too_few(name: str, known: Interval | None) -> str:
