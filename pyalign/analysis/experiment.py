@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -26,9 +26,7 @@ N_OBJECTS, N_SUBJECTS, ANSWERS = (50, 100, 200, 400), (10, 20, 50, 100), (100,)
 MOST_SUBJECTS = 100_000  # that are looked for
 MOST_DESIGNS = 1_000
 ACCURACY, DIFFERENCE = "accuracy", "difference of accuracies"
-END = 1.0 / (
-    2.0 * 1.96**2
-)  # the weight of each end of a 95% range, with which they have a normal distribution's variance
+END = 1.0 / (2.0 * 1.96**2)  # the weight of either end of a 95% range: three values then have its variance
 EFFECTS = ("objects", "subjects", "both", "pairs", "triplets", "answers")
 
 
@@ -103,7 +101,7 @@ def plan_experiment(
     components, notes = usable(known.components)
     planner = _Planner(
         components=components,
-        possible=_possible(components, known.components),
+        ranges={name: own for name in ("objects", "subjects") if (own := getattr(known.components, f"{name}_ci"))},
         difference=_difference_of(difference, known),
         power=_checks.fraction(power, "power"),
         confidence=_checks.fraction(confidence_level, "confidence_level"),
@@ -132,7 +130,7 @@ def plan_experiment(
         designs=tuple(planner.planned(*size) for size in product(objects, people, answers)),
         needed=needed,
         chosen=chosen,
-        power_range=None if chosen is None else planner.power_range(chosen, known.components),
+        power_range=None if chosen is None else planner.power_range(chosen),
         components=components,
         n_pilot=known.n_answers,
         object_balance=planner.balances[0],
@@ -152,14 +150,14 @@ class _Planner:
 
     Attributes:
         components: of one answer, none below 0.
-        possible: other components that the pilot's ranges allow, each with the weight of `END`.
+        ranges: 95% ranges of components by name, as far as the pilot has them.
         difference, power, confidence: see `ExperimentPlan`; `power` is the target.
         prices: of an object, of a participant, of an answer.
         balances: of objects and of participants.
     """
 
     components: Components
-    possible: tuple[Components, ...]
+    ranges: Mapping[str, Interval]
     difference: float
     power: float
     confidence: float
@@ -174,7 +172,8 @@ class _Planner:
     def planned(self, n: int, p: int, m: int) -> PlannedDesign:
         """What n objects and p participants with m answers each are expected to give."""
         design = Design(n, p, m, self.balances[0] * n, self.balances[1] * p)
-        outlook, *others = (Outlook(each, design) for each in (self.components, *self.possible))
+        ends = (self._with({name: end}) for name, own in self.ranges.items() for end in own)
+        outlook, *others = (Outlook(each, design) for each in (self.components, *ends))
         power, *powers = (each.power(self.difference, self.confidence) for each in (outlook, *others))
         counted = [(price, count) for price, count in zip(self.prices, (n, p, p * m), strict=True) if price is not None]
         return PlannedDesign(
@@ -204,20 +203,15 @@ class _Planner:
             low, high, fewest = (low, middle, design) if design.assurance >= self.power else (middle, high, fewest)
         return fewest
 
-    def power_range(self, design: PlannedDesign, pilot: Components) -> tuple[float, float] | None:
+    def _with(self, changed: Mapping[str, float]) -> Components:
+        return _with(self.components, dict(changed), self.components.variance)
+
+    def power_range(self, design: PlannedDesign) -> tuple[float, float] | None:
         """The power of a design where objects and participants differ as much, and as little, as their ranges allow."""
-        named = ("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci)
-        ranges = {name: interval for name, interval in named if interval}
-        if not ranges:
-            return None
-        known = [name for name in ranges if getattr(self.components, name) is not None]
-        powers = []
-        for end in (1, 0):
-            changed = {name: ranges[name][end] for name in known}
-            components = _with(self.components, changed, self.components.variance)
-            size = design.n_objects, design.n_subjects, design.answers_per_subject
-            powers.append(replace(self, components=components).planned(*size).power)
-        return min(powers), max(powers)
+        size = design.n_objects, design.n_subjects, design.answers_per_subject
+        ends = [self._with({name: own[end] for name, own in self.ranges.items()}) for end in (0, 1)]
+        powers = [replace(self, components=each, ranges={}).planned(*size).power for each in ends]
+        return (min(powers), max(powers)) if self.ranges else None
 
 
 def _pilot_of(pilot: Any) -> _Pilot:
@@ -320,13 +314,6 @@ def usable(pilot: Components) -> tuple[Components, tuple[str, ...]]:
     if pilot.subjects is None:
         kept.update(subjects=None, both=None)
     return _with(pilot, kept, pilot.variance), tuple(notes)
-
-
-def _possible(components: Components, pilot: Components) -> tuple[Components, ...]:
-    """Other components, with either end of the 95% range of objects or of participants in place of the estimate."""
-    ranges = (("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci))
-    changes = [{name: end} for name, own in ranges if own and getattr(components, name) is not None for end in own]
-    return tuple(_with(components, change, components.variance) for change in changes)
 
 
 def _too_few(name: str, known: Interval | None) -> str:

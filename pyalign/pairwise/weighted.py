@@ -52,9 +52,7 @@ def weighted_rsa(
     rng, once, everybody = np.random.default_rng(seed), np.ones(study.n, np.int64), np.ones(len(crossed.people))
     folds = np.concatenate([crossed.by_fold(once, everybody, rng) for _ in range(SPLITS)])
     if np.isnan(folds[:, 0]).all():
-        raise InputError(
-            "weighted needs judged pairs within folds of objects and outside of them; got none that differ"
-        )
+        raise InputError("weighted needs judged pairs that differ within folds of objects and outside; got none")
     each, means = _mean(folds)[1:, 0].tolist(), crossed.means(folds, everybody)
     weights, _, _ = _fit(matrix, study.mean, correlated.correlation.centred)
     several = len({model.measure for model in study.models if model.measure}) > 1
@@ -166,21 +164,16 @@ def _fit(matrix: np.ndarray, mean: np.ndarray, centred: bool) -> tuple[np.ndarra
     centre = both.mean(axis=0) if centred else np.zeros(both.shape[1])
     scale = np.sqrt(((both - centre) ** 2).mean(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
-    scaled = (both - centre) / scale
-    return _nonnegative(scaled[:, :-1], scaled[:, -1]), centre[:-1], scale[:-1]
+    return _nonnegative((both - centre) / scale), centre[:-1], scale[:-1]
 
 
-def _nonnegative(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _nonnegative(both: np.ndarray) -> np.ndarray:
+    """Weights of all columns but the last, which is the target, by a root of their products: it has as many rows."""
     try:
         from scipy.optimize import nnls
     except ImportError as error:
         raise MissingExtraError("weighted", "scipy", "pairwise") from error
-    # The normal equations have the same solution, and k rows in place of a row for each pair.
-    gram = np.einsum("mi,mj->ij", matrix, matrix)
-    values, vectors = np.linalg.eigh(gram)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    inverse = (
-        vectors * np.where(values > 1e-12 * values.max(initial=0.0), 1.0 / np.sqrt(np.maximum(values, 1e-300)), 0.0)
-    ) @ vectors.T
-    weights: np.ndarray = nnls(root, inverse @ np.einsum("mi,m->i", matrix, target))[0]
+    values, vectors = np.linalg.eigh(np.einsum("mi,mj->ij", both, both))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    weights: np.ndarray = nnls(root[:, :-1], root[:, -1])[0]
     return weights
