@@ -25,7 +25,7 @@ from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult, WeightedRsa
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM, in_tiles
 from pyalign.pairwise.study import FEWEST, study_of
-from pyalign.pairwise.weighted import weighted_rsa
+from pyalign.pairwise.weighted import undefined_sums, weighted_rsa
 from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, OverMatrices, Resampling, plan_of
@@ -179,8 +179,8 @@ def rsa(
         float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
         correction, plan.seed if plan is not None and resampled else seed, judged.source,
         tuple(sums) if weighted else None, kept,
-        notes=(*study.notes, *undefined_notes(results, plan, sums), *filter(None, [few])), coverage=coverage,
-        provenance=provenance,
+        notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *filter(None, [few])),
+        coverage=coverage, provenance=provenance,
     )  # fmt: skip
 
 

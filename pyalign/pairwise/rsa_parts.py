@@ -18,16 +18,7 @@ from pyalign.pairwise.ceilings import noise_ceiling_of
 from pyalign.pairwise.closed_form import ClosedForm
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.intervals import Variances, interval_of, tested
-from pyalign.pairwise.rsa_result import (
-    Partial,
-    PerPerson,
-    PersonDifference,
-    Ratio,
-    RsaCeiling,
-    RsaPair,
-    RsaResult,
-    WeightedRsa,
-)
+from pyalign.pairwise.rsa_result import Partial, PerPerson, PersonDifference, Ratio, RsaCeiling, RsaPair, RsaResult
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.ratios import fieller, ratio_error
 from pyalign.stats.resampling import Resampling
@@ -189,9 +180,7 @@ def _corrected(
     ]
 
 
-def undefined_notes(
-    results: Sequence[RsaResult], plan: Resampling | None, sums: Sequence[WeightedRsa] = ()
-) -> list[str]:  # fmt: skip
+def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> list[str]:
     """Sentences about values that do not exist, so that none is NaN in silence."""
     notes = []
     why = (
@@ -219,8 +208,6 @@ def undefined_notes(
         if result.ceiling is not None and plan is not None:
             notes += _of_ceiling(result, plan, why)
         notes += _of_fewer(result)
-    few = "resamples have too few objects, or differ less than splits into folds"
-    notes += [f"the weighted sum by {one.correlation} has no interval: {few}" for one in sums if plan and not one.ci]
     return list(dict.fromkeys(notes))
 
 

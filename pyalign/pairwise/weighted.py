@@ -13,6 +13,7 @@ representation", 2014: non-negative least squares, cross-validated over objects;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,6 +64,13 @@ def weighted_rsa(
         per_person=None if study.people is None else PerPerson(float(means[1, 0]), None, tuple(each)),
     )  # fmt: skip
     return found if plan is None else _with_intervals(found, crossed, means, plan, correction, progress)
+
+
+def undefined_sums(sums: Sequence[WeightedRsa]) -> list[str]:
+    """Sentences about sums without an interval, where it was requested."""
+    few = "resamples have too few objects, or differ less than splits into folds"
+    return [f"the weighted sum by {one.correlation} has no interval: {few}" for one in sums
+            if one.resamples and not one.ci]  # fmt: skip
 
 
 def _with_intervals(
