@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -26,6 +26,7 @@ N_OBJECTS, N_SUBJECTS, ANSWERS = (50, 100, 200, 400), (10, 20, 50, 100), (100,)
 MOST_SUBJECTS = 100_000  # that are looked for
 MOST_DESIGNS = 1_000
 ACCURACY, DIFFERENCE = "accuracy", "difference of accuracies"
+END = 1.0 / (2.0 * 1.96**2)  # the weight of either end of a 95% range: three values then have its variance
 EFFECTS = ("objects", "subjects", "both", "pairs", "triplets", "answers")
 
 
@@ -100,6 +101,7 @@ def plan_experiment(
     components, notes = usable(known.components)
     planner = _Planner(
         components=components,
+        ranges={name: own for name in ("objects", "subjects") if (own := getattr(known.components, f"{name}_ci"))},
         difference=_difference_of(difference, known),
         power=_checks.fraction(power, "power"),
         confidence=_checks.fraction(confidence_level, "confidence_level"),
@@ -128,7 +130,7 @@ def plan_experiment(
         designs=tuple(planner.planned(*size) for size in product(objects, people, answers)),
         needed=needed,
         chosen=chosen,
-        power_range=None if chosen is None else planner.power_range(chosen, known.components),
+        power_range=None if chosen is None else planner.power_range(chosen),
         components=components,
         n_pilot=known.n_answers,
         object_balance=planner.balances[0],
@@ -148,12 +150,14 @@ class _Planner:
 
     Attributes:
         components: of one answer, none below 0.
+        ranges: 95% ranges of components by name, as far as the pilot has them.
         difference, power, confidence: see `ExperimentPlan`; `power` is the target.
         prices: of an object, of a participant, of an answer.
         balances: of objects and of participants.
     """
 
     components: Components
+    ranges: Mapping[str, Interval]
     difference: float
     power: float
     confidence: float
@@ -167,7 +171,10 @@ class _Planner:
 
     def planned(self, n: int, p: int, m: int) -> PlannedDesign:
         """What n objects and p participants with m answers each are expected to give."""
-        outlook = Outlook(self.components, Design(n, p, m, self.balances[0] * n, self.balances[1] * p))
+        design = Design(n, p, m, self.balances[0] * n, self.balances[1] * p)
+        ends = (self._with({name: end}) for name, own in self.ranges.items() for end in own)
+        outlook, *others = (Outlook(each, design) for each in (self.components, *ends))
+        power, *powers = (each.power(self.difference, self.confidence) for each in (outlook, *others))
         counted = [(price, count) for price, count in zip(self.prices, (n, p, p * m), strict=True) if price is not None]
         return PlannedDesign(
             n_objects=n,
@@ -177,38 +184,34 @@ class _Planner:
             standard_error=outlook.error,
             degrees_of_freedom=outlook.degrees,
             width=outlook.width(self.confidence),
-            power=outlook.power(self.difference, self.confidence),
+            power=power,
             cost=sum(price * count for price, count in counted) if counted else None,
+            assurance=power + END * sum(other - power for other in powers),
         )
 
     def fewest(self, n: int, m: int) -> PlannedDesign | None:
         """The design with the fewest participants that has the power; None where none has."""
         least = math.ceil((LEAST["subjects"] - 0.5) / self.balances[1]) if self.over_subjects else 1
         low, high = least - 1, least
-        while (fewest := self.planned(n, high, m)).power < self.power:
+        while (fewest := self.planned(n, high, m)).assurance < self.power:
             if high >= MOST_SUBJECTS:
                 return None
             low, high = high, min(2 * high, MOST_SUBJECTS)
         while high - low > 1:
             middle = (low + high) // 2
             design = self.planned(n, middle, m)
-            low, high, fewest = (low, middle, design) if design.power >= self.power else (middle, high, fewest)
+            low, high, fewest = (low, middle, design) if design.assurance >= self.power else (middle, high, fewest)
         return fewest
 
-    def power_range(self, design: PlannedDesign, pilot: Components) -> tuple[float, float] | None:
+    def _with(self, changed: Mapping[str, float]) -> Components:
+        return _with(self.components, dict(changed), self.components.variance)
+
+    def power_range(self, design: PlannedDesign) -> tuple[float, float] | None:
         """The power of a design where objects and participants differ as much, and as little, as their ranges allow."""
-        named = ("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci)
-        ranges = {name: interval for name, interval in named if interval}
-        if not ranges:
-            return None
-        known = [name for name in ranges if getattr(self.components, name) is not None]
-        powers = []
-        for end in (1, 0):
-            changed = {name: ranges[name][end] for name in known}
-            components = _with(self.components, changed, self.components.variance)
-            size = design.n_objects, design.n_subjects, design.answers_per_subject
-            powers.append(replace(self, components=components).planned(*size).power)
-        return min(powers), max(powers)
+        size = design.n_objects, design.n_subjects, design.answers_per_subject
+        ends = [self._with({name: own[end] for name, own in self.ranges.items()}) for end in (0, 1)]
+        powers = [replace(self, components=each, ranges={}).planned(*size).power for each in ends]
+        return (min(powers), max(powers)) if self.ranges else None
 
 
 def _pilot_of(pilot: Any) -> _Pilot:

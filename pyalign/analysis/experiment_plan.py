@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +24,9 @@ class PlannedDesign:
         standard_error: the standard deviation of the figure over studies of this design, a fraction.
         degrees_of_freedom: of Student's t, as they are expected.
         width: the mean width of the interval, a fraction.
-        power: how often a two-sided test finds the difference, a fraction.
+        power: how often a two-sided test finds the difference, a fraction, with the components as estimated.
+        assurance: the mean power over what the components may be, given the 95% ranges of the pilot; the power, where
+            there are none.
         cost: in the unit of the prices; None without prices.
     """
 
@@ -36,6 +39,7 @@ class PlannedDesign:
     width: float
     power: float
     cost: float | None = None
+    assurance: float = math.nan
 
     def __str__(self) -> str:
         return (
@@ -56,8 +60,8 @@ class ExperimentPlan(Result):
         confidence: the confidence level of the intervals; tests are at 1 less that.
         ci_by: what intervals are over: "objects", or "objects+subjects".
         designs: every combination of the numbers that were asked for.
-        needed: for each number of objects and of answers, the fewest participants that reach the power; none where no
-            number does.
+        needed: for each number of objects and of answers, the fewest participants whose assurance reaches
+            the target; none where no number does.
         chosen: the cheapest of these; without prices, that with the fewest answers. None where there is none.
         power_range: the power of that design where objects and participants differ as much, and as little, as the 95%
             ranges of their components allow: the lower and the higher one. None where there are no ranges.
@@ -104,7 +108,8 @@ class ExperimentPlan(Result):
         over, range_of = " and ".join(NAMES.get(one, one) for one in self.ci_by.split("+")), ""
         if self.power_range is not None:
             low, high = (100 * one for one in self.power_range)
-            range_of = f" ({low:.0f} to {high:.0f}% within the 95% ranges of the components of the pilot)"
+            range_of = f" ({low:.0f} to {high:.0f}% within the 95% ranges of the components of the pilot, on average "
+            range_of += f"{100 * design.assurance:.0f}%)"
         found = "a true difference" if self.figure != "accuracy" else "a true difference from a fixed value"
         return (
             f"We will collect {design}. Triplets are of three different objects, drawn at random. The variance "

@@ -241,3 +241,17 @@ def notes_on(measure: RepresentationMeasure, ready: Mapping[str, Any], models: M
         bias = f"independent models look alike with {widest:,} features of {n:,} rows"
         return [f"{measure}: {bias}: debiased-cka and calibrated scores do not"]
     return []
+
+
+def long_rows(measure: RepresentationMeasure, models: Mapping[str, Any], items: Sequence[str] | None) -> list[str]:
+    """Sentences about rows so long that pairs with one hold over a quarter of a linear kernel's sum of squares."""
+    notes = []
+    for name, x in models.items() if measure.kernel == "linear" else ():
+        rows = centred_columns(x)[0].astype(np.float64)
+        squares = np.einsum("nd,nd->n", np.linalg.multi_dot([rows, rows.T, rows]), rows)
+        squares -= (rows * rows).sum(axis=1) ** 2
+        longest, share = int(squares.argmax()), 2.0 * float(squares.max() / squares.sum())
+        if share > max(0.25, 8.0 / len(x)):  # of few rows, four times an equal share
+            row = f"row {longest} (from 0)" if items is None else items[longest]
+            notes.append(f"{measure}: pairs with {row} hold {share:.0%} of the weight in {name}: few rows decide")
+    return notes

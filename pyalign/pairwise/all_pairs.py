@@ -14,7 +14,7 @@ from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
-from pyalign.pairwise._families import Family, family_of, notes_on, prepared
+from pyalign.pairwise._families import Family, family_of, long_rows, notes_on, prepared
 from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few, too_few_together
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import LARGEST, RepresentationMeasure, get_representation_measure
@@ -56,7 +56,7 @@ def compare_all(
             similarities, more = with_intervals(
                 similarities, chosen_measure, rows, plan, backend, progress, matched.order
             )  # fmt: skip
-            notes += more
+            notes += [*more, *long_rows(chosen_measure, rows, matched.names)]
         results.append(similarities)
     few = too_few_together(count, level, sum(len(matrix.pairs) for matrix in results), correction)
     notes += [] if few is None else [few]

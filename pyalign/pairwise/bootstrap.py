@@ -32,7 +32,8 @@ class Replicates:
     """Values of k statistics under resamples: each (r, k), or None where nothing of the kind is drawn.
 
     Attributes:
-        objects, subjects, both: under resamples of objects, of people, of both.
+        objects, subjects, both: under resamples of objects, of people, of both; or (r, k, 2) of values in two splits of
+            each resample, whose covariance then stands for the variance.
         n, p: how many objects and people there are.
     """
 
@@ -61,11 +62,16 @@ class Replicates:
             if replicates is None:
                 return np.nan
             values = replicates[:, a] if b is None else replicates[:, a] - replicates[:, b]
-            defined = values[~np.isnan(values)]
-            return float(defined.var(ddof=1)) if len(defined) > max(1, len(values) // 2) else np.nan
+            values = values.reshape(len(values), -1)
+            defined = values[~np.isnan(values).any(axis=1)]
+            if len(defined) <= max(1, len(values) // 2):
+                return np.nan
+            less = defined - defined.mean(axis=0)
+            return float((less[:, 0] * less[:, -1]).sum() / (len(less) - 1))
 
-        return dual_variance(variance(self.objects), variance(self.subjects), variance(self.both), self.n, self.p,
-                             self.objects is not None, self.subjects is not None)  # fmt: skip
+        combined = dual_variance(variance(self.objects), variance(self.subjects), variance(self.both), self.n, self.p,
+                                 self.objects is not None, self.subjects is not None)  # fmt: skip
+        return np.nan if combined < -1e-20 else combined  # a covariance of too few resamples
 
 
 def dual_variance(
@@ -150,15 +156,15 @@ def _add_per_person(
     there = None
     if "objects" in mean:
         there = correlated.resampled_per_person(table)
-        mean["objects"][rows] = _weighted(there, np.ones_like(persons.T))
+        mean["objects"][rows] = means_over(there, np.ones_like(persons.T))
     if "subjects" in mean:
         repeated = np.broadcast_to(correlated.per_person, (len(persons.T), *correlated.per_person.shape))
-        mean["subjects"][rows] = _weighted(repeated, persons.T)
+        mean["subjects"][rows] = means_over(repeated, persons.T)
     if "both" in mean and there is not None:
-        mean["both"][rows] = _weighted(there, persons.T)
+        mean["both"][rows] = means_over(there, persons.T)
 
 
-def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def means_over(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(r, k): the means of values (r, p, k) with weights (r, p), of those that are defined."""
     there = ~np.isnan(values)
     w = weights[:, :, None] * there

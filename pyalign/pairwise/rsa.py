@@ -21,11 +21,11 @@ from pyalign.pairwise.correlations import Correlation, get_correlation
 from pyalign.pairwise.influence import INFLUENCES
 from pyalign.pairwise.rdms import rdms_of_study
 from pyalign.pairwise.rsa_parts import corrected, corrected_tests, pairs_of, results_of, undefined_notes
-from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
+from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult, WeightedRsa
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM, in_tiles
 from pyalign.pairwise.study import FEWEST, study_of
-from pyalign.pairwise.weighted import weighted_rsa
+from pyalign.pairwise.weighted import undefined_sums, weighted_rsa
 from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, OverMatrices, Resampling, plan_of
@@ -156,7 +156,7 @@ def rsa(
     study = study_of(models, further, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
-    sums = []
+    sums: list[WeightedRsa] = []
     drawn = None
     for coefficient in chosen:
         correlated = Correlated(study, coefficient)
@@ -169,7 +169,7 @@ def rsa(
         if drawn is not None and plan is not None:
             pairs += pairs_of(correlated, drawn, plan)
         if weighted:
-            sums.append(weighted_rsa(correlated, seed))
+            sums.append(weighted_rsa(correlated, seed, plan, correction, progress))
     resampled = plan is not None and not plan.closed
     kept, few = rdms_of_study(study, judged.names, judged.kind) if rdms else (None, None)
     return Rsa(
@@ -179,8 +179,8 @@ def rsa(
         float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
         correction, plan.seed if plan is not None and resampled else seed, judged.source,
         tuple(sums) if weighted else None, kept,
-        notes=(*study.notes, *undefined_notes(results, plan), *filter(None, [few])), coverage=coverage,
-        provenance=provenance,
+        notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *filter(None, [few])),
+        coverage=coverage, provenance=provenance,
     )  # fmt: skip
 
 

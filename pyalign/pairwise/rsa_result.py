@@ -11,6 +11,8 @@ from pyalign.documents import Interval
 from pyalign.pairwise.rdms import Rdms
 from pyalign.typing import Correction
 
+SUM = "weighted sum"  # as pairs call it
+
 
 class WithError:
     """What figures with an interval have in common: a standard error, in documents too."""
@@ -180,17 +182,23 @@ class RsaPair(WithError):
 
 
 @dataclass(frozen=True)
-class WeightedRsa:
+class WeightedRsa(WithError):
     """A sum of the models' matrices with weights that are fitted to people.
 
     Attributes:
         correlation: by which the sum is judged.
         value: mean over folds of the correlation of the sum with people's mean matrix, on pairs of objects that no
             weight was fitted to.
-        folds: the value of each fold; 0 where no model has a weight.
+        folds: the value of each fold, three for each of ten splits; 0 where no model has a weight.
         weights: of each model's standardised matrix (for the cosine: divided by its root mean square), none negative,
             fitted to all pairs; by "name", or "name measure" of several measures.
         seed: the seed of the folds.
+        ci: interval of the value, by the bootstrap around the cross-validation; None without intervals.
+        p_value: one-sided, for the hypothesis of no relation, by Student's t.
+        per_person: the mean over folds of correlations with each participant's matrix; None for a single matrix.
+        pairs: the sum less each model, on pairs of objects of the same folds; `a` is "weighted sum".
+            None without intervals.
+        resamples: how many were drawn.
     """
 
     correlation: str
@@ -198,6 +206,11 @@ class WeightedRsa:
     folds: tuple[float, ...]
     weights: Mapping[str, float]
     seed: int
+    ci: Interval | None = None
+    p_value: float | None = None
+    per_person: PerPerson | None = None
+    pairs: tuple[RsaPair, ...] = ()
+    resamples: int | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:
         foot(
             f"{plan.figure}{': ' * bool(labels)}{' less '.join(map(one_line, labels.values()))}",
             f"power to find {difference} points, in a two-sided test at {100 * (1 - plan.confidence):.3g}%",
-            f"participants for a power of {100 * plan.target_power:g}%",
+            f"participants for {'an assurance' if plan.power_range else 'a power'} of {100 * plan.target_power:g}%",
             f"intervals over {over_words(plan.ci_by)}",
             "components stated"
             if plan.n_pilot is None
@@ -56,6 +56,9 @@ def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
         column("s.e.", lambda design: design.standard_error, "percent", 2, keep=6),
         column("width", lambda design: design.width, "percent", keep=5, note="Mean width of the interval."),
         column("power", lambda design: design.power, "percent"),
+        column("assurance", lambda design: design.assurance, "percent",
+               note="Mean power over what the components may be, given the pilot.")
+        if any(design.assurance != design.power for design in designs) else None,
         column("cost", lambda design: design.cost, "number", 0)
         if any(design.cost is not None for design in designs) else None,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyalign.documents import Interval
 from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityDifference, SimilarityMatrix
-from pyalign.pairwise.rsa_result import PersonDifference, Rsa, RsaPair, WeightedRsa
+from pyalign.pairwise.rsa_result import SUM, PersonDifference, Rsa, RsaPair, WeightedRsa
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
     CORRECTED,
@@ -80,15 +80,10 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
             f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if len(shown) < len(result.pairs) else "",
             f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'pair')}" if tested else "",
         )]  # fmt: skip
-    return blocks + [
-        foot(
-            f"weighted sum, {weighted.correlation}: {number(weighted.value)}, mean of {len(weighted.folds)} folds "
-            f"of objects that no weight was fitted to (seed {weighted.seed})",
-            f"weights, fitted to all pairs: {weights_text(weighted, result, labels)}",
-            apart=True,
-        )
-        for weighted in result.weighted or ()
-    ]
+    for one in result.weighted or ():
+        weights = f"weights, fitted to all pairs: {weights_text(one, result, labels)}"
+        blocks.append(foot(f"weighted sum, {weighted_text(one)}", weights, apart=True))
+    return blocks + weighted_tables(result, labels)
 
 
 def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...]:
@@ -227,6 +222,7 @@ def pairs_table(
     column = Rows(pairs).column
     of_each = Rows(_differences(pairs, of_means), interval_header(result.confidence)).column
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
+    labels = {SUM: SUM, **labels}
     measures = (
         [1 + len(measure or "") for pair in pairs for measure in (pair.a_measure, pair.b_measure)] if crowded else [0]
     )
@@ -258,6 +254,24 @@ def pairs_table(
         of_each(f"p ({CORRECTED[result.correction]})", lambda d: _at(d, "p_adjusted"), "p"),
         title=title,
     )  # fmt: skip
+
+
+def weighted_text(one: WeightedRsa) -> str:
+    """What a weighted sum is worth, and over how many folds."""
+    both = [(one.value, one.ci)] + ([] if one.per_person is None else [(one.per_person.mean, one.per_person.ci)])
+    texts = [number(at) + f" ({number(ci.low)} to {number(ci.high)})" if ci else number(at) for at, ci in both]
+    folds = f"mean of {len(one.folds)} folds of objects that no weight was fitted to (seed {one.seed})"
+    drawn = f"; intervals by {one.resamples:,} resamples of the cross-validation" if one.resamples else ""
+    return f"{one.correlation}: {', mean over participants '.join(texts)}, {folds}{drawn}"
+
+
+def weighted_tables(result: Rsa, labels: Mapping[str, str]) -> list[Table]:
+    """Differences of weighted sums and models: of correlations with the mean matrix, and of means over participants."""
+    pairs = [pair for one in result.weighted or () for pair in one.pairs]
+    title = "weighted sums less models, on the same folds"
+    both = ((False, title), (True, f"{title}: means over participants"))
+    return [pairs_table(result, labels, pairs, title, of_means) for of_means, title in both
+            if any(_differences(pairs, of_means))]  # fmt: skip
 
 
 def weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:

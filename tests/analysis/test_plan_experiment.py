@@ -11,6 +11,7 @@ from support import draw_triplets
 
 import pyalign
 from pyalign import Components
+from pyalign.documents import Interval
 from pyalign.report.charts.data import rows_of
 from pyalign.stats.design import Design, Outlook
 
@@ -59,6 +60,31 @@ def test_the_fewest_participants_are_enough_and_one_less_is_not():
     assert enough.power >= 0.8
     assert plan(n_objects=200, n_subjects=enough.n_subjects - 1).designs[0].power < 0.8
     assert found.chosen == enough
+
+
+def test_designs_are_chosen_by_the_power_averaged_over_what_components_may_be():
+    """With ends that weigh 1 / (2 1.96^2) each, three values have the variance of a normal one in this 95% range."""
+    ranges = {"objects": (0.001, 0.006), "subjects": (0.0, 0.002)}
+    of = {f"{name}_ci": Interval(*ends, None, name, "chi-square", 0.95) for name, ends in ranges.items()}
+    pilot = replace(KNOWN, **of)
+    (stated,), (enough,) = plan(n_objects=200).needed, plan(pilot, n_objects=200).needed
+    assert stated.assurance == stated.power
+    assert stated.n_subjects < enough.n_subjects and enough.power > enough.assurance >= 0.8
+    assert plan(pilot, n_objects=200, n_subjects=enough.n_subjects - 1).designs[0].assurance < 0.8
+    design, end = Design(200, enough.n_subjects, 50, 200.0, float(enough.n_subjects)), 1 / (2 * 1.96**2)
+    expected = (1 - 4 * end) * enough.power
+    for name, ends in ranges.items():
+        for value in ends:
+            changed = replace(KNOWN, **{name: value})
+            changed = replace(changed, answers=KNOWN.answers + KNOWN.variance - changed.variance)
+            expected += end * Outlook(changed, design).power(0.05, 0.95)
+    assert enough.assurance == pytest.approx(expected, rel=1e-12)
+    found = plan(pilot)
+    assert f"on average {100 * found.chosen.assurance:.0f}%)" in found.paragraph
+    assert "assurance" in str(found).splitlines()[0] and "participants for an assurance of 80%" in " ".join(
+        str(found).split()
+    )
+    assert "assurance" not in str(plan())
 
 
 def test_the_cheapest_design_is_chosen():

@@ -372,3 +372,27 @@ def test_the_scale_of_a_model_does_not_count(scale):
     x, y = reals(6, 30, 4), reals(7, 30, 50)
     for measure in MEASURES:
         assert score(x * np.float32(scale), y, measure) == pytest.approx(score(x, y, measure), abs=1e-5), measure
+
+
+@pytest.mark.parametrize("names", [None, [f"item {k}" for k in range(40)]])
+@pytest.mark.parametrize("measure", ["debiased-cka", "linear-cka"])
+def test_a_row_that_holds_more_than_a_quarter_of_a_linear_kernel_is_named(measure, names):
+    models = models_of(2, n=40)
+    models["b"][7] *= 12.0
+    kernel = models["b"] - models["b"].mean(axis=0)
+    squares = (kernel @ kernel.T) ** 2
+    np.fill_diagonal(squares, 0.0)
+    share = 2 * squares[7].sum() / squares.sum()
+    assert share > 0.25
+    given = models if names is None else {name: pyalign.Embeddings(x, names) for name, x in models.items()}
+    row = "row 7 (from 0)" if names is None else "item 7"
+    expected = f"{measure}: pairs with {row} hold {share:.0%} of the weight in b: few rows decide"
+    found = pyalign.cka(given, measure=measure, n_permutations=0)
+    assert [note for note in found.notes if "of the weight" in note] == [expected]
+    for options in ({"ci": None}, {"measure": "rsa-spearman"}):  # no interval to warn of; ranks have no long rows
+        assert "of the weight" not in str(pyalign.cka(given, **{"measure": measure, "n_permutations": 0, **options}))
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_rows_of_about_one_length_are_not_said_to_decide(n):
+    assert "of the weight" not in str(pyalign.cka(models_of(3, n=n), n_permutations=0))

@@ -201,12 +201,10 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
             pairs.append(means.on_page("rsa-mean-differences", caption, whole=True))
         yield Fold("Differences of models", tuple(pairs))
     for one in result.weighted or ():
-        text = (
-            f"A weighted sum of the models' matrices correlates at {one.value:.3f} ({one.correlation}), mean of "
-            f"{counted(len(one.folds), 'fold')} of objects that no weight was fitted to. Weights: "
-            f"{matrices.weights_text(one, result, labels)}."
-        )
-        yield Text((text,))
+        weights = matrices.weights_text(one, result, labels)
+        yield Text((f"Weighted sum, {matrices.weighted_text(one)}. Weights: {weights}.",))
+    for k, differences in enumerate(matrices.weighted_tables(result, labels)):
+        yield differences.on_page(f"rsa-weighted-{k}", f"{differences.title.capitalize()}.", whole=True)
 
 
 def _rdms(result: Rsa, rdms: Rdms, page_labels: Labels) -> Iterator[Part]:
