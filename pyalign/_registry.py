@@ -8,9 +8,10 @@ are the rows of `pyalign/kinds.py`, which any layer reads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+
+from pyalign._dataclass import dataclass
 
 _modules: dict[str, str] = {}
 _values: dict[str, Any] = {}
@@ -18,42 +19,29 @@ _values: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class Entry:
-    """A command as help and the reference list it.
+    """A command as help and the reference list it."""
 
-    Attributes:
-        command: one or two words.
-        what: it does, a phrase.
-        group: of commands for one task, one of `GROUPS`.
-        page: of docs/ that says what it computes and why, without its suffix.
-    """
-
-    command: str
-    what: str
-    group: str
-    page: str
+    command: str  # one or two words.
+    what: str  # it does, a phrase.
+    group: str  # of commands for one task, one of `GROUPS`.
+    page: str  # of docs/ that says what it computes and why, without its suffix.
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of result. Modules and what they define are named as "MODULE:NAME", and loaded when they are used.
+    """A kind of result. Modules and what they define are named as "MODULE:NAME", and loaded when they are used."""
 
-    Attributes:
-        result: the class, which is read back from documents.
-        view: a function of a result and `verbose` that gives blocks; "": its values as they are.
-        charts: names in `CHARTS`, that which says most of it first; without options, it alone is drawn.
-        sections: of the page that are made for it; each is a module of that name with a function of that name.
-        analyses: functions that give such a result, as steps of a study (`Analysis`); the first is the one that the
-            kind's own word names.
-        entry: the command that writes it, if there is one.
-        reference: the page of the reference of functions, one of `docs/_ext/groups.py`; "": nothing of it is public.
-    """
-
-    result: str
-    view: str = ""
+    result: str  # the class, which is read back from documents.
+    view: str = ""  # a function of a result and `verbose` that gives blocks; "": its values as they are.
+    # names in `CHARTS`, that which says most of it first; without options, it alone is drawn.
     charts: tuple[str, ...] = ()
+    # of the page that are made for it; each is a module of that name with a function of that name.
     sections: tuple[str, ...] = ()
+    # functions that give such a result, as steps of a study (`Analysis`); the first is the one that the kind's own word
+    # names.
     analyses: tuple[Any, ...] = ()
-    entry: Entry | None = None
+    entry: Entry | None = None  # the command that writes it, if there is one.
+    # the page of the reference of functions, one of `docs/_ext/groups.py`; "": nothing of it is public.
     reference: str = ""
 
 

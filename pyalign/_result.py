@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar, cast, overload
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field
 from pyalign._registry import Kind, load, registered
 from pyalign._version import __version__
 from pyalign.data.missing import Coverage
@@ -101,14 +101,6 @@ class OnCards:
 class Result:
     """The base of results.
 
-    Attributes:
-        notes: what a reader should know before using it, a sentence each.
-        missing: names of fields that were asked for and don't exist: documents show them as null.
-        coverage: how much of the judgments is about objects that have rows, with ``missing="omit"``; else None.
-        provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
-        outputs: SHA-256 of the files that a command has written with the document, by path; where one differs, it is of
-            another run, or the run was killed while it moved them to their places.
-
     Class attributes:
         command: under which its documents are known; "" for a part of another result.
         rows: the field whose elements are the rows of its table; "" where there is one row, the result itself.
@@ -120,10 +112,16 @@ class Result:
     rows: ClassVar[str] = ""
     derived: ClassVar[tuple[str, ...]] = ()
 
+    # what a reader should know before using it, a sentence each.
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    # names of fields that were asked for and don't exist: documents show them as null.
     missing: tuple[str, ...] = field(default=(), kw_only=True, repr=False, compare=False, metadata={"hidden": True})
+    # how much of the judgments is about objects that have rows, with ``missing="omit"``; else None.
     coverage: Coverage | None = field(default=None, kw_only=True, repr=False)
+    # version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
     provenance: Provenance | None = field(default=None, kw_only=True, repr=False, compare=False)
+    # SHA-256 of the files that a command has written with the document, by path; where one differs, it is of another
+    # run, or the run was killed while it moved them to their places.
     outputs: Mapping[str, str] | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:

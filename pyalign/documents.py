@@ -10,13 +10,13 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from pyalign._dataclass import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from pyalign.data.provenance import Input, Provenance
 from pyalign.errors import InputError
 
@@ -35,26 +35,20 @@ Read = TypeVar("Read")
 class Interval:
     """An interval around an estimate. It unpacks as low, high.
 
-    Attributes:
-        low, high: its ends, in the unit of the estimate. Both are NaN where they are not known; an infinite high end,
-            of an interval without an upper bound, is null in documents.
-        error: the standard error of the estimate, or None.
-        by: what it is over: "objects", "triplets", "subjects".
-        method: how it was computed.
-        confidence: the confidence level, a fraction.
-
     Example:
         >>> low, high = Interval(0.4, 0.6, error=0.05, by="objects")
         >>> low, high
         (0.4, 0.6)
     """
 
+    # low, high: its ends, in the unit of the estimate. Both are NaN where they are not known; an infinite high end, of
+    # an interval without an upper bound, is null in documents.
     low: float
     high: float
-    error: float | None = None
-    by: str | None = None
-    method: str | None = None
-    confidence: float = 0.95
+    error: float | None = None  # the standard error of the estimate, or None.
+    by: str | None = None  # what it is over: "objects", "triplets", "subjects".
+    method: str | None = None  # how it was computed.
+    confidence: float = 0.95  # the confidence level, a fraction.
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.low, self.high))

@@ -13,12 +13,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.documents import as_document, from_document
 from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
@@ -35,17 +35,11 @@ OTHER = "a run with other data, other options or another version of pyalign"
 
 @dataclass(frozen=True)
 class Best:
-    """The best of a run so far.
+    """The best of a run so far."""
 
-    Attributes:
-        stage: what it is of, in a few words.
-        merit: what it is worth: numbers that are compared one after the other, the least is the best.
-        value: what it is.
-    """
-
-    stage: str
-    merit: tuple[float, ...]
-    value: Any
+    stage: str  # what it is of, in a few words.
+    merit: tuple[float, ...]  # what it is worth: numbers that are compared one after the other, the least is the best.
+    value: Any  # what it is.
 
 
 class Journal:

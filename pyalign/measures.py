@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.errors import InputError, nearest
 
 MEDIAN_ROWS = 2048
@@ -30,23 +30,18 @@ LARGEST_CENTRED = 2.0**60  # magnitude beyond which d * x could overflow
 
 @dataclass(frozen=True)
 class PairKernel:
-    """What is computed from two rows.
+    """What is computed from two rows."""
 
-    Attributes:
-        name: as in csrc/include/pyalign.h.
-        terms: what it takes of each row x next to its values: ``""`` for nothing, ``"inverse norms"`` for 1 / |x|, 0
-            for a zero row, ``"squares"`` for |x|^2: that of the distances, functions of |x - y|^2.
-        of_squares: of a distance, the similarity from s = |x - y|^2, gamma, and the module that has sqrt and exp of s.
-        slope: of a distance, -2 g times the derivative by s, from g, the similarity, gamma and that module: what the
-            difference of the rows is multiplied by in the derivative by a row. 0 where there is none.
-        gamma: of a kernel with a bandwidth, its gamma from sigma.
-    """
-
-    name: str
+    name: str  # as in csrc/include/pyalign.h.
+    # what it takes of each row x next to its values: ``""`` for nothing, ``"inverse norms"`` for 1 / |x|, 0 for a zero
+    # row, ``"squares"`` for |x|^2: that of the distances, functions of |x - y|^2.
     terms: str
+    # of a distance, the similarity from s = |x - y|^2, gamma, and the module that has sqrt and exp of s.
     of_squares: Callable[[Any, float, Any], Any] | None = None
+    # of a distance, -2 g times the derivative by s, from g, the similarity, gamma and that module: what the difference
+    # of the rows is multiplied by in the derivative by a row. 0 where there is none.
     slope: Callable[[Any, Any, Any, Any], Any] | None = None
-    gamma: Callable[[float], float] | None = None
+    gamma: Callable[[float], float] | None = None  # of a kernel with a bandwidth, its gamma from sigma.
 
     @cached_property
     def angular(self) -> bool:
@@ -107,25 +102,16 @@ PAIR_KERNELS = {
 
 @dataclass(frozen=True)
 class Measure:
-    """A similarity measure.
+    """A similarity measure."""
 
-    Attributes:
-        name: as given to ``measure=`` and ``--measure``.
-        transform: what is done to each row first: ``"none"``, ``"centre"`` (subtract the row's mean, up to a
-            positive factor) or ``"shift"`` (subtract one vector from all rows, which leaves distances unchanged
-            and keeps them accurate).
-        pair: the kernel over pairs of rows, one of `PAIR_KERNELS`.
-        formula: for people; `pyalign score --help` shows it.
-        sigma: bandwidth of ``rbf`` in the units of the rows; None stands for the median distance.
-        units: of the similarities, or their range, in words.
-    """
-
-    name: str
+    name: str  # as given to ``measure=`` and ``--measure``.
+    # what is done to each row first: ``"none"``, ``"centre"`` (subtract the row's mean, up to a positive factor) or
+    # ``"shift"`` (subtract one vector from all rows, which leaves distances unchanged and keeps them accurate).
     transform: str
-    pair: str
-    formula: str
-    sigma: float | None = None
-    units: str = ""
+    pair: str  # the kernel over pairs of rows, one of `PAIR_KERNELS`.
+    formula: str  # for people; `pyalign score --help` shows it.
+    sigma: float | None = None  # bandwidth of ``rbf`` in the units of the rows; None stands for the median distance.
+    units: str = ""  # of the similarities, or their range, in words.
 
     @cached_property
     def kernel(self) -> PairKernel:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._result import OfTask, OnCards, Result
 from pyalign.analysis.each_model import Several
 from pyalign.analysis.pairs_without_value import require_values, without_missing_pairs
@@ -30,31 +30,23 @@ NAN = ("raise", "omit")
 
 @dataclass(frozen=True)
 class GroupScore:
-    """The score of the triplets that share a label.
-
-    Attributes:
-        group: the label.
-        accuracy: fraction, ties counted as in the whole.
-        n_triplets: how many triplets have the label, or of many people's answers to each, how many answers.
-        cross_entropy: nats per triplet; None where that of the whole is.
-        ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
-            closed form a single triplet, participant or set of objects. With ``ci="auto"`` it is over objects where
-            fewer than four participants answered the triplets of the group.
-        pooled: the accuracy drawn towards that of the other groups, as far as it is uncertain itself; a fraction. None
-            where fewer than five groups have an interval in closed form. See `pyalign.stats.pooling`.
-        pooled_ci: its interval.
-        p_lowest, p_highest: the probability that no other group has a lower, or a higher, true accuracy.
-    """
+    """The score of the triplets that share a label."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    group: str
-    accuracy: float
-    n_triplets: int
-    cross_entropy: float | None
+    group: str  # the label.
+    accuracy: float  # fraction, ties counted as in the whole.
+    n_triplets: int  # how many triplets have the label, or of many people's answers to each, how many answers.
+    cross_entropy: float | None  # nats per triplet; None where that of the whole is.
+    # interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the closed form
+    # a single triplet, participant or set of objects. With ``ci="auto"`` it is over objects where fewer than four
+    # participants answered the triplets of the group.
     ci: Interval | None
+    # the accuracy drawn towards that of the other groups, as far as it is uncertain itself; a fraction. None where
+    # fewer than five groups have an interval in closed form. See `pyalign.stats.pooling`.
     pooled: float | None = None
-    pooled_ci: Interval | None = None
+    pooled_ci: Interval | None = None  # its interval.
+    # p_lowest, p_highest: the probability that no other group has a lower, or a higher, true accuracy.
     p_lowest: float | None = None
     p_highest: float | None = None
 
@@ -69,59 +61,6 @@ class Score(OfTask, OnCards, Result):
     """How well similarities predict which item people called odd, or which of two options they chose for an anchor.
 
     Or how well a model's own choices do (`score_choices`); what only similarities have is then None.
-
-    Attributes:
-        accuracy: fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over
-            triplets (`weighting`); None where nobody has answered. Of anchored triplets the pairs are the anchor's.
-        n_triplets: triplets that were scored.
-        n_ties: triplets in which two or three pairs tie for the most similar.
-        n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
-            (``nan_policy="omit"``); of a model's own choices, because there is none.
-        cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without
-            probabilities, and where the probability of some human's choice is 0.
-        mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2.
-            None for choices without probabilities.
-        measure: the similarity measure; "similarity matrix" or "dissimilarity matrix" where one was given in place of
-            embeddings; None for choices.
-        temperature: p = softmax(s / temperature); None for choices.
-        ties: the rule for ties.
-        nan: the rule for rows with NaN.
-        backend: what computed it.
-        embeddings: what the embeddings, or the choices, are called, or None.
-        label: a shorter name for tables, or None.
-        seconds: that the pass over the triplets took.
-        ci: interval of the accuracy, fractions; None where it was left out or is not known.
-        cross_entropy_ci: interval of the cross-entropy, nats.
-        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
-            at least half of the count. See `pyalign.stats.effective`.
-        components: variance components of the credit of an answer, square fractions: how much objects, participants and
-            both account for. None without intervals in closed form.
-        cross_entropy_components: the same of the cross-entropy, square nats.
-        resamples: of the bootstrap.
-        seed: of the resamples.
-        ceiling: the noise ceiling, a fraction; None unless asked for, as all that follow.
-        ceiling_name: which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
-        fraction_of_ceiling: how far the accuracy has come from chance (at 0) to the ceiling (at 1).
-        fraction_of_ceiling_ci: its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with
-            the covariance of both where they come from the same answers. None where it was left out or is not known.
-        groups: the scores of labelled groups of triplets.
-        group_spread: the standard deviation of true accuracies between these groups, a fraction; None as
-            `GroupScore.pooled`.
-        group_spread_ci: its interval.
-        permutation_test: the chance level by random matchings of rows and items.
-        transform: the map that the rows went through first.
-        in_sample: shares of these triplets and of their objects that the fit of the map has seen, where that is known.
-        model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
-            similarities decided.
-        task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
-        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
-            same.
-        n_answers: answers to these triplets, where there are counts of them; None where each has one.
-        weighting: what counts the same in accuracy, cross-entropy and their errors: "answers", or "triplets".
-        choices: int8 (t,), the odd position, or that of the option which the model takes, by the positions in the file;
-            -1 for a tie, -2 for a triplet that was left out. Kept on demand.
-        probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that
-            was left out. Kept on demand.
     """
 
     command: ClassVar[str] = "score"
@@ -130,44 +69,70 @@ class Score(OfTask, OnCards, Result):
         "triplets_per_second",
     )  # fmt: skip
 
+    # fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over triplets
+    # (`weighting`); None where nobody has answered. Of anchored triplets the pairs are the anchor's.
     accuracy: float | None
-    n_triplets: int
-    n_ties: int
+    n_triplets: int  # triplets that were scored.
+    n_ties: int  # triplets in which two or three pairs tie for the most similar.
+    # triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
+    # (``nan_policy="omit"``); of a model's own choices, because there is none.
     n_dropped: int
+    # nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without probabilities, and
+    # where the probability of some human's choice is 0.
     cross_entropy: float | None
+    # nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2. None for choices
+    # without probabilities.
     mean_entropy: float | None
+    # the similarity measure; "similarity matrix" or "dissimilarity matrix" where one was given in place of embeddings;
+    # None for choices.
     measure: str | None
-    temperature: float | None
-    ties: str
-    nan: str
-    backend: str
-    embeddings: str | None = None
-    label: str | None = None
-    seconds: float | None = field(default=None, compare=False)
-    ci: Interval | None = None
-    cross_entropy_ci: Interval | None = None
+    temperature: float | None  # p = softmax(s / temperature); None for choices.
+    ties: str  # the rule for ties.
+    nan: str  # the rule for rows with NaN.
+    backend: str  # what computed it.
+    embeddings: str | None = None  # what the embeddings, or the choices, are called, or None.
+    label: str | None = None  # a shorter name for tables, or None.
+    seconds: float | None = field(default=None, compare=False)  # that the pass over the triplets took.
+    ci: Interval | None = None  # interval of the accuracy, fractions; None where it was left out or is not known.
+    cross_entropy_ci: Interval | None = None  # interval of the cross-entropy, nats.
+    # effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are at
+    # least half of the count. See `pyalign.stats.effective`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
+    # variance components of the credit of an answer, square fractions: how much objects, participants and both account
+    # for. None without intervals in closed form.
     components: Components | None = None
-    cross_entropy_components: Components | None = None
-    resamples: int | None = None
-    seed: int | None = None
-    ceiling: float | None = None
+    cross_entropy_components: Components | None = None  # the same of the cross-entropy, square nats.
+    resamples: int | None = None  # of the bootstrap.
+    seed: int | None = None  # of the resamples.
+    ceiling: float | None = None  # the noise ceiling, a fraction; None unless asked for, as all that follow.
+    # which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
     ceiling_name: str | None = None
-    fraction_of_ceiling: float | None = None
+    fraction_of_ceiling: float | None = None  # how far the accuracy has come from chance (at 0) to the ceiling (at 1).
+    # its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with the covariance of both
+    # where they come from the same answers. None where it was left out or is not known.
     fraction_of_ceiling_ci: Interval | None = None
-    groups: tuple[GroupScore, ...] | None = None
+    groups: tuple[GroupScore, ...] | None = None  # the scores of labelled groups of triplets.
+    # the standard deviation of true accuracies between these groups, a fraction; None as `GroupScore.pooled`.
     group_spread: float | None = None
-    group_spread_ci: Interval | None = None
-    permutation_test: PermutationTest | None = None
-    transform: str | None = None
+    group_spread_ci: Interval | None = None  # its interval.
+    permutation_test: PermutationTest | None = None  # the chance level by random matchings of rows and items.
+    transform: str | None = None  # the map that the rows went through first.
+    # shares of these triplets and of their objects that the fit of the map has seen, where that is known.
     in_sample: Overlap | None = None
+    # how a model's own choices were given: "positions", "names" or "probabilities"; None where similarities decided.
     model_choices: str | None = None
-    task: str = ODD_ONE_OUT
+    task: str = ODD_ONE_OUT  # of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
+    # of weighted answers, how many of equal weight would say as much; None where all count the same.
     effective_answers: float | None = None
-    n_answers: int | None = None
+    n_answers: int | None = None  # answers to these triplets, where there are counts of them; None where each has one.
+    # what counts the same in accuracy, cross-entropy and their errors: "answers", or "triplets".
     weighting: str = "answers"
+    # int8 (t,), the odd position, or that of the option which the model takes, by the positions in the file; -1 for a
+    # tie, -2 for a triplet that was left out. Kept on demand.
     choices: np.ndarray | None = hidden(default=None, compare=False)
+    # (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that was left out.
+    # Kept on demand.
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
 
     @property
@@ -247,14 +212,13 @@ class Scores(OnCards, Several[Score], OnlyScore):
     ``scores.only.accuracy``.
 
     Attributes:
-        results: a `Score` each, embeddings by embeddings.
         triplets: where the triplets came from, or None.
     """
 
     command: ClassVar[str] = "score"
     kind: ClassVar[type[Score]] = Score
 
-    results: tuple[Score, ...]
+    results: tuple[Score, ...]  # a `Score` each, embeddings by embeddings.
 
 
 def score_triplets(
@@ -392,32 +356,20 @@ def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
 
 @dataclass(frozen=True)
 class PermutationTest(OfTask, Result):
-    """An accuracy against those under random matchings of rows and items.
-
-    Attributes:
-        accuracy: of the embeddings as they are, a fraction.
-        p_value: share of matchings that reach it, the given one among them: (1 + reached) / (1 + permutations).
-        null_mean: mean accuracy under random matchings: the chance level.
-        null_ci: the middle share of those accuracies, an interval.
-        null_standard_deviation: theirs.
-        permutations: how many.
-        seed: the seed of the permutations.
-        n_triplets: triplets that were scored.
-        task: of the triplets; `chance` is that of a model that knows nothing.
-    """
+    """An accuracy against those under random matchings of rows and items."""
 
     command: ClassVar[str] = "permutation"
     derived: ClassVar[tuple[str, ...]] = ("chance", "confidence")
 
-    accuracy: float
-    p_value: float
-    null_mean: float
-    null_ci: Interval
-    null_standard_deviation: float
-    permutations: int
-    seed: int
-    n_triplets: int
-    task: str = ODD_ONE_OUT
+    accuracy: float  # of the embeddings as they are, a fraction.
+    p_value: float  # share of matchings that reach it, the given one among them: (1 + reached) / (1 + permutations).
+    null_mean: float  # mean accuracy under random matchings: the chance level.
+    null_ci: Interval  # the middle share of those accuracies, an interval.
+    null_standard_deviation: float  # theirs.
+    permutations: int  # how many.
+    seed: int  # the seed of the permutations.
+    n_triplets: int  # triplets that were scored.
+    task: str = ODD_ONE_OUT  # of the triplets; `chance` is that of a model that knows nothing.
 
     @property
     def confidence(self) -> float:

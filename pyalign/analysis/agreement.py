@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result
 from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.agreement_figures import (
@@ -352,60 +352,46 @@ class Agreement(Result):
 
     Correlations are NaN where either side is constant, and of choices without probabilities, whose entropy and
     divergences are None.
-
-    Attributes:
-        n_distinct: triplets with at least `min_answers` answers, over which everything here is taken.
-        n_answers: answers to them.
-        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan_policy="omit"``), or
-            have no choice.
-        share_pearson: correlation of the model's probabilities with people's shares, over all three choices of every
-            triplet: 3 n_distinct pairs of numbers.
-        entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
-        model_entropy, human_entropy: means, nats; that of people is too low for few answers.
-        kl: mean Kullback-Leibler divergence of the model from people, nats: people || model; None where a model's own
-            probability of somebody's answer is 0.
-        js_distance: mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
-        accuracy: mean share of people's answers that the model predicts.
-        majority_accuracy: mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
-        majority_share: mean, the highest `accuracy` that any model could have.
-        bins: the same by majority share.
-        entropy_bins: by the entropy of people's answers, in six bins from 0 to log 3 nats; None in documents of earlier
-            versions.
-        min_answers, measure, temperature, ties, backend: how it was computed; measure and temperature are None of
-            choices.
-        embeddings: what the embeddings, or the choices, are called, or None.
-        label: a shorter name for tables, or None.
-        model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
-            similarities decided.
-        share_pearson_ci, entropy_pearson_ci, entropy_spearman_ci, model_entropy_ci, human_entropy_ci, kl_ci,
-            js_distance_ci, accuracy_ci, majority_accuracy_ci, majority_share_ci: their intervals; None where they were
-            left out or are not known.
     """
 
     command: ClassVar[str] = "agreement"
 
-    n_distinct: int
-    n_answers: int
+    n_distinct: int  # triplets with at least `min_answers` answers, over which everything here is taken.
+    n_answers: int  # answers to them.
+    # such triplets left out because they touch a row with NaN or infinity (``nan_policy="omit"``), or have no choice.
     n_dropped: int
+    # correlation of the model's probabilities with people's shares, over all three choices of every triplet: 3
+    # n_distinct pairs of numbers.
     share_pearson: float
+    # entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
     entropy_pearson: float
     entropy_spearman: float
+    # model_entropy, human_entropy: means, nats; that of people is too low for few answers.
     model_entropy: float | None
     human_entropy: float
+    # mean Kullback-Leibler divergence of the model from people, nats: people || model; None where a model's own
+    # probability of somebody's answer is 0.
     kl: float | None
+    # mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
     js_distance: float | None
-    accuracy: float
-    majority_accuracy: float
-    majority_share: float
-    bins: tuple[AgreementBin, ...]
+    accuracy: float  # mean share of people's answers that the model predicts.
+    majority_accuracy: float  # mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
+    majority_share: float  # mean, the highest `accuracy` that any model could have.
+    bins: tuple[AgreementBin, ...]  # the same by majority share.
+    # min_answers, measure, temperature, ties, backend: how it was computed; measure and temperature are None of
+    # choices.
     min_answers: int
     measure: str | None
     temperature: float | None
     ties: str
     backend: str
-    embeddings: str | None = None
-    label: str | None = None
+    embeddings: str | None = None  # what the embeddings, or the choices, are called, or None.
+    label: str | None = None  # a shorter name for tables, or None.
+    # how a model's own choices were given: "positions", "names" or "probabilities"; None where similarities decided.
     model_choices: str | None = None
+    # share_pearson_ci, entropy_pearson_ci, entropy_spearman_ci, model_entropy_ci, human_entropy_ci, kl_ci,
+    # js_distance_ci, accuracy_ci, majority_accuracy_ci, majority_share_ci: their intervals; None where they were left
+    # out or are not known.
     share_pearson_ci: Interval | None = None
     entropy_pearson_ci: Interval | None = None
     entropy_spearman_ci: Interval | None = None
@@ -416,6 +402,7 @@ class Agreement(Result):
     accuracy_ci: Interval | None = None
     majority_accuracy_ci: Interval | None = None
     majority_share_ci: Interval | None = None
+    # by the entropy of people's answers, in six bins from 0 to log 3 nats; None in documents of earlier versions.
     entropy_bins: tuple[AgreementBin, ...] | None = None
 
 
@@ -424,14 +411,13 @@ class Agreements(Several[Agreement]):
     """The agreement of several embeddings, by several measures, with the same people.
 
     Attributes:
-        results: an `Agreement` each, embeddings by embeddings.
         triplets: where the triplets came from, or None.
     """
 
     command: ClassVar[str] = "agreement"
     kind: ClassVar[type[Agreement]] = Agreement
 
-    results: tuple[Agreement, ...]
+    results: tuple[Agreement, ...]  # an `Agreement` each, embeddings by embeddings.
 
     @property
     def entropy_bins(self) -> tuple[tuple[AgreementBin, ...], ...] | None:

@@ -7,10 +7,10 @@ be asked of other answers to the same triplets, which shows what the answers of 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.documents import Interval
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs
 from pyalign.stats.influence import Influence, of_pearson, of_spearman
@@ -22,19 +22,12 @@ OF_BINS = ("majority_share", "accuracy", "majority_accuracy", "majority_probabil
 
 @dataclass(frozen=True)
 class ModelChoices:
-    """What a model chooses in c triplets.
+    """What a model chooses in c triplets."""
 
-    Attributes:
-        credits: (c, 3), what its choice counts when the item at that position was called odd.
-        probabilities: (c, 3), that each is odd; None where there are none.
-        logs: (c, 3), of these.
-        entropy: (c,), nats.
-    """
-
-    credits: np.ndarray
-    probabilities: np.ndarray | None = None
-    logs: np.ndarray | None = None
-    entropy: np.ndarray | None = None
+    credits: np.ndarray  # (c, 3), what its choice counts when the item at that position was called odd.
+    probabilities: np.ndarray | None = None  # (c, 3), that each is odd; None where there are none.
+    logs: np.ndarray | None = None  # (c, 3), of these.
+    entropy: np.ndarray | None = None  # (c,), nats.
 
     def take(self, triplets: np.ndarray) -> ModelChoices:
         """The choices in some triplets, each as often as its number occurs."""
@@ -61,14 +54,10 @@ class ModelChoices:
 
 @dataclass(frozen=True)
 class Correlations:
-    """Correlations of a model's probabilities with people's shares, and of its entropy with theirs.
+    """Correlations of a model's probabilities with people's shares, and of its entropy with theirs."""
 
-    Attributes:
-        values: by figure; NaN where either side is constant, or has no probabilities.
-        shares, pearson, spearman: their influences; None where there is no correlation.
-    """
-
-    values: dict[str, float]
+    values: dict[str, float]  # by figure; NaN where either side is constant, or has no probabilities.
+    # shares, pearson, spearman: their influences; None where there is no correlation.
     shares: Influence | None = None
     pearson: Influence | None = None
     spearman: Influence | None = None
@@ -131,27 +120,19 @@ def places_of(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class AgreementBin:
-    """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities.
+    """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities."""
 
-    Attributes:
-        low, high: of the majority share, or of the entropy of people's answers in nats; low <= value < high, in the
-            last bin also value = high.
-        n_distinct: triplets in the bin.
-        majority_share: mean, what the best model could have as accuracy.
-        accuracy: mean share of people's answers that the model predicts.
-        majority_accuracy: mean credit of the model when the majority's answer is the right one.
-        majority_probability: mean probability that the model gives to the majority's answer.
-        majority_share_ci, accuracy_ci, majority_accuracy_ci, majority_probability_ci: their intervals; None where they
-            were left out or are not known.
-    """
-
+    # low, high: of the majority share, or of the entropy of people's answers in nats; low <= value < high, in the last
+    # bin also value = high.
     low: float
     high: float
-    n_distinct: int
-    majority_share: float | None
-    accuracy: float | None
-    majority_accuracy: float | None
-    majority_probability: float | None
+    n_distinct: int  # triplets in the bin.
+    majority_share: float | None  # mean, what the best model could have as accuracy.
+    accuracy: float | None  # mean share of people's answers that the model predicts.
+    majority_accuracy: float | None  # mean credit of the model when the majority's answer is the right one.
+    majority_probability: float | None  # mean probability that the model gives to the majority's answer.
+    # majority_share_ci, accuracy_ci, majority_accuracy_ci, majority_probability_ci: their intervals; None where they
+    # were left out or are not known.
     majority_share_ci: Interval | None = None
     accuracy_ci: Interval | None = None
     majority_accuracy_ci: Interval | None = None

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.ceiling.leave_one_out import Entries
 from pyalign.analysis.ceiling.noise_ceiling import centred_changes, variance_with_people
 from pyalign.documents import Interval
@@ -36,21 +36,13 @@ Values = Callable[
 
 @dataclass(frozen=True)
 class AgreementErrors:
-    """Groups the triplets, and the answers, that depend on each other: once for all figures.
+    """Groups the triplets, and the answers, that depend on each other: once for all figures."""
 
-    Attributes:
-        plan: over what intervals are.
-        triplets: by their objects, or each by itself.
-        entries: who gave which answers; None where people don't count.
-        people: the entries by their objects and people, or None.
-        numbers: effective ones.
-    """
-
-    plan: Resampling
-    triplets: Dependence
-    entries: Entries | None
-    people: Dependence | None
-    numbers: tuple[EffectiveNumber, ...]
+    plan: Resampling  # over what intervals are.
+    triplets: Dependence  # by their objects, or each by itself.
+    entries: Entries | None  # who gave which answers; None where people don't count.
+    people: Dependence | None  # the entries by their objects and people, or None.
+    numbers: tuple[EffectiveNumber, ...]  # effective ones.
 
     @classmethod
     def of(cls, triplets: np.ndarray, entries: Entries | None, plan: Resampling) -> AgreementErrors:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.data import Categories, Subjects, Triplets, Weights, as_triplet_data, require_answers
 from pyalign.data.missing import LEFT_OUT
@@ -79,19 +79,13 @@ def inputs_of(given: Triplets, people: object) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class EachAnswer:
-    """Triplets with a row for each answer, so that a mean over rows is one over answers; or over triplets, by weights.
+    """Triplets with a row for each answer, so that a mean over rows is one over answers; or of triplets, by weights."""
 
-    Attributes:
-        triplets: the rows.
-        given: the triplets as they were given.
-        rows: int64 (a,), the number of the given triplet that each row is an answer to; None: each has one answer.
-        weighting: "answers" or "triplets".
-    """
-
-    triplets: Triplets
-    given: Triplets
+    triplets: Triplets  # the rows.
+    given: Triplets  # the triplets as they were given.
+    # int64 (a,), the number of the given triplet that each row is an answer to; None: each has one answer.
     rows: np.ndarray | None
-    weighting: str
+    weighting: str  # "answers" or "triplets".
 
     @classmethod
     def of(cls, given: Triplets, weighting: str) -> EachAnswer:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 from unicodedata import normalize
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.backends import HostBackend
 from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.data.missing import LEFT_OUT
@@ -26,33 +26,22 @@ _ARTICLE = re.compile(r"^(a|an|the) ")
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """What became of each triplet.
+    """What became of each triplet."""
 
-    Attributes:
-        kind: "positions", "names" or "probabilities".
-        present: (t,) bool: whether there is an answer that counts.
-        verdicts: int8 (t,), see `Outcomes`; of no meaning where there is none.
-        odd: int8 (t,), the column of the triplets that is called odd, or that of the option which is not taken; -1
-            where the answer names none, alternatives tie, or there is no answer.
-        n_none: answers of -1, which name none of the alternatives.
-        n_left_out: answers of -2, of triplets that were left out where the choices were made.
-        empty: (t,) bool: whether there is no answer at all; None: wherever none counts.
-        notes: how answers were read, a sentence each.
-        cross_entropy: float64 (t,) nats, -log p(human's choice), which may be infinite; None without probabilities.
-        entropy: float64 (t,) nats, of the probabilities; None without.
-        probabilities: float64 (t, 3), in the place of similarities of the pairs 01, 02, 12; None without.
-    """
-
-    kind: str
-    present: np.ndarray
-    verdicts: np.ndarray
+    kind: str  # "positions", "names" or "probabilities".
+    present: np.ndarray  # (t,) bool: whether there is an answer that counts.
+    verdicts: np.ndarray  # int8 (t,), see `Outcomes`; of no meaning where there is none.
+    # int8 (t,), the column of the triplets that is called odd, or that of the option which is not taken; -1 where the
+    # answer names none, alternatives tie, or there is no answer.
     odd: np.ndarray
-    n_none: int = 0
-    n_left_out: int = 0
+    n_none: int = 0  # answers of -1, which name none of the alternatives.
+    n_left_out: int = 0  # answers of -2, of triplets that were left out where the choices were made.
+    # float64 (t,) nats, -log p(human's choice), which may be infinite; None without probabilities.
     cross_entropy: np.ndarray | None = None
-    entropy: np.ndarray | None = None
-    empty: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
+    entropy: np.ndarray | None = None  # float64 (t,) nats, of the probabilities; None without.
+    empty: np.ndarray | None = None  # (t,) bool: whether there is no answer at all; None: wherever none counts.
+    notes: tuple[str, ...] = ()  # how answers were read, a sentence each.
+    # float64 (t, 3), in the place of similarities of the pairs 01, 02, 12; None without.
     probabilities: np.ndarray | None = None
 
     @property
@@ -224,21 +213,13 @@ def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class NamedChoices:
-    """Finds the alternative that each answer names.
+    """Finds the alternative that each answer names."""
 
-    Attributes:
-        at: (t, k) bool: whether it is this alternative.
-        empty: (t,) bool: there is no answer.
-        none: (t,) bool: the answer is -1.
-        unknown: (t,) bool: the answer is no name of an alternative.
-        notes: how answers were read, a sentence each.
-    """
-
-    at: np.ndarray
-    empty: np.ndarray
-    none: np.ndarray
-    unknown: np.ndarray
-    notes: tuple[str, ...]
+    at: np.ndarray  # (t, k) bool: whether it is this alternative.
+    empty: np.ndarray  # (t,) bool: there is no answer.
+    none: np.ndarray  # (t,) bool: the answer is -1.
+    unknown: np.ndarray  # (t,) bool: the answer is no name of an alternative.
+    notes: tuple[str, ...]  # how answers were read, a sentence each.
 
 
 def _composed(name: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result, picked
 from pyalign.analysis.notes import merged
 from pyalign.data import Aligned, Embeddings, Triplets
@@ -28,18 +28,14 @@ class Several(Result, Generic[One]):
     """Results of one kind, embeddings by embeddings and measure by measure.
 
     Where there is one, its attributes can be read from the whole: ``scores.accuracy`` is ``scores.only.accuracy``.
-
-    Attributes:
-        results: of each.
-        triplets: where the triplets came from, or None.
     """
 
     rows: ClassVar[str] = "results"
     filled: ClassVar = ("results",)
     kind: ClassVar[type[Any]]
 
-    results: tuple[One, ...]
-    triplets: str | None = None
+    results: tuple[One, ...]  # of each.
+    triplets: str | None = None  # where the triplets came from, or None.
 
     def __len__(self) -> int:
         return len(self.results)

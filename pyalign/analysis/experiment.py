@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.comparison.result import Comparison, PairResult
 from pyalign.analysis.experiment_plan import ExperimentPlan, PlannedDesign
@@ -32,20 +32,13 @@ EFFECTS = ("objects", "subjects", "both", "pairs", "triplets", "answers")
 
 @dataclass(frozen=True)
 class _Pilot:
-    """What is known of the figure that is to be estimated.
+    """What is known of the figure that is to be estimated."""
 
-    Attributes:
-        figure: what it is.
-        models: of which models.
-        components: of one answer.
-        most: the largest difference that is possible.
-        n_answers, source: of the pilot.
-    """
-
-    figure: str
-    models: tuple[str, ...]
-    components: Components
-    most: float
+    figure: str  # what it is.
+    models: tuple[str, ...]  # of which models.
+    components: Components  # of one answer.
+    most: float  # the largest difference that is possible.
+    # n_answers, source: of the pilot.
     n_answers: int | None = None
     source: str | None = None
 
@@ -146,23 +139,16 @@ def plan_experiment(
 
 @dataclass(frozen=True)
 class _Planner:
-    """What is expected of all designs.
+    """What is expected of all designs."""
 
-    Attributes:
-        components: of one answer, none below 0.
-        ranges: 95% ranges of components by name, as far as the pilot has them.
-        difference, power, confidence: see `ExperimentPlan`; `power` is the target.
-        prices: of an object, of a participant, of an answer.
-        balances: of objects and of participants.
-    """
-
-    components: Components
-    ranges: Mapping[str, Interval]
+    components: Components  # of one answer, none below 0.
+    ranges: Mapping[str, Interval]  # 95% ranges of components by name, as far as the pilot has them.
+    # difference, power, confidence: see `ExperimentPlan`; `power` is the target.
     difference: float
     power: float
     confidence: float
-    prices: tuple[float | None, ...]
-    balances: tuple[float, float]
+    prices: tuple[float | None, ...]  # of an object, of a participant, of an answer.
+    balances: tuple[float, float]  # of objects and of participants.
 
     @property
     def over_subjects(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign._version import __version__
 from pyalign.stats.components import Components
@@ -14,31 +14,19 @@ from pyalign.stats.effective import NAMES
 
 @dataclass(frozen=True)
 class PlannedDesign:
-    """One design, and what it is expected to give.
+    """One design, and what it is expected to give."""
 
-    Attributes:
-        n_objects: how many objects there are.
-        n_subjects: how many participants.
-        answers_per_subject: how many triplets each of them answers.
-        n_answers: answers in total.
-        standard_error: the standard deviation of the figure over studies of this design, a fraction.
-        degrees_of_freedom: of Student's t, as they are expected.
-        width: the mean width of the interval, a fraction.
-        power: how often a two-sided test finds the difference, a fraction, with the components as estimated.
-        assurance: the mean power over what the components may be, given the 95% ranges of the pilot; the power, where
-            there are none.
-        cost: in the unit of the prices; None without prices.
-    """
-
-    n_objects: int
-    n_subjects: int
-    answers_per_subject: int
-    n_answers: int
-    standard_error: float
-    degrees_of_freedom: float
-    width: float
-    power: float
-    cost: float | None = None
+    n_objects: int  # how many objects there are.
+    n_subjects: int  # how many participants.
+    answers_per_subject: int  # how many triplets each of them answers.
+    n_answers: int  # answers in total.
+    standard_error: float  # the standard deviation of the figure over studies of this design, a fraction.
+    degrees_of_freedom: float  # of Student's t, as they are expected.
+    width: float  # the mean width of the interval, a fraction.
+    power: float  # how often a two-sided test finds the difference, a fraction, with the components as estimated.
+    cost: float | None = None  # in the unit of the prices; None without prices.
+    # the mean power over what the components may be, given the 95% ranges of the pilot; the power, where there are
+    # none.
     assurance: float = math.nan
 
     def __str__(self) -> str:
@@ -50,51 +38,38 @@ class PlannedDesign:
 
 @dataclass(frozen=True)
 class ExperimentPlan(Result):
-    """What designs are expected to give, and which of them is enough.
-
-    Attributes:
-        figure: what is estimated: "difference of accuracies", or "accuracy".
-        models: what it is of; none where components were stated.
-        difference: the true difference that is to be found, a fraction; of an accuracy, from a fixed value.
-        target_power: how often it is to be found, a fraction.
-        confidence: the confidence level of the intervals; tests are at 1 less that.
-        ci_by: what intervals are over: "objects", or "objects+subjects".
-        designs: every combination of the numbers that were asked for.
-        needed: for each number of objects and of answers, the fewest participants whose assurance reaches
-            the target; none where no number does.
-        chosen: the cheapest of these; without prices, that with the fewest answers. None where there is none.
-        power_range: the power of that design where objects and participants differ as much, and as little, as the 95%
-            ranges of their components allow: the lower and the higher one. None where there are no ranges.
-        components: of the pilot, with what is below 0 as 0.
-        n_pilot: how many answers the pilot has; None where components were stated.
-        object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
-            number.
-        price_object, price_subject, price_answer: the prices; None without.
-        pilot: the file of the pilot's triplets, or None.
-    """
+    """What designs are expected to give, and which of them is enough."""
 
     command: ClassVar[str] = "plan experiment"
     rows: ClassVar[str] = "designs"
     derived: ClassVar[tuple[str, ...]] = ("paragraph",)
 
-    figure: str
-    models: tuple[str, ...]
-    difference: float
-    target_power: float
-    confidence: float
-    ci_by: str
-    designs: tuple[PlannedDesign, ...]
+    figure: str  # what is estimated: "difference of accuracies", or "accuracy".
+    models: tuple[str, ...]  # what it is of; none where components were stated.
+    difference: float  # the true difference that is to be found, a fraction; of an accuracy, from a fixed value.
+    target_power: float  # how often it is to be found, a fraction.
+    confidence: float  # the confidence level of the intervals; tests are at 1 less that.
+    ci_by: str  # what intervals are over: "objects", or "objects+subjects".
+    designs: tuple[PlannedDesign, ...]  # every combination of the numbers that were asked for.
+    # for each number of objects and of answers, the fewest participants whose assurance reaches the target; none where
+    # no number does.
     needed: tuple[PlannedDesign, ...]
+    # the cheapest of these; without prices, that with the fewest answers. None where there is none.
     chosen: PlannedDesign | None
+    # the power of that design where objects and participants differ as much, and as little, as the 95% ranges of their
+    # components allow: the lower and the higher one. None where there are no ranges.
     power_range: tuple[float, float] | None
-    components: Components
-    n_pilot: int | None = None
+    components: Components  # of the pilot, with what is below 0 as 0.
+    n_pilot: int | None = None  # how many answers the pilot has; None where components were stated.
+    # object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
+    # number.
     object_balance: float = 1.0
     subject_balance: float = 1.0
+    # price_object, price_subject, price_answer: the prices; None without.
     price_object: float | None = None
     price_subject: float | None = None
     price_answer: float | None = None
-    pilot: str | None = None
+    pilot: str | None = None  # the file of the pilot's triplets, or None.
 
     @property
     def paragraph(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
@@ -24,19 +24,12 @@ TIES = ("fractional", "wrong")  # an answer that names none says nothing of how 
 
 @dataclass(frozen=True, eq=False)
 class ModelChoices:
-    """The choices of several models, and how they are read.
+    """The choices of several models, and how they are read."""
 
-    Attributes:
-        choices: of each model by its name, as `pyalign.score_choices` takes them; may be empty.
-        base: from which positions count; None: by their range.
-        nan_policy: "raise", or "omit" to leave out triplets without an answer.
-        unreadable: "raise", or "omit" to leave out triplets whose answer names none of their items.
-    """
-
-    choices: Mapping[str, Any]
-    base: int | None
-    nan_policy: Policy
-    unreadable: Policy
+    choices: Mapping[str, Any]  # of each model by its name, as `pyalign.score_choices` takes them; may be empty.
+    base: int | None  # from which positions count; None: by their range.
+    nan_policy: Policy  # "raise", or "omit" to leave out triplets without an answer.
+    unreadable: Policy  # "raise", or "omit" to leave out triplets whose answer names none of their items.
 
     @classmethod
     def of(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT, Weights, alternatives_of
@@ -20,26 +19,17 @@ CREDITS = {"fractional": (0, 6, 3, 2), "wrong": (0, 6, 0, 0), "human_alignment":
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What becomes of each scored triplet.
+    """What becomes of each scored triplet."""
 
-    Attributes:
-        score: the `Score` of all of them.
-        kept: (t,) mask of the triplets that were scored, or None for all: ``nan_policy="omit"`` leaves some out. The
-            arrays below hold the c scored ones alone, in their order.
-        similarities: (c, 3) of the pairs of positions 01, 02, 12.
-        verdicts: int8 (c,): m pairs share the maximum; m where the human pair 01 is among them, else -m.
-        cross_entropy: (c,) nats: -log p(human pair).
-        entropy: (c,) nats, of the choice probabilities.
-        weights: float64 (c,), how much each counts; None: all the same.
-    """
-
-    score: Score
+    score: Score  # the `Score` of all of them.
+    # (t,) mask of the triplets that were scored, or None for all: ``nan_policy="omit"`` leaves some out. The arrays
+    # below hold the c scored ones alone, in their order.
     kept: np.ndarray | None
-    similarities: np.ndarray
-    verdicts: np.ndarray
-    cross_entropy: np.ndarray
-    entropy: np.ndarray
-    weights: np.ndarray | None = None
+    similarities: np.ndarray  # (c, 3) of the pairs of positions 01, 02, 12.
+    verdicts: np.ndarray  # int8 (c,): m pairs share the maximum; m where the human pair 01 is among them, else -m.
+    cross_entropy: np.ndarray  # (c,) nats: -log p(human pair).
+    entropy: np.ndarray  # (c,) nats, of the choice probabilities.
+    weights: np.ndarray | None = None  # float64 (c,), how much each counts; None: all the same.
 
     def credits(self, ties: str = "fractional") -> np.ndarray:
         """int16 (c,): what each triplet counts under a rule for ties, in sixths."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Answers, Triplets
 from pyalign.errors import InputError
@@ -20,19 +20,15 @@ class Repeats:
     """The distinct sets of three items among t rows, and how often each item was called odd.
 
     Of anchored triplets a set is an anchor with two options in any order.
-
-    Attributes:
-        triplets: int64 (u, 3), the distinct sets: items ascending within a row, rows ascending; an anchor comes first.
-        inverse: int64 (t,), the set of each row.
-        counts: int64 (u, 3), how many answers called the item at that position of the set odd; (u, 2), how many chose
-            that option.
-        odd: int8 (t,), the column of `counts` of the row's answer; None where answers were given.
     """
 
+    # int64 (u, 3), the distinct sets: items ascending within a row, rows ascending; an anchor comes first.
     triplets: np.ndarray
-    inverse: np.ndarray
+    inverse: np.ndarray  # int64 (t,), the set of each row.
+    # int64 (u, 3), how many answers called the item at that position of the set odd; (u, 2), how many chose that
+    # option.
     counts: np.ndarray
-    odd: np.ndarray | None
+    odd: np.ndarray | None  # int8 (t,), the column of `counts` of the row's answer; None where answers were given.
 
     @property
     def answers(self) -> np.ndarray:

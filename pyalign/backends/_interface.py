@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.measures import PAIR_KERNELS, PairKernel
 
 LANES = 64  # resamples that a kernel takes side by side
@@ -17,17 +17,11 @@ Array = Any  # a numpy array on the host, a torch tensor with the tensor backend
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows are and what they are, which decides who can take them.
+    """Where the rows are and what they are, which decides who can take them."""
 
-    Attributes:
-        device: as torch writes it, such as "cuda:0"; "cpu" for the host.
-        dtype: of the rows, such as "bfloat16"; "" where it is not known yet.
-        elements: of the similarity matrix, n * m; 0 where none is computed.
-    """
-
-    device: str = "cpu"
-    dtype: str = ""
-    elements: int = 0
+    device: str = "cpu"  # as torch writes it, such as "cuda:0"; "cpu" for the host.
+    dtype: str = ""  # of the rows, such as "bfloat16"; "" where it is not known yet.
+    elements: int = 0  # of the similarity matrix, n * m; 0 where none is computed.
 
     @cached_property
     def on_host(self) -> bool:
@@ -40,19 +34,13 @@ HOST = Place()
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows ready for a pair kernel.
+    """Rows ready for a pair kernel."""
 
-    Attributes:
-        values: (n, d) float32 or float64 (on a device also float16 or bfloat16), rows contiguous.
-        terms: (n,) float64 as the pair kernel says (`pyalign.measures.PairKernel`), None where it takes nothing.
-        pair: one of `pyalign.measures.PAIR_KERNELS`.
-        gamma: 1 / (2 sigma^2) for rbf, else 0.
-    """
-
-    values: Array
+    values: Array  # (n, d) float32 or float64 (on a device also float16 or bfloat16), rows contiguous.
+    # (n,) float64 as the pair kernel says (`pyalign.measures.PairKernel`), None where it takes nothing.
     terms: Array | None
-    pair: str
-    gamma: float = 0.0
+    pair: str  # one of `pyalign.measures.PAIR_KERNELS`.
+    gamma: float = 0.0  # 1 / (2 sigma^2) for rbf, else 0.
 
     @property
     def kernel(self) -> PairKernel:
@@ -62,19 +50,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over triplets whose last column is the item that the human called odd.
+    """Sums over triplets whose last column is the item that the human called odd."""
 
-    Attributes:
-        right: how often the human pair is the most similar one: alone, in a two-way tie, in a three-way tie.
-        ties: how many two-way and three-way ties there are for the most similar pair.
-        cross_entropy: nats, sum of -log p(human pair).
-        entropy: nats, sum of -sum_p p log p.
-    """
-
+    # how often the human pair is the most similar one: alone, in a two-way tie, in a three-way tie.
     right: tuple[int, int, int]
-    ties: tuple[int, int]
-    cross_entropy: float
-    entropy: float
+    ties: tuple[int, int]  # how many two-way and three-way ties there are for the most similar pair.
+    cross_entropy: float  # nats, sum of -log p(human pair).
+    entropy: float  # nats, sum of -sum_p p log p.
 
 
 @dataclass(frozen=True)
@@ -83,41 +65,25 @@ class LossSums:
 
     With similarities s of the three pairs, target similarity u and weight w the loss of a triplet is
     ``f = log sum exp(beta s) - beta u``.
-
-    Attributes:
-        weight: sum of w.
-        loss: sum of w f, in nats.
-        first: sum of w f', where f' is E_p[s] - u.
-        second: sum of w f'', where f'' is Var_p[s].
-        first_squared: sum of (w f')^2.
-        shortfall: sum of w (max s - u), the limit of `first` for beta without bound.
     """
 
-    weight: float
-    loss: float
-    first: float
-    second: float
-    first_squared: float
-    shortfall: float
+    weight: float  # sum of w.
+    loss: float  # sum of w f, in nats.
+    first: float  # sum of w f', where f' is E_p[s] - u.
+    second: float  # sum of w f'', where f'' is Var_p[s].
+    first_squared: float  # sum of (w f')^2.
+    shortfall: float  # sum of w (max s - u), the limit of `first` for beta without bound.
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to compute for triplets: arrays to fill, and whether to sum.
+    """What to compute for triplets: arrays to fill, and whether to sum."""
 
-    Attributes:
-        choices: int8 (t,) to fill, or None.
-        probabilities: (t, 3) of the similarities' dtype to fill, or None.
-        similarities: (t, 3) of that dtype to fill, of the pairs of positions 01, 02, 12; or None.
-        sums: whether to return `Sums`.
-        temperature: p = softmax(s / temperature).
-    """
-
-    choices: Array | None = None
-    probabilities: Array | None = None
-    similarities: Array | None = None
-    sums: bool = False
-    temperature: float = 1.0
+    choices: Array | None = None  # int8 (t,) to fill, or None.
+    probabilities: Array | None = None  # (t, 3) of the similarities' dtype to fill, or None.
+    similarities: Array | None = None  # (t, 3) of that dtype to fill, of the pairs of positions 01, 02, 12; or None.
+    sums: bool = False  # whether to return `Sums`.
+    temperature: float = 1.0  # p = softmax(s / temperature).
 
 
 class InvalidTripletsError(Exception):
@@ -130,15 +96,10 @@ class NotOrdinaryError(Exception):
 
 @dataclass(frozen=True)
 class RankOrder:
-    """Pairs of objects in the ascending order of a value.
+    """Pairs of objects in the ascending order of a value."""
 
-    Attributes:
-        items: int32 (m, 2), the objects of each pair, in [0, n).
-        last: uint8 (m,), whether the next pair has another value; 1 for the last pair.
-    """
-
-    items: np.ndarray
-    last: np.ndarray
+    items: np.ndarray  # int32 (m, 2), the objects of each pair, in [0, n).
+    last: np.ndarray  # uint8 (m,), whether the next pair has another value; 1 for the last pair.
 
 
 @dataclass(frozen=True)

@@ -6,51 +6,36 @@ A tensor backend brings `Kernels`, which queue work on tensors of one device and
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pyalign._dataclass import dataclass
 from pyalign.backends._interface import Place, Rows
 from pyalign.backends._tensor_rows import Prepared
 
 
 @dataclass(frozen=True)
 class TensorWanted:
-    """`pyalign.backends.Wanted` for kernels that return nothing: what they would have to wait for goes into tensors.
+    """`pyalign.backends.Wanted` for kernels that return nothing: what they would have to wait for goes into tensors."""
 
-    Attributes:
-        invalid: (1,) int32, which becomes 1 where a triplet is not three different items in [0, n).
-        choices: (t,) int8 to fill, or None.
-        probabilities: (t, 3) to fill, or None.
-        similarities: (t, 3) to fill, or None.
-        sums: (7,) float64 of zeros to fill with the counts and nats of `Sums`, or None.
-        temperature: p = softmax(s / temperature).
-    """
-
-    invalid: Tensor
-    choices: Tensor | None = None
-    probabilities: Tensor | None = None
-    similarities: Tensor | None = None
-    sums: Tensor | None = None
-    temperature: float = 1.0
+    invalid: Tensor  # (1,) int32, which becomes 1 where a triplet is not three different items in [0, n).
+    choices: Tensor | None = None  # (t,) int8 to fill, or None.
+    probabilities: Tensor | None = None  # (t, 3) to fill, or None.
+    similarities: Tensor | None = None  # (t, 3) to fill, or None.
+    sums: Tensor | None = None  # (7,) float64 of zeros to fill with the counts and nats of `Sums`, or None.
+    temperature: float = 1.0  # p = softmax(s / temperature).
 
 
 @dataclass(frozen=True)
 class TensorGradient:
-    """What a gradient pass fills.
+    """What a gradient pass fills."""
 
-    Attributes:
-        matrix: (n, n) contiguous, of the similarities' dtype.
-        cross_entropy: (1,) float64 of zero.
-        invalid: (1,) int32, which becomes 1 where a triplet is not three different items in [0, n).
-    """
-
-    matrix: Tensor
-    cross_entropy: Tensor
-    invalid: Tensor
+    matrix: Tensor  # (n, n) contiguous, of the similarities' dtype.
+    cross_entropy: Tensor  # (1,) float64 of zero.
+    invalid: Tensor  # (1,) int32, which becomes 1 where a triplet is not three different items in [0, n).
 
     @classmethod
     def into(cls, matrix: Tensor) -> TensorGradient:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pyalign._dataclass import dataclass
 from pyalign.backends._interface import Rows
 from pyalign.measures import SAFE_INVERSE_NORM, Measure
 
@@ -24,24 +24,16 @@ NO_NUMBER = (1 << 63) - 1  # the bits of a NaN, above those of infinity
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `Kernels.prepare_rows` does to the rows v of x, and fills; None for what is not wanted.
+    """What `Kernels.prepare_rows` does to the rows v of x, and fills; None for what is not wanted."""
 
-    Attributes:
-        transform: "none", "centre" or "shift", as in `pyalign.measures.Measure`.
-        shift: (d,) of x's dtype, for "shift".
-        values: (n, d), the rows that come out: of x's dtype, centred ones float32 or float64. None with "none" alone.
-        squares: (n,) float64, |v|^2; NaN where a row of x is not finite.
-        inverse_norms: (n,) float64, 1 / |v|, 0 for a zero row; NaN likewise.
-        report: (REPORT,) int64, raised to the largest over rows of: the bits of |x|^2, of |v|^2, of the largest |x_k|
-            (those of NaN where a row is not finite), and 1 for a row, not zero, whose 1 / |v| is beyond
-            `SAFE_INVERSE_NORM`.
-    """
-
-    transform: str = "none"
-    shift: Tensor | None = None
+    transform: str = "none"  # "none", "centre" or "shift", as in `pyalign.measures.Measure`.
+    shift: Tensor | None = None  # (d,) of x's dtype, for "shift".
+    # (n, d), the rows that come out: of x's dtype, centred ones float32 or float64. None with "none" alone.
     values: Tensor | None = None
-    squares: Tensor | None = None
-    inverse_norms: Tensor | None = None
+    squares: Tensor | None = None  # (n,) float64, |v|^2; NaN where a row of x is not finite.
+    inverse_norms: Tensor | None = None  # (n,) float64, 1 / |v|, 0 for a zero row; NaN likewise.
+    # (REPORT,) int64, raised to the largest over rows of: the bits of |x|^2, of |v|^2, of the largest |x_k| (those of
+    # NaN where a row is not finite), and 1 for a row, not zero, whose 1 / |v| is beyond `SAFE_INVERSE_NORM`.
     report: Tensor | None = None
 
 

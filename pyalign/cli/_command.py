@@ -11,9 +11,9 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from pyalign._dataclass import MISSING, Field, dataclass, field, fields, replace
 from pyalign.cli._streams import drop
 from pyalign.cli._vocabulary import FLAGS, VOCABULARY
 from pyalign.errors import InputError, nearest
@@ -42,44 +42,28 @@ Output: TypeAlias = "np.ndarray | str | bytes | Iterable[bytes] | Callable[[Mapp
 
 @dataclass(frozen=True)
 class Option:
-    """How a field of an options class stands on the command line.
+    """How a field of an options class stands on the command line."""
 
-    Attributes:
-        help: a phrase.
-        flags: such as ("-t", "--triplets"); empty: that of the argument of Python that the field is called by.
-        kind: makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
-        metavar: stands for the value in the help.
-        choices: the words that are allowed.
-        nargs: "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
-        const: the value of a flag without a word, with nargs "?".
-        group: the heading in the help.
-        role: "input" or "output" for files, which are kept apart; "folder" for one to write to; "flags" for options of
-            another program, in one word that may begin with a dash; "" for anything else.
-        positional: whether the values stand by themselves, before the options; with flags, either way.
-        exclusive: a name that options share of which one may be given.
-        words: what the shell offers.
-        unless: the names of options that a command may be given instead of this one.
-        rare: whether `--help` leaves it to `--help-all`.
-        idle: why the option has no effect in this command, which takes it because others do; "" where it has one.
-        many: whether the flag may be repeated, which gives a tuple.
-    """
-
-    help: str
+    help: str  # a phrase.
+    # such as ("-t", "--triplets"); empty: that of the argument of Python that the field is called by.
     flags: tuple[str, ...]
-    kind: Callable[[str], Any]
-    metavar: str | None
-    choices: Sequence[Any] | None
-    nargs: str | int | None
-    const: Any
-    group: str
+    kind: Callable[[str], Any]  # makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
+    metavar: str | None  # stands for the value in the help.
+    choices: Sequence[Any] | None  # the words that are allowed.
+    nargs: str | int | None  # "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
+    const: Any  # the value of a flag without a word, with nargs "?".
+    group: str  # the heading in the help.
+    # "input" or "output" for files, which are kept apart; "folder" for one to write to; "flags" for options of another
+    # program, in one word that may begin with a dash; "" for anything else.
     role: str
-    positional: bool
-    exclusive: str
-    words: Iterable[str] | None
-    unless: Sequence[str] = ()
-    rare: bool = False
+    positional: bool  # whether the values stand by themselves, before the options; with flags, either way.
+    exclusive: str  # a name that options share of which one may be given.
+    words: Iterable[str] | None  # what the shell offers.
+    unless: Sequence[str] = ()  # the names of options that a command may be given instead of this one.
+    rare: bool = False  # whether `--help` leaves it to `--help-all`.
+    # why the option has no effect in this command, which takes it because others do; "" where it has one.
     idle: str = ""
-    many: bool = False
+    many: bool = False  # whether the flag may be repeated, which gives a tuple.
 
 
 def option(
@@ -114,45 +98,28 @@ def file_to_read(text: str) -> Spec:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has made.
+    """What a command has made."""
 
-    Attributes:
-        result: is printed as its table, or as JSON; None for commands that only write or tell.
-        files: what is written in addition, by path; or what makes it of the SHA-256 of those before it, by path.
-        text: what is printed instead of the table.
-        journal: of the run; it is closed when all is written.
-        notes: what a reader should know, in addition to those of the result.
-        fault: what could not be done, said last.
-        code: the exit code where there is a fault.
-    """
-
-    result: Result | None = None
+    result: Result | None = None  # is printed as its table, or as JSON; None for commands that only write or tell.
+    # what is written in addition, by path; or what makes it of the SHA-256 of those before it, by path.
     files: Mapping[str, Output] = field(default_factory=dict)
-    text: str | None = None
-    journal: Journal | None = None
-    notes: tuple[str, ...] = ()
-    fault: str = ""
-    code: int = 1
+    text: str | None = None  # what is printed instead of the table.
+    journal: Journal | None = None  # of the run; it is closed when all is written.
+    notes: tuple[str, ...] = ()  # what a reader should know, in addition to those of the result.
+    fault: str = ""  # what could not be done, said last.
+    code: int = 1  # the exit code where there is a fault.
 
 
 @dataclass(frozen=True)
 class Command(Generic[Chosen]):
-    """A command.
+    """A command."""
 
-    Attributes:
-        options: a dataclass of `option` fields.
-        run: takes them and a `Progress`, gives an `Outcome`.
-        example: a command line.
-        about: the names of input options that an error is about which names no file.
-        epilog: more for the help.
-        reads: what the command reads that no option names; it sees to it itself that these stay the same.
-    """
-
-    options: type[Chosen]
-    run: Callable[[Chosen, Progress], Outcome]
-    example: str
-    about: tuple[str, ...] = ()
-    epilog: str = ""
+    options: type[Chosen]  # a dataclass of `option` fields.
+    run: Callable[[Chosen, Progress], Outcome]  # takes them and a `Progress`, gives an `Outcome`.
+    example: str  # a command line.
+    about: tuple[str, ...] = ()  # the names of input options that an error is about which names no file.
+    epilog: str = ""  # more for the help.
+    # what the command reads that no option names; it sees to it itself that these stay the same.
     reads: Callable[[Chosen], Iterable[str]] = lambda _: ()
 
 

@@ -11,9 +11,9 @@ and stays as it is; and of the rest only those values are replaced that the libr
 from __future__ import annotations
 
 import re
-from dataclasses import Field, dataclass
 from typing import Any
 
+from pyalign._dataclass import Field, dataclass
 from pyalign.cli._command import Option, declared, flag_of
 
 # What is no argument of the same name: as Python spells it, and as the command line does.
@@ -52,13 +52,9 @@ _LIKE_PYTHON = re.compile(r"""[='"(]|\bpyalign\.""")
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of a command.
+    """The words of a command."""
 
-    Attributes:
-        options: of the command that is run.
-    """
-
-    options: Any
+    options: Any  # of the command that is run.
 
     def __call__(self, message: str) -> str:
         """A message or a note in these words; data, and what has no option in the command, stay as they are."""

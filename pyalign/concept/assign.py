@@ -5,11 +5,10 @@ Many triplets share their pair, so that the work is done once for each pair.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.concept.dimensions import as_dimensions
 from pyalign.errors import InputError
@@ -23,18 +22,13 @@ NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """The dimensions that triplets are assigned to.
+    """The dimensions that triplets are assigned to."""
 
-    Attributes:
-        codes: int16 (t, top): the dimensions that carry most of the chosen pair, the largest first; -1 where no more
-            dimensions carry anything of it.
-        n_tied: triplets of which two or more dimensions carry the same for the last place: the lowest had it.
-        n_none: triplets of which no dimension carries anything; their codes are all -1.
-    """
-
+    # int16 (t, top): the dimensions that carry most of the chosen pair, the largest first; -1 where no more dimensions
+    # carry anything of it.
     codes: np.ndarray
-    n_tied: int
-    n_none: int
+    n_tied: int  # triplets of which two or more dimensions carry the same for the last place: the lowest had it.
+    n_none: int  # triplets of which no dimension carries anything; their codes are all -1.
 
 
 def assigned(

@@ -4,13 +4,13 @@ group."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, common_triplets, open_outcome_table
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm
@@ -39,36 +39,22 @@ NAMED = 5  # concepts without an interval that a note names
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One call.
+    """One call."""
 
-    Attributes:
-        aligned: models and triplets.
-        choices: of models that are known by these only.
-        dimensions: of the same rows, or None.
-        options: measure, temperature, ties and nan.
-        backend: that was asked for.
-        plan: of the intervals, or None.
-        subjects: who answered, instead of those of the triplets.
-        correction, least: of p-values; the fewest triplets of a concept with an interval.
-        transform: that half of the models went through.
-        pairs: of models that are compared: the second is taken off the first.
-        families: of the models, whose means are further rows; None without.
-        progress: see `pyalign.score_concepts`.
-    """
-
-    aligned: AlignedModels
-    choices: Mapping[str, Chosen]
-    dimensions: np.ndarray | None
-    options: Mapping[str, Any]
-    backend: BackendName
-    plan: Resampling | None
-    subjects: object
+    aligned: AlignedModels  # models and triplets.
+    choices: Mapping[str, Chosen]  # of models that are known by these only.
+    dimensions: np.ndarray | None  # of the same rows, or None.
+    options: Mapping[str, Any]  # measure, temperature, ties and nan.
+    backend: BackendName  # that was asked for.
+    plan: Resampling | None  # of the intervals, or None.
+    subjects: object  # who answered, instead of those of the triplets.
+    # correction, least: of p-values; the fewest triplets of a concept with an interval.
     correction: Correction
     least: int
-    transform: Transform | None
-    pairs: Sequence[tuple[str, str]]
-    families: Families | None
-    progress: Progress
+    transform: Transform | None  # that half of the models went through.
+    pairs: Sequence[tuple[str, str]]  # of models that are compared: the second is taken off the first.
+    families: Families | None  # of the models, whose means are further rows; None without.
+    progress: Progress  # see `pyalign.score_concepts`.
 
     def result(self, grouped: Mapping[str, Any]) -> Concepts:
         """Groups, scores, and takes the figures of each group."""

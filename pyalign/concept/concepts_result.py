@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
@@ -19,50 +19,35 @@ BY: tuple[Grouped, ...] = get_args(Grouped)
 
 @dataclass(frozen=True)
 class ConceptScore:
-    """How well the triplets of one concept are predicted.
-
-    Attributes:
-        concept: the label of the dimension, category, level or bin of entropy.
-        n_triplets: the number of triplets that are assigned to it.
-        n_objects: the number of different objects in these triplets.
-        accuracy: the accuracy on these triplets, a fraction; None without triplets.
-        ci: the interval of the accuracy, or None. If it was requested but does not exist, `note` says why.
-        cross_entropy: nats per triplet; None without triplets, and for choices without probabilities.
-        cross_entropy_ci: the interval of the cross-entropy, in nats.
-        note: why there is no interval, or None.
-        simultaneous_ci: the simultaneous interval of the accuracy over all concepts of the model; None for a bootstrap,
-            and for the unassigned triplets.
-        p_value: two-sided, for the hypothesis of no difference from the accuracy on all triplets; None as
-            `simultaneous_ci`.
-        p_adjusted: the p-value, corrected over all concepts of the model with the same `by`.
-        effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are
-            over; None if they are at least half of the count. See `pyalign.stats.effective`.
-        pooled: the accuracy shrunk towards that of the other concepts of the model, the more the less certain it is; a
-            fraction. None without an interval, or if fewer than five concepts have one. See `pyalign.stats.pooling`.
-        pooled_ci: the interval of `pooled`.
-        p_lowest: the probability that no other concept has a lower true accuracy.
-        p_highest: the probability that no other concept has a higher true accuracy.
-    """
+    """How well the triplets of one concept are predicted."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    concept: str
-    n_triplets: int
-    n_objects: int
-    accuracy: float | None
+    concept: str  # the label of the dimension, category, level or bin of entropy.
+    n_triplets: int  # the number of triplets that are assigned to it.
+    n_objects: int  # the number of different objects in these triplets.
+    accuracy: float | None  # the accuracy on these triplets, a fraction; None without triplets.
+    # the interval of the accuracy, or None. If it was requested but does not exist, `note` says why.
     ci: Interval | None
-    cross_entropy: float | None
-    cross_entropy_ci: Interval | None
-    note: str | None = None
+    cross_entropy: float | None  # nats per triplet; None without triplets, and for choices without probabilities.
+    cross_entropy_ci: Interval | None  # the interval of the cross-entropy, in nats.
+    note: str | None = None  # why there is no interval, or None.
+    # the simultaneous interval of the accuracy over all concepts of the model; None for a bootstrap, and for the
+    # unassigned triplets.
     simultaneous_ci: Interval | None = None
+    # two-sided, for the hypothesis of no difference from the accuracy on all triplets; None as `simultaneous_ci`.
     p_value: float | None = None
-    p_adjusted: float | None = None
+    p_adjusted: float | None = None  # the p-value, corrected over all concepts of the model with the same `by`.
+    # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
+    # None if they are at least half of the count. See `pyalign.stats.effective`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
+    # the accuracy shrunk towards that of the other concepts of the model, the more the less certain it is; a fraction.
+    # None without an interval, or if fewer than five concepts have one. See `pyalign.stats.pooling`.
     pooled: float | None = None
-    pooled_ci: Interval | None = None
-    p_lowest: float | None = None
-    p_highest: float | None = None
+    pooled_ci: Interval | None = None  # the interval of `pooled`.
+    p_lowest: float | None = None  # the probability that no other concept has a lower true accuracy.
+    p_highest: float | None = None  # the probability that no other concept has a higher true accuracy.
 
     @property
     def standard_error(self) -> float | None:
@@ -72,44 +57,30 @@ class ConceptScore:
 
 @dataclass(frozen=True)
 class ConceptScores:
-    """The scores of one model for each concept.
-
-    Attributes:
-        embeddings: the name of the model; ``(transformed)`` is appended after a transform.
-        by: how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
-        concepts: the score of each concept, in the order of the dimensions or categories.
-        unassigned: the score on the triplets without a concept, or None.
-        n_triplets: the number of triplets that were scored. If each triplet has one concept, this is the sum over the
-            concepts and `unassigned`.
-        n_ties: the number of tied triplets, including recorded answers that name no item.
-        accuracy: the accuracy on all triplets, a fraction.
-        ci: its interval.
-        cross_entropy: the cross-entropy on all triplets, in nats; None for choices without probabilities, or if some
-            human choice has probability 0.
-        cross_entropy_ci: its interval.
-        label: a shorter name for tables, or None.
-        transform: the map that was applied to the rows first, or None.
-        spread: the standard deviation of true accuracies between concepts, a fraction; None if no concept has a
-            `pooled` accuracy.
-        spread_ci: its interval.
-    """
+    """The scores of one model for each concept."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    embeddings: str
-    by: Grouped
-    concepts: tuple[ConceptScore, ...]
-    unassigned: ConceptScore | None
+    embeddings: str  # the name of the model; ``(transformed)`` is appended after a transform.
+    by: Grouped  # how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
+    concepts: tuple[ConceptScore, ...]  # the score of each concept, in the order of the dimensions or categories.
+    unassigned: ConceptScore | None  # the score on the triplets without a concept, or None.
+    # the number of triplets that were scored. If each triplet has one concept, this is the sum over the concepts and
+    # `unassigned`.
     n_triplets: int
-    n_ties: int
-    accuracy: float
-    ci: Interval | None
+    n_ties: int  # the number of tied triplets, including recorded answers that name no item.
+    accuracy: float  # the accuracy on all triplets, a fraction.
+    ci: Interval | None  # its interval.
+    # the cross-entropy on all triplets, in nats; None for choices without probabilities, or if some human choice has
+    # probability 0.
     cross_entropy: float | None
-    cross_entropy_ci: Interval | None
-    label: str | None = None
-    transform: str | None = None
+    cross_entropy_ci: Interval | None  # its interval.
+    label: str | None = None  # a shorter name for tables, or None.
+    transform: str | None = None  # the map that was applied to the rows first, or None.
+    # the standard deviation of true accuracies between concepts, a fraction; None if no concept has a `pooled`
+    # accuracy.
     spread: float | None = None
-    spread_ci: Interval | None = None
+    spread_ci: Interval | None = None  # its interval.
 
     @property
     def standard_error(self) -> float | None:
@@ -119,35 +90,21 @@ class ConceptScores:
 
 @dataclass(frozen=True)
 class ConceptDifference:
-    """The difference between two models on the same triplets of one concept.
-
-    Attributes:
-        embeddings: the name of the first model.
-        other: the name of the second model.
-        by: how concepts are defined; see `ConceptScores`.
-        concept: the label of the concept.
-        n_triplets: the number of triplets of the concept.
-        difference: the accuracy of `embeddings` minus that of `other`, a fraction.
-        ci: its paired interval.
-        p_value: two-sided, for the hypothesis of no difference.
-        p_adjusted: the p-value, corrected over all concepts and pairs of models with the same `by`.
-        cross_entropy_difference: the cross-entropy of `embeddings` minus that of `other`, in nats.
-        cross_entropy_ci: its paired interval.
-    """
+    """The difference between two models on the same triplets of one concept."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    embeddings: str
-    other: str
-    by: Grouped
-    concept: str
-    n_triplets: int
-    difference: float | None
-    ci: Interval | None
-    p_value: float | None
-    p_adjusted: float | None
-    cross_entropy_difference: float | None
-    cross_entropy_ci: Interval | None
+    embeddings: str  # the name of the first model.
+    other: str  # the name of the second model.
+    by: Grouped  # how concepts are defined; see `ConceptScores`.
+    concept: str  # the label of the concept.
+    n_triplets: int  # the number of triplets of the concept.
+    difference: float | None  # the accuracy of `embeddings` minus that of `other`, a fraction.
+    ci: Interval | None  # its paired interval.
+    p_value: float | None  # two-sided, for the hypothesis of no difference.
+    p_adjusted: float | None  # the p-value, corrected over all concepts and pairs of models with the same `by`.
+    cross_entropy_difference: float | None  # the cross-entropy of `embeddings` minus that of `other`, in nats.
+    cross_entropy_ci: Interval | None  # its paired interval.
 
     @property
     def standard_error(self) -> float | None:
@@ -157,83 +114,55 @@ class ConceptDifference:
 
 @dataclass(frozen=True)
 class TopObjects:
-    """The objects with the largest weights on a dimension.
+    """The objects with the largest weights on a dimension."""
 
-    Attributes:
-        concept: the label of the dimension.
-        top: the objects, largest weight first.
-    """
-
-    concept: str
-    top: tuple[Prototype, ...]
+    concept: str  # the label of the dimension.
+    top: tuple[Prototype, ...]  # the objects, largest weight first.
 
 
 @dataclass(frozen=True)
 class Concepts(OfTask, Result):
-    """The scores of one or more models per human concept.
-
-    Attributes:
-        results: a result for each model and each way of grouping.
-        differences: the differences between every two models, or after and before a transform, for each concept.
-        n_triplets: the number of triplets on which all models were scored.
-        n_objects: the number of objects in these triplets.
-        n_subjects: the number of participants who answered them; None if intervals are not over participants.
-        n_dropped: the number of triplets left out because a row has NaN or infinity, or a recorded choice is missing.
-        min_triplets: the number of triplets below which a concept has no interval.
-        measure: the similarity measure of the embeddings; None without embeddings.
-        temperature: the temperature of the choice probabilities; None without embeddings.
-        ties: how tied triplets count.
-        correction: how p-values are corrected over all concepts.
-        seed: the seed of all random draws.
-        backend: the backend that computed the result.
-        n_assignment_ties: the number of triplets for which several dimensions have the same weight; these are assigned
-            to the lowest. None without dimensions.
-        assign: how the weights of a pair were combined; None without dimensions.
-        top: the number of dimensions to which each triplet was assigned; None without dimensions.
-        ci_by: what intervals are over; None without intervals.
-        ci_method: how intervals were computed; None without intervals.
-        confidence: the confidence level of the intervals; None without intervals.
-        resamples: the number of bootstrap resamples, or None.
-        effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are
-            over; None if they are at least half of the count. See `pyalign.stats.effective`.
-        triplets: the source of the triplets, or None.
-        dimensions: the source of the dimensions, or None.
-        task: the task of the triplets, which determines `chance`.
-        top_objects: the objects with the largest weights on each dimension; None if they were not requested.
-        entropy: whose entropy the bins by "entropy" are of, "dimensions" or "answers"; None without such bins.
-    """
+    """The scores of one or more models per human concept."""
 
     command: ClassVar[str] = "concepts"
     rows: ClassVar[str] = "results"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
     among: ClassVar = {"results.embeddings": ("differences.embeddings", "differences.other")}
 
-    results: tuple[ConceptScores, ...]
+    results: tuple[ConceptScores, ...]  # a result for each model and each way of grouping.
+    # the differences between every two models, or after and before a transform, for each concept.
     differences: tuple[ConceptDifference, ...]
-    n_triplets: int
-    n_objects: int
-    n_subjects: int | None
+    n_triplets: int  # the number of triplets on which all models were scored.
+    n_objects: int  # the number of objects in these triplets.
+    n_subjects: int | None  # the number of participants who answered them; None if intervals are not over participants.
+    # the number of triplets left out because a row has NaN or infinity, or a recorded choice is missing.
     n_dropped: int
-    min_triplets: int
-    measure: str | None
-    temperature: float | None
-    ties: str
-    correction: Correction
-    seed: int
-    backend: str
+    min_triplets: int  # the number of triplets below which a concept has no interval.
+    measure: str | None  # the similarity measure of the embeddings; None without embeddings.
+    temperature: float | None  # the temperature of the choice probabilities; None without embeddings.
+    ties: str  # how tied triplets count.
+    correction: Correction  # how p-values are corrected over all concepts.
+    seed: int  # the seed of all random draws.
+    backend: str  # the backend that computed the result.
+    # the number of triplets for which several dimensions have the same weight; these are assigned to the lowest. None
+    # without dimensions.
     n_assignment_ties: int | None = None
-    assign: str | None = None
-    top: int | None = None
-    ci_by: str | None = None
-    ci_method: str | None = None
-    confidence: float | None = None
-    resamples: int | None = None
+    assign: str | None = None  # how the weights of a pair were combined; None without dimensions.
+    top: int | None = None  # the number of dimensions to which each triplet was assigned; None without dimensions.
+    ci_by: str | None = None  # what intervals are over; None without intervals.
+    ci_method: str | None = None  # how intervals were computed; None without intervals.
+    confidence: float | None = None  # the confidence level of the intervals; None without intervals.
+    resamples: int | None = None  # the number of bootstrap resamples, or None.
+    # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
+    # None if they are at least half of the count. See `pyalign.stats.effective`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
-    triplets: str | None = None
-    dimensions: str | None = None
-    task: str = ODD_ONE_OUT
+    triplets: str | None = None  # the source of the triplets, or None.
+    dimensions: str | None = None  # the source of the dimensions, or None.
+    task: str = ODD_ONE_OUT  # the task of the triplets, which determines `chance`.
+    # the objects with the largest weights on each dimension; None if they were not requested.
     top_objects: tuple[TopObjects, ...] | None = None
+    # whose entropy the bins by "entropy" are of, "dimensions" or "answers"; None without such bins.
     entropy: str | None = None
 
     @classmethod

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.concept.concepts_result import Grouped
 from pyalign.data import ODD_ONE_OUT
@@ -20,67 +20,46 @@ MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probabili
 
 @dataclass(frozen=True)
 class ModelErrors:
-    """The errors of one model.
+    """The errors of one model."""
 
-    Attributes:
-        model: the name of the model.
-        right: the proportion of triplets that it gets right; a tie is not right.
-        n_ties: the number of tied triplets, including recorded answers that name no item.
-        label: a shorter name for tables, or None.
-    """
-
-    model: str
-    right: float
-    n_ties: int
-    label: str | None = None
+    model: str  # the name of the model.
+    right: float  # the proportion of triplets that it gets right; a tie is not right.
+    n_ties: int  # the number of tied triplets, including recorded answers that name no item.
+    label: str | None = None  # a shorter name for tables, or None.
 
 
 @dataclass(frozen=True)
 class ErrorPair:
-    """The error consistency of two models on the same triplets.
-
-    Attributes:
-        a, b: the names of the two models.
-        n_triplets: the number of triplets.
-        accuracy_a, accuracy_b: the proportion of triplets that each model gets right; a tie is not right.
-        observed: the proportion of triplets that both get right or both get wrong.
-        expected: the expected value of `observed` if errors are independent.
-        kappa: Cohen's kappa of right and wrong; None if a model is always right or always wrong.
-        ci: the interval of kappa, or None.
-        kappa_min, kappa_max: the lowest and highest kappa that the two accuracies allow.
-        unbiased_kappa: kappa without the bias of few triplets; see `pyalign.stats.kappa.unbiased`.
-        copied: the more accurate model (a if they are equal), which the other is assumed to copy.
-        copy_probability: the probability that the other model copies whether `copied` is right; if negative, the
-            probability that it does the opposite.
-        copy_ci: the interval of the copy probability.
-        p_value: two-sided, for the hypothesis of independent errors (kappa 0).
-        p_adjusted: the p-value, corrected over all pairs.
-        same_choice: the proportion of triplets in which both models choose the same item, right or wrong; of a tie
-            there is no choice. None in documents of earlier versions.
-        same_choice_ci: its interval, or None.
-    """
+    """The error consistency of two models on the same triplets."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error", "both_wrong", "both_wrong_expected")
 
+    # a, b: the names of the two models.
     a: str
     b: str
-    n_triplets: int
+    n_triplets: int  # the number of triplets.
+    # accuracy_a, accuracy_b: the proportion of triplets that each model gets right; a tie is not right.
     accuracy_a: float
     accuracy_b: float
-    observed: float
-    expected: float
-    kappa: float | None
-    ci: Interval | None
+    observed: float  # the proportion of triplets that both get right or both get wrong.
+    expected: float  # the expected value of `observed` if errors are independent.
+    kappa: float | None  # Cohen's kappa of right and wrong; None if a model is always right or always wrong.
+    ci: Interval | None  # the interval of kappa, or None.
+    # kappa_min, kappa_max: the lowest and highest kappa that the two accuracies allow.
     kappa_min: float | None
     kappa_max: float | None
-    unbiased_kappa: float | None
-    copied: str | None
+    unbiased_kappa: float | None  # kappa without the bias of few triplets; see `pyalign.stats.kappa.unbiased`.
+    copied: str | None  # the more accurate model (a if they are equal), which the other is assumed to copy.
+    # the probability that the other model copies whether `copied` is right; if negative, the probability that it does
+    # the opposite.
     copy_probability: float | None
-    copy_ci: Interval | None
-    p_value: float | None
-    p_adjusted: float | None
+    copy_ci: Interval | None  # the interval of the copy probability.
+    p_value: float | None  # two-sided, for the hypothesis of independent errors (kappa 0).
+    p_adjusted: float | None  # the p-value, corrected over all pairs.
+    # the proportion of triplets in which both models choose the same item, right or wrong; of a tie there is no choice.
+    # None in documents of earlier versions.
     same_choice: float | None = None
-    same_choice_ci: Interval | None = None
+    same_choice_ci: Interval | None = None  # its interval, or None.
 
     @property
     def standard_error(self) -> float | None:
@@ -100,39 +79,24 @@ class ErrorPair:
 
 @dataclass(frozen=True)
 class MissedConcept:
-    """How often all models miss the triplets of one concept.
-
-    Attributes:
-        by: how concepts are defined: by "dimensions" or "categories".
-        concept: the label of the concept.
-        n_triplets: the number of triplets of the concept.
-        n_missed: the number of these triplets that all models get wrong.
-        missed: the proportion of the concept's triplets that all models get wrong; None without triplets.
-        expected: the proportion of all triplets that all models get wrong.
-        ratio: `missed` divided by `expected`.
-        excess: `missed` minus `expected`.
-        ci: the interval of `excess`, or None.
-        p_value: two-sided, for the hypothesis of no excess.
-        p_adjusted: the p-value, corrected over all concepts with the same `by`.
-        share: the proportion of the triplets that all models get wrong that belong to this concept.
-        explained: the proportion of these triplets that is in excess of `expected`: n_triplets * excess divided by the
-            number of triplets that all models get wrong. It is negative if the concept has fewer than expected.
-    """
+    """How often all models miss the triplets of one concept."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    by: Grouped
-    concept: str
-    n_triplets: int
-    n_missed: int
-    missed: float | None
-    expected: float
-    ratio: float | None
-    excess: float | None
-    ci: Interval | None
-    p_value: float | None
-    p_adjusted: float | None
-    share: float | None
+    by: Grouped  # how concepts are defined: by "dimensions" or "categories".
+    concept: str  # the label of the concept.
+    n_triplets: int  # the number of triplets of the concept.
+    n_missed: int  # the number of these triplets that all models get wrong.
+    missed: float | None  # the proportion of the concept's triplets that all models get wrong; None without triplets.
+    expected: float  # the proportion of all triplets that all models get wrong.
+    ratio: float | None  # `missed` divided by `expected`.
+    excess: float | None  # `missed` minus `expected`.
+    ci: Interval | None  # the interval of `excess`, or None.
+    p_value: float | None  # two-sided, for the hypothesis of no excess.
+    p_adjusted: float | None  # the p-value, corrected over all concepts with the same `by`.
+    share: float | None  # the proportion of the triplets that all models get wrong that belong to this concept.
+    # the proportion of these triplets that is in excess of `expected`: n_triplets * excess divided by the number of
+    # triplets that all models get wrong. It is negative if the concept has fewer than expected.
     explained: float | None
 
     @property
@@ -143,33 +107,7 @@ class MissedConcept:
 
 @dataclass(frozen=True)
 class ErrorConsistency(OfTask, Result):
-    """The error consistency of every two models.
-
-    Attributes:
-        models: the errors of each model, in the order of the input.
-        pairs: the error consistency of every two models.
-        missed: how often all models miss the triplets of each concept; None without concepts.
-        n_triplets: the number of triplets that all models answered.
-        n_missed: the number of triplets that all models get wrong.
-        n_dropped: the number of triplets left out because of NaN or a missing choice in some model.
-        n_objects: the number of objects in the triplets.
-        n_subjects: the number of participants who answered the triplets; None if intervals are not over participants.
-        measure: the similarity measure of the embeddings; None without embeddings.
-        correction: how p-values are corrected: "holm" or "benjamini-hochberg".
-        min_triplets: the number of triplets below which a concept has no interval.
-        seed: the seed of all random draws.
-        backend: the backend that computed the result.
-        ci_by: what intervals are over; None without intervals.
-        ci_method: how intervals were computed; None without intervals.
-        confidence: the confidence level of the intervals; None without intervals.
-        resamples: the number of bootstrap resamples, or None.
-        effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are
-            over; None if they are at least half of the count. See `pyalign.stats.effective`.
-        triplets: the source of the triplets, or None.
-        dimensions: the source of the dimensions, or None.
-        categories: the source of the categories, or None.
-        task: the task of the triplets, which determines `chance`.
-    """
+    """The error consistency of every two models."""
 
     command: ClassVar[str] = "consistency"
     rows: ClassVar[str] = "pairs"
@@ -177,29 +115,33 @@ class ErrorConsistency(OfTask, Result):
     filled: ClassVar = ("n_triplets",)
     among: ClassVar = {"models.model": ("pairs.a", "pairs.b")}
 
-    models: tuple[ModelErrors, ...]
-    pairs: tuple[ErrorPair, ...]
+    models: tuple[ModelErrors, ...]  # the errors of each model, in the order of the input.
+    pairs: tuple[ErrorPair, ...]  # the error consistency of every two models.
+    # how often all models miss the triplets of each concept; None without concepts.
     missed: tuple[MissedConcept, ...] | None
-    n_triplets: int
-    n_missed: int
-    n_dropped: int
-    n_objects: int
+    n_triplets: int  # the number of triplets that all models answered.
+    n_missed: int  # the number of triplets that all models get wrong.
+    n_dropped: int  # the number of triplets left out because of NaN or a missing choice in some model.
+    n_objects: int  # the number of objects in the triplets.
+    # the number of participants who answered the triplets; None if intervals are not over participants.
     n_subjects: int | None
-    measure: str | None
-    correction: Correction
-    min_triplets: int
-    seed: int
-    backend: str
-    ci_by: str | None = None
-    ci_method: str | None = None
-    confidence: float | None = None
-    resamples: int | None = None
+    measure: str | None  # the similarity measure of the embeddings; None without embeddings.
+    correction: Correction  # how p-values are corrected: "holm" or "benjamini-hochberg".
+    min_triplets: int  # the number of triplets below which a concept has no interval.
+    seed: int  # the seed of all random draws.
+    backend: str  # the backend that computed the result.
+    ci_by: str | None = None  # what intervals are over; None without intervals.
+    ci_method: str | None = None  # how intervals were computed; None without intervals.
+    confidence: float | None = None  # the confidence level of the intervals; None without intervals.
+    resamples: int | None = None  # the number of bootstrap resamples, or None.
+    # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
+    # None if they are at least half of the count. See `pyalign.stats.effective`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
-    triplets: str | None = None
-    dimensions: str | None = None
-    categories: str | None = None
-    task: str = ODD_ONE_OUT
+    triplets: str | None = None  # the source of the triplets, or None.
+    dimensions: str | None = None  # the source of the dimensions, or None.
+    categories: str | None = None  # the source of the categories, or None.
+    task: str = ODD_ONE_OUT  # the task of the triplets, which determines `chance`.
 
     def matrix(self, what: str = "kappa") -> np.ndarray:
         """A statistic of every two models as a matrix.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
@@ -47,25 +47,16 @@ Tested = TypeVar("Tested", ErrorPair, MissedConcept)
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Who is right.
+    """Who is right."""
 
-    Attributes:
-        models: what is known of each alone.
-        right: uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
-        odd: for each column of the triplets such bits, of triplets in which the model calls that item odd.
-        index: (t, 3) the triplets.
-        people: (t,) who answered them, or None.
-        backend: what computed.
-        notes: a sentence each.
-    """
-
-    models: tuple[ModelErrors, ...]
-    right: np.ndarray
+    models: tuple[ModelErrors, ...]  # what is known of each alone.
+    right: np.ndarray  # uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
+    # for each column of the triplets such bits, of triplets in which the model calls that item odd.
     odd: tuple[np.ndarray, ...]
-    index: np.ndarray
-    people: Any
-    backend: str
-    notes: tuple[str, ...]
+    index: np.ndarray  # (t, 3) the triplets.
+    people: Any  # (t,) who answered them, or None.
+    backend: str  # what computed.
+    notes: tuple[str, ...]  # a sentence each.
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.data import Categories, match_names
 from pyalign.data.categories import notes_on_order
 from pyalign.data.embeddings import as_embeddings, plain
@@ -72,19 +72,12 @@ def labels_of(labels: Sequence[str] | None, dimensions: object, argument: str = 
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """The objects of concepts.
+    """The objects of concepts."""
 
-    Attributes:
-        kind: "categories" or "dimensions".
-        labels: of the g concepts.
-        of: bool (n, g).
-        notes: what was assumed of the order of objects, a sentence.
-    """
-
-    kind: str
-    labels: tuple[str, ...]
-    of: np.ndarray
-    notes: tuple[str, ...] = ()
+    kind: str  # "categories" or "dimensions".
+    labels: tuple[str, ...]  # of the g concepts.
+    of: np.ndarray  # bool (n, g).
+    notes: tuple[str, ...] = ()  # what was assumed of the order of objects, a sentence.
 
 
 def members_of(

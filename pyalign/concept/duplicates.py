@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
@@ -21,43 +21,29 @@ BLOCK = 1 << 24  # similarities at once
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """A group of rows that are connected by pairs at or above the threshold.
-
-    Attributes:
-        rows: the rows, ascending.
-        names: their names, or None.
-        exact: whether all rows of the group are equal in every number.
-        least: the smallest similarity among its pairs at or above the threshold; None if there was no threshold.
-    """
+    """A group of rows that are connected by pairs at or above the threshold."""
 
     along: ClassVar = {"names": ("rows",)}
 
-    rows: tuple[int, ...]
-    names: tuple[str, ...] | None
-    exact: bool
+    rows: tuple[int, ...]  # the rows, ascending.
+    names: tuple[str, ...] | None  # their names, or None.
+    exact: bool  # whether all rows of the group are equal in every number.
+    # the smallest similarity among its pairs at or above the threshold; None if there was no threshold.
     least: float | None
 
 
 @dataclass(frozen=True)
 class NearDuplicates(Result):
-    """The groups of duplicates and near-duplicates among the rows of embeddings.
-
-    Attributes:
-        groups: the groups, sorted by their first row.
-        n_objects: the number of rows.
-        n_pairs: the number of pairs of rows at or above the threshold, including pairs of equal rows.
-        threshold: the smallest similarity of near-duplicates; None: only equal rows are grouped.
-        measure: the similarity measure.
-    """
+    """The groups of duplicates and near-duplicates among the rows of embeddings."""
 
     command: ClassVar[str] = "near duplicates"
     rows: ClassVar[str] = "groups"
 
-    groups: tuple[DuplicateGroup, ...]
-    n_objects: int
-    n_pairs: int
-    threshold: float | None
-    measure: str
+    groups: tuple[DuplicateGroup, ...]  # the groups, sorted by their first row.
+    n_objects: int  # the number of rows.
+    n_pairs: int  # the number of pairs of rows at or above the threshold, including pairs of equal rows.
+    threshold: float | None  # the smallest similarity of near-duplicates; None: only equal rows are grouped.
+    measure: str  # the similarity measure.
 
     def to_records(self) -> list[dict[str, object]]:
         """A row for each member of a group."""

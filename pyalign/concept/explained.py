@@ -12,10 +12,10 @@ Source: Efron and Stein, "The jackknife estimate of variance", 1981.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.concept.held_out import HeldOut
 from pyalign.documents import Interval
 from pyalign.stats.intervals import student_interval
@@ -29,15 +29,11 @@ ANY = (-math.inf, math.inf)
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """R^2 of k dimensions, and behind them their mean over those that vary.
+    """R^2 of k dimensions, and behind them their mean over those that vary."""
 
-    Attributes:
-        values: (k + 1,); NaN where a dimension does not vary.
-        moved: (n, k + 1) how far each object moves them, in units of which the mean is taken: (n - 1) times what they
-            lose without it, less the mean of that; None without intervals.
-    """
-
-    values: np.ndarray
+    values: np.ndarray  # (k + 1,); NaN where a dimension does not vary.
+    # (n, k + 1) how far each object moves them, in units of which the mean is taken: (n - 1) times what they lose
+    # without it, less the mean of that; None without intervals.
     moved: np.ndarray | None
 
     @classmethod

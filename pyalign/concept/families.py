@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.comparison.paired_intervals import ClosedForm
 from pyalign.analysis.failures.failures import require_families
 from pyalign.concept.parts import Part
@@ -29,15 +29,10 @@ def is_mean(name: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Families:
-    """Means over the models of each family.
+    """Means over the models of each family."""
 
-    Attributes:
-        names: what the means are called.
-        weights: (f, m), how much each of the m models counts in each mean.
-    """
-
-    names: tuple[str, ...]
-    weights: np.ndarray
+    names: tuple[str, ...]  # what the means are called.
+    weights: np.ndarray  # (f, m), how much each of the m models counts in each mean.
 
     @classmethod
     def of(cls, families: Sequence[str] | None, models: Sequence[str], plan: Resampling | None) -> Families | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.analysis.agreement_figures import ENTROPIES, places_of
 from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.scored_intervals import rows_of_categories
@@ -30,17 +30,12 @@ WORD = 64  # categories in a number
 
 @dataclass(frozen=True, eq=False)
 class Groupings:
-    """The requested groupings.
+    """The requested groupings."""
 
-    Attributes:
-        all: a grouping by each of dimensions, categories, levels and entropy that was requested.
-        n_tied: the number of triplets for which several dimensions have the same weight; None without dimensions.
-        notes: what a user should know, a sentence each.
-    """
-
-    all: tuple[Grouping, ...]
+    all: tuple[Grouping, ...]  # a grouping by each of dimensions, categories, levels and entropy that was requested.
+    # the number of triplets for which several dimensions have the same weight; None without dimensions.
     n_tied: int | None
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what a user should know, a sentence each.
 
 
 def require_some(dimensions: object, categories: object, levels: object, entropy: str | None) -> None:
@@ -146,22 +141,15 @@ def _triplets(count: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """The triplets of each of g concepts, and the unassigned triplets.
+    """The triplets of each of g concepts, and the unassigned triplets."""
 
-    Attributes:
-        by: how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
-        labels: the labels of the g concepts.
-        rows: int64, the triplets of the first concept in ascending order, then those of the next concepts, and last the
-            unassigned ones.
-        starts: (g + 2,) the place in `rows` where each part begins, and the end.
-        apart: whether each triplet is in exactly one part.
-    """
-
-    by: Grouped
-    labels: tuple[str, ...]
+    by: Grouped  # how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
+    labels: tuple[str, ...]  # the labels of the g concepts.
+    # int64, the triplets of the first concept in ascending order, then those of the next concepts, and last the
+    # unassigned ones.
     rows: np.ndarray
-    starts: np.ndarray
-    apart: bool
+    starts: np.ndarray  # (g + 2,) the place in `rows` where each part begins, and the end.
+    apart: bool  # whether each triplet is in exactly one part.
 
     @classmethod
     def of_codes(cls, by: Grouped, labels: Sequence[str], codes: np.ndarray) -> Grouping:

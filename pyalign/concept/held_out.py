@@ -11,11 +11,11 @@ Source: Rifkin and Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.data.names import in_order
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
@@ -28,19 +28,14 @@ ROUNDING = 1e-7  # of the smallest penalty: what products of rows, which square 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What fits to the other folds predict.
+    """What fits to the other folds predict."""
 
-    Attributes:
-        predictions: (n, k), each row by a fit that did not see it.
-        means: (n, k) of the dimensions over the objects that each fit was made on: what it would say without features.
-        penalties: (folds, k), chosen by leave-one-out.
-        without: (n, k) twice, how much the sums of squared residuals of all others from predictions and from means
-            would grow were the object in no fit, with the penalties as they are; None where nobody asked.
-    """
-
-    predictions: np.ndarray
+    predictions: np.ndarray  # (n, k), each row by a fit that did not see it.
+    # (n, k) of the dimensions over the objects that each fit was made on: what it would say without features.
     means: np.ndarray
-    penalties: np.ndarray
+    penalties: np.ndarray  # (folds, k), chosen by leave-one-out.
+    # (n, k) twice, how much the sums of squared residuals of all others from predictions and from means would grow were
+    # the object in no fit, with the penalties as they are; None where nobody asked.
     without: tuple[np.ndarray, np.ndarray] | None = None
 
 
@@ -123,19 +118,12 @@ def _scaled(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The decomposition of centred rows, and other rows in its terms.
+    """The decomposition of centred rows, and other rows in its terms."""
 
-    Attributes:
-        left: (n, r) orthonormal columns U, each of mean 0.
-        squares: (r,) squared singular values.
-        others: (m, r) the other rows, less the mean of the fitted ones, times V S.
-        complete: whether the columns span all that has mean 0: r = n - 1.
-    """
-
-    left: np.ndarray
-    squares: np.ndarray
-    others: np.ndarray
-    complete: bool
+    left: np.ndarray  # (n, r) orthonormal columns U, each of mean 0.
+    squares: np.ndarray  # (r,) squared singular values.
+    others: np.ndarray  # (m, r) the other rows, less the mean of the fitted ones, times V S.
+    complete: bool  # whether the columns span all that has mean 0: r = n - 1.
 
     @classmethod
     def of_rows(cls, x: np.ndarray, others: np.ndarray) -> Spectrum:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result, picked
 from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
@@ -27,17 +27,12 @@ BLOCK = 1 << 22  # similarities at once
 
 @dataclass(frozen=True)
 class Hub:
-    """An object that is a neighbour of many others.
+    """An object that is a neighbour of many others."""
 
-    Attributes:
-        row: the row of the object.
-        name: its name, or None.
-        count: the number of objects that have it among their k nearest neighbours. If further objects are as near as
-            the k-th neighbour, this is the mean over all ways to break the ties.
-    """
-
-    row: int
-    name: str | None
+    row: int  # the row of the object.
+    name: str | None  # its name, or None.
+    # the number of objects that have it among their k nearest neighbours. If further objects are as near as the k-th
+    # neighbour, this is the mean over all ways to break the ties.
     count: float
 
 
@@ -46,52 +41,38 @@ class HubResult(Result):
     """The hubness of one model, by its k-occurrences N: how many objects have an object among their k nearest.
 
     The mean of N is k.
-
-    Attributes:
-        embeddings: the name of the model.
-        skewness: the skewness of N, the mean of ((N - k) / standard deviation of N)^3; 0 if all N are equal.
-        robin_hood: the Robin Hood index, the sum of |N - k| / (2 k (n - 1)): the proportion of places in neighbour
-            lists that would have to be redistributed until all objects had equally many. It is 0 if all N are equal,
-            and about 1 if the same k objects are the neighbours of all others.
-        antihubs: the proportion of objects that are not a neighbour of any other, as a mean over all ways to break
-            ties.
-        hub_occurrence: the proportion of places in neighbour lists that are taken by objects with N of at least 2 k.
-        largest: the objects with the largest N.
-        n_tied: the number of objects for which further objects are as near as the k-th neighbour, up to rounding. N is
-            then the mean over all ways to break the ties, so it does not depend on the order of the rows.
-        label: a shorter name for tables, or None.
-        counts: (n,) float64, N of each object. Documents do not contain it.
     """
 
-    embeddings: str
-    skewness: float
+    embeddings: str  # the name of the model.
+    skewness: float  # the skewness of N, the mean of ((N - k) / standard deviation of N)^3; 0 if all N are equal.
+    # the Robin Hood index, the sum of |N - k| / (2 k (n - 1)): the proportion of places in neighbour lists that would
+    # have to be redistributed until all objects had equally many. It is 0 if all N are equal, and about 1 if the same k
+    # objects are the neighbours of all others.
     robin_hood: float
+    # the proportion of objects that are not a neighbour of any other, as a mean over all ways to break ties.
     antihubs: float
+    # the proportion of places in neighbour lists that are taken by objects with N of at least 2 k.
     hub_occurrence: float
-    largest: tuple[Hub, ...]
+    largest: tuple[Hub, ...]  # the objects with the largest N.
+    # the number of objects for which further objects are as near as the k-th neighbour, up to rounding. N is then the
+    # mean over all ways to break the ties, so it does not depend on the order of the rows.
     n_tied: int = 0
-    label: str | None = None
+    label: str | None = None  # a shorter name for tables, or None.
+    # (n,) float64, N of each object. Documents do not contain it.
     counts: np.ndarray = hidden(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Hubness(Result):
-    """The hubness of one or more models.
-
-    Attributes:
-        results: a result for each model.
-        k: the number of neighbours of each object.
-        measure: the similarity measure.
-        n_objects: the number of objects.
-    """
+    """The hubness of one or more models."""
 
     command: ClassVar[str] = "hubs"
     rows: ClassVar[str] = "results"
 
-    results: tuple[HubResult, ...]
-    k: int
-    measure: str
-    n_objects: int
+    results: tuple[HubResult, ...]  # a result for each model.
+    k: int  # the number of neighbours of each object.
+    measure: str  # the similarity measure.
+    n_objects: int  # the number of objects.
 
     def __getitem__(self, k: int | str) -> HubResult:
         return picked(self.results, k)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_lists
 from pyalign.concept.neighborhoods import notes_on_lists
@@ -19,51 +19,32 @@ from pyalign.typing import EmbeddingsLike, MeasureLike
 
 @dataclass(frozen=True)
 class NeighborChange:
-    """How the neighbourhood of one object changes.
+    """How the neighbourhood of one object changes."""
 
-    Attributes:
-        row: the row of the object among the matched objects.
-        name: its name, or None.
-        overlap: the proportion of its k nearest neighbours that both embeddings share.
-        rbo: the rank-biased overlap of its neighbourhoods, a fraction; see `compare_neighbors`.
-        lost: the neighbours that it has only before the change, nearest first, by name or row.
-        gained: the neighbours that it has only after the change, nearest first, by name or row.
-    """
-
-    row: int
-    name: str | None
-    overlap: float
-    rbo: float
-    lost: tuple[str, ...]
-    gained: tuple[str, ...]
+    row: int  # the row of the object among the matched objects.
+    name: str | None  # its name, or None.
+    overlap: float  # the proportion of its k nearest neighbours that both embeddings share.
+    rbo: float  # the rank-biased overlap of its neighbourhoods, a fraction; see `compare_neighbors`.
+    lost: tuple[str, ...]  # the neighbours that it has only before the change, nearest first, by name or row.
+    gained: tuple[str, ...]  # the neighbours that it has only after the change, nearest first, by name or row.
 
 
 @dataclass(frozen=True)
 class NeighborChanges(Result):
-    """How neighbourhoods differ between two embeddings of the same objects.
-
-    Attributes:
-        objects: the objects whose neighbourhoods differ most, sorted by rank-biased overlap, then overlap, then row.
-        overlap: the mean overlap over all objects, a fraction.
-        rbo: the mean rank-biased overlap over all objects, a fraction.
-        k: the number of neighbours of each object.
-        measure: the similarity measure of the first embeddings.
-        after_measure: the similarity measure of the second embeddings.
-        rbo_p: the persistence of the rank-biased overlap, a fraction.
-        n_objects: the number of objects.
-    """
+    """How neighbourhoods differ between two embeddings of the same objects."""
 
     command: ClassVar[str] = "neighbor changes"
     rows: ClassVar[str] = "objects"
 
+    # the objects whose neighbourhoods differ most, sorted by rank-biased overlap, then overlap, then row.
     objects: tuple[NeighborChange, ...]
-    overlap: float
-    rbo: float
-    k: int
-    measure: str
-    after_measure: str
-    rbo_p: float
-    n_objects: int
+    overlap: float  # the mean overlap over all objects, a fraction.
+    rbo: float  # the mean rank-biased overlap over all objects, a fraction.
+    k: int  # the number of neighbours of each object.
+    measure: str  # the similarity measure of the first embeddings.
+    after_measure: str  # the similarity measure of the second embeddings.
+    rbo_p: float  # the persistence of the rank-biased overlap, a fraction.
+    n_objects: int  # the number of objects.
 
 
 def neighbor_changes(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Embeddings, as_embeddings, match_names
 from pyalign.data.instead import notes_on_values
@@ -22,29 +22,17 @@ LARGEST = 1e100  # whose squares, summed, stay far from overflow
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The objects of human dimensions, and their rows in representations.
+    """The objects of human dimensions, and their rows in representations."""
 
-    Attributes:
-        rows: name -> (n, d) float64, a row for each object.
-        human: (n, k) float64 the dimensions.
-        kept: bool (n,): which have no NaN or infinity in any of them.
-        labels: of the dimensions.
-        names: of the objects, or None.
-        source: where the dimensions came from, or None.
-        notes: what was assumed, a sentence each.
-        there: bool (n,): which have a row in all representations; the others have rows of NaN.
-        coverage: how many these are; None where all must have one.
-    """
-
-    rows: dict[str, np.ndarray]
-    human: np.ndarray
-    kept: np.ndarray
-    labels: tuple[str, ...]
-    names: tuple[str, ...] | None
-    source: str | None
-    notes: tuple[str, ...]
-    there: np.ndarray
-    coverage: Coverage | None = None
+    rows: dict[str, np.ndarray]  # name -> (n, d) float64, a row for each object.
+    human: np.ndarray  # (n, k) float64 the dimensions.
+    kept: np.ndarray  # bool (n,): which have no NaN or infinity in any of them.
+    labels: tuple[str, ...]  # of the dimensions.
+    names: tuple[str, ...] | None  # of the objects, or None.
+    source: str | None  # where the dimensions came from, or None.
+    notes: tuple[str, ...]  # what was assumed, a sentence each.
+    there: np.ndarray  # bool (n,): which have a row in all representations; the others have rows of NaN.
+    coverage: Coverage | None = None  # how many these are; None where all must have one.
 
     @property
     def y(self) -> np.ndarray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.comparison.outcome_table import OutcomeTable
 from pyalign.analysis.comparison.paired_intervals import ClosedForm, Intervals, Resampled
 from pyalign.analysis.notes import used_rows
@@ -21,41 +21,26 @@ from pyalign.stats.resampling import Clusters, Resampling, means_of, resampled_s
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some of the triplets.
+    """Some of the triplets."""
 
-    Attributes:
-        n_triplets, n_objects: how many, and different objects in them.
-        estimates: (2, m) accuracies and cross-entropies of the models; NaN without triplets.
-        intervals: what is known of their errors, or None.
-        note: why there are no intervals, where they were asked for.
-        sums: (b, 1 + 2 m) of the resamples, or None.
-        numbers: effective ones, of what intervals are over.
-    """
-
+    # n_triplets, n_objects: how many, and different objects in them.
     n_triplets: int
     n_objects: int
-    estimates: np.ndarray
-    intervals: Intervals | None
-    note: str | None = None
-    sums: np.ndarray | None = None
-    numbers: tuple[EffectiveNumber, ...] = ()
+    estimates: np.ndarray  # (2, m) accuracies and cross-entropies of the models; NaN without triplets.
+    intervals: Intervals | None  # what is known of their errors, or None.
+    note: str | None = None  # why there are no intervals, where they were asked for.
+    sums: np.ndarray | None = None  # (b, 1 + 2 m) of the resamples, or None.
+    numbers: tuple[EffectiveNumber, ...] = ()  # effective ones, of what intervals are over.
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The outcomes that all parts are taken from.
+    """The outcomes that all parts are taken from."""
 
-    Attributes:
-        outcomes: the outcomes of the models.
-        clusters: how its triplets hang together.
-        plan: of the intervals, or None.
-        least: the fewest triplets of a part with intervals.
-    """
-
-    outcomes: OutcomeTable
-    clusters: Clusters
-    plan: Resampling | None
-    least: int
+    outcomes: OutcomeTable  # the outcomes of the models.
+    clusters: Clusters  # how its triplets hang together.
+    plan: Resampling | None  # of the intervals, or None.
+    least: int  # the fewest triplets of a part with intervals.
 
     def of(self, grouping: Grouping, nats: np.ndarray, progress: Progress) -> Iterator[Part]:
         """Each part of a grouping, that of no concept last; nats: (m, g + 1) sums of cross-entropies."""

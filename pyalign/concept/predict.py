@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.order import notes_on_order
 from pyalign.analysis.score import score
@@ -262,23 +262,14 @@ def _times(chosen: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class JudgedTriplets:
-    """Triplets, checked before anything is fitted.
+    """Triplets, checked before anything is fitted."""
 
-    Attributes:
-        aligned: the triplets, aligned with the human dimensions.
-        index: (t, 3) rows of the human dimensions, for triplets whose objects are all kept.
-        measure: the measure by which dimensions choose.
-        human: the score of the human dimensions.
-        plan: how intervals are computed; None for no intervals.
-        coverage: how many triplets have rows for all objects; None if all must have.
-    """
-
-    aligned: Aligned
-    index: np.ndarray
-    measure: MeasureLike
-    human: Score
-    plan: Resampling | None
-    coverage: Coverage | None
+    aligned: Aligned  # the triplets, aligned with the human dimensions.
+    index: np.ndarray  # (t, 3) rows of the human dimensions, for triplets whose objects are all kept.
+    measure: MeasureLike  # the measure by which dimensions choose.
+    human: Score  # the score of the human dimensions.
+    plan: Resampling | None  # how intervals are computed; None for no intervals.
+    coverage: Coverage | None  # how many triplets have rows for all objects; None if all must have.
 
 
 def judged_triplets(

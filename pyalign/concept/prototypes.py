@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
@@ -23,56 +23,38 @@ TOP = 8
 
 @dataclass(frozen=True)
 class Prototype:
-    """An object that represents a concept.
+    """An object that represents a concept."""
 
-    Attributes:
-        row: the row of the object.
-        name: its name, or None.
-        value: its weight on the dimension, or its mean similarity to the other objects of the concept; None if the
-            concept has no other objects.
-    """
-
-    row: int
-    name: str | None
+    row: int  # the row of the object.
+    name: str | None  # its name, or None.
+    # its weight on the dimension, or its mean similarity to the other objects of the concept; None if the concept has
+    # no other objects.
     value: float | None
 
 
 @dataclass(frozen=True)
 class ConceptPrototypes:
-    """The prototypes of one concept.
+    """The prototypes of one concept."""
 
-    Attributes:
-        concept: the label of the category or dimension.
-        n_objects: the number of objects in the category, or with their largest weight on the dimension.
-        medoid: the object among these with the largest mean similarity to the others; None without objects.
-        top: for a dimension the objects with the largest weights, for a category those with the largest mean
-            similarity.
-    """
-
-    concept: str
-    n_objects: int
+    concept: str  # the label of the category or dimension.
+    n_objects: int  # the number of objects in the category, or with their largest weight on the dimension.
+    # the object among these with the largest mean similarity to the others; None without objects.
     medoid: Prototype | None
+    # for a dimension the objects with the largest weights, for a category those with the largest mean similarity.
     top: tuple[Prototype, ...]
 
 
 @dataclass(frozen=True)
 class Prototypes(Result):
-    """The prototypes of several concepts.
-
-    Attributes:
-        concepts: an entry for each concept.
-        grouping: how concepts are defined: by "categories" or by "dimensions".
-        measure: the similarity measure.
-        n_objects: the number of objects.
-    """
+    """The prototypes of several concepts."""
 
     command: ClassVar[str] = "prototypes"
     rows: ClassVar[str] = "concepts"
 
-    concepts: tuple[ConceptPrototypes, ...]
-    grouping: str
-    measure: str
-    n_objects: int
+    concepts: tuple[ConceptPrototypes, ...]  # an entry for each concept.
+    grouping: str  # how concepts are defined: by "categories" or by "dimensions".
+    measure: str  # the similarity measure.
+    n_objects: int  # the number of objects.
 
 
 def prototypes(

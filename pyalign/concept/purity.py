@@ -12,12 +12,12 @@ jackknife has no such bound, but sees nothing of what every object does to a cat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result, picked
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, notes_on_lists
@@ -39,78 +39,49 @@ NAMED = 5  # categories that a note names
 
 @dataclass(frozen=True)
 class CategoryPurity:
-    """The neighbourhood purity of one category.
+    """The neighbourhood purity of one category."""
 
-    Attributes:
-        category: the label of the category.
-        n_objects: the number of its objects.
-        purity: the mean proportion of their neighbours that are in this category; None without objects.
-        ci: the interval of the purity, over objects; None if it was not requested, with too few objects, or if all of
-            them have the same purity.
-        chance: the expected purity of random neighbours, (n_objects - 1) / (n - 1).
-        p_value: one-sided, by shuffling the categories; None without permutations.
-    """
-
-    category: str
-    n_objects: int
-    purity: float | None
+    category: str  # the label of the category.
+    n_objects: int  # the number of its objects.
+    purity: float | None  # the mean proportion of their neighbours that are in this category; None without objects.
+    # the interval of the purity, over objects; None if it was not requested, with too few objects, or if all of them
+    # have the same purity.
     ci: Interval | None
-    chance: float
-    p_value: float | None
+    chance: float  # the expected purity of random neighbours, (n_objects - 1) / (n - 1).
+    p_value: float | None  # one-sided, by shuffling the categories; None without permutations.
 
 
 @dataclass(frozen=True)
 class PurityResult(Result):
-    """The neighbourhood purity of one model.
+    """The neighbourhood purity of one model."""
 
-    Attributes:
-        embeddings: the name of the model.
-        purity: the mean proportion of neighbours that share a category with the object, over all objects with a
-            category.
-        ci: the interval of the purity, over objects.
-        chance: the expected purity of random neighbours.
-        p_value: one-sided, by shuffling the categories; None without permutations.
-        categories: the purity of each category, for which only neighbours in that category count.
-        label: a shorter name for tables, or None.
-    """
-
-    embeddings: str
+    embeddings: str  # the name of the model.
+    # the mean proportion of neighbours that share a category with the object, over all objects with a category.
     purity: float
-    ci: Interval | None
-    chance: float
-    p_value: float | None
+    ci: Interval | None  # the interval of the purity, over objects.
+    chance: float  # the expected purity of random neighbours.
+    p_value: float | None  # one-sided, by shuffling the categories; None without permutations.
+    # the purity of each category, for which only neighbours in that category count.
     categories: tuple[CategoryPurity, ...]
-    label: str | None = None
+    label: str | None = None  # a shorter name for tables, or None.
 
 
 @dataclass(frozen=True)
 class NeighborPurity(Result):
-    """The neighbourhood purity of one or more models.
-
-    Attributes:
-        results: a result for each model.
-        k: the number of neighbours of each object.
-        measure: the similarity measure.
-        n_objects: the number of objects, all of which may be neighbours.
-        n_with_category: the number of objects with a category, over which purity is averaged.
-        resamples: the number of half-samples; None without intervals.
-        confidence: the confidence level of the intervals; None without intervals.
-        permutations: the number of shuffles; None without p-values.
-        seed: the seed of the half-samples; without intervals, that of the shuffles.
-    """
+    """The neighbourhood purity of one or more models."""
 
     command: ClassVar[str] = "neighbor purity"
     rows: ClassVar[str] = "results"
 
-    results: tuple[PurityResult, ...]
-    k: int
-    measure: str
-    n_objects: int
-    n_with_category: int
-    resamples: int | None
-    confidence: float | None
-    permutations: int | None
-    seed: int
+    results: tuple[PurityResult, ...]  # a result for each model.
+    k: int  # the number of neighbours of each object.
+    measure: str  # the similarity measure.
+    n_objects: int  # the number of objects, all of which may be neighbours.
+    n_with_category: int  # the number of objects with a category, over which purity is averaged.
+    resamples: int | None  # the number of half-samples; None without intervals.
+    confidence: float | None  # the confidence level of the intervals; None without intervals.
+    permutations: int | None  # the number of shuffles; None without p-values.
+    seed: int  # the seed of the half-samples; without intervals, that of the shuffles.
 
     def __getitem__(self, k: int | str) -> PurityResult:
         return picked(self.results, k)

@@ -8,12 +8,12 @@ had to be assumed is said in a note.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.backends import Array, get_host_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.instead import notes_on_values
@@ -29,22 +29,14 @@ FROM_MATRIX = {f"{kind[:-1]}ies": f'pyalign.score(matrix=x, kind="{kind}")' for 
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Embeddings and triplets whose numbers are rows.
+    """Embeddings and triplets whose numbers are rows."""
 
-    Attributes:
-        x: (n, d), as it came.
-        index: (t, 3) rows of x, the odd item last; the triplets' own array where nothing had to be moved.
-        triplets: all that is known of them.
-        names: of the rows of x, or None.
-        notes: what was assumed, a sentence each.
-        embeddings: x as it was given, with all that is known of it; `Similarities` in the place of embeddings.
-    """
-
-    x: Array
-    index: Array
-    triplets: Triplets
-    names: tuple[str, ...] | None
-    notes: tuple[str, ...]
+    x: Array  # (n, d), as it came.
+    index: Array  # (t, 3) rows of x, the odd item last; the triplets' own array where nothing had to be moved.
+    triplets: Triplets  # all that is known of them.
+    names: tuple[str, ...] | None  # of the rows of x, or None.
+    notes: tuple[str, ...]  # what was assumed, a sentence each.
+    # x as it was given, with all that is known of it; `Similarities` in the place of embeddings.
     embeddings: Embeddings
 
     def of(self, name: str) -> Aligned:
@@ -220,22 +212,14 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
 
 @dataclass(frozen=True, eq=False)
 class AlignedModels:
-    """Several embeddings of the same items, and triplets whose numbers are rows of each.
+    """Several embeddings of the same items, and triplets whose numbers are rows of each."""
 
-    Attributes:
-        models: name -> (n, d), rows of the same items in the same order; of `Similarities` (n, n).
-        index: (t, 3) rows.
-        triplets: all that is known of them.
-        names: of the rows, or None.
-        notes: what was assumed, a sentence each.
-        each: name -> the model as it came, and the triplets with numbers of its rows.
-    """
-
-    models: dict[str, Array]
-    index: Array
-    triplets: Triplets
-    names: tuple[str, ...] | None
-    notes: tuple[str, ...]
+    models: dict[str, Array]  # name -> (n, d), rows of the same items in the same order; of `Similarities` (n, n).
+    index: Array  # (t, 3) rows.
+    triplets: Triplets  # all that is known of them.
+    names: tuple[str, ...] | None  # of the rows, or None.
+    notes: tuple[str, ...]  # what was assumed, a sentence each.
+    # name -> the model as it came, and the triplets with numbers of its rows.
     each: Mapping[str, Aligned] = field(default_factory=dict)
 
     def of(self, name: str) -> Aligned:

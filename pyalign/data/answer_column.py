@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.data.answer_words import place_words, words_of
 from pyalign.data.texts import MISSING, Texts, coded
 from pyalign.errors import shorten
@@ -18,21 +18,13 @@ SEVERAL = re.compile(r"[,;/|&+]| and ")  # between two answers in one cell
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column of a table as distinct cells.
+    """A column of a table as distinct cells."""
 
-    Attributes:
-        index: its number in the table, from 0.
-        header: what it is called, or "".
-        codes: int (t,), indices into labels.
-        labels: the distinct cells, "" where nothing stands.
-        numbers: float64 (k,), the labels as numbers, NaN where they are none.
-    """
-
-    index: int
-    header: str
-    codes: np.ndarray
-    labels: tuple[str, ...]
-    numbers: np.ndarray
+    index: int  # its number in the table, from 0.
+    header: str  # what it is called, or "".
+    codes: np.ndarray  # int (t,), indices into labels.
+    labels: tuple[str, ...]  # the distinct cells, "" where nothing stands.
+    numbers: np.ndarray  # float64 (k,), the labels as numbers, NaN where they are none.
 
     @classmethod
     def of(cls, index: int, header: str, values: Texts | np.ndarray) -> Column:
@@ -82,19 +74,12 @@ def number_in(cell: str) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """How a column answers triplets.
+    """How a column answers triplets."""
 
-    Attributes:
-        how: `BY_ITEM`, `BY_PLACE` or `IN_WORDS`.
-        places: int8 (t,), which of the options each cell names, from 0; -1 where it names none.
-        base: from what places count; None where no number says a place.
-        several: whether another way of reading it fits as well, and gives something else.
-    """
-
-    how: str
-    places: np.ndarray
-    base: int | None = None
-    several: bool = False
+    how: str  # `BY_ITEM`, `BY_PLACE` or `IN_WORDS`.
+    places: np.ndarray  # int8 (t,), which of the options each cell names, from 0; -1 where it names none.
+    base: int | None = None  # from what places count; None where no number says a place.
+    several: bool = False  # whether another way of reading it fits as well, and gives something else.
 
     @property
     def share(self) -> float:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.data.answer_column import BY_ITEM, SEVERAL, Column, Fit, fit_answer, number_in
 from pyalign.data.answer_words import is_of_another_kind, says, series_in
 from pyalign.data.names import listing
@@ -29,27 +29,18 @@ _DATE = re.compile(r"\d{1,2}[-/ .][A-Za-z]{3}|[A-Za-z]{3}[-/ .]\d{2,4}|\d{4}-\d\
 
 @dataclass(frozen=True, eq=False)
 class AnswerTable:
-    """The columns of a table of answers, by number from 0.
+    """The columns of a table of answers, by number from 0."""
 
-    Attributes:
-        task: "odd-one-out", "anchored", or "ratings of pairs".
-        items: three in the order in which they are read, two of ratings.
-        choice: of who is odd or which option was chosen; of ratings, the rating.
-        places: int8 (t,), which of the options that is; None where the order of the items says it.
-        subject: of the participant.
-        lowest: the smallest number of an item; None where these are names.
-        sentences: on the task, the items, the answer and the participant, with counts; the last may be a note.
-        notes: what a reader of the answers should know.
-    """
-
-    task: str
-    items: tuple[int, ...]
-    choice: int | None = None
+    task: str  # "odd-one-out", "anchored", or "ratings of pairs".
+    items: tuple[int, ...]  # three in the order in which they are read, two of ratings.
+    choice: int | None = None  # of who is odd or which option was chosen; of ratings, the rating.
+    # int8 (t,), which of the options that is; None where the order of the items says it.
     places: np.ndarray | None = None
-    subject: int | None = None
-    lowest: int | None = None
+    subject: int | None = None  # of the participant.
+    lowest: int | None = None  # the smallest number of an item; None where these are names.
+    # on the task, the items, the answer and the participant, with counts; the last may be a note.
     sentences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader of the answers should know.
 
 
 def answer_table(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 
 KINDS = ("counts", "shares")
@@ -17,17 +17,11 @@ MOST_ANSWERS = 2**31  # to one item of one triplet: sums then stay exact in floa
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """How often, or with which probability, each item of a triplet was called odd; or each of two options chosen.
+    """How often, or with which probability, each item of a triplet was called odd; or each of two options chosen."""
 
-    Attributes:
-        kind: "counts", where a triplet weighs as much as it has answers; or "shares", where each weighs 1.
-        shares: float64 (t, 3), or (t, 2) of an anchor's options; rows sum to 1.
-        totals: float64 (t,), answers to each triplet; None for shares.
-    """
-
-    kind: str
-    shares: np.ndarray
-    totals: np.ndarray | None
+    kind: str  # "counts", where a triplet weighs as much as it has answers; or "shares", where each weighs 1.
+    shares: np.ndarray  # float64 (t, 3), or (t, 2) of an anchor's options; rows sum to 1.
+    totals: np.ndarray | None  # float64 (t,), answers to each triplet; None for shares.
 
     def __post_init__(self) -> None:
         _checks.one_of(self.kind, KINDS, "kind")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.data.embeddings import part_of, rows_of_index
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
@@ -18,18 +18,14 @@ from pyalign.errors import InputError
 class Categories:
     """Categories of objects.
 
-    Attributes:
-        members: bool (n, c), which objects each category has; an object may be in several or in none.
-        labels: the c categories.
-        names: of the n objects, or None: then they are the rows of the embeddings, which must all be in one order.
-
     Example:
         >>> Categories.of(["tool", "food", "tool", ""]).labels
         ('food', 'tool')
     """
 
-    members: np.ndarray
-    labels: tuple[str, ...]
+    members: np.ndarray  # bool (n, c), which objects each category has; an object may be in several or in none.
+    labels: tuple[str, ...]  # the c categories.
+    # of the n objects, or None: then they are the rows of the embeddings, which must all be in one order.
     names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.backends import Array
 from pyalign.data.arrays import AsArray
 from pyalign.data.names import match_names
@@ -21,16 +21,6 @@ from pyalign.errors import InputError
 class Embeddings(AsArray):
     """A matrix with a row per item. It behaves as an array: `len`, indexing, `numpy.asarray`.
 
-    Attributes:
-        values: (n, d) real numbers; an array of numpy, or a tensor on any device.
-        names: the n names of the items, or None where nobody has said them.
-        source: where it came from, such as a file's name; for messages.
-        notes: what a reader noticed, a sentence each.
-        layer_place: the place of the layer in the manifest of its extraction, from 0; None where there is no such.
-        fitted: whether the rows were fitted to answers of people, as human dimensions and rows after a probe are, so
-            that their accuracy on such answers is not zero-shot. False where nobody has said so.
-        dimension_labels: what the d columns are called, such as human dimensions; None: by their numbers, from 1.
-
     Raises:
         InputError: another number of names than rows, or of labels than columns; what `as_embeddings` refuses.
 
@@ -40,12 +30,16 @@ class Embeddings(AsArray):
         ((2, 2), ('cat',), np.float64(2.0))
     """
 
-    values: Array
-    names: tuple[str, ...] | None = None
-    source: str | None = None
-    notes: tuple[str, ...] = ()
+    values: Array  # (n, d) real numbers; an array of numpy, or a tensor on any device.
+    names: tuple[str, ...] | None = None  # the n names of the items, or None where nobody has said them.
+    source: str | None = None  # where it came from, such as a file's name; for messages.
+    notes: tuple[str, ...] = ()  # what a reader noticed, a sentence each.
+    # the place of the layer in the manifest of its extraction, from 0; None where there is no such.
     layer_place: int | None = field(default=None, kw_only=True)
+    # whether the rows were fitted to answers of people, as human dimensions and rows after a probe are, so that their
+    # accuracy on such answers is not zero-shot. False where nobody has said so.
     fitted: bool = field(default=False, kw_only=True)
+    # what the d columns are called, such as human dimensions; None: by their numbers, from 1.
     dimension_labels: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._registry import registered
 from pyalign.data.arrays import AsArray
 from pyalign.data.embeddings import as_embeddings, is_frame, part_of, rows_of_index
@@ -28,16 +28,6 @@ MANY = 8  # objects whose numbers on the diagonal are no extremes by chance, tho
 class Judgments(AsArray):
     """Matrices of judged pairs (RDMs, or similarity matrices). NaN is a pair that was not judged.
 
-    Attributes:
-        values: (n, n) symmetric, or (p, n, n), one for each of p people; or condensed, (m,) or (p, m), the
-            m = n (n - 1) / 2 pairs above the diagonal, row by row. Diagonals are not looked at. A square matrix is
-            taken for (n, n), never for p = m condensed ones. Of a DataFrame the labels put rows and columns in order.
-        kind: "dissimilarity", larger is less alike, or "similarity". Nothing in the values says which.
-        names: of the n objects, or None.
-        people: names of the p people, or None.
-        source: where it came from, such as a file's name.
-        notes: what a reader noticed, a sentence each.
-
     Raises:
         InputError: another kind or shape, values that are no real numbers, other numbers of names.
 
@@ -47,12 +37,15 @@ class Judgments(AsArray):
         (3, 3, None)
     """
 
+    # (n, n) symmetric, or (p, n, n), one for each of p people; or condensed, (m,) or (p, m), the m = n (n - 1) / 2
+    # pairs above the diagonal, row by row. Diagonals are not looked at. A square matrix is taken for (n, n), never for
+    # p = m condensed ones. Of a DataFrame the labels put rows and columns in order.
     values: np.ndarray
-    kind: str
-    names: tuple[str, ...] | None = None
-    people: tuple[str, ...] | None = None
-    source: str | None = None
-    notes: tuple[str, ...] = ()
+    kind: str  # "dissimilarity", larger is less alike, or "similarity". Nothing in the values says which.
+    names: tuple[str, ...] | None = None  # of the n objects, or None.
+    people: tuple[str, ...] | None = None  # names of the p people, or None.
+    source: str | None = None  # where it came from, such as a file's name.
+    notes: tuple[str, ...] = ()  # what a reader noticed, a sentence each.
 
     def __post_init__(self) -> None:
         _checks.one_of(self.kind, KINDS, "kind")

@@ -6,10 +6,10 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 
@@ -29,24 +29,18 @@ SEED = "[-_./ ]*(?:seed|s|run)?[-_=]?"  # what may stand between the name of a m
 class Metadata:
     """A table of models.
 
-    Attributes:
-        models: the name of each row, all different.
-        columns: name -> a value for each row: numbers in columns of numbers, else text; None where there is none.
-        percent: the columns that were given in percent: their values are fractions.
-        notes: what was noticed when it was read, a sentence each.
-        source: the file that it came from, or None.
-
     Example:
         >>> table = Metadata.of([{"model": "vgg", "parameters": "138M"}, {"model": "clip", "parameters": "1.5e8"}])
         >>> table.columns["parameters"], table.numbers
         ((138000000.0, 150000000.0), ('parameters',))
     """
 
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # the name of each row, all different.
+    # name -> a value for each row: numbers in columns of numbers, else text; None where there is none.
     columns: Mapping[str, tuple[Value, ...]]
-    percent: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
-    source: str | None = None
+    percent: frozenset[str] = frozenset()  # the columns that were given in percent: their values are fractions.
+    notes: tuple[str, ...] = ()  # what was noticed when it was read, a sentence each.
+    source: str | None = None  # the file that it came from, or None.
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]], source: str | None = None, notes: Sequence[str] = ()) -> Metadata:
@@ -120,15 +114,10 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Matched:
-    """Matches rows of the metadata with models.
+    """Matches rows of the metadata with models."""
 
-    Attributes:
-        rows: of each model, or None.
-        notes: of models without a row, rows without a model, and what is ambiguous, a sentence each.
-    """
-
-    rows: tuple[int | None, ...]
-    notes: tuple[str, ...]
+    rows: tuple[int | None, ...]  # of each model, or None.
+    notes: tuple[str, ...]  # of models without a row, rows without a model, and what is ambiguous, a sentence each.
 
 
 def as_metadata(metadata: Any) -> Metadata:

@@ -6,12 +6,12 @@ This is done before anything else, so that what follows meets triplets and pairs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.data.align import one_order, used_items
 from pyalign.data.categories import Categories, notes_on_order, require_names
 from pyalign.data.embeddings import Embeddings, as_embeddings
@@ -30,23 +30,21 @@ LEFT_OUT = -2  # the choice of a triplet that was left out; that of a tie is -1
 class Coverage:
     """How much of the judgments is about objects that have a row in all models (``missing="omit"``).
 
-    Attributes:
-        n_objects, of_objects: objects in what remains, and in all triplets or pairs.
-        n_triplets, of_triplets: triplets that remain, of how many; None of judged pairs.
-        n_pairs, of_pairs: pairs of the objects that remain, judged or not, of how many; None of triplets.
-        n_subjects, of_subjects: people who answered what remains, of how many; None where they are not known.
-
     Example:
         >>> Coverage(500, 1854, 2500, 127304).left_out
         '124,804 of 127,304 triplets left out (no row)'
     """
 
+    # n_objects, of_objects: objects in what remains, and in all triplets or pairs.
     n_objects: int
     of_objects: int
+    # n_triplets, of_triplets: triplets that remain, of how many; None of judged pairs.
     n_triplets: int | None = None
     of_triplets: int | None = None
+    # n_pairs, of_pairs: pairs of the objects that remain, judged or not, of how many; None of triplets.
     n_pairs: int | None = None
     of_pairs: int | None = None
+    # n_subjects, of_subjects: people who answered what remains, of how many; None where they are not known.
     n_subjects: int | None = None
     of_subjects: int | None = None
 
@@ -59,19 +57,12 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Present:
-    """Triplets whose objects have a row in all models.
+    """Triplets whose objects have a row in all models."""
 
-    Attributes:
-        triplets: with all that is known of them, and a note where some were left out.
-        kept: (t,) mask of those among all that were given; None: all of them.
-        coverage: how many they are; None where nothing may be left out.
-        row_names: of each model, or those of the triplets where it has none.
-    """
-
-    triplets: Triplets
-    kept: np.ndarray | None = None
-    coverage: Coverage | None = None
-    row_names: tuple[tuple[str, ...] | None, ...] = ()
+    triplets: Triplets  # with all that is known of them, and a note where some were left out.
+    kept: np.ndarray | None = None  # (t,) mask of those among all that were given; None: all of them.
+    coverage: Coverage | None = None  # how many they are; None where nothing may be left out.
+    row_names: tuple[tuple[str, ...] | None, ...] = ()  # of each model, or those of the triplets where it has none.
 
     def require_names(self, categories: object) -> None:
         """Raises where categories of objects have no names, and the models' rows are in different orders."""

@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from threading import Thread
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field
 from pyalign._version import __version__
 from pyalign.data.embeddings import is_frame, plain
 from pyalign.errors import InputError
@@ -127,22 +127,15 @@ def record_file(path: os.PathLike[str], name: str) -> None:
 
 @dataclass(frozen=True)
 class Input:
-    """One input of a result.
+    """One input of a result."""
 
-    Attributes:
-        name: of the argument; "described file" for a file that was read because a description names it.
-        source: the file it came from, or None.
-        shape: of the array; of a file its bytes.
-        dtype: of the array; "bytes" of a file.
-        fitted: whether these are embeddings that were fitted to answers of people; see `pyalign.Embeddings`.
-    """
-
-    name: str
-    source: str | None
-    shape: tuple[int, ...]
-    dtype: str
+    name: str  # of the argument; "described file" for a file that was read because a description names it.
+    source: str | None  # the file it came from, or None.
+    shape: tuple[int, ...]  # of the array; of a file its bytes.
+    dtype: str  # of the array; "bytes" of a file.
     _hash: Hash | str | None = field(default=None, repr=False, compare=False)
     _array: Any = field(default=None, repr=False, compare=False)
+    # whether these are embeddings that were fitted to answers of people; see `pyalign.Embeddings`.
     fitted: bool = False
 
     @classmethod
@@ -207,23 +200,14 @@ def source_date() -> int | None:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from.
+    """Where a result comes from."""
 
-    Attributes:
-        version: of pyalign.
-        time: when it was computed, ISO 8601, UTC.
-        inputs: what it was computed from.
-        options: what was asked for.
-        backend: what computed it.
-        seed: of what was drawn at random; None where nothing was.
-    """
-
-    version: str
-    time: str
-    inputs: tuple[Input, ...]
-    options: Mapping[str, Any]
-    backend: str | None = None
-    seed: int | None = None
+    version: str  # of pyalign.
+    time: str  # when it was computed, ISO 8601, UTC.
+    inputs: tuple[Input, ...]  # what it was computed from.
+    options: Mapping[str, Any]  # what was asked for.
+    backend: str | None = None  # what computed it.
+    seed: int | None = None  # of what was drawn at random; None where nothing was.
 
     @classmethod
     def now(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._registry import registered
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import ON_DIAGONAL, Judgments, as_judgments, is_rdms, kind_of_diagonal, require_symmetric
@@ -19,15 +19,11 @@ FEW = 64  # items whose pairs show that values differ, nearly always
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Similarities(Embeddings):
-    """Similarities (n, n) that go where embeddings do: `align` matches rows and columns by name.
+    """Similarities (n, n) that go where embeddings do: `align` matches rows and columns by name."""
 
-    Attributes:
-        kind: of the matrix that was given: "similarity", or "dissimilarity", whose values are negated here.
-        judged: that matrix, for the record of what was given.
-    """
-
+    # of the matrix that was given: "similarity", or "dissimilarity", whose values are negated here.
     kind: str = "similarity"
-    judged: Judgments | None = None
+    judged: Judgments | None = None  # that matrix, for the record of what was given.
 
     def __getitem__(self, rows: Any) -> Any:
         """Some items (a slice, a mask, indices): their rows and columns, with their names."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.backends import Array, Place, get_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.names import RULES, rule_of
@@ -27,14 +27,6 @@ SKETCH = 4096  # triplets that are remembered: those with the smallest hashes, a
 class Transform:
     """``((x - mean) / std) @ weights + bias``, a learned map of a representation.
 
-    Attributes:
-        weights: (d, r).
-        bias: (r,), or None for no bias.
-        mean, std: scalars that standardize x; std is positive. None of both: those of all numbers in x.
-        trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
-        source: the file it came from, or None.
-        notes: what users of the map should know, a sentence each.
-
     Raises:
         InputError: weights, bias, mean or std of another shape or type.
 
@@ -44,13 +36,15 @@ class Transform:
         array([[2., 2.]], dtype=float32)
     """
 
-    weights: Array
-    bias: Array | None
+    weights: Array  # (d, r).
+    bias: Array | None  # (r,), or None for no bias.
+    # mean, std: scalars that standardize x; std is positive. None of both: those of all numbers in x.
     mean: float | None
     std: float | None
+    # what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
     trained: TrainedOn | None = None
-    source: str | None = None
-    notes: tuple[str, ...] = ()
+    source: str | None = None  # the file it came from, or None.
+    notes: tuple[str, ...] = ()  # what users of the map should know, a sentence each.
 
     def __post_init__(self) -> None:
         if not hasattr(self.weights, "shape"):
@@ -144,33 +138,21 @@ def _where_it_lies(x: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class TrainedOn:
-    """The record of a fit.
+    """The record of a fit."""
 
-    Attributes:
-        measure: the similarity that the map was fitted for; scores use it.
-        temperature: that it was fitted with.
-        n_triplets: how many triplets.
-        items: int32 (m,), ascending, the rows that they name.
-        names: of those items, or None.
-        sketch: uint64, ascending, the smallest hashes of the triplets; see `triplet_hashes`.
-        triplets_sha256: of the triplets, see `pyalign.data.fingerprint`.
-        x_sha256: of the embeddings.
-        held_out: figures of triplets that the fit has not seen, such as {"accuracy": 0.59, "over": "objects"}; None
-            where nobody has looked.
-        provenance: version, options, inputs, time.
-        kept: the other embeddings whose neighbors the fit was to keep, which may be none; None where nobody knows.
-    """
-
-    measure: str
-    temperature: float
-    n_triplets: int
-    items: np.ndarray
-    names: tuple[str, ...] | None
-    sketch: np.ndarray
-    triplets_sha256: str
-    x_sha256: str
+    measure: str  # the similarity that the map was fitted for; scores use it.
+    temperature: float  # that it was fitted with.
+    n_triplets: int  # how many triplets.
+    items: np.ndarray  # int32 (m,), ascending, the rows that they name.
+    names: tuple[str, ...] | None  # of those items, or None.
+    sketch: np.ndarray  # uint64, ascending, the smallest hashes of the triplets; see `triplet_hashes`.
+    triplets_sha256: str  # of the triplets, see `pyalign.data.fingerprint`.
+    x_sha256: str  # of the embeddings.
+    # figures of triplets that the fit has not seen, such as {"accuracy": 0.59, "over": "objects"}; None where nobody
+    # has looked.
     held_out: Mapping[str, Any] | None
-    provenance: Provenance | None
+    provenance: Provenance | None  # version, options, inputs, time.
+    # the other embeddings whose neighbors the fit was to keep, which may be none; None where nobody knows.
     kept: KeptRows | None = None
 
     @classmethod
@@ -233,17 +215,11 @@ class TrainedOn:
 
 @dataclass(frozen=True, eq=False)
 class KeptRows:
-    """Embeddings whose neighbors a map was fitted to keep, known again by their values or by their names.
+    """Embeddings whose neighbors a map was fitted to keep, known again by their values or by their names."""
 
-    Attributes:
-        hashes: uint64 (m,), ascending, of each row in single precision.
-        sha256: of the rows, see `pyalign.data.fingerprint`.
-        names: of the rows, or None.
-    """
-
-    hashes: np.ndarray
-    sha256: str
-    names: tuple[str, ...] | None = None
+    hashes: np.ndarray  # uint64 (m,), ascending, of each row in single precision.
+    sha256: str  # of the rows, see `pyalign.data.fingerprint`.
+    names: tuple[str, ...] | None = None  # of the rows, or None.
 
     @classmethod
     def of(cls, rows: np.ndarray, names: Sequence[str] | None = None) -> KeptRows:
@@ -277,16 +253,12 @@ def _row_hashes(rows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What a fit has seen of what is scored.
+    """What a fit has seen of what is scored."""
 
-    Attributes:
-        triplets: fraction of the triplets: exact where the fit's are at most `SKETCH`, else estimated from those whose
-            hashes are as small as the sketch's; None where there are too few to have one of these.
-        objects: fraction of their objects.
-    """
-
+    # fraction of the triplets: exact where the fit's are at most `SKETCH`, else estimated from those whose hashes are
+    # as small as the sketch's; None where there are too few to have one of these.
     triplets: float | None
-    objects: float
+    objects: float  # fraction of their objects.
 
 
 def triplet_hashes(triplets: np.ndarray, task: str = ODD_ONE_OUT) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, fields, replace
 from pyalign._registry import registered
 from pyalign.backends import Array
 from pyalign.data.answers import Answers, as_answers
@@ -30,39 +30,31 @@ class Triplets(AsArray):
     Of the task "anchored" a participant said which of two options is more like an anchor; the columns are the anchor,
     the option that was chosen, the other one.
 
-    Attributes:
-        values: (t, 3) integers, the item that was chosen as odd last, or did not choose; on the host or on a
-            device. Of a DataFrame all the rest is read too, unless it is given.
-        names: the item that each number stands for; None where nobody has said it.
-        numbered: whether the file held numbers, so that `names` is the order that somebody stated for them. False
-            where it held the names themselves.
-        positions: None where columns stand as they came. Otherwise int8 (3,) or (t, 3): `positions[p]` is the place
-            (0, 1, 2) from which column p came.
-        answered: False where nobody has said which item is odd, or which option was chosen.
-        answers: counts or shares of the three items, by the columns of `values`, or of the two options in columns 1 and
-            2; None: one answer, as the columns have it.
-        subjects: who gave each answer: (t,) numbers or strings, kept as `Subjects`; or None.
-        source: where they came from, for messages.
-        notes: what a reader noticed, a sentence each.
-        task: "odd-one-out", or "anchored".
-        weights: how much each answer counts: (t,) positive numbers, kept as `Weights`; None: all the same.
-
     Example:
         >>> t = Triplets(np.array([[4, 0, 2], [1, 2, 3]]))
         >>> len(t), t[1:].values.tolist(), np.asarray(t).shape
         (2, [[1, 2, 3]], (2, 3))
     """
 
+    # (t, 3) integers, the item that was chosen as odd last, or did not choose; on the host or on a device. Of a
+    # DataFrame all the rest is read too, unless it is given.
     values: Array
-    names: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None  # the item that each number stands for; None where nobody has said it.
+    # whether the file held numbers, so that `names` is the order that somebody stated for them. False where it held the
+    # names themselves.
     numbered: bool = False
+    # None where columns stand as they came. Otherwise int8 (3,) or (t, 3): `positions[p]` is the place (0, 1, 2) from
+    # which column p came.
     positions: np.ndarray | None = None
-    answered: bool = True
+    answered: bool = True  # False where nobody has said which item is odd, or which option was chosen.
+    # counts or shares of the three items, by the columns of `values`, or of the two options in columns 1 and 2; None:
+    # one answer, as the columns have it.
     answers: Answers | None = None
-    subjects: Subjects | None = None
-    source: str | None = None
-    notes: tuple[str, ...] = ()
-    task: str = ODD_ONE_OUT
+    subjects: Subjects | None = None  # who gave each answer: (t,) numbers or strings, kept as `Subjects`; or None.
+    source: str | None = None  # where they came from, for messages.
+    notes: tuple[str, ...] = ()  # what a reader noticed, a sentence each.
+    task: str = ODD_ONE_OUT  # "odd-one-out", or "anchored".
+    # how much each answer counts: (t,) positive numbers, kept as `Weights`; None: all the same.
     weights: Weights | None = None
 
     def __post_init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.data.arrays import AsArray
 from pyalign.errors import InputError
 
@@ -20,17 +20,14 @@ LARGEST = 1e100  # and its inverse the smallest: sums of squares of such weights
 class Weights(AsArray):
     """Weights of t answers. Only their ratios matter. It behaves as an array.
 
-    Attributes:
-        values: float64 (t,), positive.
-        covered: the share of all triplets that could be presented at all. Below 1 where only triplets on which two
-            models differ could be: the weights then give the figures of these, not of random triplets.
-
     Example:
         >>> Weights(np.array([1.0, 1.0, 2.0])).effective_number
         2.6666666666666665
     """
 
-    values: np.ndarray
+    values: np.ndarray  # float64 (t,), positive.
+    # the share of all triplets that could be presented at all. Below 1 where only triplets on which two models differ
+    # could be: the weights then give the figures of these, not of random triplets.
     covered: float = 1.0
 
     @property

@@ -17,7 +17,6 @@ Golan, Raju and Kriegeskorte, "Controversial stimuli", PNAS 2020.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import comb
 from statistics import NormalDist
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Embeddings, Provenance, Weights, as_embeddings, match_names
 from pyalign.data.instead import notes_on_values
@@ -49,51 +49,37 @@ LEVEL, POWER = 0.05, 0.8  # of the test whose answers are counted
 
 @dataclass(frozen=True)
 class ChosenTriplets(Result):
-    """Triplets to present, and what their answers will be worth.
-
-    Attributes:
-        n_triplets: how many.
-        n_objects: how many objects there are.
-        n_differ: those of the chosen triplets on which the models choose different items.
-        differ_share: the share of all triplets on which they do.
-        share: of the design, as it was asked for: chosen because the models differ.
-        covered: the share of all triplets that could be chosen: 1 unless `share` is 1, and then `differ_share`.
-        fewest, most: triplets of an object.
-        difference: the difference of accuracies that the numbers of answers are for, a fraction.
-        n_random, n_needed: answers to random triplets, and to triplets chosen so, for a test at .05 that finds this
-            difference in 80% of experiments. Answers are taken to be independent of each other, and to be one of the
-            models' two choices where these differ; fewer are needed where people choose the third.
-        measures: of the two models.
-        seed: as it was asked for.
-        lists: of trials, one for each participant, where they were asked for.
-        triplets: int32 (n, 3), objects by their rows in the first model, in random order; no document holds them.
-        probabilities: float64 (n,), that each would be chosen; likewise.
-        weights: `Weights` (n,) of answers to them, 1 where a triplet is as likely as among random ones; likewise.
-        names: of the objects, or None; likewise.
-    """
+    """Triplets to present, and what their answers will be worth."""
 
     command: ClassVar[str] = "plan triplets"
     derived: ClassVar[tuple[str, ...]] = ("times_fewer",)
     filled: ClassVar = ("n_needed",)
 
-    n_triplets: int
-    n_objects: int
-    n_differ: int
-    differ_share: float
-    share: float
-    covered: float
+    n_triplets: int  # how many.
+    n_objects: int  # how many objects there are.
+    n_differ: int  # those of the chosen triplets on which the models choose different items.
+    differ_share: float  # the share of all triplets on which they do.
+    share: float  # of the design, as it was asked for: chosen because the models differ.
+    covered: float  # the share of all triplets that could be chosen: 1 unless `share` is 1, and then `differ_share`.
+    # fewest, most: triplets of an object.
     fewest: int
     most: int
-    difference: float
+    difference: float  # the difference of accuracies that the numbers of answers are for, a fraction.
+    # n_random, n_needed: answers to random triplets, and to triplets chosen so, for a test at .05 that finds this
+    # difference in 80% of experiments. Answers are taken to be independent of each other, and to be one of the models'
+    # two choices where these differ; fewer are needed where people choose the third.
     n_random: int
     n_needed: int
-    measures: tuple[str, str]
-    seed: int
-    lists: Lists | None = None
+    measures: tuple[str, str]  # of the two models.
+    seed: int  # as it was asked for.
+    lists: Lists | None = None  # of trials, one for each participant, where they were asked for.
+    # int32 (n, 3), objects by their rows in the first model, in random order; no document holds them.
     triplets: np.ndarray = hidden(default=None, compare=False)
+    # float64 (n,), that each would be chosen; likewise.
     probabilities: np.ndarray = hidden(default=None, compare=False)
+    # `Weights` (n,) of answers to them, 1 where a triplet is as likely as among random ones; likewise.
     weights: Weights = hidden(default=None, compare=False)
-    names: tuple[str, ...] | None = hidden(default=None, compare=False)
+    names: tuple[str, ...] | None = hidden(default=None, compare=False)  # of the objects, or None; likewise.
 
     @property
     def times_fewer(self) -> float:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pyalign._dataclass import dataclass, is_dataclass, replace
 from pyalign._registry import load, register
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.data.provenance import digest_of_file
@@ -29,30 +29,22 @@ Read = Callable[[str, "str | None", Mapping[str, Any]], Any]  # of a part, its k
 class DataSet:
     """A data set whose files are on this machine. Its parts are read when they are requested.
 
-    Attributes:
-        name: its name.
-        folder: the folder with its files.
-        parts: what it contains ("triplets", "judgments", ...), and the keys of each part that has several.
-        read: reads a part, given its name, its key and options of the layout.
-        lacking: required files that are missing or cannot be read, a phrase for each.
-        row: what is known of a published data set; None for a folder of your own.
-        description: the file that describes the folder; None for a published data set that needs none.
-        files: the paths in the folder that the description names.
-
     Example:
         >>> sample = load_dataset("sample")
         >>> sample.triplets().shape, sample.names()[:2]
         ((28770, 3), ('gorilla', 'orangutan'))
     """
 
-    name: str
-    folder: Path
+    name: str  # its name.
+    folder: Path  # the folder with its files.
+    # what it contains ("triplets", "judgments", ...), and the keys of each part that has several.
     parts: Mapping[str, tuple[str, ...]]
-    read: Read
-    lacking: Callable[[], tuple[str, ...]]
-    row: Row | None = None
+    read: Read  # reads a part, given its name, its key and options of the layout.
+    lacking: Callable[[], tuple[str, ...]]  # required files that are missing or cannot be read, a phrase for each.
+    row: Row | None = None  # what is known of a published data set; None for a folder of your own.
+    # the file that describes the folder; None for a published data set that needs none.
     description: Path | None = None
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # the paths in the folder that the description names.
 
     def open(self, part: str, key: str | None = None, layout: Mapping[str, Any] | None = None) -> Any:
         """A part, checked: see the methods.

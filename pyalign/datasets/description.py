@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyalign._dataclass import dataclass
 from pyalign.data.arrangement import ANCHORS
 from pyalign.data.judgments import KINDS
 from pyalign.data.names import MISSING
@@ -110,17 +110,11 @@ Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Description:
-    """What a description says, checked.
+    """What a description says, checked."""
 
-    Attributes:
-        path: of the file, from whose folder the paths in it start.
-        document: all of it.
-        tables: those of each part by their keys; that of a part that has no key is called "".
-    """
-
-    path: Path
-    document: Mapping[str, Any]
-    tables: Tables
+    path: Path  # of the file, from whose folder the paths in it start.
+    document: Mapping[str, Any]  # all of it.
+    tables: Tables  # those of each part by their keys; that of a part that has no key is called "".
 
     @property
     def files(self) -> tuple[str, ...]:

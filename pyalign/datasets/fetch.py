@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.download import Resuming, require_address
@@ -26,38 +26,26 @@ LARGEST = 1000  # bytes of a file with a checksum
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file that was fetched, or was there.
+    """A file that was fetched, or was there."""
 
-    Attributes:
-        file: its name, or that of the folder that an archive became.
-        sha256: of the file, or of the archive.
-        is_new: whether it was fetched now.
-        checked: what the checksum was compared with: "published", "first fetch", or "nothing", at the first fetch of a
-            file without one.
-    """
-
-    file: str
-    sha256: str
-    is_new: bool
+    file: str  # its name, or that of the folder that an archive became.
+    sha256: str  # of the file, or of the archive.
+    is_new: bool  # whether it was fetched now.
+    # what the checksum was compared with: "published", "first fetch", or "nothing", at the first fetch of a file
+    # without one.
     checked: str
 
 
 @dataclass(frozen=True)
 class Fetched(Result):
-    """A data set that is here.
-
-    Attributes:
-        name: ``dataset:NAME`` stands for it.
-        folder: where it is.
-        files: those that were asked for.
-    """
+    """A data set that is here."""
 
     command: ClassVar[str] = "datasets fetch"
     rows: ClassVar[str] = "files"
 
-    name: str
-    folder: str
-    files: tuple[FetchedFile, ...]
+    name: str  # ``dataset:NAME`` stands for it.
+    folder: str  # where it is.
+    files: tuple[FetchedFile, ...]  # those that were asked for.
 
 
 def fetch_dataset(

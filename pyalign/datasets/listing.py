@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
 from pyalign.datasets.places import folder_of, remembered
@@ -22,19 +22,12 @@ HOW = {
 
 @dataclass(frozen=True)
 class KnownDataSet:
-    """A data set by name.
+    """A data set by name."""
 
-    Attributes:
-        name: ``dataset:NAME`` stands for it.
-        parts: what it holds.
-        is_here: whether the files that it needs are there and can be read.
-        what: a phrase.
-    """
-
-    name: str
-    parts: tuple[str, ...]
-    is_here: bool
-    what: str
+    name: str  # ``dataset:NAME`` stands for it.
+    parts: tuple[str, ...]  # what it holds.
+    is_here: bool  # whether the files that it needs are there and can be read.
+    what: str  # a phrase.
 
 
 @dataclass(frozen=True)
@@ -57,34 +50,25 @@ class ExpectedFile:
 
 @dataclass(frozen=True)
 class DataSetInfo(Result):
-    """What is known of a data set.
-
-    Attributes:
-        name, what: as in `KnownDataSet`.
-        parts: what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
-        folder: where it is, or would.
-        is_here: as in `KnownDataSet`.
-        source, licence, citation: as its publishers have them; None of a folder that does not say.
-        kind: of its judgments.
-        layout: the files that are expected.
-        checked: how that is known.
-        files: what `pyalign datasets fetch` gets.
-    """
+    """What is known of a data set."""
 
     command: ClassVar[str] = "datasets info"
 
+    # name, what: as in `KnownDataSet`.
     name: str
     what: str
+    # what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
     parts: Mapping[str, tuple[str, ...]]
-    folder: str
-    is_here: bool
+    folder: str  # where it is, or would.
+    is_here: bool  # as in `KnownDataSet`.
+    # source, licence, citation: as its publishers have them; None of a folder that does not say.
     source: str | None = None
     licence: str | None = None
     citation: str | None = None
-    kind: str | None = None
-    layout: tuple[ExpectedFile, ...] = ()
-    checked: str | None = None
-    files: tuple[str, ...] = ()
+    kind: str | None = None  # of its judgments.
+    layout: tuple[ExpectedFile, ...] = ()  # the files that are expected.
+    checked: str | None = None  # how that is known.
+    files: tuple[str, ...] = ()  # what `pyalign datasets fetch` gets.
 
 
 def list_datasets() -> DataSetList:

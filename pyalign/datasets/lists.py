@@ -8,13 +8,13 @@ often on the left, in the middle and on the right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 
@@ -26,22 +26,16 @@ MOVED = [[k for k, way in enumerate(PLACES) if (way != old).all()] for old in PL
 
 @dataclass(frozen=True)
 class Lists:
-    """Lists of trials, one for each participant.
+    """Lists of trials, one for each participant."""
 
-    Attributes:
-        n_subjects, n_trials: how many lists, and how many trials each has.
-        n_shared: trials of each list with triplets that other participants answer too.
-        n_repeated: trials of each list with a triplet that was in the list before.
-        n_common: different triplets that are shared.
-        rows, items, again: of all trials (n_subjects * n_trials,), list by list: the triplet; its three objects from
-            left to right; whether it was in the list before. No document holds them.
-    """
-
+    # n_subjects, n_trials: how many lists, and how many trials each has.
     n_subjects: int
     n_trials: int
-    n_shared: int
-    n_repeated: int
-    n_common: int
+    n_shared: int  # trials of each list with triplets that other participants answer too.
+    n_repeated: int  # trials of each list with a triplet that was in the list before.
+    n_common: int  # different triplets that are shared.
+    # rows, items, again: of all trials (n_subjects * n_trials,), list by list: the triplet; its three objects from left
+    # to right; whether it was in the list before. No document holds them.
     rows: np.ndarray = hidden(default=None, compare=False)
     items: np.ndarray = hidden(default=None, compare=False)
     again: np.ndarray = hidden(default=None, compare=False)

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyalign._dataclass import dataclass, field
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
@@ -100,19 +100,13 @@ def folder_of(name: str, home: str | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Place:
-    """The folder of a data set.
+    """The folder of a data set."""
 
-    Attributes:
-        name: of the data set.
-        folder: where it is.
-        renamed: files that have other names here than in the data set: the name there -> the path here.
-        known: which published data set it is, where it has another name here.
-    """
-
-    name: str
-    folder: Path
+    name: str  # of the data set.
+    folder: Path  # where it is.
+    # files that have other names here than in the data set: the name there -> the path here.
     renamed: Mapping[str, str] = field(default_factory=dict)
-    known: str = ""
+    known: str = ""  # which published data set it is, where it has another name here.
 
     def bad(self, problem: object) -> InputError:
         """An error that starts with the name of the data set."""

@@ -7,8 +7,9 @@ and ranges. It is imported when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from pyalign._dataclass import dataclass
 
 DESCRIBED, COMPARED, OURS = "described", "compared", "ours"
 
@@ -28,40 +29,27 @@ class Remote(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """A data set.
+    """A data set."""
 
-    Attributes:
-        name: under which it is known, ``dataset:NAME``.
-        what: a phrase.
-        module: of this package, without its underscore, which reads it.
-        parts: what it holds, with the keys of each; without a key the function decides, or says which there are.
-        source: where it is published.
-        licence: as its publishers have it; "not stated" where they say nothing.
-        citation: a line.
-        layout: the files that are expected, and what is in them; names of folders end in a slash.
-        checked: how the layout is known: "compared" with the published files, "described" by public code or its own
-            documentation, "ours".
-        files: what can be fetched.
-        kind: of judgments.
-        home: the data set in whose folder it is.
-        note: what else to know.
-        needs: the files and folders without which there is nothing to read: one of each group, by the paths that the
-            reader looks for.
-    """
-
-    name: str
-    what: str
-    module: str
+    name: str  # under which it is known, ``dataset:NAME``.
+    what: str  # a phrase.
+    module: str  # of this package, without its underscore, which reads it.
+    # what it holds, with the keys of each; without a key the function decides, or says which there are.
     parts: Mapping[str, tuple[str, ...]]
-    source: str
-    licence: str
-    citation: str
+    source: str  # where it is published.
+    licence: str  # as its publishers have it; "not stated" where they say nothing.
+    citation: str  # a line.
+    # the files that are expected, and what is in them; names of folders end in a slash.
     layout: tuple[tuple[str, str], ...]
+    # how the layout is known: "compared" with the published files, "described" by public code or its own documentation,
+    # "ours".
     checked: str = DESCRIBED
-    files: tuple[Remote, ...] = ()
-    kind: str | None = None
-    home: str | None = None
-    note: str = ""
+    files: tuple[Remote, ...] = ()  # what can be fetched.
+    kind: str | None = None  # of judgments.
+    home: str | None = None  # the data set in whose folder it is.
+    note: str = ""  # what else to know.
+    # the files and folders without which there is nothing to read: one of each group, by the paths that the reader
+    # looks for.
     needs: tuple[tuple[str, ...], ...] = ()
 
 

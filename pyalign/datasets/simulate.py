@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
@@ -29,28 +29,19 @@ ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions i
 
 @dataclass(frozen=True)
 class Simulation(Result):
-    """Simulated answers and what scoring them should give.
-
-    Attributes:
-        n_triplets: how many were drawn.
-        expected_accuracy: fraction; mean over the drawn triplets of the probability of the model's own best answer.
-        standard_error: fraction; standard deviation of the accuracy around that, over draws of the answers.
-        expected_cross_entropy: nats; mean entropy of the choice probabilities.
-        measure: the similarity measure.
-        temperature: p = softmax(s / temperature).
-        seed: of the generator.
-        triplets: int32 (t, 3), the item called odd last; no document holds them.
-    """
+    """Simulated answers and what scoring them should give."""
 
     command: ClassVar[str] = "simulate"
 
-    n_triplets: int
+    n_triplets: int  # how many were drawn.
+    # fraction; mean over the drawn triplets of the probability of the model's own best answer.
     expected_accuracy: float
-    standard_error: float
-    expected_cross_entropy: float
-    measure: str
-    temperature: float
-    seed: int
+    standard_error: float  # fraction; standard deviation of the accuracy around that, over draws of the answers.
+    expected_cross_entropy: float  # nats; mean entropy of the choice probabilities.
+    measure: str  # the similarity measure.
+    temperature: float  # p = softmax(s / temperature).
+    seed: int  # of the generator.
+    # int32 (t, 3), the item called odd last; no document holds them.
     triplets: np.ndarray = hidden(default=None, compare=False)
 
 

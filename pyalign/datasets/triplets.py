@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, overload
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
 from pyalign.data.embeddings import is_frame
@@ -42,28 +42,21 @@ Candidates = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # fills (t
 
 @dataclass(frozen=True)
 class SampledTriplets(Result):
-    """Triplets and how they came about.
-
-    Attributes:
-        n_triplets: how many were drawn.
-        n_tied: drawn again because two or three pairs tied.
-        n_sharing: drawn again because the third item shared a category with one of the two (scheme ``"across"``).
-        scheme, measure, temperature, seed: as they were asked for.
-        triplets: int32 (t, 3), the item called odd last; no document holds them.
-        probabilities: (t, 3), column p the probability that the item in column p is odd; None unless asked for; in no
-            document either.
-    """
+    """Triplets and how they came about."""
 
     command: ClassVar[str] = "triplets"
 
-    n_triplets: int
-    n_tied: int
-    n_sharing: int
+    n_triplets: int  # how many were drawn.
+    n_tied: int  # drawn again because two or three pairs tied.
+    n_sharing: int  # drawn again because the third item shared a category with one of the two (scheme ``"across"``).
+    # scheme, measure, temperature, seed: as they were asked for.
     scheme: str
     measure: str
     temperature: float | None
     seed: int
+    # int32 (t, 3), the item called odd last; no document holds them.
     triplets: np.ndarray = hidden(default=None, compare=False)
+    # (t, 3), column p the probability that the item in column p is odd; None unless asked for; in no document either.
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
 
 

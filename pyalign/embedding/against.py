@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.order import notes_on_order
 from pyalign.data import align
 from pyalign.documents import Interval
@@ -44,22 +44,14 @@ def plan_for(ci: object, split: str, subjects: object) -> Resampling | None:
 
 @dataclass(frozen=True, eq=False)
 class Other:
-    """Another embedding, judged by inner products.
+    """Another embedding, judged by inner products."""
 
-    Attributes:
-        name: of it.
-        right: (t,) answers to each triplet that it predicts.
-        nats: (t,) -log p of these answers.
-        objects: (m,) the objects of the fit that it has rows for, and rows: (m, d) these.
-        notes: on the order of its rows.
-    """
-
-    name: str
-    right: np.ndarray
-    nats: np.ndarray
-    objects: np.ndarray
+    name: str  # of it.
+    right: np.ndarray  # (t,) answers to each triplet that it predicts.
+    nats: np.ndarray  # (t,) -log p of these answers.
+    objects: np.ndarray  # (m,) the objects of the fit that it has rows for, and rows: (m, d) these.
     rows: np.ndarray
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # on the order of its rows.
 
     @classmethod
     def of(cls, x: EmbeddingsLike, name: str, inputs: EmbeddingInputs) -> Other:
@@ -77,19 +69,12 @@ class Other:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutFigures:
-    """Means over folds, and their errors.
+    """Means over folds, and their errors."""
 
-    Attributes:
-        means: accuracy and nats of the learned embedding, then of each other one.
-        errors: of these; None without intervals.
-        plan: what intervals are over, or None.
-        notes: why there are none, or few.
-    """
-
-    means: tuple[float, ...]
-    errors: Errors | None
-    plan: Resampling | None
-    notes: tuple[str, ...]
+    means: tuple[float, ...]  # accuracy and nats of the learned embedding, then of each other one.
+    errors: Errors | None  # of these; None without intervals.
+    plan: Resampling | None  # what intervals are over, or None.
+    notes: tuple[str, ...]  # why there are none, or few.
 
     @classmethod
     def of(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.embedding.fit import SHARES, Fitter, Seen
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
@@ -23,20 +23,14 @@ GROWTH = 0.75  # the best penalties fall with the number of answers t as t^-GROW
 
 @dataclass(frozen=True)
 class PathPoint:
-    """One fit of a path, on answers that it has not seen.
+    """One fit of a path, on answers that it has not seen."""
 
-    Attributes:
-        shrinkage, sparsity: the penalties.
-        n_dimensions: that are left.
-        accuracy: fraction of the held-out answers.
-        cross_entropy: nats, of these.
-    """
-
+    # shrinkage, sparsity: the penalties.
     shrinkage: float
     sparsity: float
-    n_dimensions: int
-    accuracy: float
-    cross_entropy: float
+    n_dimensions: int  # that are left.
+    accuracy: float  # fraction of the held-out answers.
+    cross_entropy: float  # nats, of these.
 
 
 @dataclass(frozen=True)
@@ -50,21 +44,13 @@ class PathStep:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        penalty: for a fit to the triplets that the choice was made within.
-        rows: of the fit that was the best, to begin the next one at; None where nothing was tried.
-        path: what was tried, weakest penalty first.
-        at_edge: whether the weakest or the strongest penalty was the best.
-        n_passes: that it took.
-    """
-
-    penalty: EmbeddingPenalty
-    rows: np.ndarray | None
-    path: tuple[PathPoint, ...]
-    at_edge: bool
-    n_passes: int
+    penalty: EmbeddingPenalty  # for a fit to the triplets that the choice was made within.
+    rows: np.ndarray | None  # of the fit that was the best, to begin the next one at; None where nothing was tried.
+    path: tuple[PathPoint, ...]  # what was tried, weakest penalty first.
+    at_edge: bool  # whether the weakest or the strongest penalty was the best.
+    n_passes: int  # that it took.
 
 
 def choose_penalty(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import RATIO, EmbeddingOptions, EmbeddingPenalty
 from pyalign.embedding.solve import Solved, minimise
@@ -25,31 +25,21 @@ Seen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, objective
 
 @dataclass(frozen=True, eq=False)
 class RowsFit:
-    """Fitted rows, with what the fit has found.
+    """Fitted rows, with what the fit has found."""
 
-    Attributes:
-        rows: (n, d) float64: dimensions by mass, largest first; those that are zero are left out.
-        penalty: of the fit.
-        objective, cross_entropy: nats.
-        residual: see `pyalign.embedding.solve.kkt_residual`.
-        gap: nats; None of a non-negative fit, whose problem is not convex.
-        converged: whether residual or gap is as small as was asked for.
-        full: whether the fit has kept all the dimensions that it may start with, so that more could be needed.
-        n_iterations, n_passes: of the solver; each pass gives the loss and its gradient over all answers.
-        seconds: that it took.
-    """
-
-    rows: np.ndarray
-    penalty: EmbeddingPenalty
+    rows: np.ndarray  # (n, d) float64: dimensions by mass, largest first; those that are zero are left out.
+    penalty: EmbeddingPenalty  # of the fit.
+    # objective, cross_entropy: nats.
     objective: float
     cross_entropy: float
-    residual: float
-    gap: float | None
-    converged: bool
-    full: bool
+    residual: float  # see `pyalign.embedding.solve.kkt_residual`.
+    gap: float | None  # nats; None of a non-negative fit, whose problem is not convex.
+    converged: bool  # whether residual or gap is as small as was asked for.
+    full: bool  # whether the fit has kept all the dimensions that it may start with, so that more could be needed.
+    # n_iterations, n_passes: of the solver; each pass gives the loss and its gradient over all answers.
     n_iterations: int
     n_passes: int
-    seconds: float
+    seconds: float  # that it took.
 
 
 class Fitter:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.data import ODD_ONE_OUT, Provenance, Subjects, as_triplet_data
 from pyalign.data.names import in_order
 from pyalign.data.subjects import checked_labels
@@ -29,31 +29,18 @@ MOST = 1 << 24  # objects: a number beyond is a mistake in the file, and takes g
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingInputs:
-    """The answers of a fit.
+    """The answers of a fit."""
 
-    Attributes:
-        on: where losses are computed.
-        index: (t, 3) objects in [0, n), the odd one last.
-        n: the number of objects.
-        names: of the objects, or None.
-        answers: (t, 3) weights of the answers; None: one each, the last object.
-        subjects: (t,) who answered, or None.
-        absent: objects that no triplet names, whose rows are zero.
-        notes: what had to be assumed.
-        arguments: what was given, for the record.
-        source: the file of the triplets, or None.
-    """
-
-    on: Algebra
-    index: np.ndarray
-    n: int
-    names: tuple[str, ...] | None
-    answers: np.ndarray | None
-    subjects: np.ndarray | None
-    absent: np.ndarray
-    notes: tuple[str, ...]
-    arguments: Mapping[str, Any]
-    source: str | None
+    on: Algebra  # where losses are computed.
+    index: np.ndarray  # (t, 3) objects in [0, n), the odd one last.
+    n: int  # the number of objects.
+    names: tuple[str, ...] | None  # of the objects, or None.
+    answers: np.ndarray | None  # (t, 3) weights of the answers; None: one each, the last object.
+    subjects: np.ndarray | None  # (t,) who answered, or None.
+    absent: np.ndarray  # objects that no triplet names, whose rows are zero.
+    notes: tuple[str, ...]  # what had to be assumed.
+    arguments: Mapping[str, Any]  # what was given, for the record.
+    source: str | None  # the file of the triplets, or None.
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyalign._dataclass import dataclass
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import host_rows
@@ -17,15 +16,12 @@ from pyalign.typing import EmbeddingsLike
 
 @dataclass(frozen=True, eq=False)
 class MatchedDimensions:
-    """Pairs of dimensions, one to one, with the largest sum of correlations.
+    """Pairs of dimensions, one to one, with the largest sum of correlations."""
 
-    Attributes:
-        first, second: (k,) the columns of the two embeddings that belong together; `first` ascends.
-        correlations: (k,) Pearson correlations over the objects, NaN where a column is constant: it matches nothing.
-    """
-
+    # first, second: (k,) the columns of the two embeddings that belong together; `first` ascends.
     first: np.ndarray
     second: np.ndarray
+    # (k,) Pearson correlations over the objects, NaN where a column is constant: it matches nothing.
     correlations: np.ndarray
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 
 RATIO = 0.5  # sparsity / (n * shrinkage) where only one of them is stated; see docs/embedding.md
@@ -14,23 +14,19 @@ RATIO = 0.5  # sparsity / (n * shrinkage) where only one of them is stated; see 
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """The options of an embedding, except for its penalties.
+    """The options of an embedding, except for its penalties."""
 
-    Attributes:
-        n_dimensions: the largest number of dimensions; ``"auto"``: so many that penalties leave fewer of them, at most
-            the number of objects.
-        signed: whether entries may be negative. The problem is then convex in S = X X^T, has no penalty of sparsity,
-            and the fit has a duality gap.
-        tolerance: the KKT residual at which a fit stops, see `pyalign.embedding.solve.kkt_residual`. At the default a
-            finer one changes no printed figure.
-        max_iterations: the most iterations of a fit.
-        seed: None: the start is the signed optimum, without randomness. A number: its axes are turned at random first.
-    """
-
+    # the largest number of dimensions; ``"auto"``: so many that penalties leave fewer of them, at most the number of
+    # objects.
     n_dimensions: int | Literal["auto"] = "auto"
+    # whether entries may be negative. The problem is then convex in S = X X^T, has no penalty of sparsity, and the fit
+    # has a duality gap.
     signed: bool = False
+    # the KKT residual at which a fit stops, see `pyalign.embedding.solve.kkt_residual`. At the default a finer one
+    # changes no printed figure.
     tolerance: float = 1e-5
-    max_iterations: int = 2000
+    max_iterations: int = 2000  # the most iterations of a fit.
+    # None: the start is the signed optimum, without randomness. A number: its axes are turned at random first.
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -53,17 +49,13 @@ class EmbeddingOptions:
 class EmbeddingPenalty:
     """The penalties of a fit to n objects: shrinkage * |X|_F^2 + sparsity / n * (the sum of all |x|).
 
-    Attributes:
-        shrinkage: at least 0. The penalty of SPoSE has none.
-        sparsity: at least 0; the lambda of SPoSE.
-
     Example:
         >>> EmbeddingPenalty(2e-5, 0.01).scaled(0.5)
         EmbeddingPenalty(shrinkage=1e-05, sparsity=0.005)
     """
 
-    shrinkage: float = 0.0
-    sparsity: float = 0.0
+    shrinkage: float = 0.0  # at least 0. The penalty of SPoSE has none.
+    sparsity: float = 0.0  # at least 0; the lambda of SPoSE.
 
     def __post_init__(self) -> None:
         for name in ("shrinkage", "sparsity"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, field
 from pyalign._result import Result
 from pyalign.data import Embeddings
 from pyalign.data.names import largest_of
@@ -23,75 +23,53 @@ TOP = 8  # objects that are named of each dimension
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension of an embedding.
+    """One dimension of an embedding."""
 
-    Attributes:
-        dimension: its number, from 1, by mass.
-        mass: the sum of its entries; of a signed embedding, of their absolute values.
-        n_objects: the number of objects with an entry that is not 0.
-        share: its share of the similarity of the pairs that people chose as the most similar, a fraction; shares add up
-            to 1.
-        top_objects: the objects with the largest entries, by name or number, largest first.
-    """
-
-    dimension: int
-    mass: float
-    n_objects: int
+    dimension: int  # its number, from 1, by mass.
+    mass: float  # the sum of its entries; of a signed embedding, of their absolute values.
+    n_objects: int  # the number of objects with an entry that is not 0.
+    # its share of the similarity of the pairs that people chose as the most similar, a fraction; shares add up to 1.
     share: float
-    top_objects: tuple[str, ...]
+    top_objects: tuple[str, ...]  # the objects with the largest entries, by name or number, largest first.
 
 
 @dataclass(frozen=True)
 class EmbeddingFit(Result):
-    """An embedding of objects that was fitted to triplets.
-
-    Attributes:
-        embedding: (n, d) rows with the names of the objects, float64; None in a result that was read from a document.
-        dimensions: a `Dimension` for each column.
-        shrinkage, sparsity: the penalties.
-        signed: whether entries may be negative.
-        objective: ``cross_entropy + shrinkage * |X|_F^2 + sparsity / n * (sum of |X|)``, in nats.
-        cross_entropy: the mean over the answers of the fit, in nats.
-        accuracy: the accuracy on the answers of the fit, a fraction. Both figures are optimistic: score other answers.
-        residual: n times the largest derivative of the objective that a step could follow: 0 at a stationary point.
-        gap: how far the objective is above the optimum at most, in nats. None unless `signed`: the non-negative problem
-            is not convex, and has no such bound.
-        converged: whether the residual, or the gap, is as small as was asked for.
-        zeros: the fraction of entries that are exactly 0.
-        n_objects, n_triplets: of the fit.
-        n_iterations, n_passes: of the solver; each pass gives the loss and its gradient over all answers.
-        seconds: the time that the fit took.
-        backend: where losses were computed.
-        options: the other options.
-        interrupted: whether Ctrl-C stopped the fit. Only a journal contains such fits.
-        triplets: the file of the triplets, or None.
-    """
+    """An embedding of objects that was fitted to triplets."""
 
     command: ClassVar[str] = "embedding"
     rows: ClassVar[str] = "dimensions"
     derived: ClassVar[tuple[str, ...]] = ("n_dimensions",)
 
+    # (n, d) rows with the names of the objects, float64; None in a result that was read from a document.
     embedding: Embeddings = field(metadata={"hidden": True}, repr=False, compare=False)
-    dimensions: tuple[Dimension, ...] = field(repr=False)
+    dimensions: tuple[Dimension, ...] = field(repr=False)  # a `Dimension` for each column.
+    # shrinkage, sparsity: the penalties.
     shrinkage: float
     sparsity: float
-    signed: bool
-    objective: float
-    cross_entropy: float
+    signed: bool  # whether entries may be negative.
+    objective: float  # ``cross_entropy + shrinkage * |X|_F^2 + sparsity / n * (sum of |X|)``, in nats.
+    cross_entropy: float  # the mean over the answers of the fit, in nats.
+    # the accuracy on the answers of the fit, a fraction. Both figures are optimistic: score other answers.
     accuracy: float
+    # n times the largest derivative of the objective that a step could follow: 0 at a stationary point.
     residual: float
+    # how far the objective is above the optimum at most, in nats. None unless `signed`: the non-negative problem is not
+    # convex, and has no such bound.
     gap: float | None
-    converged: bool
-    zeros: float
+    converged: bool  # whether the residual, or the gap, is as small as was asked for.
+    zeros: float  # the fraction of entries that are exactly 0.
+    # n_objects, n_triplets: of the fit.
     n_objects: int
     n_triplets: int
+    # n_iterations, n_passes: of the solver; each pass gives the loss and its gradient over all answers.
     n_iterations: int
     n_passes: int
-    seconds: float
-    backend: str
-    options: EmbeddingOptions = field(repr=False)
-    interrupted: bool = False
-    triplets: str | None = None
+    seconds: float  # the time that the fit took.
+    backend: str  # where losses were computed.
+    options: EmbeddingOptions = field(repr=False)  # the other options.
+    interrupted: bool = False  # whether Ctrl-C stopped the fit. Only a journal contains such fits.
+    triplets: str | None = None  # the file of the triplets, or None.
 
     @property
     def n_dimensions(self) -> int:

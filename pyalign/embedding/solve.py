@@ -13,9 +13,10 @@ everywhere: a step takes the same rows, to the last bit, on each computer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+
+from pyalign._dataclass import dataclass
 
 MEMORY = 10  # pairs of steps and changes of the gradient
 ARMIJO = 1e-4
@@ -32,20 +33,13 @@ Seen = Callable[[int, float, np.ndarray], None]  # (pass, value, rows) of each s
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """The end of a minimization.
+    """The end of a minimization."""
 
-    Attributes:
-        rows: (n, d) float64.
-        value: of the function there.
-        residual: see `kkt_residual`.
-        converged: whether the residual is at most what was asked for.
-        iterations, passes: steps, and evaluations of the function.
-    """
-
-    rows: np.ndarray
-    value: float
-    residual: float
-    converged: bool
+    rows: np.ndarray  # (n, d) float64.
+    value: float  # of the function there.
+    residual: float  # see `kkt_residual`.
+    converged: bool  # whether the residual is at most what was asked for.
+    # iterations, passes: steps, and evaluations of the function.
     iterations: int
     passes: int
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.embedding.choose import GROWTH, TOLERANCE
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.match import known_mean, matched, units
@@ -23,52 +23,41 @@ LEVELS = 0.025, 0.975  # quantiles that are the ends of intervals over resamples
 
 @dataclass(frozen=True)
 class DimensionStability:
-    """How well one dimension comes back.
+    """How well one dimension comes back."""
 
-    Attributes:
-        dimension: its number in the embedding, from 1.
-        correlation: the mean Pearson correlation with the matched dimensions of the other fits; between the two halves
-            of the answers, the correlation of the dimensions that match it. It and its range and fractions are None of
-            a dimension without a match, as where all other fits have fewer dimensions.
-        low, high: between which 95% of these correlations are, of resamples; of seeds, the least and the largest.
-        above_8, above_9: the fraction of fits with a match in which the correlation is above .8 and above .9.
-        n_matched: the number of fits with a match; of halves 1, where both have one.
-    """
-
-    dimension: int
+    dimension: int  # its number in the embedding, from 1.
+    # the mean Pearson correlation with the matched dimensions of the other fits; between the two halves of the answers,
+    # the correlation of the dimensions that match it. It and its range and fractions are None of a dimension without a
+    # match, as where all other fits have fewer dimensions.
     correlation: float | None
+    # low, high: between which 95% of these correlations are, of resamples; of seeds, the least and the largest.
     low: float | None
     high: float | None
+    # above_8, above_9: the fraction of fits with a match in which the correlation is above .8 and above .9.
     above_8: float | None
     above_9: float | None
-    n_matched: int
+    n_matched: int  # the number of fits with a match; of halves 1, where both have one.
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How well an embedding comes back.
+    """How well an embedding comes back."""
 
-    Attributes:
-        over: ``"seeds"``: other starts of the solver, on the same answers; ``"halves"``: two halves of the answers;
-            ``"resamples"``: answers (or participants) drawn with replacement.
-        n_fits: the number of other fits.
-        dimensions: a `DimensionStability` for each dimension.
-        similarity: the mean Pearson correlation between the similarities x_i . x_j of all pairs of objects in the
-            embedding and in the other fits; of halves, between the two. None where a fit has no dimensions.
-        above_8: the fraction of dimensions with a correlation above .8, over all matches of all fits; None without any.
-        above_9: likewise above .9.
-        vice_above_8: as in VICE, of dimensions whose best match (not one to one) on 80% of the objects correlates
-            above .8 on the other objects. None of halves.
-        n_matched: the number of dimensions with a match in any fit: the others are in none of these figures but VICE's.
-    """
-
+    # ``"seeds"``: other starts of the solver, on the same answers; ``"halves"``: two halves of the answers;
+    # ``"resamples"``: answers (or participants) drawn with replacement.
     over: Literal["seeds", "halves", "resamples"]
-    n_fits: int
-    dimensions: tuple[DimensionStability, ...]
+    n_fits: int  # the number of other fits.
+    dimensions: tuple[DimensionStability, ...]  # a `DimensionStability` for each dimension.
+    # the mean Pearson correlation between the similarities x_i . x_j of all pairs of objects in the embedding and in
+    # the other fits; of halves, between the two. None where a fit has no dimensions.
     similarity: float | None
+    # the fraction of dimensions with a correlation above .8, over all matches of all fits; None without any.
     above_8: float | None
-    above_9: float | None
+    above_9: float | None  # likewise above .9.
+    # the number of dimensions with a match in any fit: the others are in none of these figures but VICE's.
     n_matched: int
+    # as in VICE, of dimensions whose best match (not one to one) on 80% of the objects correlates above .8 on the other
+    # objects. None of halves.
     vice_above_8: float | None = None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import EmbeddingPenalty
 from pyalign.embedding.solve import Seen, minimise, rounded
@@ -23,24 +22,18 @@ MOST = 100  # columns of a start, unless more are asked for
 
 @dataclass(frozen=True, eq=False)
 class SignedOptimum:
-    """The signed embedding with the least objective.
+    """The signed embedding with the least objective."""
 
-    Attributes:
-        rows: (n, r), columns orthogonal, the longest first.
-        gap: nats, between its objective and a lower bound of any embedding's.
-        objective, cross_entropy: nats.
-        residual, iterations, passes: see `pyalign.embedding.solve.Solved`.
-        converged: whether the gap is at most what was asked for.
-    """
-
-    rows: np.ndarray
-    gap: float
+    rows: np.ndarray  # (n, r), columns orthogonal, the longest first.
+    gap: float  # nats, between its objective and a lower bound of any embedding's.
+    # objective, cross_entropy: nats.
     objective: float
     cross_entropy: float
+    # residual, iterations, passes: see `pyalign.embedding.solve.Solved`.
     residual: float
     iterations: int
     passes: int
-    converged: bool
+    converged: bool  # whether the gap is at most what was asked for.
 
 
 def signed_optimum(

@@ -10,11 +10,11 @@ import errno
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import open_clip
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import Request
@@ -28,23 +28,15 @@ FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # of a r
 
 @dataclass(frozen=True)
 class Plan:
-    """What is made, before anything is loaded.
+    """What is made, before anything is loaded."""
 
-    Attributes:
-        model: a name that OpenCLIP knows, or `local-dir:FOLDER` with a config.
-        config: of the model.
-        tag: what OpenCLIP knows of the weights: their preprocessing, and where they are; empty for a folder's.
-        path: the file of weights; None for random ones.
-        origin: of the weights.
-        notes: a sentence each.
-    """
-
-    model: str
-    config: Mapping[str, Any]
+    model: str  # a name that OpenCLIP knows, or `local-dir:FOLDER` with a config.
+    config: Mapping[str, Any]  # of the model.
+    # what OpenCLIP knows of the weights: their preprocessing, and where they are; empty for a folder's.
     tag: Mapping[str, Any] = field(default_factory=dict)
-    path: str | None = None
-    origin: str = ""
-    notes: tuple[str, ...] = ()
+    path: str | None = None  # the file of weights; None for random ones.
+    origin: str = ""  # of the weights.
+    notes: tuple[str, ...] = ()  # a sentence each.
 
 
 def plan_of(spec: str, name: str, request: Request) -> Plan:

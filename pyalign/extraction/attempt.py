@@ -16,12 +16,12 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from pyalign._dataclass import asdict, dataclass, fields
 from pyalign.errors import InputError
 from pyalign.extraction.folder_files import HEADER, append, file_name, header, other, write_text
 from pyalign.io.own_files import CREATE, READ, RUN, has_ended, open_own, run_name
@@ -32,25 +32,15 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Line:
-    """What `done.jsonl` says of a batch.
+    """What `done.jsonl` says of a batch."""
 
-    Attributes:
-        batch: its number.
-        rows: of this attempt up to the end of the batch.
-        seconds: that the extraction had taken by then, in all attempts together.
-        layers: layer -> the shape of a row; empty before the first row.
-        sha256: layer -> SHA-256 of the rows of this batch; empty where it has none.
-        items: SHA-256 of each item of the batch.
-        failures: name and reason of the items without a row.
-    """
-
-    batch: int
-    rows: int
-    seconds: float
-    layers: Mapping[str, Sequence[int]]
-    sha256: Mapping[str, str]
-    items: Sequence[str]
-    failures: Sequence[Sequence[str]]
+    batch: int  # its number.
+    rows: int  # of this attempt up to the end of the batch.
+    seconds: float  # that the extraction had taken by then, in all attempts together.
+    layers: Mapping[str, Sequence[int]]  # layer -> the shape of a row; empty before the first row.
+    sha256: Mapping[str, str]  # layer -> SHA-256 of the rows of this batch; empty where it has none.
+    items: Sequence[str]  # SHA-256 of each item of the batch.
+    failures: Sequence[Sequence[str]]  # name and reason of the items without a row.
 
 
 class Attempt:

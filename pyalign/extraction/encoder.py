@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.io.paths import checked_path
 
@@ -23,57 +23,36 @@ OF_MODEL = "model"  # the pooling of a layer that the model pools itself
 
 @dataclass(frozen=True)
 class Weights:
-    """Identifies the weights of a model.
+    """Identifies the weights of a model."""
 
-    Attributes:
-        origin: where they come from: a package, a file, a repository, or the seed that drew them.
-        sha256: of all parameters and buffers, by name, whatever file they came in; of an ONNX model its file's.
-        file_sha256: of the file they came in; None where there is none, or several.
-    """
-
-    origin: str
+    origin: str  # where they come from: a package, a file, a repository, or the seed that drew them.
+    # of all parameters and buffers, by name, whatever file they came in; of an ONNX model its file's.
     sha256: str | None
-    file_sha256: str | None = None
+    file_sha256: str | None = None  # of the file they came in; None where there is none, or several.
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One output of a model, as rows.
+    """One output of a model, as rows."""
 
-    Attributes:
-        name: as it is asked for, and of its file.
-        what: what it is, a phrase.
-        pooling: how it becomes a row: "model" where the model does that itself.
-        module: of which module it is the output; None for the ends of the model.
-    """
-
-    name: str
-    what: str
-    pooling: str
-    module: str | None = None
+    name: str  # as it is asked for, and of its file.
+    what: str  # what it is, a phrase.
+    pooling: str  # how it becomes a row: "model" where the model does that itself.
+    module: str | None = None  # of which module it is the output; None for the ends of the model.
 
 
 @dataclass(frozen=True)
 class Request:
-    """How a model is asked for.
+    """How a model is asked for."""
 
-    Attributes:
-        checkpoint: a file or folder with its weights; None: those that its name says.
-        seed: of random weights, instead of trained ones; None for trained.
-        device: as torch names it; "auto": a CUDA device where there is one.
-        precision: "fp32", or "bf16" for bfloat16 products.
-        compile: whether torch compiles the model.
-        modality: "images" or "texts": which tower of a model that has both; other models take what they take.
-        threads: that compute the model on the processor.
-    """
-
-    checkpoint: str | None = None
-    seed: int | None = None
-    device: str = "auto"
-    precision: str = "fp32"
-    compile: bool = False
+    checkpoint: str | None = None  # a file or folder with its weights; None: those that its name says.
+    seed: int | None = None  # of random weights, instead of trained ones; None for trained.
+    device: str = "auto"  # as torch names it; "auto": a CUDA device where there is one.
+    precision: str = "fp32"  # "fp32", or "bf16" for bfloat16 products.
+    compile: bool = False  # whether torch compiles the model.
+    # "images" or "texts": which tower of a model that has both; other models take what they take.
     modality: str = "images"
-    threads: int = THREADS
+    threads: int = THREADS  # that compute the model on the processor.
 
     def __post_init__(self) -> None:
         if self.checkpoint is not None:
@@ -84,28 +63,17 @@ class Request:
 
 @dataclass
 class Encoder:
-    """A model, ready to run.
+    """A model, ready to run."""
 
-    Attributes:
-        spec: the name by which it was loaded, such as "timm:resnet50".
-        weights: where its weights come from, and their hash.
-        preprocessing: what happens to an item before the model sees it, as json can write it.
-        versions: of the packages that compute, by name.
-        notes: what a user should know, a sentence each.
-        modality: what its items are, "images" or "texts".
-        device: the device that it runs on.
-        precision: the precision of its products.
-        threads: the number of threads on the CPU; the last digits of rows depend on it.
-    """
-
-    spec: str
-    weights: Weights
-    preprocessing: Mapping[str, Any]
-    versions: Mapping[str, str]
-    notes: tuple[str, ...] = field(default=(), kw_only=True)
-    modality: str = field(default="images", kw_only=True)
-    device: str = field(default="cpu", kw_only=True)
-    precision: str = field(default="fp32", kw_only=True)
+    spec: str  # the name by which it was loaded, such as "timm:resnet50".
+    weights: Weights  # where its weights come from, and their hash.
+    preprocessing: Mapping[str, Any]  # what happens to an item before the model sees it, as json can write it.
+    versions: Mapping[str, str]  # of the packages that compute, by name.
+    notes: tuple[str, ...] = field(default=(), kw_only=True)  # what a user should know, a sentence each.
+    modality: str = field(default="images", kw_only=True)  # what its items are, "images" or "texts".
+    device: str = field(default="cpu", kw_only=True)  # the device that it runs on.
+    precision: str = field(default="fp32", kw_only=True)  # the precision of its products.
+    # the number of threads on the CPU; the last digits of rows depend on it.
     threads: int = field(default=THREADS, kw_only=True)
 
     def prepare(self, item: Any) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import load_result
 from pyalign.errors import InputError
 from pyalign.extraction.contents import read_listing
@@ -18,19 +18,12 @@ from pyalign.io.paths import PathLike, bad
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished extraction whose rows and names are those that its run has written.
+    """A finished extraction whose rows and names are those that its run has written."""
 
-    Attributes:
-        path: of its folder.
-        extraction: with the rows of each layer, mapped.
-        names: of all items, those that failed among them.
-        hashes: SHA-256 of these items.
-    """
-
-    path: str
-    extraction: Extraction
-    names: tuple[str, ...]
-    hashes: tuple[str, ...]
+    path: str  # of its folder.
+    extraction: Extraction  # with the rows of each layer, mapped.
+    names: tuple[str, ...]  # of all items, those that failed among them.
+    hashes: tuple[str, ...]  # SHA-256 of these items.
 
 
 def read_finished(path: PathLike) -> Finished:

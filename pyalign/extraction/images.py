@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
 from pyalign.io.image_files import SUFFIXES, Files, images_below, is_image, listed_images
@@ -49,21 +49,16 @@ class Reader(Protocol):
 class Images:
     """Images that are read one by one.
 
-    Attributes:
-        names: the name of each image; all differ, and none has a line break, so that a text file can hold them.
-        order: a phrase that describes the order, such as "as listed".
-        source: the path as it was passed; None for Python objects.
-        notes: what was left out or assumed, sentences.
-
     Raises:
         InputError: there are no images, or names that are refused.
     """
 
+    # the name of each image; all differ, and none has a line break, so that a text file can hold them.
     names: tuple[str, ...]
-    order: str
-    source: str | None
-    reader: Reader
-    notes: tuple[str, ...] = ()
+    order: str  # a phrase that describes the order, such as "as listed".
+    source: str | None  # the path as it was passed; None for Python objects.
+    reader: Reader  # reads image k.
+    notes: tuple[str, ...] = ()  # what was left out or assumed, sentences.
 
     def __post_init__(self) -> None:
         check_names(self.names, self.source)

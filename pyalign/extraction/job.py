@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._version import __version__
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance, fingerprint
@@ -84,33 +84,26 @@ def numbers_of(total: int, size: int, shard: tuple[int, int] | None) -> range:
 
 @dataclass
 class Job:
-    """One extraction.
+    """One extraction."""
 
-    Attributes:
-        encoder, layers: what is run.
-        items: with `names`, `order`, `source`, `notes` and `open`, which gives the item of a position as it is there.
-        decode: makes of that what the encoder prepares; called by several threads.
-        batch_size, numbers: items in a batch, and which batches.
-        map: of the rows, or None; transform: how the manifest tells of it.
-        skip: whether items that can't be read are left out.
-        meta, options: for the manifest: what the user adds, and what was asked for.
-        prompt: in which texts stand, or None; `decode` applies it.
-    """
-
+    # encoder, layers: what is run.
     encoder: Encoder
     layers: tuple[Layer, ...]
+    # with `names`, `order`, `source`, `notes` and `open`, which gives the item of a position as it is there.
     items: Any
-    decode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]  # makes of that what the encoder prepares; called by several threads.
+    # batch_size, numbers: items in a batch, and which batches.
     batch_size: int
     numbers: range
-    map: Transform | None = None
-    skip: bool = False
+    map: Transform | None = None  # of the rows, or None; transform: how the manifest tells of it.
+    skip: bool = False  # whether items that can't be read are left out.
     shard: tuple[int, int] | None = None
+    # meta, options: for the manifest: what the user adds, and what was asked for.
     meta: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     decoder: str | None = None
     background: tuple[int, int, int] | None = None
-    prompt: str | None = None
+    prompt: str | None = None  # in which texts stand, or None; `decode` applies it.
 
     @property
     def preprocessing(self) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
 import torch
 from torch import nn
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError, nearest
 from pyalign.extraction.encoder import Layer
 
@@ -24,38 +24,23 @@ FEW, MORE = 2, 3  # items of the two passes
 
 @dataclass(frozen=True)
 class Tokens:
-    """What leads the tokens of a transformer.
+    """What leads the tokens of a transformer."""
 
-    Attributes:
-        leading: class, distillation and register tokens before those of patches.
-        has_class: whether the first of them is the class token.
-        patches: tokens of patches for an image; None where that is not known.
-    """
-
-    leading: int = 0
-    has_class: bool = False
-    patches: int | None = None
+    leading: int = 0  # class, distillation and register tokens before those of patches.
+    has_class: bool = False  # whether the first of them is the class token.
+    patches: int | None = None  # tokens of patches for an image; None where that is not known.
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the output of a module is laid out.
+    """How the output of a module is laid out."""
 
-    Attributes:
-        batch: the axis of the items.
-        kind: "rows" (b, d), "tokens" (b, k, d) or "map" (b, c, h, w), once that axis is first.
-        turned: whether the channels are elsewhere: a map (b, h, w, c), or tokens (b, d, k).
-        leading: tokens that are no patches.
-        has_class: whether the first is the class token.
-        shape: for one item, before pooling, with the channels in their place.
-    """
-
-    batch: int
-    kind: str
-    turned: bool
-    leading: int
-    has_class: bool
-    shape: tuple[int, ...]
+    batch: int  # the axis of the items.
+    kind: str  # "rows" (b, d), "tokens" (b, k, d) or "map" (b, c, h, w), once that axis is first.
+    turned: bool  # whether the channels are elsewhere: a map (b, h, w, c), or tokens (b, d, k).
+    leading: int  # tokens that are no patches.
+    has_class: bool  # whether the first is the class token.
+    shape: tuple[int, ...]  # for one item, before pooling, with the channels in their place.
 
 
 def tensor_of(output: Any) -> torch.Tensor | None:

@@ -10,9 +10,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction.contents import UNREADABLE, sha256_of
 
@@ -22,21 +22,13 @@ MOST_WORKERS = 16
 
 @dataclass
 class Batch:
-    """Items of consecutive positions.
+    """Items of consecutive positions."""
 
-    Attributes:
-        number: of the batch, from 0.
-        positions: of the items that could be read.
-        prepared: what the model takes, one for each of these.
-        failures: (position, reason) of the others.
-        hashes: SHA-256 of every item as it was read.
-    """
-
-    number: int
-    positions: list[int] = field(default_factory=list)
-    prepared: list[Any] = field(default_factory=list)
-    failures: list[tuple[int, str]] = field(default_factory=list)
-    hashes: list[str] = field(default_factory=list)
+    number: int  # of the batch, from 0.
+    positions: list[int] = field(default_factory=list)  # of the items that could be read.
+    prepared: list[Any] = field(default_factory=list)  # what the model takes, one for each of these.
+    failures: list[tuple[int, str]] = field(default_factory=list)  # (position, reason) of the others.
+    hashes: list[str] = field(default_factory=list)  # SHA-256 of every item as it was read.
 
 
 def default_workers() -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data.metadata import Metadata
 from pyalign.errors import InputError
@@ -15,53 +15,33 @@ from pyalign.io.model_table import ABOUT, COLUMNS, model_rows, row_of
 
 @dataclass(frozen=True)
 class DescribedModel:
-    """What is known of a published model. None where no source of a figure was read.
+    """What is known of a published model. None where no source of a figure was read."""
 
-    Attributes:
-        model: its name, SOURCE:NAME. "thingsvision" and "human_alignment" are sources that pyalign does not load.
-        names: what it is called elsewhere, separated by spaces.
-        architecture: as its library calls it.
-        family: models of one family are not independent of each other.
-        objective: what it was trained for.
-        data: what it was trained on.
-        parameters: how many, with the classifier if it has one, without a tower for texts.
-        image_size: the side of the images that it takes, in pixels.
-        width: the number of features of its penultimate layer.
-        imagenet_accuracy: top-1, a fraction: of its classifier, or of a linear probe of a model without one.
-        imagenet_zero_shot: top-1, a fraction, by the names of the classes.
-        training_source: where the objective and the data were read.
-        size_source: which library gave parameters, image size and width.
-        accuracy_source: where the accuracies were read.
-    """
-
-    model: str
-    names: str | None
-    architecture: str | None
-    family: str | None
-    objective: str | None
-    data: str | None
-    parameters: int | None
-    image_size: int | None
-    width: int | None
+    model: str  # its name, SOURCE:NAME. "thingsvision" and "human_alignment" are sources that pyalign does not load.
+    names: str | None  # what it is called elsewhere, separated by spaces.
+    architecture: str | None  # as its library calls it.
+    family: str | None  # models of one family are not independent of each other.
+    objective: str | None  # what it was trained for.
+    data: str | None  # what it was trained on.
+    parameters: int | None  # how many, with the classifier if it has one, without a tower for texts.
+    image_size: int | None  # the side of the images that it takes, in pixels.
+    width: int | None  # the number of features of its penultimate layer.
+    # top-1, a fraction: of its classifier, or of a linear probe of a model without one.
     imagenet_accuracy: float | None
-    imagenet_zero_shot: float | None
-    training_source: str | None
-    size_source: str | None
-    accuracy_source: str | None
+    imagenet_zero_shot: float | None  # top-1, a fraction, by the names of the classes.
+    training_source: str | None  # where the objective and the data were read.
+    size_source: str | None  # which library gave parameters, image size and width.
+    accuracy_source: str | None  # where the accuracies were read.
 
 
 @dataclass(frozen=True)
 class ModelTable(Result):
-    """Rows of the table of models that comes along.
-
-    Attributes:
-        models: in the order in which they were asked for; else that of the table.
-    """
+    """Rows of the table of models that comes along."""
 
     command: ClassVar[str] = "models table"
     rows: ClassVar[str] = "models"
 
-    models: tuple[DescribedModel, ...]
+    models: tuple[DescribedModel, ...]  # in the order in which they were asked for; else that of the table.
 
 
 def describe_models(names: Sequence[str] = (), own: Metadata | None = None) -> ModelTable:

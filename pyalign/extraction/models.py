@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Request, Weights
@@ -29,17 +29,13 @@ class KnownModel:
 
 @dataclass(frozen=True)
 class ModelList(Result):
-    """Models by name.
-
-    Attributes:
-        models: in the order of the sources, and in plain string order within one.
-        pattern, source: what was asked for; None for all.
-    """
+    """Models by name."""
 
     command: ClassVar[str] = "models list"
     rows: ClassVar[str] = "models"
 
-    models: tuple[KnownModel, ...]
+    models: tuple[KnownModel, ...]  # in the order of the sources, and in plain string order within one.
+    # pattern, source: what was asked for; None for all.
     pattern: str | None = None
     source: str | None = None
 
@@ -55,24 +51,16 @@ class ListedLayer:
 
 @dataclass(frozen=True)
 class ModelLayers(Result):
-    """The layers of a model.
-
-    Attributes:
-        model: its name, SOURCE:NAME.
-        modality: "images" or "texts".
-        layers: penultimate and logits first, then what is inside, in the order of the model.
-        weights: which it was made with: random ones, unless a file has them.
-        preprocessing: what happens to an item before the model sees it.
-    """
+    """The layers of a model."""
 
     command: ClassVar[str] = "models layers"
     rows: ClassVar[str] = "layers"
 
-    model: str
-    modality: str
-    layers: tuple[ListedLayer, ...]
-    weights: Weights
-    preprocessing: Mapping[str, Any]
+    model: str  # its name, SOURCE:NAME.
+    modality: str  # "images" or "texts".
+    layers: tuple[ListedLayer, ...]  # penultimate and logits first, then what is inside, in the order of the model.
+    weights: Weights  # which it was made with: random ones, unless a file has them.
+    preprocessing: Mapping[str, Any]  # what happens to an item before the model sees it.
 
 
 def find_models(pattern: str | None = None, source: str | None = None) -> ModelList:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError, nearest
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, check_layers, require_rows
 from pyalign.extraction.onnx_graph import End, Graph, ports
@@ -27,16 +27,11 @@ Feed = tuple[Sequence[int], Mapping[str, np.ndarray], np.ndarray | None]
 
 @dataclass
 class OnnxEncoder(Encoder):
-    """A graph of ONNX.
+    """A graph of ONNX."""
 
-    Attributes:
-        graph: that was read; session: that runs it.
-        ends: what `penultimate` and `logits` are, where that is clear.
-    """
-
-    graph: Graph = field(kw_only=True)
+    graph: Graph = field(kw_only=True)  # that was read; session: that runs it.
     session: Any = field(kw_only=True)
-    ends: Mapping[str, End] = field(kw_only=True)
+    ends: Mapping[str, End] = field(kw_only=True)  # what `penultimate` and `logits` are, where that is clear.
 
     def __post_init__(self) -> None:
         self.inputs = ports(self.session.get_inputs())

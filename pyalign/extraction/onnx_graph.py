@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Weights
 from pyalign.extraction.weights import hash_file, one_line_errors
@@ -52,22 +52,15 @@ class Head(NamedTuple):
 
 @dataclass
 class Graph:
-    """A model that was read.
+    """A model that was read."""
 
-    Attributes:
-        spec, path: of the file.
-        weights: of the file, and of those next to it that hold its weights.
-        nodes: what makes each tensor, in the order of the file.
-        constants: names of tensors that hold weights.
-        outputs: of the graph.
-    """
-
+    # spec, path: of the file.
     spec: str
     path: str
-    weights: Weights
-    nodes: dict[str, Node] = field(default_factory=dict)
-    constants: set[str] = field(default_factory=set)
-    outputs: tuple[str, ...] = ()
+    weights: Weights  # of the file, and of those next to it that hold its weights.
+    nodes: dict[str, Node] = field(default_factory=dict)  # what makes each tensor, in the order of the file.
+    constants: set[str] = field(default_factory=set)  # names of tensors that hold weights.
+    outputs: tuple[str, ...] = ()  # of the graph.
 
     def head(self, output: str) -> Head | None:
         """The linear map that makes an output, where nothing but its bias, a reshape or a softmax follows it."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data.embeddings import Embeddings
 from pyalign.documents import as_document, hidden
@@ -17,106 +17,63 @@ from pyalign.extraction.encoder import Weights
 
 @dataclass(frozen=True)
 class ExtractedLayer:
-    """One layer of an extraction.
+    """One layer of an extraction."""
 
-    Attributes:
-        name: the name of the layer.
-        what: a short description of the layer.
-        pooling: how tokens or a feature map became a row; "model" if the model pools itself.
-        shape: (n, d), with more axes if nothing was pooled.
-        dtype: the dtype of the embeddings.
-        file: the file in the folder; None if embeddings were kept in memory.
-        sha256: the SHA-256 of that file.
-    """
-
-    name: str
-    what: str
-    pooling: str
-    shape: tuple[int, ...]
-    dtype: str
-    file: str | None = None
-    sha256: str | None = None
+    name: str  # the name of the layer.
+    what: str  # a short description of the layer.
+    pooling: str  # how tokens or a feature map became a row; "model" if the model pools itself.
+    shape: tuple[int, ...]  # (n, d), with more axes if nothing was pooled.
+    dtype: str  # the dtype of the embeddings.
+    file: str | None = None  # the file in the folder; None if embeddings were kept in memory.
+    sha256: str | None = None  # the SHA-256 of that file.
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An item without a row.
+    """An item without a row."""
 
-    Attributes:
-        name: the name of the item.
-        reason: why it could not be read, in a few words.
-    """
-
-    name: str
-    reason: str
+    name: str  # the name of the item.
+    reason: str  # why it could not be read, in a few words.
 
 
 @dataclass(frozen=True)
 class Extraction(Result):
-    """Embeddings of items from the layers of a model; ``extraction["logits"]`` are those of one layer.
-
-    Attributes:
-        model: the name of the model, SOURCE:NAME.
-        layers: the requested layers.
-        n_items: the number of items.
-        n_rows: the number of rows of each layer, that is, items without failures.
-        modality: "images" or "texts".
-        items: the source of the items, or None.
-        order: how the items are ordered.
-        names: the file in the folder with the name of each row.
-        failures: the items without a row.
-        weights: the weights of the model.
-        preprocessing: how items are preprocessed for the model.
-        decoder: the decoder of the images; None for texts.
-        background: the background of transparent images, as (r, g, b); None for texts.
-        precision: "fp32" or "bf16".
-        device: the device that ran the model.
-        batch_size: the number of items per pass.
-        versions: the versions of the packages that were used.
-        seconds: the total time of all runs.
-        items_per_second: the number of items per second.
-        items_sha256: the SHA-256 of the names and contents of these items, which is that of the file `items.sha256`.
-        fingerprint: a hash of the items and of everything that determines their rows.
-        transform: the linear map that was applied to the layer, with its file; None without a map.
-        shard: (i, k) for part i of k; None for all items.
-        meta: the entries that the user added.
-        model_threads: the number of threads that ran the model on the CPU. Another number of threads may change the
-            last digits of the embeddings.
-        processor: the CPU. Other instruction sets may change the last digits of the embeddings.
-        names_sha256: the SHA-256 of the names of all items, including those in other parts.
-        embeddings: a mapping of layers to (n, d) embeddings with names.
-    """
+    """Embeddings of items from the layers of a model; ``extraction["logits"]`` are those of one layer."""
 
     command: ClassVar[str] = "extract"
     rows: ClassVar[str] = "layers"
 
-    model: str
-    layers: tuple[ExtractedLayer, ...]
-    n_items: int
-    n_rows: int
-    modality: str
-    items: str | None
-    order: str
-    names: str
-    failures: tuple[Failure, ...]
-    weights: Weights
-    preprocessing: Mapping[str, Any]
-    decoder: str | None
-    background: tuple[int, ...] | None
-    precision: str
-    device: str
-    batch_size: int
-    versions: Mapping[str, str]
-    seconds: float
-    items_per_second: float
-    items_sha256: str
-    fingerprint: str
+    model: str  # the name of the model, SOURCE:NAME.
+    layers: tuple[ExtractedLayer, ...]  # the requested layers.
+    n_items: int  # the number of items.
+    n_rows: int  # the number of rows of each layer, that is, items without failures.
+    modality: str  # "images" or "texts".
+    items: str | None  # the source of the items, or None.
+    order: str  # how the items are ordered.
+    names: str  # the file in the folder with the name of each row.
+    failures: tuple[Failure, ...]  # the items without a row.
+    weights: Weights  # the weights of the model.
+    preprocessing: Mapping[str, Any]  # how items are preprocessed for the model.
+    decoder: str | None  # the decoder of the images; None for texts.
+    background: tuple[int, ...] | None  # the background of transparent images, as (r, g, b); None for texts.
+    precision: str  # "fp32" or "bf16".
+    device: str  # the device that ran the model.
+    batch_size: int  # the number of items per pass.
+    versions: Mapping[str, str]  # the versions of the packages that were used.
+    seconds: float  # the total time of all runs.
+    items_per_second: float  # the number of items per second.
+    items_sha256: str  # the SHA-256 of the names and contents of these items, which is that of the file `items.sha256`.
+    fingerprint: str  # a hash of the items and of everything that determines their rows.
+    # the linear map that was applied to the layer, with its file; None without a map.
     transform: Mapping[str, Any] | None = None
-    shard: tuple[int, int] | None = None
-    meta: Mapping[str, str] | None = None
+    shard: tuple[int, int] | None = None  # (i, k) for part i of k; None for all items.
+    meta: Mapping[str, str] | None = None  # the entries that the user added.
+    # the number of threads that ran the model on the CPU. Another number of threads may change the last digits of the
+    # embeddings.
     model_threads: int | None = None
-    processor: str | None = None
-    names_sha256: str | None = None
+    processor: str | None = None  # the CPU. Other instruction sets may change the last digits of the embeddings.
+    names_sha256: str | None = None  # the SHA-256 of the names of all items, including those in other parts.
+    # a mapping of layers to (n, d) embeddings with names.
     embeddings: Mapping[str, Embeddings] | None = hidden(default=None)
 
     def state(self) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 
 PLACE = "{}"  # of the text in a prompt
@@ -16,18 +16,12 @@ class Texts:
     """Texts in an order.
 
     Rows keep the names as they were read; the model sees them with blanks instead of underscores.
-
-    Attributes:
-        names: the texts, all different.
-        order: a phrase.
-        source: the file, or None.
-        notes: what was noticed.
     """
 
-    names: tuple[str, ...]
-    order: str
-    source: str | None = None
-    notes: tuple[str, ...] = ()
+    names: tuple[str, ...]  # the texts, all different.
+    order: str  # a phrase.
+    source: str | None = None  # the file, or None.
+    notes: tuple[str, ...] = ()  # what was noticed.
 
     def open(self, k: int) -> str:
         """The text of a position, with blanks instead of underscores: `alarm_clock` is no word."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.weights import one_line_errors
 from pyalign.io.documents import read_json
@@ -52,19 +52,12 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """Makes tokens of texts; safe for several threads.
+    """Makes tokens of texts; safe for several threads."""
 
-    Attributes:
-        inner: of the package tokenizers.
-        file: that it came from.
-        longest: tokens in a text; what is longer is cut.
-        pad: the token that fills up.
-    """
-
-    inner: Any
-    file: str
-    longest: int
-    pad: int
+    inner: Any  # of the package tokenizers.
+    file: str  # that it came from.
+    longest: int  # tokens in a text; what is longer is cut.
+    pad: int  # the token that fills up.
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of one text, with those that begin and end it."""

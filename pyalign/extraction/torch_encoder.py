@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import (
     LOGITS,
@@ -57,26 +57,19 @@ FEWEST = 64  # rows from which on it is worth the way
 
 @dataclass
 class TorchEncoder(Encoder):
-    """A module of torch with its preparation.
+    """A module of torch with its preparation."""
 
-    Attributes:
-        module: whose parts have names.
-        transform: of an RGB image of PIL, a tensor (c, h, w); called by several threads at once.
-        ends: what `penultimate` and `logits` are, from one pass: (batch, names) -> tensors.
-        meanings: name of an end -> what it is, a phrase; the last needs the whole model.
-        parts: how many maps (b, c, h, w) inside the model the ends give in addition, as `intermediates.K`; and as
-            `intermediates.K.prefix` the tokens (b, k, d) that are no places of the map, where there are any.
-        tokens: what leads its tokens.
-        size: (c, h, w) of what the transform gives.
-    """
-
-    module: nn.Module = field(kw_only=True)
+    module: nn.Module = field(kw_only=True)  # whose parts have names.
+    # of an RGB image of PIL, a tensor (c, h, w); called by several threads at once.
     transform: Callable[[Any], Any] = field(kw_only=True)
-    ends: Ends = field(kw_only=True)
+    ends: Ends = field(kw_only=True)  # what `penultimate` and `logits` are, from one pass: (batch, names) -> tensors.
+    # name of an end -> what it is, a phrase; the last needs the whole model.
     meanings: Mapping[str, str] = field(kw_only=True)
+    # how many maps (b, c, h, w) inside the model the ends give in addition, as `intermediates.K`; and as
+    # `intermediates.K.prefix` the tokens (b, k, d) that are no places of the map, where there are any.
     parts: Callable[[], int] = field(default=lambda: 0, kw_only=True)
-    tokens: Tokens = field(default_factory=Tokens, kw_only=True)
-    size: tuple[int, int, int] = field(kw_only=True)
+    tokens: Tokens = field(default_factory=Tokens, kw_only=True)  # what leads its tokens.
+    size: tuple[int, int, int] = field(kw_only=True)  # (c, h, w) of what the transform gives.
     compile: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:

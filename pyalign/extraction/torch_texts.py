@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, check_layers
 from pyalign.extraction.layers import Layout, Tokens, find_layout, find_module, find_shapes, tensor_of, watched
@@ -22,20 +22,14 @@ TRIED = "a word"
 
 @dataclass
 class TorchTexts(Encoder):
-    """A text model of torch.
+    """A text model of torch."""
 
-    Attributes:
-        module: whose parts have names.
-        tokenize: a text, as `collate` takes it; called by several threads at once.
-        collate: see `Collate`. ends: all ends of a batch.
-        meanings: name of an end -> what it is, a phrase.
-    """
-
-    module: nn.Module = field(kw_only=True)
+    module: nn.Module = field(kw_only=True)  # whose parts have names.
+    # a text, as `collate` takes it; called by several threads at once.
     tokenize: Callable[[str], Any] = field(kw_only=True)
-    collate: Collate = field(kw_only=True)
+    collate: Collate = field(kw_only=True)  # see `Collate`. ends: all ends of a batch.
     ends: Ends = field(kw_only=True)
-    meanings: Mapping[str, str] = field(kw_only=True)
+    meanings: Mapping[str, str] = field(kw_only=True)  # name of an end -> what it is, a phrase.
 
     def __post_init__(self) -> None:
         self.place = torch.device(self.device)

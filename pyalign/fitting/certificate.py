@@ -11,31 +11,23 @@ constraint, give a feasible q, and with it a bound: no map of any rank reaches a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.backends import Array
 from pyalign.fitting.objective import TripletLoss, TripletTerm
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """The derivative of the objective by M at a fit, along the directions in which it falls.
+    """The derivative of the objective by M at a fit, along the directions in which it falls."""
 
-    Attributes:
-        least: smallest eigenvalue of X^T H X + strength * I; a diagonal map: its smallest diagonal element.
-        directions: (k, m) directions V of negative eigenvalues, steepest first: columns that would lower the objective.
-        values: (m,) eigenvalues of these.
-        loss: mean cross-entropy, in float64.
-        entropy: of the answers that the dual takes: the lower bound of the objective.
-    """
-
-    least: float
+    least: float  # smallest eigenvalue of X^T H X + strength * I; a diagonal map: its smallest diagonal element.
+    # (k, m) directions V of negative eigenvalues, steepest first: columns that would lower the objective.
     directions: np.ndarray
-    values: np.ndarray
-    loss: float
-    entropy: float
+    values: np.ndarray  # (m,) eigenvalues of these.
+    loss: float  # mean cross-entropy, in float64.
+    entropy: float  # of the answers that the dual takes: the lower bound of the objective.
 
 
 def curvature(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.outcomes import CREDIT_UNIT, triplet_outcomes
 from pyalign.data import ANCHORED
 from pyalign.fitting.algebra import Algebra
@@ -16,17 +16,11 @@ from pyalign.typing import MeasureLike
 
 @dataclass(frozen=True, eq=False)
 class PredictedAnswers:
-    """What similarities say of the answers to each triplet.
+    """What similarities say of the answers to each triplet."""
 
-    Attributes:
-        weights: (t,) float64, of the answers to each triplet.
-        right: (t,) float64, of those that they predict.
-        nats: (t,) float64, -log p of each answer, times its weight.
-    """
-
-    weights: np.ndarray
-    right: np.ndarray
-    nats: np.ndarray
+    weights: np.ndarray  # (t,) float64, of the answers to each triplet.
+    right: np.ndarray  # (t,) float64, of those that they predict.
+    nats: np.ndarray  # (t,) float64, -log p of each answer, times its weight.
 
 
 def predicted_answers(

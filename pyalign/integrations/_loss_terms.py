@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends._tensor_rows import result_dtype
 from pyalign.errors import InputError
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The loss: sum over triplets and positions p of -answers[p] log softmax(s / temperature)[pair without p], / count.
+    """The loss: sum over triplets, positions p of -answers[p] log softmax(s / temperature)[pair without p], / count."""
 
-    Attributes:
-        answers: (t, 3) contiguous, of the similarities' dtype; None: one for each triplet, the last item.
-        temperature: a tensor () where its value is on a device.
-        count: by which the sum is divided; a tensor () where it is on a device.
-    """
-
-    answers: Tensor | None
-    temperature: float | Tensor
-    count: float | Tensor
+    answers: Tensor | None  # (t, 3) contiguous, of the similarities' dtype; None: one for each triplet, the last item.
+    temperature: float | Tensor  # a tensor () where its value is on a device.
+    count: float | Tensor  # by which the sum is divided; a tensor () where it is on a device.
 
 
 def loss_terms(

@@ -13,12 +13,12 @@ derivative, 0 is taken. The weights may be a matrix or a list of pairs.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from pyalign._dataclass import dataclass
 from pyalign.measures import Measure
 
 
@@ -57,17 +57,12 @@ class Dense:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Weights and similarities of a list of pairs (i, j) in the order of i, for n rows with themselves.
+    """Weights and similarities of a list of pairs (i, j) in the order of i, for n rows with themselves."""
 
-    Attributes:
-        starts: (n + 1,), where the pairs of each i begin.
-        j: (p,).
-        weights, similarities: (p,).
-    """
-
-    starts: Tensor
-    j: Tensor
+    starts: Tensor  # (n + 1,), where the pairs of each i begin.
+    j: Tensor  # (p,).
     n: int
+    # weights, similarities: (p,).
     weights: Tensor
     similarities: Tensor
 

@@ -11,12 +11,12 @@ array([2, 0])
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.analysis.score import score
 from pyalign.data import Triplets, as_embeddings, as_triplet_data
 from pyalign.documents import Interval
@@ -33,29 +33,17 @@ TIED = 1e-9  # relative difference of probabilities that are equal but for round
 
 @dataclass(frozen=True)
 class BrainScore:
-    """The choices of a model in the odd-one-out task of Brain-Score, and its score.
+    """The choices of a model in the odd-one-out task of Brain-Score, and its score."""
 
-    Attributes:
-        choices: (t,) stimulus ids of the odd items.
-        stimulus_ids: (t, 3) the ids of each trial.
-        score: (raw - 1/3) / (ceiling - 1/3), bounded to 0 and 1 as in the benchmark.
-        unbounded: the same as it is.
-        ci: its interval, not bounded; the ceiling is treated as known. None where it was left out.
-        raw: the odd-one-out accuracy, a fraction. A tie counts 1/m of m tied items.
-        ceiling: the noise ceiling, a fraction.
-        n_ties: triplets in which pairs tie for the most similar.
-        notes: what a reader should know, a sentence each.
-    """
-
-    choices: np.ndarray
-    stimulus_ids: np.ndarray
-    score: float
-    unbounded: float
-    ci: Interval | None
-    raw: float
-    ceiling: float
-    n_ties: int
-    notes: tuple[str, ...]
+    choices: np.ndarray  # (t,) stimulus ids of the odd items.
+    stimulus_ids: np.ndarray  # (t, 3) the ids of each trial.
+    score: float  # (raw - 1/3) / (ceiling - 1/3), bounded to 0 and 1 as in the benchmark.
+    unbounded: float  # the same as it is.
+    ci: Interval | None  # its interval, not bounded; the ceiling is treated as known. None where it was left out.
+    raw: float  # the odd-one-out accuracy, a fraction. A tie counts 1/m of m tied items.
+    ceiling: float  # the noise ceiling, a fraction.
+    n_ties: int  # triplets in which pairs tie for the most similar.
+    notes: tuple[str, ...]  # what a reader should know, a sentence each.
 
     def to_assembly(self) -> Any:
         """The choices as a `BehavioralAssembly` (1, t) of brainscore_core, with the dimensions of its own task.

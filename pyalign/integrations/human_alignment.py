@@ -7,9 +7,9 @@ temperature divides, so that theirs becomes ``1 / temperature`` with measure "do
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError, nearest
 from pyalign.io.documents import read_json
 from pyalign.io.paths import PathLike, bad
@@ -19,17 +19,11 @@ Key = tuple[str, ...]  # model, module, and the objective where there are severa
 
 @dataclass(frozen=True)
 class ModelTemperature:
-    """A temperature of human_alignment, converted.
+    """A temperature of human_alignment, converted."""
 
-    Attributes:
-        temperature: divides similarities: p = softmax(s / temperature).
-        theirs: the number in the file, which multiplies.
-        measure: the similarity that it belongs to.
-    """
-
-    temperature: float
-    theirs: float
-    measure: str = "dot"
+    temperature: float  # divides similarities: p = softmax(s / temperature).
+    theirs: float  # the number in the file, which multiplies.
+    measure: str = "dot"  # the similarity that it belongs to.
 
 
 def read_temperatures(path: PathLike) -> dict[Key, ModelTemperature]:

@@ -10,12 +10,12 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.analysis.score import score
 from pyalign.data import Embeddings, as_triplet_data, require_answers
 from pyalign.documents import Interval
@@ -27,19 +27,12 @@ from pyalign.typing import MeasureLike, TripletsLike
 
 @dataclass(frozen=True)
 class StepAlignment:
-    """The alignment of a network in one step of its training.
+    """The alignment of a network in one step of its training."""
 
-    Attributes:
-        step: the step, from 1.
-        accuracy: the odd-one-out accuracy, a fraction; NaN where the embeddings of that step were not finite.
-        ci: its interval, or None.
-        cross_entropy: nats per triplet; None where there is no accuracy.
-    """
-
-    step: int
-    accuracy: float
-    ci: Interval | None
-    cross_entropy: float | None
+    step: int  # the step, from 1.
+    accuracy: float  # the odd-one-out accuracy, a fraction; NaN where the embeddings of that step were not finite.
+    ci: Interval | None  # its interval, or None.
+    cross_entropy: float | None  # nats per triplet; None where there is no accuracy.
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
 from pyalign.io.bounds import SMALL
 from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
@@ -145,23 +145,14 @@ def type_name(dtype: object) -> str:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for in a file.
+    """What is looked for in a file."""
 
-    Attributes:
-        what: what messages call it.
-        likely: which of several arrays it is.
-        has_header: whether the first row of a text table is a header.
-        preferred: the name of the array that it is, where there is one.
-        short_header: whether a header may lack its first cell, as R writes it.
-        folder: whether a folder of `pyalign extract` may hold it.
-    """
-
-    what: str
-    likely: Callable[[Entry], bool]
-    has_header: HeaderRule
-    preferred: str | None = None
-    short_header: bool = False
-    folder: bool = False
+    what: str  # what messages call it.
+    likely: Callable[[Entry], bool]  # which of several arrays it is.
+    has_header: HeaderRule  # whether the first row of a text table is a header.
+    preferred: str | None = None  # the name of the array that it is, where there is one.
+    short_header: bool = False  # whether a header may lack its first cell, as R writes it.
+    folder: bool = False  # whether a folder of `pyalign extract` may hold it.
 
 
 # Where nothing else is said, thingsvision's HDF5 files hold the matrix as "features".

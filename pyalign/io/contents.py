@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, field
 from pyalign.data.texts import Texts, joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import Entries, Entry, Wanted, names_next_to, strings, text_array, under_key
@@ -32,27 +32,17 @@ ANYTHING = Wanted("data", lambda _: True, _header, short_header=True, folder=Tru
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """An array, or a table.
+    """An array, or a table."""
 
-    Attributes:
-        key: of an array of several.
-        values: the array, of numbers or of text; of a table (t, k), its columns of numbers, NaN where a cell is empty.
-        names: of the rows, where the file has a name for each of them.
-        header: of all columns of a table, where it has one.
-        numbers: which columns of a table `values` holds; None for an array.
-        texts: the other columns.
-        fault: why the values can't be read.
-        listed: how many names of rows the file has, whether they are of these or not.
-    """
-
-    key: str | None = None
+    key: str | None = None  # of an array of several.
+    # the array, of numbers or of text; of a table (t, k), its columns of numbers, NaN where a cell is empty.
     values: Array = field(default_factory=lambda: np.empty(0))
-    names: tuple[str, ...] | None = None
-    header: Cells | None = None
-    numbers: tuple[int, ...] | None = None
-    texts: Mapping[int, Texts] = field(default_factory=dict)
-    fault: str | None = None
-    listed: int = 0
+    names: tuple[str, ...] | None = None  # of the rows, where the file has a name for each of them.
+    header: Cells | None = None  # of all columns of a table, where it has one.
+    numbers: tuple[int, ...] | None = None  # which columns of a table `values` holds; None for an array.
+    texts: Mapping[int, Texts] = field(default_factory=dict)  # the other columns.
+    fault: str | None = None  # why the values can't be read.
+    listed: int = 0  # how many names of rows the file has, whether they are of these or not.
 
     @property
     def width(self) -> int:

@@ -12,10 +12,10 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import NAME_KEYS, Entry, describe, names_array, type_name, under_key
 from pyalign.io.documents import read_json
@@ -51,21 +51,13 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What ``manifest.json`` says.
+    """What ``manifest.json`` says."""
 
-    Attributes:
-        model: such as "timm:resnet50".
-        layers: at least one, each with n_rows rows.
-        names: the file with the names of the rows.
-        n_rows: how many.
-        document: all of it, with the keys that are not read here.
-    """
-
-    model: str
-    layers: tuple[Layer, ...]
-    names: str
-    n_rows: int
-    document: Mapping[str, Any]
+    model: str  # such as "timm:resnet50".
+    layers: tuple[Layer, ...]  # at least one, each with n_rows rows.
+    names: str  # the file with the names of the rows.
+    n_rows: int  # how many.
+    document: Mapping[str, Any]  # all of it, with the keys that are not read here.
 
 
 def read_manifest(folder: PathLike) -> Manifest:

@@ -16,9 +16,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
@@ -35,17 +35,6 @@ WAYS = ("pool", "cls", "flatten", "mean")
 class ModelSpec:
     """How a model is loaded and its embeddings are taken.
 
-    Attributes:
-        model_name: such as "resnet50".
-        source: the package that knows it, such as "timm".
-        weights: their name there, or "sha256:..."; None for random ones.
-        layer: the module whose output it is.
-        embedding: what becomes of the output, such as "flatten".
-        input_size: (height, width) or (channels, height, width) of images.
-        preprocess: what images go through, such as mean, std, resize, crop.
-        output_dim: d of the embeddings.
-        more: keys that are not read here; they are written back.
-
     Raises:
         InputError: a value of another type.
 
@@ -55,15 +44,15 @@ class ModelSpec:
         ['model_name', 'source', 'weights', 'layer', 'embedding', 'input_size', 'output_dim']
     """
 
-    model_name: str
-    source: str
-    weights: str | None
-    layer: str
-    embedding: str
-    input_size: tuple[int, ...] | None = None
-    preprocess: Mapping[str, Any] | None = None
-    output_dim: int | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
+    model_name: str  # such as "resnet50".
+    source: str  # the package that knows it, such as "timm".
+    weights: str | None  # their name there, or "sha256:..."; None for random ones.
+    layer: str  # the module whose output it is.
+    embedding: str  # what becomes of the output, such as "flatten".
+    input_size: tuple[int, ...] | None = None  # (height, width) or (channels, height, width) of images.
+    preprocess: Mapping[str, Any] | None = None  # what images go through, such as mean, std, resize, crop.
+    output_dim: int | None = None  # d of the embeddings.
+    more: Mapping[str, Any] = field(default_factory=dict)  # keys that are not read here; they are written back.
 
     def __post_init__(self) -> None:
         for name in TEXTS:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
 from pyalign.data.texts import MISSING, Texts, coded
 from pyalign.errors import shorten
@@ -31,29 +31,18 @@ class Columns(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose columns are not read yet.
+    """A table whose columns are not read yet."""
 
-    Attributes:
-        header: of all columns, or None.
-        width: how many columns.
-        head: the first rows, as text.
-        text: which columns hold text.
-        typed: whether the format says so, for all rows; otherwise the first rows have told it.
-        read: (numbers, texts) -> `Columns`, where both are column numbers.
-        index: columns that the file itself calls its index.
-        names: of the rows, where the file has them next to its columns.
-        columns: all of them, where they are in memory.
-    """
-
-    header: Cells | None
-    width: int
-    head: tuple[Cells, ...]
-    text: tuple[bool, ...]
-    typed: bool
+    header: Cells | None  # of all columns, or None.
+    width: int  # how many columns.
+    head: tuple[Cells, ...]  # the first rows, as text.
+    text: tuple[bool, ...]  # which columns hold text.
+    typed: bool  # whether the format says so, for all rows; otherwise the first rows have told it.
+    # (numbers, texts) -> `Columns`, where both are column numbers.
     read: Callable[[Sequence[int], Sequence[int]], Columns]
-    index: tuple[int, ...] = ()
-    names: tuple[str, ...] | None = None
-    columns: Sequence[Texts | Array] | None = None
+    index: tuple[int, ...] = ()  # columns that the file itself calls its index.
+    names: tuple[str, ...] | None = None  # of the rows, where the file has them next to its columns.
+    columns: Sequence[Texts | Array] | None = None  # all of them, where they are in memory.
 
     def called(self, column: int) -> str:
         """A column as messages call it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, field
 from pyalign.backends.native import num_threads
 from pyalign.nearest.space import Sought, Space, parts
 
@@ -31,16 +31,11 @@ def margin_of(k: int) -> int:
 
 @dataclass
 class Search:
-    """A search in a space.
+    """A search in a space."""
 
-    Attributes:
-        space: of the rows.
-        scan: the float32 search.
-        exact: whether it finds the best scores of all rows; else what it finds is ordered exactly and no more.
-    """
-
-    space: Space
-    scan: Scan
+    space: Space  # of the rows.
+    scan: Scan  # the float32 search.
+    # whether it finds the best scores of all rows; else what it finds is ordered exactly and no more.
     exact: bool = True
     _groups: np.ndarray | None = field(default=None, repr=False)
 

@@ -11,12 +11,12 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._process import free_memory
 from pyalign._version import __version__
 from pyalign.data import Embeddings, as_embeddings
@@ -43,27 +43,16 @@ CELLS = ((1_000_000, None), (10_000_000, 1 << 16), (100_000_000, 1 << 18), (math
 
 @dataclass(frozen=True, eq=False)
 class NeighborIndex:
-    """An index over the rows of embeddings.
+    """An index over the rows of embeddings."""
 
-    Attributes:
-        index: "flat", for the rows themselves, or the factory string of faiss.
-        measure: the similarity measure; for rbf with its sigma.
-        n: the number of rows.
-        d: the number of features.
-        rows_sha256: the SHA-256 of the rows, see `pyalign.data.fingerprint`.
-        manifest: the other metadata of its file: versions, names, source, recall.
-        faiss_index: the index object of faiss; None for "flat".
-        path: the file that it was read from, or None.
-    """
-
-    index: str
-    measure: str
-    n: int
-    d: int
-    rows_sha256: str
-    manifest: Mapping[str, Any]
-    faiss_index: Any = None
-    path: str | None = None
+    index: str  # "flat", for the rows themselves, or the factory string of faiss.
+    measure: str  # the similarity measure; for rbf with its sigma.
+    n: int  # the number of rows.
+    d: int  # the number of features.
+    rows_sha256: str  # the SHA-256 of the rows, see `pyalign.data.fingerprint`.
+    manifest: Mapping[str, Any]  # the other metadata of its file: versions, names, source, recall.
+    faiss_index: Any = None  # the index object of faiss; None for "flat".
+    path: str | None = None  # the file that it was read from, or None.
 
     def require(self, values: np.ndarray, measure: Measure) -> None:
         """Raises unless the index was built from these rows and this measure."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.errors import InputError
 from pyalign.ops._place import device_of
@@ -18,21 +18,13 @@ CLOSE = 3  # names that are proposed
 
 @dataclass(frozen=True)
 class Queries:
-    """Queries of a search.
+    """Queries of a search."""
 
-    Attributes:
-        values: (q, d) float32 or float64 with contiguous rows: an array, or a tensor where x is on a device.
-        rows: (q,) int64, the rows of x that they are; None where they are other vectors.
-        names: of the queries, or None.
-        everything: whether they are the rows of x as they stand.
-        embeddings: other vectors as they came, for the record.
-    """
-
-    values: np.ndarray
-    rows: np.ndarray | None
-    names: tuple[str, ...] | None
-    everything: bool = False
-    embeddings: object = None
+    values: np.ndarray  # (q, d) float32 or float64 with contiguous rows: an array, or a tensor where x is on a device.
+    rows: np.ndarray | None  # (q,) int64, the rows of x that they are; None where they are other vectors.
+    names: tuple[str, ...] | None  # of the queries, or None.
+    everything: bool = False  # whether they are the rows of x as they stand.
+    embeddings: object = None  # other vectors as they came, for the record.
 
 
 def find_queries(queries: object, x: Embeddings, values: Any) -> Queries:

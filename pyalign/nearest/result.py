@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result
 from pyalign.documents import LAST, from_fields, hidden, read_as, without_halves
 from pyalign.errors import InputError
@@ -38,56 +38,37 @@ class WithoutNeighbors:
 
 @dataclass(frozen=True)
 class Neighbors(Result):
-    """The nearest rows of each query.
-
-    Attributes:
-        embeddings: the source of the rows, or None.
-        n: the number of rows.
-        d: the number of features.
-        k: the number of neighbours of each query.
-        n_queries: the number of queries.
-        measure: the similarity measure; see `pyalign.similarity`.
-        kind: "similarity", or "negated distance" for measures that are distances. Larger is nearer for both.
-        units: the unit of the similarities, in words.
-        backend: the backend of the search: "native", or "numpy" if the kernels are not compiled; "faiss"; on a device
-            "cuda", "triton" or "torch".
-        index: "flat", or the factory string of faiss.
-        exact: whether the search was exact.
-        recall: for an approximate index, the proportion of the true neighbours that it found, over queries that were
-            also searched exactly; None if the search was exact.
-        recall_queries: the number of queries behind `recall`.
-        n_omitted: the number of rows with NaN or infinity that were left out (``nan_policy="omit"``).
-        transform: the file of the map that was applied to the rows first, or None.
-        indices: (q, k) int64, the rows of the neighbours, nearest first and of equally near ones the lower row first;
-            -1 for a query that was left out, or where an approximate index found fewer than k.
-        similarities: (q, k) float64, NaN where the index is -1.
-        names: the names of the rows, or None.
-        queries: the names of the queries, or None.
-        query_rows: (q,) int64, the rows that the queries are; None if they are other vectors.
-    """
+    """The nearest rows of each query."""
 
     command: ClassVar[str] = "neighbors"
     rows: ClassVar[str] = "results"
 
-    embeddings: str | None
-    n: int
-    d: int
-    k: int
-    n_queries: int
-    measure: str
-    kind: str
-    units: str
+    embeddings: str | None  # the source of the rows, or None.
+    n: int  # the number of rows.
+    d: int  # the number of features.
+    k: int  # the number of neighbours of each query.
+    n_queries: int  # the number of queries.
+    measure: str  # the similarity measure; see `pyalign.similarity`.
+    kind: str  # "similarity", or "negated distance" for measures that are distances. Larger is nearer for both.
+    units: str  # the unit of the similarities, in words.
+    # the backend of the search: "native", or "numpy" if the kernels are not compiled; "faiss"; on a device "cuda",
+    # "triton" or "torch".
     backend: str
-    index: str
-    exact: bool
+    index: str  # "flat", or the factory string of faiss.
+    exact: bool  # whether the search was exact.
+    # for an approximate index, the proportion of the true neighbours that it found, over queries that were also
+    # searched exactly; None if the search was exact.
     recall: float | None = None
-    recall_queries: int | None = None
-    n_omitted: int = 0
-    transform: str | None = None
+    recall_queries: int | None = None  # the number of queries behind `recall`.
+    n_omitted: int = 0  # the number of rows with NaN or infinity that were left out (``nan_policy="omit"``).
+    transform: str | None = None  # the file of the map that was applied to the rows first, or None.
+    # (q, k) int64, the rows of the neighbours, nearest first and of equally near ones the lower row first; -1 for a
+    # query that was left out, or where an approximate index found fewer than k.
     indices: np.ndarray = hidden(default=None)
-    similarities: np.ndarray = hidden(default=None)
-    names: tuple[str, ...] | Mapping[int, str] | None = hidden(default=None)
-    queries: tuple[str, ...] | None = hidden(default=None)
+    similarities: np.ndarray = hidden(default=None)  # (q, k) float64, NaN where the index is -1.
+    names: tuple[str, ...] | Mapping[int, str] | None = hidden(default=None)  # the names of the rows, or None.
+    queries: tuple[str, ...] | None = hidden(default=None)  # the names of the queries, or None.
+    # (q,) int64, the rows that the queries are; None if they are other vectors.
     query_rows: np.ndarray | None = hidden(default=None)
 
     def __eq__(self, other: object) -> bool:

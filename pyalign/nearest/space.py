@@ -7,12 +7,12 @@ of rows as they are (dot), and for distances of (a, 1) and (b, -|b|^2 / 2), with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.measures import Measure, median_distance, with_sigma
 
 BLOCK = 1 << 21  # float64 numbers at once
@@ -22,30 +22,19 @@ TINY = 2.0**-120  # below it a float32 product may have lost its digits
 
 @dataclass(frozen=True)
 class Space:
-    """A measure over rows x (n, d).
-
-    Attributes:
-        measure: with its sigma, for rbf.
-        values: x, float32 or float64, finite.
-        exponent: distances and dot products are of rows times 2^-exponent.
-        centre: (d,) what is subtracted before distances are searched, in these units.
-        inverse: (n,) one over the length of each row, 0 for a zero row; only for cosines.
-        search: (n, d) or (n, d + 1) float32, what is searched.
-        reach: the length of the longest row that is searched.
-        shrink: rows are searched times 2^-shrink.
-    """
+    """A measure over rows x (n, d)."""
 
     cached: ClassVar[int] = 1 << 18  # numbers of candidates compared at once on a thread: 2 MB
     threaded: ClassVar[bool] = True  # whether candidates are compared on several
 
-    measure: Measure
-    values: np.ndarray
-    exponent: int
-    centre: np.ndarray | None
-    inverse: np.ndarray
-    search: np.ndarray
-    reach: float
-    shrink: int
+    measure: Measure  # with its sigma, for rbf.
+    values: np.ndarray  # x, float32 or float64, finite.
+    exponent: int  # distances and dot products are of rows times 2^-exponent.
+    centre: np.ndarray | None  # (d,) what is subtracted before distances are searched, in these units.
+    inverse: np.ndarray  # (n,) one over the length of each row, 0 for a zero row; only for cosines.
+    search: np.ndarray  # (n, d) or (n, d + 1) float32, what is searched.
+    reach: float  # the length of the longest row that is searched.
+    shrink: int  # rows are searched times 2^-shrink.
 
     @property
     def angular(self) -> bool:
@@ -148,17 +137,11 @@ class Space:
 
 @dataclass(frozen=True)
 class Sought:
-    """Queries of a search.
+    """Queries of a search."""
 
-    Attributes:
-        search: (q, d) or (q, d + 1) float32.
-        lengths: (q,) of the queries.
-        powers: (q,) of two by which they are multiplied in `search`.
-    """
-
-    search: np.ndarray
-    lengths: np.ndarray
-    powers: np.ndarray
+    search: np.ndarray  # (q, d) or (q, d + 1) float32.
+    lengths: np.ndarray  # (q,) of the queries.
+    powers: np.ndarray  # (q,) of two by which they are multiplied in `search`.
 
     def __getitem__(self, some: np.ndarray) -> Sought:
         return Sought(self.search[some], self.lengths[some], self.powers[some])

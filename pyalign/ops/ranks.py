@@ -6,11 +6,11 @@ own copy are left out. Values keep their order, so that the pairs are sorted onc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.backends import RankOrder, get_host_backend
 from pyalign.errors import InputError
 from pyalign.typing import BackendName
@@ -20,19 +20,12 @@ MOST = 1 << 30  # numbers, whose doubled ranks fit in 31 bits
 
 @dataclass(frozen=True, eq=False)
 class RankedPairs:
-    """Values of pairs of objects with their ranks; sorted when that is asked for.
+    """Values of pairs of objects with their ranks; sorted when that is asked for."""
 
-    Attributes:
-        values: (m,) float32 or float64.
-        items: int32 (m, 2), the objects of each pair.
-        ranks: int32 (m,), twice the mean rank, from 1, of those equal to each.
-        backend: what ranks them.
-    """
-
-    values: np.ndarray
-    items: np.ndarray
-    ranks: np.ndarray
-    backend: BackendName = "auto"
+    values: np.ndarray  # (m,) float32 or float64.
+    items: np.ndarray  # int32 (m, 2), the objects of each pair.
+    ranks: np.ndarray  # int32 (m,), twice the mean rank, from 1, of those equal to each.
+    backend: BackendName = "auto"  # what ranks them.
 
     @cached_property
     def places(self) -> np.ndarray:

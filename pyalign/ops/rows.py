@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.data.names import in_order, match_names, require_different
@@ -19,21 +19,13 @@ ALL = slice(None)
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """Models and which of their rows are the same items.
+    """Models and which of their rows are the same items."""
 
-    Attributes:
-        models: name -> embeddings, as they came.
-        rows: name -> (n,) the row of each item, or None where all rows count as they stand.
-        n: how many items.
-        names: of the items, or None.
-        notes: what was assumed, a sentence each.
-    """
-
-    models: dict[str, Embeddings]
-    rows: dict[str, np.ndarray | None]
-    n: int
-    names: tuple[str, ...] | None
-    notes: tuple[str, ...]
+    models: dict[str, Embeddings]  # name -> embeddings, as they came.
+    rows: dict[str, np.ndarray | None]  # name -> (n,) the row of each item, or None where all rows count as they stand.
+    n: int  # how many items.
+    names: tuple[str, ...] | None  # of the items, or None.
+    notes: tuple[str, ...]  # what was assumed, a sentence each.
 
     @property
     def row_names(self) -> tuple[tuple[str, ...], ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.ops._host_dispatch import explained
 
@@ -16,15 +16,10 @@ BLOCK = 1 << 16  # rows whose products are added up at a time
 
 @dataclass(frozen=True)
 class SharedTriplets:
-    """Triplets by their objects, pairs of objects and sets of three. See `share_triplets`.
+    """Triplets by their objects, pairs of objects and sets of three. See `share_triplets`."""
 
-    Attributes:
-        host: the backend that made it.
-        sharing: what it made.
-    """
-
-    host: HostBackend
-    sharing: Any
+    host: HostBackend  # the backend that made it.
+    sharing: Any  # what it made.
 
     def products(self, values: np.ndarray) -> np.ndarray:
         """(3, k, k) float64: over groups, the products of the groups' sums of values, two by two.

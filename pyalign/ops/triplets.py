@@ -10,12 +10,12 @@ gives the numbers of the row route: the pairs of many triplets in buckets, each 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import Array, Backend, Rows, Sums, Wanted
 from pyalign.data import ODD_ONE_OUT, Aligned, align
 from pyalign.data.align import NAMELESS
@@ -50,23 +50,15 @@ def use_matrix(n: int, t: int, itemsize: int) -> bool:
 class TripletResults:
     """What one pass over the triplets gave.
 
-    Attributes:
-        backend: the backend that ran.
-        n_triplets: how many triplets there were.
-        choices: int8 (t,) or None.
-        probabilities: (t, 3) of the computation's dtype, or None.
-        sums: or None.
-        similarities: (t, 3) of that dtype, of the pairs of positions 01, 02, 12, or None.
-
     Arrays are those of numpy, or are on the device of x in its library.
     """
 
-    backend: str
-    n_triplets: int
-    choices: Any
-    probabilities: Any
-    sums: Sums | None
-    similarities: Any = None
+    backend: str  # the backend that ran.
+    n_triplets: int  # how many triplets there were.
+    choices: Any  # int8 (t,) or None.
+    probabilities: Any  # (t, 3) of the computation's dtype, or None.
+    sums: Sums | None  # or None.
+    similarities: Any = None  # (t, 3) of that dtype, of the pairs of positions 01, 02, 12, or None.
 
 
 def odd_one_out(
@@ -232,17 +224,11 @@ def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: flo
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Rows and triplets that are checked and are where a backend computes, for as many passes as there are measures.
+    """Rows and triplets that are checked and are where a backend computes, for as many passes as there are measures."""
 
-    Attributes:
-        dispatch: by which results come back.
-        rows: (n, d) embeddings, or similarities (n, n).
-        index: (t, 3) integers, not compared with n yet.
-    """
-
-    dispatch: Dispatch
-    rows: Array
-    index: Array
+    dispatch: Dispatch  # by which results come back.
+    rows: Array  # (n, d) embeddings, or similarities (n, n).
+    index: Array  # (t, 3) integers, not compared with n yet.
 
 
 def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool = False) -> Placed:

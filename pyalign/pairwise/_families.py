@@ -10,11 +10,11 @@ of the two, so that a null is a product and the singular values of a small matri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.nearest.ranks import NeighborRanks
@@ -28,20 +28,14 @@ from pyalign.typing import BackendName
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Who is near whom.
+    """Who is near whom."""
 
-    Attributes:
-        rows, columns: (n k,) the pairs.
-        near: the rank of any column among the neighbours of any row.
-        similarities: (n, n), or None where they don't count.
-        length: the root of the alignment of the model with itself; 1 for shares.
-    """
-
+    # rows, columns: (n k,) the pairs.
     rows: np.ndarray
     columns: np.ndarray
-    near: NeighborRanks
-    similarities: np.ndarray | None
-    length: float = 1.0
+    near: NeighborRanks  # the rank of any column among the neighbours of any row.
+    similarities: np.ndarray | None  # (n, n), or None where they don't count.
+    length: float = 1.0  # the root of the alignment of the model with itself; 1 for shares.
 
 
 class NeighbourFamily:

@@ -14,10 +14,9 @@ Source: Schuett, Kipnis, Diedrichsen and Kriegeskorte, "Statistical inference on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.intervals import Variances
@@ -29,17 +28,14 @@ OVER = ("objects", "subjects", "objects+subjects")
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Values of k statistics under resamples: each (r, k), or None where nothing of the kind is drawn.
+    """Values of k statistics under resamples: each (r, k), or None where nothing of the kind is drawn."""
 
-    Attributes:
-        objects, subjects, both: under resamples of objects, of people, of both; or (r, k, 2) of values in two splits of
-            each resample, whose covariance then stands for the variance.
-        n, p: how many objects and people there are.
-    """
-
+    # objects, subjects, both: under resamples of objects, of people, of both; or (r, k, 2) of values in two splits of
+    # each resample, whose covariance then stands for the variance.
     objects: np.ndarray | None
     subjects: np.ndarray | None
     both: np.ndarray | None
+    # n, p: how many objects and people there are.
     n: int
     p: int | None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign._checks import plain_number, whole_number
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 
 MOST = 10_000_000  # permutations
@@ -17,17 +17,11 @@ ROUNDING = {4: 4e-6, 8: 1e-12}  # by bytes of a number: scores that differ by le
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A score next to its null.
+    """A score next to its null."""
 
-    Attributes:
-        threshold: what a share alpha of nulls, with the score among them, lies above.
-        score: how much of the way from there to the largest possible score; 0 below the threshold.
-        p_value: of "the rows of the two have nothing to do with each other"; at least 1 / (K + 1).
-    """
-
-    threshold: float
-    score: float
-    p_value: float
+    threshold: float  # what a share alpha of nulls, with the score among them, lies above.
+    score: float  # how much of the way from there to the largest possible score; 0 below the threshold.
+    p_value: float  # of "the rows of the two have nothing to do with each other"; at least 1 / (K + 1).
 
 
 def calibrated(

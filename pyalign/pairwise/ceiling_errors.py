@@ -13,11 +13,11 @@ c_s along what the mean loses where q is left out. The values that are averaged,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.pairwise.ceilings import Pool
 from pyalign.pairwise.influence import Side, gradient, jackknifed
 from pyalign.typing import BackendName
@@ -28,20 +28,13 @@ LEAST = 3  # people: two without one of them have nobody to be compared with
 
 @dataclass(frozen=True, eq=False)
 class AmongPeople:
-    """Three figures of people with each other: lower ceiling, upper ceiling, reliability.
+    """Three figures of people with each other: lower ceiling, upper ceiling, reliability."""
 
-    Attributes:
-        values: (p, 3), the correlations of each participant, whose means over people the figures are.
-        jackknife: (p, 3), what each participant does to a figure; NaN with fewer than three people, or where a value is
-            NaN.
-        pairs: (3, m + n), the influence of each pair and object on the figures; see `influence.jackknifed`.
-        rows: (3, p, m + n), what each participant does to the figures there; None unless people and objects are
-            resampled.
-    """
-
-    values: np.ndarray
+    values: np.ndarray  # (p, 3), the correlations of each participant, whose means over people the figures are.
+    # (p, 3), what each participant does to a figure; NaN with fewer than three people, or where a value is NaN.
     jackknife: np.ndarray
-    pairs: np.ndarray
+    pairs: np.ndarray  # (3, m + n), the influence of each pair and object on the figures; see `influence.jackknifed`.
+    # (3, p, m + n), what each participant does to the figures there; None unless people and objects are resampled.
     rows: np.ndarray | None
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.ops.ranks import double_ranks
 from pyalign.pairwise.correlations import Correlation, Family
 from pyalign.pairwise.rsa_result import RsaCeiling
@@ -63,19 +63,12 @@ def scaled(people: np.ndarray, pooling: str) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """People's matrices on the scale on which they are averaged.
+    """People's matrices on the scale on which they are averaged."""
 
-    Attributes:
-        on_scale: (p, m), NaN for pairs that a participant has not judged.
-        there: bool (p, m), which pairs each participant has judged.
-        total: (m,), the sum over people.
-        counts: (m,), how many people judged each pair.
-    """
-
-    on_scale: np.ndarray
-    there: np.ndarray
-    total: np.ndarray
-    counts: np.ndarray
+    on_scale: np.ndarray  # (p, m), NaN for pairs that a participant has not judged.
+    there: np.ndarray  # bool (p, m), which pairs each participant has judged.
+    total: np.ndarray  # (m,), the sum over people.
+    counts: np.ndarray  # (m,), how many people judged each pair.
 
     @classmethod
     def of(cls, people: np.ndarray, pooling: str) -> Pool:

@@ -28,10 +28,9 @@ jackknife estimate of variance", Annals of Statistics 1981; Satterthwaite, Biome
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.pairwise.bootstrap import Resampled
 from pyalign.pairwise.ceiling_errors import among_people
 from pyalign.pairwise.correlated import Correlated, Group, weighted_mean
@@ -42,19 +41,13 @@ ROUNDING = 1e-11  # of two variances: below it, that of the difference is nothin
 
 @dataclass(frozen=True, eq=False)
 class ClosedForm:
-    """Variances of k statistics and of their differences.
+    """Variances of k statistics and of their differences."""
 
-    Attributes:
-        candidates: (k, k) covariances each, of which the largest counts for each contrast.
-        most: degrees of freedom at most: objects or people, less one; the smaller where both are drawn.
-        sums: (k, n), what each object adds to the statistics; None where objects are not resampled.
-        method: as results say it.
-    """
-
-    candidates: tuple[np.ndarray, ...]
-    most: int
+    candidates: tuple[np.ndarray, ...]  # (k, k) covariances each, of which the largest counts for each contrast.
+    most: int  # degrees of freedom at most: objects or people, less one; the smaller where both are drawn.
+    # (k, n), what each object adds to the statistics; None where objects are not resampled.
     sums: np.ndarray | None = None
-    method: str = "corrected"
+    method: str = "corrected"  # as results say it.
 
     def degrees(self, a: int, b: int | None = None, times: float = 1.0) -> float:
         """Degrees of freedom of statistic a, or of a less so many times b.
@@ -128,22 +121,18 @@ class Dyads:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The terms of the variances of k statistics, (k, k) each; see the module.
+    """The terms of the variances of k statistics, (k, k) each; see the module."""
 
-    Attributes:
-        objects, alone: over objects, and of independent pairs.
-        people, within: over people, and what both have in common; None where they are not known.
-        n, p: how many objects and people.
-        sums: (k, n), what each object adds to the statistics.
-    """
-
+    # objects, alone: over objects, and of independent pairs.
     objects: np.ndarray
     alone: np.ndarray
+    # people, within: over people, and what both have in common; None where they are not known.
     people: np.ndarray | None
     within: np.ndarray | None
+    # n, p: how many objects and people.
     n: int
     p: int
-    sums: np.ndarray | None = None
+    sums: np.ndarray | None = None  # (k, n), what each object adds to the statistics.
 
     def over(self, what: str) -> ClosedForm:
         """The variances over "objects", "subjects" or "objects+subjects"."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.documents import Interval
 from pyalign.pairwise.rsa_result import WithError
@@ -18,58 +18,32 @@ Beside = tuple[tuple[float | None, ...], ...]  # None on the diagonal: a model w
 
 @dataclass(frozen=True)
 class PairSimilarity(WithError):
-    """The similarity of two models.
+    """The similarity of two models."""
 
-    Attributes:
-        first, second: the models.
-        similarity: the score.
-        ci: its interval over objects; None where there is none, with a note.
-    """
-
+    # first, second: the models.
     first: str
     second: str
-    similarity: float
-    ci: Interval | None = None
+    similarity: float  # the score.
+    ci: Interval | None = None  # its interval over objects; None where there is none, with a note.
 
 
 @dataclass(frozen=True)
 class SimilarityDifference(WithError):
-    """Whether a model is more like a second one than like a third.
+    """Whether a model is more like a second one than like a third."""
 
-    Attributes:
-        model: the model that is compared with two others.
-        a, b: the others.
-        difference: the similarity of the model with a, less that with b.
-        ci: its interval over objects; None where there is none.
-        p_value: two-sided, for the hypothesis of no difference, by Student's t.
-        p_adjusted: corrected over all differences of the result.
-    """
-
-    model: str
+    model: str  # the model that is compared with two others.
+    # a, b: the others.
     a: str
     b: str
-    difference: float
-    ci: Interval | None = None
-    p_value: float | None = None
-    p_adjusted: float | None = None
+    difference: float  # the similarity of the model with a, less that with b.
+    ci: Interval | None = None  # its interval over objects; None where there is none.
+    p_value: float | None = None  # two-sided, for the hypothesis of no difference, by Student's t.
+    p_adjusted: float | None = None  # corrected over all differences of the result.
 
 
 @dataclass(frozen=True)
 class SimilarityMatrix(Result):
-    """Similarities of all pairs of models by one measure.
-
-    Attributes:
-        measure: which.
-        models: their names, in the order of rows and columns.
-        matrix: the scores, 1 on the diagonal.
-        null_threshold: what a share alpha of permutations lies above, of each pair; None without permutations.
-        calibrated: how much of the way from there to 1 the score is, 0 below it.
-        p_value: of each pair, that its rows have nothing to do with each other; not corrected for the number of pairs.
-        symmetric: whether the measure is; else an entry is of (row, column).
-        p_adjusted: the p-values corrected over all pairs and measures of the result.
-        scores: of each of `pairs`, in their order, the score with its interval; None without intervals.
-        differences: of each model the similarities with every two others, compared; None without intervals.
-    """
+    """Similarities of all pairs of models by one measure."""
 
     along: ClassVar = {
         "matrix": ("models", "models"),
@@ -81,15 +55,19 @@ class SimilarityMatrix(Result):
     }
     among: ClassVar = {"models": ("differences.model", "differences.a", "differences.b")}
 
-    measure: str
-    models: tuple[str, ...]
-    matrix: Square
+    measure: str  # which.
+    models: tuple[str, ...]  # their names, in the order of rows and columns.
+    matrix: Square  # the scores, 1 on the diagonal.
+    # what a share alpha of permutations lies above, of each pair; None without permutations.
     null_threshold: Beside | None = None
-    calibrated: Beside | None = None
+    calibrated: Beside | None = None  # how much of the way from there to 1 the score is, 0 below it.
+    # of each pair, that its rows have nothing to do with each other; not corrected for the number of pairs.
     p_value: Beside | None = None
-    symmetric: bool = True
-    p_adjusted: Beside | None = None
+    symmetric: bool = True  # whether the measure is; else an entry is of (row, column).
+    p_adjusted: Beside | None = None  # the p-values corrected over all pairs and measures of the result.
+    # of each of `pairs`, in their order, the score with its interval; None without intervals.
     scores: tuple[PairSimilarity, ...] | None = None
+    # of each model the similarities with every two others, compared; None without intervals.
     differences: tuple[SimilarityDifference, ...] | None = None
 
     @property
@@ -108,35 +86,23 @@ class SimilarityMatrix(Result):
 
 @dataclass(frozen=True)
 class ModelSimilarities(Result):
-    """Models compared with each other. See `pyalign.cka`.
-
-    Attributes:
-        results: one for each measure.
-        n_objects: rows that all models have.
-        permutations: of each null, 0 for none.
-        alpha: of the thresholds.
-        seed: of the permutations, or of the batches.
-        batches: over how many batches of objects the figures are means; None for all objects at once.
-        ci_by: "objects", what intervals are over; None without intervals.
-        resamples: how many half-samples were drawn, of measures without a closed form; None where all have one.
-        confidence: the confidence level of the intervals.
-        correction: how `p_adjusted` is corrected; None in results of versions that didn't.
-    """
+    """Models compared with each other. See `pyalign.cka`."""
 
     command: ClassVar[str] = "cka"
     rows: ClassVar[str] = "results"
     filled: ClassVar = ("results",)
 
-    results: tuple[SimilarityMatrix, ...]
-    n_objects: int
-    permutations: int
-    alpha: float
-    seed: int
-    batches: int | None = None
-    ci_by: str | None = None
+    results: tuple[SimilarityMatrix, ...]  # one for each measure.
+    n_objects: int  # rows that all models have.
+    permutations: int  # of each null, 0 for none.
+    alpha: float  # of the thresholds.
+    seed: int  # of the permutations, or of the batches.
+    batches: int | None = None  # over how many batches of objects the figures are means; None for all objects at once.
+    ci_by: str | None = None  # "objects", what intervals are over; None without intervals.
+    # how many half-samples were drawn, of measures without a closed form; None where all have one.
     resamples: int | None = None
-    confidence: float = 0.95
-    correction: Correction | None = None
+    confidence: float = 0.95  # the confidence level of the intervals.
+    correction: Correction | None = None  # how `p_adjusted` is corrected; None in results of versions that didn't.
 
     def __len__(self) -> int:
         return len(self.results)
@@ -165,31 +131,24 @@ def _record(similarities: SimilarityMatrix, i: int, j: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LayerSimilarity(Result):
-    """Layers of one model against layers of another, and one figure of all. See `pyalign.cka`.
-
-    Attributes:
-        measure: which.
-        first, second: the names of the layers.
-        matrix: the scores, a row for each layer of the first.
-        aggregate: how one figure is made of them: "max" or "mean".
-        value: that figure.
-        null_threshold, calibrated, p_value: of it, as in `SimilarityMatrix`; under each permutation all layers are
-            permuted together, and the figure is made again.
-        n_objects, permutations, alpha, seed: as in `ModelSimilarities`.
-    """
+    """Layers of one model against layers of another, and one figure of all. See `pyalign.cka`."""
 
     command: ClassVar[str] = "layers"
     along: ClassVar = {"matrix": ("first", "second")}
 
-    measure: str
+    measure: str  # which.
+    # first, second: the names of the layers.
     first: tuple[str, ...]
     second: tuple[str, ...]
-    matrix: Square
-    aggregate: str
-    value: float
+    matrix: Square  # the scores, a row for each layer of the first.
+    aggregate: str  # how one figure is made of them: "max" or "mean".
+    value: float  # that figure.
+    # null_threshold, calibrated, p_value: of it, as in `SimilarityMatrix`; under each permutation all layers are
+    # permuted together, and the figure is made again.
     null_threshold: float
     calibrated: float
     p_value: float
+    # n_objects, permutations, alpha, seed: as in `ModelSimilarities`.
     n_objects: int
     permutations: int
     alpha: float

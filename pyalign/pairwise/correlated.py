@@ -8,12 +8,12 @@ Source: Mantel, "The detection of disease clustering and a generalized regressio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.ops.permuted import permutations_of, permuted_products
 from pyalign.ops.resample import permutation
 from pyalign.pairwise.correlations import Correlation
@@ -25,16 +25,11 @@ from pyalign.typing import BackendName
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """People who judged the same pairs.
+    """People who judged the same pairs."""
 
-    Attributes:
-        rows: which people.
-        keep: bool (m,), which pairs; None: all.
-        people, models: prepared values of these pairs.
-    """
-
-    rows: np.ndarray
-    keep: np.ndarray | None
+    rows: np.ndarray  # which people.
+    keep: np.ndarray | None  # bool (m,), which pairs; None: all.
+    # people, models: prepared values of these pairs.
     people: Sequence[Any]
     models: Sequence[Any]
 

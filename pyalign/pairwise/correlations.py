@@ -8,11 +8,11 @@ pair weighs the product of its objects' multiplicities, and ranks are taken agai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError, nearest
 from pyalign.pairwise.moments import Moments
 from pyalign.pairwise.ranked import Concordance, Ranks
@@ -39,21 +39,15 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class Correlation:
-    """A correlation of similarity matrices.
+    """A correlation of similarity matrices."""
 
-    Attributes:
-        name: as users write it.
-        formula: in a line.
-        family: what computes it, of its name.
-        pooling: how people's matrices are pooled for their noise ceiling, unless it is said: the way that the
-            correlation itself looks at values.
-        centred: whether a constant may be added to the values, so that -d is the similarity of a dissimilarity d.
-    """
-
-    name: str
-    formula: str
-    family: Callable[[str], Family]
+    name: str  # as users write it.
+    formula: str  # in a line.
+    family: Callable[[str], Family]  # what computes it, of its name.
+    # how people's matrices are pooled for their noise ceiling, unless it is said: the way that the correlation itself
+    # looks at values.
     pooling: str
+    # whether a constant may be added to the values, so that -d is the similarity of a dissimilarity d.
     centred: bool = True
 
     @property

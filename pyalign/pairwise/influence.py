@@ -10,10 +10,10 @@ Dehon, "Influence functions of the Spearman and Kendall correlation measures", 2
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.ops.ranks import RankedPairs, rank_pairs
 from pyalign.typing import BackendName
 
@@ -23,23 +23,14 @@ INFLUENCES = (*RANKED, *VALUED)  # the correlations that have them here
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of two matrices.
+    """One of two matrices."""
 
-    Attributes:
-        name: of the correlation.
-        scores: float64 (m,), ranks from -1/2 to 1/2, or values as they are compared.
-        square: their mean square; of rho-a what it would be without ties.
-        own: float64 (m,), the influence of each pair on that.
-        ranked: the pairs in the order of their values; None where ranks don't matter.
-        scale: what values are divided by.
-    """
-
-    name: str
-    scores: np.ndarray
-    square: float
-    own: np.ndarray
-    ranked: RankedPairs | None
-    scale: float
+    name: str  # of the correlation.
+    scores: np.ndarray  # float64 (m,), ranks from -1/2 to 1/2, or values as they are compared.
+    square: float  # their mean square; of rho-a what it would be without ties.
+    own: np.ndarray  # float64 (m,), the influence of each pair on that.
+    ranked: RankedPairs | None  # the pairs in the order of their values; None where ranks don't matter.
+    scale: float  # what values are divided by.
 
     @classmethod
     def of(cls, name: str, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Side:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.typing import BackendName
 
@@ -16,15 +16,10 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Values of pairs of objects, shifted by their mean and scaled to about 1 where that changes nothing.
+    """Values of pairs of objects, shifted by their mean and scaled to about 1 where that changes nothing."""
 
-    Attributes:
-        values: float64 (m,).
-        items: int32 (m, 2).
-    """
-
-    values: np.ndarray
-    items: np.ndarray
+    values: np.ndarray  # float64 (m,).
+    items: np.ndarray  # int32 (m, 2).
 
 
 @dataclass(frozen=True)

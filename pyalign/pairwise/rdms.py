@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.data.judgments import above, objects_of
 from pyalign.errors import InputError
 from pyalign.ops.similarity import similarity, with_exact_ends
@@ -18,16 +18,11 @@ MOST = 200  # objects of matrices in a document; of more a sample is kept
 
 @dataclass(frozen=True)
 class Rdm:
-    """The matrix of a model, or the mean matrix of participants.
+    """The matrix of a model, or the mean matrix of participants."""
 
-    Attributes:
-        embeddings: the model's name; None for participants.
-        measure: the measure of the similarity of its rows; None for a matrix that was given.
-        values: n (n - 1) / 2, the pairs above the diagonal, row by row; NaN for a pair without a value.
-    """
-
-    embeddings: str | None
-    measure: str | None
+    embeddings: str | None  # the model's name; None for participants.
+    measure: str | None  # the measure of the similarity of its rows; None for a matrix that was given.
+    # n (n - 1) / 2, the pairs above the diagonal, row by row; NaN for a pair without a value.
     values: tuple[float, ...]
 
     def square(self) -> np.ndarray:
@@ -49,18 +44,13 @@ class Rdm:
 class Rdms:
     """Matrices over the same objects.
 
-    Attributes:
-        objects: the names of the n objects, or their numbers.
-        kind: of all values, "dissimilarity" or "similarity".
-        matrices: of participants, if there are any, then of each model and measure.
-
     Raises:
         InputError: no matrix, or one that is not about all pairs of the objects.
     """
 
-    objects: tuple[str, ...]
-    kind: str
-    matrices: tuple[Rdm, ...]
+    objects: tuple[str, ...]  # the names of the n objects, or their numbers.
+    kind: str  # of all values, "dissimilarity" or "similarity".
+    matrices: tuple[Rdm, ...]  # of participants, if there are any, then of each model and measure.
 
     def __post_init__(self) -> None:
         if not self.matrices:

@@ -7,8 +7,8 @@ matched one by one. To add a measure, add a row; a new family is a module with `
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.errors import InputError, nearest
 from pyalign.measures import MEASURES
 
@@ -17,40 +17,29 @@ LARGEST = 1.0  # of every measure: the score of a model with itself
 
 @dataclass(frozen=True)
 class RepresentationMeasure:
-    """A measure of similarity between two representations (n, d) and (n, e) of the same n items.
+    """A measure of similarity between two representations (n, d) and (n, e) of the same n items."""
 
-    Attributes:
-        name: as given to ``measure=`` and ``--measure``.
-        family: ``"matrix"``: a symmetric matrix (n, n) of each model, compared by its cosine; ``"neighbours"``: who is
-            near whom; ``"subspace"``: singular values of a product of features.
-        kernel: of ``matrix`` what stands in the matrix: ``"linear"``, ``"rbf"``, ``"rdm"`` (similarities), ``"ranks"``
-            (of those). Of the others which of the family it is.
-        centring: of ``matrix`` what is taken off: ``"double"`` (row and column means), ``"off-diagonal"`` (the same,
-            then the diagonal is left out), ``"unbiased"`` (U-centred), ``"mean"`` (the mean of all pairs).
-        formula: for people; `pyalign cka --help` shows it.
-        source: where it is from.
-        parameter: what may stand behind a colon: ``"bandwidth"``, ``"neighbours"``, ``"dimensions"``, ``"similarity"``;
-            or "".
-        value: that parameter; for a bandwidth a factor of the median distance, unless `absolute`.
-        least: rows that it needs.
-        symmetric: whether the order of the two makes no difference.
-        biased: whether independent models of many features look alike.
-        text: the parameter as it was given, or "".
-    """
-
-    name: str
+    name: str  # as given to ``measure=`` and ``--measure``.
+    # ``"matrix"``: a symmetric matrix (n, n) of each model, compared by its cosine; ``"neighbours"``: who is near whom;
+    # ``"subspace"``: singular values of a product of features.
     family: str
+    # of ``matrix`` what stands in the matrix: ``"linear"``, ``"rbf"``, ``"rdm"`` (similarities), ``"ranks"`` (of
+    # those). Of the others which of the family it is.
     kernel: str
-    formula: str
-    source: str
+    formula: str  # for people; `pyalign cka --help` shows it.
+    source: str  # where it is from.
+    # of ``matrix`` what is taken off: ``"double"`` (row and column means), ``"off-diagonal"`` (the same, then the
+    # diagonal is left out), ``"unbiased"`` (U-centred), ``"mean"`` (the mean of all pairs).
     centring: str = ""
+    # what may stand behind a colon: ``"bandwidth"``, ``"neighbours"``, ``"dimensions"``, ``"similarity"``; or "".
     parameter: str = ""
+    # that parameter; for a bandwidth a factor of the median distance, unless `absolute`.
     value: float | int | str | None = None
     absolute: bool = False
-    least: int = 2
-    symmetric: bool = True
-    biased: bool = False
-    text: str = ""
+    least: int = 2  # rows that it needs.
+    symmetric: bool = True  # whether the order of the two makes no difference.
+    biased: bool = False  # whether independent models of many features look alike.
+    text: str = ""  # the parameter as it was given, or "".
 
     def __str__(self) -> str:
         return f"{self.name}:{self.text}" if self.text else self.name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from pyalign._dataclass import dataclass
 from pyalign._result import OnCards, Result, picked
 from pyalign.documents import Interval
 from pyalign.pairwise.rdms import Rdms
@@ -29,228 +29,159 @@ class WithError:
 
 @dataclass(frozen=True)
 class Ratio(WithError):
-    """A figure divided by another one of the same judgments.
+    """A figure divided by another one of the same judgments."""
 
-    Attributes:
-        value: a fraction; NaN where the denominator is not above 0.
-        ci: its interval, by Fieller's method, with the covariance of the two figures; None without intervals, or if
-            the interval of the denominator includes 0. Its `error` is that of the delta method.
-    """
-
-    value: float
+    value: float  # a fraction; NaN where the denominator is not above 0.
+    # its interval, by Fieller's method, with the covariance of the two figures; None without intervals, or if the
+    # interval of the denominator includes 0. Its `error` is that of the delta method.
     ci: Interval | None = None
 
 
 @dataclass(frozen=True)
 class PersonDifference(WithError):
-    """A difference of two means over participants.
+    """A difference of two means over participants."""
 
-    Attributes:
-        difference: the first mean less the second.
-        ci: its interval; None without intervals.
-        p_value: two-sided, for the hypothesis of no difference, by Student's t; None without an interval.
-        p_adjusted: corrected over all differences of this kind in the result.
-    """
-
-    difference: float
-    ci: Interval | None = None
+    difference: float  # the first mean less the second.
+    ci: Interval | None = None  # its interval; None without intervals.
+    # two-sided, for the hypothesis of no difference, by Student's t; None without an interval.
     p_value: float | None = None
-    p_adjusted: float | None = None
+    p_adjusted: float | None = None  # corrected over all differences of this kind in the result.
 
 
 @dataclass(frozen=True)
 class PerPerson(WithError):
-    """Correlations with the matrix of each participant.
+    """Correlations with the matrix of each participant."""
 
-    Attributes:
-        mean: the mean over participants.
-        ci: interval of the mean, over the same as that of the correlation with the mean matrix; None without intervals.
-        values: the correlation with each participant's matrix, in their order; NaN if all judgments of one are equal.
-        against_lower: the mean less the lower noise ceiling; None without a ceiling.
-        of_lower, of_upper: the mean divided by the lower and by the upper noise ceiling; None without a ceiling.
-        disattenuated: the mean divided by the square root of `RsaCeiling.reliability`: the correlation with a matrix
-            without the noise of single participants. It can be above 1. None without a ceiling.
-    """
-
-    mean: float
+    mean: float  # the mean over participants.
+    # interval of the mean, over the same as that of the correlation with the mean matrix; None without intervals.
     ci: Interval | None
+    # the correlation with each participant's matrix, in their order; NaN if all judgments of one are equal.
     values: tuple[float, ...]
-    against_lower: PersonDifference | None = None
+    against_lower: PersonDifference | None = None  # the mean less the lower noise ceiling; None without a ceiling.
+    # of_lower, of_upper: the mean divided by the lower and by the upper noise ceiling; None without a ceiling.
     of_lower: Ratio | None = None
     of_upper: Ratio | None = None
+    # the mean divided by the square root of `RsaCeiling.reliability`: the correlation with a matrix without the noise
+    # of single participants. It can be above 1. None without a ceiling.
     disattenuated: Ratio | None = None
 
 
 @dataclass(frozen=True)
 class RsaCeiling:
-    """How well people predict people: the bounds that belong to the mean over people of correlations with each.
+    """How well people predict people: the bounds that belong to the mean over people of correlations with each."""
 
-    Attributes:
-        lower: mean over participants of the correlation of each with the pooled matrix of the others.
-        upper: mean over participants of the correlation of each with the pooled matrix of all, including their own.
-        pooling: what was averaged: "ranks" of pairs, "standardized" values, "unit" vectors or "raw" values.
-        lower_ci, upper_ci: their intervals; None without intervals.
-        reliability: mean over pairs of participants of the correlation of their matrices; None in results of versions
-            that didn't compute it.
-        reliability_ci: its interval.
-    """
-
-    lower: float
+    lower: float  # mean over participants of the correlation of each with the pooled matrix of the others.
+    # mean over participants of the correlation of each with the pooled matrix of all, including their own.
     upper: float
+    # what was averaged: "ranks" of pairs, "standardized" values, "unit" vectors or "raw" values.
     pooling: Literal["ranks", "standardized", "unit", "raw"]
+    # lower_ci, upper_ci: their intervals; None without intervals.
     lower_ci: Interval | None = None
     upper_ci: Interval | None = None
+    # mean over pairs of participants of the correlation of their matrices; None in results of versions that didn't
+    # compute it.
     reliability: float | None = None
-    reliability_ci: Interval | None = None
+    reliability_ci: Interval | None = None  # its interval.
 
 
 @dataclass(frozen=True)
 class Partial(WithError):
-    """The correlation with the part of the mean matrix that the other models leave over.
+    """The correlation with the part of the mean matrix that the other models leave over."""
 
-    Attributes:
-        value: in [-1, 1]; NaN where the models' matrices depend on each other linearly.
-        ci: its interval.
-    """
-
-    value: float
-    ci: Interval | None
+    value: float  # in [-1, 1]; NaN where the models' matrices depend on each other linearly.
+    ci: Interval | None  # its interval.
 
 
 @dataclass(frozen=True)
 class RsaResult(WithError, Result):
-    """One model by one measure and one correlation.
+    """One model by one measure and one correlation."""
 
-    Attributes:
-        embeddings: the model's name.
-        measure: the measure of the similarity of its rows; None for a model that was given as a matrix.
-        correlation: a name of `CORRELATIONS`.
-        value: correlation of the model's matrix with the participants' mean matrix, or with the single matrix that was
-            given. NaN where it is not defined, with a note.
-        ci: interval of the value; None if it was not requested, or if too few resamples have a value.
-        p_value: one-sided, for the hypothesis of no relation: the proportion of permutations of the objects that
-            correlate at least as much. None without permutations.
-        per_person: the correlations with each participant's matrix, and their mean; None for a single matrix.
-        ceiling: the noise ceiling of `per_person.mean`, never of `value`.
-        partial: the correlation with the other models regressed out of both sides, if it was requested.
-        n_objects: the number of objects in at least one compared pair.
-        n_pairs: the number of compared pairs.
-        n_missing: the number of pairs left out because nobody judged them or because a row has NaN.
-        label: another name of the embeddings, for tables.
-    """
-
-    embeddings: str
-    measure: str | None
-    correlation: str
+    embeddings: str  # the model's name.
+    measure: str | None  # the measure of the similarity of its rows; None for a model that was given as a matrix.
+    correlation: str  # a name of `CORRELATIONS`.
+    # correlation of the model's matrix with the participants' mean matrix, or with the single matrix that was given.
+    # NaN where it is not defined, with a note.
     value: float
-    ci: Interval | None
+    ci: Interval | None  # interval of the value; None if it was not requested, or if too few resamples have a value.
+    # one-sided, for the hypothesis of no relation: the proportion of permutations of the objects that correlate at
+    # least as much. None without permutations.
     p_value: float | None
+    # the correlations with each participant's matrix, and their mean; None for a single matrix.
     per_person: PerPerson | None
-    ceiling: RsaCeiling | None
-    n_objects: int
-    n_pairs: int
-    n_missing: int
+    ceiling: RsaCeiling | None  # the noise ceiling of `per_person.mean`, never of `value`.
+    n_objects: int  # the number of objects in at least one compared pair.
+    n_pairs: int  # the number of compared pairs.
+    n_missing: int  # the number of pairs left out because nobody judged them or because a row has NaN.
+    # the correlation with the other models regressed out of both sides, if it was requested.
     partial: Partial | None = None
-    label: str | None = None
+    label: str | None = None  # another name of the embeddings, for tables.
 
 
 @dataclass(frozen=True)
 class RsaPair(WithError):
-    """Two models under the same resamples.
+    """Two models under the same resamples."""
 
-    Attributes:
-        a, b: names of the embeddings.
-        a_measure, b_measure: their measures.
-        correlation: of both.
-        difference: value of a minus that of b.
-        ci: its interval.
-        p_value: two-sided, for the hypothesis of no difference, by Student's t.
-        p_adjusted: corrected for all pairs of the result.
-        per_person: the difference of `per_person.mean`; None for a single matrix.
-    """
-
+    # a, b: names of the embeddings.
     a: str
     b: str
+    # a_measure, b_measure: their measures.
     a_measure: str | None
     b_measure: str | None
-    correlation: str
-    difference: float
-    ci: Interval | None
-    p_value: float | None
-    p_adjusted: float | None
-    per_person: PersonDifference | None = None
+    correlation: str  # of both.
+    difference: float  # value of a minus that of b.
+    ci: Interval | None  # its interval.
+    p_value: float | None  # two-sided, for the hypothesis of no difference, by Student's t.
+    p_adjusted: float | None  # corrected for all pairs of the result.
+    per_person: PersonDifference | None = None  # the difference of `per_person.mean`; None for a single matrix.
 
 
 @dataclass(frozen=True)
 class WeightedRsa(WithError):
-    """A sum of the models' matrices with weights that are fitted to people.
+    """A sum of the models' matrices with weights that are fitted to people."""
 
-    Attributes:
-        correlation: by which the sum is judged.
-        value: mean over folds of the correlation of the sum with people's mean matrix, on pairs of objects that no
-            weight was fitted to.
-        folds: the value of each fold, three for each of ten splits; 0 where no model has a weight.
-        weights: of each model's standardised matrix (for the cosine: divided by its root mean square), none negative,
-            fitted to all pairs; by "name", or "name measure" of several measures.
-        seed: the seed of the folds.
-        ci: interval of the value, by the bootstrap around the cross-validation; None without intervals.
-        p_value: one-sided, for the hypothesis of no relation, by Student's t.
-        per_person: the mean over folds of correlations with each participant's matrix; None for a single matrix.
-        pairs: the sum less each model, on pairs of objects of the same folds; `a` is "weighted sum".
-            None without intervals.
-        resamples: how many were drawn.
-    """
-
-    correlation: str
+    correlation: str  # by which the sum is judged.
+    # mean over folds of the correlation of the sum with people's mean matrix, on pairs of objects that no weight was
+    # fitted to.
     value: float
-    folds: tuple[float, ...]
+    folds: tuple[float, ...]  # the value of each fold, three for each of ten splits; 0 where no model has a weight.
+    # of each model's standardised matrix (for the cosine: divided by its root mean square), none negative, fitted to
+    # all pairs; by "name", or "name measure" of several measures.
     weights: Mapping[str, float]
-    seed: int
+    seed: int  # the seed of the folds.
+    # interval of the value, by the bootstrap around the cross-validation; None without intervals.
     ci: Interval | None = None
-    p_value: float | None = None
+    p_value: float | None = None  # one-sided, for the hypothesis of no relation, by Student's t.
+    # the mean over folds of correlations with each participant's matrix; None for a single matrix.
     per_person: PerPerson | None = None
+    # the sum less each model, on pairs of objects of the same folds; `a` is "weighted sum". None without intervals.
     pairs: tuple[RsaPair, ...] = ()
-    resamples: int | None = None
+    resamples: int | None = None  # how many were drawn.
 
 
 @dataclass(frozen=True)
 class Rsa(OnCards, Result):
-    """What `rsa` found.
-
-    Attributes:
-        results: of each model, measure and correlation.
-        pairs: every two results of one correlation; none without intervals.
-        weighted: sums of the models' matrices, where they were asked for.
-        kind: of the human judgments.
-        n_people: how many people's matrices there are; None of one matrix, which says nothing of people.
-        ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
-        resamples: how many were drawn; None without, and in closed form.
-        confidence: the confidence level of the intervals.
-        permutations: how many; None without.
-        correction: how `p_adjusted` is corrected over all pairs.
-        seed: of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.
-        human: where the judgments came from, or None.
-        rdms: the matrices of participants and models, for pictures; None where they were not asked for.
-    """
+    """What `rsa` found."""
 
     command: ClassVar[str] = "rsa"
     rows: ClassVar[str] = "results"
     filled: ClassVar = ("results",)
     among: ClassVar = {"results.embeddings": ("pairs.a", "pairs.b")}
 
-    results: tuple[RsaResult, ...]
-    pairs: tuple[RsaPair, ...]
-    kind: str
-    n_people: int | None
+    results: tuple[RsaResult, ...]  # of each model, measure and correlation.
+    pairs: tuple[RsaPair, ...]  # every two results of one correlation; none without intervals.
+    kind: str  # of the human judgments.
+    n_people: int | None  # how many people's matrices there are; None of one matrix, which says nothing of people.
+    # ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
     ci_by: str | None
     ci_method: str | None
-    resamples: int | None
-    confidence: float
-    permutations: int | None
-    correction: Correction
-    seed: int
-    human: str | None = None
-    weighted: tuple[WeightedRsa, ...] | None = None
+    resamples: int | None  # how many were drawn; None without, and in closed form.
+    confidence: float  # the confidence level of the intervals.
+    permutations: int | None  # how many; None without.
+    correction: Correction  # how `p_adjusted` is corrected over all pairs.
+    seed: int  # of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.
+    human: str | None = None  # where the judgments came from, or None.
+    weighted: tuple[WeightedRsa, ...] | None = None  # sums of the models' matrices, where they were asked for.
+    # the matrices of participants and models, for pictures; None where they were not asked for.
     rdms: Rdms | None = None
 
     def __len__(self) -> int:

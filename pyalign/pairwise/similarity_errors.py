@@ -13,11 +13,11 @@ half, canonical correlations of too many dimensions would be 1 by themselves; th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 from pyalign.pairwise._families import Subspace, family_of, prepared
 from pyalign.pairwise._matrices import Matrix, MatrixFamily
@@ -37,15 +37,10 @@ CORRELATIONS = {"rdm": "pearson", "ranks": "spearman"}  # of what stands in the 
 
 @dataclass(frozen=True, eq=False)
 class Halved:
-    """The errors of k scores by their values in halves of the objects.
+    """The errors of k scores by their values in halves of the objects."""
 
-    Attributes:
-        replicates: (b, k), NaN where a half has no score.
-        n: how many objects there are.
-    """
-
-    replicates: np.ndarray
-    n: int
+    replicates: np.ndarray  # (b, k), NaN where a half has no score.
+    n: int  # how many objects there are.
 
     @property
     def method(self) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.instead import notes_on_values
@@ -27,46 +27,29 @@ AS_RDM = {"similarities": "model_rdms=matrices of 1 - x", "dissimilarities": "mo
 
 @dataclass(frozen=True, eq=False)
 class ModelPairs:
-    """A model's values of the pairs, in the kind of the human ones.
+    """A model's values of the pairs, in the kind of the human ones."""
 
-    Attributes:
-        name: of the model.
-        measure: of its rows' similarity; None of a matrix that was given.
-        whole: (n (n - 1) / 2,) float32 or float64: of all pairs of the objects, judged or not; NaN where a matrix that
-            was given has none.
-        values: (m,) the values of the pairs that count.
-    """
-
-    name: str
-    measure: str | None
+    name: str  # of the model.
+    measure: str | None  # of its rows' similarity; None of a matrix that was given.
+    # (n (n - 1) / 2,) float32 or float64: of all pairs of the objects, judged or not; NaN where a matrix that was given
+    # has none.
     whole: np.ndarray
-    values: np.ndarray
+    values: np.ndarray  # (m,) the values of the pairs that count.
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Pairs that were judged, and what models say of them.
+    """Pairs that were judged, and what models say of them."""
 
-    Attributes:
-        n: how many objects are in a pair that counts.
-        items: int32 (m, 2), the objects of each pair that counts, in [0, n).
-        mean: float64 (m,), the mean of the people's values of each pair, of those who judged it.
-        people: float64 (p, m) with NaN where a participant has not judged a pair; None of one matrix.
-        models: in the order of the results.
-        n_missing: pairs of all objects of the human judgments that are left out.
-        notes: what was assumed, a sentence each.
-        objects: int (n,), which of the judged objects these are.
-        order: int (n,), the objects in the order of their names, in which seeds draw them; else as they are numbered.
-    """
-
-    n: int
-    items: np.ndarray
-    mean: np.ndarray
-    people: np.ndarray | None
-    models: tuple[ModelPairs, ...]
-    n_missing: int
-    notes: tuple[str, ...]
-    objects: np.ndarray
+    n: int  # how many objects are in a pair that counts.
+    items: np.ndarray  # int32 (m, 2), the objects of each pair that counts, in [0, n).
+    mean: np.ndarray  # float64 (m,), the mean of the people's values of each pair, of those who judged it.
+    people: np.ndarray | None  # float64 (p, m) with NaN where a participant has not judged a pair; None of one matrix.
+    models: tuple[ModelPairs, ...]  # in the order of the results.
+    n_missing: int  # pairs of all objects of the human judgments that are left out.
+    notes: tuple[str, ...]  # what was assumed, a sentence each.
+    objects: np.ndarray  # int (n,), which of the judged objects these are.
+    # int (n,), the objects in the order of their names, in which seeds draw them; else as they are numbered.
     order: np.ndarray
 
     @property

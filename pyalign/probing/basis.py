@@ -6,10 +6,9 @@ the features' own coordinates L-BFGS takes 5 times as many passes on CLIP as in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 
 # A direction of variance v (relative to the mean over directions) is stretched by 1 / sqrt(v + FLOOR): without a floor
@@ -57,17 +56,11 @@ def standardization(x: np.ndarray, kind: str) -> Standardization:
 
 @dataclass(frozen=True)
 class Basis:
-    """Coordinates of weights: W (d, r) = axes @ (stretch * V), with V (k, r) what is optimised.
+    """Coordinates of weights: W (d, r) = axes @ (stretch * V), with V (k, r) what is optimised."""
 
-    Attributes:
-        axes: (d, k) orthonormal columns, or None for the features' own axes (k = d).
-        stretch: (k,) positive.
-        rows: (n, k) the standardized rows times axes times stretch, so that x @ W = rows @ V.
-    """
-
-    axes: np.ndarray | None
-    stretch: np.ndarray
-    rows: np.ndarray
+    axes: np.ndarray | None  # (d, k) orthonormal columns, or None for the features' own axes (k = d).
+    stretch: np.ndarray  # (k,) positive.
+    rows: np.ndarray  # (n, k) the standardized rows times axes times stretch, so that x @ W = rows @ V.
 
     def weights(self, v: np.ndarray) -> np.ndarray:
         """W (d, r) of V (k, r)."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._result import Result
 from pyalign.errors import InputError
 from pyalign.fitting.answers import part_of
@@ -31,24 +31,18 @@ GROWTH = 0.75
 
 @dataclass(frozen=True)
 class Choice(Result):
-    """How a penalty was chosen.
+    """How a penalty was chosen."""
 
-    Attributes:
-        strength: the chosen penalty, for a fit to all triplets.
-        at_edge: whether the lowest cross-entropy was at the largest or smallest penalty that was tried, so that a
-            penalty beyond the grid might be better.
-        strengths: the penalties that were tried, largest first, as geometric means over the inner folds.
-        cross_entropy: the cross-entropy on held-out triplets for each penalty, in nats, as means over the inner folds.
-        accuracy: the accuracy on held-out triplets for each penalty, as means over the inner folds.
-        n_passes: the total number of passes over the triplets of an inner fold.
-    """
-
-    strength: float
+    strength: float  # the chosen penalty, for a fit to all triplets.
+    # whether the lowest cross-entropy was at the largest or smallest penalty that was tried, so that a penalty beyond
+    # the grid might be better.
     at_edge: bool
+    # the penalties that were tried, largest first, as geometric means over the inner folds.
     strengths: tuple[float, ...]
+    # the cross-entropy on held-out triplets for each penalty, in nats, as means over the inner folds.
     cross_entropy: tuple[float, ...]
-    accuracy: tuple[float, ...]
-    n_passes: int
+    accuracy: tuple[float, ...]  # the accuracy on held-out triplets for each penalty, as means over the inner folds.
+    n_passes: int  # the total number of passes over the triplets of an inner fold.
 
 
 def choose_strength(

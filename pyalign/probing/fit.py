@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, field
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.fitting.threads import one_blas_thread
@@ -21,56 +21,41 @@ from pyalign.probing.watch import CUT, Watch, Watcher
 
 @dataclass(frozen=True)
 class ProbeFit(OfTask, Result):
-    """A fitted probe.
-
-    Attributes:
-        transform: the map, for the original rows.
-        strength: the penalty, by which the norm is multiplied.
-        norm: the value of the norm of the weights; `options.norm` says which norm.
-        cross_entropy: the mean over the triplets of the fit, in nats.
-        objective: cross_entropy + strength * norm, in nats; with other embeddings (1 - local_weight) * cross_entropy +
-            local_weight * local.cross_entropy + strength * norm.
-        gap: the duality gap in nats, a bound on how far the objective is above the optimum over maps of any rank. None
-            if the problem is not convex.
-        converged: whether the gap is at most `tolerance`. Without a gap, or if `rank` limits the number of columns:
-            whether the last iteration brought almost no improvement, as at a local optimum.
-        gradient_norm: the norm of the gradient of the objective after the last L-BFGS run; None without such a run.
-        rank: the number of columns of the weights.
-        n_triplets: the number of triplets of the fit.
-        n_iterations: the number of iterations of L-BFGS.
-        n_passes: the number of passes; each computes the loss and its gradient over all triplets.
-        seconds: the time that the fit took.
-        backend: the backend of the fit.
-        options: the other options of the probe.
-        accuracy: the accuracy on the triplets of the fit, a fraction. It is optimistic, so score other triplets. None
-            if it was not computed.
-        local: how the map changes the other embeddings; None without them.
-        interrupted: whether Ctrl-C stopped the fit. Only a journal contains such fits; no function returns them.
-        task: the task of the triplets, which determines `chance`.
-    """
+    """A fitted probe."""
 
     command: ClassVar[str] = "fit"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
 
+    # the map, for the original rows.
     transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
-    strength: float
-    norm: float
-    cross_entropy: float
+    strength: float  # the penalty, by which the norm is multiplied.
+    norm: float  # the value of the norm of the weights; `options.norm` says which norm.
+    cross_entropy: float  # the mean over the triplets of the fit, in nats.
+    # cross_entropy + strength * norm, in nats; with other embeddings (1 - local_weight) * cross_entropy + local_weight
+    # * local.cross_entropy + strength * norm.
     objective: float
+    # the duality gap in nats, a bound on how far the objective is above the optimum over maps of any rank. None if the
+    # problem is not convex.
     gap: float | None
+    # whether the gap is at most `tolerance`. Without a gap, or if `rank` limits the number of columns: whether the last
+    # iteration brought almost no improvement, as at a local optimum.
     converged: bool
+    # the norm of the gradient of the objective after the last L-BFGS run; None without such a run.
     gradient_norm: float | None
-    rank: int
-    n_triplets: int
-    n_iterations: int
-    n_passes: int
-    seconds: float
-    backend: str
-    options: ProbeOptions
+    rank: int  # the number of columns of the weights.
+    n_triplets: int  # the number of triplets of the fit.
+    n_iterations: int  # the number of iterations of L-BFGS.
+    n_passes: int  # the number of passes; each computes the loss and its gradient over all triplets.
+    seconds: float  # the time that the fit took.
+    backend: str  # the backend of the fit.
+    options: ProbeOptions  # the other options of the probe.
+    # the accuracy on the triplets of the fit, a fraction. It is optimistic, so score other triplets. None if it was not
+    # computed.
     accuracy: float | None = None
-    local: LocalFigures | None = None
+    local: LocalFigures | None = None  # how the map changes the other embeddings; None without them.
+    # whether Ctrl-C stopped the fit. Only a journal contains such fits; no function returns them.
     interrupted: bool = False
-    task: str = ODD_ONE_OUT
+    task: str = ODD_ONE_OUT  # the task of the triplets, which determines `chance`.
 
 
 Maker = Callable[[np.ndarray, np.ndarray, ProbeOptions, "np.ndarray | None"], Problem]

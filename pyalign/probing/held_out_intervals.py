@@ -9,11 +9,11 @@ participant's answers have in common is in the error of the mean. So errors are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.documents import Interval
 from pyalign.fitting.algebra import Algebra
 from pyalign.fitting.predicted import predicted_answers
@@ -59,13 +59,10 @@ def plan_for(ci: object, split: str, subjects: object) -> Resampling | None:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutRows:
-    """What a map, and the rows without it, say of each test triplet of a fold.
+    """What a map, and the rows without it, say of each test triplet of a fold."""
 
-    Attributes:
-        table: (t, 4) float64: the weight of a triplet's answers; of those that the map predicts; of those that cosines
-            of the rows predict; and -log p of each answer by the map, in nats, times its weight.
-    """
-
+    # (t, 4) float64: the weight of a triplet's answers; of those that the map predicts; of those that cosines of the
+    # rows predict; and -log p of each answer by the map, in nats, times its weight.
     table: np.ndarray
 
     @classmethod
@@ -102,19 +99,14 @@ class HeldOutRows:
 
 @dataclass(frozen=True)
 class FoldIntervals:
-    """Intervals of means over folds; None where there are none.
+    """Intervals of means over folds; None where there are none."""
 
-    Attributes:
-        accuracy, zero_shot: of fractions.
-        difference: of the first less the second.
-        cross_entropy: of nats.
-        numbers: effective numbers of objects, of people, or of both, that they are over.
-    """
-
+    # accuracy, zero_shot: of fractions.
     accuracy: Interval | None = None
     zero_shot: Interval | None = None
-    difference: Interval | None = None
-    cross_entropy: Interval | None = None
+    difference: Interval | None = None  # of the first less the second.
+    cross_entropy: Interval | None = None  # of nats.
+    # effective numbers of objects, of people, or of both, that they are over.
     numbers: tuple[EffectiveNumber, ...] = ()
 
 

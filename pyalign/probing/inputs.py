@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.order import notes_on_order
 from pyalign.data import (
     ODD_ONE_OUT,
@@ -39,29 +39,21 @@ class Inputs:
     """Rows, triplets and answers of a fit.
 
     Attributes:
-        on: where losses are computed.
-        x: (m, d) finite, on the host: the rows of the objects that triplets name, in the order of their names, so that
-            neither the order of rows nor rows of other objects have an effect on a fit or on folds.
-        index: (t, 3) rows of x, valid, on the host.
-        items: (m,) which rows of the embeddings these are.
-        answers: (t, 3) weights of the answers; None: one each, the last item.
-        subjects: (t,) who answered, or None.
-        others: (m, d) other embeddings, on the host, or None.
-        aligned: x and triplets as they came.
         given: all of these by their names, for the record.
-        coverage: how many of the triplets these are; None where none may be left out.
     """
 
-    on: Algebra
+    on: Algebra  # where losses are computed.
+    # (m, d) finite, on the host: the rows of the objects that triplets name, in the order of their names, so that
+    # neither the order of rows nor rows of other objects have an effect on a fit or on folds.
     x: np.ndarray
-    index: np.ndarray
-    items: np.ndarray
-    answers: np.ndarray | None
-    subjects: np.ndarray | None
-    others: np.ndarray | None
-    aligned: Aligned
+    index: np.ndarray  # (t, 3) rows of x, valid, on the host.
+    items: np.ndarray  # (m,) which rows of the embeddings these are.
+    answers: np.ndarray | None  # (t, 3) weights of the answers; None: one each, the last item.
+    subjects: np.ndarray | None  # (t,) who answered, or None.
+    others: np.ndarray | None  # (m, d) other embeddings, on the host, or None.
+    aligned: Aligned  # x and triplets as they came.
     arguments: Mapping[str, Any]
-    coverage: Coverage | None
+    coverage: Coverage | None  # how many of the triplets these are; None where none may be left out.
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -15,13 +15,13 @@ distributions have the rows' dtype, losses are summed in float64.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.backends import Array
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
@@ -39,24 +39,17 @@ KEPT_BYTES = 1 << 30  # of teachers; those of further batches are computed again
 
 @dataclass(frozen=True)
 class LocalFigures:
-    """How a map changes other embeddings.
+    """How a map changes other embeddings."""
 
-    Attributes:
-        cross_entropy: the mean cross-entropy between their neighbors before and after the map, in nats.
-        teacher_entropy: the entropy of their neighbors before the map, in nats, the lower bound of `cross_entropy`.
-        neighbors_kept: for k = 1 and 10 (or as many as there are) the proportion of the k nearest others by cosine that
-            remain among the k nearest after the map, over all other embeddings, including those in no batch.
-        n: the number of other embeddings that were used.
-        n_batches: the number of their batches.
-        options: the options of the local loss.
-    """
-
-    cross_entropy: float
+    cross_entropy: float  # the mean cross-entropy between their neighbors before and after the map, in nats.
+    # the entropy of their neighbors before the map, in nats, the lower bound of `cross_entropy`.
     teacher_entropy: float
+    # for k = 1 and 10 (or as many as there are) the proportion of the k nearest others by cosine that remain among the
+    # k nearest after the map, over all other embeddings, including those in no batch.
     neighbors_kept: dict[int, float]
-    n: int
-    n_batches: int
-    options: LocalOptions
+    n: int  # the number of other embeddings that were used.
+    n_batches: int  # the number of their batches.
+    options: LocalOptions  # the options of the local loss.
 
 
 class LocalProblem(Problem):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, fields
 from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.probing.basis import STANDARDIZE
@@ -21,37 +21,29 @@ SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """The options of a probe, except for the penalty.
+    """The options of a probe, except for the penalty."""
 
-    Attributes:
-        norm: the norm that is penalized. ``"squared"``: ``|W|_F^2``, which is the trace of M = W W^T.
-            ``"frobenius"``: ``|W|_F``, as published. ``"identity"``: ``|W - m I|_F^2`` with m = mean(diag W), as in
-            gLocal, with cosines divided by m^2. ``"nuclear"``: the sum of the singular values of W.
-        rank: ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
-        bias: whether Z = X W + b has a bias b, which is not penalized.
-        measure: the similarity of rows of Z, ``"dot"`` or ``"cosine"``. The cosine requires norm ``"identity"``: it
-            does not depend on the scale of W, which the other norms would shrink to zero.
-        temperature: the temperature of the choice probabilities, softmax(s / temperature).
-        standardize: ``"global"``: with the mean and standard deviation of all numbers. ``"features"``: with those of
-            each feature. ``"none"``: not at all.
-        tolerance: in nats. A fit stops if the duality gap is at most this or, for problems without a gap, if an
-            iteration lowers the objective by less than 1e-5 of this.
-        max_iterations: the most iterations of L-BFGS.
-        smoothing: the pseudo-count that a fit adds to the answers for each position. Held-out answers are never
-            smoothed.
-        seed: the seed of the start.
-    """
-
+    # the norm that is penalized. ``"squared"``: ``|W|_F^2``, which is the trace of M = W W^T. ``"frobenius"``:
+    # ``|W|_F``, as published. ``"identity"``: ``|W - m I|_F^2`` with m = mean(diag W), as in gLocal, with cosines
+    # divided by m^2. ``"nuclear"``: the sum of the singular values of W.
     norm: Literal["squared", "frobenius", "identity", "nuclear"] = field(default="squared", metadata={"key": "penalty"})
+    # ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
     rank: int | str = "full"
-    bias: bool = False
+    bias: bool = False  # whether Z = X W + b has a bias b, which is not penalized.
+    # the similarity of rows of Z, ``"dot"`` or ``"cosine"``. The cosine requires norm ``"identity"``: it does not
+    # depend on the scale of W, which the other norms would shrink to zero.
     measure: Literal["dot", "cosine"] = "dot"
-    temperature: float = 1.0
+    temperature: float = 1.0  # the temperature of the choice probabilities, softmax(s / temperature).
+    # ``"global"``: with the mean and standard deviation of all numbers. ``"features"``: with those of each feature.
+    # ``"none"``: not at all.
     standardize: Literal["global", "features", "none"] = "global"
+    # in nats. A fit stops if the duality gap is at most this or, for problems without a gap, if an iteration lowers the
+    # objective by less than 1e-5 of this.
     tolerance: float = 1e-4
-    max_iterations: int = 1000
+    max_iterations: int = 1000  # the most iterations of L-BFGS.
+    # the pseudo-count that a fit adds to the answers for each position. Held-out answers are never smoothed.
     smoothing: float = 0.0
-    seed: int = 0
+    seed: int = 0  # the seed of the start.
 
     def __post_init__(self) -> None:
         _checks.one_of(self.norm, NORMS, "norm")
@@ -136,19 +128,13 @@ def as_penalties(penalties: object) -> tuple[float, ...] | None:
 
 @dataclass(frozen=True)
 class LocalOptions:
-    """How other embeddings enter a fit.
+    """How other embeddings enter a fit."""
 
-    Attributes:
-        local_weight: the weight of their loss, at least 0 and below 1; that of the triplets is 1 minus this.
-        tau: the temperature of their cosines.
-        batch_size: the number of embeddings in a batch, among which neighbors are compared.
-        batches: the number of batches that are used; None: all.
-    """
-
+    # the weight of their loss, at least 0 and below 1; that of the triplets is 1 minus this.
     local_weight: float = field(default=0.25, metadata={"key": "alpha"})
-    tau: float = 0.1
-    batch_size: int = 1024
-    batches: int | None = None
+    tau: float = 0.1  # the temperature of their cosines.
+    batch_size: int = 1024  # the number of embeddings in a batch, among which neighbors are compared.
+    batches: int | None = None  # the number of batches that are used; None: all.
 
     def to_dict(self) -> dict[str, Any]:
         """The options by the keys that documents have for them."""

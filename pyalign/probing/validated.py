@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, OnCards, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
@@ -16,44 +16,33 @@ from pyalign.probing.options import ProbeOptions
 
 @dataclass(frozen=True)
 class FoldResult(Result):
-    """One fold.
+    """One fold."""
 
-    Attributes:
-        strength: of the penalty, chosen within the training triplets, or given.
-        accuracy: fraction of the test triplets.
-        cross_entropy: nats, of the test triplets.
-        accuracy_error, cross_entropy_error: standard errors, over what the intervals of the means are over; None
-            without these, or in a fold that is too small.
-        zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
-        n_train, n_test: triplets.
-        rank: columns of the map.
-        gap, converged: nats, and whether the fit came as near to its optimum as was asked for; see `ProbeFit`.
-        at_edge: whether the strongest or the weakest strength that was tried was the best.
-        n_passes: over the training triplets, those of the choice included.
-        seconds: that the fold took.
-        strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
-        zero_shot_error: standard error of `zero_shot_accuracy`, over the same as `accuracy_error`; None as that.
-        difference_error: of the accuracy less the zero-shot accuracy, which are of the same triplets.
-    """
-
-    strength: float
-    accuracy: float
-    cross_entropy: float
+    strength: float  # of the penalty, chosen within the training triplets, or given.
+    accuracy: float  # fraction of the test triplets.
+    cross_entropy: float  # nats, of the test triplets.
+    # accuracy_error, cross_entropy_error: standard errors, over what the intervals of the means are over; None without
+    # these, or in a fold that is too small.
     accuracy_error: float | None
     cross_entropy_error: float | None
-    zero_shot_accuracy: float
+    zero_shot_accuracy: float  # fraction of the same triplets, by cosines of the rows as they came.
+    # n_train, n_test: triplets.
     n_train: int
     n_test: int
-    rank: int
+    rank: int  # columns of the map.
+    # gap, converged: nats, and whether the fit came as near to its optimum as was asked for; see `ProbeFit`.
     gap: float | None
     converged: bool
-    at_edge: bool
-    n_passes: int
-    seconds: float
+    at_edge: bool  # whether the strongest or the weakest strength that was tried was the best.
+    n_passes: int  # over the training triplets, those of the choice included.
+    seconds: float  # that the fold took.
+    # strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
     strengths: tuple[float, ...]
     inner_cross_entropy: tuple[float, ...]
     inner_accuracy: tuple[float, ...]
+    # standard error of `zero_shot_accuracy`, over the same as `accuracy_error`; None as that.
     zero_shot_error: float | None = None
+    # of the accuracy less the zero-shot accuracy, which are of the same triplets.
     difference_error: float | None = None
 
 
@@ -68,17 +57,12 @@ class Others:
 
 @dataclass(frozen=True)
 class Kept:
-    """How much of the neighborhoods of other embeddings a map keeps.
-
-    Attributes:
-        neighbors: how many of each were looked at.
-        overlap: the fraction that is kept.
-    """
+    """How much of the neighborhoods of other embeddings a map keeps."""
 
     derived: ClassVar[tuple[str, ...]] = ("neighbours",)
 
-    neighbors: int
-    overlap: float
+    neighbors: int  # how many of each were looked at.
+    overlap: float  # the fraction that is kept.
 
     @property
     def neighbours(self) -> int:
@@ -107,52 +91,35 @@ class SplitSd:
 
 @dataclass(frozen=True, repr=False)
 class ProbeCrossValidation(OfTask, OnCards, Result):
-    """How well a probe predicts held-out answers, and the probe fitted to all triplets.
-
-    Attributes:
-        accuracy: fraction; mean over the folds.
-        accuracy_interval: interval of that mean, over what `ci` says; None: not asked for, or not known.
-        cross_entropy, cross_entropy_interval: the same in nats.
-        zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
-        folds: a `FoldResult` for each fold, repeat by repeat.
-        split: what was held out: ``"objects"``, ``"triplets"``, ``"subjects"`` or ``"objects+subjects"``.
-        seed: the seed of the split.
-        fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
-        seconds: the time that all of it took.
-        options: the options of the probe.
-        images: the other embeddings, if there are any.
-        embeddings, triplets: where they came from, or None.
-        task: the task of the triplets; `chance` follows from it.
-        zero_shot_interval: the interval of the zero-shot accuracy, like `accuracy_interval`.
-        difference_interval: the interval of `difference`, what the probe adds, paired over the same triplets. None in
-            documents written before these intervals existed.
-        repeats: how often the data were split into folds.
-        n_subjects: the number of participants, where they are known.
-    """
+    """How well a probe predicts held-out answers, and the probe fitted to all triplets."""
 
     command: ClassVar[str] = "probe"
     rows: ClassVar[str] = "folds"
     derived: ClassVar[tuple[str, ...]] = ("chance", "difference", "split_sd", "local", "fit_stage", "interrupted")
 
-    accuracy: float
-    accuracy_interval: Interval | None
+    accuracy: float  # fraction; mean over the folds.
+    accuracy_interval: Interval | None  # interval of that mean, over what `ci` says; None: not asked for, or not known.
+    # cross_entropy, cross_entropy_interval: the same in nats.
     cross_entropy: float
     cross_entropy_interval: Interval | None
-    zero_shot_accuracy: float
-    folds: tuple[FoldResult, ...]
-    split: str
-    seed: int
-    fit: ProbeFit
-    seconds: float
-    options: ProbeOptions
-    images: Others | None = None
+    zero_shot_accuracy: float  # fraction; mean over the folds, of the same triplets without a probe.
+    folds: tuple[FoldResult, ...]  # a `FoldResult` for each fold, repeat by repeat.
+    split: str  # what was held out: ``"objects"``, ``"triplets"``, ``"subjects"`` or ``"objects+subjects"``.
+    seed: int  # the seed of the split.
+    fit: ProbeFit  # the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
+    seconds: float  # the time that all of it took.
+    options: ProbeOptions  # the options of the probe.
+    images: Others | None = None  # the other embeddings, if there are any.
+    # embeddings, triplets: where they came from, or None.
     embeddings: str | None = None
     triplets: str | None = None
-    task: str = ODD_ONE_OUT
-    zero_shot_interval: Interval | None = None
+    task: str = ODD_ONE_OUT  # the task of the triplets; `chance` follows from it.
+    zero_shot_interval: Interval | None = None  # the interval of the zero-shot accuracy, like `accuracy_interval`.
+    # the interval of `difference`, what the probe adds, paired over the same triplets. None in documents written before
+    # these intervals existed.
     difference_interval: Interval | None = None
-    repeats: int = 1
-    n_subjects: int | None = None
+    repeats: int = 1  # how often the data were split into folds.
+    n_subjects: int | None = None  # the number of participants, where they are known.
 
     @property
     def difference(self) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.journal import Journal
 from pyalign.probing.problem import Map
 from pyalign.progress import Progress, silent
@@ -17,21 +17,13 @@ Watcher = Callable[[int, float, Map], None]  # (pass, objective, map), after eac
 
 @dataclass
 class Watch:
-    """Reports progress.
+    """Reports progress."""
 
-    Attributes:
-        progress: called with the stage, the passes of the present fit, and None.
-        journal: gets the best map so far.
-        stage: of the fits that are watched, such as "fold 2/3, inner 1/3".
-        accuracy: on held-out triplets, of the last fit that was scored; None before there is one.
-        recorded: what makes a fit one whose map says what it was fitted to.
-    """
-
-    progress: Progress = silent
-    journal: Journal = field(default_factory=Journal)
-    stage: str = "fit"
-    accuracy: float | None = None
-    recorded: Callable[[Any], Any] = lambda fit: fit
+    progress: Progress = silent  # called with the stage, the passes of the present fit, and None.
+    journal: Journal = field(default_factory=Journal)  # gets the best map so far.
+    stage: str = "fit"  # of the fits that are watched, such as "fold 2/3, inner 1/3".
+    accuracy: float | None = None  # on held-out triplets, of the last fit that was scored; None before there is one.
+    recorded: Callable[[Any], Any] = lambda fit: fit  # what makes a fit one whose map says what it was fitted to.
 
     def at(self, stage: str) -> Watch:
         """A watch like this one for another stage."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.progress import Progress, silent
 from pyalign.recovery.pool import ANSWER, SUBSET, Pool, cuts_of, drawn_pairs, generator
 
@@ -26,22 +26,14 @@ class Refit(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """The counts of simulations for one size.
+    """The counts of simulations for one size."""
 
-    Attributes:
-        size: the number of triplets.
-        chosen: (m, m) how often each model (column) was selected for choices of each (row). If m models tie, each
-            counts 1/m.
-        among: (m,) how often each model was best, or tied for the best, for its own choices.
-        ties: (m,) the number of simulated data sets of each model on which models tied for the best.
-        simulations: the number of simulations for each model.
-    """
-
-    size: int
+    size: int  # the number of triplets.
+    # (m, m) how often each model (column) was selected for choices of each (row). If m models tie, each counts 1/m.
     chosen: np.ndarray
-    among: np.ndarray
-    ties: np.ndarray
-    simulations: int
+    among: np.ndarray  # (m,) how often each model was best, or tied for the best, for its own choices.
+    ties: np.ndarray  # (m,) the number of simulated data sets of each model on which models tied for the best.
+    simulations: int  # the number of simulations for each model.
 
     @property
     def rate(self) -> float:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
@@ -14,76 +14,32 @@ Matrix = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class RecoveredModel:
-    """The recovery of one model, from choices that it generated.
+    """The recovery of one model, from choices that it generated."""
 
-    Attributes:
-        model: the name of the model.
-        measure: the similarity measure by which it chooses.
-        temperature: the temperature at which its choices are simulated.
-        recovery_rate: the fraction of its simulated data sets for which it was selected. If m models tie for the best,
-            each counts 1/m.
-        ci: the interval of the rate, over simulations.
-        n_ties: the number of simulated data sets on which models tied for the best.
-        mistaken_for: the other model that was selected most often; None if no other model was.
-        mistaken_share: the fraction of data sets for which `mistaken_for` was selected.
-    """
-
-    model: str
-    measure: str
-    temperature: float
+    model: str  # the name of the model.
+    measure: str  # the similarity measure by which it chooses.
+    temperature: float  # the temperature at which its choices are simulated.
+    # the fraction of its simulated data sets for which it was selected. If m models tie for the best, each counts 1/m.
     recovery_rate: float
-    ci: Interval
-    n_ties: int
-    mistaken_for: str | None
-    mistaken_share: float
+    ci: Interval  # the interval of the rate, over simulations.
+    n_ties: int  # the number of simulated data sets on which models tied for the best.
+    mistaken_for: str | None  # the other model that was selected most often; None if no other model was.
+    mistaken_share: float  # the fraction of data sets for which `mistaken_for` was selected.
 
 
 @dataclass(frozen=True)
 class RateAtSize:
-    """The recovery rate for one number of triplets.
+    """The recovery rate for one number of triplets."""
 
-    Attributes:
-        n_triplets: the number of triplets.
-        recovery_rate: the mean recovery rate over models, a fraction.
-        ci: the interval of the rate, over simulations.
-        drawn: the number of these triplets that are not in the study, but were drawn at random from its objects.
-    """
-
-    n_triplets: int
-    recovery_rate: float
-    ci: Interval
-    drawn: int
+    n_triplets: int  # the number of triplets.
+    recovery_rate: float  # the mean recovery rate over models, a fraction.
+    ci: Interval  # the interval of the rate, over simulations.
+    drawn: int  # the number of these triplets that are not in the study, but were drawn at random from its objects.
 
 
 @dataclass(frozen=True, repr=False)
 class Recovery(Result):
-    """Counts of the model that is selected when the model that generated the choices is known.
-
-    Attributes:
-        models: the names of the models, in the order of the input.
-        confusion: (m, m) fractions, with a row for each generating model and a column for each selected one. Rows sum
-            to 1.
-        recovery_rate: the mean of the diagonal, a fraction.
-        ci: the interval of the rate over simulations, that is, over other choices of these models on these triplets.
-        n_triplets: the number of triplets in the study, or the largest of `sizes` if none of them is that number.
-        by_model: the recovery of each model.
-        curve: the recovery rate as a function of the number of triplets, ascending: random subsets of the study, and
-            beyond its size further random triplets.
-        target: the recovery rate to reach, a fraction.
-        n_needed: the number of triplets at which the curve reaches the target and stays there, interpolated linearly in
-            log n between the sizes that were tried; None if it does not.
-        n_needed_within: the largest size with a rate below the target (0 if there is none), and the next size.
-        simulations: the number of simulations for each model and size.
-        n_ties: the number of simulated data sets of `n_triplets` triplets on which models tied for the best.
-        n_objects: the number of objects in the triplets.
-        refit: "temperature" or "probe".
-        folds: the number of folds over objects; None for temperatures.
-        temperatures: "fitted" to the recorded choices, or "given".
-        confidence: the confidence level of the intervals.
-        seed: the seed of all random draws.
-        task: the task of the triplets.
-        triplets: the source of the triplets, or None.
-    """
+    """Counts of the model that is selected when the model that generated the choices is known."""
 
     command: ClassVar[str] = "recover"
     rows: ClassVar[str] = "by_model"
@@ -92,26 +48,33 @@ class Recovery(Result):
     filled: ClassVar = ("models", "curve")
     among: ClassVar = {"models": ("by_model.model", "by_model.mistaken_for")}
 
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # the names of the models, in the order of the input.
+    # (m, m) fractions, with a row for each generating model and a column for each selected one. Rows sum to 1.
     confusion: Matrix
-    recovery_rate: float
+    recovery_rate: float  # the mean of the diagonal, a fraction.
+    # the interval of the rate over simulations, that is, over other choices of these models on these triplets.
     ci: Interval
-    n_triplets: int
-    by_model: tuple[RecoveredModel, ...]
+    n_triplets: int  # the number of triplets in the study, or the largest of `sizes` if none of them is that number.
+    by_model: tuple[RecoveredModel, ...]  # the recovery of each model.
+    # the recovery rate as a function of the number of triplets, ascending: random subsets of the study, and beyond its
+    # size further random triplets.
     curve: tuple[RateAtSize, ...]
-    target: float
+    target: float  # the recovery rate to reach, a fraction.
+    # the number of triplets at which the curve reaches the target and stays there, interpolated linearly in log n
+    # between the sizes that were tried; None if it does not.
     n_needed: int | None
+    # the largest size with a rate below the target (0 if there is none), and the next size.
     n_needed_within: tuple[int, int] | None
-    simulations: int
-    n_ties: int
-    n_objects: int
-    refit: str
-    folds: int | None
-    temperatures: str
-    confidence: float
-    seed: int
-    task: str = ODD_ONE_OUT
-    triplets: str | None = None
+    simulations: int  # the number of simulations for each model and size.
+    n_ties: int  # the number of simulated data sets of `n_triplets` triplets on which models tied for the best.
+    n_objects: int  # the number of objects in the triplets.
+    refit: str  # "temperature" or "probe".
+    folds: int | None  # the number of folds over objects; None for temperatures.
+    temperatures: str  # "fitted" to the recorded choices, or "given".
+    confidence: float  # the confidence level of the intervals.
+    seed: int  # the seed of all random draws.
+    task: str = ODD_ONE_OUT  # the task of the triplets.
+    triplets: str | None = None  # the source of the triplets, or None.
 
     @property
     def chance(self) -> float:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any, Generic, TypeVar
 
+from pyalign._dataclass import dataclass
 from pyalign.report.words import beginning, one_line
 
 Value = str | float | int | bool | None
@@ -22,50 +22,36 @@ TEXT, PAGE = "text", "page"  # writers that a column may be for only
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-        header: above it.
-        values: one for each row, unrounded; None: there is none.
-        form: how values are written: "text", "percent", "bar" (a percentage, drawn on pages), "number", "digits",
-            "count" or "p".
-        low, high: ends of the interval of each value, None where it has none; () for a column without intervals.
-        places: digits after the point of "number" and "percent", see `supported_places`; of "digits" significant ones,
-            for what may be small, such as penalties.
-        ends: the header of their own column in text, HTML and LaTeX; "": they are on pages only.
-        keep: how long it is kept where a text is too narrow: the lowest go first; 0 only in verbose text; 9 always.
-        keep_ends: the same of the column of the intervals.
-        same: how the note below a text says it where all cells are the same, such as "measure {}"; "" where the column
-            stays then.
-        foot: what the note below a text says of the column, where it is shown.
-        note: what a reader of a page should know of it.
-        filter: whether the rows of a page can be chosen by its values.
-        named: whether the header is a name, such as that of a model, and stands as it is on a page.
-        only: the writer that it is for, `TEXT` or `PAGE`; "" for all.
-        write: how text has a value that no form suits.
-        fit: the cells within so many characters each, where a text is too narrow even without what can be left out; the
-            first column that has it is shortened, else the names in the first column.
-        left: whether text begins at the left, as in the first column.
-    """
-
-    header: str
-    values: tuple[Value, ...]
+    header: str  # above it.
+    values: tuple[Value, ...]  # one for each row, unrounded; None: there is none.
+    # how values are written: "text", "percent", "bar" (a percentage, drawn on pages), "number", "digits", "count" or
+    # "p".
     form: str = "text"
+    # low, high: ends of the interval of each value, None where it has none; () for a column without intervals.
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
+    # digits after the point of "number" and "percent", see `supported_places`; of "digits" significant ones, for what
+    # may be small, such as penalties.
     places: int = 1
-    ends: str = ""
+    ends: str = ""  # the header of their own column in text, HTML and LaTeX; "": they are on pages only.
+    # how long it is kept where a text is too narrow: the lowest go first; 0 only in verbose text; 9 always.
     keep: int = 9
-    keep_ends: int = 9
+    keep_ends: int = 9  # the same of the column of the intervals.
+    # how the note below a text says it where all cells are the same, such as "measure {}"; "" where the column stays
+    # then.
     same: str = ""
-    foot: str = ""
-    note: str = ""
-    filter: bool = False
-    named: bool = False
-    only: str = ""
-    write: Callable[[Any], str] | None = None
+    foot: str = ""  # what the note below a text says of the column, where it is shown.
+    note: str = ""  # what a reader of a page should know of it.
+    filter: bool = False  # whether the rows of a page can be chosen by its values.
+    named: bool = False  # whether the header is a name, such as that of a model, and stands as it is on a page.
+    only: str = ""  # the writer that it is for, `TEXT` or `PAGE`; "" for all.
+    write: Callable[[Any], str] | None = None  # how text has a value that no form suits.
+    # the cells within so many characters each, where a text is too narrow even without what can be left out; the first
+    # column that has it is shortened, else the names in the first column.
     fit: Callable[[int], Sequence[str]] | None = None
-    left: bool = False
+    left: bool = False  # whether text begins at the left, as in the first column.
 
     @property
     def heading(self) -> str:
@@ -152,24 +138,17 @@ def ends_of(
 
 @dataclass(frozen=True)
 class Table:
-    """A table. On a page it sorts, filters, hides columns and copies itself as CSV.
+    """A table. On a page it sorts, filters, hides columns and copies itself as CSV."""
 
-    Attributes:
-        columns: of as many values each; the first names the row.
-        title: a line before it, in text, HTML and LaTeX; "": none.
-        name: of letters, digits and hyphens: its anchor in a page, and the key of its data there.
-        caption: on a page: what the figures are of, and over what: how many objects, people, triplets; held out or not.
-        sort: the header that a page sorts rows by at first, and whether the largest come first; None: as they come.
-        numbered: whether a first column of a page counts the rows, as they stand.
-        room: the characters that text must have for it, or it shows `or_else` in its place; 0: columns are left out.
-    """
-
-    columns: tuple[Column, ...]
-    title: str = ""
-    name: str = ""
+    columns: tuple[Column, ...]  # of as many values each; the first names the row.
+    title: str = ""  # a line before it, in text, HTML and LaTeX; "": none.
+    name: str = ""  # of letters, digits and hyphens: its anchor in a page, and the key of its data there.
+    # on a page: what the figures are of, and over what: how many objects, people, triplets; held out or not.
     caption: str = ""
+    # the header that a page sorts rows by at first, and whether the largest come first; None: as they come.
     sort: tuple[str, bool] | None = None
-    numbered: bool = False
+    numbered: bool = False  # whether a first column of a page counts the rows, as they stand.
+    # the characters that text must have for it, or it shows `or_else` in its place; 0: columns are left out.
     room: int = 0
     or_else: str = ""
 
@@ -225,22 +204,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, with all that is said for those who don't see it.
+    """A chart, with all that is said for those who don't see it."""
 
-    Attributes:
-        name: as in `Table`.
-        caption: what it shows, and over what.
-        chart: of Altair.
-        summary: the text alternative: what can be seen there, in one or two sentences with numbers.
-        data: its numbers, behind the link "data"; a name of its own.
-        narrow: the chart again, for a screen that `chart` does not fit, such as a telephone's; None: there is none.
-    """
-
-    name: str
-    caption: str
-    chart: Any
-    summary: str
-    data: Table | None = None
+    name: str  # as in `Table`.
+    caption: str  # what it shows, and over what.
+    chart: Any  # of Altair.
+    summary: str  # the text alternative: what can be seen there, in one or two sentences with numbers.
+    data: Table | None = None  # its numbers, behind the link "data"; a name of its own.
+    # the chart again, for a screen that `chart` does not fit, such as a telephone's; None: there is none.
     narrow: Any = None
 
 

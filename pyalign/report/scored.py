@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.accuracy import GroupScore, Score, Scores
 from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.documents import Interval
@@ -16,49 +16,34 @@ UNNAMED = "embeddings"  # what a result of an array without a file calls its mod
 
 @dataclass(frozen=True)
 class Scored:
-    """An accuracy of a model, with what is known of it.
+    """An accuracy of a model, with what is known of it."""
 
-    Attributes:
-        name: of the embeddings.
-        label: a shorter one that the result has, or None.
-        measure: by which, or None.
-        transform: the map that the rows went through first, or None.
-        triplets: where these came from, or None; task: what people were asked.
-        accuracy, ci, cross_entropy, cross_entropy_ci: as in `pyalign.analysis.accuracy.Score`.
-        n: how many triplets it is of, or None.
-        chance: the accuracy of a model that knows nothing.
-        temperature, n_ties, ceiling, ceiling_name, groups: of a score; None where the result has none.
-        fraction_ci: the interval of the fraction of that ceiling, or None.
-        model_choices: whether the model's own choices were scored.
-        in_sample: whether the map was fitted to some of these objects.
-        held_out: what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
-        fitted: whether the embeddings, as they came, had been fitted to answers of people.
-        weighting: what counts the same in the accuracy: "answers" or "triplets".
-    """
-
-    name: str
-    label: str | None
-    measure: str | None
-    triplets: str | None
+    name: str  # of the embeddings.
+    label: str | None  # a shorter one that the result has, or None.
+    measure: str | None  # by which, or None.
+    triplets: str | None  # where these came from, or None; task: what people were asked.
     task: str
+    # accuracy, ci, cross_entropy, cross_entropy_ci: as in `pyalign.analysis.accuracy.Score`.
     accuracy: float | None
     ci: Interval | None
     cross_entropy: float | None
     cross_entropy_ci: Interval | None
-    n: int | None
-    chance: float
-    transform: str | None = None
+    n: int | None  # how many triplets it is of, or None.
+    chance: float  # the accuracy of a model that knows nothing.
+    transform: str | None = None  # the map that the rows went through first, or None.
+    # temperature, n_ties, ceiling, ceiling_name, groups: of a score; None where the result has none.
     temperature: float | None = None
     n_ties: int | None = None
     ceiling: float | None = None
     ceiling_name: str | None = None
-    fraction_ci: Interval | None = None
+    fraction_ci: Interval | None = None  # the interval of the fraction of that ceiling, or None.
     groups: tuple[GroupScore, ...] = ()
-    model_choices: bool = False
-    in_sample: bool = False
+    model_choices: bool = False  # whether the model's own choices were scored.
+    in_sample: bool = False  # whether the map was fitted to some of these objects.
+    # what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
     held_out: str | None = None
-    fitted: bool = False
-    weighting: str = "answers"
+    fitted: bool = False  # whether the embeddings, as they came, had been fitted to answers of people.
+    weighting: str = "answers"  # what counts the same in the accuracy: "answers" or "triplets".
 
 
 def is_fitted(result: Any, *names: str | None) -> bool:

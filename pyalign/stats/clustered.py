@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.ops.shared import SharedTriplets, row_moments, share_triplets
 from pyalign.stats import degrees
 from pyalign.stats.components import Components, Covariances, Group, covariances_of
@@ -51,41 +51,29 @@ Change = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Sums:
-    """What the sums of objects, or of people, add to a variance.
+    """What the sums of objects, or of people, add to a variance."""
 
-    Attributes:
-        squares: (k, k): the products of the sums of residuals, two by two, as covariances of means.
-        number: how many there are.
-        each: (g, k): the sums themselves, in any unit that all of them share.
-    """
-
-    squares: np.ndarray
-    number: EffectiveNumber
-    each: np.ndarray
+    squares: np.ndarray  # (k, k): the products of the sums of residuals, two by two, as covariances of means.
+    number: EffectiveNumber  # how many there are.
+    each: np.ndarray  # (g, k): the sums themselves, in any unit that all of them share.
 
 
 @dataclass(frozen=True)
 class Errors:
-    """What is known of the errors of k means.
+    """What is known of the errors of k means."""
 
-    Attributes:
-        means: (k,).
-        candidates: (k, k) covariances each, of which the largest counts for each contrast: that over all that is drawn
-            again, first, then its floors.
-        degrees: of freedom at most: objects, people or triplets, less one.
-        sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
-        rows: how many there are, as many as weigh the same; over triplets, how many different sets of three; over
-            objects, how many that have none in common: a third of the effective number of objects.
-        covariances: of two rows, by what they share; None where they are not known.
-        leading: for each mean, (k,) which object has the largest sum of residuals, and its part of the sum of squares.
-    """
-
-    means: np.ndarray
+    means: np.ndarray  # (k,).
+    # (k, k) covariances each, of which the largest counts for each contrast: that over all that is drawn again, first,
+    # then its floors.
     candidates: tuple[np.ndarray, ...]
-    degrees: int
+    degrees: int  # of freedom at most: objects, people or triplets, less one.
+    # of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
     sums: tuple[Sums, ...] = ()
+    # how many there are, as many as weigh the same; over triplets, how many different sets of three; over objects, how
+    # many that have none in common: a third of the effective number of objects.
     rows: float = math.inf
-    covariances: Covariances | None = None
+    covariances: Covariances | None = None  # of two rows, by what they share; None where they are not known.
+    # for each mean, (k,) which object has the largest sum of residuals, and its part of the sum of squares.
     leading: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
@@ -200,25 +188,16 @@ class Errors:
 
 @dataclass(frozen=True)
 class Dependence:
-    """Groups the rows that depend on each other, once for the means of any values.
+    """Groups the rows that depend on each other, once for the means of any values."""
 
-    Attributes:
-        by: what is resampled.
-        objects: rows by their objects, or None where they don't matter.
-        people: (t,) int64, or None.
-        both: rows by their objects within each participant, or None.
-        degrees: of freedom: objects, people or triplets, less one; the smaller of the first two where both count.
-        backend: what adds up.
-        sets: (t,) the number of each row's set of three objects, where triplets are resampled and some are in several
-            rows, or None.
-    """
-
-    by: str
-    objects: SharedTriplets | None
-    people: np.ndarray | None
-    both: SharedTriplets | None
-    degrees: int
-    backend: str = "auto"
+    by: str  # what is resampled.
+    objects: SharedTriplets | None  # rows by their objects, or None where they don't matter.
+    people: np.ndarray | None  # (t,) int64, or None.
+    both: SharedTriplets | None  # rows by their objects within each participant, or None.
+    degrees: int  # of freedom: objects, people or triplets, less one; the smaller of the first two where both count.
+    backend: str = "auto"  # what adds up.
+    # (t,) the number of each row's set of three objects, where triplets are resampled and some are in several rows, or
+    # None.
     sets: np.ndarray | None = None
 
     @classmethod
@@ -307,19 +286,12 @@ class Dependence:
 
 @dataclass(frozen=True)
 class _Groups:
-    """Sums of rows over objects, or over people.
+    """Sums of rows over objects, or over people."""
 
-    Attributes:
-        products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
-        more: these products times the factor for groups of many rows less 1.
-        group: how many groups there are, and how many rows each has.
-        rows: (g, 1 + k): sums of weights and weighted values.
-    """
-
-    products: np.ndarray
-    more: np.ndarray
-    group: Group
-    rows: np.ndarray
+    products: np.ndarray  # (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
+    more: np.ndarray  # these products times the factor for groups of many rows less 1.
+    group: Group  # how many groups there are, and how many rows each has.
+    rows: np.ndarray  # (g, 1 + k): sums of weights and weighted values.
 
     @classmethod
     def of(cls, what: str, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:

@@ -22,11 +22,11 @@ Biometrika 1962.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.documents import Interval
 from pyalign.stats.degrees import chi_square_quantiles
 from pyalign.stats.effective import EffectiveNumber
@@ -52,20 +52,6 @@ class Components:
     0, where a component is small. A component that the data say nothing about, or too little, is None; what it would
     account for is then part of `answers`.
 
-    Attributes:
-        answers: of what no other answer shares.
-        objects: of the effect of one object; None where intervals are not over objects, or there are too few.
-        subjects: of the effect of one participant; None where intervals are not over them, or there are too few.
-        both: of the effect of one object with one participant.
-        pairs: of the effect of a pair of objects, in addition to those of both objects.
-        triplets: of the effect of a triplet, in addition to those of its objects and pairs; None where few were
-            repeated.
-        objects_ci, subjects_ci: 95% ranges of the components, also where there are too few objects or participants
-            for an estimate.
-        object_share: how much of their variance two answers with a common object have in common, a fraction: their
-            correlation. Pairs of answers that have two objects in common count twice.
-        subject_share: how much of their variance two answers by one participant have in common, a fraction.
-
     Example:
         >>> Components(objects=0.002, subjects=0.0005, answers=0.25).variance
         0.2565
@@ -73,15 +59,23 @@ class Components:
 
     derived: ClassVar[tuple[str, ...]] = ("variance",)
 
-    answers: float
+    answers: float  # of what no other answer shares.
+    # of the effect of one object; None where intervals are not over objects, or there are too few.
     objects: float | None = None
+    # of the effect of one participant; None where intervals are not over them, or there are too few.
     subjects: float | None = None
-    both: float | None = None
-    pairs: float | None = None
+    both: float | None = None  # of the effect of one object with one participant.
+    pairs: float | None = None  # of the effect of a pair of objects, in addition to those of both objects.
+    # of the effect of a triplet, in addition to those of its objects and pairs; None where few were repeated.
     triplets: float | None = None
+    # objects_ci, subjects_ci: 95% ranges of the components, also where there are too few objects or participants for an
+    # estimate.
     objects_ci: Interval | None = None
     subjects_ci: Interval | None = None
+    # how much of their variance two answers with a common object have in common, a fraction: their correlation. Pairs
+    # of answers that have two objects in common count twice.
     object_share: float | None = None
+    # how much of their variance two answers by one participant have in common, a fraction.
     subject_share: float | None = None
 
     @property
@@ -93,15 +87,10 @@ class Components:
 
 @dataclass(frozen=True)
 class Group:
-    """The objects, or the participants, of some answers.
+    """The objects, or the participants, of some answers."""
 
-    Attributes:
-        number: how many there are.
-        sizes: (g,) the share of all answers that each is in.
-    """
-
-    number: EffectiveNumber
-    sizes: np.ndarray
+    number: EffectiveNumber  # how many there are.
+    sizes: np.ndarray  # (g,) the share of all answers that each is in.
 
     @property
     def excess(self) -> float:
@@ -117,20 +106,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Covariances:
-    """Covariances of the values of two answers, by what the answers share.
+    """Covariances of the values of two answers, by what the answers share."""
 
-    Attributes:
-        values: (k, k) over means, by name: "answer" of an answer with itself; "one", "two", "three" by the number of
-            objects that answers of different participants have in common; "subject", "subject one" of answers of one
-            participant with none, or one; "any object", "any subject" of all that share one, a pair of answers
-            as often as it does; "objects squares", "subjects squares" what the sums of squares add to the first.
-        pairs: how many pairs of answers there are of the kinds that components are made of.
-        groups: the objects, and the participants, by "objects" and "subjects".
-    """
-
+    # (k, k) over means, by name: "answer" of an answer with itself; "one", "two", "three" by the number of objects that
+    # answers of different participants have in common; "subject", "subject one" of answers of one participant with
+    # none, or one; "any object", "any subject" of all that share one, a pair of answers as often as it does; "objects
+    # squares", "subjects squares" what the sums of squares add to the first.
     values: Mapping[str, np.ndarray]
-    pairs: Mapping[str, float]
-    groups: Mapping[str, Group]
+    pairs: Mapping[str, float]  # how many pairs of answers there are of the kinds that components are made of.
+    groups: Mapping[str, Group]  # the objects, and the participants, by "objects" and "subjects".
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Covariances:
         """The covariances of answers for other means, each changed by `change`."""

@@ -17,11 +17,11 @@ the width of an interval, and the power of a test, are means over what the sums 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.stats import degrees
 from pyalign.stats.components import Components
 from pyalign.stats.student import quantile
@@ -33,17 +33,13 @@ SHARED = np.arange(4)  # how many objects two triplets may have in common
 
 @dataclass(frozen=True)
 class Design:
-    """A study that may be run.
+    """A study that may be run."""
 
-    Attributes:
-        n_objects, n_subjects: how many objects and participants.
-        answers: of each participant, on average.
-        effective_objects, effective_subjects: how many with as many answers each would say as much.
-    """
-
+    # n_objects, n_subjects: how many objects and participants.
     n_objects: int
     n_subjects: int
-    answers: float
+    answers: float  # of each participant, on average.
+    # effective_objects, effective_subjects: how many with as many answers each would say as much.
     effective_objects: float
     effective_subjects: float
 
@@ -68,15 +64,10 @@ class Design:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a design is expected to give for a mean with these components.
+    """What a design is expected to give for a mean with these components."""
 
-    Attributes:
-        components: none below 0; without `subjects` errors are over objects only.
-        design: the study.
-    """
-
-    components: Components
-    design: Design
+    components: Components  # none below 0; without `subjects` errors are over objects only.
+    design: Design  # the study.
 
     @property
     def over_subjects(self) -> bool:

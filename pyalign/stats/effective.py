@@ -10,12 +10,12 @@ Below a minimum there is no interval, only the reason. docs/small-samples.md has
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.stats.resampling import LEAST, Clusters, effective_number, is_enough
 
 NAMES = {"objects": "objects", "subjects": "participants"}
@@ -30,17 +30,11 @@ DEPENDENT = {
 
 @dataclass(frozen=True)
 class EffectiveNumber:
-    """How many objects, or people, there are, and how many with as many rows each would say as much.
+    """How many objects, or people, there are, and how many with as many rows each would say as much."""
 
-    Attributes:
-        of: "objects" or "subjects".
-        count: those with a row.
-        value: the effective number.
-    """
-
-    of: str
-    count: int
-    value: float
+    of: str  # "objects" or "subjects".
+    count: int  # those with a row.
+    value: float  # the effective number.
 
     @classmethod
     def of_sizes(cls, of: str, sizes: np.ndarray) -> EffectiveNumber:

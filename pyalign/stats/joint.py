@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.documents import Interval
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
@@ -43,36 +43,22 @@ Gradient = Callable[[float, float, float], tuple[float, float, float]]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of three shares.
+    """A figure of three shares."""
 
-    Attributes:
-        of: of arrays a, b, ab; NaN where it is not defined.
-        gradient: its derivatives there.
-        within: where it is.
-        alike: whether it says how much alike two models are, by how often either is right.
-    """
-
-    of: Values
-    gradient: Gradient
-    within: tuple[float, float] = WHOLE
-    alike: bool = False
+    of: Values  # of arrays a, b, ab; NaN where it is not defined.
+    gradient: Gradient  # its derivatives there.
+    within: tuple[float, float] = WHOLE  # where it is.
+    alike: bool = False  # whether it says how much alike two models are, by how often either is right.
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """What is known of three shares.
+    """What is known of three shares."""
 
-    Attributes:
-        shares: (3,): a, b, ab.
-        errors: what is known of them in closed form; None by a bootstrap that is taken as it is.
-        draws: (b, 3) the shares of resamples, or None.
-        plan: of the intervals.
-    """
-
-    shares: np.ndarray
-    errors: Errors | None
-    draws: np.ndarray | None
-    plan: Resampling
+    shares: np.ndarray  # (3,): a, b, ab.
+    errors: Errors | None  # what is known of them in closed form; None by a bootstrap that is taken as it is.
+    draws: np.ndarray | None  # (b, 3) the shares of resamples, or None.
+    plan: Resampling  # of the intervals.
 
     def error(self, figure: Figure) -> float:
         """The standard error of a figure in closed form; NaN where it is not known."""

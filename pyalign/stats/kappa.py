@@ -10,39 +10,31 @@ Meding, "Quantifying uncertainty in error consistency", NeurIPS 2025 (arXiv 2507
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError
 
 
 @dataclass(frozen=True)
 class ErrorAgreement:
-    """Two sets of answers to the same questions.
+    """Two sets of answers to the same questions."""
 
-    Attributes:
-        n: questions.
-        accuracy_a, accuracy_b: shares that each gets right.
-        observed: share of questions that both get right or both get wrong.
-        expected: that share, were their errors independent.
-        kappa: Cohen's: 1 for the same errors, 0 for independent ones; None where one is always right or always wrong.
-        kappa_min, kappa_max: the least and the largest kappa that these two accuracies allow; None likewise.
-        unbiased_kappa: kappa by unbiased estimates of its numerator and its denominator; None likewise.
-        copy_probability: how often the less accurate one takes over whether the more accurate one is right, where it
-            is otherwise right at a rate of its own; below 0, how often it does the opposite. None likewise.
-    """
-
-    n: int
+    n: int  # questions.
+    # accuracy_a, accuracy_b: shares that each gets right.
     accuracy_a: float
     accuracy_b: float
-    observed: float
-    expected: float
+    observed: float  # share of questions that both get right or both get wrong.
+    expected: float  # that share, were their errors independent.
+    # Cohen's: 1 for the same errors, 0 for independent ones; None where one is always right or always wrong.
     kappa: float | None
+    # kappa_min, kappa_max: the least and the largest kappa that these two accuracies allow; None likewise.
     kappa_min: float | None
     kappa_max: float | None
-    unbiased_kappa: float | None
+    unbiased_kappa: float | None  # kappa by unbiased estimates of its numerator and its denominator; None likewise.
+    # how often the less accurate one takes over whether the more accurate one is right, where it is otherwise right at
+    # a rate of its own; below 0, how often it does the opposite. None likewise.
     copy_probability: float | None
 
 

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import permutations
 from typing import TypeAlias
 
 import numpy as np
+
+from pyalign._dataclass import dataclass
 
 PARTS = 24  # steps of the grid along an edge of the simplex, a multiple of 2 and 3: guesses and ties are points of it
 FINEST = 4  # times as many at most, for sets with more answers than steps, whose shares are known better
@@ -38,19 +39,12 @@ Influence: TypeAlias = "Callable[[np.ndarray, np.ndarray], np.ndarray]"  # of co
 
 @dataclass(frozen=True)
 class ChoiceMixture:
-    """How the choice probabilities of sets are distributed.
+    """How the choice probabilities of sets are distributed."""
 
-    Attributes:
-        points: (g, k), probabilities in descending order.
-        weights: (g,), sum to 1.
-        scores: (g,), whose mean given the counts of a set is the influence of that set on `ceiling`.
-        steps: of the fit.
-    """
-
-    points: np.ndarray
-    weights: np.ndarray
-    scores: np.ndarray
-    steps: int
+    points: np.ndarray  # (g, k), probabilities in descending order.
+    weights: np.ndarray  # (g,), sum to 1.
+    scores: np.ndarray  # (g,), whose mean given the counts of a set is the influence of that set on `ceiling`.
+    steps: int  # of the fit.
 
     @property
     def ceiling(self) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
 from statistics import NormalDist
 
 import numpy as np
+
+from pyalign._dataclass import dataclass
 
 DRAWS = 10_000  # of the largest t
 AT_ONCE = 1 << 17  # numbers that are held at once
@@ -111,14 +112,10 @@ class MaxT:
     """Several differences that are tested together, by the largest of their normal scores.
 
     A difference has the score whose two-sided p-value is that of its t, with degrees of freedom of its own.
-
-    Attributes:
-        of_each: the confidence of each interval where all hold together.
-        p_values: (k, k) adjusted step by step; NaN where there is no test.
     """
 
-    of_each: float
-    p_values: np.ndarray
+    of_each: float  # the confidence of each interval where all hold together.
+    p_values: np.ndarray  # (k, k) adjusted step by step; NaN where there is no test.
 
     @classmethod
     def of(

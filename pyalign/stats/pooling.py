@@ -22,10 +22,10 @@ variance parameters in hierarchical models", Bayesian Analysis 2006, for the fla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.documents import Interval
 from pyalign.stats.intervals import independent_rows
 from pyalign.stats.resampling import Resampling
@@ -42,34 +42,24 @@ METHOD = "pooled"
 
 @dataclass(frozen=True)
 class PooledGroup:
-    """A group among the others.
+    """A group among the others."""
 
-    Attributes:
-        accuracy: the posterior mean of its true accuracy, a fraction.
-        ci: the interval that holds the true accuracy with the confidence of the plan; its error is the posterior
-            standard deviation.
-        p_lowest, p_highest: the probability that no other group has a lower, or a higher, true accuracy.
-    """
-
-    accuracy: float
+    accuracy: float  # the posterior mean of its true accuracy, a fraction.
+    # the interval that holds the true accuracy with the confidence of the plan; its error is the posterior standard
+    # deviation.
     ci: Interval
+    # p_lowest, p_highest: the probability that no other group has a lower, or a higher, true accuracy.
     p_lowest: float
     p_highest: float
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """All groups together.
+    """All groups together."""
 
-    Attributes:
-        groups: one each; None for a group without a standard error.
-        spread: the standard deviation of true accuracies between groups, a fraction: the posterior median.
-        spread_ci: its interval.
-    """
-
-    groups: tuple[PooledGroup | None, ...]
-    spread: float
-    spread_ci: Interval
+    groups: tuple[PooledGroup | None, ...]  # one each; None for a group without a standard error.
+    spread: float  # the standard deviation of true accuracies between groups, a fraction: the posterior median.
+    spread_ci: Interval  # its interval.
 
 
 def partially_pooled(
@@ -137,21 +127,16 @@ def common_covariance(
 
 @dataclass(frozen=True)
 class _Posterior:
-    """Draws of tau and mu, given logits with variances.
+    """Draws of tau and mu, given logits with variances."""
 
-    Attributes:
-        logits, variances: (g,).
-        tau, mu: (b,).
-        shift: (b,) the common part of all errors.
-        plan: of the intervals.
-    """
-
+    # logits, variances: (g,).
     logits: np.ndarray
     variances: np.ndarray
+    # tau, mu: (b,).
     tau: np.ndarray
     mu: np.ndarray
-    shift: np.ndarray
-    plan: Resampling
+    shift: np.ndarray  # (b,) the common part of all errors.
+    plan: Resampling  # of the intervals.
 
     @classmethod
     def of(cls, logits: np.ndarray, variances: np.ndarray, common: float, plan: Resampling) -> _Posterior:

@@ -17,11 +17,11 @@ sample methods for cluster-robust variance estimation", 2018. Jackknife: Efron a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.ops.ranks import double_ranks
 
 LEAST_CLUSTERS = 3  # of an interval over them
@@ -32,19 +32,16 @@ LEAST_DEGREES = 1.0  # of freedom: of fewer an interval says nothing
 class Line:
     """A least-squares line.
 
-    Attributes:
-        x, y: (m,) float64, at least two different x.
-        clusters: (m,) int64, from 0: to which each point belongs.
-
     Example:
         >>> line = Line(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 4.0, 5.0, 9.0]), np.arange(4))
         >>> round(line.slope, 6), line.at(2.5)
         (2.2, 5.0)
     """
 
+    # x, y: (m,) float64, at least two different x.
     x: np.ndarray
     y: np.ndarray
-    clusters: np.ndarray
+    clusters: np.ndarray  # (m,) int64, from 0: to which each point belongs.
 
     @cached_property
     def center(self) -> float:

@@ -9,12 +9,12 @@ knows what is averaged: values come as whole numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.data import Subjects
 from pyalign.data.subjects import answered_once, checked_labels
 from pyalign.documents import by_key
@@ -38,16 +38,6 @@ LEAST = {"objects": 8, "subjects": 4}  # effective numbers, rounded, of which th
 class Resampling:
     """How intervals and standard errors are computed.
 
-    Attributes:
-        by: what is resampled: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
-            for objects and participants if at least four of these (an effective number) are known, else objects.
-        method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
-            objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; for neighbours
-            "half-samples". None: the closed form, or a bootstrap if the analysis has none or if `n_resamples` is set.
-        n_resamples: how many are drawn; None: 1,000, or 200 half-samples.
-        confidence_level: of the intervals, a fraction.
-        seed: the seed of the resamples, which are the same on every backend and with any number of threads.
-
     Raises:
         InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples, resamples of a closed
             form, or a method that does not apply to what is resampled.
@@ -57,11 +47,17 @@ class Resampling:
         (True, 1000)
     """
 
+    # what is resampled: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto", for
+    # objects and participants if at least four of these (an effective number) are known, else objects.
     by: str
+    # "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over objects
+    # "pigeonhole", the bootstrap without the scale that brings it to the corrected error; for neighbours
+    # "half-samples". None: the closed form, or a bootstrap if the analysis has none or if `n_resamples` is set.
     method: str | None = None
+    # how many are drawn; None: 1,000, or 200 half-samples.
     n_resamples: int | None = field(default=None, metadata={"key": "resamples"})
-    confidence_level: float = field(default=0.95, metadata={"key": "confidence"})
-    seed: int = 0
+    confidence_level: float = field(default=0.95, metadata={"key": "confidence"})  # of the intervals, a fraction.
+    seed: int = 0  # the seed of the resamples, which are the same on every backend and with any number of threads.
 
     def __post_init__(self) -> None:
         _checks.one_of(self.by, (AUTO, *BY), "ci")
@@ -170,26 +166,16 @@ def as_resampling(ci: object) -> Resampling | None:
 
 @dataclass(frozen=True)
 class Clusters:
-    """What rows have in common: the objects that each is about, and who answered.
+    """What rows have in common: the objects that each is about, and who answered."""
 
-    Attributes:
-        objects: (t, k) integers in [0, n), k = 3 for triplets, 2 for pairs, different ones in a row; on the host or a
-            device.
-        n: how many different objects occur.
-        subjects: (t,) integers in [0, people), or None.
-        people: how many different participants occur; 0 where they are not known.
-        backend: the backend that computes the resamples.
-        taken: whether some rows were taken of others, so that fewer objects may occur.
-        weights: float64 (t,), how much each row counts; None: all the same.
-    """
-
+    # (t, k) integers in [0, n), k = 3 for triplets, 2 for pairs, different ones in a row; on the host or a device.
     objects: Any
-    n: int
-    subjects: np.ndarray | None = None
-    people: int = 0
-    backend: str = "auto"
-    taken: bool = False
-    weights: np.ndarray | None = None
+    n: int  # how many different objects occur.
+    subjects: np.ndarray | None = None  # (t,) integers in [0, people), or None.
+    people: int = 0  # how many different participants occur; 0 where they are not known.
+    backend: str = "auto"  # the backend that computes the resamples.
+    taken: bool = False  # whether some rows were taken of others, so that fewer objects may occur.
+    weights: np.ndarray | None = None  # float64 (t,), how much each row counts; None: all the same.
 
     @classmethod
     def of(

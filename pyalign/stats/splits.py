@@ -11,12 +11,12 @@ triplet. `split` gives indices of triplets, for tools of scikit-learn whose X is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.data import Subjects, Triplets
 from pyalign.errors import InputError
 
@@ -25,12 +25,9 @@ SPLITS = ("objects", "triplets", "subjects", "objects+subjects")
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One fold.
+    """One fold."""
 
-    Attributes:
-        train, test: indices of triplets, ascending.
-    """
-
+    # train, test: indices of triplets, ascending.
     train: np.ndarray
     test: np.ndarray
 

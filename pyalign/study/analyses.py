@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign._registry import load, registered
 from pyalign.errors import InputError, nearest
 
@@ -19,28 +19,17 @@ SCORED = (  # functions that give a score of each model
 
 @dataclass(frozen=True)
 class Analysis:
-    """A function of pyalign as a step of a study.
+    """A function of pyalign as a step of a study."""
 
-    Attributes:
-        name: under which `pyalign` has it.
-        inputs: what the study gives to which argument.
-        optional: arguments of these that are left out where the study has no such input.
-        options: module and class of the options that the function takes as ``**options``.
-        keeps: whether it takes a journal, so that an interrupted step goes on inside.
-        gives: what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
-        matrices: whether models may be ready matrices, and not embeddings alone.
-        without: arguments that are no options of a step.
-        one_thread: whether its bits depend on the threads of BLAS, of which units may have any number: in a study, one.
-    """
-
-    name: str
-    inputs: Mapping[str, str]
-    optional: tuple[str, ...] = ()
-    options: str = ""
-    keeps: bool = False
-    gives: str = ""
-    matrices: bool = False
-    without: tuple[str, ...] = ()
+    name: str  # under which `pyalign` has it.
+    inputs: Mapping[str, str]  # what the study gives to which argument.
+    optional: tuple[str, ...] = ()  # arguments of these that are left out where the study has no such input.
+    options: str = ""  # module and class of the options that the function takes as ``**options``.
+    keeps: bool = False  # whether it takes a journal, so that an interrupted step goes on inside.
+    gives: str = ""  # what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
+    matrices: bool = False  # whether models may be ready matrices, and not embeddings alone.
+    without: tuple[str, ...] = ()  # arguments that are no options of a step.
+    # whether its bits depend on the threads of BLAS, of which units may have any number: in a study, one.
     one_thread: bool = False
 
     @property

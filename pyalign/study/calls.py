@@ -7,10 +7,10 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+from pyalign._dataclass import dataclass, fields, replace
 from pyalign.data.timeless import timeless
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.extraction.disk import from_folder, on_disk
@@ -33,19 +33,12 @@ TOLD = {"triplets": "triplets", "dimensions": "dimensions", "against": "against"
 
 @dataclass(frozen=True)
 class Call:
-    """A step, ready to run.
+    """A step, ready to run."""
 
-    Attributes:
-        step: what it is of.
-        arguments: of its function.
-        key: of inputs and options.
-        sources: what the study calls the inputs, by argument.
-    """
-
-    step: Step
-    arguments: Mapping[str, Any]
-    key: str
-    sources: Mapping[str, str]
+    step: Step  # what it is of.
+    arguments: Mapping[str, Any]  # of its function.
+    key: str  # of inputs and options.
+    sources: Mapping[str, str]  # what the study calls the inputs, by argument.
 
     def run(self, progress: Progress, journal: Journal | None) -> Any:
         """Runs the step and returns its result. `journal` is for functions that can resume from one."""
@@ -153,19 +146,12 @@ def files_of(result: Any, stem: str, folder: str, time: str) -> dict[str, Conten
 
 @dataclass(frozen=True)
 class ExtractCall:
-    """An extraction, ready to run.
+    """An extraction, ready to run."""
 
-    Attributes:
-        arguments: of `pyalign.extract`.
-        key: of inputs and options.
-        items: what the study calls them.
-        images_sha256: of their names and contents, of a part those of its own; None for texts.
-    """
-
-    arguments: Mapping[str, Any]
-    key: str
-    items: str
-    images_sha256: str | None
+    arguments: Mapping[str, Any]  # of `pyalign.extract`.
+    key: str  # of inputs and options.
+    items: str  # what the study calls them.
+    images_sha256: str | None  # of their names and contents, of a part those of its own; None for texts.
 
     def require_same_images(self, extraction: Any) -> None:
         """Raises InputError where an extraction has read other images than the key is of."""

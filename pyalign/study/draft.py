@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.study.draft_text import written
@@ -14,23 +14,17 @@ from pyalign.study.folder_contents import Item, items_of, most_rows
 
 @dataclass
 class Draft:
-    """What a study can be made of.
+    """What a study can be made of."""
 
-    Attributes:
-        models: embeddings, by name.
-        names, images, metadata: the files, or "".
-        sets: triplets, human, dimensions, categories: each a list of tables with `file`, of which the first is taken.
-        recognized: what each file was taken for, one line per file.
-        unknown: the files that no role was found for, one line per file.
-    """
-
-    models: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)  # embeddings, by name.
+    # names, images, metadata: the files, or "".
     names: str = ""
     images: str = ""
     metadata: str = ""
+    # triplets, human, dimensions, categories: each a list of tables with `file`, of which the first is taken.
     sets: dict[str, list[dict[str, object]]] = field(default_factory=dict)
-    recognized: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
+    recognized: list[str] = field(default_factory=list)  # what each file was taken for, one line per file.
+    unknown: list[str] = field(default_factory=list)  # the files that no role was found for, one line per file.
 
     @property
     def notes(self) -> tuple[str, ...]:

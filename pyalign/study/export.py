@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pyalign._dataclass import dataclass
 from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, bad
 from pyalign.study.engines import OURS, as_json, slurm, snakemake
@@ -26,23 +26,14 @@ RUN_SNAKEMAKE = "--cores", "all", "--nolock", "--rerun-incomplete"
 
 @dataclass(frozen=True)
 class Export:
-    """What an engine reads.
+    """What an engine reads."""
 
-    Attributes:
-        path: where it belongs, in the folder of the study.
-        text: what it contains.
-        run: the words of the command that starts it; empty where the reader's own program does.
-        tasks: how many there are.
-        levels: of the graph, each behind the one before.
-        notes: on paths that other nodes may not see.
-    """
-
-    path: str
-    text: bytes
-    run: tuple[str, ...]
-    tasks: int
-    levels: int
-    notes: tuple[str, ...]
+    path: str  # where it belongs, in the folder of the study.
+    text: bytes  # what it contains.
+    run: tuple[str, ...]  # the words of the command that starts it; empty where the reader's own program does.
+    tasks: int  # how many there are.
+    levels: int  # of the graph, each behind the one before.
+    notes: tuple[str, ...]  # on paths that other nodes may not see.
 
 
 def export_study(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.data import KINDS
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError, nearest
@@ -76,21 +76,15 @@ def texts_of(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class StudyModel:
-    """A model: the file of its embeddings, or how they are extracted.
+    """A model: the file of its embeddings, or how they are extracted."""
 
-    Attributes:
-        name: what it is called everywhere.
-        file: FILE, FILE::KEY or dataset:NAME; "" for one that is extracted.
-        options: names, name_column, per_object; of a ready matrix names and kind; or the arguments of `pyalign.extract`
-            but for model and layers.
-        extract: SOURCE:NAME, or "".
-        shards: in how many parts it is extracted, which changes no result; None where the file says nothing.
-    """
-
-    name: str
-    file: str = ""
+    name: str  # what it is called everywhere.
+    file: str = ""  # FILE, FILE::KEY or dataset:NAME; "" for one that is extracted.
+    # names, name_column, per_object; of a ready matrix names and kind; or the arguments of `pyalign.extract` but for
+    # model and layers.
     options: Mapping[str, Any] = field(default_factory=dict)
-    extract: str = ""
+    extract: str = ""  # SOURCE:NAME, or "".
+    # in how many parts it is extracted, which changes no result; None where the file says nothing.
     shards: int | None = None
 
     @property
@@ -101,22 +95,15 @@ class StudyModel:
 
 @dataclass(frozen=True)
 class Step:
-    """A step.
+    """A step."""
 
-    Attributes:
-        name: of its table in the file.
-        analysis: what it calls.
-        written: the options as the file has them.
-        models: by name.
-        sets: which set of triplets, judgments, dimensions, categories each argument takes; "" for the only one.
-        people: the names of the sets of triplets and of human matrices, of a step that takes several; none: all.
-    """
-
-    name: str
-    analysis: Analysis
-    written: Mapping[str, Any]
-    models: tuple[str, ...]
+    name: str  # of its table in the file.
+    analysis: Analysis  # what it calls.
+    written: Mapping[str, Any]  # the options as the file has them.
+    models: tuple[str, ...]  # by name.
+    # which set of triplets, judgments, dimensions, categories each argument takes; "" for the only one.
     sets: Mapping[str, str]
+    # the names of the sets of triplets and of human matrices, of a step that takes several; none: all.
     people: tuple[str, ...] = ()
 
     @cached_property
@@ -144,28 +131,20 @@ class Step:
 
 @dataclass(frozen=True)
 class StudyFile:
-    """What a study file says.
+    """What a study file says."""
 
-    Attributes:
-        path: of the file; other paths are relative to its folder.
-        title: of the report.
-        names: file with the names of the rows of all models that have none, and of item numbers.
-        models, sets: the inputs, by name; a set that stands alone is called "".
-        images, metadata: for the report.
-        figures: formats in which the figures of the report are files too.
-        missing: what the study can't show, and why, by the name of the step that would.
-        steps: in the order in which they are run.
-    """
-
-    path: str
-    title: str
-    names: str | None
+    path: str  # of the file; other paths are relative to its folder.
+    title: str  # of the report.
+    names: str | None  # file with the names of the rows of all models that have none, and of item numbers.
+    # models, sets: the inputs, by name; a set that stands alone is called "".
     models: Mapping[str, StudyModel]
     sets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    # images, metadata: for the report.
     images: str | None
     metadata: str | None
-    steps: tuple[Step, ...]
-    figures: tuple[str, ...] = ()
+    steps: tuple[Step, ...]  # in the order in which they are run.
+    figures: tuple[str, ...] = ()  # formats in which the figures of the report are files too.
+    # what the study can't show, and why, by the name of the step that would.
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property

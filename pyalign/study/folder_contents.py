@@ -6,9 +6,9 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import describe_file
 from pyalign.errors import InputError, MissingExtraError, shorten
@@ -25,23 +25,15 @@ SMALLEST = 3  # images that make a folder one of images
 
 @dataclass(frozen=True)
 class Item:
-    """One array of a file, or a folder of images, and what it seems to be.
+    """One array of a file, or a folder of images, and what it seems to be."""
 
-    Attributes:
-        spec: FILE or FILE::KEY, relative to the folder.
-        kind: such as "embeddings", "triplets" or "unknown".
-        shape: of the array.
-        named: whether the file has names of the rows.
-        options: what a reader needs to know about the file, such as its columns.
-        remark: what else a user should know.
-    """
-
-    spec: str
-    kind: str
-    shape: tuple[int, ...] = ()
-    named: bool = False
+    spec: str  # FILE or FILE::KEY, relative to the folder.
+    kind: str  # such as "embeddings", "triplets" or "unknown".
+    shape: tuple[int, ...] = ()  # of the array.
+    named: bool = False  # whether the file has names of the rows.
+    # what a reader needs to know about the file, such as its columns.
     options: Mapping[str, Any] = field(default_factory=dict)
-    remark: str = ""
+    remark: str = ""  # what else a user should know.
 
 
 def items_of(folder: str) -> list[Item]:

@@ -6,11 +6,11 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError, nearest
@@ -29,31 +29,23 @@ SHOWN = 8  # letters of a hash behind an id, which say what was asked for when t
 
 @dataclass(frozen=True)
 class StudyUnit:
-    """A unit of a study, which can run by itself as soon as those that it needs are done.
+    """A unit of a study, which can run by itself as soon as those that it needs are done."""
 
-    Attributes:
-        id: a name of letters that any file system takes; no two units have the same in any case of letters.
-        name: what the study calls it, such as "probe (clip)".
-        function: of pyalign, that is called: "extract", "merge_extractions", "score", ...
-        needs: the ids of the units that must be done before.
-        command: the words of a command that makes it. The last is the id with a hash of what the study file asks for.
-        device: whether it can use a device: an extraction that is not held to the CPU, or a step with such a backend.
-        inputs: the bytes of the files and folders that it reads, by path; None where there is none. What the units
-            make that it needs is not among them.
-        done: whether its record is there, of what the study file asks for and of inputs that have the same sizes and
-            times, and so are its files. Contents are compared when it is run.
-        seconds: that it took when it was last made; None where that is not known.
-    """
-
-    id: str
-    name: str
-    function: str
-    needs: tuple[str, ...]
+    id: str  # a name of letters that any file system takes; no two units have the same in any case of letters.
+    name: str  # what the study calls it, such as "probe (clip)".
+    function: str  # of pyalign, that is called: "extract", "merge_extractions", "score", ...
+    needs: tuple[str, ...]  # the ids of the units that must be done before.
+    # the words of a command that makes it. The last is the id with a hash of what the study file asks for.
     command: tuple[str, ...]
+    # whether it can use a device: an extraction that is not held to the CPU, or a step with such a backend.
     device: bool
+    # the bytes of the files and folders that it reads, by path; None where there is none. What the units make that it
+    # needs is not among them.
     inputs: Mapping[str, int | None]
+    # whether its record is there, of what the study file asks for and of inputs that have the same sizes and times, and
+    # so are its files. Contents are compared when it is run.
     done: bool
-    seconds: float | None = None
+    seconds: float | None = None  # that it took when it was last made; None where that is not known.
 
 
 def study_units(path: PathLike, out: PathLike | None = None, *, shards: int | None = None) -> tuple[StudyUnit, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec
 from pyalign.study.folder_contents import Item
@@ -41,22 +41,17 @@ OFTEN = 0.05  # share of answers to triplets that others answered too, from whic
 
 @dataclass
 class Objects:
-    """A data set: what there is of the same objects.
+    """A data set: what there is of the same objects."""
 
-    Attributes:
-        name: such as "things" or "peterson-fruits".
-        n: how many objects most embeddings have.
-        models: model -> layer -> its embeddings; "" for a model that has none.
-        triplets, human, dimensions: tables of a study file, the best one first.
-        names, categories: files, or "".
-    """
-
-    name: str
-    n: int | None = None
+    name: str  # such as "things" or "peterson-fruits".
+    n: int | None = None  # how many objects most embeddings have.
+    # model -> layer -> its embeddings; "" for a model that has none.
     models: dict[str, dict[str, Item]] = field(default_factory=dict)
+    # triplets, human, dimensions: tables of a study file, the best one first.
     triplets: list[dict[str, Any]] = field(default_factory=list)
     human: list[dict[str, Any]] = field(default_factory=list)
     dimensions: list[dict[str, Any]] = field(default_factory=list)
+    # names, categories: files, or "".
     names: str = ""
     categories: str = ""
 
@@ -79,27 +74,21 @@ class Objects:
 
 @dataclass
 class PresetDraft:
-    """What the preset makes of a folder; as `Draft`.
+    """What the preset makes of a folder; as `Draft`."""
 
-    Attributes:
-        models: the embeddings of each model of the study, with the options of their entry.
-        sets: kind -> data set -> tables, of which the first is taken.
-        steps: what is run.
-        missing: step -> why it is not there.
-        mains: MODEL::LAYER of each layer that stands for a model -> the name of this.
-        references: human dimensions that are scored like models.
-        images, metadata: files, or "".
-        recognized, unknown: what each file was taken for, and files without a role, one line each.
-    """
-
+    # the embeddings of each model of the study, with the options of their entry.
     models: dict[str, dict[str, str]] = field(default_factory=dict)
+    # kind -> data set -> tables, of which the first is taken.
     sets: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
-    steps: list[PresetStep] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
+    steps: list[PresetStep] = field(default_factory=list)  # what is run.
+    missing: dict[str, str] = field(default_factory=dict)  # step -> why it is not there.
+    # MODEL::LAYER of each layer that stands for a model -> the name of this.
     mains: dict[str, str] = field(default_factory=dict)
-    references: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)  # human dimensions that are scored like models.
+    # images, metadata: files, or "".
     images: str = ""
     metadata: str = ""
+    # recognized, unknown: what each file was taken for, and files without a role, one line each.
     recognized: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 

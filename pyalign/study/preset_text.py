@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.io.paths import one_line
 from pyalign.io.toml import key_of, quoted
 from pyalign.study.draft_text import KINDS
@@ -29,18 +29,13 @@ MISSING = """\
 
 @dataclass(frozen=True)
 class PresetStep:
-    """A step of the study.
+    """A step of the study."""
 
-    Attributes:
-        name, function: of the step; of one that is called like its function both are the same.
-        what: it shows, a comment.
-        options: as in the file.
-    """
-
+    # name, function: of the step; of one that is called like its function both are the same.
     name: str
     function: str
-    what: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    what: str  # it shows, a comment.
+    options: Mapping[str, Any] = field(default_factory=dict)  # as in the file.
 
 
 def preset_text(draft: Any) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pyalign._dataclass import asdict, dataclass, field, fields
 from pyalign.errors import InputError
 from pyalign.io.own_files import READ, open_own
 from pyalign.io.write import Files
@@ -20,24 +20,15 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a unit that is done.
+    """What is known of a unit that is done."""
 
-    Attributes:
-        unit: its id.
-        key: SHA-256 of its inputs, options, function and version; see `pyalign.keys`.
-        asked: SHA-256 of what the study file asks for, without what is in the inputs.
-        files: SHA-256 of its files, by path in the folder.
-        seconds: that it took.
-        host: where it was made.
-        inputs: size in bytes and time of the last change of the files that it reads, by path.
-    """
-
-    unit: str
-    key: str
-    asked: str
-    files: Mapping[str, str]
-    seconds: float
-    host: str
+    unit: str  # its id.
+    key: str  # SHA-256 of its inputs, options, function and version; see `pyalign.keys`.
+    asked: str  # SHA-256 of what the study file asks for, without what is in the inputs.
+    files: Mapping[str, str]  # SHA-256 of its files, by path in the folder.
+    seconds: float  # that it took.
+    host: str  # where it was made.
+    # size in bytes and time of the last change of the files that it reads, by path.
     inputs: Mapping[str, list[int]] = field(default_factory=dict)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.documents import hidden
 
@@ -14,50 +14,33 @@ MADE, REUSED, ELSEWHERE = "made", "as it was", "made elsewhere"
 
 @dataclass(frozen=True)
 class StudyStep:
-    """A step of a study, of one model where its function takes one.
+    """A step of a study, of one model where its function takes one."""
 
-    Attributes:
-        name: of the step, with the model behind it in brackets.
-        function: of pyalign, that was called.
-        status: "finished", "failed", or "to do" where it was not asked for.
-        model: of which model it is; None for a step of several, or of none.
-        document: where its result lies in the folder of the study; None where there is none.
-        key: SHA-256 of its inputs, options, function and version; None where its inputs could not be read.
-        reason: why it has failed, or which figures could not be drawn, a line.
-        how: in no document: "made" by this run, "as it was", or "made elsewhere": a live run makes it at the moment.
-        seconds: in no document: that it took when it was made.
-    """
-
-    name: str
-    function: str
-    status: str
-    model: str | None = None
-    document: str | None = None
+    name: str  # of the step, with the model behind it in brackets.
+    function: str  # of pyalign, that was called.
+    status: str  # "finished", "failed", or "to do" where it was not asked for.
+    model: str | None = None  # of which model it is; None for a step of several, or of none.
+    document: str | None = None  # where its result lies in the folder of the study; None where there is none.
+    # SHA-256 of its inputs, options, function and version; None where its inputs could not be read.
     key: str | None = None
-    reason: str | None = None
+    reason: str | None = None  # why it has failed, or which figures could not be drawn, a line.
+    # in no document: "made" by this run, "as it was", or "made elsewhere": a live run makes it at the moment.
     how: str | None = hidden(default=None, compare=False)
-    seconds: float | None = hidden(default=None, compare=False)
+    seconds: float | None = hidden(default=None, compare=False)  # in no document: that it took when it was made.
 
 
 @dataclass(frozen=True)
 class Study(Result):
-    """What `pyalign.run_study` has come to.
-
-    Attributes:
-        title: of the report.
-        steps: of the study, in the order in which they are run, the report last.
-        report: where it lies in the folder; None where there is none.
-        folder: in no document: where everything is.
-    """
+    """What `pyalign.run_study` has come to."""
 
     command: ClassVar[str] = "study"
     rows: ClassVar[str] = "steps"
     filled: ClassVar = ("steps",)
 
-    title: str
-    steps: tuple[StudyStep, ...]
-    report: str | None = None
-    folder: str | None = hidden(default=None, compare=False)
+    title: str  # of the report.
+    steps: tuple[StudyStep, ...]  # of the study, in the order in which they are run, the report last.
+    report: str | None = None  # where it lies in the folder; None where there is none.
+    folder: str | None = hidden(default=None, compare=False)  # in no document: where everything is.
 
     @property
     def failed(self) -> tuple[StudyStep, ...]:

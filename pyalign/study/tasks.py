@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
+from pyalign._dataclass import dataclass
 from pyalign.study.plan import StudyUnit
 
 LATER = 75  # the exit code of a step whose needs are not there, or that another process is making: EX_TEMPFAIL
@@ -24,21 +24,13 @@ UNCHANGED = 0.02  # of a unit that is done, whose inputs are hashed
 
 @dataclass(frozen=True)
 class Task:
-    """Units that one command makes.
+    """Units that one command makes."""
 
-    Attributes:
-        name: "1-gpu-3": level, kind of node, number.
-        units: none of them needs another.
-        needs: the names of the tasks whose units they need.
-        level: 1 for units without needs, and one more than their highest level for others.
-        device: whether they want one.
-    """
-
-    name: str
-    units: tuple[StudyUnit, ...]
-    needs: tuple[str, ...]
-    level: int
-    device: bool
+    name: str  # "1-gpu-3": level, kind of node, number.
+    units: tuple[StudyUnit, ...]  # none of them needs another.
+    needs: tuple[str, ...]  # the names of the tasks whose units they need.
+    level: int  # 1 for units without needs, and one more than their highest level for others.
+    device: bool  # whether they want one.
 
     @property
     def start(self) -> tuple[str, ...]:

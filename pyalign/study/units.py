@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import bad
 from pyalign.study.file import MOST_SHARDS, Step, StudyFile
@@ -17,23 +17,14 @@ REPORT = "report"
 
 @dataclass(frozen=True)
 class Unit:
-    """A part of a study that is done or not done.
+    """A part of a study that is done or not done."""
 
-    Attributes:
-        name: what it is called: "score", "probe (clip)", "extract (lite0)".
-        stem: of its files; no two units have the same.
-        step: what it is of; None for an extraction.
-        model: of which model it is, or "".
-        needs: the names of units that must be done before.
-        shard: (i, k) for part i of k of an extraction; None for anything else.
-    """
-
-    name: str
-    stem: str
-    step: Step | None
-    model: str = ""
-    needs: tuple[str, ...] = ()
-    shard: tuple[int, int] | None = None
+    name: str  # what it is called: "score", "probe (clip)", "extract (lite0)".
+    stem: str  # of its files; no two units have the same.
+    step: Step | None  # what it is of; None for an extraction.
+    model: str = ""  # of which model it is, or "".
+    needs: tuple[str, ...] = ()  # the names of units that must be done before.
+    shard: tuple[int, int] | None = None  # (i, k) for part i of k of an extraction; None for anything else.
 
     @property
     def is_merge(self) -> bool:

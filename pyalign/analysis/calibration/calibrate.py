@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import answered_triplets, codes_of_people
 from pyalign.analysis.calibration.cross_fit import rest_sums
@@ -319,20 +319,11 @@ def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Ready:
-    """Triplets, and embeddings where there are some, for one measure after the other.
+    """Triplets, and embeddings where there are some, for one measure after the other."""
 
-    Attributes:
-        rows: (n, d), or None.
-        index: (t, 3) rows of the triplets.
-        items: (t, 3) their objects, in the order of names.
-        triplets: with their answers, weights and task.
-        people: (t,) who answered, or None.
-        notes: about the rows.
-    """
-
-    rows: Array | None
-    index: np.ndarray
-    items: np.ndarray
-    triplets: Triplets
-    people: np.ndarray | None
-    notes: tuple[str, ...]
+    rows: Array | None  # (n, d), or None.
+    index: np.ndarray  # (t, 3) rows of the triplets.
+    items: np.ndarray  # (t, 3) their objects, in the order of names.
+    triplets: Triplets  # with their answers, weights and task.
+    people: np.ndarray | None  # (t,) who answered, or None.
+    notes: tuple[str, ...]  # about the rows.

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.calibration.result import BrierScore, Reliability
 from pyalign.analysis.outcomes import CREDIT_UNIT
 
@@ -68,21 +68,13 @@ def equal_mass_edges(confidence: np.ndarray, weights: np.ndarray | None, bins: i
 
 @dataclass(frozen=True)
 class Confidences:
-    """How sure the model is of its choice in each triplet, and what people chose; float64 (t,) each.
+    """How sure the model is of its choice in each triplet, and what people chose; float64 (t,) each."""
 
-    Attributes:
-        confidence: the probability that the model gives to its choice.
-        accuracy: the mean credit of the answers.
-        credit: what an answer counts that is the model's choice: 1, or by the rule for ties less.
-        chance: the probability, by the model, of an answer that gets this credit.
-        weights: answers to each triplet; None for one.
-    """
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    credit: np.ndarray
-    chance: np.ndarray
-    weights: np.ndarray | None
+    confidence: np.ndarray  # the probability that the model gives to its choice.
+    accuracy: np.ndarray  # the mean credit of the answers.
+    credit: np.ndarray  # what an answer counts that is the model's choice: 1, or by the rule for ties less.
+    chance: np.ndarray  # the probability, by the model, of an answer that gets this credit.
+    weights: np.ndarray | None  # answers to each triplet; None for one.
 
     @property
     def scores(self) -> np.ndarray:

@@ -6,9 +6,9 @@ Reliability holds confidence against accuracy, in bins; the expected calibration
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from pyalign._dataclass import dataclass, field
 from pyalign._result import OfTask, Result
 from pyalign.analysis.each_model import Several
 from pyalign.data import ODD_ONE_OUT
@@ -19,23 +19,17 @@ TARGETS = {"choices": "choices", "counts": "counts", "shares": "probabilities"} 
 
 @dataclass(frozen=True)
 class Part:
-    """How the model does on triplets, before (T = 1) and after (the fitted T).
+    """How the model does on triplets, before (T = 1) and after (the fitted T)."""
 
-    Attributes:
-        n_triplets: how many there are.
-        n_answers: answers to them: the sum of the counts; elsewhere one a triplet.
-        accuracy: fraction of the answers that are the model's choice; no temperature changes it.
-        cross_entropy_before, cross_entropy: nats per answer, mean of -log p(answer).
-        accuracy_ci, cross_entropy_before_ci, cross_entropy_ci: intervals of the answers that are reported on, at the
-            fitted temperature, which is treated as fixed. None where they were left out or are not known, and of `fit`
-            where answers are held out.
-    """
-
-    n_triplets: int
-    n_answers: int
-    accuracy: float
+    n_triplets: int  # how many there are.
+    n_answers: int  # answers to them: the sum of the counts; elsewhere one a triplet.
+    accuracy: float  # fraction of the answers that are the model's choice; no temperature changes it.
+    # cross_entropy_before, cross_entropy: nats per answer, mean of -log p(answer).
     cross_entropy_before: float
     cross_entropy: float
+    # accuracy_ci, cross_entropy_before_ci, cross_entropy_ci: intervals of the answers that are reported on, at the
+    # fitted temperature, which is treated as fixed. None where they were left out or are not known, and of `fit` where
+    # answers are held out.
     accuracy_ci: Interval | None = None
     cross_entropy_before_ci: Interval | None = None
     cross_entropy_ci: Interval | None = None
@@ -45,20 +39,17 @@ class Part:
 class Divergences:
     """Distances of the model's probabilities from the shares of the answers to the test part, before and after.
 
-    Attributes:
-        target_entropy: nats; the least cross-entropy that any model could have.
-        kl_before, kl: nats, KL(shares || model): cross-entropy less `target_entropy`.
-        js_distance_before, js_distance: mean root of the Jensen-Shannon divergence in nats; at most 0.8326.
-        target_entropy_ci, kl_before_ci, kl_ci, js_distance_before_ci, js_distance_ci: their intervals, as in `Part`.
-
     All are means over answers.
     """
 
-    target_entropy: float
+    target_entropy: float  # nats; the least cross-entropy that any model could have.
+    # kl_before, kl: nats, KL(shares || model): cross-entropy less `target_entropy`.
     kl_before: float
     kl: float
+    # js_distance_before, js_distance: mean root of the Jensen-Shannon divergence in nats; at most 0.8326.
     js_distance_before: float
     js_distance: float
+    # target_entropy_ci, kl_before_ci, kl_ci, js_distance_before_ci, js_distance_ci: their intervals, as in `Part`.
     target_entropy_ci: Interval | None = None
     kl_before_ci: Interval | None = None
     kl_ci: Interval | None = None
@@ -71,87 +62,68 @@ class Lapses:
     """How often answers are guesses, and the temperature of the others, fitted together.
 
     An answer that is one of k alternatives has the probability (1 - rate) softmax(s / temperature) + rate / k.
-
-    Attributes:
-        rate: the share of answers that are guesses, right or wrong: a fraction.
-        temperature: in the units of the similarities; lower than that without lapses, or the same where the rate is 0.
-        cross_entropy: nats per answer of the test part, with both.
-        gain: by how many nats per answer this is lower than without lapses; 0 where the rate is 0, below 0 where
-            lapses fit one part better and the other one worse.
-        rate_ci: interval of the rate, within 0 and 1; it begins at 0 where the rate is 0. NaN where it is not known;
-            None where intervals were left out.
-        temperature_ci: interval of the temperature, as that of `Calibration`, with the rate fitted too.
-        cross_entropy_ci, gain_ci: at this rate and temperature, which are treated as fixed; as in `Part`.
     """
 
-    rate: float
+    rate: float  # the share of answers that are guesses, right or wrong: a fraction.
+    # in the units of the similarities; lower than that without lapses, or the same where the rate is 0.
     temperature: float
-    cross_entropy: float
+    cross_entropy: float  # nats per answer of the test part, with both.
+    # by how many nats per answer this is lower than without lapses; 0 where the rate is 0, below 0 where lapses fit one
+    # part better and the other one worse.
     gain: float
+    # interval of the rate, within 0 and 1; it begins at 0 where the rate is 0. NaN where it is not known; None where
+    # intervals were left out.
     rate_ci: Interval | None = None
+    # interval of the temperature, as that of `Calibration`, with the rate fitted too.
     temperature_ci: Interval | None = None
+    # cross_entropy_ci, gain_ci: at this rate and temperature, which are treated as fixed; as in `Part`.
     cross_entropy_ci: Interval | None = None
     gain_ci: Interval | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Calibration(OfTask, Result):
-    """A fitted temperature, and how well calibrated the probabilities are with it.
-
-    Attributes:
-        temperature: p = softmax(s / temperature), in the units of the similarities.
-        temperature_ci: interval, symmetric in 1 / temperature, by Student's t. Its upper end is infinite where
-            1 / temperature may be 0. NaN where it is not known; None where intervals were left out.
-        fit: all answers, at the temperature, which is fitted to them.
-        test: the same answers, each held out of the fit of its temperature; as `fit` where nothing is held out.
-        ece_equal_width_before, ece_equal_mass_before: expected calibration error of `test` at T = 1.
-        equal_width, equal_mass: reliability of `test` at the fitted T, with its `ece`.
-        divergences: from shares of answers, or None for choices.
-        answers: "choices" (the last item is odd, or was not chosen), "counts" or "shares".
-        split: "objects": an answer is held out with those that share an object with it, "triplets": with those to the
-            same three objects. None: nothing is held out.
-        n_unused: triplets that are not in `test`, as nothing is left without those that they are held out with.
-        n_dropped: triplets left out because they touch a row with NaN or infinity, or have no choice.
-        measure, ties, backend: as in `pyalign.results.Score`.
-        steps: of the optimisation.
-        embeddings: what the embeddings, or the choices, are called, or None.
-        label: a shorter name for tables, or None.
-        seconds: that it took.
-        task: the task of the triplets; `chance` follows from it.
-        model_choices: "probabilities" where a model's own were calibrated, whose logarithms stand for similarities;
-            None where similarities were.
-        effective_answers: of weighted answers to the test part, how many of equal weight would say as much; None where
-            all count the same.
-        lapses: the lapse rate, with a temperature of its own; None where it was not asked for, or where the answers
-            don't say it, and a note says why. All other figures are those without lapses.
-    """
+    """A fitted temperature, and how well calibrated the probabilities are with it."""
 
     command: ClassVar[str] = "calibrate"
     derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "targets")
 
-    temperature: float
+    temperature: float  # p = softmax(s / temperature), in the units of the similarities.
+    # interval, symmetric in 1 / temperature, by Student's t. Its upper end is infinite where 1 / temperature may be 0.
+    # NaN where it is not known; None where intervals were left out.
     temperature_ci: Interval | None
-    fit: Part
-    test: Part
+    fit: Part  # all answers, at the temperature, which is fitted to them.
+    test: Part  # the same answers, each held out of the fit of its temperature; as `fit` where nothing is held out.
+    # ece_equal_width_before, ece_equal_mass_before: expected calibration error of `test` at T = 1.
     ece_equal_width_before: float
     ece_equal_mass_before: float
+    # equal_width, equal_mass: reliability of `test` at the fitted T, with its `ece`.
     equal_width: Reliability
     equal_mass: Reliability
-    divergences: Divergences | None
+    divergences: Divergences | None  # from shares of answers, or None for choices.
+    # "choices" (the last item is odd, or was not chosen), "counts" or "shares".
     answers: Literal["choices", "counts", "shares"]
+    # "objects": an answer is held out with those that share an object with it, "triplets": with those to the same three
+    # objects. None: nothing is held out.
     split: str | None
-    n_unused: int
-    n_dropped: int
+    n_unused: int  # triplets that are not in `test`, as nothing is left without those that they are held out with.
+    n_dropped: int  # triplets left out because they touch a row with NaN or infinity, or have no choice.
+    # measure, ties, backend: as in `pyalign.results.Score`.
     measure: str | None
     ties: str
     backend: str
-    steps: int
-    embeddings: str | None = None
-    label: str | None = None
-    seconds: float | None = field(default=None, compare=False)
-    task: str = ODD_ONE_OUT
+    steps: int  # of the optimisation.
+    embeddings: str | None = None  # what the embeddings, or the choices, are called, or None.
+    label: str | None = None  # a shorter name for tables, or None.
+    seconds: float | None = field(default=None, compare=False)  # that it took.
+    task: str = ODD_ONE_OUT  # the task of the triplets; `chance` follows from it.
+    # "probabilities" where a model's own were calibrated, whose logarithms stand for similarities; None where
+    # similarities were.
     model_choices: str | None = None
+    # of weighted answers to the test part, how many of equal weight would say as much; None where all count the same.
     effective_answers: float | None = None
+    # the lapse rate, with a temperature of its own; None where it was not asked for, or where the answers don't say it,
+    # and a note says why. All other figures are those without lapses.
     lapses: Lapses | None = None
 
     @property
@@ -182,44 +154,36 @@ class Calibrations(Several[Calibration]):
     """The calibrations of several embeddings, by several measures, on the same triplets.
 
     Attributes:
-        results: a `Calibration` each, embeddings by embeddings.
         triplets: where the triplets came from, or None.
     """
 
     command: ClassVar[str] = "calibrate"
     kind: ClassVar[type[Calibration]] = Calibration
 
-    results: tuple[Calibration, ...]
+    results: tuple[Calibration, ...]  # a `Calibration` each, embeddings by embeddings.
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Accuracy by confidence: the probability that the model gives to its own choice.
-
-    Attributes:
-        edges: of the b bins: b + 1 confidences; a bin holds those above its lower edge, up to and with its upper one.
-        count: (b,) answers in each bin.
-        confidence: (b,) mean confidence, None in an empty bin.
-        accuracy: (b,) fraction of the answers that are the model's choice, None in an empty bin.
-        ece: expected calibration error: the mean over answers of |accuracy - confidence| of their bin; a fraction.
-        ece_floor: the mean ECE of as many answers that are drawn with the model's own probabilities: what chance alone
-            gives a model that is calibrated. None of shares, which do not say of how many answers they are.
-        ece_debiased: `ece` less the floor, in squares; below 0 where chance has made `ece` smaller than the floor. Its
-            mean is nearly 0 for a model that is calibrated.
-        ece_debiased_ci: the interval of the ECE that endless answers would have, by the jackknife, as in `Part`.
-        brier: the Brier score of the confidences and its parts by these bins.
-    """
+    """Accuracy by confidence: the probability that the model gives to its own choice."""
 
     along: ClassVar = {"confidence": ("count",), "accuracy": ("count",)}
 
+    # of the b bins: b + 1 confidences; a bin holds those above its lower edge, up to and with its upper one.
     edges: tuple[float, ...]
-    count: tuple[int, ...]
-    confidence: tuple[float | None, ...]
+    count: tuple[int, ...]  # (b,) answers in each bin.
+    confidence: tuple[float | None, ...]  # (b,) mean confidence, None in an empty bin.
+    # (b,) fraction of the answers that are the model's choice, None in an empty bin.
     accuracy: tuple[float | None, ...]
-    ece: float
+    ece: float  # expected calibration error: the mean over answers of |accuracy - confidence| of their bin; a fraction.
+    # the mean ECE of as many answers that are drawn with the model's own probabilities: what chance alone gives a model
+    # that is calibrated. None of shares, which do not say of how many answers they are.
     ece_floor: float | None = None
+    # `ece` less the floor, in squares; below 0 where chance has made `ece` smaller than the floor. Its mean is nearly 0
+    # for a model that is calibrated.
     ece_debiased: float | None = None
-    brier: BrierScore | None = None
+    brier: BrierScore | None = None  # the Brier score of the confidences and its parts by these bins.
+    # the interval of the ECE that endless answers would have, by the jackknife, as in `Part`.
     ece_debiased_ci: Interval | None = None
 
 
@@ -232,24 +196,16 @@ class BrierScore:
 
         score = reliability - resolution + uncertainty + within_bin_variance - within_bin_covariance
 
-    Attributes:
-        score: mean of (f - y)^2; 0 is best.
-        reliability: mean of (mean of f in b - mean of y in b)^2, 0 for a model that is calibrated.
-        resolution: mean of (mean of y in b - mean of y)^2: how much accuracy differs between bins; larger is better.
-        uncertainty: variance of y, which no confidence changes.
-        within_bin_variance: mean of (f - mean of f in b)^2.
-        within_bin_covariance: twice the mean of (f - mean of f in b) (y - mean of y in b).
-        score_ci: interval of the score, as in `Part`.
-
     Source: Murphy, "A new vector partition of the probability score", Journal of Applied Meteorology 1973; the last two
     terms, which bins of different confidences need, are of Stephenson, Coelho and Jolliffe, "Two extra components in
     the Brier score decomposition", Weather and Forecasting 2008.
     """
 
-    score: float
-    reliability: float
+    score: float  # mean of (f - y)^2; 0 is best.
+    reliability: float  # mean of (mean of f in b - mean of y in b)^2, 0 for a model that is calibrated.
+    # mean of (mean of y in b - mean of y)^2: how much accuracy differs between bins; larger is better.
     resolution: float
-    uncertainty: float
-    within_bin_variance: float
-    within_bin_covariance: float
-    score_ci: Interval | None = None
+    uncertainty: float  # variance of y, which no confidence changes.
+    within_bin_variance: float  # mean of (f - mean of f in b)^2.
+    within_bin_covariance: float  # twice the mean of (f - mean of f in b) (y - mean of y in b).
+    score_ci: Interval | None = None  # interval of the score, as in `Part`.

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.calibration.reliability import Confidences
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of
 from pyalign.backends import HostBackend, LossSums
@@ -42,15 +42,10 @@ BLOCK = 1 << 13  # triplets whose probabilities are held at a time
 
 @dataclass(frozen=True)
 class Minimum:
-    """Where the loss is least.
+    """Where the loss is least."""
 
-    Attributes:
-        beta: the inverse temperature.
-        steps: of Newton's method or bisection.
-    """
-
-    beta: float
-    steps: int
+    beta: float  # the inverse temperature.
+    steps: int  # of Newton's method or bisection.
 
 
 def minimise(sums_at: Callable[[float], LossSums]) -> Minimum:
@@ -269,27 +264,16 @@ def interval(beta: float, known: EstimateError) -> Interval:
 
 @dataclass(frozen=True)
 class AnsweredSimilarities:
-    """Some triplets.
+    """Some triplets."""
 
-    Attributes:
-        host: computes.
-        similarities: (t, 3) contiguous, of the pairs of positions 01, 02, 12.
-        answers: to the t triplets; None where each has one, the pair 01.
-        ties: what a tie for the best pair counts.
-        objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
-        people: (t,) codes, who gave each answer; None where that is not known.
-        alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
-        own_weights: float64 (t,), how much each answer to a triplet counts; None: all the same.
-    """
-
-    host: HostBackend
-    similarities: np.ndarray
-    answers: Answers | None
-    ties: Ties
-    objects: np.ndarray | None = None
-    people: np.ndarray | None = None
-    alternatives: int = 3
-    own_weights: np.ndarray | None = None
+    host: HostBackend  # computes.
+    similarities: np.ndarray  # (t, 3) contiguous, of the pairs of positions 01, 02, 12.
+    answers: Answers | None  # to the t triplets; None where each has one, the pair 01.
+    ties: Ties  # what a tie for the best pair counts.
+    objects: np.ndarray | None = None  # (t, 3) integers >= 0, the items of each; None where nobody asks for them.
+    people: np.ndarray | None = None  # (t,) codes, who gave each answer; None where that is not known.
+    alternatives: int = 3  # 3, or 2 of anchored triplets, whose pairs are 01 and 02.
+    own_weights: np.ndarray | None = None  # float64 (t,), how much each answer to a triplet counts; None: all the same.
 
     def present(self) -> AnsweredSimilarities:
         """The triplets that nan_policy="omit" keeps."""

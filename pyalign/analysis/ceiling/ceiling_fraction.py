@@ -16,10 +16,9 @@ Zou, "Closed-form confidence intervals for functions of the normal mean and stan
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.ceiling.leave_one_out import RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.noise_ceiling import changes_without, majority_shares
 from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling, people_of_ceiling
@@ -40,18 +39,14 @@ KNOWN = "the interval of the fraction of the ceiling treats the ceiling as known
 
 @dataclass(frozen=True)
 class CeilingForScores:
-    """One ceiling, for scores of some triplets.
+    """One ceiling, for scores of some triplets."""
 
-    Attributes:
-        name, value: see `pyalign.analysis.ceiling.result.as_named_ceiling`.
-        ci: its interval; None where its error is not known.
-        parts: float64 (t, 2), what each of the t answers adds to the error of the ceiling, of objects and of people, in
-            units in which the ceiling is a mean over answers; None where it is of other answers.
-    """
-
+    # name, value: see `pyalign.analysis.ceiling.result.as_named_ceiling`.
     name: str
     value: float
-    ci: Interval | None = None
+    ci: Interval | None = None  # its interval; None where its error is not known.
+    # float64 (t, 2), what each of the t answers adds to the error of the ceiling, of objects and of people, in units in
+    # which the ceiling is a mean over answers; None where it is of other answers.
     parts: np.ndarray | None = None
 
     @classmethod

@@ -8,11 +8,11 @@ so that all of it costs a few array operations however many participants there a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.repeats import Repeats
 from pyalign.errors import InputError
 
@@ -117,31 +117,22 @@ class Entries:
     """Participants and the sets that they answered, one entry for each such pair; sets ascend.
 
     Attributes:
-        sets: int64 (e,).
         participants: int64 (e,), codes.
-        own: int64 (e, k), the participant's answers, by position in the set.
     """
 
-    sets: np.ndarray
+    sets: np.ndarray  # int64 (e,).
     persons: np.ndarray
-    own: np.ndarray
+    own: np.ndarray  # int64 (e, k), the participant's answers, by position in the set.
 
 
 @dataclass(frozen=True)
 class RepeatedSets:
-    """Sets with two answers or more.
+    """Sets with two answers or more."""
 
-    Attributes:
-        triplets: int64 (u, k), their items.
-        counts: int64 (u, k), how often each item was called odd.
-        entries: who gave these answers; None where that is not known.
-        weights: float64 (u,), how much each answer to the set counts; None: all the same.
-    """
-
-    triplets: np.ndarray
-    counts: np.ndarray
-    entries: Entries | None
-    weights: np.ndarray | None = None
+    triplets: np.ndarray  # int64 (u, k), their items.
+    counts: np.ndarray  # int64 (u, k), how often each item was called odd.
+    entries: Entries | None  # who gave these answers; None where that is not known.
+    weights: np.ndarray | None = None  # float64 (u,), how much each answer to the set counts; None: all the same.
 
     @property
     def answers(self) -> np.ndarray:

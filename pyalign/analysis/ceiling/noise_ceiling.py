@@ -19,11 +19,11 @@ estimate of variance", 1981.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.answers import alike, inputs_of, with_people
 from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
@@ -265,23 +265,14 @@ def _remarks(counts: np.ndarray) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class CeilingErrors:
-    """What sets and entries have in common, once for all ceilings.
+    """What sets and entries have in common, once for all ceilings."""
 
-    Attributes:
-        sets: by their objects.
-        entries: by their objects and participants, or None.
-        degrees: of freedom.
-        plan: over what the errors are.
-        numbers: effective ones, of the answers.
-        weights: float64 (e,), of the entries; None: they count the same.
-    """
-
-    sets: Dependence
-    entries: Dependence | None
-    degrees: int
-    plan: Resampling
-    numbers: tuple[EffectiveNumber, ...]
-    weights: np.ndarray | None = None
+    sets: Dependence  # by their objects.
+    entries: Dependence | None  # by their objects and participants, or None.
+    degrees: int  # of freedom.
+    plan: Resampling  # over what the errors are.
+    numbers: tuple[EffectiveNumber, ...]  # effective ones, of the answers.
+    weights: np.ndarray | None = None  # float64 (e,), of the entries; None: they count the same.
 
     @classmethod
     def of(cls, sets: RepeatedSets, confidence_level: float = 0.95) -> CeilingErrors:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
@@ -15,17 +15,13 @@ BOUNDS = ("upper", "lower", "estimate")  # ceilings by name
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The accuracy that a model of people's choice probabilities would have, a fraction.
-
-    Attributes:
-        value: an estimate of it, or a bound.
-        ci: interval over other objects like these, and other participants where they are known; by Student's t, within
-            [0, 1]. None where all triplets share an object.
-    """
+    """The accuracy that a model of people's choice probabilities would have, a fraction."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
-    value: float
+    value: float  # an estimate of it, or a bound.
+    # interval over other objects like these, and other participants where they are known; by Student's t, within [0,
+    # 1]. None where all triplets share an object.
     ci: Interval | None
 
     @property
@@ -36,75 +32,52 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """Three ceilings.
+    """Three ceilings."""
 
-    Attributes:
-        upper: the mean majority share, which no model can exceed on these very answers; so it is too high on average,
-            the more so the fewer the answers.
-        lower: the share of answers that the majority of the other participants' predicts; too low on average.
-        estimate: the mean largest choice probability when the distribution of choice probabilities over triplets with
-            about as many answers is fitted by maximum likelihood (`pyalign.stats.mixture`); nearly without bias from
-            about five answers to a triplet on, and never outside of the other two.
-    """
-
+    # the mean majority share, which no model can exceed on these very answers; so it is too high on average, the more
+    # so the fewer the answers.
     upper: Ceiling
-    lower: Ceiling
+    lower: Ceiling  # the share of answers that the majority of the other participants' predicts; too low on average.
+    # the mean largest choice probability when the distribution of choice probabilities over triplets with about as many
+    # answers is fitted by maximum likelihood (`pyalign.stats.mixture`); nearly without bias from about five answers to
+    # a triplet on, and never outside of the other two.
     estimate: Ceiling
 
 
 @dataclass(frozen=True)
 class NoiseCeiling(OfTask, Result):
-    """Agreement of people on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
-
-    Attributes:
-        ceilings: upper, lower, and the estimate between them, with their intervals; what to compare models with.
-        ceiling: mean of the majority share, the share of the most frequent answer; as `ceilings.upper`.
-        ci: its interval; None where all triplets share an object.
-        guessing: the mean majority share that pure guessing would give with as many answers.
-        n_distinct: distinct triplets that were answered at least twice.
-        n_answers: answers to them.
-        leave_one_out: share of answers that the majority of the other participants' answers to the same triplet
-            predicts; m tied majorities predict 1/m each.
-        leave_one_out_ci: its interval; both as `ceilings.lower`.
-        n_predicted: answers that another participant's answer could predict: all of them.
-        least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
-            mean entropy.
-        corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
-        n_persons: participants among these answers, or None where participants are not known.
-        n_repeats_within_person: answers that a participant gave to a triplet after the first, which count in none of
-            these; None likewise.
-        confidence: of the intervals, a fraction.
-        remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
-        triplets: where the triplets came from, or None.
-        task: the task of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two
-            options.
-        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
-            same.
-        weighting: what counts the same in all of these means: "answers" or "triplets".
-    """
+    """Agreement of people on repeated triplets, and what that leaves for a model to reach. Shares are fractions."""
 
     command: ClassVar[str] = "ceiling"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
 
+    # upper, lower, and the estimate between them, with their intervals; what to compare models with.
     ceilings: Ceilings
-    ceiling: float
-    ci: Interval | None
-    guessing: float
-    n_distinct: int
-    n_answers: int
+    ceiling: float  # mean of the majority share, the share of the most frequent answer; as `ceilings.upper`.
+    ci: Interval | None  # its interval; None where all triplets share an object.
+    guessing: float  # the mean majority share that pure guessing would give with as many answers.
+    n_distinct: int  # distinct triplets that were answered at least twice.
+    n_answers: int  # answers to them.
+    # share of answers that the majority of the other participants' answers to the same triplet predicts; m tied
+    # majorities predict 1/m each.
     leave_one_out: float
-    leave_one_out_ci: Interval | None
-    n_predicted: int
+    leave_one_out_ci: Interval | None  # its interval; both as `ceilings.lower`.
+    n_predicted: int  # answers that another participant's answer could predict: all of them.
+    # nats per answer, the lowest cross-entropy that any model can have on these answers: their mean entropy.
     least_cross_entropy: float
-    corrected_entropy: float
-    n_persons: int | None
+    corrected_entropy: float  # nats per answer, that entropy with the correction of Miller and Madow for few answers.
+    n_persons: int | None  # participants among these answers, or None where participants are not known.
+    # answers that a participant gave to a triplet after the first, which count in none of these; None likewise.
     n_repeats_within_person: int | None
-    confidence: float
+    confidence: float  # of the intervals, a fraction.
+    # signs that the answers are not what people said, a sentence each; they are among the notes too.
     remarks: tuple[str, ...]
-    triplets: str | None = None
+    triplets: str | None = None  # where the triplets came from, or None.
+    # the task of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two options.
     task: str = ODD_ONE_OUT
+    # of weighted answers, how many of equal weight would say as much; None where all count the same.
     effective_answers: float | None = None
-    weighting: str = "answers"
+    weighting: str = "answers"  # what counts the same in all of these means: "answers" or "triplets".
 
 
 GIVEN = "given"  # of a number that nobody has named

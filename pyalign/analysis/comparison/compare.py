@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.comparison.choose_best import best_model
 from pyalign.analysis.comparison.layers import best_layers, layers_of
@@ -51,17 +51,11 @@ from pyalign.typing import (
 
 @dataclass(frozen=True)
 class PairTests:
-    """The differences of models that are tested, and how.
+    """The differences of models that are tested, and how."""
 
-    Attributes:
-        correction: of p-values over all of them.
-        baseline: the model that all others are compared with; None: every two are.
-        margin: within which models are held to be equivalent; None: that is not tested.
-    """
-
-    correction: Correction
-    baseline: str | None = None
-    margin: float | None = None
+    correction: Correction  # of p-values over all of them.
+    baseline: str | None = None  # the model that all others are compared with; None: every two are.
+    margin: float | None = None  # within which models are held to be equivalent; None: that is not tested.
 
     def options(self) -> dict[str, str | float]:
         """The baseline and the margin, where there are any."""

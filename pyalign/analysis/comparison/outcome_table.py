@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Score, scored_part
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.model_choices import outcomes_of_choices
@@ -31,27 +31,16 @@ IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the
 
 @dataclass(frozen=True, eq=False)
 class OutcomeTable:
-    """The outcomes of m models on the t triplets that all of them can be scored on.
+    """The outcomes of m models on the t triplets that all of them can be scored on."""
 
-    Attributes:
-        names: the names of the models.
-        scores: the score of each model on these triplets.
-        kept: (.,) mask of these among those that were given, or None for all.
-        credits: int8 (t, 1 + m): 1, then what the triplet counts with each model, in sixths.
-        nats: int16 (t, 1 + m): 1, then its cross-entropy with each, in `steps`.
-        steps: (m,) nats: 1 / 32,767 of the largest cross-entropy of each model.
-        right: uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
-        weights: float64 (t,), how much each triplet counts; None: all the same.
-    """
-
-    names: tuple[str, ...]
-    scores: tuple[Score, ...]
-    kept: np.ndarray | None
-    credits: np.ndarray
-    nats: np.ndarray
-    steps: np.ndarray
-    right: np.ndarray
-    weights: np.ndarray | None = None
+    names: tuple[str, ...]  # the names of the models.
+    scores: tuple[Score, ...]  # the score of each model on these triplets.
+    kept: np.ndarray | None  # (.,) mask of these among those that were given, or None for all.
+    credits: np.ndarray  # int8 (t, 1 + m): 1, then what the triplet counts with each model, in sixths.
+    nats: np.ndarray  # int16 (t, 1 + m): 1, then its cross-entropy with each, in `steps`.
+    steps: np.ndarray  # (m,) nats: 1 / 32,767 of the largest cross-entropy of each model.
+    right: np.ndarray  # uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
+    weights: np.ndarray | None = None  # float64 (t,), how much each triplet counts; None: all the same.
 
     @property
     def estimates(self) -> np.ndarray:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import Protocol
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.comparison.outcome_table import OutcomeTable
 from pyalign.analysis.uncertainty import in_units, mean_interval, scaled
 from pyalign.documents import Interval
@@ -69,18 +69,13 @@ class ClosedForm:
     """Intervals by standard errors and Student's t, with degrees of freedom for each figure and each difference.
 
     Variances of differences are drawn toward what all of them say (`pyalign.stats.shrinkage`); together by `MaxT`.
-
-    Attributes:
-        estimates: (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.
-        errors: of both.
-        plan: of the intervals.
-        baseline: the model that all others are compared with; None: every two are.
     """
 
+    # (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.
     estimates: np.ndarray
-    errors: tuple[Errors, Errors]
-    plan: Resampling
-    baseline: int | None = None
+    errors: tuple[Errors, Errors]  # of both.
+    plan: Resampling  # of the intervals.
+    baseline: int | None = None  # the model that all others are compared with; None: every two are.
 
     def own(self, a: int, what: int) -> Interval | None:
         found, estimate = self.errors[what], float(self.estimates[what, a])
@@ -176,19 +171,13 @@ class ClosedForm:
 
 @dataclass(frozen=True)
 class Resampled:
-    """Intervals by the values of each figure in resamples, which are the same for all models.
+    """Intervals by the values of each figure in resamples, which are the same for all models."""
 
-    Attributes:
-        estimates: (2, m) accuracies and cross-entropies, as in `ClosedForm`.
-        means: (b, m, 2) the same in each resample.
-        errors: to which the spread of each figure and difference is brought; None where it stays.
-        plan: of the resamples.
-    """
-
-    estimates: np.ndarray
-    means: np.ndarray
+    estimates: np.ndarray  # (2, m) accuracies and cross-entropies, as in `ClosedForm`.
+    means: np.ndarray  # (b, m, 2) the same in each resample.
+    # to which the spread of each figure and difference is brought; None where it stays.
     errors: tuple[Errors, Errors] | None
-    plan: Resampling
+    plan: Resampling  # of the resamples.
 
     @classmethod
     def of(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.describe.rows import count_repeated_rows, count_with_repeats
 from pyalign.data.instead import kind_of_matrix, shape_of_pairs
 from pyalign.documents import hidden
@@ -22,49 +22,32 @@ WORDS = ("count", "share")  # in the name of an array of answers
 
 @dataclass(frozen=True)
 class Description:
-    """Facts about an array; counts of rows unless said otherwise. What has no meaning for its kind is None.
+    """Facts about an array; counts of rows unless said otherwise. What has no meaning for its kind is None."""
 
-    Attributes:
-        kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares next to triplets),
-            "similarities", "dissimilarities", "ratings of pairs", "condensed matrices",
-            "names", "labels", "images", "transform" or "other".
-        shape: of the array, or of the whole table.
-        dtype: as stored.
-        smallest, largest: over finite values, of triplets over the items.
-        base: 0 or 1 for triplets whose smallest item is that.
-        duplicate_rows: rows equal to an earlier one.
-        repeated_items: triplets that name an item twice.
-        nan_rows: rows with NaN or infinity.
-        zero_rows: rows of zeros.
-        first_row: its first values; of names and labels the first of them.
-        remarks: what a reader should know before using it, a sentence each.
-        key: of the array in its file.
-        names: the first three names of rows or items.
-        columns: the header of a table.
-        command: a command line that reads it; words in capitals stand for other files.
-        layout: of triplets: the arguments of `load_triplets` that read them, if that is sure.
-        fault: why it is not sure, and what would say it.
-        sentences: of a table of answers: on the task, the items, the answer and the participant, with counts.
-    """
-
+    # what the array seems to be: "embeddings", "triplets", "answers" (counts or shares next to triplets),
+    # "similarities", "dissimilarities", "ratings of pairs", "condensed matrices", "names", "labels", "images",
+    # "transform" or "other".
     kind: str
-    shape: tuple[int, ...]
-    dtype: str
+    shape: tuple[int, ...]  # of the array, or of the whole table.
+    dtype: str  # as stored.
+    # smallest, largest: over finite values, of triplets over the items.
     smallest: float | None = None
     largest: float | None = None
-    base: int | None = None
-    duplicate_rows: int | None = None
-    repeated_items: int | None = None
-    nan_rows: int | None = None
-    zero_rows: int | None = None
-    first_row: tuple[float | str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    key: str | None = None
-    names: tuple[str, ...] | None = None
-    columns: tuple[str, ...] | None = None
-    command: str | None = None
+    base: int | None = None  # 0 or 1 for triplets whose smallest item is that.
+    duplicate_rows: int | None = None  # rows equal to an earlier one.
+    repeated_items: int | None = None  # triplets that name an item twice.
+    nan_rows: int | None = None  # rows with NaN or infinity.
+    zero_rows: int | None = None  # rows of zeros.
+    first_row: tuple[float | str, ...] = ()  # its first values; of names and labels the first of them.
+    remarks: tuple[str, ...] = ()  # what a reader should know before using it, a sentence each.
+    key: str | None = None  # of the array in its file.
+    names: tuple[str, ...] | None = None  # the first three names of rows or items.
+    columns: tuple[str, ...] | None = None  # the header of a table.
+    command: str | None = None  # a command line that reads it; words in capitals stand for other files.
+    # of triplets: the arguments of `load_triplets` that read them, if that is sure.
     layout: Mapping[str, Any] | None = hidden(default=None)
-    fault: str | None = hidden(default=None)
+    fault: str | None = hidden(default=None)  # why it is not sure, and what would say it.
+    # of a table of answers: on the task, the items, the answer and the participant, with counts.
     sentences: tuple[str, ...] = hidden(default=())
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field
 from pyalign._registry import registered
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription, describe_file
@@ -77,21 +77,14 @@ class _Sizes:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Described:
-    """What files, or a DataFrame, seem to be: as sentences, as triplets, and as the description of a data set.
+    """What files, or a DataFrame, seem to be: as sentences, as triplets, and as the description of a data set."""
 
-    Attributes:
-        files: what is in each.
-        roles: FILE or FILE::KEY by its role, as far as that was stated; those of the others are guessed.
-        layout: of the triplets, as far as it was stated.
-        kind: of judgments, likewise.
-        frame: the DataFrame, where it is one.
-    """
-
-    files: tuple[FileDescription, ...]
+    files: tuple[FileDescription, ...]  # what is in each.
+    # FILE or FILE::KEY by its role, as far as that was stated; those of the others are guessed.
     roles: Mapping[str, str] = field(default_factory=dict)
-    layout: Mapping[str, Any] = field(default_factory=dict)
-    kind: str | None = None
-    frame: Any = None
+    layout: Mapping[str, Any] = field(default_factory=dict)  # of the triplets, as far as it was stated.
+    kind: str | None = None  # of judgments, likewise.
+    frame: Any = None  # the DataFrame, where it is one.
 
     @property
     def sentences(self) -> tuple[str, ...]:

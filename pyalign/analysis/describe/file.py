@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
 from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
@@ -45,35 +45,24 @@ MOST = 100  # arrays of a file that are described
 
 @dataclass(frozen=True)
 class FileDescription(Result):
-    """What is in a file.
-
-    Attributes:
-        file: as it was asked for, FILE or FILE::KEY.
-        arrays: a description of each array, or of the table.
-        left_out: how many more arrays there are.
-        model: what a folder of `pyalign extract` is of.
-    """
+    """What is in a file."""
 
     command: ClassVar[str] = "describe"
     rows: ClassVar[str] = "arrays"
 
-    file: str
-    arrays: tuple[Description, ...]
-    left_out: int = 0
-    model: str | None = None
+    file: str  # as it was asked for, FILE or FILE::KEY.
+    arrays: tuple[Description, ...]  # a description of each array, or of the table.
+    left_out: int = 0  # how many more arrays there are.
+    model: str | None = None  # what a folder of `pyalign extract` is of.
 
 
 @dataclass(frozen=True)
 class FileDescriptions(Result):
-    """What is in several files.
-
-    Attributes:
-        files: a description of each.
-    """
+    """What is in several files."""
 
     command: ClassVar[str] = "descriptions"
 
-    files: tuple[FileDescription, ...]
+    files: tuple[FileDescription, ...]  # a description of each.
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each array, with its file."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
 from pyalign._result import OfTask, Result
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.answers import inputs_of, with_people
@@ -52,29 +52,7 @@ from pyalign.typing import (
 
 @dataclass(frozen=True)
 class Failures(OfTask, Result):
-    """The triplets on which models fail.
-
-    Attributes:
-        models: the names of the models.
-        families: the family of each model, or None.
-        n_triplets: the number of triplets that every model answered.
-        n_dropped: the number of triplets left out because a row of some model has NaN or infinity
-            (``nan_policy="omit"``), or because a recorded choice of some model is missing.
-        n_undecided: the number of triplets left out because participants tie for the odd one out (with counts).
-        n_wrong: the number of triplets that each model gets wrong. A tie that counts a fraction is neither right nor
-            wrong.
-        groups: first the triplets that every model, or at least `at_least` models, get wrong; then, for every two
-            families, those that all models of one get right and all models of the other get wrong.
-        measure: the similarity measure of the embeddings; None without embeddings.
-        ties: how tied triplets count.
-        dtype: the dtype of the margins.
-        names: the names of the listed items by their numbers, or None.
-        triplets: the source of the triplets, or None.
-        task: the task of the triplets, which determines `chance`.
-        temperature: the temperature of the choice probabilities of embeddings; None without embeddings, and for
-            documents of earlier versions.
-        at_least: the least number of models that get a triplet of the first group wrong; None: all models.
-    """
+    """The triplets on which models fail."""
 
     command: ClassVar[str] = "failures"
     rows: ClassVar[str] = "groups"
@@ -82,20 +60,28 @@ class Failures(OfTask, Result):
     along: ClassVar = {"families": ("models",), "n_wrong": ("models",)}
     filled: ClassVar = ("n_triplets",)
 
-    models: tuple[str, ...]
-    families: tuple[str, ...] | None
-    n_triplets: int
+    models: tuple[str, ...]  # the names of the models.
+    families: tuple[str, ...] | None  # the family of each model, or None.
+    n_triplets: int  # the number of triplets that every model answered.
+    # the number of triplets left out because a row of some model has NaN or infinity (``nan_policy="omit"``), or
+    # because a recorded choice of some model is missing.
     n_dropped: int
-    n_undecided: int
+    n_undecided: int  # the number of triplets left out because participants tie for the odd one out (with counts).
+    # the number of triplets that each model gets wrong. A tie that counts a fraction is neither right nor wrong.
     n_wrong: tuple[int, ...]
+    # first the triplets that every model, or at least `at_least` models, get wrong; then, for every two families, those
+    # that all models of one get right and all models of the other get wrong.
     groups: tuple[FailureGroup, ...]
-    measure: str | None
-    ties: str
-    dtype: Literal["float16", "float32", "float64"]
-    names: Mapping[int, str] | None = hidden(default=None)
-    triplets: str | None = None
-    task: str = ODD_ONE_OUT
+    measure: str | None  # the similarity measure of the embeddings; None without embeddings.
+    ties: str  # how tied triplets count.
+    dtype: Literal["float16", "float32", "float64"]  # the dtype of the margins.
+    names: Mapping[int, str] | None = hidden(default=None)  # the names of the listed items by their numbers, or None.
+    triplets: str | None = None  # the source of the triplets, or None.
+    task: str = ODD_ONE_OUT  # the task of the triplets, which determines `chance`.
+    # the temperature of the choice probabilities of embeddings; None without embeddings, and for documents of earlier
+    # versions.
     temperature: float | None = None
+    # the least number of models that get a triplet of the first group wrong; None: all models.
     at_least: int | None = None
 
     def who_fails(self, group: FailureGroup) -> str:

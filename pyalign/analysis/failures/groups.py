@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, fields, replace
 from pyalign.analysis.answers import ODD_LAST
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
@@ -170,35 +170,29 @@ class FailureGroup:
     A failure is clear if it is far from a tie for every model of the group. Triplets are sorted by the margin of the
     model that is nearest to a tie, in units of the root mean square of its margins over all triplets, and then by the
     sum of margins over models. Choices without probabilities have no margin and do not affect the order.
-
-    Attributes:
-        right: the family whose models all get these triplets right; None if there is no such condition.
-        wrong: the family whose models all get these triplets wrong; None: all models, or the requested number of them.
-        n: the number of triplets, of which the arrays contain the first k.
-        rows: int64 (k,), their rows among the triplets.
-        items: (k, 3) items, the odd one out last; for anchored triplets anchor, chosen option and other option.
-        margins: (k, m), the similarity of the human pair minus the larger of the other two (for anchored triplets:
-            minus that of the other option), in the unit of the measure; for recorded choices the same difference of
-            their probabilities, NaN without probabilities.
-        human_shares: (k,), the proportion of participants who gave this answer; NaN with only one answer.
-        n_answers: int64 (k,), the number of answers to each triplet.
-        subjects: (k,), the participants who gave the answers; None if they are not known, or no triplet is listed.
-        choices: int8 (k, m), the position in `items` that the model chooses as odd, or for anchored triplets the
-            option that it rejects; -1 for a tie. None for documents of earlier versions.
-        probabilities: (k, m, 3), the probability that the model chooses each position as odd, NaN without
-            probabilities; None for documents of earlier versions.
     """
 
-    right: str | None
+    right: str | None  # the family whose models all get these triplets right; None if there is no such condition.
+    # the family whose models all get these triplets wrong; None: all models, or the requested number of them.
     wrong: str | None
-    n: int
-    rows: np.ndarray = hidden()
+    n: int  # the number of triplets, of which the arrays contain the first k.
+    rows: np.ndarray = hidden()  # int64 (k,), their rows among the triplets.
+    # (k, 3) items, the odd one out last; for anchored triplets anchor, chosen option and other option.
     items: np.ndarray = hidden()
+    # (k, m), the similarity of the human pair minus the larger of the other two (for anchored triplets: minus that of
+    # the other option), in the unit of the measure; for recorded choices the same difference of their probabilities,
+    # NaN without probabilities.
     margins: np.ndarray = hidden()
+    # (k,), the proportion of participants who gave this answer; NaN with only one answer.
     human_shares: np.ndarray = hidden()
-    n_answers: np.ndarray = hidden()
+    n_answers: np.ndarray = hidden()  # int64 (k,), the number of answers to each triplet.
+    # (k,), the participants who gave the answers; None if they are not known, or no triplet is listed.
     subjects: np.ndarray | None = hidden(default=None)
+    # int8 (k, m), the position in `items` that the model chooses as odd, or for anchored triplets the option that it
+    # rejects; -1 for a tie. None for documents of earlier versions.
     choices: np.ndarray | None = hidden(default=None)
+    # (k, m, 3), the probability that the model chooses each position as odd, NaN without probabilities; None for
+    # documents of earlier versions.
     probabilities: np.ndarray | None = hidden(default=None)
 
     def __eq__(self, other: object) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyalign._dataclass import dataclass
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.result import ModelPoint
@@ -23,29 +23,17 @@ from pyalign.stats.student import quantile
 
 @dataclass(frozen=True)
 class Models:
-    """Accuracies of models on the same triplets, or another score of each.
+    """Accuracies of models on the same triplets, or another score of each."""
 
-    Attributes:
-        names: m.
-        labels: what some are called in tables.
-        accuracies: (m,) fractions.
-        intervals: of each, or None.
-        covariance: (m, m) of their errors, or None where it is not known.
-        degrees: of freedom, of those errors.
-        by: what they are over; None where the covariance is not known.
-        about: fields of the result.
-        notes: sentences.
-    """
-
-    names: tuple[str, ...]
-    labels: dict[str, str]
-    accuracies: np.ndarray
-    intervals: tuple[Interval | None, ...]
-    covariance: np.ndarray | None
-    degrees: int
-    by: str | None
-    about: dict[str, Any]
-    notes: tuple[str, ...]
+    names: tuple[str, ...]  # m.
+    labels: dict[str, str]  # what some are called in tables.
+    accuracies: np.ndarray  # (m,) fractions.
+    intervals: tuple[Interval | None, ...]  # of each, or None.
+    covariance: np.ndarray | None  # (m, m) of their errors, or None where it is not known.
+    degrees: int  # of freedom, of those errors.
+    by: str | None  # what they are over; None where the covariance is not known.
+    about: dict[str, Any]  # fields of the result.
+    notes: tuple[str, ...]  # sentences.
 
 
 def models_of(result: Any) -> Models:
@@ -125,23 +113,14 @@ def _with_other_score(result: Any) -> Models:
 
 @dataclass(frozen=True)
 class Points:
-    """Models with a row of metadata, seeds joined.
+    """Models with a row of metadata, seeds joined."""
 
-    Attributes:
-        points: m of them.
-        accuracies: (m,).
-        covariance: (m, m) of their errors, or None.
-        clusters: (m,) int64: the family of each; those without one by themselves.
-        families: how many clusters; None where no family is known.
-        notes: sentences.
-    """
-
-    points: tuple[ModelPoint, ...]
-    accuracies: np.ndarray
-    covariance: np.ndarray | None
-    clusters: np.ndarray
-    families: int | None
-    notes: tuple[str, ...]
+    points: tuple[ModelPoint, ...]  # m of them.
+    accuracies: np.ndarray  # (m,).
+    covariance: np.ndarray | None  # (m, m) of their errors, or None.
+    clusters: np.ndarray  # (m,) int64: the family of each; those without one by themselves.
+    families: int | None  # how many clusters; None where no family is known.
+    notes: tuple[str, ...]  # sentences.
 
 
 def points_of(models: Models, metadata: Metadata, confidence_level: float, labels: Mapping[str, str]) -> Points:

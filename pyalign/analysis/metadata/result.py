@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
@@ -13,44 +13,28 @@ from pyalign.documents import Interval
 
 @dataclass(frozen=True)
 class ModelScore:
-    """A score of a model in another result.
+    """A score of a model in another result."""
 
-    Attributes:
-        column: its name.
-        value: a fraction, or a correlation.
-        ci: its interval there, or None.
-    """
-
-    column: str
-    value: float
-    ci: Interval | None
+    column: str  # its name.
+    value: float  # a fraction, or a correlation.
+    ci: Interval | None  # its interval there, or None.
 
 
 @dataclass(frozen=True)
 class ModelPoint:
-    """A model among those that are set against their metadata; several seeds of one are one point.
+    """A model among those that are set against their metadata; several seeds of one are one point."""
 
-    Attributes:
-        model: its name, or what its seeds have in common.
-        accuracy: fraction, the mean over seeds; where the result has a `score`, that score.
-        ci: interval of that, over what `ci_by` of the result says; None where it is not known.
-        members: the names of its seeds in the result that it came from, or its own.
-        family: None where it is not known.
-        lowest, highest: accuracies of the seeds; None for a single one, as `deviation`.
-        deviation: standard deviation over seeds (n - 1).
-        values: its metadata: numbers, the mean over seeds, and text.
-        scores: those of these values that are scores in other results; None where there are none.
-    """
-
-    model: str
-    accuracy: float
-    ci: Interval | None
-    members: tuple[str, ...]
-    family: str | None = None
+    model: str  # its name, or what its seeds have in common.
+    accuracy: float  # fraction, the mean over seeds; where the result has a `score`, that score.
+    ci: Interval | None  # interval of that, over what `ci_by` of the result says; None where it is not known.
+    members: tuple[str, ...]  # the names of its seeds in the result that it came from, or its own.
+    family: str | None = None  # None where it is not known.
+    # lowest, highest: accuracies of the seeds; None for a single one, as `deviation`.
     lowest: float | None = None
     highest: float | None = None
-    deviation: float | None = None
-    values: Mapping[str, float | str] | None = None
+    deviation: float | None = None  # standard deviation over seeds (n - 1).
+    values: Mapping[str, float | str] | None = None  # its metadata: numbers, the mean over seeds, and text.
+    # those of these values that are scores in other results; None where there are none.
     scores: tuple[ModelScore, ...] | None = None
 
     def score(self, column: str) -> ModelScore | None:
@@ -60,55 +44,39 @@ class ModelPoint:
 
 @dataclass(frozen=True)
 class OtherScore:
-    """A score of each model: a column of another result, or what all columns are set against.
+    """A score of each model: a column of another result, or what all columns are set against."""
 
-    Attributes:
-        column: its name.
-        chance: that of an accuracy, a fraction; None of a correlation and the like.
-        n: over how many triplets, pairs or objects it is; None where it is not known or differs.
-        source: where the triplets, or the human similarities, came from, or None.
-        unit: what `n` counts: "triplets", "pairs" or "objects"; None in documents of earlier versions.
-    """
-
-    column: str
-    chance: float | None
-    n: int | None = None
-    source: str | None = None
-    unit: str | None = None
+    column: str  # its name.
+    chance: float | None  # that of an accuracy, a fraction; None of a correlation and the like.
+    n: int | None = None  # over how many triplets, pairs or objects it is; None where it is not known or differs.
+    source: str | None = None  # where the triplets, or the human similarities, came from, or None.
+    unit: str | None = None  # what `n` counts: "triplets", "pairs" or "objects"; None in documents of earlier versions.
 
 
 @dataclass(frozen=True)
 class FittedLine:
-    """The line over the range of its models, with the ends of its intervals there, fractions.
-
-    Attributes:
-        x: in the units of the column, also where the line is on a logarithmic scale.
-        accuracy: its height.
-        low, high: over what `ci_by` of the result says; None where that is not known.
-        models_low, models_high: over models, or families of them; None where there are too few.
-    """
+    """The line over the range of its models, with the ends of its intervals there, fractions."""
 
     along: ClassVar = {"accuracy": ("x",), "low": ("x",), "high": ("x",), "models_low": ("x",), "models_high": ("x",)}
 
-    x: tuple[float, ...]
-    accuracy: tuple[float, ...]
+    x: tuple[float, ...]  # in the units of the column, also where the line is on a logarithmic scale.
+    accuracy: tuple[float, ...]  # its height.
+    # low, high: over what `ci_by` of the result says; None where that is not known.
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
+    # models_low, models_high: over models, or families of them; None where there are too few.
     models_low: tuple[float, ...] | None = None
     models_high: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
 class ColumnIntervals:
-    """The intervals of a column, each None where there is none; see `MetadataRegression`.
+    """The intervals of a column, each None where there is none; see `MetadataRegression`."""
 
-    Attributes:
-        ci, models_ci: of the slope, over objects and over models.
-        rank_ci, rank_models_ci: of the rank correlation, over the same.
-    """
-
+    # ci, models_ci: of the slope, over objects and over models.
     ci: Interval | None
     models_ci: Interval | None
+    # rank_ci, rank_models_ci: of the rank correlation, over the same.
     rank_ci: Interval | None
     rank_models_ci: Interval | None
 
@@ -119,105 +87,75 @@ class MetadataRegression:
 
     Two intervals answer two questions. That over objects (and participants): what would come out for these very models,
     on other objects? That over models: what for other models like these, on these objects? Neither counts the other.
-
-    Attributes:
-        column: of the metadata.
-        scale: "linear", or "log10" of the column.
-        n_models: with a value in the column.
-        n_families: clusters that the intervals over models draw; None where each model counts by itself.
-        slope: change of accuracy, a fraction, per unit of the column, or per tenfold on "log10".
-        ci: its interval, over what `ci_by` of the result says; None where the errors' covariance is not known.
-        models_ci: its interval over models, or over families of them; None where there are too few.
-        rank_correlation: Spearman's, the same on both scales; None where all accuracies are equal.
-        rank_ci, rank_models_ci: its intervals over the same; None also below five models, which have too few orders.
-        line: for pictures.
-        simultaneous: intervals that hold for all rows together (Sidak), as a row that was chosen among several needs;
-            None for a single row.
     """
 
-    column: str
-    scale: str
-    n_models: int
-    n_families: int | None
-    slope: float
+    column: str  # of the metadata.
+    scale: str  # "linear", or "log10" of the column.
+    n_models: int  # with a value in the column.
+    n_families: int | None  # clusters that the intervals over models draw; None where each model counts by itself.
+    slope: float  # change of accuracy, a fraction, per unit of the column, or per tenfold on "log10".
+    # its interval, over what `ci_by` of the result says; None where the errors' covariance is not known.
     ci: Interval | None
-    models_ci: Interval | None
-    rank_correlation: float | None
+    models_ci: Interval | None  # its interval over models, or over families of them; None where there are too few.
+    rank_correlation: float | None  # Spearman's, the same on both scales; None where all accuracies are equal.
+    # rank_ci, rank_models_ci: its intervals over the same; None also below five models, which have too few orders.
     rank_ci: Interval | None
     rank_models_ci: Interval | None
-    line: FittedLine
+    line: FittedLine  # for pictures.
+    # intervals that hold for all rows together (Sidak), as a row that was chosen among several needs; None for a single
+    # row.
     simultaneous: ColumnIntervals | None = None
 
 
 @dataclass(frozen=True)
 class MetadataGroup:
-    """The models with one value of a column of text.
+    """The models with one value of a column of text."""
 
-    Attributes:
-        column, value: of the metadata.
-        n_models: how many.
-        accuracy: fraction, the mean over them.
-        ci: interval of the mean of these very models, over what `ci_by` of the result says; None where the errors'
-            covariance is not known.
-        lowest, highest: among them.
-        deviation: standard deviation over them (n - 1); None for one.
-        models: their names.
-    """
-
+    # column, value: of the metadata.
     column: str
     value: str
-    n_models: int
-    accuracy: float
+    n_models: int  # how many.
+    accuracy: float  # fraction, the mean over them.
+    # interval of the mean of these very models, over what `ci_by` of the result says; None where the errors' covariance
+    # is not known.
     ci: Interval | None
+    # lowest, highest: among them.
     lowest: float
     highest: float
-    deviation: float | None
-    models: tuple[str, ...]
+    deviation: float | None  # standard deviation over them (n - 1); None for one.
+    models: tuple[str, ...]  # their names.
 
 
 @dataclass(frozen=True)
 class MetadataRegressions(OfTask, Result):
-    """What `regress_metadata` found.
-
-    Attributes:
-        results: a row for each column of numbers and scale.
-        groups: a row for each value of each column of text.
-        points: the models.
-        ci_by: what intervals of these models are over: "objects", "subjects", "objects+subjects" or "triplets"; None
-            where their errors' covariance is not known.
-        models_by: what the others are over: "families", or "models" where families are not known.
-        confidence: of all intervals.
-        draws, seed: of the rank correlations' intervals.
-        percent: columns that were given in percent: their values are fractions.
-        n_triplets, n_objects, n_subjects: that the accuracies are over; None where it is not known or differs.
-        metadata: the file that it came from, or None.
-        triplets: where the triplets came from, or None.
-        task: the task of the triplets; `chance` follows from it.
-        others: the columns that are scores in other results; None without.
-        score: what is set against the columns where it is no accuracy of `compare` or `score`, such as a correlation of
-            RSA; None for these.
-    """
+    """What `regress_metadata` found."""
 
     command: ClassVar[str] = "metadata"
     rows: ClassVar[str] = "results"
     derived: ClassVar[tuple[str, ...]] = ("chance",)
 
-    results: tuple[MetadataRegression, ...]
-    groups: tuple[MetadataGroup, ...]
-    points: tuple[ModelPoint, ...]
+    results: tuple[MetadataRegression, ...]  # a row for each column of numbers and scale.
+    groups: tuple[MetadataGroup, ...]  # a row for each value of each column of text.
+    points: tuple[ModelPoint, ...]  # the models.
+    # what intervals of these models are over: "objects", "subjects", "objects+subjects" or "triplets"; None where their
+    # errors' covariance is not known.
     ci_by: str | None
-    models_by: str
-    confidence: float
+    models_by: str  # what the others are over: "families", or "models" where families are not known.
+    confidence: float  # of all intervals.
+    # draws, seed: of the rank correlations' intervals.
     draws: int
     seed: int
-    percent: tuple[str, ...] = ()
+    percent: tuple[str, ...] = ()  # columns that were given in percent: their values are fractions.
+    # n_triplets, n_objects, n_subjects: that the accuracies are over; None where it is not known or differs.
     n_triplets: int | None = None
     n_objects: int | None = None
     n_subjects: int | None = None
-    metadata: str | None = None
-    triplets: str | None = None
-    task: str = ODD_ONE_OUT
-    others: tuple[OtherScore, ...] | None = None
+    metadata: str | None = None  # the file that it came from, or None.
+    triplets: str | None = None  # where the triplets came from, or None.
+    task: str = ODD_ONE_OUT  # the task of the triplets; `chance` follows from it.
+    others: tuple[OtherScore, ...] | None = None  # the columns that are scores in other results; None without.
+    # what is set against the columns where it is no accuracy of `compare` or `score`, such as a correlation of RSA;
+    # None for these.
     score: OtherScore | None = None
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.metadata.result import ModelPoint, ModelScore, OtherScore
 from pyalign.data.metadata import Metadata, Value
 from pyalign.documents import Interval
@@ -47,14 +47,10 @@ ACCURACIES = ("score", "compare", "probe")  # which have a chance level
 
 @dataclass
 class Scores:
-    """A column: a score of some models.
+    """A column: a score of some models."""
 
-    Attributes:
-        about: what it is, and over what.
-        values, intervals: by the names of models.
-    """
-
-    about: OtherScore
+    about: OtherScore  # what it is, and over what.
+    # values, intervals: by the names of models.
     values: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval | None] = field(default_factory=dict)
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign._registry import load
 from pyalign._result import SCHEMA, kinds, read_result
 from pyalign.errors import InputError
@@ -25,20 +25,13 @@ from pyalign.report.charts.ranked import MOST_MODELS
 
 @dataclass(frozen=True)
 class Chart:
-    """A kind of chart: NAME_chart of the module NAME, or of `module`, draws it.
+    """A kind of chart: NAME_chart of the module NAME, or of `module`, draws it."""
 
-    Attributes:
-        takes: arguments of `plot` that it has a use for, in addition to its looks.
-        several: whether it shows several results together.
-        companions: the kinds of results that may be shown along with them.
-        module: what draws it, if that has another name.
-        needs: a field without which a result can't be drawn so, and where it comes from; (): there is none.
-    """
-
-    takes: tuple[str, ...]
-    several: bool = False
-    companions: tuple[str, ...] = ()
-    module: str = ""
+    takes: tuple[str, ...]  # arguments of `plot` that it has a use for, in addition to its looks.
+    several: bool = False  # whether it shows several results together.
+    companions: tuple[str, ...] = ()  # the kinds of results that may be shown along with them.
+    module: str = ""  # what draws it, if that has another name.
+    # a field without which a result can't be drawn so, and where it comes from; (): there is none.
     needs: tuple[str, ...] = ()
 
 

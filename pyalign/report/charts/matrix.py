@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities
@@ -30,25 +30,18 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class Cells:
-    """What a matrix shows.
+    """What a matrix shows."""
 
-    Attributes:
-        rows, columns: labels in their order.
-        values: (rows, columns) float64, NaN where there is none.
-        title: what the values are.
-        form: how they are read out, as d3 has it; `short`: how they stand in a cell.
-        more: name -> further values of the same shape, for tips and tables.
-        faint: an expression of `datum` by which a number is written faintly, "" for none.
-    """
-
+    # rows, columns: labels in their order.
     rows: Sequence[str]
     columns: Sequence[str]
-    values: np.ndarray
-    title: str
-    form: str = ".3f"
+    values: np.ndarray  # (rows, columns) float64, NaN where there is none.
+    title: str  # what the values are.
+    form: str = ".3f"  # how they are read out, as d3 has it; `short`: how they stand in a cell.
     short: str = ".2f"
+    # name -> further values of the same shape, for tips and tables.
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
-    faint: str = ""
+    faint: str = ""  # an expression of `datum` by which a number is written faintly, "" for none.
 
     def part(self, rows: Sequence[int], columns: Sequence[int]) -> Cells:
         """The cells of some rows and columns."""

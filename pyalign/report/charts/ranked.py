@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, known, with_margin
@@ -68,35 +68,22 @@ class Tick:
 
 @dataclass(frozen=True)
 class Panel:
-    """One column of points.
+    """One column of points."""
 
-    Attributes:
-        rows: its points.
-        axis: the title of its axis.
-        format: of ticks and figures, as d3 has it.
-        lines: name -> value, of dashed lines: a chance level, zero.
-        means: model -> value, of solid lines in the colour of the model.
-        item: what a row is, for people who point at it.
-        unit: what n counts.
-        bands: ranges behind the points, such as a noise ceiling: all of all rows, or all of single ones.
-        ticks: smaller values of which a point is the mean, such as those of single people.
-        linked: whether the points of a row are joined, in the order of the models.
-        counted: whether n stands in a column behind the points.
-        dodged: whether points of several models have lines of their own within a row.
-    """
-
-    rows: Sequence[Row]
-    axis: str
-    format: str
-    lines: Mapping[str, float]
+    rows: Sequence[Row]  # its points.
+    axis: str  # the title of its axis.
+    format: str  # of ticks and figures, as d3 has it.
+    lines: Mapping[str, float]  # name -> value, of dashed lines: a chance level, zero.
+    # model -> value, of solid lines in the colour of the model.
     means: Mapping[str, float] = field(default_factory=dict)
-    item: str = "model"
-    unit: str = "triplets"
+    item: str = "model"  # what a row is, for people who point at it.
+    unit: str = "triplets"  # what n counts.
+    # ranges behind the points, such as a noise ceiling: all of all rows, or all of single ones.
     bands: Sequence[Band] = ()
-    ticks: Sequence[Tick] = ()
-    linked: bool = False
-    counted: bool = True
-    dodged: bool = True
+    ticks: Sequence[Tick] = ()  # smaller values of which a point is the mean, such as those of single people.
+    linked: bool = False  # whether the points of a row are joined, in the order of the models.
+    counted: bool = True  # whether n stands in a column behind the points.
+    dodged: bool = True  # whether points of several models have lines of their own within a row.
 
 
 def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> list[str]:

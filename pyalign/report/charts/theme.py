@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass
 from pyalign.report.charts.marks import alt
 from pyalign.report.words import one_line
 
@@ -31,26 +31,17 @@ WIDEST = 1015
 
 @dataclass(frozen=True)
 class Style:
-    """The colours of a picture.
+    """The colours of a picture."""
 
-    Attributes:
-        background, text: of all of it.
-        muted: of lines and words that only help to read.
-        grid: of lines behind the data.
-        tile: behind a name that stands where an image would.
-        palette: of models and categories, in this order.
-        ramp: of values, from the tile to the first of the palette.
-        turn: the share of the ramp from which on letters are read better in the colour of the background.
-    """
-
+    # background, text: of all of it.
     background: str
     text: str
-    muted: str
-    grid: str
-    tile: str
-    palette: tuple[str, ...]
-    ramp: tuple[str, ...]
-    turn: float
+    muted: str  # of lines and words that only help to read.
+    grid: str  # of lines behind the data.
+    tile: str  # behind a name that stands where an image would.
+    palette: tuple[str, ...]  # of models and categories, in this order.
+    ramp: tuple[str, ...]  # of values, from the tile to the first of the palette.
+    turn: float  # the share of the ramp from which on letters are read better in the colour of the background.
 
     @property
     def rgb(self) -> tuple[int, int, int]:

@@ -6,9 +6,9 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from pyalign._dataclass import dataclass, field
 from pyalign.data import Categories
 from pyalign.data.names import RULES, listing
 from pyalign.errors import InputError
@@ -28,17 +28,11 @@ Members: TypeAlias = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class TileSheet:
-    """Objects as tiles of one size, each with its image, or with its name in that place.
+    """Objects as tiles of one size, each with its image, or with its name in that place."""
 
-    Attributes:
-        size: width and height of a tile, points.
-        uris: the images, by object; see `thumbnails`.
-        rows: the data of the tiles, which grow by `add`.
-    """
-
-    size: tuple[float, float]
-    uris: Mapping[str, str]
-    rows: list[dict[str, str | float]] = field(default_factory=list)
+    size: tuple[float, float]  # width and height of a tile, points.
+    uris: Mapping[str, str]  # the images, by object; see `thumbnails`.
+    rows: list[dict[str, str | float]] = field(default_factory=list)  # the data of the tiles, which grow by `add`.
 
     def add(self, name: str, x: float, y: float, description: str, line: str | None = "", frame: str = "") -> None:
         """The tile of an object at (x, y), its upper left corner in points.

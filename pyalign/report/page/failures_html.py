@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from pyalign._dataclass import dataclass
 from pyalign.data import ANCHORED
 from pyalign.report.page.html import Page, shown
 
@@ -21,66 +21,41 @@ WIDTH = len(SHIFTS)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a model makes of a triplet.
+    """What a model makes of a triplet."""
 
-    Attributes:
-        choice: the position of the item that it calls odd, "0", "1" or "2"; `TIE`, or where the document does not say
-            which one, `RIGHT`, `WRONG` or `UNKNOWN`. People call position 2 odd.
-        chosen: the probability of that, or None.
-        human: the probability of what people say, or None.
-    """
-
+    # the position of the item that it calls odd, "0", "1" or "2"; `TIE`, or where the document does not say which one,
+    # `RIGHT`, `WRONG` or `UNKNOWN`. People call position 2 odd.
     choice: str
-    chosen: float | None = None
-    human: float | None = None
+    chosen: float | None = None  # the probability of that, or None.
+    human: float | None = None  # the probability of what people say, or None.
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A triplet that models fail on.
+    """A triplet that models fail on."""
 
-    Attributes:
-        row: of the triplets.
-        items: names; people call the last one odd. Of anchored triplets: anchor, chosen option, the other.
-        verdicts: of each model.
-        groups: numbers of the groups that it belongs to.
-        share: of people who answer so, or None.
-        n_answers: how many answers there are.
-        subject: who answered, or None.
-    """
-
-    row: int
+    row: int  # of the triplets.
+    # names; people call the last one odd. Of anchored triplets: anchor, chosen option, the other.
     items: tuple[str, str, str]
-    verdicts: tuple[Verdict, ...]
-    groups: tuple[int, ...] = (0,)
-    share: float | None = None
-    n_answers: int = 1
-    subject: str | None = None
+    verdicts: tuple[Verdict, ...]  # of each model.
+    groups: tuple[int, ...] = (0,)  # numbers of the groups that it belongs to.
+    share: float | None = None  # of people who answer so, or None.
+    n_answers: int = 1  # how many answers there are.
+    subject: str | None = None  # who answered, or None.
 
 
 @dataclass(frozen=True)
 class Browser:
-    """Failures that a reader filters and opens.
+    """Failures that a reader filters and opens."""
 
-    Attributes:
-        name: of letters, digits and hyphens.
-        caption: over what they are.
-        models: labels.
-        groups: what failures of each have in common.
-        failures: the clearest first.
-        first: the number of the first one in the page, by which links open it: ``#failure-1``.
-        task: of the triplets.
-        ties_are_wrong: whether a tie counts as wrong.
-    """
-
-    name: str
-    caption: str
-    models: tuple[str, ...]
-    groups: tuple[str, ...]
-    failures: tuple[Failure, ...]
-    first: int = 1
-    task: str = "odd-one-out"
-    ties_are_wrong: bool = False
+    name: str  # of letters, digits and hyphens.
+    caption: str  # over what they are.
+    models: tuple[str, ...]  # labels.
+    groups: tuple[str, ...]  # what failures of each have in common.
+    failures: tuple[Failure, ...]  # the clearest first.
+    first: int = 1  # the number of the first one in the page, by which links open it: ``#failure-1``.
+    task: str = "odd-one-out"  # of the triplets.
+    ties_are_wrong: bool = False  # whether a tie counts as wrong.
 
 
 def is_wrong(choice: str, ties_are_wrong: bool = False) -> bool:

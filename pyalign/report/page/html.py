@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, singledispatch
 from html import escape
 from importlib.resources import files
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
 from pyalign.report.words import one_line, supported
 
@@ -23,19 +23,14 @@ MINUS = "\u2212"
 
 @dataclass
 class Page:
-    """What writers of parts share.
+    """What writers of parts share."""
 
-    Attributes:
-        data: what scripts read, by name, embedded once as JSON at the end of the page.
-        packed: names of those that are compressed, all as one, since charts and tables are much alike.
-        sprites: pictures of objects, `Sprites`; None: names stand in their place.
-        drawn: whether there is a chart, and the library is needed.
-    """
-
+    # what scripts read, by name, embedded once as JSON at the end of the page.
     data: dict[str, Any] = field(default_factory=dict)
+    # names of those that are compressed, all as one, since charts and tables are much alike.
     packed: set[str] = field(default_factory=set)
-    sprites: Any = None
-    drawn: bool = False
+    sprites: Any = None  # pictures of objects, `Sprites`; None: names stand in their place.
+    drawn: bool = False  # whether there is a chart, and the library is needed.
 
     def keep(self, name: str, value: Any, packed: bool = False) -> None:
         """Puts a value among the data of the page, under a name of its own."""

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from pyalign._dataclass import dataclass, fields, is_dataclass, replace
 from pyalign._result import SCHEMA, kinds, read_result
 from pyalign._version import __version__
 from pyalign.analysis.accuracy import Score, Scores
@@ -57,15 +57,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Sources:
-    """All that sections are made from.
+    """All that sections are made from."""
 
-    Attributes:
-        documents: sound documents, in the order in which they were given.
-        metadata: of models, or None.
-    """
-
-    documents: tuple[Loaded, ...]
-    metadata: Metadata | None = None
+    documents: tuple[Loaded, ...]  # sound documents, in the order in which they were given.
+    metadata: Metadata | None = None  # of models, or None.
 
     def of(self, *commands: str) -> tuple[Loaded, ...]:
         """The documents of these commands."""

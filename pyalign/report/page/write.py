@@ -7,11 +7,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from html import escape
 from string import Template
 from typing import Any, ClassVar
 
+from pyalign._dataclass import dataclass, replace
 from pyalign._registry import load
 from pyalign._result import Result
 from pyalign._version import __version__
@@ -43,26 +43,17 @@ written.register(failures)
 
 @dataclass(frozen=True)
 class ReportFile(Result):
-    """A page that was made.
-
-    Attributes:
-        path: where it is written.
-        title: its heading.
-        bytes: its size.
-        sections: their names, in their order.
-        n_documents: that it is made from; what was left out is said in the notes.
-        html: the page itself.
-        charts: its figures as charts of Altair, as wide as a page, by name.
-    """
+    """A page that was made."""
 
     command: ClassVar[str] = "report"
 
-    path: str
-    title: str
-    bytes: int
-    sections: tuple[str, ...]
-    n_documents: int
-    html: str | None = hidden(default=None)
+    path: str  # where it is written.
+    title: str  # its heading.
+    bytes: int  # its size.
+    sections: tuple[str, ...]  # their names, in their order.
+    n_documents: int  # that it is made from; what was left out is said in the notes.
+    html: str | None = hidden(default=None)  # the page itself.
+    # its figures as charts of Altair, as wide as a page, by name.
     charts: Mapping[str, Drawn] | None = hidden(default=None, compare=False)
 
 

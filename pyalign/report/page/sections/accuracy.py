@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
+from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.ceiling.result import NoiseCeiling
@@ -47,22 +47,14 @@ LEAD = (
 
 @dataclass(frozen=True)
 class Entry:
-    """An accuracy on a page.
+    """An accuracy on a page."""
 
-    Attributes:
-        label: what the model is called there; called: with its other names, where it has this figure under several.
-        how: "zero-shot", "fitted to such answers", or after which map, and whether that had seen these triplets.
-        triplets: the number of their set; see `TripletSets`.
-        row: the accuracy and what is known of it.
-        source: the result; place: which of its accuracies it is.
-    """
-
-    label: str
+    label: str  # what the model is called there; called: with its other names, where it has this figure under several.
     called: str
-    how: str
-    triplets: int
-    row: Scored
-    source: Loaded
+    how: str  # "zero-shot", "fitted to such answers", or after which map, and whether that had seen these triplets.
+    triplets: int  # the number of their set; see `TripletSets`.
+    row: Scored  # the accuracy and what is known of it.
+    source: Loaded  # the result; place: which of its accuracies it is.
     place: int
 
     @property

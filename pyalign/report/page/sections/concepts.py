@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObjects
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
@@ -56,20 +56,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """Figures by model and concept.
+    """Figures by model and concept."""
 
-    Attributes:
-        models, concepts: labels, the best first.
-        best: the figure of the first model over all concepts, or None.
-        cells: of each model, one for each concept.
-        what: what the figures are; noun: what a concept is; form, places: of `Column`; counts: headers.
-    """
-
+    # models, concepts: labels, the best first.
     models: tuple[str, ...]
-    best: float | None
+    best: float | None  # the figure of the first model over all concepts, or None.
     concepts: tuple[str, ...]
-    cells: tuple[tuple[Cell, ...], ...]
-    what: str
+    cells: tuple[tuple[Cell, ...], ...]  # of each model, one for each concept.
+    what: str  # what the figures are; noun: what a concept is; form, places: of `Column`; counts: headers.
     noun: str
     form: str
     places: int
