@@ -9,7 +9,7 @@ import numpy as np
 import pyalign
 from benchmarks.cases import SEED, Case, embeddings, triplets
 from benchmarks.timing import Contender
-from pyalign.concept.assign import assigned
+from pyalign.concept.dimensions import assigned
 
 CONCEPTS, RESAMPLES = 66, 1000
 MODELS, NUMPY_RESAMPLES = 10, 2  # of error consistency; numpy is timed on a few resamples

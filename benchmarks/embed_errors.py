@@ -16,11 +16,10 @@ import numpy as np
 from benchmarks.probe_grid import run
 from pyalign import cross_validate_embedding
 from pyalign.datasets.simulate import simulate
-from pyalign.embedding.bias import moved_by_penalties
+from pyalign.embedding.fit import Objective, moved_by_penalties
 from pyalign.embedding.inputs import read_answers
-from pyalign.embedding.match import matched
-from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import EmbeddingPenalty
+from pyalign.embedding.stability import matched
 
 OBJECTS, DIMENSIONS, ANSWERS, RESAMPLES, LARGE = 60, 4, 12_000, 100, 0.2
 SHARES = (1.0, 0.5, 0.2, 0.1)

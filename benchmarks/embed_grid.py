@@ -16,11 +16,9 @@ from benchmarks.embed_peers import BATCH, VICE_BATCH, autograd_by_rows, autograd
 from benchmarks.probe_grid import run
 from pyalign import load_triplets, score
 from pyalign.embedding.choose import choose_penalty
-from pyalign.embedding.fit import Fitter
-from pyalign.embedding.inputs import read_answers
-from pyalign.embedding.objective import Objective
+from pyalign.embedding.fit import Fitter, Objective
+from pyalign.embedding.inputs import read_answers, unit_of
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
-from pyalign.embedding.split import unit_of
 from pyalign.fitting.objective import TripletLoss
 
 SHARES = (8, 4, 2, 1)  # one in so many of the training answers

@@ -20,13 +20,10 @@ from benchmarks.probe_grid import run
 from pyalign import score
 from pyalign.datasets.simulate import simulate
 from pyalign.embedding.choose import TOLERANCE, choose_penalty
-from pyalign.embedding.fit import Fitter
-from pyalign.embedding.inputs import read_answers
-from pyalign.embedding.match import matched
-from pyalign.embedding.objective import Objective
+from pyalign.embedding.fit import Fitter, Objective
+from pyalign.embedding.inputs import read_answers, unit_of
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
-from pyalign.embedding.split import unit_of
-from pyalign.embedding.stability import similarity_correlation
+from pyalign.embedding.stability import matched, similarity_correlation
 from pyalign.fitting.objective import TripletLoss
 
 MANY, HELD, D = 4_500_000, 200_000, 100

@@ -154,7 +154,7 @@ def seconds(case: Case, name: str) -> float:
 
 def hashing_seconds(case: Case) -> float:
     """What the hashes of all images take by one thread, of bytes that are in memory."""
-    from pyalign.extraction.contents import sha256_of
+    from pyalign.extraction.finished import sha256_of
     from pyalign.extraction.images import as_images
 
     images = as_images(photographs(case.n))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.answers import find_repeats
 
 Groups = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -19,8 +19,8 @@ from .concept.consistency import error_consistency
 from .concept.duplicates import near_duplicates
 from .concept.groupings import abstraction_levels
 from .concept.hubs import hubness
+from .concept.neighbor_agreement import compare_neighbors
 from .concept.neighbor_changes import neighbor_changes
-from .concept.neighborhoods import compare_neighbors
 from .concept.predict import predict_dimensions
 from .concept.prototypes import prototypes
 from .concept.purity import neighbor_purity
@@ -38,8 +38,8 @@ from .documents import Interval
 from .embedding.cross_validate import cross_validate_embedding
 from .embedding.embedding import embedding_path, fit_embedding
 from .embedding.estimator import TripletEmbedding
-from .embedding.match import match_dimensions
 from .embedding.options import EmbeddingOptions
+from .embedding.stability import match_dimensions
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError, SlowWarning
 from .extraction.encoder import Encoder
 from .extraction.extract import extract
@@ -71,8 +71,8 @@ from .report.page.write import write_report
 from .report.plot import plot
 from .stats.components import Components
 from .stats.resampling import Resampling
-from .study.plan import study_units
 from .study.run import run_study, run_unit
+from .study.units import study_units
 
 __all__ = [
     "Answers",

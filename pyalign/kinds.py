@@ -7,7 +7,7 @@ reference of the commands, and what tests walk over. `CONTRIBUTING.md` shows wha
 from collections.abc import Mapping
 
 from pyalign._registry import Entry, Kind, register
-from pyalign.study.analyses import (
+from pyalign.study.options import (  # fmt: skip
     CATEGORIES,
     CONCEPTS,
     DIMENSIONS,
@@ -23,7 +23,7 @@ from pyalign.study.analyses import (
     SEVERAL,
     TRIPLETS,
     Analysis,
-)  # fmt: skip
+)
 
 SCORE, EXPLAIN, PAIRS, IMPROVE = "Score", "Explain", "Pairs and models", "Improve"
 DATA, SHOW = "Models and data", "Show"
@@ -35,7 +35,7 @@ FIRST = (  # what most people need
 # By the word that documents carry under `command`. Sections of the page stand in the order of their first rows.
 KINDS: Mapping[str, Kind] = {
     "study": Kind(
-        "pyalign.study.result:Study",
+        "pyalign.study.study_result:Study",
         "pyalign.report.listings:study_view",
         sections=("study",),
         entry=Entry("study run", "run all analyses of a study file; write their documents and a report", SHOW, "study"),
@@ -56,7 +56,7 @@ KINDS: Mapping[str, Kind] = {
         reference="triplets",
     ),
     "compare": Kind(
-        "pyalign.analysis.comparison.result:Comparison",
+        "pyalign.analysis.comparison.comparison_result:Comparison",
         "pyalign.report.comparison:comparison_view",
         charts=("differences", "accuracy", "depth", "scores"),
         sections=("leaderboard", "differences"),
@@ -65,7 +65,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "metadata": Kind(
-        "pyalign.analysis.metadata.result:MetadataRegressions",
+        "pyalign.analysis.metadata.metadata_result:MetadataRegressions",
         "pyalign.report.metadata:metadata_view",
         charts=("metadata",),
         sections=("metadata",),
@@ -80,7 +80,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "probe": Kind(
         "pyalign.probing.validated:ProbeCrossValidation",
-        "pyalign.report.probe:probe_view",
+        "pyalign.report.fits:probe_view",
         charts=("before-after", "scores"),
         sections=("leaderboard", "probes"),
         analyses=(Analysis("cross_validate_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
@@ -89,13 +89,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "fit": Kind(
         "pyalign.probing.fit:ProbeFit",
-        "pyalign.report.probe:fit_view",
+        "pyalign.report.fits:fit_view",
         analyses=(Analysis("fit_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
         reference="maps",
     ),
     "transfer": Kind(
-        "pyalign.map_transfer.result:Transfer",
-        "pyalign.report.transfer:transfer_view",
+        "pyalign.map_transfer.transfer_result:Transfer",
+        "pyalign.report.neighborhoods:transfer_view",
         charts=("transfer",),
         sections=("transfer",),
         analyses=(
@@ -139,8 +139,8 @@ KINDS: Mapping[str, Kind] = {
         reference="concepts",
     ),
     "embed": Kind(
-        "pyalign.embedding.validated:EmbeddingCrossValidation",
-        "pyalign.report.embedding:embedding_view",
+        "pyalign.embedding.embedding_result:EmbeddingCrossValidation",
+        "pyalign.report.fits:embedding_view",
         charts=("penalty-path", "dimension-stability"),
         sections=("embedding",),
         analyses=(
@@ -156,10 +156,12 @@ KINDS: Mapping[str, Kind] = {
         reference="embedding",
     ),
     "embedding": Kind(
-        "pyalign.embedding.result:EmbeddingFit", "pyalign.report.embedding:embedding_fit_view", reference="embedding"
+        "pyalign.embedding.embedding_result:EmbeddingFit",
+        "pyalign.report.fits:embedding_fit_view",
+        reference="embedding",
     ),
     "calibrate": Kind(
-        "pyalign.analysis.calibration.result:Calibrations",
+        "pyalign.analysis.calibration.calibration_result:Calibrations",
         "pyalign.report.probabilities:calibration_view",
         charts=("reliability",),
         sections=("reliability",),
@@ -187,7 +189,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "ceiling": Kind(
-        "pyalign.analysis.ceiling.result:NoiseCeiling",
+        "pyalign.analysis.ceiling.ceiling_result:NoiseCeiling",
         "pyalign.report.score:ceiling_view",
         charts=("ceiling",),
         sections=("agreement",),
@@ -247,7 +249,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "plan experiment": Kind(
-        "pyalign.analysis.experiment_plan:ExperimentPlan",
+        "pyalign.analysis.experiment:ExperimentPlan",
         "pyalign.report.experiment:plan_view",
         charts=("power",),
         sections=("experiment",),
@@ -260,7 +262,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "neighbors": Kind(
-        "pyalign.nearest.result:Neighbors",
+        "pyalign.nearest.nearest_result:Neighbors",
         "pyalign.report.neighborhoods:neighbors_view",
         charts=("gallery",),
         sections=("neighbors",),
@@ -362,7 +364,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "extract": Kind(
-        "pyalign.extraction.result:Extraction",
+        "pyalign.extraction.extraction_result:Extraction",
         "pyalign.report.listings:extraction_view",
         entry=Entry("extract", "extract embeddings of images or texts from the layers of a model", DATA, "extraction"),
         reference="extraction",
@@ -378,7 +380,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry("models layers", "layers of a model: names, shapes and types", DATA, "extraction"),
     ),
     "models table": Kind(
-        "pyalign.extraction.model_table:ModelTable",
+        "pyalign.extraction.models:ModelTable",
         "pyalign.report.listings:model_table_view",
         entry=Entry(
             "models table", "published models: family, objective, training data, size, accuracy", DATA, "metadata"

@@ -1,11 +1,11 @@
 from ._result import Result
 from .analysis.accuracy import PermutationTest, Score, Scores
 from .analysis.agreement import Agreement, Agreements
-from .analysis.calibration.result import Calibration, Calibrations
-from .analysis.ceiling.result import NoiseCeiling
-from .analysis.comparison.result import Comparison
+from .analysis.calibration.calibration_result import Calibration, Calibrations
+from .analysis.ceiling.ceiling_result import NoiseCeiling
+from .analysis.comparison.comparison_result import Comparison
 from .analysis.failures.failures import Failures
-from .analysis.metadata.result import MetadataRegressions
+from .analysis.metadata.metadata_result import MetadataRegressions
 from .concept.concepts_result import Concepts
 from .concept.consistency_result import ErrorConsistency
 from .concept.duplicates import NearDuplicates
@@ -17,19 +17,18 @@ from .concept.prototypes import Prototypes
 from .concept.purity import NeighborPurity
 from .data.provenance import Provenance
 from .datasets.chosen import ChosenTriplets
-from .embedding.result import EmbeddingFit
-from .embedding.validated import EmbeddingCrossValidation
-from .extraction.result import Extraction
-from .map_transfer.result import Transfer
-from .nearest.result import Neighbors
+from .embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
+from .extraction.extraction_result import Extraction
+from .map_transfer.transfer_result import Transfer
+from .nearest.nearest_result import Neighbors
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from .pairwise.rsa_result import Rsa
 from .probing.fit import ProbeFit
 from .probing.validated import ProbeCrossValidation
 from .recovery.recovered import Recovery
 from .report.page.write import ReportFile
-from .study.plan import StudyUnit
-from .study.result import Study, StudyStep
+from .study.study_result import Study, StudyStep
+from .study.units import StudyUnit
 
 __all__ = [
     "Agreement",

@@ -114,8 +114,7 @@ def other_results(folder):
     from pyalign.datasets.listing import dataset_info, list_datasets
     from pyalign.datasets.simulate import simulate
     from pyalign.datasets.triplets import draw_triplets as drawn
-    from pyalign.extraction.model_table import describe_models
-    from pyalign.extraction.models import find_models, model_layers
+    from pyalign.extraction.models import describe_models, find_models, model_layers
 
     human, _, answers, _ = inputs()
     np.save(folder / "human.npy", human)

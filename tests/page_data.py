@@ -10,8 +10,7 @@ from html import unescape
 
 import numpy as np
 
-from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, Verdict
-from pyalign.report.page.tables_html import DECIMALS, NONE
+from pyalign.report.page.parts_html import CHOICES, DECIMALS, LETTERS, NONE, SHARES, WIDTH, Verdict
 
 ENDS = ("values", "low", "high")
 OF_GALLERY = 1_150_000  # bytes of each page of real results at most

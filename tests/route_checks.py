@@ -15,7 +15,7 @@ from support import MEASURES, definition, draw_triplets, reals, whole
 import pyalign
 from pyalign.backends import _torch_kernels
 from pyalign.backends._gpu_routes import FIXED_BYTES, routes
-from pyalign.backends._tensor_rows import ready_rows
+from pyalign.backends._tensor_kernels import ready_rows
 from pyalign.backends._tensors import TensorGradient
 from pyalign.measures import get_measure
 from pyalign.nearest import _tensor_space

@@ -36,7 +36,7 @@ OF_FRAMEWORKS = {
         "extraction/_*",
         "extraction/layers.py",
         "extraction/torch_encoder.py",
-        "extraction/torch_texts.py",
+        "extraction/tokenizing.py",
     ),
     "open_clip": ("extraction/_open_clip*",),
     "timm": ("extraction/_timm.py",),
@@ -316,7 +316,7 @@ WORDS = {
 @pytest.mark.parametrize("word", WORDS)
 def test_what_a_higher_layer_registers_is_imported_when_it_is_first_asked_for(word):
     code = f"""
-import sys, pyalign, pyalign._result, pyalign.io.named
+import sys, pyalign, pyalign._result, pyalign.io.embeddings
 from pyalign._registry import registered
 print({WORDS[word]!r} in sys.modules, registered({word!r}) is not None, {WORDS[word]!r} in sys.modules)
 """

@@ -15,7 +15,7 @@ from pyalign._registry import load
 from pyalign.kinds import KINDS
 from pyalign.report.charts import CHARTS, drawing
 from pyalign.report.page.sections import module_of, names_of_sections
-from pyalign.study.analyses import find_analysis
+from pyalign.study.options import find_analysis
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -97,7 +97,7 @@ os.chdir(sys.argv[1])
 from pyalign._registry import Entry, Kind
 from pyalign.kinds import KINDS, SCORE
 from pyalign.report.charts import CHARTS, Chart
-from pyalign.study.analyses import MODELS, Analysis
+from pyalign.study.options import MODELS, Analysis
 
 KINDS["sizes"] = Kind(
     "pyalign.toy_sizes:Sizes",

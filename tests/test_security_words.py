@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pyalign.datasets import unpack
+from pyalign.datasets import fetch
 from pyalign.extraction import _formats, sources
-from pyalign.io import _apart_desk, apart, bounds, folder, gz, image_files, image_rows, pickles, toml, write
+from pyalign.io import _apart_desk, apart, documents, folder, image_files, pickles, text_limits, write
 from pyalign.io.formats import FORMATS
 from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
-from pyalign.study import claims, file
+from pyalign.study import file, records
 
 TESTS = Path(__file__).resolve().parent
 TEXT = (TESTS.parent / "docs" / "security.md").read_text(encoding="utf-8")
@@ -28,27 +28,27 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
     [
         ("after {} seconds of CPU time without progress ({} more", (_apart_desk.BUSY, GB // _apart_desk.SLOWEST)),
         ("or {} seconds without a word", (apart.SILENCE,)),
-        ("twice the size of the data plus {} MB", (bounds.SMALL // MB,)),
-        ("at most a {} times its size", (WORDS[bounds.MOST_EXPANSION],)),
-        ("(text: {} times), or {} MB", (WORDS[gz.MOST_EXPANSION], bounds.SMALL // MB)),
-        ("(text: {} MB)", (gz.SMALL // MB,)),
-        ("Files of more than {} MB are refused if less than", (bounds.SMALL // MB,)),
-        ("less than a {}th of them is on the disk", (WORDS[bounds.MOST_EXPANSION],)),
+        ("twice the size of the data plus {} MB", (text_limits.SMALL // MB,)),
+        ("at most a {} times its size", (WORDS[text_limits.MOST_EXPANSION],)),
+        ("(text: {} times), or {} MB", (WORDS[text_limits.MOST_EXPANSION_OF_TEXT], text_limits.SMALL // MB)),
+        ("(text: {} MB)", (text_limits.SMALL_TEXT // MB,)),
+        ("Files of more than {} MB are refused if less than", (text_limits.SMALL // MB,)),
+        ("less than a {}th of them is on the disk", (WORDS[text_limits.MOST_EXPANSION],)),
         ("a manifest (at most {} MB)", (folder.LARGEST // MB,)),
-        ("| `dataset.toml`, `mine.toml` | at most {} MB", (toml.LARGEST // MB,)),
-        ("at most {} folders deep", (unpack.DEEPEST,)),
-        ("times the archive's size or {} MB, and {} members", (bounds.SMALL // MB, unpack.FEW)),
+        ("| `dataset.toml`, `mine.toml` | at most {} MB", (documents.LARGEST // MB,)),
+        ("at most {} folders deep", (fetch.DEEPEST,)),
+        ("times the archive's size or {} MB, and {} members", (text_limits.SMALL // MB, fetch.FEW)),
         ("at most {} instructions", (pickles.MOST_STEPS,)),
-        ("some {} MB at once", (image_rows.PIECE // MB,)),
+        ("some {} MB at once", (image_files.PIECE // MB,)),
         ("image files by {} plugins", (WORDS[len(_formats.FORMATS)],)),
         ("with at most {} pixels", (_formats.MOST_PIXELS,)),
         ("and {} GiB of file", (image_files.LARGEST // GB,)),
         ("Its releases before {}, which", (sources.FIRST["sentence_transformers"][0],)),
         ("so is transformers before {}.{}.", sources.FIRST["transformers"]),
         ("for {} seconds at most", (write.PATIENCE,)),
-        ("or {} seconds after its last change", (claims.DEAD,)),
-        ("The file has at most {} MB, {} dots", (toml.LARGEST // MB, toml.MOST_DOTS)),
-        ("lists nested {} deep", (toml.DEEPEST,)),
+        ("or {} seconds after its last change", (records.DEAD,)),
+        ("The file has at most {} MB, {} dots", (documents.LARGEST // MB, documents.MOST_DOTS)),
+        ("lists nested {} deep", (documents.DEEPEST,)),
         ("at most {} models in all", (file.MOST_MODELS,)),
     ],
 )  # fmt: skip

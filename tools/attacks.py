@@ -113,7 +113,7 @@ def one_file() -> Outcome:
 
 def claims() -> Outcome:
     """A claim of another machine whose time lies in the future ages from the first look on."""
-    from pyalign.study.claims import DEAD, claim
+    from pyalign.study.records import DEAD, claim
 
     def holder() -> str | None:
         with claim(Path("study"), "unit") as found:

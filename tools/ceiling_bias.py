@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pyalign.analysis.ceiling.ceiling_result import BOUNDS
 from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
-from pyalign.analysis.ceiling.result import BOUNDS
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 

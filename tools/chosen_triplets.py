@@ -31,7 +31,7 @@ from simulation.worlds import OF_THINGS, THINGS, Effects, World, answered_by, ba
 from tallies import CHUNK, Tally, append, of_interval, read, summed
 
 import pyalign
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm
+from pyalign.analysis.comparison.paired_outcomes import ACCURACY, ClosedForm
 from pyalign.datasets.chosen import choose, probabilities_of
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.resampling import Clusters, Resampling

@@ -159,7 +159,7 @@ def main() -> int:
             folder = Path(place)
             study = write_study(folder, 3)
             run_serially(study, folder / "serial")
-            from pyalign.study.plan import study_units
+            from pyalign.study.units import study_units
 
             for seed in range(ROUNDS if name == "snakemake" else 1):
                 row = CASES[name](programs, folder, seed)

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from simulation.worlds import SEEN, answered, drawn_triplets, model, objects
 
-from pyalign.analysis.comparison.outcome_table import open_outcome_table
+from pyalign.analysis.comparison.paired_outcomes import open_outcome_table
 from pyalign.stats.clustered import Dependence
+from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.student import quantile
 
 SIZES = ((50, 1_000, 0.3), (100, 3_000, 0.3), (400, 20_000, 0.75))
 CONTRAST = np.array([1.0, -1.0])

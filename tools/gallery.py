@@ -20,8 +20,8 @@ import numpy as np
 
 import pyalign
 from pyalign.datasets.sample import write_sample
-from pyalign.map_transfer.result import TransferFigure
-from pyalign.report.transfer import called, overall, unit_of
+from pyalign.map_transfer.transfer_result import TransferFigure
+from pyalign.report.neighborhoods import figure_called, overall, unit_of
 from pyalign.study.preset_steps import PENALTY
 from pyalign.study.preset_text import PresetStep
 from pyalign.study.presets import draft_preset
@@ -247,7 +247,13 @@ def maps(steps: Path) -> Iterator[list[str]]:
         for row in overall(found):
             if row.map == found.maps[0]:
                 rows = [of[name, row.on, row.figure, row.within] for name in found.maps]
-                yield [objects, called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows)]
+                yield [
+                    objects,
+                    figure_called(row),
+                    f"{row.n:,} {unit_of(row)}s",
+                    f"{row.before:.3f}",
+                    *map(changed, rows),
+                ]
 
 
 def changed(row: TransferFigure) -> str:

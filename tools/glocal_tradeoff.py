@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import pyalign
-from pyalign.nearest.overlap import neighbor_overlap
+from pyalign.nearest.neighbors import neighbor_overlap
 from pyalign.stats.splits import TripletKFold
 
 SETTINGS = (

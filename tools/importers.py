@@ -1,7 +1,7 @@
 """Who needs a file: the modules and tests that import it, by way of others too, or that name it where it is no module.
 
 Read from the sources, not by importing them: an import inside a function counts, and so do a public name of pyalign,
-which stands for the module that defines it, and the name of a module of pyalign in a text, such as "pyalign.io.npy",
+which stands for the module that defines it, and the name of a module of pyalign in a text, such as "pyalign.io.arrays",
 "pyalign.analysis.score:Scores" or f"pyalign.backends.{name}", by which it is imported when it is needed.
 """
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import pyalign
-from pyalign.analysis import order
+from pyalign.analysis import notes as order
 from pyalign.data import align
 
 CSV = Path(__file__).resolve().with_name("order_notes.csv")

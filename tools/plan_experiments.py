@@ -29,7 +29,7 @@ from tallies import CHUNK, Tally, append, of_interval, read, summed
 
 import pyalign
 from pyalign import Components
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm
+from pyalign.analysis.comparison.paired_outcomes import ACCURACY, ClosedForm
 from pyalign.analysis.experiment import EFFECTS, usable
 from pyalign.datasets.simulate import random_triplets
 from pyalign.stats.clustered import Dependence

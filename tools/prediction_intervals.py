@@ -15,10 +15,10 @@ import math
 
 import numpy as np
 
-from pyalign.concept.explained import Explained
 from pyalign.concept.held_out import folds_of, predict_held_out
 from pyalign.concept.predict import FOLDS, PENALTIES
-from pyalign.stats.student import quantile
+from pyalign.concept.predicted import Explained
+from pyalign.stats.intervals import quantile
 
 # Objects, features, share of the variance that lies in the features.
 WORLDS = ((400, 10, 0.5), (200, 50, 0.5), (100, 200, 0.5), (400, 10, 0.0))

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import pyalign
-from pyalign.report.transfer import called, overall, unit_of
+from pyalign.report.neighborhoods import figure_called, overall, unit_of
 from pyalign.results import Transfer
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "transfer.md"
@@ -48,7 +48,7 @@ def rows(found: Transfer) -> list[str]:
     lines = ["| figure | over | before | after | difference | 95% interval |", "|---|---|---|---|---|---|"]
     for row in [*overall(found), *(row for row in found.figures if row.category is not None)]:
         ci = "" if row.ci is None else f"{number(row.ci.low)} to {number(row.ci.high)}"
-        cells = [called(row), f"{row.n:,} {unit_of(row)}s", number(row.before), number(row.after),
+        cells = [figure_called(row), f"{row.n:,} {unit_of(row)}s", number(row.before), number(row.after),
                  f"{row.difference:+.3f}", ci]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -34,7 +34,7 @@ from pyalign.backends import _triton_kernels as kernels
 from pyalign.backends._gpu_routes import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.backends._triton_launch import Launch, recorded
-from pyalign.backends._triton_outputs import INDEX_TYPES
+from pyalign.backends._triton_triplets import INDEX_TYPES
 
 SHARED_LIMIT = {
     80: 163 << 10,

@@ -18,8 +18,7 @@ from pyalign.data.missing import in_places
 from pyalign.documents import Interval, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._aside import Aside
-from pyalign.ops._prepare import finite_mask
+from pyalign.ops._prepare import Aside, finite_mask
 from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
 from pyalign.stats.components import Components
 from pyalign.typing import MeasureLike, Policy
@@ -96,7 +95,7 @@ class Score(OfTask, OnCards, Result):
     ci: Interval | None = None  # interval of the accuracy, fractions; None where it was left out or is not known.
     cross_entropy_ci: Interval | None = None  # interval of the cross-entropy, nats.
     # effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are at
-    # least half of the count. See `pyalign.stats.effective`.
+    # least half of the count. See `pyalign.stats.degrees`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
     # variance components of the credit of an answer, square fractions: how much objects, participants and both account

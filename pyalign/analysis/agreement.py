@@ -16,20 +16,20 @@ from pyalign.analysis.agreement_figures import (
     ENTROPIES,
     OF_BINS,
     AgreementBin,
+    AgreementErrors,
     Correlations,
     ModelChoices,
+    Values,
     bins_of,
     places_of,
 )
-from pyalign.analysis.agreement_intervals import AgreementErrors, Values
-from pyalign.analysis.answers import answered_triplets, codes_of_people
+from pyalign.analysis.answers import Repeats, answered_triplets, codes_of_people, find_repeats
 from pyalign.analysis.ceiling.leave_one_out import Entries, entries_of
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import Several, measures_of, of_each
 from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
-from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.backends import get_host_backend
 from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out, require_unweighted
 from pyalign.data.missing import with_rows
@@ -40,8 +40,8 @@ from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, reporter
+from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, log_choice_probabilities
-from pyalign.stats.effective import notes_on_few, without_interval
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.typing import (
     AnswersLike,

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, scored_part
-from pyalign.analysis.order import notes_on_order
+from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
 from pyalign.analysis.pairs_without_value import require_alike_orders
 from pyalign.analysis.two_alternatives import counts_of_two

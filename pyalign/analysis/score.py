@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
 from pyalign.analysis.answers import EachAnswer, with_people
-from pyalign.analysis.ceiling.result import NamedCeiling, require_weighting
+from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, require_weighting
 from pyalign.analysis.choices import UNREADABLE
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
@@ -28,7 +28,7 @@ from pyalign.data.missing import Present, present_of
 from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, get_measure
-from pyalign.ops._aside import Aside
+from pyalign.ops._prepare import Aside
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, reporter

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score, Scores
 from pyalign.analysis.answers import EachAnswer, with_people
-from pyalign.analysis.ceiling.result import NamedCeiling, require_weighting
+from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, require_weighting
 from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score

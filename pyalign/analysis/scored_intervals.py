@@ -10,16 +10,24 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
-from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
-from pyalign.analysis.uncertainty import clusters_of, notes_on_objects, people_of, uncertainty, values_of
+from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, as_named_ceiling, people_of_ceiling
+from pyalign.analysis.outcomes import (
+    CREDIT_UNIT,
+    Outcomes,
+    clusters_of,
+    mean_of,
+    notes_on_objects,
+    people_of,
+    uncertainty,
+    values_of,
+)
 from pyalign.data import Aligned, Categories
 from pyalign.data.align import in_name_order
-from pyalign.data.subjects import Subjects, checked_labels
+from pyalign.data.answers import Subjects, checked_labels
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, with_weights
-from pyalign.stats.effective import effective_numbers, low_values, notes_on_few, without_interval
+from pyalign.stats.degrees import effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.pooling import common_covariance, partially_pooled
 from pyalign.stats.resampling import Clusters, Resampling
 

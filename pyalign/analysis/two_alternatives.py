@@ -13,7 +13,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import HostBackend, Sums, get_host_backend
 from pyalign.measures import Measure
-from pyalign.ops._aside import Aside
+from pyalign.ops._prepare import Aside
 from pyalign.ops.triplets import Placed, TripletResults, run_placed
 
 

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from pyalign.backends import native
 from pyalign.backends._interface import InvalidTripletsError, Place, Rows, Sums, Wanted
-from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
-from pyalign.backends._tensor_rows import prepare_rows, result_dtype
+from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted, prepare_rows, result_dtype
 
 
 class NativeKernels:

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from pyalign.backends._interface import Place, Rows
-from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
-from pyalign.backends._tensor_rows import prepare_rows, result_dtype, row_blocks
+from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted, prepare_rows, result_dtype, row_blocks
 
 CHUNK = 1 << 20
 GATHERED_ELEMENTS = 1 << 24

@@ -1,29 +1,20 @@
-"""All pairs of rows: tiles of a matrix product, with the similarity taken while a tile is in registers.
+"""Similarities of close pairs, which inner products do not give: |x|^2 + |y|^2 - 2 x.y has too few digits left.
 
-Division of the work. A program makes one tile of the result at a time: it accumulates inner products in float32 over
-slices of the features, in their order, turns them into similarities and writes them (_triton_epilogue.py). When y is
-x, only tiles on and above the diagonal are made (_triton_schedule.py), and each is written a second time transposed.
+The tile kernel of _triton_similarity.py has written NaN for close pairs and marked their blocks of 32 x 32. Division
+of the work: a program looks at `MEND_STRIP` marks. In a marked block that holds NaN it sums the squared distances of
+all pairs from the rows, in float64 and in the order of the features, and writes again what is NaN. So a pair's value
+follows from its two rows alone, whatever stands next to it, and tiles need no registers for float64 sums. (Rows hold
+no NaN: the caller has refused them.)
 
-On Hopper rows of half precision, and of float32 where TF32 is allowed, are multiplied by warp groups, from slices that
-the copy engine (TMA) brings by descriptors: no thread computes an address. A program is made for each processor and
-takes tile after tile. Elsewhere, and for rows that cannot be described (not 16-byte aligned, or less than 16 bytes
-apart), a program makes one tile and its threads copy the slices. TF32 rounds both factors to nearest: the copy engine
-does so as it copies, the threads do it after.
+Prediction: where no pair is close, a byte is read for 1,024 pairs, a 4,000th of what writing them moves. A marked
+block costs 3 * 1,024 d float64 operations: at n = 20,000, d = 768 and with every block marked (half, when y is x), 922
+GFLOP, 27 ms of an H100's 34 TFLOP/s.
 
-Counts, sm_90, tile 128 x 256 x 64: the loop over slices is 55 instructions of each of 8 warps, 4 of them HGMMA of
-64 x 256 x 16 (14 for each, whose multiplication takes 128 cycles of the processor), 2 of them copies; 255 registers,
-none of them in memory, 193 KB of shared memory. Warp specialization (`tl.range(..., warp_specialize=True)`) changes
-nothing at 8 warps: the compiler does not take it on Hopper.
-
-Prediction for an H100. n = m = 20,000, d = 768: 4 n m bytes of result are 1.6 GB, 0.48 ms of HBM; 2 n m d operations
-are 614 GFLOP (half, when y is x): at least 9.2 ms in float32, 1.2 ms in TF32, 0.62 ms in bfloat16. At n = 1,854 all
-is in L2, and the launches and the 435 tiles of 64 for 132 processors set the time.
-
-The pair kernel is an argument at run time: the branches are the same for a whole grid, and one binary serves all.
+From a tile of inner products to similarities in memory, a quarter of the columns after the other.
+Similarities from inner products that lie in the result already, such as those of the vendor's library.
+All pairs of rows: tiles of a matrix product, with the similarity taken while a tile is in registers.
 """
 
-# Annotations mean something to Triton: mypy has to do without in kernels.
-# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
 from __future__ import annotations
 
 from functools import lru_cache
@@ -36,14 +27,232 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from pyalign.backends._gpu_routes import multiply, route
 from pyalign.backends._interface import Rows
-from pyalign.backends._triton_close import MEND_BLOCK, mend_close
-from pyalign.backends._triton_epilogue import finish
-from pyalign.backends._triton_float_pair import two_of
-from pyalign.backends._triton_last_step import last_step
-from pyalign.backends._triton_launch import INTERPRETED, VERSION, blocks, capability_of, launch, unused
-from pyalign.backends._triton_pair import CLOSE_SHARE, CLOSE_TF32, NUMBERS
-from pyalign.backends._triton_schedule import GROUP, scheduled, scheduled_tiles, tile_count
-from pyalign.backends._triton_tiles import DESCRIBED, PLAIN, TUNING, Tile, programs_at_once, tile_for
+from pyalign.backends._triton_arithmetic import (
+    CLOSE_SHARE,
+    CLOSE_TF32,
+    NUMBERS,
+    any_of,
+    from_any_squared_distance,
+    has_terms,
+    is_distance,
+    of_equal_rows,
+    similarity_of,
+    two_of,
+)
+from pyalign.backends._triton_launch import (
+    DESCRIBED,
+    GROUP,
+    INTERPRETED,
+    PLAIN,
+    TUNING,
+    VERSION,
+    Tile,
+    blocks,
+    capability_of,
+    launch,
+    programs_at_once,
+    scheduled,
+    scheduled_tiles,
+    tile_count,
+    tile_for,
+    unused,
+)
+
+# Annotations mean something to Triton: mypy has to do without in kernels.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
+
+
+MEND_BLOCK = 32  # every tile size is a multiple of it
+MEND_STRIP = 16
+
+
+@triton.jit
+def sum_squares(x, y, rows, columns, n, m, d, x_stride, y_stride):
+    """Squared distances of all rows with all columns, feature by feature in float64."""
+    left, right = x + rows[:, None] * x_stride, y + columns[None, :] * y_stride
+    s = tl.zeros((rows.shape[0], columns.shape[0]), tl.float64)
+    for k in range(d):
+        a = tl.load(left + k, mask=rows[:, None] < n, other=0.0).to(tl.float32).to(tl.float64)
+        b = tl.load(right + k, mask=columns[None, :] < m, other=0.0).to(tl.float32).to(tl.float64)
+        s += (a - b) * (a - b)
+    return s
+
+
+@triton.jit
+def mend_block(
+    x, y, out, down, across, n, m, d, x_stride, y_stride, out_stride, gamma, pair, symmetric, MARK: tl.constexpr
+):
+    """Where out is NaN: the similarity from the squared distance."""
+    rows = down * MARK + tl.arange(0, MARK).to(tl.int64)
+    columns = across * MARK + tl.arange(0, MARK).to(tl.int64)
+    i, j = rows[:, None], columns[None, :]
+    wanted = (i < n) & (j < m) & (i < j + tl.where(symmetric != 0, 0, n))
+    place = out + i * out_stride + j
+    known = tl.load(place, mask=wanted, other=0.0)
+    wanted = wanted & (known != known)
+    if tl.max(tl.max(wanted.to(tl.int32), 1), 0) > 0:
+        s = sum_squares(x, y, rows, columns, n, m, d, x_stride, y_stride)
+        value = from_any_squared_distance(s, gamma, pair)
+        tl.store(place, value, mask=wanted)
+        if symmetric != 0:
+            tl.store(out + j * out_stride + i, value, mask=wanted)
+
+
+@triton.jit(do_not_specialize=["n", "m", "d", "x_stride", "y_stride", "out_stride", "pair", "symmetric"])
+def mend_kernel(
+    x, y, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride, gamma: tl.float32,
+    gamma_low: tl.float32, pair, symmetric, MARK: tl.constexpr, STRIP: tl.constexpr,
+):  # fmt: skip
+    width = tl.cdiv(m, MARK)
+    strips = tl.cdiv(width, STRIP)
+    down, first = tl.program_id(0) // strips, tl.program_id(0) % strips * STRIP
+    for across in range(first, tl.minimum(first + STRIP, width)):
+        if tl.load(marks + down.to(tl.int64) * width + across) != 0:
+            mend_block(
+                x, y, out, down, across, n, m, d, x_stride, y_stride, out_stride, (gamma, gamma_low), pair,
+                symmetric, MARK,
+            )  # fmt: skip
+
+
+def mend_close(
+    x: torch.Tensor, y: torch.Tensor, out: torch.Tensor, marks: torch.Tensor, *last: float
+) -> None:  # fmt: skip
+    """marks: one int8 for each block of out (n, m), row by row; `last`: the kernel's last arguments."""
+    (n, m), d = out.shape, x.shape[1]
+    programs = blocks(n, MEND_BLOCK) * blocks(blocks(m, MEND_BLOCK), MEND_STRIP)
+    launch(
+        mend_kernel, (programs,), x, y, out, marks, n, m, d, x.stride(0), y.stride(0), out.stride(0), *last,
+        MARK=MEND_BLOCK, STRIP=MEND_STRIP,
+    )  # fmt: skip
+
+
+# Annotations mean something to Triton: mypy has to do without in kernels.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
+
+
+@triton.jit
+def mark_close(marks, close, row, column, n, m, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, MARK: tl.constexpr):
+    """Marks the blocks of MARK x MARK that a part of (HEIGHT, WIDTH) touches, where a pair in it is close."""
+    if any_of(close):
+        width = (m - 1) // MARK + 1
+        i = (row // MARK + tl.arange(0, HEIGHT // MARK)).to(tl.int64)[:, None]
+        j = (column // MARK + tl.arange(0, (WIDTH + MARK - 1) // MARK))[None, :]
+        ones = tl.full((HEIGHT // MARK, (WIDTH + MARK - 1) // MARK), 1, tl.int8)
+        tl.store(marks + i * width + j, ones, mask=(i < (n - 1) // MARK + 1) & (j < width))
+
+
+@triton.jit
+def wanted_of(i, j, row, column, n, m, symmetric, HEIGHT: tl.constexpr):
+    """The distance of a part from the diagonal, and its elements that are computed: with symmetry not those below it.
+
+    Without symmetry no diagonal is in reach.
+    """
+    right = tl.where(symmetric != 0, column - row, HEIGHT)
+    return right, (i < n - row) & (j < m - column) & (i - j <= right)
+
+
+@triton.jit
+def finish_part(
+    g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE: tl.constexpr,
+    MARK: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
+):  # fmt: skip
+    """Writes the similarities of (HEIGHT, WIDTH) inner products, which begin at that row and column."""
+    rows, columns = tl.arange(0, HEIGHT), tl.arange(0, WIDTH)
+    i, j = rows[:, None], columns[None, :]
+    right, wanted = wanted_of(i, j, row, column, n, m, symmetric, HEIGHT)
+    if has_terms(pair):
+        a = tl.load(x_terms + row + rows, mask=rows < n - row, other=0.0)[:, None]
+        b = tl.load(y_terms + column + columns, mask=columns < m - column, other=0.0)[None, :]
+        g = similarity_of(g, a, b, gamma, pair, CLOSE)
+    if is_distance(pair):
+        g = tl.where(i - j == right, of_equal_rows(pair), g)
+        mark_close(marks, wanted & (g != g), row, column, n, m, HEIGHT, WIDTH, MARK)
+    tl.store(out + row * out_stride + column + (i * out_stride + j), g, mask=wanted)
+    if symmetric != 0:
+        mirrored = out + column * out_stride + row + (columns[:, None] * out_stride + rows[None, :])
+        tl.store(mirrored, tl.trans(g), mask=tl.trans(wanted & (i - j < right)))
+
+
+@triton.jit
+def halves(g, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
+    """The left and the right columns of (HEIGHT, WIDTH)."""
+    return tl.split(tl.permute(tl.reshape(g, (HEIGHT, 2, WIDTH // 2)), (0, 2, 1)))
+
+
+@triton.jit
+def finish(
+    g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE: tl.constexpr,
+    MARK: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, PART: tl.constexpr,
+):  # fmt: skip
+    """Writes the similarities of a tile (HEIGHT, WIDTH) of inner products, which begins at that row and column.
+
+    PART: columns that are taken at once, WIDTH by a power of 2.
+    """
+    if WIDTH > PART:
+        left, right = halves(g, HEIGHT, WIDTH)
+        if WIDTH > 2 * PART:
+            first, second = halves(left, HEIGHT, WIDTH // 2)
+            third, fourth = halves(right, HEIGHT, WIDTH // 2)
+            for _ in tl.range(4, disable_licm=True):
+                finish(
+                    first, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
+                    MARK, HEIGHT, WIDTH // 4, PART,
+                )  # fmt: skip
+                column += WIDTH // 4
+                first, second, third = second, third, fourth
+        else:
+            for _ in tl.range(2, disable_licm=True):
+                finish(
+                    left, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
+                    MARK, HEIGHT, PART, PART,
+                )  # fmt: skip
+                column += PART
+                left = right
+    else:
+        finish_part(
+            g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE, MARK,
+            HEIGHT, WIDTH,
+        )  # fmt: skip
+
+
+# Annotations mean something to Triton: mypy has to do without in kernels.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
+
+
+HEIGHT, WIDTH, WARPS = 32, 64, 8
+
+
+@triton.jit(do_not_specialize=["n", "m", "out_stride", "pair", "symmetric"])
+def last_step_kernel(
+    x_terms, y_terms, out, marks, n, m, out_stride: tl.int64, gamma: tl.float32, gamma_low: tl.float32, pair, symmetric,
+    CLOSE: tl.constexpr, MARK: tl.constexpr, GROUP: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
+):  # fmt: skip
+    i, j = scheduled(tl.program_id(0), n, m, symmetric, HEIGHT, WIDTH, GROUP)
+    row, column = i * HEIGHT, j * WIDTH
+    down, right = tl.arange(0, HEIGHT)[:, None], tl.arange(0, WIDTH)[None, :]
+    _, wanted = wanted_of(down, right, row, column, n, m, symmetric, HEIGHT)
+    g = tl.load(out + row * out_stride + column + (down * out_stride + right), mask=wanted, other=0.0)
+    finish_part(
+        g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, (gamma, gamma_low), pair, symmetric, CLOSE,
+        MARK, HEIGHT, WIDTH,
+    )  # fmt: skip
+
+
+def last_step(
+    terms: tuple[torch.Tensor, ...], out: torch.Tensor, marks: torch.Tensor, *last: Any, **constants: Any
+) -> None:
+    """out (n, m) float32 of inner products with unit column stride; `last`: gamma in two, pair, symmetric."""
+    n, m = out.shape
+    grid = (tile_count(n, m, bool(last[-1]), HEIGHT, WIDTH),)
+    launch(
+        last_step_kernel, grid, *terms, out, marks, n, m, out.stride(0), *last, GROUP=GROUP, HEIGHT=HEIGHT,
+        WIDTH=WIDTH, num_warps=WARPS, **constants,
+    )  # fmt: skip
+
+
+# Annotations mean something to Triton: mypy has to do without in kernels.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
+
 
 DESCRIBED_KINDS = ("half", "tf32") if VERSION >= (3, 7) else ("half",)  # descriptors of 3.6 do not round to TF32
 

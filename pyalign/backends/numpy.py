@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign.backends._host import HostRows
+from pyalign.backends._host import HostRows, NumpyRanks
 from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
-from pyalign.backends._numpy_ranks import NumpyRanks
 
 CHUNK = 16384
 BLOCK_ELEMENTS = 1 << 22

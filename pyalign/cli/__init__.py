@@ -159,9 +159,9 @@ def _command(word: str) -> str:
 
 def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> Outcome:
     """Checks outputs, runs, and only then writes and prints."""
+    from pyalign.cli._inputs import unchanged
     from pyalign.cli._options import Quiet, Threads
     from pyalign.cli._outputs import check_outputs, write_outcome
-    from pyalign.cli._watch import unchanged
     from pyalign.report.progress import ProgressLine
 
     check_outputs(options)

@@ -1,13 +1,20 @@
-"""What commands read: embeddings with the names of their rows, triplets with what is known of them."""
+"""What commands read: embeddings with the names of their rows, triplets with what is known of them.
+
+The files behind what a command reads: an input is one, a folder of them, or a data set that describes them.
+Inputs that another program changes while a command reads them: one line, wherever the command is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from pyalign.cli._command import refuse_unused, without_effect
+from pyalign.backends import native
+from pyalign.cli._command import paths, refuse_unused, without_effect
 from pyalign.cli._options import (
     ClosedIntervals,
     JudgedRows,
@@ -24,8 +31,10 @@ from pyalign.data.align import align, asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
-from pyalign.io.paths import Spec, is_named
-from pyalign.io.weights import WEIGHT
+from pyalign.io.answers import WEIGHT
+from pyalign.io.folder import folder_files
+from pyalign.io.paths import Spec, is_named, is_written_over
+from pyalign.report.words import one_line
 from pyalign.stats.resampling import AUTO, Resampling
 
 
@@ -87,7 +96,7 @@ def _used(flag: str, spec: Spec, options: TripletLayout, own: object) -> tuple[s
 
 def labels_of(spec: Spec, noun: str, t: int) -> Subjects:
     """A label for each of t triplets, from a file."""
-    from pyalign.io.subjects import read_subjects
+    from pyalign.io.answers import read_subjects
 
     labels = read_subjects(spec.path, key=spec.key, noun=noun)
     if len(labels.codes) != t:
@@ -130,7 +139,7 @@ def _own_weights(options: Any) -> str | None:
 
 def weights_of(spec: Spec) -> Weights:
     """The weights in FILE or FILE::KEY."""
-    from pyalign.io.weights import read_weights
+    from pyalign.io.answers import read_weights
 
     return read_weights(spec.path, key=spec.key)
 
@@ -306,3 +315,78 @@ def check_intervals(
         return plan, ()  # a bootstrap of "auto" draws objects or participants
     drawn = plan is not None and not plan.closed
     return plan, unused_people(options, "intervals over people", f"--ci {'subjects' if drawn else 'objects+subjects'}")
+
+
+def files_of(spec: str) -> dict[str, str]:
+    """The files that FILE, FILE::KEY or FOLDER::LAYER is read from, and how a message about each begins.
+
+    Of a description, ``mine.toml``, they are that file and all files that it names.
+
+    Raises:
+        InputError: what `Spec` refuses.
+
+    Example:
+        >>> files_of("features.npz::fc7")
+        {'features.npz': 'features.npz:'}
+    """
+    path = Spec(spec).path
+    if is_named(path):
+        from pyalign.datasets.dataset import described_files
+
+        inside = [_files_at(file, shown) for file, shown in described_files(path).items()]
+        return {file: shown for files in inside for file, shown in files.items()} or {path: f"{path}:"}
+    return _files_at(path, path)
+
+
+def _files_at(path: str, shown: str) -> dict[str, str]:
+    """A file, or those of a folder, which messages call `shown`."""
+    if not os.path.isdir(path):
+        return {path: f"{shown}:"}
+    return {os.path.join(path, name): f"{shown}: {name}" for name in folder_files(path)}
+
+
+@contextmanager
+def unchanged(name: str, options: Any, also: Iterable[str] = ()) -> Iterator[Callable[[], None]]:
+    """Gives what raises an InputError where an input has changed since; inside, SIGBUS ends the process with a line.
+
+    A file that was deleted, or another moved to its place, changes nothing of what is read.
+
+    also: other files that may be cut short, of which the command itself sees whether they change.
+    """
+    before = _inputs(options)
+
+    def check() -> None:
+        for path, (was, prefix) in before.items():
+            if is_written_over(path, was):
+                raise InputError(f"{prefix} was changed while it was read")
+
+    mapped = {**_files(also), **before}
+    cut = {path: _line(name, f"{prefix} was cut short while it was read") for path, (_, prefix) in mapped.items()}
+    files = [(os.fsencode(path), was.st_size, cut[path]) for path, (was, _) in mapped.items()]
+    with native.guarding(files, _line(name, "an input was cut short or could not be read: Bus error")):
+        try:
+            yield check
+        except (InputError, OSError):
+            check()  # the reason for the rest
+            raise
+
+
+def _inputs(options: Any) -> dict[str, tuple[os.stat_result, str]]:
+    """The files that are read, as they are now, and how a message about each begins."""
+    return _files(spec for specs in paths(options, "input").values() for spec in specs)
+
+
+def _files(specs: Iterable[str]) -> dict[str, tuple[os.stat_result, str]]:
+    files = {}
+    for spec in specs:
+        with suppress(OSError, InputError, ValueError):  # said when it is read
+            for path, prefix in files_of(spec).items():
+                with suppress(OSError):
+                    there = os.stat(path)
+                    if stat.S_ISREG(there.st_mode):
+                        files[path] = there, prefix
+    return files
+
+
+def _line(name: str, message: str) -> bytes:
+    return os.fsencode(f"pyalign {name}: error: {one_line(message)}\n")

@@ -49,12 +49,12 @@ def families_of(options: Any) -> tuple[Sequence[str] | None, tuple[str, ...]]:
     """
     if options.families is None or options.families:
         return options.families, ()
-    from pyalign.io import model_table
+    from pyalign.io import metadata
 
     models = models_of(options)
     labels = dict(zip(models, _inputs.labelled(models, options.labels) or models, strict=True))
-    table = model_table.metadata_of_models(models, labels=labels)
-    families = model_table.families_of(models, table)
+    table = metadata.metadata_of_models(models, labels=labels)
+    families = metadata.families_of(models, table)
     if table is None or families is None:
         raise InputError(
             "--families must name the family of each model; the table of models (pyalign models table) has none of "
@@ -103,7 +103,7 @@ def renamed(
 
 def read(spec: Spec) -> Any:
     """The choices in FILE or FILE::KEY."""
-    from pyalign.io.choices import read_choices
+    from pyalign.io.answers import read_choices
 
     choices = read_choices(spec.path, key=spec.key)
     hash_early(choices)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pyalign.analysis.calibration.calibrate import calibrate
-from pyalign.analysis.notes import merged
-from pyalign.analysis.order import notes_on_order
+from pyalign.analysis.notes import merged, notes_on_order
 from pyalign.analysis.score import score
 from pyalign.cli import _idle, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option

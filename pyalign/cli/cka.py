@@ -8,8 +8,7 @@ from pyalign import _checks
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError
-from pyalign.pairwise.all_pairs import measures_of
-from pyalign.pairwise.calibrated import checked_permutations
+from pyalign.pairwise.all_pairs import checked_permutations, measures_of
 from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.progress import Progress

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pyalign.analysis.comparison.compare import compare
-from pyalign.cli import _idle, _inputs, _matrices, _model_choices, _options
+from pyalign.cli import _idle, _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.cli._outputs import tables_beside
 from pyalign.errors import InputError, nearest
@@ -19,7 +19,8 @@ from pyalign.typing import Correction, MeasureName
 
 @dataclass(frozen=True)
 class CompareOptions(
-    _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Choice,
+    _options.Models, _shared_options.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped,
+    _options.Choice,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
     _idle.Categories, _options.Running, _options.Output,
 ):  # fmt: skip
@@ -66,12 +67,12 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         refuse_unused(options, ("choose_best", "correction", "difference"), "intervals, and --ci none omits them")
     plan, notes = _inputs.check_intervals(options)
     notes += _model_choices.check(options)
-    _matrices.check(options)
+    _shared_options.check(options)
     if len(measures) not in (1, len(options.embeddings)):
         many = f"one for each of {len(options.embeddings)}"
         raise InputError(f"--measure must be one for all embeddings, or {many}; got {len(measures)}")
     temperature = _options.read_temperature(options.temperature, measures)
-    matrices = _matrices.read(options)
+    matrices = _shared_options.read(options)
     called = _model_choices.models_of(options, tuple(matrices))
     if len(called) == 1 and options.transform is not None:
         raise _inputs.one_model("compare", called[0], options.transform)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pyalign.cli import _concepts, _folder, _inputs, _model_choices, _options
+from pyalign.cli import _folder, _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import score_concepts
 from pyalign.concept.concepts_result import BY, Concepts
@@ -24,7 +24,7 @@ PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "entropy", "cards")
 @dataclass(frozen=True)
 class ConceptsOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Choice, _options.Temperature,
-    _model_choices.ModelChoices, _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
+    _model_choices.ModelChoices, _shared_options.Concepts, _options.Intervals, _options.People, _options.Running,
     _options.Output, _folder.FolderWithImages,
 ):  # fmt: skip
     """The options of `pyalign concepts`."""
@@ -32,11 +32,11 @@ class ConceptsOptions(
     levels: tuple[Spec, ...] | None = option(
         "two files of categories, fine and coarse; triplets are grouped by whether all three objects "
         "share a fine category, all three a coarse one, two of them a coarse one, or none", nargs="+", metavar="FILE",
-        role="input", group=_concepts.CONCEPTS,
+        role="input", group=_shared_options.CONCEPTS,
     )  # fmt: skip
     entropy: Literal["dimensions", "answers"] | None = option(
         "also by the entropy of people's choice: that of the choice that the dimensions predict, or of repeated "
-        "answers to a triplet", choices=tuple(ENTROPY_OF), group=_concepts.CONCEPTS,
+        "answers to a triplet", choices=tuple(ENTROPY_OF), group=_shared_options.CONCEPTS,
     )  # fmt: skip
     transform: Spec | None = option(
         "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences",
@@ -71,12 +71,12 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
-    dimensions = _concepts.dimensions_of(options, triplets)
+    dimensions = _shared_options.dimensions_of(options, triplets)
     models = _inputs.read_models(options, triplets)
     concepts = score_concepts(
         models, triplets, dimensions, **_model_choices.arguments(options),
-        categories=_concepts.read_categories(options.categories),
-        levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
+        categories=_shared_options.read_categories(options.categories),
+        levels=None if options.levels is None else tuple(map(_shared_options.read_categories, options.levels)),
         entropy=options.entropy,
         transform=_transform(options.transform), measure=options.measure,
         temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,

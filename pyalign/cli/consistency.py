@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _concepts, _inputs, _model_choices, _options
+from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.concept.consistency import error_consistency
 from pyalign.errors import InputError
@@ -18,7 +18,7 @@ from pyalign.typing import Correction, MeasureName, Policy
 @dataclass(frozen=True)
 class ConsistencyOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _model_choices.ModelChoices,
-    _concepts.Concepts, _options.Intervals, _options.People, _options.Running, _options.Output,
+    _shared_options.Concepts, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 
@@ -41,8 +41,8 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     notes = _check(options)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="consistency")
-    dimensions = _concepts.dimensions_of(options, triplets)
-    categories = _concepts.read_categories(options.categories)
+    dimensions = _shared_options.dimensions_of(options, triplets)
+    categories = _shared_options.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
     consistency = error_consistency(
         models, triplets, **_model_choices.arguments(options), dimensions=dimensions, categories=categories,

@@ -11,8 +11,8 @@ from typing import Any
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions
-from pyalign.analysis.order import notes_on_order
-from pyalign.cli import _concepts, _options
+from pyalign.analysis.notes import notes_on_order
+from pyalign.cli import _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
 from pyalign.cli._wording import Wording
 from pyalign.data import KINDS
@@ -50,7 +50,7 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
     )  # fmt: skip
     categories: Spec | None = option("categories of the objects", metavar="FILE", role="input", group=SET)
     dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)
-    dimension_labels: Spec | None = option(_concepts.LABELS, metavar="FILE", role="input", group=SET)
+    dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input", group=SET)
     images: Spec | None = option("images of the objects", metavar="DIR", role="input", group=SET)
     kind: MatrixKind | None = option(
         "whether larger values of a matrix mean more similar or more dissimilar", choices=KINDS, group=SET

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyalign.cli import _concepts, _folder, _idle, _inputs, _options
+from pyalign.cli import _folder, _idle, _inputs, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
-from pyalign.concept.explained import over_objects
 from pyalign.concept.predict import FOLDS, PENALTIES, checked_penalties, predict_dimensions
-from pyalign.concept.predicted import DimensionPredictions
+from pyalign.concept.predicted import DimensionPredictions, over_objects
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
@@ -42,7 +41,7 @@ class PredictOptions(
         "out; FILE::KEY picks an array", "-t", "--triplets",
         metavar="T", role="input",
     )  # fmt: skip
-    dimension_labels: Spec | None = option(_concepts.LABELS, metavar="FILE", role="input")
+    dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input")
     folds: int = option(
         f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, kind=_options.count,
         metavar="K",
@@ -74,7 +73,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     called = _inputs.labelled(options.embeddings, options.labels)
     triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
-    dimensions = _concepts.dimensions_of(options, triplets)
+    dimensions = _shared_options.dimensions_of(options, triplets)
     predictions = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, folds=options.folds,
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,

@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.cli import _folder, _idle, _inputs, _kept, _options
+from pyalign.cli import _folder, _idle, _inputs, _options, _outputs
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.data.objects import HOW
 from pyalign.data.transform import TrainedOn
 from pyalign.embedding.cross_validate import cross_validate_embedding
 from pyalign.embedding.embedding import fit_embedding
-from pyalign.embedding.result import EmbeddingFit
-from pyalign.embedding.split import SPLITS
-from pyalign.embedding.validated import EmbeddingCrossValidation
+from pyalign.embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
+from pyalign.embedding.inputs import SPLITS
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.export import embedding_files
 from pyalign.io.paths import Spec
@@ -120,7 +119,7 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
         check_one_fit(options, pairs)
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     kept = None if options.out is None else f"{os.path.normpath(options.out)}.npz"
-    _kept.check(options, options.resume, kept)
+    _outputs.check(options, options.resume, kept)
     counts = options.split == "subjects" or (options.split == "triplets" and options.ci in ("auto", "subjects"))
     unused = () if counts or options.split == "none" else _inputs.unused_people(options, *PEOPLE_COUNT)
     triplets = _inputs.read_triplets(options, answered="embed")
@@ -130,7 +129,7 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
         )
         for spec in options.against or ()
     }
-    opened = _kept.open_journal(kept, options.resume, lambda fit: _npz(fit.embedding))
+    opened = _outputs.open_journal(kept, options.resume, lambda fit: _npz(fit.embedding))
     with opened as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         result = _result(options, triplets, against, pairs, progress, journal)

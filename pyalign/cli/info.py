@@ -14,7 +14,7 @@ from pyalign.backends import backend_reasons, native, slow_because
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome
 from pyalign.cli._outputs import described
-from pyalign.nearest.packages import EXTRAS, faiss_facts
+from pyalign.nearest.scan import EXTRAS, faiss_facts
 from pyalign.progress import Progress
 
 

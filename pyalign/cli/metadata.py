@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyalign._result import load_result
+from pyalign.analysis.metadata.model_points import first_and_others
 from pyalign.analysis.metadata.regress import regress_metadata
-from pyalign.analysis.metadata.scores import first_and_others
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.io.metadata import load_metadata

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
-from pyalign.extraction.model_table import describe_models
-from pyalign.extraction.models import ModelList, find_models, model_layers
+from pyalign.extraction.models import ModelList, describe_models, find_models, model_layers
 from pyalign.extraction.sources import SOURCES
 from pyalign.io.metadata import load_metadata
 from pyalign.io.paths import Spec

@@ -10,7 +10,7 @@ from typing import Any
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _folder, _inputs, _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, file_to_read, option, refuse_unused
-from pyalign.cli._concepts import LABELS, read_categories, read_dimensions
+from pyalign.cli._shared_options import LABELS, read_categories, read_dimensions
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.formats import FORMATS
@@ -267,7 +267,7 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
 
 def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     """Reads, compares neighbourhoods over all objects and for each concept."""
-    from pyalign.concept.neighborhoods import compare_neighbors
+    from pyalign.concept.neighbor_agreement import compare_neighbors
 
     drawn, models = options.arguments(), _models(options)
     human = _inputs.read_embeddings(options.human)

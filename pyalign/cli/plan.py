@@ -12,7 +12,7 @@ from pyalign.analysis.score import score
 from pyalign.cli import _idle, _inputs, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
-from pyalign.datasets.lists import REPEATED, SHARED
+from pyalign.datasets.experiment_lists import REPEATED, SHARED
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES

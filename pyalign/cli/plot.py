@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pyalign.cli import _concepts, _inputs, _options
+from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.concepts_result import BY
 from pyalign.documents import csv_of
@@ -14,8 +14,8 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.report.charts import CHARTS
-from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.entropy import LINES
+from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.map import METHODS
 from pyalign.report.charts.matrix import ERRORS, ORDERS
 from pyalign.report.charts.ranked import SORTS
@@ -139,11 +139,11 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
 
 def _read(options: PlotOptions) -> dict[str, Any]:
     """The arguments of `plot`."""
-    from pyalign.io.categories import load_categories
+    from pyalign.io.names import load_categories
     from pyalign.io.triplets import load_triplets
 
     names = None if options.names is None else _inputs.names_of(options.names)
-    dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
+    dimensions = _shared_options.read_dimensions(options.dimensions, options.dimension_labels, options.names)
     arguments: dict[str, Any] = {
         "dimensions": dimensions, "names": names, "images": options.images, "queries": options.queries,
         "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyalign.cli import _idle, _inputs, _kept, _options
+from pyalign.cli import _idle, _inputs, _options, _outputs
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
@@ -154,12 +154,12 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     """Reads, cross-validates, refits; what is finished is kept next to --out."""
     model = settled(options)
     unused = () if counts_people(options) else _inputs.unused_people(options, *PEOPLE_COUNT)
-    _kept.check(options, options.resume)
+    _outputs.check(options, options.resume)
     triplets = _inputs.read_triplets(options, answered="probe")
     x = _inputs.read_model(options, triplets)
     others = None if options.other_embeddings is None else _inputs.read_embeddings(options.other_embeddings)
     weights = None if options.weights is None else _inputs.weights_of(options.weights).values
-    with _kept.open_journal(options.out, options.resume) as journal, warnings.catch_warnings():
+    with _outputs.open_journal(options.out, options.resume) as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         more = {"weights": weights, "other_embeddings": others}
         if options.split == "none":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _folder, _inputs, _matrices, _options
+from pyalign.cli import _folder, _inputs, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import KINDS
 from pyalign.errors import InputError
@@ -114,12 +114,12 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
-    human = _matrices.read_judgments(options.human, options.kind, options.item_names)
+    human = _shared_options.read_judgments(options.human, options.kind, options.item_names)
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
-    rdms = _matrices.read_matrices(options.model_rdms or (), "dissimilarity", "--model-rdms")
+    rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--model-rdms")
     found = rsa(
         models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction,
@@ -137,7 +137,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
 
 
 def _categories(spec: Spec | None) -> Any:
-    from pyalign.io.categories import load_categories
+    from pyalign.io.names import load_categories
 
     return None if spec is None else load_categories(spec)
 

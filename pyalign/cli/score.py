@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.score import score
-from pyalign.cli import _ceiling, _inputs, _matrices, _model_choices, _options
+from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, flags_by_name, option
 from pyalign.data import Transform
 from pyalign.errors import InputError
@@ -24,7 +24,7 @@ EXTRA = "additional scores"
 
 @dataclass(frozen=True)
 class ScoreOptions(
-    _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
+    _options.Models, _shared_options.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.ManyAnswers,
     _options.Weighted, _options.Weighting, _options.Running, _options.Output,
 ):  # fmt: skip
@@ -47,7 +47,7 @@ class ScoreOptions(
     ceiling: float | Spec | None = option(
         "noise ceiling; also shows how far from chance to the ceiling each score is. A fraction, or "
         "FILE.json[::upper|lower|estimate] written by `pyalign ceiling --json` (default: estimate)",
-        kind=_ceiling.ceiling, metavar="C", role="input", group=EXTRA
+        kind=_shared_options.ceiling, metavar="C", role="input", group=EXTRA
     )  # fmt: skip
     n_permutations: int | None = option(
         "estimate the chance level by K random permutations of the rows (of a matrix, rows and columns together)",
@@ -71,15 +71,15 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     plan, notes = _inputs.check_intervals(options, options.n_permutations)
     notes += _model_choices.check(options)
-    _matrices.check(options)
-    matrices = _matrices.read(options)
+    _shared_options.check(options)
+    matrices = _shared_options.read(options)
     labels = _inputs.labelled(_model_choices.models_of(options, tuple(matrices)), options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     triplets = _inputs.read_triplets(options)
     alone = not triplets.answered  # what the model says, which there is nothing to compare with
     if alone:
         _refuse_answers(options)
-    ceiling = _ceiling.read_ceiling(options.ceiling, triplets.task)
+    ceiling = _shared_options.read_ceiling(options.ceiling, triplets.task)
     plan = None if alone else plan
     groups: Any = None
     if options.groups is not None and str(options.groups) == "subjects":
@@ -126,7 +126,7 @@ def _transform(path: str | None) -> Transform | None:
 
 
 def _categories(spec: str) -> object:
-    from pyalign.io.categories import load_categories
+    from pyalign.io.names import load_categories
 
     return load_categories(spec)
 

@@ -21,10 +21,10 @@ from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
-from pyalign.study.plan import plan_of, study_units
 from pyalign.study.preset_text import PRESET
-from pyalign.study.result import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.run import code_of, finish_study, run_study, run_units
+from pyalign.study.study_result import FAILED, FINISHED, TO_DO, StudyStep
+from pyalign.study.units import plan_of, study_units
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits
 NO_RECORD = "has no valid record"

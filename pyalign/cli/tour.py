@@ -9,7 +9,7 @@ from pyalign.cli._command import Command, Outcome, option
 from pyalign.cli.study import fault_of
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
-from pyalign.study.result import FINISHED, Study
+from pyalign.study.study_result import FINISHED, Study
 from pyalign.study.tour import DATA, FILE, RESULTS, take_tour
 from pyalign.study.units import REPORT
 

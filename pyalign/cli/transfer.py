@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _matrices, _options
+from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.cli._concepts import read_categories
+from pyalign.cli._shared_options import read_categories
 from pyalign.data import KINDS, Embeddings
 from pyalign.errors import InputError
 from pyalign.io.paths import DATA_SET, Spec, is_named
-from pyalign.map_transfer.result import LeftOut
+from pyalign.map_transfer.transfer_result import LeftOut
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.typing import MatrixKind, MeasureName
@@ -99,7 +99,7 @@ def _set(spec: Spec, options: TransferOptions) -> Any:
 
     arrays = [array for array in describe_file(spec.path).arrays if spec.key in (None, array.key)]
     if any(array.kind in ("similarities", "dissimilarities") for array in arrays):
-        return _matrices.read_judgments(spec, options.kind, options.item_names)
+        return _shared_options.read_judgments(spec, options.kind, options.item_names)
     from pyalign.io.triplets import load_triplets
 
     names = None if options.item_names is None else _inputs.names_of(options.item_names)

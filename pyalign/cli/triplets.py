@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pyalign.cli import _inputs, _matrices, _options
+from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.data import Embeddings
 from pyalign.data.judgments import KINDS
-from pyalign.datasets.collected import collect_answers
+from pyalign.datasets.experiment_lists import collect_answers
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
 from pyalign.errors import InputError
-from pyalign.io.categories import load_categories
+from pyalign.io.names import load_categories
 from pyalign.io.paths import Spec
 from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
@@ -110,7 +110,7 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
         x = _inputs.read_embeddings(options.matrix)
         kind: str | None = options.kind
         if kind is None:
-            judged = _matrices.read_judgments(options.matrix, None, None)
+            judged = _shared_options.read_judgments(options.matrix, None, None)
             x, kind = replace(x, notes=(*x.notes, *judged.notes)), judged.kind
         return x, PRECOMPUTED if kind == KINDS[1] else DISSIMILARITY
     refuse_unused(options, ("kind",), "a matrix: add --matrix")

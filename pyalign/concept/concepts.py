@@ -13,12 +13,11 @@ from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
 from pyalign.backends import get_host_backend
-from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
-from pyalign.concept.dimensions import labels_of
-from pyalign.concept.families import Families
+from pyalign.concept.dimensions import HOW, labels_of
 from pyalign.concept.groupings import require_some
+from pyalign.concept.parts import Families
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (
     AlignedModels,

@@ -39,7 +39,7 @@ class ConceptScore:
     p_value: float | None = None
     p_adjusted: float | None = None  # the p-value, corrected over all concepts of the model with the same `by`.
     # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
-    # None if they are at least half of the count. See `pyalign.stats.effective`.
+    # None if they are at least half of the count. See `pyalign.stats.degrees`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
     # the accuracy shrunk towards that of the other concepts of the model, the more the less certain it is; a fraction.
@@ -154,7 +154,7 @@ class Concepts(OfTask, Result):
     confidence: float | None = None  # the confidence level of the intervals; None without intervals.
     resamples: int | None = None  # the number of bootstrap resamples, or None.
     # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
-    # None if they are at least half of the count. See `pyalign.stats.effective`.
+    # None if they are at least half of the count. See `pyalign.stats.degrees`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
     triplets: str | None = None  # the source of the triplets, or None.

@@ -10,11 +10,10 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import merged
-from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
-from pyalign.concept.dimensions import labels_of
+from pyalign.concept.dimensions import HOW, labels_of
 from pyalign.data import (
     Provenance,
     as_embeddings,

@@ -48,7 +48,7 @@ class ErrorPair:
     # kappa_min, kappa_max: the lowest and highest kappa that the two accuracies allow.
     kappa_min: float | None
     kappa_max: float | None
-    unbiased_kappa: float | None  # kappa without the bias of few triplets; see `pyalign.stats.kappa.unbiased`.
+    unbiased_kappa: float | None  # kappa without the bias of few triplets; see `pyalign.stats.joint.unbiased`.
     copied: str | None  # the more accurate model (a if they are equal), which the other is assumed to copy.
     # the probability that the other model copies whether `copied` is right; if negative, the probability that it does
     # the opposite.
@@ -135,7 +135,7 @@ class ErrorConsistency(OfTask, Result):
     confidence: float | None = None  # the confidence level of the intervals; None without intervals.
     resamples: int | None = None  # the number of bootstrap resamples, or None.
     # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
-    # None if they are at least half of the count. See `pyalign.stats.effective`.
+    # None if they are at least half of the count. See `pyalign.stats.degrees`.
     effective_objects: float | None = None
     effective_subjects: float | None = None
     triplets: str | None = None  # the source of the triplets, or None.

@@ -11,7 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.choices import Chosen
-from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
+from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import Outcomes
@@ -21,14 +21,14 @@ from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, Miss
 from pyalign.concept.groupings import Grouping, groupings_of
 from pyalign.data import AlignedModels, Triplets, align_models, alternatives_of
 from pyalign.data.align import in_name_order
-from pyalign.data.subjects import checked_labels
+from pyalign.data.answers import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
-from pyalign.stats.effective import (
+from pyalign.stats.degrees import (
     EffectiveNumber,
     are_enough,
     effective_numbers,
@@ -36,8 +36,18 @@ from pyalign.stats.effective import (
     notes_on_few,
     without_interval,
 )
-from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, chunks, joints, pair_counts, share_intervals
-from pyalign.stats.kappa import of_counts
+from pyalign.stats.joint import (
+    COPY_OF_A,
+    COPY_OF_B,
+    EXCESS,
+    KAPPA,
+    Joint,
+    chunks,
+    joints,
+    of_counts,
+    pair_counts,
+    share_intervals,
+)
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.typing import BackendName, Correction, MeasureLike, Policy

@@ -10,7 +10,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.instead import notes_on_values
+from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import notes_on_similarities, similarity

@@ -10,11 +10,10 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.analysis.agreement_figures import ENTROPIES, places_of
-from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.answers import find_repeats
 from pyalign.analysis.scored_intervals import rows_of_categories
-from pyalign.concept.assign import assigned
 from pyalign.concept.concepts_result import Grouped
-from pyalign.concept.dimensions import labels_of
+from pyalign.concept.dimensions import assigned, labels_of
 from pyalign.data import Categories, as_triplet_data
 from pyalign.errors import InputError
 from pyalign.ops.triplets import choice_probabilities

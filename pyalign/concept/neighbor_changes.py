@@ -9,8 +9,8 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._result import Result
+from pyalign.concept.neighbor_agreement import notes_on_lists
 from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_lists
-from pyalign.concept.neighborhoods import notes_on_lists
 from pyalign.data import Provenance
 from pyalign.data.names import largest_of
 from pyalign.ops.rows import match_rows

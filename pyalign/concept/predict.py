@@ -11,17 +11,19 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Score
-from pyalign.analysis.order import notes_on_order
+from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.score import score
-from pyalign.concept.explained import ANY, Explained, over_objects
+from pyalign.concept.dimensions import Objects, objects_of
 from pyalign.concept.held_out import HeldOut, folds_of, predict_held_out
-from pyalign.concept.objects import Objects, objects_of
-from pyalign.concept.predicted import (
+from pyalign.concept.predicted import (  # fmt: skip
+    ANY,
     DimensionDifference,
     DimensionPredictions,
+    Explained,
     PredictedDimension,
     PredictedDimensions,
-)  # fmt: skip
+    over_objects,
+)
 from pyalign.data import Aligned, Embeddings, Provenance, Triplets, align, require_answers, require_odd_one_out
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.names import MISSING

@@ -12,8 +12,8 @@ from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.instead import notes_on_values
 from pyalign.data.names import largest_of
+from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
 from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike

@@ -20,12 +20,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm
+from pyalign.analysis.comparison.paired_outcomes import ACCURACY, ClosedForm
 from pyalign.concept.parts import Part
 from pyalign.documents import Interval
-from pyalign.stats.intervals import independent_rows
+from pyalign.stats.intervals import independent_rows, two_sided_p
 from pyalign.stats.multiple import corrected, sidak
-from pyalign.stats.student import two_sided_p
 
 
 @dataclass(frozen=True)

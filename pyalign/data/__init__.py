@@ -7,13 +7,12 @@ the names of their items wherever both have names, and says what it had to assum
 from __future__ import annotations
 
 from pyalign.data.align import Aligned, AlignedModels, align, align_models
-from pyalign.data.answers import Answers, as_answers
+from pyalign.data.answers import Answers, Subjects, Weights, as_answers, as_weights
 from pyalign.data.categories import Categories
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.judgments import KINDS, Judgments, as_judgments
 from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
-from pyalign.data.subjects import Subjects
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
 from pyalign.data.transform import KeptRows, Overlap, TrainedOn, Transform
 from pyalign.data.triplets import (
@@ -24,7 +23,6 @@ from pyalign.data.triplets import (
     require_one_answer_each,
     require_unweighted,
 )
-from pyalign.data.weights import Weights, as_weights
 
 __all__ = [
     "ANCHORED",

@@ -16,10 +16,9 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.backends import Array, get_host_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings
-from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import KINDS
 from pyalign.data.names import SEVERAL, in_order, listing, match_names, require_different, whole_numbers
-from pyalign.data.similarities import Similarities
+from pyalign.data.similarities import Similarities, notes_on_values
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError
 

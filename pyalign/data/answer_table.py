@@ -13,12 +13,21 @@ from typing import Any
 import numpy as np
 
 from pyalign._dataclass import dataclass
-from pyalign.data.answer_column import BY_ITEM, SEVERAL, Column, Fit, fit_answer, number_in
-from pyalign.data.answer_words import is_of_another_kind, says, series_in
+from pyalign.data.answer_columns import (
+    BY_ITEM,
+    SEVERAL,
+    Column,
+    Fit,
+    fit_answer,
+    is_of_another_kind,
+    number_in,
+    says,
+    series_in,
+)
+from pyalign.data.answers import answered_once
+from pyalign.data.categories import Texts
 from pyalign.data.names import listing
-from pyalign.data.subjects import answered_once
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
-from pyalign.data.texts import Texts
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
@@ -57,7 +66,7 @@ def answer_table(
         InputError: it is not sure; a cell does not fit, with its row. One line without the name of the table.
 
     Example:
-        >>> from pyalign.data.texts import coded
+        >>> from pyalign.data.categories import coded
         >>> columns = [coded(cells) for cells in (["cat", "dog"], ["dog", "car"], ["car", "cat"], ["car", "dog"])]
         >>> found = answer_table(["left", "middle", "right", "odd"], columns)
         >>> found.items, found.choice, found.places.tolist()

@@ -1,13 +1,18 @@
-"""What people answered, when it is more than one answer to each triplet: counts or shares of items, or of options."""
+"""What people answered, when it is more than one answer to each triplet: counts or shares of items, or of options.
+
+How much each answer counts: 1 / the probability that its triplet was presented, where not all had the same.
+Who gave each answer: labels of people, and codes for them.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
+from pyalign.data.embeddings import AsArray
 from pyalign.errors import InputError
 
 KINDS = ("counts", "shares")
@@ -129,3 +134,150 @@ def _shares(a: np.ndarray, name: str) -> Answers:
             f"{totals[row]:.6g} (weights say how much a triplet counts)"
         )
     return Answers("shares", a / totals[:, None], None)
+
+
+WEIGHTINGS = ("answers", "triplets")  # what counts the same in a mean: each answer, or each distinct triplet
+UNUSED = "is not used, so that all answers count the same"  # a note of triplets without the weights of their file
+LARGEST = 1e100  # and its inverse the smallest: sums of squares of such weights are finite
+
+
+@dataclass(frozen=True, eq=False)
+class Weights(AsArray):
+    """Weights of t answers. Only their ratios matter. It behaves as an array.
+
+    Example:
+        >>> Weights(np.array([1.0, 1.0, 2.0])).effective_number
+        2.6666666666666665
+    """
+
+    values: np.ndarray  # float64 (t,), positive.
+    # the share of all triplets that could be presented at all. Below 1 where only triplets on which two models differ
+    # could be: the weights then give the figures of these, not of random triplets.
+    covered: float = 1.0
+
+    @property
+    def effective_number(self) -> float:
+        """See `effective_number`."""
+        return effective_number(self.values)
+
+    def take(self, rows: Any) -> Weights:
+        """The weights of some answers, which are selected by numbers, a slice or a mask."""
+        return replace(self, values=self.values[rows])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What figures with these weights are not about."""
+        if self.covered == 1.0:
+            return ()
+        return (
+            f"the weights are of a design that presents only triplets on which two models differ, {self.covered:.1%} "
+            "of all: accuracies, entropies and ceilings are those of such triplets; only the difference of the two "
+            f"models is that of random triplets, after multiplication by {self.covered:.4g}",
+        )
+
+
+def effective_number(weights: np.ndarray) -> float:
+    """How many answers of equal weight would say as much as answers of these (t,): (sum w)^2 / sum w^2 (Kish)."""
+    return float(weights.sum() ** 2 / (weights @ weights))
+
+
+def notes_with(notes: tuple[str, ...], weights: Any) -> tuple[str, ...]:
+    """Notes on triplets with these weights, or None: that a column of them is not used holds without them only."""
+    return notes if weights is None else tuple(note for note in notes if UNUSED not in note)
+
+
+def as_weights(weights: object, t: int) -> Weights:
+    """`weights` (t,) of t answers, checked.
+
+    Raises:
+        InputError: another shape, numbers that are not real, or one that is not positive and finite.
+
+    Example:
+        >>> as_weights([1, 0], 2)
+        Traceback (most recent call last):
+        pyalign.errors.InputError: weights must be positive; row 1 is 0: leave out triplets that are not to count
+    """
+    if isinstance(weights, Weights):
+        return replace(weights, values=as_weights(weights.values, t).values)
+    array = _checks.as_array(weights, "weights", f"({t},)")
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        raise InputError(f"weights must hold real numbers; got dtype {array.dtype}")
+    if array.shape != (t,):
+        raise InputError(f"weights must have one entry per triplet, shape ({t},); got {array.shape}")
+    values = array.astype(np.float64, copy=False)
+    fits = (values >= 1.0 / LARGEST) & (values <= LARGEST)
+    if not fits.all():
+        row = int(fits.argmin())
+        rule, hint = f"lie between {1.0 / LARGEST:g} and {LARGEST:g}", ""
+        if not np.isfinite(values[row]):
+            rule = "be finite"
+        elif values[row] <= 0.0:
+            rule, hint = "be positive", ": leave out triplets that are not to count"
+        raise InputError(f"weights must {rule}; row {row} is {values[row]:g}{hint}")
+    return Weights(values)
+
+
+ONCE = 10  # participants, from which on one answer each says nothing of them
+
+
+def answered_once(n: int, t: int) -> bool:
+    """Whether n participants gave t answers, one each, so that these may be numbers of trials as well.
+
+    Example:
+        >>> answered_once(4, 4), answered_once(60, 60), answered_once(60, 240)
+        (False, True, False)
+    """
+    return ONCE <= n == t
+
+
+class Subjects(NamedTuple):
+    """Who gave each answer. codes: int32 (t,), indices into labels. labels: in order, by number or else as text."""
+
+    codes: np.ndarray
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, labels: np.ndarray) -> Subjects:
+        """Subjects from labels (t,), finite numbers or strings.
+
+        Example:
+            >>> Subjects.of(np.array([10.0, 9.0, 10.0]))
+            Subjects(codes=array([1, 0, 1], dtype=int32), labels=('9', '10'))
+        """
+        different, codes = np.unique(labels, return_inverse=True)
+        return cls(codes.reshape(-1).astype(np.int32), tuple(map(_text, different.tolist())))
+
+    def take(self, rows: Any) -> Subjects:
+        """The subjects of some triplets."""
+        return Subjects(self.codes[rows], self.labels)
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence where many answered once each."""
+        once = answered_once(len(self.labels), len(self.codes))
+        return ("each participant answered once, so intervals are over objects",) if once else ()
+
+
+def _text(label: Any) -> str:
+    if not isinstance(label, int | float):
+        return str(label)
+    return str(int(label)) if label == int(label) else repr(label)
+
+
+def checked_labels(labels: object, t: int, name: str = "subjects", kinds: str = "iufUS") -> np.ndarray:
+    """`labels` as an array (t,) of finite numbers or strings; a column of pandas may hold its strings as objects."""
+    if isinstance(labels, Subjects):
+        labels = np.array(labels.labels)[labels.codes]
+    a = _checks.as_array(labels, name, "(t,)")
+    if a.shape != (t,):
+        raise InputError(f"{name} must have one entry per triplet, shape {(t,)}; got {a.shape}")
+    if a.dtype.kind == "O":
+        other = next((row for row, label in enumerate(a.tolist()) if not isinstance(label, str)), None)
+        if other is not None:
+            raise InputError(f"{name} must be numbers, or strings throughout; row {other} is {a[other]!r}")
+        a = a.astype(np.str_)
+    if a.dtype.kind not in kinds:
+        raise InputError(f"{name} must be numbers or strings; got dtype {a.dtype}")
+    if a.dtype.kind == "f" and not np.isfinite(a).all():
+        row = int(np.isfinite(a).argmin())
+        raise InputError(f"{name} must be finite; row {row} is {a[row]}")
+    return a

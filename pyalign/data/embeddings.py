@@ -1,9 +1,12 @@
-"""Embeddings: a row of numbers per item, and the items' names where they are known."""
+"""What data have in common: they behave as the array of their values.
+
+Embeddings: a row of numbers per item, and the items' names where they are known.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,40 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.backends import Array
-from pyalign.data.arrays import AsArray
 from pyalign.data.names import match_names
 from pyalign.data.objects import HOW, objects_of, take_together
 from pyalign.errors import InputError
+
+
+class AsArray:
+    """`len`, iteration, `shape`, `dtype` and `numpy.asarray` are those of `values`."""
+
+    values: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the values."""
+        return tuple(np.shape(self.values))
+
+    @property
+    def ndim(self) -> int:
+        """2, of what may be taken."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the values."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = np.asarray(self.values, dtype)
+        return array.copy() if copy else array
 
 
 @dataclass(frozen=True, eq=False, repr=False)

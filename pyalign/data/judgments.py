@@ -12,8 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._registry import registered
-from pyalign.data.arrays import AsArray
-from pyalign.data.embeddings import as_embeddings, is_frame, part_of, rows_of_index
+from pyalign.data.embeddings import AsArray, as_embeddings, is_frame, part_of, rows_of_index
 from pyalign.data.names import match_names
 from pyalign.errors import InputError
 

@@ -1,7 +1,11 @@
-"""Where a result comes from: versions, inputs and their hashes, options, backend, seed, time."""
+"""Where a result comes from: versions, inputs and their hashes, options, backend, seed, time.
+
+Documents that are the same whenever, and in however many runs, they were made.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,12 +13,12 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign._dataclass import dataclass, field
+from pyalign._dataclass import MISSING, dataclass, field, fields, is_dataclass, replace
 from pyalign._version import __version__
 from pyalign.data.embeddings import is_frame, plain
 from pyalign.errors import InputError
@@ -245,3 +249,41 @@ class Provenance:
             for entry in values["inputs"]
         )  # fmt: skip
         return cls(values["version"], values["time"], inputs, values["options"], values["backend"], values["seed"])
+
+
+DURATIONS = ("seconds", "items_per_second")
+Value = TypeVar("Value")
+
+
+def timeless(value: Value, time: str | None = None) -> Value:
+    """A result without durations, also those of its parts, and with `time`, unless it is None, in its provenance.
+
+    Example:
+        >>> timeless(Provenance.now({}, {}), "2026-01-01T00:00:00+00:00").time
+        '2026-01-01T00:00:00+00:00'
+    """
+    stripped: Any = value
+    if isinstance(value, Provenance):
+        stripped = value if time is None else replace(value, time=time)
+    elif is_dataclass(value) and not isinstance(value, type):
+        stripped = _dataclass(value, time)
+    elif type(value) is tuple:
+        parts = tuple(timeless(part, time) for part in stripped)
+        stripped = parts if any(new is not old for new, old in zip(parts, stripped, strict=True)) else value
+    elif isinstance(value, Mapping):
+        values = {key: timeless(entry, time) for key, entry in value.items()}
+        stripped = values if any(values[key] is not entry for key, entry in value.items()) else value
+    return stripped
+
+
+def _dataclass(value: Any, time: str | None) -> Any:
+    changes: dict[str, Any] = {}
+    for each in fields(value):
+        old = getattr(value, each.name)
+        if each.name in DURATIONS and isinstance(old, float):
+            changes[each.name] = None if each.default is None and each.default is not MISSING else math.nan
+        elif not each.metadata.get("hidden") and each.init:
+            new = timeless(old, time)
+            if new is not old:
+                changes[each.name] = new
+    return replace(value, **changes) if changes else value

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data.answer_column import Column, number_in
-from pyalign.data.answer_words import LISTED, is_of_another_kind, says, series_in, words_of
+from pyalign.data.answer_columns import LISTED, Column, is_of_another_kind, number_in, says, series_in, words_of
+from pyalign.data.categories import Texts, coded
 from pyalign.data.names import MISSING as POLICIES
 from pyalign.data.names import listing
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
-from pyalign.data.texts import Texts, coded
 from pyalign.errors import InputError, shorten
 
 EMPTY = {"", "nan", "undefined", "[]"}  # cells of a `Column` without a value, in lower case

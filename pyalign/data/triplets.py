@@ -11,12 +11,9 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, fields, replace
 from pyalign._registry import registered
 from pyalign.backends import Array
-from pyalign.data.answers import Answers, as_answers
-from pyalign.data.arrays import AsArray
-from pyalign.data.embeddings import is_frame, is_rows, part_of
-from pyalign.data.subjects import Subjects, checked_labels
+from pyalign.data.answers import Answers, Subjects, Weights, as_answers, as_weights, checked_labels, notes_with
+from pyalign.data.embeddings import AsArray, is_frame, is_rows, part_of
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
-from pyalign.data.weights import Weights, as_weights, notes_with
 from pyalign.errors import InputError
 
 

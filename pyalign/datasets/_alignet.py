@@ -9,8 +9,7 @@ import numpy as np
 from pyalign.data import Triplets
 from pyalign.datasets._published import check_triplets
 from pyalign.datasets.places import Place
-from pyalign.io.arrays import strings
-from pyalign.io.npy import npz_entries
+from pyalign.io.arrays import npz_entries, strings
 from pyalign.io.paths import bad
 
 FILES = {

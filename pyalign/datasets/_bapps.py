@@ -9,9 +9,9 @@ import numpy as np
 from pyalign.data import Triplets
 from pyalign.datasets._two_alternatives import anchored, with_note
 from pyalign.datasets.places import Place
+from pyalign.io.arrays import open_npy
+from pyalign.io.embeddings import Pictures
 from pyalign.io.image_files import images_below
-from pyalign.io.named import Pictures
-from pyalign.io.npy import open_npy
 from pyalign.io.paths import bad
 
 SPLITS = {

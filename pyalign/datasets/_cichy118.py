@@ -7,8 +7,8 @@ from dataclasses import replace
 from pyalign.data import Judgments
 from pyalign.datasets._published import check_judgments, names_in
 from pyalign.datasets.places import Place
+from pyalign.io.embeddings import Pictures
 from pyalign.io.judgments import load_judgments
-from pyalign.io.named import Pictures
 
 OBJECTS = 118
 FILE, KEY, FOLDER = "judgments_general.mat", "judgments", "images"

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign.data import Categories, Triplets
 from pyalign.datasets.places import Place
 from pyalign.errors import InputError
-from pyalign.io.named import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.names import read_names
 from pyalign.io.paths import bad
 from pyalign.io.pickles import read_pickle

@@ -9,8 +9,8 @@ import numpy as np
 from pyalign.data import Judgments
 from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
+from pyalign.io.embeddings import Pictures
 from pyalign.io.judgments import load_judgments
-from pyalign.io.named import Pictures
 from pyalign.io.paths import bad, open_text
 
 OBJECTS = 144

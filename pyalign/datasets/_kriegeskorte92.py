@@ -9,10 +9,9 @@ import numpy as np
 from pyalign.data import Categories, Judgments
 from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
-from pyalign.io.apart_formats import mat_entries
-from pyalign.io.arrays import Entries
-from pyalign.io.named import Pictures
-from pyalign.io.npy import npz_entries
+from pyalign.io.apart import mat_entries
+from pyalign.io.arrays import Entries, npz_entries
+from pyalign.io.embeddings import Pictures
 
 OBJECTS, PEOPLE, SIDE = 92, 16, 175
 NPZ = "kriegeskorte92_images_and_behaviour.npz"

@@ -11,8 +11,8 @@ import numpy as np
 from pyalign.data import Judgments
 from pyalign.datasets._published import by_number, check_judgments, names_in
 from pyalign.datasets.places import Place
-from pyalign.io.apart_formats import mat_entries
-from pyalign.io.named import Pictures
+from pyalign.io.apart import mat_entries
+from pyalign.io.embeddings import Pictures
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.pickles import read_pickle
 

@@ -6,10 +6,8 @@ from dataclasses import replace
 
 from pyalign.data import Categories, Embeddings, Triplets
 from pyalign.datasets.places import Place
-from pyalign.io.categories import load_categories
-from pyalign.io.embeddings import load_embeddings
-from pyalign.io.named import Pictures
-from pyalign.io.names import read_names
+from pyalign.io.embeddings import Pictures, load_embeddings
+from pyalign.io.names import load_categories, read_names
 from pyalign.io.triplets import load_triplets
 
 NOTE = "the triplets of the sample are categories of Unicode, no human judgments"

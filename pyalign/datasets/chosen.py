@@ -27,13 +27,13 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Embeddings, Provenance, Weights, as_embeddings, match_names
-from pyalign.data.instead import notes_on_values
 from pyalign.data.names import require_different
-from pyalign.datasets.lists import REPEATED, SHARED, Lists
+from pyalign.data.similarities import notes_on_values
+from pyalign.datasets.experiment_lists import REPEATED, SHARED, Lists
 from pyalign.datasets.simulate import Chooser, generator, random_triplets
 from pyalign.documents import csv_text, hidden
 from pyalign.errors import InputError
-from pyalign.io.weights import COVERED, WEIGHT
+from pyalign.io.answers import COVERED, WEIGHT
 from pyalign.measures import get_measure
 from pyalign.typing import EmbeddingsLike, MeasureLike
 

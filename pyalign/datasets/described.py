@@ -15,11 +15,9 @@ from pyalign.datasets.description import FILES, LAYOUT, Description, checked_des
 from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.things_order import things_order
 from pyalign.errors import shorten
-from pyalign.io.categories import load_categories
-from pyalign.io.embeddings import load_embeddings
+from pyalign.io.embeddings import Pictures, load_embeddings
 from pyalign.io.judgments import load_judgments
-from pyalign.io.named import Pictures
-from pyalign.io.names import read_names
+from pyalign.io.names import load_categories, read_names
 from pyalign.io.paths import Spec, bad, spec_of
 from pyalign.io.triplets import load_triplets, restated
 
@@ -115,8 +113,7 @@ class Parts:
 
     def _people(self, table: Table) -> dict[str, Any]:
         """Who answered, and how many, as far as files of their own say it."""
-        from pyalign.io.answers import read_answers
-        from pyalign.io.subjects import read_subjects
+        from pyalign.io.answers import read_answers, read_subjects
 
         people: dict[str, Any] = {}
         if "answers" in table:

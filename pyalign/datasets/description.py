@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyalign._dataclass import dataclass
-from pyalign.data.arrangement import ANCHORS
 from pyalign.data.judgments import KINDS
 from pyalign.data.names import MISSING
-from pyalign.data.tasks import TASKS
+from pyalign.data.tasks import ANCHORS, TASKS
 from pyalign.datasets.places import within
 from pyalign.datasets.things_order import THINGS_ORDERS
 from pyalign.errors import InputError, nearest, shorten
+from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.paths import PathLike, Spec, bad, is_named
-from pyalign.io.toml import key_of, quoted, read_toml
 from pyalign.io.triplets import ODD_COLUMNS
 
 

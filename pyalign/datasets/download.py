@@ -24,8 +24,7 @@ from typing import IO, Any
 
 from pyalign._version import __version__
 from pyalign.errors import InputError
-from pyalign.io.locks import lock
-from pyalign.io.own_files import CREATE, READ, RUN, has_ended, is_of_this_process, open_own, run_name, try_lock
+from pyalign.io.own_files import CREATE, READ, RUN, has_ended, is_of_this_process, lock, open_own, run_name, try_lock
 from pyalign.io.paths import bad
 from pyalign.io.write import locked_folder
 from pyalign.progress import Progress, silent

@@ -13,7 +13,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.instead import notes_on_values
+from pyalign.data.similarities import notes_on_values
 from pyalign.documents import hidden
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure

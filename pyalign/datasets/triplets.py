@@ -13,8 +13,8 @@ from pyalign._dataclass import dataclass
 from pyalign._result import Result
 from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
 from pyalign.data.embeddings import is_frame
-from pyalign.data.instead import kind_of_matrix, notes_on_values
 from pyalign.data.judgments import matrix_of_frame
+from pyalign.data.similarities import kind_of_matrix, notes_on_values
 from pyalign.datasets.simulate import (
     Chooser,
     different,

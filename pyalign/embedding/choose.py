@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyalign._dataclass import dataclass, replace
-from pyalign.embedding.fit import SHARES, Fitter, Seen
-from pyalign.embedding.inputs import EmbeddingInputs
+from pyalign.embedding.fit import SHARES, FitSeen, Fitter
+from pyalign.embedding.inputs import EmbeddingInputs, inner_part
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
-from pyalign.embedding.split import inner_part
-from pyalign.fitting.predicted import PredictedAnswers, predicted_answers
+from pyalign.fitting.answers import PredictedAnswers, predicted_answers
 from pyalign.journal import Journal, packed, unpacked
 
 STRONGER = (0.55, 0.75)  # shares tried besides where the last is the best
@@ -55,7 +54,7 @@ class Choice:
 
 def choose_penalty(
     inputs: EmbeddingInputs, triplets: np.ndarray, options: EmbeddingOptions,
-    penalties: tuple[EmbeddingPenalty, ...] | None, split: str, seed: int, watch: Seen | None = None,
+    penalties: tuple[EmbeddingPenalty, ...] | None, split: str, seed: int, watch: FitSeen | None = None,
     journal: Journal | None = None, stage: str = "path",
 ) -> Choice:  # fmt: skip
     """The penalties with the least cross-entropy on a tenth of these triplets.

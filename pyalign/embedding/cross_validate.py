@@ -13,17 +13,21 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.data.similarities import named_models
-from pyalign.embedding.against import HeldOutFigures, Other, plan_for
-from pyalign.embedding.bias import moved_by_penalties
 from pyalign.embedding.choose import GROWTH, choose_penalty, held_out
 from pyalign.embedding.embedding import REFIT, nothing_left, options_of, recorded, require_dimensions, watcher
-from pyalign.embedding.fit import RowsFit
-from pyalign.embedding.inputs import EmbeddingInputs, read_answers
+from pyalign.embedding.embedding_result import (
+    EmbeddingCrossValidation,
+    EmbeddingFit,
+    EmbeddingFold,
+    HeldOutFigures,
+    Other,
+    described,
+    plan_for,
+)
+from pyalign.embedding.fit import RowsFit, moved_by_penalties
+from pyalign.embedding.inputs import EmbeddingInputs, checked_split, folds_of, read_answers
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_embedding_penalties
-from pyalign.embedding.result import EmbeddingFit, described
-from pyalign.embedding.split import checked_split, folds_of
 from pyalign.embedding.stability import Refits, Stability, stability_of, standard_errors
-from pyalign.embedding.validated import EmbeddingCrossValidation, EmbeddingFold
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of, packed, unpacked
 from pyalign.progress import Progress, reporter

@@ -9,10 +9,10 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from pyalign.embedding.embedding_result import EmbeddingFit, described
 from pyalign.embedding.fit import RowsFit
 from pyalign.embedding.inputs import EmbeddingInputs, read_answers
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_embedding_penalties, penalty_of
-from pyalign.embedding.result import EmbeddingFit, described
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of
 from pyalign.progress import Progress, reporter

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyalign.analysis.score import score
 from pyalign.embedding.embedding import fit_embedding
-from pyalign.embedding.result import EmbeddingFit
+from pyalign.embedding.embedding_result import EmbeddingFit
 from pyalign.errors import MissingExtraError
 from pyalign.typing import BackendName, TripletsLike
 

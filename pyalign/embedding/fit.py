@@ -1,4 +1,14 @@
-"""Fits of rows: at one penalty, or along a path of penalties with warm starts."""
+"""By how much penalties have moved each entry of an embedding, to first order.
+
+At a stationary point X of loss + penalty, one Newton step of the loss towards its own optimum is H^-1 times the
+derivative of the penalty, where H are the second derivatives of the objective at the entries that are not 0. With
+twice the shrinkage in H it is positive definite in practice: axes that may almost turn leave directions of hardly any
+curvature, in which a step would go anywhere.
+
+The objective of a fit of rows X (n, d), with its derivative.
+Where fits start: the signed optimum, and the columns of a non-negative embedding that are made of its axes.
+Fits of rows: at one penalty, or along a path of penalties with warm starts.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +19,198 @@ from functools import cached_property
 import numpy as np
 
 from pyalign._dataclass import dataclass
-from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import RATIO, EmbeddingOptions, EmbeddingPenalty
-from pyalign.embedding.solve import Solved, minimise
-from pyalign.embedding.start import GAP, MOST, first_columns, principal, signed_optimum
-from pyalign.fitting.certificate import Curvature
-from pyalign.fitting.objective import TripletLoss
-from pyalign.fitting.threads import one_blas_thread
+from pyalign.embedding.solve import Seen, Solved, minimise, rounded
+from pyalign.fitting.algebra import one_blas_thread
+from pyalign.fitting.objective import Curvature, TripletLoss, curvature_of_rows
+
+DAMPING = 2.0  # times the shrinkage that H has
+PRECISION, BIAS_ITERATIONS = 0.03, 50  # conjugate gradients end at this share of the residual: a tenth would do
+STEP = 1e-4  # of differences, as a share of the root mean square of the entries
+
+
+def moved_by_penalties(loss: TripletLoss, penalty: EmbeddingPenalty, rows: np.ndarray) -> np.ndarray:
+    """(n, d) estimate of the fitted less the unpenalized entries, 0 for entries that are 0.
+
+    rows: (n, d) float64, of a fit with this penalty. It takes some 30 gradients.
+
+    Example:
+        >>> loss = TripletLoss(3, np.array([[0, 1, 2]]), np.dtype(np.float64))
+        >>> bool((moved_by_penalties(loss, EmbeddingPenalty(0.01), np.ones((3, 1))) < 0).all())
+        True
+    """
+    plain, free = Objective(loss, EmbeddingPenalty()), rows != 0
+    scale = STEP * float(np.sqrt(np.mean(rows**2)))
+    damping = DAMPING * 2 * penalty.shrinkage
+
+    def curved(along: np.ndarray) -> np.ndarray:
+        step = scale / float(np.sqrt(np.mean(along**2)))
+        change = plain(rows + step * along)[1] - plain(rows - step * along)[1]
+        return np.where(free, change / (2 * step), 0.0) + damping * along
+
+    left = np.where(free, 2 * penalty.shrinkage * rows + penalty.sparsity / len(rows) * np.sign(rows), 0.0)
+    toward, along, size = np.zeros_like(rows), left.copy(), float((left**2).sum())
+    least = PRECISION**2 * size
+    with one_blas_thread():
+        for _ in range(BIAS_ITERATIONS):
+            if size <= least:
+                break
+            product = curved(along)
+            curvature = float((along * product).sum())
+            if curvature <= 0:
+                break  # not a minimum: what has been found so far
+            toward += size / curvature * along
+            left -= size / curvature * product
+            size, before = float((left**2).sum()), size
+            along = left + size / before * along
+    return -toward
+
+
+COLUMNS = 64  # directions in which an embedding may grow at a time
+
+
+class Objective:
+    """The objective as a function of rows, in the precision of the loss; values are summed in float64.
+
+    Example:
+        >>> loss = TripletLoss(3, np.array([[0, 1, 2]]), np.dtype(np.float64))
+        >>> value, slope = Objective(loss, EmbeddingPenalty(0.5, 3.0))(np.ones((3, 1)))
+        >>> round(float(value - np.log(3)), 4), slope.shape
+        (4.5, (3, 1))
+    """
+
+    def __init__(self, loss: TripletLoss, penalty: EmbeddingPenalty) -> None:
+        self.loss, self.penalty = loss, penalty
+
+    def __call__(self, rows: np.ndarray) -> tuple[float, np.ndarray]:
+        """The value and its derivative (n, d) at rows (n, d) on the host."""
+        on = self.loss.on
+        with on.dispatch.running():
+            value, by_rows = self.loss.by_rows(on.dispatch.bring(np.ascontiguousarray(rows, self.loss.dtype)))
+            slope = np.array(on.fetched(by_rows), self.loss.dtype)
+        slope += (2 * self.penalty.shrinkage) * rows
+        slope += self.penalty.sparsity / self.loss.n
+        return value + self.penalties(rows), slope
+
+    def penalties(self, rows: np.ndarray) -> float:
+        """What the rows cost besides the cross-entropy, in nats."""
+        squares, total = (rows * rows).sum(dtype=np.float64), np.abs(rows).sum(dtype=np.float64)
+        return self.penalty.shrinkage * float(squares) + self.penalty.sparsity / self.loss.n * float(total)
+
+    def curvature(self, rows: np.ndarray) -> Curvature:
+        """The derivative by S at the rows, along the steepest `COLUMNS`; see `pyalign.fitting.objective`."""
+        rows = rows if rows.shape[1] else np.zeros((self.loss.n, 1))
+        return curvature_of_rows(self.loss, rows, self.penalty.shrinkage, COLUMNS)
+
+
+GAP = 1e-4  # nats, of a signed fit
+ITERATIONS = 200  # of the signed fit of a start, which need not be nearer: the fit that follows has its own optimum
+RESIDUALS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # of its rounds
+FIRST_LENGTH = 0.1  # root mean square of the entries of a new column
+NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
+WEAKEST = 0.05  # of the shrinkage at which all is zero: a start needs no weaker one
+MOST = 100  # columns of a start, unless more are asked for
+
+
+@dataclass(frozen=True, eq=False)
+class SignedOptimum:
+    """The signed embedding with the least objective."""
+
+    rows: np.ndarray  # (n, r), columns orthogonal, the longest first.
+    gap: float  # nats, between its objective and a lower bound of any embedding's.
+    # objective, cross_entropy: nats.
+    objective: float
+    cross_entropy: float
+    # residual, iterations, passes: see `pyalign.embedding.solve.Solved`.
+    residual: float
+    iterations: int
+    passes: int
+    converged: bool  # whether the gap is at most what was asked for.
+
+
+def signed_optimum(
+    loss: TripletLoss, shrinkage: float, *, start: np.ndarray | None = None, gap: float = GAP, iterations: int = 2000,
+    watch: Seen | None = None,
+) -> SignedOptimum:  # fmt: skip
+    """Columns are added along the directions in which the objective falls until the duality gap is small.
+
+    start: (n, r) rows near the optimum, such as that of another penalty.
+    """
+    objective = Objective(loss, EmbeddingPenalty(shrinkage))
+    rows = np.zeros((loss.n, 0)) if start is None else start
+    curvature = objective.curvature(rows)
+    done, passes, residual, distance, value = 0, 1, 0.0, 0.0, curvature.loss
+    for tolerance in RESIDUALS:
+        new = new_columns(curvature)
+        if not rows.shape[1] and not new.shape[1]:
+            break  # nothing lowers the objective: the optimum is zero
+        solved = minimise(
+            objective, np.hstack([rows, new]), tolerance=tolerance, iterations=max(1, iterations - done),
+            bounded=False, watch=watch,
+        )  # fmt: skip
+        done, passes, residual = done + solved.iterations, passes + solved.passes + 1, solved.residual
+        rows = principal(solved.rows)
+        curvature = objective.curvature(rows)
+        value = curvature.loss + objective.penalties(rows)
+        distance = max(0.0, value - curvature.entropy)
+        if distance <= gap or done >= iterations:
+            break
+    return SignedOptimum(rows, distance, value, curvature.loss, residual, done, passes, distance <= gap)
+
+
+def new_columns(curvature: Curvature, below: float = 0.0) -> np.ndarray:
+    """Columns (n, m) along the directions whose eigenvalue is less than -below."""
+    directions = curvature.directions[:, curvature.values < -below]
+    return rounded(directions) * (FIRST_LENGTH * np.sqrt(len(directions)))
+
+
+def first_columns(
+    loss: TripletLoss, shrinkage: float, at_zero: Curvature, n_dimensions: int | None, seed: int | None,
+    watch: Seen | None = None,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """Non-negative columns (n, d) to start from, and the passes that they took.
+
+    They are the positive and the negative parts of the axes of a signed embedding that is near its optimum, those of
+    the most mass first. So no start is near zero, where sparsity would keep every column.
+
+    Args:
+        at_zero: the curvature at rows of zero, without penalties.
+        n_dimensions: the most columns; None: `MOST`.
+        seed: turns the axes at random first; None: they stay.
+    """
+    penalty = EmbeddingPenalty(max(shrinkage, -WEAKEST * at_zero.least))
+    solved = minimise(
+        Objective(loss, penalty), new_columns(at_zero, penalty.shrinkage),
+        tolerance=RESIDUALS[0], iterations=ITERATIONS, bounded=False, watch=watch,
+    )  # fmt: skip
+    rows = principal(solved.rows)
+    if seed is not None and rows.shape[1]:
+        rng = np.random.default_rng(seed)
+        turn, upper = np.linalg.qr(rng.normal(size=(rows.shape[1], rows.shape[1])))
+        rows = rounded(rows @ (turn * np.sign(upper.diagonal())))
+    parts = np.hstack([np.maximum(rows, 0.0), np.maximum(-rows, 0.0)])
+    mass = (parts**2).sum(axis=0)
+    order = np.argsort(-mass, kind="stable")[: min(n_dimensions or MOST, loss.n)]
+    return np.ascontiguousarray(parts[:, order[mass[order] > 0]]), solved.passes
+
+
+def principal(rows: np.ndarray) -> np.ndarray:
+    """Rows with the same inner products, their columns orthogonal, the longest first; negligible ones are left out.
+
+    They are rounded, as two implementations of LAPACK differ in the last bits, and the largest entry of a column is
+    positive.
+    """
+    left, lengths, _ = np.linalg.svd(rows, full_matrices=False)
+    columns = (left * lengths)[:, lengths > NEGLIGIBLE * max(lengths.max(initial=0.0), 1e-300)]
+    if columns.size:
+        columns *= np.sign(np.take_along_axis(columns, np.abs(columns).argmax(axis=0)[None], axis=0))
+    return np.ascontiguousarray(rounded(columns))
+
 
 # Shares of the shrinkage from which on the best signed embedding is zero, weakest first: a column that a penalty has
 # put to zero never returns under sparsity.
 SHARES = tuple(float(share) for share in np.geomspace(0.05, 0.4, 8))
-Seen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, objective, what makes the fit so far)
+FitSeen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, objective, what makes the fit so far)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +243,11 @@ class Fitter:
     """
 
     def __init__(
-        self, loss: TripletLoss, options: EmbeddingOptions, watch: Seen | None = None, order: np.ndarray | None = None
+        self,
+        loss: TripletLoss,
+        options: EmbeddingOptions,
+        watch: FitSeen | None = None,
+        order: np.ndarray | None = None,
     ) -> None:
         self.loss, self.options, self.watch = loss, options, watch
         self.order = np.arange(loss.n) if order is None else order
@@ -75,7 +269,7 @@ class Fitter:
         return tuple(EmbeddingPenalty(share * self.zero, ratio * share * self.zero) for share in shares)
 
     def path(self, penalties: Sequence[EmbeddingPenalty], start: np.ndarray | None = None) -> Iterator[RowsFit]:
-        """A fit for each penalty, in their order. start: rows to begin at; None: those of `pyalign.embedding.start`."""
+        """A fit for each penalty, in their order. start: rows to begin at; None: those of `pyalign.embedding.fit`."""
         for penalty in penalties:
             own = None if start is None else start[self.order]
             with one_blas_thread():

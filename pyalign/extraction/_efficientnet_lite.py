@@ -14,8 +14,8 @@ import torch
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction import _timm
 from pyalign.extraction.encoder import Request, Weights
+from pyalign.extraction.hub import hash_file, one_line_errors
 from pyalign.extraction.torch_encoder import TorchEncoder, hash_of
-from pyalign.extraction.weights import hash_file, one_line_errors
 
 SIZES = ("0", "1", "2")
 

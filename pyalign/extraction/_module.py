@@ -25,9 +25,9 @@ from torch import nn
 
 from pyalign.errors import InputError, nearest
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
+from pyalign.extraction.hub import hash_file, one_line_errors, read_state
 from pyalign.extraction.layers import find_classifier, tap
 from pyalign.extraction.torch_encoder import TorchEncoder, first_tensor, hash_of, settings
-from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 from pyalign.keys import digest_of
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

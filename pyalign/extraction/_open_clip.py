@@ -28,10 +28,10 @@ from torch import nn
 from pyalign.extraction import hub
 from pyalign.extraction._open_clip_weights import Plan, is_other_activation, names, plan_of
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
+from pyalign.extraction.hub import hash_file, one_line_errors
 from pyalign.extraction.layers import Tokens, tap
+from pyalign.extraction.tokenizing import TorchTexts, refuse_compile
 from pyalign.extraction.torch_encoder import Ends, TorchEncoder, choose_device, first_tensor, hash_of, settings
-from pyalign.extraction.torch_texts import TorchTexts, refuse_compile
-from pyalign.extraction.weights import hash_file, one_line_errors
 
 __all__ = ["create", "load", "names"]
 

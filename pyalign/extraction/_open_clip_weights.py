@@ -18,8 +18,8 @@ from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import Request
+from pyalign.extraction.hub import one_line_errors
 from pyalign.extraction.spelling import propose
-from pyalign.extraction.weights import one_line_errors
 
 CONFIG = "open_clip_config.json"
 SHOWN = 6  # tags in a message
@@ -161,7 +161,7 @@ def _require_text_config(spec: str, config: Mapping[str, Any]) -> None:
         return
     from transformers import MODEL_MAPPING
 
-    from pyalign.extraction._transformers_files import config_of
+    from pyalign.extraction.hub import config_of
 
     is_folder = os.path.isdir(repository)
     folder = repository if is_folder else os.path.dirname(hub.fetch(spec, repository, ("config.json",)))

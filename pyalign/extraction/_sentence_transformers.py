@@ -17,11 +17,10 @@ import torch
 
 from pyalign.errors import InputError
 from pyalign.extraction import hub
-from pyalign.extraction._transformers_files import kernels_in
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
+from pyalign.extraction.hub import NEEDS_CODE, hash_file, kernels_in, one_line_errors
+from pyalign.extraction.tokenizing import TorchTexts, refuse_compile
 from pyalign.extraction.torch_encoder import choose_device, hash_of
-from pyalign.extraction.torch_texts import TorchTexts, refuse_compile
-from pyalign.extraction.weights import NEEDS_CODE, hash_file, one_line_errors
 from pyalign.io.documents import read_json
 
 KEY = "sentence_embedding"

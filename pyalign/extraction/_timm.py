@@ -21,10 +21,10 @@ from timm.data import create_transform, resolve_model_data_config
 from pyalign.errors import InputError
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
+from pyalign.extraction.hub import hash_file, one_line_errors, read_state
 from pyalign.extraction.layers import Tokens
 from pyalign.extraction.spelling import propose
 from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings
-from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 
 FILES = ("model.safetensors", "pytorch_model.bin")  # of a repository, in timm's order
 TRAINED_TO_CLASSIFY = re.compile(r"in1k|in12k|in21k|in22k|inat")

@@ -22,11 +22,10 @@ import transformers
 from torch import nn
 
 from pyalign.errors import InputError
-from pyalign.extraction._transformers_files import config_of, file_of, folder_of, quietly
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
+from pyalign.extraction.hub import config_of, file_of, folder_of, hash_file, one_line_errors, quietly, read_state
 from pyalign.extraction.layers import Tokens, find_classifier, tap
 from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings
-from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 JOINT = "joint space with text, not normalised"

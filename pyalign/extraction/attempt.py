@@ -23,7 +23,7 @@ import numpy as np
 
 from pyalign._dataclass import asdict, dataclass, fields
 from pyalign.errors import InputError
-from pyalign.extraction.folder_files import HEADER, append, file_name, header, other, write_text
+from pyalign.extraction.finished import HEADER, append, file_name, header, other, write_text
 from pyalign.io.own_files import CREATE, READ, RUN, has_ended, open_own, run_name
 
 STATE, DONE = "state.json", "done.jsonl"

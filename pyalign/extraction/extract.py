@@ -12,11 +12,11 @@ from pyalign import _checks
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, THREADS, Encoder, Request
+from pyalign.extraction.extraction_result import Extraction, Memory
+from pyalign.extraction.finished import other
 from pyalign.extraction.folder import FinishedByAnotherRun, Folder
-from pyalign.extraction.folder_files import other
 from pyalign.extraction.job import Job, numbers_of
 from pyalign.extraction.loading import default_workers
-from pyalign.extraction.result import Extraction, Memory
 from pyalign.extraction.sources import DEFAULT, load_encoder
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.progress import Progress, reporter

@@ -1,19 +1,194 @@
-"""The folder of a finished extraction, read and held against what it says of itself."""
+"""The files of a folder of embeddings: their names, numpy's header, and texts that are whole or not there.
+
+What is in the items of an extraction: a SHA-256 of each, by which other images under the same names are known.
+The folder of a finished extraction, read and held against what it says of itself.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+import numpy as np
 
 from pyalign._dataclass import dataclass, replace
 from pyalign._result import load_result
 from pyalign.errors import InputError
-from pyalign.extraction.contents import read_listing
-from pyalign.extraction.folder_files import OtherExtraction, other
-from pyalign.extraction.result import Extraction
-from pyalign.extraction.weights import hash_file
+from pyalign.extraction.extraction_result import Extraction
+from pyalign.extraction.hub import hash_file
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import MANIFEST
+from pyalign.io.own_files import CREATE, READ, open_own
 from pyalign.io.paths import PathLike, bad
+from pyalign.progress import Progress, silent
+
+LONGEST = 200  # letters of a layer's name in that of its file
+HEADER = 128  # bytes before the rows: numpy's header, written again when the number of rows is known
+
+
+class OtherExtraction(InputError):
+    """What lies in a folder is of other items or settings, or was changed: it can't be gone on with."""
+
+
+class BeingWritten(InputError):
+    """Another run is writing to a folder at this moment."""
+
+
+def other(path: PathLike, problem: str) -> OtherExtraction:
+    """An `OtherExtraction` of one line that starts with the folder."""
+    return OtherExtraction(str(bad(path, problem)))
+
+
+def append(file: IO[bytes], data: Any) -> None:
+    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then.
+
+    Raises:
+        OSError: with the file's name, such as on a full disk.
+    """
+    try:
+        file.write(data)
+        file.flush()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file.name) from error
+
+
+def file_name(layer: str) -> str:
+    """The file of a layer, in the folder itself whatever the layer is called: ONNX has names such as /block/Add:0.
+
+    Example:
+        >>> file_name("blocks.11.mlp"), file_name("/block/Add:0")
+        ('blocks.11.mlp.npy', '%2Fblock%2FAdd%3A0.npy')
+    """
+    plain = quote(layer, safe=" ")
+    if len(plain) > LONGEST:
+        plain = f"{plain[:LONGEST]}-{hashlib.sha256(layer.encode()).hexdigest()[:16]}"
+    return f"{plain}.npy"
+
+
+def header(rows: int, shape: Sequence[int]) -> bytes:
+    """Numpy's header of a float32 array, of one length whatever the number of rows."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {(rows, *map(int, shape))}, }}"
+    return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + f"{text:<{HEADER - 11}}\n".encode()
+
+
+def require_same(path: Path, begun: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Raises where what was begun is not what is to go on, naming the first that differs."""
+    for key in {**state, **begun}:
+        if begun.get(key) != state.get(key):
+            was, now = (json.dumps(settings.get(key))[:120] for settings in (begun, state))
+            raise other(path, f"was begun with {key} {was}, and is to go on with {now}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """A new text, on the disk and whole, or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    with open_own(new, CREATE) as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+HASHES = "items.sha256"  # of a folder: a line for each item, as sha256sum writes and checks them
+BLACK = (0, 0, 0)
+UNREADABLE = "0" * 64  # in place of the hash of an item that could not be read
+AHEAD = 256  # items that are read while one is hashed
+
+
+def sha256_of(item: Any) -> str:
+    """SHA-256 of an item as it was read: the bytes of a file, a text, an array or a Pillow image.
+
+    Of an array it is that of its type, shape and values; of a Pillow image that of the pixels that `decode` gives
+    before white and before black, which tell every colour and every transparency.
+
+    Example:
+        >>> sha256_of(b"abc")[:8], sha256_of("abc")[:8]
+        ('ba7816bf', 'ba7816bf')
+    """
+    if isinstance(item, bytes):
+        return hashlib.sha256(item).hexdigest()
+    if isinstance(item, str):
+        return hashlib.sha256(item.encode()).hexdigest()
+    if isinstance(item, np.ndarray):
+        head = f"{item.dtype.str} {item.shape}".encode()
+        return hashlib.sha256(head + np.ascontiguousarray(item).tobytes()).hexdigest()
+    from pyalign.extraction.decode import decode
+
+    image = decode(item)
+    behind = decode(item, BLACK).tobytes()
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes() + behind).hexdigest()
+
+
+def sha256_of_items(
+    open_item: Callable[[int], Any], positions: Sequence[int], workers: int, progress: Progress = silent
+) -> Generator[str, None, None]:
+    """The hash of each item, in order, read by several threads, which end when the generator is closed.
+
+    Args:
+        open_item: gives the item of a position as it was read. Its InputError makes the hash `UNREADABLE`.
+        positions: of the items.
+        workers: threads.
+    """
+
+    def digest_of(position: int) -> str:
+        try:
+            return sha256_of(open_item(position))
+        except InputError:
+            return UNREADABLE
+
+    rest, done = iter(positions), 0
+    with ThreadPoolExecutor(workers, thread_name_prefix="pyalign-hashes") as pool:
+        while some := [*islice(rest, AHEAD)]:
+            for digest in pool.map(digest_of, some):
+                yield digest
+                done += 1
+            progress("checking items", done, len(positions))
+
+
+def sha256_of_images(images: Any, workers: int) -> str:
+    """SHA-256 of the names and the contents of all `Images`: an extraction of them has it as `items_sha256`."""
+    return sha256_of_listing(images.names, sha256_of_items(images.open, range(len(images)), workers))
+
+
+def listing(names: Iterable[str], hashes: Iterable[str]) -> str:
+    """The text of `HASHES`: a hash and a name a line.
+
+    Example:
+        >>> listing(["dog.jpg"], ["00ff"])
+        '00ff  dog.jpg\\n'
+    """
+    return "".join(f"{digest}  {name}\n" for name, digest in zip(names, hashes, strict=True))
+
+
+def sha256_of_listing(names: Iterable[str], hashes: Iterable[str]) -> str:
+    """SHA-256 of `listing`: it tells the names of items, their order and what is in them."""
+    digest = hashlib.sha256()
+    for name, item_hash in zip(names, hashes, strict=True):
+        digest.update(f"{item_hash}  {name}\n".encode())
+    return digest.hexdigest()
+
+
+def read_listing(folder: PathLike, sha256: str) -> tuple[list[str], list[str]]:
+    """The names and the hashes in `HASHES` of a finished folder, whose own hash the manifest has.
+
+    Raises:
+        InputError: it was changed.
+        OSError: it is not there.
+    """
+    path = os.path.join(folder, HASHES)
+    with open_own(path, READ) as file:
+        raw = file.read()
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise bad(path, "was changed since the extraction has written it")
+    lines = [line.partition("  ") for line in raw.decode().split("\n")[:-1]]
+    return [name for _, _, name in lines], [digest for digest, _, _ in lines]
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,19 @@ from typing import IO, Any
 import numpy as np
 
 from pyalign.extraction.attempt import Attempt, earlier_attempts
-from pyalign.extraction.contents import HASHES
-from pyalign.extraction.finished import Finished, read_finished
-from pyalign.extraction.folder_files import BeingWritten, OtherExtraction, file_name, other, require_same, write_text
-from pyalign.extraction.result import Failure
-from pyalign.extraction.weights import hash_file
+from pyalign.extraction.extraction_result import Failure
+from pyalign.extraction.finished import (
+    HASHES,
+    BeingWritten,
+    Finished,
+    OtherExtraction,
+    file_name,
+    other,
+    read_finished,
+    require_same,
+    write_text,
+)
+from pyalign.extraction.hub import hash_file
 from pyalign.io.own_files import require_no_link, take_lock
 from pyalign.io.paths import PathLike, bad
 

@@ -1,20 +1,31 @@
 """Weights of the Hugging Face hub: from its cache, else over the network, else one line at once.
 
 Libraries retry for most of a minute where there is no network, so one short request asks first.
+
+Where a model of transformers is: a folder, or the hub and its cache; found before anything is loaded.
+Files of weights: there, hashed, and in words of one line when they do not fit.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPException
+from typing import Any
 
-from pyalign.errors import InputError
-from pyalign.extraction.weights import one_line_errors
+import transformers
+
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.encoder import Request
+from pyalign.io.paths import require_file
 
 WAIT = 4.0  # seconds for the one request
 
@@ -104,3 +115,163 @@ def require_online(spec: str, repository: str, files: Sequence[str] = ()) -> Non
         f"{spec}: its weights are not in the cache ({place}) and {reason}; where there is a network, '{command}' "
         "fetches them: bring the cache here, or give the file as checkpoint=path"
     )
+
+
+FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+def folder_of(spec: str, name: str, alternatives: Sequence[str] = ()) -> str:
+    """The folder with a model's config and one of the `alternatives`: as given, or in the hub's cache.
+
+    Raises:
+        InputError: it is not there, or can't be fetched.
+    """
+    if os.path.isdir(name):
+        for files in (("config.json",), alternatives):
+            if files and not any(os.path.isfile(os.path.join(name, file)) for file in files):
+                raise InputError(f"{spec}: {name} must hold {' or '.join(files)}")
+        return name
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise InputError(f"{spec}: must be a folder, or a repository such as facebook/dinov2-small; {name} is neither")
+    folder = os.path.dirname(fetch(spec, name, ("config.json",)))
+    if alternatives:
+        fetch(spec, name, alternatives)
+    return folder
+
+
+def config_of(spec: str, folder: str) -> Any:
+    """The config of a folder.
+
+    Raises:
+        InputError: there is none that this transformers knows; a model that needs code of its repository.
+    """
+    path = os.path.join(folder, "config.json")
+    with one_line_errors(spec, f"{path} is no config of transformers"):
+        with open(path, encoding="utf-8") as handle:
+            document = json.load(handle)
+        kind = document.get("model_type")
+        if kind not in transformers.CONFIG_MAPPING and "auto_map" in document:
+            raise InputError(f"{spec} {NEEDS_CODE}")
+        for kernel in kernels_in(document):
+            raise InputError(f"{spec} {NEEDS_CODE}: {path} names the kernel {kernel!r:.80}")
+        with quietly():
+            return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+def kernels_in(document: Any, key: str = "") -> Iterator[str]:
+    """The kernels of repositories, programs of somebody's, that a configuration names for its attention.
+
+    Example:
+        >>> [*kernels_in({"text_config": {"attn_implementation": "some/kernel"}, "attn_implementation": "sdpa"})]
+        ['some/kernel']
+    """
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from kernels_in(value, key if key.endswith("_implementation") else name)
+    elif isinstance(document, str) and key.endswith("_implementation") and "/" in document:
+        yield document
+
+
+def file_of(spec: str, name: str, folder: str, request: Request) -> tuple[str, str]:
+    """The file of weights, or their index, and where it is from."""
+    place = request.checkpoint or (name if os.path.isdir(name) else None)
+    if place is not None and os.path.isdir(place):
+        weights_file = next((path for file in FILES if os.path.isfile(path := os.path.join(place, file))), None)
+        if weights_file is None:
+            raise InputError(f"{spec}: {place} must hold {' or '.join(FILES)}")
+        return weights_file, place
+    if place is not None:
+        hash_file(spec, place)
+        return place, place
+    path = fetch(spec, name, FILES)
+    if path.endswith(".index.json"):
+        with open(path, encoding="utf-8") as handle:
+            shards = sorted({*json.load(handle)["weight_map"].values()})
+        for shard in shards:
+            fetch(spec, name, (shard,))
+    return path, f"{endpoint()}/{name}"
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Inside, transformers prints neither progress nor advice."""
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+# Under which training scripts save what a model has learned: averages over its last steps first, as timm takes them.
+WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
+LONGEST = 300  # letters of a library's own words
+NEEDS_CODE = "needs code of its own repository, which is not run"
+
+
+def hash_file(spec: str, path: str) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises:
+        InputError: it is not there, is no regular file, or can't be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        require_file(path)
+        with open(path, "rb") as handle:
+            while block := handle.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{spec}: weights {path}: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{spec}: weights {error}") from error
+    return digest.hexdigest()
+
+
+def read_state(path: str) -> dict[str, Any]:
+    """The tensors of a file, by name: of safetensors, or of torch, of which nothing but tensors is loaded.
+
+    Raises:
+        InputError: it holds no tensors by name; in addition to what the libraries raise.
+    """
+    if path.endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch, about pickles that it then refuses
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    while isinstance(state, dict) and (inner := next((name for name in WRAPPERS if name in state), None)):
+        state = state[inner]
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f"weights {path} must be tensors by name, as a model's state_dict() is")
+    parallel = "module."  # of a model that was trained on several devices
+    if state and all(name.startswith(parallel) for name in state):
+        state = {name.removeprefix(parallel): value for name, value in state.items()}
+    return dict(state)
+
+
+@contextmanager
+def one_line_errors(spec: str, what: str) -> Iterator[None]:
+    """Whatever a library raises inside becomes one line; what is ours keeps its words."""
+    try:
+        yield
+    except (InputError, MissingExtraError, MemoryError, KeyboardInterrupt):
+        raise
+    except SystemExit as error:  # code of a script: pyalign would end as if all were done
+        raise InputError(f"{spec}: {what}: it ends the program (sys.exit({error.code!r}))") from error
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        if "weights_only" in words:  # torch proposes to run the file's code
+            words = "it does not hold only tensors"
+        elif "trust_remote_code" in words:  # and others that of its repository
+            words = f"it {NEEDS_CODE}"
+        words = f"there is no {words}" if isinstance(error, KeyError) else words
+        shown = words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
+        raise InputError(f"{spec}: {what}: {shown}") from error

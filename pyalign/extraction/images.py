@@ -16,9 +16,17 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
-from pyalign.io.image_files import SUFFIXES, Files, images_below, is_image, listed_images
-from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
-from pyalign.io.named import Pictures, open_named
+from pyalign.io.embeddings import Pictures, open_named
+from pyalign.io.image_files import (
+    SUFFIXES,
+    Files,
+    Rows,
+    hdf5_images,
+    images_below,
+    is_image,
+    listed_images,
+    parquet_images,
+)
 from pyalign.io.paths import TEXT, Spec, bad, checked_path, is_named, suffix_of
 from pyalign.io.tar import Archive
 
@@ -28,8 +36,7 @@ import sys
 import threading
 
 from pyalign.data.names import require_different
-from pyalign.io.image_files import read_file
-from pyalign.io.image_rows import NAME_COLUMNS
+from pyalign.io.image_files import NAME_COLUMNS, read_file
 
 Picture: TypeAlias = "bytes | npt.NDArray[Any] | Image"  # what `decode` takes
 PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")

@@ -32,12 +32,11 @@ from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError, shorten
-from pyalign.extraction.contents import listing, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.encoder import Encoder, Layer
+from pyalign.extraction.extraction_result import ExtractedLayer, Extraction, Failure, Sink, state_of
+from pyalign.extraction.finished import file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.folder import NAMES
-from pyalign.extraction.folder_files import file_name, other
 from pyalign.extraction.loading import Batch, batches
-from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.keys import digest_of
 from pyalign.progress import Progress
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
-from pyalign.extraction.contents import UNREADABLE, sha256_of
+from pyalign.extraction.finished import UNREADABLE, sha256_of
 
 AHEAD = 2  # batches that are being made while one is used
 MOST_WORKERS = 16

@@ -14,13 +14,11 @@ from pyalign import _checks
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError, shorten
-from pyalign.extraction.contents import listing, sha256_of_items, sha256_of_listing
-from pyalign.extraction.finished import Finished, read_finished
+from pyalign.extraction.extraction_result import Extraction
+from pyalign.extraction.finished import Finished, listing, other, read_finished, sha256_of_items, sha256_of_listing
 from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
-from pyalign.extraction.folder_files import other
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import default_workers
-from pyalign.extraction.result import Extraction
 from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.keys import digest_of
 from pyalign.progress import Progress, reporter

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError, nearest
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, check_layers, require_rows
+from pyalign.extraction.hub import one_line_errors
 from pyalign.extraction.onnx_graph import End, Graph, ports
 from pyalign.extraction.onnx_pictures import Recipe
-from pyalign.extraction.tokenizing import Tokenizer, Tokens, padded, pool_tokens
-from pyalign.extraction.weights import one_line_errors
+from pyalign.extraction.tokenizing import TextTokens, Tokenizer, padded, pool_tokens
 
 FEW, MORE = 2, 3  # items of the passes that find out shapes
 DTYPES = {
@@ -213,7 +213,7 @@ class OnnxTexts(OnnxEncoder):
     tokenizer: Tokenizer = field(kw_only=True)
     roles: Mapping[str, str] = field(kw_only=True)
 
-    def prepare(self, item: Any) -> Tokens:
+    def prepare(self, item: Any) -> TextTokens:
         """The tokens of a text."""
         return self.tokenizer.tokens(item)
 
@@ -236,7 +236,7 @@ class OnnxTexts(OnnxEncoder):
                 }
                 yield part, feed, arrays["mask"]
 
-    def _groups(self, prepared: Sequence[Tokens], length: int | None) -> list[list[int]]:
+    def _groups(self, prepared: Sequence[TextTokens], length: int | None) -> list[list[int]]:
         if length is not None or "mask" in self.roles.values():
             return [list(range(len(prepared)))]
         groups: dict[int, list[int]] = {}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Weights
-from pyalign.extraction.weights import hash_file, one_line_errors
+from pyalign.extraction.hub import hash_file, one_line_errors
 
 FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
 QUIET = 3  # the severity from which onnxruntime speaks: errors

@@ -22,9 +22,8 @@ from pyalign import _checks
 from pyalign._registry import load
 from pyalign._version import __version__
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.extraction.disk import from_folder, on_disk, require_plain_files
 from pyalign.extraction.encoder import Encoder, Request
-from pyalign.extraction.spelling import Known, closest
+from pyalign.extraction.spelling import Known, closest, from_folder, on_disk, require_plain_files
 
 DEFAULT = "efficientnet-lite:0"
 # The first releases that serve. Older ones run the code of a model's folder; prepare images by torchvision unasked.

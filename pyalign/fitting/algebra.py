@@ -2,17 +2,25 @@
 
 A fit brings rows, triplets and answers to that place once. A pass brings the weights there and fetches their gradient;
 neither depends on the number of rows or triplets. The solver itself, and what prepares the rows, stay on the host.
+
+Threads while a probe is fitted: one for BLAS, and idle ones of OpenMP that soon sleep.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array, Backend, get_backend
+from pyalign.backends import Array, Backend, get_backend, native
 from pyalign.ops._dispatch import Dispatch
 
 SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
@@ -149,3 +157,62 @@ def through_norms(on: Algebra, by_units: Array, units: Array, inverse: Array) ->
     """The derivative by the rows, from that by unit rows: only what is orthogonal to a row turns it."""
     along = on.dots(by_units, units)[:, None]
     return (by_units - along * units) * inverse
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS runs on one thread inside, where threadpoolctl is installed, and idle threads of OpenMP soon sleep."""
+    controller = _controller()
+    if controller is None:
+        yield
+        return
+    with controller.limit(limits=1, user_api="blas"), _soon_asleep(_runtime(controller)):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    try:
+        import scipy.linalg  # noqa: F401  its BLAS is loaded before the libraries are looked up
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def _runtime(controller: Any) -> str | None:
+    """The path of GNU's OpenMP where there is one that all share, unless the user has said how its threads wait."""
+    if {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+        return None
+    found = [one.filepath for one in controller.lib_controllers if one.prefix == "libgomp"]
+    return found[0] if len(found) == 1 else None
+
+
+@contextmanager
+def _soon_asleep(path: str | None) -> Iterator[None]:
+    """A thread with a team of its own lives meanwhile: more threads than there are cores, for the runtime."""
+    if path is None:
+        yield
+        return
+    held, done = Event(), Event()
+    keeper = Thread(target=_hold, args=(ctypes.CDLL(path), held, done), name="pyalign-openmp", daemon=True)
+    keeper.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
+
+
+def _hold(runtime: Any, held: Event, done: Event) -> None:
+    try:
+        cores = runtime.omp_get_num_procs()
+        nothing = ctypes.cast(runtime.omp_get_thread_num, ctypes.c_void_p)  # what each thread of the team runs
+        team = max(2, cores - native.num_threads() + 2)
+        runtime.GOMP_parallel(nothing, None, ctypes.c_uint(team), ctypes.c_uint(0))
+    except AttributeError:  # an old runtime
+        pass
+    finally:
+        held.set()
+    done.wait()

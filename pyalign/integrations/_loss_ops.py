@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
-from pyalign.backends._tensor_rows import result_dtype
+from pyalign.backends._tensor_kernels import result_dtype
 from pyalign.integrations import _loss_kernels as kernels
 from pyalign.integrations import _loss_terms as asked
 from pyalign.integrations import _torch_kernels as base

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
-from pyalign.backends._tensor_rows import result_dtype
+from pyalign.backends._tensor_kernels import result_dtype
 from pyalign.errors import InputError
 
 

@@ -13,8 +13,20 @@ from torch import Tensor
 from pyalign import _checks
 from pyalign._registry import load
 from pyalign.backends import Place, Rows, get_backend, get_host_backend, preferred
-from pyalign.backends._tensor_kernels import Kernels, TensorWanted, current_device, no_flag, on_host, tf32_allowed
-from pyalign.backends._tensor_rows import Prepared, column_shift, ready_rows, result_dtype, row_extremes, scale_rows
+from pyalign.backends._tensor_kernels import (
+    Kernels,
+    Prepared,
+    TensorWanted,
+    column_shift,
+    current_device,
+    no_flag,
+    on_host,
+    ready_rows,
+    result_dtype,
+    row_extremes,
+    scale_rows,
+    tf32_allowed,
+)
 from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
 from pyalign.measures import SAFE_INVERSE_NORM, Measure, get_measure, median_distance, spaced_rows

@@ -27,12 +27,12 @@ import torch
 from torch import Tensor, nn
 
 from pyalign import _checks
-from pyalign.backends._tensor_rows import result_dtype
+from pyalign.backends._tensor_kernels import result_dtype
 from pyalign.errors import InputError
 from pyalign.integrations import _torch_kernels as kernels
+from pyalign.integrations._loss_kernels import Dense, pull_back
 from pyalign.integrations._loss_ops import REDUCTIONS
 from pyalign.integrations._loss_terms import check_temperature
-from pyalign.integrations._pull_back import Dense, pull_back
 from pyalign.integrations._vmap import one_by_one
 from pyalign.measures import Measure, get_measure
 

@@ -1,6 +1,7 @@
 from .answers import read_answers as read_answers
-from .categories import load_categories as load_categories
-from .choices import read_choices as read_choices
+from .answers import read_choices as read_choices
+from .answers import read_subjects as read_subjects
+from .answers import read_weights as read_weights
 from .contents import Content as Content
 from .embeddings import load_embeddings as load_embeddings
 from .export import write_embeddings as write_embeddings
@@ -9,14 +10,13 @@ from .metadata import load_metadata as load_metadata
 from .model_spec import ModelSpec as ModelSpec
 from .model_spec import read_model_spec as read_model_spec
 from .model_spec import write_model_spec as write_model_spec
+from .names import load_categories as load_categories
 from .names import read_names as read_names
 from .paths import Spec as Spec
-from .subjects import read_subjects as read_subjects
 from .transform import holds_transform as holds_transform
 from .transform import load_transform as load_transform
 from .transform import write_transform as write_transform
 from .triplets import load_triplets as load_triplets
-from .weights import read_weights as read_weights
 from .write import write_array as write_array
 from .write import write_files as write_files
 from .write import write_text as write_text

@@ -9,13 +9,11 @@ from contextlib import suppress
 import numpy as np
 
 from pyalign._dataclass import dataclass, field
-from pyalign.data.texts import Texts, joined
+from pyalign.data.categories import Texts, joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import Entries, Entry, Wanted, names_next_to, strings, text_array, under_key
 from pyalign.io.formats import check_format, open_file
-from pyalign.io.headers import Cells, embedding_header, triplet_header
-from pyalign.io.layout import Layout, find_layout
-from pyalign.io.lines import is_number
+from pyalign.io.layout import Cells, Layout, embedding_header, find_layout, is_number, triplet_header
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, suffix_of
 from pyalign.io.tables import Table, as_numbers, text_columns

@@ -1,4 +1,7 @@
-"""JSON documents."""
+"""JSON documents.
+
+TOML files, as plain values of Python; what is wrong with one is a line that starts with its path.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
-from pyalign.io.paths import PathLike, bad, open_text, require_file
+from pyalign.errors import MissingExtraError
+from pyalign.io.paths import PathLike, bad, check_file, open_text, require_file, text_errors
 
 MOST_VALUES = 1_000_000  # of a document with a bound: each may take a hundred times its bytes
 
@@ -61,3 +66,104 @@ def _documents(text: str) -> Iterator[Any]:
     while match := re.compile(r"[^\s,]").search(text, place):
         document, place = decoder.raw_decode(text, match.start())
         yield document
+
+
+LARGEST = 1 << 20  # bytes of a file
+MOST_DOTS = 128  # of a line: the parser takes the square of the parts of a key
+NUMBERS = frozenset("0123456789.,+-eE_[] \t\r")  # letters of lists of numbers
+DEEPEST = 32  # tables and lists inside one another
+
+
+def read_toml(path: PathLike, what: str) -> dict[str, Any]:
+    """The tables and values of a `.toml` file; what: is read from it, for messages, such as "studies".
+
+    Raises:
+        InputError: no TOML, more than 1 MiB, more than 128 dots in a line (32 in the head of a table), tables and lists
+            more than 32 deep, a number of more than 64 bits, or text with NUL, which no path may hold; one line that
+            starts with the path.
+        MissingExtraError: before Python 3.11, without tomli.
+        OSError: missing or forbidden.
+    """
+    check_file(path, what, (".toml",))
+    with text_errors(path), open(path, "rb") as handle:
+        data = handle.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise bad(path, f"must be a file of at most {LARGEST} bytes")
+        text = data.decode("utf-8-sig")
+    for number, line in enumerate(text.split("\n"), start=1):
+        most = DEEPEST if _may_be_header(line) else MOST_DOTS
+        if line.count(".") > most:
+            raise bad(path, f"line {number} must have at most {most} dots; got {line.count('.')}")
+    toml = _parser(path)
+    try:
+        document: dict[str, Any] = toml.loads(text)
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        raise bad(path, f"is not TOML: {error}") from error
+    _require_plain(path, document)
+    return document
+
+
+def _may_be_header(line: str) -> bool:
+    """Whether a line may be the head of a table, whose parts the parser counts again for each line below it."""
+    return line.lstrip().startswith("[") and not NUMBERS.issuperset(line)
+
+
+def _require_plain(path: PathLike, document: dict[str, Any]) -> None:
+    """Raises unless what a file holds can be shown, hashed, and taken for names of files."""
+    left: list[tuple[Any, int]] = [(document, 0)]
+    while left:
+        value, depth = left.pop()
+        if depth > DEEPEST:
+            raise bad(path, f"tables and lists must be at most {DEEPEST} deep")
+        if isinstance(value, dict | list):
+            inside = value if isinstance(value, list) else [*value, *value.values()]
+            left += [(element, depth + 1) for element in inside]
+        elif isinstance(value, str) and "\0" in value:
+            raise bad(path, f"text must not hold NUL; got {value[:80]!r}")
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            raise bad(path, f"whole numbers must have at most 64 bits; got {str(value)[:80]}")
+
+
+def _parser(path: PathLike) -> Any:
+    try:
+        return import_module("tomllib")
+    except ImportError:
+        try:
+            return import_module("tomli")
+        except ImportError as error:
+            raise MissingExtraError(f"{path}: TOML", "tomli", "datasets") from error
+
+
+def quoted(value: Any) -> str:
+    """A value as it stands in a TOML file.
+
+    Example:
+        >>> quoted('a "b"'), quoted([0, 1]), quoted(True), quoted({"file": "x.npy"})
+        ('"a \\\\"b\\\\""', '[0, 1]', 'true', '{ file = "x.npy" }')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(quoted, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key_of(name)} = {quoted(entry)}' for name, entry in value.items())} }}"
+    if isinstance(value, str):
+        return '"' + "".join(_letter(letter) for letter in value) + '"'
+    return repr(value)
+
+
+def key_of(name: str) -> str:
+    """A key as it stands there: bare where it may be.
+
+    Example:
+        >>> key_of("clip-b32"), key_of("CLIP B/32")
+        ('clip-b32', '"CLIP B/32"')
+    """
+    bare = name.isascii() and name != "" and all(letter.isalnum() or letter in "-_" for letter in name)
+    return name if bare else quoted(name)
+
+
+def _letter(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    return letter if letter.isprintable() else f"\\U{ord(letter):08X}"

@@ -1,27 +1,53 @@
-"""Embeddings: one matrix of real numbers, a row per item, from any of the formats."""
+"""Data sets wherever a file can be named: ``dataset:things``, ``dataset:king19`` with the key ``set2``, ``mine.toml``.
+
+A ``.toml`` file is the description of a data set: `pyalign describe --out` writes it. Data sets stand above files:
+`pyalign.datasets` registers what opens them, and is asked when such a path comes, here and nowhere else.
+
+Embeddings: one matrix of real numbers, a row per item, from any of the formats.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyalign._registry import registered
 from pyalign.data import Embeddings, TrainedOn
-from pyalign.data.instead import may_be_triplets
+from pyalign.data.similarities import may_be_triplets
 from pyalign.errors import InputError
 from pyalign.io.arrays import EMBEDDINGS, LABELS_KEY, Entries, Entry, choose, names_next_to, row_names
 from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import open_file
-from pyalign.io.headers import always
-from pyalign.io.named import open_named
+from pyalign.io.layout import always
 from pyalign.io.numbers import exact_numbers
-from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
+from pyalign.io.paths import DATA_SET, Array, PathLike, bad, is_named, no_key, suffix_of
 from pyalign.io.rdm_files import layout_of_rdms
-from pyalign.io.rows import read_rows
-from pyalign.io.tables import Column, Table, by_name
+from pyalign.io.tables import Column, Table, by_name, read_rows
 from pyalign.io.transform import RECORD_KEYS, read_record
+
+
+class Pictures(NamedTuple):
+    """Images of a data set. source: a path, or an array (n, h, w, 3). names: of an array's images."""
+
+    source: Any
+    names: tuple[str, ...] | None = None
+
+
+def open_named(path: PathLike, part: str, key: str | None = None, **options: Any) -> Any:
+    """A part of the data set that a path names: "triplets", "judgments", "embeddings", "categories", "names", "images".
+
+    options: of the layout, None where nobody says anything. They come before what a description says; a published
+    data set knows its layout, and refuses them.
+
+    Raises:
+        InputError: there is no such data set, it is not here, or has no such part; one line that starts with the path.
+    """
+    stated = {name: value for name, value in options.items() if value is not None}
+    return registered("datasets")(os.fspath(path).removeprefix(DATA_SET), part, key, stated)
 
 
 def load_embeddings(

@@ -13,11 +13,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Embeddings, TrainedOn, as_embeddings
-from pyalign.data.instead import may_be_triplets
+from pyalign.data.similarities import may_be_triplets
 from pyalign.errors import shorten
 from pyalign.io.arrays import LABELS_KEY, text_array
 from pyalign.io.embeddings import check_matrix
-from pyalign.io.lines import LONGEST_LINE
+from pyalign.io.layout import LONGEST_LINE
 from pyalign.io.paths import Array, PathLike, bad, needed, suffix_of
 from pyalign.io.safetensors import DTYPES, LONGEST_HEADER, MOST_VALUES
 from pyalign.io.transform import record_arrays

@@ -31,15 +31,15 @@ class Reader:
         return function
 
 
-_HDF5 = Reader("pyalign.io.apart_formats:hdf5_entries")
-_TORCH = Reader("pyalign.io.apart_formats:torch_entries")
+_HDF5 = Reader("pyalign.io.apart:hdf5_entries")
+_TORCH = Reader("pyalign.io.apart:torch_entries")
 _PICKLE = Reader("pyalign.io.pickles:pickle_entries")
 _TEXT = Reader("pyalign.io.text:text_table", table=True)
 _TRIALS = Reader("pyalign.io.trials:json_table", table=True)
 
 FORMATS: dict[str, Reader] = {
-    ".npy": Reader("pyalign.io.npy:npy_entries"),
-    ".npz": Reader("pyalign.io.npy:npz_entries"),
+    ".npy": Reader("pyalign.io.arrays:npy_entries"),
+    ".npz": Reader("pyalign.io.arrays:npz_entries"),
     ".csv": _TEXT,
     ".tsv": _TEXT,
     ".txt": _TEXT,
@@ -48,8 +48,8 @@ FORMATS: dict[str, Reader] = {
     ".txt.gz": _TEXT,
     ".json": _TRIALS,
     ".jsonl": _TRIALS,
-    ".parquet": Reader("pyalign.io.apart_formats:parquet_table", table=True),
-    ".mat": Reader("pyalign.io.apart_formats:mat_entries"),
+    ".parquet": Reader("pyalign.io.apart:parquet_table", table=True),
+    ".mat": Reader("pyalign.io.apart:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
     ".safetensors": Reader("pyalign.io.safetensors:safetensors_entries"),

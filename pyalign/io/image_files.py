@@ -1,14 +1,26 @@
-"""Image files: those below a folder, those of a list, and the bytes of one."""
+"""Image files: those below a folder, those of a list, and the bytes of one.
+
+Images in the rows of HDF5 and Parquet files, which are read in a process apart, a piece of some rows at a time.
+"""
 
 from __future__ import annotations
 
 import heapq
 import os
 import stat
-from collections.abc import Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
+import numpy as np
+
+from pyalign.io.apart import ask, hdf5_entries
+from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
 from pyalign.io.names import HEADERS, first_column
-from pyalign.io.paths import TEXT, PathLike, bad, check_file
+from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file
+from pyalign.io.text_limits import check_expansion
 
 SUFFIXES = frozenset(
     "jpg jpeg jpe jfif mpo png apng gif bmp tif tiff webp ppm pgm pbm pnm avif jp2 j2k jpf jpx j2c jpc".split()
@@ -134,3 +146,162 @@ def check_bytes(path: PathLike, size: int, what: str = "") -> None:
     """Refuse an image of so many bytes that it can be none."""
     if size > LARGEST:
         raise bad(path, f"{what}has {size:,} bytes, more than {LARGEST:,}")
+
+
+PIECE, KEPT, NEAR = 16 << 20, 4, 64  # bytes; pieces; rows
+MOST_ROWS = 4096  # of a piece
+NAME = 64  # bytes that a short Python string takes
+NAME_COLUMNS = ("name", "names", "file_name", "filename", "path", "file", "image_path", "file_path", "filepath")
+
+Piece: TypeAlias = "Sequence[bytes | Array | None]"
+Fetch: TypeAlias = "Callable[[int], Piece]"
+
+
+class Rows:
+    """Images by row.
+
+    Attributes:
+        key: the dataset or column.
+        count: of rows.
+        names: of the rows, where the file has them.
+        notes: what was found about names, sentences.
+    """
+
+    def __init__(self, path: PathLike, key: str, count: int, fetch: Fetch) -> None:
+        self.path, self.key, self.count = os.fspath(path), key, count
+        self.names: tuple[str, ...] | None = None
+        self.notes: tuple[str, ...] = ()
+        self._fetch = fetch  # rows from one on, at least that
+        self._kept = deque[tuple[int, Piece]](maxlen=KEPT)
+        self._lock = threading.Lock()
+        self._stamp = self._now()
+
+    def read(self, k: int) -> bytes | Array:
+        """The image in row k. Threads may call it at once.
+
+        Raises:
+            InputError: it has none, or the file is not sound or has changed.
+        """
+        with self._lock:
+            row = self._row(k)
+        if row is None:
+            raise bad(self.path, f"row {k} of {self.key!r} has no bytes")
+        return row
+
+    def _row(self, k: int) -> bytes | Array | None:
+        for start, piece in self._kept:
+            if start <= k < start + len(piece):
+                return piece[k - start]
+        ends = [start + len(piece) for start, piece in self._kept]
+        start = max((end for end in ends if k - NEAR < end <= k), default=k)  # where a thread was overtaken by another
+        while True:
+            if self._now() != self._stamp:
+                raise bad(self.path, "has changed since its rows were listed")
+            piece = self._fetch(start)
+            self._kept.append((start, piece))
+            if k < start + len(piece):
+                return piece[k - start]
+            start += len(piece)
+
+    def _now(self) -> tuple[int, int]:
+        status = os.stat(self.path)
+        return status.st_size, status.st_mtime_ns
+
+
+def hdf5_images(path: PathLike, key: str | None) -> Rows:
+    """The images in a dataset: uint8 (n, h, w) or (n, h, w, 1 | 3 | 4), or the bytes of n files.
+
+    Names are those under a key such as ``names`` next to the dataset, or in the root.
+    """
+    check_file(path, "images", (".h5", ".hdf5"))
+    entries = hdf5_entries(path)
+    if key is None:
+        candidates = {name: entry for name, entry in entries.items() if _may_hold_images(entry)}
+        if len(candidates) != 1:
+            choose(path, candidates or entries, None, lambda entry: False)
+        key = next(iter(candidates), next(iter(entries)))
+    under_key(path, entries, key)
+    key = key if key in entries else key.strip("/")
+    description, _ = ask(path, "h5py", "files", "pictures", key, kind="HDF5")
+    shape, nbytes = tuple(description["shape"]), description["nbytes"]
+    rows = shape[0]
+    if 0 in shape:
+        raise bad(path, f"{key!r} is empty: shape {shape}")
+    check_expansion(path, os.path.getsize(path), rows * NAME, "the names of its rows")
+    fetch = partial(_hdf5_files, path, key, rows)
+    if not description["files"]:
+        check_expansion(path, os.path.getsize(path), nbytes, repr(key))
+        nbytes //= rows
+        step = max(1, PIECE // nbytes)
+        chunk = description["chunk"]
+        if chunk and chunk * nbytes <= 2 * PIECE:  # whole chunks, so that none is unpacked twice
+            step = max(1, step // chunk) * chunk
+        fetch = partial(_hdf5_pixels, path, key, rows, step, nbytes)
+    images = Rows(path, key, rows, fetch)
+    group = key.rpartition("/")[0]
+    for within in dict.fromkeys((group and f"{group}/", "")):
+        keys = [name for name in NAME_KEYS if within + name in entries.keys() - {key}]
+        named = {name: entries[within + name] for name in keys}
+        images.names = images.names or row_names(path, named, rows)
+    return images
+
+
+def _hdf5_files(path: PathLike, key: str, rows: int, start: int) -> Piece:
+    arguments = (key, start, min(rows, start + MOST_ROWS), PIECE)
+    room = _room(os.path.getsize(path))  # what lies in heaps is not packed
+    return _parted(ask(path, "h5py", "files", "picture_rows", *arguments, room=room, kind="HDF5")[1])
+
+
+def _hdf5_pixels(path: PathLike, key: str, rows: int, step: int, nbytes: int, start: int) -> Piece:
+    stop = min(rows, (start // step + 1) * step)
+    room = 4 * (stop - start) * nbytes
+    _, arrays = ask(path, "h5py", "files", "picture_rows", key, start, stop, PIECE, room=room, kind="HDF5")
+    return list(arrays[0])
+
+
+def _may_hold_images(entry: Entry) -> bool:
+    shape, kind = entry.shape, entry.dtype
+    pixels = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4))
+    return (kind == "uint8" and pixels) or (kind == "object" and len(shape) == 1)
+
+
+def parquet_images(path: PathLike, column: str | None) -> Rows:
+    """The images in a column of bytes, or of bytes and paths as the library datasets writes them.
+
+    Names are the paths, if all are there and differ; else those of a column such as ``file_name``.
+    """
+    check_file(path, "images", (".parquet",))
+    description, _ = ask(path, "pyarrow", "files", "pictures", column, kind="Parquet")
+    column, rows, leaf = str(description["column"]), int(description["rows"]), description["data"]
+    if rows == 0:
+        raise bad(path, f"column {column!r} is empty (no rows)")
+    check_expansion(path, os.path.getsize(path), rows * NAME, "the names of its rows")
+    check_expansion(path, os.path.getsize(path), description["nbytes"], f"column {column!r}")
+    images = Rows(path, column, rows, partial(_parquet_files, path, leaf, rows, description["nbytes"]))
+    leaves = [description["path"], *(name for name in NAME_COLUMNS if name in description["text"])]
+    for name in filter(None, leaves):
+        names, _ = ask(path, "pyarrow", "files", "picture_names", name, room=rows * NAME, kind="Parquet")
+        if len(names) == rows and None not in names and len(set(names)) == rows and "" not in names:
+            images.names = tuple(names)
+            return images
+        images.notes += (f"{name!r} has gaps or the same text twice, and does not name the images",)
+    return images
+
+
+def _parquet_files(path: PathLike, leaf: str, rows: int, nbytes: int, start: int) -> Piece:
+    arguments = (leaf, start, min(rows, start + MOST_ROWS), PIECE)
+    return _parted(ask(path, "pyarrow", "files", "picture_rows", *arguments, room=_room(nbytes), kind="Parquet")[1])
+
+
+def _room(nbytes: int) -> int:
+    """Bytes that the process apart may take for a piece, of `nbytes` of images in all: it is copied some times."""
+    return 4 * (PIECE + min(LARGEST, max(0, nbytes)))
+
+
+def _parted(arrays: list[Array]) -> Piece:
+    """Rows from their lengths, -1 for none, and all bytes."""
+    lengths, data = arrays
+    ends = np.cumsum(lengths.clip(0)).tolist()
+    starts = [0, *ends[:-1]]
+    spans = zip(starts, ends, lengths.tolist(), strict=True)
+    return [None if length < 0 else data[start:end].tobytes() for start, end, length in spans]

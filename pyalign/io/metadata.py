@@ -1,18 +1,178 @@
-"""Tables of models: what is known of them in addition to their answers."""
+"""The table of models that comes along: what is known of many published models, and which of them a name means.
+
+`tools/model_table.py` makes it. Names meet whatever their case and signs: `clip_vit_b32` is `clip_ViT-B/32`. A row is
+never guessed from a part of a name, apart from the layer at its end.
+
+Tables of models: what is known of them in addition to their answers.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from pyalign.data.metadata import Metadata
+from pyalign.data.metadata import Metadata, Value, stem_of
+from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
-from pyalign.io.lines import Row, read_rows
-from pyalign.io.model_table import BUILT_IN, built_in_metadata
+from pyalign.io.layout import Row, read_rows
 from pyalign.io.paths import PathLike, bad, check_file
+
+PLACE = Path(__file__).with_name("models.csv")
+BUILT_IN = "builtin"  # what stands for the table where a file could be named
+COLUMNS = (
+    "model", "names", "architecture", "family", "objective", "data", "parameters", "image_size", "width",
+    "imagenet_accuracy", "imagenet_zero_shot", "training_source", "size_source", "accuracy_source",
+)  # fmt: skip
+ABOUT = COLUMNS[3:11]  # what accuracies are related to
+PERCENT = ABOUT[-2:]  # fractions, which are shown in %
+LAYER = re.compile(r"[-_.:](?:penultimate|logits|avgpool|visual|norm|features|embeddings)$", re.IGNORECASE)
+SCALE = 10.0  # a column whose numbers are that much larger or smaller than all of the table's has another unit
+
+
+@cache
+def model_rows() -> tuple[dict[str, str], ...]:
+    """The rows, as the file has them: text, "" where nothing is known."""
+    with PLACE.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+@cache
+def _places() -> tuple[dict[str, int], dict[str, int]]:
+    """The row of each name as it is written, and without case and signs where that is of one row."""
+    exact: dict[str, int] = {}
+    rows_of: dict[str, set[int]] = {}
+    for place, row in enumerate(model_rows()):
+        for name in (row["model"], *row["names"].split()):
+            exact[name] = place
+            rows_of.setdefault(_plain(name), set()).add(place)
+    for place, row in enumerate(model_rows()):
+        if row["model"].startswith("open_clip:"):  # ViT-B-16 of OpenCLIP is not vit_b_16 of torchvision
+            rows_of.get(_plain(row["architecture"]), set()).add(place)
+    return exact, {name: rows.pop() for name, rows in rows_of.items() if len(rows) == 1}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9+]+", "", name.lower())
+
+
+def row_of(name: str) -> dict[str, str] | None:
+    """The row of a model by its name, or by the file of its embeddings; None where the table has none.
+
+    Example:
+        >>> row_of("out/clip_vit_b32.npy")["model"], row_of("resnet50")["width"], row_of("my_model")
+        ('open_clip:ViT-B-32/openai', '2048', None)
+    """
+    exact, plain = _places()
+    stem = stem_of(name)
+    file, _, key = stem.partition("::")
+    for form in (name, stem, LAYER.sub("", stem), file, LAYER.sub("", file), key):
+        place = exact.get(form, plain.get(_plain(form)))
+        if place is not None:
+            return model_rows()[place]
+    return None
+
+
+def built_in_metadata() -> Metadata:
+    """All of the table, as `load_metadata` gives a file of one's own."""
+    return _described({row["model"]: row for row in model_rows()})
+
+
+def metadata_of_models(
+    models: Sequence[str], own: Metadata | None = None, labels: Mapping[str, str] | None = None
+) -> Metadata | None:
+    """What is known of these models: the rows of one's own table, and of models without one those of the table here.
+
+    Args:
+        models: as results call them.
+        own: a table of one's own, whose rows stand as they are. The rows of others have its columns, as far as the
+            table has them in the same unit; None: all columns of the table.
+        labels: what models are called in tables, by name.
+
+    Returns:
+        Metadata whose notes say which models were looked up; `own` where none was, so None without `own`.
+
+    Example:
+        >>> table = metadata_of_models(["clip_vit_b32", "mine"])
+        >>> table.models, table.columns["family"]
+        (('clip_vit_b32',), ('CLIP',))
+    """
+    called = labels or {}
+    missing = list(dict.fromkeys(models))
+    if own is not None:
+        missing = [name for name, row in zip(missing, own.matched(missing, called).rows, strict=True) if row is None]
+    rows = {name: row_of(name) or row_of(called.get(name, name)) for name in missing}
+    known = {name: row for name, row in rows.items() if row is not None}
+    if not known:
+        return own
+    found = [f"{name} ({row['model']})" for name, row in known.items()]
+    note = f"the metadata of {listing(found, 6)} come from the table of models of pyalign (pyalign models table)"
+    looked_up = _described(known, (note,))
+    return looked_up if own is None else _joined(own, looked_up)
+
+
+def families_of(models: Sequence[str], table: Metadata | None) -> list[str] | None:
+    """The family of each model by a table. A model without one is a family of its own; None where no family is known.
+
+    Example:
+        >>> models = ["clip_vit_b32", "mine", "vgg16"]
+        >>> families_of(models, metadata_of_models(models))
+        ['CLIP', 'mine', 'VGG']
+    """
+    if table is None or "family" not in table.columns:
+        return None
+    rows = table.matched(models).rows
+    families = [None if row is None else table.value(row, "family") for row in rows]
+    if not any(families):
+        return None
+    return [str(family or name) for family, name in zip(families, models, strict=True)]
+
+
+def _described(rows: Mapping[str, Mapping[str, str]], notes: tuple[str, ...] = ()) -> Metadata:
+    """Metadata of rows, by what their models are called."""
+    table = [{"model": name, **{column: row[column] for column in ABOUT}} for name, row in rows.items()]
+    return replace(Metadata.of(table, BUILT_IN, notes), percent=frozenset(PERCENT))
+
+
+def _joined(own: Metadata, looked_up: Metadata) -> Metadata:
+    """Rows of one's own, and then the others, with the columns of one's own."""
+    columns: dict[str, tuple[Value, ...]] = {}
+    notes = []
+    for name, values in own.columns.items():
+        more = looked_up.columns.get(name, (None,) * len(looked_up.models))
+        if name in ABOUT and (wrong := _other_unit(name, values, more)):
+            notes.append(wrong)
+            more = (None,) * len(more)
+        columns[name] = (*values, *more)
+    return Metadata(
+        (*own.models, *looked_up.models), columns, own.percent, (*own.notes, *looked_up.notes, *notes), own.source
+    )
+
+
+def _other_unit(name: str, values: Sequence[Value], more: Sequence[Value]) -> str:
+    """Why values of one's own and of the table don't go into one column, or ""."""
+    own = [value for value in values if value is not None]
+    others = [value for value in more if value is not None]
+    if not own or not others:
+        return ""
+    kinds = {isinstance(value, float) for value in (*own, *others)}
+    if len(kinds) == 1 and isinstance(own[0], str):
+        return ""
+    known = [float(row[name]) for row in model_rows() if row[name]] if kinds == {True} else []
+    first = next((value for value in own if isinstance(value, float)), own[0])
+    if known and all(isinstance(value, float) and min(known) / SCALE <= value <= max(known) * SCALE for value in own):
+        return ""
+    return (
+        f"column {name!r} is not filled from the table of models of pyalign, where it is in another unit: "
+        f"{first if isinstance(first, str) else format(first, 'g')} here, {others[0]} there"
+    )
+
 
 LARGEST = 1 << 24  # bytes
 MOST_CELLS = 2_000_000

@@ -1,7 +1,6 @@
-"""Files that a run keeps for itself while it works: its lock, its journal, its rows.
+"""Locks of files, which each system has in its own way.
 
-They lie in folders that others may write to. So no link is followed to a file elsewhere, nothing but a regular file is
-opened, no other end of a pipe is waited for, and no file that is there already is emptied.
+Files that a run keeps for itself while it works: its lock, its journal, its rows.
 """
 
 from __future__ import annotations
@@ -11,13 +10,44 @@ import hashlib
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO
 
-from pyalign.io.locks import lock
 from pyalign.io.paths import PathLike, bad
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+def unlock(descriptor: int) -> None:
+    """Ends the lock of an open file also for processes that were forked meanwhile, which have the file open too."""
+    if sys.platform != "win32":
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def lock(descriptor: int, wait: bool) -> bool | None:
+    """Whether the file is this process's until it is closed; None where the file system has no locks.
+
+    Args:
+        descriptor: an open file.
+        wait: for another process to close it, instead of returning False. On Windows for 10 seconds at most.
+    """
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        return False if sys.platform == "win32" and isinstance(error, PermissionError) else None
+    return True
+
 
 RUN = re.compile(r"\w*-(?P<process>\d+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")  # see `run_name`
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT

@@ -14,7 +14,7 @@ from typing import Any, TextIO, TypeAlias
 import numpy.typing as npt
 
 from pyalign.errors import InputError, MissingExtraError, printable, shorten
-from pyalign.io.bounds import SMALL, check_holes
+from pyalign.io.text_limits import SMALL, check_holes
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -222,7 +222,7 @@ def open_text(path: PathLike) -> Iterator[TextIO]:
     Raises:
         InputError: in the block, from what is wrong with the bytes of the file.
     """
-    from pyalign.io.gz import open_gz
+    from pyalign.io.text_limits import open_gz
 
     is_packed = suffix_of(path).endswith(".gz")
     with text_errors(path), open_gz(path) if is_packed else open(path, encoding="utf-8-sig") as handle:

@@ -19,12 +19,12 @@ from pyalign._registry import registered
 from pyalign.data import Judgments
 from pyalign.data.judgments import about
 from pyalign.errors import InputError
-from pyalign.io.apart_formats import hdf5_attribute
+from pyalign.io.apart import hdf5_attribute
 from pyalign.io.arrays import JUDGMENTS, Entries, Entry, strings
-from pyalign.io.bounds import check_expansion
 from pyalign.io.documents import read_json
 from pyalign.io.paths import Array, PathLike, bad, suffix_of
 from pyalign.io.pickles import read_pickle
+from pyalign.io.text_limits import check_expansion
 
 VALUES, MEASURE, PATTERNS, RDMS = "dissimilarities", "dissimilarity_measure", "pattern_descriptors", "rdm_descriptors"
 GROUPS = ("descriptors", PATTERNS, RDMS)

@@ -1,23 +1,130 @@
-"""Tables: columns of numbers or of text, from any format that has columns."""
+"""Embeddings in a table: which column names the rows, which only counts them, and which are features.
+
+Tables: columns of numbers or of text, from any format that has columns.
+DataFrames and structured rows as tables: their cells are read as those of a CSV file of the same table.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from pyalign._dataclass import dataclass
+from pyalign.data.categories import MISSING, Texts, coded
+from pyalign.data.embeddings import is_frame, is_rows
 from pyalign.data.names import listing
-from pyalign.data.texts import MISSING, Texts, coded
 from pyalign.errors import shorten
 from pyalign.io.arrays import strings, text_array
-from pyalign.io.headers import Cells
-from pyalign.io.layout import HEAD
-from pyalign.io.lines import is_number, is_rounded, is_text
+from pyalign.io.layout import HEAD, INDEX_HEADERS, NAME_HEADERS, Cells, is_number, is_rounded, is_text
 from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad
+
+
+class Roles(NamedTuple):
+    """What the columns are for.
+
+    names: the column of names, or None. counters: columns next to it that should count the rows. features: columns of
+    numbers. unused: columns of text that another was chosen over.
+    """
+
+    names: int | None
+    counters: tuple[int, ...]
+    features: tuple[int, ...]
+    unused: tuple[int, ...]
+
+
+def read_rows(
+    path: PathLike, table: Table, name_column: Column | None
+) -> tuple[Array, tuple[str, ...] | None, tuple[str, ...]]:
+    """The values (n, d), the names of the rows or None, and what was noticed.
+
+    Raises:
+        InputError: two columns could be the names and `name_column` does not choose; what a cell does wrong.
+    """
+    roles = find_roles(path, table, name_column)
+    read = table.read((*roles.counters, *roles.features), () if roles.names is None else (roles.names,))
+    counts = read.numbers[:, : len(roles.counters)]
+    wrong = [column for column, values in zip(roles.counters, counts.T, strict=True) if not _counts(values)]
+    if wrong:
+        raise bad(path, _several(table, [*wrong, *([] if roles.names is None else [roles.names])]))
+    values = read.numbers if not roles.counters else np.ascontiguousarray(read.numbers[:, len(roles.counters) :])
+    names = table.names if roles.names is None else _names(read.texts[0])
+    return values, names, tuple(f"{os.fspath(path)}: {note}" for note in _notes(table, roles, values))
+
+
+def names_of(path: PathLike, table: Table) -> tuple[str, ...]:
+    """The names alone: of the only column of text, or of the index."""
+    text = [column for column in range(table.width) if table.text[column]]
+    columns = text or list(table.index)
+    if len(columns) > 1:
+        raise bad(path, f"{len(columns)} columns could be the names: {_listed(table, columns)}")
+    if not columns:
+        raise bad(path, "holds no column of text")
+    return _names(table.read((), columns).texts[0])
+
+
+def find_roles(path: PathLike, table: Table, name_column: Column | None) -> Roles:
+    """What each column is for, by the text in it and by the header of the first."""
+    text = [column for column in range(table.width) if table.text[column] and table.width > 1]
+    index_columns = [*table.index, *([0] if _is_named(table) else [])]
+    numbered = sorted({column for column in index_columns if not table.text[column]})
+    index = [column for column in numbered if column in table.index or _header(table, column) in INDEX_HEADERS]
+    possible = sorted({*text, *(column for column in numbered if column not in index)})
+    if name_column is not None:
+        names: int | None = column_index(path, table, name_column)
+        possible, index = [column for column in sorted({*possible, *index}) if column != names], []
+    elif len(possible) > 1 or (not possible and len(index) > 1):
+        raise bad(path, _several(table, possible or index))
+    else:
+        names = possible[0] if possible else index.pop() if index else None
+        possible = []
+    features = [c for c in range(table.width) if c not in (names, *possible, *index)]
+    if not features:
+        raise bad(path, f"holds no column of numbers; first row: {', '.join(table.head[0])!r:.160}")
+    return Roles(names, tuple(index), tuple(features), tuple(possible))
+
+
+def _header(table: Table, column: int) -> str | None:
+    return table.header[column].lower() if table.header else None
+
+
+def _is_named(table: Table) -> bool:
+    """Whether the header of the first column says that it holds no feature."""
+    return table.width > 1 and _header(table, 0) in NAME_HEADERS
+
+
+def _counts(values: Array) -> bool:
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
+    return bool((values == np.arange(len(values))).all() or (values == np.arange(1, len(values) + 1)).all())
+
+
+def _names(column: Texts | Array) -> tuple[str, ...]:
+    return column.cells() if isinstance(column, Texts) else tuple(map(str, column.tolist()))
+
+
+def _several(table: Table, columns: Sequence[int]) -> str:
+    many = f"{len(columns)} columns could be the names of the rows"
+    return f"{many}: {_listed(table, columns)}; choose one with name_column=column"
+
+
+def _listed(table: Table, columns: Sequence[int]) -> str:
+    return listing([table.called(column) for column in columns], 6)
+
+
+def _notes(table: Table, roles: Roles, values: Array) -> list[str]:
+    notes = [f"{table.called(column)} counts the rows and is left out" for column in roles.counters]
+    if roles.unused:
+        notes.append(f"{_listed(table, roles.unused)} {'are' if len(roles.unused) > 1 else 'is'} left out: no numbers")
+    first = values[:, 0]
+    if roles.features[0] == 0 and len(values) > 1 and values.shape[1] > 1 and _counts(first):
+        few = ", ".join(f"{value:g}" for value in first[:3])
+        notes.append(f"the first column looks like an index: {few}, ...; it is read as a feature")
+    return notes
+
 
 Column: TypeAlias = int | str
 
@@ -144,3 +251,47 @@ def _read_array(path: PathLike, values: Array, numbers: Sequence[int], texts: Se
     if wrong is not None:
         raise bad(path, f"holds {wrong!r} among numbers")
     return Columns(chosen.astype(np.float64), [coded(values[:, column].tolist()) for column in texts])
+
+
+def frame_table(label: str, frame: Any) -> Table | None:
+    """The table in a DataFrame of pandas or in structured rows (t,); None of anything else.
+
+    Levels of the index that have a name are columns too, and come first. Columns that are numbered have no header.
+
+    label: what messages call it.
+
+    Raises:
+        InputError: it has no rows, or no columns.
+
+    Example:
+        >>> rows = np.array([(8, "dog"), (2, "")], dtype=[("item", int), ("who", "U9")])
+        >>> table = frame_table("rows", rows)
+        >>> table.header, table.head
+        (('item', 'who'), (('8', 'dog'), ('2', '')))
+    """
+    if is_frame(frame):
+        levels = [k for k, name in enumerate(frame.index.names) if name is not None]
+        frame = frame.reset_index(level=levels, allow_duplicates=True) if levels else frame
+        names, columns = [*frame.columns], [frame.iloc[:, k] for k in range(frame.shape[1])]
+    elif is_rows(frame):
+        names, columns = [*frame.dtype.names], [frame[name] for name in frame.dtype.names]
+    else:
+        return None
+    if not columns or len(frame) == 0:
+        raise bad(label, f"holds no rows of answers; got shape ({len(frame)}, {len(columns)})")
+    numbered = all(isinstance(name, int | np.integer) for name in names)
+    header = None if numbered else tuple(str(name).strip() for name in names)
+    return cells_table(label, header, [as_numbers(_cells(label, column)) for column in columns], typed=False)
+
+
+def _cells(label: str, column: Any) -> Texts | Array:
+    """Numbers as they are, anything else as the text that a CSV file has, "" where nothing is."""
+    values = np.asarray(column)
+    if values.dtype.kind == "f" and values.dtype.itemsize < 8:
+        return values.astype(np.str_).astype(np.float64)  # 0.1, not 0.10000000149
+    if values.dtype.kind in "iuf":
+        return values
+    if values.dtype.kind in "SU":
+        return coded(text.strip() for text in strings(label, values))
+    empty = column.isna() if hasattr(column, "isna") else [cell is None or cell != cell for cell in values.tolist()]
+    return coded("" if gone else str(cell).strip() for cell, gone in zip(column.tolist(), empty, strict=True))

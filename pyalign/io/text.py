@@ -10,11 +10,10 @@ from typing import TextIO
 
 import numpy as np
 
-from pyalign.data.texts import Texts
+from pyalign.data.categories import Texts
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
-from pyalign.io.layout import Layout, find_layout
-from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
+from pyalign.io.layout import Layout, Row, cells_of, find_layout, is_blank, is_number, is_rounded, read_rows
 from pyalign.io.numbers import EXACT
 from pyalign.io.paths import Array, PathLike, bad, open_text
 from pyalign.io.tables import Columns, Table, text_columns

@@ -16,8 +16,7 @@ import numpy as np
 from pyalign._registry import registered
 from pyalign.data import KeptRows, Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
-from pyalign.io.arrays import Entry, describe, strings
-from pyalign.io.npy import npy_entries, npz_entries
+from pyalign.io.arrays import Entry, describe, npy_entries, npz_entries, strings
 from pyalign.io.paths import PUBLISHED_MAP, Array, PathLike, Spec, bad, check_file, checked_path, suffix_of
 from pyalign.io.pickles import pickle_entries
 from pyalign.io.write import write_files

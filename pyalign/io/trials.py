@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pyalign.data.answer_words import says
-from pyalign.data.texts import coded
+from pyalign.data.answer_columns import says
+from pyalign.data.categories import coded
 from pyalign.data.trials import LIST
 from pyalign.errors import shorten
 from pyalign.io.arrays import Wanted
 from pyalign.io.documents import read_json
-from pyalign.io.lines import LONGEST_LINE
+from pyalign.io.layout import LONGEST_LINE
 from pyalign.io.paths import PathLike, bad, open_text
 from pyalign.io.tables import Table, as_numbers, cells_table
 

@@ -14,25 +14,22 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign._registry import register
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
-from pyalign.data.answer_column import Column as Cells
+from pyalign.data.answer_columns import Column as Cells
+from pyalign.data.answer_columns import names_items
 from pyalign.data.answer_table import RATINGS, UNNAMED, Asked, answer_table, base_note, unnamed_table
-from pyalign.data.answer_words import names_items
-from pyalign.data.arrangement import ANCHORS, anchor_first, odd_last
-from pyalign.data.texts import MISSING, Texts, joined
+from pyalign.data.categories import MISSING, Texts, joined
+from pyalign.data.tasks import ANCHORS, anchor_first, odd_last
 from pyalign.data.trials import OMIT, answered_rows, may_hold_lists
 from pyalign.errors import InputError, shorten
+from pyalign.io.answers import code_subjects, notes_on_unused, weights_in
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
+from pyalign.io.embeddings import open_named
 from pyalign.io.formats import open_table
-from pyalign.io.frames import frame_table
-from pyalign.io.headers import always
-from pyalign.io.lines import is_number
-from pyalign.io.named import open_named
+from pyalign.io.layout import always, is_number
 from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named
-from pyalign.io.subjects import code_subjects
-from pyalign.io.tables import Column, Table, by_name, cells_table, column_index
-from pyalign.io.weights import notes_on_unused, weights_in
+from pyalign.io.tables import Column, Table, by_name, cells_table, column_index, frame_table
 from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]

@@ -22,8 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
-from pyalign.io.locks import lock, unlock
-from pyalign.io.own_files import has_ended, run_name, try_lock
+from pyalign.io.own_files import has_ended, lock, run_name, try_lock, unlock
 from pyalign.io.paths import PathLike, bad, checked_path
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once

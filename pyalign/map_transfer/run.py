@@ -21,8 +21,15 @@ from pyalign.data.triplets import as_triplet_data
 from pyalign.datasets.dataset import DataSet
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.map_transfer.neighbors import neighbor_figures
-from pyalign.map_transfer.result import ACCURACY, RSA, VOTES, LeftOut, Transfer, TransferFigure
+from pyalign.map_transfer.transfer_result import (
+    ACCURACY,
+    RSA,
+    VOTES,
+    LeftOut,
+    Transfer,
+    TransferFigure,
+    neighbor_figures,
+)
 from pyalign.measures import get_measure
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise.rsa import rsa

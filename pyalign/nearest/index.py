@@ -25,8 +25,7 @@ from pyalign.errors import InputError, shorten
 from pyalign.io.paths import PathLike, bad, require_file
 from pyalign.io.write import Files
 from pyalign.measures import Measure, get_measure
-from pyalign.nearest.queries import on_host
-from pyalign.nearest.scan import load_faiss, threads_of
+from pyalign.nearest.scan import load_faiss, on_host, threads_of
 from pyalign.nearest.space import Space, make_space
 from pyalign.typing import EmbeddingsLike, MeasureLike
 

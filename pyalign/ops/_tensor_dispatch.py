@@ -13,10 +13,8 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign.backends import Place
-from pyalign.backends._queue import read_together
-from pyalign.backends._tensor_kernels import current_device
-from pyalign.backends._tensor_rows import row_extremes
-from pyalign.backends._tensors import TensorBackend
+from pyalign.backends._tensor_kernels import current_device, row_extremes
+from pyalign.backends._tensors import TensorBackend, read_together
 from pyalign.errors import InputError
 from pyalign.ops import _place
 from pyalign.ops._host_dispatch import explained, host_output, require_rows_apart

@@ -9,8 +9,8 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.data import Embeddings, as_embeddings
-from pyalign.data.instead import notes_on_values
 from pyalign.data.names import in_order, match_names, require_different
+from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 

@@ -11,10 +11,9 @@ from pyalign.backends import Array
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._aside import Aside
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
-from pyalign.ops._prepare import run_prepared
+from pyalign.ops._prepare import Aside, run_prepared
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
 
 FEW = 32  # rows whose similarities differ by more than rounding, most of the time

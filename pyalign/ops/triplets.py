@@ -22,10 +22,9 @@ from pyalign.data.align import NAMELESS
 from pyalign.data.similarities import with_similarities
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._aside import Aside
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import lengths
-from pyalign.ops._prepare import run_finite, run_prepared
+from pyalign.ops._prepare import Aside, run_finite, run_prepared
 from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MeasureLike, TripletsLike
 
 MATRIX_BYTES = 256 << 20

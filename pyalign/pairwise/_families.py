@@ -17,11 +17,11 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.nearest.ranks import NeighborRanks
-from pyalign.ops.permuted import identity
+from pyalign.nearest.nearest_result import NeighborRanks
+from pyalign.ops.resample import identity
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
-from pyalign.pairwise._matrices import MatrixFamily, centred_columns, not_defined
+from pyalign.pairwise.rdms import MatrixFamily, centred_columns, not_defined
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.typing import BackendName
 

@@ -1,28 +1,203 @@
-"""Every two models compared by CKA and its relatives, each similarity with its null."""
+"""Scores calibrated against chance: what is left of a similarity above the largest that unrelated models reach.
+
+Layers of one model against layers of another: every pair, and one figure of all that allows for the search.
+Every two models compared by CKA and its relatives, each similarity with its null.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._checks import plain_number, whole_number
+from pyalign._dataclass import dataclass, replace
 from pyalign.data import Provenance
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
-from pyalign.ops.permuted import permutations_of
+from pyalign.ops.resample import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import Family, family_of, long_rows, notes_on, prepared
-from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few, too_few_together
-from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import LARGEST, RepresentationMeasure, get_representation_measure
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling, plan_of
 from pyalign.typing import BackendName, Correction
+
+MOST = 10_000_000  # permutations
+SLACK = 1e-9  # of (1 - alpha) (K + 1), which is often whole but for rounding
+ROUNDING = {4: 4e-6, 8: 1e-12}  # by bytes of a number: scores that differ by less are the same
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A score next to its null."""
+
+    threshold: float  # what a share alpha of nulls, with the score among them, lies above.
+    score: float  # how much of the way from there to the largest possible score; 0 below the threshold.
+    p_value: float  # of "the rows of the two have nothing to do with each other"; at least 1 / (K + 1).
+
+
+def calibrated(
+    observed: float, nulls: np.ndarray, alpha: float = 0.05, largest: float = 1.0, rounding: float = ROUNDING[8]
+) -> Calibrated:
+    """A score calibrated against K scores under permutations.
+
+    Args:
+        observed: the score.
+        nulls: (K,) scores after permutations of the items of one model.
+        alpha: the share of unrelated models whose calibrated score may be above 0.
+        largest: the largest possible score.
+        rounding: scores that differ by no more count as equal.
+
+    Returns:
+        The threshold is the order statistic ceil((1 - alpha) (K + 1)) of the K + 1 values, the calibrated score
+        clip((s - threshold) / (largest - threshold), 0, 1), the p-value (1 + #{null >= s}) / (K + 1).
+
+    Source: Gröger, Wen and Brbić, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View", arXiv
+    2602.14486, algorithm 1.
+
+    Example:
+        >>> calibrated(0.6, np.array([0.1, 0.3, 0.2, 0.25]), alpha=0.4)
+        Calibrated(threshold=0.25, score=0.4666666666666666, p_value=0.2)
+    """
+    values = np.sort(np.append(nulls, observed))
+    threshold = float(values[math.ceil((1 - alpha) * len(values) - SLACK) - 1])
+    room = largest - threshold
+    score = float(np.clip((observed - threshold) / room, 0.0, 1.0)) if room > rounding else 0.0
+    return Calibrated(threshold, score if score * room > rounding else 0.0, upper_p(nulls, observed, rounding))
+
+
+def upper_p(nulls: np.ndarray, observed: float, rounding: float = ROUNDING[8]) -> float:
+    """(1 + the number of nulls at least as large) / (1 + their number); rounding does not part equal ones.
+
+    A null that is not defined counts as one of them.
+
+    Example:
+        >>> upper_p(np.array([0.1, 0.5, 0.2]), 0.5)
+        0.5
+    """
+    return float(1 + (~(nulls < observed - rounding)).sum()) / (1 + len(nulls))
+
+
+def checked_permutations(n_permutations: object, alpha: object) -> tuple[int, float]:
+    """How many permutations, and alpha; 0 for none.
+
+    Raises:
+        InputError: not a whole number; an alpha outside of (0, 1).
+
+    Example:
+        >>> checked_permutations(200, 0.05)
+        (200, 0.05)
+    """
+    level = plain_number(alpha)
+    if not 0 < level < 1:
+        raise InputError(f"alpha must lie between 0 and 1; got {alpha!r}")
+    return whole_number(n_permutations, "n_permutations", 0, MOST), level
+
+
+def too_few(n_permutations: int, alpha: float) -> str | None:
+    """A sentence where so few permutations let no score above the threshold.
+
+    Example:
+        >>> too_few(10, 0.05)
+        '10 permutations let no calibrated score above 0 at alpha = 0.05: that takes at least 19'
+        >>> too_few(19, 0.05) is None
+        True
+    """
+    if not n_permutations or alpha * (n_permutations + 1) >= 1 - SLACK:
+        return None
+    least = math.ceil(1 / alpha - SLACK) - 1
+    limitation = f"let no calibrated score above 0 at alpha = {alpha:g}: that takes at least {least:,}"
+    return f"{n_permutations:,} permutations {limitation}"
+
+
+def too_few_together(n_permutations: int, alpha: float, tests: int, correction: str) -> str | None:
+    """A sentence where so few permutations let no p-value that Holm's correction over all tests leaves below alpha.
+
+    Example:
+        >>> too_few_together(200, 0.05, 45, "holm")
+        "200 permutations let no p-value of 45 below alpha = 0.05 by Holm's correction: that takes at least 899"
+        >>> too_few_together(200, 0.05, 3, "holm"), too_few_together(200, 0.05, 45, "benjamini-hochberg")
+        (None, None)
+    """
+    if not n_permutations or correction != "holm" or tests < 2 or tests <= alpha * (n_permutations + 1) + SLACK:
+        return None
+    least = math.ceil(tests / alpha - SLACK) - 1
+    below = f"of {tests:,} below alpha = {alpha:g} by Holm's correction: that takes at least {least:,}"
+    return f"{n_permutations:,} permutations let no p-value {below}"
+
+
+AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "max": lambda scores: scores.max(axis=0),
+    "mean": lambda scores: scores.mean(axis=0),
+}
+
+
+def compare_layers(
+    layers: object, measure: Measure, aggregate: str, n_permutations: int, alpha: float, seed: int,
+    backend: BackendName,
+    progress: Progress = silent,
+) -> LayerSimilarity:  # fmt: skip
+    """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
+
+    The best of many pairs of layers is large by itself. Here the same permutation of the items is applied to all layers
+    of the second model, and the largest (or the mean) is taken again: what is calibrated is that figure. See
+    `pyalign.cka`.
+
+    Source: Gröger, Wen and Brbić, arXiv 2602.14486, algorithm 2.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
+        >>> similarity = compare_layers((a, b), "linear-cka", "max", 99, 0.05, 0, "auto")
+        >>> round(similarity.value, 3), similarity.calibrated, similarity.p_value
+        (0.459, 0.0, 0.9)
+    """
+    if not isinstance(layers, tuple | list) or len(layers) != 2:
+        got = f"{len(layers)} of them" if isinstance(layers, tuple | list) else type(layers).__name__
+        raise InputError(f"layers must be those of two models, (first, second); got {got}")
+    _checks.one_of(aggregate, tuple(AGGREGATES), "aggregate")
+    chosen_measure = get_representation_measure(measure)
+    count, level = checked_permutations(n_permutations, alpha)
+    _checks.whole_number(n_permutations, "n_permutations", 1)
+    seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    sides = [_layers(models, name) for models, name in zip(layers, ("first", "second"), strict=True)]
+    matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
+                          for layer, x in models.items()})  # fmt: skip
+    rows = matched.take()
+    family = family_of(chosen_measure, [x.shape for x in rows.values()], backend)
+    ready = list(prepared(family, rows).values())
+    split = len(sides[0])
+    pairs = list(product(ready[:split], ready[split:]))
+    scores = np.array([family.score(a, b) for a, b in pairs])
+    nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, progress, matched.order))
+    value = float(AGGREGATES[aggregate](scores))
+    calibration = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
+    notes = [*matched.notes, *filter(None, [too_few(count, level)]),
+             *notes_on(chosen_measure, {str(k): x for k, x in enumerate(ready)}, rows)]  # fmt: skip
+    options = {"measure": str(chosen_measure), "aggregate": aggregate, "permutations": count, "alpha": level}
+    inputs = [(layer, x) for models in sides for layer, x in models.items()]
+    return LayerSimilarity(
+        str(chosen_measure), tuple(sides[0]), tuple(sides[1]), tuple(map(tuple, scores.reshape(split, -1).tolist())),
+        aggregate, value, calibration.threshold, calibration.score, calibration.p_value, matched.n, count, level, seed,
+        notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, backend, seed),
+    )  # fmt: skip
+
+
+def _layers(models: Mapping[str, object], name: str) -> dict[str, object]:
+    if not isinstance(models, Mapping):
+        raise InputError(f"layers of the {name} model must map names to embeddings; got {type(models).__name__}")
+    if not models:
+        raise InputError(f"layers of the {name} model must be at least one; got none")
+    return _checks.by_name(models, f"layers of the {name} model")
+
 
 Measure = str | RepresentationMeasure
 PERMUTATIONS = 200

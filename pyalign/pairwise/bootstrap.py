@@ -18,8 +18,8 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
+from pyalign.pairwise.compared import Variances
 from pyalign.pairwise.correlated import Correlated
-from pyalign.pairwise.intervals import Variances
 from pyalign.progress import Progress, silent
 
 STEP = 64  # resamples at once

@@ -11,7 +11,7 @@ with J_q what participant q does to the correlation, and d_q what q does at each
 and object together is in both of the first terms, and the third takes it back. Of the mean over people of the
 correlation with each, J_q is the correlation of q less that mean, and d_q the influences in the matrix of q less their
 mean over people. Of the correlation with the mean matrix, J_q is the jackknife's, and d_q follows from the ranks, or
-values, without q; of the noise ceiling see `pyalign.pairwise.ceiling_errors`. V_o is not below the variance for
+values, without q; of the noise ceiling see `pyalign.pairwise.ceilings`. V_o is not below the variance for
 independent pairs, V not below V_o or V_s.
 
 S_i is that of the jackknife, which leaves object i out: means and variances are pulled towards objects with large
@@ -32,7 +32,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign.pairwise.bootstrap import Resampled
-from pyalign.pairwise.ceiling_errors import among_people
+from pyalign.pairwise.ceilings import among_people
 from pyalign.pairwise.correlated import Correlated, Group, weighted_mean
 from pyalign.pairwise.influence import Side, gradient, jackknifed, sums_of_objects
 

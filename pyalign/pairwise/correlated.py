@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 
 from pyalign._dataclass import dataclass
-from pyalign.ops.permuted import permutations_of, permuted_products
-from pyalign.ops.resample import permutation
-from pyalign.pairwise.correlations import Correlation
-from pyalign.pairwise.moments import as_square
+from pyalign.ops.resample import permutation, permutations_of, permuted_products
+from pyalign.pairwise.correlations import Correlation, as_square
 from pyalign.pairwise.study import Study
 from pyalign.progress import Progress, silent
 from pyalign.typing import BackendName

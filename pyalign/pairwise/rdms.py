@@ -1,17 +1,199 @@
-"""Representational dissimilarity matrices (RDMs) of few objects, for pictures: participants' and models', aligned."""
+"""Measures that compare a symmetric matrix (n, n) of each model: CKA in its forms, and RSA of two models.
+
+The score is the cosine of two centred matrices. A permutation of the items turns one of them, and changes no norm: the
+null is inner products alone. Two forms give the same numbers. The matrices themselves serve every kernel; with few
+linear features, |X'Y|^2 is the inner product of XX' and YY', and no matrix is needed.
+
+Representational dissimilarity matrices (RDMs) of few objects, for pictures: participants' and models', aligned.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
+from pyalign.backends import get_host_backend
 from pyalign.data.judgments import above, objects_of
 from pyalign.errors import InputError
+from pyalign.measures import get_measure, median_distance
+from pyalign.ops.ranks import double_ranks
+from pyalign.ops.resample import identity, permuted_products
 from pyalign.ops.similarity import similarity, with_exact_ends
+from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.pairwise.study import Study
-from pyalign.typing import MeasureName
+from pyalign.typing import BackendName, MeasureName
+
+FEATURES_PER_ROW = 4  # d * e below so many n: products of features are cheaper than a pass over a matrix
+MOST_ROWS = 16_384  # of a matrix, where features would do: 1 GiB of float32
+BLOCK = 1 << 22  # elements that are worked on at once in float64
+NOTHING_LEFT = {4: 1e-5, 8: 1e-11}  # of a matrix, by bytes of a number: what centring leaves there is rounding
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A centred matrix (n, n) of length 1; the length that it had is `length` times 4 to the power of `exponent`."""
+
+    values: np.ndarray
+    length: float
+    exponent: int = 0
+
+
+@dataclass(frozen=True)
+class Features:
+    """Centred features (n, d), scaled so that their score with themselves is 1; squared lengths (n,) of the rows."""
+
+    values: np.ndarray
+    squares: np.ndarray
+    length: float
+    exponent: int = 0
+
+
+class MatrixFamily:
+    """See the module. `shapes`: of the models that will be compared."""
+
+    def __init__(
+        self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName = "auto"
+    ):
+        self.measure, self.backend, self.n = measure, backend, shapes[0][0]
+        widest = sorted(shape[1] for shape in shapes)[-2:]
+        few = widest[0] * widest[-1] < FEATURES_PER_ROW * self.n or self.n > MOST_ROWS
+        self.by_features = measure.kernel == "linear" and few
+
+    def prepare(self, x: np.ndarray) -> Matrix | Features:
+        """What is needed of a model (n, d); raises where the measure is not defined."""
+        if self.by_features:
+            return self._features(x)
+        kernel, exponent = self._kernel(x)
+        matrix = centred(kernel, self.measure)
+        return replace(matrix, exponent=exponent)
+
+    def score(self, a: Matrix | Features, b: Matrix | Features) -> float:
+        return float(self.nulls(a, b, identity(self.n))[0])
+
+    def nulls(self, a: Matrix | Features, b: Matrix | Features, orders: np.ndarray) -> np.ndarray:
+        """(k,) scores of a with b, whose rows stand in other orders (k, n)."""
+        if isinstance(a, Matrix):
+            scores = permuted_products(a.values, b.values, orders, backend=self.backend)
+        else:
+            assert isinstance(b, Features)
+            scores = self._products(a, b, orders)
+        return np.clip(scores, -1.0, 1.0)
+
+    def _kernel(self, x: np.ndarray) -> tuple[np.ndarray, int]:
+        """(n, n) not centred yet, and the power of 4 by which it is too small."""
+        kernel, value = self.measure.kernel, self.measure.value
+        if kernel in ("rdm", "ranks"):
+            measure = get_measure(str(value))
+            similarities = with_exact_ends(similarity(x, measure=measure, backend=self.backend), measure)
+            return (similarities if kernel == "rdm" else ranked(similarities)), 0
+        values, exponent = centred_columns(x)  # distances are those of x, but for the scale
+        if kernel == "linear":
+            return similarity(values, measure="dot", backend=self.backend), exponent
+        assert isinstance(value, float)
+        sigma = math.ldexp(value, -exponent) if self.measure.absolute else value * median_distance(values)
+        return similarity(values, measure=get_measure(f"rbf:{sigma!r}"), backend=self.backend), 0
+
+    def _features(self, x: np.ndarray) -> Features:
+        values, exponent = centred_columns(x)
+        squares = get_host_backend(self.backend).row_squares(values)
+        plain = Features(values, squares, 1.0)
+        whole = float(self._products(plain, plain, identity(self.n), corrected=False)[0])
+        square = float(self._products(plain, plain, identity(self.n))[0])
+        if not square > NOTHING_LEFT[values.itemsize] * whole:
+            raise not_defined(self.measure)
+        return Features(values / values.dtype.type(square**0.25), squares / square**0.5, square**0.5, exponent)
+
+    def _products(self, a: Features, b: Features, orders: np.ndarray, corrected: bool = True) -> np.ndarray:
+        """(k,) inner products of the two centred matrices, from the features."""
+        host, n = get_host_backend(self.backend), self.n
+        turned, product = (
+            np.ascontiguousarray(a.values.T),
+            np.empty((a.values.shape[1], b.values.shape[1]), b.values.dtype),
+        )
+        out = np.empty(len(orders))
+        for k, order in enumerate(orders):
+            host.product(turned, b.values[order], product)
+            wide = product.astype(np.float64)
+            out[k] = np.einsum("ij,ij->", wide, wide)
+        if not corrected or self.measure.centring == "double":
+            return out
+        diagonal = np.array([np.einsum("i,i->", a.squares, b.squares[order]) for order in orders])
+        if self.measure.centring == "off-diagonal":
+            return out - diagonal
+        traces = float(a.squares.sum()) * float(b.squares.sum())
+        return out - (1 + 2 / (n - 2)) * diagonal + traces / ((n - 1) * (n - 2))
+
+
+def centred_columns(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """x less the mean of each column, scaled so that the largest number is between 1/2 and 1; and the power of two.
+
+    Means are summed in float64; a constant column becomes 0 exactly.
+
+    Example:
+        >>> centred_columns(np.array([[0.1, 1.0], [0.1, 3.0]]))
+        (array([[ 0. , -0.5],
+               [ 0. ,  0.5]]), 1)
+    """
+    wide = x - x.mean(axis=0, dtype=np.float64)
+    wide[:, x.min(axis=0) == x.max(axis=0)] = 0
+    exponent = int(np.frexp(np.abs(wide).max())[1])
+    return np.ascontiguousarray(np.ldexp(wide, -exponent), dtype=x.dtype), exponent
+
+
+def ranked(similarities: np.ndarray) -> np.ndarray:
+    """(n, n) float64: doubled ranks of the pairs of different items, equal ones sharing their mean rank."""
+    below = np.tril_indices(len(similarities), -1)
+    out = np.zeros(similarities.shape)
+    out[below] = double_ranks(similarities[below])
+    return out + out.T
+
+
+def centred(kernel: np.ndarray, measure: RepresentationMeasure) -> Matrix:
+    """A symmetric matrix, centred in place and of length 1. Sums are in float64.
+
+    Raises:
+        InputError: nothing but rounding is left: the measure is not defined.
+    """
+    n, whole = len(kernel), measure.centring == "double"
+    if not whole and measure.centring != "off-diagonal":
+        np.fill_diagonal(kernel, 0)
+    sums = kernel.sum(axis=1, dtype=np.float64)
+    means, mean = _means(sums, n, measure.centring)
+    before = after = 0.0
+    step = max(1, BLOCK // n)
+    for start in range(0, n, step):
+        part, own = slice(start, start + step), np.arange(start, min(n, start + step))
+        wide = kernel[part].astype(np.float64)
+        before += float(np.einsum("ij,ij->", wide, wide))
+        wide -= means[part, None]
+        wide -= means[None, :] - mean
+        if not whole:
+            wide[own - start, own] = 0
+        after += float(np.einsum("ij,ij->", wide, wide))
+        kernel[part] = wide
+    if not after > NOTHING_LEFT[kernel.itemsize] ** 2 * before:
+        raise not_defined(measure)
+    kernel /= kernel.dtype.type(after**0.5)
+    return Matrix(kernel, after**0.5)
+
+
+def _means(sums: np.ndarray, n: int, centring: str) -> tuple[np.ndarray, float]:
+    """What is taken off each row and each column (n,), and what is added to all."""
+    total = float(sums.sum())
+    if centring == "unbiased":
+        return sums / (n - 2), total / ((n - 1) * (n - 2))
+    if centring == "mean":
+        return np.zeros(n), -total / (n * (n - 1))
+    return sums / n, total / n**2
+
+
+def not_defined(measure: RepresentationMeasure) -> InputError:
+    """What is said of a model all of whose pairs are alike to a measure."""
+    return InputError(f"{measure} is not defined: all rows are equally similar to each other")
+
 
 MOST = 200  # objects of matrices in a document; of more a sample is kept
 

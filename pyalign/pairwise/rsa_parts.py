@@ -11,18 +11,16 @@ import numpy as np
 
 from pyalign.data.names import listing
 from pyalign.documents import Interval
+from pyalign.pairwise.all_pairs import upper_p
 from pyalign.pairwise.bootstrap import Resampled, partial_correlations
-from pyalign.pairwise.calibrated import upper_p
-from pyalign.pairwise.ceiling_errors import LEAST, LOWER, RELIABILITY, UPPER
-from pyalign.pairwise.ceilings import noise_ceiling_of
+from pyalign.pairwise.ceilings import LEAST, LOWER, RELIABILITY, UPPER, noise_ceiling_of
 from pyalign.pairwise.closed_form import ClosedForm
+from pyalign.pairwise.compared import Variances, interval_of, tested
 from pyalign.pairwise.correlated import Correlated
-from pyalign.pairwise.intervals import Variances, interval_of, tested
 from pyalign.pairwise.rsa_result import Partial, PerPerson, PersonDifference, Ratio, RsaCeiling, RsaPair, RsaResult
+from pyalign.stats.intervals import fieller, quantile, ratio_error
 from pyalign.stats.multiple import corrected as of_known
-from pyalign.stats.ratios import fieller, ratio_error
 from pyalign.stats.resampling import Resampling
-from pyalign.stats.student import quantile
 from pyalign.typing import Correction
 
 

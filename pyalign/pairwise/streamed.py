@@ -20,9 +20,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure, median_distance, with_sigma
 from pyalign.ops.ranks import MOST, double_ranks
 from pyalign.ops.similarity import similarity, with_exact_ends
-from pyalign.pairwise.correlations import Correlation
-from pyalign.pairwise.moments import ratio
-from pyalign.pairwise.ranked import rank_correlation
+from pyalign.pairwise.correlations import Correlation, rank_correlation, ratio
 from pyalign.pairwise.rsa_result import RsaResult
 from pyalign.pairwise.study import (
     EXTREME,

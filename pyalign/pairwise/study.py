@@ -11,9 +11,9 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
-from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import above
 from pyalign.data.names import in_order, match_names, require_different
+from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities, similarity, with_exact_ends

@@ -21,8 +21,8 @@ import numpy as np
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.pairwise.bootstrap import Replicates, means_over
+from pyalign.pairwise.compared import tested
 from pyalign.pairwise.correlated import Correlated, weighted_mean
-from pyalign.pairwise.intervals import tested
 from pyalign.pairwise.rsa_parts import corrected
 from pyalign.pairwise.rsa_result import SUM, PerPerson, PersonDifference, RsaPair, WeightedRsa
 from pyalign.progress import Progress, silent

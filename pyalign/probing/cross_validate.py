@@ -18,13 +18,12 @@ from pyalign.journal import Journal, journal_of
 from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
-from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalties, options_of
-from pyalign.probing.probe import COMMON, completed, maker, watch_over
+from pyalign.probing.probe import COMMON, Inputs, completed, maker, read_inputs, watch_over
 from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
 from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
 from pyalign.progress import Progress, reporter
-from pyalign.stats.effective import notes_on_few, without_interval
+from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.resampling import IntervalsOver, Resampling, record_of
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 from pyalign.typing import (

@@ -12,9 +12,8 @@ from pyalign.errors import MissingExtraError
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.fit import ProbeFit, fit_path
-from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalty
-from pyalign.probing.probe import completed, maker, warned, watch_over
+from pyalign.probing.probe import Inputs, completed, maker, read_inputs, warned, watch_over
 from pyalign.probing.problem import Problem
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent

@@ -11,7 +11,7 @@ import numpy as np
 from pyalign._dataclass import dataclass, field
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT, Transform
-from pyalign.fitting.threads import one_blas_thread
+from pyalign.fitting.algebra import one_blas_thread
 from pyalign.probing.local import LocalFigures, LocalProblem
 from pyalign.probing.options import ProbeOptions
 from pyalign.probing.problem import Map, Problem

@@ -11,8 +11,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, field, fields
 from pyalign.documents import by_key
 from pyalign.errors import InputError
-from pyalign.probing.basis import STANDARDIZE
-from pyalign.probing.parameters import NORMS
+from pyalign.probing.parameters import NORMS, STANDARDIZE
 
 MEASURES = ("dot", "cosine")
 # Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).

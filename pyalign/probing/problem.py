@@ -10,14 +10,12 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import ODD_ONE_OUT, Transform, alternatives_of
 from pyalign.errors import InputError
-from pyalign.fitting.algebra import Algebra, valid_triplets
+from pyalign.fitting.algebra import Algebra, one_blas_thread, valid_triplets
 from pyalign.fitting.answers import smoothed
-from pyalign.fitting.certificate import steepest_strength
-from pyalign.fitting.objective import Slope, TripletTerm
+from pyalign.fitting.objective import Slope, TripletTerm, steepest_strength
 from pyalign.fitting.place import algebra_for
-from pyalign.fitting.threads import one_blas_thread
-from pyalign.probing.basis import Basis, Standardization, own_basis, principal_basis, standardization
 from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import Basis, Standardization, own_basis, principal_basis, standardization
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.errors import MissingExtraError
-from pyalign.fitting.certificate import Curvature, curvature
+from pyalign.fitting.objective import Curvature, curvature
 from pyalign.probing.parameters import Diagonal, Factored, Form, Full
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.watch import Watcher, ignore

@@ -21,11 +21,8 @@ from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.probing.options import ProbeOptions, as_penalties
 from pyalign.progress import Progress, reporter
-from pyalign.recovery.by_probe import ByProbe
-from pyalign.recovery.by_temperature import ByTemperature
-from pyalign.recovery.pool import Pool
-from pyalign.recovery.rates import Counts, Simulations, along_sizes, needed
-from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
+from pyalign.recovery.recovered import Counts, RateAtSize, RecoveredModel, Recovery, Simulations, along_sizes, needed
+from pyalign.recovery.refits import ByProbe, ByTemperature, Pool
 from pyalign.stats.intervals import share_interval
 from pyalign.typing import BackendName, MeasureLike, Models, Penalties, Policy, TripletsLike
 

@@ -8,8 +8,8 @@ from pyalign._registry import load, register
 
 VIEWS = {
     "table_of": "pyalign.report.text:table_of",
-    "html_of": "pyalign.report.markup:html_of",
-    "latex_of": "pyalign.report.markup:latex_of",
+    "html_of": "pyalign.report.text:html_of",
+    "latex_of": "pyalign.report.text:latex_of",
     "one_line": "pyalign.report.words:one_line",
     "picture_of": "pyalign.report.plot:plot",
     "model_index_of": "pyalign.report.model_index:model_index_of",

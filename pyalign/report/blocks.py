@@ -1,7 +1,7 @@
 """What results are shown as: tables of typed values, text, figures, sections. No block holds marks of any writer.
 
 The view of a result, ``view(result, verbose) -> list of blocks``, states it once. `pyalign.report.text` writes blocks
-for a terminal, `pyalign.report.markup` in HTML and LaTeX, `pyalign.report.page` in pages; each rounds, fits and escapes
+for a terminal, `pyalign.report.text` in HTML and LaTeX, `pyalign.report.page` in pages; each rounds, fits and escapes
 by itself.
 """
 

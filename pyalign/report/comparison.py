@@ -29,7 +29,7 @@ from pyalign.report.words import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from pyalign.analysis.comparison.result import Comparison, PairResult
+    from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
     from pyalign.analysis.failures.failures import Failures
     from pyalign.analysis.failures.groups import FailureGroup
     from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept

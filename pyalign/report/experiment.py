@@ -9,7 +9,7 @@ from pyalign.report.blocks import Block, Column, Lines, Paragraph, Rows, Table, 
 from pyalign.report.words import counted, labels_of, one_line, over_words
 
 if TYPE_CHECKING:
-    from pyalign.analysis.experiment_plan import ExperimentPlan, PlannedDesign
+    from pyalign.analysis.experiment import ExperimentPlan, PlannedDesign
 
 
 def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:

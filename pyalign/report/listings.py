@@ -10,9 +10,8 @@ from pyalign.analysis.describe.file import FileDescription, FileDescriptions
 from pyalign.data.names import listing
 from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
-from pyalign.extraction.model_table import ModelTable
-from pyalign.extraction.models import ModelLayers, ModelList
-from pyalign.extraction.result import Extraction
+from pyalign.extraction.extraction_result import Extraction
+from pyalign.extraction.models import ModelLayers, ModelList, ModelTable
 from pyalign.report.blocks import Block, Column, Lines, Paragraph, Rows, foot, table
 from pyalign.report.words import beginning, counted, one_line
 

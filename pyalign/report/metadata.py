@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pyalign.analysis.metadata.result import MetadataRegression, MetadataRegressions
+from pyalign.analysis.metadata.metadata_result import MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, foot, present, table
 from pyalign.report.words import called, counted, one_line, over_words, source_note

@@ -23,12 +23,12 @@ from pyalign.report.words import (
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, Agreements
     from pyalign.analysis.agreement_figures import AgreementBin
-    from pyalign.analysis.calibration.result import Calibration, Calibrations, Lapses, Reliability
+    from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations, Lapses, Reliability
 
 
 def calibration_view(result: Calibration | Calibrations, verbose: bool = False) -> list[Block]:
     """A row for each calibration, and a line that says how to read them; of one also its reliability."""
-    from pyalign.analysis.calibration.result import Calibrations
+    from pyalign.analysis.calibration.calibration_result import Calibrations
 
     results = result if isinstance(result, Calibrations) else Calibrations((result,))
     first, dropped = results[0], max(row.n_dropped for row in results)
@@ -220,7 +220,7 @@ def bins_of(reliability: Reliability) -> list[Bin]:
     """The bins that are not empty.
 
     Example:
-        >>> from pyalign.analysis.calibration.result import Reliability
+        >>> from pyalign.analysis.calibration.calibration_result import Reliability
         >>> bins_of(Reliability((0, 0.5, 1), (0, 4), (None, 0.7), (None, 0.75), 0.05))
         [Bin(low=0.5, high=1, n=4, confidence=0.7, accuracy=0.75)]
     """

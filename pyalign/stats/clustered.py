@@ -15,7 +15,7 @@ makes good: S_i^2 counts (1 - 3 / n) / (1 - n_i / t) times, which is 1 where n o
 likewise. Over triplets the variance is that of sets of three objects, whose repeated answers depend on each other, and
 not below that of independent rows. No variance over objects is below that over triplets, nor, over either, below that
 over objects or over people alone. How well the variance itself is known, `pyalign.stats.degrees` says; of how many
-objects or people it is known at all, `pyalign.stats.effective`.
+objects or people it is known at all, `pyalign.stats.degrees`.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Aronow, Samii and Assenova,
 "Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0. The factor of
@@ -33,10 +33,10 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
-from pyalign.ops.shared import SharedTriplets, row_moments, share_triplets
+from pyalign.ops.plan import SharedTriplets, row_moments, share_triplets
 from pyalign.stats import degrees
 from pyalign.stats.components import Components, Covariances, Group, covariances_of
-from pyalign.stats.effective import EffectiveNumber, are_enough
+from pyalign.stats.degrees import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.shrinkage import shrunken
 

@@ -28,8 +28,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass, replace
 from pyalign.documents import Interval
-from pyalign.stats.degrees import chi_square_quantiles
-from pyalign.stats.effective import EffectiveNumber
+from pyalign.stats.degrees import EffectiveNumber, chi_square_quantiles
 
 LEAST_PAIRS = 1000  # pairs of answers that a component is estimated from: its error is then about 3% of the variance
 RANGE = 0.95  # how often a range holds the component

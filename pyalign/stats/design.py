@@ -24,7 +24,7 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign.stats import degrees
 from pyalign.stats.components import Components
-from pyalign.stats.student import quantile
+from pyalign.stats.intervals import quantile
 
 NODES = np.linspace(-3.6, 2.7, 10)  # of each sum of squares, as in `pyalign.stats.degrees`
 INVERSES = np.linspace(1e-8, 0.5, 300)  # of degrees of freedom, between which quantiles are interpolated
@@ -158,7 +158,7 @@ class Outlook:
     @cached_property
     def _turned_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(c,) how likely it is that the sums of squares turn out so, and the variance and its degrees of freedom."""
-        nus = [np.array([max(freedom, degrees.LEAST)]) for freedom in self._own]
+        nus = [np.array([max(freedom, degrees.LEAST_DEGREES)]) for freedom in self._own]
         (weights, chi), (others, other_chi) = (degrees.chi_square(nu, NODES) for nu in nus)
         if not self.over_subjects:
             others, other_chi = np.ones((1, 1)), np.ones((1, 1))

@@ -19,8 +19,8 @@ import numpy as np
 
 from pyalign.documents import Interval
 from pyalign.ops.resample import permutation
+from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import HALF_SAMPLES, Resampling, plan_of
-from pyalign.stats.student import quantile
 
 RESAMPLES = 200
 FRACTION = (0.0, 1.0)

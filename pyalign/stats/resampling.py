@@ -16,7 +16,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.data import Subjects
-from pyalign.data.subjects import answered_once, checked_labels
+from pyalign.data.answers import answered_once, checked_labels
 from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums

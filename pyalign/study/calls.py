@@ -11,21 +11,20 @@ from functools import partial
 from typing import Any
 
 from pyalign._dataclass import dataclass, fields, replace
-from pyalign.data.timeless import timeless
+from pyalign.data.provenance import timeless
 from pyalign.errors import ConvergenceWarning, InputError
-from pyalign.extraction.disk import from_folder, on_disk
+from pyalign.extraction.hub import hash_file
 from pyalign.extraction.sources import load_encoder
-from pyalign.extraction.weights import hash_file
-from pyalign.fitting.threads import one_blas_thread
+from pyalign.extraction.spelling import from_folder, on_disk
+from pyalign.fitting.algebra import one_blas_thread
 from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
 from pyalign.keys import digest_of, key_of
 from pyalign.progress import Progress
-from pyalign.study.analyses import HUMAN, METADATA, MODEL, MODELS, PEOPLE, TRIPLETS
 from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
-from pyalign.study.options import FILES, SCORES
+from pyalign.study.options import FILES, HUMAN, METADATA, MODEL, MODELS, PEOPLE, SCORES, TRIPLETS
 
 NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
 TOLD = {"triplets": "triplets", "dimensions": "dimensions", "against": "against"}  # fields that say what was read

@@ -11,7 +11,7 @@ from typing import TextIO
 from pyalign.report.progress import INTERVAL, SHORTEST, ProgressLog
 from pyalign.report.words import one_line
 from pyalign.study.maker import RUNNING
-from pyalign.study.result import FAILED, MADE, REUSED, TO_DO
+from pyalign.study.study_result import FAILED, MADE, REUSED, TO_DO
 
 ENDED = (MADE, REUSED, FAILED)
 MARKS = {TO_DO: " ", RUNNING: ">", MADE: "+", REUSED: "=", FAILED: "!"}

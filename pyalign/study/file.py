@@ -11,23 +11,28 @@ from pyalign._dataclass import dataclass, field
 from pyalign.data import KINDS
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError, nearest
+from pyalign.io.documents import read_toml
 from pyalign.io.judgments import load_judgments
 from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, bad
-from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
-from pyalign.study.analyses import (
+from pyalign.study.options import (
     CATEGORIES,
     DIMENSIONS,
+    FILES,
     HUMAN,
     LABELS,
+    NONE,
     PEOPLE,
     SCORED,
+    SCORES,
     TRIPLETS,
     Analysis,
     analyses,
+    checked,
+    checked_value,
     find_analysis,
+    hints_of,
 )
-from pyalign.study.options import FILES, NONE, SCORES, checked, checked_value, hints_of
 
 STEP = "step:"  # before the name of another step, in options that take what it has found
 # What each kind of input may say in addition to `file`, each with its type; what functions take as arrays are files

@@ -15,11 +15,11 @@ from pyalign.data import Embeddings, Judgments, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
-from pyalign.io.named import open_named
+from pyalign.io.embeddings import open_named
 from pyalign.io.paths import Spec, bad, is_named, is_written_over
 from pyalign.keys import digest_of
-from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, METADATA, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
+from pyalign.study.options import CATEGORIES, DIMENSIONS, HUMAN, LABELS, METADATA, TRIPLETS
 from pyalign.typing import MatrixKind
 
 
@@ -82,7 +82,7 @@ class Inputs:
 
         anew: whether they are read again, where they were read before.
         """
-        from pyalign.extraction.contents import sha256_of_images
+        from pyalign.extraction.finished import sha256_of_images
         from pyalign.extraction.images import as_images
         from pyalign.extraction.loading import default_workers
 
@@ -94,8 +94,8 @@ class Inputs:
 
     def hash_of_part(self, source: str, batch_size: int | None, shard: tuple[int, int]) -> tuple[str, str]:
         """SHA-256 of the names of all images, and of the names and the contents of those of a part."""
-        from pyalign.extraction.contents import sha256_of, sha256_of_items, sha256_of_listing
         from pyalign.extraction.extract import BATCH
+        from pyalign.extraction.finished import sha256_of, sha256_of_items, sha256_of_listing
         from pyalign.extraction.images import as_images
         from pyalign.extraction.job import numbers_of
         from pyalign.extraction.loading import default_workers
@@ -233,7 +233,7 @@ class Inputs:
         return any("per_object" in options for options in shared)
 
     def _people(self, spec: str, t: int) -> Any:
-        from pyalign.io.subjects import read_subjects
+        from pyalign.io.answers import read_subjects
 
         place = self.place(spec)
         subjects = read_subjects(place.path, key=place.key)
@@ -283,7 +283,7 @@ class Inputs:
 
     def categories(self, spec: str) -> Any:
         """Categories of objects."""
-        from pyalign.io.categories import load_categories
+        from pyalign.io.names import load_categories
 
         return load_categories(self.place(spec))
 
@@ -323,13 +323,13 @@ class Inputs:
         return self.embeddings(queries) if isinstance(queries, str) else queries
 
     def _option_weights(self, spec: str, analysis: str) -> Any:
-        from pyalign.io.weights import read_weights
+        from pyalign.io.answers import read_weights
 
         place = self.place(spec)
         return read_weights(place.path, key=place.key)
 
     def _option_groups(self, spec: str, analysis: str) -> Any:
-        from pyalign.io.subjects import read_subjects
+        from pyalign.io.answers import read_subjects
 
         place = self.place(spec)
         groups = read_subjects(place.path, key=place.key, noun="group")
@@ -345,7 +345,7 @@ class Inputs:
         return {name: self.judgments(spec, "dissimilarity") for name, spec in specs.items()}
 
     def _option_choices(self, specs: Mapping[str, str], analysis: str) -> Any:
-        from pyalign.io.choices import read_choices
+        from pyalign.io.answers import read_choices
 
         places = {name: self.place(spec) for name, spec in specs.items()}
         return {name: read_choices(place.path, key=place.key) for name, place in places.items()}
@@ -354,7 +354,7 @@ class Inputs:
         if not isinstance(value, str):
             return value
         from pyalign._result import load_result
-        from pyalign.analysis.ceiling.result import ceiling_of
+        from pyalign.analysis.ceiling.ceiling_result import ceiling_of
 
         place = self.place(value)
         result = load_result(place.path)

@@ -11,20 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from pyalign._result import load_result
-from pyalign.analysis.ceiling.result import ceiling_of
+from pyalign.analysis.ceiling.ceiling_result import ceiling_of
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, one_line
 from pyalign.journal import Journal
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
-from pyalign.study.claims import claim
 from pyalign.study.file import split_step
 from pyalign.study.folder import MANIFEST, MODELS, PARTS, STEPS, StudyFolder
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import SCORES
-from pyalign.study.plan import Plan, plan_of
-from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, TO_DO, StudyStep
-from pyalign.study.units import Unit
+from pyalign.study.records import claim
+from pyalign.study.study_result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, TO_DO, StudyStep
+from pyalign.study.units import Plan, Unit, plan_of
 
 RUNNING = "running"
 # Called whenever something changes: the name of a step, its state, and what there is to say of it.
@@ -108,7 +107,7 @@ class Maker:
         return self.done[name]
 
     def _tried(self, unit: Unit, step: StudyStep) -> StudyStep:
-        from pyalign.extraction.folder_files import BeingWritten
+        from pyalign.extraction.finished import BeingWritten
 
         try:
             return self._step(unit, step, True) if unit.step else self._extraction(unit, step, True)
@@ -207,7 +206,7 @@ class Maker:
         call.require_same_images(extraction)
         text = extracted_document(extraction, call, place, moment)
         files = {f"{place}/{MANIFEST}": text, **({} if unit.shard else {document: text})}
-        from pyalign.extraction.contents import HASHES
+        from pyalign.extraction.finished import HASHES
 
         names = (extraction.names, HASHES, *(layer.file for layer in extraction.layers))
         rest = tuple(f"{place}/{name}" for name in names if name)
@@ -229,8 +228,8 @@ class Maker:
     def _extracted_into(self, unit: Unit, place: str, call: ExtractCall) -> Any:
         """Extracts into a folder, or merges its parts there; what is left there of something else is removed."""
         from pyalign.extraction.extract import extract
+        from pyalign.extraction.finished import OtherExtraction
         from pyalign.extraction.folder import UNFINISHED
-        from pyalign.extraction.folder_files import OtherExtraction
         from pyalign.extraction.merge import merge_extractions
 
         there, progress = self.folder.path / place, self._running(unit.name)

@@ -18,7 +18,7 @@ from pyalign.study.file import StudyFile
 from pyalign.study.folder import FIGURES, StudyFolder
 from pyalign.study.folder import REPORT as PAGE
 from pyalign.study.inputs import Inputs
-from pyalign.study.result import FAILED, FINISHED, MADE, NO_DATA, REUSED, Study, StudyStep
+from pyalign.study.study_result import FAILED, FINISHED, MADE, NO_DATA, REUSED, Study, StudyStep
 from pyalign.study.units import REPORT
 
 

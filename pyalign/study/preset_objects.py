@@ -12,7 +12,7 @@ import numpy as np
 from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec
-from pyalign.study.folder_contents import Item
+from pyalign.study.draft import Item
 from pyalign.study.preset_text import PresetStep, preset_text
 
 THINGS, CIFAR = "things", "cifar100"

@@ -8,12 +8,11 @@ from typing import Any
 
 from pyalign.datasets.maps import MAPS, place_of
 from pyalign.errors import InputError
-from pyalign.io.metadata import load_metadata
-from pyalign.io.model_table import families_of, metadata_of_models, row_of
+from pyalign.io.metadata import families_of, load_metadata, metadata_of_models, row_of
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
 from pyalign.probing.options import FEWEST_OTHERS, LocalOptions
-from pyalign.study.folder_contents import Item
+from pyalign.study.draft import Item
 from pyalign.study.preset_objects import (
     CIFAR,
     LOGITS,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyalign._dataclass import dataclass, field
+from pyalign.io.documents import key_of, quoted
 from pyalign.io.paths import one_line
-from pyalign.io.toml import key_of, quoted
-from pyalign.study.draft_text import KINDS
+from pyalign.study.draft import KINDS
 
 PRESET = "human-alignment"
 LONGEST = 100  # letters of a line of a list; longer ones have a line for each entry

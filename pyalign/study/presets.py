@@ -15,7 +15,7 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path, one_line
-from pyalign.study.folder_contents import Item, items_of
+from pyalign.study.draft import Item, items_of
 from pyalign.study.preset_objects import (
     CIFAR,
     LOGITS,

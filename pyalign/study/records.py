@@ -1,18 +1,121 @@
-"""The records of a study: one file for each unit that is done, with what it was made of and the hashes of its files."""
+"""The manifest of a study: what made it, of what, and the SHA-256 of every file of the folder that it has written.
+
+Which run makes a unit at the moment: a file next to its record, which a live run touches every few seconds.
+The records of a study: one file for each unit that is done, with what it was made of and the hashes of its files.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from pyalign._dataclass import asdict, dataclass, field, fields
+from pyalign._result import SCHEMA
+from pyalign._version import __version__
 from pyalign.errors import InputError
-from pyalign.io.own_files import READ, open_own
-from pyalign.io.write import Files
+from pyalign.io.own_files import CREATE, READ, RUN, has_ended, open_own, run_name
+from pyalign.io.write import Files, create_temporary
 from pyalign.keys import digest_of
+from pyalign.study.file import StudyFile
+
+
+def manifest_of(study: StudyFile, time: str, files: Mapping[str, str | None]) -> str:
+    """The document as text. files: SHA-256 by path in the folder."""
+    document = {
+        "pyalign_study": SCHEMA, "version": __version__, "title": study.title, "time": time,
+        "files": dict(sorted(files.items())),
+    }  # fmt: skip
+    return json.dumps(document, indent=2) + "\n"
+
+
+BEAT, DEAD = 5.0, 60.0  # seconds between two touches; seconds without one, after which a claim holds no longer
+ATTEMPTS = 3
+
+_seen: dict[tuple[Path, str], tuple[int, float]] = {}  # claims of others: their time, and when it was first seen
+
+
+@contextmanager
+def claim(folder: Path, unit: str) -> Iterator[str | None]:
+    """Inside, the unit of that id is this run's. Gives the host of the run that makes it already, or None.
+
+    Raises:
+        InputError: something else than a file is there.
+        OSError: it can't be written.
+    """
+    path, name = folder / RECORDS / f"{unit}.claim", run_name()
+    holder = _take(path, name)
+    if holder is not None:
+        yield holder
+        return
+    stop = Event()
+    beats = Thread(target=_beat, args=(path, stop), name="pyalign-claim", daemon=True)
+    beats.start()
+    try:
+        yield None
+    finally:
+        stop.set()
+        beats.join()
+        with suppress(OSError, InputError):
+            if _holder(path) == name:  # and not of a run that took this one for dead
+                path.unlink()
+
+
+def _take(path: Path, name: str) -> str | None:
+    """Writes the claim; gives the host of a live run that has one."""
+    for _ in range(ATTEMPTS):
+        try:
+            with open_own(path, CREATE) as file:
+                file.write(name.encode())
+            return None
+        except FileExistsError:
+            with suppress(FileNotFoundError):  # gone meanwhile
+                holder = _holder(path)
+                if _is_live(path, holder):
+                    match = RUN.fullmatch(holder)
+                    return holder[: match.start("process") - 1] if match else "another machine"
+                path.unlink()
+    return None  # others take and leave it all the time
+
+
+def _holder(path: Path) -> str:
+    with open_own(path, READ) as file:
+        return file.read(1000).decode("utf-8", "replace")
+
+
+def _is_live(path: Path, holder: str) -> bool:
+    if has_ended(holder):
+        return False
+    touched, now = os.lstat(path).st_mtime_ns, time.monotonic()
+    if _seen.get((path, holder), (None, now))[0] != touched:
+        _seen[path, holder] = touched, now
+    if now - _seen[path, holder][1] >= DEAD:
+        return False
+    clock = create_temporary(os.fspath(path))  # that of the file system
+    try:
+        age = os.fstat(clock.fileno()).st_mtime - touched / 1e9
+    finally:
+        clock.close()
+        os.unlink(clock.name)
+    if age < 0:  # from now on it ages, for processes too that look only once; a live run touches it again
+        _touch(path)
+    return age < DEAD
+
+
+def _touch(path: Path) -> None:
+    with suppress(OSError):
+        os.utime(path, follow_symlinks=False)
+
+
+def _beat(path: Path, stop: Event) -> None:
+    while not stop.wait(BEAT):
+        _touch(path)
+
 
 RECORDS = "records"
 FORMAT = 1

@@ -12,18 +12,16 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.data.provenance import hashing
-from pyalign.extraction.disk import on_disk
+from pyalign.extraction.spelling import on_disk
 from pyalign.io.paths import PathLike
 from pyalign.io.write import Files
-from pyalign.study.claims import claim
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder
 from pyalign.study.maker import RUNNING, Maker, Watch, unseen
-from pyalign.study.manifest import manifest_of
-from pyalign.study.plan import plan_of
-from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, TO_DO, Study, StudyStep
-from pyalign.study.schedule import AGAIN, InThisProcess, make_all
-from pyalign.study.units import REPORT, units_wanted
+from pyalign.study.records import claim, manifest_of
+from pyalign.study.study_result import ELSEWHERE, FAILED, FINISHED, MADE, TO_DO, Study, StudyStep
+from pyalign.study.units import REPORT, plan_of, units_wanted
+from pyalign.study.workers import AGAIN, InThisProcess, make_all
 
 MOST_JOBS = 4096
 

@@ -13,8 +13,8 @@ from pyalign.extraction.decode import pillow_image
 from pyalign.io import write_files
 from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.study.maker import Watch, unseen
-from pyalign.study.result import Study
 from pyalign.study.run import run_study
+from pyalign.study.study_result import Study
 
 DATA, FILE, RESULTS = "data", "tour.toml", "results"
 PART = 64  # of the features of the sample that a smaller model has

@@ -14,8 +14,7 @@ from scipy.stats import entropy as scipy_entropy
 from support import draw_triplets, more_for_many_rows, pairs_of, reals, seeds
 
 from pyalign import Resampling, agreement, load_result
-from pyalign.stats.intervals import correlation_interval, proportion_interval, student_interval
-from pyalign.stats.student import quantile
+from pyalign.stats.intervals import correlation_interval, proportion_interval, quantile, student_interval
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
 MEANS = ("majority_share", "accuracy", "majority_accuracy", "model_entropy", "human_entropy", "kl", "js_distance")

@@ -14,8 +14,8 @@ from support import FLOATS, draw_triplets, floats, read_back, reals, seeds, whol
 import pyalign
 from pyalign import Triplets
 from pyalign.analysis.accuracy import TIES
+from pyalign.analysis.answers import find_repeats
 from pyalign.analysis.ceiling.noise_ceiling import guessing_share
-from pyalign.analysis.repeats import find_repeats
 from pyalign.data.transform import triplet_hashes
 from pyalign.ops.resample import permutation
 

@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from support import draw_triplets, first_of_each, more_for_many_rows, seeds
 
 from pyalign import Triplets, noise_ceiling
+from pyalign.analysis.answers import find_repeats
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
-from pyalign.analysis.repeats import find_repeats
 from pyalign.datasets.sample import write_sample
 from pyalign.stats.mixture import fit_by_answers
 

@@ -31,8 +31,7 @@ from support import (
 import pyalign
 from pyalign import Embeddings, compare, score
 from pyalign.ops.resample import SUBJECTS, multiplicities
-from pyalign.stats.multiple import CORRECTIONS, corrected, holm
-from pyalign.stats.paired import ranks_of, two_sided_p
+from pyalign.stats.multiple import CORRECTIONS, corrected, holm, ranks_of, two_sided_p
 from pyalign.stats.resampling import BY, Resampling
 
 N, T = 60, draw_triplets(1, 60, 4000)

@@ -11,10 +11,9 @@ from support import draw_triplets, read_back, reals
 
 import pyalign
 from pyalign.report.page.sections.comparisons import _widest_difference
-from pyalign.stats.multiple import corrected
-from pyalign.stats.paired import equivalence_p
+from pyalign.stats.intervals import upper_p
+from pyalign.stats.multiple import corrected, equivalence_p
 from pyalign.stats.resampling import Resampling
-from pyalign.stats.student import upper_p
 
 N, T = 60, draw_triplets(1, 60, 3000)
 MODELS = {name: reals(k, N, 5) for k, name in enumerate("abcd")}

@@ -11,11 +11,11 @@ from scipy.special import softmax
 from support import draw_triplets, seeds
 
 from pyalign import calibrate, load_result
+from pyalign.analysis.calibration.calibration_result import Confidences, equal_width_edges
 from pyalign.analysis.calibration.ece_interval import ece_interval
-from pyalign.analysis.calibration.reliability import Confidences, equal_width_edges
 from pyalign.datasets.simulate import random_embeddings, simulate
+from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Resampling
-from pyalign.stats.student import quantile
 
 PLAN, EDGES = Resampling("objects", "corrected"), equal_width_edges(5)
 

@@ -17,7 +17,12 @@ from support import draw_triplets, more_for_many_rows, pairs_of, reals, seeds, w
 
 from pyalign import Resampling, calibrate, load_result
 from pyalign.analysis.calibration import held_out as module
-from pyalign.analysis.calibration.reliability import Confidences, equal_mass_edges, equal_width_edges, reliability
+from pyalign.analysis.calibration.calibration_result import (
+    Confidences,
+    equal_mass_edges,
+    equal_width_edges,
+    reliability,
+)
 from pyalign.stats.intervals import proportion_interval, student_interval
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place

@@ -11,7 +11,7 @@ from scipy import stats
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.analysis.metadata.regress import draws_of, rank_correlations, ranks_at_once
 
 M = 9

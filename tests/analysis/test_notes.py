@@ -12,7 +12,7 @@ import pyalign
 from pyalign import Embeddings, Resampling, Triplets, calibrate, compare, load_embeddings, odd_one_out, score
 from pyalign.analysis.notes import notes_on_score, used_rows
 from pyalign.data.align import FROM_MATRIX, NAMELESS
-from pyalign.data.instead import kind_of_matrix, notes_on_values
+from pyalign.data.similarities import kind_of_matrix, notes_on_values
 from pyalign.datasets.simulate import simulate
 from pyalign.ops.similarity import notes_on_similarities
 

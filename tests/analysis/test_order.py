@@ -11,7 +11,7 @@ from support import load_from_tools
 
 import pyalign
 from pyalign import Embeddings, Triplets
-from pyalign.analysis import order
+from pyalign.analysis import notes as order
 from pyalign.data import align
 from pyalign.datasets import things_order, things_rows
 from pyalign.kinds import KINDS

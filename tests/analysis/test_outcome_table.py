@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support import definition, draw_triplets, pairs_of, reals, seeds, whole
 
 from pyalign import compare, score
-from pyalign.analysis.comparison import outcome_table
-from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
+from pyalign.analysis.comparison import paired_outcomes
+from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.stats import joint
 from pyalign.stats.resampling import Resampling
@@ -130,7 +130,7 @@ def test_a_table_in_a_temporary_file_gives_the_same(monkeypatch, plan, tmp_path)
 
     expected = found()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(outcome_table, "IN_MEMORY", 0)
+    monkeypatch.setattr(paired_outcomes, "IN_MEMORY", 0)
     assert found() == expected
     assert os.listdir(tmp_path) == []
 
@@ -138,9 +138,9 @@ def test_a_table_in_a_temporary_file_gives_the_same(monkeypatch, plan, tmp_path)
 def test_where_the_table_lies_goes_by_its_size(monkeypatch):
     models, triplets = models_of(3), draw_triplets(1, 40, 100)
     assert not memmapped(opened(models, triplets).credits)
-    monkeypatch.setattr(outcome_table, "IN_MEMORY", 4 * 100)
+    monkeypatch.setattr(paired_outcomes, "IN_MEMORY", 4 * 100)
     found = opened(models, triplets)
     assert isinstance(found, OutcomeTable)
     assert (memmapped(found.credits), memmapped(found.nats)) == (False, True)
-    monkeypatch.setattr(outcome_table, "IN_MEMORY", 4 * 100 - 1)
+    monkeypatch.setattr(paired_outcomes, "IN_MEMORY", 4 * 100 - 1)
     assert memmapped(opened(models, triplets).credits)

@@ -12,7 +12,7 @@ from support import draw_triplets
 import pyalign
 from pyalign import Components
 from pyalign.documents import Interval
-from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.labels import rows_of
 from pyalign.stats.design import Design, Outlook
 
 KNOWN = Components(objects=0.0024, subjects=0.0006, both=0.0002, pairs=0.0, triplets=0.0, answers=0.41)

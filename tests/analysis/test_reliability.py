@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import seeds
 
-from pyalign.analysis.calibration import reliability as module
-from pyalign.analysis.calibration.reliability import equal_mass_edges, equal_width_edges, reliability
+from pyalign.analysis.calibration import calibration_result as module
+from pyalign.analysis.calibration.calibration_result import equal_mass_edges, equal_width_edges, reliability
 
 
 def data(seed, t, weighted, coarse):

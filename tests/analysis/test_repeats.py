@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
-from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.answers import find_repeats
 from pyalign.data import as_answers
 
 

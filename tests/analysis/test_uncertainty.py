@@ -10,10 +10,9 @@ from scipy.stats import t as student
 from support import NATIVE, clustered_error, degrees_of, draw_triplets, reals, seeds, whole, wilson
 
 from pyalign import TripletProbe, Triplets, predict_dimensions, score
-from pyalign.analysis.outcomes import triplet_outcomes
-from pyalign.analysis.uncertainty import scaled, values_of
+from pyalign.analysis.outcomes import scaled, triplet_outcomes, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
-from pyalign.probing.scoring import scored
+from pyalign.probing.validated import scored
 from pyalign.stats.resampling import BY, Resampling
 
 X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)

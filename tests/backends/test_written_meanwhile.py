@@ -18,7 +18,7 @@ import pyalign
 from pyalign.backends import get_host_backend
 from pyalign.ops.plan import TripletPlan
 from pyalign.ops.resample import object_sums
-from pyalign.ops.shared import share_triplets
+from pyalign.ops.plan import share_triplets
 from pyalign.ops.triplets import run_triplets
 
 name, kernel, rounds = sys.argv[1:4]

@@ -529,7 +529,7 @@ def test_outputs_that_would_replace_a_described_file_are_refused(refused, writte
 
 @pytest.mark.parametrize("changed", ["mine.toml", "names.txt", "answers.npy"])
 def test_a_described_file_that_changes_meanwhile_is_an_error(written, lab, changed):
-    from pyalign.cli._watch import unchanged
+    from pyalign.cli._inputs import unchanged
 
     written("answers.npy", "names.txt")
     options = load("score").options(embeddings=(), triplets=pyalign.io.paths.Spec("mine.toml"))

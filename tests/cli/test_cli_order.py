@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.analysis import order
+from pyalign.analysis import notes
 from pyalign.datasets import things_rows
 
-N = order.THINGS
+N = notes.THINGS
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """Rows in the raw order of THINGS, and answers that number the objects by their names."""
     monkeypatch.chdir(tmp_path)
-    rng, standing = np.random.default_rng(0), order._standing("raw")
+    rng, standing = np.random.default_rng(0), notes._standing("raw")
     x = rng.normal(size=(N, 4)).astype(np.float32)
     moved = rng.choice(np.flatnonzero(standing != np.arange(N)), 900)
     others = np.stack([rng.integers(1200, 1500, 900), rng.integers(1500, N, 900)], axis=1)  # which stay in place

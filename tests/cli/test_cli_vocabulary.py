@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyalign.study.analyses import analyses
-from pyalign.study.options import checked
+from pyalign.study.options import analyses, checked
 
 
 def test_nothing_held_out_is_the_same_word_in_each_command(command):

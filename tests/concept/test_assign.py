@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
-from pyalign.concept.assign import HOW, assigned
+from pyalign.concept.dimensions import HOW, assigned
 from pyalign.errors import InputError
 
 

@@ -12,7 +12,7 @@ import pyalign
 from pyalign import Resampling, error_consistency
 from pyalign.errors import InputError
 from pyalign.results import ErrorConsistency
-from pyalign.stats.kappa import error_agreement
+from pyalign.stats.joint import error_agreement
 
 N, T = 40, 500
 TRIPLETS = draw_triplets(3, N, T)

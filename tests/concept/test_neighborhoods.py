@@ -94,7 +94,7 @@ def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatc
     x, y = both(6, 40)
     options = {"k": 4, "categories": [0, 1] * 20, "n_permutations": 19, "ci": draws(10)}
     plain = pyalign.compare_neighbors(x, y, **options)
-    monkeypatch.setattr("pyalign.nearest.ranks.LARGEST_TABLE", 0)
+    monkeypatch.setattr("pyalign.nearest.nearest_result.LARGEST_TABLE", 0)
     assert pyalign.compare_neighbors(x, y, **options) == plain
 
 

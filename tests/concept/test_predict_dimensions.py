@@ -14,8 +14,8 @@ from support import draw_triplets, seeds, strict_json
 
 import pyalign
 from pyalign import Embeddings, InputError, predict_dimensions
-from pyalign.concept.explained import Explained
 from pyalign.concept.held_out import folds_of, predict_held_out
+from pyalign.concept.predicted import Explained
 from pyalign.stats.multiple import holm
 from pyalign.stats.resampling import Resampling
 

@@ -16,7 +16,7 @@ from pyalign.datasets import load_dataset
 from pyalign.datasets.description import TABLES, TOP, checked_description, description_text
 from pyalign.errors import InputError
 from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
-from pyalign.io.toml import read_toml
+from pyalign.io.documents import read_toml
 
 if sys.version_info < (3, 11):
     pytest.importorskip("tomli", reason="tomli is not installed")

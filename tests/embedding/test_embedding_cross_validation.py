@@ -11,14 +11,12 @@ from planted_dimensions import planted, reference
 
 import pyalign
 from pyalign.data import Embeddings, Triplets
-from pyalign.embedding.bias import moved_by_penalties
 from pyalign.embedding.cross_validate import cross_validate_embedding
 from pyalign.embedding.embedding import fit_embedding
-from pyalign.embedding.inputs import read_answers
-from pyalign.embedding.match import match_dimensions
+from pyalign.embedding.fit import moved_by_penalties
+from pyalign.embedding.inputs import folds_of, halves_of, inner_part, read_answers, unit_of
 from pyalign.embedding.options import EmbeddingPenalty
-from pyalign.embedding.split import folds_of, halves_of, inner_part, unit_of
-from pyalign.embedding.stability import stability_of, standard_errors
+from pyalign.embedding.stability import match_dimensions, stability_of, standard_errors
 from pyalign.errors import InputError
 from pyalign.journal import Journal
 
@@ -336,7 +334,7 @@ def test_a_fold_that_leaves_an_object_without_answers_is_named():
 
 def test_comes_back_from_its_document(validation):
     from pyalign.documents import from_document
-    from pyalign.embedding.validated import EmbeddingCrossValidation
+    from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 
     read = from_document(EmbeddingCrossValidation, validation.to_dict())
     assert read.fit.dimensions == validation.fit.dimensions and read.stability == validation.stability

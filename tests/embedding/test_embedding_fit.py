@@ -134,7 +134,7 @@ def test_every_fit_of_a_path_is_a_stationary_point(world):
 
 def test_strong_sparsity_does_not_end_at_zero_where_something_is_better():
     """The start of SPoSE, N(0.1, 0.01), does: sparsity outweighs what little similarity it has."""
-    from pyalign.embedding.objective import Objective
+    from pyalign.embedding.fit import Objective
     from pyalign.embedding.options import EmbeddingPenalty
     from pyalign.embedding.solve import minimise
     from pyalign.fitting.objective import TripletLoss
@@ -182,7 +182,7 @@ def test_no_random_start_is_much_better():
 
     _, triplets = planted(30, 3, 1500)
     fit = fit_embedding(triplets, shrinkage=1e-3, sparsity=0.03)
-    from pyalign.embedding.objective import Objective
+    from pyalign.embedding.fit import Objective
     from pyalign.embedding.options import EmbeddingPenalty
     from pyalign.fitting.objective import TripletLoss
 

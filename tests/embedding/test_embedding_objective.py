@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from planted_dimensions import distinct, planted, reference
 
-from pyalign.embedding.fit import Fitter
-from pyalign.embedding.objective import Objective
+from pyalign.embedding.fit import Fitter, Objective
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.fitting.objective import TripletLoss
 
@@ -83,7 +82,7 @@ def test_in_float32_is_the_same_to_its_precision(small):
 
 
 def test_the_steepest_directions_are_those_of_all():
-    from pyalign.fitting.certificate import curvature_of_rows
+    from pyalign.fitting.objective import curvature_of_rows
 
     _, triplets = planted(20, 3, 600)
     loss = TripletLoss(20, triplets, FLOAT64)

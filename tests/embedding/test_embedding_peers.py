@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from planted_dimensions import planted
 
-from pyalign.embedding.objective import Objective
+from pyalign.embedding.fit import Objective
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.fitting.objective import TripletLoss
 

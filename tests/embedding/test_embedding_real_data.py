@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.embedding.inputs import read_answers
-from pyalign.embedding.match import matched
+from pyalign.embedding.inputs import read_answers, unit_of
 from pyalign.embedding.solve import kkt_residual
-from pyalign.embedding.split import unit_of
+from pyalign.embedding.stability import matched
 
 pytest.importorskip("scipy")
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.slow
 def test_predicts_held_out_answers_of_things(data):
     """Penalties are those that a tenth of the answers chose in docs/embedding.md."""
-    from pyalign.embedding.objective import Objective
+    from pyalign.embedding.fit import Objective
     from pyalign.embedding.options import EmbeddingPenalty
 
     every = np.load(data / "things" / "human_triplets_375429.npy")

@@ -14,10 +14,9 @@ import pytest
 from small_study import write_inputs
 
 from pyalign.cli import main
-from pyalign.study import engines
-from pyalign.study.export import export_study
-from pyalign.study.plan import StudyUnit, study_units
-from pyalign.study.tasks import levels_of, seconds_of, tasks_of
+from pyalign.study import export as engines
+from pyalign.study.export import export_study, levels_of, seconds_of, tasks_of
+from pyalign.study.units import StudyUnit, study_units
 
 # Names in which a shell, Snakemake, Python or sbatch would find code.
 HOSTILE = ["it's $(touch bad) `touch bad` {bad} %A", '-x; touch bad\n#SBATCH --bad\nEND\n"\\', "\udcff"]

@@ -13,7 +13,7 @@ from slurm_cluster import wait_until
 from small_study import write_inputs
 
 from pyalign.study.export import export_study
-from pyalign.study.plan import study_units
+from pyalign.study.units import study_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("moment", "ends")]
 CUT_SHORT = "BeginTime"  # why a job waits whose node was lost: for two minutes, which a user may cut short

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.extraction.contents import sha256_of
+from pyalign.extraction.finished import sha256_of
 from pyalign.extraction.images import as_images
 from pyalign.extraction.loading import batches
 from pyalign.extraction.sources import load_encoder

@@ -17,7 +17,7 @@ import pytest
 
 from pyalign.errors import InputError
 from pyalign.extraction import images as module
-from pyalign.extraction.contents import UNREADABLE, sha256_of, sha256_of_items, sha256_of_listing
+from pyalign.extraction.finished import UNREADABLE, sha256_of, sha256_of_items, sha256_of_listing
 from pyalign.extraction.images import Images, as_images
 
 pytest.importorskip("PIL", reason="Pillow is not installed")

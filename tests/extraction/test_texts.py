@@ -10,7 +10,7 @@ import pytest
 from pyalign.extraction.extract import extract
 from pyalign.extraction.sources import load_encoder
 from pyalign.extraction.texts import as_texts, fill
-from pyalign.extraction.tokenizing import Tokens, load_tokenizer, nearby_pooling, padded, pool_tokens
+from pyalign.extraction.tokenizing import TextTokens, load_tokenizer, nearby_pooling, padded, pool_tokens
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -233,7 +233,7 @@ def test_a_model_of_texts_without_a_tokenizer_says_what_to_put_where(tmp_path, m
 
 @pytest.mark.parametrize("mode", POOLED)
 def test_pooling_is_of_the_tokens_that_the_mask_has(mode):
-    batch = padded([Tokens(ids, [0] * len(ids)) for ids in IDS], 4)
+    batch = padded([TextTokens(ids, [0] * len(ids)) for ids in IDS], 4)
     tokens = np.where(batch["mask"][:, :, None] > 0, TABLE[batch["ids"]], np.nan)
     found = pool_tokens(np.nan_to_num(tokens, nan=1e9), batch["mask"], mode)
     np.testing.assert_allclose(found, [POOLED[mode](TABLE[ids]) for ids in IDS], rtol=1e-6)

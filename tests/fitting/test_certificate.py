@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from support import draw_triplets, reals
 
-from pyalign.fitting.certificate import curvature, steepest_strength
-from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.objective import TripletTerm, curvature, steepest_strength
 
 N, D, STRENGTH = 12, 5, 0.05
 

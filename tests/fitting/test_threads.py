@@ -16,7 +16,7 @@ COUNTED = """
 import os, time
 import numpy as np, pyalign
 from pyalign.backends import native
-from pyalign.fitting.threads import one_blas_thread
+from pyalign.fitting.algebra import one_blas_thread
 from threadpoolctl import threadpool_info
 native.set_num_threads(2)
 def threads(): return len(os.listdir("/proc/self/task"))

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from capture import Capture, Outside  # noqa: E402
 
-from pyalign.backends import _native_kernels, _queue, _tensor_kernels  # noqa: E402
+from pyalign.backends import _native_kernels, _tensor_kernels, _tensors  # noqa: E402
 from pyalign.integrations import _loss_kernels, _loss_ops, _loss_terms, _torch_kernels  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
@@ -21,7 +21,7 @@ ROUTES = pytest.mark.parametrize("t", [400, 9], ids=["matrix", "rows"])
 @pytest.fixture(autouse=True)
 def kernels_of_a_device(monkeypatch):
     """Those of the CPU in their place, and no driver that could make the device the current one."""
-    for module in (_queue, _tensor_kernels, _torch_kernels, _loss_kernels):
+    for module in (_tensors, _tensor_kernels, _torch_kernels, _loss_kernels):
         monkeypatch.setattr(module, "current_device", lambda device: nullcontext())
     monkeypatch.setattr(_torch_kernels, "kernels_for", lambda *_: (Outside(_native_kernels.KERNELS), False))
 

@@ -12,7 +12,7 @@ import pytest
 import pyalign
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data import as_triplet_data
-from pyalign.data.answer_words import SERIES, WORDS
+from pyalign.data.answer_columns import SERIES, WORDS
 from pyalign.errors import InputError
 from pyalign.io import load_judgments, load_triplets
 

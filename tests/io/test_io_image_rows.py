@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyalign.extraction.images import as_images
-from pyalign.io import image_rows
+from pyalign.io import image_files
 
 N = 300
 PIXELS = np.random.default_rng(0).integers(0, 256, (N, 5, 7, 3)).astype(np.uint8)
@@ -55,7 +55,7 @@ def parquet(tmp_path):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(image_rows, "PIECE", 1000)
+    monkeypatch.setattr(image_files, "PIECE", 1000)
 
 
 def all_of(images):
@@ -169,13 +169,13 @@ def test_a_file_that_changes_is_refused(hdf5, parquet, message_of):
 
 def test_threads_that_read_in_order_ask_for_pieces_not_for_rows(parquet, hdf5, small_pieces, monkeypatch):
     asked = []
-    real = image_rows.ask
+    real = image_files.ask
 
     def ask(*args, **options):
         asked.append(args[3])
         return real(*args, **options)
 
-    monkeypatch.setattr(image_rows, "ask", ask)
+    monkeypatch.setattr(image_files, "ask", ask)
     cases = [
         (lambda: parquet({"a": FILES}, row_group_size=60), FILES), (lambda: hdf5(data=FILES), FILES), (hdf5, PIXELS),
     ]  # fmt: skip

@@ -103,7 +103,7 @@ def test_other_readers_take_the_folder_too(written):
 
 def test_what_is_found_of_a_folder_of_data_is_one_set_of_embeddings(written, tmp_path):
     from pyalign.analysis.describe.file import describe_file
-    from pyalign.study.folder_contents import items_of
+    from pyalign.study.draft import items_of
 
     written(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
     described = describe_file(tmp_path / "clip")

@@ -10,7 +10,7 @@ import pytest
 
 import pyalign
 from pyalign.analysis.describe.file import describe_file
-from pyalign.data.answer_words import says
+from pyalign.data.answer_columns import says
 from pyalign.io import load_embeddings, load_judgments, load_triplets
 
 

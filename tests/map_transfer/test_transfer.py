@@ -11,8 +11,8 @@ from support import draw_triplets, read_back, reals
 import pyalign
 from pyalign.datasets import load_dataset
 from pyalign.errors import InputError
-from pyalign.map_transfer.neighbors import voted
 from pyalign.map_transfer.run import BEFORE, transfer
+from pyalign.map_transfer.transfer_result import voted
 
 N = 60
 NAMES = tuple(f"object {k}" for k in range(N))

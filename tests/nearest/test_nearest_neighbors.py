@@ -15,7 +15,7 @@ from support import BEST, reals
 
 from pyalign import Embeddings, MissingExtraError, build_index, load_index, neighbors
 from pyalign.documents import from_document
-from pyalign.nearest import packages
+from pyalign.nearest import scan
 from pyalign.nearest.index import cells_index, choose_index
 
 faiss_alone = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
@@ -277,19 +277,19 @@ def test_several_distributions_of_faiss_are_told_of(monkeypatch):
             raise metadata.PackageNotFoundError(name)
         return there[name]
 
-    monkeypatch.setattr(packages, "version", version)
+    monkeypatch.setattr(scan, "version", version)
     note = "faiss-cpu 1.15.1, faiss-gpu-cuvs 1.14 install the same folder faiss: the last one installed is used"
-    assert packages.note_of_packages().startswith(note)
-    assert packages.faiss_facts()["note"].startswith(note)
+    assert scan.note_of_packages().startswith(note)
+    assert scan.faiss_facts()["note"].startswith(note)
     if find_spec("faiss") is not None:  # where an index of faiss has answered, and nowhere else
         notes = {index: neighbors(reals(1, 40, 4), k=2, index=index).notes for index in ("HNSW16", "flat")}
         assert [sum(one.startswith(note) for one in notes[index]) for index in ("HNSW16", "flat")] == [1, 0]
     there.pop("faiss-cpu")
-    assert packages.note_of_packages() is None
+    assert scan.note_of_packages() is None
 
 
 def test_a_faiss_that_does_not_load_is_told_of(monkeypatch, without_faiss):
-    assert packages.faiss_facts()["version"] is None
+    assert scan.faiss_facts()["version"] is None
 
 
 def test_no_extra_but_those_of_faiss_and_of_our_tests_asks_for_faiss():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import definition, reals, seeds, whole
 
-from pyalign.nearest.overlap import neighbor_overlap
+from pyalign.nearest.neighbors import neighbor_overlap
 
 
 def plain(before, after, k, measure):

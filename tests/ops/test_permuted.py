@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import floats, reals, seeds, whole
 
 from pyalign.backends import get_host_backend
-from pyalign.ops.permuted import identity, permutations_of, permuted_products
+from pyalign.ops.resample import identity, permutations_of, permuted_products
 
 
 def symmetric(make, seed, n, dtype):
@@ -100,6 +100,6 @@ def test_permutations_are_the_same_in_any_pieces(monkeypatch):
     long, short = all_of(150), all_of(70)
     assert (long[:70] == short).all() and (np.sort(long, axis=1) == np.arange(20)).all()
     assert len(np.unique(long, axis=0)) == 150
-    monkeypatch.setattr("pyalign.ops.permuted.ORDERS_AT_ONCE", 7)
+    monkeypatch.setattr("pyalign.ops.resample.ORDERS_AT_ONCE", 7)
     assert (all_of(150) == long).all()
     assert identity(3).tolist() == [[0, 1, 2]]

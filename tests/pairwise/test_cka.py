@@ -13,8 +13,8 @@ from support import reals, seeds, strict_json
 
 import pyalign
 from pyalign.ops.resample import permutation
-from pyalign.pairwise import _matrices
-from pyalign.pairwise.calibrated import calibrated
+from pyalign.pairwise import rdms
+from pyalign.pairwise.all_pairs import calibrated
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 
 MEASURES = tuple(REPRESENTATION_MEASURES)
@@ -79,7 +79,7 @@ def test_features_and_matrices_give_the_same(measure, monkeypatch):
     models = models_of(2, widths=(3, 5, 4))
     found = []
     for limit in (0, 10**9):
-        monkeypatch.setattr(_matrices, "FEATURES_PER_ROW", limit)
+        monkeypatch.setattr(rdms, "FEATURES_PER_ROW", limit)
         found.append(pyalign.cka(models, measure=measure, n_permutations=49)[0])
     for name in ("matrix", "null_threshold", "calibrated", "p_value"):
         few, many = (np.array(getattr(one, name), float) for one in found)
@@ -143,7 +143,7 @@ def test_more_permutations_begin_with_the_same(monkeypatch):
     """However many are worked at once."""
     models = models_of(7)
     whole = pyalign.cka(models, n_permutations=150).to_dict()["results"]
-    monkeypatch.setattr("pyalign.ops.permuted.ORDERS_AT_ONCE", 11)
+    monkeypatch.setattr("pyalign.ops.resample.ORDERS_AT_ONCE", 11)
     assert pyalign.cka(models, n_permutations=150).to_dict()["results"] == whole
     assert pyalign.cka(models, n_permutations=150, seed=1).to_dict()["results"] != whole
 

@@ -14,7 +14,7 @@ from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import get_correlation
 from pyalign.pairwise.influence import INFLUENCES, Side, influence
 from pyalign.pairwise.study import study_of
-from pyalign.stats.student import quantile
+from pyalign.stats.intervals import quantile
 
 
 def study(seed=0, n=9, d=6, p=4, noise=0.5):

@@ -12,7 +12,7 @@ from support import strict_json
 from pyalign import Embeddings, InputError, Judgments, Resampling, load_judgments, load_result, rsa, similarity
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import correlated, streamed
-from pyalign.pairwise.calibrated import upper_p
+from pyalign.pairwise.all_pairs import upper_p
 from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
 from pyalign.pairwise.study import model_pairs, study_of

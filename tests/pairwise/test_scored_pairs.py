@@ -11,13 +11,13 @@ import pytest
 import pyalign
 from pyalign import Resampling, load_result
 from pyalign.ops.resample import permutation
-from pyalign.pairwise import scored_pairs, similarity_errors
+from pyalign.pairwise import scored_pairs
 from pyalign.pairwise._families import prepared
-from pyalign.pairwise._matrices import MatrixFamily
+from pyalign.pairwise.rdms import MatrixFamily
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES, get_representation_measure
-from pyalign.pairwise.similarity_errors import influences
+from pyalign.pairwise.scored_pairs import influences
+from pyalign.stats.intervals import two_sided_p
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.student import two_sided_p
 
 N = 40
 MATRICES = ("linear-cka", "debiased-cka", "lange-cka", "rbf-cka:sigma=3", "debiased-rbf-cka:sigma=3", "rsa-pearson",
@@ -172,7 +172,7 @@ def test_of_many_models_and_of_too_many_objects_less_is_computed(monkeypatch):
     found = pyalign.cka(models_of(), n_permutations=0)
     assert found[0].differences == () and found[0].scores is not None
     assert any("differences of similarities are left out" in note for note in found.notes)
-    monkeypatch.setattr(similarity_errors, "MOST", 10)
+    monkeypatch.setattr(scored_pairs, "MOST", 10)
     found = pyalign.cka(models_of(), n_permutations=0, ci=Resampling("objects", n_resamples=20))
     assert found[0].scores[0].ci.method == "half-samples" and found.resamples == 20
 

@@ -15,7 +15,7 @@ from pyalign import cross_validate_probe, fit_probe, load_transform, score, simi
 from pyalign.backends import native
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.journal import Journal
-from pyalign.nearest.overlap import neighbor_overlap
+from pyalign.nearest.neighbors import neighbor_overlap
 from pyalign.probing import local
 from pyalign.probing.local import LocalProblem, LocalTerm, other_batches
 from pyalign.probing.options import LocalOptions, ProbeOptions

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from support import numeric, reals
 
-from pyalign.probing.basis import own_basis, principal_basis, standardization
-from pyalign.probing.parameters import Diagonal, Factored, Full
+from pyalign.probing.parameters import Diagonal, Factored, Full, own_basis, principal_basis, standardization
 
 FORMS = {
     "squared": lambda b: Full(b, 3, "squared"),

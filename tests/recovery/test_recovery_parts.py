@@ -14,10 +14,18 @@ from pyalign import fit_probe, score
 from pyalign.backends import get_host_backend
 from pyalign.data import Triplets
 from pyalign.probing.options import ProbeOptions
-from pyalign.recovery.by_probe import ByProbe
-from pyalign.recovery.by_temperature import ByTemperature, OneModel, deviations_of
-from pyalign.recovery.pool import Pool, answered, cuts_of, drawn_pairs, generator
-from pyalign.recovery.rates import Simulations, needed, tied_for_best
+from pyalign.recovery.recovered import Simulations, needed, tied_for_best
+from pyalign.recovery.refits import (
+    ByProbe,
+    ByTemperature,
+    OneModel,
+    Pool,
+    answered,
+    cuts_of,
+    deviations_of,
+    drawn_pairs,
+    generator,
+)
 from pyalign.stats.splits import TripletKFold
 
 HOST = get_host_backend()

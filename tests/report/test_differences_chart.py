@@ -11,7 +11,7 @@ from support import draw_triplets
 
 import pyalign
 from pyalign.report.charts import chart, default_chart, kind_of
-from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.save import rendered
 from pyalign.report.charts.theme import WIDTHS
 

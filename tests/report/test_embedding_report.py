@@ -10,7 +10,7 @@ import pytest
 
 from pyalign._result import read_result
 from pyalign.errors import InputError
-from pyalign.report.embedding import against_table, dimensions_table, folds_table, stability_table
+from pyalign.report.fits import against_table, dimensions_table, embedding_folds_table, stability_table
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "snapshots" / "documents" / "embed.json"
 
@@ -26,7 +26,7 @@ def column(table, header):
 
 
 def test_a_row_for_each_fold_the_mean_and_the_fit_to_all(result):
-    table = folds_table(result)
+    table = embedding_folds_table(result)
     assert column(table, "fold").values == ("1", "2", "mean", "all")
     assert column(table, "accuracy").values[:3] == (*(fold.accuracy for fold in result.folds), result.accuracy)
     assert column(table, "dimensions").values[3] == result.fit.n_dimensions
@@ -49,7 +49,7 @@ def test_other_embeddings_have_their_differences(result):
 
 def test_the_picture_has_every_penalty_that_was_compared(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.data import rows_of
+    from pyalign.report.charts.labels import rows_of
     from pyalign.report.charts.penalty_path import penalty_path_chart
 
     for width in ("single", "double"):
@@ -64,7 +64,7 @@ def test_the_picture_has_every_penalty_that_was_compared(result):
 
 def test_the_picture_marks_the_penalty_of_each_fold_and_has_a_legend_of_them(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.data import rows_of
+    from pyalign.report.charts.labels import rows_of
     from pyalign.report.charts.penalty_path import penalty_path_chart
 
     chart = penalty_path_chart(result)
@@ -89,8 +89,8 @@ def test_one_penalty_has_no_picture(result):
 def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
     pytest.importorskip("altair")
     from pyalign.report.charts import charts_of
-    from pyalign.report.charts.data import rows_of
     from pyalign.report.charts.dimension_stability import dimension_stability_chart
+    from pyalign.report.charts.labels import rows_of
 
     rows = rows_of(dimension_stability_chart(result))
     shown = sorted(
@@ -107,9 +107,9 @@ def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
 
 def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.data import rows_of
     from pyalign.report.charts.dimension_stability import dimension_stability_chart
-    from pyalign.report.page.tables_html import MISSING, _cell
+    from pyalign.report.charts.labels import rows_of
+    from pyalign.report.page.parts_html import MISSING, _cell
     from pyalign.report.text import shown_columns
 
     (halves,) = [one for one in result.stability if one.over == "halves"]
@@ -130,11 +130,11 @@ def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
 
 
 def test_penalties_are_shown_with_their_significant_digits_in_text_and_on_pages(result):
-    from pyalign.report.page.tables_html import _cell
+    from pyalign.report.page.parts_html import _cell
     from pyalign.report.text import shown_columns
 
     small = replace(result.folds[0], shrinkage=2.034e-5, sparsity=1.4567e-3)
-    table = folds_table(replace(result, folds=(small, *result.folds[1:])))
+    table = embedding_folds_table(replace(result, folds=(small, *result.folds[1:])))
     for header, text in (("shrinkage", "2.03e-05"), ("sparsity", "0.00146")):
         ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == header]]
         assert cells[0] == text

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.report.blocks import Figure, Table, Text
 from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.report.markup import latex_text
 from pyalign.report.model_index import yaml_text
+from pyalign.report.text import latex_text
 
 yaml = pytest.importorskip("yaml")
 X, TRIPLETS = reals(1, 30, 5), draw_triplets(2, 30, 600, np.int32)

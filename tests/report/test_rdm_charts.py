@@ -13,7 +13,7 @@ from pyalign._result import read_result
 from pyalign.pairwise.rdms import MOST, Rdm, Rdms, percentiles, rdms_of_rows
 from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart, charts_of
-from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.rdm import mds_chart, rdm_chart, scaled
 from pyalign.report.page.sections.people import rsa
 from pyalign.report.page.sources import Loaded, Sources

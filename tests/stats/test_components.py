@@ -13,7 +13,7 @@ from support import draw_triplets, seeds
 import pyalign
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.components import LEAST_PAIRS, Components, Group
-from pyalign.stats.effective import EffectiveNumber
+from pyalign.stats.degrees import EffectiveNumber
 from pyalign.stats.resampling import Clusters, Resampling
 
 BOTH = "objects+subjects"

@@ -10,8 +10,7 @@ from scipy.stats import t as student
 from support import draw_triplets, seeds
 
 from pyalign.stats.clustered import Dependence, with_weights
-from pyalign.stats.degrees import of_both, of_difference
-from pyalign.stats.effective import EffectiveNumber
+from pyalign.stats.degrees import EffectiveNumber, of_both, of_difference
 from pyalign.stats.resampling import BY, Clusters, Resampling
 
 ONE = np.ones(1)

@@ -13,8 +13,8 @@ from support import draw_triplets
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.components import Components
 from pyalign.stats.design import Design, Outlook
+from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.student import quantile
 
 ALL = Components(objects=0.03, subjects=0.02, both=0.01, pairs=0.02, triplets=0.1, answers=0.5)
 

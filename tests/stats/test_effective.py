@@ -10,7 +10,7 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.stats.clustered import Dependence, with_weights
-from pyalign.stats.effective import LEAST, EffectiveNumber, effective_numbers, notes_on_few, without_interval
+from pyalign.stats.degrees import LEAST, EffectiveNumber, effective_numbers, notes_on_few, without_interval
 from pyalign.stats.resampling import Clusters, Resampling
 
 OVER = ("objects", "subjects", "objects+subjects")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 from support import seeds
 
-from pyalign.stats.influence import of_pearson, of_spearman
+from pyalign.stats.regression import of_pearson, of_spearman
 
 
 def weighted_pearson(a, b, w):

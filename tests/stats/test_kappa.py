@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyalign.errors import InputError
-from pyalign.stats.kappa import cohens_kappa, error_agreement, kappa_of, of_counts, unbiased
+from pyalign.stats.joint import cohens_kappa, error_agreement, kappa_of, of_counts, unbiased
 
 bits = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 

@@ -10,15 +10,7 @@ from scipy.stats import norm, studentized_range
 from support import seeds
 
 from pyalign.stats import multiple
-from pyalign.stats.multiple import (
-    CORRECTIONS,
-    DRAWS,
-    MaxT,
-    benjamini_hochberg,
-    holm,
-    left_of_differences,
-    step_down,
-)
+from pyalign.stats.multiple import CORRECTIONS, DRAWS, MaxT, benjamini_hochberg, holm, left_of_differences, step_down
 
 p_lists = st.lists(st.one_of(st.floats(0.0, 1.0), st.sampled_from([0.0, 0.01, 0.05, 1.0])), min_size=1, max_size=12)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyalign.stats.ratios import fieller, ratio_error
+from pyalign.stats.intervals import fieller, ratio_error
 
 numbers = st.floats(0.1, 10.0)
 

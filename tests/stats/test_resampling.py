@@ -17,7 +17,7 @@ from support import draw_triplets, seeds
 
 import pyalign
 from pyalign.data import Subjects
-from pyalign.data.subjects import checked_labels
+from pyalign.data.answers import checked_labels
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.resampling import (

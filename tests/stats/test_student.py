@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from pyalign.stats.student import NORMAL, quantile, two_sided_p
+from pyalign.stats.intervals import NORMAL_DEGREES, quantile, two_sided_p
 
 
 def close(degrees, rel=1e-9):
@@ -76,10 +76,10 @@ def test_ends_and_what_is_no_number(degrees):
 
 def test_many_degrees_of_freedom_are_the_normal_distribution():
     for t in (0.1, 1.0, 1.96, 4.0):
-        assert two_sided_p(t, NORMAL) == pytest.approx(2 * norm.sf(t), rel=1e-12)
-        assert two_sided_p(t, NORMAL - 1) == pytest.approx(2 * norm.sf(t), rel=1e-4)
+        assert two_sided_p(t, NORMAL_DEGREES) == pytest.approx(2 * norm.sf(t), rel=1e-12)
+        assert two_sided_p(t, NORMAL_DEGREES - 1) == pytest.approx(2 * norm.sf(t), rel=1e-4)
     assert quantile(0.95, math.inf) == pytest.approx(norm.ppf(0.975), rel=1e-12)
-    assert quantile(0.95, NORMAL - 1) == pytest.approx(norm.ppf(0.975), rel=1e-6)
+    assert quantile(0.95, NORMAL_DEGREES - 1) == pytest.approx(norm.ppf(0.975), rel=1e-6)
 
 
 def test_of_one_degree_it_is_the_arc_tangent():

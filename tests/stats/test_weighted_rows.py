@@ -12,7 +12,7 @@ from support import draw_triplets, seeds
 
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.stats.clustered import standard_errors
-from pyalign.stats.effective import effective_numbers
+from pyalign.stats.degrees import effective_numbers
 from pyalign.stats.resampling import BY, Clusters, Resampling, replicates, resampled_sums
 
 DRAWN = ("objects", "triplets", "subjects")

@@ -10,9 +10,8 @@ from small_study import TEXT
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.study.analyses import OWN, analyses
 from pyalign.study.file import read_study
-from pyalign.study.options import arguments_of
+from pyalign.study.options import OWN, analyses, arguments_of
 from pyalign.study.units import units_of
 
 MISTAKES = {  # what is put in place of what -> the message

@@ -20,7 +20,7 @@ import pyalign
 from pyalign.cli import main
 from pyalign.errors import InputError
 from pyalign.io.own_files import run_name
-from pyalign.study import claims
+from pyalign.study import records
 from pyalign.study.file import read_study
 from pyalign.study.folder import StudyFolder
 from pyalign.study.records import Record, read_record, write_record
@@ -358,7 +358,7 @@ def test_the_page_on_clusters_says_how_many_kills_of_the_script_left_the_same_by
 
 def test_a_unit_that_a_live_run_makes_is_tried_again(few, capsys):
     StudyFolder("out")
-    with claims.claim(Path("out"), "cka") as holder:
+    with records.claim(Path("out"), "cka") as holder:
         assert holder is None
         assert run_step("cka") == 75
         assert "is making it" in capsys.readouterr().err
@@ -383,7 +383,7 @@ def test_the_claim_of_a_run_that_has_ended_holds_no_longer(few):
     Path("out/records/cka.json").unlink()
     elsewhere = f"node7-1-{'0' * 16}"
     assert not _is_gone(elsewhere, 0)
-    assert _is_gone(elsewhere, claims.DEAD + 5)  # nobody touches it
+    assert _is_gone(elsewhere, records.DEAD + 5)  # nobody touches it
 
 
 ELSEWHERE = f"node7-1-{'0' * 16}"
@@ -403,7 +403,7 @@ def test_a_claim_from_the_future_ages_from_the_first_look_on_whoever_looks(few):
     assert subprocess.run(look).returncode == 75
     now = path.stat().st_mtime
     assert now < time.time() + 1e5
-    os.utime(path, (now - claims.DEAD - 1, now - claims.DEAD - 1))  # a minute later
+    os.utime(path, (now - records.DEAD - 1, now - records.DEAD - 1))  # a minute later
     assert subprocess.run(look).returncode == 0
 
 
@@ -411,30 +411,30 @@ def test_a_claim_from_the_future_ages_from_the_first_look_on_whoever_looks(few):
 def test_a_claim_is_dead_a_minute_after_its_last_change_that_was_seen_whatever_its_time(few, monkeypatch, age):
     StudyFolder("out")
     path, clock = claim_of_another_machine(age), [1000.0]
-    monkeypatch.setattr(claims.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(records.time, "monotonic", lambda: clock[0])
 
     def holder_after(seconds):
         clock[0] += seconds
-        with claims.claim(Path("out"), "cka") as holder:
+        with records.claim(Path("out"), "cka") as holder:
             return holder
 
-    assert [holder_after(0), holder_after(0), holder_after(claims.DEAD - 1)] == ["node7"] * 3
+    assert [holder_after(0), holder_after(0), holder_after(records.DEAD - 1)] == ["node7"] * 3
     os.utime(path, (path.stat().st_mtime - 1,) * 2)
-    assert [holder_after(claims.DEAD), holder_after(claims.DEAD - 1), holder_after(2)] == ["node7", "node7", None]
+    assert [holder_after(records.DEAD), holder_after(records.DEAD - 1), holder_after(2)] == ["node7", "node7", None]
 
 
 def test_a_run_that_a_clock_from_the_future_has_stopped_ends(few, monkeypatch):
     StudyFolder("out")
     path = claim_of_another_machine(-1e6)
-    monkeypatch.setattr(claims, "_touch", lambda path: None)  # where it is another user's
-    monkeypatch.setattr(claims, "DEAD", 0.0)
+    monkeypatch.setattr(records, "_touch", lambda path: None)  # where it is another user's
+    monkeypatch.setattr(records, "DEAD", 0.0)
     assert run_step("cka") == 0 and not path.exists()
 
 
 def test_a_claim_is_kept_alive_while_a_unit_is_made(few, monkeypatch):
     StudyFolder("out")
-    monkeypatch.setattr(claims, "BEAT", 0.01)
-    with claims.claim(Path("out"), "cka"):
+    monkeypatch.setattr(records, "BEAT", 0.01)
+    with records.claim(Path("out"), "cka"):
         path = Path("out/records/cka.claim")
         os.utime(path, (1, 1))
         until = time.monotonic() + 60

@@ -17,23 +17,13 @@ import torch  # noqa: E402
 import triton  # noqa: E402
 import triton_table  # noqa: E402
 
-from pyalign.backends import (  # noqa: E402
-    Rows,
-    _triton_choice_similarity,
-    _triton_close,
-    _triton_gradient,
-    _triton_last_step,
-    _triton_similarity,
-    _triton_tiles,
-    _triton_topk,
-    _triton_triplets,
-)
+from pyalign.backends import Rows, _triton_kernels, _triton_launch, _triton_similarity, _triton_triplets  # noqa: E402
 from pyalign.backends import _triton_kernels as kernels  # noqa: E402
 from pyalign.backends._triton_launch import Launch, recorded  # noqa: E402
 from pyalign.backends._triton_similarity import DESCRIBED_KINDS  # noqa: E402
 
 MODULES = (
-    _triton_choice_similarity, _triton_close, _triton_gradient, _triton_last_step, _triton_similarity, _triton_topk,
+    _triton_kernels, _triton_similarity, _triton_triplets, _triton_similarity, _triton_similarity, _triton_kernels,
     _triton_triplets,
 )  # fmt: skip
 ARCHES = 80, 90, 100
@@ -78,10 +68,10 @@ def test_no_kernel_spills_or_takes_too_much(table, capsys):
 def test_every_kernel_in_every_configuration_is_in_the_table(table, arch):
     rows = [row for row in table if row.arch == arch]
     assert {row.kernel for row in rows} == set().union(*map(kernels_of, MODULES))
-    tables = (_triton_tiles.PLAIN, _triton_tiles.DESCRIBED) if arch == 90 else (_triton_tiles.PLAIN,)
+    tables = (_triton_launch.PLAIN, _triton_launch.DESCRIBED) if arch == 90 else (_triton_launch.PLAIN,)
     tiles = {short(tile) for table_of in tables for some in table_of.values() for tile in some}
     if arch == 90:  # wide rows are described there
-        tiles -= {short(tile) for tile in _triton_tiles.PLAIN["half"]}
+        tiles -= {short(tile) for tile in _triton_launch.PLAIN["half"]}
     assert {row.configuration for row in rows if row.kernel == "similarity_kernel"} == tiles
     for first in ("fp32", "fp16", "bf16"):
         for narrow in (False, True):
@@ -115,7 +105,7 @@ def test_on_hopper_the_copy_engine_brings_the_slices_and_few_instructions_are_le
     """Of every kind of rows that it takes, in every size of tile: two copies and four products a slice."""
     found = [row for row in table if row.arch == 90 and "DESCRIBED" in row.types]
     kinds = {"half": 2, "tf32": 1}  # types of rows
-    assert len(found) == sum(len(_triton_tiles.DESCRIBED[kind]) * kinds[kind] for kind in DESCRIBED_KINDS)
+    assert len(found) == sum(len(_triton_launch.DESCRIBED[kind]) * kinds[kind] for kind in DESCRIBED_KINDS)
     for row in found:
         assert "cp.async.bulk.tensor" in row.ptx
         assert (row.loop.products, row.loop.engine_copies, row.loop.thread_copies) == (4, 2, 0), row
@@ -140,7 +130,7 @@ def test_nothing_is_timed_unless_it_is_asked_for(monkeypatch):
             kernels.similarity(Rows(x, None, "dot"), None, False, out)
         assert [hasattr(one.kernel, "configs") for one in launches] == [tuning]
     tiles = [config.all_kwargs()["TILE_N"] for config in launches[0].kernel.configs]
-    assert tiles == [tile.width for tile in _triton_tiles.DESCRIBED["half"]]
+    assert tiles == [tile.width for tile in _triton_launch.DESCRIBED["half"]]
     arguments = {"x": launches[0].arguments[0], "y": launches[0].arguments[1], "TILE_M": 64, "TILE_N": 32, "DEPTH": 16}
     launches[0].kernel.configs[0].pre_hook(arguments)
     assert (arguments["x"].block_shape, arguments["y"].block_shape) == ([64, 16], [32, 16])
@@ -155,7 +145,7 @@ def test_tf32_rows_are_copied_by_threads_where_descriptors_cannot_round(monkeypa
             kernels.similarity(Rows(x, None, "dot"), None, True, out)
         constants = launches[0].constants
         assert (constants["DESCRIBED"], constants["TF32"]) == (described, not described)
-        tiles = _triton_tiles.DESCRIBED["half"] if described else _triton_tiles.PLAIN["tf32"]
+        tiles = _triton_launch.DESCRIBED["half"] if described else _triton_launch.PLAIN["tf32"]
         assert constants["TILE_N"] == tiles[0].width
 
 

@@ -9,16 +9,17 @@ import triton
 import triton.language as tl
 from triton_cases import DEVICE, EPS
 
-from pyalign.backends._triton_float_pair import (
+from pyalign.backends._triton_arithmetic import (
     SQUARES_ERROR,
     cosine_of,
     is_sure,
     pair_of,
+    rbf_of,
+    root_in_float64,
     root_of,
     squared_distance_of,
     two_of,
 )
-from pyalign.backends._triton_pair import rbf_of, root_in_float64
 
 COUNT = 1 << 16
 

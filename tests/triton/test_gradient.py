@@ -11,10 +11,10 @@ from reference import REFERENCE
 from support import draw_triplets, pairs_of, reals, seeds
 from triton_cases import DEVICE, INDEX_TYPES, INTERPRETED, guarded, index, kernels, log_softmax, matrix
 
-from pyalign.backends import _triton_gradient
+from pyalign.backends import _triton_triplets
 from pyalign.backends._tensors import TensorGradient
-from pyalign.backends._triton_gradient import BLOCK
-from pyalign.backends._triton_gradient import SLAB as WHOLE_SLAB
+from pyalign.backends._triton_triplets import BLOCK
+from pyalign.backends._triton_triplets import SLAB as WHOLE_SLAB
 
 SLAB = 8 * BLOCK  # of these tests, small on a device too
 RUN_LENGTHS = 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 3, BLOCK * BLOCK + 7
@@ -22,7 +22,7 @@ RUN_LENGTHS = 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 3, BLOCK
 
 @pytest.fixture(autouse=True)
 def small_slabs(monkeypatch):
-    monkeypatch.setattr(_triton_gradient, "SLAB", SLAB)
+    monkeypatch.setattr(_triton_triplets, "SLAB", SLAB)
 
 
 def gradient_of(similarities, triplets, temperature=1.0, scale=1.0, targets=None):
@@ -88,7 +88,7 @@ def test_slabs_of_triplets(t):
 
 
 def test_slabs_of_the_size_in_use(monkeypatch):
-    monkeypatch.setattr(_triton_gradient, "SLAB", WHOLE_SLAB)
+    monkeypatch.setattr(_triton_triplets, "SLAB", WHOLE_SLAB)
     agree(reals(1, 60, 60), draw_triplets(1, 60, WHOLE_SLAB + 9))
 
 
@@ -105,7 +105,7 @@ def test_one_triplet_again_and_again():
 
 
 def test_keys_of_64_bits(monkeypatch):
-    monkeypatch.setattr(_triton_gradient, "_key_type", lambda end: torch.int64)
+    monkeypatch.setattr(_triton_triplets, "_key_type", lambda end: torch.int64)
     agree(reals(4, 12, 12), draw_triplets(5, 12, SLAB))
 
 
@@ -133,7 +133,7 @@ def test_runs_of_any_length(seed):
     end = 2 * len(lengths) - 2
     gradient, check = guarded(end, dtype=torch.float32)
     gradient.fill_(1000.0)
-    _triton_gradient._add_runs(keys, order, residuals, gradient, end)
+    _triton_triplets._add_runs(keys, order, residuals, gradient, end)
     check()
     expected = np.full(end + 2, 1000.0)
     np.add.at(expected, keys.cpu().numpy(), residuals[order].cpu().numpy())

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from triton_cases import DEVICE
 
-from pyalign.backends._triton_schedule import GROUP, scheduled, scheduled_tiles, tile_count
+from pyalign.backends._triton_launch import GROUP, scheduled, scheduled_tiles, tile_count
 
 
 @triton.jit

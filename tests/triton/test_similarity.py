@@ -10,8 +10,7 @@ from triton.runtime import interpreter
 from triton_cases import DEVICE, DTYPES, EPS, PAIRS, kernels, prepared, rows, similarity, wide
 
 from pyalign.backends import Rows
-from pyalign.backends._triton_close import MEND_BLOCK, MEND_STRIP
-from pyalign.backends._triton_similarity import can_describe
+from pyalign.backends._triton_similarity import MEND_BLOCK, MEND_STRIP, can_describe
 
 SIGMA = 5.0
 GAMMA = 1 / (2 * SIGMA**2)

@@ -8,7 +8,7 @@ import torch
 from support import reals, whole
 from triton_cases import DEVICE, guarded, kernels, rows
 
-from pyalign.backends._triton_topk import TOPK_BLOCK
+from pyalign.backends._triton_kernels import TOPK_BLOCK
 
 SIZES = 1, 2, TOPK_BLOCK - 1, TOPK_BLOCK, TOPK_BLOCK + 1, 3 * TOPK_BLOCK + 7
 

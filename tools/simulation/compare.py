@@ -26,17 +26,16 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
-from pyalign.analysis.comparison.paired_intervals import ClosedForm
+from pyalign.analysis.comparison.paired_outcomes import ClosedForm
 from pyalign.concept.neighbor_lists import list_length, neighbor_lists
 from pyalign.concept.purity import half_lists
 from pyalign.datasets.simulate import random_triplets
-from pyalign.map_transfer.neighbors import neighbor_figures, voted
-from pyalign.map_transfer.result import TransferFigure
+from pyalign.map_transfer.transfer_result import TransferFigure, neighbor_figures, voted
 from pyalign.stats.clustered import Dependence, Errors, with_weights
 from pyalign.stats.halves import half_errors, half_samples, halves
+from pyalign.stats.intervals import quantile, two_sided_p
 from pyalign.stats.multiple import DRAWS, corrected, step_down
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.student import quantile, two_sided_p
 
 from . import FEATURES, Case, Found
 

@@ -24,10 +24,9 @@ from scipy.stats import chi2
 import pyalign
 from pyalign.datasets.simulate import random_triplets
 from pyalign.stats.clustered import Dependence, Errors
-from pyalign.stats.intervals import REST, correlation_interval, proportion_interval, student_interval
+from pyalign.stats.intervals import REST, correlation_interval, proportion_interval, quantile, student_interval
 from pyalign.stats.joint import KAPPA, Joint, joints
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.student import quantile
 
 from . import LAST, Case, Found, answered, drawn_triplets, model, objects, true_scores
 

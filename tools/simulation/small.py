@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 import pyalign
-from pyalign.stats.effective import LEAST
+from pyalign.stats.degrees import LEAST
 from pyalign.stats.splits import within
 
 from . import worlds

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import pyalign
-from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.datasets.simulate import random_triplets
 from pyalign.stats.regression import spearman
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.concept.assign import assigned
+from pyalign.concept.dimensions import assigned
 from pyalign.datasets.simulate import random_triplets
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the items of a triplet with the odd one last

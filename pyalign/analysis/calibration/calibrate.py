@@ -13,10 +13,10 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import answered_triplets, codes_of_people
+from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.cross_fit import rest_sums
 from pyalign.analysis.calibration.held_out import held_out, part_of
 from pyalign.analysis.calibration.lapses import lapses_of
-from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise, slopes
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of, of_each

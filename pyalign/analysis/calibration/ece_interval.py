@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyalign.analysis.calibration.reliability import Confidences, less_in_squares, places_of
+from pyalign.analysis.calibration.calibration_result import Confidences, less_in_squares, places_of
 from pyalign.documents import Interval
+from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Resampling
-from pyalign.stats.student import quantile
 
 SIZE = math.sqrt(2.0 / math.pi)  # the mean of |z|, in standard deviations
 

@@ -14,16 +14,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyalign.analysis.calibration.calibration_result import (
+    Confidences,
+    Divergences,
+    Part,
+    Reliability,
+    equal_mass_edges,
+    equal_width_edges,
+)
 from pyalign.analysis.calibration.ece_interval import ece_interval
-from pyalign.analysis.calibration.reliability import Confidences, equal_mass_edges, equal_width_edges
-from pyalign.analysis.calibration.result import Divergences, Part, Reliability
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pair, credits_by_pair, with_single_answers
-from pyalign.analysis.uncertainty import mean_interval
+from pyalign.analysis.outcomes import mean_interval
 from pyalign.backends import LossSums
 from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence
+from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
-from pyalign.stats.effective import notes_on_few, without_interval
 from pyalign.stats.intervals import FRACTION, POSITIVE
 from pyalign.stats.resampling import Resampling
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pyalign.analysis.calibration.calibration_result import Lapses
 from pyalign.analysis.calibration.cross_fit import rest_sums
 from pyalign.analysis.calibration.held_out import Mean, intervals_of_means
-from pyalign.analysis.calibration.result import Lapses
 from pyalign.analysis.calibration.temperature import (
     LEAST,
     AnsweredSimilarities,

@@ -21,16 +21,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pyalign._dataclass import dataclass, replace
-from pyalign.analysis.calibration.reliability import Confidences
+from pyalign.analysis.calibration.calibration_result import Confidences
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of
 from pyalign.backends import HostBackend, LossSums
 from pyalign.data import Answers
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, Errors, variances_of
-from pyalign.stats.effective import are_enough, without_interval
+from pyalign.stats.degrees import are_enough, without_interval
+from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.student import quantile
 from pyalign.typing import Ties
 
 CLOSE_ENOUGH = 1e-9  # of a step, relative; Newton's next one would be of about its square

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyalign._dataclass import dataclass
-from pyalign.analysis.repeats import Repeats
+from pyalign.analysis.answers import Repeats
 from pyalign.errors import InputError
 
 SAME = 1e-6  # relative: within it weights are equal, as decimals in a file are
@@ -160,7 +160,7 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
         InputError: answers to the same set that have different weights.
 
     Example:
-        >>> from pyalign.analysis.repeats import find_repeats
+        >>> from pyalign.analysis.answers import find_repeats
         >>> found = repeated_sets(find_repeats([[5, 2, 9], [9, 5, 2], [5, 2, 9], [1, 2, 3]]), np.array([7, 7, 8, 7]))
         >>> found.counts.tolist(), found.entries.own.tolist()
         ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]])

@@ -24,22 +24,20 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
-from pyalign.analysis.answers import alike, inputs_of, with_people
+from pyalign.analysis.answers import alike, first_answers, inputs_of, with_people
+from pyalign.analysis.ceiling.ceiling_result import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
-from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.notes import merged, notes_on_anchors
-from pyalign.analysis.repeats import first_answers
 from pyalign.data import Provenance, alternatives_of
-from pyalign.data.weights import WEIGHTINGS
+from pyalign.data.answers import WEIGHTINGS
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import SIGNS, Dependence, with_weights
+from pyalign.stats.degrees import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.divergences import entropy
-from pyalign.stats.effective import EffectiveNumber, are_enough, effective_numbers, without_interval
-from pyalign.stats.intervals import FRACTION, student_interval
+from pyalign.stats.intervals import FRACTION, quantile, student_interval
 from pyalign.stats.mixture import Influence, fit_by_answers
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
-from pyalign.stats.student import quantile
 from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, Weighting, WeightsLike
 
 MOST_EXACT = 300

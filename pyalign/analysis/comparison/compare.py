@@ -11,29 +11,35 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.comparison.choose_best import best_model
-from pyalign.analysis.comparison.layers import best_layers, layers_of
-from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
-from pyalign.analysis.comparison.result import Comparison, Matrix, ModelLayer, ModelResult, PairResult
+from pyalign.analysis.comparison.best_models import best_layers, best_model, layers_of
+from pyalign.analysis.comparison.comparison_result import Comparison, Matrix, ModelLayer, ModelResult, PairResult
+from pyalign.analysis.comparison.paired_outcomes import (
+    ACCURACY,
+    NATS,
+    ClosedForm,
+    Intervals,
+    NoIntervals,
+    OutcomeTable,
+    Resampled,
+    open_outcome_table,
+)
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers
 from pyalign.data.align import in_name_order
+from pyalign.data.answers import checked_labels
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, named_models, with_similarities
-from pyalign.data.subjects import checked_labels
 from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, reporter, silent
 from pyalign.stats.clustered import Dependence, Errors
-from pyalign.stats.effective import are_enough, effective_numbers, low_values, notes_on_few, without_interval
-from pyalign.stats.multiple import CORRECTIONS, corrected
-from pyalign.stats.paired import ranks_of
+from pyalign.stats.degrees import are_enough, effective_numbers, low_values, notes_on_few, without_interval
+from pyalign.stats.multiple import CORRECTIONS, corrected, ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     BackendName,

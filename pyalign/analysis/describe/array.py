@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign.analysis.describe.rows import count_repeated_rows, count_with_repeats
-from pyalign.data.instead import kind_of_matrix, shape_of_pairs
+from pyalign.data.similarities import kind_of_matrix, shape_of_pairs
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 

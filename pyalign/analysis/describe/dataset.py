@@ -14,8 +14,8 @@ from pyalign._registry import registered
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription, describe_file
 from pyalign.data import ANCHORED, KINDS, Triplets
+from pyalign.data.answer_columns import says
 from pyalign.data.answer_table import base_note
-from pyalign.data.answer_words import says
 from pyalign.data.embeddings import is_frame, is_rows
 from pyalign.errors import InputError
 from pyalign.io.paths import TEXT, PathLike, Spec, bad, checked_path, suffix_of

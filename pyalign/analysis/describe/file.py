@@ -17,27 +17,25 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
 from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
+from pyalign.data.answer_columns import names_items
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
-from pyalign.data.answer_words import names_items
-from pyalign.data.texts import joined
+from pyalign.data.categories import joined
 from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
+from pyalign.io.answers import WEIGHT
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
-from pyalign.io.categories import load_categories
 from pyalign.io.contents import Content, content_of, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
-from pyalign.io.frames import frame_table
 from pyalign.io.image_files import images_below
-from pyalign.io.names import read_names
+from pyalign.io.names import load_categories, read_names
 from pyalign.io.paths import TEXT, Spec, checked_path, suffix_of
 from pyalign.io.rdm_files import PICKLES, find_rdms
-from pyalign.io.tables import Table
+from pyalign.io.tables import Table, frame_table
 from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.triplets import with_remedy
-from pyalign.io.weights import WEIGHT
 
 RDMS = "RDMs"  # of another tool, which knows that they are dissimilarities
 MOST = 100  # arrays of a file that are described

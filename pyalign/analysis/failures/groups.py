@@ -10,12 +10,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, fields, replace
-from pyalign.analysis.answers import ODD_LAST
+from pyalign.analysis.answers import ODD_LAST, find_repeats
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
-from pyalign.analysis.repeats import find_repeats
 from pyalign.data import ANCHORED, Triplets, alternatives_of
-from pyalign.data.subjects import checked_labels
+from pyalign.data.answers import checked_labels
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.typing import Ties

@@ -10,25 +10,31 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.metadata.points import Models, Points, models_of, points_of
-from pyalign.analysis.metadata.result import (
+from pyalign.analysis.metadata.metadata_result import (  # fmt: skip
     ColumnIntervals,
     FittedLine,
     MetadataGroup,
     MetadataRegression,
     MetadataRegressions,
-)  # fmt: skip
-from pyalign.analysis.metadata.scores import scores_of, with_intervals, with_scores
+)
+from pyalign.analysis.metadata.model_points import (
+    Models,
+    Points,
+    models_of,
+    points_of,
+    scores_of,
+    with_intervals,
+    with_scores,
+)
 from pyalign.data import Provenance
 from pyalign.data.metadata import Metadata, as_metadata
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.io.model_table import metadata_of_models
-from pyalign.stats.multiple import sidak
-from pyalign.stats.paired import ranks_of
+from pyalign.io.metadata import metadata_of_models
+from pyalign.stats.intervals import quantile
+from pyalign.stats.multiple import ranks_of, sidak
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
-from pyalign.stats.student import quantile
 
 DRAWS = 4000  # of the accuracies, for rank correlations
 SPAN = 100.0  # of a column from its least to its largest, from which on it is looked at on a logarithmic scale too

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyalign.analysis.comparison.result import Comparison
+from pyalign.analysis.comparison.comparison_result import Comparison
 from pyalign.errors import InputError
-from pyalign.report.charts.data import ends_of, first_of, with_margin
-from pyalign.report.charts.marks import SHAPES, Look, alt, chart_of, colours_and_shapes, of_field
-from pyalign.report.charts.theme import finished, letters_width, style_of, width_of
+from pyalign.report.charts.labels import ends_of, first_of, with_margin
+from pyalign.report.charts.theme import (
+    SHAPES,
+    Look,
+    alt,
+    chart_of,
+    colours_and_shapes,
+    finished,
+    letters_width,
+    of_field,
+    style_of,
+    width_of,
+)
 from pyalign.report.words import bars_text, counted, model_labels, one_line, percent
 
 MOST_LINES = len(SHAPES)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pyalign.analysis.comparison.result import Comparison, PairResult
+from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
 from pyalign.errors import InputError
-from pyalign.report.charts.data import first_of
-from pyalign.report.charts.marks import alt
+from pyalign.report.charts.labels import first_of
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
-from pyalign.report.charts.theme import LETTER, TEXT, finished, style_of, width_of
+from pyalign.report.charts.theme import LETTER, TEXT, alt, finished, style_of, width_of
 from pyalign.report.words import CORRECTED, bars_text, counted, different, labels_of, shortened
 
 MOST_PAIRS = 45  # unless somebody asks for more: those of ten models

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pyalign.errors import InputError
 from pyalign.report.charts.ranked import Panel, Row, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.embedding import OVER
+from pyalign.report.fits import OVER
 from pyalign.report.words import one_line
 
 if TYPE_CHECKING:
-    from pyalign.embedding.validated import EmbeddingCrossValidation
+    from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 
 MOST = 40  # dimensions that are shown, by mass
 

@@ -11,9 +11,19 @@ import numpy as np
 from pyalign.concept.dimensions import as_dimensions, labels_of
 from pyalign.data.names import largest_of
 from pyalign.errors import InputError
-from pyalign.nearest.result import Neighbors
-from pyalign.report.charts.marks import alt, at_point, chart_of
-from pyalign.report.charts.theme import SMALL, TEXT, Style, finished, style_of, width_of, wrapped
+from pyalign.nearest.nearest_result import Neighbors
+from pyalign.report.charts.theme import (
+    SMALL,
+    TEXT,
+    Style,
+    alt,
+    at_point,
+    chart_of,
+    finished,
+    style_of,
+    width_of,
+    wrapped,
+)
 from pyalign.report.charts.tiles import LINE, Members, TileSheet, lines_below, members_of, thumbnails
 from pyalign.report.words import called, different, one_line, short_labels
 

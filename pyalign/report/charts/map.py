@@ -11,8 +11,20 @@ import numpy as np
 from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.extraction.images import as_images
-from pyalign.report.charts.marks import SHAPES, alt, at_point, chart_of, colours_and_shapes, module_for
-from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
+from pyalign.report.charts.theme import (
+    SHAPES,
+    SMALL,
+    Style,
+    alt,
+    at_point,
+    chart_of,
+    colours_and_shapes,
+    finished,
+    letters_width,
+    module_for,
+    style_of,
+    width_of,
+)
 from pyalign.report.charts.tiles import REST, TileSheet, main_categories, members_of, places, thumbnails
 from pyalign.report.words import one_line
 

@@ -12,9 +12,18 @@ from pyalign._dataclass import dataclass, field, replace
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities
-from pyalign.report.charts.data import ends_of, known
-from pyalign.report.charts.marks import alt, chart_of, module_for
-from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
+from pyalign.report.charts.labels import ends_of, known
+from pyalign.report.charts.theme import (
+    SMALL,
+    Style,
+    alt,
+    chart_of,
+    finished,
+    letters_width,
+    module_for,
+    style_of,
+    width_of,
+)
 from pyalign.report.words import counted, different, labels_of, model_labels, one_line, over_words, p_text
 
 MOST = 60  # rows or columns; more are a sample of them

@@ -10,15 +10,15 @@ from statistics import median
 from typing import Any
 
 from pyalign.analysis.accuracy import Score, Scores
-from pyalign.analysis.ceiling.result import NoiseCeiling, require_weighting
+from pyalign.analysis.ceiling.ceiling_result import NoiseCeiling, require_weighting
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.validated import ProbeCrossValidation
-from pyalign.report.charts.data import first_of, known, spread
+from pyalign.report.charts.labels import first_of, known, spread
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.scored import Scored, scored_of, unprobed
+from pyalign.report.score import Scored, scored_of, unprobed
 from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line
 
 MOST_ROWS = 60  # unless somebody asks for more

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyalign.errors import InputError
-from pyalign.report.charts.marks import alt, chart_of, colours_and_shapes, of_field
-from pyalign.report.charts.theme import finished, style_of, width_of
+from pyalign.report.charts.theme import alt, chart_of, colours_and_shapes, finished, of_field, style_of, width_of
 
 if TYPE_CHECKING:
-    from pyalign.embedding.validated import EmbeddingCrossValidation
+    from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 
 
 def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light", width: str = "double") -> Any:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyalign.errors import InputError
-from pyalign.report.charts.data import first_of
-from pyalign.report.charts.marks import SHAPES, alt, chart_of, colours_and_shapes
-from pyalign.report.charts.theme import finished, letters_width, style_of, width_of
+from pyalign.report.charts.labels import first_of
+from pyalign.report.charts.theme import (
+    SHAPES,
+    alt,
+    chart_of,
+    colours_and_shapes,
+    finished,
+    letters_width,
+    style_of,
+    width_of,
+)
 from pyalign.report.words import counted, over_words
 
 if TYPE_CHECKING:
-    from pyalign.analysis.experiment_plan import ExperimentPlan
+    from pyalign.analysis.experiment import ExperimentPlan
 
 MOST_LINES = len(SHAPES)
 

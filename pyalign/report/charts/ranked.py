@@ -12,9 +12,19 @@ from typing import Any
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.report.charts.data import ends_of, known, with_margin
-from pyalign.report.charts.marks import SHAPES, At, Look, alt, chart_of, colours_and_shapes, of_field
-from pyalign.report.charts.theme import SMALL, Style, letters_width
+from pyalign.report.charts.labels import ends_of, known, with_margin
+from pyalign.report.charts.theme import (
+    SHAPES,
+    SMALL,
+    At,
+    Look,
+    Style,
+    alt,
+    chart_of,
+    colours_and_shapes,
+    letters_width,
+    of_field,
+)
 
 SORTS = ("value", "difference", "name", "document")
 MOST_MODELS = len(SHAPES)

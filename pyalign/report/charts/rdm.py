@@ -11,11 +11,22 @@ from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.pairwise.rdms import Rdms, percentiles
 from pyalign.pairwise.rsa_result import Rsa
-from pyalign.report.charts.data import first_of, known
+from pyalign.report.charts.labels import first_of, known
 from pyalign.report.charts.map import SIDE, coloured, objects_on_plane
-from pyalign.report.charts.marks import alt, at_point, chart_of
 from pyalign.report.charts.matrix import ORDERS, clustered, sampled
-from pyalign.report.charts.theme import SMALL, TEXT, Style, finished, letters_width, style_of, two_lines, width_of
+from pyalign.report.charts.theme import (
+    SMALL,
+    TEXT,
+    Style,
+    alt,
+    at_point,
+    chart_of,
+    finished,
+    letters_width,
+    style_of,
+    two_lines,
+    width_of,
+)
 from pyalign.report.charts.tiles import TileSheet, main_categories, members_of, thumbnails
 from pyalign.report.words import counted, different, model_labels, one_line
 

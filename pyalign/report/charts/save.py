@@ -14,7 +14,7 @@ from pyalign import _checks
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.apart import made_by
 from pyalign.io.paths import PathLike, checked_path
-from pyalign.report.charts.marks import Spec, alt
+from pyalign.report.charts.theme import Spec, alt
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 SCREEN = 4 / 3  # pixels of a page for a point

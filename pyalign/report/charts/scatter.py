@@ -10,16 +10,27 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
-from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
+from pyalign.analysis.metadata.metadata_result import FittedLine, MetadataRegression, MetadataRegressions, OtherScore
+from pyalign.analysis.metadata.model_points import first_and_others
 from pyalign.analysis.metadata.regress import regress_metadata
-from pyalign.analysis.metadata.result import FittedLine, MetadataRegression, MetadataRegressions, OtherScore
-from pyalign.analysis.metadata.scores import first_and_others
 from pyalign.errors import InputError
-from pyalign.report.charts.data import ends_of, first_of, known, spread, with_margin
-from pyalign.report.charts.labels import placed
-from pyalign.report.charts.marks import At, Look, alt, chart_of, colours_and_shapes, of_field
+from pyalign.report.charts.labels import ends_of, first_of, known, placed, spread, with_margin
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
+from pyalign.report.charts.theme import (
+    SMALL,
+    At,
+    Look,
+    Style,
+    alt,
+    chart_of,
+    colours_and_shapes,
+    finished,
+    letters_width,
+    of_field,
+    style_of,
+    width_of,
+)
 from pyalign.report.metadata import no_rank_text
 from pyalign.report.probabilities import bins_of
 from pyalign.report.words import called, counted, different, model_labels, one_line, over_words

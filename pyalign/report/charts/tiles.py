@@ -14,8 +14,7 @@ from pyalign.data.names import RULES, listing
 from pyalign.errors import InputError
 from pyalign.extraction.decode import decode
 from pyalign.extraction.images import Images, as_images
-from pyalign.report.charts.marks import alt, at_point, chart_of
-from pyalign.report.charts.theme import SMALL, Style, two_lines
+from pyalign.report.charts.theme import SMALL, Style, alt, at_point, chart_of, two_lines
 from pyalign.report.words import one_line
 
 LINE = SMALL + 2  # points from one line to the next

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyalign.map_transfer.result import Transfer
-from pyalign.report.charts.data import first_of
+from pyalign.map_transfer.transfer_result import Transfer
+from pyalign.report.charts.labels import first_of
 from pyalign.report.charts.ranked import Panel, order_of, ranked, row_of
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.transfer import among, called, overall
+from pyalign.report.neighborhoods import among, figure_called, overall
 from pyalign.report.words import bars_text, one_line
 
 MOST_ROWS = 60  # unless somebody asks for more
@@ -27,7 +27,7 @@ def transfer_chart(
     items = []
     for row in figures:
         on = "" if not row.on else f"{one_line(row.on)}: "
-        items.append(f"{on}{called(row)}{f', {one_line(row.map)}' if several else ''}")
+        items.append(f"{on}{figure_called(row)}{f', {one_line(row.map)}' if several else ''}")
     before = [
         row_of(item, NAMES[0], row.before, row.before_ci, row.n) for item, row in zip(items, figures, strict=True)
     ]

@@ -17,7 +17,7 @@ from pyalign._result import SCHEMA, kinds, read_result
 from pyalign._version import __version__
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.agreement import Agreement, Agreements
-from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.data.metadata import Metadata, as_metadata
 from pyalign.data.names import listing
 from pyalign.data.provenance import FILE, Input
@@ -25,7 +25,7 @@ from pyalign.documents import Interval, require_letters
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.metadata import load_metadata
-from pyalign.report.scored import UNNAMED
+from pyalign.report.score import UNNAMED
 from pyalign.report.words import different, one_line, short_labels
 
 Of = TypeVar("Of")

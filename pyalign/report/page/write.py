@@ -18,19 +18,17 @@ from pyalign._version import __version__
 from pyalign.data.metadata import Metadata
 from pyalign.documents import hidden
 from pyalign.errors import InputError
-from pyalign.io.model_table import metadata_of_models
+from pyalign.io.metadata import metadata_of_models
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, reporter, silent
 from pyalign.report.blocks import Figure, Fold, Section
-from pyalign.report.charts.marks import Drawn
 from pyalign.report.charts.save import javascript
-from pyalign.report.page.failures_html import failures
-from pyalign.report.page.figures_html import colours, figure_html, packed, variables
+from pyalign.report.charts.theme import Drawn
 from pyalign.report.page.html import Page, assets, shown, written
+from pyalign.report.page.parts_html import colours, failures, figure_html, packed, table, variables
 from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.report.page.sources import Sources, metadata_of, read_documents
-from pyalign.report.page.tables_html import table
 from pyalign.report.words import one_line
 
 PAGES = (".html", ".htm")

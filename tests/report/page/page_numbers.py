@@ -8,7 +8,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 from pyalign.report.blocks import Column
-from pyalign.report.page.tables_html import STATIC
+from pyalign.report.page.parts_html import STATIC
 
 TEXTS = ("documents-table", "inputs-table", "settings-table", "extraction-table", "extraction-layers", "study-missing")
 

@@ -10,9 +10,8 @@ import pytest
 from page_data import data_of, unpacked, verdicts_of
 
 from pyalign.report.blocks import Column, Table
-from pyalign.report.page.failures_html import Verdict, code
 from pyalign.report.page.html import Page, json_script
-from pyalign.report.page.tables_html import MANY, column_data, data, table
+from pyalign.report.page.parts_html import MANY, Verdict, code, column_data, table, table_data
 
 STRANGE = (None, 0.1, -0.0, 5e-324, -1.7976931348623157e308, 1 / 3)
 FLOATS = tuple(float(v) for v in np.random.default_rng(0).normal(size=MANY)) + STRANGE
@@ -60,7 +59,7 @@ def test_tables_are_compressed_together_and_long_ones_come_last():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_json_has_not_is_refused_in_long_columns_too(value):
-    told = data(Table((Column("x", (*FLOATS, value), "number"),), name="t", caption="T."))
+    told = table_data(Table((Column("x", (*FLOATS, value), "number"),), name="t", caption="T."))
     with pytest.raises(ValueError, match="JSON compliant"):
         json.dumps(told, allow_nan=False)
 

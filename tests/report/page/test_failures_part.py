@@ -11,9 +11,9 @@ from support import draw_triplets
 
 import pyalign
 from pyalign._result import read_result
-from pyalign.report.page.failures_html import Browser, is_wrong
-from pyalign.report.page.failures_html import data as data_of
 from pyalign.report.page.html import Page, json_script
+from pyalign.report.page.parts_html import Browser, is_wrong
+from pyalign.report.page.parts_html import failures_data as data_of
 from pyalign.report.page.sections.failures import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.write import written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyalign.report.page.figures_html import BESIDES, LARGER, least_height
+from pyalign.report.page.parts_html import BESIDES, LARGER, least_height
 
 STEPS = {
     "height": {"step": 10, "for": "position"},

@@ -12,10 +12,10 @@ import pytest
 from page_data import data_of, unzipped
 
 from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Section, Table, Text, Tile, Tiles
-from pyalign.report.charts.marks import chart_of
 from pyalign.report.charts.save import javascript
+from pyalign.report.charts.theme import chart_of
 from pyalign.report.page.html import Page, figure, shown
-from pyalign.report.page.tables_html import MOST, STATIC
+from pyalign.report.page.parts_html import MOST, STATIC
 from pyalign.report.page.write import body_of, render, written
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",

@@ -11,7 +11,7 @@ import pytest
 import pyalign
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Weights
-from pyalign.extraction.result import ExtractedLayer, Extraction
+from pyalign.extraction.extraction_result import ExtractedLayer, Extraction
 from pyalign.report.page.sources import read_documents
 from pyalign.report.page.write import make_report, write_report
 

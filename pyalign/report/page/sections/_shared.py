@@ -11,9 +11,9 @@ from pyalign.data import ODD_ONE_OUT
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.report.blocks import Code, Column, Facts, Figure, Fold, Section, Table, Text, Tiles, Value
-from pyalign.report.charts.data import rows_of
-from pyalign.report.page.failures_html import Browser
+from pyalign.report.charts.labels import rows_of
 from pyalign.report.page.html import Panels
+from pyalign.report.page.parts_html import Browser
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.words import intervals_over, one_line, says_file, short_labels
 

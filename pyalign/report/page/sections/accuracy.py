@@ -7,14 +7,15 @@ from functools import partial
 
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Scores
-from pyalign.analysis.calibration.result import Calibration, Calibrations
-from pyalign.analysis.ceiling.result import NoiseCeiling
-from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
+from pyalign.analysis.ceiling.ceiling_result import NoiseCeiling
+from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, ends_of, filled
-from pyalign.report.charts.data import spread
+from pyalign.report.charts.labels import spread
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
+from pyalign.report.fits import before_and_after, fold_rows, folds_table, held_out
 from pyalign.report.page.sections._shared import (
     Part,
     TripletSets,
@@ -32,8 +33,7 @@ from pyalign.report.page.sections._shared import (
 )
 from pyalign.report.page.sections.metadata import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.probe import before_and_after, fold_rows, folds_table, held_out
-from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
+from pyalign.report.score import Scored, measure_of, scored_of, unprobed
 from pyalign.report.words import counted, intervals_over, over_words
 
 ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"

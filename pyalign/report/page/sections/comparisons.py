@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from pyalign.analysis.comparison.result import BestModel, Comparison, ModelResult
+from pyalign.analysis.comparison.comparison_result import BestModel, Comparison, ModelResult
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.recovery.recovered import Recovery

@@ -13,8 +13,8 @@ from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile
 from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
-from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.entropy import entropy_chart, entropy_words
+from pyalign.report.charts.labels import ends_of, known
 from pyalign.report.concepts import difference_columns, differences_table, models_table
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from pyalign.embedding.validated import EmbeddingCrossValidation
+from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.report.blocks import Fold, Section, Tile, Tiles
 from pyalign.report.charts.dimension_stability import dimension_stability_chart
 from pyalign.report.charts.penalty_path import penalty_path_chart
-from pyalign.report.embedding import against_table, dimensions_table, folds_table, stability_table
+from pyalign.report.fits import against_table, dimensions_table, embedding_folds_table, stability_table
 from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import percent
@@ -29,7 +29,7 @@ def embedding(sources: Sources) -> Section | None:
 
 def _parts(result: EmbeddingCrossValidation) -> Iterator[Part]:
     held = "sets of three objects" if result.split == "triplets" else "participants"
-    yield folds_table(result).on_page("embedding-folds", f"Held-out answers, folds over {held}.")
+    yield embedding_folds_table(result).on_page("embedding-folds", f"Held-out answers, folds over {held}.")
     if result.against:
         yield against_table(result).on_page("embedding-against", "Other embeddings on the same held-out answers.")
     if any(fold.path for fold in result.folds):

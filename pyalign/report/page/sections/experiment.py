@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from pyalign.analysis.experiment_plan import ExperimentPlan
+from pyalign.analysis.experiment import ExperimentPlan
 from pyalign.report.blocks import Fold, Section, Text
 from pyalign.report.charts.power import power_chart
 from pyalign.report.experiment import designs_table

@@ -9,7 +9,7 @@ from pyalign.analysis.failures.groups import FailureGroup, shortest
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import Section, Text
 from pyalign.report.comparison import wrong_table
-from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
+from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import counted, labels_of

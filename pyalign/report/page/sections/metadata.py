@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from pyalign.analysis.accuracy import Scores
-from pyalign.analysis.comparison.result import Comparison
+from pyalign.analysis.comparison.comparison_result import Comparison
+from pyalign.analysis.metadata.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions, ModelPoint
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
-from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions, ModelPoint
 from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value

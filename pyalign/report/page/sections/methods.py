@@ -11,7 +11,7 @@ from pyalign._result import SCHEMA, Result
 from pyalign._version import __version__
 from pyalign.data.provenance import FILE, Provenance
 from pyalign.documents import as_document
-from pyalign.extraction.result import Extraction
+from pyalign.extraction.extraction_result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
 from pyalign.report.page.html import assets
 from pyalign.report.page.sections._shared import Part, parts_of_each, section_of

@@ -10,7 +10,7 @@ from pyalign.concept.neighbor_agreement import NeighborAgreement
 from pyalign.concept.neighbor_changes import NeighborChanges
 from pyalign.concept.prototypes import Prototypes
 from pyalign.concept.purity import NeighborPurity
-from pyalign.nearest.result import Neighbors
+from pyalign.nearest.nearest_result import Neighbors
 from pyalign.report import neighborhoods
 from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tiles, filled
 from pyalign.report.charts.gallery import nearest_of

@@ -9,19 +9,20 @@ from math import floor, isnan, log10
 import numpy as np
 
 from pyalign.analysis.agreement import Agreements
-from pyalign.analysis.calibration.result import Calibration, Calibrations
-from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
+from pyalign.analysis.ceiling.ceiling_result import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.pairwise.rdms import Rdms
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report import matrices, probabilities
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text
-from pyalign.report.charts.data import known, spread
 from pyalign.report.charts.entropy import entropy_chart
+from pyalign.report.charts.labels import known, spread
 from pyalign.report.charts.models import rsa_chart
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.rdm import matrix_names, mds_chart, rdm_chart
 from pyalign.report.charts.scatter import names_of, reliability_chart
+from pyalign.report.page.parts_html import MANY, NONE
 from pyalign.report.page.sections._shared import (
     Part,
     TripletSets,
@@ -35,7 +36,6 @@ from pyalign.report.page.sections._shared import (
     triplet_sets,
 )
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.page.tables_html import MANY, NONE
 from pyalign.report.words import counted, each_text, intervals_over, labels_of, one_line, over_words
 
 Labels = Mapping[str, str]

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from pyalign.map_transfer.result import Transfer
+from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.blocks import Figure, Fold, Section, Text
 from pyalign.report.charts.transfer import transfer_chart
+from pyalign.report.neighborhoods import categories_of, overall, sentence_of, transfer_table
 from pyalign.report.page.sections._shared import Part, in_both_widths, parts_of_each, section_of, sentence
 from pyalign.report.page.sources import Sources
-from pyalign.report.transfer import categories_of, overall, sentence_of, transfer_table
 from pyalign.report.words import counted, intervals_over, one_line
 
 LEAD = (

@@ -1,0 +1,300 @@
+"""Probes: the folds of a cross-validation, and one fit.
+
+Embeddings learned from triplets: dimensions, folds, other embeddings on the same answers, stability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+
+from pyalign.embedding.embedding_result import Dimension, EmbeddingCrossValidation, EmbeddingFit
+from pyalign.embedding.stability import Stability
+from pyalign.probing.fit import ProbeFit
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
+from pyalign.report.score import unprobed
+from pyalign.report.words import (
+    chance_note,
+    counted,
+    interval_header,
+    nats_note,
+    one_line,
+    over,
+    over_words,
+    percent,
+    percent_interval,
+)
+
+# A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
+FoldRow = tuple[str, int | str, Mapping[str, Value]]
+
+
+def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Block]:
+    """Means over folds with intervals and what they are of, the map, where verbose each fold, and what went wrong."""
+    fit, interval, before = result.fit, result.accuracy_interval, unprobed([result])
+    rows = Rows([result], "" if interval is None else interval_header(interval.confidence))
+    generalize = "" if interval is None else f"; intervals over {over(interval.by)}"
+    of_map = f"strength {fit.strength:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
+    blocks: list[Block] = [
+        table(rows.column("folds", lambda row: len(row.folds), "count"), *before_and_after(rows, before)),
+        foot(f"accuracy on triplets of {held_out(result)}, which chose nothing{generalize}", chance_note(result.task)),
+        foot(_over_splits(result, before)),
+        foot(f"cross-entropy {_nats(result)}"),
+        foot(f"the map of all {fit.n_triplets:,} triplets: {of_map}"),
+    ]  # fmt: skip
+    if verbose:
+        blocks += [folds_table(fold_rows("", result), result.task, before), foot("test: of each fold")]
+    folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
+    early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
+    edge = [number for number, fold in folds if fold.at_edge]
+    if early:
+        blocks.append(foot(f"not at the optimum: {', '.join(early)}; raise the penalty, tolerance or max_iterations"))
+    if edge:
+        folds_at_edge = f"in fold {', '.join(edge)}"
+        blocks.append(foot(f"the best penalty was the largest or smallest that was tried, {folds_at_edge}"))
+    if (local := result.local) is not None:
+        kept = f"the map keeps {percent(local.overlap)}"
+        blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}: in-sample"))
+    return blocks
+
+
+def held_out(result: ProbeCrossValidation) -> str:
+    """What test triplets are of that a fit has not seen, in a sentence."""
+    what = "sets of three objects" if result.split == "triplets" else over_words(result.split)
+    same = ", of these participants" if result.n_subjects and "subjects" not in result.split else ""
+    return f"held-out {what}{same}"
+
+
+def _over_splits(result: ProbeCrossValidation, before: str) -> str:
+    """How much the means would vary with another seed."""
+    if (sd := result.split_sd) is None:
+        return "sd over splits: unknown, from one repeat"
+    points = f"{before} {100 * sd.zero_shot:.2f}, probed {100 * sd.accuracy:.2f}, gain {100 * sd.difference:.2f}"
+    return f"sd over splits, of means over {result.repeats} repeats: {points} points"
+
+
+def _nats(result: ProbeCrossValidation) -> str:
+    interval = result.cross_entropy_interval
+    ends = "" if interval is None else f" ({interval.low:.5f} to {interval.high:.5f})"
+    return f"{result.cross_entropy:.5f}{ends}, {nats_note(result.task)}"
+
+
+def before_and_after(rows: Rows[ProbeCrossValidation], before: str) -> tuple[Column, ...]:
+    """Accuracies without and with a probe, and what it gains, with their intervals; before: see `unprobed`."""
+    column = rows.column
+    return (
+        column(before, lambda row: row.zero_shot_accuracy, "percent", ci=lambda row: row.zero_shot_interval,
+               foot=f"{before}: the embeddings as they came, by cosine",
+               note="By cosines of the rows as they came, on the same triplets."),
+        column("probed", lambda row: row.accuracy, "percent", ci=lambda row: row.accuracy_interval),
+        column("gain", lambda row: row.difference, "percent", ci=lambda row: row.difference_interval,
+               note=f"Probed less {before}, paired over the same triplets."),
+    )  # fmt: skip
+
+
+def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
+    """The rows of a table of the folds of a probe."""
+    return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
+
+
+def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
+    """A row for each fold; before: see `unprobed`."""
+
+    def of(name: str) -> Callable[[FoldRow], Value]:
+        return lambda row: row[2].get(name, "")
+
+    column = Rows(rows).column
+    return table(
+        column("model", lambda row: row[0], filter=True, only=PAGE),
+        column("fold", lambda row: row[1], "count"),
+        column("strength", of("strength"), "digits", 4, keep=8,
+               note="Of the penalty, chosen within the training triplets."),
+        column("accuracy", of("accuracy"), "percent", note="Probed."),
+        column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
+        column(before, of("zero_shot_accuracy"), "percent"),
+        column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
+        column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
+        column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
+        column("rank", of("rank"), "count", keep=6),
+        column("gap", of("gap"), "digits", 2, keep=3, only=TEXT,
+               foot="gap: nats to the optimum, at most"),
+        column("passes", of("n_passes"), "count", keep=2, only=TEXT),
+        column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
+    )  # fmt: skip
+
+
+def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
+    """What one map does to the triplets of its fit and to other embeddings, and how to read it."""
+    rows = {
+        "strength": f"{fit.strength:.4g}",
+        "accuracy": percent(fit.accuracy),
+        "cross-entropy": f"{fit.cross_entropy:.5f}",
+    }
+    of = f"of {fit.n_triplets:,} triplets"
+    if fit.local is not None:
+        rows |= {
+            "local cross-entropy": f"{fit.local.cross_entropy:.5f}",
+            "its least": f"{fit.local.teacher_entropy:.5f}",
+            **{f"{k} nearest kept": percent(kept) for k, kept in fit.local.neighbors_kept.items()},
+        }
+        of += f" and {fit.local.n:,} other embeddings"
+    rows |= {
+        "objective": f"{fit.objective:.5f}", "gap": "-" if fit.gap is None else f"{fit.gap:.1e}",
+        "rank": str(fit.rank), "passes": f"{fit.n_passes:,}",
+    }  # fmt: skip
+    if isfinite(fit.seconds):  # documents of studies have no durations
+        rows["s"] = f"{fit.seconds:.1f}"
+    return [
+        table(Column("map", tuple(rows)), Column("", tuple(rows.values()))),
+        foot(
+            f"{of} that the map was fitted to, which flatters: score triplets of other objects through it",
+            "" if fit.converged else "not at the optimum: raise the penalty",
+            f"{chance_note(fit.task)}; {nats_note(fit.task)}",
+        ),
+    ]
+
+
+EmbeddingFoldRow = tuple[int | str, Mapping[str, Value]]  # the fold or what else it is of, and the figures
+SHOWN = 12  # dimensions in a text that is not verbose
+TOP = 3  # objects in the row of a dimension
+OVER = {"seeds": "other starts", "halves": "halves of the answers", "resamples": "resampled answers"}
+
+
+def embedding_view(result: EmbeddingCrossValidation, verbose: bool = False) -> list[Block]:
+    """Held-out figures of each fold and of other embeddings, the stability, and the dimensions."""
+    held = "sets of three objects" if result.split == "triplets" else "participants"
+    interval, first = result.accuracy_interval, f"accuracy on the answers of held-out {held}, which chose nothing"
+    if interval is not None:
+        header = interval_header(interval.confidence)
+        first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
+    edge = [str(number) for number, fold in enumerate(result.folds, start=1) if fold.at_edge]
+    early = [str(number) for number, fold in enumerate(result.folds, start=1) if not fold.converged]
+    early += ["all"] * (not result.fit.converged)
+    blocks: list[Block] = [embedding_folds_table(result), Foot((first,), plain=True), foot(chance_note(result.task))]
+    if early:
+        blocks.append(foot(f"not at a stationary point: {', '.join(early)}; raise the penalties or max_iterations"))
+    if edge:
+        blocks.append(foot(f"the best penalty was the largest or smallest that was tried, in fold {', '.join(edge)}"))
+    if result.against:
+        blocks.append(against_table(result))
+    if result.stability:
+        blocks.append(stability_table(result.stability))
+    return [*blocks, *dimension_blocks(result.fit, result.stability, verbose)]
+
+
+def embedding_fit_view(fit: EmbeddingFit, verbose: bool = False) -> list[Block]:
+    """The dimensions of one fit, and how to read its figures."""
+    return [
+        *dimension_blocks(fit, (), verbose),
+        foot(
+            f"accuracy {percent(fit.accuracy)}, cross-entropy {fit.cross_entropy:.5f}: of the {fit.n_triplets:,} "
+            "triplets of the fit, which flatters",
+            "" if fit.converged else "not at a stationary point: raise the penalties",
+            f"{chance_note('odd-one-out')}; {nats_note('odd-one-out')}",
+        ),
+    ]
+
+
+def embedding_folds_table(result: EmbeddingCrossValidation) -> Table:
+    """A row for each fold, for their mean and for the fit to all answers."""
+    fit = result.fit
+    of_all = {name: getattr(fit, name) for name in ("n_dimensions", "shrinkage", "sparsity", "n_passes", "seconds")}
+    rows: list[EmbeddingFoldRow] = [
+        *((number, vars(fold)) for number, fold in enumerate(result.folds, start=1)),
+        ("mean", {"accuracy": result.accuracy, "cross_entropy": result.cross_entropy}),
+        ("all", {**of_all, "n_train": fit.n_triplets}),
+    ]
+
+    def of(name: str) -> Callable[[EmbeddingFoldRow], Value]:
+        return lambda row: row[1].get(name)
+
+    column = Rows(rows).column
+    return table(
+        column("fold", lambda row: str(row[0])),
+        column("accuracy", of("accuracy"), "percent"),
+        column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(result.task)),
+        column("dimensions", of("n_dimensions"), "count"),
+        column("shrinkage", of("shrinkage"), "digits", 3, keep=6),
+        column("sparsity", of("sparsity"), "digits", 3, keep=6),
+        column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
+        column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
+        column("passes", of("n_passes"), "count", keep=2, only=TEXT),
+        column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
+    )
+
+
+def against_table(result: EmbeddingCrossValidation) -> Table:
+    """Other embeddings on the held-out answers, and how much better the learned one is."""
+    interval = result.accuracy_interval
+    column = Rows(result.against, interval_header(interval.confidence if interval else None)).column
+    return table(
+        column("against", lambda row: one_line(row.embeddings)),
+        column("accuracy", lambda row: row.accuracy, "percent", ci=lambda row: row.accuracy_interval, ends=""),
+        column("cross-entropy", lambda row: row.cross_entropy, "number", 5, keep=7,
+               ci=lambda row: row.cross_entropy_interval, ends=""),
+        column("difference", lambda row: row.difference, "percent", ci=lambda row: row.difference_interval,
+               note="Accuracy of the learned embedding less that of the other one, paired over the answers."),
+        column("nats", lambda row: row.cross_entropy_difference, "number", 4, keep=5,
+               ci=lambda row: row.cross_entropy_difference_interval, keep_ends=4,
+               foot="nats: cross-entropy of the learned embedding less that of the other one"),
+        column("dimensions", lambda row: row.n_dimensions, "count", keep=6),
+        column("matched", lambda row: row.matched, "number", 2, keep=6,
+               foot="matched: mean correlation of dimensions that belong together"),
+    )  # fmt: skip
+
+
+def stability_table(stability: Sequence[Stability]) -> Table:
+    """How well the embedding comes back, a row for each way to repeat it."""
+    column = Rows(stability).column
+    return table(
+        column("stability over", lambda row: OVER[row.over]),
+        column("fits", lambda row: row.n_fits, "count"),
+        column("matched", lambda row: row.n_matched, "count",
+               foot="matched: dimensions with a match in another fit; above .8, .9: of these"),
+        column("above .8", lambda row: row.above_8, "percent"),
+        column("above .9", lambda row: row.above_9, "percent"),
+        column("as in VICE", lambda row: row.vice_above_8, "percent", keep=5,
+               note="Dimensions above .8 by the definition of VICE: the best match on 80% of objects, on the others."),
+        column("similarities", lambda row: row.similarity, "number", 3,
+               foot="similarities: correlation of the inner products of all pairs of objects"),
+    )  # fmt: skip
+
+
+def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose: bool) -> list[Block]:
+    """The dimensions by mass, and what they are of."""
+    shown = fit.dimensions if verbose else fit.dimensions[:SHOWN]
+    left = len(fit.dimensions) - len(shown)
+    gap = f"gap {fit.gap:.1e} nats" if fit.gap is not None else f"KKT residual {fit.residual:.1e}"
+    return [
+        dimensions_table(shown, stability),
+        foot(
+            f"{counted(fit.n_dimensions, 'dimension')} of {fit.n_objects:,} objects, {percent(fit.zeros)} of entries 0",
+            f"{left} more with --verbose" if left else "",
+            f"shrinkage {fit.shrinkage:.3g}, sparsity {fit.sparsity:.3g}, {gap}",
+            "share: of the similarity of the pairs that people chose",
+        ),
+    ]
+
+
+def dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stability] = ()) -> Table:
+    """A row for each dimension, with how well it comes back."""
+    column = Rows(dimensions).column
+    return table(
+        column("dimension", lambda row: row.dimension, "count"),
+        column("mass", lambda row: row.mass, "digits", 5, keep=6),
+        column("objects", lambda row: row.n_objects, "count", keep=6, note="Objects with an entry that is not 0."),
+        column("share", lambda row: row.share, "percent"),
+        *(_stability_column(one, dimensions) for one in stability),
+        column("top objects", lambda row: ", ".join(map(one_line, row.top_objects[:TOP])), left=True),
+    )  # fmt: skip
+
+
+def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> Column:
+    """The correlation of each dimension with those that match it."""
+    rows = [stability.dimensions[one.dimension - 1] for one in dimensions]
+    note = f"Correlation with the dimension that matches it, over {OVER[stability.over]}."
+    return Rows(rows).column(
+        stability.over, lambda row: row.correlation, "number", 2, keep=7, ci=lambda row: (row.low, row.high), ends="",
+        note=note,
+    )  # fmt: skip
