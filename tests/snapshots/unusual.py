@@ -71,7 +71,7 @@ def unusual_results():
         "NaN concepts": pyalign.score_concepts(holed, TRIPLETS, dimensions[:, :3], nan_policy="omit"),
         "NaN consistency": pyalign.error_consistency(holed, TRIPLETS, nan_policy="omit", ci=None),
         "NaN failures": pyalign.find_failures(holed, TRIPLETS, nan_policy="omit", limit=3, ties="wrong"),
-        "counts calibrate": pyalign.calibrate(X, TRIPLETS, answers=COUNTS),
+        "counts calibrate": pyalign.calibrate(X, TRIPLETS, answers=COUNTS[:, [0, 2, 1]]),
         **{f"weighted {name}": one for name, one in weighted().items()},
         "mapped concepts": pyalign.score_concepts(clip, answers, human, dimension_labels=LABELS, transform=turn),
         "many neighbors": pyalign.neighbors(clip, list(NAMES[:21]), 3),
