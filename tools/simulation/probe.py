@@ -88,14 +88,9 @@ def cases() -> Iterator[Case]:
             "probe", f"one study, other seeds, {repeats} x 3 folds", "objects", f"{sizes(60, 3_000)}, penalties chosen",
             reseeded(60, 3_000, repeats), share=0.03, centred=True,
         )  # fmt: skip
-    for n, t in ((60, 3_000), (90, 9_000)):
-        yield Case(
-            "probe", f"4 x 3 folds n={n}", "objects", sizes(n, t), probed(n, t, penalties=PENALTY), asked=ASKED,
-            centred=True,
-        )  # fmt: skip
     yield Case(
-        "probe", "4 x 3 folds n=60, penalties chosen", "objects", sizes(60, 3_000), probed(60, 3_000), asked=ASKED,
-        share=0.15, centred=True,
+        "probe", "4 x 3 folds n=90", "objects", sizes(90, 9_000), probed(90, 9_000, penalties=PENALTY), asked=ASKED,
+        centred=True,
     )  # fmt: skip
     people = f"{sizes(60, 3_000)}, 5 unlike people"
     for split, over in (("objects", "objects"), ("objects+subjects", "objects and people")):

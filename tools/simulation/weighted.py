@@ -22,7 +22,7 @@ import pyalign
 from pyalign import Components
 from pyalign.stats.design import Design, Outlook
 
-from . import NOMINAL, NOTHING, SEEN, Case, Found, judged, model, objects, shifted, weights
+from . import NOTHING, SEEN, Case, Found, judged, model, objects, shifted, weights
 from .pairs import AS_DATA, similar
 
 RESAMPLES = 100
@@ -96,8 +96,8 @@ def cases() -> Iterator[Case]:
                    weighted(n, people), asked=dict.fromkeys(names, (0.92, 0.99)), centred=True)  # fmt: skip
     for n, spread in product((50, 92), (0.5, 1.0)):
         yield Case("cka", f"cka n={n} debiased-cka, lengths of rows log-normal with {spread:g}", "objects",
-                   f"{n} objects", of_lengths(n, spread), asked=dict.fromkeys(("near", "far", "difference"), NOMINAL),
-                   centred=True)  # fmt: skip
+                   f"{n} objects", of_lengths(n, spread),
+                   asked=dict.fromkeys(("near", "far", "difference"), (0.92, 1.0)), centred=True)  # fmt: skip
     for world, by_assurance in product(OF_PEOPLE, (False, True)):
         yield Case("plan", f"chosen by {'assurance' if by_assurance else 'power'}, {world}", "pilots",
                    "60 objects, 12 people, 1,200 answers", chosen(world, by_assurance),
