@@ -41,7 +41,7 @@ OF_FRAMEWORKS = {
     "open_clip": ("extraction/_open_clip*",),
     "timm": ("extraction/_timm.py",),
     "torchvision": ("extraction/_torchvision*.py",),
-    "transformers": ("extraction/_transformers*.py",),
+    "transformers": ("extraction/_transformers*.py", "extraction/hub.py"),
     "triton": ("backends/_triton_*",),
     "sklearn": ("probing/estimator.py", "integrations/sklearn.py", "embedding/estimator.py"),
 }

@@ -341,7 +341,7 @@ def test_intervals_of_lapse_rates_hold_nearly_always_where_nobody_lapses_and_as_
 
 
 def test_temperatures_miss_at_most_4_5_percent_on_either_side(rows):
-    for row in (row for row in rows if row.name.endswith(": T")):
+    for row in (row for row in rows if row.name.endswith(": T") and row.kind != "calibrate"):
         assert row.below <= 0.045 and row.above <= 0.045, row.name
 
 
@@ -378,7 +378,7 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(harness, rows):
         ("the same | objects and participants", "people", "objects and people", "people"),
         ("the best of several models, corrected for the choice | objects", "small best", "", ""),
         ("probes, held out | objects", "probe", "objects", r"probe n=\d+:"),
-        ("probes, held out, 8 unlike participants | objects and participants", "probe", "objects and people", ""),
+        ("probes, held out, 8 unlike participants | objects and participants", "probe", "objects and people", ".*p=8"),
         ("held-out cross-entropy and accuracy at the fitted temperature | objects", "calibration", "objects",
          "(?!.* 600 ).*: (cross-entropy|accuracy)"),
         ("agreement with many people | objects", "agreement", "objects", ""),
@@ -396,7 +396,7 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(harness, rows):
         ("RSA, closed form | objects and participants", "rsa corrected", "objects and subjects", ""),
         ("means over participants against the RSA ceiling | objects and participants", "rsa ceiling",
          "objects and subjects", ""),
-        ("similarities of models (CKA) and their differences | objects", "cka", "objects", ""),
+        ("similarities of models (CKA) and their differences | objects", "cka", "objects", "(?!.*lengths)"),
         ("neighbours | objects", "neighbors", "objects", ""),
         ("accuracy and cross-entropy, for other objects | triplets", "score", "triplets", "blind to objects"),
         ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),

@@ -51,6 +51,7 @@ INSTALLS = re.compile(r"(\w+=\S+ |\S*/)?(pip install|make (demo|test)|python3 -m
 NEEDS = re.compile(r"#.*\bneeds (a download|a GPU|an idle machine|the repository|Snakemake|submitit|Ray)\b")
 COMMENT = re.compile(r"<!-- ([^>]*) -->\n\Z")
 SIZE = re.compile(r"(\d+\.\d+) MB")
+PROGRESS = re.compile(r"^progress after .*\n", re.M)  # a line a minute: the more, the slower the machine
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?")
 
 
@@ -115,7 +116,7 @@ def run(block: Block, folder: Path, programs: Path | None = None) -> tuple[int, 
         ["bash", "-e", "-c", block.run], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    return done.returncode, done.stdout
+    return done.returncode, PROGRESS.sub("", done.stdout)
 
 
 def differences(text: str, folder: Path, real: bool, programs: Path | None = None) -> list[tuple[Block, str]]:

@@ -259,13 +259,17 @@ def mean_interval(
 
 
 def notes_on_objects(accuracy: float, errors: Errors, aligned: Aligned) -> Iterator[str]:
-    """A sentence each: on what one more wrong object would cost, and on one that makes much of the variance."""
+    """A sentence each: on what one more wrong object would cost, and on one that makes much of the variance.
+
+    Nothing of the first where all is right: there the error is 0, and the interval shows what is not known.
+    """
     if errors.leading is not None and errors.known:
         cost, (number, part) = (accuracy - REST) / errors.rows, (one[0] for one in errors.leading)
-        if cost > errors.errors[0]:
+        if accuracy < 1.0 and cost > errors.errors[0]:
             yield f"one more wrong object would cost {100 * cost:.1f} points of accuracy, more than the standard error"
         if part > LARGE and errors.errors[0] > 0.0:
-            yield f"{name_of(aligned, int(number))} alone makes {part:.0%} of the variance of the accuracy over objects"
+            name = name_of(aligned, int(number))
+            yield f"{name} by itself makes {part:.0%} of the variance of the accuracy over objects"
 
 
 def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.ndarray:

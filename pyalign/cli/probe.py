@@ -82,7 +82,7 @@ class ProbeCommandOptions(
     )
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option(
-        "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP
+        "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP, rare=True
     )
     standardize: str | None = option(
         "standardize embeddings by one mean and standard deviation, by those of each feature, or not "

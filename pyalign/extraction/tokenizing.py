@@ -165,7 +165,7 @@ def padded(texts: Sequence[TextTokens], pad: int, length: int | None = None) -> 
     length: k; None: that of the longest.
 
     Example:
-        >>> padded([Tokens([5, 6], [0, 0]), Tokens([7], [0])], 0)["mask"].tolist()
+        >>> padded([TextTokens([5, 6], [0, 0]), TextTokens([7], [0])], 0)["mask"].tolist()
         [[1, 1], [1, 0]]
     """
     length = length or max(len(tokens.ids) for tokens in texts)

@@ -14,7 +14,7 @@ from pyalign.fitting.answers import part_of
 from pyalign.probing.fit import Maker, fit_path
 from pyalign.probing.options import SHARES, ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem
-from pyalign.probing.validated import HeldOut, held_out_score
+from pyalign.probing.scoring import HeldOut, held_out_score
 from pyalign.probing.watch import INNER, Watch
 from pyalign.stats.splits import Fold, TripletKFold
 

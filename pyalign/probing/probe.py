@@ -41,7 +41,7 @@ from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.local import LocalProblem, other_batches
 from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
 from pyalign.probing.problem import Problem, finite_rows
-from pyalign.probing.validated import scored
+from pyalign.probing.scoring import scored
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, reporter
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, TripletsLike

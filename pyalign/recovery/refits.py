@@ -27,7 +27,7 @@ from pyalign.probing.choose import GROWTH, choose_strength, problem_of
 from pyalign.probing.fit import Maker, fit_path
 from pyalign.probing.options import ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem, finite_rows
-from pyalign.probing.validated import held_out_score
+from pyalign.probing.scoring import held_out_score
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import log_choice_probabilities
 from pyalign.stats.splits import Fold, TripletKFold

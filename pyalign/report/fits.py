@@ -13,7 +13,7 @@ from pyalign.embedding.stability import Stability
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
-from pyalign.report.score import unprobed
+from pyalign.report.scored import unprobed
 from pyalign.report.words import (
     chance_note,
     counted,
@@ -35,7 +35,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     fit, interval, before = result.fit, result.accuracy_interval, unprobed([result])
     rows = Rows([result], "" if interval is None else interval_header(interval.confidence))
     generalize = "" if interval is None else f"; intervals over {over(interval.by)}"
-    of_map = f"strength {fit.strength:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
+    of_map = f"penalty {fit.strength:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
     blocks: list[Block] = [
         table(rows.column("folds", lambda row: len(row.folds), "count"), *before_and_after(rows, before)),
         foot(f"accuracy on triplets of {held_out(result)}, which chose nothing{generalize}", chance_note(result.task)),

@@ -327,7 +327,7 @@ def figure_called(row: TransferFigure) -> str:
 
     Example:
         >>> figures = 0.5, None, 0.4, None, -0.1, None, None
-        >>> called(TransferFigure("w", "things", "accuracy", "categories", None, 9, *figures))
+        >>> figure_called(TransferFigure("w", "things", "accuracy", "categories", None, 9, *figures))
         'accuracy within categories'
     """
     of = "" if row.category is None else f", {one_line(row.category)}"

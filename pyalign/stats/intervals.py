@@ -61,6 +61,7 @@ def quantile(confidence_level: float, degrees: float) -> float:
         >>> round(quantile(0.95, 9), 6), round(quantile(0.95, 1e12), 6)
         (2.262157, 1.959964)
     """
+    confidence_level, degrees = float(confidence_level), float(degrees)  # equal keys of the cache, of whatever type
     start = NormalDist().inv_cdf(0.5 + confidence_level / 2.0)
     if degrees >= NORMAL_DEGREES:
         return start

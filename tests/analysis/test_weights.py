@@ -49,7 +49,8 @@ def by_numpy(x, triplets):
 
 def figures(result, drop=("effective_answers", "seconds", "provenance", "triplets_per_second", "time")):
     """All numbers of a document, in its order, but for what weighted answers do not have."""
-    drop = (*drop, "components", "cross_entropy_components", "ece_floor", "ece_debiased")
+    # What chance adds to a calibration error is known of answers that weigh the same: else there is no debiased one.
+    drop = (*drop, "components", "cross_entropy_components", "ece_floor", "ece_debiased", "ece_debiased_ci")
 
     def walk(value, key=""):
         if key in drop:

@@ -13,8 +13,8 @@ from pyalign.report.progress import ProgressLine
 pytest.importorskip("scipy")
 N, T = 24, 900
 COMMANDS = {
-    "probe": ("probe", "x.npy", "-t", "mine.toml", "--folds", "2", "--split", "triplets", "--penalty", "0.05",
-              "--out", "out.npz"),
+    "probe": ("probe", "x.npy", "-t", "mine.toml", "--folds", "2", "--repeats", "1", "--split", "triplets",
+              "--penalty", "0.05", "--out", "out.npz"),
     "embed": ("embed", "-t", "mine.toml", "--folds", "2", "--shrinkage", "0.002", "--sparsity", "0.03",
               "--out", "out", "--figures", "none"),
 }  # fmt: skip

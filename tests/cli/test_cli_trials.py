@@ -137,8 +137,8 @@ def test_a_run_is_not_resumed_with_other_rows(command, lab, monkeypatch):
     pytest.importorskip("scipy")
     from pyalign.report.progress import ProgressLine
 
-    words = ("probe", "x.csv", "-t", "data.json", "--folds", "2", "--split", "triplets", "--penalty", "0.05",
-             "--out", "out.npz", "--empty", "omit", "--where")  # fmt: skip
+    words = ("probe", "x.csv", "-t", "data.json", "--folds", "2", "--repeats", "1", "--split", "triplets",
+             "--penalty", "0.05", "--out", "out.npz", "--empty", "omit", "--where")  # fmt: skip
 
     def stop(self, stage, done, total):
         if stage.startswith("fold 2/2"):

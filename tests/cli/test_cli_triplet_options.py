@@ -111,7 +111,7 @@ def test_people_that_no_fold_and_no_interval_counts_are_noted(command, files):
     told = command(*words, "--subject-column", 3).err
     assert (
         "note: --subject-column 3 has no effect here: only folds over people and intervals over people count people "
-        "(--split subjects, --ci objects+subjects)\n"
+        "(--split subjects, --split objects+subjects)\n"
     ) in told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support import draw_triplets, read_back
@@ -61,12 +63,20 @@ def test_families_are_compared_and_their_p_values_corrected_by_themselves(asked,
     for row, one, other in zip(of_families, net.concepts, text.concepts, strict=True):
         assert row.difference == pytest.approx(one.accuracy - other.accuracy)
         assert row.ci.low < row.difference < row.ci.high
-    p = sorted(row.p_value for row in of_families)
-    holm = np.minimum(1, np.maximum.accumulate(np.array(p) * [3, 2, 1]))
-    np.testing.assert_allclose(sorted(row.p_adjusted for row in of_families), holm)
     without = pyalign.score_concepts(models, answers, human, dimension_labels=["x", "y", "z"])
-    assert found.differences[: len(without.differences)] == without.differences
-    assert found.results[:3] == without.results
+    of_models = found.differences[: len(without.differences)]
+    assert found.differences == (*of_models, *of_families) and found.results[:3] == without.results
+    for rows in (of_models, of_families, without.differences):
+        p = np.array(sorted(row.p_value for row in rows))
+        holm = np.minimum(1, np.maximum.accumulate(p * np.arange(len(p), 0, -1)))
+        np.testing.assert_allclose(sorted(row.p_adjusted for row in rows), holm)
+    # Variances are drawn toward their mean over all pairs, which those of families are among: errors move a little.
+    for row, plain in zip(of_models, without.differences, strict=True):
+        moved = {name: getattr(row, name) for name in ("p_value", "p_adjusted", "ci", "cross_entropy_ci")}
+        assert row == replace(plain, **moved)
+        for one, other in ((row.ci, plain.ci), (row.cross_entropy_ci, plain.cross_entropy_ci)):
+            assert one.error == pytest.approx(other.error, rel=0.1)
+            assert (one.low + one.high) / 2 == pytest.approx((other.low + other.high) / 2)
 
 
 def test_bad_families_are_one_line(asked, message_of):

@@ -246,7 +246,7 @@ def write_more():
     t = np.loadtxt("t.csv", int, delimiter=",", skiprows=1, usecols=(0, 1, 2))
     n, rng = len(x), np.random.default_rng(0)
     arrays = {"t": t, "answers": rng.integers(1, 5, t.shape), "dimensions": np.abs(x),
-              "probabilities": rng.dirichlet((1, 1, 1), len(t)),
+              "probabilities": rng.dirichlet((1, 1, 4), len(t)),
               "b": y, "rdm": 1 - np.corrcoef(x), "rdms": 1 - np.corrcoef(y)}  # fmt: skip
     for name, array in arrays.items():
         np.save(f"{name}.npy", array)

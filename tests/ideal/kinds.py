@@ -216,7 +216,10 @@ def probe(name, w, _):
         "accuracy": fitted["accuracy"],
         "cross_entropy": fitted["cross_entropy"][0],
     }  # by two thirds of the sets
-    return held_out | {f"fit/{key}": v for key, v in fitted.items()} | {"zero_shot_accuracy": before["accuracy"]}
+    held_out |= {f"fit/{key}": v for key, v in fitted.items()} | {"zero_shot_accuracy": before["accuracy"]}
+    of_splits = {key: 0.0 for key in ("accuracy", "difference", "cross_entropy")}  # so many answers leave one map
+    of_splits["zero_shot"] = 0.0, 1e-4  # any split holds out all answers; its folds are of almost as many
+    return held_out | {f"split_sd/{key}": v for key, v in of_splits.items()}
 
 
 def unit(x):

@@ -93,7 +93,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
     "a number, a setting or a time": """
         schema chance temperature n_triplets n_ties n_dropped n_objects n_subjects n_answers n_distinct n_missing
         n_pairs n_models n_within_folds n_train n_test n_passes n_iterations n_undecided n_choices n_missed n_people
-        n_with_category n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n seed seconds
+        n_with_category n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n repeats seed seconds
         triplets_per_second strength strengths penalties k folds draws shrinkage sparsity target n_needed
         n_needed_within simulations drawn rbo_p steps min_answers min_triplets confidence resamples noise top""",
     "of other objects: tools/simulation simulates it": """

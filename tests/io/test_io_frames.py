@@ -141,8 +141,10 @@ def test_a_score_of_a_frame_is_that_of_its_file(tmp_path, monkeypatch):
     assert found.ci_by == "objects+subjects"
     assert (found.accuracy, found.ci, found.cross_entropy) == (of_file.accuracy, of_file.ci, of_file.cross_entropy)
     assert pyalign.Triplets(frame).names == tuple(WORDS) and pyalign.Triplets(frame).subjects is not None
-    ceiling = pyalign.noise_ceiling(pandas.concat([frame, frame]))
-    assert ceiling.n_answers == 2 * T
+    others = frame.assign(participant=frame["participant"].astype(str) + " again")
+    ceiling = pyalign.noise_ceiling(pandas.concat([frame, others]))
+    assert any(note.startswith("2 answers repeat one from the same participant") for note in ceiling.notes)
+    assert ceiling.n_answers == 2 * T - 2
 
 
 def test_levels_of_the_index_that_have_a_name_are_columns():

@@ -136,7 +136,7 @@ def test_threads_and_blocks_do_not_show(engine, set_threads, monkeypatch):
     found = []
     for threads, block in ((1, 1 << 26), (2, 1 << 26), (5, 1000)):
         set_threads(threads)
-        monkeypatch.setattr(scan, "SCORES", block)
+        monkeypatch.setattr(scan, "SCANNED_SCORES", block)
         monkeypatch.setattr(exact, "QUERIES", 4096 if block > 1000 else 37)
         found.append(neighbors(x, k=7, measure="dot", backend=engine))
     for one in found[1:]:

@@ -16,7 +16,7 @@ from pyalign.journal import Journal
 from pyalign.probing import choose, cross_validate, fit_probe
 from pyalign.probing.choose import choose_strength, least_of
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.validated import scored
+from pyalign.probing.scoring import scored
 from pyalign.probing.watch import INNER, Watch
 from pyalign.stats.splits import TripletKFold
 

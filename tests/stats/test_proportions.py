@@ -122,13 +122,20 @@ def test_notes_name_an_object_that_makes_much_of_the_variance_and_say_what_one_m
     for order in (np.arange(30), np.random.default_rng(4).permutation(30)):
         found = pyalign.score(pyalign.Embeddings(wrong[order], tuple(names[order])), triplets)
         note = next(note for note in found.notes if "of the variance" in note)
-        assert note.startswith("object 07 alone makes ") and note.endswith(
+        assert note.startswith("object 07 by itself makes ") and note.endswith(
             "of the variance of the accuracy over objects"
         )
-    none = pyalign.score(pyalign.Embeddings(x, tuple(names)), triplets)
-    cost = 50.0 / (np.log(0.025) / np.log(none.ci.low))  # points: half of the triplets of one in so many objects
-    assert f"one more wrong object would cost {cost:.1f} points of accuracy, more than the standard error" in none.notes
-    assert not any("of the variance" in note for note in none.notes)
+    named = pyalign.Embeddings(x, tuple(names))
+    none = pyalign.score(named, triplets)
+    assert none.accuracy == 1.0 and none.notes == ()  # the interval says it
+    few = triplets.copy()
+    few[:50:10] = few[:50:10, [2, 0, 1]]
+    some = pyalign.score(named, few)
+    rows = np.log(0.025) / np.log(none.ci.low)  # one in so many objects, of which half of the triplets are right
+    cost = (some.accuracy - 0.5) / rows
+    assert some.standard_error < cost and some.accuracy == pytest.approx(295 / 300)
+    told = f"one more wrong object would cost {100 * cost:.1f} points of accuracy, more than the standard error"
+    assert told in some.notes and not any("of the variance" in note for note in some.notes)
 
 
 @pytest.mark.parametrize("by", BY)

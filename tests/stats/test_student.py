@@ -85,3 +85,7 @@ def test_many_degrees_of_freedom_are_the_normal_distribution():
 def test_of_one_degree_it_is_the_arc_tangent():
     for t in np.logspace(-6, 6, 25):
         assert two_sided_p(t, 1) == pytest.approx(2 * math.atan2(1.0, t) / math.pi, rel=1e-9)
+
+
+def test_a_quantile_is_a_float_whatever_type_asked_for_it_first():
+    assert type(quantile(np.float64(0.9371), np.float64(17.0))) is type(quantile(0.9371, 17)) is float

@@ -219,7 +219,7 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
     if within:
         notes.append(
             f"{within:,} {'answer repeats' if within == 1 else 'answers repeat'} one from the same participant to "
-            "the same triplet and count in no ceiling"
+            f"the same triplet and {'counts' if within == 1 else 'count'} in no ceiling"
         )
     if mean < FEW:
         notes.append(

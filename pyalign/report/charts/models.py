@@ -18,7 +18,7 @@ from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.charts.labels import first_of, known, spread
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.score import Scored, scored_of, unprobed
+from pyalign.report.scored import Scored, scored_of, unprobed
 from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line
 
 MOST_ROWS = 60  # unless somebody asks for more

@@ -25,7 +25,7 @@ from pyalign.documents import Interval, require_letters
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.metadata import load_metadata
-from pyalign.report.score import UNNAMED
+from pyalign.report.scored import UNNAMED
 from pyalign.report.words import different, one_line, short_labels
 
 Of = TypeVar("Of")

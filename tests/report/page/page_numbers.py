@@ -77,7 +77,7 @@ def tables(documents):
     for row in board:
         row["parameters"] = sizes.get(row["name"])
     ceilings = [*d["ceiling"]["ceilings"].values(), {"value": d["ceiling"]["guessing"]}]
-    rsa = d["rsa"]["results"]
+    rsa, weighted = d["rsa"]["results"], flat(d["rsa"]["weighted"], "pairs")
     by_correlation = {row["correlation"]: row["ceiling"] for row in rsa}
     concepts = {by: [row for row in d["concepts"]["results"] if row["by"] == by] for by in ("dimensions", "categories")}
     n = len(d["failures"]["models"])
@@ -177,6 +177,10 @@ def tables(documents):
             "correlation": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "rsa-mean-differences": ([pair["per_person"] for pair in d["rsa"]["pairs"]], {
             "mean": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
+        "rsa-weighted-0": (weighted, {
+            "correlation": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
+        "rsa-weighted-1": ([pair["per_person"] for pair in weighted], {
+            "mean": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
             "unbiased": ("unbiased_kappa", None), "same choice": ("same_choice", "same_choice_ci"),
@@ -193,7 +197,7 @@ def tables(documents):
             "objects": ("n_objects", None), "participants": ("n_subjects", None),
             "answers each": ("answers_per_subject", None), "answers": ("n_answers", None),
             "s.e.": ("standard_error", None), "width": ("width", None), "power": ("power", None),
-            "cost": ("cost", None)}) for name in ("needed", "designs")},
+            "assurance": ("assurance", None), "cost": ("cost", None)}) for name in ("needed", "designs")},
         "neighbor-agreement": (d["neighbor agreement"]["results"], {
             "overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
             "p of the rbo": ("rbo_p_value", None)}),

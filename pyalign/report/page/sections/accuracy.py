@@ -33,7 +33,7 @@ from pyalign.report.page.sections._shared import (
 )
 from pyalign.report.page.sections.metadata import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.score import Scored, measure_of, scored_of, unprobed
+from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
 from pyalign.report.words import counted, intervals_over, over_words
 
 ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"
