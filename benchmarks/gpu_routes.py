@@ -36,14 +36,14 @@ PAIRS = (
         ("topk",), "cuda", ("", "topk=torch"),
         ("csrc/cuda/topk.cu and pa_cuda_topk", "the branch on topk in _cuda_kernels.py"),
     ),
-    Pair(("topk",), "triton", ("", "topk=torch"), ("_triton_topk.py", "its branch on topk")),
+    Pair(("topk",), "triton", ("", "topk=torch"), ("_triton_kernels.py", "its branch on topk")),
     Pair(
         SIMILARITY, "cuda", ("", "product=cublas"),
         ("plain_tiles.cuh, tensor_tiles.cuh and tensor_core.cuh", "last_step.cuh, PA_READY and `multiply`"),
     ),
     Pair(
         SIMILARITY, "triton", ("", "product=cublas"),
-        ("the products of _triton_similarity.py, and _triton_tiles.py", "_triton_last_step.py and `multiply`"),
+        ("the products and tiles of _triton_similarity.py", "its last step and `multiply`"),
     ),
     Pair(
         GRADIENT, "cuda", ("gradient=fixed", "gradient=sort"),

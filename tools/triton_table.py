@@ -45,7 +45,7 @@ SHARED_LIMIT = {
 REGISTER_LIMIT = 255
 PROGRAMS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 ROW_TYPES = torch.float32, torch.float16, torch.bfloat16
-SIZES = 512, 2048, 4096  # of x with itself, so that each tile of _triton_tiles.py is the one to take
+SIZES = 512, 2048, 4096  # of x with itself, so that each tile of _triton_launch.py is the one to take
 PRODUCT = re.compile(r"(HMMA|HGMMA|UTC\w*MMA)\b")  # of a warp, of four warps, of a block
 
 

@@ -161,7 +161,7 @@ def scheduled(place, n, m, symmetric, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
 class Tile:
     """Rows and columns of a tile, features of a slice, warps of a program, slices in flight.
 
-    `part`: columns of the tile that the last step takes at once, see _triton_epilogue.py.
+    `part`: columns of the tile that the last step takes at once, see _triton_similarity.py.
     """
 
     height: int

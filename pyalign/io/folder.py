@@ -1,6 +1,6 @@
 """The folder that ``pyalign extract`` writes: an array for each layer, the names of the rows, a manifest of both.
 
-One without a manifest may be of thingsvision, see `thingsvision.py`.
+One without a manifest may be of thingsvision, see below.
 
 The manifest is a stranger's file like any other: it names files of its own folder alone, and what it says of them is
 checked against them.

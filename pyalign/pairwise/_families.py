@@ -1,6 +1,6 @@
 """The families of representation measures, and models made ready for one.
 
-Those of symmetric matrices are `_matrices`; two stand here. Mutual k-nearest neighbours and CKNNA say who is near whom,
+Those of symmetric matrices are in `rdms`; two stand here. Mutual k-nearest neighbours and CKNNA say who is near whom,
 of rows compared by their cosines: a permutation moves both ends of a pair of neighbours, so that the null of n k pairs
 is n k look-ups. Orthogonal Procrustes, CCA, SVCCA and PWCCA are singular values of a product of features, in float64.
 The features of a model are turned to their principal components once; a permutation of the items moves the rows of one

@@ -2,6 +2,6 @@
 
 Choices are simulated from each model in turn, all models are fitted to them, and the best is selected: it should be the
 one that generated the choices. `pool` has the triplets with the similarities of each model and simulates choices,
-`by_temperature` and `by_probe` fit models, and `rates` counts over simulations and sizes. `recover` is the public
+`refits` fits models, and `recovered` counts over simulations and sizes. `recover` is the public
 function, and `recovered` defines its result.
 """
