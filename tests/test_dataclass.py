@@ -97,7 +97,7 @@ def test_the_class_is_that_of_the_standard_library():
 
 
 def test_no_source_is_read_before_somebody_asks():
-    done = subprocess.run([sys.executable, "-c", NOT_READ], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", NOT_READ], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 100
 
