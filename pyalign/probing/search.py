@@ -69,8 +69,9 @@ class Search:
         return max(finest, STILL * self.problem.options.tolerance)
 
     def _settled(self, at: Map) -> Map:
-        """The end of every search: what is printed of held-out triplets is then the same on other computers."""
-        return self._minimise(at, max(FINEST, SETTLED * self.problem.options.tolerance), wide=True)
+        """The end of every search: what is printed, the number of columns too, is then the same on other computers."""
+        at = self._minimise(at, max(FINEST, SETTLED * self.problem.options.tolerance), wide=True)
+        return at if self.problem.whole else self._compressed(at)
 
     def _polished(self, at: Map, rounds: int) -> Map:
         """Minimizes from a map that has all its columns; where there is a certificate, more exactly until it holds."""
