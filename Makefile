@@ -74,7 +74,6 @@ size: $(VENV)/created
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -89,7 +89,7 @@ class CMakeBuild(build_ext):
             f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
             "-DPYALIGN_IN_PACKAGE=ON", "-DCMAKE_INSTALL_LIBDIR=lib", "-DCMAKE_INSTALL_INCLUDEDIR=include",
             *cmake_arguments().split(),
-        ]  # fmt: skip
+        ]
         subprocess.run(configure, check=True)
 
     def _build(self, build: Path) -> None:

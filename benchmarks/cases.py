@@ -68,7 +68,7 @@ CASES = {
         *PRODUCTS, NEAREST, LARGE, LARGER, *MANY_ROWS, TRAINING, FIT, START, LITE0, VIT, MANY_IMAGES,
         TWO_MODELS, TWENTY_MODELS, THINGS_WIDE,
     )
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=2)

@@ -81,7 +81,7 @@ def many_models(case: Case) -> dict[str, np.ndarray]:
     common = rng.standard_normal((case.n, 32), dtype=np.float32)
     widths = [min(d, case.d) for d in WIDTHS * 4]
     return {f"{k}": common @ rng.standard_normal((32, d), dtype=np.float32)
-            + rng.standard_normal((case.n, d), dtype=np.float32) for k, d in enumerate(widths)}  # fmt: skip
+            + rng.standard_normal((case.n, d), dtype=np.float32) for k, d in enumerate(widths)}
 
 
 def our_pairs(clock: Clock = time.process_time) -> Seconds:

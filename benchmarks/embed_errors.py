@@ -44,7 +44,7 @@ def measure(_: Path) -> Iterator[tuple[str, float, str]]:
         result = cross_validate_embedding(
             triplets, folds=2, penalties=[penalty], n_resamples=RESAMPLES, n_dimensions=2 * DIMENSIONS, ci=None,
             tolerance=1e-5,
-        )  # fmt: skip
+        )
         rows, errors = result.fit.embedding.values, result.standard_errors
         assert errors is not None
         pairs = matched(truth, rows)
@@ -57,7 +57,7 @@ def measure(_: Path) -> Iterator[tuple[str, float, str]]:
         for name, each in (
             ("errors", errors), ("errors without the bias", resampled), ("Laplace errors", np.hypot(of_laplace, moved)),
             ("Laplace errors without the bias", of_laplace),
-        ):  # fmt: skip
+        ):
             covered = float((np.abs(fitted - true) <= 2 * each[:, pairs.second])[true > LARGE].mean())
             yield f"{what}: {name} cover", 100 * covered, "%"
         ratio = of_laplace[:, pairs.second][large] / resampled[:, pairs.second][large]

@@ -21,7 +21,7 @@ SPIKE, SLAB, SPIKES = 0.25, 1.0, 0.6  # widths of VICE's prior, and the share of
 def spose_step(
     n: int, d: int, triplets: np.ndarray, sparsity: float, one_hot: bool, rate: float = RATE, batch: int = BATCH,
     seed: int = 0,
-) -> tuple[Callable[[], None], Any]:  # fmt: skip
+) -> tuple[Callable[[], None], Any]:
     """A call that goes through all of these triplets once, in a random order, and the weights (n, d) that it moves."""
     import torch
 

@@ -78,7 +78,7 @@ def measure(case: GpuCase, rounds: int, clock: Any, failures: list[str]) -> list
             rounds, clock.name, version_of(name), commit(), today,
         )
         for name, seconds in times.items()
-    ]  # fmt: skip
+    ]
 
 
 def _made(case: GpuCase, attempt: Attempt, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Call]:

@@ -125,7 +125,7 @@ def _from_rows(case: Case, dtype: str) -> GpuCase:
     operations = 6 * case.d * case.t
     return GpuCase(
         "odd_one_out", case, dtype, streams, streams + gathered, operations, 1, table=table, gathered=gathered
-    )  # fmt: skip
+    )
 
 
 def _similarity(case: Case, dtype: str, *, pair: bool = False) -> GpuCase:
@@ -165,7 +165,7 @@ def _loss(case: Case) -> GpuCase:
     return GpuCase(
         "triplet_loss", case, "float32", _triplets(case) + 2 * rows, l2, operations, 10,
         "10 times the speed of the torch composition, or more",
-    )  # fmt: skip
+    )
 
 
 def _probe_step(case: Case) -> GpuCase:

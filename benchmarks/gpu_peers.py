@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-import pyalign
 import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
 from benchmarks.gpu_cases import CANDIDATES, GpuCase

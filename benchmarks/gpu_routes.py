@@ -49,7 +49,7 @@ PAIRS = (
         GRADIENT, "cuda", ("gradient=fixed", "gradient=sort"),
         ("fixed.cuh and fixed_bytes", "the sort for float32: ShortEntry of gradient.cu"),
     ),
-)  # fmt: skip
+)
 
 
 def settings_of(operation: str, backend: str) -> list[str]:

@@ -161,12 +161,7 @@ DISTANCES = Comparison(
 )
 # At most 1.05 of BLAS's time; of a matrix with itself, half of which is computed, at most 0.65 of that of the whole.
 PRODUCTS = tuple(
-    Comparison(
-        op,
-        case,
-        {SUBJECT: products(ours), "numpy": products(matrix_peers.product_of_two)},
-        MANY,
-    )
+    Comparison(op, case, {SUBJECT: products(ours), "numpy": products(matrix_peers.product_of_two)}, MANY)
     for op, ours in (("product", our_product), ("product with itself", our_product_with_itself))
     for case in cases.PRODUCTS
 )
@@ -208,15 +203,7 @@ IMPORT = Comparison(
     MANY,
 )
 
-RESAMPLES = Comparison(
-    "object resamples",
-    cases.THINGS,
-    {
-        SUBJECT: resamples(),
-        "numpy": numpy_resamples,
-    },
-    SOME,
-)
+RESAMPLES = Comparison("object resamples", cases.THINGS, {SUBJECT: resamples(), "numpy": numpy_resamples}, SOME)
 ERRORS = Comparison(
     "corrected errors",
     cases.THINGS,
@@ -231,11 +218,11 @@ ERRORS = Comparison(
 HUNDRED_MODELS = Comparison(
     "compare, 100 models", cases.THINGS_NARROW,
     {SUBJECT: compare_many, "one minute": figures(lambda case: 60.0)}, FEW,
-)  # fmt: skip
+)
 CONSISTENCY = Comparison(
     "consistency, 10 models", cases.THINGS_NARROW,
     {SUBJECT: concept_peers.our_consistency, "numpy": concept_peers.numpy_consistency}, FEW,
-)  # fmt: skip
+)
 INTERVALS = Comparison(
     "score with intervals",
     cases.THINGS,
@@ -515,7 +502,7 @@ EXTRACT = (*EXTRACTIONS, HASHES, EXTRACT_MEMORY)
 COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, *NEIGHBORS, NEIGHBORHOODS, COSINE, DISTANCES,
     *PRODUCTS, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
-)  # fmt: skip
+)
 
 
 def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:

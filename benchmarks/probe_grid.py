@@ -100,7 +100,7 @@ def read(path: Path) -> list[tuple[str, str, str]]:
 def run(
     name: str, about: str, measured: Callable[[Path], Iterable[tuple[str, float, str]]],
     shown: Callable[[Iterable[tuple[str, str, str]]], str] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Measures, writes `results/NAME-MACHINE.csv` and prints its table; or only prints. shown: another table."""
     shown = shown or table
     parser = argparse.ArgumentParser(description=about)

@@ -52,7 +52,7 @@ def rows_of(comparison: Comparison, measured: dict[str, list[float]]) -> list[Ro
             median_ratio(figures, ours), len(figures), machine(), cores(), version_of(backend), commit(), today,
         )
         for backend, figures in measured.items()
-    ]  # fmt: skip
+    ]
 
 
 def cores() -> int:

@@ -13,7 +13,7 @@ version = release = __version__
 extensions = [
     "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "site_pages",
     "sphinx_gallery.gen_gallery",
-]  # fmt: skip
+]
 exclude_patterns = ["_ext", "**/GALLERY_HEADER.rst", "gallery/sg_execution_times.rst"]
 nitpicky = True
 # Modules are described on pages of their own, not by an entry of the reference.

@@ -22,7 +22,7 @@ from dataclasses import replace as replace
 from typing import TYPE_CHECKING, Any
 
 HEADING = "Attributes:"
-DIRECTIVES = re.compile(r"\s*# (fmt: |noqa|type: ).*")
+DIRECTIVES = re.compile(r"\s*# (noqa|type: ).*")
 OF_SEVERAL = re.compile(r"\w+(, \w+)*: ")
 
 if TYPE_CHECKING:

@@ -100,7 +100,7 @@ def _no_formula(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
 
 
-def as_document(value: Any) -> Any:
+def as_document(value: Any) -> Any:  # noqa: C901
     """A value as json can write it; see the module.
 
     Example:
@@ -223,7 +223,7 @@ def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
     return from_fields(kind, document) if reader is None else reader(document)
 
 
-def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
+def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:  # noqa: C901
     """The dataclass of that kind from a document, field by field.
 
     What a class says of its fields is checked, so that what is read can be shown. `along`: field -> those whose values
@@ -323,7 +323,7 @@ def _plan(kind: type) -> _Plan:
         tuple(getattr(kind, "along", {}).items()),
         tuple(getattr(kind, "filled", ())),
         tuple(getattr(kind, "among", {}).items()),
-    )  # fmt: skip
+    )
 
 
 def _decoder(hint: Any) -> Decoder:
@@ -414,7 +414,7 @@ def _interval(ends: list[Any], more: Mapping[str, Any] | None, name: str) -> Int
     if low == low and high != high:  # infinity has no other form in JSON than what is not known
         high = math.inf
     rest = {key: decoders[key](value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
-            if key in decoders and key not in ("low", "high")}  # fmt: skip
+            if key in decoders and key not in ("low", "high")}
     return Interval(low, high, **rest)
 
 

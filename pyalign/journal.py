@@ -65,7 +65,7 @@ class Journal:
     def __init__(
         self, path: PathLike | None = None, *, best_path: PathLike | None = None,
         as_bytes: Callable[[Any], bytes] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         for place in (path, best_path):
             if place is not None:
                 require_no_link(place)
@@ -84,7 +84,7 @@ class Journal:
     def open(
         cls, path: PathLike | None, *, resume: bool | None = False, best_path: PathLike | None = None,
         as_bytes: Callable[[Any], bytes] | None = None,
-    ) -> Journal:  # fmt: skip
+    ) -> Journal:
         """The journal of a run that begins or, with `resume`, goes on; with None it goes on if that is possible.
 
         Raises:

@@ -47,7 +47,7 @@ def key_of(function: str, *given: Mapping[str, Any]) -> str:
     return digest_of([SCHEMA, __version__, function, *(dict(sorted(part.items())) for part in given)])
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: Any) -> Any:  # noqa: C901
     """The value as json can write it: kinds stay apart, so that no two values have the same text."""
     if isinstance(value, np.generic):
         value = value.item()

@@ -7,7 +7,7 @@ reference of the commands, and what tests walk over. `CONTRIBUTING.md` shows wha
 from collections.abc import Mapping
 
 from pyalign._registry import Entry, Kind, register
-from pyalign.study.options import (  # fmt: skip
+from pyalign.study.options import (
     CATEGORIES,
     CONCEPTS,
     DIMENSIONS,
@@ -30,7 +30,7 @@ DATA, SHOW = "Models and data", "Show"
 GROUPS = (SCORE, EXPLAIN, PAIRS, IMPROVE, DATA, SHOW)  # of commands, in the order of the reference
 FIRST = (  # what most people need
     "tour", "describe", "score", "compare", "ceiling", "concepts", "rsa", "probe", "extract", "report",
-)  # fmt: skip
+)
 
 # By the word that documents carry under `command`. Sections of the page stand in the order of their first rows.
 KINDS: Mapping[str, Kind] = {

@@ -55,7 +55,7 @@ class Drawn:
         return "".join(separator.join(row) + "\n" for row in cells)
 
 
-def draw(seed):
+def draw(seed):  # noqa: C901, PLR0915
     """One table, by its seed."""
     rng = np.random.default_rng(seed)
     words, sets = headers()
@@ -69,7 +69,7 @@ def draw(seed):
     objects = {
         "names": WORDS, "from 0": [str(k) for k in range(n)], "from 1": [str(k + 1) for k in range(n)],
         "paths": [f"stimuli/{word}_01.jpg" for word in WORDS],
-    }[kind][:n]  # fmt: skip
+    }[kind][:n]
     shown = np.array([rng.permutation(n)[:3] for _ in range(t)])
     options = [0, 1, 2] if role in ("three", "odd") else [1, 2]
     place = rng.integers(len(options), size=t)
@@ -121,7 +121,7 @@ def draw(seed):
     drawn = Drawn(
         header, rows, "ratings" if role == "pair" else "odd-one-out" if len(options) == 3 else "anchored", triplets,
         {"from 0": 0, "from 1": 1}.get(kind), people, unknown, None, {"items": kind, "answers": answers, "role": role},
-    )  # fmt: skip
+    )
     if rng.random() < 0.3 and role != "pair":
         _spoil(rng, drawn, called, None if answers == "order" else answer, n)
     return drawn

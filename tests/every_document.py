@@ -103,7 +103,7 @@ def every_result(folder):
         "extract": pyalign.extract("pixels:4", pictures),
         "metadata": pyalign.regress_metadata(compared, METADATA),
         "study": pyalign.run_study(folder / "small.toml", folder / "out", only="ceiling"),
-    }  # fmt: skip
+    }
     return {name: one if not hasattr(one, "triplets") else _of_file(one, name) for name, one in found.items()}
 
 
@@ -146,7 +146,7 @@ def _of_file(one, name):
 JUNK = (
     None, True, False, -1, 0, 1.5, 1e308, 10**30, "text", "", "half a pair \ud800", "a\x00b", "\x1b[2J", "step:probe",
     "../..", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3], [["a"]], [[[[[[]]]]]],
-)  # fmt: skip
+)
 
 
 def restructured(value, rng):

@@ -17,7 +17,7 @@ KINDS = (
     "jspsych.csv", "jspsych.json", "jspsych anchored.json", "jatos.txt", "jatos objects.jsonl", "meadows.json",
     "meadows_tree.json", "meadows_tree task.json", "meadows_tree named.json",
     "salmon.csv", "salmon.json", "psychopy.csv", "psychopy clicks.csv",
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -62,7 +62,7 @@ def draw(seed, kind, t=None):
     options = 2 if "anchored" in kind or "salmon" in kind else 3
     places = [int(k) for k in np.append(np.arange(options), rng.integers(options, size=t - options))]
     trials = [(f"p{w}", items, place, round(float(rng.gamma(4, 400)), 1))
-              for w, items, place in zip(who, shown, places, strict=True)]  # fmt: skip
+              for w, items, place in zip(who, shown, places, strict=True)]
     made = {"jspsych": _jspsych, "jatos": _jatos, "meadows": _meadows, "salmon": _salmon, "psychopy": _psychopy}
     text, more, names = made[kind.split()[0].split("_")[0].split(".")[0]](kind, trials, rng, files)
     order = sorted(range(t), key=lambda k: trials[k][0]) if names["by person"] else range(t)
@@ -121,7 +121,7 @@ def _meadows(kind, trials, rng, files):
             {"task": "odd1", "participation": person, **{f"stim{k + 1}_id": f"6f{k}" for k in range(3)},
              **{f"stim{k + 1}_name": x for k, x in enumerate(items)}, "start": time, "resp": time,
              "label": items[place]} for person, items, place, _ in trials
-        ]  # fmt: skip
+        ]
         return json.dumps(rows), 0, {"by person": False, "numbers": False}
     stimuli = [{"id": f"id{k}", "name": name, "type": "jpg"} for k, name in enumerate(files)]
     tree = {}
@@ -129,7 +129,7 @@ def _meadows(kind, trials, rng, files):
         answers = [
             {"ids": [f"id{files.index(x)}" for x in items], "start": time, "resp": time,
              "label": f"id{files.index(items[place])}"} for who, items, place, _ in trials if who == person
-        ]  # fmt: skip
+        ]
         info = {"status": "finished", "task": {"name": "gi", "task_type": "info"}, "stimuli": [], "trials": []}
         task = {"status": "finished", "task": {"name": "odd1"}, "stimuli": stimuli, "annotations": answers}
         tasks = {"gi": info, "odd1": task} if "named" in kind else [info, task]
@@ -146,7 +146,7 @@ def _salmon(kind, trials, rng, files):
         html = {f"{k}_html": f'<img src="/static/{x}" />' for k, x in asked}
         rows.append({"head": head, "left": left, "right": right, "winner": winner, "sampler": "ARR", "score": -0.5,
                      "puid": person, "response_time": rt / 1000, "network_latency": 0.2, "time_received": 1.6e9,
-                     "loser": loser, **html})  # fmt: skip
+                     "loser": loser, **html})
     return plain_csv(rows) if kind.endswith("csv") else json.dumps(rows), 0, {"by person": False, "numbers": True}
 
 

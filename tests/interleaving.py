@@ -27,7 +27,7 @@ MOVES = ("os.remove", "os.rename")
 CALLS = (
     *MOVES, "open", "os.link", "os.mkdir", "os.rmdir", "os.utime", "os.write", "os.fsync", "os.stat", "fcntl.flock",
     "time.time",
-)  # fmt: skip
+)
 LOCKS = ("work", "fail", "everybody has them")
 POLLS, NAP = 3, 0.002  # times that a process looks again before the other goes on; seconds in between
 ALTERING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -113,7 +113,7 @@ def with_clock(ahead):
         time.time, time.time_ns = lambda: seconds() + ahead, lambda: nanoseconds() + int(ahead * 1e9)
 
 
-def at_calls(folder, called, calls=CALLS):
+def at_calls(folder, called, calls=CALLS):  # noqa: C901
     """In this process: `called` gets the name and the path of each of these calls, before it is made there.
 
     Those of temporary files count where any but moves are asked for.

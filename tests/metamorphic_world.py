@@ -55,7 +55,7 @@ class World:
         matrices = (lambda of: of) if of_matrices is None else of_matrices
         triplets = self.triplets if of_triplets is None else of_triplets(self.triplets)
         return World(models, triplets, matrices(self.human), of_rows(self.dimensions), matrices(self.categories),
-                     of_rows(self.images))  # fmt: skip
+                     of_rows(self.images))
 
 
 @cache
@@ -82,7 +82,7 @@ def world() -> World:
         Embeddings(np.abs(rng.normal(size=(N, 3))), names),
         kinds,
         Embeddings(rng.integers(-40, 41, (12, D)).astype(np.float64), tuple(f"image {k:02d}" for k in range(12))),
-    )  # fmt: skip
+    )
 
 
 def _in(of, order):
@@ -139,7 +139,7 @@ def _in_numbers(rows_as, numbers_as):
     return lambda w: w.map(
         lambda x: replace(x, values=x.values.astype(rows_as)), None,
         lambda t: replace(t, values=t.values.astype(numbers_as)),
-    )  # fmt: skip
+    )
 
 
 def _in_a_frame(w: World) -> World:

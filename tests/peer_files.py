@@ -89,7 +89,7 @@ def rsa_toolbox(matrices, names, variable="RDMs"):
         variable,
         [{"RDM": numbers("", one), "name": text("", name, 4, "utf-16-le"), "color": numbers("", [0, 0, 1])}
          for one, name in rows],
-    )  # fmt: skip
+    )
 
 
 def meadows(people):

@@ -150,7 +150,7 @@ class ReferenceBackend(ReferenceRanks, HostRows):
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
+    ) -> float:
         total = np.zeros(similarities.shape)
         cross_entropy = 0.0
         for row, (i, j, k) in enumerate(triplets.tolist()):

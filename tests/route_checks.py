@@ -64,7 +64,7 @@ def check_products(kernels, name, counted):
                     first = similarities(kernels, x, other, measure)
                     assert counted.calls == before + 1 and torch.equal(ours, first), (dtype, n, measure)
                     expected = definition(x.double().numpy(), (x if other is None else y).double().numpy(),
-                                          measure.partition(":")[0], 3.0)  # fmt: skip
+                                          measure.partition(":")[0], 3.0)
                     np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-6)
     x = torch.from_numpy(1 + reals(1, 40, 20) / 1000)
     for measure in ("neg_sqeuclidean", "neg_euclidean", "rbf:3"):

@@ -209,7 +209,7 @@ def read_back(result, folder):
 FLOORS = {
     "objects": ("triplets", "rows"), "triplets": ("rows",),
     "objects+subjects": ("objects", "subjects", "triplets", "rows"),
-}  # fmt: skip
+}
 
 
 def dependent(triplets, people, by):

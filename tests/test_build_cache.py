@@ -59,7 +59,7 @@ def test_what_was_stored_comes_back_as_it_was(cache, built, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "lose", "manifest", "no manifest", "list", "empty", "partial",
-                                    "more", "deep", "elsewhere", "file link", "link"])  # fmt: skip
+                                    "more", "deep", "elsewhere", "file link", "link"])
 def test_an_entry_that_is_damaged_is_removed_and_can_be_stored_again(cache, built, tmp_path, damage):
     cache.store(KEY, built, NAMES)
     entry = tmp_path / "cache" / "build" / KEY

@@ -348,7 +348,7 @@ CALLS = {
 }
 # Whose arguments are files and results, which have tests of their own.
 OTHERS = {"plot", "run_study", "run_unit", "study_units", "write_embeddings", "write_report", "write_transform",
-          "merge_extractions", "describe"}  # fmt: skip
+          "merge_extractions", "describe"}
 UNUSED = {"model"}  # names weights, which are looked for
 WHATEVER = {
     "None": None, "whole number": 5, "fraction": 3.5, "NaN": np.nan, "huge": 10**30, "text": "text", "no text": "",
@@ -361,7 +361,7 @@ WHATEVER = {
     "ragged": [[1, 2], [3]],
     "list of None": [None], "list of lists": [[]], "name to number": {"a": 5}, "name to None": {"a": None},
     "name to text": {"a": "text"}, "number to rows": {5: X},
-}  # fmt: skip
+}
 
 
 if importlib.util.find_spec("torch") is not None:
@@ -396,7 +396,7 @@ def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name, tm
 def test_a_kind_of_a_matrix_that_knows_its_own_is_checked_too(what, message_of):
     human = pyalign.Judgments(1 - SIMILARITIES, "dissimilarity")
     for function, given in ((pyalign.rsa, {"embeddings": X, "human": human}),
-                            (pyalign.score, {"triplets": TRIPLETS, "matrix": human})):  # fmt: skip
+                            (pyalign.score, {"triplets": TRIPLETS, "matrix": human})):
         said = message_of(function, **given, kind=WHATEVER[what])
         assert said.startswith("kind must be one of dissimilarity, similarity; got ") and len(said) <= LONGEST
 
@@ -421,7 +421,7 @@ def test_the_list_above_has_every_public_function_and_what_people_make_themselve
     read = {name for name in functions if name.startswith(("load_", "read_")) and name != "load_encoder"}
     data = {name for name in pyalign.__all__ if getattr(pyalign, name) in (
         pyalign.Answers, pyalign.Categories, pyalign.Embeddings, pyalign.Judgments, pyalign.Resampling,
-        pyalign.Transform, pyalign.TripletPlan, pyalign.Triplets)}  # fmt: skip
+        pyalign.Transform, pyalign.TripletPlan, pyalign.Triplets)}
     assert functions - read - OTHERS | data == set(CALLS)
 
 
@@ -434,7 +434,7 @@ def test_the_list_above_has_every_public_function_and_what_people_make_themselve
         ("predict_dimensions", "embeddings"), ("recover", "models"), ("rsa", "embeddings"), ("score", "embeddings"),
         ("score_choices", "choices"),
     ],
-)  # fmt: skip
+)
 def test_no_model_at_all_is_refused(name, argument, message_of):
     assert "got" in message_of(getattr(pyalign, name), **{**CALLS[name], argument: {}})
 

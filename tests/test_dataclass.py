@@ -41,10 +41,8 @@ class Interval:
     name: str = "ä # no comment"  # what it is called: "x # y" is a name
     # how sure it is,
     # a fraction.
-    level: float = 0.95  # fmt: skip
-    rest: tuple[int, ...] = field(
-        default=(),
-    )  # everything else
+    level: float = 0.95
+    rest: tuple[int, ...] = field(default=())  # everything else
     plain: int = 0
 
     @property

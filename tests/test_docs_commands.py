@@ -157,7 +157,7 @@ def test_sizes_of_files_are_compared_to_a_hundredth_of_a_megabyte(script, tmp_pa
     "line",
     ["exit 3  # weights of 600 MB: needs a download", "exit 3 \\\n  || exit 4  # needs a GPU", "pip install nothing",
      "make test  # all of it", "CUDACXX=nvcc pip install .", ".venv/bin/pip install nothing"],
-)  # fmt: skip
+)
 def test_lines_that_say_what_they_need_and_installations_are_not_run(script, tmp_path, line):
     page = f"```sh\necho one\n{line}\necho two\n```\n\n```text\none\ntwo\n```\n"
     assert not script.differences(page, tmp_path, real=False)

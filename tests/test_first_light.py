@@ -58,7 +58,7 @@ METRICS = {
     "gpu__time_duration.sum": "ns", "dram__bytes.sum": "byte", "lts__t_bytes.sum": "byte",
     "smsp__inst_executed.sum": "inst", "sm__throughput.avg.pct_of_peak_sustained_elapsed": "%",
     "gpu__compute_memory_throughput.avg.pct_of_peak_sustained_elapsed": "%",
-}  # fmt: skip
+}
 FLOAT_ROWS = "_Z9from_rowsILb0EfEvPT0_"  # from_rows<false, float>
 DECISIONS = "odd_one_out: n = 100,000, d = 512, t = 5 M int32 float32"
 
@@ -171,14 +171,14 @@ def test_every_part_runs_in_order_of_worth_and_leaves_one_archive_with_its_logs(
     assert all(outcome == "passed" for report in reports.values() for outcome in report.values())
     assert list(reports["check"]) == [
         "nvidia-smi", "packages", "install", "configure-normal", "build-normal", "engines", "quick",
-    ]  # fmt: skip
+    ]
     assert list(reports["ncu"]) == ["install", *cases]
     assert [name for name in reports["rest"] if "check" in name] == [
         f"{tool}-{limits}" for limits, tools in (
             ("normal", ["check", "racecheck", "initcheck", "synccheck"]),
             ("low", ["check", "memcheck", "racecheck", "initcheck", "synccheck"]),
         ) for tool in tools
-    ]  # fmt: skip
+    ]
     order = ["check --quick", "benchmarks.gpu --out", "-m pytest", "ncu ", "--tool memcheck", "kernel_table.py"]
     assert sorted(order, key=calls.index) == order
     logs = in_archive(tmp_path / "out" / "check.tar.gz")

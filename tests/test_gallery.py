@@ -20,7 +20,7 @@ FIGURES = {
         "cka-figure", "rsa-figure", "rdm-figure", "mds-figure",
     },
     "layers": {"accuracy-chart", "depth-figure"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_a_route_goes_where_it_is_slower_by_more_than_a_tenth_at_every_size(tmp_
         *(f"topk, n-{k} float32: pyalign cuda takes {time:.2f} times pyalign cuda topk=torch"
           for k, time in enumerate(times)),
         f"pyalign cuda and pyalign cuda topk=torch: {verdict}",
-    ]  # fmt: skip
+    ]
     assert lines[3] == "pyalign triton and pyalign triton topk=torch: not measured"
 
 

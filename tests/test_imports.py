@@ -310,7 +310,7 @@ WORDS = {
     "views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset",
     "frames": "pyalign.io.triplets", "rdms": "pyalign.integrations.rsatoolbox",
     "described": "pyalign.datasets.described",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("word", WORDS)

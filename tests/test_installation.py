@@ -74,7 +74,7 @@ def test_no_line_installs_the_project_of_another_name():
     [("install {}", True), ("install -U '{}[probe]'", True), ("install numpy {}-kit", True), ("or {}[gpu]", True),
      ("install -e '.[test]'", False), ("install '.[torch]'`, then `import pyalign.ops`", False),
      ("install altair  # then pyalign report", False)],
-)  # fmt: skip
+)
 def test_that_rule_can_be_broken(words, fault):
     assert bool(faults("pip " + words.format("pyalign"))) == fault
 
@@ -171,7 +171,7 @@ def test_without_metadata_the_package_itself_is_named(monkeypatch):
     [f"{DISTRIBUTION}[report]; extra == 'probe'", f"{DISTRIBUTION}[probe]; extra == 'report'"],
     [f"{DISTRIBUTION}[probe]; extra == 'probe'"],
     [3],
-], ids=["version", "marker", "variable", "each other", "itself", "number"])  # fmt: skip
+], ids=["version", "marker", "variable", "each other", "itself", "number"])
 def test_where_metadata_are_damaged_the_package_itself_is_named(monkeypatch, lines):
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: lines)
     assert message("a probe", "scipy", "probe") == "a probe needs scipy, which is not installed: pip install scipy"

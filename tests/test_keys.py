@@ -84,7 +84,7 @@ def test_a_field_that_triplets_get_counts_by_itself():
 
 @pytest.mark.parametrize("other", [
     {"codes": np.array([0, 1, 1], np.int32)}, {"labels": ("a", "c")},
-], ids=repr)  # fmt: skip
+], ids=repr)
 def test_people_count_by_who_and_what_they_are_called(other):
     people = Subjects(np.array([0, 1, 0], np.int32), ("a", "b"))
     assert digest_of(people._replace(**other)) != digest_of(people)
@@ -106,7 +106,7 @@ DIFFERENT = [
     (Embeddings(np.eye(2), ("a", "b")), Embeddings(np.eye(2), ("b", "a")), Embeddings(np.eye(2)), np.eye(2)),
     (Triplets([[0, 1, 2]]), Embeddings([[0, 1, 2]]), [[0, 1, 2]]),
     (Input("x", None, (2,), "f4", "a1"), Input("x", None, (2,), "f4", "a2"), Input("x", None, (2,), "f4")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("number", range(len(DIFFERENT)))
@@ -146,7 +146,7 @@ def test_tables_of_pandas_count_by_labels_values_and_order():
     others = [
         frame, frame[["b", "a"]], frame[::-1], frame.rename(index={"dog": "cow"}), frame.rename(columns={"a": "c"}),
         frame.astype("f4"), frame.assign(a=["1", "2"]), frame.assign(b=[3.0, NAN]), frame.to_numpy(), frame["a"],
-    ]  # fmt: skip
+    ]
     assert len({*map(digest_of, others)}) == len(others)
     assert digest_of(frame) == digest_of(frame.copy())
 

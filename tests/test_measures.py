@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 from support import reals, whole
 
-from pyalign.measures import (
-    MEASURES,
-    MEDIAN_ROWS,
-    PAIR_KERNELS,
-    column_shift,
-    get_measure,
-    median_distance,
-    with_sigma,
-)
+from pyalign.measures import MEASURES, MEDIAN_ROWS, PAIR_KERNELS, column_shift, get_measure, median_distance, with_sigma
 
 
 def test_the_table_holds_what_the_documentation_names():

@@ -156,7 +156,7 @@ WITHOUT = {
 TWICE, PARTS, MORE, UNNAMED, RDMS, SETS_OF_FILES = (
     "each triplet twice", "a file in two parts", "unused rows", "rows in another order, without names",
     "RDMs of rsatoolbox", "data sets",
-)  # fmt: skip
+)
 SIMULATED = "choices are simulated triplet by triplet, in their order"
 EXCEPTIONS = {
     (change, name): why
@@ -310,7 +310,7 @@ def takes(name, argument):
 OMITTING = [  # embeddings of triplets call another thing missing; a matrix has rows of all objects
     name for name, call in CALLS.items()
     if takes(name, "missing") and "embed" not in name.lower() and "judged" not in call.__code__.co_names
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, change", cases(["missing rows left out"], OMITTING))
@@ -322,7 +322,7 @@ def test_what_is_left_out_for_want_of_rows_is_as_if_it_were_not_there(name, chan
 # Those with figures of each model by itself. p-values are corrected for all models, and kappas are of pairs.
 OF_EACH = [name for name in CALLS if name.partition(":")[0] in (
     "score", "agreement", "calibrate", "score_concepts", "predict_dimensions", "rsa", "compare_neighbors",
-    "neighbor_purity", "hubness", "compare") and name != "score: a matrix"]  # fmt: skip
+    "neighbor_purity", "hubness", "compare") and name != "score: a matrix"]
 
 
 @pytest.mark.parametrize("name, change", cases(["one model of several"], OF_EACH))

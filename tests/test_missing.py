@@ -26,7 +26,7 @@ PEOPLE = np.random.default_rng(4).integers(0, 6, T)
 TRIPLETS = Triplets(
     np.take_along_axis(DRAWN, ANSWERED[pyalign.odd_one_out(X + 0.3 * reals(5, N, 4), DRAWN)], axis=1), NAMES, True,
     subjects=Subjects(PEOPLE.astype(np.int32), tuple("abcdef")),
-)  # fmt: skip
+)
 GROUPS = np.random.default_rng(6).choice(["one", "two"], T)
 COUNTS = np.random.default_rng(7).integers(1, 9, (T, 3)) + np.array([0, 0, 6])
 WEIGHTS = np.random.default_rng(8).uniform(0.5, 2.0, T)
@@ -115,7 +115,7 @@ FUNCTIONS = {
         tolerance=1e-2, **c.options
     ),
     "TripletProbe": lambda c: fitted(c.a, c.triplets, **c.options),
-}  # fmt: skip
+}
 NEEDS = {"probe": "scipy", "gLocal": "scipy", "TripletProbe": "sklearn"}
 # Of the call, of what is counted, or with places for all triplets or objects.
 OWN = {"coverage", "notes", "provenance", "seconds", "rows", "missing", "predictions", "fold_of", "names"}
@@ -285,7 +285,7 @@ def test_the_counts_are_in_documents_and_tables(tmp_path):
     assert held == found.to_dict()["coverage"] == {
         "n_objects": 16, "of_objects": N, "n_triplets": found[0].n_triplets, "of_triplets": T, "n_subjects": 6,
         "of_subjects": 6,
-    }  # fmt: skip
+    }
     assert "coverage.n_triplets" in found.to_csv().splitlines()[0].split(",")
     left_out = f"{T - found[0].n_triplets:,} of {T:,} triplets left out (no row)"
     assert left_out in found.table() and left_out in str(found) and left_out in repr(found[0])
@@ -313,6 +313,6 @@ def test_500_of_the_1854_objects_of_things(data):
     expected = pyalign.score(x, triplets[kept, :3], ci="auto", subjects=triplets[kept, 3])
     assert (found.accuracy, found.cross_entropy, found.ci) == (
         expected.accuracy, expected.cross_entropy, expected.ci,
-    )  # fmt: skip
+    )
     assert found.coverage.n_triplets == kept.sum() and found.coverage.of_triplets == 127304
     assert found.coverage.of_objects == 1854 and found.coverage.n_subjects == len(set(triplets[kept, 3]))

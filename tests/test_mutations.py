@@ -47,10 +47,10 @@ def test_each_fault_of_python_is_another_program(script):
         (5, "comparison", "<=", "<"), (4, "statement", "sides = width * (height) + 1", "pass"),
         (6, "statement", 'raise ValueError("h\u00f6he", height)', "pass"),
         (7, "statement", "total = [sides, width]", "pass"), (8, "statement", "total.sort()", "pass"),
-    }  # fmt: skip
+    }
     assert Counter(one.before for one in faults if one.kind == "name") == {
         "width": 3, "height": 2, "wide": 1, "sides": 3, "total": 1
-    }  # fmt: skip
+    }
 
 
 def test_each_fault_of_cpp_changes_code_and_no_comment(script):
@@ -59,7 +59,7 @@ def test_each_fault_of_cpp_changes_code_and_no_comment(script):
         (3, "comparison", "<", "<="), (3, "constant", "0", "1"), (4, "name", "left", "right"),
         (4, "statement", "sum += fma(left, right);", ";"), (5, "operator", "-", "+"), (5, "constant", "2", "3"),
         (5, "statement", "low[k] = high[k] - 2;", ";"),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_draw_has_as_many_of_each_kind_and_is_the_same_again(script):

@@ -227,6 +227,6 @@ def test_an_index_of_categories_is_the_names_of_their_objects(order):
 def test_names_of_a_mapping_that_are_equal_as_text_are_refused(name, message_of):
     argument = name.rpartition(" of ")[0] if " of " in name else next(
         iter(inspect.signature(getattr(pyalign, name)).parameters)
-    )  # fmt: skip
+    )
     told = message_of(MAPPINGS[name], {1: X, "1": X})
     assert told == f"{argument} must have names that differ as text; got 1 and '1'"

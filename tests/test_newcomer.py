@@ -158,7 +158,7 @@ MISTAKES = {
         lambda: pyalign.score(np.load("shuffled.npy"), ANSWERS),
         True, ["neither triplets nor embeddings have names", "is the order of rows right?"], [], [],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -19,7 +19,7 @@ FILES = (
     "setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "CMakeLists.txt", "tools/build_cache.py",
     "pyalign/__init__.py", "pyalign/_version.py", "pyalign/backends/__init__.py", "pyalign/backends/numpy.py",
     "pyalign/datasets/sample/NOTICE.txt",
-)  # fmt: skip
+)
 COMPILER = """#!/bin/sh
 echo "$0 $*" >> "$CALLED"
 exit 1
@@ -98,7 +98,7 @@ def test_a_compiler_that_is_there_and_fails_is_an_error(sources):
 @pytest.mark.parametrize("variables", [
     {"CXX": "/bin/false"}, {"CXX": "no-such-compiler"}, {"PYALIGN_CMAKE_ARGS": "-DCMAKE_CXX_COMPILER=no-such-compiler"},
     {"CMAKE_TOOLCHAIN_FILE": "/no/such/toolchain.cmake"}, {"PYALIGN_PURE": "0", "CXX": "/bin/false"},
-], ids=["fails", "is not there", "option", "toolchain", "PYALIGN_PURE=0"])  # fmt: skip
+], ids=["fails", "is not there", "option", "toolchain", "PYALIGN_PURE=0"])
 def test_a_compiler_that_is_named_and_of_no_use_is_an_error(sources, variables):
     done = sources.setup("bdist_wheel", "--dist-dir", "dist", **variables)
     assert done.returncode != 0 and not (sources.folder / "dist").exists()

@@ -36,7 +36,7 @@ def test_the_table_of_the_published_grid_is_made_from_the_committed_results():
     ("script", "name", "fewest"),
     [("grid", "embed", 20), ("sparsity", "embed-sparsity", 10), ("errors", "embed-errors", 10),
      ("recovery", "embed-recovery", 10)],
-)  # fmt: skip
+)
 def test_the_tables_of_embeddings_are_made_from_the_committed_results(script, name, fewest):
     command = [sys.executable, "-m", f"benchmarks.embed_{script}", "--table", EMBED_RESULTS.format(name)]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout

@@ -93,7 +93,7 @@ values = st.recursive(
         st.builds(lambda v: Holder(v), inner),
     ),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def test_the_rest_of_an_interval_stands_in_a_place_of_its_own():
     assert document["ci"] == [found.ci.low, found.ci.high]
     assert document["intervals"]["ci"] == {
         "error": found.ci.error, "by": "objects", "method": "bootstrap", "confidence": 0.9,
-    }  # fmt: skip
+    }
     assert document["standard_error"] == found.ci.error
     assert (document["ci_by"], document["ci_method"], document["confidence"]) == ("objects", "bootstrap", 0.9)
 
@@ -257,10 +257,7 @@ def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, 
 @pytest.fixture(scope="module")
 def results_of_all(tmp_path_factory):
     """name -> result, of every command."""
-    found = {
-        **every_result(tmp_path_factory.mktemp("shown")),
-        **other_results(tmp_path_factory.mktemp("others")),
-    }
+    found = {**every_result(tmp_path_factory.mktemp("shown")), **other_results(tmp_path_factory.mktemp("others"))}
     assert {one.command for one in found.values()} == {*KINDS}
     return found
 
@@ -272,7 +269,7 @@ def documents_of_all(results_of_all):
 
 
 @pytest.mark.parametrize("again", [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy],
-                         ids=["pickled", "copied", "copied deeply"])  # fmt: skip
+                         ids=["pickled", "copied", "copied deeply"])
 def test_a_result_of_any_command_can_be_pickled_and_copied(results_of_all, again):
     for name, one in results_of_all.items():
         back = again(one)
@@ -346,7 +343,7 @@ UNFIT = {  # what is done to a sound document -> what is said of it
     "recover: a model": ("recover", lambda d: d["by_model"].pop(), "'by_model' must hold 2 values"),
     "rsa: another correction": ("rsa", lambda d: d.update(correction="none"), "'correction' holds 'none', which"),
     "study: no steps": ("study", lambda d: d.update(steps=[]), "'steps' must not be empty or 0"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", UNFIT)
@@ -417,7 +414,7 @@ def test_text_that_no_page_can_hold_is_refused_when_it_is_read(refused):
     ("name", "kept"),
     [("caf\udce9.npy", r"caf\udce9.npy"), ("\udcff\udcfe", r"\udcff\udcfe"), ("\ud83d", r"\ud83d"), ("😀", "😀"),
      (r"a\udcff", r"a\udcff"), ("\\\udcff", r"\\udcff"), ("é\ud83d😀\ude00", "é\\ud83d😀\\ude00")],
-)  # fmt: skip
+)
 def test_names_of_files_that_are_no_unicode_are_written_so_that_they_can_be_read(tmp_path, name, kept):
     found = pyalign.score({name: X}, TRIPLETS)
     near = pyalign.neighbors(Embeddings(X, source=name), k=2)
@@ -626,7 +623,7 @@ def test_how_a_type_is_read_is_found_once_however_many_values_a_document_holds(m
     from_document(Several, {"scores": {"a": interval}, "both": [1, 2], "either": 1, "other": 1})
     first = len(looked)
     found = from_document(Several, {"scores": {str(k): interval for k in range(500)}, "both": [1, 2], "either": 1,
-                                    "other": 1})  # fmt: skip
+                                    "other": 1})
     assert len(found.scores) == 500 and first > 0 and len(looked) == first
 
 
@@ -656,7 +653,7 @@ def test_results_of_models_are_indexed_by_name(command):
         "rsa": lambda: pyalign.rsa(models, few @ few.T, kind="similarity", ci=None),
         "neighbor-purity": lambda: pyalign.neighbor_purity(models, ["a", "b"] * 6, k=2, n_permutations=0),
         "hubs": lambda: pyalign.hubness(models, k=2),
-    }[command]()  # fmt: skip
+    }[command]()
     assert found["vgg"] == found[1] and found["clip"] == found[0] != found["vgg"]
     with pytest.raises(InputError, match=r"^the name of a result must be one of clip, vgg; got 'clop'; did you mean"):
         found["clop"]

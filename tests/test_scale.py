@@ -52,6 +52,6 @@ def test_a_model_of_exact_rows_has_their_coefficients():
         {"kind": "k", "use": "fit" if s in kind.fit else "check", "sizes": scale.json.dumps(s),
          "seconds": str(0.5 + 2 * s["t"] + 0.25 * s["n"] ** 2 * s["d"])}
         for s in sizes
-    ]  # fmt: skip
+    ]
     model = scale.fitted(kind, rows, "seconds")
     assert model.coefficients == pytest.approx({"1": 0.5, "t": 2.0, "n^2 d": 0.25}) and model.checked < 1e-9

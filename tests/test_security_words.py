@@ -51,7 +51,7 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
         ("lists nested {} deep", (documents.DEEPEST,)),
         ("at most {} models in all", (file.MOST_MODELS,)),
     ],
-)  # fmt: skip
+)
 def test_a_limit_on_the_page_is_that_of_the_code(words, numbers):
     texts = [number if isinstance(number, str) else f"{number:,.0f}" for number in numbers]
     assert words.format(*texts) in PAGE
@@ -84,7 +84,7 @@ def test_a_limit_on_the_page_is_that_of_the_code(words, numbers):
         ("Each fetched file has a checksum file of its own", "fetch",
          "a_file_is_fetched_once_and_its_checksum_is_recorded"),
     ],
-)  # fmt: skip
+)
 def test_a_promise_on_the_page_has_the_tests_that_keep_it(words, files, name):
     assert words in PAGE.replace("**", "")
     for stem in files.split():

@@ -75,7 +75,7 @@ def run(script, harness, monkeypatch):
         "rsa corrected objects n=20 p=8 much noise, spearman", "rsa corrected subjects n=20 p=8 much noise, spearman",
         "rsa corrected objects+subjects n=20 p=8 much noise, spearman", "consistency n=60 t=900, objects",
     ],
-)  # fmt: skip
+)
 def test_intervals_hold_the_truth(run, case, name):
     """60 draws: of a binomial of 95 %, fewer than 50 come once in 5,000 times."""
     for row in run(case(name), 60):
@@ -133,7 +133,7 @@ def test_against_the_first_and_within_a_margin_are_quantities_of_their_own(run, 
 def test_a_row_has_what_its_draws_add_up_to(harness):
     """Errors of -.1 and .1, widths of .392, which is what a standard deviation of .1 asks for."""
     found = [harness.Found("d", 0.5 + sign * 0.1, 0.1, low, low + 0.391993, True)
-             for sign, low in ((1, 0.4), (-1, 0.2), (1, 0.51), (-1, 0.05))]  # fmt: skip
+             for sign, low in ((1, 0.4), (-1, 0.2), (1, 0.51), (-1, 0.05))]
     one = harness.Case("kind", "case", "over", "sizes", lambda rng: iter(()), lambda rng: {"d": 0.5}, {"": (0.4, 0.6)})
     (row,) = harness.rows_of(one, {k: [draw] for k, draw in enumerate(found)})
     assert (row.draws, row.held, row.below, row.above, row.rejected) == (4, 0.5, 0.25, 0.25, 1.0)
@@ -299,7 +299,7 @@ def test_people_guess_as_often_as_they_are_asked_to(worlds):
 
     for people, each, part in ((None, rate, slice(None)), (who, 2 * rate, slice(1, None, 2))):
         plain, guessed = (worlds.drawn(triplets, np.random.default_rng(5), 90_000, people, lapses)[1][0]
-                          for lapses in (0.0, rate))  # fmt: skip
+                          for lapses in (0.0, rate))
         assert shares(guessed[part]) == pytest.approx((1 - each) * shares(plain[part]) + each / 3, abs=0.01)
         assert people is None or np.array_equal(plain[::2], guessed[::2])
 
@@ -352,7 +352,7 @@ def test_temperatures_miss_at_most_4_5_percent_on_either_side(rows):
         "7 objects, 300 triplets", "2 models, 0.57 and 0.5, 60 objects, 2,000 triplets", "metadata over models m=10",
         "squared distances, n=30, pearson", "truth 0.9655, 30 objects, 60 triplets",
     ],
-)  # fmt: skip
+)
 def test_committed_rows_come_again(harness, rows, case, name):
     """The standard deviations of some are over n, not n - 1."""
     before = {row.name: row for row in rows if row.case == name}
@@ -402,7 +402,7 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(harness, rows):
         ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),
         ("probes, held out, 8 unlike participants | objects", "probe", "objects", ".*p=8"),
     ],
-)  # fmt: skip
+)
 def test_the_summary_of_the_docs_has_the_range_of_the_committed_rows(rows, line, kinds, over, names):
     rates = [100 * row.held for row in rows if (row.kind, row.over) == (kinds, over) and re.match(names, row.name)]
     told = f"{min(rates):.1f} to {max(rates):.1f}%" if len(rates) > 1 else f"{rates[0]:.1f}%"
@@ -412,7 +412,7 @@ def test_the_summary_of_the_docs_has_the_range_of_the_committed_rows(rows, line,
 def test_the_summary_of_the_docs_has_the_rates_of_tests(harness, rows):
     of = {kind: [row for row in rows if row.kind == f"small {kind}"] for kind in ("compare", "power")}
     one, any_of_many = ([100 * row.rejected for row in of["compare"] if re.search(name, row.name)]
-                        for name in ("triplets: difference", "any equal"))  # fmt: skip
+                        for name in ("triplets: difference", "any equal"))
     lost = [100 * (harness.power(row.truth / row.sd) - row.rejected) for row in of["power"] if "diff" in row.name]
     page = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
     assert f"two equally good models different in {min(one):.1f} to {max(one):.1f}% of studies" in page

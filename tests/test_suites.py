@@ -260,12 +260,7 @@ def test_a_run_of_some_tests_replaces_their_rows_alone(tmp_path):
     old = {first: (1, 7.0), other: (1, 8.0), HERE: (9, 2.0), f"{HERE}::test_gone": (1, 9.0)}
     old |= {"tests/test_names.py": (1, 1.0), "tests/test_gone.py": (1, 1.0)}
     rows = merged(old, {f"{first}[{k}]": 0.3 for k in range(3)} | {f"{HERE}::test_cheap": 0.1})
-    assert rows == {
-        first: (3, pytest.approx(0.9)),
-        other: (1, 8.0),
-        HERE: (9, 2.0),
-        "tests/test_names.py": (1, 1.0),
-    }
+    assert rows == {first: (3, pytest.approx(0.9)), other: (1, 8.0), HERE: (9, 2.0), "tests/test_names.py": (1, 1.0)}
     assert other not in merged(rows, {other: 0.1}), "it is cheap now, and counted with its file"
     write(tmp_path / "costs.csv", rows)
     assert recorded(tmp_path / "costs.csv")[first] == (3, 0.9)

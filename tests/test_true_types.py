@@ -99,7 +99,7 @@ CALLS = {
     "similarity": lambda **a: pyalign.similarity(X, **a),
     "transfer": lambda **a: pyalign.transfer(X, MAP, {"t": TRIPLETS}, k=2, **a),
     "triplet_gradient": lambda **a: pyalign.triplet_gradient(HUMAN, TRIPLETS, **a),
-}  # fmt: skip
+}
 
 
 def human(options):
@@ -140,7 +140,7 @@ COMMANDS_OF = {  # the function that a command calls
     "neighbors agreement": "compare_neighbors", "neighbors purity": "neighbor_purity",
     "neighbors search": "neighbors", "plot": "plot", "probe": "cross_validate_probe", "recover": "recover",
     "rsa": "rsa", "score": "score", "transfer": "transfer",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -49,7 +49,7 @@ OTHERS = {  # flags of other programs
 }
 PROPOSED = {  # what people call options elsewhere, for which pyalign/cli/_command.py proposes its own
     "pyalign/cli/_command.py": "--bootstrap --distance --l2 --lambda --metric --n-bootstrap --n-jobs --output --rdm "
-    "--save --similarity --strength",
+    "--save --similarity --strength"
 }
 CONTENDERS = {"by", "int32", "fp32"}  # of benchmarks, as in `pyalign fp32`
 FILES = {"pyalign.h", "pyalign.pc"}
@@ -223,6 +223,6 @@ def test_wrong_command_lines_are_found(text, said):
         ("pyalign.score(matrix=x, type=1)", ["pyalign.score has no type"]),
         ("pyalign.io.split_key(text), pyalign.measures.get_measure", ["no pyalign.io.split_key"]),
     ],
-)  # fmt: skip
+)
 def test_wrong_names_are_found(text, said):
     assert [*wrong_names(text)] == said

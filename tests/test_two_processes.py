@@ -100,7 +100,7 @@ def timeless(document):
 @contextmanager
 def embedding():
     words = ("embed", "-t", "t.npy", "--split", "none", "--n-dimensions", "2", "--out", "w/o", "--figures", "none",
-             "--json", "w/o/o.json", "--quiet", "--shrinkage")  # fmt: skip
+             "--json", "w/o/o.json", "--quiet", "--shrinkage")
     yield Scenario(command((*words, "0.0005")), command((*words, "0.001")), files_below, needs_locks=True)
 
 

@@ -303,11 +303,11 @@ def test_the_wheel_runs_under_an_older_c_library(installed, tmp_path):
         ([installed.python], {}),
         ([loader, "--library-path", ":".join(map(str, libraries)), python],
          {"PYTHONHOME": f"{root / 'usr'}", "PYTHONPATH": f"{installed.site}:{sysconfig.get_path('purelib')}"}),
-    ):  # fmt: skip
+    ):
         done = subprocess.run(
             [*map(str, command), "-c", BITS + 'import os; print(os.confstr("CS_GNU_LIBC_VERSION"))'],
             cwd=tmp_path, env={**installed.variables, **more}, capture_output=True, text=True,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout.splitlines())
     (bits, now), (there, older) = said

@@ -17,18 +17,14 @@ from itertools import count
 ROOM, ARRAYS = 1 << 13, 32  # bytes of each array, and how many there are at most
 NUMBERS = {  # those that are not 3, by the name of the parameter or field
     "at_once": 0, "bytes": 8, "column_stride": 1, "first": 0, "k": 1, "lanes": 64, "own": -1, "shift": 0,
-}  # fmt: skip
+}
 ENUMS = {"pa_float_type": 1, "pa_index_type": 2, "pa_pair": 1, "pa_status": 0}  # float64, int32, cosine
 WRITTEN = {"pa_triplet_check", "pa_sums", "pa_loss_sums"}  # structs that are results
 INDICES = {"data", "items", "orders", "places"}  # what holds 0, 1, 2 again and again; other arrays hold 0
 PLAIN = {"int64_t": ctypes.c_int64, "double": ctypes.c_double}  # others: int
 ALIGNED = {"int16_t", "uint16_t", "int32_t", "uint32_t", "int64_t", "double", "void", *WRITTEN}
 HUGE = (1 << 61, 1 << 62, (1 << 63) - 1, -(1 << 61), -(1 << 62), -(1 << 63))
-WRONG = {
-    "int64_t": (-1, *HUGE),
-    "int": (-1, 4, (1 << 31) - 1, -(1 << 31)),
-    "double": (-1.0, float("nan")),
-}
+WRONG = {"int64_t": (-1, *HUGE), "int": (-1, 4, (1 << 31) - 1, -(1 << 31)), "double": (-1.0, float("nan"))}
 OTHERS = (-1, 99)  # of an enum
 RESULTS = {"pa_status": ctypes.c_int, "int": ctypes.c_int, "int64_t": ctypes.c_int64, "void": None}
 

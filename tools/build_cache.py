@@ -28,7 +28,7 @@ MANIFEST = "manifest.json"
 READ_BY_COMPILERS = (
     "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_RUN_PATH",
     "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET", "SOURCE_DATE_EPOCH",
-)  # fmt: skip
+)
 FOR_THIS_PROCESSOR = re.compile(r"-m(arch|cpu|tune)=native|-arch(itecture)?=native|-xHost")
 
 

@@ -74,7 +74,7 @@ def copy_sources(target: Path) -> None:
     )
     names = listed.stdout.split("\0") if listed.returncode == 0 else [
         path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")
-    ]  # fmt: skip
+    ]
     for name in names:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +117,9 @@ def compiler() -> dict[str, str]:
     if gcc:  # its kernels are faster, and ask for nothing of its own library
         options += [f"-DPYALIGN_KERNEL_CXX={gcc}"]
     return {
-        "CC": str(folder / "zig-cc"), "CXX": str(folder / "zig-c++"), 
+        "CC": str(folder / "zig-cc"), "CXX": str(folder / "zig-c++"),
         "PYALIGN_CMAKE_ARGS": " ".join([os.environ.get("PYALIGN_CMAKE_ARGS", ""), *options]).strip(),
-    }  # fmt: skip
+    }
 
 
 def repacked(sdist: Path, time: int) -> Path:

@@ -115,7 +115,7 @@ def run(block: Block, folder: Path, programs: Path | None = None) -> tuple[int, 
     done = subprocess.run(
         ["bash", "-e", "-c", block.run], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    )
     return done.returncode, PROGRESS.sub("", done.stdout)
 
 

@@ -154,7 +154,7 @@ def main() -> int:
         version = subprocess.run(
             [programs / "python", "-c", f"import importlib.metadata as m; print(m.version({name!r}))"], check=True,
             capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
+        ).stdout.strip()
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             study = write_study(folder, 3)

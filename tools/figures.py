@@ -65,7 +65,7 @@ def draw(things: Path, images: Path, out: Path) -> None:
     near = pyalign.neighbors(x, ["dog", "banana"], k=6)
     pyalign.plot(near, images=images, out=out / "gallery.png", ppi=100)
     pyalign.plot(found, "cards", dimensions=human[pictured], dimension_labels=labels, names=called, images=images,
-                 limit=2, out=out / "cards.png", ppi=110)  # fmt: skip
+                 limit=2, out=out / "cards.png", ppi=110)
     pyalign.plot(embeddings=x, images=images, method="tsne", width="single", out=out / "map.png", ppi=110)
 
 
@@ -75,7 +75,7 @@ def draw_rdms(objects: Path, out: Path) -> None:
     alexnet = {"AlexNet, fc8": np.load(objects / "alexnet_fc_92.npz")["fc8"]}
     words = [("face" if face else "human body") if human else "animal" if animal else "natural" if natural
              else "artificial" for face, human, animal, natural in
-             zip(*(people[name] for name in ("face", "human", "animal", "natural")), strict=True)]  # fmt: skip
+             zip(*(people[name] for name in ("face", "human", "animal", "natural")), strict=True)]
     found = pyalign.rsa(alexnet, people["behav_rdms"], kind="dissimilarity", ci=None, rdms=True)
     pyalign.plot(found, "rdm", categories=words, width="single", out=out / "rdm92.png", ppi=120)
 

@@ -51,7 +51,7 @@ NCU = (
     "ncu", "--clock-control", "none", "--target-processes", "all", "--profile-from-start", "off",
     "--section", "SpeedOfLight", "--section", "MemoryWorkloadAnalysis", "--metrics", ",".join(COUNTS),
     "--page", "raw", "--csv", "--print-units", "base", "--print-kernel-base", "mangled", "--log-file",
-)  # fmt: skip
+)
 ENGINES = """
 import sys
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend
@@ -278,7 +278,7 @@ def run_step(step: Step, before: list[Done], setting: Setting, folder: Path, sec
         process = subprocess.Popen(
             step.command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -29,11 +29,11 @@ PARTS = ("check", "benchmarks", "tests", "ncu", "memcheck", "rest")
 ENGINES = ("cuda", "triton", "torch")
 TIME, MEMORY, L2, INSTRUCTIONS = COUNTS = (
     "gpu__time_duration.sum", "dram__bytes.sum", "lts__t_bytes.sum", "smsp__inst_executed.sum",
-)  # fmt: skip
+)
 COMPUTE_LIGHT = "sm__throughput.avg.pct_of_peak_sustained_elapsed"
 MEMORY_LIGHT = "gpu__compute_memory_throughput.avg.pct_of_peak_sustained_elapsed"
 UNITS = {"ns": 1e-9, "nsecond": 1e-9, "us": 1e-6, "usecond": 1e-6, "ms": 1e-3, "msecond": 1e-3,
-         "Kbyte": 1e3, "Mbyte": 1e6, "Gbyte": 1e9}  # fmt: skip
+         "Kbyte": 1e3, "Mbyte": 1e6, "Gbyte": 1e9}
 BETWEEN_CALLS = "spin_kernel"  # of torch's, which stands before each call that is profiled
 NOT_MEASURED = "not measured"
 
@@ -188,7 +188,7 @@ def times_table(part: Part) -> list[str]:
 
         # The loss chooses its engine itself: the first that can.
         ours = {name.removeprefix("pyalign").strip() or ENGINES[0]: times for name, times in contenders.items()
-                if name.startswith("pyalign")}  # fmt: skip
+                if name.startswith("pyalign")}
         peers = {name: times for name, times in contenders.items() if not name.startswith("pyalign")}
         others = "; ".join(cell(name, times) for name, times in ours.items() if name not in ENGINES)
         fastest = min(peers, key=lambda name: peers[name][0], default="")

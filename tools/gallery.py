@@ -144,11 +144,11 @@ def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path
     if unprobed:
         one = steps["stronger"]
         steps["fitted-maps"] = replace(one, name="fitted-maps", what="maps of models that are not probed",
-                                       options={**one.options, "models": unprobed, "penalty": PENALTY})  # fmt: skip
+                                       options={**one.options, "models": unprobed, "penalty": PENALTY})
     for name, step in steps.items():
         if step.function == "transfer":
             maps = {called.removeprefix("probe, "): _of_fit(spec, unprobed)
-                    for called, spec in step.options["maps"].items()}  # fmt: skip
+                    for called, spec in step.options["maps"].items()}
             steps[name] = replace(step, options={**step.options, "maps": maps})
     draft.steps[:] = [*steps.values(), *(_scores_of_all(steps) if probed else ())]
     (folder / "study.toml").write_text(draft.text)
@@ -197,7 +197,7 @@ def tables(out: Path) -> dict[str, str]:
                               correlations(paper)),
         **({"maps": table(header, [*maps(paper)])} if tried else {}),
         "figures": table(("figure", "file", "what it says here"), [*figures(paper), *of_layers(layers)]),
-    }  # fmt: skip
+    }
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

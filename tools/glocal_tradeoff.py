@@ -27,7 +27,7 @@ SETTINGS = (
 TOLERANCE = 1e-2  # as `pyalign probe --split none` has it
 HEADER = (
     "penalty", "l2", "alpha", "accuracy", "cross-entropy", "1 kept", "10 kept", "1 kept, fitted", "10 kept, fitted",
-)  # fmt: skip
+)
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def _folds(x: np.ndarray, triplets: np.ndarray, folds: int, seed: int) -> Iterat
 def _fold(
     x: np.ndarray, items: np.ndarray, triplets: np.ndarray, images: np.ndarray, test: np.ndarray, unseen: np.ndarray,
     **options: object,
-) -> tuple[float, ...]:  # fmt: skip
+) -> tuple[float, ...]:
     fit = pyalign.fit_probe(x[items], triplets, other_embeddings=x[images], tolerance=TOLERANCE, **options)
     z = fit.transform.apply(x)
     scored = pyalign.score(z, test, measure="dot", ci=None)

@@ -43,7 +43,7 @@ def last_line(python: Path, *command: str | Path, **more: str) -> str:
     done = subprocess.run(
         [python, *command], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **more}, stdout=subprocess.PIPE,
         text=True, check=False,
-    )  # fmt: skip
+    )
     if done.returncode:
         sys.exit(f"{done.stdout}\nfailed: {' '.join(map(str, command))}")
     return done.stdout.splitlines()[-1]

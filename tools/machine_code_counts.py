@@ -207,7 +207,7 @@ def _summed(kernel: str, sm: int, nvcc: str, units: Fraction, way: list[tuple[Fr
         kernel, sm, nvcc, round(float(units), 3), each(everything), each(of(TENSOR)), each(of(COPIES)),
         each(of(FLOAT64)), each(of(INTEGER)), round(float(switched / everything), 3) if everything else 0.0,
         round(float(loaded / of(GLOBAL)), 2) if of(GLOBAL) else 0.0, _loads(way),
-    )  # fmt: skip
+    )
 
 
 def _loads(way: list[tuple[Fraction, Instruction]]) -> str:

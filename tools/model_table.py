@@ -35,7 +35,7 @@ FAMILIES = {  # of the classifiers of torchvision, by what their names begin wit
     "googlenet": "Inception", "inception": "Inception", "maxvit": "MaxViT", "mnasnet": "MNASNet",
     "mobilenet": "MobileNet", "regnet": "RegNet", "resnet": "ResNet", "resnext": "ResNeXt", "shufflenet": "ShuffleNet",
     "squeezenet": "SqueezeNet", "swin": "Swin", "vgg": "VGG", "vit": "ViT", "wide_resnet": "ResNet",
-}  # fmt: skip
+}
 Figures = tuple[int, int, int]  # parameters, image size, width
 
 

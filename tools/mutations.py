@@ -45,9 +45,9 @@ NATIVE_EVERY = 4  # one fault in four lies in csrc
 SPARE = 1.3  # so many times as many faults are drawn, since some of their lines are run by no test
 HANGS = 600.0, 5.0  # seconds, and multiples of their recorded cost, after which tests count as hung: the fault is seen
 OPERATORS = {"+": "-", "-": "+", "*": "+", "/": "*", "//": "/", "%": "+", "@": "*", "&": "|", "|": "&", "and": "or",
-             "or": "and", "**": "*", "<<": ">>", ">>": "<<", "^": "&"}  # fmt: skip
+             "or": "and", "**": "*", "<<": ">>", ">>": "<<", "^": "&"}
 COMPARISONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is",
-               "in": "not in", "not in": "in"}  # fmt: skip
+               "in": "not in", "not in": "in"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Verdict:
     judged: str = ""
 
 
-def python_faults(file: str, source: bytes) -> Iterator[Fault]:
+def python_faults(file: str, source: bytes) -> Iterator[Fault]:  # noqa: C901
     """Every fault that this module knows for a file of Python; annotations and docstrings are left alone."""
     starts = [0]
     for line in source.splitlines(keepends=True):
@@ -251,11 +251,11 @@ class Copy:
     ) -> subprocess.CompletedProcess[str]:
         alone = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         environment = {**os.environ, **alone, "PYALIGN_NUM_THREADS": "2", "PYTHONPATH": str(self.folder),
-                       "PYALIGN_CMAKE_ARGS": "-DPYALIGN_CUDA=OFF"}  # fmt: skip
+                       "PYALIGN_CMAKE_ARGS": "-DPYALIGN_CUDA=OFF"}
         return subprocess.run(
             list(map(str, words)), cwd=self.folder, env=environment, check=check, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        )
 
 
 def tests_by_line() -> dict[str, dict[int, set[str]]]:
@@ -281,7 +281,7 @@ def record(number: int, seed: int) -> int:
     settings = RECORDED.with_suffix(".ini")
     settings.write_text("[run]\ninclude =\n" + "".join(f"    {ROOT / file}\n" for file in sorted(drawn)), "utf-8")
     words = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--suite", "test", "--suite", "rest",
-             "--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]  # fmt: skip
+             "--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
     environment = {**os.environ, "COVERAGE_FILE": str(RECORDED)}
     return subprocess.run([sys.executable, "-m", "pytest", *words, *TESTS], cwd=ROOT, env=environment).returncode
 

@@ -43,7 +43,7 @@ TRUTHS = (0.57, 0.5)
 OF_PEOPLE = {"like THINGS": Effects(0.0044, 0.0069, 0.0069), "people differ more": Effects(0.0044, 0.0069, 0.03)}
 FILES_OF_THINGS = {
     "CLIP": "clip_vit_b32.npy", "EfficientNet": "efficientnet_lite0_penultimate.npy", "word2vec": "word2vec.npy",
-}  # fmt: skip
+}
 EXTREME = "100 objects, 30 people, of whom one gives half of the answers"
 FIGURES = ("difference", "accuracy")  # from 0, and from 0.5
 BY = "objects+subjects"
@@ -115,7 +115,7 @@ def studies() -> list[Study]:
         Study("100 objects, 30 people with answers by 1/rank", of_people, 100, 30, 100, unequal(100, 3000, ranks),
               (1.0, share_of(ranks))),
         Study(EXTREME, of_people, 100, 30, 100, unequal(100, 3000, half), (1.0, share_of(half))),
-    ]  # fmt: skip
+    ]
 
 
 def drawn(world: str, design: Design, rng: np.random.Generator) -> ClosedForm:
@@ -157,7 +157,7 @@ def run_pilots(world: str, first: int, last: int) -> Iterator[dict[str, object]]
             values = {name: getattr(components, name) for name in EFFECTS}
             yield {"world": world, "pilot": k, "figure": figure, **{
                 name: "" if value is None else f"{value:.7g}" for name, value in values.items()
-            }}  # fmt: skip
+            }}
 
 
 def read_pilots(path: Path) -> list[dict[str, str]]:
@@ -171,7 +171,7 @@ def read_pilots(path: Path) -> list[dict[str, str]]:
 def components_of(rows: list[dict[str, str]]) -> Components:
     """The mean components of pilots."""
     means = {name: np.mean([float(row[name]) for row in rows if row[name]]) for name in EFFECTS
-             if any(row[name] for row in rows)}  # fmt: skip
+             if any(row[name] for row in rows)}
     return replace(Components(0.0), **{name: float(value) for name, value in means.items()})
 
 
@@ -198,7 +198,7 @@ def rows_of(journal: Path, pilots: Path) -> Iterator[dict[str, object]]:
                 "seen error": tally.sd, "width": outlook.width(0.95), "seen width": tally.width / there,
                 "power": outlook.power(TRUTHS[0] - TRUTHS[1], 0.95), "seen power": tally.rejected / there,
                 "single": tuple(np.quantile(single, (0.05, 0.95)).tolist()),
-            }  # fmt: skip
+            }
 
 
 def table(journal: Path = JOURNAL, pilots: Path = PILOTS) -> list[str]:
@@ -213,7 +213,7 @@ def table(journal: Path = JOURNAL, pilots: Path = PILOTS) -> list[str]:
         numbers = [f"{100 * row[name]:.2f}" for name in ("error", "seen error", "width", "seen width")]  # type: ignore[operator]
         numbers += [f"{100 * row[name]:.1f}" for name in ("power", "seen power")]  # type: ignore[operator]
         cells = [words(study.name), words(study.world), row["figure"], f"{row['draws']:,}", *numbers,
-                 f"{100 * low:.2f} to {100 * high:.2f}"]  # fmt: skip
+                 f"{100 * low:.2f} to {100 * high:.2f}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 

@@ -52,7 +52,7 @@ def draw(rng: np.random.Generator, spread: float, folder: Path) -> dict[str, flo
     raw, pooled = ([row.accuracy for row in rows], [row.pooled for row in rows])
     for name, values, intervals in (
         ("raw", np.array(raw), [row.ci for row in rows]), ("pooled", np.array(pooled), [row.pooled_ci for row in rows]),
-    ):  # fmt: skip
+    ):
         figures[f"error {name}"] = float(np.mean((values - truths) ** 2))
         figures[f"rank {name}"] = float(spearmanr(values, truths).statistic)
         figures[f"held {name}"] = float(

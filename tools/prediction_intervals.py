@@ -47,7 +47,7 @@ def row(n: int, d: int, share: float, repetitions: int) -> str:
         return f"{100 * np.mean(np.abs(values - truth) <= reach * of):.0f} %"
 
     cells = [n, d, share, f"{mean:.3f}", f"{values.std():.3f}", f"{errors.mean():.3f}", held(mean, errors),
-             f"{bare.mean():.3f}", held(mean, bare), held(0.0, errors) if share == 0 else "-"]  # fmt: skip
+             f"{bare.mean():.3f}", held(mean, bare), held(0.0, errors) if share == 0 else "-"]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 

@@ -35,7 +35,7 @@ FOLDER = ROOT / "build" / "processors"
 HEADER = (
     "environment", "seed", "processor", "instruction sets", "paths", "passed", "failed", "names of failed",
     "CPU seconds", "commit", "date",
-)  # fmt: skip
+)
 RUNS = 10
 NAMED = 20  # of the tests that failed, in the table
 DEFAULT = "default"
@@ -195,7 +195,7 @@ def long(chosen, paths, table):
         passed, failed, output = tests_of(environment, (*words, *(paths or EVERYTHING)))
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         add(dict(zip(HEADER, (environment.name, seed, processor(), " ".join(there["sets"]), given, passed, len(failed),
-                              shortened(failed), round(spent() - before), at, when), strict=True)), table)  # fmt: skip
+                              shortened(failed), round(spent() - before), at, when), strict=True)), table)
         total += len(failed)
         report(f"{environment.name}, order {seed}", passed, failed, output)
     return total

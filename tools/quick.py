@@ -27,7 +27,7 @@ from suites import NOT_QUICK, OF_KERNELS, recorded  # noqa: E402
 ALWAYS = ("tests/test_imports.py", "tests/test_names.py", "tests/test_golden.py", "tests/test_site.py")
 BUDGET = 45.0  # CPU seconds of tests besides these; with them, lint and what starting takes: a minute in two processes
 OF_A_FILE = 0.1  # CPU seconds to import a file of tests
-LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",))
+LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports",))
 
 
 @dataclass

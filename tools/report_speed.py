@@ -64,7 +64,7 @@ def documents(count: int, folder: Path) -> None:
     human = np.abs(rng.normal(size=(OBJECTS, CONCEPTS)))
     triplets = np.stack([rng.permutation(OBJECTS)[:3] for _ in range(TRIPLETS)])
     models = {f"family{k % 7}/model-{k}.npy": pyalign.Embeddings(human @ rng.normal(size=(CONCEPTS, 16)), names)
-              for k in range(count)}  # fmt: skip
+              for k in range(count)}
     (folder / "score.json").write_text(pyalign.score(models, triplets, ci="objects").to_json())
     failed = pyalign.find_failures(models, triplets, min_models=1, limit=FAILURES)
     (folder / "failures.json").write_text(failed.to_json())
@@ -96,7 +96,7 @@ def gallery(count: int, folder: Path) -> None:
     """A search whose page shows so many different objects."""
     shown = range(count // 11)
     rows = [{"query": f"picture {11 * k}", "rank": rank, "neighbor": f"picture {11 * k + rank}", "row": 0,
-             "similarity": 1 - rank / 20} for k in shown for rank in range(1, 11)]  # fmt: skip
+             "similarity": 1 - rank / 20} for k in shown for rank in range(1, 11)]
     for part in range(0, len(rows), 240):  # a page shows 24 queries of each search
         held = rows[part : part + 240]
         queries = len(held) // 10
@@ -105,7 +105,7 @@ def gallery(count: int, folder: Path) -> None:
             "d": 8, "k": 10, "n_queries": queries, "measure": "cosine", "kind": "similarity", "units": "a cosine",
             "backend": "native", "index": "flat", "exact": True, "n_omitted": 0, "left_out": [],
             "query_rows": list(range(queries)), "results": held,
-        }))  # fmt: skip
+        }))
 
 
 def photographs(count: int) -> Any:
@@ -197,7 +197,7 @@ def looked_at(path: Path, pictures: bool) -> None:
         page.wait_for_timeout(3000)
         print("  memory: renderer {:.0f} MB, whole browser {:.0f} MB".format(*memory()))
         for what, act in (("failures of a model", ADD_MODEL), ("concepts of a model", CHOOSE_MODEL),
-                          ("opening a failure", OPEN_FAILURE)):  # fmt: skip
+                          ("opening a failure", OPEN_FAILURE)):
             print(f"  {what}: {answer(page, act):.0f} ms of the main thread")
         if pictures:
             page.evaluate("location.hash = ''")
@@ -240,7 +240,7 @@ def compare_with(checkout: Path) -> None:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             )
             for k, sources in enumerate((Path(pyalign.__file__).parents[1], checkout.resolve()))
-        ]  # fmt: skip
+        ]
 
         def seconds(writer: subprocess.Popen[str]) -> float:
             writer.stdin.write("\n")

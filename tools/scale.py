@@ -77,7 +77,7 @@ SCORES = {
     "fit": grid(t=(2e5, 1e6, 3e6, 1e7, 1e6, 1e6, 3e6), n=(1000, 1000, 2000, 2000, 3000, 4000, 4000),
                 d=(64, 512, 256, 64, 512, 64, 768)),
     "check": grid(t=(2e6, 6e6), n=(1500, 3000), d=(512, 256)),
-}  # fmt: skip
+}
 KINDS = (
     Kind("score, n up to 5,000, no intervals", "1 + t + n^2 d + n^2", "1 + t + n^2", "1", "4 n d + 6 t", **SCORES),
     Kind("score, n up to 5,000", "1 + t + n^2 d + n^2", "1 + t + n^2", "1", "4 n d + 6 t", **SCORES),
@@ -116,7 +116,7 @@ KINDS = (
         grid(n=(800, 1200), d=(128, 256), m=(4, 3)),
     ),
     Kind("extract, efficientnet-lite0", "1 + k", "1", "1", "images", grid(k=(8, 16, 32)), grid(k=(12, 24))),
-)  # fmt: skip
+)
 
 
 # --- one case, in a process of its own
@@ -328,7 +328,7 @@ def tables() -> dict[str, str]:
         "| --- | --- | --- | --- | --- |",
     ]
     of_checks = ["| kind of unit | fitted sizes | largest error of these | error at two others | of memory, at these |",
-                 "| --- | --- | --- | --- | --- |"]  # fmt: skip
+                 "| --- | --- | --- | --- | --- |"]
     for kind in KINDS:
         cells = [formula(model[kind.name].coefficients) for model in (seconds, memory, written)]
         of_kinds.append(

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync"]  # fmt: skip
+             "--disable-sync"]
 VIEWS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 844, "light")}
 LONGEST = 16_000  # pixels: chromium repeats what lies below
 WAIT = 500  # milliseconds, for what is drawn when it comes into view

@@ -24,7 +24,7 @@ LIMITS = ROOT / "tests" / "size.csv"
 LONG_BODY, MANY_PARAMETERS, LARGEST = 40, 7, 10
 PAGES = ("docs/*.md", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 UNCOUNTED = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
-             tokenize.ENCODING}  # fmt: skip
+             tokenize.ENCODING}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -71,7 +71,7 @@ def tokens(text, tree):
     """How many tokens, without comments, docstrings and ends of lines."""
     holders = (ast.Module, ast.ClassDef, *FUNCTIONS)
     strings = {(held.lineno, held.col_offset) for node in ast.walk(tree)
-               if isinstance(node, holders) and (held := docstring(node))}  # fmt: skip
+               if isinstance(node, holders) and (held := docstring(node))}
     read = tokenize.generate_tokens(io.StringIO(text).readline)
     return sum(token.type not in UNCOUNTED and token.start not in strings for token in read)
 
@@ -106,7 +106,7 @@ def of_folders():
     groups = {"lines of tests": ("tests",), "lines of tools and benchmarks": ("tools", "benchmarks")}
     return {group: Counter({path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n")
                             for folder in folders for path in sources(folder)})
-            for group, folders in groups.items()}  # fmt: skip
+            for group, folders in groups.items()}
 
 
 # --- what users meet

@@ -126,7 +126,7 @@ class Kills:
         if process.returncode:
             raise RuntimeError(f"study {command} {' '.join(words)}: {error.decode()}")
 
-    def folder(self, kind: str, flock: str, kills: int) -> Row:
+    def folder(self, kind: str, flock: str, kills: int) -> Row:  # noqa: C901
         """Kills a command so many times in one folder; then it runs to its end."""
         out = f"{kind}-{flock.split()[0]}-{self.rng.random()}"
         words = {"jobs": ("run", out, "--jobs", "2"), "finish": ("finish", out)}.get(kind)

@@ -54,7 +54,7 @@ def of_interval(interval: Interval | None, estimate: float, truth: float) -> dic
     return {
         **counts, "below": truth < interval.low, "above": truth > interval.high, "rejected": rejected,
         "width": interval.high - interval.low,
-    }  # fmt: skip
+    }
 
 
 def read(path: Path) -> list[Tally]:
@@ -75,7 +75,7 @@ def append(path: Path, lines: Iterable[Tally]) -> None:
             writer.writerow([one.name for one in fields(Tally)])
         for one in lines:
             writer.writerow([f"{v:.9g}" if isinstance(v, float) else int(v) if isinstance(v, bool) else v
-                             for v in astuple(one)])  # fmt: skip
+                             for v in astuple(one)])
 
 
 def summed(lines: Iterable[Tally]) -> dict[tuple[str, int, str, str], Tally]:

@@ -29,7 +29,7 @@ def transferred(data: Path) -> Transfer:
     fitted = pyalign.fit_probe(
         pyalign.load_embeddings(things / "efficientnet_lite0_penultimate.npy", names=names),
         pyalign.load_triplets(things / "human_triplets_375429.npy", item_names=names), penalty=PENALTY,
-    )  # fmt: skip
+    )
     with tempfile.TemporaryDirectory() as folder:
         os.symlink((data / "objects92").resolve(), Path(folder, "kriegeskorte92"))
         os.environ["PYALIGN_DATA"] = folder
@@ -49,7 +49,7 @@ def rows(found: Transfer) -> list[str]:
     for row in [*overall(found), *(row for row in found.figures if row.category is not None)]:
         ci = "" if row.ci is None else f"{number(row.ci.low)} to {number(row.ci.high)}"
         cells = [figure_called(row), f"{row.n:,} {unit_of(row)}s", number(row.before), number(row.after),
-                 f"{row.difference:+.3f}", ci]  # fmt: skip
+                 f"{row.difference:+.3f}", ci]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

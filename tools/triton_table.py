@@ -230,10 +230,7 @@ def main_loop(sass: str) -> Loop | None:
             pieces[-1].append(code[1])
     counts = [
         Loop(
-            len(piece),
-            sum(bool(PRODUCT.match(code)) for code in piece),
-            piece.count("UTMALDG"),
-            piece.count("LDGSTS"),
+            len(piece), sum(bool(PRODUCT.match(code)) for code in piece), piece.count("UTMALDG"), piece.count("LDGSTS")
         )
         for piece in pieces
     ]

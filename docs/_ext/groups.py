@@ -77,7 +77,7 @@ BESIDES = {
         "Errors, warnings, version", "What can go wrong, and which version this is.", ("__version__",),
         ("InputError", "MissingExtraError", "AssumptionWarning", "ConvergenceWarning", "SlowWarning"),
     ),
-}  # fmt: skip
+}
 
 
 def with_kinds(stem: str, besides: Names) -> Names:
@@ -89,12 +89,10 @@ def with_kinds(stem: str, besides: Names) -> Names:
     of_functions, of_classes = ([name for name in names if name in public] for names in (functions, classes))
     return replace(
         besides, functions=(*of_functions, *besides.functions), classes=(*of_classes, *besides.classes)
-    )  # fmt: skip
+    )
 
 
 NAMES = {stem: with_kinds(stem, besides) for stem, besides in BESIDES.items()}
 
 # What is no function or class has no docstring of its own.
-VALUES = {
-    "__version__": "The version of the package.",
-}
+VALUES = {"__version__": "The version of the package."}

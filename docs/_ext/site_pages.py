@@ -23,7 +23,7 @@ from pyalign.results import Result
 PAGES = {
     "../README.md": "index.md", "../CONTRIBUTING.md": "contributing.md", "../CHANGELOG.md": "changelog.md",
     "../tools/README.md": "tools.md", "../benchmarks/README.md": "benchmarks.md",
-}  # fmt: skip
+}
 PLACES = {"commands": commands, "functions": functions, "": measurements}
 
 

@@ -66,7 +66,7 @@ class Score(OfTask, OnCards, Result):
     derived: ClassVar[tuple[str, ...]] = (
         "chance", "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence",
         "triplets_per_second",
-    )  # fmt: skip
+    )
 
     # fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over triplets
     # (`weighting`); None where nobody has answered. Of anchored triplets the pairs are the anchor's.
@@ -224,7 +224,7 @@ def score_triplets(
     x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
     nan_policy: Policy = "raise", backend: str = "auto", choices: bool = False, probabilities: bool = False,
     similarities: bool = False, task: str = ODD_ONE_OUT,
-) -> tuple[TripletResults, int]:  # fmt: skip
+) -> tuple[TripletResults, int]:
     """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
     A dropped triplet has choice -2, probabilities NaN and similarities NaN.
@@ -235,13 +235,13 @@ def score_triplets(
     return score_placed(
         placed(x, triplets, backend, chosen.precomputed), chosen, temperature, nan_policy, choices=choices,
         probabilities=probabilities, similarities=similarities, task=task,
-    )  # fmt: skip
+    )
 
 
 def score_placed(
     ready: Placed, measure: Measure, temperature: float, nan_policy: Policy, *, choices: bool, probabilities: bool,
     similarities: bool, task: str, aside: Aside | None = None,
-) -> tuple[TripletResults, int]:  # fmt: skip
+) -> tuple[TripletResults, int]:
     """The same of what is ready; `aside`: see `run_placed`."""
     kept = None
     precomputed = measure.precomputed
@@ -262,7 +262,7 @@ def score_placed(
 def summarise(
     results: TripletResults, n_dropped: int, *, measure: MeasureLike, temperature: float, ties: str,
     nan_policy: Policy = "raise", task: str = ODD_ONE_OUT,
-) -> Score:  # fmt: skip
+) -> Score:
     """A `Score` from the sums of one pass."""
     sums = results.sums
     assert sums is not None

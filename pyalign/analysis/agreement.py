@@ -68,7 +68,7 @@ def agreement(
     edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise",
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
-) -> Agreements:  # fmt: skip
+) -> Agreements:
     """Compare a model's choice probabilities with the proportions of many people's answers to the same triplets.
 
     Args:
@@ -162,7 +162,7 @@ def agreement(
     return Agreements(
         results, kept.source, notes=merged(*(result.notes for result in results)), coverage=present.coverage,
         provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
 
 def _ready(
     aligned: Aligned, name: str | None, settings: _Settings, options: Mapping[str, Any]
-) -> Callable[[MeasureLike], Agreement]:  # fmt: skip
+) -> Callable[[MeasureLike], Agreement]:
     """Repeats are brought together once; what comes back compares by a measure."""
     dispatch = dispatch_of(options["backend"], aligned.x)
     rows = dispatch.rows(aligned.x)
@@ -222,7 +222,7 @@ def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
 
 def _of_choices(
     chosen: Chosen, triplets: Triplets, name: str, settings: _Settings, ties: Ties, backend: str
-) -> Agreement:  # fmt: skip
+) -> Agreement:
     """Compares choices of a model, one per row, with people; a triplet in several rows gets the mean of its rows."""
     values = _checks.as_triplets(triplets.values)
     repeats = find_repeats(values, triplets.answers)
@@ -251,7 +251,7 @@ def _of_choices(
     result = _figures(
         model, _Judged.of(repeats, kept, settings), settings, n_dropped=int((enough & ~kept).sum()),
         measure=None, temperature=None, ties=ties, backend=backend,
-    )  # fmt: skip
+    )
     remarks = notes_on_score(result.accuracy, result.n_distinct, 0.0, name, rows=False)
     if result.kl is None and chosen.probabilities is not None:
         remarks += (f"{name}: the probability of somebody's answer is 0: there is no finite KL",)
@@ -259,7 +259,7 @@ def _of_choices(
     return replace(
         result, embeddings=name, model_choices=chosen.kind,
         notes=merged(triplets.notes, of_choices, remarks, result.notes),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -285,11 +285,11 @@ def _compare(outcomes: Outcomes, judged: _Judged, settings: _Settings) -> Agreem
     ascending = np.exp(log_choice_probabilities(np.sort(outcomes.similarities, axis=1), score.temperature))
     model = ModelChoices(
         _credits(outcomes.similarities, score.ties), np.exp(logs), logs, entropy(ascending)
-    )  # fmt: skip
+    )
     return _figures(
         model, judged, settings, n_dropped=score.n_dropped, measure=score.measure, temperature=score.temperature,
         ties=score.ties, backend=score.backend,
-    )  # fmt: skip
+    )
 
 
 def _figures(model: ModelChoices, judged: _Judged, settings: _Settings, **how: Any) -> Agreement:
@@ -322,7 +322,7 @@ def _figures(model: ModelChoices, judged: _Judged, settings: _Settings, **how: A
         n_distinct=len(counts), n_answers=int(counts.sum()), min_answers=settings.min_answers, notes=notes,
         bins=bins["bins"], entropy_bins=bins["entropy_bins"],
         **estimates, **{f"{name}_ci": column for name, column in intervals.items()}, **how,
-    )  # fmt: skip
+    )
 
 
 def _bins_with_intervals(

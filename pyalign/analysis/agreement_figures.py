@@ -154,7 +154,7 @@ WITHIN = {
     "majority_share": FRACTION, "majority_probability": FRACTION, "kl": POSITIVE,
     "model_entropy": (0.0, math.log(3.0)), "human_entropy": (0.0, math.log(3.0)),
     "js_distance": (0.0, math.sqrt(math.log(2.0))),
-}  # fmt: skip
+}
 Values = Callable[
     [np.ndarray, np.ndarray], Mapping[str, np.ndarray]
 ]  # of counts (m, 3), answers to these triplets (m,)
@@ -194,7 +194,7 @@ class AgreementErrors:
 
     def intervals(
         self, estimates: Mapping[str, float], values: Values, counts: np.ndarray, weights: np.ndarray | None = None
-    ) -> dict[str, Interval]:  # fmt: skip
+    ) -> dict[str, Interval]:
         """The interval of each figure; a figure whose error is not known has none.
 
         Args:
@@ -205,7 +205,7 @@ class AgreementErrors:
         """
         weights = np.ones(len(counts)) if weights is None else weights
         by_figure = {name: one for name, one in values(counts, np.arange(len(counts))).items()
-                     if name in estimates and np.isfinite(estimates[name])}  # fmt: skip
+                     if name in estimates and np.isfinite(estimates[name])}
         if not by_figure or not are_enough(self.numbers):
             return {}
         table = np.stack([weights, *(weights * one for one in by_figure.values())], axis=1)

@@ -84,7 +84,7 @@ class Chosen:
 
 def as_chosen(
     choices: object, triplets: Triplets, base: int | None, host: HostBackend, unreadable: Policy = "raise"
-) -> Chosen:  # fmt: skip
+) -> Chosen:
     """Choices (t,) by position in the file or by name, or probabilities (t, k) of the k alternatives.
 
     Args:
@@ -184,7 +184,7 @@ def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> C
     return Chosen(
         "probabilities", present, verdicts, odd, cross_entropy=np.abs(cross_entropy), entropy=entropy(shares),
         probabilities=of_human,
-    )  # fmt: skip
+    )
 
 
 def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:
@@ -293,7 +293,7 @@ def _nearest(cells: np.ndarray, codes: np.ndarray, names: tuple[str, ...], items
 
 def _refusal(
     answers: np.ndarray, triplets: Triplets, alternatives: np.ndarray, stray: np.ndarray, unreadable: Policy
-) -> str:  # fmt: skip
+) -> str:
     assert triplets.names is not None
     row, many = int(np.argmax(stray)), int(stray.sum())
     offered = ", ".join(repr(triplets.names[number]) for number in alternatives[row])

@@ -101,7 +101,7 @@ def measures_of(measure: Any) -> tuple[MeasureLike, ...]:
 def of_each(
     x: Embeddings | Mapping[str, Embeddings], triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
     begin: Callable[[Aligned, str | None], Callable[[Chosen], One]], called: str = "embeddings",
-) -> tuple[One, ...]:  # fmt: skip
+) -> tuple[One, ...]:
     """What `begin` makes of each embeddings, called with each measure.
 
     Args:

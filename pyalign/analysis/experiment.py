@@ -139,7 +139,7 @@ def plan_experiment(
     n_objects: int | Sequence[int] = N_OBJECTS, n_subjects: int | Sequence[int] = N_SUBJECTS,
     answers_per_subject: int | Sequence[int] = ANSWERS, power: float = 0.8, confidence_level: float = 0.95,
     prices: Sequence[float] | None = None, object_balance: float = 1.0, subject_balance: float = 1.0,
-) -> ExperimentPlan:  # fmt: skip
+) -> ExperimentPlan:
     """Plan a study that is to find a difference: between two models, or between a model and a fixed value.
 
     Each answer of the study is to a triplet of three different objects, drawn at random for each participant.

@@ -36,7 +36,7 @@ class ModelChoices:
         cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan_policy: Policy,
         unreadable: Policy,
         ties: Ties = "fractional",
-    ) -> ModelChoices:  # fmt: skip
+    ) -> ModelChoices:
         """Checks the arguments of a call. `models` are those that have embeddings and no choices.
 
         Raises:
@@ -125,7 +125,7 @@ def checked_base(base: int | None) -> None:
 
 def outcomes_of_choices(
     chosen: Chosen, *, ties: Ties, nan_policy: Policy, backend: str, task: str, name: str | None = None
-) -> Outcomes:  # fmt: skip
+) -> Outcomes:
     """The outcomes of the triplets with an answer, without similarities.
 
     Where there are no probabilities, or that of what somebody chose is 0, the score has no cross-entropy, and the

@@ -128,7 +128,7 @@ def looks_like_index(column: np.ndarray) -> bool:
 def notes_on_score(
     accuracy: float, n: float, cross_entropy: float, name: str | None = None, task: str = ODD_ONE_OUT,
     rows: bool = True, kind: str | None = None,
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     """An accuracy not clearly above chance, or clearly below it; a cross-entropy that says the temperature is wrong.
 
     Chance is judged by the standard error of n independent triplets, which is the smallest there could be.
@@ -246,7 +246,7 @@ def support_of_orders(
     if not supported:
         first = _predicted(x, index, orders, FIRST, features)
         orders = [order for order, (moved, read, otherwise) in zip(orders, first, strict=True)
-                  if len(moved) < FEWEST or read.sum() < otherwise.sum()]  # fmt: skip
+                  if len(moved) < FEWEST or read.sum() < otherwise.sum()]
     for (other, _), (moved, read, otherwise) in zip(orders, _predicted(x, index, orders, MOST, features), strict=True):
         if len(moved) < FEWEST:
             continue

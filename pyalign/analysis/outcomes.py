@@ -107,7 +107,7 @@ def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
 def triplet_outcomes(
     x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
     nan_policy: Policy = "raise", backend: str = "auto", task: str = ODD_ONE_OUT,
-) -> Outcomes:  # fmt: skip
+) -> Outcomes:
     """The outcome of each triplet; arguments and errors as `pyalign.score`, but that `task` says what numbers are.
 
     Example:
@@ -120,7 +120,7 @@ def triplet_outcomes(
         x, triplets, measure=measure, temperature=temperature, ties=ties, nan_policy=nan_policy, backend=backend,
         similarities=True,
         task=task,
-    )  # fmt: skip
+    )
     return outcomes_of(
         results,
         summarise(
@@ -143,7 +143,7 @@ def outcomes_of(results: TripletResults, score: Score) -> Outcomes:
     host.outcomes(
         np.ascontiguousarray(similarities), score.temperature, verdicts, cross_entropy, entropy,
         alternatives=alternatives_of(score.task),
-    )  # fmt: skip
+    )
     return Outcomes(score, kept, similarities, verdicts, cross_entropy, entropy)
 
 
@@ -209,7 +209,7 @@ def kept_of(array: np.ndarray, one: Outcomes, kept: np.ndarray | None) -> np.nda
 def in_units(
     means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: Sequence[float],
     weights: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(b, 2 m) means of resamples in the units of the rows of `values_of`.
 
     Cross-entropies were rounded to steps, their estimates were not: what rounding has moved is moved back, the same in
@@ -224,7 +224,7 @@ def in_units(
 def uncertainty(
     clusters: Clusters, values: np.ndarray, units: np.ndarray, estimates: Sequence[float], plan: Resampling,
     progress: Progress = silent, errors: Errors | None = None,
-) -> tuple[Interval | None, ...]:  # fmt: skip
+) -> tuple[Interval | None, ...]:
     """Intervals of the means of values (2 m, t) in these units, as `values_of` has them; None where there is none.
 
     Args:
@@ -248,7 +248,7 @@ def uncertainty(
 
 def mean_interval(
     estimate: float, errors: Errors, k: int, plan: Resampling, within: tuple[float, float]
-) -> Interval | None:  # fmt: skip
+) -> Interval | None:
     """The interval of mean number k, which can't exceed the bounds `within`; None where its error is not known."""
     error, degrees = float(errors.errors[k]), float(errors.degrees_of_means[k])
     if np.isnan(error):

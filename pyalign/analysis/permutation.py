@@ -36,7 +36,7 @@ def permutation_test(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, measure: MeasureLike = "cosine", ties: Ties = "fractional",
     nan_policy: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto", n_permutations: int = 1000,
     confidence_level: float = 0.95, seed: int = 0, weights: WeightsLike | None = None, progress: Progress | None = None,
-) -> PermutationTest:  # fmt: skip
+) -> PermutationTest:
     """How accurate these embeddings would be if their rows belonged to the items in random order.
 
     1/3 (of two options 1/2) is the chance level of a model that knows nothing. This is that of this model and these
@@ -132,7 +132,7 @@ def permutation_test(
 def _permuted(
     ready: Placed, task: str, measure: Measure, ties: Ties, weights: Weights | None, n_permutations: int, seed: int,
     progress: Progress,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(permutations,) accuracies."""
     dispatch, values, index = ready.dispatch, ready.rows, ready.index
     n, t, dtype = len(values), len(index), _checks.result_dtype(values)
@@ -164,7 +164,7 @@ def _permuted(
 def _permuted_with_missing(
     matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: Ties, backend: BackendName,
     weights: Weights | None, n_permutations: int, seed: int, progress: Progress,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""
 
     def moved(k: int) -> np.ndarray:
@@ -186,7 +186,7 @@ def _permuted_with_missing(
 def _accuracy(
     dispatch: Dispatch, similarities: Array | None, t: int, ties: Ties, task: str, weights: Weights | None,
     run: Callable[[Wanted], Sums | None],
-) -> float:  # fmt: skip
+) -> float:
     """The accuracy of one matching of t triplets; anchored or weighted ones need their similarities (t, 3)."""
     sums = run(Wanted(sums=similarities is None, similarities=similarities))
     if similarities is None:

@@ -81,7 +81,7 @@ class _Settings:
     each: EachAnswer
 
 
-def score(
+def score(  # noqa: C901
     embeddings: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
     matrix: JudgmentsLike | Mapping[str, JudgmentsLike] | None = None, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] | None = None,
@@ -95,7 +95,7 @@ def score(
     choice_base: int | None = None, unreadable: Policy = "raise", weights: WeightsLike | None = None,
     answers: AnswersLike | None = None, weighting: Weighting = "answers",
     progress: Progress | None = None,
-) -> Scores:  # fmt: skip
+) -> Scores:
     """Score embeddings, or a similarity or dissimilarity matrix, by their odd-one-out accuracy on human triplets.
 
     Args:
@@ -190,7 +190,7 @@ def score(
     measures = (None,) if measure is None else measures_of(measure)
     if embeddings is None and matrix is None and model_choices is not None:
         for name, value in {"measure": measure, "temperature": temperature, "transform": transform, "kind": kind,
-                            "n_permutations": n_permutations, "keep": keep or None}.items():  # fmt: skip
+                            "n_permutations": n_permutations, "keep": keep or None}.items():
             if value is not None:
                 raise InputError(
                     f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}"
@@ -200,7 +200,7 @@ def score(
             ties=cast("Any", ties), nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects,
             groups=groups, ceiling=ceiling, backend=backend, weights=weights, answers=answers,
             weighting=weighting, progress=progress,
-        )  # fmt: skip
+        )
     _checks.one_of(unreadable, UNREADABLE, "unreadable")
     called = "embeddings" if matrix is None else "matrix"
     models = as_models(_models(embeddings, matrix, kind), called)
@@ -226,21 +226,21 @@ def score(
     settings = _Settings(
         measures, temperature, ties, nan_policy, missing, backend, plan, subjects, each.groups(groups), ceiling,
         n_permutations, seed, transform, tuple(keep), progress, Grouped(plan), each,
-    )  # fmt: skip
+    )
     scores = of_each(models, each.triplets, measures, progress, partial(_begin, settings), called)
     if choices is not None and choices.choices:
         scores += score_choices(
             choices.among(present).choices, each.given, choice_base=choice_base, ties=cast("Any", ties),
             nan_policy=nan_policy, unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling,
             backend=backend, weighting=weighting, progress=progress,
-        ).results  # fmt: skip
+        ).results
     assumed = present.notes_on(groups) if isinstance(groups, Categories) else ()
     results = tuple(_covered(result, present, assumed) for result in scores)
     inputs: dict[str, Any] = {**models} if isinstance(models, Mapping) else {called: models}
     inputs |= {} if choices is None else choices.choices
     notes = merged(*(result.notes for result in results))
     return Scores(results, each.given.source, notes=notes, coverage=present.coverage,
-                  provenance=_provenance(settings, inputs, results[0].backend))  # fmt: skip
+                  provenance=_provenance(settings, inputs, results[0].backend))
 
 
 def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
@@ -251,7 +251,7 @@ def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
     return replace(
         score, coverage=present.coverage, notes=notes, choices=present.among_all(score.choices),
         probabilities=present.among_all(score.probabilities),
-    )  # fmt: skip
+    )
 
 
 def _models(x: Any, matrix: Any, kind: str | None) -> Any:
@@ -327,7 +327,7 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
 def _one(
     ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, settings: _Settings,
     aside: Aside,
-) -> Score:  # fmt: skip
+) -> Score:
     """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
     parts = settings.plan is not None or settings.groups is not None
@@ -336,13 +336,13 @@ def _one(
         ready, get_measure(measure), temperature, settings.nan_policy,
         choices="choices" in settings.keep or settings.each.rows is not None,
         probabilities="probabilities" in settings.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
-    )  # fmt: skip
+    )
     seconds = time.perf_counter() - began
     result = summarise(
         results, n_dropped, measure=measure, temperature=temperature, ties=settings.ties,
         nan_policy=settings.nan_policy,
         task=aligned.triplets.task,
-    )  # fmt: skip
+    )
     if not aligned.triplets.answered:
         _refuse_without_answers(settings)
         result = replace(result, accuracy=None, cross_entropy=None)
@@ -363,7 +363,7 @@ def _one(
             nan_policy=settings.nan_policy,
             backend=settings.backend, seed=settings.seed, n_permutations=settings.n_permutations,
             confidence_level=settings.plan.confidence_level if settings.plan else 0.95, progress=settings.progress,
-        )  # fmt: skip
+        )
         result = replace(result, permutation_test=replace(test, provenance=None))
     triplets = aligned.triplets
     choices = None if results.choices is None else _checks.as_array(results.choices, "choices", "(t,)")

@@ -63,7 +63,7 @@ def score_choices(
     groups: ArrayLike | Categories | Literal["subjects"] | None = None,
     ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
     answers: AnswersLike | None = None, weighting: Weighting = "answers", progress: Progress | None = None,
-) -> Scores:  # fmt: skip
+) -> Scores:
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a participant's.
 
     Args:
@@ -113,7 +113,7 @@ def score_choices(
     settings = _Settings(
         choice_base, ties, nan_policy, unreadable, host, plan, subjects, each.groups(groups), ceiling, progress,
         Grouped(plan), each,
-    )  # fmt: skip
+    )
     aligned = _by_themselves(each.triplets, host)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")

@@ -73,7 +73,7 @@ class Grouped:
 def with_intervals(
     outcomes: Outcomes, aligned: Aligned, grouped: Grouped, *, subjects: object = None, groups: object = None,
     progress: Progress = silent,
-) -> Score:  # fmt: skip
+) -> Score:
     """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
     score = outcomes.score
     assert score.accuracy is not None and score.cross_entropy is not None
@@ -106,7 +106,7 @@ def with_intervals(
 
 def with_pooled_groups(
     score: Score, clusters: Clusters, values: np.ndarray, units: np.ndarray, plan: Resampling | None
-) -> Score:  # fmt: skip
+) -> Score:
     """The score with what its groups are in one hierarchical model, where they have intervals in closed form."""
     groups = score.groups or ()
     over = {group.ci.by for group in groups if group.ci is not None}
@@ -130,12 +130,12 @@ def with_pooled_groups(
             )
             for group, own in zip(groups, pooled.groups, strict=True)
         ),
-    )  # fmt: skip
+    )
 
 
 def with_ceiling(
     score: Score, ceiling: NamedCeiling, aligned: Aligned, grouped: Grouped, outcomes: Outcomes | None, subjects: object
-) -> Score:  # fmt: skip
+) -> Score:
     """The score with its place between chance and a noise ceiling, and the interval of that where there are intervals.
 
     Args:
@@ -164,13 +164,13 @@ def with_ceiling(
     return replace(
         score, fraction_of_ceiling_ci=interval, notes=(*score.notes, *ceiling_for_scores.note(score.ci, interval)),
         missing=score.missing if interval is not None else (*score.missing, "fraction_of_ceiling_ci"),
-    )  # fmt: skip
+    )
 
 
 def _group_scores(
     outcomes: Outcomes, values: np.ndarray, units: np.ndarray, clusters: Clusters, groups: Mapping[str, np.ndarray],
     plan: Resampling | None,
-) -> Iterator[GroupScore]:  # fmt: skip
+) -> Iterator[GroupScore]:
     for name, members in groups.items():
         own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
         nats = mean_of(outcomes.cross_entropy[members], some)

@@ -20,7 +20,7 @@ from pyalign.ops.triplets import Placed, TripletResults, run_placed
 def run_anchored(
     ready: Placed, measure: Measure, *, temperature: float, choices: bool, probabilities: bool, similarities: bool,
     aside: Aside | None = None,
-) -> TripletResults:  # fmt: skip
+) -> TripletResults:
     """Does for triplets (anchor, chosen, other) what `run_placed` does with sums.
 
     choices are 1 or 2, the column of the option that the model takes, -1 for a tie; probabilities (t, 2) of the two.

@@ -27,7 +27,7 @@ from pyalign.backends._interface import (
     Sums,
     TripletCheck,
     Wanted,
-)  # fmt: skip
+)
 from pyalign.errors import InputError, SlowWarning, nearest
 
 __all__ = [

@@ -79,7 +79,7 @@ class CudaKernels:
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
         targets: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         size, queue = (TYPES[similarities.dtype], len(similarities), len(triplets)), _queue(triplets)
         fixed_bytes = FIXED_BYTES[route("gradient")]
         workspace = _bytes(_cuda.gradient_workspace(*size, fixed_bytes, queue), triplets)
@@ -87,7 +87,7 @@ class CudaKernels:
         outputs = out.matrix.data_ptr(), out.cross_entropy.data_ptr(), out.invalid.data_ptr()
         _cuda.triplet_gradient(
             _matrix(similarities), _triplets(triplets), loss, outputs, fixed_bytes, workspace.data_ptr(), queue
-        )  # fmt: skip
+        )
 
     def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
         if route("topk") == "torch":
@@ -105,7 +105,7 @@ class CudaKernels:
         queue = _queue(triplets)
         _cuda.resample_items(
             _triplets(triplets), n, multiplicities.data_ptr(), resamples, invalid.data_ptr(), queue
-        )  # fmt: skip
+        )
 
     def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
         workspace, queue = _bytes(_cuda.choice_similarity_workspace(), out), _queue(out)

@@ -49,7 +49,7 @@ class HostRows:
     def planned_gradient(
         self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None,
-    ) -> float:  # fmt: skip
+    ) -> float:
         raise NotImplementedError("plan_triplets has made no plan")
 
     def row_extremes(self, x: np.ndarray) -> np.ndarray:

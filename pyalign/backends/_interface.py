@@ -170,7 +170,7 @@ class Backend(Protocol):
     def triplet_gradient(
         self, similarities: Array, triplets: Array, temperature: float, scale: float, gradient: Array,
         targets: Array | None = None,
-    ) -> float:  # fmt: skip
+    ) -> float:
         """The sum of the triplets' cross-entropies, in nats, and the derivative of `scale` times it, into (n, n).
 
         targets: (t, 3) contiguous of the similarities' dtype, how much the answers weigh that call position p odd; None
@@ -202,7 +202,7 @@ class HostBackend(Backend, Protocol):
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
+    ) -> float:
         """Does what `Backend.triplet_gradient` does; of two alternatives the softmax is over the pairs 01 and 02.
 
         targets: those of position 0 then weigh nothing, whatever they are.
@@ -239,13 +239,13 @@ class HostBackend(Backend, Protocol):
     def planned_gradient(
         self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
+    ) -> float:
         """The `triplet_gradient` over the triplets of a plan; targets in its order, in which elements are summed."""
 
     def outcomes(
         self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Fills what is wanted of each triplet, from the similarities (t, 3) of its pairs 01, 02, 12.
 
         verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
@@ -309,7 +309,7 @@ class HostBackend(Backend, Protocol):
     def temperature_sums(
         self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
         confidences: np.ndarray | None = None, alternatives: int = 3,
-    ) -> LossSums:  # fmt: skip
+    ) -> LossSums:
         """The loss of inverse temperature beta over similarities (t, 3), computed in float64.
 
         targets: float64 (t,), the target similarity u of each triplet; None: that of the human pair 01. A u above the

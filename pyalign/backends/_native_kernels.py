@@ -34,7 +34,7 @@ class NativeKernels:
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
         targets: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         arrays = similarities.numpy(), triplets.numpy()
         outputs = out.matrix.numpy(), None if targets is None else targets.numpy()
         try:

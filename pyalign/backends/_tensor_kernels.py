@@ -233,7 +233,7 @@ class Kernels(Protocol):
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
         targets: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """See `Backend.triplet_gradient`."""
 
     def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:

@@ -117,7 +117,7 @@ class Queue:
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
         targets: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._result = lambda sums: float(sums[0])
         out = TensorGradient(gradient, self._sums()[:1], self._invalid())
         with current_device(self.device):
@@ -267,7 +267,7 @@ class TensorBackend:
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
         targets: Tensor | None = None,
-    ) -> float:  # fmt: skip
+    ) -> float:
         out = TensorGradient.into(gradient)
         with current_device(triplets.device):
             self.kernels.triplet_gradient(similarities, triplets, temperature, scale, out, targets)

@@ -70,7 +70,7 @@ class TorchKernels:
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,
         targets: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         n, start = len(similarities), 0
         out.matrix.zero_()
         for index, valid in _checked_chunks(triplets, n, CHUNK, out.invalid):

@@ -49,7 +49,7 @@ def exp_of_other(other, kept, inverse_temperature, MOST: tl.constexpr):
 def choice_kernel(
     similarities, out, n, stride: tl.int64, out_stride: tl.int64, inverse_temperature: tl.float32, TILE: tl.constexpr,
     DEPTH: tl.constexpr, MOST: tl.constexpr,
-):  # fmt: skip
+):
     down, across = tl.program_id(0), tl.program_id(1)
     if down > across:
         return
@@ -82,7 +82,7 @@ def choice_similarity(similarities: torch.Tensor, temperature: float, out: torch
     launch(
         choice_kernel, (tiles, tiles), similarities, out, n, similarities.stride(0), out.stride(0), 1.0 / temperature,
         TILE=TILE, DEPTH=DEPTH, MOST=MOST,
-    )  # fmt: skip
+    )
 
 
 # Annotations mean something to Triton: mypy has to do without in kernels.

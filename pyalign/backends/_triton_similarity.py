@@ -102,7 +102,7 @@ def mend_block(
 def mend_kernel(
     x, y, out, marks, n: tl.int64, m: tl.int64, d, x_stride, y_stride, out_stride, gamma: tl.float32,
     gamma_low: tl.float32, pair, symmetric, MARK: tl.constexpr, STRIP: tl.constexpr,
-):  # fmt: skip
+):
     width = tl.cdiv(m, MARK)
     strips = tl.cdiv(width, STRIP)
     down, first = tl.program_id(0) // strips, tl.program_id(0) % strips * STRIP
@@ -111,19 +111,19 @@ def mend_kernel(
             mend_block(
                 x, y, out, down, across, n, m, d, x_stride, y_stride, out_stride, (gamma, gamma_low), pair,
                 symmetric, MARK,
-            )  # fmt: skip
+            )
 
 
 def mend_close(
     x: torch.Tensor, y: torch.Tensor, out: torch.Tensor, marks: torch.Tensor, *last: float
-) -> None:  # fmt: skip
+) -> None:
     """marks: one int8 for each block of out (n, m), row by row; `last`: the kernel's last arguments."""
     (n, m), d = out.shape, x.shape[1]
     programs = blocks(n, MEND_BLOCK) * blocks(blocks(m, MEND_BLOCK), MEND_STRIP)
     launch(
         mend_kernel, (programs,), x, y, out, marks, n, m, d, x.stride(0), y.stride(0), out.stride(0), *last,
         MARK=MEND_BLOCK, STRIP=MEND_STRIP,
-    )  # fmt: skip
+    )
 
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
@@ -155,7 +155,7 @@ def wanted_of(i, j, row, column, n, m, symmetric, HEIGHT: tl.constexpr):
 def finish_part(
     g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE: tl.constexpr,
     MARK: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
-):  # fmt: skip
+):
     """Writes the similarities of (HEIGHT, WIDTH) inner products, which begin at that row and column."""
     rows, columns = tl.arange(0, HEIGHT), tl.arange(0, WIDTH)
     i, j = rows[:, None], columns[None, :]
@@ -183,7 +183,7 @@ def halves(g, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
 def finish(
     g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE: tl.constexpr,
     MARK: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, PART: tl.constexpr,
-):  # fmt: skip
+):
     """Writes the similarities of a tile (HEIGHT, WIDTH) of inner products, which begins at that row and column.
 
     PART: columns that are taken at once, WIDTH by a power of 2.
@@ -197,7 +197,7 @@ def finish(
                 finish(
                     first, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
                     MARK, HEIGHT, WIDTH // 4, PART,
-                )  # fmt: skip
+                )
                 column += WIDTH // 4
                 first, second, third = second, third, fourth
         else:
@@ -205,14 +205,14 @@ def finish(
                 finish(
                     left, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE,
                     MARK, HEIGHT, PART, PART,
-                )  # fmt: skip
+                )
                 column += PART
                 left = right
     else:
         finish_part(
             g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE, MARK,
             HEIGHT, WIDTH,
-        )  # fmt: skip
+        )
 
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
@@ -226,7 +226,7 @@ HEIGHT, WIDTH, WARPS = 32, 64, 8
 def last_step_kernel(
     x_terms, y_terms, out, marks, n, m, out_stride: tl.int64, gamma: tl.float32, gamma_low: tl.float32, pair, symmetric,
     CLOSE: tl.constexpr, MARK: tl.constexpr, GROUP: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
-):  # fmt: skip
+):
     i, j = scheduled(tl.program_id(0), n, m, symmetric, HEIGHT, WIDTH, GROUP)
     row, column = i * HEIGHT, j * WIDTH
     down, right = tl.arange(0, HEIGHT)[:, None], tl.arange(0, WIDTH)[None, :]
@@ -235,7 +235,7 @@ def last_step_kernel(
     finish_part(
         g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, (gamma, gamma_low), pair, symmetric, CLOSE,
         MARK, HEIGHT, WIDTH,
-    )  # fmt: skip
+    )
 
 
 def last_step(
@@ -247,7 +247,7 @@ def last_step(
     launch(
         last_step_kernel, grid, *terms, out, marks, n, m, out.stride(0), *last, GROUP=GROUP, HEIGHT=HEIGHT,
         WIDTH=WIDTH, num_warps=WARPS, **constants,
-    )  # fmt: skip
+    )
 
 
 # Annotations mean something to Triton: mypy has to do without in kernels.
@@ -269,7 +269,7 @@ def to_tf32(x):
 def inner_products(
     x, y, row, column, n, m, d, x_stride, y_stride, TF32: tl.constexpr, WIDEN: tl.constexpr,
     TILE_M: tl.constexpr, TILE_N: tl.constexpr, DEPTH: tl.constexpr,
-):  # fmt: skip
+):
     """(TILE_M, TILE_N) float32. Rows past the end repeat the last one: their results are not written."""
     features = tl.arange(0, DEPTH)
     rows = (row + tl.minimum(tl.arange(0, TILE_M), n - row - 1)).to(tl.int64)
@@ -294,7 +294,7 @@ def inner_products(
 def described_products(
     x, y, row, column, d, TF32: tl.constexpr, WIDEN: tl.constexpr,
     TILE_M: tl.constexpr, TILE_N: tl.constexpr, DEPTH: tl.constexpr,
-):  # fmt: skip
+):
     """The same from descriptors, with zeros past the end of a row and past the last row."""
     g = tl.zeros((TILE_M, TILE_N), tl.float32)
     for start in range(0, d, DEPTH):
@@ -311,7 +311,7 @@ def similarity_kernel(
     gamma: tl.float32, gamma_low: tl.float32, pair, symmetric, size_class, DESCRIBED: tl.constexpr, TF32: tl.constexpr,
     WIDEN: tl.constexpr, CLOSE: tl.constexpr, MARK: tl.constexpr, GROUP: tl.constexpr, TILE_M: tl.constexpr,
     TILE_N: tl.constexpr, DEPTH: tl.constexpr, PART: tl.constexpr,
-):  # fmt: skip
+):
     """x and y are addresses, or descriptors, whose strides are in them."""
     tiles = scheduled_tiles(n, m, symmetric, TILE_M, TILE_N)
     # What the rounds have in common stays in them: kept aside, it would take registers that the sums need.
@@ -325,7 +325,7 @@ def similarity_kernel(
         finish(
             g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, (gamma, gamma_low), pair, symmetric,
             CLOSE, MARK, TILE_M, TILE_N, PART,
-        )  # fmt: skip
+        )
 
 
 def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
@@ -359,7 +359,7 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
 def _make_tiles(
     x: torch.Tensor, y: torch.Tensor, kind: str, terms: tuple[torch.Tensor, ...], out: torch.Tensor,
     marks: torch.Tensor, last: tuple[Any, ...], constants: dict[str, float],
-) -> None:  # fmt: skip
+) -> None:
     """The products and their last step by one kernel; `last`: gamma in two, pair, symmetric."""
     (n, m), d, symmetric = out.shape, x.shape[1], bool(last[-1])
     strides = x.stride(0), y.stride(0)
@@ -374,7 +374,7 @@ def _make_tiles(
     launch(
         kernel, grid, *sides, *terms, out, marks, n, m, d, *strides, out.stride(0), *last, _size_class(n, m, d),
         DESCRIBED=described, TF32=kind == "tf32", WIDEN=INTERPRETED, GROUP=GROUP, **constants, **options,
-    )  # fmt: skip
+    )
 
 
 def can_describe(x: torch.Tensor) -> bool:

@@ -118,7 +118,7 @@ def store_sums(partials, count, s01, s02, s12, valid, inverse_temperature):
 def store_outputs(
     s01, s02, s12, q, inside, valid, wanted, choices, probabilities, similarities_out, partials, count,
     inverse_temperature,
-):  # fmt: skip
+):
     if (wanted & CHOICES) != 0:
         _, _, odd = decide(s01, s02, s12)
         known = valid & finite(s01) & finite(s02) & finite(s12)
@@ -183,14 +183,14 @@ def from_matrix_kernel(
     similarities, choices, probabilities, similarities_out, partials, invalid, n, stride,
     triplets: tl.int64, index_type, t: tl.int64, row_stride, column_stride, wanted, count: tl.int64,
     inverse_temperature: tl.float32, BLOCK: tl.constexpr,
-):  # fmt: skip
+):
     q = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     i, j, k, valid = read_triplets(triplets, index_type, t, n, row_stride, column_stride, q, invalid)
     s01, s02, s12 = look_up(similarities, i, j, k, stride, valid)
     store_outputs(
         s01, s02, s12, q, q < t, valid, wanted, choices, probabilities, similarities_out, partials, count,
         inverse_temperature,
-    )  # fmt: skip
+    )
 
 
 @triton.jit
@@ -228,7 +228,7 @@ def from_rows_kernel(
     x, terms, choices, probabilities, similarities_out, partials, invalid, n, d, stride, gamma: tl.float32,
     gamma_low: tl.float32, pair, triplets: tl.int64, index_type, t: tl.int64, row_stride, column_stride, wanted,
     count: tl.int64, inverse_temperature: tl.float32, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
-):  # fmt: skip
+):
     q = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     i, j, k, valid = read_triplets(triplets, index_type, t, n, row_stride, column_stride, q, invalid)
     s01 = tl.zeros((BLOCK, DEPTH), tl.float32)
@@ -245,7 +245,7 @@ def from_rows_kernel(
         finish(tl.sum(s02, 1), terms, i, k, (gamma, gamma_low), pair, valid),
         finish(tl.sum(s12, 1), terms, j, k, (gamma, gamma_low), pair, valid),
         q, q < t, valid, wanted, choices, probabilities, similarities_out, partials, count, inverse_temperature,
-    )  # fmt: skip
+    )
 
 
 def triplets_from_matrix(similarities: torch.Tensor, triplets: torch.Tensor, want: TensorWanted) -> None:
@@ -262,7 +262,7 @@ def triplets_from_matrix(similarities: torch.Tensor, triplets: torch.Tensor, wan
         launch(
             from_matrix_kernel, (programs,), similarities, *out.tensors, out.partials, want.invalid, len(similarities),
             similarities.stride(0), *about(triplets), out.wanted, programs, 1.0 / want.temperature, BLOCK=MATRIX_BLOCK,
-        )  # fmt: skip
+        )
     out.add_up()
 
 
@@ -276,7 +276,7 @@ def triplets_from_rows(x: Rows, triplets: torch.Tensor, want: TensorWanted) -> N
             *out.tensors, out.partials, want.invalid, *values.shape, values.stride(0), *two_of(x.gamma),
             NUMBERS[x.pair], *about(triplets), out.wanted, programs, 1.0 / want.temperature,
             BLOCK=ROWS_BLOCK, DEPTH=DEPTH,
-        )  # fmt: skip
+        )
     out.add_up()
 
 
@@ -293,7 +293,7 @@ def residual_kernel(
     similarities, targets, keys, residuals, partials, invalid, n, stride, triplets: tl.int64, index_type, t: tl.int64,
     row_stride, column_stride, end: tl.int64, inverse_temperature: tl.float32, factor: tl.float32, SOFT: tl.constexpr,
     BLOCK: tl.constexpr,
-):  # fmt: skip
+):
     """keys, residuals (3, t): of the pairs 01, 02, 12. A triplet that is not valid belongs to no element: `end`.
 
     targets (t, 3) are read where SOFT; else the last item is odd.
@@ -389,7 +389,7 @@ def border_kernel(keys, gradient, heads, tails, count, end, BLOCK: tl.constexpr,
 def triplet_gradient(
     similarities: torch.Tensor, triplets: torch.Tensor, temperature: float, scale: float, out: TensorGradient,
     targets: torch.Tensor | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """The derivative of scale * sum over triplets of -log softmax(s / temperature)[pair 01].
 
     Or, with targets, of scale * sum over triplets and positions p of -targets[p] * log softmax(...)[pair without p].
@@ -412,7 +412,7 @@ def triplet_gradient(
 def _add_slab(
     similarities: torch.Tensor, triplets: torch.Tensor, targets: torch.Tensor | None, temperature: float, scale: float,
     out: TensorGradient,
-) -> None:  # fmt: skip
+) -> None:
     t, n, device = len(triplets), len(similarities), similarities.device
     end = n * n
     keys = torch.empty(3 * t, dtype=_key_type(end), device=device)
@@ -423,7 +423,7 @@ def _add_slab(
         unused(similarities, torch.float32) if targets is None else targets, keys, residuals, partials, out.invalid, n,
         similarities.stride(0), *about(triplets), end, 1.0 / temperature, scale / temperature,
         SOFT=targets is not None, BLOCK=MATRIX_BLOCK,
-    )  # fmt: skip
+    )
     out.cross_entropy.add_(partials.sum())
     keys, order = torch.sort(keys, stable=True)
     _add_runs(keys, order, residuals, out.matrix, end)

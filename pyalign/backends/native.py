@@ -139,7 +139,7 @@ class NativeBackend(HostRows):
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
+    ) -> float:
         cross_entropy = _native.triplet_gradient(
             similarities, triplets, targets, temperature, scale, gradient, alternatives
         )
@@ -166,19 +166,19 @@ class NativeBackend(HostRows):
     def planned_gradient(
         self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
+    ) -> float:
         return float(_native.planned_gradient(similarities, plan, targets, temperature, scale, gradient, alternatives))
 
     def outcomes(
         self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
-    ) -> None:  # fmt: skip
+    ) -> None:
         _native.outcomes(similarities, alternatives, temperature, verdicts, cross_entropy, entropy)
 
     def temperature_sums(
         self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
         confidences: np.ndarray | None = None, alternatives: int = 3,
-    ) -> LossSums:  # fmt: skip
+    ) -> LossSums:
         return LossSums(*_native.temperature_sums(similarities, alternatives, targets, weights, beta, confidences))
 
     def resample_items(

@@ -99,7 +99,7 @@ class NumpyBackend(NumpyRanks, HostRows):
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
+    ) -> float:
         gradient[...] = 0
         cross_entropy = 0.0
         for start in range(0, len(triplets), CHUNK):
@@ -118,7 +118,7 @@ class NumpyBackend(NumpyRanks, HostRows):
     def outcomes(
         self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
         cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
-    ) -> None:  # fmt: skip
+    ) -> None:
         for start in range(0, len(similarities), CHUNK):
             part = slice(start, start + CHUNK)
             s = np.ascontiguousarray(similarities[part].T[:alternatives])
@@ -150,7 +150,7 @@ class NumpyBackend(NumpyRanks, HostRows):
     def temperature_sums(
         self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
         confidences: np.ndarray | None = None, alternatives: int = 3,
-    ) -> LossSums:  # fmt: skip
+    ) -> LossSums:
         total = np.zeros(6)
         for start in range(0, len(similarities), CHUNK):
             part = slice(start, start + CHUNK)
@@ -232,7 +232,7 @@ def _codes(columns: list[np.ndarray]) -> np.ndarray:
     codes = columns[0]
     for column in columns[1:]:  # numbered again at each step, so that products stay below 2^63
         codes = np.unique(np.unique(codes, return_inverse=True)[1] * (int(column.max(initial=0)) + 1) + column,
-                          return_inverse=True)[1]  # fmt: skip
+                          return_inverse=True)[1]
     return codes
 
 

@@ -40,7 +40,7 @@ COMMANDS = {entry.command: entry.what for entry in entries()}
 OTHER_WORDS = {
     "evaluate": "score", "accuracy": "score", "rdm": "rsa", "rdms": "rsa", "fit": "probe", "align": "probe",
     "simulate": "triplets simulate", "predict": "dimensions predict", "page": "report", "layers": "models layers",
-}  # fmt: skip
+}
 EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/triplets.npy"
 
 

@@ -34,7 +34,7 @@ OTHER_FLAGS = {
     "--n-jobs": ("--threads",), "--bootstrap": ("--resamples",), "--n-bootstrap": ("--resamples",),
     "--output": ("--out", "--json"), "--save": ("--out", "--json"), "--rdm": ("--matrix", "--human"),
     "--lambda": ("--penalty",), "--strength": ("--penalty",), "--l2": ("--penalty",), "--device": ("--backend",),
-}  # fmt: skip
+}
 
 Chosen = TypeVar("Chosen")
 Output: TypeAlias = "np.ndarray | str | bytes | Iterable[bytes] | Callable[[Mapping[str, str]], str]"
@@ -72,7 +72,7 @@ def option(
     const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
     unless: Sequence[str] = (), rare: bool = False, idle: str = "", many: bool = False,
-) -> Any:  # fmt: skip
+) -> Any:
     """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`.
 
     help: what the option does in this command; "" where the vocabulary says it all.
@@ -81,7 +81,7 @@ def option(
     option_ = Option(
         help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare,
         idle, many,
-    )  # fmt: skip
+    )
     defaults: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": option_}, kw_only=True, **defaults)
 

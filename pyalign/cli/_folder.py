@@ -23,12 +23,12 @@ class Folder:
     out: str | None = option(
         "folder for the JSON document, its tables and its figures", metavar="DIR", role="folder",
         group=OUTPUT,
-    )  # fmt: skip
+    )
     figures: tuple[str, ...] | None = option(
         "formats of the figures in --out: html, svg, png, pdf, or none (default: html and svg, if the"
         ' extra "report" is installed)',
         nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FolderWithImages(Folder):
         "images of the objects for the figures in --out, in files named after the objects: a folder, "
         "or any source that `pyalign extract` accepts",
         metavar="DIR", role="input", group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 def images_of(options: Folder) -> str | None:
@@ -104,7 +104,7 @@ def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def folder_files(
     result: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], *, drawn: Any = None,
     **of_pictures: Any,
-) -> tuple[dict[str, Output], tuple[str, ...]]:  # fmt: skip
+) -> tuple[dict[str, Output], tuple[str, ...]]:
     """What --out holds, by path, the document last; and notes about the pictures, or why none could be drawn.
 
     tables: texts by name of the file; drawn: the result that pictures are of, where it is another; of_pictures:

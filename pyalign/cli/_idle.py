@@ -25,7 +25,7 @@ class Categories:
     categories: Spec | None = option(
         "categories of objects", metavar="FILE", role="input", group=GROUP, rare=True,
         idle="no result is broken down by category",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class People:
     subjects: Spec | None = option(
         "who gave each answer", metavar="FILE", role="input", group=GROUP, exclusive="people", rare=True,
         idle="no result generalizes over participants",
-    )  # fmt: skip
+    )
     subject_column: int | str | None = option(
         "column that identifies the participant", kind=_options.column, metavar="K", group=GROUP, exclusive="people",
         rare=True,
         idle="no result generalizes over participants",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Nan:
     nan_policy: Policy = option(
         "rows with NaN", default="raise", choices=("raise", "omit"), group=GROUP, rare=True,
         idle="rows with NaN are an error",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -72,4 +72,4 @@ class Rows:
     nan_policy: Policy = option(
         "rows with NaN", default="raise", choices=("raise", "omit"), group=GROUP, rare=True,
         idle="there are no embeddings",
-    )  # fmt: skip
+    )

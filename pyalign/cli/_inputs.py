@@ -303,7 +303,7 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
 
 def check_intervals(
     options: ClosedIntervals, n_permutations: int | None = None
-) -> tuple[Resampling | None, tuple[str, ...]]:  # fmt: skip
+) -> tuple[Resampling | None, tuple[str, ...]]:
     """What intervals are over, and notes on participants who do not count; raises before anything is read.
 
     n_permutations: of a test, whose estimate has a confidence too.

@@ -29,11 +29,11 @@ class ModelChoices:
         "the odd item of each triplet, as t positions (from 0 or 1: --choice-base) or names, or as "
         "(t, 3) probabilities; FILE::KEY picks an array", nargs="+",
         metavar="FILE", role="input", group=GROUP,
-    )  # fmt: skip
+    )
     unreadable: Policy = option(
         "text answers that name none of the three items: raise an error, or omit them (default: raise)", "--unreadable",
         default="raise", choices=UNREADABLE, group=GROUP, rare=True,
-    )  # fmt: skip
+    )
 
 
 def models_of(options: Any, matrices: Sequence[str] = ()) -> tuple[str, ...]:

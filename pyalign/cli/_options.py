@@ -125,7 +125,7 @@ class Models:
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
         unless=("matrix", "model_choices", "pilot", "components"),
-    )  # fmt: skip
+    )
     labels: tuple[str, ...] | None = option(
         "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
     )
@@ -138,7 +138,7 @@ class Model:
     embeddings: Spec = option(
         "file of (n, d) embeddings, or a folder written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, metavar="EMB", role="input", positional=True,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ class TripletLayout:
         "the participants' task: which of three items is the odd one out (default), or which of two "
         "is more similar to an anchor",
         choices=TASKS, group=TRIPLETS,
-    )  # fmt: skip
+    )
     choice_column: int | str | None = option(
         "column with the odd item or the chosen option, or with its position, a number from 0 or a header; none: "
         "choices were not recorded (default: the order of the columns says what was chosen)", kind=column, metavar="K",
         group=TRIPLETS, rare=True,
-    )  # fmt: skip
+    )
     choice_base: int | None = option(
         "whether positions of answers count from 0 or 1 (default: inferred from the range)",
         kind=int,
@@ -174,16 +174,16 @@ class TripletLayout:
     where: tuple[str, ...] | None = option(
         "keep only the rows of the triplet file with this value in this column; may be repeated, also for other values "
         "of one column", kind=condition, metavar="COLUMN=VALUE", group=TRIPLETS, rare=True, many=True,
-    )  # fmt: skip
+    )
     empty: Policy | None = option(
         "rows of the triplet file without their items, their answer or their participant: raise an error, or omit them "
         "(default: raise)", choices=MISSING, group=TRIPLETS, rare=True,
-    )  # fmt: skip
+    )
     item_names: Spec | None = option(
         "name of the item that each number stands for, one per line; embeddings with names are then "
         "matched by name",
         metavar="FILE", role="input", group=TRIPLETS, rare=True,
-    )  # fmt: skip
+    )
 
     @property
     def without_choices(self) -> bool:
@@ -197,7 +197,7 @@ class TripletLayout:
             "choice_column": None if self.without_choices else self.choice_column, "choice_base": self.choice_base,
             "columns": self.columns, "one_based": self.one_based or None,
             "where": self.where, "empty": self.empty,
-        }  # fmt: skip
+        }
         return {name: value for name, value in stated.items() if value is not None}
 
 
@@ -223,16 +223,16 @@ class RowNames:
         "names of the rows of the embeddings, one per line, if the files have none (or the same "
         "names, in the order to use)",
         metavar="FILE", role="input",
-    )  # fmt: skip
+    )
     name_column: int | str | None = option(
         "column with the names in a table of embeddings; a number from 0 or a header (default: the "
         "text column)",
         kind=column, metavar="K", rare=True,
-    )  # fmt: skip
+    )
     per_object: str | None = option(
         "combine several images of one object into one row: their mean, or the first; images are "
         "grouped by the items' names, otherwise by folder, otherwise by file name without its number", choices=HOW,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ class JudgedRows(RowNames):
         "items without a row: raise an error, or omit all triplets and pairs that contain them "
         "(default: raise)",
         default="raise", choices=MISSING,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Mapped:
     transform: Spec | None = option(
         "linear map to apply to the embeddings first, as written by `pyalign probe`; or glocal:MODEL, as gLocal has "
         "published it, such as glocal:clip_RN50", metavar="W.npz", role="input",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -263,12 +263,12 @@ class People:
     subjects: Spec | None = option(
         "participant who gave each answer: a file of t numbers or strings", metavar="FILE", role="input", group=PEOPLE,
         exclusive="people",
-    )  # fmt: skip
+    )
     subject_column: int | str | None = option(
         "column of the triplet file that identifies the participant; a number from 0 or a header", kind=column,
         metavar="K", group=PEOPLE,
         exclusive="people",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ class Weighted:
         "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
         "positive numbers in the order of the triplet file, or a table with a column weight, which can be the triplet "
         "file; FILE::COLUMN picks another column", metavar="FILE", role="input", group=WEIGHTS, rare=True,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ class Weighting:
     weighting: Literal["answers", "triplets"] = option(
         "what counts the same: each of the answers (default), or each of the distinct triplets", default="answers",
         choices=WEIGHTINGS, group=WEIGHTS, rare=True,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,7 @@ class ManyAnswers:
         "(t, 3) counts or proportions of participants who chose each item as the odd one out, in the "
         "order of the triplet file; (t, 2) for anchored triplets; FILE::KEY picks an array",
         metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ class Nan:
     nan_policy: Policy = option(
         "rows with NaN: raise an error, or omit them (default: raise)", default="raise", choices=("raise", "omit"),
         rare=True,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ class Choice(Nan):
     ties: Ties = option(
         "how ties are scored (default: fractional)", default="fractional",
         choices=("fractional", "wrong", "human_alignment"), group=MODEL, rare=True,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -362,13 +362,13 @@ class Temperature:
         "temperature T in p = softmax(s / T) (default: 1); FILE::MODEL/MODULE reads a temperature "
         "published by human_alignment, for dot",
         kind=temperature, metavar="T", role="input", group=MODEL,
-    )  # fmt: skip
+    )
 
 
 GENERALIZE = {
     "objects": "other objects like these", "subjects": "other participants", "objects+subjects": "both",
     "triplets": "other triplets of the same objects",
-}  # fmt: skip
+}
 
 
 def plan(options: Any) -> Resampling | None:
@@ -407,7 +407,7 @@ class Intervals(ClosedIntervals):
     n_resamples: int | None = option(
         "take bootstrap intervals, with B resamples (default: a closed form)", kind=count, metavar="B",
         group=INTERVALS, rare=True,
-    )  # fmt: skip
+    )
     seed: int | None = option("random seed (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True)
 
     def resampling(self) -> Resampling | None:
@@ -433,7 +433,7 @@ class Running(Threads):
     backend: BackendName = option(
         f"compute backend: {', '.join(BACKENDS)} (default: the fastest available)", default="auto",
         choices=("auto", *BACKENDS), metavar="NAME", group=RUNNING,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -451,7 +451,7 @@ class Document(Quiet):
         "write the result as a JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH",
         role="output",
         group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

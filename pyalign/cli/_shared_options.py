@@ -71,18 +71,18 @@ class Concepts:
     dimensions: Spec | None = option(
         "non-negative human dimensions (n, k), such as dataset:spose66; a triplet is assigned to the "
         "dimension that contributes most to the chosen pair", metavar="D", role="input", group=CONCEPTS,
-    )  # fmt: skip
+    )
     dimension_labels: Spec | None = option(
         LABELS, metavar="FILE", role="input", group=CONCEPTS,
-    )  # fmt: skip
+    )
     categories: Spec | None = option(
         f"{_options.CATEGORIES}; a triplet is assigned to the categories that hold both objects of the chosen pair",
         metavar="FILE", role="input", group=CONCEPTS,
-    )  # fmt: skip
+    )
     min_triplets: int = option(
         f"minimum number of triplets for a concept to get an interval (default: {FEWEST})", "--minimum", default=FEWEST,
         kind=_options.count, metavar="K", group=CONCEPTS, rare=True,
-    )  # fmt: skip
+    )
 
 
 def read_dimensions(spec: Spec | None, labels: Spec | None, names: Spec | None = None) -> Any:
@@ -136,7 +136,7 @@ class Matrices:
         "them; also condensed (the pairs above the diagonal) or a stack (k, n, n), which counts as k "
         "matrices; FILE::KEY picks an array; NaN marks a missing pair", nargs="+",
         metavar="FILE", role="input", group=GROUP,
-    )  # fmt: skip
+    )
     kind: MatrixKind | None = option(
         "whether larger values in --matrix mean more similar or more dissimilar (default: what the diagonal shows; a "
         "data set knows it)",

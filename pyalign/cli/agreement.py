@@ -16,7 +16,7 @@ class AgreementOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
     _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.ClosedIntervals, _options.People,
     _idle.Categories, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign agreement`."""
 
     min_answers: int = option(
@@ -38,7 +38,7 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
         _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
         temperature=temperature, min_answers=options.min_answers, ci=plan, ties=options.ties,
         nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
-    )  # fmt: skip
+    )
     results = _inputs.with_labels(result.results, labels)
     return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)
 

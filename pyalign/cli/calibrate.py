@@ -28,19 +28,19 @@ class CalibrateOptions(
     _options.Weighted, _options.Measures, _model_choices.ModelChoices, _options.ClosedIntervals, _idle.Categories,
     _options.Running,
     _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign calibrate`."""
 
     human: Spec | None = option(
         "human embedding, such as VICE, whose choice probabilities are used as the answers: of dot products, at "
         "temperature 1", metavar="HUMAN",
         role="input", group=_options.ANSWERS, exclusive="answers",
-    )  # fmt: skip
+    )
     split: Literal["objects", "triplets", "none"] = option(
         "what is held out of the temperature that an answer is evaluated at: the triplets with its objects (default), "
         "or the answers to the same triplet; none: nothing",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
-    )  # fmt: skip
+    )
     lapses: bool = option(
         "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
     )
@@ -69,7 +69,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
         lapses=options.lapses, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
-    )  # fmt: skip
+    )
     results = _inputs.with_labels(found.results, labels)
     if coverage is not None:
         found, results = replace(found, coverage=coverage), tuple(replace(one, coverage=coverage) for one in results)
@@ -96,7 +96,7 @@ def _answered_by_concepts(
         asked = Triplets(concept.index, task=triplets.task)
         shares = score(
             concept.x, asked, measure="dot", ci=None, keep="probabilities",
-        ).probabilities  # fmt: skip
+        ).probabilities
     except InputError as error:
         told = str(error)
         raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error

@@ -14,7 +14,7 @@ from pyalign.progress import Progress
 class CeilingOptions(
     _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _options.Weighting, _idle.Rows,
     _idle.Categories, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign ceiling`."""
 
     confidence_level: float = option(
@@ -31,4 +31,4 @@ def run(options: CeilingOptions, progress: Progress) -> Outcome:
 
 COMMAND = Command(
     CeilingOptions, run, "pyalign ceiling -t answers.npy --subject-column 3", about=("triplets",)
-)  # fmt: skip
+)

@@ -34,26 +34,26 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
         "similarity measure, one or more of those above (default: debiased-cka)", nargs="+", metavar="M",
         group=COMPARED,
         words=REPRESENTATION_MEASURES,
-    )  # fmt: skip
+    )
     n_permutations: int = option(
         "number of random permutations of the items of one model, which give the null distribution of unrelated models "
         f"(default: {PERMUTATIONS}); 0: no null",
         default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
-    )  # fmt: skip
+    )
     ci: str = _options.over("objects", auto="objects")
     n_resamples: int | None = option(
         "take intervals by B half-samples of the objects, for all measures (default: a closed form for measures of "
         "similarity matrices, 200 half-samples for the others)", kind=_options.count, metavar="B",
         group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     confidence_level: float | None = option(
         "confidence level of the intervals, and the share of unrelated models that stay below the threshold (default: "
         "0.95)", kind=float, metavar="P", group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     correction: Correction = option(
         "correction of p-values of pairs of models, and of differences (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     seed: int | None = option(
         "random seed of permutations and half-samples (default: 0)", kind=_options.seed, metavar="S", group=NULL
     )
@@ -83,7 +83,7 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     result = cka(
         models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, ci=_options.plan(options),
         correction=options.correction, seed=options.seed or 0, backend=options.backend, progress=progress,
-    )  # fmt: skip
+    )
     return Outcome(result)
 
 

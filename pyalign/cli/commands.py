@@ -38,7 +38,7 @@ def all_commands() -> list[dict[str, Any]]:
             "name": entry.command, "help": entry.what, "group": entry.group, "example": command.example,
             "options": options_of(command),
             "result": _result(*results[entry.command]) if entry.command in results else None,
-        })  # fmt: skip
+        })
     return commands
 
 
@@ -54,7 +54,7 @@ def options_of(command: Command[Any]) -> list[dict[str, Any]]:
             "group": option_.group.partition("\n")[0] or None, "rare": option_.rare,
         }
         for field, option_ in declared(command.options)
-    ]  # fmt: skip
+    ]
 
 
 def _type(hint: Any) -> str:

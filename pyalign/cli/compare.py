@@ -23,7 +23,7 @@ class CompareOptions(
     _options.Choice,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
     _idle.Categories, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign compare`."""
 
     beside: ClassVar[tuple[str, ...]] = ("pairs",)
@@ -31,26 +31,26 @@ class CompareOptions(
     csv: str | None = option(
         "write the models as .csv, FILE.csv, and the differences of every two of them next to it, as FILE-pairs.csv",
         metavar="FILE", role="output", group=OUTPUT,
-    )  # fmt: skip
+    )
     measure: tuple[MeasureName, ...] | None = option(
         "similarity measure, one of those above for all embeddings (default: cosine), or one for "
         "each, in the same order", nargs="+",
         metavar="M", group=_options.MODEL, words=MEASURES,
-    )  # fmt: skip
+    )
     correction: Correction = option(
         "correction of p-values over all pairs (default: holm); benjamini-hochberg controls the false"
         " discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     baseline: str | None = option(
         "compare each of the others with this model, by its label or name (default: every two models)",
         metavar="MODEL", group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     difference: float | None = option(
         "smallest difference of accuracies that would matter, a fraction such as 0.01; also tests whether models "
         "differ by less", kind=float,
         metavar="FRACTION", group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     choose_best: bool = option(
         "estimate how well the best model does on objects that were not used to choose it",
         default=False,
@@ -90,7 +90,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
         baseline=_baseline(options, called, labels), difference=options.difference, correction=options.correction,
         choose_best=options.choose_best, progress=progress,
-    )  # fmt: skip
+    )
     notes += tuple(f"the differences are in {path}" for path in tables_beside(options).values())
     return Outcome(replace(found, triplets=options.triplets), notes=notes)
 

@@ -26,41 +26,41 @@ class ConceptsOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Choice, _options.Temperature,
     _model_choices.ModelChoices, _shared_options.Concepts, _options.Intervals, _options.People, _options.Running,
     _options.Output, _folder.FolderWithImages,
-):  # fmt: skip
+):
     """The options of `pyalign concepts`."""
 
     levels: tuple[Spec, ...] | None = option(
         "two files of categories, fine and coarse; triplets are grouped by whether all three objects "
         "share a fine category, all three a coarse one, two of them a coarse one, or none", nargs="+", metavar="FILE",
         role="input", group=_shared_options.CONCEPTS,
-    )  # fmt: skip
+    )
     entropy: Literal["dimensions", "answers"] | None = option(
         "also by the entropy of people's choice: that of the choice that the dimensions predict, or of repeated "
         "answers to a triplet", choices=tuple(ENTROPY_OF), group=_shared_options.CONCEPTS,
-    )  # fmt: skip
+    )
     transform: Spec | None = option(
         "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences",
         metavar="W.npz",
         role="input",
-    )  # fmt: skip
+    )
     measure: MeasureName | None = option(
         "similarity measure, one of those above (default: that of the transform, otherwise cosine)", metavar="M",
         group=_options.MODEL,
         words=MEASURES,
-    )  # fmt: skip
+    )
     top_objects: int | None = option(
         "list the K top objects of each dimension in the document, so that a report can show their images", "--limit",
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
-    )  # fmt: skip
+    )
     families: tuple[str, ...] | None = option(
         "family of each model: shows the mean of each family, and the differences of families; none typed: those of "
         "`pyalign models table`", nargs="*", metavar="F", rare=True,
-    )  # fmt: skip
+    )
     correction: Correction = option(
         "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the "
         "false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
-    )  # fmt: skip
+    )
 
 
 def run(options: ConceptsOptions, progress: Progress) -> Outcome:
@@ -84,7 +84,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, top_objects=options.top_objects, families=families,
         progress=progress,
-    )  # fmt: skip
+    )
     concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
         return Outcome(concepts, notes=notes)
@@ -110,7 +110,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     idle = _inputs.check_intervals(options)[1] + _model_choices.check(options)
     if all(way is None for way in (options.dimensions, options.categories, options.levels, options.entropy)):
         raise InputError("--dimensions, --categories, --levels or --entropy says what the concepts are: give one or "
-                         "more")  # fmt: skip
+                         "more")
     if options.entropy == "dimensions" and options.dimensions is None:
         raise InputError("--entropy dimensions needs --dimensions, which predict the choices; got none")
     if options.dimensions is None:
@@ -145,4 +145,4 @@ def _labelled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | 
 COMMAND = Command(
     ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66",
     about=("triplets",),
-)  # fmt: skip
+)

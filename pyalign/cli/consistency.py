@@ -19,21 +19,21 @@ from pyalign.typing import Correction, MeasureName, Policy
 class ConsistencyOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _model_choices.ModelChoices,
     _shared_options.Concepts, _options.Intervals, _options.People, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign consistency`."""
 
     measure: MeasureName = option(
         "similarity measure, one of those above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
-    )  # fmt: skip
+    )
     nan_policy: Policy = option(
         "rows with NaN, or triplets without a choice: raise an error, or omit them (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
-    )  # fmt: skip
+    )
     correction: Correction = option(
         "correction of p-values over all pairs, and over all concepts (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )  # fmt: skip
+    )
 
 
 def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
@@ -48,7 +48,7 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
         models, triplets, **_model_choices.arguments(options), dimensions=dimensions, categories=categories,
         measure=options.measure, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
-    )  # fmt: skip
+    )
     replaced: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
     replaced["categories"] = options.categories
     if labels is not None:
@@ -80,4 +80,4 @@ def _check(options: ConsistencyOptions) -> tuple[str, ...]:
 COMMAND = Command(
     ConsistencyOptions, run, "pyalign consistency a.npy b.npy -t t.npy --categories c.csv",
     about=("triplets",),
-)  # fmt: skip
+)

@@ -36,7 +36,7 @@ class InfoOptions(_options.Output):
 
     name: str = option("name of a data set (see `pyalign datasets list`), or a folder with a dataset.toml, such as "
     "./mine", required=True,
-                       metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
+                       metavar="NAME", words=DATASETS, positional=True)
 
 
 def run_info(options: InfoOptions, progress: Progress) -> Outcome:
@@ -85,12 +85,12 @@ class PathOptions:
 
     name: str = option("name of a data set (see `pyalign datasets list`); with --folder, also a new name for a folder "
     "with a dataset.toml",
-                       required=True, metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
+                       required=True, metavar="NAME", words=DATASETS, positional=True)
     folder: str | None = option(
         "folder where the data set is already stored; it is checked for the required files, and remembered; none: the "
         "folder is forgotten",
         metavar="DIR",
-    )  # fmt: skip
+    )
 
 
 def run_path(options: PathOptions, progress: Progress) -> Outcome:

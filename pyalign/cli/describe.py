@@ -42,12 +42,12 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
         "files of embeddings, triplets, answers or names, a linear map, images in a folder or a .tar,"
         " folders written by `pyalign extract`; FILE::KEY picks an array", required=True, nargs="+", metavar="FILE",
         role="input", positional=True,
-    )  # fmt: skip
+    )
     out: str | None = option(
         "describe the files as one data set, in a new .toml file in their folder, which every command"
         " accepts as -t", kind=toml_file,
         metavar="PATH.toml", role="output", group=OUTPUT,
-    )  # fmt: skip
+    )
     categories: Spec | None = option("categories of the objects", metavar="FILE", role="input", group=SET)
     dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)
     dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input", group=SET)

@@ -23,14 +23,14 @@ UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
 OF_TRIPLETS = (
     "task", "choice_column", "choice_base", "columns", "one_based", "item_names",
     "subject_column", "where", "empty",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
 class PredictOptions(
     _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Mapped, _options.Nan,
     _options.ClosedIntervals, _options.People, _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
-):  # fmt: skip
+):
     """The options of `pyalign dimensions predict`."""
 
     dimensions: Spec = option(
@@ -40,28 +40,28 @@ class PredictOptions(
         "file of (t, 3) triplets, to score how well the predicted dimensions identify the odd one "
         "out; FILE::KEY picks an array", "-t", "--triplets",
         metavar="T", role="input",
-    )  # fmt: skip
+    )
     dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input")
     folds: int = option(
         f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, kind=_options.count,
         metavar="K",
         group=REGRESSION,
-    )  # fmt: skip
+    )
     penalties: tuple[float, ...] | None = option(
         "penalties of the ridge regression, chosen from by leave-one-out (default: 0.1, 1, ..., 1e6)", "--penalty",
         kind=float, nargs="+", metavar="L", group=REGRESSION,
-    )  # fmt: skip
+    )
     standardize: str = option(
         "features: divide each feature by its standard deviation over the training objects (default: none)",
         default="none",
         choices=("features", "none"), group=REGRESSION,
-    )  # fmt: skip
+    )
     ci: str = _options.over("objects", auto="objects")
     correction: Correction = option(
         "correction of p-values of differences between models (default: holm); benjamini-hochberg "
         "controls the false discovery rate",
         default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
-    )  # fmt: skip
+    )
     seed: int | None = option(
         "random seed of the folds (default: 0)", kind=_options.seed, metavar="S", group=REGRESSION
     )
@@ -79,7 +79,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
         ci=_options.plan(options), correction=options.correction, nan_policy=options.nan_policy,
         missing=options.missing, seed=options.seed or 0, progress=progress,
-    )  # fmt: skip
+    )
     results = _inputs.with_labels(predictions.results, called)
     predictions = replace(predictions, results=results, triplets=options.triplets, human=options.dimensions)
     files, more = _files(predictions, options, formats)
@@ -113,4 +113,4 @@ def _files(
 PREDICT = Command(
     PredictOptions, run, "pyalign dimensions predict clip.npy -t triplets.npy --dimensions spose.txt",
     about=("triplets",),
-)  # fmt: skip
+)

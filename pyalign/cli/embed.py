@@ -46,42 +46,42 @@ def dimensions(text: str) -> int | str:
 class EmbedOptions(
     _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, _idle.Nan, _idle.Categories,
     _options.ClosedIntervals, _options.Running, _options.Output, _folder.Folder,
-):  # fmt: skip
+):
     """The options of `pyalign embed`."""
 
     names: Spec | None = option(
         "names of the objects, one per line, if neither the triplets nor --item-names say them; also of the rows of "
         "--against", metavar="FILE", role="input",
-    )  # fmt: skip
+    )
     name_column: int | str | None = option(
         "column with the names in tables of --against; a number from 0 or a header", kind=_options.column, metavar="K",
         rare=True,
-    )  # fmt: skip
+    )
     per_object: str | None = option(
         "several images of one object", choices=HOW, group=_idle.GROUP, rare=True,
         idle="each object has one row",
-    )  # fmt: skip
+    )
     n_dimensions: int | str = option(
         "largest number of dimensions (default: auto, so many that the penalties leave fewer)", default="auto",
         kind=dimensions, metavar="K", group=EMBEDDING,
-    )  # fmt: skip
+    )
     shrinkage: tuple[float, ...] | None = option(
         "penalty on the squared entries: one value, or several to choose from within each fold (default: eight, "
         "depending on the data)", nargs="+", kind=float, metavar="L", group=EMBEDDING,
-    )  # fmt: skip
+    )
     sparsity: tuple[float, ...] | None = option(
         "penalty on the sum of the entries, divided by the number of objects: the lambda of SPoSE (default: half of "
         "the number of objects times the shrinkage)", nargs="+", kind=float, metavar="L", group=EMBEDDING,
-    )  # fmt: skip
+    )
     signed: bool = option(
         "let entries be negative: a convex problem, with a duality gap and without sparsity", default=False,
         group=EMBEDDING,
-    )  # fmt: skip
+    )
     ci: str = _options.over("subjects", "triplets", auto="subjects if at least four of these are known, or triplets")
     missing: str = option(
         "objects of --item-names in no triplet: raise an error, or leave their rows at zero (default: raise)",
         default="raise", choices=("raise", "zero"), group=EMBEDDING,
-    )  # fmt: skip
+    )
     folds: int | None = option(
         "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
     )
@@ -89,24 +89,24 @@ class EmbedOptions(
         "what is held out in each fold: sets of three objects with all their answers, or participants (default: "
         "triplets); none: one fit to all triplets, at one --shrinkage or --sparsity, without held-out accuracy",
         default="triplets", choices=(*SPLITS, "none"), group=FOLDS,
-    )  # fmt: skip
+    )
     seed: int = option(
         "random seed of the split, the halves and the resamples (default: 0)", default=0, kind=_options.seed,
         group=FOLDS,
-    )  # fmt: skip
+    )
     against: tuple[Spec, ...] | None = option(
         "files of other embeddings of the objects, judged by inner products on the same held-out answers", nargs="+",
         metavar="EMB", role="input", group=FOLDS,
-    )  # fmt: skip
+    )
     n_seeds: int | None = option(
         "number of fits from other starts with which the dimensions are compared", kind=_options.count, metavar="K",
         group=STABILITY,
-    )  # fmt: skip
+    )
     halves: bool = option("compare the dimensions of two halves of the answers", default=False, group=STABILITY)
     n_resamples: int | None = option(
         "number of fits to resampled answers (with --split subjects: participants), for intervals and standard errors",
         kind=_options.count, metavar="B", group=STABILITY,
-    )  # fmt: skip
+    )
     resume: bool = option(
         "resume an interrupted run from the folds that it stored next to --out", default=False, group=RUNNING
     )
@@ -168,11 +168,11 @@ def intervals(options: EmbedOptions) -> Resampling | None:
 def _result(
     options: EmbedOptions, triplets: Triplets, against: dict[str, Embeddings], pairs: Any, progress: Progress,
     journal: Journal,
-) -> EmbeddingCrossValidation | EmbeddingFit:  # fmt: skip
+) -> EmbeddingCrossValidation | EmbeddingFit:
     shared: dict[str, Any] = {
         "n_dimensions": options.n_dimensions, "signed": options.signed, "missing": options.missing,
         "backend": options.backend, "progress": progress, "journal": journal,
-    }  # fmt: skip
+    }
     if options.split == "none":
         shrinkage, sparsity = pairs[0]
         fit = fit_embedding(triplets, shrinkage=shrinkage, sparsity=sparsity, **shared)
@@ -181,7 +181,7 @@ def _result(
         triplets, folds=options.folds or MANY, penalties=pairs, split=options.split, seed=options.seed,
         n_seeds=options.n_seeds or 0, halves=options.halves, n_resamples=options.n_resamples or 0, against=against,
         ci=intervals(options), **shared,
-    )  # fmt: skip
+    )
     return replace(result, triplets=str(options.triplets), fit=replace(result.fit, triplets=str(options.triplets)))
 
 
@@ -196,7 +196,7 @@ def _files(
     trained = TrainedOn.of(
         np.asarray(fit.embedding.values), seen, measure="dot", temperature=1.0, names=fit.embedding.names,
         held_out=held_out,
-    )  # fmt: skip
+    )
     arrays: dict[str, Output] = {os.path.join(options.out, ROWS): _npz(fit.embedding, trained)}
     if isinstance(result, EmbeddingCrossValidation) and result.standard_errors is not None:
         errors = Embeddings(result.standard_errors, fit.embedding.names)

@@ -42,7 +42,7 @@ class ExportOptions(_options.Model, _options.RowNames, _options.Quiet):
         "FILE.names.txt next to it; or .json, with the model, layer and preprocessing of a folder written by `pyalign "
         "extract`, in the format of the Re-Align registry", required=True, kind=export_file, metavar="FILE",
         role="output",
-    )  # fmt: skip
+    )
 
 
 def run(options: ExportOptions, progress: Progress) -> Outcome:

@@ -34,19 +34,19 @@ class ExtractOptions(_options.Quiet):
         "model, as SOURCE:NAME (see `pyalign models list`; default: efficientnet-lite:0, whose "
         "weights need no download)",
         metavar="SOURCE:NAME", group=MODEL,
-    )  # fmt: skip
+    )
     checkpoint: Spec | None = option("file or folder with the model's weights", metavar="FILE", role="input",
-                                    group=MODEL)  # fmt: skip
+                                    group=MODEL)
     layer: tuple[str, ...] = option(
         "penultimate (default: before the classifier), logits, or names of modules (see `pyalign "
         "models layers`)",
         default=(PENULTIMATE,), nargs="+", metavar="NAME", group=MODEL,
-    )  # fmt: skip
+    )
     pool: str = option(
         "how the tokens or feature maps of named modules are pooled (default: auto, the class token "
         "if there is one, otherwise the mean)",
         default="auto", choices=POOLINGS, group=MODEL,
-    )  # fmt: skip
+    )
     transform: Spec | None = option(
         "linear map to apply to the embeddings, such as one of gLocal; requires a single layer",
         metavar="W.npz",
@@ -57,38 +57,38 @@ class ExtractOptions(_options.Quiet):
         "images: a folder (with its subfolders), a list of paths (.txt, .csv), .tar, FILE.h5::KEY or "
         "FILE.parquet::COLUMN",
         metavar="DIR|LIST", role="input", group=ITEMS,
-    )  # fmt: skip
+    )
     text: Spec | None = option("file of names or sentences, one per line, for language models", metavar="FILE",
-                              role="input", group=ITEMS)  # fmt: skip
+                              role="input", group=ITEMS)
     prompt: str | None = option('template for each text, with {} as its place, such as "a photo of a {}"',
     metavar="TEXT",
-                                group=ITEMS)  # fmt: skip
+                                group=ITEMS)
     unreadable: Policy = option(
         "images or texts that can't be read: raise an error (default), or omit and list them",
         default="raise", choices=("raise", "omit"), group=ITEMS,
-    )  # fmt: skip
+    )
     out: str = option("folder to write to; created if it does not exist", required=True, metavar="DIR", role="folder",
-                      group=OUTPUT)  # fmt: skip
+                      group=OUTPUT)
     merge: tuple[Spec, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+",
-                                            metavar="DIR", role="input", group=OUTPUT)  # fmt: skip
+                                            metavar="DIR", role="input", group=OUTPUT)
     mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
-                         default=False, group=OUTPUT)  # fmt: skip
+                         default=False, group=OUTPUT)
     batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B",
-                             group=RUNNING)  # fmt: skip
+                             group=RUNNING)
     device: str = option("device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto",
-                         metavar="D", group=RUNNING)  # fmt: skip
+                         metavar="D", group=RUNNING)
     precision: Literal["fp32", "bf16"] = option(
         "numerical precision of the model (default: fp32); bf16 is faster if the hardware supports it"
     , default="fp32",
-                            choices=PRECISIONS, group=RUNNING)  # fmt: skip
+                            choices=PRECISIONS, group=RUNNING)
     shard: tuple[int, int] | None = option("compute only part I of K, counting from 1; --merge combines the parts",
     kind=shard,
-                                           metavar="I/K", group=RUNNING)  # fmt: skip
+                                           metavar="I/K", group=RUNNING)
     model_threads: int | None = option(
         "number of threads that run the model on the CPU, on which the last digits of embeddings depend (default: 2, "
         "regardless of the environment), and that read images (default: one per CPU core)", "--threads",
         kind=_options.count, metavar="K", group=RUNNING,
-    )  # fmt: skip
+    )
     resume: bool = option("resume an interrupted run from what it left in --out", default=False, group=RUNNING)
 
 
@@ -111,7 +111,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         resume=options.resume, unreadable=options.unreadable, prompt=options.prompt,
         transform=None if options.transform is None else load_transform(options.transform),
         n_threads=options.model_threads, progress=_paced(progress),
-    )  # fmt: skip
+    )
     return Outcome(extraction)
 
 

@@ -24,7 +24,7 @@ class FailureOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers, _options.People,
     _options.OneMeasure, _options.Temperature, _model_choices.ModelChoices, _idle.Categories, _options.Running,
     _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign failures`."""
 
     families: tuple[str, ...] | None = option(
@@ -33,14 +33,14 @@ class FailureOptions(
     out: str | None = option(
         "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", role="output",
         group=OUTPUT,
-    )  # fmt: skip
+    )
     limit: int | None = option(
         "list at most the K clearest triplets of each group", kind=_options.count, metavar="K", group=OUTPUT
     )
     min_models: int | None = option(
         "list triplets that at least K of the models get wrong (default: that all of them get wrong)", "--minimum",
         kind=_options.count, metavar="K", group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 def run(options: FailureOptions, progress: Progress) -> Outcome:
@@ -59,7 +59,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
         models, triplets, **choices, families=families, limit=options.limit, min_models=options.min_models,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
         nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
-    )  # fmt: skip
+    )
     failures = replace(failures, triplets=options.triplets)
     files = {}
     if options.out is not None:

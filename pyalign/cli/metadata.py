@@ -22,12 +22,12 @@ class MetadataOptions(_options.Output):
         "JSON document of `pyalign compare` (or of another command with a score of each model, such as rsa, which does "
         "not account for shared errors); further documents have scores to compare it with",
         required=True, nargs="+", metavar="COMPARE.json", role="input", positional=True,
-    )  # fmt: skip
+    )
     metadata: Spec | None = option(
         "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
         "parameters, seed or any other column (default, and for models without a row: `pyalign models table`)",
         metavar="FILE", role="input",
-    )  # fmt: skip
+    )
     columns: tuple[str, ...] | None = option(
         "columns of the table to compare models by (default: all)", "--by", nargs="+", metavar="C"
     )
@@ -41,7 +41,7 @@ class MetadataOptions(_options.Output):
     seed: int = option(
         "random seed of the resamples for rank correlations (default: 0)", default=0, kind=_options.seed, metavar="S",
         group=_options.INTERVALS,
-    )  # fmt: skip
+    )
 
 
 def run(options: MetadataOptions, progress: Progress) -> Outcome:
@@ -51,7 +51,7 @@ def run(options: MetadataOptions, progress: Progress) -> Outcome:
     regressions = regress_metadata(
         result, table, others=others, columns=options.columns, confidence_level=options.confidence_level,
         seed=options.seed,
-    )  # fmt: skip
+    )
     return Outcome(regressions)
 
 

@@ -23,7 +23,7 @@ class ListOptions(_options.Output):
     pattern: str | None = option(
         "part of the name, or the whole with * and ?; letters of either case; after SOURCE: only of that source, "
         f"one of {', '.join(SOURCES)}", metavar="PATTERN", positional=True,
-    )  # fmt: skip
+    )
 
 
 def run_list(options: ListOptions, progress: Progress) -> Outcome:
@@ -59,7 +59,7 @@ class LayersOptions(_options.Output):
     checkpoint: Spec | None = option(
         "file or folder with the model's weights (default: random weights, which have the same layers)", metavar="FILE",
         role="input",
-    )  # fmt: skip
+    )
 
 
 def run_layers(options: LayersOptions, progress: Progress) -> Outcome:
@@ -80,11 +80,11 @@ class TableOptions(_options.Output):
     models: tuple[str, ...] = option(
         "models, as SOURCE:NAME or as papers call them, or parts of names (default: all)", default=(), nargs="*",
         metavar="MODEL", positional=True,
-    )  # fmt: skip
+    )
     metadata: Spec | None = option(
         "table of your own, whose cells come before those of the table here; its other models are added",
         metavar="FILE", role="input",
-    )  # fmt: skip
+    )
 
 
 def run_table(options: TableOptions, progress: Progress) -> Outcome:

@@ -81,7 +81,7 @@ class Labelled:
     categories: Spec | None = option(
         _options.CATEGORIES, metavar="FILE", role="input",
         group=CONCEPTS,
-    )  # fmt: skip
+    )
     dimensions: Spec | None = option(
         "human embedding; each object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
     )
@@ -151,22 +151,22 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
         "linear map, as written by `pyalign probe`, to apply to rows and queries first; --out also "
         "shows the search without it",
         metavar="W.npz", role="input",
-    )  # fmt: skip
+    )
     queries: tuple[str | Spec, ...] | None = option(
         "names of the rows to search for, or one file of (q, d) vectors; FILE::KEY picks an array (default: every row)",
         "--query", nargs="+", kind=name_or_file, metavar="NAME|FILE", role="input",
-    )  # fmt: skip
+    )
     backend: SearchName = option(
         "search backend: native, faiss, or cuda, triton or torch on a GPU (default: native for exact "
         "search, faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS),
         metavar="NAME",
         group=RUNNING,
-    )  # fmt: skip
+    )
     index: str | Spec = option(
         "index: flat (exact), hnsw, ivf, a faiss factory string, auto, or a file written by "
         "--save-index (default: auto)",
         default="auto", kind=index_or_file, metavar="INDEX", role="input", group=INDEX,
-    )  # fmt: skip
+    )
     save_index: str | None = option(
         "write the index to a file that --index can read", metavar="FILE", role="output", group=INDEX
     )
@@ -225,7 +225,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
     nearest = neighbors(
         rows, queries, options.k, measure=options.measure, backend=options.backend, index=index,
         nan_policy=options.nan_policy, progress=progress,
-    )  # fmt: skip
+    )
     if options.save_index is not None:
         files[options.save_index] = index.content(nearest.recall)
     return Outcome(nearest if transform is None else replace(nearest, transform=options.transform), files)
@@ -262,7 +262,7 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     out: str | None = option(
         "write the agreement of each object as .csv", kind=_options.csv_file, metavar="PATH", role="output",
         group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
@@ -274,7 +274,7 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     agreement = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
         **_given(options, "correction"), **drawn, progress=progress,
-    )  # fmt: skip
+    )
     agreement = replace(agreement, against=options.human)
     files = {} if options.out is None else {options.out: agreement.objects_csv()}
     return Outcome(agreement, files)
@@ -293,7 +293,7 @@ class PurityOptions(_options.Models, Near, K, OverObjects):
     categories: Spec = option(
         _options.CATEGORIES, required=True, metavar="FILE",
         role="input",
-    )  # fmt: skip
+    )
 
 
 def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
@@ -304,7 +304,7 @@ def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
     purity = neighbor_purity(
         _models(options), read_categories(options.categories), k=options.k, measure=options.measure,
         **drawn, progress=progress,
-    )  # fmt: skip
+    )
     return Outcome(purity)
 
 

@@ -31,46 +31,46 @@ EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --component
 class ExperimentOptions(
     _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Mapped, _options.OneMeasure, _options.People,
     _idle.Categories, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign plan experiment`."""
 
     difference: float = option(
         "smallest difference of accuracies that would matter, which is to be found, a fraction such as 0.03; of one "
         "model, the difference of its accuracy from a fixed value",
         required=True, kind=float, metavar="FRACTION",
-    )  # fmt: skip
+    )
     pilot: Spec | None = option(
         "JSON document of `pyalign compare` with two models, or of `pyalign score` with one", metavar="FILE.json",
         role="input", group=PILOT, exclusive="pilot",
-    )  # fmt: skip
+    )
     components: tuple[str, ...] | None = option(
         "variance components of one answer's difference, such as objects=0.0023 subjects=0.0006 answers=0.41; also "
         "both, pairs, triplets",
         nargs="+", metavar="NAME=VALUE", group=PILOT, exclusive="pilot",
-    )  # fmt: skip
+    )
     n_objects: tuple[int, ...] = option(
         f"numbers of objects (default: {' '.join(map(str, N_OBJECTS))})", default=N_OBJECTS, nargs="+",
         kind=_options.count, metavar="N", group=DESIGNS,
-    )  # fmt: skip
+    )
     n_subjects: tuple[int, ...] = option(
         f"numbers of participants (default: {' '.join(map(str, N_SUBJECTS))})", default=N_SUBJECTS, nargs="+",
         kind=_options.count, metavar="N", group=DESIGNS,
-    )  # fmt: skip
+    )
     answers_per_subject: tuple[int, ...] = option(
         f"numbers of answers by each participant (default: {ANSWERS[0]})", default=ANSWERS, nargs="+",
         kind=_options.count, metavar="N", group=DESIGNS,
-    )  # fmt: skip
+    )
     power: float = option(
         "how often a test is to find the difference (default: 0.8)", default=0.8, kind=float, metavar="P", group=DESIGNS
     )
     confidence_level: float = option(
         "confidence level of the intervals; tests are at 1 less this (default: 0.95)", default=0.95, kind=float,
         metavar="P", group=DESIGNS,
-    )  # fmt: skip
+    )
     prices: tuple[float, ...] | None = option(
         "prices of one more object, one more participant and one more answer, in any unit; 0 for what is free", nargs=3,
         kind=float, metavar="PRICE", group=DESIGNS,
-    )  # fmt: skip
+    )
 
 
 def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
@@ -78,7 +78,7 @@ def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
     pilot = _pilot(options, progress)
     names = (
         "difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "prices",
-    )  # fmt: skip
+    )
     found = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
     return Outcome(replace(found, pilot=found.pilot if options.triplets is None else options.triplets))
 
@@ -108,7 +108,7 @@ def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
     shared: dict[str, Any] = {
         "measure": options.measure, "ties": options.ties, "nan_policy": options.nan_policy, "missing": options.missing,
         "backend": options.backend, "ci": ci, "progress": progress,
-    }  # fmt: skip
+    }
     return score(models, triplets, **shared) if len(models) == 1 else compare(models, triplets, **shared)
 
 
@@ -132,7 +132,7 @@ EXPERIMENT = Command(
     ExperimentOptions, run_experiment,
     "pyalign plan experiment clip.npy vgg.npy -t pilot.npy --difference 0.03",
     about=("triplets", "pilot"), epilog=EPILOG,
-)  # fmt: skip
+)
 
 
 # pyalign plan triplets
@@ -145,24 +145,24 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
     embeddings: tuple[Spec, ...] = option(
         "two files of (n, d) embeddings of the same objects, or folders written by `pyalign extract`; FILE::KEY "
         "picks an array", "--embeddings", required=True, nargs="+", metavar="EMB", role="input", positional=True,
-    )  # fmt: skip
+    )
     n_triplets: int | None = option(
         "number of triplets to choose; with lists it follows from them", "-n", "--count", required=True,
         kind=_options.count, metavar="N", unless=("n_subjects",),
-    )  # fmt: skip
+    )
     share: float = option(
         "fraction that is chosen because the models differ; the others are random (default: 0.5)", default=0.5,
         kind=float, metavar="P",
-    )  # fmt: skip
+    )
     measure: tuple[MeasureName, ...] = option(
         "similarity measure of both (default: cosine), or one for each", default=("cosine",), nargs="+", metavar="M",
         words=MEASURES,
-    )  # fmt: skip
+    )
     difference: float | None = option(
         "smallest difference of accuracies that would matter, for the number of answers that finds it (default: 0.05, "
         "but at most half of the share of triplets on which the models differ)",
         default=None, kind=float, metavar="FRACTION",
-    )  # fmt: skip
+    )
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
     n_subjects: int | None = option(
         "number of participants, for each of whom a list of trials is made", kind=_options.count, metavar="N"
@@ -171,14 +171,14 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
     shared: float = option(
         "fraction of each list that goes to triplets which at least five participants answer, for a noise ceiling "
         "(default: 0.2)", default=SHARED, kind=float, metavar="P",
-    )  # fmt: skip
+    )
     repeated: float = option(
         "fraction of each list that is asked a second time (default: 0.05)", default=REPEATED, kind=float, metavar="P"
     )
     out: str = option(
         "write the triplets, or the lists, as a table to collect answers with: items, probability, weight",
         required=True, kind=_options.csv_file, metavar="DESIGN.csv", role="output", group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
@@ -216,4 +216,4 @@ def _summary(design: ChosenTriplets, path: str) -> str:
 TRIPLETS = Command(
     TripletsOptions, run_triplets, "pyalign plan triplets clip.npy vgg.npy -n 5000 --out design.csv",
     about=("embeddings",),
-)  # fmt: skip
+)

@@ -44,15 +44,15 @@ class PlotOptions(_options.Quiet):
         "JSON document of a command; several for accuracy (one may be of `pyalign ceiling`), "
         "before-after, reliability, RSA, and a gallery (another search with the same queries)",
         nargs="+", metavar="RESULT", role="input", positional=True,
-    )  # fmt: skip
+    )
     out: str = option(
         "file of the figure: .html, .svg, .png or .pdf; needs no network", required=True, kind=picture_file,
         metavar="FILE", role="output",
-    )  # fmt: skip
+    )
     csv: str | None = option(
         "write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file, metavar="PATH",
         role="output",
-    )  # fmt: skip
+    )
     chart: str | None = option(
         f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="CHART"
     )
@@ -61,7 +61,7 @@ class PlotOptions(_options.Quiet):
         metavar="DIR",
         role="input",
         group=OBJECTS,
-    )  # fmt: skip
+    )
     embeddings: Spec | None = option(
         "for a map, an rdm or its mds: file of (n, d) embeddings; FILE::KEY picks an array",
         metavar="EMB",
@@ -78,11 +78,11 @@ class PlotOptions(_options.Quiet):
         "for cards: file of (t, 3) triplets with the odd item last, to show the proportion of choices"
         " that each dimension explains",
         "-t", "--triplets", metavar="T", role="input", group=OBJECTS,
-    )  # fmt: skip
+    )
     names: Spec | None = option(
         "names of the rows of embeddings, dimensions or categories, one per line", metavar="FILE", role="input",
         group=OBJECTS,
-    )  # fmt: skip
+    )
     categories: Spec | None = option(
         "categories of the objects: colours of a map, frames of a gallery, the order of an rdm",
         metavar="FILE",
@@ -101,11 +101,11 @@ class PlotOptions(_options.Quiet):
         " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); families or models (entropy); "
         "a column (metadata); percentiles or values (rdm); kappa or same-choice (consistency)",
         metavar="BY", words=(*BY, "groups", *BINS, *COLOURED, *ERRORS, *LINES), group=OBJECTS,
-    )  # fmt: skip
+    )
     sort: str | None = option(
         f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",
         metavar="S", choices=tuple(dict.fromkeys((*SORTS, *ORDERS, "category"))), group=LOOKS,
-    )  # fmt: skip
+    )
     limit: int | None = option(
         "show at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
     )
@@ -115,7 +115,7 @@ class PlotOptions(_options.Quiet):
     width: Literal["single", "double"] = option(
         "width of one journal column, 85 mm, or of two, 174 mm (default: double)", default="double",
         choices=tuple(WIDTHS), group=LOOKS,
-    )  # fmt: skip
+    )
 
 
 def run(options: PlotOptions, progress: Progress) -> Outcome:
@@ -147,7 +147,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "dimensions": dimensions, "names": names, "images": options.images, "queries": options.queries,
         "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
-    }  # fmt: skip
+    }
     if options.embeddings is not None:
         arguments["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)
     if options.categories is not None:

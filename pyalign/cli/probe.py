@@ -33,7 +33,7 @@ PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects,
 
 DEFAULTS: dict[str, Any] = {
     "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
-}  # fmt: skip
+}
 STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
 
 
@@ -46,24 +46,24 @@ def rank(text: str) -> int | str:
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers,
     _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign probe`. Without defaults for the map: they depend on the other options."""
 
     out: str | None = option(
         "write the map fitted to all triplets; Ctrl-C stores the best map so far next to it", kind=_options.npz_file,
         metavar="W.npz", role="output", group=OUTPUT,
-    )  # fmt: skip
+    )
     folds: int | None = option(
         "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
     )
     repeats: int | None = option(
         "number of times that the data are split into folds, to average over splits (default: 4)",
         kind=_options.count, metavar="R", group=FOLDS,
-    )  # fmt: skip
+    )
     split: Literal["objects", "triplets", "subjects", "objects+subjects", "none"] = option(
         "what is held out in each fold (default: objects); none: one fit to all triplets, at one --penalty, without "
         "held-out accuracy", default="objects", choices=(*SPLITS, "none"), group=FOLDS,
-    )  # fmt: skip
+    )
     ci: str = _options.over(*BY, auto="what --split holds out")
     seed: int = option(
         "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
@@ -71,12 +71,12 @@ class ProbeCommandOptions(
     norm: str | None = option(
         "penalized norm of W (default: squared; with --other-embeddings identity: |W - m I|^2, where "
         "m is the mean of the diagonal)", "--norm", choices=NORMS, group=MAP,
-    )  # fmt: skip
+    )
     penalties: tuple[float, ...] | None = option(
         "regularization penalty: one value, used as it is, or several to choose from within each "
         "fold, scaled to the triplets of each fit (default: at least eight, depending on the data)", "--penalty",
         nargs="+", kind=float, metavar="L", group=MAP,
-    )  # fmt: skip
+    )
     rank: int | str | None = option(
         "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
     )
@@ -88,15 +88,15 @@ class ProbeCommandOptions(
         "standardize embeddings by one mean and standard deviation, by those of each feature, or not "
         "at all (default: global)",
         choices=("global", "features", "none"), group=MAP,
-    )  # fmt: skip
+    )
     other_embeddings: Spec | None = option(
         "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array",
         metavar="Y", role="input", group=OTHERS,
-    )  # fmt: skip
+    )
     local_weight: float | None = option(
         "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)", kind=float,
         metavar="A", group=OTHERS, rare=True,
-    )  # fmt: skip
+    )
     weights: Spec | None = option(
         "how much each answer counts: a file of t numbers, or a table with a column weight",
         metavar="FILE",
@@ -182,7 +182,7 @@ def _elsewhere(options: ProbeCommandOptions) -> tuple[str, ...]:
 def _probe(
     options: ProbeCommandOptions, x: Embeddings, triplets: Triplets, more: Mapping[str, Any], model: Mapping[str, Any],
     progress: Progress, journal: Journal,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     from pyalign.probing.cross_validate import REPEATS, cross_validate_probe
 
     assert options.split != "none"
@@ -191,7 +191,7 @@ def _probe(
         penalties=options.penalties or "auto", seed=options.seed, split=options.split,
         **more, **_local(options), missing=options.missing, ci=_options.plan(options),
         backend=options.backend, progress=progress, journal=journal, **model,
-    )  # fmt: skip
+    )
     images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)
     return _outcome(options, replace(validation, images=images), validation.fit.transform, journal)
 
@@ -199,7 +199,7 @@ def _probe(
 def _one_fit(
     options: ProbeCommandOptions, x: Embeddings, triplets: Triplets, more: Mapping[str, Any], model: Mapping[str, Any],
     progress: Progress, journal: Journal,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """One map, fitted to all triplets."""
     from pyalign.probing.probe import fit_probe
 
@@ -207,7 +207,7 @@ def _one_fit(
     fit = fit_probe(
         x, triplets, penalty=strength, seed=options.seed, **more, **_local(options), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
-    )  # fmt: skip
+    )
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)
 
 
@@ -220,4 +220,4 @@ def _outcome(options: ProbeCommandOptions, result: ProbeCrossValidation, transfo
 COMMAND = Command(
     ProbeCommandOptions, run, "pyalign probe clip.npy -t triplets.npy --out transform.npz",
     about=("embeddings", "triplets"),
-)  # fmt: skip
+)

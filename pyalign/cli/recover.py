@@ -22,23 +22,23 @@ SIMULATING = "simulations"
 class RecoverOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _idle.People, _idle.Nan,
     _idle.Categories, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign recover`."""
 
     measure: tuple[MeasureName, ...] | None = option(
         "similarity measure, one of those above for all models, or one for each (default: cosine)", nargs="+",
         metavar="M",
         group=ANSWERING, words=MEASURES,
-    )  # fmt: skip
+    )
     temperature: tuple[float, ...] | None = option(
         "temperature at which models answer, one for all or one for each (default: the one that fits "
         "the human answers best)",
         nargs="+", kind=float, metavar="T", group=ANSWERING,
-    )  # fmt: skip
+    )
     refit: Literal["temperature", "probe"] = option(
         "what is fitted to the simulated answers: a temperature, or a linear probe evaluated on "
         "held-out objects (default: temperature)", default="temperature", choices=REFITS, group=FITTING,
-    )  # fmt: skip
+    )
     folds: int | None = option(
         "number of cross-validation folds of probes, over objects (default: 3)",
         kind=_options.count,
@@ -49,17 +49,17 @@ class RecoverOptions(
         "regularization penalty of probes: one value, used as it is, or several to choose from "
         "(default: depending on the data)", "--penalty", nargs="+",
         kind=float, metavar="L", group=FITTING,
-    )  # fmt: skip
+    )
     n_simulations: int | None = option(
         "number of simulations of each model at each number of triplets (default: 100; 10 for probes)",
         kind=_options.count, metavar="S",
         group=SIMULATING,
-    )  # fmt: skip
+    )
     sizes: tuple[int, ...] | None = option(
         "numbers of triplets to try, which may exceed those in the file (default: successive halves, "
         "and doubles until the target is reached)", "--count", nargs="+", kind=_options.count, metavar="N",
         group=SIMULATING,
-    )  # fmt: skip
+    )
     confidence_level: float = option(
         "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
     )
@@ -90,7 +90,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         folds=3 if options.folds is None else options.folds,
         penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,
-    )  # fmt: skip
+    )
     return Outcome(replace(recovery, triplets=options.triplets))
 
 

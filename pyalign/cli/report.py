@@ -25,11 +25,11 @@ class ReportOptions(_options.Document):
     results: tuple[Spec, ...] = option(
         "JSON documents, or folders that contain them, as written by --json, --out and `pyalign extract`",
         required=True, nargs="+", metavar="RESULT", role="input", positional=True,
-    )  # fmt: skip
+    )
     out: str = option(
         "page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE",
         role="output",
-    )  # fmt: skip
+    )
     images: Spec | None = option(
         "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts",
         metavar="DIR",
@@ -40,7 +40,7 @@ class ReportOptions(_options.Document):
         "table with a row for each model: model, family, objective, training data, parameters or any "
         "other column",
         metavar="FILE", role="input",
-    )  # fmt: skip
+    )
 
 
 def run(options: ReportOptions, progress: Progress) -> Outcome:
@@ -50,7 +50,7 @@ def run(options: ReportOptions, progress: Progress) -> Outcome:
     made = make_report(
         options.results, options.out, images=options.images, title=options.title, metadata=options.metadata,
         progress=progress,
-    )  # fmt: skip
+    )
     assert made.html is not None
     return Outcome(made, {options.out: made.html})
 

@@ -29,13 +29,13 @@ HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}
 @dataclass(frozen=True)
 class RsaOptions(
     _options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _folder.FolderWithImages
-):  # fmt: skip
+):
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         default=(), nargs="*", metavar="EMB", role="input", positional=True,
-    )  # fmt: skip
+    )
     labels: tuple[str, ...] | None = option(
         "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
     )
@@ -43,7 +43,7 @@ class RsaOptions(
         "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed, or a table "
         "with a rating in each row; FILE::KEY picks an array; NaN marks pairs that were not judged",
         required=True, metavar="FILE", role="input", group=HUMAN,
-    )  # fmt: skip
+    )
     kind: MatrixKind | None = option(
         "whether larger values in --human mean more similar or more dissimilar (default: what the diagonal shows; a "
         "data set knows it)",
@@ -54,12 +54,12 @@ class RsaOptions(
         "name of the item in each row of --human, one per line; embeddings with names are then "
         "matched by name", metavar="FILE",
         role="input", group=HUMAN,
-    )  # fmt: skip
+    )
     model_rdms: tuple[Spec, ...] | None = option(
         "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", nargs="+",
         metavar="FILE",
         role="input", group=MODELS,
-    )  # fmt: skip
+    )
     partial: bool = option(
         "also report partial correlations, which control for the other models", default=False, group=MODELS
     )
@@ -70,7 +70,7 @@ class RsaOptions(
         f"similarity measure for the rows, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+",
         metavar="M",
         group=HOW, words=MEASURES,
-    )  # fmt: skip
+    )
     correlation: tuple[str, ...] | None = option(
         "correlation of the matrices, one or more of those above (default: spearman)",
         nargs="+",
@@ -81,7 +81,7 @@ class RsaOptions(
     nan_policy: Policy = option(
         "rows with NaN: raise an error, or omit their pairs (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW, rare=True,
-    )  # fmt: skip
+    )
     ci: str = _options.over(*OVER, auto="objects, and participants if there are matrices of several")
     n_resamples: int | None = option(
         "take bootstrap intervals, with B resamples (default: a closed form, but 1000 resamples for kendall and tau-a)",
@@ -102,12 +102,12 @@ class RsaOptions(
     correction: Correction = option(
         "correction of p-values of differences and of tests against the noise ceiling (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )  # fmt: skip
+    )
     seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS)
     categories: Spec | None = option(
         "category or categories of each object: the order of the matrices in --out", metavar="FILE", role="input",
         group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 def run(options: RsaOptions, progress: Progress) -> Outcome:
@@ -125,7 +125,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
         partial=options.partial, weighted=options.weighted, correction=options.correction,
         nan_policy=options.nan_policy, missing=options.missing, rdms=options.out is not None, backend=options.backend,
         progress=progress,
-    )  # fmt: skip
+    )
     called: dict[str, str] = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
     found = replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results))
     files: dict[str, Output] = {}

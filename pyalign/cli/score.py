@@ -27,28 +27,28 @@ class ScoreOptions(
     _options.Models, _shared_options.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.ManyAnswers,
     _options.Weighted, _options.Weighting, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign score`."""
 
     transform: Spec | None = option(
         "linear map to apply to the embeddings first, as written by `pyalign probe`; scores use the "
         "similarity measure stored with it",
         metavar="W.npz", role="input",
-    )  # fmt: skip
+    )
     groups: Spec | None = option(
         "file of t labels, or the word subjects for the participants; also shows the score of each group of triplets",
         metavar="FILE", role="input", group=EXTRA,
         exclusive="groups",
-    )  # fmt: skip
+    )
     categories: Spec | None = option(
         f"{_options.CATEGORIES}; also shows the score on pairs of each category",
         metavar="FILE", role="input", group=EXTRA, exclusive="groups",
-    )  # fmt: skip
+    )
     ceiling: float | Spec | None = option(
         "noise ceiling; also shows how far from chance to the ceiling each score is. A fraction, or "
         "FILE.json[::upper|lower|estimate] written by `pyalign ceiling --json` (default: estimate)",
         kind=_shared_options.ceiling, metavar="C", role="input", group=EXTRA
-    )  # fmt: skip
+    )
     n_permutations: int | None = option(
         "estimate the chance level by K random permutations of the rows (of a matrix, rows and columns together)",
         kind=_options.count,
@@ -58,11 +58,11 @@ class ScoreOptions(
     choices: str | None = option(
         "write the position that the model chooses in each triplet: -1 for ties, -2 for omitted triplets",
         kind=_options.npy_file, metavar="OUT.npy", role="output", group=OUTPUT,
-    )  # fmt: skip
+    )
     probabilities: str | None = option(
         "write the choice probabilities: three for each triplet, or two if anchored", kind=_options.npy_file,
         metavar="OUT.npy", role="output", group=OUTPUT, rare=True,
-    )  # fmt: skip
+    )
 
 
 def run(options: ScoreOptions, progress: Progress) -> Outcome:
@@ -99,7 +99,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         groups=groups, ceiling=ceiling, n_permutations=options.n_permutations, seed=options.seed or 0,
         transform=_transform(options.transform), keep=keep, weighting=options.weighting,
         **({} if options.model_choices is None else _model_choices.arguments(options)), progress=progress,
-    )  # fmt: skip
+    )
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
     text = _choices_as_text(results) if alone and not options.choices else None
     return Outcome(results, _arrays(options, results), text, notes=notes)

@@ -39,14 +39,14 @@ class StudyInitOptions(_options.Quiet):
     folder: str = option(
         "folder with embeddings and, if available, triplets, names, matrices, dimensions, categories,"
         " images and a table of models", required=True, metavar="FOLDER", positional=True,
-    )  # fmt: skip
+    )
     preset: str | None = option(
         "a study of every figure of a paper that the files of FOLDER are enough for; the page says what is missing for"
         " the others", choices=(PRESET,), metavar="PRESET",
-    )  # fmt: skip
+    )
     out: str | None = option(
         "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
-    )  # fmt: skip
+    )
 
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
@@ -78,7 +78,7 @@ INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")
 STUDY_FILE: dict[str, Any] = {
     "help": "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
     "required": True, "metavar": "STUDY.toml", "role": "input", "positional": True,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class StudyFolderOptions:
     out: str | None = option(
         "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
         role="folder",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Sharded(StudyFolderOptions):
     shards: int | None = option(
         "extract models in K parts, unless the study file says in how many; the results are the same",
         kind=_options.count, metavar="K", group=RUNNING,
-    )  # fmt: skip
+    )
 
 
 # pyalign study units
@@ -134,7 +134,7 @@ class StudyStepOptions(_options.Threads, _options.Quiet, Sharded):
     units: tuple[str, ...] = option(
         "the units to make, by their ids; `pyalign study units` lists them", required=True, nargs="+", metavar="ID",
         positional=True,
-    )  # fmt: skip
+    )
     die_with_parent: bool = option(
         "end when the process that has started this one ends (Linux)", default=False, group=RUNNING
     )
@@ -172,7 +172,7 @@ STEP = Command(
     StudyStepOptions, run_step, "pyalign study step study.toml --out results score", reads=reads_of_units,
     epilog="exit codes:\n  0   done, or as it was\n  1   failed\n"
     f"  {TRY_AGAIN}  try again: a unit that it needs has no valid record, or a live run is\n      making it",
-)  # fmt: skip
+)
 
 
 # pyalign study finish
@@ -204,7 +204,7 @@ class StudyRunOptions(_options.Threads, _options.Quiet, Sharded):
     jobs: int = option(
         "number of steps to run at once, in processes that share the threads (default: 1)", default=1,
         kind=_options.count, metavar="K", group=RUNNING,
-    )  # fmt: skip
+    )
     resume: bool = option(
         "require an earlier run to resume; steps that are done and unchanged are never repeated, with"
         " or without this option",
@@ -229,7 +229,7 @@ def run_file(options: StudyRunOptions, progress: Progress) -> Outcome:
         study = run_study(
             options.file, options.out, resume=options.resume, only=options.only, jobs=options.jobs,
             shards=options.shards, watch=steps,
-        )  # fmt: skip
+        )
     return Outcome(replace(study, notes=()), fault=fault_of(study.failed))  # its notes were said before it was run
 
 
@@ -266,18 +266,18 @@ class StudyExportOptions(_options.Quiet, Sharded):
     engine: str = option(
         "what runs the units: slurm (DIR/slurm.sh, array jobs), snakemake (DIR/Snakefile, rules), or json"
         " (DIR/commands.json, for anything that starts processes)", required=True, choices=ENGINES, metavar="ENGINE",
-    )  # fmt: skip
+    )
     group: float = option(
         "run units in one process until that takes about MINUTES; 0: one for each unit (default: 5)", default=MINUTES,
         kind=minutes, metavar="MINUTES",
-    )  # fmt: skip
+    )
     gpu_options: str | None = option(
         'options of sbatch for units that want a device, in one word: "--constraint=gpu --time=60"', metavar="OPTIONS",
         role="flags",
-    )  # fmt: skip
+    )
     cpu_options: str | None = option(
         "options of sbatch for all other units, likewise", metavar="OPTIONS", role="flags",
-    )  # fmt: skip
+    )
 
 
 def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:
@@ -287,7 +287,7 @@ def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:
     export = export_study(
         options.file, options.out, options.engine, shards=options.shards, minutes=options.group,
         gpu=_words(options.gpu_options, "--gpu-options"), cpu=_words(options.cpu_options, "--cpu-options"),
-    )  # fmt: skip
+    )
     place = os.path.relpath(export.path) if not os.path.isabs(options.out or options.file) else export.path
     count = f"{export.tasks:,} {'task' if export.tasks == 1 else 'tasks'}"
     levels = f"{export.levels} {'level' if export.levels == 1 else 'levels'}"

@@ -29,7 +29,7 @@ class TourOptions(_options.Threads, _options.Quiet):
     out: str = option(
         "folder to write to: new, empty, or written by an earlier tour (default: pyalign-tour)", default="pyalign-tour",
         metavar="DIR", role="folder",
-    )  # fmt: skip
+    )
 
 
 def run(options: TourOptions, progress: Progress) -> Outcome:

@@ -21,40 +21,40 @@ from pyalign.typing import MatrixKind, MeasureName
 @dataclass(frozen=True)
 class TransferOptions(
     _options.Model, _options.JudgedRows, _options.ClosedIntervals, _options.Running, _options.Output,
-):  # fmt: skip
+):
     """The options of `pyalign transfer`."""
 
     maps: tuple[Spec, ...] = option(
         "linear maps, as written by `pyalign probe`, or glocal:MODEL", "--map", required=True, nargs="+",
         metavar="W.npz", role="input",
-    )  # fmt: skip
+    )
     on: tuple[Spec, ...] = option(
         "data sets (dataset:NAME, a .toml made by `pyalign describe --out`), and files of triplets or human "
         "matrices; none: only what needs no people",
         "--on", default=(), nargs="*", metavar="SET", role="input",
-    )  # fmt: skip
+    )
     kind: MatrixKind | None = option(
         "whether larger values in files of matrices mean more similar or more dissimilar; known for data sets",
         choices=KINDS,
-    )  # fmt: skip
+    )
     item_names: Spec | None = option(
         "name of the item that each number in files of triplets, or each row of matrices, stands for, one per line",
         metavar="FILE", role="input", rare=True,
-    )  # fmt: skip
+    )
     categories: Spec | None = option(
         f"{_options.CATEGORIES} (default: those of the first data set that has some)", metavar="FILE", role="input",
-    )  # fmt: skip
+    )
     k: int = option(
         "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
     )
     measure: MeasureName | None = option(
         "similarity measure of all figures (default: for triplets cosine, and after a map its own; pearson for "
         "matrices; cosine for neighbours)", metavar="M", words=MEASURES, group=_options.MODEL,
-    )  # fmt: skip
+    )
     seed: int = option(
         "random seed of the half-samples (default: 0)", default=0, kind=_options.seed, metavar="S",
         group=_options.INTERVALS,
-    )  # fmt: skip
+    )
 
 
 def run(options: TransferOptions, progress: Progress) -> Outcome:
@@ -84,7 +84,7 @@ def run(options: TransferOptions, progress: Progress) -> Outcome:
         _ordered(x, on), maps, on, categories=read_categories(options.categories), k=options.k,
         measure=options.measure, ci=_options.plan(options), missing=options.missing, backend=options.backend,
         progress=progress,
-    )  # fmt: skip
+    )
     notes = (*found.notes, *(out.note for out in missing))
     return Outcome(replace(found, embeddings=options.embeddings, left_out=(*missing, *found.left_out), notes=notes))
 
@@ -126,4 +126,4 @@ def _ordered(x: Embeddings, on: dict[str, Any]) -> Embeddings:
 COMMAND = Command(
     TransferOptions, run, "pyalign transfer clip.npy --map map.npz --on dataset:things",
     about=("embeddings",),
-)  # fmt: skip
+)

@@ -28,7 +28,7 @@ class TransformOptions(_options.Model, _options.RowNames, _options.Quiet):
     out: str = option(
         "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with"
         " the names in FILE.names.txt next to it", required=True, kind=embeddings_file, metavar="FILE", role="output",
-    )  # fmt: skip
+    )
 
 
 def run(options: TransformOptions, progress: Progress) -> Outcome:

@@ -39,12 +39,12 @@ class DrawOptions(_options.Output):
     embeddings: Spec | None = option(
         "file of (n, d) embeddings; FILE::KEY picks an array", "--embeddings", metavar="EMB", role="input",
         positional=True,
-    )  # fmt: skip
+    )
     matrix: Spec | None = option(
         "file of (n, n) similarities or dissimilarities instead of embeddings; FILE::KEY picks an array",
         metavar="FILE",
         role="input",
-    )  # fmt: skip
+    )
     kind: MatrixKind | None = option(
         "whether larger values in --matrix mean more similar or more dissimilar (default: what the diagonal shows)",
         choices=KINDS,
@@ -58,7 +58,7 @@ class DrawOptions(_options.Output):
         "which items form a triplet: any three (default), three of one category, or two of one "
         "category and one of another", default="uniform",
         choices=SCHEMES, group=MEET,
-    )  # fmt: skip
+    )
     categories: Spec | None = option(
         "a label per line, or a table of 0s and 1s with a column for each category",
         metavar="FILE",
@@ -68,18 +68,18 @@ class DrawOptions(_options.Output):
     temperature: float | None = option(
         "sample the odd one out with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
         metavar="T", group=ODD,
-    )  # fmt: skip
+    )
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
     out: str = option(
         "write the triplets, with the odd item last", required=True, kind=_options.npy_file, metavar="T.npy",
         role="output",
         group=OUTPUT,
-    )  # fmt: skip
+    )
     probabilities: str | None = option(
         "write the probability that each item is the odd one out, three per triplet; requires --temperature",
         kind=_options.npy_file, metavar="P.npy",
         role="output", group=OUTPUT,
-    )  # fmt: skip
+    )
 
 
 def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
@@ -92,7 +92,7 @@ def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
         x, options.n_triplets, measure=measure, scheme=options.scheme, temperature=options.temperature,
         seed=options.seed, categories=None if options.categories is None else load_categories(options.categories),
         soft=options.probabilities is not None,
-    )  # fmt: skip
+    )
     files: dict[str, Output] = {options.out: drawn.triplets}
     if options.probabilities is not None and drawn.probabilities is not None:
         files[options.probabilities] = drawn.probabilities
@@ -126,7 +126,7 @@ def _drawn_again(drawn: SampledTriplets) -> str:
 
 DRAW = Command(
     DrawOptions, run_draw, "pyalign triplets draw x.npy --count 10000 --out t.npy", about=("embeddings", "matrix"),
-)  # fmt: skip
+)
 
 
 # pyalign triplets simulate
@@ -139,14 +139,14 @@ class SimulateOptions:
     folder: str = option(
         "folder to write embeddings.npy, triplets.npy and expected.json to", required=True, metavar="DIR",
         positional=True,
-    )  # fmt: skip
+    )
     embeddings: Spec | None = option(
         "embeddings to simulate participants with (default: random ones)", metavar="E", role="input"
     )
     n_objects: int = option(
         f"number of objects with random embeddings of {FEATURES} features (default: 1854)", default=1854,
         kind=_options.count, metavar="N",
-    )  # fmt: skip
+    )
     n_triplets: int = option(
         "number of triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N"
     )

@@ -81,7 +81,7 @@ class Run:
         outcomes = open_outcome_table(
             aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
             progress=self.progress, look=look, names=aligned.names, choices=chosen,
-        )  # fmt: skip
+        )
         numbers = in_name_order(aligned)
         parts = self._parts(outcomes, numbers if kept is None else numbers[kept], kept)
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
@@ -108,7 +108,7 @@ class Run:
     def _concepts(
         self, outcomes: OutcomeTable, groupings: Groupings, by_grouping: list[list[Part]], whole: Part, of: Parts,
         dropped: int,
-    ) -> Concepts:  # fmt: skip
+    ) -> Concepts:
         after = set() if self.transform is None else {name for name, _ in self.pairs}
         source = None if self.transform is None else self.transform.source or "given"
         plan, clusters = of.plan, of.clusters
@@ -170,7 +170,7 @@ class Run:
 def result_of(
     k: int, name: str, grouping: Grouping, parts: Sequence[Part], whole: Part, n_ties: int, transform: str | None,
     correction: str,
-) -> ConceptScores:  # fmt: skip
+) -> ConceptScores:
     """The result of model k."""
     *of_concepts, rest = parts
     among_all = simultaneous_inference(k, of_concepts, whole, correction)
@@ -251,7 +251,7 @@ def _known(estimates: np.ndarray) -> tuple[float | None, float | None]:
 def differences_of(
     names: Sequence[str], pairs: Sequence[tuple[str, str]], grouping: Grouping, parts: Sequence[Part],
     correction: Correction,
-) -> list[ConceptDifference]:  # fmt: skip
+) -> list[ConceptDifference]:
     """Concept by concept for each pair of models; p-values are corrected over all of them."""
     rows = [(names.index(a), names.index(b), k) for a, b in pairs for k in range(len(grouping.labels))]
     p_values = [None if parts[k].intervals is None else _p_value(parts[k], a, b) for a, b, k in rows]
@@ -269,7 +269,7 @@ def _p_value(part: Part, a: int, b: int) -> float | None:
 def _difference(
     names: Sequence[str], grouping: Grouping, parts: Sequence[Part], row: tuple[int, int, int], p_value: float | None,
     adjusted: float | None,
-) -> ConceptDifference:  # fmt: skip
+) -> ConceptDifference:
     a, b, k = row
     part = parts[k]
     accuracy, nats = _known(part.estimates[:, a] - part.estimates[:, b])

@@ -70,7 +70,7 @@ def score_concepts(
     backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
     correction: Correction = "holm", min_triplets: int = FEWEST, top_objects: int | None = None,
     families: Sequence[str] | None = None, progress: Progress | None = None,
-) -> Concepts:  # fmt: skip
+) -> Concepts:
     """Compute accuracy and cross-entropy per human concept, with intervals, and differences between models.
 
     The concept of a triplet is that of its chosen pair: the two items that were not chosen as odd, or the anchor and
@@ -175,14 +175,14 @@ def score_concepts(
     aligned, rows = _aligned(scored, triplet_data, dimensions)
     labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
     grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
-               "entropy": entropy}  # fmt: skip
+               "entropy": entropy}
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
     means = Families.of(families, [*models, *answered], plan)
     run = Run(
         aligned, answered, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs),
         means, progress,
-    )  # fmt: skip
+    )
     concepts = run.result(grouped)
     plain: dict[str, Any] = {
         "temperature": divisor,

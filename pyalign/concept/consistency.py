@@ -52,7 +52,7 @@ def error_consistency(
     missing: Policy = "raise", backend: BackendName = "auto", ci: IntervalsOver = AUTO,
     subjects: SubjectsLike | None = None, correction: Correction = "holm", min_triplets: int = FEWEST,
     progress: Progress | None = None,
-) -> ErrorConsistency:  # fmt: skip
+) -> ErrorConsistency:
     """Compute error consistency, Cohen's kappa of correct and incorrect choices, for every two models.
 
     A choice is correct if the most similar pair is the chosen pair. A tie is never correct here. With dimensions or
@@ -123,7 +123,7 @@ def error_consistency(
     choices = choices.among(present)
     run = Run(
         rows, choices, dimensions, measure, nan_policy, backend, plan, subjects, correction, min_triplets, progress
-    )  # fmt: skip
+    )
     labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
     grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories}
     consistency = run.result(triplet_data, grouped)

@@ -15,7 +15,7 @@ from pyalign.errors import InputError
 from pyalign.typing import Correction
 
 MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected",
-            "same_choice")  # fmt: skip
+            "same_choice")
 
 
 @dataclass(frozen=True)

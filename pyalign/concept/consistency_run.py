@@ -155,7 +155,7 @@ class Run:
             backend=self.backend,
             task=task, progress=self.progress, names=aligned.names, choices=chosen,
             look=note_odd,
-        )  # fmt: skip
+        )
         people = aligned.triplets.subjects if self.subjects is None else self.subjects
         if outcomes.kept is not None:
             people = people if people is None else checked_labels(people, len(index))[outcomes.kept]
@@ -173,7 +173,7 @@ class Run:
     def _missed(
         self, aligned: AlignedModels, answers: Answers, missed: np.ndarray, clusters: Clusters,
         dependence: Dependence | None, plan: Resampling | None, grouped: Mapping[str, Any],
-    ) -> tuple[tuple[MissedConcept, ...], tuple[str, ...]]:  # fmt: skip
+    ) -> tuple[tuple[MissedConcept, ...], tuple[str, ...]]:
         rows = aligned.models.get(DIMENSIONS)
         table = None if rows is None else _checks.as_array(rows, DIMENSIONS, "(n, k)")
         groupings = groupings_of(
@@ -218,7 +218,7 @@ def _odd_bits(odd: np.ndarray) -> np.ndarray:
 def with_same_choices(
     pairs: Sequence[ErrorPair], odd: Sequence[np.ndarray], clusters: Clusters, dependence: Dependence | None,
     plan: Resampling | None,
-) -> tuple[ErrorPair, ...]:  # fmt: skip
+) -> tuple[ErrorPair, ...]:
     """The pairs, every two of m models, with the proportion of triplets in which both call the same item odd.
 
     odd: see `Answers`, (m, t / 8) for each column. clusters, dependence, plan: see `pyalign.stats.joint.joints`.
@@ -242,7 +242,7 @@ def with_same_choices(
 def _notes_on_kappa(
     models: tuple[ModelErrors, ...], pairs: tuple[ErrorPair, ...], plan: Resampling | None,
     numbers: tuple[EffectiveNumber, ...],
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     """What has no kappa, or no interval, and why."""
     always = {0.0: "always wrong", 1.0: "always right"}
     flat = [errors for errors in models if errors.right in always]
@@ -258,7 +258,7 @@ def _notes_on_kappa(
 def error_pairs(
     names: Sequence[str], right: np.ndarray, clusters: Clusters, dependence: Dependence | None,
     plan: Resampling | None, correction: Correction, progress: Progress = silent,
-) -> tuple[ErrorPair, ...]:  # fmt: skip
+) -> tuple[ErrorPair, ...]:
     """Every two of m models, of which `right` (m, t / 8) holds a bit for each triplet that they get right."""
     counts = pair_counts(right, len(clusters.objects))
     pairs = list(combinations(range(len(names)), 2))
@@ -308,7 +308,7 @@ def missed_by_all(right: np.ndarray, t: int) -> np.ndarray:
 def missed_concepts(
     missed: np.ndarray, grouping: Grouping, clusters: Clusters, dependence: Dependence | None,
     plan: Resampling | None, least: int, correction: Correction, progress: Progress = silent,
-) -> tuple[MissedConcept, ...]:  # fmt: skip
+) -> tuple[MissedConcept, ...]:
     """Each concept of a grouping, where `missed` has a bit for each triplet that all models miss."""
     t = len(clusters.objects)
     whole = np.unpackbits(missed, count=t)

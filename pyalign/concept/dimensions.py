@@ -155,7 +155,7 @@ class Objects:
 def objects_of(
     models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan_policy: Policy = "raise",
     missing: Policy = "raise",
-) -> Objects:  # fmt: skip
+) -> Objects:
     """The rows of each model in the order of the dimensions: by name where both have names, else as they stand.
 
     Raises:
@@ -199,7 +199,7 @@ def objects_of(
     return Objects(
         rows, human, kept & there, dimension_labels, names, converted.source, tuple(dict.fromkeys(notes)), there,
         coverage,
-    )  # fmt: skip
+    )
 
 
 def _values(x: Embeddings, name: str) -> np.ndarray:
@@ -215,7 +215,7 @@ def _values(x: Embeddings, name: str) -> np.ndarray:
 def _matched(
     values: np.ndarray, own: tuple[str, ...] | None, names: tuple[str, ...] | None, n: int, name: str,
     notes: list[str], missing: Policy,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """The row of each object, and which have one; the others have a row of NaN."""
     if own is not None and names is not None:
         if own == names:

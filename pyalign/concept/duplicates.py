@@ -51,13 +51,13 @@ class NearDuplicates(Result):
             {"group": number, "row": row, "object": None if group.names is None else group.names[place],
              "exact": group.exact, "least": group.least}
             for number, group in enumerate(self.groups) for place, row in enumerate(group.rows)
-        ]  # fmt: skip
+        ]
 
 
 def near_duplicates(
     embeddings: EmbeddingsLike, threshold: float | None = None, *, measure: MeasureLike = "cosine",
     backend: BackendName = "auto",
-) -> NearDuplicates:  # fmt: skip
+) -> NearDuplicates:
     """Find groups of rows that are equal or whose similarity is at least a threshold.
 
     Groups are the connected components of such pairs, so two rows of a group may be less similar than the threshold if
@@ -96,7 +96,7 @@ def near_duplicates(
         notes=(*converted.notes, *notes_on_values(converted, "embeddings"), *of_rounding),
         provenance=Provenance.now([("embeddings", converted)], {"threshold": level, "measure": str(measure)}, backend,
         None),
-    )  # fmt: skip
+    )
 
 
 def _level(threshold: object, measure: Measure) -> float:
@@ -170,7 +170,7 @@ def _members(root: np.ndarray) -> list[np.ndarray]:
 def _group(
     members: np.ndarray, same: np.ndarray, pairs: np.ndarray, values: np.ndarray | None, root: np.ndarray,
     names: tuple[str, ...] | None,
-) -> DuplicateGroup:  # fmt: skip
+) -> DuplicateGroup:
     inside = root[pairs[:, 0]] == root[members[0]]
     return DuplicateGroup(
         tuple(map(int, members)),

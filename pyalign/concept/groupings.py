@@ -49,11 +49,11 @@ def require_some(dimensions: object, categories: object, levels: object, entropy
         raise InputError("levels must be a pair: fine categories and coarse ones")
 
 
-def groupings_of(
+def groupings_of(  # noqa: C901
     index: np.ndarray, n: int, names: Sequence[str] | None, *, dimensions: np.ndarray | None,
     labels: Sequence[str] | None, assign: Assign, top: int, categories: object, levels: Sequence[object] | None,
     entropy: str | None = None, backend: BackendName = "auto",
-) -> Groupings:  # fmt: skip
+) -> Groupings:
     """The groupings of triplets (t, 3) of n rows with these names."""
     _checks.require_items(index, n)
     groupings, n_tied, notes = [], None, []
@@ -77,7 +77,7 @@ def groupings_of(
         astray = _astray(fine, coarse)
         if astray:
             notes.append(f"{astray:,} of {fine.shape[1]:,} fine categories are not part of any coarse one: are the two "
-                         "in order, fine and coarse?")  # fmt: skip
+                         "in order, fine and coarse?")
         unknown = int((codes < 0).sum())
         if unknown:
             notes.append(f"{_triplets(unknown)} of no level: an object has no coarse category")

@@ -64,7 +64,7 @@ def folds_of(n: int, folds: object, names: Sequence[str] | None = None, seed: in
         labels = _checks.as_array(folds, "folds", "(n,)")
         if labels.shape != (n,) or labels.dtype.kind not in "biuUS":
             raise InputError(f"folds must be a number, or a label for each of {n:,} objects; got shape {labels.shape} "
-                             f"of {labels.dtype}")  # fmt: skip
+                             f"of {labels.dtype}")
         fold = np.unique(labels, return_inverse=True)[1].reshape(n)
     sizes = np.bincount(fold)
     if len(sizes) < 2:
@@ -77,7 +77,7 @@ def folds_of(n: int, folds: object, names: Sequence[str] | None = None, seed: in
 def predict_held_out(
     x: np.ndarray, y: np.ndarray, fold: np.ndarray, penalties: np.ndarray, *, standardize: bool = False,
     errors: bool = False, progress: Progress = silent, stage: str = "folds",
-) -> HeldOut:  # fmt: skip
+) -> HeldOut:
     """Ridge from rows (n, d) to dimensions (n, k), each object predicted by the fit to all folds but its own.
 
     standardize: whether features are divided by their deviation over the objects of each fit.

@@ -116,7 +116,7 @@ def hubness(
     return Hubness(
         tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *notes),
         provenance=Provenance.now([*models.items()], options, "auto", None),
-    )  # fmt: skip
+    )
 
 
 class Occurrences(NamedTuple):

@@ -154,7 +154,7 @@ class NeighborAgreement(Result):
              "overlap": float(result.overlaps[row]), "rbo": float(result.rbos[row])}
             for result in self.results if result.overlaps is not None
             for row in range(self.n_objects)
-        ]  # fmt: skip
+        ]
 
     def objects_csv(self, escape: bool = False) -> str:
         """The rows of `object_records` as CSV with a header; for `escape` see `Result.to_csv`."""
@@ -166,7 +166,7 @@ class NeighborAgreement(Result):
         rows = []
         for result in self.results:
             rows.append({"embeddings": result.embeddings, "concept": None, "n_objects": self.n_objects,
-                         **flat_record(result)})  # fmt: skip
+                         **flat_record(result)})
             rows += [{"embeddings": result.embeddings, **flat_record(concept)} for concept in result.concepts or ()]
         return rows
 
@@ -182,7 +182,7 @@ def compare_neighbors(
     dimensions: EmbeddingsLike | None = None, dimension_labels: Sequence[str] | None = None, rbo_p: float = 0.9,
     ci: OverObjects = AUTO, n_permutations: int = PERMUTATIONS, correction: Correction = "holm", seed: int = 0,
     progress: Progress | None = None,
-) -> NeighborAgreement:  # fmt: skip
+) -> NeighborAgreement:
     """Measure how many of each object's k nearest neighbours a model shares with a human embedding.
 
     Args:
@@ -260,7 +260,7 @@ def compare_neighbors(
     options = {"k": k, "measure": str(measure), "against_measure": str(human_measure), "rbo_p": rbo_p,
                "ci": None if requested is None else requested.by,
                "resamples": RESAMPLES if requested is None else requested.drawn,
-               "permutations": n_permutations, "correction": correction}  # fmt: skip
+               "permutations": n_permutations, "correction": correction}
     return NeighborAgreement(
         results, () if drawn is None or plan is None else differences_of(study, drawn, plan, correction), k,
         str(measure), str(human_measure), float(rbo_p), k / (matched.n - 1), chance_of_rbo(k, matched.n, rbo_p),
@@ -269,7 +269,7 @@ def compare_neighbors(
         seed if plan is None else plan.seed, as_embeddings(against, REFERENCE).source, matched.names,
         notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now([*models.items(), (REFERENCE, against)], options, "auto", seed),
-    )  # fmt: skip
+    )
 
 
 def _check(rbo_p: float, n_permutations: int, correction: Correction, seed: int) -> None:
@@ -342,7 +342,7 @@ class Study:
 def result_of(
     study: Study, m: int, drawn: np.ndarray | None, null: np.ndarray | None, plan: Resampling | None,
     correction: Correction, names: tuple[str, ...] | None,
-) -> NeighborResult:  # fmt: skip
+) -> NeighborResult:
     name = list(study.shared)[m]
     values = study.shared[name].values()
     means, counts = group_means(values, study.members), study.members.sum(axis=0)
@@ -360,7 +360,7 @@ def result_of(
                 else interval_of(value, error, int(counts[g]), plan.confidence_level)
             )
             columns += [value if counts[g] else None, ci,
-                     None if null is None or not counts[g] else _upper_p(null[:, m, g, v], value)]  # fmt: skip
+                     None if null is None or not counts[g] else _upper_p(null[:, m, g, v], value)]
         return columns
 
     concepts = None
@@ -379,7 +379,7 @@ def result_of(
     overlap, ci, p, rbo, rbo_ci, rbo_p = figures(0)
     return NeighborResult(
         name, overlap, ci, p, rbo, rbo_ci, rbo_p, objects, concepts, overlaps=values[:, 0], rbos=values[:, 1],
-    )  # fmt: skip
+    )
 
 
 def _upper_p(null: np.ndarray, value: float) -> float:

@@ -50,7 +50,7 @@ class NeighborChanges(Result):
 def neighbor_changes(
     before: EmbeddingsLike, after: EmbeddingsLike, *, k: int = 10, measure: MeasureLike = "cosine",
     after_measure: MeasureLike | None = None, rbo_p: float = 0.9, top: int = 20,
-) -> NeighborChanges:  # fmt: skip
+) -> NeighborChanges:
     """Find the objects whose k nearest neighbours differ most between two embeddings of the same objects.
 
     Args:
@@ -95,11 +95,11 @@ def neighbor_changes(
             only(old.rows[row], new.rows[row]), only(new.rows[row], old.rows[row]),
         )
         for row in most
-    )  # fmt: skip
+    )
     options = {"k": k, "measure": str(measure), "after_measure": str(other), "rbo_p": rbo_p, "top": top}
     overlap, rbo = map(float, values.mean(axis=0))
     return NeighborChanges(
         changes, overlap, rbo, k, str(measure), str(other), float(rbo_p), matched.n,
         notes=(*matched.notes, *notes_on_lists(rows, {"before": old, "after": new}, k)),
         provenance=Provenance.now([("before", before), ("after", after)], options, "auto", None),
-    )  # fmt: skip
+    )

@@ -108,7 +108,7 @@ class Parts:
     def _intervals(
         self, clusters: Clusters, numbers: tuple[EffectiveNumber, ...], table: np.ndarray, values: np.ndarray | None,
         estimates: np.ndarray, sums: np.ndarray | None,
-    ) -> tuple[Intervals | None, str | None]:  # fmt: skip
+    ) -> tuple[Intervals | None, str | None]:
         plan, errors = self.plan, None
         assert plan is not None
         closed = plan.closed

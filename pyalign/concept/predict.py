@@ -15,7 +15,7 @@ from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.score import score
 from pyalign.concept.dimensions import Objects, objects_of
 from pyalign.concept.held_out import HeldOut, folds_of, predict_held_out
-from pyalign.concept.predicted import (  # fmt: skip
+from pyalign.concept.predicted import (
     ANY,
     DimensionDifference,
     DimensionPredictions,
@@ -54,7 +54,7 @@ def predict_dimensions(
     measure: MeasureLike = "dot",
     ci: OverObjects = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
     seed: int = 0, progress: Progress | None = None,
-) -> DimensionPredictions:  # fmt: skip
+) -> DimensionPredictions:
     """Predict human dimensions from representations by ridge regression, for held-out objects.
 
     The objects are split into folds, and each fold is predicted by a fit to all the others. Leave-one-out among the
@@ -120,7 +120,7 @@ def predict_dimensions(
         held_out = predict_held_out(
             rows[objects.kept], objects.y, fold, grid, standardize=standardize, errors=plan is not None,
             progress=progress, stage=name,
-        )  # fmt: skip
+        )
         explained[name] = Explained.of(objects.y, held_out)
         results.append(_result(name, held_out, explained[name], objects, plan))
     fold_of = np.full(len(objects.kept), -1)
@@ -131,7 +131,7 @@ def predict_dimensions(
         None if plan is None else plan.by, None if plan is None else plan.method, correction,
         None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
         objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
-    )  # fmt: skip
+    )
     if judged is not None:
         predictions = scored(predictions, objects, judged, progress)
     inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
@@ -139,7 +139,7 @@ def predict_dimensions(
         "penalties": list(predictions.penalties), "folds": predictions.folds,
         "standardize": predictions.standardize, "measure": measure, "ci": record_of(plan), "correction": correction,
         "nan": nan_policy, "missing": missing,
-    }  # fmt: skip
+    }
     notes = (*objects.notes, *_notes(results, grid, objects, standardize), *predictions.notes)
     return replace(
         predictions, notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, "numpy", seed)
@@ -183,7 +183,7 @@ def _result(
             tuple(map(float, held_out.penalties[:, k])),
         )
         for k, label in enumerate(objects.labels)
-    )  # fmt: skip
+    )
     predictions = np.full((len(objects.kept), len(of_each)), np.nan)
     predictions[objects.kept] = held_out.predictions
     mean = _number(explained.values[-1])
@@ -226,7 +226,7 @@ def _corrected(differences: list[DimensionDifference], correction: Correction) -
 
 def _notes(
     results: Sequence[PredictedDimensions], grid: np.ndarray, objects: Objects, standardize: bool
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Notes on dimensions or features that do not vary, and on penalties at an end of the grid."""
     y = objects.y
     same = int((np.ptp(y, axis=0) == 0).sum())
@@ -248,12 +248,12 @@ def _notes_on_ends(result: PredictedDimensions, grid: np.ndarray, standardize: b
     if least.any():
         more = "" if standardize else ", or standardize the features"
         notes.append(f"{result.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {_times(least)} of "
-                     f"{chosen.size:,}: smaller ones might do better{more}")  # fmt: skip
+                     f"{chosen.size:,}: smaller ones might do better{more}")
     if most.any():
         r2 = [d.r2 or 0.0 for d, at_end in zip(varying, most.any(axis=1), strict=True) if at_end]
         explanation = "the features say little there" if max(r2) < LITTLE else "larger ones might do better"
         notes.append(f"{result.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {_times(most)} of "
-                     f"{chosen.size:,}: {explanation}")  # fmt: skip
+                     f"{chosen.size:,}: {explanation}")
     return notes
 
 
@@ -326,4 +326,4 @@ def scored(
         coverage=judged.coverage, measure=str(judged.measure), human_accuracy=judged.human.accuracy,
         human_accuracy_ci=judged.human.ci,
         notes=tuple(dict.fromkeys((*predictions.notes, *judged.aligned.notes, *order, MADE_FROM))),
-    )  # fmt: skip
+    )

@@ -145,7 +145,7 @@ def _record(result: PredictedDimensions, dimension: PredictedDimension) -> dict[
     low, high = dimension.ci or (None, None)
     columns = {"embeddings": result.embeddings, "dimension": dimension.dimension, "r2": dimension.r2,
                "ci_low": low, "ci_high": high, "standard_error": dimension.standard_error,
-               "correlation": dimension.correlation}  # fmt: skip
+               "correlation": dimension.correlation}
     chosen = {f"penalty_{fold + 1}": penalty for fold, penalty in enumerate(dimension.penalties)}
     return {name: as_document(value) for name, value in {**columns, **chosen}.items()}
 

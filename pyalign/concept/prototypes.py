@@ -61,7 +61,7 @@ def prototypes(
     embeddings: EmbeddingsLike, *, categories: CategoriesLike | None = None, dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None, top: int = TOP, measure: MeasureLike = "cosine",
     backend: BackendName = "auto",
-) -> Prototypes:  # fmt: skip
+) -> Prototypes:
     """Find the medoid and the top objects of each category, or of each dimension of a human embedding.
 
     Args:
@@ -110,7 +110,7 @@ def prototypes(
     return Prototypes(
         tuple(results), concepts.kind, str(measure), len(rows), notes=(*converted.notes, *notes),
         provenance=Provenance.now([("embeddings", converted)], {"measure": str(measure), "top": top}, backend, None),
-    )  # fmt: skip
+    )
 
 
 def strongest(weights: np.ndarray, top: int, names: tuple[str, ...] | None) -> tuple[Prototype, ...]:

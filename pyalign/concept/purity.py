@@ -90,7 +90,7 @@ class NeighborPurity(Result):
 def neighbor_purity(
     embeddings: EmbeddingsLike | Models, categories: CategoriesLike, *, k: int = 10, measure: MeasureLike = "cosine",
     ci: OverObjects = AUTO, n_permutations: int = PERMUTATIONS, seed: int = 0, progress: Progress | None = None,
-) -> NeighborPurity:  # fmt: skip
+) -> NeighborPurity:
     """Compute the proportion of each object's k nearest neighbours that share a category with it.
 
     Objects without a category may be neighbours, which then share no category, but have no purity themselves.
@@ -154,7 +154,7 @@ def neighbor_purity(
         None if plan is None else float(plan.confidence_level), n_permutations or None,
         seed if plan is None else plan.seed, notes=tuple(notes), provenance=Provenance.now([*models.items()], options,
         "auto", seed),
-    )  # fmt: skip
+    )
 
 
 def _notes_on_categories(results: Sequence[PurityResult]) -> list[str]:
@@ -173,7 +173,7 @@ def _notes_on_categories(results: Sequence[PurityResult]) -> list[str]:
 def _result(
     name: str, labels: tuple[str, ...], members: np.ndarray, means: np.ndarray, errors: np.ndarray | None,
     null: np.ndarray | None, plan: Resampling | None,
-) -> PurityResult:  # fmt: skip
+) -> PurityResult:
     n, counts = len(members), members.sum(axis=0)
     counted = members.any(axis=1)
     sizes = np.concatenate([[counted.sum()], counts])
@@ -234,7 +234,7 @@ def purity_errors(
 
 def half_purities(
     lists: np.ndarray, members: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(1 + c,) where half of the objects is all that there is."""
     return purities(half_lists(lists, k, rows, inside), members[rows])
 

@@ -26,7 +26,7 @@ WORDS: Final = {
     "workerid annotator rater respondent observer user userid pid puid ppt prolific turker",
     "items": "image img item object obj concept stimulus stimuli stim word name file filename picture pic photo option "
     "opt alternative alt candidate choice id col column label path card sample sound video face texture pos position",
-}  # fmt: skip
+}
 LISTED: Final = frozenset(  # what lists of the items of a row are called
     "stimuli stims images imgs items objects concepts words names files filenames pictures pics photos options "
     "alternatives candidates choices triplet triad".split()
@@ -38,7 +38,7 @@ SERIES: Final = (  # what tells items of a row apart: three of them, two of an a
     "1 2", "0 1", "a b", "i j", "left right", "first second", "one two", "top bottom", "positive negative", "pos neg",
     "chosen other", "chosen unchosen", "winner loser", "selected rejected", "preferred other", "similar dissimilar",
     "closer farther", "near far",
-)  # fmt: skip
+)
 FIRST_CHOSEN: Final = SERIES[SERIES.index("positive negative") :]
 # Words that stand next to those of a role, and change nothing of it.
 BESIDE: Final = {
@@ -46,7 +46,7 @@ BESIDE: Final = {
         f"{WORDS['items']} index idx nr no number num key keys button place side location one out item human user "
         "participant subject the given raw made of which code mouse".split())),
     "participant": frozenset("id ids nr no number num code name public private label key hash index anon".split()),
-}  # fmt: skip
+}
 # Words of columns that say when, in which order or how well: never items, answers or participants.
 OTHERS: Final = frozenset(
     (

@@ -203,7 +203,7 @@ def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = 
     asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
     subject = people[0] if len(people) == 1 else None
     uses = (f"{c.called} holds {len(c.labels):,} participants" if c is subject else
-            f"{c.called} is not used: subject_column=column says who answered" for c in columns[3:])  # fmt: skip
+            f"{c.called} is not used: subject_column=column says who answered" for c in columns[3:])
     sentences = asked, held, f"{columns[2].called} is taken to hold the odd item", *uses
     who = None if subject is None else subject.index
     return AnswerTable(ODD_ONE_OUT, (0, 1, 2), subject=who, lowest=lowest, sentences=sentences)

@@ -78,7 +78,7 @@ class Categories:
     @classmethod
     def of(
         cls, categories: object, labels: tuple[str, ...] | None = None, names: tuple[str, ...] | None = None,
-    ) -> Categories:  # fmt: skip
+    ) -> Categories:
         """Categories from a label for each object (n,), or from memberships (n, c) of 0 and 1.
 
         Labels are whole numbers or text, in their order; an empty text or a negative number says that the object has no

@@ -51,7 +51,7 @@ class Judgments(AsArray):
         object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         if isinstance(self.values, str | os.PathLike):
             raise InputError(f"human must be an array; got the path {os.fspath(self.values)!r}: read it with "
-                             "load_judgments(path, kind=)")  # fmt: skip
+                             "load_judgments(path, kind=)")
         if is_frame(self.values):
             values, names = matrix_of_frame(self.values, "human")
             object.__setattr__(self, "values", values)

@@ -17,7 +17,7 @@ Value = str | float | None
 TEXT = ("family", "group", "model", "seed")  # columns that are names whatever they hold
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "-", "?", "."})
 POWERS = {"": 0, "%": -2, "k": 3, "K": 3, "M": 6, "B": 9, "G": 9, "T": 12,
-          "thousand": 3, "million": 6, "billion": 9, "trillion": 12}  # fmt: skip
+          "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 NUMBER = re.compile(
     r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{1,4})?)\s*(%|[kKMBGT]|[mbt]r?illion|thousand)?",
     re.ASCII,
@@ -248,7 +248,7 @@ def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], l
     notes: list[str] = []
     levels: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
         (str, str), (lambda model: labels.get(model, model), str), (stem_of, stem_of),
-    )  # fmt: skip
+    )
     for of_model, of_row in levels:
         wanted: dict[str, list[str]] = {}
         for model in names:

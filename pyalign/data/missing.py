@@ -141,7 +141,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"embeddings": x}
     return present_of({str(name): as_embeddings(rows, str(name)) for name, rows in models.items()}, whole, missing,
-                      subjects)  # fmt: skip
+                      subjects)
 
 
 def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, subjects: object = None) -> Present:
@@ -162,7 +162,7 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
             item_names, others, missing, len(models) > 1,
             remedy=lambda: HEADER if _headed(ordered, values, item_names, others.values()) else OMIT,
             sources={model: x.source for model, x in models.items()},
-        )  # fmt: skip
+        )
         there = _with_row(rows_by_model)
         if not there.all():
             present = np.zeros(len(ordered.names), bool)
@@ -241,7 +241,7 @@ def _lacking(
 def rows_of_each(
     item_names: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool,
     remedy: Callable[[], str] = lambda: OMIT, sources: Mapping[str, str | None] | None = None,
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     """The row (m,) of each item in each model, -1 without one; raises where one has none and must.
 
     several: whether there are several models, so that an error has to say which it is about.
@@ -269,7 +269,7 @@ def numbers_lacking(rows_by_model: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 def _headed(
     triplets: Triplets, values: np.ndarray, item_names: Sequence[str], row_names: Iterable[Sequence[str]]
-) -> bool:  # fmt: skip
+) -> bool:
     """Whether the first triplet of a file may be its header: it holds all items without a row, and no others."""
     assert triplets.names is not None
     first = {triplets.names[item] for item in values[0]}
@@ -293,7 +293,7 @@ def _with_row(rows_by_model: Mapping[str, np.ndarray]) -> np.ndarray:
 def _require_same_rows(
     item_names: Sequence[str], left: np.ndarray, rows_by_model: Mapping[str, np.ndarray],
     row_names: Mapping[str, Sequence[str]],
-) -> None:  # fmt: skip
+) -> None:
     """Raises where the items (k,) that remain, by themselves, would be found in other rows than among all of them."""
     remaining = [item_names[item] for item in left]
     for model, names in row_names.items():

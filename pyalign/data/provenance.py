@@ -217,7 +217,7 @@ class Provenance:
     def now(
         cls, inputs: Mapping[str, Any] | Iterable[tuple[str, Any]], options: Mapping[str, Any],
         backend: str | None = None, seed: int | None = None,
-    ) -> Provenance:  # fmt: skip
+    ) -> Provenance:
         """The provenance of a result that is being made; inputs that are None are left out. Pairs may repeat a name.
 
         Example:
@@ -247,7 +247,7 @@ class Provenance:
             Input(entry["name"], entry["source"], tuple(entry["shape"]), entry["dtype"], entry["sha256"],
                   fitted=entry.get("fitted", False))
             for entry in values["inputs"]
-        )  # fmt: skip
+        )
         return cls(values["version"], values["time"], inputs, values["options"], values["backend"], values["seed"])
 
 

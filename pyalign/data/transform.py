@@ -160,7 +160,7 @@ class TrainedOn:
         cls, x: Any, triplets: Any, *, measure: str, temperature: float, names: Sequence[str] | None = None,
         held_out: Mapping[str, Any] | None = None, provenance: Provenance | None = None, task: str = ODD_ONE_OUT,
         kept: KeptRows | None = None,
-    ) -> TrainedOn:  # fmt: skip
+    ) -> TrainedOn:
         """The record of a fit to rows x (n, d) and triplets (t, 3) of these rows, both on the host.
 
         Example:

@@ -54,7 +54,7 @@ def _table(place: Place, objects: tuple[str, ...]) -> Triplets:
     answers = load_triplets(
         path, columns=("image1", "image2", "image3"), choice_column="choice", choice_base=1, one_based=True,
         subject_column="subject_id" if "subject_id" in header else None,
-    )  # fmt: skip
+    )
     notes: tuple[str, ...] = ()
     if len(answers) != PUBLISHED:
         notes = (f"dataset:{place.name}: {TABLE} holds {len(answers):,} answers; the published one has {PUBLISHED:,}",)

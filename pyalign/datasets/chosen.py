@@ -101,7 +101,7 @@ class ChosenTriplets(Result):
             **dict(zip(("item1", "item2", "item3"), shown.T.tolist(), strict=True)),
             "probability": [f"{p:.9g}" for p in self.probabilities[rows].tolist()],
             WEIGHT: [f"{w:.9g}" for w in self.weights.values[rows].tolist()], COVERED: [self.covered] * len(items),
-        }  # fmt: skip
+        }
         if lists is not None:
             of_trial = lists.columns()
             columns = {name: of_trial.pop(name) for name in ("subject", "trial")} | columns | of_trial
@@ -113,7 +113,7 @@ def plan_triplets(
     measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float | None = None, seed: int = 0,
     n_subjects: int | None = None, answers_per_subject: int | None = None, shared: float = SHARED,
     repeated: float = REPEATED,
-) -> ChosenTriplets:  # fmt: skip
+) -> ChosenTriplets:
     """Choose triplets that distinguish two models with few answers: those on which they choose different items.
 
     Args:
@@ -197,7 +197,7 @@ def plan_triplets(
         provenance=Provenance.now(
             {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "difference": difference}, seed=seed
         ),
-    )  # fmt: skip
+    )
 
 
 def _share(value: float, name: str = "share") -> float:

@@ -100,7 +100,7 @@ class DataSet:
         return f"DataSet({self.name} with {', '.join(self.parts)}, in {self.folder})"
 
 
-def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> DataSet:
+def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> DataSet:  # noqa: C901
     """Open a data set by name, by the file that describes it, or by its folder.
 
     Args:

@@ -91,7 +91,7 @@ TABLES: dict[str, dict[str, Rule]] = {
     "categories": {"file": FILE},
     "images": {"file": FILE},
     "names": {**COMMON, "order": ORDER},
-}  # fmt: skip
+}
 FILES = ("file", "answers", "subjects", "dimensions")  # keys of a table that name files
 TEXTS = ("name", "dataset", "about", "source", "licence", "citation")
 TOP = (*TEXTS, "files", *TABLES)

@@ -229,7 +229,7 @@ def fetch_dataset(
     notes = tuple(
         f"{file.file} has no published checksum: its first one is recorded in {checksum_file(place / file.file)}"
         for file in files if file.checked == "nothing"
-    )  # fmt: skip
+    )
     return Fetched(name, str(place), files, notes=(*notes, *((row.note,) if row.note else ())))
 
 

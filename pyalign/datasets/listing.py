@@ -112,7 +112,7 @@ def dataset_info(name: str) -> DataSetInfo:
         tuple(ExpectedFile(*entry) for entry in row.layout), HOW[row.checked],
         tuple(remote.file for remote in row.files),
         notes=(row.note,) if row.note else (),
-    )  # fmt: skip
+    )
 
 
 def _folder(row: Row) -> Path:

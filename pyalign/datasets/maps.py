@@ -25,12 +25,12 @@ MAPS = {  # model -> the module whose output the map is for
     "clip_RN50": "visual", "clip_ViT-L/14": "visual", "dino-vit-base-p16": "norm", "dino-vit-base-p8": "norm",
     "dinov2-vit-base-p14": "norm", "dinov2-vit-large-p14": "norm",
     "alexnet": "classifier.4", "resnet18": "avgpool", "resnet50": "avgpool", "vgg16": "classifier.3",
-}  # fmt: skip
+}
 
 
 HASHES = {  # of those that are known; others are compared with their first fetch
     "resnet18": "sha256:7a2bb20c8662eff5b3c0e27e5614b56be782479ec99d26d1ffd01a01777d7d3c",
-}  # fmt: skip
+}
 
 
 def place_of(model: str) -> Path:

@@ -164,7 +164,7 @@ OF_THINGS = (
         note="no people: answers to compare with theirs; names come from the folder of things where it has none",
         needs=(("chatgpt3.5_things", "gemini_pro_vision_things"),),
     ),
-)  # fmt: skip
+)
 
 
 # Judgments of pairs
@@ -238,7 +238,7 @@ OF_PAIRS = (
             "animals", "automobiles", "fruits", "furniture", "vegetables", "various",
         )),),
     ),
-)  # fmt: skip
+)
 
 
 # Triplets of other images, and the sample
@@ -248,7 +248,7 @@ BUCKET = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/{}"
 CIFAR = Remote(
     "cifar-100-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
     "md5:03b5dce01913d631647c71ecec9e9cb8", unpack=True,
-)  # fmt: skip
+)
 
 OF_OTHER_TRIPLETS = (
     Row(
@@ -336,7 +336,7 @@ OF_OTHER_TRIPLETS = (
         (("embeddings.npy, triplets.npy, names.txt, subgroups.txt, images.tar", "as `pyalign sample` writes them"),),
         OURS, note="its triplets are categories of Unicode, no human judgments",
     ),
-)  # fmt: skip
+)
 
 
 DATASETS: dict[str, Row] = {row.name: row for row in (*OF_THINGS, *OF_PAIRS, *OF_OTHER_TRIPLETS)}

@@ -14,7 +14,7 @@ from pyalign.io.paths import checked_path
 
 FILES = (
     "embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "images.tar", "NOTICE.txt", "provenance.json",
-)  # fmt: skip
+)
 
 
 def write_sample(folder: str | os.PathLike[str]) -> list[Path]:

@@ -65,19 +65,19 @@ def sample_triplets(
     embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = ...,
     categories: CategoriesLike | None = ..., scheme: Literal["uniform", "within", "across"] = ...,
     temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
-) -> np.ndarray: ...  # fmt: skip
+) -> np.ndarray: ...
 @overload
 def sample_triplets(
     embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = ...,
     categories: CategoriesLike | None = ..., scheme: Literal["uniform", "within", "across"] = ...,
     temperature: float | None = ..., soft: Literal[True], seed: int = ...,
-) -> tuple[np.ndarray, np.ndarray]: ...  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]: ...
 def sample_triplets(
     embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = "cosine",
     categories: CategoriesLike | None = None,
     scheme: Literal["uniform", "within", "across"] = "uniform", temperature: float | None = None, soft: bool = False,
     seed: int = 0,
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Draw random triplets of items, answered by the similarities of embeddings.
 
     Args:
@@ -121,14 +121,14 @@ def sample_triplets(
         embeddings, n_triplets, measure=measure, categories=categories, scheme=scheme, temperature=temperature,
         soft=soft,
         seed=seed,
-    )  # fmt: skip
+    )
     return drawn.triplets if drawn.probabilities is None else (drawn.triplets, drawn.probabilities)
 
 
 def draw_triplets(
     x: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
     scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
-) -> SampledTriplets:  # fmt: skip
+) -> SampledTriplets:
     """`sample_triplets` with the counts of what was drawn again; arguments and errors as there."""
     n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1, sys.maxsize)
     rng = generator(seed)

@@ -56,7 +56,7 @@ def choose_penalty(
     inputs: EmbeddingInputs, triplets: np.ndarray, options: EmbeddingOptions,
     penalties: tuple[EmbeddingPenalty, ...] | None, split: str, seed: int, watch: FitSeen | None = None,
     journal: Journal | None = None, stage: str = "path",
-) -> Choice:  # fmt: skip
+) -> Choice:
     """The penalties with the least cross-entropy on a tenth of these triplets.
 
     penalties: weakest first; None: `SHARES` of the largest one, and `STRONGER` or `WEAKER` ones where the best would
@@ -124,7 +124,7 @@ class _Walk:
         point = PathPoint(
             penalty.shrinkage, penalty.sparsity, fit.rows.shape[1],
             float(predicted.right.sum()) / weight, float(predicted.nats.sum()) / weight,
-        )  # fmt: skip
+        )
         return PathStep(point, packed(rows=fit.rows), fit.n_passes)
 
     def go_before(self, penalties: Sequence[EmbeddingPenalty]) -> None:

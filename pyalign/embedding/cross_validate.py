@@ -43,7 +43,7 @@ def cross_validate_embedding(
     answers: AnswersLike | None = None, weights: ArrayLike | None = None, names: Any = None, missing: str = "raise",
     ci: OverAnswers = "auto", backend: BackendName = "auto", progress: Progress | None = None,
     journal: Journal | None = None, **options: Any,
-) -> EmbeddingCrossValidation:  # fmt: skip
+) -> EmbeddingCrossValidation:
     """Cross-validate an embedding with penalties chosen inside each fold, then fit it to all answers.
 
     Args:
@@ -96,7 +96,7 @@ def cross_validate_embedding(
     models = {} if against is None else named_models(against, "against")
     inputs = read_answers(
         triplets, answers=answers, weights=weights, subjects=subjects, names=names, missing=missing, backend=backend
-    )  # fmt: skip
+    )
     require_dimensions(inputs, chosen)
     stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
     drawn = folds_of(checked_split(split, inputs), inputs, folds, seed)
@@ -111,7 +111,7 @@ def cross_validate_embedding(
     refits = Refits(
         inputs, EmbeddingPenalty(fit.shrinkage, fit.sparsity), chosen, split, seed, journal,
         lambda stage: progress(stage, 0, None),
-    )  # fmt: skip
+    )
     stability, errors_of_entries = _stability(fit, refits, n_seeds, halves, n_resamples)
     _warn([*results, fit])
     tables = [unpacked(one.table)["table"] for one in finished]
@@ -136,7 +136,7 @@ def cross_validate_embedding(
             {"folds": folds, "split": split, "ci": record_of(plan), "penalties": penalties, "n_seeds": n_seeds,
              "halves": halves, "n_resamples": n_resamples, "missing": missing, **vars(chosen)}, seed,
         ),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class _Run:
         choice = choose_penalty(
             inputs, fold.train, self.options, self.penalties, self.split, self.seed, self._watch(f"{stage}, path"),
             self.journal, stage,
-        )  # fmt: skip
+        )
         fit = inputs.fitter(self.options, self._watch(stage), fold.train).at(choice.penalty, choice.rows)
         if not fit.rows.shape[1]:
             left = [EmbeddingPenalty(p.shrinkage, p.sparsity) for p in choice.path if p.n_dimensions]

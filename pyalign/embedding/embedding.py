@@ -26,7 +26,7 @@ def fit_embedding(
     answers: AnswersLike | None = None, weights: ArrayLike | None = None, names: Any = None,
     start: ArrayLike | None = None, missing: str = "raise", backend: BackendName = "auto",
     progress: Progress | None = None, journal: Journal | None = None, **options: Any,
-) -> EmbeddingFit:  # fmt: skip
+) -> EmbeddingFit:
     """Learn an embedding of objects, such that inner products of its rows predict the answers to triplets.
 
     It minimizes ``mean -log softmax(x_i . x_j) + shrinkage * |X|_F^2 + sparsity / n * (sum of X)`` over X >= 0. It
@@ -70,7 +70,7 @@ def fit_embedding(
     given, chosen = dict(locals()), options_of(options)
     inputs = read_answers(
         triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend
-    )  # fmt: skip
+    )
     require_dimensions(inputs, chosen)
     penalty = penalty_of(shrinkage, sparsity, inputs.n, chosen.signed)
     first = None if start is None else as_start(start, inputs, chosen)
@@ -86,7 +86,7 @@ def embedding_path(
     triplets: TripletsLike, *, penalties: Any = "auto", answers: AnswersLike | None = None,
     weights: ArrayLike | None = None, names: Any = None, missing: str = "raise", backend: BackendName = "auto",
     progress: Progress | None = None, **options: Any,
-) -> tuple[EmbeddingFit, ...]:  # fmt: skip
+) -> tuple[EmbeddingFit, ...]:
     """Fit an embedding at several penalties, from the smallest to the largest, each from the one before.
 
     A dimension that a penalty has put to zero never returns, so that the other way finds fewer dimensions.
@@ -113,7 +113,7 @@ def embedding_path(
     chosen = options_of(options)
     inputs = read_answers(
         triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend
-    )  # fmt: skip
+    )
     require_dimensions(inputs, chosen)
     stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
     fitter = inputs.fitter(chosen, watcher(inputs, chosen, "path", reporter(progress), None))
@@ -156,7 +156,7 @@ def as_start(start: Any, inputs: EmbeddingInputs, options: EmbeddingOptions) -> 
 def watcher(
     inputs: EmbeddingInputs, options: EmbeddingOptions, stage: str, progress: Progress, journal: Journal | None,
     merit: int = CUT,
-) -> Callable[[int, float, Callable[[], RowsFit]], None]:  # fmt: skip
+) -> Callable[[int, float, Callable[[], RowsFit]], None]:
     """A function that reports passes, and offers the best fit so far to a journal."""
     kept = journal or Journal()
 

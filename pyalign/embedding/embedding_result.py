@@ -304,7 +304,7 @@ class HeldOutFigures:
     def of(
         cls, tables: Sequence[np.ndarray], tests: Sequence[np.ndarray], others: Sequence[Other],
         inputs: EmbeddingInputs, plan: Resampling | None,
-    ) -> HeldOutFigures:  # fmt: skip
+    ) -> HeldOutFigures:
         """From the held-out triplets of each fold, and a table (t, 3) of each: weights, right answers, nats."""
         parts = []
         for table, test in zip(tables, tests, strict=True):

@@ -49,7 +49,7 @@ class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
         self, *, shrinkage: float | None = None, sparsity: float | None = None, n_dimensions: int | str = "auto",
         signed: bool = False, tolerance: float = 1e-5, max_iterations: int = 2000, seed: int | None = None,
         missing: str = "raise", backend: BackendName = "auto",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.shrinkage = shrinkage
         self.sparsity = sparsity
         self.n_dimensions = n_dimensions

@@ -131,7 +131,7 @@ class SignedOptimum:
 def signed_optimum(
     loss: TripletLoss, shrinkage: float, *, start: np.ndarray | None = None, gap: float = GAP, iterations: int = 2000,
     watch: Seen | None = None,
-) -> SignedOptimum:  # fmt: skip
+) -> SignedOptimum:
     """Columns are added along the directions in which the objective falls until the duality gap is small.
 
     start: (n, r) rows near the optimum, such as that of another penalty.
@@ -147,7 +147,7 @@ def signed_optimum(
         solved = minimise(
             objective, np.hstack([rows, new]), tolerance=tolerance, iterations=max(1, iterations - done),
             bounded=False, watch=watch,
-        )  # fmt: skip
+        )
         done, passes, residual = done + solved.iterations, passes + solved.passes + 1, solved.residual
         rows = principal(solved.rows)
         curvature = objective.curvature(rows)
@@ -167,7 +167,7 @@ def new_columns(curvature: Curvature, below: float = 0.0) -> np.ndarray:
 def first_columns(
     loss: TripletLoss, shrinkage: float, at_zero: Curvature, n_dimensions: int | None, seed: int | None,
     watch: Seen | None = None,
-) -> tuple[np.ndarray, int]:  # fmt: skip
+) -> tuple[np.ndarray, int]:
     """Non-negative columns (n, d) to start from, and the passes that they took.
 
     They are the positive and the negative parts of the axes of a signed embedding that is near its optimum, those of
@@ -182,7 +182,7 @@ def first_columns(
     solved = minimise(
         Objective(loss, penalty), new_columns(at_zero, penalty.shrinkage),
         tolerance=RESIDUALS[0], iterations=ITERATIONS, bounded=False, watch=watch,
-    )  # fmt: skip
+    )
     rows = principal(solved.rows)
     if seed is not None and rows.shape[1]:
         rng = np.random.default_rng(seed)
@@ -286,7 +286,7 @@ class Fitter:
         if start is None:
             start, passes = first_columns(
                 self.loss, penalty.shrinkage, self.at_zero, self._most, self.options.seed
-            )  # fmt: skip
+            )
 
         def fitted(solved: Solved) -> RowsFit:
             rows = by_mass(solved.rows)
@@ -294,7 +294,7 @@ class Fitter:
                 self._stated(rows), penalty, solved.value, solved.value - objective.penalties(rows), solved.residual,
                 None, solved.converged, self._most is None and rows.shape[1] == MOST < self.loss.n, solved.iterations,
                 passes + solved.passes, time.perf_counter() - began,
-            )  # fmt: skip
+            )
 
         return fitted(self._solved(objective, start, fitted))
 
@@ -309,7 +309,7 @@ class Fitter:
                 self._stated(rows), penalty, solved.value, solved.value - objective.penalties(rows), solved.residual,
                 max(0.0, optimum.gap + solved.value - optimum.objective), solved.converged, False,
                 count + solved.iterations, passes + solved.passes, time.perf_counter() - began,
-            )  # fmt: skip
+            )
 
         if self._most is None or optimum.rows.shape[1] <= self._most:
             converged = optimum.gap <= GAP
@@ -336,7 +336,7 @@ class Fitter:
         return minimise(
             objective, start, tolerance=self.options.tolerance, iterations=self.options.max_iterations,
             bounded=bounded, drops=bounded, watch=seen,
-        )  # fmt: skip
+        )
 
 
 def by_mass(rows: np.ndarray) -> np.ndarray:

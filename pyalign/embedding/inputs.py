@@ -54,7 +54,7 @@ class EmbeddingInputs:
     def fitter(
         self, options: EmbeddingOptions, watch: FitSeen | None = None, triplets: np.ndarray | None = None,
         weights: np.ndarray | None = None,
-    ) -> Fitter:  # fmt: skip
+    ) -> Fitter:
         """A `Fitter` to the answers of `loss`: the order of objects changes no bit of its fits."""
         numbered = replace(self, index=np.argsort(self.order)[self.index])
         return Fitter(numbered.loss(triplets, weights), options, watch, self.order)
@@ -87,7 +87,7 @@ class EmbeddingInputs:
 def read_answers(
     triplets: object, *, answers: object = None, weights: object = None, subjects: object = None, names: object = None,
     missing: str = "raise", backend: BackendName = "auto",
-) -> EmbeddingInputs:  # fmt: skip
+) -> EmbeddingInputs:
     """Triplets and answers, checked before any work.
 
     Raises:
@@ -118,7 +118,7 @@ def read_answers(
         on, index, n, called, weighed, None if people is None else checked_labels(people, len(index)),
         np.setdiff1d(np.arange(n), counted), weighing_notes(data.notes, used),
         {"triplets": data, "answers": answers, "weights": weights, "subjects": subjects}, data.source,
-    )  # fmt: skip
+    )
     if len(inputs.absent) and missing == "raise":
         raise InputError(
             f'each object must be in a triplet with an answer, or missing="zero" leaves its row at zero; '

@@ -59,10 +59,10 @@ def kkt_residual(rows: np.ndarray, by_rows: np.ndarray, bounded: bool = True) ->
     return len(rows) * float(np.abs(by_rows).max(initial=0.0))
 
 
-def minimise(
+def minimise(  # noqa: C901
     function: Function, rows: np.ndarray, *, tolerance: float, iterations: int, bounded: bool = True,
     drops: bool = False, watch: Seen | None = None,
-) -> Solved:  # fmt: skip
+) -> Solved:
     """Minimize from rows (n, d), of at least 0 if `bounded`, until the KKT residual is at most `tolerance`.
 
     drops: whether columns that are zero, and stay there, are left out of the passes that follow. A function of the

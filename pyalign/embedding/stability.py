@@ -152,7 +152,7 @@ class Stability:
 def stability_of(
     over: Literal["seeds", "halves", "resamples"], rows: np.ndarray,
     pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False,
-) -> Stability:  # fmt: skip
+) -> Stability:
     """Of an embedding (n, d), from pairs of other embeddings.
 
     pairs: what is compared: the embedding itself and another fit, or two fits to different answers.
@@ -237,7 +237,7 @@ class Refits:
     def __init__(
         self, inputs: EmbeddingInputs, penalty: EmbeddingPenalty, options: EmbeddingOptions, split: str, seed: int,
         journal: Journal, report: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.inputs, self.penalty, self.options = inputs, penalty, options
         self.split, self.seed, self.journal, self.report = split, seed, journal, report
 
@@ -289,7 +289,7 @@ class Refits:
     def _fit(
         self, triplets: np.ndarray | None, weights: np.ndarray | None, penalty: EmbeddingPenalty, seed: int | None,
         start: np.ndarray | None = None, options: EmbeddingOptions | None = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         options = replace(options or self.options, seed=seed)
         return self.inputs.fitter(options, None, triplets, weights).at(penalty, start).rows
 

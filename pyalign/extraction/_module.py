@@ -76,7 +76,7 @@ def load(name: str, request: Request) -> Encoder:
 def encoder_of(
     module: nn.Module, preprocess: Callable[[Any], Any] | None, *, name: str, request: Request,
     size: tuple[int, int, int] | None = None,
-) -> TorchEncoder:  # fmt: skip
+) -> TorchEncoder:
     """An encoder of a module of Python; a copy is run, so that the module stays as it is.
 
     Args:
@@ -145,7 +145,7 @@ def _weights(spec: str, module: nn.Module, request: Request) -> Weights:
 def _encoder(
     spec: str, module: nn.Module, transform: Callable[[Any], Any], weights: Weights, code_hash: Mapping[str, Any],
     request: Request, size: tuple[int, int, int] | None,
-) -> TorchEncoder:  # fmt: skip
+) -> TorchEncoder:
     module.eval()
     size, gives = _tried_out(spec, transform, size)
     options = settings(request)
@@ -168,7 +168,7 @@ def _encoder(
         {"library": "module", "size": list(size), "text": _described(transform), "gives": gives, **code_hash},
         {name: version(name) for name in ("torch", "pillow")}, module=module, transform=transform, ends=ends,
         meanings=meanings, size=size, **options,
-    )  # fmt: skip
+    )
 
 
 def _tried_out(

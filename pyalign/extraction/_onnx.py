@@ -30,7 +30,7 @@ def load(name: str, request: Request) -> Encoder:
         raise InputError(f"checkpoint has no meaning for onnx, whose file holds its weights; got {request.checkpoint}")
     if request.precision != "fp32" or request.compile:
         raise InputError(f"{spec}: precision and compile are those of the file; got {request.precision}"
-                         f"{', compile' if request.compile else ''}")  # fmt: skip
+                         f"{', compile' if request.compile else ''}")
     device = choose_device(request.device)
     graph = read_graph(spec, name)
     session = graph.session(device, request.threads)
@@ -62,7 +62,7 @@ def _images(graph: Graph, port: Port, outputs: Sequence[Port], made: dict[str, A
     return OnnxImages(
         graph.spec, graph.weights, preprocessing, _versions("pillow"), notes=notes, recipe=recipe, last=last, ends=ends,
         **made,
-    )  # fmt: skip
+    )
 
 
 def _texts(
@@ -77,11 +77,11 @@ def _texts(
     preprocessing = {
         "library": "onnxruntime", "tokenizer": tokenizer.file, "longest": tokenizer.longest, "pad": tokenizer.pad,
         "pooling": pooling, "pooling_file": pooling_file,
-    }  # fmt: skip
+    }
     return OnnxTexts(
         graph.spec, graph.weights, preprocessing, _versions("tokenizers"), notes=notes, modality=TEXTS, ends=ends,
         tokenizer=tokenizer, roles=roles, **made,
-    )  # fmt: skip
+    )
 
 
 def _roles(inputs: Sequence[Port]) -> dict[str, str]:

@@ -62,7 +62,7 @@ def load(name: str, request: Request) -> Encoder:
         spec, weights, preprocessing, {package: version(package) for package in packages}, notes=plan.notes,
         module=model, transform=preprocess, ends=ends, meanings={PENULTIMATE: penultimate, LOGITS: JOINT},
         tokens=tokens, size=(3, height, width), **settings(request),
-    )  # fmt: skip
+    )
 
 
 def create(spec: str, name: str, request: Request) -> tuple[Any, Callable[[Any], Any], Callable[[], Any], Weights]:
@@ -88,7 +88,7 @@ def _made(spec: str, plan: Plan, request: Request) -> tuple[Any, Callable[[Any],
         model = open_clip.create_model(
             plan.model, load_weights=False, pretrained_image=False, pretrained_text=False,
             force_preprocess_cfg={key: value for key, value in plan.tag.items() if key != "size"}, **more,
-        ).eval()  # fmt: skip
+        ).eval()
         preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
     if plan.path is not None:
         with one_line_errors(spec, f"{plan.path} does not fit"):
@@ -242,7 +242,7 @@ def encoder_of(spec: str, model: Any, tokenizer: Any, weights: Weights, request:
     return TorchTexts(
         spec, weights, preprocessing, versions, notes=notes, modality="texts", device=place,
         precision=request.precision, module=tower, tokenize=tokenize, collate=collate, ends=ends, meanings=meanings,
-    )  # fmt: skip
+    )
 
 
 def _take_projection(model: Any) -> Projection | None:

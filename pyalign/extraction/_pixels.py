@@ -57,7 +57,7 @@ def load(name: str, request: Request) -> Pixels:
     resized = {"size": [3, side, side], "resize": "the middle square", "interpolation": "bicubic", "library": "pillow"}
     return Pixels(
         f"pixels:{side}", Weights("none", None), resized, {"pillow": version("pillow")}, side=side,
-    )  # fmt: skip
+    )
 
 
 def names() -> list[str]:

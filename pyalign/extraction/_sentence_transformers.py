@@ -34,7 +34,7 @@ KNOWN = (
     "distiluse-base-multilingual-cased-v2", "multi-qa-MiniLM-L6-cos-v1", "multi-qa-mpnet-base-dot-v1",
     "paraphrase-MiniLM-L3-v2", "paraphrase-MiniLM-L6-v2", "paraphrase-mpnet-base-v2",
     "paraphrase-multilingual-MiniLM-L12-v2", "paraphrase-multilingual-mpnet-base-v2", "sentence-t5-base",
-)  # fmt: skip
+)
 
 
 def load(name: str, request: Request) -> TorchTexts:
@@ -148,12 +148,12 @@ def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> To
     )
     preprocessing = {
         "library": "sentence-transformers", "longest": model.max_seq_length, "pooling": how, "modules": kinds,
-    }  # fmt: skip
+    }
     versions = {name: version(name) for name in ("sentence-transformers", "transformers", "tokenizers", "torch")}
     return TorchTexts(
         spec, weights, preprocessing, versions, notes=(own,) * bool(own), modality="texts", device=str(model.device),
         precision=request.precision, module=model, tokenize=str, collate=collate, ends=ends, meanings=meanings,
-    )  # fmt: skip
+    )
 
 
 def _how(config: Mapping[str, Any]) -> str:

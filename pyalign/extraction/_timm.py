@@ -95,7 +95,7 @@ def encoder_of(spec: str, module: Any, weights: Weights, request: Request) -> To
     return TorchEncoder(
         spec, weights, preprocessing, versions, notes=notes, module=module, transform=transform, ends=ends,
         meanings=meanings, parts=parts, tokens=tokens_of(module), size=tuple(config["input_size"]), **settings(request),
-    )  # fmt: skip
+    )
 
 
 def create(spec: str, name: str, seed: int = 0) -> Any:

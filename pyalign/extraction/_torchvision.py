@@ -81,7 +81,7 @@ def _encoder_of(
         {name: version(name) for name in ("torchvision", "torch", "pillow")}, notes=notes, module=module,
         transform=transform, ends=ends, meanings=meanings, tokens=_tokens(module), size=(3, side, side),
         **settings(request),
-    )  # fmt: skip
+    )
 
 
 def _chosen(spec: str, name: str) -> tuple[str, Any]:
@@ -160,7 +160,7 @@ def _preprocessing(chosen: Any, transform: Any) -> dict[str, Any]:
         "library": "torchvision", "weights": chosen.name, "size": [3, *transform.crop_size * 2][:3],
         **{name: list(value) for name, value in shown.items()},
         "interpolation": transform.interpolation.value, "antialias": transform.antialias,
-    }  # fmt: skip
+    }
 
 
 def names() -> list[str]:

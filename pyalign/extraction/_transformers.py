@@ -53,7 +53,7 @@ def load(name: str, request: Request) -> TorchEncoder:
     return TorchEncoder(
         spec, weights, _preprocessing(processor, size), versions, notes=_notes(spec, processor, module), module=module,
         transform=transform, ends=ends, meanings=meanings, tokens=_tokens(module, size), size=size, **settings(request),
-    )  # fmt: skip
+    )
 
 
 def _class_of(spec: str, config: Any) -> tuple[Any, bool]:

@@ -195,7 +195,7 @@ def _turn(pillow: Any, image: Any) -> Any:
     turns = {
         2: ways.FLIP_LEFT_RIGHT, 3: ways.ROTATE_180, 4: ways.FLIP_TOP_BOTTOM, 5: ways.TRANSPOSE,
         6: ways.ROTATE_270, 7: ways.TRANSVERSE, 8: ways.ROTATE_90,
-    }  # fmt: skip
+    }
     try:
         return turns.get(image.getexif().get(_ORIENTATION))
     except MemoryError:

@@ -37,7 +37,7 @@ def extract(
     prompt: str | None = None,
     transform: Transform | None = None, meta: Mapping[str, str] | None = None, n_threads: int | None = None,
     progress: Progress | None = None,
-) -> Extraction:  # fmt: skip
+) -> Extraction:
     """Extract embeddings of images or texts from the layers of a model.
 
     Args:
@@ -101,7 +101,7 @@ def extract(
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
         "checkpoint": _path(checkpoint), "device": device, "compile": compile, "workers": workers,
         "on_error": unreadable,
-    }  # fmt: skip
+    }
     modality = _modality(images, texts, prompt)
     request = Request(checkpoint, None, device, precision, compile, modality, n_threads or THREADS)
     model = _encoder(model, preprocess, request, n_threads)
@@ -116,7 +116,7 @@ def extract(
         map=transform, skip=unreadable == "omit", shard=shard, meta=dict(meta or {}), options=options,
         decoder=decoder if model.modality == "images" else None,
         background=_colour(background) if model.modality == "images" else None, prompt=prompt,
-    )  # fmt: skip
+    )
     workers = workers or default_workers()
     if out is None:
         return job.run(Memory(job.numbers.start), workers, progress)
@@ -144,7 +144,7 @@ def _finished_before(job: Job, folder: Folder, workers: int, progress: Progress)
 def _check(
     batch_size: int, workers: int | None, n_threads: int | None, shard: tuple[int, int] | None, unreadable: str,
     decoder: str, resume: bool, out: PathLike | None,
-) -> None:  # fmt: skip
+) -> None:
     if out is not None:
         checked_path(out, "out")
     _checks.whole_number(batch_size, "batch_size", 1, MOST)

@@ -104,11 +104,11 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
     rest = (
         "names_sha256", "preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform",
         "versions", "model_threads", "processor",
-    )  # fmt: skip
+    )
     entries = {
         "model": model, "weights": weights, "layers": [[layer.name, layer.what, layer.pooling] for layer in layers],
         "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
-    }  # fmt: skip
+    }
     state: dict[str, Any] = as_document(entries)
     return state
 
@@ -137,7 +137,7 @@ class Sink(Protocol):
     def finish(
         self, names: Sequence[str], hashes: str,
         manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
-    ) -> Mapping[str, Any]: ...  # fmt: skip
+    ) -> Mapping[str, Any]: ...
 
     def left(self, total: int) -> str: ...
 
@@ -168,7 +168,7 @@ class Memory:
     def finish(
         self, names: Sequence[str], hashes: str,
         manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
-    ) -> Mapping[str, Any]:  # fmt: skip
+    ) -> Mapping[str, Any]:
         """The arrays of each layer, after passing their shapes to the manifest."""
         arrays = {name: np.concatenate(parts) for name, parts in self._parts.items()}
         manifest({name: (array.shape, None) for name, array in arrays.items()})

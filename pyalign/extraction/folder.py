@@ -188,7 +188,7 @@ class Folder:
     def finish(
         self, names: Sequence[str], hashes: str,
         manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Checks all rows; then all files appear, the manifest last. Gives the arrays, mapped.
 
         Args:

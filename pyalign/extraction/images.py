@@ -219,7 +219,7 @@ def _shown(name: str) -> str:
 def _named(
     own: Sequence[str] | None, given_names: Sequence[str] | None, order: str, source: str | None, reader: Reader,
     count: int, notes: tuple[str, ...] = (),
-) -> Images:  # fmt: skip
+) -> Images:
     """Images under the names that were given, their own, or numbers."""
     if count == 0:
         raise InputError("there are no images")

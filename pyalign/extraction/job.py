@@ -62,7 +62,7 @@ HALF = ("amx_bf16", "avx512_bf16", "bf16")
 OVERRIDES = (
     "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
     "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE",
-)  # fmt: skip
+)
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # of glibc's mallopt
 MOST = (1 << 31) - 1  # bytes that may be free
 USUAL = {TRIM_THRESHOLD: 1 << 26, MMAP_THRESHOLD: 1 << 25, MMAP_MAX: 1 << 16}  # where glibc's own rules lead to
@@ -260,7 +260,7 @@ class Job:
                 files[layer.name][1] if files else None,
             )
             for layer in self.layers
-        )  # fmt: skip
+        )
         shared = {name: getattr(self, name) for name in SHARED}
         items = sha256_of_listing(self.items.names[self.first : self.last], sink.items)
         return Extraction(
@@ -269,7 +269,7 @@ class Job:
             weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
             items_sha256=items, fingerprint=digest_of({**self.state(), "items": items}), meta=self.meta or None,
             notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,
-        )  # fmt: skip
+        )
 
 
 def transform_document(transform: Transform) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def default_workers() -> int:
 def batches(
     numbers: Sequence[int], size: int, total: int, read: Callable[[int], Any], prepare: Callable[[Any], Any],
     workers: int,
-) -> Iterator[Batch]:  # fmt: skip
+) -> Iterator[Batch]:
     """Batches of these numbers, in this order.
 
     Args:

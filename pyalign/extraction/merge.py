@@ -30,7 +30,7 @@ MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is a
 def merge_extractions(
     parts: Sequence[PathLike], out: PathLike, *, images: Any = None, mixed: bool = False,
     progress: Progress | None = None,
-) -> Extraction:  # fmt: skip
+) -> Extraction:
     """Merge all parts of a run with `shard=` into one folder; the folders may be in any order.
 
     Images are read once more if they are still at the path that the first part names: parts of images that changed
@@ -209,5 +209,5 @@ def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Ext
         failures=tuple(failure for extraction in extractions for failure in extraction.failures), notes=notes,
         processor=" and ".join(processors), model_threads=with_rows.model_threads,
         provenance=Provenance.now({}, options),
-    )  # fmt: skip
+    )
     return replace(whole, fingerprint=digest_of({**whole.state(), "items": items}))

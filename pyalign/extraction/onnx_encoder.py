@@ -20,7 +20,7 @@ FEW, MORE = 2, 3  # items of the passes that find out shapes
 DTYPES = {
     "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_,
-}  # fmt: skip
+}
 # Positions in the batch, what is fed, and the mask of tokens (None: no tokens).
 Feed = tuple[Sequence[int], Mapping[str, np.ndarray], np.ndarray | None]
 
@@ -90,7 +90,7 @@ class OnnxEncoder(Encoder):
         if name in (PENULTIMATE, LOGITS):
             raise InputError(f"{self.spec} does not say which output is {name}; name it, or a tensor inside: {has}")
         raise InputError(f"{self.spec} has no layer {name!r}; it has {has} and its inner tensors"
-                         f"{nearest(name, [*self.graph.outputs, *self.graph.nodes])}")  # fmt: skip
+                         f"{nearest(name, [*self.graph.outputs, *self.graph.nodes])}")
 
     def _open(self, tensors: Any) -> None:
         there = {output.name for output in self.session.get_outputs()}
@@ -250,7 +250,7 @@ class OnnxTexts(OnnxEncoder):
             return "none"
         if len(shape) != 2 or shape[0] != length or pool in ("flatten", "none"):
             raise InputError(f"layer {name!r} must be rows, or tokens with pool mean or cls; it has shape "
-                             f"{shape_text(shape, length)}, pool {pool}")  # fmt: skip
+                             f"{shape_text(shape, length)}, pool {pool}")
         return "mean" if pool == "auto" else pool
 
     def row(self, layer: Layer, tensor: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -31,7 +31,7 @@ from pyalign.io.documents import read_json
 EXAMPLE = {
     "size": [224, 224], "resize": 256, "interpolation": "bilinear", "scale": 1 / 255,
     "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "channels": "RGB",
-}  # fmt: skip
+}
 KEYS = (*EXAMPLE, "crop")
 INTERPOLATIONS = (
     "nearest",
@@ -43,9 +43,9 @@ INTERPOLATIONS = (
 )  # at the numbers that Pillow gives them
 LARGEST, MOST_PIXELS = 8192, 1 << 28
 OF_HUB = ("size", "crop_size", "resample", "rescale_factor", "image_mean", "image_std", "do_resize", "do_center_crop",
-          "do_rescale", "do_normalize", "do_convert_rgb")  # fmt: skip
+          "do_rescale", "do_normalize", "do_convert_rgb")
 HARMLESS = ("image_processor_type", "feature_extractor_type", "processor_class", "data_format", "device",
-            "input_data_format", "return_tensors", "default_to_square", "_valid_processor_keys")  # fmt: skip
+            "input_data_format", "return_tensors", "default_to_square", "_valid_processor_keys")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Recipe:
             "resize": list(self.resize) if isinstance(self.resize, tuple) else self.resize, "crop": "center",
             "interpolation": self.interpolation, "scale": self.scale, "mean": list(self.mean), "std": list(self.std),
             "channels": self.channels,
-        }  # fmt: skip
+        }
 
 
 def read_recipe(spec: str, path: str, size: tuple[int, int] | None) -> Recipe:

@@ -64,7 +64,7 @@ SOURCES = {
                                     ("torch", "sentence_transformers"), "models"),
     "pixels": Source("pixels", "64", "the pixels themselves, as a baseline", ("PIL",)),
     "random": Source("", "0:timm:resnet50", "a model with random weights, as a baseline", ()),
-}  # fmt: skip
+}
 
 
 def split_spec(spec: str) -> tuple[str, str]:

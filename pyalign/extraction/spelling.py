@@ -102,7 +102,7 @@ LONG = {
     "b": "base", "g": "giant", "h": "huge", "l": "large", "n": "nano", "rn": "resnet", "s": "small", "t": "tiny",
     "ti": "tiny", "p": "", "patch": "", "px": "", "v": "", "imagenet": "", "vitb": "vit base", "vitg": "vit giant",
     "vitl": "vit large", "vits": "vit small",
-}  # fmt: skip
+}
 # Names of families, for which the words alone would find something that few mean.
 FAMILIES = {
     "clip": ("ViT-B-32/openai", "vit_base_patch32_clip_224.openai", "vit_large_patch14_clip_224.openai"),

@@ -31,7 +31,7 @@ OLD = {
     "pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max",
     "pooling_mode_lasttoken": "lasttoken", "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
     "pooling_mode_weightedmean_tokens": "weightedmean",
-}  # fmt: skip
+}
 
 
 def nearby_file(path: str, name: str) -> str | None:
@@ -117,7 +117,7 @@ def _longest(path: str, inner: Any, config: dict[str, Any]) -> int:
     limits = [
         limit for limit in (config.get("model_max_length"), of_model)
         if isinstance(limit, int | float) and 1 < limit < UNLIMITED
-    ]  # fmt: skip
+    ]
     if type(of_sentences) is int and of_sentences > 1:
         return of_sentences
     if limits:
@@ -251,7 +251,7 @@ class TorchTexts(Encoder):
             layout = self._layouts[name] = find_layout(name, inner[name], shapes[name], Tokens())
             if layout.kind not in ("rows", "tokens") or pool in ("flatten", "none"):
                 raise InputError(f"layer {name!r} of a text model must be rows, or tokens with pool mean or cls; it is "
-                                 f"{layout.shape}, pool {pool}")  # fmt: skip
+                                 f"{layout.shape}, pool {pool}")
             what = f"output of {type(inner[name]).__name__}"
             if layout.kind == "rows":
                 layers.append(Layer(name, what, "none", name))

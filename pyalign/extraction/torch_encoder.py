@@ -46,7 +46,7 @@ from pyalign.extraction.layers import (
     rows_of,
     tensor_of,
     watched,
-)  # fmt: skip
+)
 
 PART = "intermediates"
 MANY_CONVOLUTIONS = 8  # from which on a network gains by channels-last memory

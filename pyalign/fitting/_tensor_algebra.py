@@ -54,7 +54,7 @@ class TensorAlgebra(Algebra):
     def gradient(
         self, plan: tuple[Tensor, Tensor | None], similarities: Tensor, temperature: float, scale: float,
         gradient: Tensor,
-    ) -> float:  # fmt: skip
+    ) -> float:
         triplets, answers = plan
         weights = None if answers is None else answers.to(similarities.dtype)
         return self.backend.triplet_gradient(similarities, triplets, temperature, scale, gradient, weights)

@@ -113,7 +113,7 @@ class PredictedAnswers:
 def predicted_answers(
     z: Any, triplets: np.ndarray, answers: np.ndarray | None, measure: MeasureLike, temperature: float, on: Algebra,
     task: str,
-) -> PredictedAnswers:  # fmt: skip
+) -> PredictedAnswers:
     """What the similarities of rows say of each triplet, by the rules of `pyalign.score`.
 
     Of m pairs that tie for the most similar each counts 1/m.
@@ -127,7 +127,7 @@ def predicted_answers(
     if answers is None:
         outcomes = triplet_outcomes(
             z, triplets, measure=measure, temperature=temperature, backend=backend, task=task
-        )  # fmt: skip
+        )
         right = outcomes.credits() / CREDIT_UNIT
         return PredictedAnswers(np.ones(len(right)), right, outcomes.cross_entropy.astype(np.float64))
     results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)

@@ -67,7 +67,7 @@ class TripletLoss:
         self, n: int, triplets: np.ndarray, dtype: np.dtype, *, measure: MeasureLike = "dot", temperature: float = 1.0,
         answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
         task: str = ODD_ONE_OUT,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.on = on or algebra_for()
         self.n, self.dtype, bring = n, dtype, self.on.dispatch.bring
         self.triplets = bring(triplets)
@@ -223,7 +223,7 @@ class Curvature:
 def curvature(
     term: TripletTerm, stretch: np.ndarray, weights: np.ndarray, bias: np.ndarray, penalty: float,
     diagonal: bool = False,
-) -> Curvature:  # fmt: skip
+) -> Curvature:
     """The derivative by M at weights V (k, r); everything in float64.
 
     stretch: (k,), by which the rows of the term are stretched along each direction: X is rows / stretch.
@@ -249,7 +249,7 @@ def curvature_of_rows(loss: TripletLoss, z: np.ndarray, penalty: float, most: in
 def _curvature(
     term: TripletLoss, loss: float, slope: np.ndarray, probabilities: Array, stretch: np.ndarray, penalty: float,
     diagonal: bool = False, most: int | None = None,
-) -> Curvature:  # fmt: skip
+) -> Curvature:
     if diagonal:
         values, vectors = slope.diagonal(), np.empty((len(slope), 0))
     else:

@@ -132,7 +132,7 @@ def _inverse_norms(x: Tensor) -> Tensor:
 def loss(
     x: Tensor, triplets: Tensor, answers: Tensor | None, learned: Tensor | None, measure: str, temperature: float,
     mean: bool, training: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor]:
     """The loss (), and what its gradient will need.
 
     With a matrix of similarities: that matrix (n, n) and, in training, the derivative by its elements plus its
@@ -213,7 +213,7 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tup
 def loss_gradient(
     grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, answers: Tensor | None,
     learned: Tensor | None, measure: str, temperature: float, mean: bool, by_x: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     """grad () times the derivative of the loss by x (n, d), empty unless `by_x`, and by a learned temperature ()."""
     terms, n = loss_terms(triplets, answers, learned, temperature, mean), len(x)
     matrix = base.uses_matrix(x, triplets)

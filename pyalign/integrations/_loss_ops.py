@@ -61,7 +61,7 @@ def _(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | Non
 def _triplet_loss_parts(
     x: Tensor, triplets: Tensor, answers: Tensor | None, learned: Tensor | None, measure: str, temperature: float,
     mean: bool, training: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor]:
     return kernels.loss(x, triplets, answers, learned, measure, temperature, mean, training)
 
 
@@ -69,7 +69,7 @@ def _triplet_loss_parts(
 def _(
     x: Tensor, triplets: Tensor, answers: Tensor | None, learned: Tensor | None, measure: str, temperature: float,
     mean: bool, training: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor]:
     base.check_rows(x)
     base.check_triplets(x, triplets)
     get_measure(measure)
@@ -84,7 +84,7 @@ def _(
 def _triplet_loss_backward(
     grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, answers: Tensor | None,
     learned: Tensor | None, measure: str, temperature: float, mean: bool, by_x: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     saved = x, similarities, gradient, triplets, answers, learned
     return kernels.loss_gradient(grad, *saved, measure, temperature, mean, by_x)
 
@@ -93,7 +93,7 @@ def _triplet_loss_backward(
 def _(
     grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, answers: Tensor | None,
     learned: Tensor | None, measure: str, temperature: float, mean: bool, by_x: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     by_rows = torch.empty_like(x, memory_format=torch.contiguous_format) if by_x else x.new_empty(0)
     return by_rows, grad.new_empty(0) if learned is None else learned.new_empty(())
 
@@ -170,7 +170,7 @@ torch.library.define("pyalign::triplet_loss", TRIPLET_LOSS)
 def triplet_loss(
     x: Tensor, triplets: Tensor, measure: str = "dot", temperature: float = 1.0, answers: Tensor | None = None,
     weights: Tensor | None = None, reduction: str = "mean",
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Cross-entropy of triplets (t, 3) in nats: -log softmax(s / temperature) of the pair of the first two items.
 
     The last column is the odd item; with answers (t, 3), how often each position was called odd, it is the sum over
@@ -185,14 +185,14 @@ def triplet_loss(
 def _with_a_tensor(
     x: Tensor, triplets: Tensor, measure: str = "dot", temperature: Tensor | None = None,
     answers: Tensor | None = None, weights: Tensor | None = None, reduction: str = "mean",
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     return _reduced(x, triplets, measure, 1.0, temperature, answers, weights, reduction)
 
 
 def _reduced(
     x: Tensor, triplets: Tensor, measure: str, temperature: float, learned: Tensor | None, answers: Tensor | None,
     weights: Tensor | None, reduction: str,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     _checks.one_of(reduction, REDUCTIONS, "reduction")
     ops = torch.ops.pyalign
     if learned is not None:
@@ -218,5 +218,5 @@ def _each(similarities: Tensor, temperature: float | Tensor, answers: Tensor | N
 for _op in (
     _checked_temperature, _weighed_answers, _triplet_loss_parts, _triplet_loss_backward, _triplet_similarities,
     _triplet_similarities_backward,
-):  # fmt: skip
+):
     _op.register_vmap(one_by_one(_op))

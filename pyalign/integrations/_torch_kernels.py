@@ -152,7 +152,7 @@ def where_known(x: Tensor, triplets: Tensor, values: Tensor, otherwise: float) -
 def from_triplets(
     x: Tensor, triplets: Tensor, measure: Measure, *, choices: Tensor | None = None, pairs: Tensor | None = None,
     sums: Tensor | None = None, temperature: float = 1.0,
-) -> tuple[Tensor | None, Tensor]:  # fmt: skip
+) -> tuple[Tensor | None, Tensor]:
     """Fills what is given, by the route of `use_matrix`; the matrix of that route or None, and the flag (1,).
 
     On the CPU an invalid triplet raises; elsewhere it sets the flag.

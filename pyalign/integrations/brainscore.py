@@ -79,7 +79,7 @@ def odd_one_out_choices(embeddings: EmbeddingsLike, stimulus_ids: Any, *, measur
 def brain_score(
     embeddings: EmbeddingsLike, stimulus_ids: Any, *, measure: MeasureLike = "dot",
     ceiling: float = HEBART2023_CEILING, ci: IntervalsOver = AUTO,
-) -> BrainScore:  # fmt: skip
+) -> BrainScore:
     """Choices and score of a benchmark whose third stimulus of each trial is the participant's choice.
 
     Args:
@@ -113,7 +113,7 @@ def brain_score(
         _chosen(embeddings, ids, triplets, measure), ids, min(max(scored.fraction_of_ceiling, 0.0), 1.0),
         scored.fraction_of_ceiling, scored.fraction_of_ceiling_ci, scored.accuracy, scored.ceiling, scored.n_ties,
         notes,
-    )  # fmt: skip
+    )
 
 
 class OddOneOutSubject:
@@ -137,7 +137,7 @@ class OddOneOutSubject:
     def __init__(
         self, embeddings: EmbeddingsLike, *, measure: MeasureLike = "dot", identifier: str = "pyalign",
         name_column: str = "stimulus_id", visual_degrees: int = 8,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.embeddings = as_embeddings(embeddings)
         self.measure = measure
         self.identifier = identifier

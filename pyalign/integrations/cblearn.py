@@ -77,7 +77,7 @@ def from_query_response(query: Any, response: Any = None, *, names: Sequence[str
     triplets = Triplets(
         np.take_along_axis(items, positions.astype(np.int64), axis=1), _names(names), names is not None, positions,
         notes=tuple(notes), task=ANCHORED,
-    )  # fmt: skip
+    )
     if not (np.abs(signed) > 1).any():
         return triplets
     return triplets.with_answers(np.stack([signed.clip(min=0), (-signed).clip(min=0)], axis=1))
@@ -102,7 +102,7 @@ def to_query_response(triplets: Triplets, result_format: str = "list-order") -> 
     if not isinstance(triplets, Triplets) or triplets.task != ANCHORED:
         task = getattr(triplets, "task", type(triplets).__name__)
         raise InputError(f"to_query_response takes only anchored triplets; got task {task!r}: to_odd_one_out takes "
-                         "these")  # fmt: skip
+                         "these")
     items = _checks.as_array(triplets.values, "triplets", "(t, 3)")
     if triplets.positions is not None:  # the option that came first in the file is column 1
         chosen, other = np.moveaxis(np.broadcast_to(triplets.positions, items.shape)[:, 1:], 1, 0)
@@ -229,7 +229,7 @@ def _comparisons(triplets: Triplets, query: np.ndarray, response: np.ndarray | N
     notes = ("cblearn has no place for participants: triplets.subjects.take(rows) are those of the rows",)
     return Comparisons(
         query.astype(np.uint32), response, rows, triplets.names, notes if triplets.subjects is not None else ()
-    )  # fmt: skip
+    )
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:

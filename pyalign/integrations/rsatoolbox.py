@@ -80,7 +80,7 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
     return Judgments(
         values, kind, _texts(rdms.pattern_descriptors, names), _texts(rdms.rdm_descriptors, subjects),
         None if source is None else str(source), tuple(notes),
-    )  # fmt: skip
+    )
 
 
 def models_from_rdms(
@@ -144,7 +144,7 @@ def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLi
             _less_alike(matrices), NEGATED if matrices.kind == "similarity" else None,
             {key: value for key, value in descriptors.items() if value},
             _descriptor(SUBJECT, matrices.people), _descriptor(NAME, matrices.names),
-        )  # fmt: skip
+        )
     embeddings = several(matrices)
     models = _same_objects(one_or_several(embeddings))
     names_of_models = _descriptor(MODEL, tuple(models) if isinstance(embeddings, Mapping) else None)

@@ -158,7 +158,7 @@ class TripletLoss(nn.Module):
     def forward(
         self, x: Tensor, triplets: Any, answers: Any = None, weights: Any = None,
         temperature: float | Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Cross-entropy in nats: (), or (t,) with reduction "none".
 
         Args:
@@ -194,7 +194,7 @@ class TripletLoss(nn.Module):
         """The temperature of the module; raises where it was computed and its gradient has been taken since."""
         if self._gradients_taken:
             raise InputError("temperature was computed before a backward pass that has used it: compute it for each "
-                             "call, loss(x, triplets, temperature=...)")  # fmt: skip
+                             "call, loss(x, triplets, temperature=...)")
         return self.temperature
 
     def extra_repr(self) -> str:

@@ -85,7 +85,7 @@ class AlignmentEvery:
     def __init__(
         self, n: int, triplets: TripletsLike, rows: Callable[[Any], Any], *, names: Sequence[str] | None = None,
         measure: MeasureLike = "cosine", temperature: float = 1.0, ci: IntervalsOver = AUTO,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.n = _checks.whole_number(n, "n", 1)
         self.triplets = as_triplet_data(triplets)
         require_answers(self.triplets, "AlignmentEvery")
@@ -123,7 +123,7 @@ class AlignmentEvery:
                 alignment = score(
                     Embeddings(embeddings, self.names), self.triplets, measure=self.measure,
                     temperature=self.temperature, ci=self.ci,
-                )  # fmt: skip
+                )
                 assert alignment.accuracy is not None
                 found = StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy)
             except InputError as error:

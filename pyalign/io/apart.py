@@ -132,7 +132,7 @@ class _Worker:
                 [sys.executable, "-c", code, package], pass_fds=(descriptor,), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 env={**os.environ, **_QUIET, **_ARROW},
-            )  # fmt: skip
+            )
         self.patience, self.has_failed = START, False
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[Array]]:
@@ -232,7 +232,7 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
 def _entries(
     path: PathLike, package: str, extra: str, kind: str, function: str = "arrays", room: int = 0,
     transposed: bool = False,
-) -> dict[str, Entry]:  # fmt: skip
+) -> dict[str, Entry]:
     """What `function` lists, each read when it is loaded; transposed: rows come as columns."""
 
     def load(key: str, nbytes: int, where: str) -> Array:

@@ -196,7 +196,7 @@ def names_next_to(entries: Entries) -> list[str]:
 def choose(
     path: PathLike, entries: Entries, key: str | None, likely: Callable[[Entry], bool], preferred: str | None = None,
     beside: Collection[str] = (),
-) -> Entry:  # fmt: skip
+) -> Entry:
     """The entry under ``key``; without a key the only entry, the preferred one, or the only likely one.
 
     beside: keys of what belongs to the array that is wanted. What is called noise is only read by its key.

@@ -29,7 +29,7 @@ MOST = 10_000_000  # numbers in all matrices of a small file; of a large one MAN
 MANY = 100
 
 
-def load_judgments(
+def load_judgments(  # noqa: C901
     path: PathLike, *, kind: MatrixKind | None = None, key: str | None = None, names: Sequence[str] | None = None
 ) -> Judgments:
     """Read similarity or dissimilarity matrices (RDMs) of people, with the names of objects where the file has them.

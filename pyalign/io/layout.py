@@ -26,7 +26,7 @@ INDEX_HEADERS = {"", "index", "unnamed: 0"}  # as pandas writes its index
 NAME_HEADERS = INDEX_HEADERS | {
     "name", "names", "id", "ids", "item", "object", "concept", "image", "word", "label", "file",
     "filename", "file_name", "object_name", "item_name", "image_name", "unique_id", "uniqueid",
-}  # fmt: skip
+}
 
 
 def always(first: Cells, rest: Sequence[Cells]) -> bool:

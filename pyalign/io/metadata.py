@@ -29,7 +29,7 @@ BUILT_IN = "builtin"  # what stands for the table where a file could be named
 COLUMNS = (
     "model", "names", "architecture", "family", "objective", "data", "parameters", "image_size", "width",
     "imagenet_accuracy", "imagenet_zero_shot", "training_source", "size_source", "accuracy_source",
-)  # fmt: skip
+)
 ABOUT = COLUMNS[3:11]  # what accuracies are related to
 PERCENT = ABOUT[-2:]  # fractions, which are shown in %
 LAYER = re.compile(r"[-_.:](?:penultimate|logits|avgpool|visual|norm|features|embeddings)$", re.IGNORECASE)
@@ -263,7 +263,7 @@ def _header(path: PathLike, row: Row) -> tuple[str, ...]:
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice is not None or "" in header:
         raise bad(path, f"line {row.line}: the header " + ("has no name for a column" if twice is None else
-                        f"has {twice!r:.60} twice"))  # fmt: skip
+                        f"has {twice!r:.60} twice"))
     return header
 
 

@@ -106,7 +106,7 @@ def _together(path: PathLike, people: Sequence[Person]) -> Judgments:
     return Judgments(
         matrices if len(people) > 1 else matrices[0], "dissimilarity", None if 0 in place else tuple(place),
         named if len({*named}) == len(people) > 1 else None,
-    )  # fmt: skip
+    )
 
 
 def _rsatoolbox(path: PathLike, entries: Entries) -> SimpleNamespace:

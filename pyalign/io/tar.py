@@ -82,7 +82,7 @@ class Archive:
             if not any(is_hidden(part) and part not in (".", "..") for part in parts):
                 yield member
 
-    def _members(self, descriptor: int, total: int) -> Iterator[Member]:
+    def _members(self, descriptor: int, total: int) -> Iterator[Member]:  # noqa: C901
         place, name, size = 0, None, None  # the last two are from records before a member
         while place < total:
             header = _exactly(descriptor, BLOCK, place)

@@ -25,7 +25,7 @@ PARTS = ("weights", "bias", "mean", "std")
 READERS = {".npz": npz_entries, ".npy": npy_entries, ".pkl": pickle_entries, ".pickle": pickle_entries}
 RECORD = "pyalign_record"  # a JSON text; next to it the arrays of the record
 ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names",
-          "kept": "pyalign_kept", "kept_names": "pyalign_kept_names"}  # fmt: skip
+          "kept": "pyalign_kept", "kept_names": "pyalign_kept_names"}
 RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 
 
@@ -58,7 +58,7 @@ def load_transform(path: PathLike) -> Transform:
         weights, bias = weights[:, :-1], weights[:, -1]
         notes.append(f"{spec}: the last column is taken for the bias, as human_alignment puts it")
     notes.append(f"{spec}: holds no mean and std, so that features are standardized by their own, which is right for "
-                 "those that it was fitted to (THINGS); it does not say whether scores are in-sample")  # fmt: skip
+                 "those that it was fitted to (THINGS); it does not say whether scores are in-sample")
     return Transform(weights, bias, None, None, None, spec, tuple(notes))
 
 
@@ -99,7 +99,7 @@ def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
             record["measure"], record["temperature"], record["n_triplets"], arrays["items"],
             names_of["names"], arrays["sketch"], record["triplets_sha256"], record["x_sha256"], record["held_out"],
             source, kept,
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise bad(path, f"holds a record that is not sound ({type(error).__name__}: {error})") from error
 

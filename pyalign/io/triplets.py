@@ -53,7 +53,7 @@ def load_triplets(
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None, task: Task | None = None,
     anchor: AnchorColumn | None = None, weight_column: Column | None = None, weights: WeightsLike | None = None,
     where: str | Sequence[str] | None = None, empty: Policy | None = None,
-) -> Triplets:  # fmt: skip
+) -> Triplets:
     """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
     With ``task="anchored"``, where participants said which of two options is more like an anchor, the columns become
@@ -112,7 +112,7 @@ def load_triplets(
         "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
         "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
         "weight_column": weight_column, "where": where, "empty": empty,
-    }  # fmt: skip
+    }
     in_memory = frame_table(type(path).__name__, path)
     _checks.require_dense(path, "path")
     path = type(path).__name__ if in_memory else checked_path(path)
@@ -172,7 +172,7 @@ register("frames", _of_frame)
 def _of_data_set(
     path: PathLike, key: str | None, answers: object, subjects: object,
     layout: dict[str, object],
-) -> Triplets:  # fmt: skip
+) -> Triplets:
     triplets: Triplets = open_named(path, "triplets", key, **layout)
     both = {"subjects": (subjects, triplets.subjects), "answers": (answers, triplets.answers)}
     notes = tuple(
@@ -227,7 +227,7 @@ def _completed(
             answered_rows(header, columns, stated)  # raises where most rows are no answers
         return dict(stated), ()
     of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,
-                "subject_column": found.subject, "one_based": found.lowest == 1 or None}  # fmt: skip
+                "subject_column": found.subject, "one_based": found.lowest == 1 or None}
     plain = table.width == 3 and found.task == ODD_ONE_OUT
     notes = found.notes if plain else ("; ".join((*found.sentences, *found.notes)),)
     notes += base_note(found.lowest) if stated["one_based"] is None else ()
@@ -269,7 +269,7 @@ class _Read(NamedTuple):
 def _take(
     path: PathLike, table: Table, items: tuple[int, ...], choice: int | None, subject: int | None,
     layout: Mapping[str, Any],
-) -> _Read:  # fmt: skip
+) -> _Read:
     named = _holds_names(path, table, items)
     in_text = choice is not None and table.text[choice]
     words = (*(items if named else ()), *((choice,) if in_text else ()))
@@ -377,7 +377,7 @@ def restated(layout: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[dic
 def _check_options(
     columns: Sequence[Column] | None, odd_column: str, choice_column: Column | None, choice_base: int | None,
     task: str = ODD_ONE_OUT, anchor: str = "first",
-) -> None:  # fmt: skip
+) -> None:
     """Refuse options that contradict each other, before a file is opened."""
     if not isinstance(odd_column, str) or odd_column not in ODD_COLUMNS:
         raise InputError(f"odd_column must be 'first', 'last' or 'none'; got {odd_column!r}")
@@ -406,7 +406,7 @@ def _check_task(task: str, anchor: str, odd_column: str) -> None:
 def _resolve(
     path: PathLike, table: Table, columns: Sequence[Column] | None, choice_column: Column | None,
     subject_column: Column | None = None, weight_column: Column | None = None,
-) -> tuple[tuple[int, ...], tuple[int | None, int | None, int | None]]:  # fmt: skip
+) -> tuple[tuple[int, ...], tuple[int | None, int | None, int | None]]:
     """The indices of the three item columns, and of the choice column, the subject column and the weight column."""
     given = choice_column, subject_column, weight_column
     choice, subject, weight = (None if column is None else column_index(path, table, column) for column in given)

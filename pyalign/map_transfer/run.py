@@ -47,7 +47,7 @@ def transfer(
     embeddings: EmbeddingsLike, maps: Transform | Mapping[str, Transform], on: Mapping[str, Any], *,
     categories: CategoriesLike | None = None, k: int = 10, measure: MeasureLike | None = None, ci: IntervalsOver = AUTO,
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
-) -> Transfer:  # fmt: skip
+) -> Transfer:
     """Compare embeddings before and after linear maps: agreement with people on several sets, and neighbours.
 
     Args:
@@ -112,7 +112,7 @@ def transfer(
         raise InputError("; ".join(out.note for out in work.left_out))
     sources = [(name, one) for name, one in on.items() if not isinstance(one, DataSet)]
     options = {"k": k, "measure": None if measure is None else str(measure), "missing": missing,
-               "ci": record_of(plan)}  # fmt: skip
+               "ci": record_of(plan)}
     return Transfer(
         tuple(work.figures), tuple(work.left_out), tuple(named), tuple(map(str, work.measures.values())),
         str(measure or "pearson"), str(measure or "cosine"), k, len(x),
@@ -121,7 +121,7 @@ def transfer(
         provenance=Provenance.now(
             [("embeddings", x), *sources], options, backend, None if plan is None else plan.seed
         ),
-    )  # fmt: skip
+    )
 
 
 def _mapped(x: Embeddings, transform: Transform, name: str) -> Embeddings:
@@ -175,7 +175,7 @@ class _Work:
         self, x: Embeddings, maps: Mapping[str, Transform], mapped: Mapping[str, Embeddings],
         measure: MeasureLike | None, plan: Resampling | None, missing: Policy, backend: BackendName, k: int,
         progress: Progress,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.x, self.maps, self.models = x, maps, {BEFORE: x, **mapped}
         own = {name: "cosine" if one.trained is None else one.trained.measure for name, one in maps.items()}
         self.measure = measure
@@ -208,7 +208,7 @@ class _Work:
         found = compare(
             self.models, triplets, measure=self.measures, missing=self.missing, backend=self.backend, ci=self.plan,
             baseline=BEFORE, progress=self.progress,
-        )  # fmt: skip
+        )
         of = {model.model: model for model in found.models}
         if within is None:
             self.notes += [f"{name}: {note}" for note in found.notes]
@@ -222,7 +222,7 @@ class _Work:
                 of[pair.a].accuracy, of[pair.a].ci, pair.difference, pair.ci, pair.p_value,
             )
             for pair in found.pairs
-        ])  # fmt: skip
+        ])
 
     def _correlations(self, name: str, human: Judgments, within: str | None) -> Iterator[TransferFigure]:
         plan = self.plan
@@ -230,7 +230,7 @@ class _Work:
             self.models, human, measure=self.measure or "pearson", missing=self.missing, backend=self.backend,
             ci=None if plan is None else replace(plan, by=AUTO if human.n_people is None else plan.by),
             progress=self.progress,
-        )  # fmt: skip
+        )
         of = {row.embeddings: row for row in found.results}
         if within is None:
             self.notes += [f"{name}: {note}" for note in found.notes]
@@ -251,7 +251,7 @@ class _Work:
             figures.append(TransferFigure(
                 called, name, RSA, within, None, after.n_pairs, before.value, before.ci, after.value, after.ci,
                 after.value - before.value, ci, None if pair is None else pair.p_value,
-            ))  # fmt: skip
+            ))
         return iter(figures)
 
     def of_neighbors(self, categories: Categories | None) -> None:
@@ -277,7 +277,7 @@ class _Work:
         order = np.argsort(np.argsort(matched.order)[chosen])
         for name, mask in seen.items():
             known = neighbor_figures(name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k,
-                                     self.measure or "cosine", plan, order, len(seen))  # fmt: skip
+                                     self.measure or "cosine", plan, order, len(seen))
             of_fit = None if mask is None else int(mask[chosen].sum())
             self.figures += [replace(figure, in_sample=of_fit) for figure in known]
 
@@ -298,7 +298,7 @@ class _Work:
         enough = len(rest) // 2 > self.k
         done = f"these are left out, and figures are of {len(rest):,} others" if enough else "figures are too high"
         self.notes += [f"neighbours, {name}: the map was fitted to keep those of {mask.sum():,} of {n:,} objects, "
-                       f"in-sample: {done}" for name, mask in masks.items()]  # fmt: skip
+                       f"in-sample: {done}" for name, mask in masks.items()]
         return rest if enough or not masks else np.arange(n)
 
 

@@ -110,7 +110,7 @@ RBO_P = 0.9  # of the rank-biased overlap, which is not shown
 def neighbor_figures(
     name: str, before: np.ndarray, after: np.ndarray, members: np.ndarray | None, labels: tuple[str, ...], k: int,
     measure: MeasureLike, plan: Resampling | None, order: np.ndarray | None = None, maps: int = 1,
-) -> Iterator[TransferFigure]:  # fmt: skip
+) -> Iterator[TransferFigure]:
     """Neighbours kept, and k-NN accuracy over all objects with a category and for each category.
 
     Args:
@@ -147,13 +147,13 @@ def _kept(name: str, lists: list[np.ndarray], k: int, samples: Samples, plan: Re
     difference = None if ci is None else Interval(ci.low - 1, ci.high - 1, ci.error, ci.by, ci.method, ci.confidence)
     return TransferFigure(
         name, "", KEPT, None, None, len(lists[0]), 1.0, None, kept, ci, kept - 1.0, difference, None
-    )  # fmt: skip
+    )
 
 
 def _votes(
     name: str, lists: list[np.ndarray], members: np.ndarray, labels: tuple[str, ...], k: int, plan: Resampling | None,
     maps: int,
-) -> Iterator[TransferFigure]:  # fmt: skip
+) -> Iterator[TransferFigure]:
     """The first is over all objects with a category; those without can only be neighbours."""
     groups = np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
     before, after = (_Votes.of(rows[:, : k + 1], members, plan is not None) for rows in lists)
@@ -173,7 +173,7 @@ def _votes(
         rows.append((TransferFigure(
             name, "", VOTES, None, category, int(own.sum()), means[0], ends[0], means[1], ends[1], means[1] - means[0],
             ends[2], None,
-        ), degrees))  # fmt: skip
+        ), degrees))
     count = maps * sum(figure.category is not None and figure.ci is not None for figure, _ in rows)
     for figure, degrees in rows:
         ci = figure.ci if count > 1 and figure.category is not None else None

@@ -94,7 +94,7 @@ class Search:
 
     def _widely(
         self, wide: np.ndarray, inverses: np.ndarray, k: int, own: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest rows of each query by float64 scores of all rows, and by the order of those near the k-th."""
         scores, doubt = self.space.wide_scores(wide, inverses)
         kept = own >= 0

@@ -72,7 +72,7 @@ class NeighborIndex:
         head = {
             "measure": self.measure, "index": self.index, "rows_sha256": self.rows_sha256, "n": self.n, "d": self.d,
             **self.manifest, "recall": recall, "bytes": data.nbytes,
-        }  # fmt: skip
+        }
         line = json.dumps(head).encode() + b"\n"
         digest = hashlib.sha256(line)
         digest.update(data.data)

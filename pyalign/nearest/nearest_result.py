@@ -93,7 +93,7 @@ class Neighbors(Result):
             for rank, (row, value) in enumerate(pairs, 1):
                 if row >= 0:
                     yield {"query": self.query(q), "rank": rank, "neighbor": self.name(row), "row": row,
-                           "similarity": value}  # fmt: skip
+                           "similarity": value}
 
     def query(self, q: int) -> str | int:
         """The name of a query, else its row, else its number."""
@@ -160,7 +160,7 @@ class Neighbors(Result):
         return replace(
             neighbors, indices=indices, similarities=values, names=names or None,
             queries=tuple(called) if named else None, query_rows=None if rows is None else np.array(rows, np.int64),
-        )  # fmt: skip
+        )
 
 
 LARGEST_TABLE = 1 << 27  # entries (n, n); beyond it pairs are looked up by bisection

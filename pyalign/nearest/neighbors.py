@@ -94,7 +94,7 @@ def neighbors(
     embeddings: EmbeddingsLike, queries: EmbeddingsLike | Sequence[str] | None = None, k: int = 10, *,
     measure: MeasureLike = "cosine", backend: SearchName = "auto", index: Any = "auto", include_self: bool = False,
     nan_policy: Policy = "raise", memory: float | None = None, progress: Progress | None = None,
-) -> Neighbors:  # fmt: skip
+) -> Neighbors:
     """Find the k rows that are most similar to each query, most similar first.
 
     With ``index="flat"`` these are the k largest of all similarities. They are computed and compared in float64
@@ -240,7 +240,7 @@ def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> Nei
 def _result(
     rows: Embeddings, wanted: Queries, space: Space, nearest_rows: NearestRows, kept: np.ndarray, served: np.ndarray,
     factory: str, engine: str,
-) -> Neighbors:  # fmt: skip
+) -> Neighbors:
     """The result, with the row numbers of the original embeddings and queries."""
     place, shape = np.flatnonzero(kept), (len(served), nearest_rows.indices.shape[1])
     indices, similarities = np.full(shape, -1, np.int64), np.full(shape, np.nan)
@@ -260,7 +260,7 @@ def _result(
             {"embeddings": rows, "queries": None if wanted.rows is not None else wanted.embeddings},
             {"k": shape[1], "measure": str(measure), "index": factory}, engine,
         ),
-    )  # fmt: skip
+    )
 
 
 def _notes(
@@ -302,7 +302,7 @@ class NearestRows(NamedTuple):
 def approximately(
     space: Space, index: Any, factory: str, queries: np.ndarray, k: int, own: np.ndarray | None,
     report: Report | None = None,
-) -> NearestRows:  # fmt: skip
+) -> NearestRows:
     """The neighbours that an index of faiss proposes, ordered exactly.
 
     The search is the narrowest one with a recall of 0.95 on the sample, or the widest possible one.

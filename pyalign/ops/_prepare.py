@@ -45,7 +45,7 @@ class Aside:
 def run_prepared(
     dispatch: Dispatch, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any],
     aside: Aside | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """What `work(backend, rows of x, rows of y)` returns, with the rows made ready for the pair kernel of the measure.
 
     On a device all of it is queued before anything is known of the rows, and then read in one transfer. Where they are
@@ -75,7 +75,7 @@ def run_finite(dispatch: Dispatch, matrix: Array, name: str, work: Callable[[Any
 def _run(
     dispatch: Dispatch, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any],
     aside: Aside | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     begin = getattr(dispatch.backend, "queue", None)  # of tensor backends
     if begin is None:
         return careful(dispatch.backend)
@@ -132,7 +132,7 @@ def _median_distance(backend: Backend, x: Array, y: Array | None = None) -> floa
 
 def _rows(
     backend: Backend, measure: Measure, kernel: PairKernel, x: Array, squares: np.ndarray, shift: np.ndarray | None
-) -> Rows:  # fmt: skip
+) -> Rows:
     """Rows of x, whose squared norms are `squares`, as the measure takes them."""
     original = x
     if measure.transform == "centre":

@@ -24,7 +24,7 @@ LEAST_ROWS = 3
 def choice_similarity(
     embeddings: EmbeddingsLike | None = None, *, similarities: JudgmentsLike | None = None,
     measure: MeasureLike | None = None, temperature: float = 1.0, backend: BackendName = "auto", out: Any = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Compute the probability that two items stay together in an odd-one-out task, averaged over all third items.
 
     With the similarities s of the pairs, ``p({i, j} | i, j, k) = softmax(s / temperature)[ij]`` over the three pairs of

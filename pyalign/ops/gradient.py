@@ -20,7 +20,7 @@ from pyalign.typing import AnswersLike, BackendName, JudgmentsLike, TripletsLike
 def triplet_gradient(
     similarities: JudgmentsLike, triplets: TripletsLike, *, answers: AnswersLike | None = None,
     temperature: float = 1.0, backend: BackendName = "auto",
-) -> tuple[float, Any]:  # fmt: skip
+) -> tuple[float, Any]:
     """Compute the mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 
     A triplet (i, j, k) whose last item was called odd costs ``-log softmax(s / temperature)[0]`` of its three

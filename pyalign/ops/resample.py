@@ -67,7 +67,7 @@ PAIRS_AT_ONCE = 4096  # of objects, whose weights are held at once
 def object_sums(
     triplets: object, n: int, values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto",
     progress: Progress = silent,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Sums under resamples of the n items.
 
     Args:
@@ -119,7 +119,7 @@ def triplet_sums(
 def pair_sums(
     pairs: object, n: int, values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto",
     progress: Progress = silent,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """The sums of `object_sums` over pairs (p, 2); a pair weighs the product of its objects' multiplicities.
 
     The objects are drawn as those of `object_sums` are. Works on the host, whatever the backend.
@@ -145,7 +145,7 @@ def pair_sums(
 def subject_sums(
     subjects: np.ndarray, values: np.ndarray, *, people: int, n_resamples: int, seed: int = 0,
     progress: Progress = silent,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Sums under resamples of people; subjects: (t,) integers in [0, people), the participant of each triplet.
 
     Example:

@@ -114,7 +114,7 @@ def _rows(x: Embeddings, name: str, items: tuple[str, ...], reference: str, note
         rows = np.array([own.get(item, -1) for item in items])
         if len(x.names) > int((rows >= 0).sum()):
             notes.append(f"{len(x.names) - int((rows >= 0).sum()):,} rows of {name} are left out: {reference} has no "
-                         "such items")  # fmt: skip
+                         "such items")
         return rows
     return _by_stems(x.names, name, items, notes)
 

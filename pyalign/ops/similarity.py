@@ -24,7 +24,7 @@ ROUNDINGS = 64  # of the largest similarity, by which backends may differ
 def similarity(
     embeddings: EmbeddingsLike, others: EmbeddingsLike | None = None, *, measure: MeasureLike = "cosine",
     backend: BackendName = "auto", out: Any = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Compute the similarity of every row of x with every row of y; larger means more alike.
 
     Args:

@@ -63,7 +63,7 @@ class TripletResults:
 def odd_one_out(
     embeddings: EmbeddingsLike | None = None, triplets: TripletsLike | None = None, *,
     similarities: JudgmentsLike | None = None, measure: MeasureLike | None = None, backend: BackendName = "auto",
-) -> Any:  # fmt: skip
+) -> Any:
     """Find the odd item of each triplet: the one outside the most similar pair.
 
     Args:
@@ -151,7 +151,7 @@ def choice_probabilities(
     embeddings: EmbeddingsLike | None = None, triplets: TripletsLike | None = None, *,
     similarities: JudgmentsLike | None = None, measure: MeasureLike | None = None, temperature: float = 1.0,
     backend: BackendName = "auto",
-) -> Any:  # fmt: skip
+) -> Any:
     """Compute the probability that each position of each triplet is the odd one.
 
     The pairs' similarities s give ``p(pair) = softmax(s / temperature)`` over the three pairs; the odd item is the one
@@ -187,7 +187,7 @@ def choice_probabilities(
             aligned.x, aligned.index, measure="cosine" if measure is None else measure, temperature=temperature,
             backend=backend,
             probabilities=True,
-        )  # fmt: skip
+        )
         return aligned.triplets.columns_in_file(results.probabilities)
     dispatch = dispatch_of(backend, aligned.x)
     matrix = dispatch.similarities(aligned.x)
@@ -249,7 +249,7 @@ def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool
 def run_triplets(
     x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, backend: str = "auto",
     choices: bool = False, probabilities: bool = False, sums: bool = False, similarities: bool = False,
-) -> TripletResults:  # fmt: skip
+) -> TripletResults:
     """Any of choices, probabilities, similarities and sums, in one pass over the triplets.
 
     Arguments are those of `choice_probabilities`; with a measure of `PRECOMPUTED`, x is a matrix of similarities (n, n)
@@ -264,13 +264,13 @@ def run_triplets(
     return run_placed(
         placed(x, triplets, backend, chosen.precomputed), chosen, temperature=temperature, choices=choices,
         probabilities=probabilities, sums=sums, similarities=similarities,
-    )  # fmt: skip
+    )
 
 
 def run_placed(
     ready: Placed, measure: Measure, *, temperature: float = 1.0, choices: bool = False, probabilities: bool = False,
     sums: bool = False, similarities: bool = False, aside: Aside | None = None,
-) -> TripletResults:  # fmt: skip
+) -> TripletResults:
     """What `run_triplets` gives, of rows and triplets that are `placed`.
 
     aside: arrays where these are, to be read with the numbers of this call.

@@ -144,7 +144,7 @@ def compare_layers(
     layers: object, measure: Measure, aggregate: str, n_permutations: int, alpha: float, seed: int,
     backend: BackendName,
     progress: Progress = silent,
-) -> LayerSimilarity:  # fmt: skip
+) -> LayerSimilarity:
     """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
 
     The best of many pairs of layers is large by itself. Here the same permutation of the items is applied to all layers
@@ -170,7 +170,7 @@ def compare_layers(
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
     sides = [_layers(models, name) for models, name in zip(layers, ("first", "second"), strict=True)]
     matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
-                          for layer, x in models.items()})  # fmt: skip
+                          for layer, x in models.items()})
     rows = matched.take()
     family = family_of(chosen_measure, [x.shape for x in rows.values()], backend)
     ready = list(prepared(family, rows).values())
@@ -181,14 +181,14 @@ def compare_layers(
     value = float(AGGREGATES[aggregate](scores))
     calibration = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
     notes = [*matched.notes, *filter(None, [too_few(count, level)]),
-             *notes_on(chosen_measure, {str(k): x for k, x in enumerate(ready)}, rows)]  # fmt: skip
+             *notes_on(chosen_measure, {str(k): x for k, x in enumerate(ready)}, rows)]
     options = {"measure": str(chosen_measure), "aggregate": aggregate, "permutations": count, "alpha": level}
     inputs = [(layer, x) for models in sides for layer, x in models.items()]
     return LayerSimilarity(
         str(chosen_measure), tuple(sides[0]), tuple(sides[1]), tuple(map(tuple, scores.reshape(split, -1).tolist())),
         aggregate, value, calibration.threshold, calibration.score, calibration.p_value, matched.n, count, level, seed,
         notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, backend, seed),
-    )  # fmt: skip
+    )
 
 
 def _layers(models: Mapping[str, object], name: str) -> dict[str, object]:
@@ -206,7 +206,7 @@ PERMUTATIONS = 200
 def compare_all(
     models: object, measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
     backend: BackendName, progress: Progress = silent, ci: OverObjects = AUTO, correction: Correction = "holm",
-) -> ModelSimilarities:  # fmt: skip
+) -> ModelSimilarities:
     """The similarity of every two models, by each measure; see `pyalign.cka`."""
     given = named_models(models)
     if len(given) < 2:
@@ -230,7 +230,7 @@ def compare_all(
         if plan is not None:
             similarities, more = with_intervals(
                 similarities, chosen_measure, rows, plan, backend, progress, matched.order
-            )  # fmt: skip
+            )
             notes += [*more, *long_rows(chosen_measure, rows, matched.names)]
         results.append(similarities)
     few = too_few_together(count, level, sum(len(matrix.pairs) for matrix in results), correction)
@@ -238,13 +238,13 @@ def compare_all(
     drawn = None if plan is None else halves_of(plan, measures, matched.n, len(rows))
     options = {"measure": [str(chosen_measure) for chosen_measure in measures], "permutations": count, "alpha": level,
                "ci": None if plan is None else "objects", "ci_method": None if plan is None else plan.method,
-               "resamples": drawn, "correction": correction}  # fmt: skip
+               "resamples": drawn, "correction": correction}
     provenance = Provenance.now(given, options, backend, seed)
     return ModelSimilarities(
         corrected(results, correction), matched.n, count, level, seed, None, None if plan is None else "objects", drawn,
         float(Resampling.confidence_level if plan is None else plan.confidence_level), correction,
         notes=tuple(dict.fromkeys(notes)), provenance=provenance,
-    )  # fmt: skip
+    )
 
 
 def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
@@ -266,7 +266,7 @@ def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
 def null_scores(
     family: Family, pairs: Sequence[tuple[Any, Any]], n_permutations: int, seed: int, progress: Progress,
     order: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(pairs, K) scores with the items of the second model permuted, in the same way for all pairs."""
     nulls = np.empty((len(pairs), n_permutations))
     for part, orders in permutations_of(family.n, n_permutations, seed, order):
@@ -279,7 +279,7 @@ def null_scores(
 def _matrix(
     measure: RepresentationMeasure, family: Family, ready: Mapping[str, Any],
     null: tuple[int, float, int, float], progress: Progress, order: np.ndarray | None,
-) -> SimilarityMatrix:  # fmt: skip
+) -> SimilarityMatrix:
     """null: permutations, alpha, seed, and what counts as rounding."""
     permutations, alpha, seed, rounding = null
     models = list(ready.values())

@@ -66,14 +66,14 @@ class Replicates:
             return float((less[:, 0] * less[:, -1]).sum() / (len(less) - 1))
 
         combined = dual_variance(variance(self.objects), variance(self.subjects), variance(self.both), self.n, self.p,
-                                 self.objects is not None, self.subjects is not None)  # fmt: skip
+                                 self.objects is not None, self.subjects is not None)
         return np.nan if combined < -1e-20 else combined  # a covariance of too few resamples
 
 
 def dual_variance(
     objects: float, subjects: float, both: float, n: int, p: int | None, over_objects: bool = True,
     over_subjects: bool = True,
-) -> float:  # fmt: skip
+) -> float:
     """The variance from those under resamples of objects, of people and of both; see the module.
 
     Example:
@@ -141,7 +141,7 @@ def resample(
         return Replicates(of.get("objects"), of.get("subjects"), of.get("both"), study.n, people)
 
     return Resampled(replicates(value), None if people is None else replicates(mean),
-                     replicates(part) if partial else None)  # fmt: skip
+                     replicates(part) if partial else None)
 
 
 def _add_per_person(

@@ -116,7 +116,7 @@ def _value(own: Side, pooled: Side, scores: np.ndarray) -> float:
 def _add_reliability(
     people: np.ndarray, items: np.ndarray, n: int, name: str, backend: BackendName,
     into: tuple[np.ndarray, np.ndarray, np.ndarray | None],
-) -> None:  # fmt: skip
+) -> None:
     """Writes the correlations of people with each other into the arrays of `AmongPeople`."""
     values, pairs, rows = into
     p, m = people.shape

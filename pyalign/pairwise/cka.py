@@ -32,7 +32,7 @@ FARTHEST = 120  # powers of 4 between the lengths of two batches
 def minibatch_cka(
     models: object, batch_size: int, measure: str | RepresentationMeasure, seed: int, backend: BackendName,
     progress: Progress = silent,
-) -> ModelSimilarities:  # fmt: skip
+) -> ModelSimilarities:
     """Debiased CKA of models whose matrices (n, n), or whose rows, do not fit into memory; see `pyalign.cka`.
 
     The unbiased HSIC of each batch estimates that of all items; numerator and denominator are summed over batches, and
@@ -88,7 +88,7 @@ def _debiased(measure: RepresentationMeasure) -> RepresentationMeasure:
         raise InputError(f"measure must be {allowed}; got {str(measure)!r}")
     if measure.kernel == "rbf" and not measure.absolute:
         raise InputError(f"measure must say its bandwidth, as in {measure.name}:sigma=2: the median distance differs "
-                         f"from batch to batch; got {str(measure)!r}")  # fmt: skip
+                         f"from batch to batch; got {str(measure)!r}")
     return measure
 
 
@@ -129,7 +129,7 @@ def _hsic(
     rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: BackendName,
     number: int,
     scales: dict[str, int],
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(m, m) the unbiased HSIC of each pair of models in one batch, each model on the scale of its first batch."""
     b = len(rows[names[0]])
     family = MatrixFamily(measure, [rows[name].shape for name in names], backend)
@@ -167,20 +167,20 @@ def cka(
     models: Models, *, batch_size: int | None = ..., measure: Measure | Sequence[Measure] = ...,
     n_permutations: int | None = ..., alpha: float = ..., ci: OverObjects = ..., correction: Correction = ...,
     seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
-) -> ModelSimilarities: ...  # fmt: skip
+) -> ModelSimilarities: ...
 @overload
 def cka(
     *, batches: Iterable[Mapping[str, EmbeddingsLike]] | None, measure: Measure = ..., seed: int = ...,
     backend: BackendName = ...,
     progress: Progress | None = ...,
-) -> ModelSimilarities: ...  # fmt: skip
+) -> ModelSimilarities: ...
 @overload
 def cka(
     *, layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None, aggregate: Literal["max",
     "mean"] | None = ..., measure: Measure = ...,
     n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: BackendName = ...,
     progress: Progress | None = ...,
-) -> LayerSimilarity: ...  # fmt: skip
+) -> LayerSimilarity: ...
 def cka(
     models: Models | None = None, *,
     layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None = None, aggregate: Literal["max",
@@ -189,7 +189,7 @@ def cka(
     measure: Measure | Sequence[Measure] = "debiased-cka", n_permutations: int | None = None, alpha: float = 0.05,
     ci: OverObjects = AUTO, correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto",
     progress: Progress | None = None,
-) -> ModelSimilarities | LayerSimilarity:  # fmt: skip
+) -> ModelSimilarities | LayerSimilarity:
     """Compute how similar models are to each other, by CKA or a relative, and how much of that exceeds chance.
 
     Args:
@@ -258,7 +258,7 @@ def cka(
         raise InputError(f"batch_size applies only to models, which are split into batches; got {present[0]}")
     if (in_batches or layers is not None) and ci not in (AUTO, None):
         raise InputError(f"ci applies only to models that are compared at once; got {ci!r} for "
-                         f"{'batches' if in_batches else 'layers'}")  # fmt: skip
+                         f"{'batches' if in_batches else 'layers'}")
     if in_batches and n_permutations not in (None, 0):
         raise InputError(f"n_permutations must be 0 in batches, which have no null; got {n_permutations!r}")
     count = PERMUTATIONS if n_permutations is None else n_permutations

@@ -56,7 +56,7 @@ def interval_of(at: float, errors: Variances, a: int, b: int | None, plan: Resam
 
 def tested(
     difference: float, errors: Variances, a: int, b: int | None, plan: Resampling
-) -> tuple[Interval | None, float | None]:  # fmt: skip
+) -> tuple[Interval | None, float | None]:
     """The interval of a statistic, or of a difference of two, and the p-value of 0; None without a variance."""
     ci = interval_of(difference, errors, a, b, plan)
     if ci is None or ci.error is None:

@@ -78,7 +78,7 @@ REPRESENTATION_MEASURES = {
         _ROWS("pwcca", "subspace", "pwcca", "canonical correlations, weighted", "Morcos et al., NeurIPS 2018",
               symmetric=False, biased=True),
     )
-}  # fmt: skip
+}
 
 
 def get_representation_measure(measure: str | RepresentationMeasure) -> RepresentationMeasure:

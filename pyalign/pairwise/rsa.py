@@ -53,7 +53,7 @@ def rsa(
     pooling: str | None = None, partial: bool = False, weighted: bool = False, correction: Correction = "holm",
     nan_policy: Policy = "raise", missing: Policy = "raise", seed: int = 0, rdms: bool = False,
     backend: BackendName = "auto", progress: Progress | None = None,
-) -> Rsa:  # fmt: skip
+) -> Rsa:
     """Correlate the similarity matrices of representations with those of participants.
 
     There are two quantities: `value` is the correlation with the participants' mean matrix, and `per_person` is the
@@ -138,7 +138,7 @@ def rsa(
         "ci_method": _methods(chosen)[0] if plan is None else plan.method,
         "resamples": None if plan is None else plan.n_resamples, "permutations": n_permutations, "pooling": pooling,
         "partial": partial, "weighted": weighted, "correction": correction, "nan": nan_policy, "missing": missing,
-    }  # fmt: skip
+    }
     provenance = Provenance.now([*models.items(), *further.items(), ("human", judged)], options, backend, seed)
     asked = n_permutations is not None or partial or weighted or rdms
     plain = plan is None and not asked and nan_policy == "raise"
@@ -152,7 +152,7 @@ def rsa(
         return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction,
         seed,
                    judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage,
-                   provenance=provenance)  # fmt: skip
+                   provenance=provenance)
     study = study_of(models, further, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
@@ -181,13 +181,13 @@ def rsa(
         tuple(sums) if weighted else None, kept,
         notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *filter(None, [few])),
         coverage=coverage, provenance=provenance,
-    )  # fmt: skip
+    )
 
 
 def _check(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], measures: Sequence[Any],
     chosen: Sequence[Correlation], judged: Judgments, partial: bool,
-) -> None:  # fmt: skip
+) -> None:
     if not models and not rdms:
         raise InputError("embeddings must hold at least one model; got none")
     if not measures or not chosen:
@@ -200,7 +200,7 @@ def _check(
     bare = [correlation.name for correlation in chosen if not correlation.centred]
     if bare and rdms and judged.kind == "similarity":
         raise InputError(f"correlation {bare[0]} compares values as they are: model_rdms are dissimilarities, so human "
-                         "must be; got similarities")  # fmt: skip
+                         "must be; got similarities")
     if partial:
         wrong = [correlation.name for correlation in chosen if correlation.name not in PARTIAL]
         if wrong:

@@ -27,7 +27,7 @@ from pyalign.typing import Correction
 def results_of(
     correlated: Correlated, drawn: Resampled | None, null: np.ndarray | None, plan: Resampling | None,
     pooling: str | None, partial: bool,
-) -> list[RsaResult]:  # fmt: skip
+) -> list[RsaResult]:
     study, correlation = correlated.study, correlated.correlation
     people, errors = study.people, None if drawn is None else drawn.per_person
     ceiling = None
@@ -144,7 +144,7 @@ def pairs_of(correlated: Correlated, drawn: Resampled, plan: Resampling) -> list
             less = means[a] - means[b]
             each = PersonDifference(less, *tested(less, drawn.per_person, a, b, plan))
         pairs.append(RsaPair(first.name, second.name, first.measure, second.measure, correlated.correlation.name,
-                             difference, *tested(difference, drawn.value, a, b, plan), None, each))  # fmt: skip
+                             difference, *tested(difference, drawn.value, a, b, plan), None, each))
     return pairs
 
 
@@ -171,7 +171,7 @@ def corrected_tests(results: Sequence[RsaResult], correction: Correction) -> tup
 
 def _corrected(
     differences: Sequence[PersonDifference | None], correction: Correction
-) -> list[PersonDifference | None]:  # fmt: skip
+) -> list[PersonDifference | None]:
     adjusted = of_known([None if difference is None else difference.p_value for difference in differences], correction)
     return [
         difference and replace(difference, p_adjusted=p) for difference, p in zip(differences, adjusted, strict=True)

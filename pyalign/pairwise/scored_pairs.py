@@ -101,7 +101,7 @@ def closed_errors(
 
 def _sides(
     measure: RepresentationMeasure, matrices: Sequence[Matrix], items: np.ndarray, backend: BackendName
-) -> list[Side]:  # fmt: skip
+) -> list[Side]:
     """The pairs of each model, of measures that are correlations of them; else none."""
     if measure.kernel not in CORRELATIONS:
         return []
@@ -152,7 +152,7 @@ def _products(a: np.ndarray, b: np.ndarray) -> _Products:
 def halved_errors(
     measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], pairs: Sequence[tuple[int, int]],
     plan: tuple[int, int], backend: BackendName, progress: Progress, order: np.ndarray | None = None,
-) -> Variances | str:  # fmt: skip
+) -> Variances | str:
     """The errors of the scores of pairs of models by half-samples, or why there are none.
 
     plan: how many, and their seed.
@@ -205,7 +205,7 @@ def is_closed(plan: Resampling, measure: RepresentationMeasure, n: int, models: 
 
 def halves_of(
     plan: Resampling, measures: Sequence[RepresentationMeasure], n: int, models: int
-) -> int | None:  # fmt: skip
+) -> int | None:
     """How many half-samples are drawn; None where no measure needs any."""
     needed = any(not is_closed(plan, measure, n, models) for measure in measures)
     return (plan.n_resamples or RESAMPLES) if needed else None
@@ -214,7 +214,7 @@ def halves_of(
 def with_intervals(
     similarities: SimilarityMatrix, measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], plan: Resampling,
     backend: BackendName, progress: Progress, order: np.ndarray | None = None,
-) -> tuple[SimilarityMatrix, list[str]]:  # fmt: skip
+) -> tuple[SimilarityMatrix, list[str]]:
     """The similarities with intervals, and differences of those that share a model; and sentences about what is not."""
     plan = replace(plan, by="objects")
     n, names = len(next(iter(rows.values()))), similarities.models

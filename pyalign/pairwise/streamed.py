@@ -212,7 +212,7 @@ class Sums:
             count, self.mean_a + da * more.count / count, self.mean_b + db * more.count / count,
             self.aa + more.aa + da * da * weight, self.bb + more.bb + db * db * weight,
             self.ab + more.ab + da * db * weight,
-        )  # fmt: skip
+        )
 
     def pearson(self) -> float:
         """Pearson's correlation."""
@@ -227,13 +227,13 @@ class Sums:
 def in_tiles(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
     chosen: Sequence[Correlation], backend: BackendName, progress: Progress,
-) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:  # fmt: skip
+) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:
     """The results, values only, of matrices that are not held whole; and notes on what was assumed."""
     given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
     rows, _ = finite_rows(given, judged.n, "raise")
     tiles = [(name, str(getattr(requested, "name", requested)),
               _named(name, tiles_of_rows(x, requested, judged.kind, backend)))
-             for name, x in rows.items() for requested in measures]  # fmt: skip
+             for name, x in rows.items() for requested in measures]
     others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
     human = without_holes_of(tiles_of_judgments(judged, "human"), [tile for _, _, tile in others])
     sign = -1.0 if judged.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
@@ -245,7 +245,7 @@ def in_tiles(
             value, pairs = correlate_tiles(human, tile, judged.n, correlation.name, ranks, progress)
             value *= sign if measure is None else 1.0
             results.append(RsaResult(name, measure, correlation.name, value, None, None, None, None, judged.n, pairs,
-                                     judged.n_pairs - pairs))  # fmt: skip
+                                     judged.n_pairs - pairs))
     of_pairs = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
     return tuple(results), (*notes, *of_rounding(rows, measures), *of_pairs)
 

@@ -61,7 +61,7 @@ class Study:
 def study_of(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[MeasureLike],
     nan_policy: Policy, backend: BackendName,
-) -> Study:  # fmt: skip
+) -> Study:
     """The judged pairs of the objects that have a row in all models, by name where names are known.
 
     Raises:
@@ -90,7 +90,7 @@ def study_of(
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
     computed = [(name, str(getattr(measure, "name", measure)),
                  _where(finite, _pairs_of(name, x, measure, human.kind, backend)))
-                for name, x in aligned.items() for measure in measures]  # fmt: skip
+                for name, x in aligned.items() for measure in measures]
     given = [(name, None, sign * pairs) for name, pairs in theirs.items()]
     objects, inside, items = _counted(human.n, items, keep)
     kept = ALL if keep.all() else keep
@@ -102,7 +102,7 @@ def study_of(
         (*notes, *of_rounding(aligned, measures), *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
         objects,
         np.arange(len(objects)) if human.names is None else in_order([human.names[k] for k in objects]),
-    )  # fmt: skip
+    )
 
 
 def _where(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -150,17 +150,17 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
         if len(x) != human.n:
             unnamed = "neither has names" if x.names is None and human.names is None else "one of them has no names"
             raise InputError(f"{called} must have a row for each of {human.n} judged objects, since {unnamed}; "
-                             f"got {len(x)} rows")  # fmt: skip
+                             f"got {len(x)} rows")
         aligned[name] = x.values
         whose = "the judged objects and the rows" if x.names is None and human.names is None else (
-            "the judged objects" if human.names is None else "the rows")  # fmt: skip
+            "the judged objects" if human.names is None else "the rows")
         notes.append(f"{whose} of {called} have no names: row i is taken for object i")
     return aligned, tuple(notes)
 
 
 def finite_rows(
     models: dict[str, Array], n: int, nan_policy: Policy, names: Sequence[str] | None = None
-) -> tuple[dict[str, Array], np.ndarray]:  # fmt: skip
+) -> tuple[dict[str, Array], np.ndarray]:
     """The models without the rows that hold NaN or infinity in any of them, and which objects are usable."""
     rows = {name: _checks.as_rows(x, name) for name, x in models.items()}
     usable = np.ones(n, bool)

@@ -38,7 +38,7 @@ RESAMPLES = 200  # where intervals of models are in closed form
 def weighted_rsa(
     correlated: Correlated, seed: int, plan: Resampling | None = None, correction: Correction = "holm",
     progress: Progress = silent,
-) -> WeightedRsa:  # fmt: skip
+) -> WeightedRsa:
     """The sum of a study's models that is nearest to the people's mean matrix, with weights that are not negative.
 
     Raises:
@@ -62,7 +62,7 @@ def weighted_rsa(
         correlated.correlation.name, float(means[0, 0]), tuple(folds[:, 0, 0].tolist()),
         dict(zip(names, map(float, weights), strict=True)), seed,
         per_person=None if study.people is None else PerPerson(float(means[1, 0]), None, tuple(each)),
-    )  # fmt: skip
+    )
     return found if plan is None else _with_intervals(found, crossed, means, plan, correction, progress)
 
 
@@ -70,13 +70,13 @@ def undefined_sums(sums: Sequence[WeightedRsa]) -> list[str]:
     """Sentences about sums without an interval, where it was requested."""
     few = "resamples have too few objects, or differ less than splits into folds"
     return [f"the weighted sum by {one.correlation} has no interval: {few}" for one in sums
-            if one.resamples and not one.ci]  # fmt: skip
+            if one.resamples and not one.ci]
 
 
 def _with_intervals(
     found: WeightedRsa, crossed: _Crossed, means: np.ndarray, plan: Resampling, correction: Correction,
     progress: Progress,
-) -> WeightedRsa:  # fmt: skip
+) -> WeightedRsa:
     """The sum with intervals, a test, and how much better it is than each model; means: (2, 1 + k)."""
     count = RESAMPLES if plan.closed else plan.drawn
     errors, pairs = crossed.replicates(plan, count, progress), []
@@ -86,10 +86,10 @@ def _with_intervals(
         less = zip((means[:, 0] - means[:, k]).tolist(), errors, strict=True)
         own, each = (PersonDifference(value, *tested(value, error, 0, k, plan)) for value, error in less)
         pairs.append(RsaPair(SUM, model.name, None, model.measure, found.correlation, own.difference, own.ci,
-                             own.p_value, None, None if found.per_person is None else each))  # fmt: skip
+                             own.p_value, None, None if found.per_person is None else each))
     upper = None if p is None else p / 2.0 if found.value > 0.0 else 1.0 - p / 2.0
     return replace(found, ci=ci, p_value=upper, pairs=corrected(pairs, correction), resamples=count,
-                   per_person=found.per_person and replace(found.per_person, ci=each_ci))  # fmt: skip
+                   per_person=found.per_person and replace(found.per_person, ci=each_ci))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,12 +114,12 @@ class _Crossed:
         for fold in range(FOLDS if len(drawn) >= SMALLEST * FOLDS else 0):
             left, right = fold_of[first] == fold, fold_of[second] == fold
             train, test = (np.repeat(np.arange(len(mean)), objects[first] * objects[second] * kept)
-                           for kept in (~(left | right), left & right))  # fmt: skip
+                           for kept in (~(left | right), left & right))
             if len(train) and len(test):
                 weights, centre, scale = _fit(self.matrix[train], mean[train], self.correlated.correlation.centred)
                 predicted = ((self.matrix[test] - centre) / scale) @ weights
                 out[fold] = self._correlations(np.stack([mean, *self.people])[:, test],
-                                               np.stack([predicted, *self.matrix[test].T]))  # fmt: skip
+                                               np.stack([predicted, *self.matrix[test].T]))
                 out[fold, :, 0] = out[fold, :, 0] if weights.any() else 0.0
         return out
 

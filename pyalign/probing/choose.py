@@ -49,7 +49,7 @@ def choose_strength(
     x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
     subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, watch: Watch | None = None,
     make: Maker = Problem,
-) -> Choice:  # fmt: skip
+) -> Choice:
     """The strength with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
 
     A parabola through the three best in the logarithm places the least between the strengths that were tried. An inner
@@ -190,7 +190,7 @@ def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
 def _walk(
     x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
     penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch, make: Maker,
-) -> _Path:  # fmt: skip
+) -> _Path:
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
     problem = problem_of(x, triplets, answers, fold, options, make)
     path = _Path(penalties or problem.strengths(shares), problem.n_triplets)
@@ -212,6 +212,6 @@ def _walk(
 def problem_of(
     x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
     make: Maker = Problem,
-) -> Problem:  # fmt: skip
+) -> Problem:
     """The training side of a fold: nothing of rows that only other triplets name enters, not even their mean."""
     return make(x, triplets[fold.train], options, part_of(answers, fold.train))

@@ -51,7 +51,7 @@ def cross_validate_probe(
     progress: Progress | None = None,
     journal: Journal | None = None,
     **options: Any,
-) -> ProbeCrossValidation:  # fmt: skip
+) -> ProbeCrossValidation:
     """Cross-validate a probe with the penalty chosen inside each fold, then refit it to all triplets.
 
     Args:
@@ -112,7 +112,7 @@ def cross_validate_probe(
     inputs = read_inputs(
         embeddings, triplets, answers=answers, weights=weights, subjects=subjects, others=other_embeddings,
         missing=missing, backend=backend,
-    )  # fmt: skip
+    )
     if inputs.others is not None and chosen.norm != "identity":
         raise InputError(f"norm must be 'identity' with other embeddings; got {chosen.norm!r}")
     seeds = [chosen.seed, *map(int, np.random.SeedSequence(chosen.seed).generate_state(repeats - 1))]
@@ -130,7 +130,7 @@ def cross_validate_probe(
     intervals = fold_intervals(
         [HeldOutRows.unpacked(fold.rows) for fold in finished], [inputs.index[test] for test in tests],
         None if inputs.subjects is None else [inputs.subjects[test] for test in tests], plan, inputs.on.backend.name,
-    )  # fmt: skip
+    )
     fit = completed(fit, inputs, local, _held_out(results, split))
     return _summary(results, intervals, plan, inputs, split, repeats, fit, local, began)
 
@@ -168,7 +168,7 @@ class _Run:
             split=self.split.partition("+")[0], subjects=None if people is None else people[fold.train],
             answers=part_of(inputs.answers, fold.train), seed=self.options.seed, watch=self.watch.at(f"{stage}, inner"),
             make=self.make,
-        )  # fmt: skip
+        )
         problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.strength], watch=watch))
         watch.offer((FITTED, fit.objective), lambda: fit)
@@ -236,7 +236,7 @@ def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
 def _summary(
     results: Sequence[FoldResult], intervals: FoldIntervals, plan: Resampling | None, inputs: Inputs, split: str,
     repeats: int, fit: ProbeFit, local: LocalOptions, began: float,
-) -> ProbeCrossValidation:  # fmt: skip
+) -> ProbeCrossValidation:
     others = inputs.arguments.get("other_embeddings")
     notes = notes_on_few(intervals.numbers)
     if plan is not None and intervals.accuracy is None:

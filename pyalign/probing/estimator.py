@@ -70,7 +70,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         measure: Literal["dot", "cosine"] = "dot", temperature: float = 1.0, standardize: str = "global",
         tolerance: float = 1e-4, max_iterations: int = 1000, smoothing: float = 0.0,
         missing: Policy = "raise", backend: BackendName = "auto", seed: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.penalty = penalty
         self.norm = norm
         self.rank = rank
@@ -88,7 +88,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit(
         self, x: EmbeddingsLike, triplets: TripletsLike, answers: AnswersLike | None = None,
         weights: WeightsLike | None = None, *, progress: Progress = silent, journal: Journal | None = None,
-    ) -> TripletProbe:  # fmt: skip
+    ) -> TripletProbe:
         """Fit the map to triplets.
 
         Args:
@@ -130,7 +130,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.choice_ = choose_strength(
                 inputs.x, inputs.index, options, answers=inputs.answers, seed=options.seed, watch=watch.at("inner"),
                 make=maker(inputs, LocalOptions()),
-            )  # fmt: skip
+            )
             penalty = self.choice_.strength
         problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on, inputs.task)
         fit = next(fit_path(problem, [penalty], watch=watch))
@@ -162,7 +162,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         result = score(
             z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend,
             ci=None,
-        )  # fmt: skip
+        )
         return float(result.accuracy)
 
     def _options(self) -> ProbeOptions:

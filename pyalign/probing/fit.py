@@ -64,7 +64,7 @@ Maker = Callable[[np.ndarray, np.ndarray, ProbeOptions, "np.ndarray | None"], Pr
 def fit_path(
     problem: Problem, penalties: Sequence[float], *, start: Map | None = None, rounds: int = ROUNDS,
     watch: Watch | None = None, figures: bool = False,
-) -> Iterator[ProbeFit]:  # fmt: skip
+) -> Iterator[ProbeFit]:
     """A fit for each penalty, each from the map of the one before. Starting with the largest penalty is fastest.
 
     Args:

@@ -22,14 +22,7 @@ from pyalign.probing.options import ProbeOptions
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import EffectiveNumber
 from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval
-from pyalign.stats.resampling import (
-    AUTO,
-    CORRECTED,
-    Clusters,
-    Resampling,
-    plan_of,
-    require_participants,
-)
+from pyalign.stats.resampling import AUTO, CORRECTED, Clusters, Resampling, plan_of, require_participants
 
 ACCURACY, ZERO_SHOT, NATS = 0, 1, 2  # columns of means
 BOTH = ("objects", "subjects", "objects+subjects", "triplets")
@@ -69,7 +62,7 @@ class HeldOutRows:
     def of(
         cls, mapped: Any, x: Any, triplets: np.ndarray, answers: np.ndarray | None, options: ProbeOptions,
         on: Algebra, task: str,
-    ) -> HeldOutRows:  # fmt: skip
+    ) -> HeldOutRows:
         """Computes the table from embeddings after the map and before it, (n, d') and (n, d), on the device of `on`."""
         probed = predicted_answers(mapped, triplets, answers, options.measure, options.temperature, on, task)
         before = predicted_answers(x, triplets, answers, "cosine", 1.0, on, task)
@@ -113,7 +106,7 @@ class FoldIntervals:
 def fold_intervals(
     folds: Sequence[HeldOutRows], triplets: Sequence[np.ndarray], subjects: Sequence[np.ndarray] | None,
     plan: Resampling | None, backend: str = "auto",
-) -> FoldIntervals:  # fmt: skip
+) -> FoldIntervals:
     """Intervals of the means over folds.
 
     Args:
@@ -140,7 +133,7 @@ def fold_intervals(
         ),
         student_interval(nats, float(errors.errors[NATS]), float(errors.degrees_of_means[NATS]), plan, POSITIVE),
         errors.numbers,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -156,7 +149,7 @@ class FoldErrors:
 def fold_errors(
     fold: HeldOutRows, triplets: np.ndarray, subjects: np.ndarray | None, plan: Resampling | None,
     backend: str = "auto",
-) -> FoldErrors:  # fmt: skip
+) -> FoldErrors:
     """Standard errors of the figures of one fold, over what the plan says.
 
     Args:

@@ -64,7 +64,7 @@ class LocalProblem(Problem):
     def __init__(
         self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
         on: Algebra | None = None, task: str = ODD_ONE_OUT, *, others: object, local: LocalOptions | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.local = local or LocalOptions()
         if options.norm == "nuclear":
             raise InputError("norm must be identity, frobenius or squared with other embeddings; got 'nuclear'")

@@ -86,20 +86,20 @@ class Inputs:
     def recorded(
         self, transform: Transform, measure: str, temperature: float, provenance: Provenance,
         held_out: Mapping[str, Any] | None = None, kept: KeptRows | None = None,
-    ) -> Transform:  # fmt: skip
+    ) -> Transform:
         """The map with the record of what it was fitted to."""
         x = self.aligned.x if isinstance(self.aligned.x, np.ndarray) else host_rows(self.on, self.aligned.x)
         trained = TrainedOn.of(
             x, self.aligned.index, measure=measure, temperature=temperature, names=self.aligned.names,
             held_out=held_out, provenance=provenance, task=self.task, kept=kept,
-        )  # fmt: skip
+        )
         return replace(transform, trained=trained)
 
 
 def read_inputs(
     x: object, triplets: object, *, answers: object = None, weights: object = None, subjects: object = None,
     others: object = None, missing: Policy = "raise", backend: BackendName = "auto",
-) -> Inputs:  # fmt: skip
+) -> Inputs:
     """Everything checked; answers and subjects are those of the triplets unless they are given.
 
     Raises:
@@ -132,7 +132,7 @@ def read_inputs(
         None if people is None else checked_labels(people, len(index)),
         None if others is None else _others(on, as_embeddings(others, "other_embeddings")),
         aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,
-    )  # fmt: skip
+    )
 
 
 def _host_for_two(on: Algebra, backend: BackendName) -> Algebra:
@@ -154,7 +154,7 @@ def _others(on: Algebra, others: Embeddings) -> np.ndarray:
 COMMON = (
     "answers", "weights", "other_embeddings", "local_weight", "tau", "batch_size", "batches", "missing", "backend",
     "progress",
-)  # fmt: skip
+)
 
 
 def fit_probe(
@@ -165,7 +165,7 @@ def fit_probe(
     batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise",
     backend: BackendName = "auto",
     progress: Progress | None = None, journal: Journal | None = None, **options: Any,
-) -> ProbeFit:  # fmt: skip
+) -> ProbeFit:
     """Fit the linear map W of embeddings that minimizes the mean cross-entropy of human choices plus a penalty on W.
 
     Args:
@@ -221,7 +221,7 @@ def fit_probe(
     inputs = read_inputs(
         embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
         backend=backend
-    )  # fmt: skip
+    )
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     first = None if start is None else problem.map_of(start)
     watch = watch_over(inputs, local, progress, journal_of(journal, "fit_probe", given))
@@ -237,7 +237,7 @@ def probe_path(
     batches: int | None = None, missing: Policy = "raise",
     backend: BackendName = "auto", progress: Progress | None = None,
     **options: Any,
-) -> tuple[ProbeFit, ...]:  # fmt: skip
+) -> tuple[ProbeFit, ...]:
     """Fit a probe for several penalties, largest first; each fit starts from the map of the one before.
 
     Args:
@@ -269,7 +269,7 @@ def probe_path(
     inputs = read_inputs(
         embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
         backend=backend
-    )  # fmt: skip
+    )
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     fits = list(
         fit_path(problem, stated or problem.strengths(SHARES), watch=Watch(progress, stage="path"), figures=True)

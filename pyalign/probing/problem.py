@@ -45,7 +45,7 @@ class Problem:
     def __init__(
         self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
         on: Algebra | None = None, task: str = ODD_ONE_OUT,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.on, self.task = on or algebra_for(), task
         rows = finite_rows(x)
         index = valid_triplets(triplets, *rows.shape)

@@ -27,7 +27,7 @@ class HeldOut:
 def held_out_score(
     transform: Transform, options: ProbeOptions, x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None,
     on: Algebra, task: str = ODD_ONE_OUT,
-) -> HeldOut:  # fmt: skip
+) -> HeldOut:
     """Accuracy and cross-entropy of a map on triplets of rows of x, computed where it was fitted."""
     items, local = np.unique(triplets, return_inverse=True)
     rows = transform.apply(x[items])
@@ -37,7 +37,7 @@ def held_out_score(
 def scored(
     rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: MeasureLike, temperature: float = 1.0,
     on: Algebra | None = None, task: str = ODD_ONE_OUT,
-) -> HeldOut:  # fmt: skip
+) -> HeldOut:
     """`pyalign.score`; with answers, their share that call the same item odd and their mean surprise, by its rules.
 
     Of m pairs that tie for the most similar each counts 1/m.

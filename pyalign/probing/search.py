@@ -283,7 +283,7 @@ def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterati
 
     options = {
         "maxcor": CORRECTIONS, "maxiter": iterations, "maxfun": 2 * iterations, "ftol": tolerance, "gtol": 1e-10,
-    }  # fmt: skip
+    }
     optimize.minimize(seen, theta, jac=True, method="L-BFGS-B", options=options, callback=count)
     return Solved(best[0], float(best[1]), best[2], iterations_done, passes)
 

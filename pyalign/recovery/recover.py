@@ -59,7 +59,7 @@ def recover(
     target: float = 0.95, confidence_level: float = 0.95, folds: int = 3, penalties: Penalties = "auto",
     probe: ProbeOptions | None = None, seed: int = 0, missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
-) -> Recovery:  # fmt: skip
+) -> Recovery:
     """Estimate whether these triplets can distinguish these models, and how many triplets it would take.
 
     Choices are simulated from each model in turn, with ``p(pair) = softmax(s / temperature)``. All models are then
@@ -125,7 +125,7 @@ def recover(
     settings = _checked(
         refit, n_simulations, sizes, most_triplets, target, confidence_level, folds, penalties, probe, seed, missing,
         backend, progress,
-    )  # fmt: skip
+    )
     measures = {name: get_measure(chosen) for name, chosen in _by_name(measure, models, "measure").items()}
     stated = None if temperature is None else _temperatures(temperature, models)
     present = with_rows(models, triplets, missing)
@@ -161,7 +161,7 @@ def _checked(
     refit: str, n_simulations: object, sizes: object, most: object, target: float, confidence_level: float,
     folds: object,
     penalties: object, probe: object, seed: object, missing: Policy, backend: BackendName, progress: Progress,
-) -> _Settings:  # fmt: skip
+) -> _Settings:
     _checks.one_of(refit, REFITS, "refit")
     as_penalties(penalties)
     if probe is not None and not isinstance(probe, ProbeOptions):
@@ -173,7 +173,7 @@ def _checked(
         _checks.fraction(target, "target"), _checks.fraction(confidence_level, "confidence_level"),
         _checks.whole_number(folds, "folds", 2), penalties, probe or ProbeOptions(),
         _checks.whole_number(seed, "seed", 0), missing, backend, progress,
-    )  # fmt: skip
+    )
 
 
 def _checked_sizes(sizes: object) -> tuple[int, ...] | None:

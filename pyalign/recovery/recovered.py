@@ -66,7 +66,7 @@ class Simulations:
     def __init__(
         self, pool: Pool, temperatures: Sequence[float], refit: Refit, n_simulations: int, seed: int,
         progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.pool, self.temperatures, self.refit = pool, tuple(temperatures), refit
         self.simulations, self.seed, self.progress = n_simulations, seed, progress
         self._cuts: list[np.ndarray] = []
@@ -76,7 +76,7 @@ class Simulations:
         cuts = self._known()
         drawn = [
             drawn_pairs(of_model[rows], generator(self.seed, ANSWER, *key, m)) for m, of_model in enumerate(cuts)
-        ]  # fmt: skip
+        ]
         return np.stack(drawn, axis=1)
 
     def at(self, size: int) -> Counts:

@@ -60,7 +60,7 @@ class Pool:
     def __init__(
         self, models: Mapping[str, Any], index: object, measures: Mapping[str, MeasureLike], task: str,
         backend: BackendName = "auto", seed: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.index = _checks.as_triplets(index)
         self.n_given = len(self.index)
         self.models, self.measures = dict(models), dict(measures)
@@ -96,7 +96,7 @@ class Pool:
             try:
                 results = run_triplets(
                     x, index, measure=self.measures[name], backend=self._backend, similarities=True
-                )  # fmt: skip
+                )
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
             similarities.append(np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)")))
@@ -169,7 +169,7 @@ class ByProbe:
 
     def __init__(
         self, pool: Pool, options: ProbeOptions, folds: int, penalties: object, seed: int, progress: Progress = silent
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.pool, self.options, self.folds, self.seed = pool, options, folds, seed
         self.on = algebra_for()
         self._make: Maker = partial(Problem, on=self.on, task=pool.task)
@@ -190,7 +190,7 @@ class ByProbe:
                 self.strengths[g, m] = choose_strength(
                     x, index, self.options, penalties=self._candidates, split="objects", seed=self.seed,
                     make=self._make,
-                ).strength  # fmt: skip
+                ).strength
 
     def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
         """(g, m) nats per triplet, the loss of each model's probe on held-out triplets of g simulated participants.
@@ -209,7 +209,7 @@ class ByProbe:
 
     def _of_model(
         self, m: int, index: np.ndarray, everyone: Sequence[np.ndarray], split: Sequence[Fold]
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """(g,) nats a held-out triplet."""
         x, total = self.models[m], np.zeros(len(everyone))
         for fold in split:
@@ -282,7 +282,7 @@ class OneModel:
 
     def __init__(
         self, host: HostBackend, similarities: np.ndarray, alternatives: int = 3, near: int = 0
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._host, self._similarities, self._alternatives, self.near = host, similarities, alternatives, near
         self._zero = self._sums(0.0)
         self._known = {-1: self._zero}

@@ -78,7 +78,7 @@ class Rows(Generic[Row]):
     def column(
         self, header: str, value: Callable[[Row], Value], form: str = "text", places: int = 1, *,
         ci: Callable[[Row], Iterable[float | None] | None] | None = None, ends: str | None = None, **options: Any,
-    ) -> Column:  # fmt: skip
+    ) -> Column:
         """A column of what `value` gives for each, with the ends of what `ci` gives; see `Column` for the options.
 
         Example:
@@ -305,4 +305,4 @@ def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
     return tuple(
         column for k, column in enumerate(columns)
         if column is not None and (k == 0 or any(value is not None and value == value for value in column.values))
-    )  # fmt: skip
+    )

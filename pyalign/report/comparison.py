@@ -26,7 +26,7 @@ from pyalign.report.words import (
     shortened,
     source_note,
     weighted_text,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
@@ -76,14 +76,14 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             f"best: {labels[best.model]}, {percent(best.in_sample_accuracy)} on the triplets that chose it (in-sample)",
             f"chosen on half of the objects and scored on the others: {percent(best.accuracy)}{interval}",
             f"chosen: {often}",
-        ))  # fmt: skip
+        ))
     if result.best_layers is not None:
         column = Rows(result.best_layers, interval_header(result.confidence)).column
         blocks.append(table(
             column("best layer", lambda best: labels[best.model]),
             column("in-sample", lambda best: best.in_sample_accuracy, "percent"),
             column("on other objects", lambda best: best.accuracy, "percent", ci=lambda best: best.ci),
-        ))  # fmt: skip
+        ))
     return blocks
 
 
@@ -106,7 +106,7 @@ def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
         column("ties", lambda m: m.n_ties, "count", keep=4),
         column("cross-entropy", lambda m: m.cross_entropy, "number", 5, ci=lambda m: m.cross_entropy_ci, ends="",
                keep=8),
-    )  # fmt: skip
+    )
 
 
 def _pair_columns(
@@ -143,7 +143,7 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         if result.ci_method == "corrected" else None,
         column("p (margin)", lambda p: p.p_equivalence_adjusted, "p", keep=8, note=within,
                foot=f"p (margin), {within}") if result.margin is not None else None,
-    )  # fmt: skip
+    )
     return table(
         *_pair_columns(pairs, labels),
         column("accuracy", lambda p: p.difference, "percent", ci=lambda p: p.ci,
@@ -152,7 +152,7 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         *share_columns([pair.components for pair in pairs]),
         column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
                ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
-    )  # fmt: skip
+    )
 
 
 # Error consistency
@@ -169,7 +169,7 @@ def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> li
         blocks.append(Table((
             Column("model", tuple(names), fit=lambda room: [name[:room] for name in names]),
             *(Column(str(k + 1), tuple(values), "number", places=3) for k, values in enumerate(kappas)),
-        ), "kappa", room=7 * len(names) + 14, or_else=f"of {len(names)} models: {ELSEWHERE}"))  # fmt: skip
+        ), "kappa", room=7 * len(names) + 14, or_else=f"of {len(names)} models: {ELSEWHERE}"))
     missed = [row for row in consistency.missed or () if row.n_triplets]
     for by in dict.fromkeys(row.by for row in consistency.missed or ()):
         rows = sorted((row for row in missed if row.by == by), key=lambda row: -(row.explained or 0.0))
@@ -187,7 +187,7 @@ def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> li
         "" if consistency.measure is None else f"measure {consistency.measure}",
         "a tie is not right",
         f"of {len(missed):,} concepts {left_out}" if len(missed) > MOST_CONCEPTS and not verbose else "",
-    )]  # fmt: skip
+    )]
 
 
 def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
@@ -220,7 +220,7 @@ def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs
         column("p", lambda p: p.p_value, "p", keep=0, note="Of independent errors: kappa 0."),
         column(f"p ({CORRECTED[consistency.correction]})", lambda p: p.p_adjusted, "p", keep=5,
                note="Corrected over all pairs."),
-    )  # fmt: skip
+    )
 
 
 def missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
@@ -241,7 +241,7 @@ def missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedCo
                note="Of all triplets that all miss, how many are about it."),
         column("explained", lambda c: c.explained, "percent", keep=4,
                note="How many of them are more than its share would bring."),
-    )  # fmt: skip
+    )
 
 
 # Failures
@@ -309,7 +309,7 @@ def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, 
                  keep=max(1, 6 - k)) for k, (model, of_model) in enumerate(margins)
           if any(margin is not None for margin in of_model)),
         title=f"wrong for {one_line(result.who_fails(group))}{right}, the clearest:",
-    )  # fmt: skip
+    )
 
 
 def _clipped(text: str, verbose: bool) -> str:
@@ -330,7 +330,7 @@ def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
         blocks.append(table(
             Column("answered \\ chosen, %", tuple(names)),
             *(Column(name, tuple(100 * share for share in shares), "number") for name, shares in chosen),
-        ))  # fmt: skip
+        ))
     if len(recovery.curve) > 1:
         blocks.append(curve_table(recovery.curve, recovery.confidence))
     target = f"{100 * recovery.target:g}%"
@@ -349,7 +349,7 @@ def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
         f"temperatures {recovery.temperatures}",
         f"{recovery.simulations:,} simulations of each model, seed {recovery.seed}; intervals over simulations",
         f"chance {percent(recovery.chance)}",
-    )]  # fmt: skip
+    )]
 
 
 def recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
@@ -380,4 +380,4 @@ def curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
         column("recovered", lambda rate: rate.recovery_rate, "percent", ci=lambda rate: rate.ci),
         column("drawn beyond the study", lambda rate: rate.drawn, "count", only=PAGE,
                note="further triplets of its objects, at random"),
-    )  # fmt: skip
+    )

@@ -23,7 +23,7 @@ from pyalign.report.words import (
     percent_interval,
     shortened,
     source_note,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
@@ -83,7 +83,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
         """Concepts in this order, what belongs to none, and the whole."""
         rest = () if scores.unassigned is None else (scores.unassigned,)
         whole = ConceptScore("all", scores.n_triplets, 0, scores.accuracy, scores.ci, scores.cross_entropy,
-                             scores.cross_entropy_ci, effective_objects=result.effective_objects)  # fmt: skip
+                             scores.cross_entropy_ci, effective_objects=result.effective_objects)
         return [*(scores.concepts[k] for k in order), *rest, whole]
 
     rows = rows_of(first)
@@ -105,7 +105,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
             if first.spread is not None else None,
             *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
             column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
-        )  # fmt: skip
+        )
     differences = [difference for difference in result.differences if difference.by == first.by]
     of_two = bool(len(of) == 2 and differences and intervals)
     return table(
@@ -115,7 +115,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
                                     keep=9 if k < 2 else max(1, 6 - k)) for k, scores in enumerate(of)),
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
-    )  # fmt: skip
+    )
 
 
 def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) -> Table | None:
@@ -141,7 +141,7 @@ def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) ->
         column("lowest", most_probable("p_lowest"), keep=6,
                foot="lowest, highest: the concept that most probably is, and with which probability"),
         column("highest", most_probable("p_highest"), keep=5),
-    )  # fmt: skip
+    )
 
 
 def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[Column, ...]:
@@ -152,7 +152,7 @@ def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[C
                keep=2, foot="all together: intervals that hold for all concepts at once", only=TEXT),
         column(corrected, lambda c: c.p_adjusted, "p", keep=6,
                foot=f"{corrected} of the accuracy of all triplets, corrected for all concepts"),
-    )  # fmt: skip
+    )
 
 
 def difference_columns(differences: Sequence[ConceptDifference | None], result: Concepts) -> tuple[Column, ...]:
@@ -163,7 +163,7 @@ def difference_columns(differences: Sequence[ConceptDifference | None], result: 
                ci=lambda d: None if d is None else d.ci, keep_ends=6),
         column("p", lambda d: "" if d is None else d.p_value, "p", keep=3),
         column(f"p ({CORRECTED[result.correction]})", lambda d: "" if d is None else d.p_adjusted, "p"),
-    )  # fmt: skip
+    )
 
 
 # Human dimensions
@@ -185,7 +185,7 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
         "as it is: the embeddings by cosine" if of_triplets else "",
         f"accuracy of the human dimensions {percent(result.human_accuracy)}" if of_triplets else "",
         over_text(result.ci_by, result.ci_method, None, None),
-    )]  # fmt: skip
+    )]
     intervals, half = result.ci_by is not None, MOST_DIMENSIONS // 2
     for predicted in result.results:
         order = sorted(predicted.dimensions, key=lambda d: float("inf") if d.r2 is None else -d.r2)
@@ -212,7 +212,7 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
         f"p ({CORRECTED[result.correction]}) corrected for {counted(n, 'difference')} of dimensions",
         f"means for {len(means):,}" if len(means) > 1 else "",
         f"the {n_shown} surest of {n:,} differences of dimensions: {ELSEWHERE}" if n_shown < n else "",
-    )]  # fmt: skip
+    )]
 
 
 def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Table:
@@ -225,7 +225,7 @@ def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Tab
         column("within folds", lambda r: r.accuracy_within_folds, "percent", keep=2,
                note="triplets of three objects of one fold"),
         column("as it is", lambda r: r.own_accuracy, "percent", keep=8, note="of the embeddings themselves"),
-    )  # fmt: skip
+    )
     return table(
         column("model", lambda r: labels[r.embeddings]),
         column("mean R^2", lambda r: r.mean_r2, "number", 3, ci=lambda r: r.ci),
@@ -267,4 +267,4 @@ def differences_table(
         column("s.e.", lambda d: d.standard_error, "number", 3, keep=3, only=TEXT),
         column("p", lambda d: d.p_value, "p", keep=4),
         column(f"p ({CORRECTED[result.correction]})", lambda d: d.p_adjusted, "p"),
-    )  # fmt: skip
+    )

@@ -61,4 +61,4 @@ def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
         if any(design.assurance != design.power for design in designs) else None,
         column("cost", lambda design: design.cost, "number", 0)
         if any(design.cost is not None for design in designs) else None,
-    )  # fmt: skip
+    )

@@ -42,7 +42,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
         foot(_over_splits(result, before)),
         foot(f"cross-entropy {_nats(result)}"),
         foot(f"the map of all {fit.n_triplets:,} triplets: {of_map}"),
-    ]  # fmt: skip
+    ]
     if verbose:
         blocks += [folds_table(fold_rows("", result), result.task, before), foot("test: of each fold")]
     folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
@@ -90,7 +90,7 @@ def before_and_after(rows: Rows[ProbeCrossValidation], before: str) -> tuple[Col
         column("probed", lambda row: row.accuracy, "percent", ci=lambda row: row.accuracy_interval),
         column("gain", lambda row: row.difference, "percent", ci=lambda row: row.difference_interval,
                note=f"Probed less {before}, paired over the same triplets."),
-    )  # fmt: skip
+    )
 
 
 def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
@@ -121,7 +121,7 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
                foot="gap: nats to the optimum, at most"),
         column("passes", of("n_passes"), "count", keep=2, only=TEXT),
         column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
-    )  # fmt: skip
+    )
 
 
 def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
@@ -142,7 +142,7 @@ def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
     rows |= {
         "objective": f"{fit.objective:.5f}", "gap": "-" if fit.gap is None else f"{fit.gap:.1e}",
         "rank": str(fit.rank), "passes": f"{fit.n_passes:,}",
-    }  # fmt: skip
+    }
     if isfinite(fit.seconds):  # documents of studies have no durations
         rows["s"] = f"{fit.seconds:.1f}"
     return [
@@ -241,7 +241,7 @@ def against_table(result: EmbeddingCrossValidation) -> Table:
         column("dimensions", lambda row: row.n_dimensions, "count", keep=6),
         column("matched", lambda row: row.matched, "number", 2, keep=6,
                foot="matched: mean correlation of dimensions that belong together"),
-    )  # fmt: skip
+    )
 
 
 def stability_table(stability: Sequence[Stability]) -> Table:
@@ -258,7 +258,7 @@ def stability_table(stability: Sequence[Stability]) -> Table:
                note="Dimensions above .8 by the definition of VICE: the best match on 80% of objects, on the others."),
         column("similarities", lambda row: row.similarity, "number", 3,
                foot="similarities: correlation of the inner products of all pairs of objects"),
-    )  # fmt: skip
+    )
 
 
 def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose: bool) -> list[Block]:
@@ -287,7 +287,7 @@ def dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stabil
         column("share", lambda row: row.share, "percent"),
         *(_stability_column(one, dimensions) for one in stability),
         column("top objects", lambda row: ", ".join(map(one_line, row.top_objects[:TOP])), left=True),
-    )  # fmt: skip
+    )
 
 
 def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> Column:
@@ -297,4 +297,4 @@ def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> 
     return Rows(rows).column(
         stability.over, lambda row: row.correlation, "number", 2, keep=7, ci=lambda row: (row.low, row.high), ends="",
         note=note,
-    )  # fmt: skip
+    )

@@ -26,7 +26,7 @@ def datasets_view(listed: DataSetList, verbose: bool = False) -> list[Block]:
         column("data set", lambda d: d.name, left=True),
         column("here", lambda d: "yes" if d.is_here else None, left=True),
         Column("what", tuple(lines), left=True, fit=lambda room: [beginning(line, room) for line in lines]),
-    )]  # fmt: skip
+    )]
 
 
 def dataset_info_view(info: DataSetInfo, verbose: bool = False) -> list[Block]:
@@ -36,7 +36,7 @@ def dataset_info_view(info: DataSetInfo, verbose: bool = False) -> list[Block]:
         "holds": ", ".join(parts), "kind": info.kind, "source": info.source, "licence": info.licence,
         "citation": info.citation, "folder": f"{info.folder}{'' if info.is_here else ' (not here)'}",
         "fetches": ", ".join(info.files) or None, "layout": info.checked,
-    }  # fmt: skip
+    }
     return [
         Paragraph(f"{info.name}: {one_line(info.what)}"),
         Lines(("",)),
@@ -139,7 +139,7 @@ def model_layers_view(listed: ModelLayers, verbose: bool = False) -> list[Block]
         column("layer", lambda layer: layer.name, left=True),
         column("shape", lambda layer: layer.shape, left=True),
         column("what", lambda layer: layer.what, left=True),
-    )]  # fmt: skip
+    )]
 
 
 def model_table_view(listed: ModelTable, verbose: bool = False) -> list[Block]:

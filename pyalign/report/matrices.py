@@ -22,7 +22,7 @@ from pyalign.report.words import (
     p_text,
     shortened,
     source_note,
-)  # fmt: skip
+)
 
 CLOSED = "corrected"  # as intervals in closed form say it
 MOST_PAIRS = 45  # in a table: of a measure, those of ten models
@@ -48,7 +48,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
             "" if result.permutations is None
             else f"p by {result.permutations:,} relabellings of the objects, one-sided",
         ),
-    ]  # fmt: skip
+    ]
     if of_people:
         title = "mean over participants of the correlation with each, and its noise ceiling"
         blocks.append(Table((*_naming_columns(result, labels), *_person_columns(result)), title))
@@ -60,15 +60,15 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
             (*_naming_columns(result, labels), *_against_columns(result)), "means against the noise ceiling"
         )
         tested = sum(row.per_person.against_lower.p_value is not None
-                     for row in result.results if row.per_person and row.per_person.against_lower)  # fmt: skip
+                     for row in result.results if row.per_person and row.per_person.against_lower)
         blocks += [against, foot(
             f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'test')}" if tested else "",
         ), ceilings_table(result, "noise ceiling, and reliability of one participant"), foot(
             "reliability: mean correlation of two participants' matrices",
-        )]  # fmt: skip
+        )]
     shown = result.pairs if verbose else result.pairs[:MOST_PAIRS]
     titles = {False: "differences of correlations with the mean matrix" if of_people else "",
-              True: "differences of means over participants"}  # fmt: skip
+              True: "differences of means over participants"}
     for of_means in (False, True):
         tested = sum(
             difference is not None and difference.p_value is not None
@@ -79,7 +79,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
         blocks += [pairs_table(result, labels, shown, titles[of_means], of_means), foot(
             f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if len(shown) < len(result.pairs) else "",
             f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'pair')}" if tested else "",
-        )]  # fmt: skip
+        )]
     for one in result.weighted or ():
         weights = f"weights, fitted to all pairs: {weights_text(one, result, labels)}"
         blocks.append(foot(f"weighted sum, {weighted_text(one)}", weights, apart=True))
@@ -109,7 +109,7 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
         column("partial", lambda r: None if r.partial is None else r.partial.value, "number", 4, keep=8,
                ci=lambda r: None if r.partial is None else r.partial.ci, ends="interval", keep_ends=5)
         if any(row.partial is not None for row in result.results) else None,
-    ))  # fmt: skip
+    ))
 
 
 def _person_columns(result: Rsa) -> tuple[Column, ...]:
@@ -132,7 +132,7 @@ def _person_columns(result: Rsa) -> tuple[Column, ...]:
                note="Each participant with the mean of all."),
         column("pooled", lambda r: None if r.ceiling is None else r.ceiling.pooling, only=PAGE,
                note="What was averaged over participants for the ceiling."),
-    ))  # fmt: skip
+    ))
 
 
 def has_ceilings(result: Rsa) -> bool:
@@ -169,7 +169,7 @@ def _against_columns(result: Rsa) -> tuple[Column, ...]:
                ci=lambda r: _at(r, "disattenuated", "ci"), keep=7, keep_ends=4,
                note="The mean divided by the root of the reliability of one participant.",
                foot="disattenuated: the mean divided by the root of the reliability"),
-    ))  # fmt: skip
+    ))
 
 
 def ceilings_table(result: Rsa, title: str = "") -> Table:
@@ -193,7 +193,7 @@ def ceilings_table(result: Rsa, title: str = "") -> Table:
         column("s.e.", lambda r: None if r[3] is None else r[3].error, "number", 4, keep=6, only=TEXT)
         if intervals else None,
         title=title,
-    )  # fmt: skip
+    )
 
 
 def _differences(pairs: Sequence[RsaPair], of_means: bool) -> list[RsaPair | PersonDifference | None]:
@@ -216,7 +216,7 @@ def results_table(result: Rsa, labels: Mapping[str, str]) -> Table:
 
 def pairs_table(
     result: Rsa, labels: Mapping[str, str], pairs: Sequence[RsaPair], title: str = "", of_means: bool = False
-) -> Table:  # fmt: skip
+) -> Table:
     """A row for each of these pairs of models: differences of correlations with the mean matrix, or of means."""
     crowded = _has_measures(result)
     column = Rows(pairs).column
@@ -253,7 +253,7 @@ def pairs_table(
         of_each("p", lambda d: _at(d, "p_value"), "p", keep=6),
         of_each(f"p ({CORRECTED[result.correction]})", lambda d: _at(d, "p_adjusted"), "p"),
         title=title,
-    )  # fmt: skip
+    )
 
 
 def weighted_text(one: WeightedRsa) -> str:
@@ -271,7 +271,7 @@ def weighted_tables(result: Rsa, labels: Mapping[str, str]) -> list[Table]:
     title = "weighted sums less models, on the same folds"
     both = ((False, title), (True, f"{title}: means over participants"))
     return [pairs_table(result, labels, pairs, title, of_means) for of_means, title in both
-            if any(_differences(pairs, of_means))]  # fmt: skip
+            if any(_differences(pairs, of_means))]
 
 
 def weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:
@@ -385,7 +385,7 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
                note="Of each pair by itself, not corrected."),
         column(f"p ({CORRECTED[result.correction]})", lambda p: at(p, p[0].p_adjusted), "p", keep=6)
         if result.correction is not None else None,
-    ))  # fmt: skip
+    ))
     return table(
         Column("models", models(labels), fit=fit, only=TEXT),
         column("model", lambda p: labels[p[0].models[p[1]]], filter=True, only=PAGE),
@@ -394,13 +394,13 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
         column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5, ci=lambda p: p[0].interval(p[1], p[2]),
                keep_ends=7),
         *(tests if any(similarities.null_threshold is not None for similarities, _, _ in pairs) else ()),
-    )  # fmt: skip
+    )
 
 
 def score_differences_table(
     result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, SimilarityDifference]],
     title: str = "",
-) -> Table:  # fmt: skip
+) -> Table:
     """A row for each difference of two similarities that share a model, with the measure."""
     column = Rows(rows, interval_header(result.confidence)).column
     correction = CORRECTED[result.correction or "holm"]
@@ -423,7 +423,7 @@ def score_differences_table(
         column("p", lambda r: r[1].p_value, "p", keep=6),
         column(f"p ({correction})", lambda r: r[1].p_adjusted, "p"),
         title=title,
-    )  # fmt: skip
+    )
 
 
 def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:
@@ -446,4 +446,4 @@ def layers_table(result: LayerSimilarity) -> Table:
     return Table((
         Column("layer", tuple(map(one_line, result.first))),
         *(Column(one_line(name), values, "number", places=4, keep=4, named=True) for name, values in columns),
-    ))  # fmt: skip
+    ))

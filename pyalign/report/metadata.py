@@ -26,7 +26,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             column("models", lambda r: r.n_models, "count"),
             column("families", lambda r: r.n_families or 0, "count", keep=6) if models == "families" else None,
             *rank_columns(result, rows),
-        )]  # fmt: skip
+        )]
     if result.groups:
         of_group = Rows(result.groups, _header(result, objects)).column
         tables.append(table(
@@ -37,7 +37,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             of_group("lowest", lambda g: g.lowest, *form, keep=6),
             of_group("highest", lambda g: g.highest, *form, keep=6),
             of_group("s.d. of models", lambda g: g.deviation, *form, keep=5),
-        ))  # fmt: skip
+        ))
     seeds = [point for point in result.points if len(point.members) > 1]
     if seeds:
         of_model = Rows(seeds).column
@@ -48,7 +48,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             of_model("lowest", lambda p: p.lowest, *form),
             of_model("highest", lambda p: p.highest, *form),
             of_model("s.d. of seeds", lambda p: p.deviation, *form),
-        ))  # fmt: skip
+        ))
     means = f", {len(seeds)} of them means over seeds" if seeds else ""
     counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
     how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.seed}"
@@ -60,7 +60,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
         "" if result.ci_by is None else f"over {objects}: these very models on other {objects}, {how}",
         f"over {models}: other {models} like these, on these objects",
         apart=True,
-    )]  # fmt: skip
+    )]
 
 
 def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
@@ -83,7 +83,7 @@ def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
                lambda r: scaled_text(None if r.simultaneous is None else r.simultaneous.models_ci, r, result), keep=5,
                note="Of the slope, as a row that was chosen among several needs it.")
         if any(row.simultaneous for row in result.results) else None,
-    ))  # fmt: skip
+    ))
 
 
 def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]) -> tuple[Column, ...]:
@@ -97,7 +97,7 @@ def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]
         column(f"over {models}", lambda r: rank_text(r.rank_models_ci), keep=7, only=TEXT),
         column(f"Spearman, over {models}", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_models_ci,
                only=PAGE, note=f"The same, over {models}."),
-    )  # fmt: skip
+    )
 
 
 def over_names(result: MetadataRegressions) -> tuple[str, str]:

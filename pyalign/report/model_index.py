@@ -69,7 +69,7 @@ def _metric(kind: str, value: float, name: str, interval: Interval | None, **arg
     """A figure with its interval and what that is over."""
     if interval is not None and interval.low == interval.low:
         args |= {"interval": list(interval), "confidence": interval.confidence, "over": interval.by,
-                 "standard_error": interval.error}  # fmt: skip
+                 "standard_error": interval.error}
     known = {key: argument for key, argument in args.items() if argument is not None}
     return {"type": kind, "value": value, "name": name, **({"args": known} if known else {})}
 
@@ -79,7 +79,7 @@ def _of_score(row: Score, accuracy: float) -> tuple[Metric, ...]:
     sample = ", in-sample" if row.in_sample is not None and row.in_sample.objects else ""
     args: dict[str, Any] = {
         "measure": row.measure, "transform": row.transform, "ties": row.ties, "n_triplets": row.n_triplets
-    }  # fmt: skip
+    }
     first = _metric("accuracy", accuracy, f"Accuracy{by}{sample}", row.ci, **args, chance=row.chance)
     if row.cross_entropy is None:
         return (first,)
@@ -98,14 +98,14 @@ def _of_probe(result: ProbeCrossValidation) -> tuple[Metric, ...]:
                 result.cross_entropy_interval, **args, unit="nats"),
         _metric("accuracy", result.zero_shot_accuracy, "Accuracy as it is, the same triplets",
                 result.zero_shot_interval, **args, chance=result.chance),
-    )  # fmt: skip
+    )
 
 
 def _of_correlation(row: RsaResult, result: Rsa) -> Metric:
     by = f", {row.measure}" if row.measure else ""
     kind = TYPES.get(row.correlation, row.correlation)
     return _metric(kind, row.value, f"RSA, {row.correlation}{by}", row.ci, measure=row.measure,
-                   n_objects=row.n_objects, n_pairs=row.n_pairs, n_people=result.n_people)  # fmt: skip
+                   n_objects=row.n_objects, n_pairs=row.n_pairs, n_people=result.n_people)
 
 
 # YAML

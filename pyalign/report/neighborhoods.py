@@ -88,7 +88,7 @@ def agreement_view(agreement: NeighborAgreement, verbose: bool = False) -> list[
             f"p by {agreement.permutations:,} relabellings of the objects, one-sided" if agreement.permutations else "",
             f"rbo: rank-biased overlap, p = {agreement.rbo_p:g}",
         ),
-    ]  # fmt: skip
+    ]
     half = MOST_CONCEPTS // 2
     for result, label in zip(agreement.results, labels, strict=True):
         if result.concepts:  # of many those that agree most and least
@@ -125,12 +125,12 @@ def _figures(agreement: NeighborAgreement, rows: Sequence[NeighborResult | Conce
         column("rbo", lambda r: r.rbo, "number", 4, keep=7, ci=lambda r: r.rbo_ci, ends="interval" * intervals,
                keep_ends=4, note=f"rank-biased overlap, persistence {agreement.rbo_p:g}"),
         column("p", lambda r: r.p_value, "p", note="of the overlap, one-sided") if agreement.permutations else None,
-    ]  # fmt: skip
+    ]
 
 
 def concepts_table(
     agreement: NeighborAgreement, rows: Sequence[tuple[str, ConceptNeighbors]], title: str = ""
-) -> Table:  # fmt: skip
+) -> Table:
     """A row for each concept of a model, whose label comes before it."""
     column = Rows(rows).column
     return table(
@@ -174,14 +174,14 @@ def purity_view(purity: NeighborPurity, verbose: bool = False) -> list[Block]:
             Column(label, ("all with a category", *(one_line(category.category) for category in ranked))),
             Column("objects", (purity.n_with_category, *(category.n_objects for category in ranked)), "count"),
             *purity_columns(purity, [result, *ranked]),
-        ))  # fmt: skip
+        ))
     how = f"{purity.resamples:,} half-samples or the jackknife, seed {purity.seed}" if purity.resamples else ""
     return [*tables, foot(
         f"share of the {purity.k:,} nearest of {purity.n_objects:,} objects",
         f"measure {purity.measure}",
         f"intervals over objects ({how})" if how else "",
         apart=True,
-    )]  # fmt: skip
+    )]
 
 
 def purity_columns(purity: NeighborPurity, rows: Sequence[PurityResult | CategoryPurity]) -> list[Column]:
@@ -218,7 +218,7 @@ def hubs_table(hubs: Hubness, labels: Sequence[str]) -> Table:
                note="share of places that objects hold which are there twice as often"),
         column("largest", lambda r: ", ".join(f"{name_of(hub)} {count(hub.count)}" for hub in r.largest[:2]), keep=5,
                only=TEXT),
-    )  # fmt: skip
+    )
 
 
 # Changes, prototypes, duplicates
@@ -230,7 +230,7 @@ def changes_view(changes: NeighborChanges, verbose: bool = False) -> list[Block]
         f"over all {changes.n_objects:,} objects overlap {number(changes.overlap)}, rbo {number(changes.rbo)}",
         f"{changes.k:,} nearest",
         f"measure {changes.measure}",
-    )]  # fmt: skip
+    )]
 
 
 def changes_table(changes: NeighborChanges, most: int) -> Table:
@@ -302,7 +302,7 @@ def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
         f"similarity matrices by {result.rsa_measure}, Spearman",
         f"neighbours by {result.neighbor_measure}, k = {result.k}{among(result)}",
         "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
-    )]  # fmt: skip
+    )]
 
 
 def among(result: Transfer) -> str:
@@ -357,7 +357,7 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
         *((column("all categories together", lambda r: rank_text(r.simultaneous_ci), keep=5,
                   note="Of the difference of a category that was chosen among all."),) if together else ()),
         *((column("p", lambda r: r.p_value, "p", keep=4, note="Of no difference."),) if tested else ()),
-    )  # fmt: skip
+    )
 
 
 def sentence_of(result: Transfer) -> str:

@@ -46,7 +46,7 @@ class Looks(TypedDict, total=False):
     limit: int
 
 
-def plot(
+def plot(  # noqa: C901
     result: Any = None, chart: str | None = None, *, out: PathLike | None = None, images: Any = None,
     embeddings: EmbeddingsLike | None = None, dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None,
@@ -56,7 +56,7 @@ def plot(
     limit: int | None = None, style: Literal["light", "dark"] = "light", width: Literal["single", "double"] = "double",
     ppi: int = 200,
     csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     """Plot a result, human dimensions, or embeddings.
 
     - "accuracy": accuracies of models with intervals, sorted; chance and the noise ceiling.
@@ -144,7 +144,7 @@ def plot(
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
         "images": images, "result": result, "method": method, "seed": seed, "limit": limit,
-    }  # fmt: skip
+    }
     for name in sorted(
         name for name, value in arguments.items() if value is not None and name not in CHARTS[kind].takes
     ):
@@ -219,7 +219,7 @@ def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
 def _cards(
     results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
     names: Sequence[str] | None, images: Any, look: Looks,
-) -> Any:  # fmt: skip
+) -> Any:
     """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
     from pyalign.report.charts.gallery import top_cards
 
@@ -267,7 +267,7 @@ def _shares_of_result(concepts: Concepts, k: int) -> tuple[list[float], int]:
 def figures(
     result: Any, *, images: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
     names: Sequence[str] | None = None, categories: Any = None, **options: Any,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """name -> chart, for each picture of a result; of concepts one for each way of grouping.
 
     Args:
@@ -302,7 +302,7 @@ def figures(
         charts["cards"] = plot(
             source, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,
             **{"limit": MOST_CARDS, **options},
-        )  # fmt: skip
+        )
     return charts
 
 

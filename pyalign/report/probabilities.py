@@ -65,7 +65,7 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             f"Brier score of confidence {brier.score:.5f} = reliability {brier.reliability:.5f} - resolution "
             f"{brier.resolution:.5f} + uncertainty {brier.uncertainty:.5f} + variance within bins "
             f"{brier.within_bin_variance:.5f} - covariance within bins {brier.within_bin_covariance:.5f}, by bin:"
-        ))  # fmt: skip
+        ))
     bins = bins_of(first.equal_mass)
     column, ranges = Rows(bins).column, tuple(f"{binned.low:.4f} to {binned.high:.4f}" for binned in bins)
     reliability = table(
@@ -166,7 +166,7 @@ def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
-    )  # fmt: skip
+    )
 
 
 def _lapse_columns(results: Calibrations) -> Iterator[Column]:
@@ -179,13 +179,13 @@ def _lapse_columns(results: Calibrations) -> Iterator[Column]:
 
     column = Rows(results.results).column
     yield column("lapse rate", figure("rate"), "percent", keep=6, keep_ends=1, ci=figure("rate_ci"),
-                 note="Share of answers that are guesses, fitted with a temperature.")  # fmt: skip
+                 note="Share of answers that are guesses, fitted with a temperature.")
     yield column("T, lapses", figure("temperature"), "digits", 5, only=PAGE, ci=figure("temperature_ci"),
-                 note="The temperature of the answers that are no guesses.")  # fmt: skip
+                 note="The temperature of the answers that are no guesses.")
     yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE, ci=figure("cross_entropy_ci"),
-                 note="Cross-entropy with lapses, nats.")  # fmt: skip
+                 note="Cross-entropy with lapses, nats.")
     yield column("gain", figure("gain"), "number", 5, only=PAGE, ci=figure("gain_ci"),
-                 note="By how many nats lapses lower the cross-entropy.")  # fmt: skip
+                 note="By how many nats lapses lower the cross-entropy.")
 
 
 def _page_columns(results: Calibrations) -> Iterator[Column]:
@@ -194,15 +194,15 @@ def _page_columns(results: Calibrations) -> Iterator[Column]:
     if any(row is not None for row in scores.of):
         yield scores.column("Brier score", lambda b: None if b is None else b.score, "number", 4, only=PAGE,
                             ci=lambda b: None if b is None else b.score_ci,
-                            note="Mean square of confidence less the credit of the answer.")  # fmt: skip
+                            note="Mean square of confidence less the credit of the answer.")
     distances = Rows([row.divergences for row in results])
     if any(row is not None for row in distances.of):
         yield distances.column("KL", lambda d: None if d is None else d.kl, "number", 4, only=PAGE,
                                ci=lambda d: None if d is None else d.kl_ci,
-                               note="Nats, of people's shares from the model's probabilities.")  # fmt: skip
+                               note="Nats, of people's shares from the model's probabilities.")
         yield distances.column("JS", lambda d: None if d is None else d.js_distance, "number", 4, only=PAGE,
                                ci=lambda d: None if d is None else d.js_distance_ci,
-                               note="Jensen-Shannon distance, root of nats.")  # fmt: skip
+                               note="Jensen-Shannon distance, root of nats.")
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def bins_of(reliability: Reliability) -> list[Bin]:
     return [
         Bin(low, high, n, confidence, accuracy)
         for low, high, n, confidence, accuracy in columns if n and confidence is not None and accuracy is not None
-    ]  # fmt: skip
+    ]
 
 
 # Agreement with many people
@@ -270,7 +270,7 @@ def _of_one(row: Agreement) -> Table:
         "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman",
         "entropy": "model_entropy", "entropy of people": "human_entropy", "KL": "kl", "JS": "js_distance",
         "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
-    }  # fmt: skip
+    }
     rows = [(label, getattr(row, name), getattr(row, f"{name}_ci")) for label, name in figures.items()]
     known = next((ci for *_, ci in rows if ci is not None), None)
     column = Rows(rows, "" if known is None else interval_header(known.confidence)).column
@@ -312,7 +312,7 @@ def models_table(models: Agreements, labels: Sequence[str]) -> Table:
         column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, ci=lambda r: r.majority_accuracy_ci,
                keep_ends=1, note="of choosing what most people chose"),
         column("temperature", lambda r: r.temperature, "digits", 4, only=PAGE),
-    )  # fmt: skip
+    )
 
 
 def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
@@ -335,4 +335,4 @@ def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str =
                ci=lambda r: r[2].majority_probability_ci, keep_ends=1,
                note="the model's, of what most people chose"),
         title=title,
-    )  # fmt: skip
+    )

@@ -56,7 +56,7 @@ class ProgressLine:
     def __init__(
         self, show: bool = True, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic,
         interval: float = INTERVAL,
-    ) -> None:  # fmt: skip
+    ) -> None:
         stream = sys.stderr if stream is None else stream
         self._stream = stream if show else None
         self._clock, self._last = clock, float("-inf")

@@ -25,10 +25,9 @@ from pyalign.report.words import (
     percent_interval,
     source_note,
     weighted_text,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
-    from pyalign.analysis.accuracy import Score, Scores
     from pyalign.stats.components import Components
 
 
@@ -94,7 +93,7 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         None if of_choices
         else column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0,
                     write=lambda speed: f"{speed:.1f}" if speed >= 0.95 else f"{speed:.2g}"),
-    )  # fmt: skip
+    )
 
 
 def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Column | None]:

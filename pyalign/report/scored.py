@@ -75,7 +75,7 @@ def scored_of(result: object) -> list[Scored]:
                    row.in_sample is not None and row.in_sample.objects > 0,
                    fitted=is_fitted(row, row.embeddings or UNNAMED, UNNAMED), weighting=row.weighting)
             for row in result
-        ]  # fmt: skip
+        ]
     if isinstance(result, Comparison):
         return [
             Scored(row.model, None, measure_of(row, result), result.triplets, result.task, row.accuracy, row.ci,
@@ -83,11 +83,11 @@ def scored_of(result: object) -> list[Scored]:
                    temperature=None if row.model_choices else result.temperature, n_ties=row.n_ties,
                    model_choices=row.model_choices is not None, fitted=is_fitted(result, row.model))
             for row in result.models
-        ]  # fmt: skip
+        ]
     if isinstance(result, ProbeCrossValidation):
         return [
             Scored(result.embeddings or UNNAMED, None, result.options.measure, result.triplets, result.task,
                    result.accuracy, result.accuracy_interval, result.cross_entropy, result.cross_entropy_interval,
                    result.n_test or None, result.chance, held_out=result.split, fitted=is_fitted(result, UNNAMED))
-        ]  # fmt: skip
+        ]
     return []

@@ -81,7 +81,7 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
         elif isinstance(block, Paragraph):
             room = 10_000 if verbose else max(limit, 2 * block.indent)
             parts += textwrap.wrap(block.text, room, subsequent_indent=" " * block.indent, break_long_words=False,
-                                   break_on_hyphens=False)  # fmt: skip
+                                   break_on_hyphens=False)
         elif isinstance(block, Facts):
             parts += [f"{fact.name}: {one_line(fact.value)}" for fact in block.facts]
         else:
@@ -216,7 +216,7 @@ SIGNS = {
     "\u2192": r"$\to$", "\u2190": r"$\leftarrow$", "\u221a": r"$\surd$", "\u00b0": r"\textdegree{}",
     "\u00b5": r"$\mu$", "\u00b9": r"\textsuperscript{1}", "\u00b2": r"\textsuperscript{2}",
     "\u00b3": r"\textsuperscript{3}",
-}  # fmt: skip
+}
 SIGNS |= {chr(0x3B1 + k): rf"$\{name}$" for k, name in enumerate(LETTERS) if name != "."}
 MINUS = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")  # before a number, not within a name
 KNOWN = 0x24F  # letters up to here are in the fonts of LaTeX

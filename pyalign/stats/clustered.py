@@ -275,7 +275,7 @@ class Dependence:
             lambda products: _residuals(products, means), alone, square,
             {of: grouping.group for of, grouping in shared.items()}, objects,
             shared["subjects"].products if "subjects" in shared else None, within,
-        )  # fmt: skip
+        )
         return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances, leading)
 
     def _by_group(self, numbers: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

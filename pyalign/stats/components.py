@@ -38,7 +38,7 @@ FIRST = {"objects": "one", "subjects": "subject"}  # pairs of answers whose cova
 OF_GROUPS = {
     "answer": (), "one": ("objects",), "two": ("objects",), "three": ("objects",), "any object": ("objects",),
     "subject": ("subjects",), "any subject": ("subjects",), "subject one": ("objects", "subjects"),
-}  # fmt: skip
+}
 
 Contrast = Callable[[np.ndarray], float]  # the variance of a figure, from a covariance of means
 
@@ -170,7 +170,7 @@ class Covariances:
 def covariances_of(
     residuals: Callable[[np.ndarray], np.ndarray], alone: np.ndarray, square: float, groups: Mapping[str, Group],
     objects: np.ndarray | None = None, people: np.ndarray | None = None, within: np.ndarray | None = None,
-) -> Covariances | None:  # fmt: skip
+) -> Covariances | None:
     """Covariances from the products that standard errors are made of.
 
     None where all pairs of answers share something, or so many that residuals say little of the variance of a mean.

@@ -159,7 +159,7 @@ def of_difference(
 def of_both(
     variance: np.ndarray, floor: np.ndarray, squares: tuple[np.ndarray, np.ndarray], rest: np.ndarray,
     common: np.ndarray, degrees: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Degrees of freedom of max(floor, objects, people, objects + people - common), with objects = squares - rest.
 
     Args:

@@ -58,7 +58,7 @@ class Design:
         n = self.effective_objects
         counts = np.array([
             (n - 3) * (n - 4) * (n - 5), 9 * (n - 3) * (n - 4), 18 * (n - 3), 6.0
-        ])  # fmt: skip
+        ])
         return counts / (n * (n - 1) * (n - 2))
 
 
@@ -122,7 +122,7 @@ class Outlook:
             "squares": summed(SHARED * 1.0, SHARED * 1.0, 3.0),
             "sets": summed((SHARED == 3) * 1.0, (SHARED == 3) * 1.0, 1.0),
             "answers": (self_share * components.variance, self_share),
-        }  # fmt: skip
+        }
 
     def _estimate(self, name: str, independent: str | None = None) -> float:
         """What a sum of products of residuals is expected to say of the variance of the mean."""

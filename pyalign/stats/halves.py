@@ -91,7 +91,7 @@ def group_means(values: np.ndarray, members: np.ndarray) -> np.ndarray:
 def interval_of(
     value: float, error: float, objects: int, confidence_level: float, within: tuple[float, float] = FRACTION,
     method: str = HALF_SAMPLES,
-) -> Interval | None:  # fmt: skip
+) -> Interval | None:
     """value +- Student's t times the error, with the objects less one as degrees of freedom; None of too few objects.
 
     Example:

@@ -130,7 +130,7 @@ REST = 0.5  # how often a model is right about triplets with an object that it h
 def student_interval(
     estimate: float, error: float, degrees: float, plan: Resampling,
     within: tuple[float, float] = (-math.inf, math.inf),
-) -> Interval:  # fmt: skip
+) -> Interval:
     """estimate +- quantile of Student's t * error, within bounds that the quantity itself has; NaN where the error is.
 
     Example:
@@ -149,7 +149,7 @@ def student_interval(
 
 def proportion_interval(
     share: float, error: float, degrees: float, rows: float, plan: Resampling
-) -> Interval:  # fmt: skip
+) -> Interval:
     """Wilson's score interval of a share with a standard error, with a quantile of Student's t: it lies within 0 and 1.
 
     It is that of share (1 - share) / error^2 independent rows. Where all rows are 1, or all are 0, there is no error to

@@ -246,7 +246,7 @@ class Joint:
 def joints(
     bits: np.ndarray, pairs: Sequence[tuple[int, int]], clusters: Clusters, dependence: Dependence | None,
     plan: Resampling | None, progress: Progress = silent,
-) -> Iterator[Joint | None]:  # fmt: skip
+) -> Iterator[Joint | None]:
     """What is known of each pair of columns, in turn; None without a plan.
 
     Args:
@@ -284,7 +284,7 @@ def joints(
 
 def share_intervals(
     columns: np.ndarray, clusters: Clusters, dependence: Dependence | None, plan: Resampling
-) -> list[Interval | None]:  # fmt: skip
+) -> list[Interval | None]:
     """The interval of the share of ones in each column, as an accuracy has it; None where it is not known.
 
     Args:
@@ -358,7 +358,7 @@ def _table(bits: np.ndarray, a: int, partners: Sequence[int], t: int) -> np.ndar
 def _draws(
     bits: np.ndarray, a: int, partners: Sequence[int], table: np.ndarray, clusters: Clusters, plan: Resampling,
     singles: dict[int, np.ndarray],
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(b, 1 + 2 k) means of the table's columns under resamples; those of single columns are kept for the next pair."""
     new = [one for one in (a, *partners) if one not in singles]
     places = [1 if one == a else 2 + 2 * partners.index(one) for one in new]

@@ -113,10 +113,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return [float(one) for one in adjusted]
 
 
-CORRECTIONS: dict[str, Callable[..., list[float]]] = {
-    "holm": holm,
-    "benjamini-hochberg": benjamini_hochberg,
-}
+CORRECTIONS: dict[str, Callable[..., list[float]]] = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}
 
 
 def corrected(p_values: Sequence[float | None], correction: str, means: int | None = None) -> list[float | None]:
@@ -160,7 +157,7 @@ class MaxT:
     def of(
         cls, covariances: Sequence[np.ndarray], p_values: np.ndarray, confidence: float, seed: int = 0,
         baseline: int | None = None,
-    ) -> MaxT:  # fmt: skip
+    ) -> MaxT:
         """Of all differences of two of k means, or of those from a baseline.
 
         Each, with its own of `p_values` (k, k), is compared with the largest of those that are not more significant; of

@@ -65,7 +65,7 @@ class Pooled:
 def partially_pooled(
     accuracies: Sequence[float | None], errors: Sequence[float | None], rows: Sequence[float], plan: Resampling,
     common: float = 0.0,
-) -> Pooled | None:  # fmt: skip
+) -> Pooled | None:
     """The groups of a hierarchical model; None where fewer than five of them have a standard error.
 
     Args:
@@ -98,7 +98,7 @@ def partially_pooled(
 
 def common_covariance(
     error: float | None, count: int, sizes: Sequence[int], errors: Sequence[float | None]
-) -> float:  # fmt: skip
+) -> float:
     """The covariance that errors of groups have on average, at least 0: from the error of all rows together.
 
     0 where it can't be known: rows stand in several groups or in none, or there is no error of all of them.
@@ -179,7 +179,7 @@ class _Posterior:
             PooledGroup(float(means[k]), self._interval(lows[k], highs[k], errors[k]), float(p_lowest[k]),
                         float(p_highest[k]))
             for k in range(count)
-        ]  # fmt: skip
+        ]
 
     def _accuracies(self, groups: range) -> np.ndarray:
         """(groups, b) draws of true accuracies; each group has a generator of its own."""

@@ -32,7 +32,7 @@ class Steps:
     def __init__(
         self, show: bool = True, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic,
         interval: float = INTERVAL,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.stream = sys.stderr if stream is None else stream
         shown = show and self.stream is not None
         self.live = shown and self.stream.isatty()

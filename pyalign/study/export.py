@@ -96,7 +96,7 @@ def _array_script(tasks: Sequence[Task]) -> str:
         "done",
         "exit $status",
         "",
-    ])  # fmt: skip
+    ])
 
 
 def _here(script: str) -> str:
@@ -157,7 +157,7 @@ def as_json(tasks: Sequence[Task]) -> str:
             for task in tasks
         ],
         "finish": finish_command(tasks),
-    }  # fmt: skip
+    }
     return json.dumps(document, indent=1) + "\n"
 
 
@@ -300,7 +300,7 @@ class Export:
 def export_study(
     path: PathLike, out: PathLike | None, engine: str, *, shards: int | None = None, minutes: float = MINUTES,
     gpu: Sequence[str] = (), cpu: Sequence[str] = (),
-) -> Export:  # fmt: skip
+) -> Export:
     """The units of a study as the text that an engine reads. Nothing is written.
 
     path, out, shards: of `study_units`.

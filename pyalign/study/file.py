@@ -48,7 +48,7 @@ OF_ROWS = ("name_column", "per_object")  # of files of embeddings, which matrice
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
     "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object", "shards",
-)  # fmt: skip
+)
 ELSEWHERE = DATA_SET, PUBLISHED_MAP  # how names begin that are no files of the study
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "figures", "missing", "steps")
 FIGURES = ("svg", "pdf", "png", "html")  # formats
@@ -214,7 +214,7 @@ def _study(path: str, document: Mapping[str, Any], check: bool) -> StudyFile:
     return StudyFile(
         path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(parsed),
         _figures(document.get("figures", [])), _missing(document.get("missing", {}), steps),
-    )  # fmt: skip
+    )
 
 
 def _figures(formats: Any) -> tuple[str, ...]:
@@ -250,7 +250,7 @@ def _table(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _model(name: str, entry: Any, shared: Mapping[str, str], images: str | None) -> StudyModel:
+def _model(name: str, entry: Any, shared: Mapping[str, str], images: str | None) -> StudyModel:  # noqa: C901, PLR0912
     where = f"model {name!r}: "
     if not name or not name.isprintable():
         raise InputError(f"{where}a model needs a printable name")
@@ -315,7 +315,7 @@ def _one_set(where: str, kind: str, entry: Any) -> Mapping[str, Any]:
     try:
         return {"file": table["file"], **{
             name: checked_value(name, SETS[kind][name], value) for name, value in table.items() if name != "file"
-        }}  # fmt: skip
+        }}
     except InputError as error:
         raise InputError(f"{where}{error}") from error
 
@@ -342,7 +342,7 @@ def _step(
             picked[argument] = picked["dimensions"]
         used = {argument: set_name for argument, set_name in picked.items() if set_name is not None}
         people = next((_people(argument, table.pop(argument, None), sets)
-                       for argument, kind in analysis.inputs.items() if kind == PEOPLE), ())  # fmt: skip
+                       for argument, kind in analysis.inputs.items() if kind == PEOPLE), ())
         return Step(name, analysis, table, chosen, used, people)
     except InputError as error:
         raise InputError(f"step {name!r}: {error}") from error

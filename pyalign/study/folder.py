@@ -116,7 +116,7 @@ class StudyFolder:
     def keep(
         self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = (),
         asked: str = "", inputs: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Writes the files of a unit, then its record.
 
         Args:

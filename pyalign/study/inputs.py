@@ -196,7 +196,7 @@ class Inputs:
         read = {
             TRIPLETS: self._triplets, HUMAN: self._judgments, DIMENSIONS: self._dimensions, LABELS: self._labels,
             CATEGORIES: self._categories,
-        }[kind]  # fmt: skip
+        }[kind]
         entry = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
         return self.once((kind, name), lambda: read(entry))
 

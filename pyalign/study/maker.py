@@ -94,7 +94,7 @@ class Maker:
         document = f"{STEPS}/{unit.stem}.json"
         return replace(
             step, status=FINISHED, document=document, key=record.key, how=REUSED, seconds=record.seconds
-        )  # fmt: skip
+        )
 
     def begun(self, unit: Unit) -> StudyStep:
         """A unit of which nothing is known."""

@@ -23,7 +23,7 @@ DIMENSIONS, LABELS, CATEGORIES, METADATA = "dimensions", "dimension labels", "ca
 PEOPLE = "people"  # sets of triplets and of human matrices, by name: all, or those that a step names
 SCORED = (  # functions that give a score of each model
     "compare", "score", "rsa", "cross_validate_probe", "predict_dimensions", "compare_neighbors", "neighbor_purity",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ FILES = {
     "transform": "transform", "start": "transform", "maps": "transform", "other_embeddings": "embeddings",
     "after": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
     "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling", "result": SCORES, "others": SCORES,
-}  # fmt: skip
+}
 
 
 @cache  # thousands of steps may call one function
@@ -201,7 +201,7 @@ def _file(name: str, value: Any) -> Any:
         "levels": "a list of two files", "queries": "a file, or a list of names", "ceiling": "a number or a file",
         "others": "a step or a document, a list of them, or a table with their names",
         "maps": "a step or a file, or a table with their names",
-    }  # fmt: skip
+    }
     expected = kinds.get(name, "a table of names and files" if name in several else "the name of a file")
     raise InputError(f"{name} must be {expected}; got {value!r:.80}")
 

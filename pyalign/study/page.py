@@ -85,7 +85,7 @@ def _shown(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
 def _files(
     study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
     shown: Mapping[str, Any],
-) -> tuple[dict[str, Content], str]:  # fmt: skip
+) -> tuple[dict[str, Content], str]:
     """The page, and its figures as files where the study asks for them; and a line on those that could not be drawn.
 
     The documents go in as they are here, without their paths: the page is the same wherever the folder is.

@@ -94,7 +94,7 @@ class _Plan:
             self.add("ceiling", "ceiling", "how well people predict people", triplets=THINGS)
         else:
             self.lacks("ceiling", self.no_triplets if not self.models else
-                       "the noise ceiling needs triplets that several people answered; each is there once")  # fmt: skip
+                       "the noise ceiling needs triplets that several people answered; each is there once")
 
     def accuracies(self) -> None:
         """Accuracy by two measures, of logits, over depth, and on the coarse classes of CIFAR-100."""
@@ -117,7 +117,7 @@ class _Plan:
 
     def _logits(self) -> None:
         logits = [logits_of(self.things, model) for model, layers in self.things.models.items()
-                  if len(layers) > 1 and LOGITS in map(str.lower, layers)]  # fmt: skip
+                  if len(layers) > 1 and LOGITS in map(str.lower, layers)]
         if not logits:
             both = "MODEL_penultimate.npy and MODEL_logits.npy"
             command = "`pyalign extract --model MODEL --layer penultimate logits`"
@@ -133,7 +133,7 @@ class _Plan:
 
     def _depth(self) -> None:
         layers = [self.things.called(model, layer) for model, of in self.things.models.items() if len(of) > 1
-                  for layer in of if layer]  # fmt: skip
+                  for layer in of if layer]
         if len(layers) > 1:
             what = "accuracy over depth, with the best layer chosen on other objects"
             self.add("depth", "compare", what, models=layers, triplets=THINGS, choose_best=True)
@@ -146,7 +146,7 @@ class _Plan:
         cifar = self.sets.get(CIFAR)
         if cifar is None or CIFAR not in self.draft.sets.get("triplets", {}):
             self.lacks(CIFAR, f"{TITLES[CIFAR]}: no triplets with embeddings of its images; cifar100/triplets.npy and "
-                       "cifar100/MODEL.npy, or `pyalign datasets fetch cifar100-coarse`")  # fmt: skip
+                       "cifar100/MODEL.npy, or `pyalign datasets fetch cifar100-coarse`")
             return
         models = [cifar.called(model) for model in cifar.models]
         function = "compare" if len(models) > 1 else "score"
@@ -166,17 +166,17 @@ class _Plan:
             models = [objects.called(model) for model in objects.models]
             if name not in self.draft.sets.get("triplets", {}):  # no figure over depth has the other layers
                 others = [called for model, layers in objects.models.items() if len(layers) > 1 for layer in layers
-                          if (called := objects.called(model, layer)) not in self.draft.mains]  # fmt: skip
+                          if (called := objects.called(model, layer)) not in self.draft.mains]
                 models += others if len(models) + len(others) <= MOST_LAYERS else []
             self.add(f"rsa-{name}", "rsa", f"{objects.title}: correlations, RDMs and MDS", models=models, human=name,
-                     rdms=True)  # fmt: skip
+                     rdms=True)
             self._scored_too(f"RSA, {objects.title}", f"rsa-{name}", objects)
         for name in OF_PAPER:
             if not any(there_name.partition("-")[0] == name for there_name in there):
                 published = {"king": "king19", "cichy": "cichy118"}.get(name, name)
                 self.lacks(f"rsa-{name}", f"RSA on {TITLES[name]}: no matrices with embeddings of its images; "
                            f"{name}/rdms.npy and {name}/MODEL.npy, or `pyalign datasets path {published} --folder DIR` "
-                           "for the published files")  # fmt: skip
+                           "for the published files")
 
     def known_models(self, table: str) -> None:
         """Accuracy against what is known of models, and against their other scores; probes."""
@@ -185,7 +185,7 @@ class _Plan:
         if known < FEWEST_KNOWN:
             what = "accuracy against ImageNet accuracy, objective, data and size"
             self.lacks("table-of-models", f"{what} needs at least {FEWEST_KNOWN} models that a table has a row of; "
-                       f"{known} here: add rows to models.csv (docs/metadata.md)")  # fmt: skip
+                       f"{known} here: add rows to models.csv (docs/metadata.md)")
         if not self.models:
             return
         if len(self.models) > 1:
@@ -230,45 +230,45 @@ class _Plan:
                 what += ", of models and of families (in the order of models)"
             elif dimensions:
                 self.lacks("families", "accuracy per human dimension by family: models of two families are not known; "
-                           "models.csv with a column family")  # fmt: skip
+                           "models.csv with a column family")
             self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options,
-                     **self._chosen(THINGS, "categories", "dimensions"))  # fmt: skip
+                     **self._chosen(THINGS, "categories", "dimensions"))
         if not (self.models and dimensions):
             self.lacks("concepts" if not categories else "dimensions", f"accuracy per human dimension: {needs}")
         if self.models and dimensions:
             self.add("predict", "predict", "R² of human dimensions, by ridge regression", models=self.models,
-                     dimensions=THINGS)  # fmt: skip
+                     dimensions=THINGS)
             of_paper = next((name for name in human if "vice" in human[name][0]["file"].lower()), THINGS)
             what = "error by the entropy of the choice that human dimensions predict, over all triplets"
             self.add("entropy", "concepts", what, models=self.models, triplets=THINGS, dimensions=of_paper,
-                     entropy="dimensions", top=0, **self._chosen("none", "categories"))  # fmt: skip
+                     entropy="dimensions", top=0, **self._chosen("none", "categories"))
         else:
             self.lacks("predict", f"R² of human dimensions: {needs}")
             self.lacks("entropy", f"error by the entropy of the choice over all triplets: {needs}")
         answered = ANSWERED in self.draft.sets.get("triplets", {})
         if self.models and (answered or repeated >= OFTEN):
             self.add("agreement", "agreement", "error by the entropy of the answers of many people",
-                     models=self.models, triplets=ANSWERED if answered else THINGS)  # fmt: skip
+                     models=self.models, triplets=ANSWERED if answered else THINGS)
         else:
             self.lacks("agreement", "error by the entropy of answers: no triplets that many people answered; how many "
-                       "gave each answer, such as counts (t, 3) in things/counts.npy")  # fmt: skip
+                       "gave each answer, such as counts (t, 3) in things/counts.npy")
 
     def models_with_each_other(self) -> None:
         """Equal choices and errors, triplets that all get wrong, CKA."""
         if len(self.models) > 1:
             self.add("consistency", "consistency", "equal choices of models, and equal errors", models=self.models,
-                     triplets=THINGS, **self._chosen(THINGS, "categories", "dimensions"))  # fmt: skip
+                     triplets=THINGS, **self._chosen(THINGS, "categories", "dimensions"))
         else:
             self.lacks("consistency", "equal choices of models: needs triplets and embeddings of two models")
         if self.models:
             self.add("failures", "failures", "triplets that every model gets wrong", models=self.models,
-                     triplets=THINGS, limit=200)  # fmt: skip
+                     triplets=THINGS, limit=200)
         else:
             self.lacks("failures", f"triplets that every model gets wrong: {self.no_triplets}")
         alike = self.models
         if len(alike) < 2:  # those of another data set
             scored = [objects for objects in self.sets.values()
-                      if any(objects.called(model) in self.draft.models for model in objects.models)]  # fmt: skip
+                      if any(objects.called(model) in self.draft.models for model in objects.models)]
             alike = max(([objects.called(model) for model in objects.models] for objects in scored), key=len)
         if len(alike) > 1:
             self.add("cka", "cka", "similarity of models to each other", models=alike)
@@ -286,7 +286,7 @@ class _Plan:
             self.lacks("transfer", f"what maps win and lose: {self.no_triplets}")
             return
         self.add("stronger", "fit_probe", "the maps of a larger penalty", models=self.models, triplets=THINGS,
-                 penalty=STRONG)  # fmt: skip
+                 penalty=STRONG)
         for model in self.things.models:
             main = main_layer(self.things.models[model])
             item = self.things.models[model][main]
@@ -298,9 +298,9 @@ class _Plan:
             what = "a map by gLocal, which keeps neighbours: of other images, or of half of these if there are none"
             half = {} if most is not item else batches_of_half(most.shape[0])
             self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
-                     norm="identity", other_embeddings=most.spec, **half, tolerance=TOLERANCE)  # fmt: skip
+                     norm="identity", other_embeddings=most.spec, **half, tolerance=TOLERANCE)
             maps = {f"probe, penalty {PENALTY:g}": f"step:probe::{model}",
-                    f"penalty {STRONG:g}": f"step:stronger::{model}", "gLocal": f"step:{local}"}  # fmt: skip
+                    f"penalty {STRONG:g}": f"step:stronger::{model}", "gLocal": f"step:{local}"}
             if published := self._published_map(model, item.shape[1]):
                 maps[f"published gLocal, {published}"] = f"{PUBLISHED_MAP}{published}"
             for objects in (self.things, *(objects for objects, _ in same)):
@@ -339,11 +339,11 @@ class _Plan:
         other = objects.models[model][main_layer(objects.models[model])]
         if other.shape[1] != item.shape[1]:
             self.lacks(name, f"what the maps of {model} win and lose on {objects.title}: {one_line(other.spec)} has "
-                       f"{other.shape[1]:,} features, and the maps take {item.shape[1]:,}")  # fmt: skip
+                       f"{other.shape[1]:,} features, and the maps take {item.shape[1]:,}")
             return
         what = f"what the maps win and lose on {objects.title}: all of it, within categories, and neighbours"
         self.add(name, "transfer", what, models=[objects.called(model)], on=objects.name, maps=dict(maps),
-                 **self._chosen(objects.name, "categories"))  # fmt: skip
+                 **self._chosen(objects.name, "categories"))
 
     def _step_name(self, what: str, model: str) -> str:
         """A name for a step of one model, without signs that such names must not have; no other step has it."""

@@ -119,7 +119,7 @@ def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
 # What belongs to what, by numbers of rows
 
 
-def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opened: Opened) -> None:
+def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opened: Opened) -> None:  # noqa: C901, PLR0912
     """Leaves out what has other rows than most, pairs names with what has as many, sorts by what says most."""
     counts = Counter(item.shape[0] for layers in objects.models.values() for item in layers.values())
     objects.n = counts.most_common(1)[0][0] if counts else None
@@ -251,7 +251,7 @@ def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tupl
 # Entries of the study
 
 
-def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:
+def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:  # noqa: C901, PLR0912
     """The models and sets of a data set that can be scored, under the names that steps call them by."""
     if not objects.models or not (objects.triplets or objects.human):
         for model in objects.models:

@@ -30,7 +30,7 @@ def manifest_of(study: StudyFile, time: str, files: Mapping[str, str | None]) ->
     document = {
         "pyalign_study": SCHEMA, "version": __version__, "title": study.title, "time": time,
         "files": dict(sorted(files.items())),
-    }  # fmt: skip
+    }
     return json.dumps(document, indent=2) + "\n"
 
 

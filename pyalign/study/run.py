@@ -29,7 +29,7 @@ MOST_JOBS = 4096
 def run_study(
     path: PathLike, out: PathLike | None = None, *, resume: bool = False, only: str | None = None, jobs: int = 1,
     shards: int | None = None, client: Any = None, watch: Watch = unseen,
-) -> Study:  # fmt: skip
+) -> Study:
     """Runs the steps of a study whose inputs, options or function have changed, and writes its report.
 
     Args:
@@ -74,7 +74,7 @@ def run_study(
 
 def finish_study(
     path: PathLike, out: PathLike | None = None, *, shards: int | None = None, watch: Watch = unseen
-) -> Study:  # fmt: skip
+) -> Study:
     """Checks all that the units of a study have written, and writes its page, `study.json` and `manifest.json`.
 
     Args: see `run_study`.
@@ -92,7 +92,7 @@ def finish_study(
 
 def run_unit(
     path: PathLike, out: PathLike | None, unit: str, *, shards: int | None = None, watch: Watch = unseen
-) -> StudyStep:  # fmt: skip
+) -> StudyStep:
     """Make one unit of a study, if it is not there: its documents, then its record.
 
     Args:
@@ -126,7 +126,7 @@ def run_unit(
 def run_units(
     path: PathLike, out: PathLike | None, units: tuple[str, ...], *, shards: int | None = None, watch: Watch = unseen,
     note: Callable[[str], None] = lambda _: None,
-) -> tuple[StudyStep, ...]:  # fmt: skip
+) -> tuple[StudyStep, ...]:
     """Make several units in the order of the study, as `run_unit` does.
 
     units: ids, each with or without the hash of `StudyUnit.command` behind it.

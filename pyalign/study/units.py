@@ -74,7 +74,7 @@ def units_of(study: StudyFile, shards: int | None = None) -> tuple[Unit, ...]:
         add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name, parts))
     for step in study.steps:
         before = tuple(need for option, name, which in step.takes
-                       for need in names_of(steps[name], which, FILES[option] == SCORES))  # fmt: skip
+                       for need in names_of(steps[name], which, FILES[option] == SCORES))
         for of in step.models if step.analysis.each else ("",):
             names = (of,) if of else step.models
             needs = tuple(_extraction(name) for name in names if study.models[name].extract)
@@ -272,7 +272,7 @@ class Plan:
                 *done[unit.name],
             )
             for unit in self.units
-        )  # fmt: skip
+        )
 
     def chosen(self, words: tuple[str, ...]) -> tuple[tuple[Unit, ...], tuple[str, ...]]:
         """The units of these ids, in the order of the study; and those of which the file asked something else before.

@@ -243,7 +243,7 @@ class InThisProcess:
         return [(unit, self.maker.make(unit))]
 
 
-def make_all(
+def make_all(  # noqa: C901
     maker: Maker, wanted: set[str], executor: Executor, settled: Callable[[StudyStep], None]
 ) -> Mapping[str, StudyStep]:
     """What became of all units, by name; those that are not wanted are looked for.

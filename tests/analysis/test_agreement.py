@@ -55,7 +55,7 @@ def by_loop(x, triplets, counts, measure, temperature):
         "model_entropy": model.mean(), "human_entropy": people.mean(),
         "kl": scipy_entropy(q, p, axis=1).mean(), "js_distance": jensenshannon(q, p, axis=1).mean(),
         "accuracy": accuracy.mean(), "majority_accuracy": of_majority.mean(), "majority_share": q.max(axis=1).mean(),
-    }, (q.max(axis=1), accuracy, of_majority, p_majority)  # fmt: skip
+    }, (q.max(axis=1), accuracy, of_majority, p_majority)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_low_temperatures_keep_divergences_finite(case):
         ({"answers": [[1, 2, 3]], "ties": "half"},
          "ties must be one of fractional, wrong, human_alignment; got 'half'"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_compared_is_refused(message_of, options, message):
     assert message_of(agreement, np.eye(3), [[0, 1, 2]], **options) == message
 

@@ -54,7 +54,7 @@ def values_of(x, triplets, counts):
         "majority_accuracy": (majority * credit).sum(axis=1), "model_entropy": scipy_entropy(p, axis=1),
         "human_entropy": scipy_entropy(np.sort(q, axis=1), axis=1), "kl": scipy_entropy(q, p, axis=1),
         "js_distance": np.sqrt((scipy_entropy(q, middle, axis=1) + scipy_entropy(p, middle, axis=1)) / 2),
-    }, p, q  # fmt: skip
+    }, p, q
 
 
 def weighted_pearson(a, b, w):
@@ -236,7 +236,7 @@ def test_choices_without_probabilities_have_intervals_of_their_accuracies():
         ({"subjects": ["ann"] * 30},
          "subjects and answers must not both be given: counts do not say whose answer is whose"),
     ],
-)  # fmt: skip
+)
 def test_intervals_that_there_are_not_are_refused(message_of, options, message):
     x, triplets, odd = case(4, n=20)
     options = {name: value[: len(triplets)] if name == "subjects" else value for name, value in options.items()}

@@ -54,7 +54,7 @@ def test_score_is_that_of_the_definition(backend, seed, dtype, ties, temperature
     found = pyalign.score(
         x, anchored(rows), measure="dot", temperature=temperature, ties=ties, backend=backend,
         keep=("choices", "probabilities"),
-    )  # fmt: skip
+    )
     accuracy, tied, nats, entropy, choices, probabilities = by_definition(x, rows, temperature, ties)
     assert (found.accuracy, found.n_ties) == (pytest.approx(accuracy, rel=1e-14), tied)
     assert found.cross_entropy == pytest.approx(nats, rel=1e-5)
@@ -88,7 +88,7 @@ def test_choices_and_probabilities_are_by_position_in_the_file():
     positions = np.array([[2, 1, 0], [2, 0, 1]], np.int8)
     found = pyalign.score(
         x, anchored([[0, 1, 2], [0, 1, 2]], positions=positions), measure="dot", keep=("choices", "probabilities")
-    )  # fmt: skip
+    )
     assert found.choices.tolist() == [1, 0]
     assert (found.probabilities[0] == found.probabilities[1][::-1]).all()
     assert found.probabilities[0][1] == pytest.approx(1 / (1 + math.exp(-0.9)))
@@ -266,7 +266,7 @@ def test_the_temperature_is_where_the_loss_is_least(host_backend, dtype, counted
         rows = np.where((rng.random(400) < p)[:, None], rows, rows[:, [0, 2, 1]])
     found = pyalign.calibrate(
         x, anchored(rows), answers=counts if counted else None, measure="dot", split=None, backend=host_backend
-    )  # fmt: skip
+    )
     t, steps = found.temperature, (0.99, 1.0, 1.01)
     losses = [plain_loss(x, rows, counts, t * step) for step in steps]
     assert losses[1] < min(losses[0], losses[2])
@@ -301,7 +301,7 @@ def test_failures_list_anchor_chosen_and_other():
     found = pyalign.find_failures(
         {"line": pyalign.Embeddings(line, names)}, anchored([[0, 1, 2], [2, 0, 3], [3, 2, 1]]),
         measure="neg_euclidean",
-    )  # fmt: skip
+    )
     (group,) = found.groups
     assert (group.rows.tolist(), group.items.tolist(), found.n_wrong) == ([1], [[2, 0, 3]], (1,))
     assert group.margins.tolist() == [[-3.0]]
@@ -354,7 +354,7 @@ def test_answers_are_two_for_each(message_of):
     lambda x, t: pyalign.compare({"a": x, "b": x[::-1]}, t, ci="triplets"),
     lambda x, t: pyalign.find_failures({"a": x}, t),
     lambda x, t: pyalign.noise_ceiling(t),
-])  # fmt: skip
+])
 def test_documents_say_the_task_and_its_chance(make, tmp_path):
     x, rows = reals(12, 9, 3), draw_triplets(12, 9, 400)
     s = pyalign.similarity(x)

@@ -49,7 +49,7 @@ def by_loops(models, triplets, seed, splits):
             figures.append(np.mean([right[chosen[-1]][q] for q in scored]))
             rows.append({q: right[chosen[-1]][q] for q in scored})
             choices.append((choice, [{m: np.mean([right[m][q] for q in part]) for m in models}
-                                     for part in (choice, scored)]))  # fmt: skip
+                                     for part in (choice, scored)]))
     leaders = sorted(models, key=lambda name: -np.mean(right[name]))[:2]
     softness = 0.5 * np.sqrt(3) / np.pi * np.std([means[leaders[0]] - means[leaders[1]] for _, (means, _) in choices])
     influence = np.zeros(len(triplets))
@@ -159,7 +159,7 @@ def test_goes_with_a_bootstrap_too(method):
     closed = compare(models, triplets, choose_best=True).best
     assert (found.accuracy, found.chosen, found.standard_error) == (
         closed.accuracy, closed.chosen, closed.standard_error,
-    )  # fmt: skip
+    )
 
 
 def test_left_out_triplets_do_not_choose():

@@ -225,7 +225,7 @@ def test_bad_answers_are_named_with_the_rule_and_the_row(message_of, answers, me
     [{"bins": 0}, {"bins": 2.5}, {"bins": True}, {"ties": "half"}, {"nan_policy": "skip"}, {"measure": "cosin"},
      {"split": "items"}],
     ids=str,
-)  # fmt: skip
+)
 def test_bad_options_are_named(message_of, options):
     ((name, value),) = options.items()
     message = message_of(calibrate, reals(1, 30, 4), draw_triplets(1, 30, 400), **options)

@@ -45,7 +45,7 @@ def by_loop(triplets, subjects=None, weighting="answers"):
         "ceiling": shares / total, "n_distinct": len(repeated), "n_answers": sum(map(len, repeated)),
         "leave_one_out": np.average(right, weights=each), "n_predicted": len(right), "guessing": guessed / total,
         "least_cross_entropy": entropies / total, "corrected_entropy": (entropies + corrected) / total,
-    }  # fmt: skip
+    }
 
 
 def same(found, expected):
@@ -200,7 +200,7 @@ def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
         "ceiling", "ci", "guessing", "n_distinct", "n_answers", "leave_one_out", "leave_one_out_ci",
         "n_predicted", "weighting", "least_cross_entropy",
         "corrected_entropy", "n_persons", "confidence", "remarks", "ceilings", "n_repeats_within_person",
-    }  # fmt: skip
+    }
     assert (written["command"], written["confidence"], written["remarks"]) == ("ceiling", 0.9, [])
     assert written["ci"] == list(people.ci) == written["ceilings"]["upper"]["ci"]
     assert set(written["ceilings"]) == {"upper", "lower", "estimate"}
@@ -288,7 +288,7 @@ def test_answers_that_never_agree_are_remarked_on():
         ({"confidence_level": 1.0}, "confidence_level must lie between 0 and 1; got 1.0"),
         ({"confidence_level": math.nan}, "confidence_level must lie between 0 and 1; got nan"),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_ceiling_is_refused(message_of, options, message):
     assert message_of(noise_ceiling, **{"triplets": [[0, 1, 2], [2, 1, 0]], **options}) == message
 

@@ -86,7 +86,7 @@ def loops(a, b, triplets, people, by):
     a, b, t = a - a.mean(), b - b.mean(), len(a)
     sets = [set(row) for row in triplets.tolist()]
     depend = {"objects": lambda s, u: bool(sets[s] & sets[u]), "subjects": lambda s, u: people[s] == people[u],
-              "both": lambda s, u: people[s] == people[u] and bool(sets[s] & sets[u])}  # fmt: skip
+              "both": lambda s, u: people[s] == people[u] and bool(sets[s] & sets[u])}
     pairs = [(s, u) for s, u in product(range(t), repeat=2) if depend[by](s, u)]
     total = sum(a[s] * b[u] for s, u in pairs)
     if by != "both":
@@ -114,7 +114,7 @@ def test_the_covariance_is_that_of_loops_over_answers(name, seed):
     totals = {by: loops(credits, of_people, triplets, who, by)[0] for by in ("objects", "subjects", "both")}
     of_each, apart = loops(credits, of_objects, triplets, who, "objects")
     either = sum(1 for s, u in product(range(len(who)), repeat=2)
-                 if who[s] == who[u] or set(triplets[s]) & set(triplets[u]))  # fmt: skip
+                 if who[s] == who[u] or set(triplets[s]) & set(triplets[u]))
     people_only = (totals["objects"] + totals["subjects"] - totals["both"]) / (len(who) ** 2 - either)
     expected = of_each / apart + people_only - totals["objects"] / apart
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-10)

@@ -12,12 +12,7 @@ from pyalign.report.page.write import make_report
 X = {name: reals(seed, 30, 6) for seed, name in enumerate("abc")}
 TRIPLETS = draw_triplets(7, 30, 500, np.int32)
 OF_MODELS = ("model", "accuracy", "cross_entropy", "n_ties", "rank")
-OF_PAIRS = (
-    "a",
-    "b",
-    "difference",
-    "cross_entropy_difference",
-)
+OF_PAIRS = ("a", "b", "difference", "cross_entropy_difference")
 
 
 @pytest.fixture(scope="module")

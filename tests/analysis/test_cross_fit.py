@@ -94,7 +94,7 @@ def test_nothing_is_drawn_and_neither_the_order_of_triplets_nor_numbers_of_objec
 @pytest.mark.parametrize(("by", "triplets", "rest"), [
     ("objects", [[0, 1, 2], [0, 2, 1], [0, 3, 4]], "any two triplets share an object"),
     ("triplets", [[0, 1, 2], [2, 0, 1], [1, 2, 0]], "any two triplets are of the same three objects"),
-])  # fmt: skip
+])
 def test_too_few_objects_to_hold_any_out_are_refused_in_a_line(message_of, by, triplets, rest):
     x, triplets = np.array([[2.0, 0.0], [1.8, 0.4], [0.0, 2.0], [0.5, 0.5], [0.1, 0.2]]), np.array(triplets)
     message = message_of(calibrate, x, triplets, measure="dot", split=by, answers=np.tile([3, 2, 15], (3, 1)))

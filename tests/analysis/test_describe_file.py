@@ -108,7 +108,7 @@ def test_the_table_of_things_gets_the_whole_command(tmp_path, name, delimiter):
         (["item1,item2,item3,correct_odd,response_time,odd", "8,5,3,5,0,2", "2,9,0,9,1,0"],
          "--columns item1,item2,item3 --choice-column odd", [8, 5, 3]),
     ],
-)  # fmt: skip
+)
 def test_the_proposed_command_reads_the_triplets(tmp_path, lines, tail, first):
     path = tmp_path / "t.txt"
     path.write_text("\n".join(lines) + "\n")
@@ -145,7 +145,7 @@ def test_an_exported_experiment_is_read_by_the_item_that_was_chosen(tmp_path):
     assert found.remarks == (
         "4 answers to which of three items is odd", "'image_1', 'image_2', 'image_3' hold 4 items by name",
         "'odd_one' holds the item itself, in all 4 rows", "'subject_id' holds 2 participants",
-    )  # fmt: skip
+    )
     triplets = read_as_proposed(found.command)
     assert [triplets.names[item] for item in triplets.values[0]] == ["a.jpg", "c.jpg", "b.jpg"]
     path.write_text(text.replace("b.jpg,c.jpg,b.jpg", "b.jpg,c.jpg,"))
@@ -400,7 +400,7 @@ def test_rows_that_may_be_pairs_are_said_to_be_either_and_with_names_of_the_obje
     found = describe_file(path).arrays[0]
     assert (found.kind, found.remarks) == (
         "condensed matrices", ("each row is the pairs of the 6 objects that the file names",)
-    )  # fmt: skip
+    )
     assert found.command == f"pyalign rsa --embeddings EMB --human {path}::rdms --kind KIND"
     np.savez(path, rdms=pairs, names=["a", "b", "c"])
     assert describe_file(path).arrays[0].names == ("a", "b", "c")

@@ -46,7 +46,7 @@ def frame_of(rows):
 SENTENCES = (
     "60 answers to which of three items is odd", "'image1', 'image2', 'image3' hold 8 items by name",
     "'choice' holds its place, counted from 1, in all 60 rows", "'participant' holds 4 participants",
-)  # fmt: skip
+)
 
 
 def same(a, b):

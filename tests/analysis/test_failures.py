@@ -379,7 +379,7 @@ def test_a_result_shows_what_it_is():
         ({"answers": [[2, 1, 1]], "subjects": [1]},
          "subjects and answers must not both be given: counts do not say whose answer is whose"),
         ({"models": {"p": np.eye(3), "q": np.diag([1, np.nan, 1])}},
-         "q: embeddings must be finite; 1 of 3 rows holds NaN or infinity, first row 1; nan_policy=\"omit\" leaves "
+         'q: embeddings must be finite; 1 of 3 rows holds NaN or infinity, first row 1; nan_policy="omit" leaves '
          "them out"),
         ({"triplets": Triplets(np.array([[0, 1, 2]]), answered=False)},
          "failures needs human choices, which these triplets do not hold"),
@@ -387,7 +387,7 @@ def test_a_result_shows_what_it_is():
          "p: the triplets hold names; give the rows' names: Embeddings(x, names)"),
         ({"triplets": [[0, 1, 3]]}, "p: triplets must lie in [0, 3); row 0 is [0, 1, 3]"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_listed_is_refused(message_of, options, message):
     given = {"models": {"p": np.eye(3), "q": np.eye(3)}, "triplets": [[0, 1, 2]], **options}
     assert message_of(find_failures, **given) == message

@@ -60,7 +60,7 @@ def intervals_of(found):
     """All held-out intervals of a calibration by name."""
     parts = (found.test, found.divergences, found.equal_mass.brier)
     return {one.name: getattr(part, one.name) for part in parts if part is not None
-            for one in fields(part) if one.name.endswith("_ci")}  # fmt: skip
+            for one in fields(part) if one.name.endswith("_ci")}
 
 
 @pytest.mark.parametrize("by", ["objects", "subjects", "objects+subjects", "triplets"])
@@ -74,7 +74,7 @@ def test_intervals_are_those_of_loops_over_pairs_of_answers(by, seed):
     losses = {t: logsumexp(s / t, axis=0) - s[0] / t for t in (1.0, found.temperature)}
     right = (s.argmax(axis=0) == 0).astype(float)
     values = {"cross_entropy_before": losses[1.0], "cross_entropy": losses[found.temperature], "accuracy": right,
-              "score": (softmax(s / found.temperature, axis=0).max(axis=0) - right) ** 2}  # fmt: skip
+              "score": (softmax(s / found.temperature, axis=0).max(axis=0) - right) ** 2}
     known = intervals_of(found)
     for name, each in values.items():
         ci = known[f"{name}_ci"]
@@ -148,7 +148,7 @@ def test_divergences_have_intervals_over_objects(kind):
     middle = (q + model) / 2
     distance = np.sqrt((scipy_entropy(q, middle, axis=1) + scipy_entropy(model, middle, axis=1)) / 2)
     for name, each in (("kl", scipy_entropy(q, model, axis=1)), ("js_distance", distance),
-                       ("target_entropy", scipy_entropy(q, axis=1))):  # fmt: skip
+                       ("target_entropy", scipy_entropy(q, axis=1))):
         ci = getattr(found.divergences, f"{name}_ci")
         assert ci.error == pytest.approx(by_loop(each, triplets, None, "objects"), rel=1e-6)
         assert ci.low <= getattr(found.divergences, name) <= ci.high
@@ -190,7 +190,7 @@ def test_of_too_few_objects_there_are_no_intervals_and_a_note_says_why(tmp_path)
     found = calibrate(x, triplets, measure="dot", split=None)
     assert set(intervals_of(found.only).values()) == {None}
     assert any(note.startswith("held-out figures have no intervals: there is no interval over objects: the effective "
-                               "number of objects is ") for note in found.notes)  # fmt: skip
+                               "number of objects is ") for note in found.notes)
     (tmp_path / "T.json").write_text(found.to_json())
     assert load_result(tmp_path / "T.json").test == found.test
     assert "accuracy_ci" not in found.only.to_dict()["test"]
@@ -207,7 +207,7 @@ def test_of_too_few_objects_there_are_no_intervals_and_a_note_says_why(tmp_path)
         ({"ci": Resampling("objects", n_resamples=9)},
          "n_resamples are those of ci_method bootstrap or pigeonhole; got 9 for corrected"),
     ],
-)  # fmt: skip
+)
 def test_intervals_that_there_are_not_are_refused(message_of, options, message):
     x, triplets = answered(1)
     assert message_of(calibrate, x, triplets, measure="dot", split=None, **options) == message
@@ -298,7 +298,7 @@ def test_the_debiased_error_is_nearly_right_on_average(t, too_sure, most):
 
 
 @given(seed=seeds, t=st.integers(1, 400), bins=st.sampled_from([1, 3, 10, 40]), mass=st.booleans(),
-       weighted=st.booleans(), ties=st.sampled_from(["fractional", "wrong", "human_alignment"]))  # fmt: skip
+       weighted=st.booleans(), ties=st.sampled_from(["fractional", "wrong", "human_alignment"]))
 def test_the_parts_of_the_brier_score_add_up_to_it_and_are_those_of_loops(seed, t, bins, mass, weighted, ties):
     weights = np.random.default_rng(seed).integers(1, 6, t).astype(float) if weighted else None
     of, _ = confidences(seed, t, ties, True, weights)
@@ -321,5 +321,5 @@ def test_the_parts_of_the_brier_score_add_up_to_it_and_are_those_of_loops(seed, 
         "score": ((f - y) ** 2).mean(), "reliability": ((f_b - y_b) ** 2).mean(),
         "resolution": ((y_b - y.mean()) ** 2).mean(), "uncertainty": y.var(),
         "within_bin_variance": ((f - f_b) ** 2).mean(), "within_bin_covariance": 2 * ((f - f_b) * (y - y_b)).mean(),
-    }  # fmt: skip
+    }
     assert without_interval(found) == pytest.approx(expected, abs=1e-12)

@@ -70,7 +70,7 @@ def fitted(s, answers=None, k=3, weights=None):
 @given(
     seed=seeds, t=st.integers(300, 900), strength=st.floats(1.0, 5.0), rate=st.sampled_from([0.0, 0.02, 0.1, 0.4]),
     kind=st.sampled_from(["counts", "shares", "weights"]), k=st.sampled_from([2, 3]),
-)  # fmt: skip
+)
 def test_the_rate_and_the_temperature_are_those_of_a_general_minimiser(seed, t, strength, rate, kind, k):
     s, counts = drawn(seed, t, strength, rate, 4, k)
     weights = np.random.default_rng(seed).uniform(0.5, 2.0, t) if kind == "weights" else None
@@ -162,7 +162,7 @@ def test_what_lapses_bring_is_reported_of_held_out_answers(people, monkeypatch, 
         s = np.array([[unit[triplets[row, a]] @ unit[triplets[row, b]] for a, b in ((0, 1), (0, 2), (1, 2))]], float)
         single = np.array([[1.0, 0.0, 0.0]])
         optimism.append(nats(s, single, 1 / fit.temperature, fit.rate)
-                        - nats(s, single, 1 / whole.lapses.temperature, whole.lapses.rate))  # fmt: skip
+                        - nats(s, single, 1 / whole.lapses.temperature, whole.lapses.rate))
     noise = np.std(optimism) / math.sqrt(len(optimism))
     assert found.lapses.cross_entropy - whole.lapses.cross_entropy == pytest.approx(np.mean(optimism), abs=4 * noise)
     assert found.lapses.cross_entropy > whole.lapses.cross_entropy

@@ -89,7 +89,7 @@ def test_calibration_says_of_which_kind_the_answers_are(x, triplets, counts):
     found = [calibrate(x, triplets, answers=one) for one in (None, counts, shares)]
     assert [(one.answers, one.targets) for one in found] == [
         ("choices", "choices"), ("counts", "counts"), ("shares", "probabilities")
-    ]  # fmt: skip
+    ]
     assert [one.divergences is None for one in found] == [True, False, False]
 
 
@@ -213,7 +213,7 @@ def test_models_and_measures_come_one_after_the_other_as_each_alone(x, triplets,
     assert isinstance(found, kind) and len(found) == 4
     assert [(one.embeddings, one.measure) for one in found] == [
         ("one", "dot"), ("one", "cosine"), ("two", "dot"), ("two", "cosine")
-    ]  # fmt: skip
+    ]
     assert stages == [("one dot", 0, 4), ("one cosine", 1, 4), ("two dot", 2, 4), ("two cosine", 3, 4)]
     for one in found:
         alone = function(models[one.embeddings], triplets, answers=counts, measure=one.measure)
@@ -307,12 +307,12 @@ CALIBRATION_KEYS = {
     "temperature", "standard_error", "temperature_ci", "fit", "test", "ece_equal_width_before", "ece_equal_mass_before",
     "equal_width", "equal_mass", "divergences", "targets", "split", "n_unused", "n_dropped",
     "measure", "ties", "backend", "steps", "embeddings", "seconds",
-}  # fmt: skip
+}
 AGREEMENT_KEYS = {
     "n_distinct", "n_answers", "n_dropped", "share_pearson", "entropy_pearson", "entropy_spearman", "model_entropy",
     "human_entropy", "kl", "js_distance", "accuracy", "majority_accuracy", "majority_share", "bins", "min_answers",
     "measure", "temperature", "ties", "backend", "embeddings",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("function", "keys"), [(calibrate, CALIBRATION_KEYS), (agreement, AGREEMENT_KEYS)])

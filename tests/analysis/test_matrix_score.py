@@ -17,7 +17,7 @@ from pyalign.data.align import FROM_MATRIX
 N, T = 24, 900
 KINDS = ("similarity", "dissimilarity")
 FIGURES = ("accuracy", "n_triplets", "n_ties", "n_dropped", "cross_entropy", "mean_entropy", "ci", "cross_entropy_ci",
-           "groups", "fraction_of_ceiling", "resamples", "seed")  # fmt: skip
+           "groups", "fraction_of_ceiling", "resamples", "seed")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_similarities_of_embeddings_score_as_the_embeddings_do(x, similarities, 
     options = {
         "ci": by, "ties": ties, "groups": np.arange(t) % 2, "ceiling": 0.9, "n_permutations": 99, "seed": 3,
         "keep": ("choices", "probabilities"), "temperature": 0.1,
-    }  # fmt: skip
+    }
     plain = pyalign.score(x, some, **options)
     found = pyalign.score(matrix=similarities, kind="similarity", triplets=some, **options)
     for name in FIGURES:
@@ -80,7 +80,7 @@ def test_dissimilarities_are_negated(similarities, triplets):
     assert other.measure == "dissimilarity matrix" and other.notes == one.notes == (
         "neither triplets nor embeddings have names: row i is taken for object i",
         f"one more wrong object would cost {cost:.1f} points of accuracy, more than the standard error",
-    )  # fmt: skip
+    )
 
 
 def test_anchored_triplets_are_scored_by_a_matrix_too(x, similarities, triplets):
@@ -90,7 +90,7 @@ def test_anchored_triplets_are_scored_by_a_matrix_too(x, similarities, triplets)
     found = pyalign.score(matrix=similarities, kind="similarity", triplets=anchored, **options)
     assert (found.accuracy, found.ci, found.permutation_test.p_value) == (
         plain.accuracy, plain.ci, plain.permutation_test.p_value
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -155,7 +155,7 @@ def test_embeddings_and_matrices_stand_in_one_table(x, similarities, triplets):
     found = pyalign.score(models, triplets, measure=["cosine", "dot"])
     assert [(one.embeddings, one.measure) for one in found] == [
         ("rows", "cosine"), ("rows", "dot"), ("matrix", "similarity matrix"),
-    ]  # fmt: skip
+    ]
     assert found[2].accuracy == found[0].accuracy
 
 
@@ -273,7 +273,7 @@ def in_blocks(size, blocks, t):
 @pytest.mark.parametrize(("size", "told"), [
     (20, "300 ask about no NaN as the matrix is, 28 in the median of 99 orders, 19 at least"),
     (3, "300 ask about no NaN as the matrix is, 0 in the median of 99 orders, 0 at least"),
-])  # fmt: skip
+])
 def test_no_permutation_test_where_other_orders_leave_few_triplets(message_of, size, told):
     matrix, within = in_blocks(size, 60 // size, 300)
     rule = "matrix must leave about as many triplets in other orders for a permutation test; "
@@ -314,7 +314,7 @@ def test_pairs_that_lack_a_value_at_random_permit_a_permutation_test(similaritie
 
 @pytest.mark.parametrize(("kind", "extreme", "other"), [
     ("similarity", "smallest", "dissimilarity"), ("dissimilarity", "largest", "similarity"),
-])  # fmt: skip
+])
 def test_a_diagonal_that_contradicts_the_kind_is_noted(similarities, triplets, kind, extreme, other):
     wrong = given_as(similarities, other)
     found = pyalign.score(matrix=Judgments(wrong, kind, source="rdm.npy"), triplets=triplets)
@@ -393,7 +393,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
          "give each under its own name, or their mean"),
         ({"triplets": [[0, 1, N]]}, f"triplets must lie in [0, {N}); row 0 is [0, 1, {N}]"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_in_a_line(message_of, similarities, triplets, change, expected):
     options = {"matrix": similarities, "kind": "similarity", "triplets": triplets, **change}
     assert message_of(pyalign.score, **options).replace("; did", ": did").startswith(expected)
@@ -407,7 +407,7 @@ def test_names_that_a_matrix_lacks_are_given_where_it_is_made(message_of, simila
     read = Judgments(similarities, "similarity", source="s.npy")
     assert message_of(pyalign.score, matrix=read, triplets=named) == (
         f"s.npy: {told}load_judgments(..., names=names)"
-    )  # fmt: skip
+    )
 
 
 def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):

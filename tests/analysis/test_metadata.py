@@ -29,7 +29,7 @@ def comparison(y=Y, covariance=COVARIANCE, **changes):
         models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects+subjects", "corrected", 0.95, "holm", 80,
         31,
         covariance=tuple(map(tuple, covariance.tolist())),
-    )  # fmt: skip
+    )
     return replace(found, **changes)
 
 
@@ -277,7 +277,7 @@ def test_the_interval_of_a_point_is_that_of_its_model_at_the_same_level():
 
 def test_scores_at_another_level_have_no_interval_at_this_one():
     scores = pyalign.score({"a": reals(0, 30, 3), "b": reals(1, 30, 3)}, draw_triplets(0, 30, 300),
-                           ci=pyalign.Resampling("objects", confidence_level=0.9))  # fmt: skip
+                           ci=pyalign.Resampling("objects", confidence_level=0.9))
     rows = [{"model": "a", "x": 1}, {"model": "b", "x": 2}]
     assert [point.ci for point in pyalign.regress_metadata(scores, rows).points] == [None, None]
     held = pyalign.regress_metadata(scores, rows, confidence_level=0.9).points

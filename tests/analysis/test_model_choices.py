@@ -64,7 +64,7 @@ def test_a_comparison_of_choices_is_that_of_their_embeddings(ci):
         assert without(one, "measure", "model_choices", *NATS) == without(other, "measure", "model_choices", *NATS)
         assert (one.measure, one.model_choices, one.cross_entropy, one.cross_entropy_ci) == (
             None, "positions", None, None,
-        )  # fmt: skip
+        )
     assert without(found.pairs[0], *NATS) == without(expected.pairs[0], *NATS)
     assert found.pairs[0].cross_entropy_difference is None and found.pairs[0].cross_entropy_ci is None
     assert (found.covariance, found.cross_entropy_covariance) == (expected.covariance, None)
@@ -328,7 +328,7 @@ def test_documents_and_tables_of_choices_are_whole(tmp_path):
         find_failures({"x": ROWS["a"]}, ASKED, model_choices=POSITIONS, limit=3),
         agreement({"x": ROWS["a"]}, counts, model_choices=kept("choices", TRIPLETS)),
         calibrate(None, counts, model_choices=p, split=None),
-    ]  # fmt: skip
+    ]
     for result in found:
         assert max(map(len, result.table(80).splitlines())) <= 80
         assert "None" not in str(result) and "nan" not in str(result).lower()

@@ -60,13 +60,13 @@ def test_a_matrix_taken_for_embeddings_is_noted_whatever_rounding_did(name, dtyp
 @given(
     seed=seeds, n=st.integers(4, 60), dtype=st.sampled_from([np.float16, np.float32, np.float64]),
     shape=st.sampled_from(["normal", "relu", "sparse", "positive", "with a mean", "with a large feature"]),
-)  # fmt: skip
+)
 def test_square_embeddings_are_no_matrix_of_pairs(seed, n, dtype, shape):
     x = np.random.default_rng(seed).normal(size=(n, n))
     x = {
         "normal": x, "relu": np.maximum(x, 0), "sparse": np.maximum(x - 1, 0), "positive": np.exp(x),
         "with a mean": x + 3, "with a large feature": x + 300 * (np.arange(n) == n // 2),
-    }[shape]  # fmt: skip
+    }[shape]
     assert kind_of_matrix(x.astype(dtype)) in ((None,) if (x != x.T).any() else (None, "similarities"))
 
 
@@ -116,7 +116,7 @@ def test_what_may_be_a_matrix_of_pairs_of_some_other_kind_is_noted(x, shape, dty
         np.eye(20), np.diag(np.arange(20.0)), np.eye(20, k=1) + np.eye(20, k=-1), np.ones((9, 9)), np.zeros((9, 9)),
         np.full((9, 9), np.nan), reals(1, 20, 20), np.triu(np.eye(20) + np.eye(20, k=1)),
     ],
-)  # fmt: skip
+)
 def test_square_embeddings_that_are_not_of_pairs_are_not_noted(x):
     assert notes_on_values(Embeddings(x), "x") == ()
 
@@ -194,7 +194,7 @@ def test_whole_numbers_in_memory_that_could_be_triplets_are_asked_about():
     assert told in notes(items.astype(np.float32), GOOD)
     ratings = items % 8
     for sound in (items + 0.5, ratings.astype(float), items - 250, items[:, :2], items.astype(float)[:, [0, 0, 1]],
-                  Embeddings(items, tuple(map(str, range(40))))):  # fmt: skip
+                  Embeddings(items, tuple(map(str, range(40))))):
         assert not [note for note in notes(sound, GOOD) if "whole numbers" in note]
 
 
@@ -242,7 +242,7 @@ def test_nothing_is_said_about_a_sound_score():
 
 
 @pytest.mark.parametrize("name", ["score", "compare", "calibrate", "agreement", "failures", "consistency", "concepts",
-                                  "permutation_test", "recover", "probe"])  # fmt: skip
+                                  "permutation_test", "recover", "probe"])
 def test_without_names_row_i_is_said_to_be_taken_for_object_i(name):
     found = CALLS[name](X, MIXED)
     assert found.notes.count(NAMELESS) == 1 and f"note: {NAMELESS}" in str(found).splitlines()
@@ -360,7 +360,7 @@ def test_notes_are_in_the_document():
 @pytest.mark.parametrize("offset", [1e3, 1e4, 1e5])
 @pytest.mark.parametrize("name", ["score", "compare", "agreement", "failures", "consistency", "concepts",
                                   "recover", "permutation_test", "prototypes", "near_duplicates",
-                                  "simulate"])  # fmt: skip
+                                  "simulate"])
 def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     told = (
         "all similarities of m by cosine differ by no more than float32 rounding: rounding and ties decide, not the "

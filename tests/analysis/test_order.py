@@ -194,7 +194,7 @@ CALLS = {  # every function that compares rows with answers
 
 def test_the_table_has_every_analysis_of_rows_and_answers():
     both = {analysis.name for kind in KINDS.values() for analysis in kind.analyses
-            if {"triplets", "on"} & {*analysis.inputs} and {"embeddings", "models"} & {*analysis.inputs}}  # fmt: skip
+            if {"triplets", "on"} & {*analysis.inputs} and {"embeddings", "models"} & {*analysis.inputs}}
     assert both <= {*CALLS} and len(both) > 10
 
 

@@ -43,7 +43,7 @@ def test_every_combination_is_a_design_with_what_is_expected_of_it():
     found = plan()
     assert [(one.n_objects, one.n_subjects, one.n_answers) for one in found.designs] == [
         (60, 10, 500), (60, 40, 2000), (200, 10, 500), (200, 40, 2000),
-    ]  # fmt: skip
+    ]
     for one in found.designs:
         outlook = Outlook(KNOWN, Design(one.n_objects, one.n_subjects, 50, float(one.n_objects), float(one.n_subjects)))
         assert one.standard_error == outlook.error
@@ -194,7 +194,7 @@ PRICES = "prices must be three numbers of at least 0, of an object, a participan
         ({"n_objects": list(range(10, 200)), "n_subjects": list(range(10, 30))},
          "designs must be at most 1,000; got 190 numbers of objects, 20 of participants and 1 of answers"),
     ],
-)  # fmt: skip
+)
 def test_bad_options_are_refused_in_one_line(options, expected, message_of):
     assert message_of(plan, **options) == expected
 
@@ -239,7 +239,7 @@ def test_the_paragraph_says_what_a_preregistration_needs():
         "objects 0.0024, subjects 0.0006", f"{100 * one.standard_error:.2f} percentage points",
         "generalize over objects and participants", "two-sided test at the 5% level",
         f"a true difference of 5 percentage points with a power of {100 * one.power:.0f}%",
-    ):  # fmt: skip
+    ):
         assert part in text
     assert json.loads(found.to_json())["paragraph"] == text
 

@@ -33,7 +33,7 @@ def test_groups_are_pooled_by_their_errors():
     for group, other in zip(score.groups, expected.groups, strict=True):
         assert (group.pooled, group.pooled_ci, group.p_lowest, group.p_highest) == (
             other.accuracy, other.ci, other.p_lowest, other.p_highest,
-        )  # fmt: skip
+        )
         assert abs(group.pooled - score.accuracy) < abs(group.accuracy - score.accuracy) + 0.01
     assert max(score.groups, key=lambda group: group.p_lowest).group == "0"
     assert score.group_spread_ci.low < CHANCES.std() < score.group_spread_ci.high
@@ -61,7 +61,7 @@ def test_participants_are_groups_of_their_own_with_intervals_over_objects():
         {"groups": PEOPLE, "ci": None}, {"groups": PEOPLE, "ci": Resampling("objects", n_resamples=50)},
         {"groups": PEOPLE % 4, "ci": "objects"}, {"groups": PEOPLE, "ci": "objects+subjects", "subjects": PEOPLE},
     ],
-)  # fmt: skip
+)
 def test_need_five_groups_with_errors_in_closed_form(options):
     """A group of one participant has no interval over participants."""
     score = scored(**options)

@@ -39,7 +39,7 @@ def by_loops(confidence, accuracy, weights, edges):
 
 
 @given(seed=seeds, t=st.integers(1, 3000), bins=st.sampled_from([1, 2, 10, 15, 33, 34, 100]), weighted=st.booleans(),
-       coarse=st.booleans(), mass=st.booleans())  # fmt: skip
+       coarse=st.booleans(), mass=st.booleans())
 def test_equals_loops_over_the_bins(seed, t, bins, weighted, coarse, mass):
     confidence, accuracy, weights = data(seed, t, weighted, coarse)
     edges = equal_mass_edges(confidence, weights, bins) if mass else equal_width_edges(bins)

@@ -308,7 +308,7 @@ def test_score_is_frozen_readable_and_fit_for_json(backend):
         "command", "schema", "version", "accuracy", "n_triplets", "n_ties", "n_dropped", "cross_entropy",
         "mean_entropy", "measure", "temperature", "ties", "nan", "backend", "seconds", "task", "weighting", "chance",
         "triplets_per_second", *(["notes"] if score.notes else []), "provenance",
-    ]  # fmt: skip
+    ]
     assert document["measure"] == "rbf:0.5" and document["backend"] == backend and document["ties"] == "wrong"
     assert repr(score).startswith(f"Score(accuracy={score.accuracy:.3%} of 1,234 triplets, 0 ties (wrong)")
 
@@ -326,10 +326,7 @@ def test_names_the_bandwidth_that_it_used(backend):
         ({"ties": None}, "ties must be one of fractional, wrong, human_alignment; got None"),
         ({"nan_policy": "drop"}, "nan_policy must be one of raise, omit; got 'drop'"),
         ({"measure": "cosin"}, "measure must be one of "),
-        (
-            {"backend": "gpu"},
-            "backend must be 'auto' or one of native, numpy, cuda, triton, torch; got 'gpu'",
-        ),
+        ({"backend": "gpu"}, "backend must be 'auto' or one of native, numpy, cuda, triton, torch; got 'gpu'"),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
     ],
 )

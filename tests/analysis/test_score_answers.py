@@ -101,7 +101,7 @@ def test_choices_of_a_model_score_as_its_embeddings_do(seed):
         found = score_choices(chosen, triplets, answers=counts, weighting=weighting).only
         assert (found.accuracy, found.ci, found.n_triplets, found.n_answers, found.weighting) == (
             expected.accuracy, expected.ci, expected.n_triplets, expected.n_answers, weighting,
-        )  # fmt: skip
+        )
     both = score({"x": x}, triplets, answers=counts, model_choices={"c": chosen})
     assert both[0].accuracy == both[1].accuracy
 
@@ -169,7 +169,7 @@ def test_weights_of_triplets_are_those_of_all_answers_to_them(seed):
 def test_a_ceiling_of_the_other_weighting_is_refused(message_of):
     x, triplets, counts = answered(5)
     over = {weighting: noise_ceiling(triplets, answers=counts, weighting=weighting)
-            for weighting in ("answers", "triplets")}  # fmt: skip
+            for weighting in ("answers", "triplets")}
     for call, model in ((score, x), (score_choices, np.zeros(len(triplets), int))):
         said = message_of(call, model, triplets, answers=counts, ceiling=over["triplets"])
         assert said == "ceiling must be over answers, as the accuracy is; got one over triplets (see weighting)"
@@ -194,7 +194,7 @@ def test_a_ceiling_of_the_other_weighting_is_refused(message_of):
          "answers must be counts (whole numbers) here; got shares, which do not say of how many"),
         ({"weighting": "people"}, "weighting must be one of answers, triplets; got 'people'; did you mean 'triplets'?"),
     ],
-)  # fmt: skip
+)
 def test_what_can_not_be_scored_is_refused(message_of, options, message):
     assert message_of(score, np.eye(3), [[0, 1, 2], [2, 1, 0]], **options) == message
 

@@ -17,7 +17,7 @@ from pyalign.documents import Interval
 SAME = (
     "accuracy", "n_triplets", "n_ties", "n_dropped", "ci", "ceiling", "ceiling_name", "fraction_of_ceiling", "ties",
     "task", "resamples", "seed",
-)  # fmt: skip
+)
 
 
 def alike(found, expected, names=SAME):
@@ -235,8 +235,8 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
         ([[np.nan, 0.5, 0.5]] * 3, {}, "choices must be finite; row 0 is [nan, 0.5, 0.5]"),
         ([0, np.nan, 2], {},
             "choices must answer the triplets; 1 has no answer, row 1 is the first; "
-            "nan_policy=\"omit\" "
-        
+            'nan_policy="omit" '
+
                              "leaves these triplets out"),
         ([np.nan] * 3, {"nan_policy": "omit"},
             "choices must answer the triplets; 3 have no answer, row 0 is the "
@@ -253,7 +253,7 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
         ({}, {}, "choices must hold at least one model's; got an empty mapping"),
         ({"gpt": [0, 1]}, {}, "gpt: choices must have one entry per triplet, shape (3,) or (3, 3); got (2,)"),
     ],
-)  # fmt: skip
+)
 def test_what_no_choice_can_be_is_refused(message_of, choices, options, expected):
     assert message_of(score_choices, choices, T3, **options) == expected
 
@@ -281,7 +281,7 @@ def test_options_of_anchored_triplets_are_two(message_of):
     asked = Triplets(np.array(T3), task="anchored")
     assert message_of(score_choices, [0, 1, 2], asked) == (
         "choices must be 0 or 1, or -1 for none of them; row 2 is 2"
-    )  # fmt: skip
+    )
     assert message_of(score_choices, [1, 1, 2], asked, choice_base=0).endswith("(choice_base=1)?")
     assert score_choices([1, 1, 2], asked).accuracy == pytest.approx(2 / 3)
 

@@ -59,7 +59,7 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
     found = score(
         x, triplets, measure="dot", temperature=9.0, subjects=people,
         ci=Resampling(by, DRAWN[by], 128, seed=3, confidence_level=0.9),
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(found.ci, np.quantile(means[:, 0], [0.05, 0.95]), rtol=1e-12)
     np.testing.assert_allclose(found.standard_error, means[:, 0].std(ddof=1), rtol=1e-12)
     # Cross-entropies are resampled in steps of 1 / 32,767 of the largest.

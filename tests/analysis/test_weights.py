@@ -23,7 +23,7 @@ METHODS = [
     Resampling("objects"), Resampling("triplets"), Resampling("subjects"), Resampling("objects+subjects"),
     Resampling("objects", "bootstrap", 64), Resampling("objects", "pigeonhole", 64),
     Resampling("triplets", "bootstrap", 64), Resampling("subjects", "bootstrap", 64),
-]  # fmt: skip
+]
 
 
 def answered(seed, t=T):
@@ -199,7 +199,7 @@ def test_weights_of_left_out_triplets_are_left_out():
     for plan in (None, "objects", Resampling("objects", "bootstrap", 64)):
         found = pyalign.score(holes, TRIPLETS, weights=WEIGHTS, nan_policy="omit", ci=plan)
         same(found, replace(pyalign.score(X, TRIPLETS[kept], weights=WEIGHTS[kept], ci=plan).only,
-                            n_dropped=int((~kept).sum()), nan="omit"))  # fmt: skip
+                            n_dropped=int((~kept).sum()), nan="omit"))
     test = pyalign.permutation_test(holes, TRIPLETS, weights=WEIGHTS, nan_policy="omit", n_permutations=5)
     assert test.accuracy == pytest.approx(expected)
     temperature = pyalign.calibrate(holes, TRIPLETS, weights=WEIGHTS, nan_policy="omit", split=None).temperature
@@ -334,7 +334,7 @@ def test_results_say_that_answers_were_weighted(tmp_path):
         pyalign.score(X, TRIPLETS, weights=WEIGHTS), pyalign.compare(MODELS, TRIPLETS, weights=WEIGHTS),
         pyalign.noise_ceiling(people, weights=np.repeat(WEIGHTS[:40], 5)),
         pyalign.calibrate(X, TRIPLETS, weights=WEIGHTS, split=None),
-    ):  # fmt: skip
+    ):
         assert "weights" in [one.name for one in found.provenance.inputs]
         one = found if hasattr(found, "effective_answers") else found.only
         line = f"weighted answers: effective number of answers {one.effective_answers:,.1f}"

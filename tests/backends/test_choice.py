@@ -32,7 +32,7 @@ def test_a_name_insists(name, message_of):
 
 
 @pytest.mark.parametrize(("name", "near"), [("gpu", ""), ("", ""), ("Native", "native"), ("nunpy", "numpy"), (None, ""),
-                                           (3, ""), (["numpy"], "")])  # fmt: skip
+                                           (3, ""), (["numpy"], "")])
 def test_refuses_an_unknown_name(name, near, message_of):
     known = "native, numpy, cuda, triton, torch"
     expected = f"backend must be 'auto' or one of {known}; got {name!r}"

@@ -40,11 +40,11 @@ class Inputs:
         self.signs = np.ascontiguousarray(np.sign(self.values.T), np.int8)
         self.multiplicities = np.random.default_rng(7).integers(0, 3, (N, 64)).astype(np.uint8)
         self.orders = [np.stack([rng.permutation(N) for _ in range(40)]).astype(np.int32) for rng in
-                       (np.random.default_rng(8), np.random.default_rng(9))]  # fmt: skip
+                       (np.random.default_rng(8), np.random.default_rng(9))]
         items = np.stack(np.triu_indices(N, 1), axis=1).astype(np.int32)
         self.ranked = [rank_pairs(reals(seed, 1, len(items))[0], items) for seed in (10, 11)]
         self.places = [np.argsort(other.places).astype(np.int32)[one.places]
-                       for one, other in (self.ranked, self.ranked[::-1])]  # fmt: skip
+                       for one, other in (self.ranked, self.ranked[::-1])]
         self.human = np.abs(reals(12, N, 7)).astype(np.float64)
         self.keys = [np.full((1, 64), k, np.uint32) for k in (0, 1)]
 

@@ -89,7 +89,7 @@ def test_constant_similarities_have_no_slope_to_the_last_bit(host_backend):
     "name,array",
     [("targets", np.zeros(4)), ("targets", np.zeros(5, np.float32)), ("weights", np.zeros(10)[::2]),
      ("confidences", np.zeros(4))],
-)  # fmt: skip
+)
 def test_the_binding_refuses_what_would_read_wild_memory(name, array):
     arguments = {"targets": None, "weights": None, "beta": 1.0, name: array}
     with pytest.raises(ValueError, match=r"expected|bad output"):

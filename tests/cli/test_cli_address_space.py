@@ -39,7 +39,7 @@ def run(words, limit):
     return subprocess.run(
         [sys.executable, "-m", "pyalign", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-    )  # fmt: skip
+    )
 
 
 COMMANDS = {
@@ -50,7 +50,7 @@ COMMANDS = {
         "embed", "-t", "t.npy", "--shrinkage", "0.001", "--sparsity", "0", "--n-dimensions", "2", "--folds", "2",
         "--halves", "--out", "o",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)

@@ -48,7 +48,7 @@ def test_as_json_is_what_the_function_returns(rows, answered, x):
     found = rows("--embeddings", "x.npy", "y.npy", *args)
     assert [(row["embeddings"], row["measure"]) for row in found] == [
         ("x.npy", "dot"), ("x.npy", "cosine"), ("y.npy", "dot"), ("y.npy", "cosine"),
-    ]  # fmt: skip
+    ]
     expected = pyalign.agreement(x, answered, measure="cosine", temperature=0.5, min_answers=3)
     assert plain(found[1]) == plain(expected)
 
@@ -135,7 +135,7 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
         (("--json", "x.npy"), "--json PATH must end in .json; got x.npy"),
         (("--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
     ],
-)  # fmt: skip
+)
 def test_refuses_in_one_line(refused, answered, options, said):
     np.save("shares.npy", np.full((400, 3), 1 / 3))
     assert said in refused("agreement", "--embeddings", "x.npy", "--triplets", "t3.npy", *options)

@@ -139,10 +139,7 @@ def test_a_concept_embedding_can_stand_for_the_answers(command, folder):
 
 
 BAD = {
-    "no choices": (
-        (*ANCHORED, "--choice-column", "none"),
-        "--choice-column none applies only to --task odd-one-out",
-    ),
+    "no choices": ((*ANCHORED, "--choice-column", "none"), "--choice-column none applies only to --task odd-one-out"),
     "a choice of three": (
         (*ANCHORED, "--choice-column", "3"),
         "four.csv: 2 answers; column 3 is one of column 1, column 2 in 1 row; row 1 (from 0) holds '2', which is no "

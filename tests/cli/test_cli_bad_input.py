@@ -64,7 +64,7 @@ BAD_EMBEDDINGS = {
     "triplets": ("e.npy", lambda p: np.save(p, np.array([[1, 2, 0], [2, 3, 1]])), ["-t FILE", "floats (1.0, not 1)"]),
     "triplets in text": ("e.csv", lambda p: Path(p).write_text("1,2,0\n2,3,1\n"), ["-t FILE", "floats (1.0, not 1)"]),
     "no gzip": ("e.csv.gz", lambda p: Path(p).write_text("1,2\n"), ["gzip"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD_EMBEDDINGS)
@@ -169,7 +169,7 @@ def test_columns_that_are_not_there_are_refused(score_refused, triplets, option,
     "given,nearest",
     [("cosin", "cosine"), ("Pearson", "pearson"), ("euclidean", "neg_euclidean"), ("neg-euclidean", "neg_euclidean"),
      ("RBF:2", "rbf"), ("dott", "dot")],
-)  # fmt: skip
+)
 def test_an_unknown_measure_proposes_the_nearest(score_refused, given, nearest):
     message = score_refused("--measure", "cosine", given)
     assert f"did you mean '{nearest}'?" in message
@@ -226,7 +226,7 @@ BAD_CONCEPTS = {
     "no dimensions": ("--dimensions", "d.npy", lambda d: d[:, :0], "empty"),
     "few categories": ("--categories", "d.npy", lambda d: d[:9, 0] > 0.5, "categories must have a row for each of 30"),
     "numbers as categories": ("--categories", "d.npy", lambda d: d, "several columns of categories must hold 0 and 1"),
-}  # fmt: skip
+}
 CONCEPT_COMMANDS = {
     "concepts": ("concepts", "x.npy", "-t", "t.npy"),
     "consistency": ("consistency", "x.npy", "y.npy", "-t", "t.npy"),
@@ -317,7 +317,7 @@ def test_a_file_without_permission_is_named(command, unprivileged, name):
 @pytest.mark.parametrize("args", [["score", "--embeddings", "x.npy", "--triplets", "t.npy", "--choices", "c.npy"],
                                   ["sample", "here"], ["triplets", "simulate", "here", "--count", "5"],
                                   ["sample", "."], ["triplets", "simulate", ".", "--count", "5"]],
-                         ids=lambda args: " ".join(args[:2]))  # fmt: skip
+                         ids=lambda args: " ".join(args[:2]))
 def test_a_folder_without_permission_is_refused(command, unprivileged, args):
     folder, without_rights = unprivileged
     folder.chmod(0o555)

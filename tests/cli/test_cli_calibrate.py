@@ -76,7 +76,7 @@ def test_a_table_with_a_row_for_each_embedding_and_measure(calibrate, rows, x):
     options = {"embeddings": ("x.npy", "y.npy")}
     found = rows("--measure", "cosine", "dot", **options)
     assert [(row["embeddings"], row["measure"]) for row in found] == [
-        ("x.npy", "cosine"), ("x.npy", "dot"), ("y.npy", "cosine"), ("y.npy", "dot")]  # fmt: skip
+        ("x.npy", "cosine"), ("x.npy", "dot"), ("y.npy", "cosine"), ("y.npy", "dot")]
     assert found[3]["temperature"] == pytest.approx(4 * found[1]["temperature"], rel=1e-6)
     lines = calibrate("--measure", "cosine", "dot", "--verbose", **options).out.splitlines()
     assert len(lines) == 10
@@ -112,7 +112,7 @@ def test_labels_stand_in_the_table_and_beside_the_files_names(calibrate, rows, x
     options = {"embeddings": ("x.npy", "y.npy")}
     found = rows("--labels", "small", "large", "--measure", "cosine", "dot", **options)
     assert [(row["label"], row["embeddings"]) for row in found] == [
-        ("small", "x.npy"), ("small", "x.npy"), ("large", "y.npy"), ("large", "y.npy")]  # fmt: skip
+        ("small", "x.npy"), ("small", "x.npy"), ("large", "y.npy"), ("large", "y.npy")]
     out = calibrate("--labels", "small", "large", **options).out
     assert [line.split()[0] for line in out.splitlines()[1:3]] == ["small", "large"]
 

@@ -144,7 +144,7 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
         (("--triplets", "a.npy"), "has 4 columns, not 3"),
         (("--triplets", "a.npy", "--subject-column", "7"), "a.npy: has columns 0 to 3; got column 7"),
         (("--triplets", "t3.npy", "--subject-column", "2"), "three in addition to the subject column 2 are needed"),
-        (("--triplets", "t3.npy", "--answers", "c.npz::counts"), 
+        (("--triplets", "t3.npy", "--answers", "c.npz::counts"),
          f"c.npz::counts: answers must have shape (200, 3), a row for each triplet; got {COUNTED}"),
         (("--triplets", "c.npz::triplets", "--answers", "c.npz::counts", "--subjects", "short.npy"),
          "short.npy: subjects must have one entry per triplet (12); got 2"),
@@ -159,7 +159,7 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
         (("--triplets", "t3.npy", "--json", "s.json"),
          "--json s.json is there and holds no JSON document: it is not replaced"),
     ],
-)  # fmt: skip
+)
 def test_ceiling_refuses_in_one_line(refused, answers, folder, options, said):
     np.save("unique.npy", [[0, 1, 2], [3, 4, 5]])
     np.save("one.npy", np.ones(200))

@@ -26,7 +26,7 @@ def test_as_json_is_what_the_function_returns(command, models):
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
     found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], n_permutations=39, alpha=0.1, seed=3,
-                        ci=pyalign.Resampling("auto", confidence_level=0.9))  # fmt: skip
+                        ci=pyalign.Resampling("auto", confidence_level=0.9))
     assert document["command"] == "cka" and document["n_objects"] == 30
     assert document["results"] == json.loads(found.to_json())["results"]
     assert document["results"][0]["models"] == ["x.npy", "y.npy", "z.npy"]
@@ -57,7 +57,7 @@ def test_rows_are_matched_by_their_names(command, models):
     np.savez("moved.npz", embeddings=models["y.npy"][order], names=names[order])
     args = ("--json", "--quiet", "--permutations", 19)
     plain, named = (strict_json(command("cka", *files, *args).out)["results"][0]
-                    for files in (("x.npy", "y.npy"), ("named.npz", "moved.npz")))  # fmt: skip
+                    for files in (("x.npy", "y.npy"), ("named.npz", "moved.npz")))
     assert np.allclose(plain["matrix"], named["matrix"], rtol=0, atol=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_a_document_is_written_and_read(command, models):
     (("x.npy", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
     (("x.npy", "short.npy"), "models must have the same number of items; got x.npy: 30, short.npy: 20"),
     (("x.npy", "flat.npy"), "flat.npy: debiased-cka is not defined: all rows are equally similar to each other"),
-])  # fmt: skip
+])
 def test_what_is_wrong_is_one_line(refused, models, args, told):
     np.save("flat.npy", np.ones((30, 2), np.float32))
     np.save("short.npy", np.load("x.npy")[:20])
@@ -97,14 +97,7 @@ def test_what_is_wrong_is_one_line(refused, models, args, told):
 
 
 def test_options_of_intervals_are_those_of_the_function(command, models):
-    asked = (
-        "--resamples",
-        30,
-        "--confidence",
-        0.9,
-        "--correction",
-        "benjamini-hochberg",
-    )
+    asked = ("--resamples", 30, "--confidence", 0.9, "--correction", "benjamini-hochberg")
     ran = command("cka", *models, *asked, "--permutations", 19, "--seed", 2, "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     plan = pyalign.Resampling("auto", "half-samples", 30, 0.9, 2)
@@ -124,7 +117,7 @@ def test_options_of_intervals_are_those_of_the_function(command, models):
          "--correction benjamini-hochberg applies only to intervals and p-values, and --ci none and --permutations 0 "
          "omit them"),
     ],
-)  # fmt: skip
+)
 def test_options_of_intervals_that_do_not_fit_are_refused(command, models, asked, told):
     ran = command("cka", *models, *asked)
     assert ran.code == 1 and ran.out == "" and told in ran.err and ran.err.count("\n") == 1

@@ -65,7 +65,7 @@ def test_the_differences_are_a_second_table_next_to_the_first(command, tmp_path)
     assert {*found.outputs} == {"c.csv", "c-pairs.csv"} and "note: the differences are in c-pairs.csv" in ran.err
     rows = list(csv.DictReader((tmp_path / "c-pairs.csv").read_text().splitlines()))
     assert [(row["a"], row["b"], float(row["difference"]), float(row["ci_low"]), float(row["p_adjusted"]))
-            for row in rows] == [(p.a, p.b, p.difference, p.ci.low, p.p_adjusted) for p in found.pairs]  # fmt: skip
+            for row in rows] == [(p.a, p.b, p.difference, p.ci.low, p.p_adjusted) for p in found.pairs]
 
 
 def test_the_second_table_replaces_no_input_and_no_other_output(command, tmp_path):

@@ -56,25 +56,16 @@ def test_as_json_is_what_the_function_returns(document, human, x, triplets):
 
 
 def test_every_option_reaches_the_function(document, human, x, triplets):
-    options = (
-        "--dimensions",
-        "d.npy",
-        "--measure",
-        "dot",
-        "--temperature",
-        2,
-        "--ties",
-        "wrong",
-    )
+    options = ("--dimensions", "d.npy", "--measure", "dot", "--temperature", 2, "--ties", "wrong")
     more = ("--correction", "benjamini-hochberg", "--minimum", 90, "--resamples", 64)
     found = document("x.npy", "y.npy", *options, *more, "--categories", "coarse.txt", "--levels", "fine.txt",
-                     "coarse.txt", "--seed", 3, "--confidence", 0.9, "--limit", 2)  # fmt: skip
+                     "coarse.txt", "--seed", 3, "--confidence", 0.9, "--limit", 2)
     fine, coarse = ([f"{letter}{k // size}" for k in range(30)] for letter, size in (("f", 3), ("c", 10)))
     expected = pyalign.score_concepts(
         {"x": x, "y": np.load("y.npy")}, triplets, human, measure="dot", temperature=2.0,
         ties="wrong", correction="benjamini-hochberg", min_triplets=90, categories=coarse, levels=(fine, coarse),
         ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3), top_objects=2,
-    )  # fmt: skip
+    )
     assert figures(found) == figures(expected.to_dict())
 
 
@@ -90,7 +81,7 @@ def test_a_transform_is_scored_before_and_after(document, human, x, triplets):
 
 def test_a_folder_holds_the_document_and_its_tables(command, human):
     ran = command("concepts", "x.npy", "y.npy", "-t", "t.npy", "--dimensions", "d.npy", "--out", "o", "--quiet",
-                  "--figures", "none")  # fmt: skip
+                  "--figures", "none")
     assert (ran.code, ran.err) == (0, "")
     found = pyalign.load_result("o/concepts.json")
     with open("o/concepts.csv", encoding="utf-8") as handle:
@@ -114,7 +105,7 @@ def test_a_folder_replaces_no_input(command, human, folder):
 def test_the_table_fits_and_names_every_concept(command, human, monkeypatch, models, width):
     monkeypatch.setattr("pyalign.report.words.terminal_width", lambda: width)
     ran = command("concepts", *models, "-t", "t.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
-                  "--levels", "fine.txt", "coarse.txt")  # fmt: skip
+                  "--levels", "fine.txt", "coarse.txt")
     assert ran.code == 0
     assert max(map(len, ran.out.splitlines())) <= width
     assert all(word in ran.out for word in ("food-related", "animals", "tools and", "fine", "border", "all"))

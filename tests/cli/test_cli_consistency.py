@@ -28,10 +28,10 @@ def test_the_command_prints_what_the_function_finds(command, files):
     document = json.loads(
         command("consistency", "a.npy", "b.npy", "--model-choices", "c.npy", "-t", "t.npy", "--dimensions", "d.npy",
                 "--labels", "A", "B", "C", "--json").out
-    )  # fmt: skip
+    )
     found = error_consistency(
         x, triplets, model_choices={"c": np.load("c.npy")}, dimensions=np.load("d.npy")
-    ).to_dict()  # fmt: skip
+    ).to_dict()
     assert [one["kappa"] for one in document["pairs"]] == [one["kappa"] for one in found["pairs"]]
     assert document["missed"] == found["missed"]
     assert [one["label"] for one in document["models"]] == ["A", "B", "C"]
@@ -57,7 +57,7 @@ def test_the_table_fits_80_columns_and_has_a_matrix(command, files):
      "--measure dot applies only to embeddings, not to --model-choices"),
     (["a.npy", "b.npy", "--choice-column", "none"],
      "consistency needs human choices, which --choice-column none says are not recorded"),
-])  # fmt: skip
+])
 def test_what_does_not_fit_together_is_one_line(command, files, words, told):
     ran = command("consistency", *words, "-t", "t.npy")
     assert (ran.code, ran.out) == (1, "")

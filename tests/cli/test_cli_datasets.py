@@ -83,7 +83,7 @@ def test_what_was_begun_is_not_here(command, root):
     for name in ("x.csv.part", "x.csv.part.json", "x.csv.sha256"):
         (root / "things" / name).write_text("")
     assert "things           -" in command("datasets", "list").out and "(not here)" in command(
-        "datasets", "info", "things").out  # fmt: skip
+        "datasets", "info", "things").out
     for name in ("unique_id.txt", "train_90.npy"):
         assert "things           -" in command("datasets", "list").out
         (root / "things" / name).write_text("x")
@@ -143,7 +143,7 @@ def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, f
 
 def test_the_example_of_the_sample_runs(command):
     ran = command("score", "dataset:sample", "-t", "dataset:sample", "--categories", "dataset:sample", "--ci", "none",
-                  "--json")  # fmt: skip
+                  "--json")
     assert round(100 * strict_json(ran.out)["results"][0]["accuracy"], 3) == 56.375
     assert "no human judgments" in ran.err
 
@@ -200,7 +200,7 @@ def served(monkeypatch):
         address = f"http://127.0.0.1:{http.server_port}"
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         row = Row("mine", "a test", "_sample", {"names": ()}, "nowhere", "none", "none", (("x.bin", "bytes"),),
-                  files=(Remote("x.bin", f"{address}/x.bin"),), note="take care")  # fmt: skip
+                  files=(Remote("x.bin", f"{address}/x.bin"),), note="take care")
         monkeypatch.setitem(DATASETS, "mine", row)
         yield address
         http.shutdown()
@@ -233,5 +233,5 @@ def test_what_cannot_be_fetched_is_one_line(command, refused, served, folder, mo
     assert refused("datasets", "fetch", "sample") == "dataset:sample: is part of pyalign: there is nothing to fetch"
     monkeypatch.setitem(DATASETS, "mine", DATASETS["mine"].__class__(**{
         **vars(DATASETS["mine"]), "files": (DATASETS["mine"].files[0]._replace(url=f"{served}/gone"),)
-    }))  # fmt: skip
+    }))
     assert command("datasets", "fetch", "mine").err == f"pyalign datasets fetch: error: {served}/gone: 404 Not Found\n"

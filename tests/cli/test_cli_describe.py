@@ -13,7 +13,7 @@ from pyalign.analysis.describe.file import describe_file
 KEYS = {
     "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items", "nan_rows",
     "zero_rows", "first_row", "remarks", "key", "names", "columns", "command",
-}  # fmt: skip
+}
 
 
 def no_constant(name):

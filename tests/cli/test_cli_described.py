@@ -81,7 +81,7 @@ def test_files_are_told_apart_and_described(written, lab):
         },
         "embeddings": {"file": "human.npy", "dimensions": "labels.txt"},
         "categories": {"file": "kinds.txt"},
-    }  # fmt: skip
+    }
     assert "answers.npy: taken are the last item for the odd one" in notes
     text = Path("mine.toml").read_text()
     assert "# the columns of the three items, from 0 or by header" in text
@@ -103,7 +103,7 @@ def test_a_table_with_a_header_is_described_without_assumptions(written, lab):
     assert found["triplets"] == {
         "file": "t.csv", "columns": ["image1", "image2", "image3"], "choice_column": "choice",
         "subject_column": "subject_id", "one_based": True,
-    }  # fmt: skip
+    }
     assert "taken" not in notes
 
 
@@ -146,15 +146,7 @@ def test_items_that_count_from_one_are_said_where_it_cannot_be_known(written, la
 
 
 def test_options_of_the_same_call_go_into_the_description(written, lab):
-    found, notes = written(
-        "answers.npy",
-        "--columns",
-        "2,1,0",
-        "--subject-column",
-        "3",
-        "--item-names",
-        "names.txt",
-    )
+    found, notes = written("answers.npy", "--columns", "2,1,0", "--subject-column", "3", "--item-names", "names.txt")
     assert found["names"] == "names.txt"
     assert found["triplets"]["columns"] == [2, 1, 0] and found["triplets"]["odd_column"] == "last"
     assert "taken are" not in notes
@@ -301,7 +293,7 @@ def test_several_files_are_one_document(command, lab):
     rows = [line.split(",")[:2] for line in Path("all.csv").read_text().splitlines()]
     assert rows == [
         ["file", "kind"], ["all.npz", "embeddings"], ["all.npz", "triplets"], ["names.txt", "names"],
-    ]  # fmt: skip
+    ]
 
 
 # How it is read
@@ -357,7 +349,7 @@ def test_weights_of_a_design_that_are_not_used_are_noted(command, lab, name, tab
     assert told in ran.out and told in ran.err  # in the document too, which --quiet does not silence
     if table == "weight" and "weights" in known:
         ran = command(*name.split(), *CALLS[name], "-t", "answers.csv", "--columns", "a,b,odd", *who, "--weights",
-                      "answers.csv", "--json")  # fmt: skip
+                      "answers.csv", "--json")
         assert ran.code == 0 and "is not used" not in ran.out + ran.err
 
 
@@ -397,7 +389,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
     tables = []
     for given in ("three.npy", "mine.toml"):
         ran = command("plot", "--chart", "cards", "--dimensions", "human.npy", "--names", "names.txt", "-t", given,
-                      "--out", "cards.html", "--csv", "cards.csv")  # fmt: skip
+                      "--out", "cards.html", "--csv", "cards.csv")
         assert ran.code == 0, ran.err
         tables.append(Path("cards.csv").read_text())
     assert tables[0] == tables[1]
@@ -406,7 +398,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
 @pytest.mark.parametrize("words", [
     ("plot", "--chart", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
     ("neighbors", "prototypes", "x.npy", "--names", "names.txt", "--csv", "out.csv"),
-])  # fmt: skip
+])
 def test_dimensions_have_the_labels_that_are_described(command, written, words):
     if words[0] == "plot":
         pytest.importorskip("altair", reason="altair is not installed")
@@ -475,7 +467,7 @@ def test_an_option_wins_over_the_description_and_is_noted(command, written):
     ran = command(
         "score", "x.npy", "-t", "mine.toml", "--columns", "1,0,2", "--subjects", "who.txt", "--item-names",
         "others.txt", "--json", "s.json",
-    )  # fmt: skip
+    )
     assert ran.code == 0
     assert "note: mine.toml: --columns 1,0,2 is used, not its columns (0, 1, 2)" in ran.err
     assert "note: mine.toml: --subjects who.txt is used, not its own" in ran.err
@@ -502,7 +494,7 @@ def test_all_files_are_recorded_with_their_hashes(command, written):
 
     written("answers.npy", "names.txt", "human.npy", "labels.txt")
     assert command("concepts", "x.npy", "-t", "mine.toml", "--dimensions", "mine.toml", "--out", "out", "--figures",
-                   "none", "--json", "c.json").code == 0  # fmt: skip
+                   "none", "--json", "c.json").code == 0
     for path in ("c.json", "out/concepts.json"):
         inputs = json.loads(Path(path).read_text())["provenance"]["inputs"]
         recorded = {one["source"]: one["sha256"] for one in inputs if one["name"] == "described file"}

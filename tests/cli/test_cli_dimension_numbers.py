@@ -53,11 +53,11 @@ def test_the_fit_counts_from_one_in_its_table_csv_frame_and_file(fit, command, f
     assert [line.split()[0] for line in fit.table().splitlines()[1 : K + 1]] == [*NUMBERS]
     np.save("t.npy", answers.values)
     ran = command("embed", "-t", "t.npy", "--split", "none", "--shrinkage", "2e-3", "--n-dimensions", str(K),
-                  "--out", "human", "--quiet")  # fmt: skip
+                  "--out", "human", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     assert rows_of((folder / "human" / "dimensions.csv").read_text(), "dimension") == [*NUMBERS]
     ran = command("concepts", "human/embedding.npz", "-t", "t.npy", "--dimensions", "human/embedding.npz", "--json",
-                  "--quiet")  # fmt: skip
+                  "--quiet")
     found = json.loads(ran.out)["results"][0]["concepts"]
     share = [one.share for one in fit.dimensions]  # each is the same dimension under the same number
     assert [one["concept"] for one in found] == [*NUMBERS]
@@ -80,7 +80,7 @@ def test_every_function_calls_a_dimension_the_same(written, answers):
             {"a": named, "b": human}, answers, dimensions=human).missed],
         "neighbors": [row.concept for row in pyalign.compare_neighbors(
             {"a": named}, human, k=3, dimensions=human, n_permutations=0, ci=None)[0].concepts],
-    }  # fmt: skip
+    }
     assert of_each == {where: [*expected] for where in of_each}
     assert all(f"\n{label} " in concepts.table() for label in expected)
     given = pyalign.score_concepts(

@@ -42,12 +42,12 @@ def figures(document):
 
 def test_as_json_is_what_the_function_returns(embed, answers):
     ran = embed(*PENALTY, "--folds", "2", "--seed", "3", "--halves", "--seeds", "1", "--resamples", "2", "--json",
-                "--quiet", "--against", "truth.npy", "--n-dimensions", "5")  # fmt: skip
+                "--quiet", "--against", "truth.npy", "--n-dimensions", "5")
     assert (ran.code, ran.err) == (0, "")
     expected = pyalign.cross_validate_embedding(
         pyalign.Triplets(answers[1], NAMES, numbered=True), penalties=[(0.002, 0.03)], folds=2, seed=3, halves=True,
         n_seeds=1, n_resamples=2, against={"truth.npy": answers[0]}, n_dimensions=5,
-    )  # fmt: skip
+    )
     found = json.loads(ran.out)
     assert figures(found) == figures(expected.to_dict())
     assert found["against"] == expected.to_dict()["against"]
@@ -58,7 +58,7 @@ def test_shows_folds_dimensions_and_how_they_come_back(embed):
     ran = embed(*PENALTY, "--folds", "2", "--halves", "--against", "truth.npy")
     assert ran.code == 0
     for words in ("accuracy on the answers of held-out sets of three objects", "halves of the answers", "truth.npy",
-                  "share", "object ", "KKT residual"):  # fmt: skip
+                  "share", "object ", "KKT residual"):
         assert words in ran.out
     assert "certif" not in ran.out
 
@@ -87,7 +87,7 @@ def test_the_embedding_is_read_wherever_dimensions_are(embed, command):
     seen = "come from a fit to 2,000 triplets for measure dot: figures on what it has seen are in-sample; on held-out"
     assert seen in scored.err
     concepts = command("concepts", "truth.npy", "-t", "a.npy", "--dimensions", "human/embedding.npz", "--names",
-                       "names.txt")  # fmt: skip
+                       "names.txt")
     assert concepts.code == 0, concepts.err
 
 

@@ -146,10 +146,7 @@ def test_labels_stand_for_the_files(command, models, answers):
         (("--embeddings", "p.npy", "nan.npy"), "nan.npy: embeddings must be finite"),
         (("--names", "seven.txt"), "p.npy: names must be one for each of 6 rows; got 7"),
         (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
-        (
-            ("--choice-column", "none"),
-            "failures needs human choices, which --choice-column none says are not recorded",
-        ),
+        (("--choice-column", "none"), "failures needs human choices, which --choice-column none says are not recorded"),
         (("--out", "f.json", "--json", "f.json"), "--json f.json is the same file as --out f.json"),
         (("--out", "x.npy/f.csv"), "x.npy/f.csv: Not a directory"),
     ],

@@ -135,7 +135,7 @@ def test_its_document_records_inputs_and_the_options_that_were_given(toy, comman
     assert (document["command"], document["n_rows"], document["times"]) == ("toy", 30, 3)
     assert document["provenance"]["options"] == {
         "times": 3, "command_line": {"embeddings": "x.npy", "times": 3, "json": "-"},
-    }  # fmt: skip
+    }
     (one,) = document["provenance"]["inputs"]
     assert (one["source"], one["sha256"]) == ("x.npy", fingerprint(x))
 
@@ -292,7 +292,7 @@ def test_a_document_of_a_command_is_the_result(command, folder):
     assert found.table().startswith("embeddings")
     assert found.provenance.options["command_line"] == {
         "embeddings": ["x.npy"], "triplets": "t.npy", "json": "s.json", "quiet": True,
-    }  # fmt: skip
+    }
 
 
 # Tables

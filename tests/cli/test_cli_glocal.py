@@ -36,14 +36,7 @@ def glocal(command, folder, x):
     return run
 
 
-OPTIONS = (
-    "--local-weight",
-    "0.5",
-    "--penalty",
-    "0.02",
-    "--norm",
-    "squared",
-)
+OPTIONS = ("--local-weight", "0.5", "--penalty", "0.02", "--norm", "squared")
 
 
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
@@ -53,7 +46,7 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     fit = pyalign.fit_probe(
         x, triplets, other_embeddings=np.load("i.npy"), local_weight=0.5, penalty=0.02, norm="squared", seed=3,
         tolerance=1e-2,
-    )  # fmt: skip
+    )
     written = pyalign.load_transform("w.npz")
     assert np.array_equal(written.weights, fit.transform.weights.astype(np.float32))
     assert written.trained.n_triplets == len(triplets) and written.trained.provenance.options["alpha"] == 0.5

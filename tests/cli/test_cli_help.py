@@ -134,7 +134,7 @@ def test_commands_are_declared_for_programs(command, tmp_path):
     assert (triplets["flags"], triplets["type"], triplets["required"]) == (["-t", "--triplets"], "file", True)
     assert (options["confidence_level"]["type"], options["quiet"]["type"], options["n_resamples"]["type"]) == (
         "number", "switch", "integer",
-    )  # fmt: skip
+    )
     assert options["missing"]["choices"] == ["raise", "omit"] and options["missing"]["default"] == "raise"
     assert found["score"]["result"]["kind"] == "score" and "results" in found["score"]["result"]["fields"]
     assert found["transform"]["result"] is None
@@ -179,7 +179,7 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
 OTHERWISE = {
     "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"}, "--count": {"sizes"},
     "--by": {"columns"}, "--limit": {"top_objects"}, "--layer": {"layer"}, "--text": {"text"},
-}  # fmt: skip
+}
 
 
 def test_an_option_is_called_in_python_as_the_vocabulary_says():

@@ -126,17 +126,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
     plain = score().out
     assert "95% interval" in plain and "chance  " not in plain
     (folder / "groups.txt").write_text("a\nb\n" * (len(triplets) // 2))
-    ran = score(
-        "--resamples",
-        "64",
-        "--groups",
-        "groups.txt",
-        "--ceiling",
-        "0.7",
-        "--permutations",
-        "9",
-        "--verbose",
-    )
+    ran = score("--resamples", "64", "--groups", "groups.txt", "--ceiling", "0.7", "--permutations", "9", "--verbose")
     table, groups = ran.out.split("\n\n")
     header, _, *notes = table.splitlines()
     for word in ("95% interval", "s.e.", "of ceiling", "chance", "cross-entropy"):
@@ -235,18 +225,18 @@ def test_compare_has_exactly_the_promised_keys(command, models):
         "command", "schema", "version", "models", "pairs", "n_triplets", "n_dropped", "seed", "measure", "temperature",
         "ties", "ci_by", "ci_method", "confidence", "correction", "n_objects", "covariance", "cross_entropy_covariance",
         "best", "triplets", "resamples", "n_subjects", "task", "chance", "notes", "provenance",
-    }  # fmt: skip
+    }
     assert set(document["models"][0]) == {
         "model", "accuracy", "ci", "cross_entropy", "cross_entropy_ci", "n_ties", "rank", "rank_ci", "standard_error",
         "intervals", "measure",
-    }  # fmt: skip
+    }
     assert set(document["pairs"][0]) == {
         "a", "b", "difference", "ci", "p_value", "p_adjusted", "cross_entropy_difference", "cross_entropy_ci",
         "simultaneous_ci", "p_max_t", "standard_error", "components", "cross_entropy_components", "intervals",
-    }  # fmt: skip
+    }
     assert set(document["best"]) == {
         "model", "in_sample_accuracy", "accuracy", "ci", "chosen", "n_choices", "seed", "standard_error", "intervals",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -374,12 +364,7 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        (
-            ("--ci", "none", "--confidence", "0.9"),
-            "--confidence 0.9 applies only to intervals, and --ci none omits them",
-        ),
-    ],
+    [(("--ci", "none", "--confidence", "0.9"), "--confidence 0.9 applies only to intervals, and --ci none omits them")],
 )
 def test_options_that_serve_nothing_say_what_would_take_them(score_refused, options, message):
     assert message in score_refused(*options)

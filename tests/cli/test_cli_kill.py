@@ -70,7 +70,7 @@ COMMANDS = {
         ["probe", "x.npy", *T, "--split", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
         (("--penalty", "1"), ("--penalty", "9")),
     ),
-}  # fmt: skip
+}
 
 
 def kill_at(point):
@@ -218,7 +218,7 @@ RESUMED = {
         "probe", "x.npy", *T, "--penalty", "0.001", "0.01", "--split", "triplets", "--folds", "2", "--out", "out.npz",
         *DOCUMENTS,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

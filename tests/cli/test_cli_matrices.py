@@ -37,7 +37,7 @@ def lines_of(path):
 
 
 FIGURES = ("accuracy", "cross_entropy", "ci", "cross_entropy_ci", "standard_error", "n_ties", "n_triplets", "groups",
-           "fraction_of_ceiling", "ceiling", "ci_by")  # fmt: skip
+           "fraction_of_ceiling", "ceiling", "ci_by")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_several_matrices_and_embeddings_stand_in_one_table(command, similaritie
     files = ("s.npy", "condensed.npy", "stack.npy")
     labels = ("rows", "whole", "short", "first", "second")
     ran = command("score", "xs.npy", "--matrix", *files, *KIND, "-t", "t.npy", "--measure", "cosine", "dot", "--json",
-                  "--labels", *labels)  # fmt: skip
+                  "--labels", *labels)
     rows = rows_of(ran)
     names = ["xs.npy", "xs.npy", "s.npy", "condensed.npy", "stack.npy[0]", "stack.npy[1]"]
     assert [row["embeddings"] for row in rows] == names
@@ -178,7 +178,7 @@ def test_compare_takes_matrices(command, similarities, triplets, x):
     expected = pyalign.compare(
         {"a": x.astype(np.float64), "b": Judgments(similarities, "similarity"),
          "c": Judgments(1 - similarities, "similarity")}, triplets,
-    )  # fmt: skip
+    )
     assert [row["accuracy"] for row in document["models"]] == [one.accuracy for one in expected.models]
     assert [row["measure"] for row in document["models"]] == ["cosine", "similarity matrix", "similarity matrix"]
     assert command("compare", *both).code == 0
@@ -195,13 +195,13 @@ def test_compare_takes_a_measure_for_each_model(command, folder, x, triplets):
     assert document["measure"] is None
     assert document["provenance"]["options"]["measure"] == {"x.npy": "neg_euclidean", "y.npy": "pearson"}
     alone = [rows_of(command("score", name, "-t", "t.npy", "--measure", measure, "--json"))[0]["accuracy"]
-             for name, measure in (("x.npy", "neg_euclidean"), ("y.npy", "pearson"))]  # fmt: skip
+             for name, measure in (("x.npy", "neg_euclidean"), ("y.npy", "pearson"))]
     assert [row["accuracy"] for row in document["models"]] == alone
     text = command(*words).out
     assert "neg_euclidean" in text and "pearson" in text
     with_labels = json.loads(command(*words, "--labels", "one", "two", "--json").out)
     assert with_labels["models"] == [{**row, "model": name} for row, name in
-                                     zip(document["models"], ("one", "two"), strict=True)]  # fmt: skip
+                                     zip(document["models"], ("one", "two"), strict=True)]
     once = json.loads(command(*words[:-1], "--json").out)
     assert once["measure"] == "neg_euclidean" and {row["measure"] for row in once["models"]} == {"neg_euclidean"}
     assert "measure neg_euclidean" in command(*words[:-1]).out

@@ -51,7 +51,7 @@ def test_without_a_table_models_are_looked_up_in_that_of_pyalign_and_rows_of_one
     points = {point["model"]: point for point in strict_json(ran.out)["points"]}
     assert points["vgg16.npy"]["values"] == {
         **points["vgg16.npy"]["values"], "family": "VGG", "parameters": 138357544.0, "imagenet_accuracy": 0.71592,
-    }  # fmt: skip
+    }
     with open("own.csv", "w") as file:
         file.write("model,family,parameters\nvgg16,Mine,1M\n")
     ran = command("metadata", "compare.json", "--metadata", "own.csv", "--json")

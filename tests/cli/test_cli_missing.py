@@ -32,7 +32,7 @@ COMMANDS = {
     "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--item-names", "ids.txt"),
     "probe": ("probe", "a.npz", *ON, "--folds", "2", *FITS),
     "glocal": ("probe", "a.npz", *ON, "--split", "none", "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),
-}  # fmt: skip
+}
 TOLD = "10 of 30 objects have no row"
 
 
@@ -112,7 +112,7 @@ def test_500_of_the_1854_objects_of_things(command, data, tmp_path, monkeypatch)
     some = np.random.default_rng(0).permutation(len(names))[:500]
     np.savez("some.npz", features=np.load(data / "things" / "clip_vit_b32.npy")[some], names=np.array(names)[some])
     words = ("-t", str(data / "things" / "human_triplets_127304.npy"), "--columns", "0,1,2", "--subject-column", "3",
-             "--item-names", str(data / "things" / "unique_id.txt"))  # fmt: skip
+             "--item-names", str(data / "things" / "unique_id.txt"))
     ran = command("score", "some.npz", *words)
     assert ran.code == 1 and "(1354 of 1854 items have no row); " in ran.err and "--missing omit" in ran.err
     ran = command("score", "some.npz", *words, "--missing", "omit", "--json", "doc.json")

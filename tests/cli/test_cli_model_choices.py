@@ -12,7 +12,7 @@ import pyalign
 SAME = (
     "accuracy", "n_triplets", "n_ties", "n_dropped", "ties", "task", "chance", "ci", "standard_error", "ci_by",
     "ci_method", "confidence",
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -44,8 +44,7 @@ def same(found, expected, names=SAME):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [(), ("--ci", "objects"), ("--ci", "none"), ("--ci", "triplets", "--resamples", 64, "--seed", 3)],
+    "options", [(), ("--ci", "objects"), ("--ci", "none"), ("--ci", "triplets", "--resamples", 64, "--seed", 3)]
 )
 def test_the_figures_are_those_of_the_embeddings_that_made_the_choices(written, choices, options):
     expected = written(*options)
@@ -177,7 +176,7 @@ def test_the_document_is_read_back(command, written, folder):
         (("--choice-base", 1), "c.npy with t.npy: choices must be 1, 2 or 3, or -1 for none of them; row"),
         (("--task", "anchored"), "c.npy with t.npy: choices must be 0 or 1, or -1 for none of them; row"),
     ],
-)  # fmt: skip
+)
 def test_what_serves_embeddings_alone_or_nothing_is_one_line(refused, folder, triplets, options, expected):
     np.save("c.npy", np.arange(len(triplets)) % 3)
     told = refused("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "out.json", *options)
@@ -284,7 +283,7 @@ def test_triplets_that_were_left_out_are_left_out_again(command, written, choice
     ran = command(
         "score", "x.npy", "--names", "names.txt", "-t", "t.csv", option, "omit", "--ci", "objects",
         "--choices", "c.npy", "--json", "--quiet",
-    )  # fmt: skip
+    )
     assert (ran.code, ran.err) == (0, "")
     expected = json.loads(ran.out)["results"][0]
     (found,) = choices("c.npy", "--ci", "objects", on="t.csv")
@@ -427,7 +426,7 @@ def test_labels_name_choices_after_embeddings(command, documents):
         assert "clip" in out and "gpt" in out and "y-c" not in out
     for name in ("failures", "agreement"):
         out = command(name, *[word for word in words if word not in ("--ci", "none")],
-                      *(("--minimum", 1) if name == "agreement" else ())).out  # fmt: skip
+                      *(("--minimum", 1) if name == "agreement" else ())).out
         assert "clip" in out and "gpt" in out and "y-c" not in out
 
 

@@ -36,7 +36,7 @@ def test_without_a_pattern_sources_and_how_many_models_each_has(command):
     assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
         "timm 3 models", "pixels 1 model",
         "part of a name lists those that have it, --verbose all: pyalign models list resnet50",
-    ]  # fmt: skip
+    ]
     assert len(strict_json(command("models", "list", "--json", "--quiet").out)["models"]) == 4
 
 
@@ -137,7 +137,7 @@ def test_cells_of_ones_own_come_before_those_of_the_table(command, tmp_path):
     ran = command("models", "table", "resnet50", "mine", "--metadata", tmp_path / "own.csv", "--json")
     first, second = strict_json(ran.out)["models"]
     assert (first["family"], first["parameters"], first["training_source"]) == (
-        "mine", 25557032, str(tmp_path / "own.csv"))  # fmt: skip
+        "mine", 25557032, str(tmp_path / "own.csv"))
     assert (second["model"], second["parameters"], second["data"]) == ("mine", 5_000_000, None)
 
 

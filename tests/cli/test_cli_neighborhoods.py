@@ -32,13 +32,13 @@ def results(command, *args):
 
 def test_against_is_what_the_function_returns(command, files):
     asked = ("-k", 4, "--dimensions", "people.npy", "--dimension-labels", "labels.txt", "--permutations", 19,
-             "--resamples", 10, "--seed", 3, "--correction", "benjamini-hochberg")  # fmt: skip
+             "--resamples", 10, "--seed", 3, "--correction", "benjamini-hochberg")
     document = results(command, "agreement", "x.npy", "y.npy", "--human", "people.npy", *asked)
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.compare_neighbors(
         models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], n_permutations=19,
         ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, correction="benjamini-hochberg",
-    )  # fmt: skip
+    )
     expected = json.loads(found.to_json())
     assert document["command"] == "neighbor agreement" and document["against"] == "people.npy"
     assert document["results"] == expected["results"] and document["differences"] == expected["differences"]
@@ -48,7 +48,7 @@ def test_each_object_and_the_table_go_to_files(command, files):
     ran = command(
         "neighbors", "agreement", "x.npy", "--human", "people.npy", "--permutations", 9, "--resamples", 5,
         "--categories", "c.npy", "--out", "o.csv", "--csv", "t.csv", "--json", "d.json",
-    )  # fmt: skip
+    )
     assert ran.code == 0
     with open("o.csv") as file:
         lines = file.read().splitlines()
@@ -80,7 +80,7 @@ def test_a_transform_adds_the_mapped_embeddings(command, files):
     (("prototypes", "x.npy", "--categories", "c.npy"), "medoid"),
     (("duplicates", "x.npy", "--threshold", 0.9), "cosine of at least 0.9"),
     (("agreement", "x.npy", "--human", "people.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),
-])  # fmt: skip
+])
 def test_each_question_has_a_table_that_fits(command, files, args, told):
     ran = command("neighbors", *args, "--quiet")
     assert (ran.code, ran.err) == (0, "")
@@ -104,7 +104,7 @@ def test_a_search_is_still_a_search(command, files):
     (("purity", "x.npy", "--categories", "c.npy", "--ci", "none", "--confidence", "0.9"),
      "--confidence 0.9 applies only to intervals, and --ci none omits them"),
     (("agreement", "x.npy", "--human", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
-])  # fmt: skip
+])
 def test_what_is_wrong_is_one_line(refused, files, args, told):
     np.save("one.npy", np.ones((1, 6)))
     assert told in refused("neighbors", *args)
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_one_line(refused, files, args, told):
     (("purity", "x.npy"), "the following arguments are required: --categories"),
     (("purity", "x.npy", "--categories", "c.npy", "--ci", "subjects"), "argument --ci: invalid choice: 'subjects'"),
     (("agreement", "x.npy"), "the following arguments are required: --human"),
-])  # fmt: skip
+])
 def test_what_a_question_does_not_take_or_lacks_is_a_usage_error(command, files, args, told):
     ran = command("neighbors", *args)
     assert ran.code == 2 and told in ran.err

@@ -23,7 +23,7 @@ def names(folder, x):
 
 def test_names_give_a_table_a_document_and_a_csv(command, names, x):
     ran = command("neighbors", "search", "--embeddings", "x.npy", "--names", names, "--query", "item 3", "item 5",
-                  "-k", 4, "--json", "n.json", "--csv", "n.csv", "--quiet")  # fmt: skip
+                  "-k", 4, "--json", "n.json", "--csv", "n.csv", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     read, expected = load_result("n.json"), neighbors(x, k=4)
     np.testing.assert_array_equal(read.indices, expected.indices[[3, 5]])

@@ -67,12 +67,12 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
 ELSEWHERE = ("tour", "datasets fetch", "study units", "study step", "study finish")
 SUFFIXES = {
     "json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy",
-}  # fmt: skip
+}
 OUT = {
     "failures": ".csv", "neighbors agreement": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
     "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
     "plan triplets": ".csv", "triplets collect": ".csv",
-}  # fmt: skip
+}
 
 
 WRITTEN = ("output", "folder")

@@ -123,7 +123,7 @@ def test_scoring_a_simulation_gives_what_it_expects(command, simulate, measure, 
     model = ("--measure", measure, "--temperature", temperature)
     folder, expected = simulate(*SIZE, *model)
     ran = command("score", "--embeddings", folder / "embeddings.npy", "--triplets", folder / "triplets.npy",
-                  "--json", *model)  # fmt: skip
+                  "--json", *model)
     (row,) = strict_json(ran.out)["results"]
     assert abs(row["accuracy"] - expected["expected_accuracy"]) < 4 * expected["standard_error"]
     x, triplets = np.load(folder / "embeddings.npy"), np.load(folder / "triplets.npy")

@@ -20,11 +20,11 @@ ROW = {
     "cross_entropy_components": dict, "task": str, "weighting": str, "chance": float,
     "standard_error": float, "cross_entropy_standard_error": float, "ci_by": str, "ci_method": str, "confidence": float,
     "triplets_per_second": float, "intervals": dict, "notes": list, "provenance": dict,
-}  # fmt: skip
+}
 OF_INTERVALS = {
     "ci", "cross_entropy_ci", "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence",
     "intervals", "components", "cross_entropy_components",
-}  # fmt: skip
+}
 
 
 def test_json_has_exactly_the_promised_keys_in_order_and_types(score):
@@ -137,7 +137,7 @@ def test_several_results_are_stacked_in_the_order_of_the_table(score, truth, fol
     other = reals(4, 30, 9)
     np.save("other.npy", other)
     score("--measure", "dot", "cosine", "--choices", "c.npy", "--probabilities", "p.npy",
-          embeddings=["other.npy", "x.npy"])  # fmt: skip
+          embeddings=["other.npy", "x.npy"])
     expected = [truth(e, triplets, measure) for e in (other, x) for measure in ("dot", "cosine")]
     np.testing.assert_array_equal(np.load("c.npy"), [each.choices for each in expected])
     np.testing.assert_allclose(np.load("p.npy"), [each.probabilities for each in expected], atol=1e-6)
@@ -234,10 +234,7 @@ def test_an_output_without_a_place_is_refused_before_the_work(refused, folder, a
     end = {"--choices": ".npy", "--json": ".json", "--out": ".csv" if args[0] == "failures" else ".npz"}[args[-1]]
     (folder / "file").write_text("")
     (folder / f"folder{end}").mkdir()
-    for path, reason in (
-        (f"file/a{end}", "Not a directory"),
-        (f"folder{end}", "Is a directory"),
-    ):
+    for path, reason in ((f"file/a{end}", "Not a directory"), (f"folder{end}", "Is a directory")):
         assert refused(*args, path, "--triplets", "none.npy") == f"{path}: {reason}"
 
 

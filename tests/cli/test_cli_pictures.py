@@ -20,7 +20,7 @@ pytest.importorskip("vl_convert", reason="vl-convert is not installed")
 ITEMS = 30
 NAMES = [f"object_{k}" for k in range(ITEMS)]
 CONCEPTS = ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
-            "--names", "n.txt")  # fmt: skip
+            "--names", "n.txt")
 PREDICT = ("dimensions", "predict", "x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt")
 NEIGHBORS = ("neighbors", "search", "x.npy", "--names", "n.txt", "-k", "4")
 
@@ -81,12 +81,12 @@ def test_pictures_of_concepts_show_the_numbers_of_the_document(done, human, fold
     done(*CONCEPTS, "--out", "o", "--quiet")
     assert {one.name for one in (folder / "o").iterdir()} == {
         "concepts.json", "concepts.csv", "differences.csv", "concepts.html", "concepts.svg", "cards.html", "cards.svg"
-    }  # fmt: skip
+    }
     document = json.loads((folder / "o/concepts.json").read_text())
     expected = {
         (row["concept"], one["embeddings"].removesuffix(".npy")): (row["accuracy"], *(row["ci"] or (None, None)))
         for one in document["results"] for row in one["concepts"]
-    }  # fmt: skip
+    }
     found = points((folder / "o/concepts.html").read_text())
     assert {key: found[key] for key in expected} == expected
     differences = {row["concept"]: row["difference"] for row in document["differences"]}
@@ -133,17 +133,17 @@ def test_predictions_are_written_with_their_picture_and_need_no_triplets(done, h
     done(*PREDICT, "--out", "o", "--quiet", "--figures", "html", "svg")
     assert {one.name for one in (folder / "o").iterdir()} == {
         "predict.json", "predict.csv", "predictions.npy", "dimensions.html", "dimensions.svg"
-    }  # fmt: skip
+    }
     document = json.loads((folder / "o/predict.json").read_text())
     expected = pyalign.predict_dimensions({"x.npy": x, "y.npy": np.load("y.npy")}, human,
-                                          labels=["food", "animals", "tools"]).to_dict()  # fmt: skip
+                                          labels=["food", "animals", "tools"]).to_dict()
     assert document["results"] == json.loads(json.dumps(expected["results"]))
     assert "n_triplets" not in document and "accuracy" not in document["results"][0]
     found = points((folder / "o/dimensions.html").read_text())
     assert found == {
         (row["dimension"], one["embeddings"].removesuffix(".npy")): (row["r2"], *row["ci"])
         for one in document["results"] for row in one["dimensions"]
-    }  # fmt: skip
+    }
     assert (folder / "o/predict.csv").read_text() == pyalign.load_result("o/predict.json").to_csv()
 
 
@@ -151,7 +151,7 @@ def test_a_gallery_has_the_neighbours_of_the_document_and_their_images(done, hum
     ran = done(*NEIGHBORS, "--query", "object_3", "object_5", "--out", "o", "--images", images)
     assert {one.name for one in (folder / "o").iterdir()} == {
         "neighbors.json", "neighbors.csv", "gallery.html", "gallery.svg"
-    }  # fmt: skip
+    }
     rows = json.loads((folder / "o/neighbors.json").read_text())["results"]
     tiles = [row for row in shown((folder / "o/gallery.html").read_text(), "uri", "below") if row["frame"] != "query"]
     assert [(row["name"], row["below"].splitlines()[-1]) for row in tiles] == [
@@ -231,7 +231,7 @@ class TestWithout:
         monkeypatch.undo()
         monkeypatch.chdir(folder)
         (folder / "o" / ("gallery.svg" if words is NEIGHBORS else "dimensions.svg" if words is PREDICT else "cards.svg"
-                         )).mkdir()  # fmt: skip
+                         )).mkdir()
         before = listing(folder)
         ran = command(*words, "--out", "o")
         assert ran.code == 1 and ".svg: Is a directory" in ran.err and listing(folder) == before
@@ -261,7 +261,7 @@ WRONG = {
     ),
     "images/gallery.svg is the same file as images/gallery.svg": (*NEIGHBORS, "--out", "images", "--images", "images"),
     "--choice-column 3 applies only to triplets: add --triplets": (*PREDICT, "--choice-column", "3"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("message", WRONG)
@@ -282,11 +282,11 @@ def test_a_folder_of_rsa_has_the_matrices_and_their_pictures(done, command, huma
     np.save("rdms.npy", matrices)
     (folder / "kinds.txt").write_text("".join(f"kind {k % 2}\n" for k in range(ITEMS)))
     words = ("rsa", "y.npy", "--names", "n.txt", "--item-names", "n.txt", "--human", "rdms.npy", "--kind",
-             "dissimilarity", "--ci", "none")  # fmt: skip
+             "dissimilarity", "--ci", "none")
     done(*words, "--categories", "kinds.txt", "--out", "rsa", "--figures", "svg")
     assert sorted(path.name for path in (folder / "rsa").iterdir()) == [
         "mds.svg", "rdm.svg", "rsa.csv", "rsa.json", "rsa.svg"
-    ]  # fmt: skip
+    ]
     document = json.loads((folder / "rsa" / "rsa.json").read_text())
     assert document["rdms"]["objects"] == NAMES and len(document["rdms"]["matrices"]) == 2
     assert "lines separate categories" in (folder / "rsa" / "rdm.svg").read_text()

@@ -63,12 +63,12 @@ def test_documents_of_compare_and_score_are_pilots(command, plan, pilot):
 def test_components_are_stated_by_name(plan, folder):
     stated = ("--components", "objects=0.0024", "subjects=0.0006", "answers=0.41")
     found = plan(*stated, *DIFFERENCE, "--n-objects", 60, 90, "--n-subjects", 20, "--answers-per-subject", 30,
-                 "--prices", 2, 5, 0.1, "--power", 0.7, "--confidence", 0.9)  # fmt: skip
+                 "--prices", 2, 5, 0.1, "--power", 0.7, "--confidence", 0.9)
     expected = pyalign.plan_experiment(
         pyalign.Components(objects=0.0024, subjects=0.0006, answers=0.41), difference=0.1, n_objects=[60, 90],
         n_subjects=20, answers_per_subject=30, prices=[2, 5, 0.1], power=0.7,
         confidence_level=0.9,
-    ).to_dict()  # fmt: skip
+    ).to_dict()
     assert {**found, "provenance": 0} == {**expected, "provenance": 0}
 
 
@@ -79,10 +79,7 @@ def test_components_are_stated_by_name(plan, folder):
         (("x.npy", "near.npy", "x.npy", "-t", "t.npy"), "--embeddings must be of one model, or of two"),
         (("--components", "objects=0.1"), "--components must hold answers=VALUE; got objects"),
         (("--components", "objects=0.1", "object=2"), "--components must name objects, subjects"),
-        (
-            ("--components", "objects=much", "answers=1"),
-            "--components must give a number for objects",
-        ),
+        (("--components", "objects=much", "answers=1"), "--components must give a number for objects"),
         (("x.npy", "--components", "objects=0.1", "answers=1"), "--pilot and --components stand instead of the"),
         (("--components", "objects=0.1", "answers=1", "--measure", "dot"), "--measure dot applies only to the answers"),
         (

@@ -66,7 +66,7 @@ def test_answers_are_collected_in_the_table_and_scored_with_its_weights(command,
     ran = command(
         "compare", "x.npy", "y.npy", "-t", "answers.csv", "--columns", "item1,item2,item3", "--choice-column", "choice",
         "--choice-base", 0, "--weights", "answers.csv", "--names", "names.txt",
-    )  # fmt: skip
+    )
     assert ran.code == 0, ran.err
     assert "weighted answers: effective number of answers" in " ".join(ran.out.split())
     assert "note: the weights are of a design that presents only triplets on which two models differ" in ran.err

@@ -104,7 +104,7 @@ WRONG = {
     "labels must be one for each of 3 dimensions; got 1": (
         "x.npy", "--dimensions", "d.npy", "--dimension-labels", "one.txt"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("message", WRONG)

@@ -69,7 +69,7 @@ def test_the_table_has_three_columns_and_where_verbose_a_row_per_fold(probe, peo
 def test_options_reach_the_probe(probe):
     ran = probe("--json", "--rank", "2", "--norm", "frobenius", "--standardize", "features",
                 "--penalty", "0.1", "0.01", "--temperature", "2",
-                "--split", "triplets")  # fmt: skip
+                "--split", "triplets")
     document = json.loads(ran.out)
     options = document["fit"]["options"]
     assert (options["rank"], options["penalty"], options["standardize"]) == (2, "frobenius", "features")
@@ -181,7 +181,7 @@ def test_every_backend_computes_the_probe_or_says_why_not(command, refused, fold
     np.save("p.npy", x)
     np.save("a.npy", simulate(x[:, :2], 400, measure="dot", seed=2).triplets)
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--penalty", "0.1", "--folds", "2", "--split",
-            "triplets")  # fmt: skip
+            "triplets")
     reason = None if name == "auto" else backend_reasons()[name]
     if reason is not None:
         assert refused(*args, "--backend", name, "--out", "w.npz") == (
@@ -369,7 +369,7 @@ OPTIONS = [
     ["--answers", "counts.npy", "--weights", "weights.npy"],
     ["--norm", "identity", "--other-embeddings", "i.npy", "--local-weight", "0.5"],
     ["--backend", "numpy"],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
@@ -416,7 +416,7 @@ def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objec
     assert (trained.measure, trained.temperature, trained.n_triplets) == ("dot", 1.0, 6000)
     assert trained.held_out == {
         "accuracy": document["accuracy"], "cross_entropy": document["cross_entropy"], "over": "objects", "folds": 3,
-    }  # fmt: skip
+    }
     assert trained.provenance.options["strength"] == 0.05 and trained.provenance.version == pyalign.__version__
     ran = command("score", "p.npy", "-t", "a.npy", "--transform", "w.npz", "--json")
     scored = json.loads(ran.out)["results"][0]

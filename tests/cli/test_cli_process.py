@@ -228,7 +228,7 @@ def test_ctrl_c_ends_a_long_run_with_130_and_leaves_nothing(folder, many, listin
     outputs = ["--choices", "c.npy", "--probabilities", "p.npy", "--json", "out.json"]
     terminal, side = pty.openpty()
     running = subprocess.Popen([sys.executable, "-m", "pyalign", *map(str, args), *outputs],
-                               stdout=subprocess.PIPE, stderr=side)  # fmt: skip
+                               stdout=subprocess.PIPE, stderr=side)
     os.close(side)
     seen = b""
     while b"wide.npy 0/2" not in seen:
@@ -253,7 +253,7 @@ def completions(process, folder, line, point=None):
     pytest.importorskip("argcomplete")
     answer = folder / "completions"
     env = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
-           "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}  # fmt: skip
+           "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}
     process(env=env)
     return {word.strip() for word in answer.read_text().split("\n")}
 

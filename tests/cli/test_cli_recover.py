@@ -54,14 +54,14 @@ def test_measures_and_temperatures_are_one_for_all_or_one_for_each(recover, mode
     found = recover("--measure", "dot", "cosine", "pearson", "--temperature", 0.1, 0.2, 0.3, *options)
     assert [(row["measure"], row["temperature"]) for row in found["by_model"]] == [
         ("dot", 0.1), ("cosine", 0.2), ("pearson", 0.3),
-    ]  # fmt: skip
+    ]
     found = recover("--measure", "dot", "--temperature", 0.5, *options)
     assert {(row["measure"], row["temperature"]) for row in found["by_model"]} == {("dot", 0.5)}
 
 
 def test_probes_take_folds_and_strengths(recover):
     found = recover("--refit", "probe", "--folds", 2, "--penalty", 0.1, "--simulations", 1, "--count", 400,
-                    "--temperature", 0.2)  # fmt: skip
+                    "--temperature", 0.2)
     assert (found["refit"], found["folds"], found["provenance"]["options"]["strengths"]) == ("probe", 2, [0.1])
 
 

@@ -17,7 +17,7 @@ COMMANDS = {
               "--penalty", "0.05", "--out", "out.npz"),
     "embed": ("embed", "-t", "mine.toml", "--folds", "2", "--shrinkage", "0.002", "--sparsity", "0.03",
               "--out", "out", "--figures", "none"),
-}  # fmt: skip
+}
 OTHER = "left by a run with other data, other options or another version of pyalign; delete it, or run as before"
 
 

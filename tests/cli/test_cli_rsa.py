@@ -43,7 +43,7 @@ def document(ran):
 def test_the_document_is_what_the_function_returns(command, files):
     how = ("--measure", "pearson", "cosine", "--correlation", "spearman", "pearson", "--partial", "--weighted")
     ran = command("rsa", "a.npy", "b.csv", *HUMAN, *how, *QUICK, "--permutations", 30, "--model-rdms", "stack.npy",
-                  "--json")  # fmt: skip
+                  "--json")
     found = document(ran)
     human = pyalign.Judgments(files["people"], "dissimilarity", files["names"])
     x = {"a.npy": files["a"], "b.csv": pyalign.Embeddings(files["b"].astype(np.float64), files["names"])}
@@ -51,7 +51,7 @@ def test_the_document_is_what_the_function_returns(command, files):
     expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"],
                            ci=pyalign.Resampling("auto", n_resamples=40), n_permutations=30, partial=True,
                            weighted=True,
-                           model_rdms=rdms)  # fmt: skip
+                           model_rdms=rdms)
     for key in ("results", "pairs", "weighted"):
         theirs = strict_json(expected.to_json())[key]
         assert len(found[key]) == len(theirs) > 0
@@ -126,7 +126,7 @@ def test_every_format_of_judgments_gives_the_same(command, files, suffix):
             handle["group/rdm"] = mean
     spec = "h.mat::rdms" if suffix == "mat" else f"h.{suffix}"
     found = document(command("rsa", "a.npy", "--human", spec, "--kind", "dissimilarity", "--ci", "none", "--json",
-                             "--quiet"))  # fmt: skip
+                             "--quiet"))
     expected = pyalign.rsa(files["a"], mean, kind="dissimilarity", ci=None)[0].value
     assert found["results"][0]["value"] == pytest.approx(expected, abs=1e-12)
 
@@ -171,7 +171,7 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("nan.npy", *HUMAN), "nan.npy must be finite; 1 of 14 rows holds NaN or infinity, first row 3"),
         (("a.npy", *HUMAN, "--item-names", "few.txt"), "names must be those that the objects have in the file"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_line_and_nothing_is_written(command, files, tmp_path, args, told):
     np.save("few.npy", files["a"][:5])
     crooked = files["people"][0].copy()

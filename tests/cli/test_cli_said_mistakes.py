@@ -37,7 +37,7 @@ def test_transposed_embeddings_get_the_question(refused, folder):
     [("score", "holes.npy"), ("compare", "x.npy", "holes.npy"), ("calibrate", "holes.npy"),
      ("failures", "x.npy", "holes.npy")],
     ids=lambda words: words[0],
-)  # fmt: skip
+)
 def test_rows_with_nan_are_counted_named_and_the_flag_is_named(refused, folder, x, words):
     x[[3, 7, 9]] = np.nan
     np.save("holes.npy", x)

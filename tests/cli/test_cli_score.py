@@ -54,7 +54,7 @@ def test_the_same_figures_as_the_api(results, x, triplets, options):
     for one in (row, expected):
         assert [(given["name"], given["sha256"]) for given in one.pop("provenance")["inputs"]] == [
             ("x.npy", fingerprint(x)), ("triplets", fingerprint(triplets)),
-        ]  # fmt: skip
+        ]
     assert without_times([row]) == without_times([expected])
 
 
@@ -121,7 +121,7 @@ def test_output_does_not_depend_on_the_number_of_threads(score, folder):
     outputs = []
     for threads in ("1", "2", "3"):
         ran = score("--threads", threads, "--json", "--choices", "c.npy", "--probabilities", "p.npy",
-                    embeddings=["more.npy"], on="many.npy")  # fmt: skip
+                    embeddings=["more.npy"], on="many.npy")
         written = [(folder / name).read_bytes() for name in ("c.npy", "p.npy")]
         outputs.append((without_times(json.loads(ran.out)["results"]), *written))
     assert outputs[0] == outputs[1] == outputs[2]
@@ -202,7 +202,7 @@ def test_clip_on_human_triplets_gives_the_published_figures(command, data):
     things = data / "things"
     names = ("clip_vit_b32", "word2vec", "efficientnet_lite0_logits")
     ran = command("score", "--embeddings", *(things / f"{name}.npy" for name in names),
-                  "--triplets", things / "human_triplets_127304.npy", "--columns", "0,1,2", "--json")  # fmt: skip
+                  "--triplets", things / "human_triplets_127304.npy", "--columns", "0,1,2", "--json")
     rows = json.loads(ran.out)["results"]
     assert [round(100 * row["accuracy"], 3) for row in rows] == [50.469, 46.726, 46.393]
     assert [row["n_ties"] for row in rows] == [0, 0, 87]
@@ -214,7 +214,7 @@ def test_human_dimensions_on_human_triplets_give_the_published_figures(command, 
     things = data / "things"
     files = ("spose_embedding_66d_sorted.txt", "spose_embedding_49d_sorted.txt", "vice_42d.npy")
     ran = command("score", "--embeddings", *(things / name for name in files), "--measure", "dot",
-                  "--triplets", things / "human_triplets_127304.npy", "--columns", "0,1,2", "--json")  # fmt: skip
+                  "--triplets", things / "human_triplets_127304.npy", "--columns", "0,1,2", "--json")
     rows = json.loads(ran.out)["results"]
     assert [round(100 * row["accuracy"], 3) for row in rows] == [64.749, 64.038, 63.807]
 

@@ -68,7 +68,7 @@ def test_several_failed_steps_are_one_line(capsys):
     (["none.toml"], "none.toml: No such file or directory"),
     (["t.csv"], "t.csv: unknown extension '.csv'; studies are read from .toml"),
     (["small.toml", "--out", "t.csv"], "t.csv: File exists"),
-])  # fmt: skip
+])
 def test_bad_words_are_one_line(words, told, capsys):
     assert main(["study", "run", *words]) == 1
     assert capsys.readouterr().err == f"pyalign study run: error: {told}\n"

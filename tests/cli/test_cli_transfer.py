@@ -24,7 +24,7 @@ def files(folder, x):
 
 def test_as_json_is_what_the_function_returns(command, files):
     ran = command("transfer", "x.npz", "--map", "w.npz", "--on", "t.npy", "people.npz", "--kind", "dissimilarity",
-                  "--categories", "kinds.txt", "-k", "4", "--json", "--quiet")  # fmt: skip
+                  "--categories", "kinds.txt", "-k", "4", "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
     people = pyalign.load_judgments("people.npz", kind="dissimilarity")
@@ -32,12 +32,12 @@ def test_as_json_is_what_the_function_returns(command, files):
         pyalign.load_embeddings("x.npz"), {"w.npz": pyalign.load_transform("w.npz")},
         {"t.npy": pyalign.load_triplets("t.npy"), "people.npz": people},
         categories=[f"kind {k % 3}" for k in range(30)], k=4,
-    )  # fmt: skip
+    )
     assert document["figures"] == strict_json(found.to_json())["figures"] and document["embeddings"] == "x.npz"
     assert {(row["on"], row["figure"], row["within"]) for row in document["figures"]} == {
         ("t.npy", "accuracy", None), ("t.npy", "accuracy", "categories"), ("people.npz", "rsa", None),
         ("people.npz", "rsa", "categories"), ("", "neighbours kept", None), ("", "k-NN accuracy", None),
-    }  # fmt: skip
+    }
 
 
 def test_the_table_and_what_is_missing(command, files, monkeypatch):

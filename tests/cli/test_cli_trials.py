@@ -25,7 +25,7 @@ def lab(tmp_path, monkeypatch):
     Path("data.json").write_text(drawn.text)
     rows = [row for row in json.loads(drawn.text) if row.get("phase") == "test"]
     plain = [{**dict(zip(("image1", "image2", "image3"), row["stimuli"], strict=True)), "choice": row["response"],
-              "subject": row["subject"]} for row in rows]  # fmt: skip
+              "subject": row["subject"]} for row in rows]
     Path("plain.csv").write_text(experiment_files.plain_csv(plain))
     pyalign.write_embeddings("x.csv", pyalign.Embeddings(reals(1, len(WORDS), 5), tuple(sorted(WORDS))))
     return tmp_path
@@ -138,7 +138,7 @@ def test_a_run_is_not_resumed_with_other_rows(command, lab, monkeypatch):
     from pyalign.report.progress import ProgressLine
 
     words = ("probe", "x.csv", "-t", "data.json", "--folds", "2", "--repeats", "1", "--split", "triplets",
-             "--penalty", "0.05", "--out", "out.npz", "--empty", "omit", "--where")  # fmt: skip
+             "--penalty", "0.05", "--out", "out.npz", "--empty", "omit", "--where")
 
     def stop(self, stage, done, total):
         if stage.startswith("fold 2/2"):

@@ -16,7 +16,7 @@ from pyalign.cli.commands import all_commands
 EVERYWHERE = {
     "--subjects", "--subject-column", "--nan", "--missing", "--names", "--name-column", "--per-object", "--columns",
     "--categories", "--item-names", "--choice-column", "--choice-base", "--one-based",
-}  # fmt: skip
+}
 READ_TRIPLETS = [  # describe writes down how a file is laid out
     name for name in COMMANDS if issubclass(load(name).options, SomeTriplets) and name != "describe"
 ]
@@ -24,7 +24,7 @@ GIVEN = {
     "categories": ("--categories", "kinds.txt"), "subjects": ("--subjects", "who.txt"),
     "subject_column": ("--subject-column", "3"), "nan_policy": ("--nan", "omit"), "missing": ("--missing", "omit"),
     "names": ("--names", "names.txt"), "name_column": ("--name-column", "1"), "per_object": ("--per-object", "mean"),
-}  # fmt: skip
+}
 RUNS = {
     "compare": ("x.npy", "y.npy"),
     "calibrate": ("x.npy", "--split", "none"),
@@ -51,7 +51,7 @@ def test_the_commands_that_read_triplets_are_these():
     assert READ_TRIPLETS == [
         "score", "compare", "calibrate", "agreement", "ceiling", "recover", "plan experiment", "concepts",
         "dimensions predict", "embed", "failures", "consistency", "probe",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("name", READ_TRIPLETS)
@@ -134,5 +134,5 @@ def test_names_of_rows_name_the_items_that_choices_name(command, files):
     triplets = np.load("t.npy")
     (files / "gpt.txt").write_text("".join(f"Item {k}.\n" for k in triplets[:, 2]))
     words = ("--model-choices", "gpt.txt", "-t", "t.npy", "--columns", "0,1,2", "--names", "names.txt")
-    ran = command("score", *words, "--json", "--quiet")  # fmt: skip
+    ran = command("score", *words, "--json", "--quiet")
     assert (ran.code, json.loads(ran.out)["results"][0]["accuracy"]) == (0, 1.0)

@@ -56,7 +56,7 @@ def test_plan_writes_the_lists_of_the_function(command, lists, x):
     ran = command(
         "plan", "triplets", "x.npy", "y.npy", "--names", "names.txt", "--n-subjects", 3, "--answers-per-subject", 40,
         "--json", "plan.json", "--out", "more.csv",
-    )  # fmt: skip
+    )
     assert "more.csv: 3 lists of 40 trials: 8 shared with other lists, 2 asked again\nmore.csv: 98 triplets" in ran.out
     assert ran.err == ""
     assert pyalign.load_result("plan.json").lists.n_common == 8
@@ -138,7 +138,7 @@ def no_answer(lists):
         (lambda lists: write("one.csv", [row | {"subject": "9"} for row in read("one.csv")]),
          " is not trial 1 of participant 9 of lists.csv"),
     ],
-)  # fmt: skip
+)
 def test_answers_that_no_list_asks_for_are_refused_in_one_line(refused, lists, spoil, told):
     spoil(lists)
     assert told in refused(*COLLECT)

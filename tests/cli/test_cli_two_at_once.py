@@ -19,7 +19,7 @@ COMMANDS = {
     "triplets simulate": (
         ("triplets", "simulate", "o", "--n-objects", "9", "--count", "50"), ("--seed", "1"), ("--seed", "2"),
     ),
-}  # fmt: skip
+}
 
 
 def written():

@@ -151,6 +151,6 @@ def test_the_guard_is_there_for_the_length_of_a_command_alone(process, large):
 
 def test_a_library_leaves_bus_errors_alone(large):
     code = "import numpy as np, os, pyalign; t = pyalign.load_triplets('T.npy'); os.truncate('T.npy', 4096); " \
-           "pyalign.score(np.load('x.npy'), t)"  # fmt: skip
+           "pyalign.score(np.load('x.npy'), t)"
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (-7, "")

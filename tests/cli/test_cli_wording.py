@@ -71,7 +71,7 @@ HOSTILE = (
     "seed=3", "temperature=5", "backend=4", "this looks like y", 'unreadable="omit"', 'missing="omit"', "measure=1",
     "embeddings must", "pyalign.score", "(pyalign.calibrate)", "of x ;", "it's", "columns=(0, 1, 2)", "ci=None",
     "one_based=True", ": ", " ",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("seed", range(10))

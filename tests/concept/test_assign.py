@@ -29,7 +29,7 @@ def by_hand(triplets, dimensions, how, top):
     seed=seeds, n=st.integers(3, 12), t=st.integers(1, 60), k=st.integers(1, 9), how=st.sampled_from(HOW),
     dtype=st.sampled_from([np.float64, np.float32, np.int16]), index=st.sampled_from([np.int16, np.int32, np.int64]),
     data=st.data(),
-)  # fmt: skip
+)
 def test_it_is_the_largest_of_the_pair(seed, n, t, k, how, dtype, index, data):
     """Small whole numbers, so that there are ties, and pairs of which nothing carries anything."""
     top = data.draw(st.integers(1, k))
@@ -88,7 +88,7 @@ def test_what_an_optimizer_leaves_below_zero_is_zero():
         (np.ones((3, 2)), {"how": "mean"}, "assign must be one of"),
         (np.ones((2, 2)), {}, "triplets must lie in [0, 2); row 0 is [0, 1, 2]"),
     ],
-)  # fmt: skip
+)
 def test_what_it_refuses(message_of, dimensions, options, told):
     assert told in message_of(assigned, [[0, 1, 2]], dimensions, **options)
 

@@ -58,7 +58,7 @@ def test_counts_and_credits_add_up_exactly(seed, k, ties):
     "ci",
     [None, "objects", "triplets", "subjects", "objects+subjects", Resampling("objects", "bootstrap", 200),
      Resampling("objects", "pigeonhole", 200), Resampling("subjects", "bootstrap", 200)],
-)  # fmt: skip
+)
 def test_a_concept_has_the_figures_of_its_triplets(ci):
     """Those of the group that `score` takes of the same triplets, and the whole those of `score`."""
     given = Triplets(TRIPLETS, subjects=PEOPLE)
@@ -170,7 +170,7 @@ def test_categories_hold_both_objects_of_the_pair_and_may_overlap():
     for row, group in zip(found.results[0].concepts, groups, strict=True):
         assert (row.concept, row.n_triplets, row.accuracy) == (
             group.group, group.n_triplets, pytest.approx(group.accuracy),
-        )  # fmt: skip
+        )
         assert same(row.ci, group.ci)
     none = ~(members[TRIPLETS[:, 0]] & members[TRIPLETS[:, 1]]).any(axis=1)
     assert found.results[0].unassigned.n_triplets == none.sum()
@@ -195,7 +195,7 @@ def test_each_way_of_grouping_has_a_result_of_its_own():
     found = pyalign.score_concepts(
         {"a": MODELS["reals"], "b": MODELS["ties"]}, TRIPLETS, DIMENSIONS, dimension_labels=list("wxyz"),
         categories=np.arange(N) % 3, levels=(np.arange(N) // 4, np.arange(N) // 10),
-    )  # fmt: skip
+    )
     assert [(one.embeddings, one.by, len(one.concepts)) for one in found.results] == [
         (name, by, k) for name in "ab" for by, k in (("dimensions", 4), ("categories", 3), ("levels", 4))
     ]
@@ -306,7 +306,7 @@ def test_top_objects_are_those_with_the_largest_weights_by_name():
         ({"categories": np.arange(N - 1)}, "categories must have a row for each of 40 rows of embeddings; got 39"),
         ({"dimensions": DIMENSIONS, "ci": "subjects"}, "subjects must identify who answered"),
     ],
-)  # fmt: skip
+)
 def test_what_it_refuses(message_of, options, told):
     assert told in message_of(pyalign.score_concepts, MODELS["reals"], TRIPLETS, **options)
 

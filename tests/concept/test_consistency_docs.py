@@ -39,7 +39,7 @@ def test_the_table_of_pairs(things, data):
             f"{p.copy_probability:.4f}",
         ]
         for p in found.pairs
-    ]  # fmt: skip
+    ]
 
 
 def test_the_table_of_what_all_models_miss(things, data):
@@ -53,6 +53,6 @@ def test_the_table_of_what_all_models_miss(things, data):
         assert cells == [
             f"{m.n_triplets:,}", f"{m.missed:.4f}", f"{m.ratio:.2f}", f"{m.excess:+.4f}",
             f"{m.ci.low:+.4f} to {m.ci.high:+.4f}", f"{m.p_adjusted:.2g}", f"{m.explained:+.4f}",
-        ]  # fmt: skip
+        ]
     assert sum(row.p_adjusted is not None and row.p_adjusted < 0.05 for row in found.missed) == 7
     assert sum(row.explained for row in found.missed if row.explained > 0) == pytest.approx(0.0496, abs=1e-4)

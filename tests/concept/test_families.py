@@ -58,7 +58,7 @@ def test_families_are_compared_and_their_p_values_corrected_by_themselves(asked,
     of_families = [row for row in found.differences if row.embeddings.startswith("mean")]
     assert [(row.embeddings, row.other, row.concept) for row in of_families] == [
         ("mean of net", "mean of text", label) for label in "xyz"
-    ]  # fmt: skip
+    ]
     net, text = found.results[3:]
     for row, one, other in zip(of_families, net.concepts, text.concepts, strict=True):
         assert row.difference == pytest.approx(one.accuracy - other.accuracy)

@@ -27,7 +27,7 @@ def by_hand(triplet, fine, coarse):
 @given(
     seed=seeds, n=st.integers(3, 20), t=st.integers(1, 60), k=st.sampled_from([1, 2, 5, 63, 64, 65, 130]),
     share=st.floats(0.05, 0.6),
-)  # fmt: skip
+)
 def test_a_level_is_what_the_categories_share(seed, n, t, k, share):
     """With objects in several categories and in none, around words of 64 categories."""
     rng = np.random.default_rng(seed)

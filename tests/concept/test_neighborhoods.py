@@ -218,7 +218,7 @@ def test_a_result_travels_as_a_document(tmp_path):
     ({"dimensions": np.ones((24, 2)), "dimension_labels": ["a"]}, "dimension_labels must be one for each of 2"),
     ({"dimension_labels": ["a"]}, "dimension_labels are those of dimensions; got none"),
     ({"measure": "cosinus"}, "measure must be one of "),
-])  # fmt: skip
+])
 def test_what_is_wrong_is_said_in_one_line(message_of, options, told):
     x, y = both(0)
     assert message_of(pyalign.compare_neighbors, x, y, **options).startswith(told)
@@ -314,7 +314,7 @@ NAMES = tuple(f"object {k:02}" for k in range(40))
     ("rows", "groups", "without"),
     [(None, None, "the categories and the rows"), (NAMES, None, "the categories"), (None, NAMES, "the rows"),
      (NAMES, NAMES, None)],
-)  # fmt: skip
+)
 def test_the_order_of_objects_that_is_assumed_without_names_is_noted(call, rows, groups, without):
     x, given = Embeddings(reals(1, 40, 5), rows), Categories.of(["a", "b"] * 20, names=groups)
     found = {
@@ -496,7 +496,7 @@ def test_blocks_of_rows_give_the_same_groups(monkeypatch, message_of):
 
 @pytest.mark.parametrize(("measure", "most"), [
     ("cosine", 1), ("pearson", 1), ("rbf:2.5", 1), ("neg_euclidean", 0), ("neg_sqeuclidean", 0)
-])  # fmt: skip
+])
 def test_a_threshold_that_no_pair_can_reach_is_refused(message_of, measure, most):
     x = reals(0, 20, 3)
     message = message_of(pyalign.near_duplicates, x, most + 0.02, measure=measure)

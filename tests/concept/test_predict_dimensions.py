@@ -264,10 +264,7 @@ def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
 def test_features_that_are_the_same_for_all_objects_predict_nothing_and_say_so(value):
     _, y = planted(8)
     found = predict_dimensions(np.full((len(y), 4), value), y)
-    assert found.notes == (
-        NAMELESS,
-        "the features of embeddings are the same for all objects: they predict nothing",
-    )
+    assert found.notes == (NAMELESS, "the features of embeddings are the same for all objects: they predict nothing")
     assert all(abs(one.r2) < 0.05 for one in found[0].dimensions)
 
 
@@ -335,7 +332,7 @@ def test_a_document_comes_back_and_rows_are_flat(tmp_path):
     records = found.to_records()
     assert len(records) == 4 and list(records[0])[:6] == [
         "embeddings", "dimension", "r2", "ci_low", "ci_high", "standard_error"
-    ]  # fmt: skip
+    ]
     bare = predict_dimensions(x, y, ci=None)
     assert bare[0].dimensions[0].ci is None and bare.to_records()[0]["ci_low"] is None
 
@@ -372,7 +369,7 @@ WRONG = {
         np.where(np.arange(20)[:, None] == 2, np.nan, X), Y, {"triplets": [[0, 1, 2]], "nan_policy": "omit"}
     ),
     "seed must be a whole number from 0 to 2,147,483,647; got -1": (X, Y, {"seed": -1}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("message", WRONG)
@@ -432,7 +429,7 @@ def as_on_the_page(result):
 
     values = [one.r2 for one in result.dimensions]
     return [three(result.mean_r2), f"{three(result.ci.low)} to {three(result.ci.high)}", three(min(values)),
-            three(max(values)), f"{100 * result.accuracy:.1f}%", f"{100 * result.own_accuracy:.1f}%"]  # fmt: skip
+            three(max(values)), f"{100 * result.accuracy:.1f}%", f"{100 * result.own_accuracy:.1f}%"]
 
 
 def test_the_table_of_the_page_holds_for_spose(real):

@@ -69,7 +69,7 @@ def first_entries(document):
 
 
 @pytest.mark.parametrize("name", [name for name in MAKERS if name not in ("no duplicates", "concepts without intervals",
-                                  "agreement by dimensions", "consistency with who is always right")])  # fmt: skip
+                                  "agreement by dimensions", "consistency with who is always right")])
 def test_the_page_of_documents_names_the_fields(name):
     page = Path(__file__).resolve().parents[2] / "docs" / "results.md"
     document = MAKERS[name]().to_dict()

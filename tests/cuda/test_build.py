@@ -33,7 +33,7 @@ def configure(tmp_path):
         command = [
             which("cmake"), "-S", ROOT, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={which('ninja')}",
             "-DPYALIGN_PYTHON=OFF", *([f"-DPYALIGN_CUDA={choice}"] if choice else []),
-        ]  # fmt: skip
+        ]
         environment = {**os.environ, "CUDACXX": str(nvcc)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         rules = folder / "build.ninja"

@@ -343,7 +343,7 @@ BROKEN = {
         "plain", "rows", "rows.cu", "zero = zero && value == 0.0;", "zero = squares == 0.0;"),
     "rows: a row with an infinite number is known": (
         "plain", "rows", "rows.cu", "&& largest < double(INFINITY)", ""),
-}  # fmt: skip
+}
 
 
 # What a part of check_cuda calls: only that is compiled again. That of "counts" is the file that is broken.

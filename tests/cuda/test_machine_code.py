@@ -92,7 +92,7 @@ def test_goes_where_most_work_is_and_then_the_shortest_way():
     found = counted(
         *START, ".L_x_0:", "@P1 BRA `(.L_x_3)", "@P2 BRA `(.L_x_1)", *narrow, "BRA `(.L_x_2)",
         ".L_x_1:", "LDG.E.128 R4, [R2]", ".L_x_2:", "FFMA R0, R4, R5, R0", ".L_x_3:", "@P0 BRA `(.L_x_0)", "EXIT",
-    )  # fmt: skip
+    )
     assert (found.instructions, found.loads) == (5, "1 LDG.128")
 
 
@@ -114,7 +114,7 @@ def test_keeps_from_the_ways_of_other_types():
     lines = [
         *START, ".L_x_0:", "@P1 BRA `(.L_x_1)", *["LDG.E.64 R4, [R2]"] * 3, "BRA `(.L_x_2)", ".L_x_1:",
         *["LDG.E R4, [R2]"] * 3, ".L_x_2:", "FFMA R0, R4, R5, R0", "@P0 BRA `(.L_x_0)", "EXIT",
-    ]  # fmt: skip
+    ]
     assert counted(*lines).loads == "3 LDG.64"
     assert counted(*lines, avoid=r"LDG\.E\.64").loads == "3 LDG.32"
 
@@ -123,7 +123,7 @@ def test_leaves_out_what_only_a_parted_warp_runs():
     found = counted(
         *START, ".L_x_0:", "BRA.DIV ~URZ, `(.L_x_9)", "SHFL.BFLY PT, R0, R0, 0x1, 0x1f", "FFMA R0, R4, R5, R0",
         "@P0 BRA `(.L_x_0)", "EXIT", ".L_x_9:", *["FFMA R0, R4, R5, R0"] * 3, "BRA `(.L_x_0)",
-    )  # fmt: skip
+    )
     assert found.instructions == 4
 
 
@@ -133,7 +133,7 @@ def test_follows_a_branch_through_a_table():
         *["FFMA R0, R4, R5, R0"] * 3, "BRA `(.L_x_3)",
         ".L_x_1:", "FADD R0, R0, R1", "BRA `(.L_x_3)", ".L_x_2:", "FFMA R0, R4, R5, R0", "FFMA R0, R4, R5, R0",
         ".L_x_3:", "@P0 BRA `(.L_x_0)", "EXIT",
-    )  # fmt: skip
+    )
     assert found.instructions == 4, "the second case, with both FFMA, and not what stands behind the branch"
 
 
@@ -142,7 +142,7 @@ def test_an_inner_loop_runs_until_the_unit_of_the_outer_one_is_done():
         *START, ".L_x_0:", "@P3 BRA `(.L_x_2)",
         ".L_x_1:", "LDG.E.64 R4, [R2]", "FFMA R0, R4, R5, R0", "@P0 BRA `(.L_x_1)",
         "@P2 BRA `(.L_x_2)", "LDG.E R4, [R2]", ".L_x_2:", "STG.E [R2], R0", "@P1 BRA `(.L_x_0)", "EXIT",
-    ]  # fmt: skip
+    ]
     inner = counted(*lines)
     assert inner.instructions == 3
     around = counted(*lines, marks=8, around=True, outside="LDG")
@@ -154,7 +154,7 @@ def test_loops_inside_run_as_often_as_the_copies_of_a_pass_take():
     lines = [
         *START, ".L_x_0:", "MOV R0, RZ", ".L_x_1:", "LDGSTS.E.BYPASS.128 [R18], [R14.64]", "@P0 BRA `(.L_x_1)",
         "HMMA.16816.F32 R0, R4, R8, R0", "@P1 BRA `(.L_x_0)", "EXIT",
-    ]  # fmt: skip
+    ]
     found = counted(*lines, work="HMMA", copies=3)
     assert (found.copies, found.instructions, found.tensor) == (3, 1 + 3 * 2 + 2, 1)
 
@@ -196,7 +196,7 @@ def test_other_tools_count_what_nvdisasm_prints():
 FITS = {
     "kernel": "k", "sm": 90, "nvcc": "13.0", "units": 4.0, "instructions": 10.0, "tensor": 1.0, "copies": 0.5,
     "float64": 2.0, "integer": 5.0, "predicated": 0.1, "load_width": 16.0, "loads": "4 LDG.128",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ BROKEN = {
     "matrices come in another order": ('"=r"(r[1]), "=r"(r[2])', '"=r"(r[2]), "=r"(r[1])', {"matrices"}),
     "all bytes are copied": ("[%0], [%1], 16, %2;", "[%0], [%1], 16, 16;", {"copies"}),
     "another count of groups is waited for": ("wait_group %0;", "wait_group 0;", {"copies"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.plants

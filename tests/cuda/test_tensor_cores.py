@@ -51,7 +51,7 @@ class Format:
 
 HALF, BFLOAT, TF32, SINGLE = (
     Format(16, 10, -14, 16), Format(16, 7, -126, 16), Format(32, 23, -126, 8), Format(32, 23, -126, 0),
-)  # fmt: skip
+)
 TYPES = {"half": HALF, "bfloat": BFLOAT, "tf32": TF32}
 BLOCKS = {(80, 16): 8, (80, 8): 4, (90, 16): 16, (90, 8): 8}  # features that are added at once
 PLACES = {80: 24, 90: 25}
@@ -205,7 +205,7 @@ def test_subnormal_numbers_are_taken_and_given(emulated):
 def test_numbers_without_a_value(emulated):
     infinite, nan = 0x7C00, 0x7E00
     cases = [[0, infinite, *[0] * 15, HALF.bits(Fraction(1)), *[0] * 15], [0, infinite, *[0] * 31],
-             [0, nan, *[0] * 31], [single(math.inf), *[0] * 32]]  # fmt: skip
+             [0, nan, *[0] * 31], [single(math.inf), *[0] * 32]]
     results = [struct.unpack("<f", struct.pack("<I", bits))[0] for bits in emulated(80, "half", cases)]
     assert results[0] == results[3] == math.inf
     assert math.isnan(results[1])

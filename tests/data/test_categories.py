@@ -32,7 +32,7 @@ CALLS = {
     "compare_neighbors": lambda models, triplets, kinds: pyalign.compare_neighbors(
         models, OBJECTS, categories=kinds, k=1, ci=None, n_permutations=0
     ),
-}  # fmt: skip
+}
 
 
 def test_negative_numbers_and_empty_texts_are_no_category():

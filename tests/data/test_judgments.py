@@ -126,7 +126,7 @@ LINE = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))  # distances on
 
 @pytest.mark.parametrize(("labels", "names"), [
     (range(4), None), (list("abcd"), tuple("abcd")), ([10, 20, 30, 40], ("10", "20", "30", "40")),
-], ids=["numbers", "text", "other numbers"])  # fmt: skip
+], ids=["numbers", "text", "other numbers"])
 @pytest.mark.parametrize("make", [as_judgments, Judgments])
 @pytest.mark.parametrize("rows", [[3, 2, 1, 0], [1, 3, 0, 2], [0, 1, 2, 3]])
 @pytest.mark.parametrize("columns", [[3, 2, 1, 0], [1, 3, 0, 2], [0, 1, 2, 3]])
@@ -159,7 +159,7 @@ def test_numbers_that_pandas_gives_to_one_side_of_a_frame_leave_the_names_to_the
     ([10, 20, 30, 40], [10, 20, 30, 50], "human must have the same labels in its index and its columns; '40' is only "
      "in one"),
     ("aacd", "acda", "human must have columns in its index's order, or labels that differ; got 'a' twice"),
-])  # fmt: skip
+])
 def test_labels_of_a_frame_that_fit_no_order_are_refused(message_of, rows, columns, told):
     pandas = pytest.importorskip("pandas")
     assert message_of(as_judgments, pandas.DataFrame(LINE, list(rows), list(columns)), "dissimilarity") == told

@@ -21,7 +21,7 @@ def table(**columns):
         ("76.1%", 0.761), ("1,281,167", 1281167.0), ("-3", -3.0), (".5", 0.5), ("7.61e1 %", 0.761), ("12k", 12e3),
         ("100 %", 1.0),
     ],
-)  # fmt: skip
+)
 def test_numbers_with_units_are_read(text, value):
     assert number_of(text)[0] == value
 
@@ -116,14 +116,14 @@ def test_models_are_matched_by_name_then_label_then_file():
     assert rows.rows == (0, 1, 2, 3, None)
     assert rows.notes == (
         "no row of the metadata is of z", "the metadata has e, which is none of these models",
-    )  # fmt: skip
+    )
 
 
 def test_models_that_are_not_there_are_one_note():
     rows = Metadata.of([{"model": name} for name in "abcd"]).matched(["a", "x", "y"])
     assert rows.notes == (
         "no row of the metadata is of x, y", "the metadata has b, c, d, which are none of these models",
-    )  # fmt: skip
+    )
 
 
 def test_what_is_ambiguous_is_not_matched():

@@ -30,12 +30,7 @@ def test_equal_names_find_their_rows_in_any_order(names, random):
         (["ant", "cat"], ["cat/cat_01b.jpg", "ant/ant_01b.jpg"], [1, 0], "'ant' is 'ant/ant_01b.jpg'"),
         (["cat_01b", "ant_02"], ["x/ant_02.jpg", "x/cat_01b.jpg"], [1, 0], "'cat_01b' is 'x/cat_01b.jpg'"),
         (["ant", "cat"], ["cat/0001.png", "ant/0002.png"], [1, 0], "'ant' is 'ant/0002.png'"),
-        (
-            ["ant"],
-            ["C:\\x\\cat_03s.jpg", "C:\\x\\ant_12n.jpg"],
-            [1],
-            "'ant' is 'C:\\\\x\\\\ant_12n.jpg'",
-        ),
+        (["ant"], ["C:\\x\\cat_03s.jpg", "C:\\x\\ant_12n.jpg"], [1], "'ant' is 'C:\\\\x\\\\ant_12n.jpg'"),
         (["ant", "cat"], ["cat", "ant_01b.jpg"], [1, 0], "'ant' is 'ant_01b.jpg'"),
     ],
     ids=["number", "file", "folder", "backslash", "one of them equal"],
@@ -77,7 +72,7 @@ def test_files_of_items_are_found_by_their_objects_where_nothing_else_is_called_
         (["s/abacus_01b.jpg"], ["abacus", "abacus_07"], "'abacus' and 'abacus_07' may both be 'abacus'"),
         (["s/object 1.jpg", "s/object 2.jpg"], ["object", "cat"], "may both be 'object'"),
     ],
-)  # fmt: skip
+)
 def test_files_that_two_items_or_two_rows_may_be_are_one_line(items, rows, said, message_of):
     told = message_of(match_names, items, rows)
     assert told.startswith(f"no row is named {items[0]!r}") and told.endswith(said) and "\n" not in told

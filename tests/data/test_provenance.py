@@ -114,7 +114,7 @@ def test_inputs_tell_their_source_shape_and_dtype():
     assert found.inputs[0].sha256 == fingerprint(x.values)
     assert (found.version, found.options, found.backend, found.seed) == (
         pyalign.__version__, {"ties": "wrong"}, "numpy", 3,
-    )  # fmt: skip
+    )
     age = datetime.now(timezone.utc) - datetime.fromisoformat(found.time)
     assert timedelta(0) <= age < timedelta(minutes=1)
 

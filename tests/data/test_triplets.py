@@ -178,7 +178,7 @@ def test_many_answers_are_not_taken_for_the_last_item(message_of):
     (np.array([0.5, 2.0, 2.0, 0.5]), ("0.5", "2"), [0, 1, 1, 0]),
     (Subjects(np.array([1, 0, 1, 0], np.int32), ("x", "y")), ("x", "y"), [1, 0, 1, 0]),
     (Subjects([1, 0, 1, 0], ("x", "y")), ("x", "y"), [1, 0, 1, 0]),
-])  # fmt: skip
+])
 def test_subjects_come_in_any_array_and_are_taken_with_their_triplets(people, labels, codes):
     t = Triplets(draw_triplets(0, 5, 4), subjects=people)
     assert (t.subjects.labels, t.subjects.codes.tolist()) == (labels, codes)
@@ -192,7 +192,7 @@ def test_subjects_come_in_any_array_and_are_taken_with_their_triplets(people, la
     ([1.0, np.nan, 2.0, 3.0], "subjects must be finite; row 1 is nan"),
     ([True, False, True, False], "subjects must be numbers or strings; got dtype bool"),
     (np.array(["a", None, "b", "c"], object), "subjects must be numbers, or strings throughout; row 1 is None"),
-])  # fmt: skip
+])
 def test_subjects_that_are_no_labels_are_refused(people, told, message_of):
     assert message_of(Triplets, draw_triplets(0, 5, 4), subjects=people).startswith(told)
 

@@ -208,7 +208,7 @@ def test_the_table_is_read_back(tmp_path):
         (lambda: plan_triplets(A, B, 9, measure=("dot",) * 3), "one, or one for each of two models; got 3"),
         (lambda: plan_triplets(A[:2], B[:2], 1), "n_triplets must be at most 0, the triplets of 2 objects"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_clear_line(call, told):
     with pytest.raises(InputError, match=told):
         call()

@@ -135,7 +135,7 @@ def test_kriegeskorte92_from_the_npz_or_from_the_files_of_the_toolbox(root, tmp_
     folder.mkdir()
     scipy_io.savemat(folder / "92_behavRDMs.mat", {"rdms_behav_92": people})
     scipy_io.savemat(folder / "Kriegeskorte_Neuron2008_supplementalData.mat", {"stimuli_92objs": stimuli},
-                     do_compression=True)  # fmt: skip
+                     do_compression=True)
     other = load_dataset("kriegeskorte92", tmp_path)
     np.testing.assert_array_equal(other.judgments().pairs(), found.pairs())
     np.testing.assert_array_equal(other.images().source[5], images.open(5))
@@ -153,7 +153,7 @@ def test_a_wrong_count_is_refused(root, tmp_path, message_of):
     folder = tmp_path / "92"
     folder.mkdir()
     np.savez(folder / "kriegeskorte92_images_and_behaviour.npz", behav_rdms=np.zeros((15, 92, 92)),
-             images=np.zeros((92, 175, 175, 3), np.uint8))  # fmt: skip
+             images=np.zeros((92, 175, 175, 3), np.uint8))
     found = load_dataset("kriegeskorte92", folder)
     assert "judgments must have shape (16, 92, 92); got (15, 92, 92)" in message_of(found.judgments)
     assert "has no category" in message_of(found.categories)

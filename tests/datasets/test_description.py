@@ -184,7 +184,7 @@ layouts = st.fixed_dictionaries(
         "odd_column": st.sampled_from(["last", "first", "none"]), "one_based": st.booleans(), "subjects": files,
         "choice_base": st.sampled_from([0, 1]), "task": st.sampled_from(["odd-one-out", "anchored"]),
     },
-)  # fmt: skip
+)
 keys = texts.filter(lambda text: text.isprintable() and text.strip() and "::" not in text)
 documents = st.fixed_dictionaries(
     {"triplets": st.one_of(layouts, st.dictionaries(keys, layouts, min_size=1, max_size=3))},

@@ -50,7 +50,7 @@ def row(server, root, monkeypatch):
     def register(hash=f"sha256:{SHA}", file="x.bin", body=BODY, unpack=False):
         server.files[f"/{file}"] = body
         known = Row("mine", "a test", "_sample", {"names": ()}, "nowhere", "none", "none", (("x.bin", "bytes"),),
-                    files=(Remote(file, f"{server.address}/{file}", hash, unpack),))  # fmt: skip
+                    files=(Remote(file, f"{server.address}/{file}", hash, unpack),))
         monkeypatch.setitem(DATASETS, "mine", known)
         return root / "mine"
 
@@ -627,7 +627,7 @@ def test_a_checksum_that_was_recorded_of_a_bad_archive_is_dropped_with_it(row, s
     fetch_dataset("mine")
     assert recorded(folder) == {
         "data.zip": hashlib.sha256(whole).hexdigest(), "other.bin": SHA
-    }  # fmt: skip
+    }
 
 
 def test_an_archive_as_it_was_published_is_kept_where_it_does_not_unpack(row, server, message_of):

@@ -125,7 +125,7 @@ def test_the_seed_decides_and_lists_leave_the_choice_as_it_is(tmp_path):
     assert read_back(design, tmp_path) == design
     assert design.to_dict()["lists"] == {
         "n_subjects": 3, "n_trials": 20, "n_shared": 4, "n_repeated": 1, "n_common": 4,
-    }  # fmt: skip
+    }
 
 
 def test_numbers_of_answers_follow_from_the_fractions():
@@ -155,7 +155,7 @@ def test_numbers_instead_of_names_are_noted():
         ({"n_subjects": 2, "answers_per_subject": 20, "repeated": 0.6}, "and repeated at most 0.5; got 0.2 and 0.6"),
         ({"n_subjects": 500, "answers_per_subject": 100}, r"triplets of all lists must be at most 34,220, .* 39,500"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_line(options, told):
     with pytest.raises(InputError, match=told):
         plan_triplets(A, B, **options)

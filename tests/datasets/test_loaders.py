@@ -104,9 +104,9 @@ def test_rows_in_raw_order_are_matched_by_name(things, objects):
 def test_concepts_have_categories_some_several(things, objects):
     (things / "unique_id.txt").unlink()
     header = ["Word", "uniqueID", "Bottom-up Category (Human Raters)", "Top-down Category (WordNet)",
-              "Top-down Category (manual selection)", "Definition"]  # fmt: skip
+              "Top-down Category (manual selection)", "Definition"]
     cells = [[name, name, "animal", "", "food, fruit" if k % 2 else "tool", '"a 5"" nail, quoted"']
-             for k, name in enumerate(objects)]  # fmt: skip
+             for k, name in enumerate(objects)]
     (things / "things_concepts.tsv").write_text("\n".join("\t".join(row) for row in [header, *cells]))
     found = load_dataset("things-concepts")
     manual = found.categories("manual")
@@ -303,7 +303,7 @@ def write_cifar(folder, split, n, coarse, python=False):
         import pickle
 
         held = {"coarse_labels": coarse.tolist(), "fine_labels": (coarse * 5).tolist(), "data": pixels,
-                "filenames": [f"f{k}.png" for k in range(n)]}  # fmt: skip
+                "filenames": [f"f{k}.png" for k in range(n)]}
         (folder / split).write_bytes(pickle.dumps(held, 2))
     else:
         classes = np.column_stack([coarse, coarse * 5]).astype(np.uint8)

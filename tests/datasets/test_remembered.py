@@ -46,7 +46,7 @@ def test_a_folder_is_remembered_in_the_configuration_and_forgotten(home, levels,
 @pytest.mark.parametrize("text", [
     "", "[]", '{"levels": 3}', '{"levels": ""}', '{"levels": "data/levels"}', "[" * 100_000, '{"a": ', "\0",
     '{"levels": "/' + "x" * 1_100_000 + '"}',
-])  # fmt: skip
+])
 def test_a_damaged_list_says_which_file_to_mend_or_remove(root, levels, text, message_of):
     path = root / "folders.json"
     root.mkdir()
@@ -75,7 +75,7 @@ def test_pyalign_data_is_for_the_list_too(root, levels):
     (lambda folder: folder.mkdir(), "lacks levels.npz; it holds nothing"),
     (lambda folder: (folder.mkdir(), (folder / "other.txt").write_text("x")), "lacks levels.npz; it holds other.txt"),
     (lambda folder: (folder.mkdir(), (folder / "levels.npz").touch()), "levels.npz is empty"),
-])  # fmt: skip
+])
 def test_a_wrong_folder_is_one_line_and_is_not_remembered(root, tmp_path, message_of, make, told):
     folder = tmp_path / "wrong"
     make(folder)

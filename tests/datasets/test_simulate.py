@@ -134,7 +134,7 @@ def test_the_figures_are_json_without_the_triplets_and_come_back(tmp_path):
     drawn = simulate(random_embeddings(10, 4), 50, seed=3)
     figures = strict_json(drawn.to_json())
     assert set(figures) == {"command", "schema", "version", "n_triplets", "expected_accuracy", "standard_error",
-                            "expected_cross_entropy", "measure", "temperature", "seed", "provenance"}  # fmt: skip
+                            "expected_cross_entropy", "measure", "temperature", "seed", "provenance"}
     assert (figures["command"], figures["n_triplets"], figures["seed"]) == ("simulate", 50, 3)
     back = read_back(drawn, tmp_path)
     assert back == drawn and back.triplets is None

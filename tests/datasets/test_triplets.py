@@ -28,14 +28,7 @@ from support import (
     whole,
 )
 
-from pyalign import (
-    Categories,
-    Embeddings,
-    choice_probabilities,
-    load_embeddings,
-    sample_triplets,
-    similarity,
-)
+from pyalign import Categories, Embeddings, choice_probabilities, load_embeddings, sample_triplets, similarity
 from pyalign._process import free_memory
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.datasets.triplets import draw_triplets as draw
@@ -353,13 +346,13 @@ def test_more_triplets_than_memory_holds_are_refused_before_any_is_drawn(message
     x = reals(1, 10, 4)
     for function, options, each in (
         (sample_triplets, {}, 12), (sample_triplets, {"temperature": 1.0, "soft": True}, 24), (simulate, {}, 12)
-    ):  # fmt: skip
+    ):
         said = message_of(function, x, 10**13, **options)
         needs = f"{each * 10_000:,}.0"
         assert re.fullmatch(
             "n_triplets must leave room for the result; 10,000,000,000,000 triplets take "
             rf"{needs} GB, and [\d,.]+ GB of memory are free", said,
-        )  # fmt: skip
+        )
 
 
 def test_a_control_group_with_less_memory_than_the_system_decides(tmp_path):

@@ -156,7 +156,7 @@ def test_a_study_on_a_client_is_that_of_one_process(tmp_path, monkeypatch):
         result = pyalign.run_study("small.toml", "out", client=client)
     assert {step.name: step.how or step.status for step in result.steps} == {
         "ceiling": "made", "score": "made", "cka": "failed", "report": "made",
-    }  # fmt: skip
+    }
     assert result.failed[0].reason.startswith("n_permutations must be")
     assert not difference(tmp_path / "serial", tmp_path / "out")
 

@@ -67,7 +67,7 @@ def test_tasks_are_of_one_level_and_one_kind_of_node_and_take_about_so_long():
     assert names == {
         "1-cpu-1": ["long"], "1-gpu-1": ["e0", "e1", "e2"], "1-gpu-2": ["e3", "e4", "e5"], "1-gpu-3": ["e6"],
         "2-cpu-1": [f"s{k}" for k in range(7)], "3-cpu-1": ["all"],
-    }  # fmt: skip
+    }
     by_name = {task.name: task for task in tasks}
     assert by_name["2-cpu-1"].needs == ("1-gpu-1", "1-gpu-2", "1-gpu-3")
     assert all(by_name[need].level < task.level for task in tasks for need in task.needs)
@@ -80,7 +80,7 @@ def test_how_long_a_unit_takes_is_what_records_say_or_else_the_size_of_its_input
         unit("known", seconds=3.0), unit("other"), unit("done", seconds=9.0, done=True),
         unit("big", function="extract", inputs={"photos": 4_000_000_000, "gone": None}),
         unit("small", function="extract", inputs={"photos": 4_000}),
-    ]  # fmt: skip
+    ]
     seconds = seconds_of(units)
     assert seconds["known"] == 3 and seconds["other"] == 6 and seconds["done"] < 0.1
     assert seconds["big"] > 600 > 10 > seconds["small"]
@@ -217,7 +217,7 @@ def test_the_command_writes_one_file_and_says_how_to_start_it(tmp_path, monkeypa
         ("--engine json", "small/commands.json: is a link, which is not followed", 1),
         ("--engine slurm --shards 0", "expected a whole number from 1", 2),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_one_line_and_nothing_is_written(tmp_path, monkeypatch, capsys, words, message, code):
     monkeypatch.chdir(tmp_path)
     write_inputs(tmp_path)

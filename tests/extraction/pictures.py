@@ -50,7 +50,7 @@ def files(h=19, w=23):
         "tiff-fax": saved(grey.convert("1"), "TIFF", compression="group4"), "tiff-pages": saved(rgb, "TIFF", **more),
         "ppm": saved(rgb, "PPM"), "pgm": saved(grey, "PPM"), "pbm": saved(grey.convert("1"), "PPM"),
         "plain": b"P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n",
-    }  # fmt: skip
+    }
     if features.check("webp"):
         found |= {"webp": saved(rgb, "WEBP"), "webp-lossless": saved(rgba, "WEBP", lossless=True)}
         found |= {"webp-alpha": saved(rgba, "WEBP"), "webp-moving": saved(rgb, "WEBP", **more)}

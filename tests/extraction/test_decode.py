@@ -284,10 +284,10 @@ def bombs():
         "bmp": b"BM" + struct.pack("<IHHIIiiHH", 58, 0, 0, 54, 40, 60000, 60000, 1, 24) + bytes(28),
         "ppm": b"P6 60000 60000 255\n1234", "plain": b"P3 60000 60000 255\n1 2 3",
         "jpeg": FILES["progressive"].replace(struct.pack(">HH", 19, 23), struct.pack(">HH", 60000, 60000)),
-    }  # fmt: skip
+    }
     if features.check("webp"):
         found |= {f"webp-{body[:4].decode().strip()}": b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
-                  for body in (vp8x, vp8l, vp8)}  # fmt: skip
+                  for body in (vp8x, vp8l, vp8)}
     if features.check("jpg_2000"):
         size = struct.pack(">IIII", 23, 19, 0, 0)
         for name in ("jp2", "j2k"):

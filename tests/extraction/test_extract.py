@@ -74,7 +74,7 @@ def test_the_folder_holds_what_is_given_back_and_says_how_it_was_made(pictures):
     folder = pictures.parent / "e"
     assert sorted(path.name for path in folder.iterdir()) == [
         "items.sha256", "logits.npy", "manifest.json", "names.txt", "penultimate.npy",
-    ]  # fmt: skip
+    ]
     array = np.load(folder / "logits.npy")
     assert array.dtype == np.float32 and (array == found["logits"].values).all()
     assert (folder / "names.txt").read_text().splitlines() == list(found["logits"].names)
@@ -193,7 +193,7 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
         ({"texts": ["a"]}, "extract needs images or texts, one of them; got both"),
         ({"compile": True, "layers": ("layer1",)}, "compile applies only to penultimate and logits"),
     ],
-)  # fmt: skip
+)
 def test_an_option_that_breaks_a_rule_is_told_in_one_line(pictures, message_of, options, message):
     assert message in message_of(lambda: pyalign.extract("random:0:timm:test_resnet", pictures, **options))
 

@@ -115,7 +115,7 @@ def prepare_of(library, folder):
     return transforms.Compose([
         transforms.Resize(224, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224), transforms.ToTensor(),
         transforms.Normalize(mean, std),
-    ])  # fmt: skip
+    ])
 
 
 # Drawings of objects, and what VICE says of the objects

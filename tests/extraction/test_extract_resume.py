@@ -205,7 +205,7 @@ def test_the_hashes_are_those_of_sha256sum(bitmaps):
     found = extract("pixels:3", bitmaps, out="e")
     lines = Path("e/items.sha256").read_text().splitlines()
     assert lines == [f"{hashlib.sha256((bitmaps / name).read_bytes()).hexdigest()}  {name}" for name in found[
-        "penultimate"].names]  # fmt: skip
+        "penultimate"].names]
     assert found.items_sha256 == hashlib.sha256(Path("e/items.sha256").read_bytes()).hexdigest()
     assert (
         subprocess.run(["sha256sum", "--check", "--quiet", "../e/items.sha256"], cwd=bitmaps, check=False).returncode
@@ -498,7 +498,7 @@ def command(*words, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "pyalign", "extract", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         **options,
-    )  # fmt: skip
+    )
 
 
 def began():

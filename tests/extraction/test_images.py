@@ -86,7 +86,7 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
     os.symlink(tmp_path / "one.jpg", tmp_path / "data/z.jpg")
     assert as_images(tmp_path / "data").names == (
         "a.jpg", "linked/b.jpg", "up/one.jpg", "z.jpg",
-    )  # fmt: skip
+    )
 
 
 def test_a_folder_of_several_paths_is_listed_once_where_it_lies_or_under_the_first_link_to_it(tmp_path):
@@ -319,7 +319,7 @@ def test_data_sets_of_the_library_itself():
         (SimpleNamespace(samples=[]), None, "there are no images"),
         (SimpleNamespace(samples=[("a", 0)]), ["a"], "names must be None for a data set of files, which has names"),
     ],
-)  # fmt: skip
+)
 def test_objects_at_fault_are_refused(source, names, said, message_of):
     assert message_of(lambda: as_images(source, names=names)) == said
 

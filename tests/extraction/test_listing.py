@@ -18,7 +18,7 @@ TIMM = [
     "vit_base_patch16_224.dino", "vit_base_patch32_224.augreg_in1k", "vit_base_patch32_224.sam_in1k",
     "vit_base_patch32_clip_224.laion2b", "vit_base_patch32_clip_224.openai", "vit_large_patch14_clip_336.openai",
     "vit_small_patch14_dinov2.lvd142m",
-]  # fmt: skip
+]
 CLIP = ["RN50/openai", "RN50/yfcc15m", "ViT-B-32/openai", "ViT-B-32/laion2b_s34b_b79k", "ViT-L-14/openai"]
 VISION = ["resnet50", "resnet18", "vit_b_32", "vit_b_16", "convnext_base"]
 FIRST = {"resnet50.tv_in1k", "vit_base_patch32_224.sam_in1k"}
@@ -30,7 +30,7 @@ def sources(monkeypatch):
     held = {
         "timm": Known(tuple(TIMM), frozenset(FIRST)), "torchvision": Known(tuple(VISION)),
         "open_clip": Known(tuple(CLIP)),
-    }  # fmt: skip
+    }
     monkeypatch.setattr("pyalign.extraction.sources.known_to_all", lambda source=None: held)
 
 
@@ -91,7 +91,7 @@ def test_patterns_are_parts_or_have_signs(sources):
     assert list_models("resnet*") == [
         "timm:resnet101.a1_in1k", "timm:resnet50.a1_in1k", "timm:resnet50.a2_in1k", "timm:resnet50.tv_in1k",
         "timm:resnet50_clip.openai", "torchvision:resnet18", "torchvision:resnet50",
-    ]  # fmt: skip
+    ]
     assert list_models("open_clip:rn50/*") == ["open_clip:RN50/openai", "open_clip:RN50/yfcc15m"]
 
 

@@ -25,7 +25,7 @@ KERNEL = RNG.normal(size=(CHANNELS, 3, 1, 1)).astype(np.float32)
 MAP = RNG.normal(size=(CHANNELS, CLASSES)).astype(np.float32)
 BIAS = RNG.normal(size=CLASSES).astype(np.float32)
 RECIPE = {"size": SIDE, "resize": [8, 8], "interpolation": "bilinear", "scale": 1 / 255, "mean": [0.5, 0.4, 0.3],
-          "std": [0.2, 0.25, 0.5], "channels": "RGB"}  # fmt: skip
+          "std": [0.2, 0.25, 0.5], "channels": "RGB"}
 
 
 def write(path, nodes, inputs, outputs, weights, **saving):
@@ -33,7 +33,7 @@ def write(path, nodes, inputs, outputs, weights, **saving):
         nodes, "g", [helper.make_tensor_value_info(*one) for one in inputs],
         [helper.make_tensor_value_info(*one) for one in outputs],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, path, **saving)
     return path
@@ -51,7 +51,7 @@ def write_images(path, batch="b", last=False, end="Softmax", **saving):
     if end:
         nodes += [helper.make_node("MatMul", ["pooled", "map"], ["product"]),
                   helper.make_node("Add", ["product", "bias"], ["classes"]),
-                  helper.make_node(end, ["classes"], ["p"])]  # fmt: skip
+                  helper.make_node(end, ["classes"], ["p"])]
     output = ("p", TensorProto.FLOAT, [batch, CLASSES]) if end else ("pooled", TensorProto.FLOAT, [batch, CHANNELS])
     weights = {"kernel": KERNEL, "map": MAP, "bias": BIAS}
     return write(str(path), nodes, [("x", TensorProto.FLOAT, shape)], [output], weights, **saving)
@@ -82,7 +82,7 @@ def truth(images):
     logits = pooled @ MAP + BIAS
     p = np.exp(logits - logits.max(1, keepdims=True))
     return {"/map:0": pooled, "pooled": pooled, "penultimate": pooled, "logits": logits, "classes": logits,
-            "p": p / p.sum(1, keepdims=True)}  # fmt: skip
+            "p": p / p.sum(1, keepdims=True)}
 
 
 def rows_of(encoder, items, names, pool="auto"):
@@ -135,7 +135,7 @@ def test_what_may_be_asked_for_is_listed_with_shapes(tmp_path):
     listed = load_encoder(f"onnx:{with_recipe(write_images(tmp_path / 'm.onnx', batch=2))}").listed()
     assert [row[0] for row in listed] == [
         "penultimate", "logits", "p", "/map:0", "square", "pooled", "product", "classes",
-    ]  # fmt: skip
+    ]
     assert dict((name, shape) for name, _, shape in listed)["/map:0"] == "4 x 6 x 6"
 
 
@@ -171,7 +171,7 @@ def test_a_configuration_of_the_hub_says_the_same(tmp_path):
     (tmp_path / "m.onnx.json").unlink()
     told = {"do_resize": True, "size": {"height": 8, "width": 8}, "do_center_crop": True, "resample": 2,
             "crop_size": {"height": SIDE, "width": SIDE}, "rescale_factor": 1 / 255, "image_mean": RECIPE["mean"],
-            "image_std": RECIPE["std"], "image_processor_type": "ViTImageProcessor"}  # fmt: skip
+            "image_std": RECIPE["std"], "image_processor_type": "ViTImageProcessor"}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
     image = pictures(1)[0]
     assert np.array_equal(load_encoder(f"onnx:{path}").prepare(image), own.prepare(image))
@@ -299,7 +299,7 @@ def test_a_layer_that_is_not_there_proposes_one_that_is(tmp_path, message_of):
 
 def two_outputs(path, first, second):
     nodes = [helper.make_node("GlobalAveragePool", ["x"], ["square"]), helper.make_node("Flatten", ["square"], [first]),
-             helper.make_node("Relu", [first], [second])]  # fmt: skip
+             helper.make_node("Relu", [first], [second])]
     outputs = [(name, TensorProto.FLOAT, ["b", 3]) for name in (first, second)]
     return write(str(path), nodes, [("x", TensorProto.FLOAT, ["b", 3, SIDE, SIDE])], outputs, {})
 
@@ -308,7 +308,7 @@ def test_of_several_outputs_names_that_exporters_give_are_known_and_others_must_
     encoder = load_encoder(f"onnx:{with_recipe(two_outputs(tmp_path / 'a.onnx', 'pooler_output', 'logits'))}")
     assert [layer.what for layer in encoder.resolve(["penultimate", "logits"])] == [
         "output pooler_output, as the model pools it", "output logits, output of the classifier",
-    ]  # fmt: skip
+    ]
     encoder = load_encoder(f"onnx:{with_recipe(two_outputs(tmp_path / 'b.onnx', 'out1', 'out2'))}")
     assert re.search(
         r"does not say which output is penultimate; .*out1, out2$", message_of(encoder.resolve, ["penultimate"])
@@ -318,13 +318,13 @@ def test_of_several_outputs_names_that_exporters_give_are_known_and_others_must_
 
 def test_a_graph_of_something_else_says_what_it_takes(tmp_path, message_of):
     path = write(str(tmp_path / "m.onnx"), [helper.make_node("Relu", ["x"], ["y"])],
-                 [("x", TensorProto.FLOAT, ["b", 7])], [("y", TensorProto.FLOAT, ["b", 7])], {})  # fmt: skip
+                 [("x", TensorProto.FLOAT, ["b", 7])], [("y", TensorProto.FLOAT, ["b", 7])], {})
     assert "its inputs: x tensor(float) (?, 7)" in message_of(load_encoder, f"onnx:{path}")
 
 
 def test_a_layer_without_a_row_for_each_item_is_refused(tmp_path, message_of):
     nodes = [helper.make_node("GlobalAveragePool", ["x"], ["square"]), helper.make_node("Flatten", ["square"], ["y"]),
-             helper.make_node("ReduceMean", ["y"], ["all"], axes=[0], keepdims=1)]  # fmt: skip
+             helper.make_node("ReduceMean", ["y"], ["all"], axes=[0], keepdims=1)]
     outputs = [(name, TensorProto.FLOAT, [None, 3]) for name in ("y", "all")]
     path = write(str(tmp_path / "m.onnx"), nodes, [("x", TensorProto.FLOAT, ["b", 3, SIDE, SIDE])], outputs, {})
     encoder = load_encoder(f"onnx:{with_recipe(path)}")
@@ -336,5 +336,5 @@ def test_files_beside_a_graph_run_no_code(tmp_path, hostile, outcome_of):
     own = {"image_processor_type": "Evil", "tokenizer_class": "Evil", **named}
     write_images(tmp_path / "m.onnx")
     hostile.add(tmp_path, preprocessor_config=own, config=named, tokenizer_config=own, tokenizer={"type": "evil.Evil"},
-                modules=[{"idx": 0, "name": "0", "path": "", "type": "evil.Evil"}])  # fmt: skip
+                modules=[{"idx": 0, "name": "0", "path": "", "type": "evil.Evil"}])
     assert "is not known here" in outcome_of(load_encoder, f"onnx:{tmp_path}/m.onnx")

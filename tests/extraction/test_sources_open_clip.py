@@ -256,7 +256,7 @@ UNKNOWN = {"tokenizer_class": "EvilTokenizer", "auto_map": MAP}
 def language(folder, **more):
     """The config of a text side of transformers, whose files lie in a folder."""
     return TEXT | {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder), "hf_proj_type": "linear",
-                   "hf_pooler_type": "mean_pooler", **more}  # fmt: skip
+                   "hf_pooler_type": "mean_pooler", **more}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from pyalign.extraction.sources import load_encoder  # noqa: E402
 SMALL = [
     "test_vit", "test_vit2", "test_vit3", "test_vit4", "test_convnext", "test_efficientnet", "test_byobnet",
     "test_resnet", "test_mambaout", "test_nfnet", "lcnet_035", "mobilenetv3_small_050",
-]  # fmt: skip
+]
 MORE = [
     "ghostnet_050", "levit_128s", "edgenext_xx_small", "deit_tiny_distilled_patch16_224", "efficientvit_b0",
     "fasternet_t0", "vit_tiny_r_s16_p8_224", "cait_xxs24_224", "xcit_nano_12_p16_224", "swin_tiny_patch4_window7_224",
@@ -30,7 +30,7 @@ MORE = [
     "pit_ti_distilled_224", "twins_svt_small", "crossvit_tiny_240", "repvit_m0_9",
     "lamhalobotnet50ts_256", "maxvit_tiny_tf_224", "mobileone_s0", "volo_d1_224", "resmlp_12_224", "pvt_v2_b0",
     "tiny_vit_5m_224", "nextvit_small", "efficientformerv2_s0", "mobilevit_xxs", "coat_tiny", "hiera_tiny_224",
-]  # fmt: skip
+]
 FAMILIES = [*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE)]
 
 
@@ -84,7 +84,7 @@ def test_maps_inside_are_those_of_timm_and_their_prefix_is_apart():
     layer = "intermediates.3"
     for pool, expected in {
         "none": maps, "mean": maps.mean((2, 3)), "flatten": maps.flatten(1), "cls": prefix[:, 0], "auto": prefix[:, 0],
-    }.items():  # fmt: skip
+    }.items():
         near(encoder.run(batch, encoder.resolve([layer], pool))[0], expected)
     (chosen,) = encoder.resolve([layer], "mean")
     assert chosen.what == "map 64 x 10 x 10 inside the model"
@@ -262,7 +262,7 @@ def test_of_a_bare_clip_name_a_note_says_that_its_default_is_a_classifier():
     assert "laion2b_ft_in12k_in1k, fine-tuned to 1,000 classes" in note
     assert load_encoder("timm:vit_base_patch32_clip_224.openai", Request(seed=0)).meanings == {
         "penultimate": "pooled feature before the projection", "logits": "joint space with text",
-    }  # fmt: skip
+    }
 
 
 def test_misspelt_names_propose_the_nearest(message_of):

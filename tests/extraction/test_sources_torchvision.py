@@ -30,11 +30,11 @@ FAMILIES = {
     "efficientnet_v2_s": ("classifier.1", 64), "regnet_x_400mf": ("fc", 64), "convnext_tiny": ("classifier.2", 64),
     "swin_t": ("head", 64), "swin_v2_t": ("head", 64), "vit_b_32": ("heads.head", 224),
     "maxvit_t": ("classifier.5", 224),
-}  # fmt: skip
+}
 FAST = {
     "resnet18", "mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "shufflenet_v2_x0_5", "squeezenet1_1",
     "regnet_y_400mf",
-}  # fmt: skip
+}
 
 
 def image(seed=0):

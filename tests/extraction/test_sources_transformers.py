@@ -22,7 +22,7 @@ from pyalign.extraction.encoder import Request  # noqa: E402
 from pyalign.extraction.sources import load_encoder  # noqa: E402
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48, "image_size": 32,
-         "patch_size": 16}  # fmt: skip
+         "patch_size": 16}
 DINO = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 64, "patch_size": 16}
 CONVOLUTIONS = {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
 TEXT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 48, "vocab_size": 99}
@@ -54,7 +54,7 @@ CLASSIFIERS = {
                  "ConvNextImageProcessor"),
     "swin": (classifier("SwinForImageClassification", "SwinConfig", embed_dim=8, depths=[1, 1], num_heads=[1, 2],
                         window_size=2, image_size=32, patch_size=4), SQUARE),
-}  # fmt: skip
+}
 
 
 def saved(folder, model, processor):
@@ -309,7 +309,7 @@ def test_nothing_is_printed(tmp_path, capfd):
 
 MAP = {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoImageProcessor": "evil.Evil",
        "AutoProcessor": "evil.Evil", "AutoFeatureExtractor": "evil.Evil", "AutoTokenizer": ["evil.Evil", "evil.Evil2"],
-       "AutoModelForImageClassification": "evil.Evil"}  # fmt: skip
+       "AutoModelForImageClassification": "evil.Evil"}
 OWN = {"auto_map": MAP, "model_type": "own", "architectures": ["Evil"]}
 UNKNOWN = {"image_processor_type": "Evil", "feature_extractor_type": None, "auto_map": MAP}
 NEEDS = "code of its own repository"
@@ -335,7 +335,7 @@ HOSTILE = {
     "an adapter": ({"adapter_config": {"base_model_name_or_path": "evil", "auto_mapping": MAP}}, None),
     "a quantizer": ({"config": {"quantization_config": {"quant_method": "evil.Evil"}}}, None),
     "a generation": ({"generation_config": {"custom_generate": "evil"}}, None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -377,6 +377,6 @@ def test_the_command_refuses_code_of_a_folder_whatever_stdin_says(tmp_path, pict
         [sys.executable, "-m", "pyalign", "extract", "--images", pictures, "--out", tmp_path / "out", "--model",
          f"transformers:{tmp_path / 'm'}"], input="y\n", capture_output=True, text=True, cwd=tmp_path / "m",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+    )
     assert ran.returncode == 1 and ran.stdout == "" and NEEDS in ran.stderr
     assert len(ran.stderr.splitlines()) == 1

@@ -27,13 +27,13 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 def write(path, inputs=INPUTS, length="k", batch="b", outputs=("last_hidden_state",), more=()):
     """ids (b, k) -> rows of TABLE (b, k, 7); and their sum, which sees what fills up, as `sum`."""
     nodes = [helper.make_node("Gather", ["table", inputs[0]], ["last_hidden_state"]),
-             helper.make_node("ReduceSum", ["last_hidden_state", "axis"], ["sum"], keepdims=0), *more]  # fmt: skip
+             helper.make_node("ReduceSum", ["last_hidden_state", "axis"], ["sum"], keepdims=0), *more]
     shapes = {"last_hidden_state": [batch, length, 7]}
     graph = helper.make_graph(
         nodes, "g", [helper.make_tensor_value_info(name, TensorProto.INT64, [batch, length]) for name in inputs],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes.get(name, [batch, 7])) for name in outputs],
         [numpy_helper.from_array(TABLE, "table"), numpy_helper.from_array(np.array([1]), "axis")],
-    )  # fmt: skip
+    )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
     return str(path)
 

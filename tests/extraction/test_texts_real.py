@@ -113,7 +113,7 @@ def exported(sentences, mini_lm, tmp_path_factory):
         torch.onnx.export(
             Tokens().eval(), (ones, ones, ones * 0), str(folder / "model.onnx"), input_names=inputs,
             output_names=["last_hidden_state"], dynamic_axes=free, dynamo=False,
-        )  # fmt: skip
+        )
     return f"onnx:{folder / 'model.onnx'}"
 
 

@@ -38,7 +38,7 @@ def sentences(tmp_path_factory):
     config = transformers.BertConfig(
         vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
         max_position_embeddings=64,
-    )  # fmt: skip
+    )
     torch.manual_seed(0)
     transformers.BertModel(config).save_pretrained(folder)
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
@@ -144,7 +144,7 @@ TRANSFORMER, MODULES = "sentence_transformers.models.Transformer", "modules.json
 STEPS = {
     "a module of its own": "evil.Evil", "a module of an own package": "evil.evil.Evil", "a function": "os.system",
     "a module behind the library's": "sentence_transformers.util.importlib.import_module",
-}  # fmt: skip
+}
 # Changes of the files of a folder, and what comes of it: "made", or part of the refusal; None: either.
 HOSTILE = {
     "a config of an own type": ({"config": OWN}, "code of its own repository"),
@@ -163,7 +163,7 @@ HOSTILE = {
         {"sentence_bert_config": {"model_args": {"attn_implementation": "evil/kernel"}}}, "names 'evil/kernel'"),
     **{f"an activation {name}": ({"2_Dense/config": {"activation_function": name}}, f"names {name!r}")
        for name in ("evil.Evil", "torch.hub.evil.Evil", "torch.distributed.run.main")},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", [*HOSTILE, *STEPS])
@@ -197,7 +197,7 @@ def test_words_and_pictures_in_a_folder_run_no_code(sentences, tmp_path, hostile
                       "processor_config": {"processor_class": "Evil", "auto_map": MAP}},
         "Router": {"router_config": {"types": {"document_0_Evil": "evil.Evil"}, "structure": {"document":
                    ["document_0_Evil"]}, "parameters": {}}},
-    }.items()):  # fmt: skip
+    }.items()):
         folder = shutil.copytree(path, tmp_path / f"m{number}")
         step = [{"idx": 0, "name": "0", "path": "", "type": f"sentence_transformers.models.{kind}"}]
         hostile.add(folder, modules=step, **changes)
@@ -240,7 +240,7 @@ def clip():
         made = {"CLIP": CLIP, "CustomTextCLIP": CustomTextCLIP}[kind](
             8, CLIPVisionCfg(layers=1, width=16, head_width=8, patch_size=8, image_size=16),
             CLIPTextCfg(width=16, heads=2, layers=2, proj_type=projection),
-        )  # fmt: skip
+        )
         return made.eval()
 
     return make, library.get_tokenizer("ViT-B-32")

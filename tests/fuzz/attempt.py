@@ -139,7 +139,7 @@ def _rdms() -> dict[str, Any]:
     patterns = {"conds": ["dog", "cat", "ä", "d"], "index": [0, 1, 2, 3], "size": np.ones(4)}
     people = {"subject": np.array(["a", "b", "c"]), "noise": np.ones((3, 2, 2))}
     return {"dissimilarities": np.arange(18.0).reshape(3, 6), "dissimilarity_measure": "negated similarity",
-            "descriptors": {"notes": ["x"]}, "pattern_descriptors": patterns, "rdm_descriptors": people}  # fmt: skip
+            "descriptors": {"notes": ["x"]}, "pattern_descriptors": patterns, "rdm_descriptors": people}
 
 
 def _safetensors() -> list[bytes]:
@@ -331,7 +331,7 @@ VALID = {
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
     FILE_NAMES: lambda: [b"/i/a/1.jpg\n/i/a/2.jpg\n/i/b/1.jpg\n", b"a.jpg\nb.jpg\nc.jpg\n"],
     MANIFEST: _manifest, INDEX: _index, DOCUMENT: _json, STUDY: _toml,
-}  # fmt: skip
+}
 
 
 def mutate(raw: bytes, others: list[bytes], rng: random.Random) -> bytes:

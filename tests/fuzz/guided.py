@@ -66,7 +66,7 @@ def main() -> None:
     options = {"max_total_time": seconds, "seed": seed % (1 << 32) or 1, "max_len": LONGEST, "timeout": 0}
     options |= {"rss_limit_mb": 900, "artifact_prefix": f"{folder}/"}
     atheris.Setup([sys.argv[0], *(f"-{key}={value}" for key, value in options.items()), str(found)], read,
-                  custom_mutator=change)  # fmt: skip
+                  custom_mutator=change)
     attempt._limit(suffix)
     atheris.Fuzz()
 

@@ -58,7 +58,7 @@ def fault(ran, name, words, must_be_refused=True):
         else f"files are written: {', '.join(ran.changed)}" if ran.changed and not name.startswith("study ")
         else "standard output" if ran.out and not name.startswith("study ")
         else None
-    )  # fmt: skip
+    )
     return problem and f"{name}, {problem}: {' '.join(words)[:300]!r}\n{ran.err[:500]}"
 
 

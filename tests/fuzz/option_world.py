@@ -40,7 +40,7 @@ FILES = {
     "pilot": "compare.json", "result": "compare.json", "results": "compare.json", "metadata": "models.csv",
     "images": "photos.tar", "text": "names.txt", "checkpoint": "w.pth", "file": "study.toml", "files": "a.npy",
     "index": "x.index", "lists": "asked.csv", "merge": "part1 part2", "": "u.npz",
-}  # fmt: skip
+}
 # What commands, and options of some, take beside the files that are required; after "-" instead of these too. The
 # option's files stand at {}, or at the end.
 WORDS = {
@@ -84,7 +84,7 @@ WORDS = {
     "plot RESULT": "--out o.html", "plot --dimensions": "--chart cards --out o.html",
     **dict.fromkeys(("plot --dimension-labels", "plot --triplets", "plot --images"),
                     "--chart cards --dimensions dimensions.npy --out o.html"),
-}  # fmt: skip
+}
 # Packages, by the names of options and commands.
 NEEDED = {
     "checkpoint": "torch",
@@ -247,11 +247,11 @@ def write_more():
     n, rng = len(x), np.random.default_rng(0)
     arrays = {"t": t, "answers": rng.integers(1, 5, t.shape), "dimensions": np.abs(x),
               "probabilities": rng.dirichlet((1, 1, 4), len(t)),
-              "b": y, "rdm": 1 - np.corrcoef(x), "rdms": 1 - np.corrcoef(y)}  # fmt: skip
+              "b": y, "rdm": 1 - np.corrcoef(x), "rdms": 1 - np.corrcoef(y)}
     for name, array in arrays.items():
         np.save(f"{name}.npy", array)
     lines = {"labels": "abcde", "weights": ["1.5"] * len(t), "people": [f"p{k % 5}" for k in range(len(t))],
-             "coarse": ["uuv"[k % 3] for k in range(n)]}  # fmt: skip
+             "coarse": ["uuv"[k % 3] for k in range(n)]}
     for name, held in lines.items():
         Path(f"{name}.txt").write_text("".join(f"{line}\n" for line in held))
     Path("asked.csv").write_text("subject,trial,item1,item2,item3,odd\nann,1,cat,dog,car,car\n")
@@ -271,7 +271,7 @@ def write_more():
     people = ("-t", "t.npy", "--subjects", "people.txt", "--quiet")
     made = [called("compare", "a.npy", "b.npy", *people, "--json", "compare.json"),
             called("ceiling", *people, "--json", "ceiling.json"),
-            called("study", "run", "study.toml", "--out", "done", "--quiet")]  # fmt: skip
+            called("study", "run", "study.toml", "--out", "done", "--quiet")]
     pixels = ("extract", "--model", "pixels:2", "--images", "photos.tar")
     made += [called(*pixels, "--shard", f"{k}/2", "--out", f"part{k}") for k in (1, 2)]
     if find_spec("faiss"):

@@ -23,7 +23,7 @@ PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch
 SUFFIXES = [
     ".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".mat", ".h5", ".safetensors", ".pt", ".pkl",
     ".tar", "manifest.json", "file_names.txt", ".index", ".json", ".toml",
-]  # fmt: skip
+]
 MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
 
 

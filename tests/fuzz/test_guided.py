@@ -14,17 +14,7 @@ from pathlib import Path
 import pytest
 
 GUIDED = Path(__file__).with_name("guided.py")
-SUFFIXES = [
-    ".npy",
-    ".npz",
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".csv.gz",
-    ".safetensors",
-    ".pkl",
-    ".toml",
-]  # read by Python alone
+SUFFIXES = [".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".safetensors", ".pkl", ".toml"]  # read by Python alone
 SECONDS = max(3, int(os.environ.get("PYALIGN_FUZZ_SECONDS", "0")) // len(SUFFIXES))
 SEED = os.environ.get("PYALIGN_FUZZ_SEED", "1")
 

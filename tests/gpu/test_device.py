@@ -145,9 +145,7 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"measure": "cosine", "norm": "identity"}, {"bias": True}, {"rank": 4}, {"rank": "diagonal"}],
-    ids=str,
+    "options", [{"measure": "cosine", "norm": "identity"}, {"bias": True}, {"rank": 4}, {"rank": "diagonal"}], ids=str
 )
 def test_probes_of_every_form_end_where_those_of_the_cpu_end(engine, options):
     x = reals(19, 300, 24)

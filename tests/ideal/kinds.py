@@ -99,7 +99,7 @@ def ceiling(w, _):
         guesses = rng.multinomial(w.counts, [1 / 3] * 3).max(axis=1).sum() / n
         return {"ceiling": upper, "ceilings/upper/value": upper, "ceilings/lower/value": right, "leave_one_out": right,
                 "least_cross_entropy": plain, "guessing": guesses,
-                "corrected_entropy": plain + ((counts > 0).sum(axis=1) - 1).sum() / 2 / n}  # fmt: skip
+                "corrected_entropy": plain + ((counts > 0).sum(axis=1) - 1).sum() / 2 / n}
 
     return w.by_draws(drawn) | {"ceilings/estimate/value": w.best}
 
@@ -115,7 +115,7 @@ def agreement(w, _):
                 "entropy_spearman": spearmanr(own, people).statistic, "human_entropy": people.mean(),
                 "kl": -(share * logs).sum(axis=1).mean() - people.mean(), "majority_share": share.max(axis=1).mean(),
                 "accuracy": (share * right).sum(axis=1).mean(),
-                "majority_accuracy": ((right * top).sum(axis=1) / top.sum(axis=1)).mean()}  # fmt: skip
+                "majority_accuracy": ((right * top).sum(axis=1) / top.sum(axis=1)).mean()}
 
     return w.by_draws(lambda counts: each(w.models, lambda x: of(x, counts)))
 
@@ -174,7 +174,7 @@ def consistency(w, _):
             found |= {f"pairs/{k}/{key}": v for key, v in {
                 "accuracy_a": (share * right[a]).sum(), "accuracy_b": (share * right[b]).sum(), "observed": observed,
                 "expected": expected, "kappa": kappa, "unbiased_kappa": kappa, "both_wrong": wrong,
-                "copy_probability": copied, "same_choice": w.of_sets @ (one * other).sum(axis=1)}.items()}  # fmt: skip
+                "copy_probability": copied, "same_choice": w.of_sets @ (one * other).sum(axis=1)}.items()}
         missed = share * np.prod([1 - one for one in right], axis=0)
         parts = {f"missed/{g}/missed": missed[of_pairs(w) == g].sum() / share[of_pairs(w) == g].sum() for g in (0, 1)}
         return found | parts | {f"missed/{g}/expected": missed.sum() for g in (0, 1)}
@@ -268,7 +268,7 @@ def rsa(w, _):
     ceiling = {"ceiling/upper": np.mean([np.corrcoef(one, ranks.mean(axis=0))[0, 1] for one in ranks]),
                "ceiling/lower": np.mean([spearmanr(ranks[k], np.delete(ranks, k, axis=0).mean(axis=0)).statistic
                                          for k in range(5)]),
-               "ceiling/reliability": upper(np.corrcoef(ranks)).mean()}  # fmt: skip
+               "ceiling/reliability": upper(np.corrcoef(ranks)).mean()}
 
     def of(x):
         person = [spearmanr(upper(x @ x.T), one).statistic for one in ranks]
@@ -283,7 +283,7 @@ def debiased(a, b):
     """CKA with sums that have no bias (Song et al. 2012)."""
     a, b = ((1 - np.eye(N)) * (x @ x.T) for x in (a, b))
     hsic = [(p * q).sum() + p.sum() * q.sum() / (N - 1) / (N - 2) - 2 * (p.sum(0) @ q.sum(0)) / (N - 2)
-            for p, q in ((a, b), (a, a), (b, b))]  # fmt: skip
+            for p, q in ((a, b), (a, a), (b, b))]
     return hsic[0] / np.sqrt(hsic[1] * hsic[2])
 
 
@@ -316,7 +316,7 @@ def predict(w, found):
             at, around[test] = x[~test].mean(axis=0), human[~test].mean(axis=0)
             z, y = x[~test] - at, human[~test] - human[~test].mean(axis=0)
             weights = [np.linalg.solve(z.T @ z + one.penalties[fold] * np.eye(D), z.T @ y[:, d])
-                       for d, one in enumerate(dimensions)]  # fmt: skip
+                       for d, one in enumerate(dimensions)]
             guess[test] = (x[test] - at) @ np.transpose(weights) + around[test]
         r2 = 1 - ((human - guess) ** 2).sum(axis=0) / ((human - around) ** 2).sum(axis=0)
         drawn = w.by_draws(lambda c: means(w, guess, c) | means(w, unit(x), c, "own_"))

@@ -72,7 +72,7 @@ ROWS = {  # kind -> how a world is put into it; of what is fitted to one model, 
     "neighbor purity": lambda w: pyalign.neighbor_purity(w.models, KINDS_OF(w), k=says.K, n_permutations=20),
     "failures": by_dot(pyalign.find_failures, limit=1),
     "simulate": lambda w: simulate(w.x, 40_000, measure="dot", temperature=1.0),
-}  # fmt: skip
+}
 # Four standard errors of correlations of 1,600 triplets; of kappas near 0; in triplets.
 POINTS = {"agreement": 0.05, "consistency": 0.03, "failures": 500}
 WITHOUT = {  # why a kind has no row: kinds
@@ -83,7 +83,7 @@ WITHOUT = {  # why a kind has no row: kinds
     "it makes or draws data": "extract; triplets",
     "it lists, describes or downloads what there is": """models list; models layers; models table; describe;
         descriptions; datasets list; datasets info; datasets fetch""",
-}  # fmt: skip
+}
 NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path, or with a stroke one before
     "an error: tools/coverage*.py simulate how often intervals hold": """
         error standard_error cross_entropy_standard_error accuracy_error cross_entropy_error zero_shot_error

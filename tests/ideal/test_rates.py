@@ -59,7 +59,7 @@ TESTS = {
     "neighbor agreement": lambda x, models, rows: smallest(
         pyalign.compare_neighbors(models, x, k=5, n_permutations=0).differences
     ),
-}  # fmt: skip
+}
 FEW, MANY = 8, 80
 
 

@@ -23,8 +23,6 @@ def cblearn():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import cblearn.metrics
-        import cblearn.preprocessing
-        import cblearn.utils
 
         yield cblearn
 

@@ -211,7 +211,7 @@ def test_models_that_no_descriptor_tells_apart_are_numbered():
 def test_rdms_of_people_of_models_and_of_one_matrix_go_in_as_they_are(rdms_class):
     x, noise = reals(1, 4, 5, dtype=np.float64), np.full((4, 4), 9.0)
     people = rdms_class(PAIRS, rdm_descriptors={"subject": ["ann", "bea", "cem"], "noise": [noise] * 3},
-                        pattern_descriptors={"stimulus": [*NAMES]}, descriptors={"noise": noise})  # fmt: skip
+                        pattern_descriptors={"stimulus": [*NAMES]}, descriptors={"noise": noise})
     judged, options = from_rdms(people), {"ci": None, "correlation": "pearson"}
     rows = pyalign.Embeddings(x, NAMES)
     found, expected = (pyalign.rsa(rows, human, **options) for human in (people, judged))

@@ -190,7 +190,7 @@ def test_the_checks_of_scikit_learn_that_apply_pass():
         "check_pipeline_consistency", "check_transformer_general", "check_methods_subset_invariance",
         "check_methods_sample_order_invariance", "check_readonly_memmap_input", "check_n_features_in",
         "check_estimators_overwrite_params", "check_no_attributes_set_in_init",
-    }  # fmt: skip
+    }
     assert applied <= status["passed"] and len(status["passed"]) >= 30
 
 

@@ -258,10 +258,7 @@ def test_refuses_what_it_cannot_use():
     bad[3, 1] = 7
     for call, message in (
         (lambda: ops.similarity(x[0], None, "dot"), r"x must have shape \(n, d\); got \(5,\)"),
-        (
-            lambda: ops.similarity(x, x[:, :2], "dot"),
-            r"y must have the 5 features of x; got shape \(7, 2\)",
-        ),
+        (lambda: ops.similarity(x, x[:, :2], "dot"), r"y must have the 5 features of x; got shape \(7, 2\)"),
         (lambda: ops.similarity(x, None, "cosin"), "measure must be one of"),
         (lambda: ops.similarity(x.long(), None, "dot"), "x must hold floating-point numbers"),
         (lambda: ops.odd_one_out(x, index[:, :2], "dot"), r"triplets must have shape \(t, 3\)"),

@@ -80,7 +80,7 @@ def test_every_nth_step_has_the_figures_of_score():
     assert actual.metrics == {
         "alignment_accuracy": actual.accuracy, "alignment_accuracy_low": actual.ci.low,
         "alignment_accuracy_high": actual.ci.high, "alignment_cross_entropy": actual.cross_entropy,
-    }  # fmt: skip
+    }
 
 
 def test_the_call_gives_what_was_found_and_nothing_in_between():
@@ -217,7 +217,7 @@ def test_lightning_trains_with_it(lightning, tmp_path):
         trainer = lightning.Trainer(
             max_epochs=2, accelerator="cpu", callbacks=[*callbacks], logger=False, enable_checkpointing=False,
             enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
-        )  # fmt: skip
+        )
         seeded()
         trainer.fit(module, torch.utils.data.DataLoader(IMAGES, batch_size=6, shuffle=True))
         return module, trainer
@@ -276,7 +276,7 @@ def test_the_trainer_of_transformers_trains_with_it(transformers, tmp_path, monk
     arguments = transformers.TrainingArguments(
         str(tmp_path), max_steps=7, per_device_train_batch_size=6, report_to=[], use_cpu=True, save_strategy="no",
         disable_tqdm=True,
-    )  # fmt: skip
+    )
 
     def train(*callbacks):
         images = [{"x": image} for image in IMAGES]

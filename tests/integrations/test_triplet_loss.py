@@ -267,7 +267,7 @@ def test_a_computed_temperature_compiles_as_one_graph(monkeypatch, tmp_path):
             torch.autograd.grad(run(x, log_t), (x, log_t)),
             torch.autograd.grad(composed(x, index, "cosine", log_t.exp()), (x, log_t)),
             rtol=1e-4, atol=1e-6,
-        )  # fmt: skip
+        )
 
 
 def test_finds_the_temperature_under_which_answers_were_drawn():

@@ -90,7 +90,7 @@ def test_of_two_thousand_tables_none_is_read_wrongly(tmp_path):
     check(counts)
     read, named = counts["known", "clean", "read"], counts["known", "bad cell", "right row"]
     clean, bad, unknown = (sum(count for key, count in counts.items() if key[: len(kind)] == kind)
-                           for kind in (("known", "clean"), ("known", "bad cell"), ("unknown",)))  # fmt: skip
+                           for kind in (("known", "clean"), ("known", "bad cell"), ("unknown",)))
     refused = unknown - counts["unknown", "clean", "read"]
     page = " ".join((Path(__file__).parents[2] / "docs" / "files.md").read_text().split())
     assert f"{read:,} of {clean:,} with known headers and sound cells were read" in page
@@ -325,7 +325,7 @@ def test_the_annotations_of_meadows_are_read(tmp_path):
     text = "task,participation,stim1_id,stim2_id,stim3_id,stim1_name,stim2_name,stim3_name,start,resp,label\n"
     time = "2020-09-14T18:18:43.196Z"
     text += rows(lambda k: ("odd", f"fox{k % 4}", *(f"{x}id" for x in different(k)), *different(k), time, time,
-                            different(k)[k % 3]))  # fmt: skip
+                            different(k)[k % 3]))
     assert answers(read(tmp_path, text), None)[1][1] == different(1)[1]
 
 

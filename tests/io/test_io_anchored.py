@@ -91,7 +91,7 @@ def test_counts_are_by_option_of_the_file(table):
             "odd_column belongs to task 'odd-one-out'; got 'none' with task 'anchored'",
         ),
     ],
-)  # fmt: skip
+)
 def test_options_of_the_other_task_are_refused(table, message_of, options, message):
     assert message_of(load_triplets, table("0,1,2\n"), **options) == message
 

@@ -100,4 +100,4 @@ def test_a_key_of_what_has_none_and_a_choice_among_several_arrays(tmp_path):
 def test_names_that_look_like_a_header_are_names_where_the_next_one_does_too(tmp_path):
     assert list(read_choices(written(tmp_path / "c.txt", "answer_1\nanswer_2\nanswer_1\n"))) == [
         "answer_1", "answer_2", "answer_1",
-    ]  # fmt: skip
+    ]

@@ -107,7 +107,7 @@ def outcome(read):
 @given(
     rows=st.lists(ROW, min_size=1, max_size=4), width=st.integers(1, 3), extra=EXTRA, place=st.integers(0, 5),
     delimiter=st.sampled_from([",", ";", "\t", " "]), kept=st.booleans(),
-)  # fmt: skip
+)
 @example([("a", ["1"]), ("#b", ["3"])], 1, "# c", 2, ",", True)
 @example([('"a"', ["1"]), (' "q" ', ["3"])], 1, "", 2, ",", True)
 def test_the_fast_and_the_slow_parser_agree(tmp_path_factory, rows, width, extra, place, delimiter, kept):

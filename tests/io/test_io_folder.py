@@ -208,7 +208,7 @@ MANIFEST = {
     "command": "extract", "schema": 1, "version": "0", "model": "timm:resnet50", "names": "names.txt", "n_rows": 5,
     "layers": [{"name": name, "file": f"{name}.npy", "shape": [5, v.shape[1]], "dtype": "float32"}
                for name, v in LAYERS.items()],
-}  # fmt: skip
+}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text(max_size=5), inside, max_size=4),
@@ -218,7 +218,7 @@ PLACES = [
     *[(key,) for key in MANIFEST],
     *[("layers", 0, key) for key in MANIFEST["layers"][0]],
     ("layers", 0), ("layers", 1, "shape", 0), ("layers", 1, "shape", 1),
-]  # fmt: skip
+]
 
 
 def all_readers_refuse_in_one_line_or_read(folder):

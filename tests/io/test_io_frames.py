@@ -87,7 +87,7 @@ TYPES = {
 def test_a_frame_gives_the_triplets_of_its_file_whatever_its_types(tmp_path, types, numbers, places):
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     of_columns = {name: kind for name, kind in TYPES[types].items()
-                  if name != "choice" or numbers or places or kind in ("category", object)}  # fmt: skip
+                  if name != "choice" or numbers or places or kind in ("category", object)}
     found = check(frame_of(0, numbers, places).astype(of_columns), tmp_path)
     assert len(found) == T and found.subjects is not None and found.answered
     check(frame_of(1, numbers, places).astype(of_columns), tmp_path, weight_column="weight", subject_column="rt")
@@ -110,7 +110,7 @@ def test_a_cell_that_is_empty_or_wrong_is_the_same_refusal(tmp_path_factory, dat
     {"choice_column": "choice", "choice_base": 1}, {"task": "anchored", "columns": (0, 1, 2), "anchor": "last"},
     {"one_based": False}, {"columns": ("image1", "image2", "nothing")}, {"columns": (0, 1, 9)}, {"choice_column": "rt"},
     {"subject_column": "rt"}, {"weight_column": "participant"}, {"weight_column": "image1"}, {"odd_column": "none"},
-])  # fmt: skip
+])
 @pytest.mark.parametrize("numbers", [False, True])
 def test_what_is_stated_is_said_of_a_frame_as_of_a_file(tmp_path, stated, numbers):
     check(frame_of(2, numbers), tmp_path, **stated)
@@ -122,7 +122,7 @@ def test_what_is_stated_is_said_of_a_frame_as_of_a_file(tmp_path, stated, number
     lambda f: f.rename(columns={"choice": "odd"}), lambda f: f.assign(practice=[True] * T, note=[None] * T),
     lambda f: f.rename(columns={"choice": "who knows"}), lambda f: f.assign(answer=f["choice"] % 3 + 1),
     lambda f: f.set_axis([*f.columns[:5], "image2", "participant"], axis=1), lambda f: f.drop(columns="choice"),
-])  # fmt: skip
+])
 @pytest.mark.parametrize("numbers", [False, True])
 def test_other_columns_are_read_or_refused_as_in_a_file(tmp_path, made, numbers):
     frame = made(frame_of(3, numbers))
@@ -157,7 +157,7 @@ def test_structured_rows_are_read_as_a_frame_of_them():
     frame = frame_of(6)
     rows = frame.to_records(index=False)
     found = as_triplet_data(np.array(rows.tolist(), dtype=[(name, "U9" if name[0] == "i" else rows.dtype[name])
-                                                          for name in rows.dtype.names]))  # fmt: skip
+                                                          for name in rows.dtype.names]))
     assert [note.replace("ndarray", "DataFrame") for note in found.notes] == [*load_triplets(frame).notes]
     assert np.array_equal(found.values, load_triplets(frame).values)
 
@@ -172,7 +172,7 @@ def test_structured_rows_are_read_as_a_frame_of_them():
          "'choice', 'answer' may each say which item is odd; choice_column=column says which"),
         (frame_of(0).set_axis([*"abcabcd"], axis=1), "has 7 columns, not 3; header: 'a, b, c, a, b, c, d'"),
     ],
-)  # fmt: skip
+)
 def test_what_a_frame_does_not_say_is_one_line(message_of, frame, told):
     assert message_of(load_triplets, frame).startswith(f"DataFrame: {told}")
     assert message_of(pyalign.score, np.eye(9), frame).startswith(f"triplets: {told}")
@@ -185,6 +185,6 @@ def test_a_frame_of_polars_says_how_it_becomes_one_of_pandas(message_of):
     for call, name in (
         (load_triplets, "path"), (as_triplet_data, "triplets"), (pyalign.Triplets, "triplets"),
         (lambda f: pyalign.score(f, [[0, 1, 2]]), "embeddings"), (lambda f: pyalign.rsa(np.eye(3), f), "human"),
-    ):  # fmt: skip
+    ):
         told = message_of(call, frame)
         assert told == f"{name} must be an array, or a DataFrame of pandas; got one of polars: to_pandas() makes one"

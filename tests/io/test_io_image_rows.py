@@ -178,7 +178,7 @@ def test_threads_that_read_in_order_ask_for_pieces_not_for_rows(parquet, hdf5, s
     monkeypatch.setattr(image_files, "ask", ask)
     cases = [
         (lambda: parquet({"a": FILES}, row_group_size=60), FILES), (lambda: hdf5(data=FILES), FILES), (hdf5, PIXELS),
-    ]  # fmt: skip
+    ]
     for write, expected in cases:
         images = as_images(write())
         asked.clear()

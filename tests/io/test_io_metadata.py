@@ -23,7 +23,7 @@ ROWS = {"family": ("CLIP", "VGG"), "parameters": (151e6, 138e6), "note": ("one, 
         ("m.json", '{"clip": {"family": "CLIP", "parameters": "151M", "note": "one, two"},'
                    ' "vgg": {"family": "VGG", "parameters": "138M", "note": "a \\"b\\""}}'),
     ],
-)  # fmt: skip
+)
 def test_all_formats_give_the_same_table(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
     found = load_metadata(tmp_path / name)
@@ -85,7 +85,7 @@ def test_however_a_file_is_damaged_it_is_read_or_refused_in_one_line(tmp_path):
     valid = [
         b'model,family,parameters\nclip,"CLIP ""x""",151M\nvgg,VGG,76.1%\n', b"model;x\na;1\nb;2.5\n",
         b'[{"model": "a", "x": 1e3, "y": null}, {"model": "b", "x": "2M"}]', b'{"a": {"x": 1}, "b": {"x": true}}',
-    ]  # fmt: skip
+    ]
     outcomes = set()
     for _ in range(400):
         raw = bytearray(rng.choice(valid))

@@ -16,11 +16,11 @@ CONTRACT = {  # the example of the challenge's evaluation contract
     "embedding": "flatten", "input_size": [224, 224],
     "preprocess": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "resize": 256, "crop": 224},
     "output_dim": 2048,
-}  # fmt: skip
+}
 SHORT = {  # as entries of the registry have been shown, with a key that is not of the contract
     "model_name": "resnet101.a1_in1k", "source": "timm", "weights": "imagenet", "layer": "global_pool",
     "embedding": "flatten", "preprocess": {"resize": 256}, "notes": "an entry",
-}  # fmt: skip
+}
 MANIFEST = {
     "command": "extract", "schema": 1, "model": "timm:resnet50", "names": "names.txt", "n_rows": 92,
     "layers": [{"name": "penultimate", "file": "penultimate.npy", "shape": [92, 2048], "dtype": "float32"},
@@ -28,7 +28,7 @@ MANIFEST = {
                {"name": "cls", "file": "cls.npy", "shape": [92, 768], "dtype": "float32", "pooling": "cls"}],
     "weights": {"origin": "a1_in1k", "sha256": "ab"},
     "preprocessing": {"size": [3, 224, 288], "mean": [0.5], "std": [0.5], "interpolation": "bicubic"},
-}  # fmt: skip
+}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4),
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
@@ -113,7 +113,7 @@ def test_a_manifest_becomes_a_specification():
         "model_name": "resnet50", "source": "timm", "weights": "a1_in1k", "layer": "penultimate",
         "embedding": "flatten", "input_size": [224, 288],
         "preprocess": {"mean": [0.5], "std": [0.5], "interpolation": "bicubic"}, "output_dim": 2048,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_model_without_a_source_is_custom_and_what_is_not_known_is_left_out():
     spec = ModelSpec.from_manifest({"model": "mine", "layers": [{"name": "fc"}]})
     assert spec.to_dict() == {
         "model_name": "mine", "source": "custom", "weights": None, "layer": "fc", "embedding": "flatten"
-    }  # fmt: skip
+    }
 
 
 def test_the_layer_is_one_of_those_there(message_of):

@@ -27,7 +27,7 @@ def test_each_figure_says_where_it_was_read_and_what_was_not_read_is_empty():
     built = [row for row in model_rows() if row["size_source"].startswith("built with ")]
     assert len(built) > 200 and {row["model"].partition(":")[0] for row in built} >= {
         "torchvision", "timm", "open_clip", "transformers"
-    }  # fmt: skip
+    }
 
 
 def test_names_are_of_one_model_each_and_take_it_back_whatever_their_case_and_signs():
@@ -36,7 +36,7 @@ def test_names_are_of_one_model_each_and_take_it_back_whatever_their_case_and_si
     for model, name in names:
         assert row_of(name)["model"] == model
     assert row_of("clip_vit_b32")["model"] == row_of("features/CLIP-ViT-B-32.npy")["model"] == row_of(
-        "clip_ViT-B/32")["model"] == "open_clip:ViT-B-32/openai"  # fmt: skip
+        "clip_ViT-B/32")["model"] == "open_clip:ViT-B-32/openai"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_rows_of_ones_own_stand_and_others_get_the_columns_of_that_table():
     assert table.models == ("resnet50", "vgg16") and table.source == "models.csv"
     assert table.columns == {
         "family": ("mine", "VGG"), "parameters": (26e6, 138357544.0), "site": ("a", None),
-    }  # fmt: skip
+    }
     assert metadata_of_models(["resnet50"], own) is own
 
 
@@ -110,7 +110,7 @@ def test_figures_are_those_of_the_models_that_the_libraries_build():
         pytest.importorskip(package)
     script = load_from_tools("model_table")
     for model in ("torchvision:regnet_y_400mf/IMAGENET1K_V2", "timm:vit_small_patch16_224.dino",
-                  "timm:mobilenetv3_large_100.ra_in1k", "open_clip:RN50/openai"):  # fmt: skip
+                  "timm:mobilenetv3_large_100.ra_in1k", "open_clip:RN50/openai"):
         row = row_of(model)
         assert script.figures(model) == tuple(int(row[name]) for name in SIZES), model
 

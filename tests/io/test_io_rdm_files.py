@@ -176,7 +176,7 @@ def test_a_tree_of_several_participants_has_their_names_and_counts_those_without
     np.testing.assert_array_equal(actual.pairs(), PAIRS)
     assert actual.notes == (
         f"{path}: RDMs of Meadows: 4 objects, 3 participants", f"{path}: 1 of 4 participants have no arrangement",
-    )  # fmt: skip
+    )
     assert load_judgments(path, key="s2").notes == (f"{path}::s2: RDMs of Meadows: 4 objects",)
 
 
@@ -186,7 +186,7 @@ def test_a_json_of_something_else_is_no_tree(tmp_path, refused):
         [1], {"a": 1}, {"tasks": 3}, {"tasks": [{"task": 1}]}, {"tasks": [{}]}, {}, {"a": {}}, {"a": {"tasks": None}},
         {"a": {"tasks": {"b": 1}}}, {"a": {"rdm": [1.0], "stimuli": 3}}, {"rdm": {}},
         {"a": {"rdm": "x", "stimuli": []}},
-    ):  # fmt: skip
+    ):
         path.write_bytes(peer_files.as_json(document))
         refused(load_judgments, path)
 

@@ -48,7 +48,7 @@ def test_an_array_of_numbers_or_strings(tmp_path, values, codes, labels):
         ("s.txt", ["10000000000000000000001", "10000000000000000000000", "10000000000000000000001"],
          ("10000000000000000000000", "10000000000000000000001")),
     ],
-)  # fmt: skip
+)
 def test_a_line_for_each_answer(tmp_path, name, lines, labels):
     path = text(tmp_path / name, lines)
     found = read_subjects(path)
@@ -65,11 +65,7 @@ def test_a_line_for_each_answer(tmp_path, name, lines, labels):
     [
         ("s.txt", ["1", "", "2"], "line 2 has no subject"),
         ("s.txt", ["subject"], "holds no subjects"),
-        (
-            "s.csv",
-            ["1,2", "3,4"],
-            "subjects must be one column; of a triplet file choose one with load_triplets(...",
-        ),
+        ("s.csv", ["1,2", "3,4"], "subjects must be one column; of a triplet file choose one with load_triplets(..."),
         ("s.txt", ["1", "nan"], "row 1 (from 0) has no subject: nan"),
     ],
 )
@@ -159,7 +155,7 @@ def test_beside_a_choice_column_and_others(tmp_path):
     found = load_triplets(
         text(tmp_path / "t.csv", lines), columns=("image1", "image2", "image3"), choice_column="choice",
         one_based=True, subject_column="subject_id",
-    )  # fmt: skip
+    )
     assert found.values.tolist() == [[2, 4, 7], [1, 8, 3]]
     assert (found.subjects.codes.tolist(), found.subjects.labels) == ([0, 1], ("a", "b"))
 

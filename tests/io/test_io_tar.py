@@ -87,7 +87,7 @@ def test_members_that_are_no_images_are_left_out_and_counted(written):
         assert images.names == ("b.jpg", "c.jpg") and [images.open(0), images.open(1)] == [b"one", b"two"]
         assert images.notes == (
             "4 members are no plain files: 0.jpg, 1.jpg, 2.jpg, ...", "2 members are no images: b.json, b.cls",
-        )  # fmt: skip
+        )
 
 
 def test_records_of_pax_are_read(written):
@@ -167,7 +167,7 @@ BELOW_ZERO, HUGE = b"\xff" * 12, b"\x80" + b"\xff" * 11
         (RECORD.replace(b"%d path=" % LENGTH, b"000 path="), RECORDS),
         (RECORD.replace(b"%d path=" % LENGTH, b"%d size=" % LENGTH), "is damaged: a size that is none at byte 0"),
     ],
-)  # fmt: skip
+)
 def test_archives_at_fault_are_refused(written, message_of, raw, said):
     path = written(raw)
     assert message_of(as_images, path) == f"{path}: {said}"

@@ -94,7 +94,7 @@ def test_refuses_other_names_and_keeps_what_was_there(tmp_path, message_of):
     ({"weights": np.full((4, 3), np.inf)}, "weights must hold finite numbers; got inf at (0, 0)"),
     ({"mean": np.nan}, "mean must hold finite numbers; got nan"),
     ({"std": 0.0}, "std must be positive; got 0"),
-], ids=str)  # fmt: skip
+], ids=str)
 def test_what_could_not_be_read_again_is_not_written(tmp_path, message_of, changes, message):
     given = {"weights": reals(1, 4, 3), "bias": None, "mean": 0.0, "std": 1.0, **changes}
     assert message_of(write_transform, tmp_path / "w.npz", Transform(**given)) == message

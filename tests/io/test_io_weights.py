@@ -58,7 +58,7 @@ def test_a_column_of_the_triplets(tmp_path):
     path = write(tmp_path / "t.csv", lines)
     for column in ("weight", 5):
         found = load_triplets(path, columns=("a", "b", "c"), choice_column="choice", subject_column="who",
-                              weight_column=column)  # fmt: skip
+                              weight_column=column)
         assert found.weights.values.tolist() == WEIGHTS
         assert found.subjects.labels == ("x", "y")
         assert np.array(found.names)[found.values][:, 2].tolist() == ["ant", "dog", "cat"]

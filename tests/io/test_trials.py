@@ -207,7 +207,7 @@ def two_designs(listed):
     anchored = [{"reference": "ant", "left": "bee", "right": "cat", "response": k % 2} for k in range(10)]
     options = [{"reference": "ant", "stimuli": ["bee", "cat"], "response": k % 2} for k in range(10)]
     whole = [{"image1": a, "image2": b, "image3": c, "response": row["response"]}
-             for row in trials() for a, b, c in [row["stimuli"]]]  # fmt: skip
+             for row in trials() for a, b, c in [row["stimuli"]]]
     return trials(20) + options if listed else whole + anchored
 
 

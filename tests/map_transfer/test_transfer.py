@@ -193,7 +193,7 @@ def test_what_a_set_cannot_give_is_said_and_the_rest_is_computed():
     found = transfer(X, TOWARD, {"t": TRIPLETS, "elsewhere": other})
     assert [(out.on, out.figure) for out in found.left_out] == [
         ("t", "accuracy within categories"), ("elsewhere", "rsa"), ("", "k-NN accuracy")
-    ]  # fmt: skip
+    ]
     assert {out.note for out in found.left_out} <= {*found.notes}
     assert "no categories" in found.left_out[0].reason and {row.on for row in found.figures} == {"t", ""}
 
@@ -213,7 +213,7 @@ def test_a_data_set_gives_its_triplets_and_its_categories():
     found = transfer(x, pyalign.Transform(rng.normal(size=(8, 8)), None, 0.0, 1.0), {"sample": sample}, ci=None)
     assert {(row.on, row.figure) for row in found.figures} == {
         ("sample", "accuracy"), ("", "neighbours kept"), ("", "k-NN accuracy")
-    }  # fmt: skip
+    }
     assert {row.category for row in found.figures if row.category} == {*sample.categories().labels}
 
 

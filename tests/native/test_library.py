@@ -72,7 +72,7 @@ def test_the_installation_is_what_a_program_needs_and_no_more(prefix):
     assert names == {
         "pyalign.h", "pyalign.pc", "pyalign-config.cmake", "pyalign-config-version.cmake",
         "pyalign-config-release.cmake",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture

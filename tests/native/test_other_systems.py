@@ -45,7 +45,7 @@ def test_without_openmp_one_thread_gives_the_same_bits(tmp_path):
     one = build("native-one", "-DPYALIGN_THREADS=ONE").parent
     many = build("native-plain").parent
     must(["cc", "-O2", f"-I{ROOT / 'csrc' / 'include'}", ROOT / "tests" / "native" / "bits" / "bits.c", "-o",
-          tmp_path / "bits", f"-L{many}", "-lpyalign", "-lm"])  # fmt: skip
+          tmp_path / "bits", f"-L{many}", "-lpyalign", "-lm"])
     runs = {
         (folder, threads): must([tmp_path / "bits"], LD_LIBRARY_PATH=str(folder), OMP_NUM_THREADS=threads)
         for folder, threads in ((one, "4"), (many, "1"), (many, "4"))

@@ -37,7 +37,7 @@ def test_queries_by_name_are_rows_and_not_their_own_neighbours():
     assert found.to_records()[0] == {
         "query": "item 7", "rank": 1, "neighbor": NAMES[found.indices[0, 0]], "row": found.indices[0, 0],
         "similarity": found.similarities[0, 0],
-    }  # fmt: skip
+    }
     assert neighbors(NAMED, "item 7", 4).indices.shape == (1, 4)
     assert neighbors(NAMED, "item 7", 1, include_self=True).indices.tolist() == [[7]]
 
@@ -109,7 +109,7 @@ def test_rows_that_are_alike_to_none_are_told(measure, what):
         f"1 row of embeddings is {what} throughout: its similarities are 0, its neighbours the first "
         f"rows"
     ,) if what
-                    else ())  # fmt: skip
+                    else ())
 
 
 @pytest.mark.parametrize("queries", [None, ("item 3",), X[:2]])
@@ -320,7 +320,7 @@ def test_neighbours_of_things_are_those_of_all_cosines_in_float64(data):
     found = neighbors(Embeddings(x, names), ["apple", "lion"], 5)
     assert [row["neighbor"] for row in found.to_records()] == [
         *("plum", "cherry", "kiwi", "peach", "mango"), *("cheetah", "leopard", "tiger", "cougar", "warthog"),
-    ]  # fmt: skip
+    ]
     assert found.similarities[:, 0] == pytest.approx([0.83243387, 0.83538911], abs=1e-8)
     unit = x / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
     cosines = unit @ unit.T

@@ -20,7 +20,7 @@ PLACES = (1, 2, 66, 126, 127, 128, 300)
 @given(
     seed=seeds, n=st.sampled_from(ROWS), k=st.sampled_from(PLACES), t=st.sampled_from([1, 5, 511, 513, 3000]),
     product=st.booleans(), largest=st.sampled_from([1, 2, 1000]), dtype=st.sampled_from([np.int16, np.int32, np.int64]),
-)  # fmt: skip
+)
 def test_places_and_ties_are_those_of_the_reference(host_backend, seed, n, k, t, product, largest, dtype):
     """With many triplets a table of all pairs serves them, with few each pair by itself."""
     values = np.random.default_rng(seed).integers(0, largest + 1, (n, k)).astype(np.float64)

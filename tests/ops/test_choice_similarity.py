@@ -187,7 +187,7 @@ def test_narrow_types_are_computed_in_float32(backend, dtype):
     [np.asfortranarray, lambda s: np.repeat(s, 2, 1)[:, ::2], lambda s: np.repeat(s, 2, 0)[::2], lambda s: s.tolist(),
      lambda s: s.astype(s.dtype.newbyteorder()), lambda s: s[::-1, ::-1].copy()[::-1, ::-1]],
     ids=["fortran", "strided", "far rows", "lists", "byte-swapped", "upside-down"],
-)  # fmt: skip
+)
 def test_does_not_depend_on_how_the_matrix_lies_in_memory(backend, arrange):
     s = symmetric(9, 49)
     expected = choice_similarity(similarities=s, backend=backend)

@@ -147,7 +147,7 @@ def test_the_answers_to_bad_input_are_those_of_the_host(device, message_of):
         (pyalign.odd_one_out, (x, bad)),
         (pyalign.odd_one_out, (x, twice)),
         (pyalign.triplet_gradient, (x[:, :0], triplets)),
-    ):  # fmt: skip
+    ):
         options = {"measure": "dot"} if call in (pyalign.similarity, pyalign.odd_one_out) else {}
         host = tuple(value.numpy() for value in args)
         assert message_of(call, *args, **options) == message_of(call, *host, **options)
@@ -253,8 +253,7 @@ def test_without_a_driver_that_can_tell_an_address_is_of_the_first_device(monkey
 
 
 @pytest.mark.parametrize(
-    "stream,waited",
-    [(None, []), (1, ["default of cuda:3"]), (2, ["default of cuda:3"]), (7777, ["7777 of cuda:3"])],
+    "stream,waited", [(None, []), (1, ["default of cuda:3"]), (2, ["default of cuda:3"]), (7777, ["7777 of cuda:3"])]
 )
 def test_work_waits_for_the_stream_that_an_array_interface_names(monkeypatch, fake_driver, stream, waited):
     """Of the device that holds the array, which need not be the current one, nor torch's default."""

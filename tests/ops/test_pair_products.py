@@ -69,7 +69,7 @@ def test_any_index_type_and_layout(index, arrange):
 def test_the_number_of_threads_changes_no_bit(set_threads, dtype):
     x, triplets, weights = (
         reals(14, 5000, 70, dtype=dtype), draw_triplets(15, 5000, 60_000), reals(16, 60_000, 3, dtype=dtype)
-    )  # fmt: skip
+    )
     found = []
     for threads in (1, 2, 3, 16):
         set_threads(threads)

@@ -160,7 +160,7 @@ def test_tests_over_people_equal_those_of_rsatoolbox():
     theirs = eval_fixed(
         [ModelFixed(name, RDMs(1 - similarity(x, measure="pearson")[None])) for name, x in models.items()],
         RDMs(people), method="rho-a",
-    )  # fmt: skip
+    )
     found = rsa(models, people, kind="dissimilarity", correlation="rho-a", ci="subjects")
     pairwise = theirs.test_pairwise()
     names = list(models)

@@ -24,7 +24,7 @@ MATRICES = tuple(name for name, one in REPRESENTATION_MEASURES.items() if one.fa
 def models_of(seed, n=24, widths=(3, 6, 40)):
     first = reals(seed, n, widths[0], dtype=np.float64)
     rest = [first @ reals(seed + k, widths[0], d, dtype=np.float64) + reals(seed + 9 * k, n, d, dtype=np.float64)
-            for k, d in enumerate(widths[1:], 1)]  # fmt: skip
+            for k, d in enumerate(widths[1:], 1)]
     return dict(zip("abc", [first, *rest], strict=False))
 
 
@@ -188,7 +188,7 @@ def test_the_table_of_a_result_has_a_row_for_each_pair():
     assert frame.columns.tolist() == [
         "measure", "first", "second", "similarity", "null_threshold", "calibrated", "p_value", "p_adjusted", "ci_low",
         "ci_high", "standard_error",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_view_keeps_to_the_width_and_says_how_to_read_it():
@@ -220,7 +220,7 @@ def test_rows_are_matched_by_name():
     models = models_of(11)
     order = np.random.default_rng(0).permutation(24)
     named = {"a": pyalign.Embeddings(models["a"], NAMES),
-             "b": pyalign.Embeddings(models["b"][order], tuple(NAMES[k] for k in order))}  # fmt: skip
+             "b": pyalign.Embeddings(models["b"][order], tuple(NAMES[k] for k in order))}
     assert score(models["a"], models["b"], "linear-cka") == pytest.approx(
         pyalign.cka(named, measure="linear-cka", n_permutations=0)[0].matrix[0][1], abs=1e-12
     )

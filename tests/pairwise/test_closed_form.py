@@ -128,7 +128,7 @@ def test_an_object_with_a_large_effect_raises_the_error_and_takes_degrees_of_fre
         errors = closed_form(study, "objects").value
         plain = Dyads(study.study.items, 40)
         table = influence(*(Side.of("pearson", one, study.study.items) for one in
-                            (study.study.mean, study.study.models[0].values)))[None]  # fmt: skip
+                            (study.study.mean, study.study.models[0].values)))[None]
         found.append((errors.contrast(0) / plain.covariance(table)[0, 0], errors.degrees(0)))
     (usual, many), (larger, few) = found
     assert 1.0 < usual < larger and few < many / 2 and many <= 39
@@ -282,7 +282,7 @@ def test_where_any_two_pairs_share_an_object_there_is_no_interval_and_a_sentence
     found = rsa(models, people, kind="dissimilarity", ci=Resampling("objects", "corrected"))
     assert found[0].ci is None and found.pairs[0].ci is None
     assert any(note.endswith("has no interval: any two pairs share an object, or there is only one participant")
-               for note in found.notes)  # fmt: skip
+               for note in found.notes)
 
 
 def test_a_person_whose_judgments_are_all_equal_says_nothing_of_others():
@@ -299,7 +299,7 @@ def test_refuses_what_has_no_closed_form(message_of):
         ({"ci": Resampling("auto", "pigeonhole")}, "ci_method must be corrected or bootstrap here; got 'pigeonhole'"),
         ({"ci": Resampling("auto", "corrected"), "correlation": "tau-a"},
          "ci_method corrected is of spearman, rho-a, pearson, cosine; got tau-a"),
-    ):  # fmt: skip
+    ):
         assert message_of(rsa, models, people, kind="dissimilarity", **options).startswith(told)
 
 

@@ -17,7 +17,7 @@ from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlati
 stats = pytest.importorskip("scipy.stats")
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}
 RSATOOLBOX = {"spearman": "spearman", "pearson": "corr", "kendall": "kendall", "tau-a": "tau-a", "rho-a": "rho-a",
-              "cosine": "cosine"}  # fmt: skip
+              "cosine": "cosine"}
 
 
 def two(seed, m, ties):

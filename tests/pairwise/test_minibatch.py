@@ -42,7 +42,7 @@ def test_hsics_are_summed_before_they_are_divided():
     """By the formula: batches whose scales differ by a thousand."""
     rng = np.random.default_rng(4)
     batches = [{name: rng.normal(size=(b, d)) * 10.0 ** (k % 4) for name, d in (("x", 3), ("y", 5))}
-               for k, b in enumerate((20, 31, 8, 16))]  # fmt: skip
+               for k, b in enumerate((20, 31, 8, 16))]
 
     def hsic(a, b):
         n = len(a)

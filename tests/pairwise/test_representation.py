@@ -219,7 +219,7 @@ def test_procrustes_is_the_best_rotation():
 
 @pytest.mark.parametrize(("measure", "correlate"), [
     ("rsa-pearson", scipy.stats.pearsonr), ("rsa-spearman", scipy.stats.spearmanr),
-])  # fmt: skip
+])
 def test_rsa_of_two_models_is_scipys_correlation_of_pairs(measure, correlate):
     """Ties among them: rows of whole numbers."""
     rng = np.random.default_rng(0)
@@ -263,7 +263,7 @@ def test_several_measures_where_one_is_taken_are_refused_as_they_are(message_of)
     ("svcca:1.5", "dimensions of svcca must be a whole number, or a share of the variance; got '1.5'"),
     ("rsa-pearson:manhattan", "similarity of rsa-pearson must be one of cosine"),
     ("linear-cka,cca", "separate measures by spaces"),
-])  # fmt: skip
+])
 def test_wrong_measures_are_refused(asked, told, message_of):
     assert told in message_of(get_representation_measure, asked)
     with pytest.raises(InputError):

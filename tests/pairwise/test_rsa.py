@@ -117,7 +117,7 @@ def test_the_dual_bootstrap_is_that_of_loops_over_the_same_draws():
     n, p, count = 20, 8, 200
     x, people = study(6, n, p=p, noise=1.0)
     drawn = [multiplicities(size, 0, 256, seed=0, stream=stream)[:, :count] for size, stream in
-             ((n, OBJECTS), (p, SUBJECTS))]  # fmt: skip
+             ((n, OBJECTS), (p, SUBJECTS))]
     upper = np.triu_indices(n, 1)
     model, humans = (1 - similarity(x, measure="pearson"))[upper], people[:, upper[0], upper[1]]
     found = {name: [] for name in ("objects", "subjects", "both")}
@@ -169,7 +169,7 @@ def test_kind_changes_the_sign_of_the_human_side_alone():
 
 @pytest.mark.parametrize("kind, other, extreme", [
     ("dissimilarity", "similarity", "smallest"), ("similarity", "dissimilarity", "largest"),
-])  # fmt: skip
+])
 def test_a_diagonal_shows_the_kind_and_contradicts_another(kind, other, extreme, message_of):
     """A model correlated by -1 with its own RDM that was called similarities, without a note."""
     x, people = study()
@@ -258,7 +258,7 @@ def test_rows_with_nan_are_an_error_or_left_out(measure):
     with pytest.raises(InputError, match="embeddings must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
         rsa(x, people, kind="dissimilarity")
     options = {"kind": "dissimilarity", "measure": measure, "correlation": "pearson", "ci": draws(70),
-               "n_permutations": 70}  # fmt: skip
+               "n_permutations": 70}
     row = rsa(x, people, nan_policy="omit", **options)[0]
     rest = np.delete(np.arange(12), 2)
     expected = rsa(x[rest], people[np.ix_(rest, rest)], **options)[0]
@@ -276,7 +276,7 @@ def test_a_permutation_brings_in_what_a_model_says_of_pairs_that_nobody_judged(c
     own = 1 - similarity(study(seed=3, n=10)[0], measure="pearson")
     own[8, 9] = own[9, 8] = np.nan
     found = Correlated(study_of({"x": x}, {"own": Judgments(own, "dissimilarity")}, Judgments(holes, "dissimilarity"),
-                                ["pearson"], "raise", "auto"), get_correlation(correlation))  # fmt: skip
+                                ["pearson"], "raise", "auto"), get_correlation(correlation))
     nulls = permuted_values(found, 40, 5)
     there = ~np.isnan(holes) & ~np.isnan(own) & np.triu(np.ones((10, 10), bool), 1)
     for row, null in enumerate(nulls):
@@ -307,7 +307,7 @@ def test_does_not_depend_on_the_number_of_threads(set_threads, correlation):
     for threads in (1, 2, 5):
         set_threads(threads)
         found = rsa({"a": x, "b": x[:, :2]}, people, kind="dissimilarity", correlation=correlation, ci=draws(70),
-                    n_permutations=70, weighted=True)  # fmt: skip
+                    n_permutations=70, weighted=True)
         document = found.to_dict()
         del document["provenance"]
         seen.add(json.dumps(document))
@@ -341,7 +341,7 @@ def test_p_values_count_the_permutations_that_are_at_least_as_large():
 def test_permutations_by_inner_products_are_those_that_are_prepared_anew(correlation):
     x, people = study(n=11)
     found = Correlated(study_of({"x": x}, {}, Judgments(people, "dissimilarity"), ["cosine"], "raise", "auto"),
-                       get_correlation(correlation))  # fmt: skip
+                       get_correlation(correlation))
     fast = permuted_values(found, 130, 5)
     slow = correlated._one_by_one(found, 130, 5, lambda *_: None)
     np.testing.assert_allclose(fast, slow, atol=1e-12)
@@ -353,7 +353,7 @@ def test_partial_correlations_are_those_of_residuals():
     found = rsa(models, people, kind="dissimilarity", correlation="pearson", partial=True, ci=draws(60))
     upper = np.triu_indices(15, 1)
     a, b, human = (v[upper] for v in (1 - similarity(x[:, :3], measure="pearson"),
-                                      1 - similarity(x[:, 2:], measure="pearson"), people))  # fmt: skip
+                                      1 - similarity(x[:, 2:], measure="pearson"), people))
     design = np.stack([np.ones_like(b), b], axis=1)
     left, right = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (a, human))
     assert found[0].partial.value == pytest.approx(correlate(left, right, "pearson"))
@@ -534,14 +534,14 @@ def test_three_objects_have_a_value_and_two_are_refused():
 def test_results_travel_as_json_and_come_back(tmp_path):
     x, people = study(p=3)
     found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30), n_permutations=9, partial=True,
-                weighted=True)  # fmt: skip
+                weighted=True)
     path = tmp_path / "r.json"
     path.write_text(found.to_json())
     back = load_result(path)
     assert back.to_dict()["results"] == found.to_dict()["results"] and str(back) == str(found)
     row = found.to_dict()["results"][0]
     assert {"embeddings", "measure", "correlation", "value", "ci", "standard_error", "p_value", "per_person", "ceiling",
-            "n_objects", "n_pairs", "n_missing"} <= row.keys()  # fmt: skip
+            "n_objects", "n_pairs", "n_missing"} <= row.keys()
     assert row["per_person"]["standard_error"] > 0 and row["ceiling"].keys() == {
         "lower",
         "upper",
@@ -583,7 +583,7 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones(66)}, "human": np.arange(66.0)},
          "correlation co"),
     ],
-)  # fmt: skip
+)
 def test_refuses_what_does_not_fit(options, told, message_of):
     x, people = study()
     import re
@@ -620,7 +620,7 @@ def test_tiles_give_what_whole_matrices_give(monkeypatch, correlation, measure, 
     other = np.abs(np.random.default_rng(5).normal(size=780))
     other[44] = np.nan
     options = {"kind": "dissimilarity", "correlation": correlation, "measure": measure, "ci": None,
-               "model_rdms": {"m": other}}  # fmt: skip
+               "model_rdms": {"m": other}}
     whole = rsa(x, human, **options)
     monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
     monkeypatch.setattr(streamed, "TILE", 100)

@@ -21,7 +21,7 @@ from pyalign.stats.multiple import CORRECTIONS
 
 N = 40
 MATRICES = ("linear-cka", "debiased-cka", "lange-cka", "rbf-cka:sigma=3", "debiased-rbf-cka:sigma=3", "rsa-pearson",
-            "rsa-spearman", "rsa-pearson:cosine")  # fmt: skip
+            "rsa-spearman", "rsa-pearson:cosine")
 HALVED = ("mutual-knn:4", "cknna:4", "procrustes", "cca", "svcca:2", "pwcca")
 
 
@@ -93,7 +93,7 @@ def test_other_measures_have_the_errors_of_halves(measure):
 def test_half_samples_can_be_asked_for_of_all_measures_and_agree_with_the_closed_form():
     models = models_of(n=120)
     closed, halved = (pyalign.cka(models, n_permutations=0, ci=Resampling("objects", method))[0]
-                      for method in ("corrected", "half-samples"))  # fmt: skip
+                      for method in ("corrected", "half-samples"))
     related = [pair for pair in zip(closed.scores, halved.scores, strict=True) if "other" not in pair[0].second]
     for one, other in related:
         assert other.standard_error == pytest.approx(one.standard_error, rel=0.25)
@@ -220,7 +220,7 @@ def test_the_view_says_which_model_is_more_alike():
         ({"correction": "bonferroni"}, "correction must be one of"),
         ({"ci": "objects", "batch_size": 10}, "ci applies only to models that are compared at once; got 'obj"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_refused(options, told, message_of):
     assert message_of(pyalign.cka, models_of(), **options).startswith(told)
 

@@ -65,7 +65,7 @@ def test_intervals_are_those_of_loops_over_the_same_draws(quantity):
         for name, of, who in (
             ("objects", objects[k], np.ones(p, int)), ("subjects", np.ones(n, int), persons[k]),
             ("both", objects[k], persons[k]),
-        ):  # fmt: skip
+        ):
             for split in range(2):
                 table = crossed(models, people, of, who, rng)
                 values[name][k, split] = table[0] if quantity == "mean matrix" else who @ table[1:] / p
@@ -117,7 +117,7 @@ def test_errors_are_those_of_rsatoolbox_on_its_demonstration_data(data):
     people = np.load(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz")["behav_rdms"]
     layers = np.load(data / "objects92" / "alexnet_fc_92.npz")
     found = rsa({name: layers[name] for name in ("fc6", "fc7", "fc8")}, people, kind="dissimilarity",
-                correlation="pearson", weighted=True).weighted[0]  # fmt: skip
+                correlation="pearson", weighted=True).weighted[0]
     ours = [found.per_person.ci.error, *(pair.per_person.ci.error for pair in found.pairs)]
     assert ours == pytest.approx(OF_RSATOOLBOX, rel=0.15)
     assert found.per_person.mean == pytest.approx(0.3845, abs=0.01)  # theirs is a mean over resamples
@@ -147,7 +147,7 @@ def test_a_sum_that_is_one_of_the_models_is_no_better_than_it():
     models, people = world(24)
     against = {"a": models["a"], "less": np.where(np.eye(24) > 0, 0.0, 3.0 - people.mean(axis=0))}
     one = rsa(None, people, kind="dissimilarity", model_rdms=against, weighted=True,
-              ci=Resampling("auto", n_resamples=20)).weighted[0]  # fmt: skip
+              ci=Resampling("auto", n_resamples=20)).weighted[0]
     assert (one.pairs[0].difference, one.pairs[0].ci.error) == (
         pytest.approx(0.0, abs=1e-12),
         pytest.approx(0, abs=1e-9),
@@ -174,7 +174,7 @@ def test_fewer_objects_than_folds_take_are_one_line(n, message_of):
 def test_weighted_sums_travel_as_json_and_are_shown_with_their_intervals(tmp_path):
     models, people = world()
     found = rsa(None, people, kind="dissimilarity", model_rdms=models, weighted=True,
-                ci=Resampling("auto", n_resamples=20))  # fmt: skip
+                ci=Resampling("auto", n_resamples=20))
     path = tmp_path / "rsa.json"
     path.write_text(found.to_json())
     again = pyalign.load_result(path)

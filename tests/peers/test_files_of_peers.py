@@ -125,18 +125,18 @@ def meadows_files():
         ("one.json", peer_files.tree(tasks[0])), ("rounds.json", peer_files.tree(*tasks)),
         ("none.json", peer_files.tree()), ("odd.json", peer_files.tree({**tasks[0], "rdm": "far"})),
         ("short.json", peer_files.tree({**tasks[0], "rdm": [1.0, 2.0]})), ("other.json", [1, 2]),
-    ):  # fmt: skip
+    ):
         Path(name).write_bytes(peer_files.as_json(document))
     several = {who: peer_files.tree(peer_files.arrangement("arrange", MOVED[k][order[:, None], order][UPPER],
                                                            [NAMES[j] for j in order]))
-               for k, (who, order) in enumerate(zip(PEOPLE, (turned, np.arange(N), turned), strict=True))}  # fmt: skip
+               for k, (who, order) in enumerate(zip(PEOPLE, (turned, np.arange(N), turned), strict=True))}
     two_tasks = {who: peer_files.tree(tasks[0], tasks[k]) for who, k in zip(PEOPLE, (1, 2, 1), strict=True)}
     for name, document in (
         ("several.json", several), ("absent.json", {**several, "shy-cat": peer_files.tree()}),
         ("one_task.json", {who: one["tasks"][1] for who, one in several.items()}),
         ("by_name.json", {who: {"tasks": {"arrange": one["tasks"][1]}} for who, one in several.items()}),
         ("two_tasks.json", two_tasks), ("broken.json", {**several, "shy-cat": {"tasks": [{"rdm": [1.0]}]}}),
-    ):  # fmt: skip
+    ):
         Path(name).write_bytes(peer_files.as_json(document))
     Path("cut.json").write_bytes(peer_files.as_json(peer_files.tree(*tasks))[:-40])
 
@@ -309,9 +309,7 @@ CASES = {
         ("final_embedding.npy", SCORE, accuracy(np.abs(X))),
         ("test_10.txt", ("score", "x.npy", "--ci", "none", "-t"), accuracy(X)),
     ],
-    brainscore_files: [
-        ("assembly.nc", SCORE, "assembly.nc: unknown extension '.nc'; embeddings are read from .npy"),
-    ],
+    brainscore_files: [("assembly.nc", SCORE, "assembly.nc: unknown extension '.nc'; embeddings are read from .npy")],
 }
 
 

@@ -50,7 +50,7 @@ def test_one_fold_has_the_intervals_of_score_and_compare(world, by):
     for interval, expected in (
         (found.accuracy, scores[0].ci), (found.zero_shot, scores[1].ci),
         (found.difference, pyalign.compare([mapped, x], triplets, subjects=people, ci=plan).pairs[0].ci),
-    ):  # fmt: skip
+    ):
         assert tuple(interval) == pytest.approx(tuple(expected), rel=1e-9)
         assert (interval.by, interval.confidence) == (by, 0.9)
     assert tuple(found.cross_entropy) == pytest.approx(tuple(scores[0].cross_entropy_ci), rel=1e-4)  # steps there
@@ -122,7 +122,7 @@ def test_rows_come_back_from_a_journal_as_they_were():
         ("auto", "triplets", list("abcdab"), "triplets"), ("objects", "objects", list("abcdab"), "objects"),
         ("triplets", "subjects", list("abcdab"), "triplets"),
     ],
-)  # fmt: skip
+)
 def test_what_intervals_are_over(ci, split, people, by):
     assert plan_for(ci, split, people).by == by
     assert plan_for(Resampling(ci, confidence_level=0.8), split, people).confidence_level == 0.8
@@ -134,13 +134,13 @@ def test_over_objects_and_the_people_who_answered_where_that_is_asked_for(valida
     for interval in (
         validated.accuracy_interval, validated.zero_shot_interval, validated.difference_interval,
         validated.cross_entropy_interval,
-    ):  # fmt: skip
+    ):
         assert (interval.by, interval.confidence, interval.method) == ("objects+subjects", 0.95, "corrected")
     assert validated.difference_interval.low < validated.difference < validated.difference_interval.high
     assert "intervals" not in validated.notes
     named = pyalign.cross_validate_probe(
         x, pyalign.Triplets(triplets, subjects=people), repeats=1, penalties=0.05
-    )  # fmt: skip
+    )
     assert named.accuracy == validated.accuracy
     assert named.accuracy_interval.by == "objects"
     assert named.accuracy_interval.error <= validated.accuracy_interval.error
@@ -193,7 +193,7 @@ def test_a_run_that_goes_on_has_the_same_intervals(world, validated, tmp_path):
         pyalign.cross_validate_probe(x, triplets, **asked, progress=stop, journal=Journal.open(place))
     again = pyalign.cross_validate_probe(
         x, triplets, **asked, journal=Journal.open(place, resume=True)
-    )  # fmt: skip
+    )
     assert again.accuracy_interval == validated.accuracy_interval
     assert again.cross_entropy_interval == validated.cross_entropy_interval
     assert again.difference_interval == validated.difference_interval

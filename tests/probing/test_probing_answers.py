@@ -64,7 +64,7 @@ def test_held_out_accuracy_is_the_share_of_answers_that_agree():
     ({"weights": [1, 2]}, "weights must have shape (3,), one for each triplet; got (2,)"),
     ({"weights": [1, -2, 1]}, "weights must be finite and at least 0; row 1 is -2"),
     ({"weights": [0, 0, 0]}, "weights must leave answers of a positive, finite total; got 0"),
-])  # fmt: skip
+])
 def test_refuses_what_is_no_weight(message_of, given, message):
     assert message_of(answer_weights, 3, **given).startswith(message)
 
@@ -74,7 +74,7 @@ def test_refuses_what_is_no_weight(message_of, given, message):
     (-np.ones((3, 3)), "answers must not be negative; row 0"),
     (np.full((3, 3), 0.5), "answers must be counts (whole numbers) or shares that sum to 1 in each row"),
     ([[1, 2, 0], [0, 0, 0], [1, 1, 1]], "answers must hold at least one answer in each row; row 1"),
-])  # fmt: skip
+])
 def test_refuses_what_are_no_answers(message_of, answers, message):
     triplets = [[0, 1, 2], [2, 1, 0], [1, 2, 3]]
     assert message_of(fit_probe, reals(1, 4, 3), triplets, penalty=0.1, answers=answers).startswith(message)
@@ -90,7 +90,7 @@ def test_counts_of_any_type_and_answers_that_triplets_bring_are_the_same():
             (triplets, counts.tolist()), (triplets, as_answers(counts, 300)),
             (Triplets(triplets).with_answers(counts), None),
         )
-    }  # fmt: skip
+    }
     assert len(weights) == 1
 
 

@@ -276,7 +276,7 @@ def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, g
         options.update(other_embeddings=random_embeddings(30, 10, seed=4), norm="identity")
     host, ours = cross_validate_probe(x, triplets, **options), cross_validate_probe(
         torch.from_numpy(x), triplets, **options
-    )  # fmt: skip
+    )
     from_host = cross_validate_probe(x, triplets, backend="torch", **options)
     assert (host.fit.backend, ours.fit.backend) == (BEST, "torch")
     n = min(fold.n_test for fold in host.folds)

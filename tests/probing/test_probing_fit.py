@@ -99,7 +99,7 @@ def test_the_cross_entropy_is_that_of_score_on_transformed_rows():
     x, triplets = world(5, dtype=np.float32)
     for options in ({}, {"bias": True}, {"standardize": "features"},
                     {"measure": "cosine", "temperature": 0.2, "norm": "identity"},
-                    {"rank": "diagonal"}, {"norm": "nuclear"}, {"norm": "identity"}):  # fmt: skip
+                    {"rank": "diagonal"}, {"norm": "nuclear"}, {"norm": "identity"}):
         fit = fit_probe(x, triplets, penalty=0.01, **options)
         measure, temperature = options.get("measure", "dot"), options.get("temperature", 1.0)
         scored = pyalign.score(fit.transform.apply(x), triplets, measure=measure, temperature=temperature)
@@ -265,7 +265,7 @@ REFUSALS = [
     ({"weights": ["a"] * 10}, "weights must hold real numbers; got dtype <U1"),
     ({"weights": [1.0] * 9 + [np.inf]}, "weights must be finite and at least 0; row 9 is inf"),
     ({"weights": [1.0] * 9 + [-2]}, "weights must be finite and at least 0; row 9 is -2"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("options", "message"), REFUSALS, ids=lambda o: str(o)[:20])
@@ -277,11 +277,7 @@ def test_refuses_options_that_it_does_not_know(message_of, options, message):
 STARTS = [
     ((5, 2), {}, "start must have weights for the 8 features of the embeddings; got shape (5, 2)"),
     ((8, 8), {"rank": 2}, "start must have at most rank = 2 columns; got 8"),
-    (
-        (8, 3),
-        {"norm": "identity"},
-        "start must have 8 columns, one for each feature, with norm 'identity'; got 3",
-    ),
+    ((8, 3), {"norm": "identity"}, "start must have 8 columns, one for each feature, with norm 'identity'; got 3"),
     ((8, 3), {"rank": "diagonal"}, "start must have 8 columns, one for each feature, with rank 'diagonal'; got 3"),
     ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights off the diagonal"),
 ]

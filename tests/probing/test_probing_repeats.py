@@ -93,7 +93,7 @@ def test_the_table_has_the_accuracy_before_and_after_and_the_gain_with_their_int
     assert header.split("  ")[0] == "folds" and header.count("95% interval") == 3
     intervals = (repeated.zero_shot_interval, repeated.accuracy_interval, repeated.difference_interval)
     for value, interval in zip((repeated.zero_shot_accuracy, repeated.accuracy, repeated.difference), intervals,
-                               strict=True):  # fmt: skip
+                               strict=True):
         assert f"{100 * value:.1f}%" in row and f"{100 * interval.low:.1f} to {100 * interval.high:.1f}%" in row
     said = " ".join(notes)
     assert "held-out objects, of these participants" in said and "participants treated as fixed" in said

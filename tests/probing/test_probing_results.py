@@ -109,7 +109,7 @@ def test_what_was_assumed_is_noted(named):
     x, triplets = named
     for result in (
         fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, repeats=1, penalties=0.1),
-    ):  # fmt: skip
+    ):
         assert result.notes[0].startswith("item numbers are taken as row numbers of x.npy")
     assert fit_probe(x, triplets, penalty=0.1).notes == ()
 

@@ -201,10 +201,7 @@ def test_rows_are_matched_by_name(people):
     x, triplets = people
     names = tuple(f"item{k}" for k in range(40))
     order = np.random.default_rng(0).permutation(40)
-    models = {
-        "x": Embeddings(x, names),
-        "same": Embeddings(x[order], tuple(names[k] for k in order)),
-    }
+    models = {"x": Embeddings(x, names), "same": Embeddings(x[order], tuple(names[k] for k in order))}
     asked = Triplets(triplets, names=names, numbered=True)
     assert recover(models, asked, n_simulations=3, sizes=[500]).n_ties == 6
 
@@ -230,10 +227,10 @@ def test_progress_tells_the_size_and_the_simulation(people):
     x, triplets = people
     told = []
     recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=2, sizes=[100],
-            progress=lambda *stage: told.append(stage))  # fmt: skip
+            progress=lambda *stage: told.append(stage))
     assert told == [
         ("similarities", 0, None), ("100 triplets, simulation", 0, 2), ("100 triplets, simulation", 1, 2),
-    ]  # fmt: skip
+    ]
 
 
 # Probes
@@ -267,14 +264,14 @@ def test_a_map_hides_what_a_temperature_tells_apart(few):
 def test_probes_of_copies_tie(few):
     models, triplets = few
     found = recover({"a": models["a"], "copy": models["a"].copy()}, triplets, measure="dot", temperature=0.3,
-                    refit="probe", n_simulations=2, sizes=[1500], penalties=0.01)  # fmt: skip
+                    refit="probe", n_simulations=2, sizes=[1500], penalties=0.01)
     assert (found.recovery_rate, found.n_ties) == (0.5, 4)
 
 
 def test_probes_try_a_quarter_and_a_half_by_default(few):
     models, triplets = few
     found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", n_simulations=1, penalties=0.01,
-                    probe=ProbeOptions(rank=2))  # fmt: skip
+                    probe=ProbeOptions(rank=2))
     assert [one.n_triplets for one in found.curve] == [1000, 2000, 4000]
 
 
@@ -345,7 +342,7 @@ def test_answers_of_many_people_and_none_are_refused(people, message_of):
 def test_folds_without_triplets_are_refused(few, message_of):
     models, triplets = few
     told = message_of(recover, models, triplets[:40], measure="dot", temperature=1.0, refit="probe", sizes=[3],
-                      penalties=0.1, n_simulations=1)  # fmt: skip
+                      penalties=0.1, n_simulations=1)
     assert told.startswith("a split over objects must leave triplets on both sides")
 
 

@@ -47,7 +47,7 @@ def least_by_scipy(s, chosen):
 @given(
     seeds, st.integers(1, 200), st.sampled_from([2, 3]), st.sampled_from([np.float32, np.float64]),
     st.sampled_from([1e-6, 1.0, 1e4]), st.integers(-5, 500), st.floats(0.02, 20),
-)  # fmt: skip
+)
 def test_the_least_loss_is_that_of_a_plain_search_at_any_scale(seed, t, k, dtype, scale, start, sharp):
     rng = np.random.default_rng(seed)
     s = (scale * rng.normal(size=(t, 3)) * np.exp(rng.normal(size=(t, 1)))).astype(dtype)

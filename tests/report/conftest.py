@@ -19,7 +19,7 @@ def neighbours(queries=("object_0", NAMES[-1]), k=3):
     rows = [
         {"query": query, "rank": rank, "neighbor": NAMES[row], "row": row, "similarity": 1 - 0.125 * rank}
         for at, query in enumerate(queries) for rank in range(1, k + 1) for row in [(5 * rank + at) % N]
-    ]  # fmt: skip
+    ]
     return search(rows, "clip")
 
 
@@ -28,7 +28,7 @@ def search(rows, embeddings):
     queries, k = len({row["query"] for row in rows}), max(row["rank"] for row in rows)
     document = {"embeddings": embeddings, "n": N, "d": 4, "k": k, "n_queries": queries, "measure": "cosine",
                 "kind": "similarity", "units": "cosine similarity", "backend": "native", "index": "flat",
-                "exact": True, "results": rows}  # fmt: skip
+                "exact": True, "results": rows}
     return Neighbors.from_document(document)
 
 

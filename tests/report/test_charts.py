@@ -190,7 +190,7 @@ def test_two_searches_stand_side_by_side_and_frames_say_what_they_share(models, 
     drawn = pyalign.plot([first, second])
     tiles = [row for row in rows_of(drawn, "uri", "below") if row["frame"] != "query"]
     near = [{name: [row for row in found.to_dict()["results"] if row["query"] == name and row["rank"] <= 4]
-             for name in ("object_3", NAMES[-1])} for found in (first, second)]  # fmt: skip
+             for name in ("object_3", NAMES[-1])} for found in (first, second)]
     expected = [row for name in near[0] for one in near for row in one[name]]
     assert [(row["name"], row["below"]) for row in tiles] == [
         (row["neighbor"], f"{row['similarity']:.3f}") for row in expected
@@ -403,7 +403,7 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
         "concepts", "concepts-map", "scores",
         "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path", "depth", "entropy", "differences",
         "mds", "rdm", "dimension-stability",
-    }  # fmt: skip
+    }
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")
 

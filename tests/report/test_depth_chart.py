@@ -41,7 +41,7 @@ def found(models, answered):
 def test_only_models_of_several_layers_have_a_depth(found, tmp_path):
     held = [(model.layer.of, model.layer.name, model.layer.place) for model in found.models if model.layer]
     assert held == [("zoo/net", "stem", 0), ("zoo/net", "middle", 1), ("zoo/net", "last", 2),
-                    ("other", "first", 0), ("other", "second", 1)]  # fmt: skip
+                    ("other", "first", 0), ("other", "second", 1)]
     assert not any(model.layer.known for model in found.layers)
     assert read_back(found, tmp_path) == found
 
@@ -61,7 +61,7 @@ def test_layers_of_an_extraction_are_in_the_order_of_its_manifest(tmp_path):
 
 def test_the_best_layer_of_a_model_is_that_of_its_layers_only(found, models, answered):
     assert [best.model for best in found.best_layers] == ["zoo/net::middle", max(
-        found.models[3:5], key=lambda model: model.accuracy).model]  # fmt: skip
+        found.models[3:5], key=lambda model: model.accuracy).model]
     only = {name: x for name, x in models.items() if "net" in name}
     alone = pyalign.compare(only, answered[1], choose_best=True).best
     best = found.best_layers[0]
@@ -82,7 +82,7 @@ def test_a_line_for_each_model_with_intervals_and_the_best_layer(found):
     assert sorted(chosen) == sorted((best.accuracy, best.ci.low) for best in found.best_layers)
     assert "Order of layers: as given." in told(drawn) and "Diamond" in told(drawn)
     one = chart(pyalign.compare({k: v for k, v in zip(("n::it's", "n::b"), np.random.default_rng(0).normal(
-        size=(2, N, 3)), strict=True)}, draw_triplets(1, N, 90)), "depth", width="single")  # fmt: skip
+        size=(2, N, 3)), strict=True)}, draw_triplets(1, N, 90)), "depth", width="single")
     assert r"'it\'s','b'" in str(one.to_dict(validate=False)["layer"][0]["encoding"]["x"]["axis"]["labelExpr"])
 
 

@@ -30,7 +30,7 @@ def compared_models():
     order = [sorted(row, key=lambda k, row=row: -sum(distance[k, other] for other in row)) for row in triplets.tolist()]
     worse = good + rng.normal(size=good.shape)
     models = {"worse": worse + 0.02 * rng.normal(size=good.shape), "good": good + 0.1 * rng.normal(size=good.shape),
-              "alike": worse}  # fmt: skip
+              "alike": worse}
     return models, np.array([(b, c, a) for a, b, c in order])
 
 

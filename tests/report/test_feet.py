@@ -46,7 +46,7 @@ def test_ranges_of_confidence_stay_whole_where_it_is_narrow():
 def test_an_empty_cell_has_an_empty_interval_and_a_missing_value_a_dash():
     interval = {"low": (0.4, None, None), "high": (0.6, None, None), "ends": "interval"}
     columns = (blocks.Column("concept", ("food", "tools", "all")),
-               blocks.Column("difference", (0.5, None, ""), "percent", **interval))  # fmt: skip
+               blocks.Column("difference", (0.5, None, ""), "percent", **interval))
     rows = table_text(blocks.Table(columns))[0].splitlines()
     assert [row.split() for row in rows[2:]] == [["tools", "-", "-"], ["all"]]
 
@@ -58,7 +58,7 @@ def test_comparisons_explain_what_they_show(width):
     for column, foot in (
         ("p (max-t)", "p (max-t) corrected for 3 pairs"), ("p (Holm)", "p (Holm) corrected for 3 pairs"),
         ("kappa", "kappa: error consistency"),
-    ):  # fmt: skip
+    ):
         assert (column in header) == (foot in note), column
 
 

@@ -105,7 +105,7 @@ def test_layers_stay_in_their_order(pictures):
     expected = {
         (row, column): (found.matrix[i][j],)
         for i, row in enumerate(found.first) for j, column in enumerate(found.second)
-    }  # fmt: skip
+    }
     assert cells(drawn, "value") == expected
     assert f"calibrated {found.calibrated:.3f}" in told(drawn)
 
@@ -131,7 +131,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
     expected = {
         (row["concept"], one["embeddings"]): (row["accuracy"], *(row["ci"] or (None, None)))
         for one in document["results"] for row in one["concepts"] if row["accuracy"] is not None
-    }  # fmt: skip
+    }
     assert cells(drawn, "value", "low", "high") == expected
     assert list(figures(document)) == ["concepts"]
     best = max(first, key=lambda one: one["accuracy"])
@@ -146,7 +146,7 @@ def test_a_hundred_models_and_sixty_six_concepts_take_little_room(two_models):
         {**document["results"][0], "embeddings": f"m{k}", "concepts": [
             {**row, "concept": f"concept {c}", "accuracy": (k * 66 + c) / 6600} for c in range(66)]}
         for k in range(100)
-    ]  # fmt: skip
+    ]
     drawn = chart(document)
     assert len(cells(drawn)) == 6600 and len(str(drawn.to_dict())) < 250_000
     assert cells(drawn, "value")["concept 3", "m7"] == ((7 * 66 + 3) / 6600,)

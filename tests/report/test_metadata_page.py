@@ -27,7 +27,7 @@ TABLE = [
         ["x", "x", "y", "y", BAD, "y"], [None, None, "1", "2", None, None], ["50%", "60%", "", "", "70%", "75.5%"],
         strict=True,
     )
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def comparison():
     return Comparison(
         models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects", "corrected", 0.95, "holm", 80, None,
         covariance=tuple(map(tuple, covariance.tolist())),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +108,11 @@ def test_charts_are_sound_in_each_look(found, style, width, by):
 def test_many_families_are_told_apart_as_far_as_colours_go(comparison):
     models = tuple(
         ModelResult(f"m{k}", 0.3 + k / 100, None, 1.0, None, 0, 1.0, None) for k in range(30)
-    )  # fmt: skip
+    )
     many = Comparison(
         models, (), 9, 0, None, 0, "dot", 1.0, "wrong", "objects", "corrected", 0.95, "holm", 80, None,
         covariance=tuple(map(tuple, (1e-4 * np.eye(30)).tolist())),
-    )  # fmt: skip
+    )
     rows = [{"model": f"m{k}", "family": f"f{k // 2}", "x": k} for k in range(30)]
     spec = chart(pyalign.regress_metadata(many, rows), by="x").to_dict()
     assert "other families" in str(spec)
@@ -135,7 +135,7 @@ def test_the_section_has_a_figure_and_a_sentence_with_numbers_for_each_column(co
     figures = [part for part in section.parts if isinstance(part, Figure)]
     assert [one.name for one in figures] == [
         "metadata-1-parameters", "metadata-2-imagenet", "metadata-3-family", "metadata-4-objective",
-    ]  # fmt: skip
+    ]
     rows = [row for row in found.results if row.column == "parameters"]
     summary = figures[0].summary
     assert f"accuracy rises by {100 * rows[1].slope:.3f} percentage points per tenfold of parameters" in summary

@@ -38,7 +38,7 @@ def embeddings(answered):
 @pytest.fixture(scope="module")
 def scores(answered, embeddings):
     return pyalign.score(embeddings, answered[1], measure=["cosine", "dot"], ci="objects", ceiling=0.9,
-                         groups=np.array(["easy", "hard"])[np.arange(900) % 2])  # fmt: skip
+                         groups=np.array(["easy", "hard"])[np.arange(900) % 2])
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_groups_are_rows_and_models_colours(scores):
     assert points(chart(scores, by="groups")) == {
         (group["group"], f"{row['embeddings']}, {row['measure']}"): (group["accuracy"], *group["ci"])
         for row in document["results"] for group in row["groups"]
-    }  # fmt: skip
+    }
 
 
 def test_a_comparison_and_the_ceiling_of_people_stand_in_one_picture(answered, embeddings):
@@ -244,7 +244,7 @@ def test_rsa_shows_both_quantities_their_ceiling_and_each_person(correlations):
     assert people == {
         (row["embeddings"], row["correlation"], value)
         for row in document["results"] for value in row["per_person"]["values"]
-    }  # fmt: skip
+    }
     bands = {(r["item"], r["model"], r["low"], r["high"]) for r in rows if "value" not in r}
     assert bands == {
         (row["embeddings"], row["correlation"], row["ceiling"]["lower"], row["ceiling"]["upper"])

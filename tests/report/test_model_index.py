@@ -61,7 +61,7 @@ def test_the_hub_reads_scores(tmp_path):
     assert name == "my <model> & co"
     assert [(one.metric_type, one.metric_value) for one in figures] == [
         ("accuracy", score[0].accuracy), ("cross_entropy", score[0].cross_entropy),
-    ]  # fmt: skip
+    ]
     first = figures[0]
     assert (first.task_type, first.dataset_type, first.dataset_name) == (
         "feature-extraction",

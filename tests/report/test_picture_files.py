@@ -62,7 +62,7 @@ def test_pictures_are_as_wide_as_a_column_of_a_journal(one_model, two_models, hu
     given = {
         "concepts": (one_model,), "two models": (two_models,), "gallery": (neighbours(k=12),),
         "cards": (None, "cards"), "map": (None, "map"),
-    }[kind]  # fmt: skip
+    }[kind]
     more = {"cards": {"dimensions": human}, "map": {"embeddings": human}}.get(kind, {})
     if more or kind == "gallery":
         more["names"] = NAMES

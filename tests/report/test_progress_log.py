@@ -21,7 +21,7 @@ def closed():
 
 
 @pytest.mark.parametrize("make", [closed, Full, lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii")],
-                         ids=["closed", "full", "ascii"])  # fmt: skip
+                         ids=["closed", "full", "ascii"])
 def test_a_line_that_the_stream_does_not_take_is_dropped(make):
     log = ProgressLog(make(), clock=lambda: 0.0, interval=0.0)
     log.show("größer 3/5")

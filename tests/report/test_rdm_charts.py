@@ -42,7 +42,7 @@ def matrices():
 @pytest.fixture(scope="module")
 def compared(matrices):
     models = {f"zoo/{name}.npy": pyalign.Embeddings(np.random.default_rng(k).normal(size=(N, 6)), NAMES)
-              for k, name in enumerate(("clip", "vgg"))}  # fmt: skip
+              for k, name in enumerate(("clip", "vgg"))}
     human = pyalign.Judgments(matrices, "dissimilarity", NAMES)
     return pyalign.rsa(models, human, ci=None, rdms=True)
 
@@ -154,7 +154,7 @@ def test_similarities_become_distances_and_maps_are_turned_to_the_first():
     turned = (places @ [[0, 1], [-1, 0]])[:, ::-1]
     other = np.linalg.norm(turned[:, None] - turned, axis=2)[np.triu_indices(7, 1)]
     rdms = Rdms(NAMES[:7], "similarity", tuple(Rdm(name, None, tuple(-d)) for name, d in
-                                                zip("ab", (distances, 2 * other), strict=True)))  # fmt: skip
+                                                zip("ab", (distances, 2 * other), strict=True)))
     rows = rows_of(mds_chart(rdms, categories=KINDS[:7]))
     at = {(row["matrix"], row["name"]): (row["x"], row["y"]) for row in rows}
     assert len(at) == 14

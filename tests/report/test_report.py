@@ -25,7 +25,7 @@ ROW = Score(
     accuracy=0.504693, n_triplets=127304, n_ties=1234, n_dropped=0, cross_entropy=1.07558, mean_entropy=1.0970512,
     measure="cosine", temperature=1.0, ties="fractional", nan="raise", backend="native", embeddings="x.npy",
     seconds=0.01,
-)  # fmt: skip
+)
 PLAN = pyalign.Resampling("objects", "bootstrap", 64)
 LONG = [f"/data/features/{name}_{'very_' * 20}long/visual/penultimate.npy" for name in ("clip", "vgg", "resnet")]
 
@@ -63,7 +63,7 @@ def test_wide_and_combining_characters_count_as_a_terminal_shows_them():
     rows = [("日本語", "1"), ("e\u0301te\u0301", "22"), ("plain", "3")]
     assert columns_table(("name", "n"), rows).splitlines() == [
         "name     n", "日本語   1", "e\u0301te\u0301     22", "plain    3",
-    ]  # fmt: skip
+    ]
     columns = [Column("name", ("日本語" * 20, "a")), Column("n", ("1", "22"))]
     table, _ = fitted_table(columns, 40)
     assert all(shown_width(line) <= 40 for line in table.splitlines())
@@ -214,7 +214,7 @@ def rich_scores():
     return pyalign.score(
         {name: X[:, : k + 1] for k, name in enumerate(LONG)}, pyalign.Triplets(TRIPLETS, source=LONG[0] + ".csv"),
         measure=["cosine", "neg_sqeuclidean"], ci=PLAN, ceiling=0.7, n_permutations=3, groups=groups,
-    )  # fmt: skip
+    )
 
 
 def rich_comparison():

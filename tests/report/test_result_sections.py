@@ -190,7 +190,7 @@ def test_kappa_with_bounds_and_missed_concepts(pictures, triplets, human):  # no
     keys = zip(values(table, "model"), values(table, "and"), strict=True)
     pairs = [held[key] for key in keys]
     for header, name in (("kappa", "kappa"), ("least", "kappa_min"), ("most", "kappa_max"), ("p", "p_value"),
-                         ("copied", "copy_probability")):  # fmt: skip
+                         ("copied", "copy_probability")):
         assert values(table, header) == tuple(pair[name] for pair in pairs)
     assert intervals(table, "kappa") == [pair["ci"] for pair in pairs] and len(pairs) == 6
     assert values(missed, "missed") == tuple(row["n_missed"] for row in document["missed"])

@@ -38,7 +38,7 @@ def results(answered, models):
     renamed = {name.replace("zoo", "old"): x for name, x in models.items()}
     return (replace(pyalign.compare(models, answers), triplets="t.npy"),
             replace(pyalign.compare(renamed, answers[:300], measure="dot"), triplets="other.npy"),
-            pyalign.rsa(models, 1 - np.corrcoef(human), kind="dissimilarity"))  # fmt: skip
+            pyalign.rsa(models, 1 - np.corrcoef(human), kind="dissimilarity"))
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +58,14 @@ def test_scores_of_other_results_are_columns_with_their_intervals(results, found
         assert (point.model, point.accuracy, point.ci) == (first.model, first.accuracy, first.ci)
         assert [(score.value, score.ci) for score in point.scores] == [
             (second.accuracy, second.ci), (third.value, third.ci)
-        ]  # fmt: skip
+        ]
     assert read_result(json.loads(found.to_json()), "scores.json") == found
 
 
 def test_the_rank_correlation_has_its_interval_over_families_only(results, found):
     row = next(row for row in found.results if row.column == "accuracy, dot")
     table = {name: {**about, "dot": model.accuracy} for (name, about), model in
-             zip(FAMILIES.items(), results[1].models, strict=True)}  # fmt: skip
+             zip(FAMILIES.items(), results[1].models, strict=True)}
     same = next(row for row in pyalign.regress_metadata(results[0], table).results if row.column == "dot")
     assert (row.rank_correlation, row.rank_models_ci) == (same.rank_correlation, same.rank_models_ci)
     assert row.rank_models_ci is not None and row.rank_models_ci.by == "families"
@@ -101,7 +101,7 @@ def test_accuracies_of_another_chance_have_no_line_of_equals(results, answered, 
 def test_probes_of_the_same_triplets_are_one_column_of_others_none(results, answered, models, message_of):
     names = [*models][:3]
     probes = [replace(pyalign.cross_validate_probe(models[name], answered[1], repeats=1, penalties=1.0, folds=2),
-                      embeddings=name, triplets="t.npy") for name in names]  # fmt: skip
+                      embeddings=name, triplets="t.npy") for name in names]
     found = pyalign.regress_metadata(results[0], others=probes)
     assert [score.column for score in found.others] == ["probed accuracy"]
     assert [point.values["probed accuracy"] for point in found.points] == [probe.accuracy for probe in probes]
@@ -215,7 +215,7 @@ def test_two_documents_are_one_picture_without_a_command_between(results, tmp_pa
 
 def test_probes_at_the_beginning_are_one_score(results, answered, models):
     probes = [replace(pyalign.cross_validate_probe(x, answered[1], repeats=1, penalties=1.0, folds=2), embeddings=name,
-                      triplets="t.npy") for name, x in [*models.items()][:3]]  # fmt: skip
+                      triplets="t.npy") for name, x in [*models.items()][:3]]
     drawn = chart([*probes, results[0]], "scores")
     assert drawn.to_dict()["title"]["text"] == ["Probed accuracy against accuracy, cosine"]
     assert [row["accuracy"] for row in spec_rows(drawn, "model", "family")] == [probe.accuracy for probe in probes]

@@ -145,7 +145,7 @@ def test_long_names_stand_whole_below_images_and_nothing_overlaps(tmp_path, rows
     frames = rows_of(drawn, "label", "bar")
     assert all(any(f["y"] < row["by"] and row["by"] + 2 * 9 <= f["y2"] + 1 for f in frames) for row in tiles)
     rows = [{"query": "pear", "rank": k + 1, "neighbor": name, "row": k, "similarity": 0.5} for k, name in
-            enumerate(names)]  # fmt: skip
+            enumerate(names)]
     found = pyalign.plot(search(rows, "/far/away/clip.npz::fc7"), images=tmp_path)
     below = [row["below"] for row in rows_of(found, "uri", "below") if row["frame"] != "query"]
     assert below == ["artificial inanimate_91\n0.500", "pear\n0.500"]  # wide tiles: one line, the number right below

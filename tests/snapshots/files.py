@@ -28,7 +28,7 @@ VERSION, TIME = "0.1.0", "2026-01-01T00:00:00+00:00"
 STEADY = {
     "version": VERSION, "time": TIME, "backend": "native", "seconds": 0.25, "items_per_second": 40.0, "bytes": 500_000,
     "outputs": {"file": "0123456789ab"}, "key": "0123456789ab",
-}  # fmt: skip
+}
 # How a fit ended, which depends on rounding, and the processor of an extraction, of which its fingerprint depends.
 LOOSE = {"gap", "gradient_norm", "n_iterations", "n_passes", "processor", "fingerprint"}
 AS, SHORT = "the same as ", 100

@@ -17,7 +17,7 @@ TABLE = [
     {"model": f"m{k}", "group": f"g{k // 2}" if k < 4 else f"m{k}", "seed": k % 2 if k < 4 else None,
      "imagenet": f"{50 + 3 * k}%", "parameters": f"{k + 1}M", "objective": "xy"[k % 2]}
     for k in range(MANY)
-]  # fmt: skip
+]
 
 
 def weighted():
@@ -80,5 +80,5 @@ def unusual_results():
         "matrix score": pyalign.score(matrix=np.square(X[:, None] - X).sum(axis=2), triplets=TRIPLETS,
                                       kind="dissimilarity", ci=None),
         "without triplets predict": pyalign.predict_dimensions({"a": X}, dimensions[:, :4], folds=4, ci=None),
-    }  # fmt: skip
+    }
     return {f"unusual: {name}": one for name, one in found.items()}

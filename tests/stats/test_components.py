@@ -231,7 +231,7 @@ def test_choices_have_none_of_a_cross_entropy(study):
 def test_what_is_not_counted_is_part_of_the_answers(study):
     models, triplets, people = study
     by = {one: pyalign.score(models["bad"], triplets, subjects=people, ci=one).only.components for one in
-          ("objects", "subjects", BOTH, "triplets")}  # fmt: skip
+          ("objects", "subjects", BOTH, "triplets")}
     assert (by["objects"].subjects, by["subjects"].objects, by["triplets"].objects) == (None, None, None)
     assert by["triplets"].answers == by["triplets"].variance
     for one in by.values():

@@ -11,14 +11,7 @@ from scipy.stats import entropy as scipy_entropy
 from support import seeds
 
 from pyalign.ops.triplets import run_triplets
-from pyalign.stats.divergences import (
-    as_distributions,
-    entropy,
-    js_distance,
-    kl,
-    kl_of_logs,
-    log_choice_probabilities,
-)
+from pyalign.stats.divergences import as_distributions, entropy, js_distance, kl, kl_of_logs, log_choice_probabilities
 
 
 def draw(seed, t=50):

@@ -101,7 +101,7 @@ def test_of_equal_accuracies_the_copy_probability_is_kappa():
     ([], [], "right_a must have shape (t,), with at least one entry; got (0,)"),
     ([[1, 0]], [1, 0], "right_a must have shape (t,), with at least one entry; got (1, 2)"),
     ([1, 2], [1, 0], "right_a must hold booleans, or 0 and 1; got dtype int64"),
-])  # fmt: skip
+])
 def test_what_is_no_right_and_wrong_is_refused(a, b, told):
     with pytest.raises(InputError) as error:
         error_agreement(a, b)

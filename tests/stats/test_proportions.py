@@ -53,7 +53,7 @@ def test_far_from_0_and_1_they_are_students():
     """Of THINGS: an accuracy of .505 with an error of .0043 over 1,854 objects."""
     found, expected = (
         proportion_interval(0.50469, 0.0043, 1600, 1e5, PLAN), student_interval(0.50469, 0.0043, 1600, PLAN)
-    )  # fmt: skip
+    )
     assert tuple(found) == pytest.approx(tuple(expected), abs=5e-6)
 
 

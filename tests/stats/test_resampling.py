@@ -209,7 +209,7 @@ def test_resamples_ask_for_the_bootstrap_of_means_over_triplets(message_of):
     assert as_resampling(Resampling("objects", n_resamples=50)) == Resampling("objects", "bootstrap", 50)
     assert [Resampling("objects", *given).closed for given in ((), ("corrected",), ("bootstrap",), (None, 50))] == [
         True, True, False, False
-    ]  # fmt: skip
+    ]
     told = "ci objects+subjects needs the closed form, without resamples; got 'bootstrap'"
     assert message_of(as_resampling, Resampling("objects+subjects", "bootstrap")) == told
     assert message_of(as_resampling, Resampling("objects+subjects", n_resamples=50)) == told

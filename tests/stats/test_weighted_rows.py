@@ -50,11 +50,11 @@ def test_whole_weights_have_exact_sums(by, seed):
     parts = [resampled_sums(Clusters.of(rows, people), one[None].astype(np.int16), plan)[:, 1] for one in each % 2**15]
     rest = [resampled_sums(Clusters.of(rows, people), one[None].astype(np.int16), plan)[:, 1] for one in each // 2**15]
     exact = [[Fraction(int(low)) + 2**15 * int(high) for low, high in zip(*two, strict=True)]
-             for two in zip(parts, rest, strict=True)]  # fmt: skip
+             for two in zip(parts, rest, strict=True)]
     scale = Fraction(found[0, 0]) / exact[0][0] if exact[0][0] else None
     if scale is not None:
         assert all(Fraction(x) == scale * y for column, own in zip(found.T, exact, strict=True)
-                   for x, y in zip(column.tolist(), own, strict=True))  # fmt: skip
+                   for x, y in zip(column.tolist(), own, strict=True))
 
 
 @pytest.mark.parametrize("by", DRAWN)

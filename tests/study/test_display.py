@@ -29,7 +29,7 @@ def test_a_terminal_shows_every_step_and_is_left_clean():
     assert frames[-1] == ""  # what stood there is taken away, and the table comes
     assert frames[-2].splitlines() == [
         "+ score   made      0.4 s", "= cka     as it was", "! report  failed    no\\x1b[2J package",
-    ]  # fmt: skip
+    ]
     assert "> score   running" in shown
 
 

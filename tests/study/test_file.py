@@ -91,7 +91,7 @@ MISTAKES = {  # what is put in place of what -> the message
     ('ceiling = "step:ceiling"', 'groups = "step:ceiling"'): (
         "step 'score': groups must be a file; got step 'ceiling' of noise_ceiling"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", MISTAKES)

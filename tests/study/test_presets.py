@@ -32,7 +32,7 @@ MODELS = "model,family,objective,data,parameters,imagenet_accuracy\n" + "".join(
         ("vgg", "VGG", "supervised", 138, 71.6), ("alexnet", "AlexNet", "supervised", 61, 56.5),
         ("simclr", "ResNet", "self-supervised", 25, 69.1),
     )
-)  # fmt: skip
+)
 
 
 def matrices(rng, people, n):
@@ -115,7 +115,7 @@ def test_every_figure_has_its_step(whole):
     assert set(steps) >= {
         "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
         "predict", "entropy", "agreement", "consistency", "failures", "cka", *matrices_of,
-    }  # fmt: skip
+    }
     of_entropy = steps["entropy"].sets
     assert (of_entropy["dimensions"], of_entropy["triplets"]) == ("VICE 4d", "things")  # all of these, as in the paper
     assert {steps[name].sets["dimensions"] for name in ("concepts", "consistency", "predict")} == {"things"}
@@ -130,7 +130,7 @@ def test_every_figure_has_its_step(whole):
     assert steps["depth"].models == (
         "alexnet::penultimate", "alexnet::logits", "resnet::layer1", "resnet::layer2", "resnet::layer10",
         "vgg::penultimate", "vgg::logits",
-    )  # fmt: skip
+    )
     others = steps["metadata"].options["others"]
     rsa = ("rsa-king", "rsa-cichy")  # those of Peterson have one model here, of which there is no scatter
     assert set(others.values()) == {f"step:{name}" for name in ("dot", "logits", "cifar100", "probe", "predict", *rsa)}
@@ -139,7 +139,7 @@ def test_every_figure_has_its_step(whole):
     assert families["simclr"] == families["resnet"] == "ResNet" and families["clip"] == "CLIP"
     kinds = {name: study.sets["human"][name]["kind"] for name in study.sets["human"]}
     assert kinds == {"king": "dissimilarity", "cichy": "dissimilarity", "peterson-fruits": "similarity",
-                     "peterson-animals": "similarity"}  # fmt: skip
+                     "peterson-animals": "similarity"}
     assert study.sets["dimensions"]["things"]["labels"] == "things/labels.txt"
     assert study.models["king/clip"].file == "king/clip.npy" and study.models["vgg"].file.endswith("penultimate.npy")
     assert any("says no order of its layers; taken as layer1, layer2, layer10" in line for line in draft.unknown)
@@ -155,7 +155,7 @@ def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_mod
     assert (king.models, king.people) == (("king/clip",), ("king",))
     assert dict(king.options["maps"]) == {
         "probe, penalty 0.07": "step:probe::clip", "penalty 0.3": "step:stronger::clip", "gLocal": "step:local-clip",
-    }  # fmt: skip
+    }
     assert steps["transfer-clip"].people == ("things",)
     assert steps["local-clip"].options["other_embeddings"] == "peterson/animals/clip.npy"  # the most of one width
     assert steps["local-simclr"].options["other_embeddings"] == "things/simclr.npy"  # there are no others
@@ -206,14 +206,14 @@ def test_categories_of_another_data_set_count_within_it(folder):
     Path("objects92/kinds.tsv").write_text("face\thand\n" + "0\t1\n1\t0\n" * 5)
     lines = draft_preset(".").unknown
     assert "objects92/kinds.tsv: categories of 10 objects, where embeddings of Kriegeskorte et al. (2008), 92 " \
-           "photographs have 12; left out" in lines  # fmt: skip
+           "photographs have 12; left out" in lines
 
 
 def test_what_is_not_there_is_a_line(folder, capsys):
     assert main(["study", "init", "--preset", "human-alignment", "."]) == 0
     told, study = capsys.readouterr().err, read_study("study.toml")
     lacking = {"ceiling", "depth", "logits", "cifar100", "rsa-king", "rsa-cichy", "rsa-peterson", "table-of-models",
-               "concepts", "predict", "entropy", "agreement"}  # fmt: skip
+               "concepts", "predict", "entropy", "agreement"}
     assert set(study.missing) == lacking
     for name, reason in study.missing.items():
         assert f"note: missing: {name}: {reason.partition(';')[0][:30]}" in told
@@ -252,7 +252,7 @@ def test_two_files_for_one_role_are_said(folder):
     draft = draft_preset(".")
     assert draft.models["clip 2"] == {"file": "old/clip.npy"} and draft.metadata == "a.csv"
     assert {"old/clip.npy: clip is also in clip.npy; called clip 2 here", "b.csv: a.csv is taken already",
-            "triplets.npy: triplets are taken from more.npy"} <= set(draft.unknown)  # fmt: skip
+            "triplets.npy: triplets are taken from more.npy"} <= set(draft.unknown)
     assert '# or: file = "triplets.npy"' in draft.text
 
 
@@ -324,7 +324,7 @@ def short(draft) -> str:
     """A study whose probes and page take seconds: maps of one model are tried, on those of King and Peterson."""
     tried = ("local-clip", "local-lite0", "transfer-lite0", "king-clip", "s-clip")
     steps = [step for step in draft.steps
-             if not step.name.startswith(("local-", "transfer-")) or step.name.endswith(tried)]  # fmt: skip
+             if not step.name.startswith(("local-", "transfer-")) or step.name.endswith(tried)]
     text = replace(draft, steps=steps).text.replace("penalty = 0.3", "penalty = 0.03").replace('["svg", "pdf"]', "[]")
     return text.replace("penalties = 0.07", "penalties = 0.02\nmax_iterations = 5")
 
@@ -341,12 +341,12 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     assert {re.sub(r"-\d$", "", name) for name in names} >= {
         "accuracy-chart", "depth-figure", "entropy-chart", "entropy-figure", "consistency-figure", "choices-figure",
         "cka-figure", "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
-    }  # fmt: skip
+    }
     assert "rdm-figure-4" in names  # King, Cichy, two of Peterson's
     assert "transfer-figure-3" in names
     of_metadata = " ".join(sorted(name for name in names if name.startswith("metadata-")))
     for column in ("imagenet-accuracy", "objective", "data", "parameters", "dot-product", "logits", "probed",
-                   "cifar-100-coarse", "rsa-king", "rsa-cichy"):  # fmt: skip
+                   "cifar-100-coarse", "rsa-king", "rsa-cichy"):
         assert column in of_metadata, column
     steps = tmp_path / "out" / "steps"
     for on in ("king", "peterson-fruits"):
@@ -354,7 +354,7 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
         assert len(found.maps) == 3 and {row.on for row in found.figures} == {on, ""}
         assert {row.before for row in found.figures if row.figure == "rsa"} == {
             pyalign.load_result(steps / f"rsa-{on}.json").results[0].value
-        }  # fmt: skip
+        }
     metadata, king = pyalign.load_result(steps / "metadata.json"), pyalign.load_result(steps / "rsa-king.json")
     values = {row.embeddings.removeprefix("king/"): row.value for row in king.results}
     scores = {point.model: point.score("RSA, King et al. (2019)") for point in metadata.points}

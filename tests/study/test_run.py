@@ -110,7 +110,7 @@ CHANGES = {  # what is changed -> the steps that are run again, besides the repo
         lambda: Path("t.csv").write_text(Path("t.csv").read_text().replace("p1", "p9")), {*ALL} - {"report", "cka"},
     ),
     "a comment": (lambda: edit("[steps.score]", "# a remark\n[steps.score]"), set()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -539,7 +539,7 @@ def test_a_ready_matrix_is_a_model_of_the_steps_that_take_one(folder):
          "embeddings; with kind it is a matrix"),
         ("[steps.score]", '[steps.score]\nmatrix = "m.npy"', "step 'score': score has no option 'matrix'"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_about_a_matrix_is_found_before_anything_is_run(folder, message_of, old, new, expected):
     Path("small.toml").write_text(MATRIX)
     edit(old, new)
@@ -604,7 +604,7 @@ def test_a_map_that_a_step_has_found_is_tried_on_all_sets_of_the_study(folder):
     alone = pyalign.transfer(
         pyalign.load_embeddings("a.npy", names=names), pyalign.load_transform("small/steps/probe-a.npz"),
         {"human": pyalign.load_judgments("rdm.npy", kind="dissimilarity", names=names)}, k=3,
-    )  # fmt: skip
+    )
     (row,) = [row for row in found.figures if row.on == "human" and row.within is None]
     assert (row.before, row.after) == (alone[0].before, alone[0].after)
     assert 'id="transfer' in Path("small/report.html").read_text()
@@ -632,7 +632,7 @@ def test_several_maps_are_tried_on_the_sets_that_a_step_names(folder):
     np.save("rdm.npy", np.maximum(1 - np.corrcoef(np.load("a.npy")), 0))
     edit("[triplets]", '[human.elsewhere]\nfile = "rdm.npy"\nkind = "dissimilarity"\n[triplets.things]')
     edit("[steps.failures]", '[steps.transfer]\nmodels = ["a"]\non = "things"\nk = 3\n'
-         'maps = { turned = "w.npz", "penalty 0.05" = "step:probe::a" }\n[steps.failures]')  # fmt: skip
+         'maps = { turned = "w.npz", "penalty 0.05" = "step:probe::a" }\n[steps.failures]')
     assert how(run(only="transfer"))["transfer (a)"] == "made"
     found = pyalign.load_result("small/steps/transfer-a.json")
     assert found.maps == ("turned", "penalty 0.05") and {row.on for row in found.figures} == {"things", ""}

@@ -72,10 +72,10 @@ def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
     Path("s.toml").write_text(text.replace("[steps.metadata]", f"{sets}{steps}[steps.metadata]"))
     assert not pyalign.run_study("s.toml", only="metadata").failed
     read = {name: pyalign.load_result(f"s/steps/{name}.json") for name in ("metadata", "predict", "compare_neighbors",
-                                                                          "neighbor_purity")}  # fmt: skip
+                                                                          "neighbor_purity")}
     values = {"R2": [row.mean_r2 for row in read["predict"].results],
               "overlap": [row.overlap for row in read["compare_neighbors"].results],
-              "purity": [row.purity for row in read["neighbor_purity"].results]}  # fmt: skip
+              "purity": [row.purity for row in read["neighbor_purity"].results]}
     for column, expected in values.items():
         assert [point.score(column).value for point in read["metadata"].points] == expected
 
@@ -95,7 +95,7 @@ def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
         ('"is there"', "4", r"[missing] dot must be text; got 4"),
         ("[steps.compare]", "[steps.compare]\nmetadata = 'x.csv'", "compare has no option 'metadata'"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_line(study, before, after, message):
     Path("s.toml").write_text(STUDY.replace(before, after))
     with pytest.raises(InputError) as error:
@@ -112,7 +112,7 @@ def test_figures_that_there_are_no_more_go_and_other_files_stay(study):
     assert "probes-figure.svg" in os.listdir("s/figures")
     Path("s/figures/mine.svg").write_text("mine")
     Path("s.toml").write_text(STUDY.replace("[steps.probe]", "[steps.other]\nfunction = 'probe'").replace(
-        ', probed = "step:probe"', ""))  # fmt: skip
+        ', probed = "step:probe"', ""))
     assert how(pyalign.run_study("s.toml", only="compare"))["report"] == "made"
     left = set(os.listdir("s/figures"))
     assert "probes-figure.svg" not in left and "mine.svg" in left

@@ -303,7 +303,7 @@ def test_a_process_that_is_killed_fails_its_unit_and_no_other(pictures):
     reasons = {step.name: step.reason for step in study.steps if step.status == "failed"}
     assert reasons == {
         "extract (b)": "the process that made it was ended by signal 9", "score": "needs extract (b), which has failed",
-    }  # fmt: skip
+    }
     assert how(study)["alone"] == "made"
 
 

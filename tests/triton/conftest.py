@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).parent))  # triton_cases.py
 KERNEL_TESTS = [
     "test_choice_similarity.py", "test_float_pair.py", "test_gradient.py", "test_schedule.py", "test_similarity.py",
     "test_topk.py", "test_triplets.py", "triton_cases.py",
-]  # fmt: skip
+]
 
 
 def missing():

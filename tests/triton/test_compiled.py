@@ -25,7 +25,7 @@ from pyalign.backends._triton_similarity import DESCRIBED_KINDS  # noqa: E402
 MODULES = (
     _triton_kernels, _triton_similarity, _triton_triplets, _triton_similarity, _triton_similarity, _triton_kernels,
     _triton_triplets,
-)  # fmt: skip
+)
 ARCHES = 80, 90, 100
 TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
 

@@ -37,7 +37,7 @@ PLAIN, DESCRIBED = (torch.float32, False, False), (torch.float16, False, True)
 OTHERS = (
     (torch.float32, True, False), (torch.bfloat16, False, False), (torch.float32, True, True),
     (torch.bfloat16, False, True),
-)  # fmt: skip
+)
 WAYS = [(pair, *way) for way in (PLAIN, DESCRIBED) for pair in PAIRS] + [("neg_sqeuclidean", *way) for way in OTHERS]
 
 

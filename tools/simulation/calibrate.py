@@ -64,4 +64,4 @@ CASES = [
         crc32(f"calibrate {n} {t}".encode()),
     )
     for n, t in ((60, 600), (60, 3_000), (100, 6_000), (60, 20_000))
-]  # fmt: skip
+]

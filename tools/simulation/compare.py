@@ -138,7 +138,7 @@ def of_student(differences: np.ndarray, errors: np.ndarray, degrees: np.ndarray)
 def reach_of(errors: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Half-widths of single intervals."""
     return np.array([[quantile(0.95, max(float(d), 1.0)) * e for e, d in zip(*row, strict=True)]
-                     for row in zip(errors, degrees, strict=True)])  # fmt: skip
+                     for row in zip(errors, degrees, strict=True)])
 
 
 def largest_score(covariance: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -280,7 +280,7 @@ def cases() -> Iterator[Case]:
         yield Case("several", name, over, sizes, models(world), asked=asked, share=0.4, rejects=True)
     asked = {"pyalign, single": (0.03, 0.07), "together, any category": FAMILY}
     yield Case("several", "two equal views, 25 categories", "objects", "500 objects, 10 neighbours", views(500, 25, 10),
-               asked=asked, share=0.4, rejects=True)  # fmt: skip
+               asked=asked, share=0.4, rejects=True)
 
 
 CASES = [replace(one, number=crc32(one.name.encode())) for one in cases()]

@@ -151,7 +151,7 @@ def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]
         _mean((low <= truth) & (truth <= high)), sum(tests) / len(found) if tests else NAN, least, most,
         0 if tests and not there.any() else int((~there).sum()), _mean(truth < low), _mean(truth > high),
         float((high - low).mean()) / (2.0 * IDEAL * sd) if known else NAN,
-    )  # fmt: skip
+    )
 
 
 def _mean(values: np.ndarray) -> float:
@@ -261,7 +261,7 @@ def cells(row: Row) -> dict[str, str]:
         "ideal, %": f"{100 * power(row.truth / row.sd):.1f}"
         if row.kind == "small power" and row.name.endswith("difference") else "",
         "asked for, %": asked,
-    }  # fmt: skip
+    }
     return {name: "" if "nan" in text else text for name, text in found.items()}
 
 
@@ -270,7 +270,7 @@ def table(rows: list[Row], kind: str) -> list[str]:
     lines = [cells(row) for row in rows if row.kind == kind]
     kept = [name for name in lines[0] if any(line[name] for line in lines)]
     return ["| " + " | ".join(line) + " |"
-            for line in (kept, ["---"] * len(kept), *([line[name] for name in kept] for line in lines))]  # fmt: skip
+            for line in (kept, ["---"] * len(kept), *([line[name] for name in kept] for line in lines))]
 
 
 def renewed(page: str, rows: list[Row]) -> str:

@@ -28,7 +28,7 @@ AS_DATA = 0.3  # with which one participant is as reliable (.33) as on the 92 ph
 MANY, DRAWS = 300, 120  # objects of a draw whose values give the truth, and how many draws
 OF_RSA = ("mean matrix", "each person", "difference")
 OF_CEILING = ("difference of means", "lower ceiling", "upper ceiling", "reliability", "less lower", "of lower",
-              "of upper", "disattenuated")  # fmt: skip
+              "of upper", "disattenuated")
 OVERS = ("objects", "subjects", "objects+subjects")
 
 
@@ -93,17 +93,17 @@ def told(n: int, people: int, noise: float) -> tuple[str, str]:
 def held_cases() -> Iterator[Case]:
     def case(kind: str, name: str, sizes: str, asked: Any, share: float, *args: Any) -> Case:
         return Case(kind, name, args[-1].replace("+", " and "), sizes, lambda rng: held(rng, *args),
-                    lambda rng: true_values(*args), asked, share)  # fmt: skip
+                    lambda rng: true_values(*args), asked, share)
 
     cells = ((20, 8, "spearman"), (40, 16, "spearman"), (40, 16, "pearson"), (92, 16, "spearman"), (92, 1, "spearman"))
     for ci, (n, people, correlation), noise in product(OVERS, cells, (LITTLE, MUCH)):
         if people > 1 or "subjects" not in ci:
             name, sizes = told(n, people, noise)
             yield case("rsa corrected", f"rsa corrected {ci} {name}, {correlation}", sizes, {"": (0.92, 0.98)}, 0.4,
-                       OF_RSA, n, people, noise, correlation, ci)  # fmt: skip
+                       OF_RSA, n, people, noise, correlation, ci)
     for ci, (n, people) in [*product(OVERS, ((92, 4), (40, 8))), (OVERS[-1], (92, 16))]:
         yield case("rsa ceiling", f"rsa ceiling {ci} n={n} p={people}", f"{n} objects, {people} people", {"": NOMINAL},
-                   0.3, OF_CEILING, n, people, AS_DATA, "spearman", ci)  # fmt: skip
+                   0.3, OF_CEILING, n, people, AS_DATA, "spearman", ci)
 
 
 # Where a few objects have large effects on all of their pairs
@@ -131,7 +131,7 @@ def strong_cases() -> Iterator[Case]:
         name = f"squared distances, n={n}, {how}"
         yield Case("rsa strong", name, "objects", f"{n} objects, one person", partial(strong, n=n, correlation=how),
                    partial(true_correlation, name=name, correlation=how), {"": NOMINAL}, 2.0,
-                   seeds=lambda seed, number, k: [number, seed or 2, k])  # fmt: skip
+                   seeds=lambda seed, number, k: [number, seed or 2, k])
 
 
 LEVELS = {0.05: SIZE, 0.1: (0.07, 0.13), 0.5: (0.44, 0.56)}
@@ -152,7 +152,7 @@ def null_cases() -> Iterator[Case]:
         (name, sizes), ci = told(n, people, noise), "objects+subjects" if people > 1 else "objects"
         yield Case("rsa null", f"equals corrected {name}", f"{ci.replace('+', ' and ')}, corrected", sizes,
                    partial(equals, n=n, people=people, noise=noise, ci=ci), asked=near, rejects=True, centred=True,
-                   share=0.4)  # fmt: skip
+                   share=0.4)
 
 
 # Similarities of models: a and b have six features of eight in common, the third knows four, and noise
@@ -184,13 +184,13 @@ def cka_cases() -> Iterator[Case]:
         (50, "debiased-cka", 1.0), (92, "debiased-cka", 1.0), (92, "linear-cka", 1.0),
         (92, "debiased-rbf-cka:sigma=4", 1.0), (92, "rsa-spearman", 0.5), (92, "mutual-knn:10", 0.3),
         (92, "procrustes", 0.3),
-    ):  # fmt: skip
+    ):
         yield Case("cka", f"cka n={n} {measure.replace(':', ' ')}", "objects", f"{n} objects",
-                   partial(alike, n=n, measure=measure), asked={"": NOMINAL}, centred=True, share=share)  # fmt: skip
+                   partial(alike, n=n, measure=measure), asked={"": NOMINAL}, centred=True, share=share)
     for n in (50, 92):
         yield Case("cka null", f"equally alike n={n} debiased-cka", "objects", f"{n} objects",
                    partial(equally_alike, n=n, measure="debiased-cka"), asked={"": SIZE}, rejects=True,
-                   centred=True)  # fmt: skip
+                   centred=True)
 
 
 # Neighbours, of objects of six kinds: three of eight are of the first
@@ -230,7 +230,7 @@ def neighbor_cases() -> Iterator[Case]:
     both = (("", neighbors), (" after a map", after_a_map))
     for (n, k), (what, draw) in product(((50, 5), (100, 5), (200, 10)), both):
         yield Case("neighbors", f"neighbors{what} n={n} k={k}", "objects", f"{n} objects, {k} neighbours",
-                   partial(draw, n=n, k=k), asked={"": (0.92, 1.0)}, share=0.2, centred=True)  # fmt: skip
+                   partial(draw, n=n, k=k), asked={"": (0.92, 1.0)}, share=0.2, centred=True)
 
 
 CASES = [*held_cases(), *strong_cases(), *null_cases(), *cka_cases(), *neighbor_cases()]

@@ -30,7 +30,7 @@ FIGURES = {
     "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman", "KL": "kl",
     "JS distance": "js_distance", "accuracy": "accuracy", "accuracy, of majority": MAJORITY,
     "majority share": "majority_share", "entropy of people": "human_entropy", "entropy": "model_entropy",
-}  # fmt: skip
+}
 OF_BINS = {"accuracy": "accuracy", "accuracy, of majority": MAJORITY, "p(majority)": "majority_probability"}
 
 # Calibrations
@@ -195,7 +195,7 @@ def true_ceilings(answers: int, people: bool) -> dict[str, float]:
 
 
 def ceilings(rng: np.random.Generator, n: int, t: int, answers: int, people: int = 0, upper: bool = False
-             ) -> Iterator[Found]:  # fmt: skip
+             ) -> Iterator[Found]:
     """Ceilings of the same answers, and how far the model has come to each; the upper one is their majority share."""
     x, triplets, over = repeated(rng, n, t, answers, people)
     if upper:
@@ -213,14 +213,14 @@ def ceilings(rng: np.random.Generator, n: int, t: int, answers: int, people: int
 
 
 def case(kind: str, name: str, share: float, draw: Any, *args: Any, most: float = 0.97, asked: Any = (), **more: Any
-         ) -> Case:  # fmt: skip
+         ) -> Case:
     """With intervals that hold at least 92 % of the time, and at most so often, but for quantities that `asked` has."""
     people = re.search(r"(\d+) people", name)
     more |= {"people": int(people[1])} if people else {}
     told = f"calibration, {name}" if kind == "calibration" else name  # names of other kinds are their own
     return Case(kind, told, "objects and people" if people else "objects", "", lambda rng: draw(rng, *args, **more),
                 asked={"": (0.92, most)} | dict(asked), share=share, number=crc32(name.encode()),
-                seeds=lambda seed, number, k: [*([seed] if seed else []), number, k // 100, k % 100])  # fmt: skip
+                seeds=lambda seed, number, k: [*([seed] if seed else []), number, k // 100, k % 100])
 
 
 def cases() -> Iterator[Case]:
@@ -235,7 +235,7 @@ def cases() -> Iterator[Case]:
     for n, t, told, share in ((60, 2_000, "", 1.0), (100, 6_000, "", 1.0), (300, 12_000, ", 40 people", 0.5)):
         for lapses in (0.0, 0.05, 0.15):  # near 0 the interval of a rate is cut
             yield case("lapses", f"{n} objects, {t:,} triplets{told}, {lapses:.0%} lapses", share, lapse_rates, n, t,
-                       lapses=lapses, most=1.0, asked={"T without lapses": (math.nan, math.nan)})  # fmt: skip
+                       lapses=lapses, most=1.0, asked={"T without lapses": (math.nan, math.nan)})
     name = "200 objects, 40,000 triplets, half of the objects held out, 15% lapses"
     yield case("lapses", name, 0.5, gains, 200, 40_000, 0.15)
     split = {f"{figure}, majority 50% to 60%": (0.92, 1.0) for figure in OF_BINS}

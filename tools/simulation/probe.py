@@ -38,7 +38,7 @@ def figures_of(found: pyalign.probing.ProbeCrossValidation) -> Iterator[Found]:
     values = found.accuracy, found.difference, found.zero_shot_accuracy, found.cross_entropy
     intervals = (
         found.accuracy_interval, found.difference_interval, found.zero_shot_interval, found.cross_entropy_interval,
-    )  # fmt: skip
+    )
     for name, value, interval in zip(FIGURES, values, intervals, strict=True):
         yield Found.of(name, value, interval)
 
@@ -87,11 +87,11 @@ def cases() -> Iterator[Case]:
         yield Case(
             "probe", f"one study, other seeds, {repeats} x 3 folds", "objects", f"{sizes(60, 3_000)}, penalties chosen",
             reseeded(60, 3_000, repeats), share=0.03, centred=True,
-        )  # fmt: skip
+        )
     yield Case(
         "probe", "4 x 3 folds n=90", "objects", sizes(90, 9_000), probed(90, 9_000, penalties=PENALTY), asked=ASKED,
         centred=True,
-    )  # fmt: skip
+    )
     people = f"{sizes(60, 3_000)}, 5 unlike people"
     for split, over in (("objects", "objects"), ("objects+subjects", "objects and people")):
         draw = probed(60, 3_000, 5, 1, split=split, folds=2, penalties=PENALTY)
@@ -99,7 +99,7 @@ def cases() -> Iterator[Case]:
         yield Case(
             "probe", f"4 x 2 folds over {over}, for new people", over, people, draw,
             for_new_people(60, 3_000, 5, split, 2), asked, share=0.5,
-        )  # fmt: skip
+        )
 
 
 CASES = [replace(one, number=crc32(one.name.encode())) for one in cases()]

@@ -86,7 +86,7 @@ WORLDS = (
     (ACCURACY, World(30, 300, 0.03)), (ACCURACY, World(100, 2_000, 0.01)), (ACCURACY, World(60, 2_000, 0.03, 0.15)),
     (ACCURACY, World(100, 2_000, 0.02, 0.15)), (OF_TWO, World(100, 2_000, 0.02, 0.15)),
     (OF_TWO, World(60, 2_000, 0.02, 0.15)),
-)  # fmt: skip
+)
 FEATURE_WORLDS = ((30, 1_000), (50, 0), (100, 1_500))  # objects, triplets; 0: all
 NORMAL_WORLDS = ((50, 2_000, 0.7), (100, 3_000, 0.7), (50, 2_000, 0.85), (30, 1_000, 0.85))  # and the accuracy
 EFFECT = 0.146  # of an object: two answers with a common one share .02 of the variance before the threshold
@@ -232,7 +232,7 @@ OF_KAPPA: dict[str, Callable[[Joint], Limits]] = {
         min(by_student(joint)[0], joint.interval(KAPPA).low), by_student(joint)[1]
     ),
     "pyalign": lambda joint: tuple(joint.interval(KAPPA)),
-}  # fmt: skip
+}
 
 
 # Studies
@@ -359,7 +359,7 @@ def cases() -> Iterator[Case]:
             "wrong objects", f"{figure}, {world.name}", "objects", f"{world.n} objects, {world.t:,} triplets",
             measured(figure, world), lambda rng, figure=figure, world=world: {figure: truth(world, figure)},
             {figure: ASKED}, number=crc32(f"{figure} {world.name}".encode()),
-        )  # fmt: skip
+        )
 
 
 CASES = list(cases())

@@ -103,7 +103,7 @@ def of_all_concepts(rng: np.random.Generator) -> Iterator[Found]:
 
 
 def case(kind: str, name: str, draw: Any, design: Any, effects: Effects = OF_THINGS,
-         truths: tuple[float, ...] = (0.5, 0.5), over: str = "objects", **options: Any) -> Case:  # fmt: skip
+         truths: tuple[float, ...] = (0.5, 0.5), over: str = "objects", **options: Any) -> Case:
     world = World(design, effects, truths, over)
     true = {"accuracy": truths[0], "accuracy, no minimum": truths[0], "difference": truths[0] - truths[len(truths) > 1]}
     return Case(f"small {kind}", name, "", "", partial(draw, world=world, **options), lambda rng: true, seeds=SEEDS)
@@ -121,7 +121,7 @@ def pair_cases() -> Iterator[Case]:
           for count, n, t in ((10, 30, 1_000), (10, 60, 2_000), (20, 100, 3_000))),
         *(("equivalence", f"2 models, {better} and 0.5", 200, 6_000, (better, 0.5), {"difference": 0.05})
           for better in (0.55, 0.5)),
-    ):  # fmt: skip
+    ):
         name = f"{told}, {n} objects, {t:,} triplets" + (", margin 0.05" if kind == "equivalence" else "")
         yield case(kind, name, of_pairs, balanced(n, t), truths=truths, **options)
         if told == "2 equal models":
@@ -147,7 +147,7 @@ def few_cases() -> Iterator[Case]:
         ("score", f"{size}, 8 unlike people", 8, unlike),
         *(("few", f"{k} people, {size}", k, like) for k in (2, 3, 4, 5)),
         *(("few", f"{k} people, unlike, {size}", k, unlike) for k in (2, 3, 4, 5)),
-    ):  # fmt: skip
+    ):
         design = worlds.answered_by(100, 3_000, people, "half" in name)
         yield case(kind, name, of_few, design, effects, (0.5,), "objects+subjects")
 

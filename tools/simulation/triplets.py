@@ -27,7 +27,7 @@ def both(found: Any) -> Iterator[Found]:
 
 
 def scored(rng: np.random.Generator, n: int, t: int, ci: Any = "objects", each: int = 1, people: int = 0,
-           same: bool = False) -> Iterator[Found]:  # fmt: skip
+           same: bool = False) -> Iterator[Found]:
     """Scores on objects that are drawn anew or stay the same; by people."""
     x = objects(n, np.random.default_rng(STAYS) if same else rng)
     asked, who = drawn_triplets(n, t, rng, each), np.repeat(np.arange(people), t // people) if people else None
@@ -57,29 +57,29 @@ def score_cases() -> Iterator[Case]:
         (20, 300, 1, 2.0), (30, 1_000, 1, 2.0), (50, 500, 1, 2.0), (50, 0, 1, 1.0), (100, 1_500, 1, 2.0),
         (100, 20_000, 1, 1.0), (200, 20_000, 20, 1.0), (400, 20_000, 1, 1.0), (1_854, 20_000, 1, 1.0),
         (1_854, 20_000, 20, 1.0), (1_854, 500_000, 1, 0.3),
-    ):  # fmt: skip
+    ):
         name = f"score n={n} t={t or 'all'}" + (f" x{each}" if each > 1 else "")
         yield case("score", name, "objects", sizes(n, t, each), true_scores, share, BOTH if n > 30 else {},
-                   n=n, t=t, each=each)  # fmt: skip
+                   n=n, t=t, each=each)
     for how, n, t in (("pigeonhole", 100, 1_500), ("bootstrap", 100, 1_500), ("bootstrap", 400, 20_000)):
         yield case("score", f"{how} n={n}", f"objects, {how}", sizes(n, t), true_scores, 0.5,
-                   BOTH if how == "bootstrap" else {}, n=n, t=t, ci=pyalign.Resampling("objects", how))  # fmt: skip
+                   BOTH if how == "bootstrap" else {}, n=n, t=t, ci=pyalign.Resampling("objects", how))
     of_same, every = partial(true_scores_of_same, n=300, people=False), partial(true_scores, people=True)
     for name, n, t, truth, asked in (
         ("blind to objects", 100, 20_000, true_scores, {}), ("the same objects", 300, 3_000, of_same, BOTH),
-    ):  # fmt: skip
+    ):
         yield case("score", name, "triplets", sizes(n, t), truth, 1.0 if asked else 0.5, asked, n=n, t=t, ci="triplets",
-                   same=truth is of_same)  # fmt: skip
+                   same=truth is of_same)
     for n, people, each in ((50, 50, 60), (200, 60, 100), (200, 200, 25), (1_854, 264, 482)):
         yield case("people", f"people n={n} p={people}", "objects and people",
                    f"{n:,} objects, {people:,} people, {each} answers each", every, 0.3 if n > 1000 else 1.0, BOTH,
-                   n=n, t=people * each, ci="objects+subjects", people=people)  # fmt: skip
+                   n=n, t=people * each, ci="objects+subjects", people=people)
     of_same, few = partial(true_scores_of_same, n=200, people=True), {"n": 200, "t": 6_000, "people": 60}
     for name, over in (*((f"only over {one}", one) for one in ("objects", "subjects")),
-                       ("the same objects, other people", "subjects")):  # fmt: skip
+                       ("the same objects, other people", "subjects")):
         truth, share, asked = (every, 0.5, {}) if name.startswith("only") else (of_same, 1.0, BOTH)
         yield case("people", name, over, "200 objects, 60 people, 100 answers each", truth, share, asked, ci=over,
-                   same=truth is of_same, **few)  # fmt: skip
+                   same=truth is of_same, **few)
 
 
 def probed(rng: np.random.Generator, n: int, t: int, people: int = 0, ci: str = "auto") -> Iterator[Found]:
@@ -95,11 +95,11 @@ def probed(rng: np.random.Generator, n: int, t: int, people: int = 0, ci: str = 
 def probe_cases() -> Iterator[Case]:
     for n, t in ((90, 9_000), (240, 20_000)):
         yield Case("probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", partial(probed, n=n, t=t), asked=BOTH,
-                   share=0.3, centred=True)  # fmt: skip
+                   share=0.3, centred=True)
     for over, ci in (("objects and people", "objects+subjects"), ("objects", "objects")):
         yield Case("probe", f"probe n=90 p=8 over {over}", over, f"{sizes(90, 9_000)}, 8 unlike people, 3 folds",
                    partial(probed, n=90, t=9_000, people=8, ci=ci), asked=BOTH if "people" in over else {}, share=0.5,
-                   centred=True)  # fmt: skip
+                   centred=True)
 
 
 # Concepts, of which each is a category that holds all objects, and error consistency
@@ -141,14 +141,14 @@ def true_rates() -> dict[str, float]:
 def concept_cases() -> Iterator[Case]:
     for n, t in ((10, 30), (20, 30), (60, 30), (20, 60), (10, 100), (20, 100), (60, 100), (10, 300), (20, 300)):
         yield Case("concepts", f"concept n={n} t={t}", "objects", sizes(n, t), partial(concept, n=n, t=t),
-                   lambda rng: true_rates(), {"difference": (0.91, 1.0)}, 0.6)  # fmt: skip
+                   lambda rng: true_rates(), {"difference": (0.91, 1.0)}, 0.6)
     for n, t, by, how, least in ((60, 900, "objects", "corrected", 0.91), (60, 900, "objects", "bootstrap", 0.89),
         (60, 900, "objects", "pigeonhole", None), (200, 5_000, "objects", "corrected", 0.91),
-        (60, 900, "triplets", "corrected", None)):  # fmt: skip
+        (60, 900, "triplets", "corrected", None)):
         over = by if how == "corrected" else f"{by}, {how}"
         yield Case("consistency", f"consistency n={n} t={t}, {over}", over, sizes(n, t),
                    partial(consistent, n=n, t=t, ci=pyalign.Resampling(by, how)), lambda rng: true_rates(),
-                   {"kappa": (least, 0.97)} if least else {}, 0.6)  # fmt: skip
+                   {"kappa": (least, 0.97)} if least else {}, 0.6)
 
 
 # Accuracy against metadata, of models in families
@@ -160,7 +160,7 @@ def of_accuracies(y: np.ndarray, noise: float, rng: np.random.Generator) -> Comp
     return Comparison(
         models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects", "corrected", 0.95, "holm", 500, None,
         covariance=tuple(map(tuple, covariance.tolist())) if noise else None,
-    )  # fmt: skip
+    )
 
 
 def families(m: int, count: int, rng: np.random.Generator, related: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -198,7 +198,7 @@ def random_columns(rng: np.random.Generator, m: int, count: int, columns: int) -
     y, _, family = families(m, count, rng, 0.0)
     drawn = [families(m, count, rng, 0.0)[0] for _ in range(columns)]
     rows = [{"model": str(k), "family": str(family[k]), **{f"x{j}": float(x[k]) for j, x in enumerate(drawn)}}
-            for k in range(m)]  # fmt: skip
+            for k in range(m)]
     found = pyalign.regress_metadata(of_accuracies(y, 0.15, rng), rows).results
     for quantity, held in (("each by itself", found), ("all together", [row.simultaneous for row in found])):
         both = [[one for one in (row.ci, row.models_ci) if one is not None and one.low * one.high > 0] for row in held]
@@ -213,13 +213,13 @@ def metadata_cases() -> Iterator[Case]:
         of, few = f"metadata {'blind to families' if blind else f'over {over}'} m={m}", count < m
         yield Case("metadata", of + (f" in {count}" if few else ""), over, f"{m} models" + f", {count} families" * few,
                    partial(over_models, m=m, count=count, blind=blind), lambda rng: true,
-                   {} if blind else {"slope": (0.92, 0.98), "": wide})  # fmt: skip
+                   {} if blind else {"slope": (0.92, 0.98), "": wide})
     for m, noise, related in ((8, 0.15, 0.6), (30, 0.05, 0.6), (30, 0.15, 0.6), (30, 0.4, 0.9), (30, 1.0, 0.9)):
         yield Case("metadata", f"metadata over objects m={m} noise={noise}", "objects", f"{m} models",
                    partial(over_objects, m=m, noise=noise, related=related),
-                   asked={"slope": (0.93, 0.97)} | ({"": wide} if noise < 0.5 else {}))  # fmt: skip
+                   asked={"slope": (0.93, 0.97)} | ({"": wide} if noise < 0.5 else {}))
     yield Case("metadata", "metadata of 8 random columns", "objects and families", "16 models, 8 families",
-               partial(random_columns, m=16, count=8, columns=8), asked={"all together": (0.935, 1.0)})  # fmt: skip
+               partial(random_columns, m=16, count=8, columns=8), asked={"all together": (0.935, 1.0)})
 
 
 CASES = [*score_cases(), *probe_cases(), *concept_cases(), *metadata_cases()]

@@ -38,7 +38,7 @@ def weighted(n: int, people: int) -> Callable[..., Iterator[Found]]:
         matrices = judged(x, weights(people, rng, 0.6 if people > 1 else 0.0), AS_DATA, rng)
         plan = pyalign.Resampling("auto", n_resamples=RESAMPLES)
         found = pyalign.rsa({"a": model(x), "b": model(x, shifted(2))}, matrices, kind="dissimilarity",
-                            correlation="pearson", ci=plan, weighted=True).weighted  # fmt: skip
+                            correlation="pearson", ci=plan, weighted=True).weighted
         assert found is not None
         yield Found.of("mean matrix", found[0].value, found[0].ci)
         if found[0].per_person is not None and people > 1:
@@ -93,16 +93,16 @@ def cases() -> Iterator[Case]:
         over = "objects" if people == 1 else "objects and subjects"
         names = ("mean matrix", "each person", "less the first")
         yield Case("rsa weighted", f"weighted n={n} p={people}", over, f"{n} objects, {people} people",
-                   weighted(n, people), asked=dict.fromkeys(names, (0.92, 0.99)), centred=True)  # fmt: skip
+                   weighted(n, people), asked=dict.fromkeys(names, (0.92, 0.99)), centred=True)
     for n, spread in product((50, 92), (0.5, 1.0)):
         yield Case("cka", f"cka n={n} debiased-cka, lengths of rows log-normal with {spread:g}", "objects",
                    f"{n} objects", of_lengths(n, spread),
-                   asked=dict.fromkeys(("near", "far", "difference"), (0.92, 1.0)), centred=True)  # fmt: skip
+                   asked=dict.fromkeys(("near", "far", "difference"), (0.92, 1.0)), centred=True)
     for world, by_assurance in product(["like THINGS"], (False, True)):  # others take minutes for each pilot
         yield Case("plan", f"chosen by {'assurance' if by_assurance else 'power'}, {world}", "pilots",
                    "60 objects, 12 people, 1,200 answers", chosen(world, by_assurance),
                    asked=dict.fromkeys(FIGURES, (0.0, 0.15)) if by_assurance else NOTHING, rejects=True,
-                   centred=True)  # fmt: skip
+                   centred=True)
 
 
 CASES = [replace(one, number=crc32(one.name.encode())) for one in cases()]

@@ -137,7 +137,7 @@ APART = 60_000  # triplets of objects that occur once
 
 def drawn(
     triplets: np.ndarray, rng: np.random.Generator, answers: int = 1, who: np.ndarray | None = None, lapses: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of new objects as a model sees them, and odd positions (t, answers), by people (t, answers) or None.
 
     lapses: the share of answers that are guesses, by half of the people if there are any.

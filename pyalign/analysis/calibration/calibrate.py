@@ -79,7 +79,7 @@ def calibrate(
     ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     weights: WeightsLike | None = None, progress: Progress | None = None,
-) -> Calibrations:  # fmt: skip
+) -> Calibrations:
     """Fit the temperature that minimizes the cross-entropy of choices, and evaluate it on held-out answers.
 
     Args:
@@ -189,7 +189,7 @@ def calibrate(
     return Calibrations(
         results, kept.source, notes=merged(*(calibration.notes for calibration in results)), coverage=present.coverage,
         provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
-    )  # fmt: skip
+    )
 
 
 def _check_bins(bins: int) -> None:
@@ -203,12 +203,12 @@ def _calibration(ready: Ready, name: str | None, measure: MeasureLike, settings:
     results, n_dropped = score_triplets(
         ready.rows, ready.index, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
         backend=settings.backend, similarities=True, task=ready.triplets.task,
-    )  # fmt: skip
+    )
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
     result = _fitted(
         similarities, n_dropped, ready, settings, measure=str(get_measure(measure)), backend=results.backend,
         embeddings=name,
-    )  # fmt: skip
+    )
     of_measure = notes_on_similarities(ready.rows, ready.index, measure, name or "embeddings")
     seconds = time.perf_counter() - began
     return replace(result, seconds=seconds, notes=merged(ready.notes, of_measure, result.notes))
@@ -221,18 +221,18 @@ def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, settings: _S
     answered = AnsweredSimilarities(
         host, similarities, triplets.answers, settings.ties, ready.items, ready.people, alternatives_of(triplets.task),
         weights,
-    )  # fmt: skip
+    )
     result = _report(
         answered.present() if n_dropped else answered, settings, split=settings.split, ties=settings.ties,
         answers=_kind(triplets.answers), n_dropped=n_dropped, task=triplets.task, **how,
-    )  # fmt: skip
+    )
     remarks = notes_on_score(result.test.accuracy, result.test.n_answers, result.test.cross_entropy, task=result.task)
     return replace(result, notes=merged(remarks, result.notes))
 
 
 def _of_choices(
     chosen: Chosen, triplets: Triplets, people: np.ndarray | None, name: str, settings: _Settings
-) -> Calibration:  # fmt: skip
+) -> Calibration:
     """Calibrates a model's own probabilities: their logarithms take the place of similarities."""
     k, began = alternatives_of(triplets.task), time.perf_counter()
     if chosen.probabilities is None:
@@ -257,7 +257,7 @@ def _of_choices(
     result = _fitted(
         similarities, int(absent.sum()), ready, settings, measure=None, embeddings=name, model_choices=chosen.kind,
         backend=get_host_backend(settings.backend).name,
-    )  # fmt: skip
+    )
     return replace(result, seconds=time.perf_counter() - began, notes=merged(ready.notes, result.notes))
 
 
@@ -301,7 +301,7 @@ def _report(answered: AnsweredSimilarities, settings: _Settings, **how: Any) -> 
         temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps, n_unused=int((~there).sum()),
         effective_answers=test.effective_number, lapses=lapses,
         missing=("lapses",) if settings.lapses and lapses is None else (), **reported, **how,
-    )  # fmt: skip
+    )
 
 
 def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:

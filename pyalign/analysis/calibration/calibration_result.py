@@ -144,7 +144,7 @@ class Confidences:
 
 def _brier(
     count: np.ndarray, sure: np.ndarray, right: np.ndarray, f_f: np.ndarray, f_y: np.ndarray, y_y: np.ndarray
-) -> BrierScore:  # fmt: skip
+) -> BrierScore:
     """The score and its parts from sums over the answers of each bin."""
     total, there = count.sum(), count > 0
     n, f_b, y_b = count[there], sure[there] / count[there], right[there] / count[there]

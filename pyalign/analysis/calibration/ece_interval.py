@@ -25,7 +25,7 @@ SIZE = math.sqrt(2.0 / math.pi)  # the mean of |z|, in standard deviations
 
 def ece_interval(
     of: Confidences, edges: np.ndarray, members: Sequence[np.ndarray], degrees: float, plan: Resampling
-) -> Interval:  # fmt: skip
+) -> Interval:
     """The interval of the ECE that endless answers would have, at this temperature.
 
     Args:
@@ -49,7 +49,7 @@ def ece_interval(
 
 def _gaps(
     of: Confidences, edges: np.ndarray, members: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(b,) mean gaps, their covariances (b, b), and these if triplets were independent."""
     bins, place = len(edges) - 1, places_of(of.confidence, edges[1:-1]).astype(np.int64)
     weights = np.ones(len(place)) if of.weights is None else of.weights

@@ -74,7 +74,7 @@ def part_of(n: int, before: LossSums, after: LossSums, chosen: Confidences) -> P
 
 def held_out(
     test: AnsweredSimilarities, betas: np.ndarray, bins: int, plan: Resampling | None, dependence: Dependence | None
-) -> HeldOut:  # fmt: skip
+) -> HeldOut:
     """The figures at inverse temperatures (t,), and their intervals under a plan; without one there are none."""
     at_fit = replace(test, similarities=test.similarities * betas[:, None])  # where they are 1
     before, unsure = test.with_confidences(1.0)
@@ -91,7 +91,7 @@ def held_out(
         was.ece(equal_mass_edges(unsure, test.weights, bins)),
         chosen.reliability(widths, floor=floor),
         chosen.reliability(equal_mass_edges(sure, test.weights, bins), floor=floor),
-    )  # fmt: skip
+    )
     if plan is None or dependence is None:
         return figures
     means = {**_means(test, at_fit, unsure, chosen), **(distances or {})}
@@ -113,14 +113,14 @@ def _members(test: AnsweredSimilarities, by: str, dependence: Dependence) -> lis
 
 def _means(
     test: AnsweredSimilarities, at_fit: AnsweredSimilarities, unsure: np.ndarray, chosen: Confidences
-) -> dict[str, Mean]:  # fmt: skip
+) -> dict[str, Mean]:
     """The means that can be computed for every kind of answers."""
     pairs: dict[str, np.ndarray | None] = dict.fromkeys(("before", "after", "credit", "brier"))
     if test.totals is not None:
         credit, sure = credits_by_pair(test.choosable, test.ties), chosen.confidence[:, None]
         before, after = (one.max(axis=1, keepdims=True) - one for one in (test.choosable, at_fit.choosable))
         pairs = {"before": before - np.log(unsure)[:, None], "after": after - np.log(sure), "credit": credit,
-                 "brier": (sure - credit) ** 2}  # fmt: skip
+                 "brier": (sure - credit) ** 2}
     return {
         "cross_entropy_before": Mean(test.losses(1.0, unsure), POSITIVE, pairs["before"]),
         "cross_entropy": Mean(at_fit.losses(1.0, chosen.confidence), POSITIVE, pairs["after"]),
@@ -139,7 +139,7 @@ def _divergences(test: AnsweredSimilarities, at_fit: AnsweredSimilarities) -> di
         "target_entropy": Mean(entropy(p), POSITIVE),
         "kl_before": Mean(kl[0], POSITIVE), "kl": Mean(kl[-1], POSITIVE),
         "js_distance_before": Mean(distance[0], FURTHEST), "js_distance": Mean(distance[-1], FURTHEST),
-    }  # fmt: skip
+    }
 
 
 def _averages(distances: Mapping[str, Mean], weights: np.ndarray | None) -> Divergences:
@@ -160,7 +160,7 @@ def _estimates(figures: HeldOut) -> dict[str, float]:
 def intervals_of_means(
     test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
     dependence: Dependence,
-) -> tuple[dict[str, Interval | None], tuple[str, ...]]:  # fmt: skip
+) -> tuple[dict[str, Interval | None], tuple[str, ...]]:
     """The interval of each figure by its name, and notes on them."""
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
     table = np.stack([weights, *(weights * one.values for one in means.values())], axis=1)
@@ -170,7 +170,7 @@ def intervals_of_means(
     if not errors.known:
         return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",)
     intervals = {name: mean_interval(estimates[name], errors, k, plan, one.within)
-             for k, (name, one) in enumerate(means.items())}  # fmt: skip
+             for k, (name, one) in enumerate(means.items())}
     return intervals, notes_on_few(errors.numbers)
 
 

@@ -51,7 +51,7 @@ class LapseFit(NamedTuple):
 def lapses_of(
     answered: AnsweredSimilarities, test: AnsweredSimilarities, beta: float, betas: np.ndarray, split: str | None,
     plan: Resampling | None, of_fit: Dependence | None, of_test: Dependence | None,
-) -> Lapses | str:  # fmt: skip
+) -> Lapses | str:
     """Lapses fitted to all answers, with what they bring to held-out ones; a sentence where answers don't say the rate.
 
     Args:
@@ -85,12 +85,12 @@ def lapses_of(
     return replace(
         lapses, rate_ci=replace(rate_ci, method="sandwich"), temperature_ci=interval(found.beta, of_beta),
         cross_entropy_ci=intervals.get("cross_entropy"), gain_ci=intervals.get("gain"),
-    )  # fmt: skip
+    )
 
 
 def _held_out(
     answered: AnsweredSimilarities, found: LapseFit, betas: np.ndarray, split: str, there: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Both for each triplet that is there, from those of its rest; no lapses where those, or all answers, have none."""
     rates = np.zeros(len(betas))
     if found.rate > 0.0:

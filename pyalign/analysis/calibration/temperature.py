@@ -136,7 +136,7 @@ class EstimateError(NamedTuple):
 
 def error_of_beta(
     fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence
-) -> EstimateError:  # fmt: skip
+) -> EstimateError:
     """The standard error of the best inverse temperature.
 
     Args:
@@ -169,7 +169,7 @@ def slopes(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, np.ndarr
 
 def errors_of_estimates(
     fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence
-) -> tuple[EstimateError, ...]:  # fmt: skip
+) -> tuple[EstimateError, ...]:
     """The standard errors of parameters that minimize the mean loss of answers.
 
     Over objects they are never below those of independent sets of three items, nor of independent answers; over sets
@@ -212,7 +212,7 @@ def with_single_answers(dependence: Dependence, errors: Errors, products: np.nda
 
 def scores(
     fit: AnsweredSimilarities, derivatives: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Derivatives of the loss, by triplet.
 
     Args:

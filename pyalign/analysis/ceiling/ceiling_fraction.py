@@ -91,7 +91,7 @@ class CeilingForScores:
         return replace(
             ci, low=ends[0], high=ends[1], method=ci.method if self.ci is None else FIELLER,
             error=ratio_error(over, whole, np.array([[own**2, both], [both, error**2]])),
-        )  # fmt: skip
+        )
 
     def covariance(self, credits: np.ndarray, dependence: Dependence) -> float:
         """The covariance of the ceiling's error with that of the mean of credits (t,); 0 if the answers differ."""

@@ -48,7 +48,7 @@ FEW = 5  # answers to a triplet, on average, below which how they vary over trip
 def noise_ceiling(
     triplets: TripletsLike, *, subjects: SubjectsLike | None = None, answers: AnswersLike | None = None,
     confidence_level: float = 0.95, weights: WeightsLike | None = None, weighting: Weighting = "answers",
-) -> NoiseCeiling:  # fmt: skip
+) -> NoiseCeiling:
     """Estimate how well participants predict each other, from triplets that were answered more than once.
 
     Rows with the same three items, in any order, are answers to one triplet. There are three ceilings, see `Ceilings`:
@@ -133,7 +133,7 @@ def noise_ceiling(
         notes=merged(given.notes, told, _notes(sets, within or 0), _on_numbers_of_answers(sets, errors, weighting),
                      notes_on_anchors(repeats.triplets, given.task)),
         provenance=made,
-    )  # fmt: skip
+    )
 
 
 def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:
@@ -289,7 +289,7 @@ class CeilingErrors:
 
     def interval(
         self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
-    ) -> Interval | None:  # fmt: skip
+    ) -> Interval | None:
         """The interval of a ceiling; None where no two sets, or no two participants, are independent.
 
         Args:
@@ -311,7 +311,7 @@ class CeilingErrors:
 def variance_with_people(
     variance: float, entries: Dependence, changes: np.ndarray, centred: bool = True, over_objects: bool = True,
     weights: np.ndarray | None = None,
-) -> float:  # fmt: skip
+) -> float:
     """The variance over objects with that over people added, or only that over people; NaN for a single participant.
 
     Args:

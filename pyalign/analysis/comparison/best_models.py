@@ -56,11 +56,11 @@ def layers_of(models: Mapping[str, Any]) -> dict[str, ModelLayer]:
 def best_layers(
     layers: Mapping[str, ModelLayer], outcomes: OutcomeTable, index: np.ndarray, n: int, dependence: Dependence,
     plan: Resampling,
-) -> tuple[BestModel, ...]:  # fmt: skip
+) -> tuple[BestModel, ...]:
     """The best layer of each model, as it does on objects that have not chosen it; see `best_model`."""
     models = dict.fromkeys(layer.of for layer in layers.values())
     columns = [[k for k, name in enumerate(outcomes.names) if name in layers and layers[name].of == model]
-               for model in models]  # fmt: skip
+               for model in models]
     return tuple(best_model(outcomes.part(some), index, n, dependence, plan) for some in columns)
 
 

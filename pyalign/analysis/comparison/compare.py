@@ -93,7 +93,7 @@ def compare(
     subjects: SubjectsLike | None = None, baseline: str | None = None, difference: float | None = None,
     correction: Correction = "holm", choose_best: bool = False, weights: WeightsLike | None = None,
     progress: Progress | None = None,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Compare the accuracies of several models: paired differences with standard errors, p-values, and ranks.
 
     Args:
@@ -175,7 +175,7 @@ def compare(
         aligned.models, aligned.index, measure=measures, temperature=temperature, ties=ties, nan_policy=nan_policy,
         backend=backend, task=aligned.triplets.task,
         progress=progress, names=aligned.names, choices=chosen, weights=aligned.triplets.weights,
-    )  # fmt: skip
+    )
     tests = PairTests(correction, baseline, margin)
     layers = layers_of(named)
     comparison = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
@@ -188,13 +188,13 @@ def compare(
             comparison.task, m.model_choices is None, getattr(named.get(m.model), "kind", None),
         )
         for m in comparison.models
-    ]  # fmt: skip
+    ]
     remarks.append(tuple(notes_on_choices(chosen, comparison.task)))
     options = {
         "measure": comparison.measure or {name: str(of_model) for name, of_model in measures.items()},
         "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing, "ci": record_of(plan),
         "correction": correction, **tests.options(), **choices.options(),
-    }  # fmt: skip
+    }
     inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     inputs.append(("weights", aligned.triplets.weights))
     return replace(
@@ -245,7 +245,7 @@ def measures_by_model(
 def _compared(
     outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, tests: PairTests,
     choose_best: bool, layers: Mapping[str, ModelLayer], progress: Progress,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     index = in_name_order(aligned)
     if outcomes.kept is not None:
         people = None if people is None else checked_labels(people, len(index))[outcomes.kept]
@@ -267,7 +267,7 @@ def _compared(
 
 def compared(
     outcomes: OutcomeTable, clusters: Clusters, plan: Resampling | None, tests: PairTests, progress: Progress = silent
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """The comparison of the models of an outcome table, whose triplets hang together as `clusters` says."""
     if plan is None:
         return _comparison(outcomes, NoIntervals(), clusters, tests)

@@ -77,7 +77,7 @@ class OutcomeTable:
             self, names=tuple(self.names[k] for k in models), scores=tuple(self.scores[k] for k in models),
             credits=self.credits[:, columns], nats=self.nats[:, columns], steps=self.steps[list(models)],
             right=self.right[list(models)],
-        )  # fmt: skip
+        )
 
     def tables(self) -> Iterator[np.ndarray]:
         """Credits and cross-entropies as `Dependence.errors` takes them: with the weights, where there are some."""
@@ -114,7 +114,7 @@ def open_outcome_table(
     None] | None = None,
     names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None,
     weights: Weights | None = None, **options: Any,
-) -> OutcomeTable:  # fmt: skip
+) -> OutcomeTable:
     """Scores each model; an error names the model that it is about.
 
     Args:
@@ -189,7 +189,7 @@ def common_triplets(
     models: Mapping[str, object], index: Any, backend: BackendName, matrices: Collection[str] = (),
     task: str = ODD_ONE_OUT,
     choices: Mapping[str, Chosen] | None = None,
-) -> np.ndarray | None:  # fmt: skip
+) -> np.ndarray | None:
     """(t,) mask of the triplets whose rows are finite in all models, and which all choices answer; None for all.
 
     matrices: the names of models that are similarities (n, n), of which the pairs must have a value.
@@ -394,7 +394,7 @@ class Resampled:
     def of(
         cls, outcomes: OutcomeTable, clusters: Clusters, plan: Resampling, errors: tuple[Errors, Errors] | None,
         progress: Progress,
-    ) -> Resampled:  # fmt: skip
+    ) -> Resampled:
         """Draws them."""
         values, units = outcomes.values()
         means = replicates(clusters, values, plan, progress)
@@ -405,7 +405,7 @@ class Resampled:
     def from_means(
         cls, means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: np.ndarray,
         errors: tuple[Errors, Errors] | None, plan: Resampling, weights: np.ndarray | None = None,
-    ) -> Resampled:  # fmt: skip
+    ) -> Resampled:
         """Makes intervals from the means (b, 2 m) of `values` in resamples; see `OutcomeTable.values`."""
         means = in_units(means, values, units, estimates.T.ravel().tolist(), weights)
         return cls(estimates, means.reshape(len(means), -1, 2), errors, plan)

@@ -220,10 +220,10 @@ def _repeated(a: np.ndarray) -> int:
     return count_with_repeats(a[:, 0], a[:, 1], a[:, 2])
 
 
-def _remarks(
+def _remarks(  # noqa: C901, PLR0912
     a: np.ndarray, kind: str, base: int | None, duplicates: int, repeated: int | None, nan_rows: int, zero_rows: int,
     span: tuple[float, float] | None,
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     remarks = _of_pairs(a) if kind == "embeddings" else []
     if base == 1:
         remarks.append("the smallest item is 1: items may count from 1 (--one-based)")

@@ -37,12 +37,12 @@ ROLES = {
 OF_KIND = {
     "triplets": "triplets", "embeddings": "dimensions", "answers": "answers", "images": "images",
     "similarities": "judgments", "dissimilarities": "judgments",
-}  # fmt: skip
+}
 LISTS = ("names", "labels")  # kinds whose role shows in how many they are
 LAYOUT = (
     "task", "columns", "odd_column", "choice_column", "choice_base", "one_based", "subject_column", "anchor",
     "weight_column", "where", "empty",
-)  # fmt: skip
+)
 TABLE = "answers.csv"  # where the description of a DataFrame expects it
 STATED = ("item_names", "categories", "dimension_labels", "subjects")  # what a list may be, in the words of a remedy
 
@@ -126,7 +126,7 @@ class Described:
 
     def __repr__(self) -> str:
         return "\n".join("\n  ".join((file.file, *one.sentences)) if one.sentences else str(file)
-                         for file in self.files for one in file.arrays[:1])  # fmt: skip
+                         for file in self.files for one in file.arrays[:1])
 
     def draft(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The parts of the data set, as tables with the paths of files as they were given, and what was assumed.
@@ -282,12 +282,12 @@ def _role_of_list(thing: _Thing, sizes: _Sizes, notes: list[str]) -> str | None:
     if not fitting:
         says = ", ".join(f"{role}=path" for role in STATED)
         raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, as many as nothing else has; one of {says} says what "
-                              "they are")  # fmt: skip
+                              "they are")
     may = " or ".join(f"{ROLES[role]} ({role}=path)" for role in fitting)
     raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, which may be {may}: say which")
 
 
-def _document(
+def _document(  # noqa: C901
     roles: Mapping[str, Sequence[_Thing]], sizes: _Sizes, layout: Mapping[str, Any], kind: str | None, notes: list[str]
 ) -> dict[str, Any]:
     document: dict[str, Any] = {}

@@ -179,7 +179,7 @@ def _of_rdms(spec: str, rdms: Judgments) -> Description:
         describe(rdms.pairs().ravel()), kind="dissimilarities", shape=rdms.matrices().shape,
         remarks=tuple(note.removeprefix(f"{rdms.source}: ") for note in rdms.notes),
         names=None if rdms.names is None else rdms.names[:3], command=_command(RDMS, spec),
-    )  # fmt: skip
+    )
 
 
 def _of_transform(path: str, transform: Transform) -> Description:
@@ -200,7 +200,7 @@ def _of_transform(path: str, transform: Transform) -> Description:
         "transform", (d, r), str(transform.weights.dtype), float(np.min(transform.weights)),
         float(np.max(transform.weights)), first_row=tuple(transform.weights[0, :8].tolist()),
         remarks=tuple(remarks), command=_command("transform", path),
-    )  # fmt: skip
+    )
 
 
 def _short(value: object) -> str:
@@ -210,7 +210,7 @@ def _short(value: object) -> str:
 # Tables
 
 
-def _of_table(
+def _of_table(  # noqa: C901
     path: str, table: Content, stated: Mapping[str, Any], in_memory: Callable[[], Embeddings] | None = None
 ) -> Description:
     """in_memory: gives what the table is as embeddings, where it is not in a file."""
@@ -280,7 +280,7 @@ def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = 
 def _of_answers(
     spec: str, table: Content, answers: AnswerTable, asked: Mapping[str, Any] = MappingProxyType({}),
     notes: tuple[str, ...] = (),
-) -> Description:  # fmt: skip
+) -> Description:
     """A table of answers, of whose columns the detector is sure; asked: which of its rows these are, with notes."""
     if answers.task == RATINGS:
         line = _command(RATINGS, spec)
@@ -388,7 +388,7 @@ def _of_words(path: str, table: Content) -> Description:
         if categories.names is not None and len(categories.labels) < len(categories.names):
             n, remark = len(categories.names), f"{len(categories.labels):,} categories of named objects (--categories)"
             return Description("labels", (n,), "str", first_row=categories.labels[:8], remarks=(remark,),
-                               columns=table.header)  # fmt: skip
+                               columns=table.header)
     shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
     remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
     different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
@@ -404,4 +404,4 @@ def _of_words(path: str, table: Content) -> Description:
     return Description(
         "names", shape, "str", first_row=names[:8], remarks=tuple(remarks), names=names[:3], columns=table.header,
         command=_command("names", path),
-    )  # fmt: skip
+    )

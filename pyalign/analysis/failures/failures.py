@@ -123,7 +123,7 @@ class Failures(OfTask, Result):
         hint = tuple[ListedTriplet, ...]
         listed = [read_as(hint, group.get("triplets"), "triplets") for group in document["groups"]]
         groups = tuple(group.listing(some, found.models, found.dtype)
-                       for group, some in zip(found.groups, listed, strict=True))  # fmt: skip
+                       for group, some in zip(found.groups, listed, strict=True))
         records = [record for some in listed for record in some]
         names = {item: name for one in records for item, name in zip(one.items, one.names or (), strict=False)}
         if names and any(record.names is None for record in records):
@@ -167,7 +167,7 @@ def find_failures(
     measure: MeasureLike = "cosine", temperature: float = 1.0, ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
-) -> Failures:  # fmt: skip
+) -> Failures:
     """Find the triplets that every model gets wrong, and those that one family of models gets right and another wrong.
 
     Args:
@@ -258,11 +258,11 @@ def find_failures(
     groups = _with_probabilities(
         groups, [np.searchsorted(called.rows, group.rows) for group in groups], index, aligned.models, chosen,
         temperature, {"measure": measure, "nan_policy": nan_policy, "backend": backend, "task": given.task},
-    )  # fmt: skip
+    )
     options = {
         "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan_policy, "missing": missing,
         "limit": limit, "at_least": min_models, "temperature": temperature if models else None, **choices.options(),
-    }  # fmt: skip
+    }
     return Failures(
         models=tuple(every),
         families=None if families is None else tuple(families),
@@ -288,7 +288,7 @@ def find_failures(
 def _with_probabilities(
     groups: Sequence[FailureGroup], places: Sequence[np.ndarray], index: np.ndarray, models: Mapping[str, Any],
     chosen: Mapping[str, Chosen], temperature: float, options: Mapping[str, Any],
-) -> tuple[FailureGroup, ...]:  # fmt: skip
+) -> tuple[FailureGroup, ...]:
     """The groups with the probabilities of what they list: of all triplets they would take much memory.
 
     places: of each group, which of the triplets `index` (t, 3) it lists.

@@ -303,7 +303,7 @@ def shortest(margins: np.ndarray) -> list[list[float | None]]:
 def group_failures(
     models: Sequence[ModelVerdicts], people: CalledOdd, items: np.ndarray, families: Sequence[str] | None,
     asked: np.ndarray, limit: int | None, min_models: int | None = None,
-) -> tuple[FailureGroup, ...]:  # fmt: skip
+) -> tuple[FailureGroup, ...]:
     """items: (t, 3), the odd one last. asked: (t,), the triplets that count: those that every model was asked.
 
     min_models: how many models get a triplet of the first group wrong; None: all of them.

@@ -51,7 +51,7 @@ FIGURES = {
                                   "n_objects", "objects", "against"),
     "neighbor purity": _Figure("results", "embeddings", "purity", "ci", "purity of neighbours", ("measure",),
                                "n_objects", "objects", ""),
-}  # fmt: skip
+}
 ACCURACIES = ("score", "compare", "probe")  # which have a chance level
 
 
@@ -125,7 +125,7 @@ def _rows(result: Any, number: int) -> Iterator[tuple[str, str, float, Interval 
     if figure is None:
         got = getattr(result, "command", "") or type(result).__name__
         raise InputError(f"others must be results of {', '.join(FIGURES)}, which have a score of each model; "
-                         f"others[{number - 1}] is of {got}")  # fmt: skip
+                         f"others[{number - 1}] is of {got}")
     for row in getattr(result, figure.rows) if figure.rows else (result,):
         value = getattr(row, figure.value)
         if value is not None and value == value:
@@ -149,7 +149,7 @@ def _about(result: Any, called: str) -> OtherScore:
 def _require_comparable(one: OtherScore, other: OtherScore) -> None:
     if (one.source, one.chance) != (other.source, other.chance):
         raise InputError(f"others must be probes on the same triplets to be one column; got {one.source} and "
-                         f"{other.source}")  # fmt: skip
+                         f"{other.source}")
 
 
 def with_scores(
@@ -176,10 +176,10 @@ def with_scores(
         matched = scored.matched(models, known)
         if all(row is None for row in matched.rows):
             raise InputError(f"others must have scores of some of these models; {name} has none of them: "
-                             f"{', '.join(list(column.values)[:3])}")  # fmt: skip
+                             f"{', '.join(list(column.values)[:3])}")
         cells[name] = [scored.value(row, name) for row in matched.rows]
         column.intervals = {model: column.intervals[scored.models[row]] for model, row in
-                            zip(models, matched.rows, strict=True) if row is not None}  # fmt: skip
+                            zip(models, matched.rows, strict=True) if row is not None}
         absent = sum(row is None for row in matched.rows)
         notes += [f"{name} has no score of {absent} of {len(models)} models"] if absent else []
     kept = [k for k in range(len(models)) if any(of[k] is not None for of in cells.values())]
@@ -187,7 +187,7 @@ def with_scores(
     return Metadata(
         tuple(models[k] for k in kept), {name: tuple(of[k] for k in kept) for name, of in cells.items()},
         frozenset(percent), tuple(notes), table.source,
-    )  # fmt: skip
+    )
 
 
 def with_intervals(point: ModelPoint, columns: Sequence[Scores]) -> ModelPoint:
@@ -235,7 +235,7 @@ def models_of(result: Any) -> Models:
 
 def _compared(found: Comparison) -> Models:
     about = {"n_triplets": found.n_triplets, "n_objects": found.n_objects, "n_subjects": found.n_subjects,
-             "triplets": found.triplets, "task": found.task}  # fmt: skip
+             "triplets": found.triplets, "task": found.task}
     notes: tuple[str, ...] = ()
     counts = {"objects": found.n_objects, "subjects": found.n_subjects or 0, "triplets": found.n_triplets}
     degrees = 0 if found.ci_by is None else min(counts[by] for by in found.ci_by.split("+")) - 1
@@ -249,7 +249,7 @@ def _compared(found: Comparison) -> Models:
         tuple(model.ci for model in found.models),
         None if found.covariance is None else np.array(found.covariance), degrees,
         None if found.covariance is None else found.ci_by, about, notes,
-    )  # fmt: skip
+    )
 
 
 def _scored(scores: Sequence[Score], triplets: str | None) -> Models:
@@ -271,7 +271,7 @@ def _scored(scores: Sequence[Score], triplets: str | None) -> Models:
         {str(score.embeddings): score.label for score in known if score.embeddings and score.label},
         np.array([score.accuracy for score in known], dtype=np.float64), tuple(score.ci for score in known),
         None, 0, None, about, notes,
-    )  # fmt: skip
+    )
 
 
 def _with_other_score(result: Any) -> Models:
@@ -348,7 +348,7 @@ def _interval(
 def _point(
     name: str, members: Sequence[tuple[int, int]], models: Models, metadata: Metadata, ci: Interval | None,
     notes: list[str],
-) -> ModelPoint:  # fmt: skip
+) -> ModelPoint:
     values: dict[str, float | str] = {}
     for column in metadata.columns:
         held = [metadata.value(row, column) for _, row in members]

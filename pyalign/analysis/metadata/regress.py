@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.metadata.metadata_result import (  # fmt: skip
+from pyalign.analysis.metadata.metadata_result import (
     ColumnIntervals,
     FittedLine,
     MetadataGroup,
@@ -50,7 +50,7 @@ LABELS = ("group", "seed")  # columns that say which rows are one model
 def regress_metadata(
     result: Any, metadata: Any = None, *, others: Any = (), columns: Sequence[str] | None = None,
     confidence_level: float = 0.95, seed: int = 0, labels: Mapping[str, str] | None = None,
-) -> MetadataRegressions:  # fmt: skip
+) -> MetadataRegressions:
     """Compute slopes and rank correlations of accuracy with columns of numbers, and means by columns of text.
 
     Args:
@@ -124,7 +124,7 @@ def regress_metadata(
         others=tuple(score.about for score in scores) or None,
         notes=tuple(dict.fromkeys(notes)), **models.about,
         provenance=_provenance(result, {"columns": columns, "confidence": confidence_level}, seed),
-    )  # fmt: skip
+    )
 
 
 def _table(models: Models, metadata: Any, labels: Mapping[str, str]) -> Metadata | None:
@@ -236,13 +236,13 @@ class _Plan:
                 column=column, scale=scale, n_models=len(some), n_families=families, slope=line.slope,
                 rank_correlation=rank, line=self._line(line, some, x, scale), **vars(own),
                 simultaneous=None if count == 1 else self._simultaneous(line, some, rank, count),
-            )  # fmt: skip
+            )
 
     def _intervals(self, line: Line, some: np.ndarray, rank: float | None) -> ColumnIntervals:
         return ColumnIntervals(
             self.over_objects(some, line.weights_of_slope), self.over_models(line, line.weights_of_slope),
             self._rank_over_objects(line.x, some, rank), self._rank_over_models(line, rank),
-        )  # fmt: skip
+        )
 
     def _simultaneous(self, line: Line, some: np.ndarray, rank: float | None, count: int) -> ColumnIntervals:
         """The intervals that hold together with those of all other columns, so many in all."""
@@ -252,7 +252,7 @@ class _Plan:
         return ColumnIntervals(**{
             name: None if one is None else replace(one, method="sidak", confidence=self.confidence)
             for name, one in found.items()
-        })  # fmt: skip
+        })
 
     def _line(self, line: Line, some: np.ndarray, x: np.ndarray, scale: str) -> FittedLine:
         places = np.linspace(line.x.min(), line.x.max(), STEPS + 1)
@@ -264,7 +264,7 @@ class _Plan:
         return FittedLine(
             tuple(shown.tolist()), tuple(line.at(float(place)) for place in places),
             _ends(objects, 0), _ends(objects, 1), _ends(models, 0), _ends(models, 1),
-        )  # fmt: skip
+        )
 
     def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, found: float | None) -> Interval | None:
         """The interval of Spearman's correlation by draws of the accuracies.
@@ -327,7 +327,7 @@ class _Plan:
                 float(y[some].min()), float(y[some].max()),
                 float(y[some].std(ddof=1)) if len(rows) > 1 else None,
                 tuple(self.points.points[k].model for k in rows),
-            )  # fmt: skip
+            )
 
 
 def _ends(intervals: Sequence[Interval | None], end: int) -> tuple[float, ...] | None:

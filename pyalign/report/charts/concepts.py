@@ -33,7 +33,7 @@ T = TypeVar("T")
 def concepts_chart(
     result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
     by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Points with intervals, a row for each concept; of two models the paired differences in a column of their own.
 
     In the width of a single column there is no room for differences. `by`: "dimensions", "categories" or "levels".
@@ -111,13 +111,13 @@ def _over_concepts(result: Concepts, first: ConceptScores, rows: Sequence[Row], 
         f"{what}; {'all' if n_shown >= n else f'{n_shown} of'} {n} concepts. {bars}".strip(),
         f"Hollow or missing: fewer than {result.min_triplets:,} triplets, so no interval ({counted(few, 'concept')})."
         if bars and few else "",
-    ]  # fmt: skip
+    ]
 
 
 def dimensions_chart(
     result: DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
     limit: int | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """R² with intervals, a row for each human dimension, and a line at the mean of all."""
     look, points = style_of(style), width_of(width)
     called = model_labels([(predicted.embeddings, predicted.label) for predicted in result.results], labels=labels)
@@ -146,7 +146,7 @@ def dimensions_chart(
 def concepts_map_chart(
     result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
     by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """A cell for each concept and model, the most accurate models to the left, of more than 120 only these.
 
     `sort` "value" is by the mean accuracy of the models. `limit`: of concepts; default 80.
@@ -201,7 +201,7 @@ def _downwards(values: Iterable[float | None]) -> float:
 def heatmap(
     models: Sequence[str], concepts: Sequence[str], values: Sequence[Sequence[float | None]], *, title: str,
     what: str, form: str, sentences: Sequence[str], style: str = "light", width: str = "double",
-) -> Any:  # fmt: skip
+) -> Any:
     """Models down, concepts across, in the order that is given, for a page.
 
     The specification holds each value once and each name a few times: 100 models and 66 concepts take 50 kB.

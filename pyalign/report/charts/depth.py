@@ -30,7 +30,7 @@ CHOSEN = "best layer, chosen on other objects"
 def depth_chart(
     result: Comparison, *, style: str = "light", width: str = "double", limit: int | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """A point for each layer with its interval, in the order of the layers; a line for each model.
 
     The layers of one model, or of models with the same layers, stand under their names; layers of different models
@@ -41,7 +41,7 @@ def depth_chart(
     layers = result.layers
     if layers is None:
         raise InputError("a picture of depth needs models named MODEL::LAYER, at least two layers of a model; the "
-                         "result has none")  # fmt: skip
+                         "result has none")
     held = [(model, model.layer) for model in layers if model.layer is not None]
     of = list(dict.fromkeys(layer.of for _, layer in held))
     shown = of[: min(limit or MOST_LINES, MOST_LINES)]
@@ -72,11 +72,11 @@ def depth_chart(
     if same:
         text = "[" + ",".join(f"'{word.translate(ESCAPES)}'" for word in words) + "][datum.value]"
         axis = alt.Axis(title="layer", grid=False, values=list(range(len(words))), labelExpr=text, labelOverlap=True,
-                        labelLimit=120, **({"labelAngle": -60, "labelAlign": "right"} if lean else {}))  # fmt: skip
+                        labelLimit=120, **({"labelAngle": -60, "labelAlign": "right"} if lean else {}))
     x = alt.X(f"{field}:Q", scale=alt.Scale(domain=list(ends), nice=False, zero=False), axis=axis)
     bottom, top = with_margin([row[end] for row in [*rows, *chosen] for end in ("value", "low", "high")], 0.08, 0.01)
     y = alt.Y("value:Q", axis=alt.Axis(title="accuracy", format=".0%", tickCount=5),
-              scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False, zero=False))  # fmt: skip
+              scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False, zero=False))
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(shown) > 1 else None
     channels = colours_and_shapes("model", list(names.values()), look.palette, legend)
     tips = ["model:N", "layer:N", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
@@ -86,7 +86,7 @@ def depth_chart(
         bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
         diamonds = base.mark_point(opacity=1, strokeWidth=1.4, filled=False, size=60, shape="diamond")
         marks += [bars.encode(y=of_field(y, "low"), y2="high:Q"),
-                  diamonds.encode(y=y, tooltip=tips, description="told:N")]  # fmt: skip
+                  diamonds.encode(y=y, tooltip=tips, description="told:N")]
     known = all(layer.known for _, layer in held)
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(model.ci for model in layers)}".strip(),

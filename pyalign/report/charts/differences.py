@@ -21,7 +21,7 @@ DIFFER, ALIKE, UNTESTED = "separable", "not separable", "difference"
 def differences_chart(
     result: Comparison, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The ranks of the models, and a row for each pair: the more accurate model less the other, or less the baseline.
 
     Pairs whose corrected p-value is at least 0.05 are grey. Of more pairs than `limit` (default: 45), those of
@@ -50,9 +50,9 @@ def differences_chart(
     chart = alt.vconcat(
         ranked([places], ranks, ["rank"], look, points, room_for=shown),
         ranked([differences], shown, series, grey, points, room_for=ranks), spacing=16,
-    ).resolve_scale(color="independent", shape="independent")  # fmt: skip
+    ).resolve_scale(color="independent", shape="independent")
     apart, tested = (sum(pair.p_adjusted is not None and pair.p_adjusted < most for pair in result.pairs)
-                     for most in (LEVEL, 2.0))  # fmt: skip
+                     for most in (LEVEL, 2.0))
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(pair.ci for pair in pairs)}".strip(),
         "Those of ranks hold for all models together, those of differences each by itself."
@@ -67,7 +67,7 @@ def differences_chart(
         f"Pairs of models next to each other by rank, of {len(result.pairs):,}." if of_neighbors else "",
         first_of(len(shown), len(order), "pairs"),
         first_of(len(ranks), len(models), "models"),
-    ]  # fmt: skip
+    ]
     return finished(chart, look, points, f"Differences between {counted(len(models), 'model')}", sentences)
 
 
@@ -75,7 +75,7 @@ def _row(pair: PairResult, names: Mapping[str, str], as_given: bool) -> Row:
     """The difference of a pair, turned around where that is below 0, unless models are compared with a baseline."""
     p = pair.p_adjusted
     row = row_of(f"{names[pair.a]} - {names[pair.b]}", UNTESTED if p is None else DIFFER if p < LEVEL else ALIKE,
-                 pair.difference, pair.ci)  # fmt: skip
+                 pair.difference, pair.ci)
     if as_given or pair.difference >= 0:
         return row
     low, high = (None, None) if row.low is None or row.high is None else (-row.high, -row.low)

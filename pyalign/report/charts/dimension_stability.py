@@ -28,12 +28,12 @@ def dimension_stability_chart(
     rows = [
         Row(names[each.dimension], OVER[one.over], each.correlation, each.low, each.high)
         for one in result.stability for each in one.dimensions if each.dimension in names
-    ]  # fmt: skip
+    ]
     panel = Panel(rows, "correlation with the matching dimension", ".2f", {".8": 0.8}, item="dimension", counted=False)
     chart = ranked([panel], list(names.values()), [OVER[one.over] for one in result.stability], look, points)
     sentences = ["Dimensions by mass, each with the object of the largest entry. Correlations are over objects."]
     lacking = [f"{len(of.dimensions) - of.n_matched} over {OVER[of.over]}" for of in result.stability
-               if of.n_matched < len(of.dimensions)]  # fmt: skip
+               if of.n_matched < len(of.dimensions)]
     if lacking:
         sentences.append(f"Dimensions without a match, which have no point: {', '.join(lacking)}.")
     if len(shown) < len(result.fit.dimensions):

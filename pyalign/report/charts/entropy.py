@@ -45,7 +45,7 @@ class _Lines(NamedTuple):
 def entropy_chart(
     result: Agreement | Agreements | Concepts, *, style: str = "light", width: str = "double",
     limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """A point for each bin of the entropy of people's choice, in the middle of the bin; a line for each model.
 
     The error is the share of people's answers that are not the model's choice. With the answers of many people to each
@@ -72,9 +72,9 @@ def entropy_chart(
     values = [row[end] for row in [*rows, *least] for end in ("value", "low", "high")]
     bottom, top = with_margin(values, 0.08, 0.01)
     y = alt.Y("value:Q", axis=alt.Axis(title="answers that are not the choice", format=".0%", tickCount=5),
-              scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False))  # fmt: skip
+              scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False))
     tips = ["model:N", alt.Tooltip("n:Q", title="triplets", format=","),
-            *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]  # fmt: skip
+            *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
     chart = alt.layer(*joined([*least, *rows], x, y, channels, tips)).properties(width=points - 60, height=190)
     bars = bars_text(bin_.ci for name in names for bin_ in lines.each[name])
     sentences = [
@@ -93,21 +93,21 @@ def _of_agreements(results: tuple[Agreement, ...], labels: Mapping[str, str] | N
         f"{name}, {one.measure}" if several and one.measure else name
         for name, one in zip(called([(one.embeddings or "embeddings", one.label) for one in results], labels), results,
                              strict=True)
-    ])  # fmt: skip
+    ])
     each = {
         name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, bin_.accuracy_ci)
                for bin_ in one.entropy_bins or ()]
         for name, one in zip(names, results, strict=True)
-    }  # fmt: skip
+    }
     first = results[0]
     least = [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.majority_share, bin_.majority_share_ci)
-             for bin_ in first.entropy_bins or ()]  # fmt: skip
+             for bin_ in first.entropy_bins or ()]
     over = f"{counted(first.n_distinct, 'triplet')} with at least {first.min_answers} answers"
     return _Lines(each, least, "models", [
         f"{over}, {first.n_answers:,} in all.",
         f"{LEAST.capitalize()}: the share of answers that are not the majority's.",
         "Few answers to a triplet have too little entropy.",
-    ])  # fmt: skip
+    ])
 
 
 def _of_concepts(result: Concepts, by: str | None, labels: Mapping[str, str] | None) -> _Lines:
@@ -150,5 +150,5 @@ def _rows(name: str, bins: Iterable[_Bin]) -> list[dict[str, Any]]:
             "model": name, "entropy": (bin_.low + bin_.high) / 2, "value": 1 - bin_.accuracy,
             "low": None if high is None else 1 - high, "high": None if low is None else 1 - low, "n": bin_.n,
             "told": told,
-        })  # fmt: skip
+        })
     return rows

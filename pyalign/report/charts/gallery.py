@@ -55,7 +55,7 @@ def gallery_chart(
     searches: Sequence[Neighbors], *, style: str = "light", width: str = "double", limit: int | None = None,
     images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The query, and to its right its neighbours with their similarity below, the nearest first.
 
     Args:
@@ -109,7 +109,7 @@ def gallery_chart(
     if both:
         heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
         text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
-                                         color=look.text, limit=left(1, 1) - left(0, 1) - GAP)  # fmt: skip
+                                         color=look.text, limit=left(1, 1) - left(0, 1) - GAP)
         layers.append(text.encode(**at_point(), text="head:N"))
     room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(drawn) * step - 8 + head}
     title = f"Nearest neighbours by {' and by '.join(sources)}"
@@ -124,7 +124,7 @@ def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) ->
     return different([
         f"{name} after {short[search.transform]}" if search.transform else name
         for name, search in zip(models, searches, strict=True)
-    ])  # fmt: skip
+    ])
 
 
 def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
@@ -134,7 +134,7 @@ def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, sh
         f"{'By' if len(sources) == 1 else f'{source}: by'} an approximate index, which finds "
         f"{100 * search.recall:.1f}% of the true neighbours."
         for search, source in zip(searches, sources, strict=True) if search.recall is not None
-    ]  # fmt: skip
+    ]
     return [
         f"The {k} nearest of {searches[0].n:,} rows to each query, the nearest first; below each its {values}.",
         *indices,
@@ -195,14 +195,14 @@ def top_cards(
         number = int(k) + 1
         label = f"dimension {number}" if called[k] == str(number) else one_line(called[k])
         cards.append(Card(number, label, tuple(names[i] for i in best), tuple(x[best, k].tolist()),
-                          None if shares is None else float(shares[k])))  # fmt: skip
+                          None if shares is None else float(shares[k])))
     return cards
 
 
 def cards_chart(
     cards: Sequence[Card], *, style: str = "light", width: str = "double", limit: int | None = None,
     images: Any = None, n_objects: int, n_triplets: int | None = None, assign: str = "sum", top: int = 1,
-) -> Any:  # fmt: skip
+) -> Any:
     """Cards in one column or two, each with its eight objects in two rows.
 
     Args:
@@ -260,13 +260,13 @@ def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: 
             "label": wrapped(f"{card.number}. {card.label}", full - (75 if share_text else 0), TEXT)[0], "line": y + 6,
             "figure": share_text,
             "told": f"dimension {card.number}, {card.label}" + (f": {share_text}" if share_text else ""),
-        })  # fmt: skip
+        })
     base = chart_of(rows)
     shares = base.transform_filter("isValid(datum.share)")
     rail = {**at_point("left", "top"), "y2": "bottom:Q"}
     outline = base.mark_rect(fill=None, stroke=style.grid, strokeWidth=1, cornerRadius=3)
     title = base.mark_text(align="left", baseline="top", fontWeight="bold", fontSize=TEXT + 0.5, limit=full - 75,
-                           color=style.text)  # fmt: skip
+                           color=style.text)
     figure = base.mark_text(align="right", fontSize=SMALL, baseline="top", color=style.muted)
     return [
         outline.encode(**at_point(), x2="x2:Q", y2="y2:Q", description="told:N"),

@@ -93,7 +93,7 @@ def _unfolded(
     return [
         {**head, "column": column, **dict(zip(contents, values, strict=True))}
         for column, *values in cells if any(value is not None for value in values)
-    ]  # fmt: skip
+    ]
 
 
 DOT, LEAST = 3.5, 1.0  # points: half of the side of a dot, and the room around a name
@@ -138,7 +138,7 @@ def placed(
         width, height = drawn_width(names[k], SMALL), HEIGHT
         right, left, over, under = DOT + 2, -DOT - 2 - width, -DOT - HEIGHT / 2 - 2, DOT + HEIGHT / 2 + 2
         away = ((right, 0.0), (left, 0.0), (-width / 2, over), (-width / 2, under),
-                (right, under), (left, over), (right, over), (left, under))  # fmt: skip
+                (right, under), (left, over), (right, over), (left, under))
         corner = at[k] + away - np.array([0.0, height / 2])
         boxes = np.concatenate([corner, corner + np.array([width, height])], axis=1)
         others = np.concatenate([taken, np.delete(dots, k, axis=0)])

@@ -121,7 +121,7 @@ def _umap(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
 def map_chart(
     x: Any, names: Sequence[str], *, method: str = "pca", seed: int = 0, categories: Any = None, images: Any = None,
     style: str = "light", width: str = "double", limit: int | None = None, label: str = "the embeddings",
-) -> Any:  # fmt: skip
+) -> Any:
     """Objects as images, or as points with names next to some: as many of each as have room without overlap.
 
     Args:
@@ -159,7 +159,7 @@ def coloured(categories: Any, names: Sequence[str], look: Style) -> tuple[list[s
 def objects_on_plane(
     coordinates: np.ndarray, names: Sequence[str], words: Sequence[str], frames: Mapping[str, str], images: Any,
     room: float, side: float, limit: int | None, look: Style, matrix: str | None = None,
-) -> tuple[list[Any], tuple[float, float], int, list[str]]:  # fmt: skip
+) -> tuple[list[Any], tuple[float, float], int, list[str]]:
     """The layers of objects in a frame of so much room, its width and height, how many images it has, and notes.
 
     Args:

@@ -135,7 +135,7 @@ def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float]
     legend = alt.Legend(
         title=cells.title, orient="bottom", gradientLength=140, gradientThickness=6, tickCount=5,
         format=cells.short, direction="horizontal", titleLimit=0, offset=6,
-    )  # fmt: skip
+    )
     scale = alt.Scale(domain=[low, high], range=list(style.ramp), clamp=True)
     tips = ["row:N", "column:N", alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
     tips += [alt.Tooltip(name, type="quantitative", format=cells.form) for name in cells.more]
@@ -150,7 +150,7 @@ def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float]
     numbers = text.mark_text(fontSize=SMALL, aria=False).encode(
         text=alt.Text("value:Q", format=cells.short), color=alt.Color("ink:N", scale=None),
         opacity=alt.Opacity("strength:Q", scale=None),
-    )  # fmt: skip
+    )
     return alt.layer(tile, numbers).resolve_scale(color="independent").properties(**size)
 
 
@@ -159,7 +159,7 @@ def _axis(channel: Any, size: float, **options: float | str) -> Any:
     axis = alt.Axis(
         title=None, ticks=False, domain=False, labels=size >= SMALL, grid=False, labelPadding=3, labelOverlap=False,
         labelFontSize=SMALL, **options,
-    )  # fmt: skip
+    )
     return channel.axis(axis).scale(alt.Scale(padding=0))
 
 
@@ -207,7 +207,7 @@ def _least(values: np.ndarray) -> float:
 def cka_chart(
     result: ModelSimilarities | LayerSimilarity, *, style: str = "light", width: str = "double", sort: str = "cluster",
     limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """A matrix of one measure (`by`); models that are alike stand next to each other. Layers stay in their order.
 
     `sort`: one of `ORDERS`; "cluster" needs scipy. `limit`: evenly spread over that order; default 60.
@@ -245,7 +245,7 @@ def cka_chart(
         "of pairs.",
         order,
         names_told(cells, points),
-    ]  # fmt: skip
+    ]
     return finished(chart, look, points, f"Similarity of {counted(len(names), 'model')}: {one.measure}", sentences)
 
 
@@ -267,7 +267,7 @@ def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | No
 def consistency_chart(
     found: ErrorConsistency, *, style: str = "light", width: str = "double", sort: str = "cluster",
     limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Kappa of every two models, with its interval and what the accuracies allow; the diagonal is empty.
 
     Models that err alike stand next to each other. `sort` and `limit` as in `cka_chart`. `by`: "kappa" (default), or
@@ -308,7 +308,7 @@ def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
 
 def _same_choices(
     found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Mapping[str, str] | None
-) -> Any:  # fmt: skip
+) -> Any:
     """The share of triplets in which every two models choose the same item; tips have its interval and kappa."""
     if any(pair.same_choice is None for pair in found.pairs):
         raise InputError(

@@ -32,7 +32,7 @@ PROBED, SCORE = "probed, held out", ("as they came", "transformed")
 def accuracy_chart(
     results: Sequence[object], *, style: str = "light", width: str = "double", sort: str = "value",
     limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Points with intervals, a row for each model; several measures, or sets of triplets, by colour and shape.
 
     Of results of `pyalign.score` and `pyalign.compare`; one of `pyalign.noise_ceiling` may be among them. `by`
@@ -49,7 +49,7 @@ def accuracy_chart(
         (entry.measure or "own choices", "as they came" if entry.transform is None else "transformed",
          one_line(os.path.basename(entry.triplets)) if entry.triplets else "triplets")
         for entry in entries
-    ]  # fmt: skip
+    ]
     rows = (_by_group if by else _by_model)(entries, names, _what_differs(parts, "accuracy"))
     models = list(dict.fromkeys(row.model for row in rows))
     series = models[:MOST_MODELS]
@@ -64,7 +64,7 @@ def accuracy_chart(
     bands = [Band(c.lower.value, c.upper.value, "bounds of the noise ceiling") for c in ceilings]
     axis = "odd-one-out accuracy" if min(entry.chance for entry in entries) < 0.4 else "accuracy"
     panel = Panel(drawn, axis, ".0%", lines, item="group" if by else "model", bands=bands,
-                  counted=len({row.n for row in rows}) > 1)  # fmt: skip
+                  counted=len({row.n for row in rows}) > 1)
     title = "Accuracy per group of triplets" if by else f"Accuracy of {counted(len(order), 'model')}"
     sentences = [
         *_over_what(entries, rows, first_of(len(shown), len(order), "groups" if by else "models")),
@@ -90,7 +90,7 @@ def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[
     rows = [
         row_of(one_line(group.group), name, group.accuracy, group.ci, group.n_triplets)
         for entry, name in zip(entries, different(names), strict=True) for group in entry.groups
-    ]  # fmt: skip
+    ]
     if not rows:
         raise InputError("by 'groups' needs a result with groups of triplets; it has none")
     return rows
@@ -153,7 +153,7 @@ def before_after_chart(
     results: ProbeCrossValidation | Scores | Score | Sequence[ProbeCrossValidation | Scores | Score], *,
     style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """A row for each model, of one probe for each fold too; what is gained in a column of its own.
 
     Of results of `pyalign.cross_validate_probe`; or of `pyalign.score`, which hold models with and without a
@@ -201,12 +201,12 @@ def _before_after_probes(
         _pair(before_and_after, name, (probe.zero_shot_accuracy, probe.zero_shot_interval),
               (probe.accuracy, probe.accuracy_interval), (probe.difference, probe.difference_interval), None)
         for name, probe in zip(names, probes, strict=True)
-    ]  # fmt: skip
+    ]
     pairs += [
         _pair(before_and_after, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
               (fold.accuracy - fold.zero_shot_accuracy, None), fold.n_test)
         for k, fold in enumerate(probes[0].folds if len(probes) == 1 else (), 1)
-    ]  # fmt: skip
+    ]
     folds = " or ".join(map(str, sorted({len(probe.folds) for probe in probes})))
     return pairs, [
         f"{spread(probe.n_test for probe in probes)} triplets of held-out "
@@ -255,7 +255,7 @@ def _before_after_maps(entries: Sequence[Scored], labels: Mapping[str, str] | No
 def rsa_chart(
     results: Rsa | Sequence[Rsa], *, style: str = "light", width: str = "double", sort: str = "value",
     limit: int | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Two columns: with people's mean matrix, and the mean of those with each participant, before the noise ceiling.
 
     Several measures and correlations by colour and shape. In a single column of a journal they stand below each other.
@@ -274,7 +274,7 @@ def rsa_chart(
     drawn = [
         (names[row.embeddings], name, row) for name, (_, row) in zip(series_of_rows, correlations, strict=True)
         if name in series
-    ]  # fmt: skip
+    ]
     rows = [row_of(label, name, row.value, row.ci, row.n_pairs) for label, name, row in drawn]
     order = order_of(rows, sort)
     shown = order[: limit or MOST_ROWS]
@@ -319,7 +319,7 @@ def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
         Tick(label, name, value, f"{label}, {name}, participant {k}: {value:.3f}")
         for label, name, _, people in with_people for k, value in enumerate(people.values, 1)
         if known(value) is not None
-    ]  # fmt: skip
+    ]
     bands = [
         Band(row.ceiling.lower, row.ceiling.upper, f"noise ceiling of {label}, {name}", label, name)
         for label, name, row, _ in with_people
@@ -329,4 +329,4 @@ def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
         bands = [Band(bands[0].low, bands[0].high, "noise ceiling")]
     axis = "mean over participants of the correlation with each"
     return [Panel(rows, axis, ".2f", {"0": 0.0}, unit="people", bands=bands, counted=False,
-                  ticks=ticks if len(ticks) <= MOST_PEOPLE else [])]  # fmt: skip
+                  ticks=ticks if len(ticks) <= MOST_PEOPLE else [])]

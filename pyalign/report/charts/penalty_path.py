@@ -23,7 +23,7 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         }
         for number, fold in enumerate(result.folds, start=1)
         for point in fold.path
-    ]  # fmt: skip
+    ]
     if not rows:
         raise InputError("a picture of the path needs several penalties, of which the folds chose; the result has one")
     name = "shrinkage" if any(point.shrinkage for fold in result.folds for point in fold.path) else "sparsity"

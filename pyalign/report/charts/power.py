@@ -42,7 +42,7 @@ def power_chart(
             "told": f"{one}: power {100 * one.power:.0f}%",
         }
         for one in result.designs
-    ]  # fmt: skip
+    ]
     names = list(dict.fromkeys(str(row["design"]) for row in rows))
     shown = names[: min(limit or MOST_LINES, MOST_LINES)]
     rows = [row for row in rows if row["design"] in shown]

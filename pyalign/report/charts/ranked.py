@@ -113,7 +113,7 @@ def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> l
 def ranked(
     panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
     stacked: bool = False, room_for: Sequence[str] = (),
-) -> Any:  # fmt: skip
+) -> Any:
     """The panels next to each other, or stacked, over the same rows: those of the items in `order`.
 
     room_for: items of a chart above or below it, whose names take as much room.
@@ -132,7 +132,7 @@ def ranked(
         _panel(panel, order, models, style, room, label if panel is panels[0] or stacked else None,
                counts > 0 and (panel is panels[-1] or stacked))
         for panel in panels
-    ]  # fmt: skip
+    ]
     if len(drawn) == 1:
         return drawn[0]
     if stacked:
@@ -143,14 +143,14 @@ def ranked(
 def _panel(
     panel: Panel, order: Sequence[str], models: Sequence[str], style: Style, width: float, label: float | None,
     counted: bool,
-) -> Any:  # fmt: skip
+) -> Any:
     """A panel of so many points; `label`: those of the names of its rows, None where another panel has them."""
     several = len({row.model for row in panel.rows}) > 1
     ends = [end for row in panel.rows for end in (row.value, row.low, row.high)]
     ends += [end for band in panel.bands for end in (band.low, band.high)] + [tick.value for tick in panel.ticks]
     domain = with_margin([*ends, *panel.lines.values(), *panel.means.values()], 0.04)
     axis = alt.Axis(title=panel.axis, format=panel.format, tickCount=max(3, int(width / 45)), grid=True,
-                    **({"tickMinStep": 1} if panel.format == "~f" else {}))  # fmt: skip
+                    **({"tickMinStep": 1} if panel.format == "~f" else {}))
     x = alt.X("value:Q", scale=alt.Scale(domain=list(domain), nice=False, zero=False), axis=axis)
     names = {"labelLimit": label - 6, "minExtent": label, "maxExtent": label, "labelPadding": 4} if label else {}
     side = alt.Axis(title=None, ticks=False, domain=False, grid=True, **(names or {"labels": False}))
@@ -199,7 +199,7 @@ def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
         alt.Tooltip("item:N", title=panel.item), "model:N",
         *(alt.Tooltip(f"{name}:Q", title=title, format=finer) for name, title in titles.items()),
         alt.Tooltip("n:Q", title=panel.unit, format=","),
-    ]  # fmt: skip
+    ]
     bars = any(row.low is not None for row in panel.rows)
     rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.1, opacity=0.75, aria=False)
     layers = [rule.encode(x=of_field(x, "low"), x2="high:Q", color=look["color"])] if bars else []
@@ -219,7 +219,7 @@ def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
         {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
          "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
         for band in bands
-    ]  # fmt: skip
+    ]
     tips = ["name:N", alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
     base = chart_of(rows).encode(x=of_field(x, "low"), x2="high:Q", description="told:N", tooltip=tips)
     if bands[0].item is None:
@@ -283,7 +283,7 @@ def _heads(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[
             (level, *side) for level in range(len(names)) for side in sides
             if side[0] >= -LEFT and side[1] <= width + 2
             and not any(line == level and side[0] < end + 4 and start < side[1] + 4 for line, start, end in taken)
-        ]  # fmt: skip
+        ]
         level, start, end, align = free[0] if free else (len(names) - 1, *sides[0])
         taken.append((level, start, end))
         text = chart_of([{"name": name, "at": at}]).mark_text(

@@ -52,7 +52,7 @@ def rdm_chart(
     result: Rsa | Rdms, *, style: str = "light", width: str = "double", sort: str | None = None,
     limit: int | None = None, by: str | None = None, categories: Any = None, images: Any = None,
     labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Matrices of the same objects in one order, that of the first one: the participants', where there are any.
 
     Args:
@@ -131,7 +131,7 @@ def matrix_names(result: Rsa | Rdms, rdms: Rdms, labels: Mapping[str, str] | Non
         else f"{short[one.embeddings]}, {one_line(one.measure)}" if several and one.measure is not None
         else short[one.embeddings]
         for one in rdms.matrices
-    ])  # fmt: skip
+    ])
 
 
 def _measures(rdms: Rdms) -> str:
@@ -181,11 +181,11 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
     title = kind if by == "values" else f"percentile of {kind}"
     legend = alt.Legend(title=title, orient="bottom", gradientLength=140, gradientThickness=6, direction="horizontal",
                         titleLimit=0, offset=6, **({"format": ".3~g", "tickCount": 4} if by == "values" else
-                                                   {"format": ".0%", "values": [0, 0.5, 1]}))  # fmt: skip
+                                                   {"format": ".0%", "values": [0, 0.5, 1]}))
     scale = alt.Scale(domain=ends, range=list(look.ramp), clamp=True)
     colour = alt.Color("percentile:Q" if by == COLOURED[0] else "value:Q", scale=scale, legend=legend)
     tips = ["matrix:N", "row:N", "column:N", alt.Tooltip("value:Q", title=kind, format=".4~g"),
-            alt.Tooltip("percentile:Q", format=".1%")]  # fmt: skip
+            alt.Tooltip("percentile:Q", format=".1%")]
     layers = []
     upper = np.triu_indices(len(objects), 1)
     for panel in panels:
@@ -195,7 +195,7 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
             {"matrix": panel.label, "row": name, "line": k, "cells": [*map(known, panel.values[k, :k].tolist())],
              "more_percentile": [*map(known, shares[k, :k].tolist())]}
             for k, name in enumerate(objects) if k > 0
-        ]  # fmt: skip
+        ]
         told = f"datum.matrix + ', ' + datum.row + ', ' + datum.column + ': {kind} ' + format(datum.value, '.4~g')"
         base = (
             chart_of(rows)
@@ -211,14 +211,14 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
                 **corners, right=f"datum.left + {side}", bottom=f"datum.top + {side}"
             ).mark_rect(aria=len(objects) <= READ_OUT and across != "datum.line", strokeWidth=0)
             layers.append(cells.encode(**at_point("left", "top"), x2="right:Q", y2="bottom:Q", color=colour,
-                                       tooltip=tips, description="told:N"))  # fmt: skip
+                                       tooltip=tips, description="told:N"))
     return layers
 
 
 def _at_sides(
     panels: Sequence[Panel], objects: Sequence[str], side: float, uris: Mapping[str, str], across: int, look: Style,
     pictured: bool,
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """Names or images of the objects, left of the first matrix of each row and below all."""
     whole = side * len(objects)
     if pictured:
@@ -248,7 +248,7 @@ def _at_sides(
 
 def _groups(
     panels: Sequence[Panel], words: Sequence[str], side: float, across: int, look: Style, named: bool
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """Lines between categories in each matrix; their names left of the rows, where those have no names."""
     starts = [k for k, word in enumerate(words) if k == 0 or word != words[k - 1]]
     whole, lines, names = side * len(words), [], []
@@ -270,7 +270,7 @@ def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
     """The name of each matrix, above it."""
     rows = [{"head": panel.label, "x": panel.x, "y": panel.y - HEAD} for panel in panels]
     text = chart_of(rows).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=look.text,
-                                    limit=max(whole, 40), aria=False)  # fmt: skip
+                                    limit=max(whole, 40), aria=False)
     return text.encode(**at_point(), text="head:N")
 
 
@@ -317,7 +317,7 @@ def turned(places: np.ndarray, like: np.ndarray) -> np.ndarray:
 def mds_chart(
     result: Rsa | Rdms, *, style: str = "light", width: str = "double", limit: int | None = None,
     categories: Any = None, images: Any = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Objects on a plane by classical MDS of each matrix, turned so that they resemble the first.
 
     Args:

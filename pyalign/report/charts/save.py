@@ -118,7 +118,7 @@ def _page(spec: Spec) -> str:
     return PAGE.format(
         title=escape(title), description=escape(description), library=javascript(), spec=text,
         background=spec.get("config", {}).get("background", "#ffffff"), screen=SCREEN,
-    )  # fmt: skip
+    )
 
 
 def _svg(text: str, spec: Spec) -> str:

@@ -42,11 +42,11 @@ OTHERS, NONE = "other families", "no family known"
 # The ends of bars, their thickness in points, and their opacity: of the interval, and of several seeds.
 BARS: tuple[tuple[Literal["low", "lowest"], Literal["high", "highest"], float, float], ...] = (
     ("low", "high", 1.0, 0.7), ("lowest", "highest", 3.0, 0.45),
-)  # fmt: skip
+)
 # A bin of a calibration, with the ends of its confidences.
 BinRow = TypedDict("BinRow", {
     "model": str, "confidence": float, "accuracy": float, "n": int, "from": float, "to": float, "told": str,
-})  # fmt: skip
+})
 
 
 class _ScoreEnds(TypedDict, total=False):
@@ -75,7 +75,7 @@ class ModelRow(_ScoreEnds):
 def reliability_chart(
     results: Calibration | Calibrations | Sequence[Calibration | Calibrations], *, style: str = "light",
     width: str = "double", limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """A point for each bin, at the mean confidence of its answers; on the diagonal a model is what it says.
 
     `by`: "equal-mass" (default), bins of about as many answers each; or "equal-width". `limit`: at most and by default
@@ -138,7 +138,7 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
                  f"{100 * bin_.high:.1f}%, mean {100 * bin_.confidence:.1f}%, {100 * bin_.accuracy:.1f}% are the "
                  "model's choice"}
         for bin_ in bins_of(reliability)
-    ]  # fmt: skip
+    ]
 
 
 def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width: float) -> Any:
@@ -160,7 +160,7 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
         legend = alt.Legend(title=None, orient="right" if at_side else "top", columns=1, labelLimit=0)
         look = colours_and_shapes("model", names, style.palette, legend)
     tips = ["model:N", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
-            alt.Tooltip("n:Q", title="answers", format=",")]  # fmt: skip
+            alt.Tooltip("n:Q", title="answers", format=",")]
     base = chart_of(rows).encode(x=x, y=y)
     joined = base.mark_line(strokeWidth=1, opacity=0.7, aria=False)
     joined = joined.encode(color=look["color"], order="confidence:Q", detail="model:N")
@@ -171,7 +171,7 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
 def metadata_chart(
     result: MetadataRegressions, *, style: str = "light", width: str = "double", limit: int | None = None,
     by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Models as points with their intervals; colour and shape are families.
 
     `by`: the column; default: the first of numbers, else of text. A column that is a score in another result has its
@@ -215,7 +215,7 @@ def _model_rows(result: MetadataRegressions, column: str, labels: Mapping[str, s
             "model": name, "value": value, "accuracy": known(point.accuracy), "low": low, "high": high,
             "lowest": known(point.lowest), "highest": known(point.highest), "seeds": seeds,
             "family": family, "told": description,
-        })  # fmt: skip
+        })
         if left is not None and right is not None:
             rows[-1] |= {"value_low": left, "value_high": right}
     return rows
@@ -250,7 +250,7 @@ def capital(name: str) -> str:
 def _against_numbers(
     result: MetadataRegressions, line: MetadataRegression, rows: Sequence[ModelRow], look: Style, points: float,
     limit: int,
-) -> Any:  # fmt: skip
+) -> Any:
     """Points at their numbers, with the line and its band, or at two scores with both intervals; names have room."""
     logs, other = line.scale == "log10", result.other(line.column)
     values = [float(row["value"]) for row in rows]
@@ -290,7 +290,7 @@ def _against_numbers(
                   across([rows[k]["value_high"] for k in wide]), at[wide, 1]], axis=1),
         np.stack([at[tall, 0], down([rows[k]["high"] for k in tall]),
                   at[tall, 0], down([rows[k]["low"] for k in tall])], axis=1),
-    ])  # fmt: skip
+    ])
     labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, bars)
     text = chart_of([{"name": label.name, "x": label.x, "y": label.y} for label in labels]).mark_text(
         align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
@@ -322,7 +322,7 @@ def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None], share:
     """The ends of the axis of accuracies: all that points and bars show; what is far outside of a band is cut."""
     heights = [
         end for row in rows for end in (row["accuracy"], row["low"], row["high"], row["lowest"], row["highest"])
-    ]  # fmt: skip
+    ]
     low, high = with_margin([*heights, *others], 0.12, 0.01)
     return (max(0.0, low), min(1.0, high)) if share else (low, high)
 
@@ -345,7 +345,7 @@ def _line(line: FittedLine, x: Any, y: Any, look: Style) -> list[Any]:
 
 def _points(
     rows: Sequence[ModelRow], at: At, along: Literal["x", "y"], look: Style, column: str, result: MetadataRegressions
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """Points with intervals along an axis, and thicker bars from the lowest to the highest of several seeds."""
     base = chart_of(rows)
     families = sorted({row["family"] for row in rows}, key=lambda name: (name in (OTHERS, NONE), name))
@@ -365,7 +365,7 @@ def _points(
     tips = [
         "model:N", *(alt.Tooltip(f"{name}:Q", title=title, format=form) for name, title in shares.items()),
         alt.Tooltip("value:N" if along == "x" else "value:Q", title=one_line(column)), "family:N", "seeds:Q",
-    ]  # fmt: skip
+    ]
     point = {**at, **family, "tooltip": tips, "description": "told:N"}
     barred = any(row["low"] is not None for row in rows)
     for filled in (True, False) if barred else (True,):
@@ -381,7 +381,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
         {"value": name, "accuracy": known(group.accuracy), "low": low, "high": high,
          "told": f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"}
         for name, group, (low, high) in named
-    ]  # fmt: skip
+    ]
     values = [name for name, _, _ in named]
     label = min(0.38 * points, 10 + max(map(letters_width, values)))
     side = alt.Axis(labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True)
@@ -399,7 +399,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     # Intervals of models would hide the means.
     plain: list[ModelRow] = [{**row, "value": one_line(str(row["value"])), "low": None, "high": None} for row in rows]
     layers = [bars.encode(x=of_field(x, "low"), x2="high:Q"), ticks.encode(x=x, **read),
-              *_points(plain, {"x": x, "y": y}, "x", look, column, result)]  # fmt: skip
+              *_points(plain, {"x": x, "y": y}, "x", look, column, result)]
     chart = alt.layer(*layers).properties(width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = "" if result.ci_by is None else f"over {over_words(result.ci_by)}, for these very models"
     sentences = [
@@ -472,7 +472,7 @@ def _over_what(score: OtherScore) -> str:
 def scores_chart(
     results: Sequence[Any], *, style: str = "light", width: str = "double", limit: int | None = None,
     by: str | None = None, labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Two scores of each model against each other: the first result (or all probes at the beginning) is the vertical.
 
     `by`: the other score, where further results have several; default: the first. `limit`: as of `metadata_chart`.

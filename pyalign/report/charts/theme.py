@@ -114,7 +114,7 @@ ADVANCES = {sign: width for width, signs in {
     191: "'", 222: "ijl", 260: "|", 278: " !,./:;I[\\]ft", 333: "-()`r", 334: "{}", 355: '"', 389: "*", 469: "^",
     500: "Jcksvxyz", 556: "#$0123456789?L_abdeghnopqu", 584: "+<=>~", 611: "FTZ", 667: "&ABEKPSVXY", 722: "CDHNRUw",
     778: "GOQ", 833: "Mm", 889: "%", 944: "W", 1015: "@",
-}.items() for sign in signs}  # fmt: skip
+}.items() for sign in signs}
 WIDEST = 1015
 
 
@@ -147,7 +147,7 @@ STYLES = {
     "dark": Style("#161616", "#f0f0f0", "#aaaaaa", "#383838", "#2a2a2a",
                   ("#56b4e9", "#e69f00", "#00b386", "#cc79a7", "#f0e442", "#ff7f32", "#ffffff", "#3d94d6"),
                   ("#2a2a2a", "#354c5a", "#406f8a", "#4b92b9", "#56b4e9"), 0.6),
-}  # fmt: skip
+}
 
 
 def style_of(name: str) -> Style:
@@ -219,7 +219,7 @@ def finished(
         wrapped(title, width, TITLE), subtitle=lines, anchor="start", frame="bounds", fontSize=TITLE,
         subtitleFontSize=SMALL, color=style.text, subtitleColor=style.muted, offset=8,
         subtitlePadding=3, subtitleLineHeight=SMALL + 2,
-    )  # fmt: skip
+    )
     meta = {"pyalign": {"title": one_line(title), "notes": list(notes)}}
     described = " ".join((f"{one_line(title)}.", *map(one_line, sentences)))
     return chart.properties(title=head, description=described, usermeta=meta, padding=PADDING).configure(
@@ -234,7 +234,7 @@ def notes_of(chart: Any) -> tuple[str, ...]:
 
 def _config(style: Style) -> dict[str, Any]:
     words = {"labelColor": style.text, "titleColor": style.text, "labelFontSize": TEXT, "titleFontSize": TEXT,
-             "titleFontWeight": "normal"}  # fmt: skip
+             "titleFontWeight": "normal"}
     return {
         "background": style.background,
         "font": FONT,
@@ -247,4 +247,4 @@ def _config(style: Style) -> dict[str, Any]:
             "tickWidth": 0.5, "domainWidth": 0.5, "tickSize": 3, "titlePadding": 4,
         },
         "legend": {**words, "symbolSize": 30, "rowPadding": 1, "columnPadding": 8, "offset": 4},
-    }  # fmt: skip
+    }

@@ -49,7 +49,7 @@ class TileSheet:
             "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame,
             "told": description, "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2,
             "cy": middle, "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
-        })  # fmt: skip
+        })
 
     def layers(self, style: Style, frames: Mapping[str, str] | None = None, legend: bool = True) -> list[Any]:
         """The layers that draw the tiles; `frames`: the colours of words of the legend."""

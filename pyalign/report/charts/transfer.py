@@ -19,7 +19,7 @@ NAMES = "before", "after"
 def transfer_chart(
     result: Transfer, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """What is won, and what is lost. `sort` "value" keeps the order of the result. `limit`: default 60."""
     look, points = style_of(style), width_of(width)
     figures = overall(result)
@@ -39,7 +39,7 @@ def transfer_chart(
         Panel([*after, *before], "accuracy, correlation or proportion", ".2f", {}, item="figure", unit="objects",
               linked=True, counted=False),
         Panel(gains, "difference", "+.2f", {"0": 0.0}, item="figure", counted=False),
-    ]  # fmt: skip
+    ]
     chart = ranked(panels, shown, NAMES, look, points, stacked=width == "single")
     sentences = [
         f"{result.n_objects:,} objects. {bars_text(row.ci for row in figures)}".strip(),

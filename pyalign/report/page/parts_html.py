@@ -246,7 +246,7 @@ def column_data(column: Column) -> dict[str, object]:
         "values": _packed(column.values, column.places),
         "low": _packed(column.low, column.places), "high": _packed(column.high, column.places),
         "filter": column.filter, "note": column.note,
-    }  # fmt: skip
+    }
     needed = ("header", "form", "places", "values")
     return {key: value for key, value in content.items() if value or key in needed}
 
@@ -350,11 +350,11 @@ def failures_data(part: Browser, page: Page) -> dict[str, Any]:
         "rows": [failure.row for failure in part.failures],
         "codes": [code(failure.verdicts) for failure in part.failures],
         "answers": [failure.n_answers for failure in part.failures],
-    }  # fmt: skip
+    }
     if len(part.groups) > 1:
         content["groupsOf"] = [failure.groups for failure in part.failures]
     for key, values in (("shares", [failure.share for failure in part.failures]),
-                        ("subjects", [failure.subject for failure in part.failures])):  # fmt: skip
+                        ("subjects", [failure.subject for failure in part.failures])):
         if any(value is not None for value in values):
             content[key] = values
     return content
@@ -378,5 +378,5 @@ def _line(failure: Failure, part: Browser) -> str:
     said = (
         f"{first}: people chose {second}, not {last}" if part.task == ANCHORED
         else f"{first}, {second}, and {last}, which people call odd"
-    )  # fmt: skip
+    )
     return f"{said}{share}; wrong: {wrong} of {len(part.models)} models"

@@ -36,7 +36,7 @@ BESIDES = frozenset({"provenance", "notes", "options", "outputs", "coverage"})  
 SCALARS = frozenset({"bool", "int", "float", "str", "None"})  # types of fields that hold no parts
 # Results whose models are no embeddings.
 NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe",
-         "descriptions")  # fmt: skip
+         "descriptions")
 PARTS = ("triplets", "dimensions", "categories")  # inputs of which one data set may be several
 SEVERAL: dict[type, Any] = {Score: Scores, Calibration: Calibrations, Agreement: Agreements}
 

@@ -58,7 +58,7 @@ class ReportFile(Result):
 def write_report(
     results: Any, path: PathLike, *, images: Any = None, title: str | None = None, metadata: Any = None,
     progress: Progress | None = None,
-) -> ReportFile:  # fmt: skip
+) -> ReportFile:
     """Writes a page of results: one HTML file that needs no network.
 
     Args:
@@ -96,7 +96,7 @@ def write_report(
 def make_report(
     results: Any, path: PathLike, *, images: Any = None, title: str | None = None, metadata: Any = None,
     progress: Progress = silent,
-) -> ReportFile:  # fmt: skip
+) -> ReportFile:
     """The report of `write_report`, which is not written: the page is the hidden field `html`."""
     target = checked_path(path)
     if not target.endswith(PAGES) and not target.startswith("/dev/"):
@@ -121,7 +121,7 @@ def make_report(
     return ReportFile(
         target, heading, len(content), names, len(documents), html, charts_in(sections), notes=(*faults, *remarks),
         outputs={target: hashlib.sha256(content).hexdigest()},
-    )  # fmt: skip
+    )
 
 
 def _metadata(labels: Mapping[str, str], own: Metadata | None) -> Metadata | None:

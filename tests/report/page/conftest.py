@@ -19,7 +19,7 @@ N, T = 40, 900
 NAMES = ("zoo/clip.npy", "zoo/vgg.npy", '<script>alert(1)<\\script> "quoted" & שלום')
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+)
 
 
 def _named(result, **fields):

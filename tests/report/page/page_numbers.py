@@ -53,9 +53,9 @@ def tables(documents):
     d = documents
     scores, embed = d["score"]["results"], d["embed"]
     again = [{**one, "dimensions": [{**row, "ends": [row["low"], row["high"]]} for row in one["dimensions"]]}
-             for one in embed["stability"]]  # fmt: skip
+             for one in embed["stability"]]
     changed = {"before": ("before", "before_ci"), "after": ("after", "after_ci"), "difference": ("difference", "ci"),
-               "p": ("p_value", None)}  # fmt: skip
+               "p": ("p_value", None)}
     ranks = {row["model"]: row for row in d["compare"]["models"]}
     fitted = {row["embeddings"]: row for row in d["calibrate"]["results"]}
     ceiling = d["ceiling"]["ceilings"]["estimate"]["value"]
@@ -66,13 +66,13 @@ def tables(documents):
             **row, "rank": ranks[row["embeddings"]] if cosine else {},
             "place": (row["accuracy"] - 1 / 3) / (ceiling - 1 / 3),
             "fit": fitted.get(row["embeddings"], {}) if cosine else {}, "name": row["embeddings"],
-        })  # fmt: skip
+        })
     probe = d["probe"]
     tested = sum(fold["n_test"] for fold in probe["folds"]) // probe["repeats"]
     board.append({
         **probe, "ci": probe["accuracy_interval"], "cross_entropy_ci": probe["cross_entropy_interval"],
         "n_triplets": tested, "name": probe["embeddings"], "place": (probe["accuracy"] - 1 / 3) / (ceiling - 1 / 3),
-    })  # fmt: skip
+    })
     sizes = {one["model"]: one["values"]["parameters"] for one in d["metadata"]["points"]}
     for row in board:
         row["parameters"] = sizes.get(row["name"])
@@ -82,7 +82,7 @@ def tables(documents):
     concepts = {by: [row for row in d["concepts"]["results"] if row["by"] == by] for by in ("dimensions", "categories")}
     n = len(d["failures"]["models"])
     wrong = [{"n": d["failures"]["n_wrong"][k], "share": d["failures"]["n_wrong"][k] / d["failures"]["n_triplets"]}
-             for k in range(n)]  # fmt: skip
+             for k in range(n)]
     found = {
         "accuracy-table": (board, {
             "Accuracy": ("accuracy", "ci"), "Chance to ceiling": ("place", "fraction_of_ceiling_ci"),
@@ -221,40 +221,40 @@ def tables(documents):
         "near-duplicates": ([{**one, "n": len(one["rows"])} for one in d["near duplicates"]["groups"]], {
             "size": ("n", None), "equal": ("exact", None), "least": ("least", None)}),
         "wrong": (wrong, {"wrong": ("n", None), "share": ("share", None)}),
-    }  # fmt: skip
+    }
     missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
               "all miss": ("missed", None), "ratio": ("ratio", None), "excess": ("excess", "ci"),
-              "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "of misses": ("share", None)}  # fmt: skip
+              "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "of misses": ("share", None)}
     for k, (by, results) in enumerate(concepts.items()):
         end = "" if k == 0 else f"-{k + 1}"
         rows = flat(results, "concepts", embeddings="embeddings")
         of = {(row["embeddings"], row["concept"]): row["accuracy"] for row in rows}
         found[f"concepts-table{end}"] = rows, {
             "accuracy": ("accuracy", "ci"), "triplets": ("n_triplets", None),
-            "objects": ("n_objects", None)}  # fmt: skip
+            "objects": ("n_objects", None)}
         apart = [{**row, "own": of[row["embeddings"], row["concept"]], "its": of[row["other"], row["concept"]]}
-                 for row in d["concepts"]["differences"] if row["by"] == by]  # fmt: skip
+                 for row in d["concepts"]["differences"] if row["by"] == by]
         found[f"concepts-differences{end}"] = apart, {
             "its accuracy": ("own", None), "of the other": ("its", None), "difference": ("difference", "ci"),
-            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "triplets": ("n_triplets", None)}  # fmt: skip
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "triplets": ("n_triplets", None)}
         found[f"missed-{by}"] = [row for row in d["consistency"]["missed"] if row["by"] == by], missed
     found["dimensions-table"] = (
         [{one["embeddings"]: row for one, row in zip(d["predict"]["results"], of_all, strict=True)}
          for of_all in zip(*(one["dimensions"] for one in d["predict"]["results"]), strict=True)],
         {label(one["embeddings"]): (one["embeddings"], None) for one in d["predict"]["results"]},
-    )  # fmt: skip
+    )
     for k, one in enumerate(d["cka"]["results"]):
         m = len(one["models"])
         pairs = [(i, j) for i in range(m) for j in range(i + 1, m)]
         squares = ("matrix", "null_threshold", "calibrated", "p_value", "p_adjusted")
         rows = [{key: one[key][i][j] for key in squares} | {"ci": score["ci"]}
-                for (i, j), score in zip(pairs, one["scores"], strict=True)]  # fmt: skip
+                for (i, j), score in zip(pairs, one["scores"], strict=True)]
         end = "" if k == 0 else f"-{k + 1}"
         found[f"cka-table{end}"] = rows, {
             "similarity": ("matrix", "ci"), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
-            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}  # fmt: skip
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
         found[f"cka-differences{end}"] = one["differences"], {
-            "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}  # fmt: skip
+            "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
     for name, document, key in (
         ("layers-table", d["layers"], "matrix"),
         ("recovery-confusion", d["recover"], "confusion"),

@@ -68,7 +68,7 @@ def parts_page():
         Column("Shown", tuple(text for *_, text in FIGURES)),
         *(Column(f"{form} {places}", tuple(v if (f, p) == (form, places) else None for v, f, p, _ in FIGURES), form,
                  places=places) for form, places in dict.fromkeys((f, p) for _, f, p, _ in FIGURES)),
-    ), name="numbers", caption="Numbers.")  # fmt: skip
+    ), name="numbers", caption="Numbers.")
     data = Table((Column("x", tuple(range(20)), "count"),), name="data", caption="Squares.")
     sections = [
         Section("charts", "Charts", "", (
@@ -78,7 +78,7 @@ def parts_page():
             Figure("many", "A bitmap.", chart(4000), "They are many."),
         )),
         Section("tables", "Tables", "", (long_table(), nasty, numbers)),
-    ]  # fmt: skip
+    ]
     page = Page()
     return render("Parts", ("a test",), (), sections, body_of(sections, page), page)
 
@@ -98,7 +98,7 @@ def axe(page):
     return [
         (one["id"], [node["html"][:200] for node in one["nodes"]][:4])
         for one in found if one["impact"] in ("serious", "critical")
-    ]  # fmt: skip
+    ]
 
 
 def quiet(opened):
@@ -126,7 +126,7 @@ def whole(results, probe, correlations, embeddings, models, triplets, human, pre
             pyalign.prototypes(clip, dimensions=human),
         ],
         "report.html", metadata=table, images=as_images(drawn, names=people),
-    )  # fmt: skip
+    )
 
 
 # The page of real results
@@ -137,7 +137,7 @@ def test_a_page_of_every_section_has_no_serious_violation(opened, whole, scheme)
     assert set(whole.sections) == {
         "leaderboard", "differences", "metadata", "probes", "concepts", "dimensions", "reliability", "agreement", "rsa",
         "cka", "consistency", "recovery", "neighbors", "failures", "study", "methods", "cite",
-    }  # fmt: skip
+    }
     at = opened(whole.html, color_scheme=scheme)
     at.page.evaluate("document.querySelectorAll('details.fold').forEach((one) => (one.open = true))")
     at.page.evaluate("document.querySelectorAll('.drawing').forEach((one) => one.scrollIntoView())")
@@ -233,7 +233,7 @@ def test_figures_are_shown_as_in_python(opened, parts_page):
     values = (*rng.normal(size=40), *(10 ** rng.uniform(-6, 9, 40)), 0.5, 0.25, 0.0, -0.125, 1e300)
     cases = [(float(v), form, p) for v in values
              for form in ("percent", "number", "count", "p", "digits") for p in (0, 1, 4)
-             if p or form != "digits"]  # fmt: skip
+             if p or form != "digits"]
     found = at.page.evaluate("(cases) => cases.map(([v, form, places]) => pyalign.figure(v, form, places))", cases)
     assert found == [figure(*case) for case in cases]
 
@@ -334,10 +334,7 @@ def test_the_place_of_a_chart_is_kept_before_it_is_drawn(opened, report, width):
         "document.querySelectorAll('.drawing').forEach((one) => (one.classList.remove('drawn'), one.replaceChildren()))"
     )
     kept = page.evaluate(HEIGHTS)
-    assert len(drawn) > 2 and all(high / 3 <= low <= high for low, high in zip(kept, drawn, strict=True)), (
-        kept,
-        drawn,
-    )
+    assert len(drawn) > 2 and all(high / 3 <= low <= high for low, high in zip(kept, drawn, strict=True)), (kept, drawn)
 
 
 def test_a_chart_tells_its_figures_as_text(opened, parts_page):

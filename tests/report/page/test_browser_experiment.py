@@ -215,7 +215,7 @@ def two_lists(site):
          "The file of lists has no column trial, item2, item3."),
         (lambda site: None, "subject=1&images=photos", "There is no picture photos/"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_one_line(visit, site, spoil, query, said):
     spoil(site)
     page = visit(f"http://lab.test/index.html?{query}")

@@ -29,7 +29,7 @@ def html():
         pyalign.rsa(models, 1 - np.corrcoef(rng.normal(size=(N, 9))), kind="dissimilarity", ci=None, rdms=True),
         compared, pyalign.agreement(models, triplets, answers=counts), pyalign.error_consistency(models, triplets),
         pyalign.regress_metadata(compared, others=pyalign.score(models, triplets, measure="dot")),
-    ]  # fmt: skip
+    ]
     return make_report(results, "report.html").html
 
 
@@ -53,7 +53,7 @@ def test_drawn_names_of_120_models_cover_no_name_and_no_point(opened, width):
     triplets = np.array(list(combinations(range(N), 3)))
     crowd = rng.normal(size=(N, 4))
     models = {f"{'Wide' if k % 3 else 'WMwm'}-ModelName_{k}x{k}": crowd + (k % 7) / 4 * rng.normal(size=(N, 4))
-              for k in range(120)}  # fmt: skip
+              for k in range(120)}
     table = {name: {"family": f"family {k % 9}"} for k, name in enumerate(models)}
     first, second = (pyalign.score(models, triplets, measure=measure, ci=None) for measure in ("cosine", "dot"))
     html = make_report([pyalign.regress_metadata(first, table, others=second)], "report.html").html
@@ -64,7 +64,7 @@ def test_drawn_names_of_120_models_cover_no_name_and_no_point(opened, width):
     labels, points = (figure.evaluate(
         "(of, name) => [...of.querySelectorAll(name)].map(one => one.getBoundingClientRect())"
         ".filter(box => box.width > 0).map(box => [box.left, box.top, box.right, box.bottom])", name,
-    ) for name in (".mark-text.role-mark text", ".mark-symbol.role-mark path"))  # fmt: skip
+    ) for name in (".mark-text.role-mark text", ".mark-symbol.role-mark path"))
     names = figure.locator(".mark-text.role-mark text").all_text_contents()
     assert len(points) >= 120 and len(labels) == len(names) > 8 and set(names) <= set(models)
     forms = figure.evaluate(

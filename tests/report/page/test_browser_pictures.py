@@ -26,7 +26,7 @@ MODELS = {name: pyalign.Embeddings(RNG.normal(size=(N, 3)), NAMES) for name in (
 def pictures(count, names=None, side=96):
     """Plain colours that tell objects apart."""
     colours = np.stack([np.full((side, side, 3), [40 + k % 200, 40 + 7 * k % 200, 40 + 31 * k % 200], np.uint8)
-                        for k in range(count)])  # fmt: skip
+                        for k in range(count)])
     return as_images(colours, names=names or [f"object {k}" for k in range(count)])
 
 
@@ -240,13 +240,13 @@ def many_models(models=300, failures=384, objects=5000):
          "choices": dict(zip(names, choices[k].tolist(), strict=True)),
          "probabilities": dict(zip(names, shares[k].tolist(), strict=True))}
         for k in range(failures)
-    ]  # fmt: skip
+    ]
     return {
         "command": "failures", "schema": 1, "version": pyalign.__version__, "models": names, "families": None,
         "n_triplets": 5000, "n_dropped": 0, "n_undecided": 0, "n_wrong": [2000] * models, "measure": "cosine",
         "ties": "fractional", "dtype": "float32", "triplets": None, "task": "odd-one-out", "temperature": 1.0,
         "groups": [{"right": None, "wrong": None, "n": failures, "triplets": records}], "notes": [],
-    }  # fmt: skip
+    }
 
 
 def test_many_models_and_pictures_stay_responsive(opened, capsys):
@@ -260,7 +260,7 @@ def test_many_models_and_pictures_stay_responsive(opened, capsys):
         "results": [{"query": query, "rank": rank, "neighbor": f"object {row}", "row": row, "similarity": 0.5}
                     for k, query in enumerate(queries) for rank in range(1, 11)
                     for row in ((450 + 10 * k + rank) % 5000,)],
-    }  # fmt: skip
+    }
     made = make_report([many_models(), near], "report.html", images=pictures(5000, side=8))
     shown = opened(made.html)
     page = shown.page
@@ -280,7 +280,7 @@ def test_many_models_and_pictures_stay_responsive(opened, capsys):
         }""", "() => told() !== before"),
         "open": busy(shown, "(k) => (location.hash = `#failure-${k + 1}`)",
                      "(k) => document.querySelector('dialog h3')?.textContent === `Failure ${k + 1}`"),
-    }  # fmt: skip
+    }
     with capsys.disabled():
         print("\n" + ", ".join(f"{what}: {value:.1f} ms" for what, value in figures.items()))
     assert max(figures.values()) < 1000

@@ -99,7 +99,7 @@ def test_charts_leave_nothing_out(every, data):
     assert {point["accuracy"] for point in every["metadata"]["points"]} <= drawn("metadata-1-parameters")
     for by, name in (("dimensions", "concepts-chart"), ("categories", "concepts-chart-2")):
         held = {round(row["accuracy"], 4) for one in every["concepts"]["results"] if one["by"] == by
-                for row in one["concepts"]}  # fmt: skip
+                for row in one["concepts"]}
         assert held <= {round(one, 4) for one in drawn(name)}
     for row in every["calibrate"]["results"]:
         assert {one for one, n in zip(row["equal_mass"]["accuracy"], row["equal_mass"]["count"], strict=True) if n} <= (

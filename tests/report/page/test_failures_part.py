@@ -153,7 +153,7 @@ def test_many_models_take_less_than_a_megabyte(models, failures_of):
     record = {
         "margins": dict.fromkeys(names, -0.1), "human_share": 0.8333333333333334, "n_answers": 6,
         "subject": None, "choices": dict.fromkeys(names, 1), "probabilities": {name: [0.2, 0.5, 0.3] for name in names},
-    }  # fmt: skip
+    }
     rows = [
         {**record, "row": k, "items": [k, k + 1, k + 2], "names": [f"object {k + i}" for i in range(3)]}
         for k in range(1000)
@@ -162,7 +162,7 @@ def test_many_models_take_less_than_a_megabyte(models, failures_of):
         **document(), "models": names, "families": None, "n_triplets": 5000, "n_wrong": [2000] * models,
         "measure": "cosine", "ties": "fractional",
         "groups": [{"right": None, "wrong": None, "n": 1000, "triplets": rows}],
-    }  # fmt: skip
+    }
     (part,) = browser(held)
     assert len(part.failures) == failures_of == most_of(models, 1)
     assert len(json.dumps(data_of(part, Page()))) < 600_000

@@ -70,7 +70,7 @@ def test_sound_documents_of_all_commands_have_no_fault(results):
     names = [one.name for one in sections]
     assert [n for n in names if n in ("leaderboard", "differences", "agreement", "recovery", "methods", "cite")] == [
         "leaderboard", "differences", "agreement", "recovery", "methods", "cite",
-    ]  # fmt: skip
+    ]
 
 
 def test_files_left_out_stand_at_the_top_of_the_page_and_in_the_notes(documents, tmp_path):

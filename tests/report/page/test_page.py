@@ -20,7 +20,7 @@ from pyalign.report.page.write import body_of, render, written
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",
          "\u202eevil",
-         "two\nlines", "\u2028", "{{x}}", "😀")  # fmt: skip
+         "two\nlines", "\u2028", "{{x}}", "😀")
 VOID = {"meta", "input", "img", "br", "link", "hr"}
 
 
@@ -72,7 +72,7 @@ def nasty_parts():
         Text(NASTY, "note"), Table(columns, name="t", caption=NASTY[0]), Facts((Fact(NASTY[0], NASTY[2], NASTY[1]),)),
         Code(NASTY[0], "\n".join(NASTY)), Fold(NASTY[0], (Text(NASTY),)),
         Tiles("tiles", NASTY[0], tuple((one, (Tile(one, NASTY[1]),)) for one in NASTY)),
-    )  # fmt: skip
+    )
 
 
 def test_names_are_text_whatever_they_hold():
@@ -198,7 +198,7 @@ def test_two_parts_of_one_name_are_a_mistake():
 
 
 FIGURES = [
-    (0.125, "percent", 0, "13%"), (0.0625, "percent", 1, "6.3%"), 
+    (0.125, "percent", 0, "13%"), (0.0625, "percent", 1, "6.3%"),
     (-0.0005, "percent", 1, "\u22120.1%"),
     (1 / 3, "percent", 1, "33.3%"), (1234567.891, "number", 2, "1,234,568"), (12.5, "count", 0, "12.5"),
     (175.22979, "number", 5, "175.23"),
@@ -207,7 +207,7 @@ FIGURES = [
     (1, "bar", 0, "100%"), (1e300, "percent", 1, "1.0e+300"),
     (2.034e-5, "digits", 3, "2.03e\u221205"), (0.03125, "digits", 3, "0.0313"), (0.03, "digits", 4, "0.03"),
     (0, "digits", 3, "0"), (1234.5, "digits", 3, "1.23e+03"), (-99.96, "digits", 3, "\u2212100"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("value", "form", "places", "text"), FIGURES)

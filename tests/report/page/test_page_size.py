@@ -56,7 +56,7 @@ def transfer_of(embeddings, categories):
     (one,) = (row for row in made["figures"] if row["category"] == "kind 0" and row["map"] == "away")
     kinds = ("accuracy", None), ("neighbours kept", None), ("accuracy", "categories"), ("k-NN accuracy", None)
     rows = [*((*kind, None) for kind in kinds[: 4 if categories else 2]),
-            *(("k-NN accuracy", None, f"category {k}") for k in range(categories))]  # fmt: skip
+            *(("k-NN accuracy", None, f"category {k}") for k in range(categories))]
     names = [f"map with penalty {k}" for k in range(MAPS)]
     for row in ((name, *each) for each in rows for name in names):
         figures = dict(zip(("map", "figure", "within", "category"), row, strict=True))
@@ -125,7 +125,7 @@ def test_a_chart_shows_the_cells_of_the_table(opened, results, page):
             whole = np.round(matrix.square(), column["places"])[np.ix_(order, order)]
             expected = np.concatenate([whole[k, :k] for k in range(1, SHOWN)])
             cells, shares = (np.array([value for row in rows for value in row[key]], float)
-                             for key in ("cells", "more_percentile"))  # fmt: skip
+                             for key in ("cells", "more_percentile"))
             np.testing.assert_array_equal(cells, expected)
             np.testing.assert_allclose(shares, percentiles(expected), atol=1e-12)
     assert at.errors == []

@@ -162,7 +162,7 @@ def test_very_many_differences_are_counted_by_pair(monkeypatch):
     label = lambda name: name.split("/")[1].removesuffix(".npy")  # noqa: E731
     for row in rows:
         pair = [one for one in held["differences"] if best in (one["embeddings"], one["other"])
-                and (label(one["embeddings"]), label(one["other"])) == (row["model"][0], row["less"][0])]  # fmt: skip
+                and (label(one["embeddings"]), label(one["other"])) == (row["model"][0], row["less"][0])]
         assert len(pair) == 4
         assert row["better in"][0] == sum(one["p_adjusted"] < 0.05 and one["difference"] > 0 for one in pair)
         assert row["worse in"][0] == sum(one["p_adjusted"] < 0.05 and one["difference"] < 0 for one in pair)
@@ -271,7 +271,7 @@ def test_every_analysis_of_neighbours_has_its_parts():
         assert row["purity"] == (one["purity"], *one["ci"]) and row["by chance"][0] == one["chance"]
     for row, one in zip(tables["hubs"], document(hubs)["results"], strict=True):
         names = {"skewness": "skewness", "Robin Hood": "robin_hood", "of none": "antihubs",
-                 "by hubs": "hub_occurrence"}  # fmt: skip
+                 "by hubs": "hub_occurrence"}
         assert {header: row[header][0] for header in names} == {header: one[key] for header, key in names.items()}
     for row, one in zip(tables["neighbor-changes"], document(changed)["objects"], strict=True):
         assert (row["object"][0], row["overlap"][0], row["only before"][0]) == (

@@ -37,7 +37,7 @@ def test_the_manifest_of_an_extraction_is_read_and_shown(tmp_path):
     made = Extraction(
         "timm:test_vit", (layer,), 3, 3, "images", "photos", "by name", "names.txt", (), Weights("timm", "cd" * 32),
         {"size": [3, 32, 32]}, "pillow", None, "fp32", "cpu", 32, {"torch": "2.6.0"}, 1.5, 2.0, "ef" * 32, "12" * 32,
-    )  # fmt: skip
+    )
     (tmp_path / "manifest.json").write_text(made.to_json())
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     found, faults = read_documents(tmp_path)

@@ -98,7 +98,7 @@ def test_a_ceiling_over_triplets_is_not_that_of_accuracies_over_answers(models, 
             partial(pyalign.score, models, many), partial(pyalign.noise_ceiling, many)
         )]
         for weighting in ("answers", "triplets")
-    }  # fmt: skip
+    }
     for score, people in over.values():
         assert "(estimate)" in board(score, people.to_dict())[0].caption
         pyalign.plot([score, people])
@@ -116,7 +116,7 @@ def test_results_of_unknown_values_belong_where_they_came_from_unless_their_numb
         return replace(compared, triplets=path, provenance=replace(compared.provenance, inputs=inputs))
 
     results = (result("t", "a", (9, 3)), result("t", None, (9, 3)), result("t", None, (8, 3)),
-               result("u", "a", (9, 3)), result("t", None, ()))  # fmt: skip
+               result("u", "a", (9, 3)), result("t", None, ()))
     loaded = tuple(Loaded("", made) for made in results)
     sets = triplet_sets(Sources(loaded))
     numbers = [sets.of(one) for one in loaded]
@@ -166,7 +166,7 @@ def test_numbers_of_rows_and_ranks_agree_over_the_same_comparison(models, one):
         (table,) = board(*results)
         assert table.numbered and table.sort == ("Accuracy", True)
         ranks = [rank for _, rank in sorted(zip(values(table, "Accuracy"), values(table, "Rank"), strict=True),
-                                            key=lambda row: -row[0])]  # fmt: skip
+                                            key=lambda row: -row[0])]
         assert [rank for rank in ranks if rank is not None] == [1, 2, 3, 4]
     assert len(ranks) == 8
 
@@ -193,7 +193,7 @@ def test_a_note_on_several_models_is_one_line_with_their_names(models, one):
     assert last.paragraphs == (
         "m0, m1, m2, vgg: the accuracy is low.", "The rows of m0, m1, m2, m3, m4 and 2 more have no names.",
         "By the way.",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(("n", "folded"), [(3, False), (4, True)])
@@ -233,7 +233,7 @@ def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
     people = np.arange(300) % 10
     held = [pyalign.cross_validate_probe(models["b"], triplets, repeats=1, penalties=0.1, folds=2, split=split,
                                          subjects=people if split == "subjects" else None)
-            for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]  # fmt: skip
+            for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]
     section = probes(given(*held))
     captions = [part.caption for part in section.parts if isinstance(part, Figure)]
     assert len(captions) == 2 and len({table.name for table in tables(section)}) == 4
@@ -254,7 +254,7 @@ def test_the_level_of_a_probe_is_that_of_its_document(models, one):
 def test_calibrations_of_other_triplets_are_not_sorted_together(models, one, other):
     pytest.importorskip("scipy", reason="scipy is not installed")
     section = reliability(given(*(pyalign.calibrate(models, triplets, bins=4) for triplets in (one, other)),
-                                pyalign.calibrate({"a": models["a"]}, one, split=None, bins=4)))  # fmt: skip
+                                pyalign.calibrate({"a": models["a"]}, one, split=None, bins=4)))
     first, second = tables(section)
     assert len(first.columns[0].values) == 3 and len(second.columns[0].values) == 2
     assert "about held-out objects or that the temperature was fitted to (in-sample)" in first.caption

@@ -88,7 +88,7 @@ def test_a_chart_is_drawn_anew_where_the_screen_becomes_wide_enough(opened, tour
     narrow = float(drawing.evaluate("(one) => one.style.getPropertyValue('--width')"))
     at.page.set_viewport_size({"width": 1280, "height": 900})
     at.wait("(narrow) => document.querySelector('#accuracy-chart .marks')?.style.getPropertyValue('--width') > narrow",
-            narrow + 100)  # fmt: skip
+            narrow + 100)
     assert narrow < 270 and at.errors == []
 
 

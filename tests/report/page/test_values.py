@@ -29,7 +29,7 @@ def column(table, header):
     """Values of a column, with the ends of their intervals."""
     (found,) = [one for one in table["columns"] if one["header"] == header]
     ends = zip(found.get("low") or [None] * len(found["values"]), found.get("high") or [None] * len(found["values"]),
-               strict=True)  # fmt: skip
+               strict=True)
     return [(value, *pair) for value, pair in zip(found["values"], ends, strict=True)]
 
 
@@ -143,7 +143,7 @@ def test_what_is_no_number_is_missing_on_the_page(results):
     html = make_report(compared, "report.html").html
     assert [value for value, *_ in column(data_of(html)["ranks-table"], "Cross-entropy")] == [
         None, *(one.cross_entropy for one in others),
-    ]  # fmt: skip
+    ]
     none = replace(compared, models=tuple(replace(one, cross_entropy=math.nan) for one in compared.models))
     table = data_of(make_report(none, "report.html").html)["ranks-table"]
     assert "Cross-entropy" not in [one["header"] for one in table["columns"]]

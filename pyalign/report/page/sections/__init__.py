@@ -11,7 +11,7 @@ MODULES = {
     "differences": "comparisons", "consistency": "comparisons", "cka": "comparisons", "recovery": "comparisons",
     "agreement": "people", "reliability": "people", "rsa": "people",
     "dimensions": "concepts", "study": "methods", "cite": "methods",
-}  # fmt: skip
+}
 
 
 def names_of_sections() -> tuple[str, ...]:

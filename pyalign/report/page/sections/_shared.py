@@ -39,7 +39,7 @@ def section_of(name: str, title: str, lead: str, parts: Iterable[Part]) -> Secti
 def parts_of_each(
     results: Iterable[Of], parts_of: Callable[Concatenate[Of, Arguments], Iterable[Part]], *arguments: Arguments.args,
     **options: Arguments.kwargs,
-) -> Iterator[Part]:  # fmt: skip
+) -> Iterator[Part]:
     """The parts that ``parts_of(result, *arguments)`` gives of each result, all under different names."""
     for number, result in enumerate(results, start=1):
         for part in parts_of(result, *arguments, **options):

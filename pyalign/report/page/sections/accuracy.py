@@ -160,7 +160,7 @@ def _best_first(entries: Sequence[Entry]) -> list[Entry]:
 
 def _figure(
     entries: Sequence[Entry], estimates: Sequence[NoiseCeiling], sources: Sources, label: str
-) -> Figure | None:  # fmt: skip
+) -> Figure | None:
     drawn = [entry for entry in entries if entry.row.held_out is None and entry.row.accuracy is not None]
     if not drawn:
         return None
@@ -222,7 +222,7 @@ def _table(
         column("Ties", lambda e: e.row.n_ties, "count"),
         column("Triplets", lambda e: e.row.n, "count"),
         column("From", lambda e: where(e.source), filter=len({where(entry.source) for entry in entries}) > 1),
-    ]  # fmt: skip
+    ]
     caption = _caption(entries, ceilings, label)
     return Table(filled(columns), name=name, caption=caption, sort=("Accuracy", True), numbered=True)
 
@@ -341,5 +341,5 @@ def _probes_table(results: Probes, names: Sequence[str], caption: str) -> Table:
         column("folds", lambda r: len(r.folds), "count"),
         column("triplets", lambda r: r.n_test, "count"),
         column("chance", lambda r: r.chance, "percent"),
-    )  # fmt: skip
+    )
     return Table(columns, name="probes-table", caption=caption, sort=("probed", True))

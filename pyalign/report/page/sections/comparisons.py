@@ -266,7 +266,7 @@ def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
     yield compared.recovery_table(found, labels).on_page("recovery-table", caption, "recovered")
     names = tuple(labels[name] for name in found.models)
     chosen = (Column(name, tuple(row[k] for row in found.confusion), "percent", named=True)
-              for k, name in enumerate(names))  # fmt: skip
+              for k, name in enumerate(names))
     caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100%."
     confusion = Table((Column("Answered", names), *chosen), name="recovery-confusion", caption=caption)
     yield Fold("Which model was chosen", (confusion,))

@@ -126,7 +126,7 @@ class Grid:
 def grid(
     models: Sequence[tuple[str, float | None, Mapping[str, Cell]]], what: str, noun: str, form: str = "percent",
     places: int = 1, counts: tuple[str, ...] = (),
-) -> Grid:  # fmt: skip
+) -> Grid:
     """The grid of models: what each is called, its figure over all concepts, and what it has for each."""
     models = sorted(models, key=lambda model: _falling(model[1]))
     concepts = list(dict.fromkeys(concept for _, _, cells in models for concept in cells))
@@ -199,11 +199,11 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
         draw = partial(concepts_chart, result, by=by, labels=labels)
     else:
         sentences = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
-                "Models by their accuracy on all triplets, the best on top."]  # fmt: skip
+                "Models by their accuracy on all triplets, the best on top."]
         draw = partial(
             heatmap, scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%",
             sentences=sentences,
-        )  # fmt: skip
+        )
         if known(scores.best) is not None:
             summary += f" Best on all triplets: {scores.models[0]} ({percent(scores.best)})."
     table = scores.table(f"{_stem(by)}-table", caption)
@@ -230,12 +230,12 @@ def _differences(result: Concepts, differences: Sequence[ConceptDifference], bes
 
 def _all_differences(
     result: Concepts, differences: Sequence[ConceptDifference], labels: Labels, caption: str
-) -> Table:  # fmt: skip
+) -> Table:
     by = differences[0].by
     accuracies = {
         (of_model.embeddings, cell.concept): cell.accuracy
         for of_model in result.results for cell in of_model.concepts if of_model.by == by
-    }  # fmt: skip
+    }
     column = Rows(differences).column
     several = len({(difference.embeddings, difference.other) for difference in differences}) > 1
     return Table((
@@ -246,7 +246,7 @@ def _all_differences(
         column("of the other", lambda d: accuracies.get((d.other, d.concept)), "percent"),
         *difference_columns(differences, result),
         column("triplets", lambda d: d.n_triplets, "count"),
-    ), name=f"{_stem(differences[0].by)}-differences", caption=caption, sort=("difference", True))  # fmt: skip
+    ), name=f"{_stem(differences[0].by)}-differences", caption=caption, sort=("difference", True))
 
 
 def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels, caption: str) -> Table:
@@ -267,7 +267,7 @@ def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels
         column("worse in", lambda row: _n_apart(row[1], -1), "count"),
         column("largest difference", lambda row: row[2].difference, "percent"),
         column("in", lambda row: row[2].concept),
-    ), name=f"{_stem(differences[0].by)}-differences", caption=caption, sort=("better in", True))  # fmt: skip
+    ), name=f"{_stem(differences[0].by)}-differences", caption=caption, sort=("better in", True))
 
 
 def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
@@ -295,7 +295,7 @@ def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
 
 def _panels(
     result: Concepts, scores: Grid, objects: Mapping[str, tuple[str, ...]]
-) -> Iterator[Part]:  # fmt: skip
+) -> Iterator[Part]:
     """Panels of objects, those of the concepts with most triplets first."""
     counts = [cell.counts.get("triplets") for cell in scores.cells[0]]
     order = sorted(
@@ -354,7 +354,7 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
         draw = partial(
             heatmap, scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out",
             form=".2f", sentences=sentences,
-        )  # fmt: skip
+        )
     table = scores.table("dimensions-table", caption)
     yield Figure("dimensions-chart", caption, summary=scores.summary(), data=table, **in_both_widths(draw))
     differences = list(result.differences or ())

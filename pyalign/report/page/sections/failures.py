@@ -108,7 +108,7 @@ def _failure(result: Failures, group: FailureGroup, place: int, groups: tuple[in
     return Failure(
         int(group.rows[place]), (first, second, third), _verdicts(group, place), groups,
         None if share != share else share, int(group.n_answers[place]), subject,
-    )  # fmt: skip
+    )
 
 
 def _verdicts(group: FailureGroup, place: int) -> tuple[Verdict, ...]:

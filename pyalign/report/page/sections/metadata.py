@@ -108,7 +108,7 @@ def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
             f"{capital(result.score_name)} {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
             summary=summary, data=_data(result, column, f"{name}-data"),
             **in_both_widths(partial(metadata_chart, result, by=column)),
-        )  # fmt: skip
+        )
 
 
 def over_text(regressions: MetadataRegressions) -> str:
@@ -190,7 +190,7 @@ def _data(result: MetadataRegressions, column: str, name: str) -> Table:
 
 def _own_column(
     result: MetadataRegressions, column: str, points: Sequence[ModelPoint], values: tuple[Value, ...], form: str
-) -> Column:  # fmt: skip
+) -> Column:
     """The values of a column, with their intervals where it is a score in another result."""
     places = 3 if form == "number" else 1
     if result.other(column) is None:

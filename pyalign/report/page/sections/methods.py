@@ -29,7 +29,7 @@ SAID = (
     "resamples", "permutations", "n_triplets", "n_objects", "n_subjects", "n_dropped", "coverage",
     "triplets", "task", "split", "dimensions", "assign", "top", "min_triplets", "human", "kind", "pooling",
     "simulations", "refit", "folds",
-)  # fmt: skip
+)
 
 
 def methods(sources: Sources) -> Section | None:

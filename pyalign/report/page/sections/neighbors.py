@@ -144,7 +144,7 @@ def _purity(purity: NeighborPurity, sources: Sources) -> Iterator[Part]:
             column("model", lambda r: r[0], filter=True),
             column("objects", lambda r: r[1].n_objects, "count"),
             *neighborhoods.purity_columns(purity, [category for _, category in rows]),
-        ])  # fmt: skip
+        ])
         table = Table(columns, name="neighbor-purity-categories", caption=caption, sort=("purity", True))
         yield Fold("Purity per category", (table,))
 
@@ -179,7 +179,7 @@ def _changes(result: NeighborChanges) -> Iterator[Part]:
         (f"{changed.name}: {which}",
          [Tile(str(changed.name), "", "query"), *(Tile(str(item)) for item in items[:NEAR])])
         for changed in named for which, items in (("lost", changed.lost), ("gained", changed.gained))
-    )  # fmt: skip
+    )
     caption = "Neighbours that were lost and gained, the nearest first."
     for pictures in _tiles("neighbor-changes-pictures", caption, tiles):
         yield Fold("What changed, in pictures", (pictures,), True)
@@ -191,7 +191,7 @@ def _prototypes(prototypes: Prototypes) -> Iterator[Fold]:
         (row.concept, [Tile(example.name, "" if example.value is None else f"{example.value:.3g}")
                        for example in row.top if example.name is not None])
         for row in prototypes.concepts
-    )  # fmt: skip
+    )
     caption = f"Medoids of {len(prototypes.concepts)} {prototypes.grouping}."
     table = neighborhoods.prototypes_table(prototypes).on_page("prototypes-table", caption, whole=True)
     pictures = _tiles("prototypes", f"Objects with the {what}, of {prototypes.n_objects:,}.", tiles)

@@ -213,12 +213,12 @@ def _rdms(result: Rsa, rdms: Rdms, page_labels: Labels) -> Iterator[Part]:
     over = f"{counted(len(rdms.objects), 'object')}: {', '.join(names)}"
     caption = f"Matrices of {over}; the order is that of a hierarchical clustering of the first."
     objects = (Column(header, tuple(one_line(rdms.objects[k]) for k in side), filter=True)
-               for header, side in zip(("object", "other object"), upper, strict=True))  # fmt: skip
+               for header, side in zip(("object", "other object"), upper, strict=True))
     values = (_pairs_column(name, matrix.values) for name, matrix in zip(names, rdms.matrices, strict=False))
     rounded = ", rounded; the document has all digits" if len(upper[0]) >= MANY else ""
     pairs = Table((*objects, *values), name="rdm-figure-data", caption=f"The {rdms.kind} of each pair{rounded}.")
     yield Figure("rdm-figure", caption, summary=_most_alike(rdms, names), data=pairs,
-                 **in_both_widths(partial(rdm_chart, result, labels=page_labels)))  # fmt: skip
+                 **in_both_widths(partial(rdm_chart, result, labels=page_labels)))
     if not any(isnan(value) for matrix in rdms.matrices for value in matrix.values) and len(rdms.objects) >= 3:
         caption = f"Classical multidimensional scaling of the matrices of {over}; objects near each other are alike."
         summary = f"The same {counted(len(rdms.objects), 'object')} on {counted(len(names), 'plane')}."
