@@ -12,9 +12,8 @@ from typing import Any
 
 from pyalign._process import end_with_parent
 from pyalign.cli import _options
-from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused
+from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused, say
 from pyalign.cli._outputs import described
-from pyalign.cli._streams import say
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
 from pyalign.progress import Progress
