@@ -98,16 +98,7 @@ def _environment(folder: Path, wheel: Path) -> Path:
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv"), "platbase": str(folder / "venv")}))
     (site / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
     install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "-q",
-        "--no-deps",
-        "--ignore-installed",
-        wheel,
+        sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--ignore-installed", wheel,
     ]
     subprocess.run([str(word) for word in install], check=True)
     return python

@@ -18,16 +18,8 @@ def counts_table(table: Table, entries: list[Entry], sm: int) -> str:
     """A row for each kernel: instructions a unit for every architecture, the rest for one."""
     architectures = sorted({architecture for _, architecture in table})
     columns = [
-        "Kernel",
-        "Unit",
-        *(f"sm_{a}" for a in architectures),
-        "Units",
-        "Tensor cores",
-        "Copies",
-        "float64",
-        "Integer",
-        "Predicated",
-        "Loads",
+        "Kernel", "Unit", *(f"sm_{a}" for a in architectures), "Units", "Tensor cores", "Copies", "float64", "Integer",
+        "Predicated", "Loads",
     ]
     lines = [_row(columns), _row(["---"] * len(columns))]
     for kernel in sorted({kernel for kernel, _ in table}):
@@ -37,12 +29,7 @@ def counts_table(table: Table, entries: list[Entry], sm: int) -> str:
         taken = [table[kernel, a].instructions if (kernel, a) in table else math.nan for a in architectures]
         rest = [f"{x:.3g}" if x else "" for x in (one.units, one.tensor, one.copies, one.float64, one.integer)]
         cells = [
-            f"`{kernel}`",
-            f"{entry.unit}, {entry.of}",
-            *map(_short, taken),
-            *rest,
-            f"{one.predicated:.0%}",
-            one.loads,
+            f"`{kernel}`", f"{entry.unit}, {entry.of}", *map(_short, taken), *rest, f"{one.predicated:.0%}", one.loads,
         ]
         lines.append(_row(cells))
     return "\n".join(lines)
@@ -61,11 +48,7 @@ def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str
         units, issued = math.prod(case["factors"]), warp_instructions(case, one, entry)
         of = f"{significant(units)} ({case['are']})"
         cells = [
-            case["text"],
-            f"`{kernel}`",
-            of,
-            f"{one.instructions:.4g}",
-            significant(issued),
+            case["text"], f"`{kernel}`", of, f"{one.instructions:.4g}", significant(issued),
             time_text(issued / issue_rate(device)),
         ]
         lines.append(_row(cells))
