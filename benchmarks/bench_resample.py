@@ -7,7 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.operations import (
-    CONSISTENCY, ERRORS, HUNDRED_MODELS, INTERVALS, MODELS, RESAMPLES, Comparison, contenders_of, label_of,
+    CONSISTENCY,
+    ERRORS,
+    HUNDRED_MODELS,
+    INTERVALS,
+    MODELS,
+    RESAMPLES,
+    Comparison,
+    contenders_of,
+    label_of,
 )
 
 Run = Callable[[Comparison, str], None]

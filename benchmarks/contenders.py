@@ -11,7 +11,15 @@ import numpy as np
 
 import pyalign
 from benchmarks import (
-    calibration_peers, cases, checks, choice_peers, loss_peers, matrix_peers, peers, processes, repeat_peers,
+    calibration_peers,
+    cases,
+    checks,
+    choice_peers,
+    loss_peers,
+    matrix_peers,
+    peers,
+    processes,
+    repeat_peers,
     resample_peers,
 )
 from benchmarks.cases import Case, answers, embeddings, similarities, triplets, unit_rows
