@@ -461,13 +461,3 @@ COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, *NEIGHBORS, NEIGHBORHOODS, COSINE, DISTANCES,
     *PRODUCTS, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
 )
-
-
-def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:
-    """(comparison, backend) of every contender: the parameters of a pytest benchmark."""
-    return [(comparison, backend) for comparison in comparisons for backend in comparison.builders]
-
-
-def label_of(parameter: object) -> str:
-    """How pytest names a parameter."""
-    return f"{parameter.op}, {parameter.case.name}" if isinstance(parameter, Comparison) else str(parameter)
