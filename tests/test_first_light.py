@@ -437,6 +437,7 @@ def rehearsed(rehearse):
 @cuts_the_network
 @pytest.mark.slow
 @pytest.mark.suite("kernels")
+@pytest.mark.of_kernels
 class TestRehearsal:
     def test_it_installs_checks_and_runs_every_engine_without_a_network(self, rehearse, rehearsed):
         status, output, page = rehearsed
