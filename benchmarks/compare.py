@@ -60,10 +60,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help=f"at most {QUICK_ROUNDS} rounds of each comparison")
     parser.add_argument(
-        "--only",
-        nargs="+",
-        metavar="OP",
-        choices=operations,
+        "--only", nargs="+", metavar="OP", choices=operations,
         help="of " + ", ".join(operations) + "; other rows of the file stay",
     )
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/MACHINE.csv")

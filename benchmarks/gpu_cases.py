@@ -38,10 +38,7 @@ class Card:
 CARDS = (
     Card("H200", 4.8e12, 5.5e12, 50e6, {"float32": 67e12, "tf32": 495e12, "float16": 989e12, "bfloat16": 989e12}),
     Card(
-        "H100 80GB HBM3",
-        3.35e12,
-        5.5e12,
-        50e6,
+        "H100 80GB HBM3", 3.35e12, 5.5e12, 50e6,
         {"float32": 67e12, "tf32": 495e12, "float16": 989e12, "bfloat16": 989e12},
     ),
     Card(

@@ -370,7 +370,7 @@ def test_counts_of_a_profile_that_failed_are_left_out(first_light):
 
 
 def test_each_predicted_count_of_a_benchmark_names_one_of_its_cases(first_light, cases):
-    counts = importlib.import_module("machine_code_counts")
+    counts = importlib.import_module("machine_code")
     entries = counts.read_entries(ROOT / "tools" / "machine_code.toml")[1]["case"]
     named = [entry["benchmark"] for entry in entries if "benchmark" in entry]
     assert len(named) > 4 and set(named) <= set(cases.values())
@@ -437,6 +437,7 @@ def rehearsed(rehearse):
 @cuts_the_network
 @pytest.mark.slow
 @pytest.mark.suite("kernels")
+@pytest.mark.of_kernels
 class TestRehearsal:
     def test_it_installs_checks_and_runs_every_engine_without_a_network(self, rehearse, rehearsed):
         status, output, page = rehearsed

@@ -25,23 +25,16 @@ def test_the_tables_of_speeds_are_made_from_the_committed_results(results, fewes
     assert table in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_the_published_grid_is_made_from_the_committed_results():
-    command = [sys.executable, "-m", "benchmarks.probe_grid", "--table", PROBE_RESULTS]
-    table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    assert len(table.splitlines()) > 20
-    assert table in (ROOT / "docs" / "probing.md").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(
-    ("script", "name", "fewest"),
-    [("grid", "embed", 20), ("sparsity", "embed-sparsity", 10), ("errors", "embed-errors", 10),
-     ("recovery", "embed-recovery", 10)],
+    ("results", "page", "fewest"),
+    [(PROBE_RESULTS, "probing", 20), *((EMBED_RESULTS.format(name), "embedding", fewest) for name, fewest in (
+        ("embed", 20), ("embed-sparsity", 10), ("embed-errors", 10), ("embed-recovery", 10)))],
 )
-def test_the_tables_of_embeddings_are_made_from_the_committed_results(script, name, fewest):
-    command = [sys.executable, "-m", f"benchmarks.embed_{script}", "--table", EMBED_RESULTS.format(name)]
+def test_tables_of_figures_are_made_from_the_committed_results(results, page, fewest):
+    command = [sys.executable, "-m", "benchmarks.figures", results]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     assert len(table.splitlines()) > fewest
-    assert table in (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
 
 
 def test_the_predictions_for_devices_are_those_of_the_benchmark():

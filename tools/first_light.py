@@ -130,11 +130,8 @@ class Setting:
     def check(self) -> list[Step]:
         few = ("topk",) if self.rehearse else ()  # the tests of the emulator run the others
         return [
-            Step("nvidia-smi", ("nvidia-smi", "-q")),
-            Step("packages", (self.python, "-m", "pip", "list")),
-            *self._installed(),
-            *self._built("normal"),
-            self._engines(),
+            Step("nvidia-smi", ("nvidia-smi", "-q")), Step("packages", (self.python, "-m", "pip", "list")),
+            *self._installed(), *self._built("normal"), self._engines(),
             Step("quick", (self._program("normal"), "--quick", *few), "build-normal"),
         ]
 
@@ -204,8 +201,7 @@ class Setting:
         build = ("cmake", "--build", folder, "--parallel", "--target", *targets)
         configured = (self._folder(limits) / "build.ninja").exists()
         return [
-            *([] if configured else [configure]),
-            Step(f"build-{limits}", build, "" if configured else configure.name),
+            *([] if configured else [configure]), Step(f"build-{limits}", build, "" if configured else configure.name),
         ]
 
     def _sanitized(self, tool: str, limits: str) -> Step:

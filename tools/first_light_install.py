@@ -23,14 +23,7 @@ from build_cache import key_of, sources_below  # noqa: E402
 
 STAMP = "sources"
 SOURCES = (
-    "csrc",
-    "pyalign",
-    "CMakeLists.txt",
-    "LICENSE",
-    "README.md",
-    "pyproject.toml",
-    "setup.py",
-    "tools/build_cache.py",
+    "csrc", "pyalign", "CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml", "setup.py", "tools/build_cache.py",
 )
 PIP = (sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--upgrade", "--target")
 OPTIONS = {False: "-DPYALIGN_CUDA=ON -DPYALIGN_CUDA_ARCHITECTURES=native", True: "-DPYALIGN_CUDA=OFF"}

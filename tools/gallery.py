@@ -248,11 +248,7 @@ def maps(steps: Path) -> Iterator[list[str]]:
             if row.map == found.maps[0]:
                 rows = [of[name, row.on, row.figure, row.within] for name in found.maps]
                 yield [
-                    objects,
-                    figure_called(row),
-                    f"{row.n:,} {unit_of(row)}s",
-                    f"{row.before:.3f}",
-                    *map(changed, rows),
+                    objects, figure_called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows),
                 ]
 
 

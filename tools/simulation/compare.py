@@ -118,9 +118,7 @@ def tested(triplets: np.ndarray, who: np.ndarray | None, credits: np.ndarray) ->
         ]
         flipped = _filled(flips, m)
         found["sign flips, Holm"] = (
-            flipped,
-            _filled(corrected(flipped[every].tolist(), "holm"), m),
-            np.full((m, m), np.nan),
+            flipped, _filled(corrected(flipped[every].tolist(), "holm"), m), np.full((m, m), np.nan),
         )
     return differences, found
 
@@ -219,8 +217,7 @@ def views(n: int, categories: int, k: int) -> Callable[[np.random.Generator], It
         figures = [one for one in figures if one.ci is not None]
         errors = earlier_errors(both, members, k, rng)
         for name, ends in (
-            ("pyalign", [one.ci for one in figures]),
-            ("together", [one.simultaneous_ci for one in figures]),
+            ("pyalign", [one.ci for one in figures]), ("together", [one.simultaneous_ci for one in figures]),
             *((way, [_ends(one, of[int(one.category)]) for one in figures]) for way, of in errors.items()),
         ):
             wrong = [not low <= 0.0 <= high for low, high in ends]
