@@ -202,7 +202,7 @@ def rows_of(journal: Path, pilots: Path) -> Iterator[dict[str, object]]:
 
 
 def table(journal: Path = JOURNAL, pilots: Path = PILOTS) -> list[str]:
-    """The journals as Markdown; numbers are percentage points. Accuracies go as differences do, but in the extreme study."""
+    """The journals as Markdown; numbers are percentage points. Of accuracies only the exception stands there."""
     lines = [
         "| study | world | figure | s.e., predicted | seen | width, predicted | seen | power, predicted, % "
         "| seen, % | s.e. from single pilots |",

@@ -247,11 +247,12 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "rsa null": "p <= 0.05",
     "score": "^score n=(30 t|50 t=500|100 t=20000|400|1854 t=20000 x20).*: accuracy|^(?!score).*: accuracy|blind",
     "several": ": (pyalign|together)",
-    "small baseline": "^10.* 30 objects|^20",
-    "small compare": "^10 equal models, [36]0|^20|^2 equal models, 30",
-    "small few": "^7 objects.*no minimum|^8 objects, 300 triplets:|rank.*no minimum|^100 objects|[23] people.*no minimum|^4",
+    "small baseline": "^20",
+    "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
+    "small few": "^7 .*no minimum|^8 objects, 300 triplets:|rank.*no minimum|^100 .*rank|[23] people.*no minimum|^4",
     "small score": "^(?!100 objects, 3,000 triplets: |truth 0.95,)",
 }
+UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
 
 
 def percent(rate: float, draws: int) -> str:
@@ -272,10 +273,12 @@ def power(size: float) -> float:
 def cells(row: Row) -> dict[str, str]:
     """By column, empty where there is nothing to say."""
     there = row.draws - row.missing
-    sides = "" if row.sd + row.below != row.sd + row.below else [round(one * there) for one in (row.below, row.above)]
+    uneven = row.kind in UNEVEN and row.sd + row.below == row.sd + row.below
+    sides = [round(one * there) for one in (row.below, row.above)] if uneven else ""
     found = {
         "case": words(row.name),
-        "bias": f"{row.bias:+.4f}" if abs(row.bias) > 1e-12 else "", "sd": f"{row.sd:.4f}", "s.e.": f"{row.error:.4f}",
+        "bias": f"{row.bias:+.4f}" if abs(row.bias) > 0.1 * row.sd else "",
+        "sd": f"{row.sd:.4f}" if row.sd else "", "s.e.": f"{row.error:.4f}",
         "held, %": (percent(row.held, there) + (f" ({row.missing:,} of {row.draws:,} without)" if row.missing else "")
                     + (" (missed)" if row.missed else "")),
         "below, above, %": ", ".join(f"{100 * count / there:.1f}" for count in sides),
