@@ -6,7 +6,7 @@
 FILEs are compiled modules, libraries, objects or cubins; by default the installed _cuda. Prints a row for each kernel
 and architecture, CUB's left out, and exits 1 where a kernel takes more instructions than machine_code.csv says, more of
 float64, narrower loads or fewer asynchronous copies; where a kernel has no row there, or a row no kernel (unless FILEs
-are a --part). --write makes that file anew, and the tables of docs/gpu.md. What a main loop does is in
+are a --part). --write makes that file anew, and the table of docs/gpu.md. What a main loop does is in
 machine_code.toml; what counts as its way, in machine_code_paths.py. Needs cuobjdump and nvdisasm
 (`pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm`), no device.
 """
@@ -103,7 +103,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--part", action="store_true", help="FILEs need not hold every kernel of the table")
-    parser.add_argument("--write", action="store_true", help="make the table and those of docs/gpu.md anew")
+    parser.add_argument("--write", action="store_true", help="make the table and that of docs/gpu.md anew")
     parser.add_argument("--entries", type=Path, default=ENTRIES, metavar="TOML", help="another machine_code.toml")
     parser.add_argument("--table", type=Path, default=TABLE, metavar="CSV", help="another machine_code.csv")
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The tables of machine code in docs/gpu.md: the counts, and the least time to issue that follows from them."""
+"""The table of machine code in docs/gpu.md: the least time to issue that follows from the counts."""
 
 from __future__ import annotations
 
@@ -12,40 +12,6 @@ from machine_code_counts import Counts, Entry, entry_of
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "gpu.md"
 WARP = 32  # threads
 Table = dict[tuple[str, int], Counts]
-
-
-def counts_table(table: Table, entries: list[Entry], sm: int) -> str:
-    """A row for each kernel: instructions a unit for every architecture, the rest for one."""
-    architectures = sorted({architecture for _, architecture in table})
-    columns = [
-        "Kernel",
-        "Unit",
-        *(f"sm_{a}" for a in architectures),
-        "Units",
-        "Tensor cores",
-        "Copies",
-        "float64",
-        "Integer",
-        "Predicated",
-        "Loads",
-    ]
-    lines = [_row(columns), _row(["---"] * len(columns))]
-    for kernel in sorted({kernel for kernel, _ in table}):
-        entry, one = entry_of(kernel, entries), table.get((kernel, sm))
-        if one is None:
-            continue
-        taken = [table[kernel, a].instructions if (kernel, a) in table else math.nan for a in architectures]
-        rest = [f"{x:.3g}" if x else "" for x in (one.units, one.tensor, one.copies, one.float64, one.integer)]
-        cells = [
-            f"`{kernel}`",
-            f"{entry.unit}, {entry.of}",
-            *map(_short, taken),
-            *rest,
-            f"{one.predicated:.0%}",
-            one.loads,
-        ]
-        lines.append(_row(cells))
-    return "\n".join(lines)
 
 
 def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str:
@@ -83,9 +49,8 @@ def issue_rate(device: dict[str, Any]) -> float:
 
 
 def page(text: str, table: Table, entries: list[Entry], rest: dict[str, Any]) -> str:
-    """The page with its two tables and the release of nvcc as the table has them."""
+    """The page with its table and the release of nvcc as the table has them."""
     parts = {
-        "counts": counts_table(table, entries, rest["device"]["sm"]),
         "cases": cases_table(table, entries, rest),
         "nvcc": "Counts are of the code of nvcc " + ", ".join(sorted({row.nvcc for row in table.values()})) + ".",
     }
@@ -113,10 +78,6 @@ def significant(number: float) -> str:
 def time_text(seconds: float) -> str:
     """In milliseconds or microseconds: 32.7 µs."""
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
-
-
-def _short(number: float) -> str:
-    return "" if math.isnan(number) else f"{number:.4g}"
 
 
 def _row(cells: list[str]) -> str:
