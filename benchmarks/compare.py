@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, write the CSV file and print its table; or only print."""
     options = parse(arguments)
     if options.table:
-        print(markdown(read_csv(options.table), options.targets))
+        rows = [row for row in read_csv(options.table) if options.only is None or row.op in options.only]
+        print(markdown(rows, options.targets))
         return
     require_native()
     if os.getloadavg()[0] > 0.5:

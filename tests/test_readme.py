@@ -17,9 +17,14 @@ EMBED_RESULTS = "benchmarks/results/{}-intel-r-xeon-r-processor-2c.csv"
 PROBE_RESULTS = "benchmarks/results/probe-amd-epyc-zen4-2c.csv"
 
 
-@pytest.mark.parametrize(("results", "fewest"), [(RESULTS, 20), (NEWEST, 10)])
-def test_the_tables_of_speeds_are_made_from_the_committed_results(results, fewest):
-    command = [sys.executable, "-m", "benchmarks.compare", "--table", results, "--targets"]
+SHOWN = ["object resamples", "object resamples, 4 models", "calibrate", "similarity cosine", "similarity neg_euclidean",
+         "triplet_loss", "triplet_gradient", "triplet_gradient, planned", "probe step", "memory of score",
+         "command pyalign score", "import"]  # of the older results; all rows are in the reference
+
+
+@pytest.mark.parametrize(("results", "fewest", "only"), [(RESULTS, 20, ["--only", *SHOWN]), (NEWEST, 10, [])])
+def test_the_tables_of_speeds_are_made_from_the_committed_results(results, fewest, only):
+    command = [sys.executable, "-m", "benchmarks.compare", "--table", results, "--targets", *only]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     assert len(table.splitlines()) > fewest
     assert table in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
