@@ -233,8 +233,8 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
 # Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
 SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV and `--table` have the others too
     "agreement": "10 answers: (r|KL|JS)|20 people: (r|KL)",
-    "bins": ": accuracy, majority",
-    "calibration": ": (T|cross-entropy|KL|JS)",
+    "bins": "20 people.*: accuracy, majority|10 answers, .*: accuracy, majority 5",
+    "calibration": ": (T|KL|JS)|20,000 .*cross",
     "ceilings": "^100 objects.*10 answers,|^9 objects|5 people",
     "cka": ": difference|n=50 debiased-cka: ",
     "lapses": "(60 objects.*|40 people), (0|15)%|held out",
@@ -246,7 +246,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: (mean|difference)",
     "rsa null": "p <= 0.05",
     "score": "^score n=(30 t|50 t=500|100 t=20000|400|1854 t=20000 x20).*: accuracy|^(?!score).*: accuracy|blind",
-    "several": ": (pyalign|together)",
+    "several": ": (pyalign, [sma]|together, any)|pyalign, Holm, the better",
     "small baseline": "^20",
     "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
     "small few": "^7 .*no minimum|^8 objects, 300 triplets:|rank.*no minimum|^100 .*rank|[23] people.*no minimum|^4",
