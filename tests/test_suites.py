@@ -292,7 +292,7 @@ def test_of_another_kind(): assert "FAILS" not in os.environ
 """
 
 
-def test_a_suite_leaves_out_tests_of_kernels_as_long_as_the_sources_are_those_with_which_all_passed(pytest_in, tmp_path):
+def test_a_suite_leaves_out_tests_of_kernels_while_the_sources_are_those_with_which_all_passed(pytest_in, tmp_path):
     folder, source = tmp_path / "tests", tmp_path / "csrc" / "kernel.cpp"
     for place in (folder, source.parent):
         place.mkdir()
