@@ -81,6 +81,7 @@ ONLY_ELSEWHERE = {
     "tests/embedding/test_embedding_real_data.py",
     "tests/extraction/test_texts_real.py",
     "tests/fuzz/test_guided.py",
+    "tests/ideal/test_rates.py",
     "tests/integrations/test_distributed.py",
     "tests/probing/test_probing_real_data.py",
     "tests/report/page/test_browser_figures.py",
