@@ -226,7 +226,6 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     "spose.txt": spose,
     "labels.txt": lambda: lines(*LABELS),
     "other.npy": lambda: model(6, 300),
-    "imagenet.npy": lambda: model(6, 300),
     "images.npy": lambda: model(7, 300),
     "clip92.npy": lambda: model(1, OF_92),
     "vgg92.npy": lambda: model(2, OF_92, 2),
