@@ -237,6 +237,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "calibration": ": (T|KL|JS)|20,000 .*cross",
     "ceilings": "^100 objects.*10 answers,|^9 objects|5 people",
     "cka": ": difference|n=50 debiased-cka: ",
+    "concepts": "n=(10|60) t=(30|100): (accuracy|difference)$",
     "lapses": "(60 objects.*|40 people), (0|15)%|held out",
     "metadata": "m=10|families|m=8|noise=(0.05|1.0)|random",
     "neighbors": "n=(50|200).*: (overlap|difference|purity$|neighbours kept|k-NN difference$)",
