@@ -15,10 +15,9 @@ import numpy as np
 from benchmarks.embed_peers import BATCH, VICE_BATCH, autograd_by_rows, autograd_gradient, spose_step, vice_step
 from benchmarks.figures import run
 from pyalign import load_triplets, score
-from pyalign.embedding.choose import choose_penalty
-from pyalign.embedding.fit import Fitter, Objective
+from pyalign.embedding.fit import EmbeddingOptions, EmbeddingPenalty, Fitter, Objective
 from pyalign.embedding.inputs import read_answers, unit_of
-from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.stability import choose_penalty
 from pyalign.fitting.objective import TripletLoss
 
 SHARES = (8, 4, 2, 1)  # one in so many of the training answers

@@ -19,7 +19,7 @@ from benchmarks.gpu_routes import settings_of
 from benchmarks.probe_peers import start
 from benchmarks.resample_peers import OBJECTS, multiplicities, values
 from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
-from pyalign.backends._gpu_routes import routes
+from pyalign.backends._tensor_kernels import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
 from pyalign.fitting.objective import TripletTerm

@@ -19,10 +19,10 @@ _registry.expect(
     views="pyalign.report",
     kinds="pyalign.kinds",
     datasets="pyalign.datasets.dataset",
-    described="pyalign.datasets.described",
+    described="pyalign.datasets.description",
     frames="pyalign.io.triplets",
     rdms="pyalign.integrations.rsatoolbox",
-    published_map="pyalign.datasets.maps",
+    published_map="pyalign.datasets.fetch",
     rdm_models="pyalign.integrations.rsatoolbox",
 )
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

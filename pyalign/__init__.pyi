@@ -25,20 +25,18 @@ from .concept.predict import predict_dimensions
 from .concept.prototypes import prototypes
 from .concept.purity import neighbor_purity
 from .data.answers import Answers
-from .data.categories import Categories
 from .data.embeddings import Embeddings
 from .data.judgments import Judgments
-from .data.metadata import Metadata
+from .data.metadata import Categories, Metadata
 from .data.transform import Transform
 from .data.triplets import Triplets
 from .datasets.chosen import plan_triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
-from .embedding.cross_validate import cross_validate_embedding
-from .embedding.embedding import embedding_path, fit_embedding
+from .embedding.cross_validate import cross_validate_embedding, embedding_path, fit_embedding
 from .embedding.estimator import TripletEmbedding
-from .embedding.options import EmbeddingOptions
+from .embedding.fit import EmbeddingOptions
 from .embedding.stability import match_dimensions
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError, SlowWarning
 from .extraction.encoder import Encoder
@@ -46,8 +44,7 @@ from .extraction.extract import extract
 from .extraction.images import Images, as_images
 from .extraction.merge import merge_extractions
 from .extraction.sources import list_models, load_encoder
-from .io.embeddings import load_embeddings
-from .io.export import write_embeddings
+from .io.export import load_embeddings, write_embeddings
 from .io.judgments import load_judgments
 from .io.metadata import load_metadata
 from .io.transform import load_transform, write_transform
@@ -55,16 +52,14 @@ from .io.triplets import load_triplets
 from .map_transfer.run import transfer
 from .nearest.index import NeighborIndex, build_index, load_index
 from .nearest.neighbors import neighbors
-from .ops.choice_similarity import choice_similarity
-from .ops.gradient import triplet_gradient
-from .ops.plan import TripletPlan
+from .ops.plan import TripletPlan, triplet_gradient
 from .ops.similarity import similarity
-from .ops.triplets import choice_probabilities, odd_one_out
+from .ops.triplets import choice_probabilities, choice_similarity, odd_one_out
 from .pairwise.cka import cka
 from .pairwise.rsa import rsa
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
-from .probing.options import ProbeOptions
+from .probing.parameters import ProbeOptions
 from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .report.page.write import write_report

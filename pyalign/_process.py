@@ -1,13 +1,19 @@
 """The process: which one imported pyalign, which one it ends with, and how much memory it may still take.
 
 `pyalign/__init__.py` loads this at once, and everything else when it is used.
+
+How long work tells where it is: one callback, everywhere.
 """
+
+from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+
+from pyalign.errors import InputError, shorten
 
 _imported_by, _parent = os.getpid(), os.getppid()
 PARENT = "PYALIGN_PARENT"  # of the environment: the process that has started this one
@@ -82,3 +88,30 @@ def _left_by_groups(root: str) -> Iterator[float]:
 def _content(path: str) -> str:
     with open(path, encoding="ascii") as file:
         return file.read()
+
+
+# Called with the stage ("resamples", "fold 2/3"), how much of it is done, and of how much (None: not known).
+Progress = Callable[[str, int, "int | None"], None]
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """A `Progress` that shows nothing.
+
+    Example:
+        >>> silent("resamples", 64, 1000)
+    """
+
+
+def reporter(progress: Progress | None) -> Progress:
+    """The argument `progress` as what can be called; None shows nothing.
+
+    Raises:
+        InputError: it is no function.
+
+    Example:
+        >>> reporter(None) is silent
+        True
+    """
+    if progress is None or callable(progress):
+        return progress or silent
+    raise InputError(f"progress must be a function of stage, done and total, or None; got {shorten(progress)}")

@@ -18,7 +18,7 @@ from pyalign._registry import Kind, load, registered
 from pyalign._version import __version__
 from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Provenance, source_date, timeless
-from pyalign.data.tasks import chance_of
+from pyalign.data.trials import chance_of
 from pyalign.documents import as_document, csv_of, flat, from_document, require_letters, without_halves
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike

@@ -22,9 +22,8 @@ from pyalign._dataclass import dataclass
 from pyalign.documents import as_document, from_document
 from pyalign.errors import InputError, shorten
 from pyalign.io.documents import read_json
-from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, bad
-from pyalign.io.write import write_files
+from pyalign.io.write import require_no_link, write_files
 from pyalign.keys import digest_of, key_of
 
 Finished = TypeVar("Finished")

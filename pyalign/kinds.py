@@ -35,7 +35,7 @@ FIRST = (  # what most people need
 # By the word that documents carry under `command`. Sections of the page stand in the order of their first rows.
 KINDS: Mapping[str, Kind] = {
     "study": Kind(
-        "pyalign.study.study_result:Study",
+        "pyalign.study.maker:Study",
         "pyalign.report.listings:study_view",
         sections=("study",),
         entry=Entry("study run", "run all analyses of a study file; write their documents and a report", SHOW, "study"),
@@ -66,7 +66,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "metadata": Kind(
         "pyalign.analysis.metadata.metadata_result:MetadataRegressions",
-        "pyalign.report.metadata:metadata_view",
+        "pyalign.report.fits:metadata_view",
         charts=("metadata",),
         sections=("metadata",),
         analyses=(Analysis("regress_metadata", {"metadata": METADATA}, ("metadata",)),),
@@ -79,7 +79,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "probe": Kind(
-        "pyalign.probing.validated:ProbeCrossValidation",
+        "pyalign.probing.cross_validate:ProbeCrossValidation",
         "pyalign.report.fits:probe_view",
         charts=("before-after", "scores"),
         sections=("leaderboard", "probes"),
@@ -107,7 +107,7 @@ KINDS: Mapping[str, Kind] = {
         reference="maps",
     ),
     "concepts": Kind(
-        "pyalign.concept.concepts_result:Concepts",
+        "pyalign.concept.held_out:Concepts",
         "pyalign.report.concepts:concepts_view",
         charts=("concepts", "concepts-map", "entropy"),
         sections=("concepts",),
@@ -147,7 +147,7 @@ KINDS: Mapping[str, Kind] = {
             Analysis(
                 "cross_validate_embedding",
                 {"triplets": TRIPLETS},
-                options="pyalign.embedding.options:EmbeddingOptions",
+                options="pyalign.embedding.fit:EmbeddingOptions",
                 keeps=True,
                 without=("against", "names"),
             ),
@@ -189,7 +189,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "ceiling": Kind(
-        "pyalign.analysis.ceiling.ceiling_result:NoiseCeiling",
+        "pyalign.analysis.ceiling.leave_one_out:NoiseCeiling",
         "pyalign.report.score:ceiling_view",
         charts=("ceiling",),
         sections=("agreement",),
@@ -209,7 +209,7 @@ KINDS: Mapping[str, Kind] = {
         reference="pairs",
     ),
     "cka": Kind(
-        "pyalign.pairwise.compared:ModelSimilarities",
+        "pyalign.pairwise.rsa_result:ModelSimilarities",
         "pyalign.report.matrices:similarities_view",
         charts=("cka",),
         sections=("cka",),
@@ -218,7 +218,7 @@ KINDS: Mapping[str, Kind] = {
         reference="pairs",
     ),
     "layers": Kind(
-        "pyalign.pairwise.compared:LayerSimilarity",
+        "pyalign.pairwise.rsa_result:LayerSimilarity",
         "pyalign.report.matrices:layers_view",
         charts=("cka",),
         sections=("cka",),
@@ -250,7 +250,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "plan experiment": Kind(
         "pyalign.analysis.experiment:ExperimentPlan",
-        "pyalign.report.experiment:plan_view",
+        "pyalign.report.comparison:plan_view",
         charts=("power",),
         sections=("experiment",),
         entry=Entry(
@@ -262,7 +262,7 @@ KINDS: Mapping[str, Kind] = {
         reference="trust",
     ),
     "neighbors": Kind(
-        "pyalign.nearest.nearest_result:Neighbors",
+        "pyalign.nearest.scan:Neighbors",
         "pyalign.report.neighborhoods:neighbors_view",
         charts=("gallery",),
         sections=("neighbors",),
@@ -421,7 +421,7 @@ KINDS: Mapping[str, Kind] = {
         ),
     ),
     "datasets list": Kind(
-        "pyalign.datasets.listing:DataSetList",
+        "pyalign.datasets.dataset:DataSetList",
         "pyalign.report.listings:datasets_view",
         entry=Entry(
             "datasets list",
@@ -431,7 +431,7 @@ KINDS: Mapping[str, Kind] = {
         ),
     ),
     "datasets info": Kind(
-        "pyalign.datasets.listing:DataSetInfo",
+        "pyalign.datasets.dataset:DataSetInfo",
         "pyalign.report.listings:dataset_info_view",
         entry=Entry("datasets info", "source, licence, citation and layout of a data set", DATA, "datasets"),
     ),

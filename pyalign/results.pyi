@@ -2,13 +2,13 @@ from ._result import Result
 from .analysis.accuracy import PermutationTest, Score, Scores
 from .analysis.agreement import Agreement, Agreements
 from .analysis.calibration.calibration_result import Calibration, Calibrations
-from .analysis.ceiling.ceiling_result import NoiseCeiling
+from .analysis.ceiling.leave_one_out import NoiseCeiling
 from .analysis.comparison.comparison_result import Comparison
 from .analysis.failures.failures import Failures
 from .analysis.metadata.metadata_result import MetadataRegressions
-from .concept.concepts_result import Concepts
 from .concept.consistency_result import ErrorConsistency
 from .concept.duplicates import NearDuplicates
+from .concept.held_out import Concepts
 from .concept.hubs import Hubness
 from .concept.neighbor_agreement import NeighborAgreement
 from .concept.neighbor_changes import NeighborChanges
@@ -20,14 +20,13 @@ from .datasets.chosen import ChosenTriplets
 from .embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
 from .extraction.extraction_result import Extraction
 from .map_transfer.transfer_result import Transfer
-from .nearest.nearest_result import Neighbors
-from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
-from .pairwise.rsa_result import Rsa
+from .nearest.scan import Neighbors
+from .pairwise.rsa_result import LayerSimilarity, ModelSimilarities, Rsa, SimilarityMatrix
+from .probing.cross_validate import ProbeCrossValidation
 from .probing.fit import ProbeFit
-from .probing.validated import ProbeCrossValidation
 from .recovery.recovered import Recovery
 from .report.page.write import ReportFile
-from .study.study_result import Study, StudyStep
+from .study.maker import Study, StudyStep
 from .study.units import StudyUnit
 
 __all__ = [

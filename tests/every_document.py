@@ -110,8 +110,8 @@ def every_result(folder):
 def other_results(folder):
     """name -> result, of the commands whose results no page shows. `folder`: an empty one."""
     from pyalign.analysis.describe.file import FileDescriptions, describe_file
+    from pyalign.datasets.dataset import dataset_info, list_datasets
     from pyalign.datasets.fetch import Fetched, FetchedFile
-    from pyalign.datasets.listing import dataset_info, list_datasets
     from pyalign.datasets.simulate import simulate
     from pyalign.datasets.triplets import draw_triplets as drawn
     from pyalign.extraction.models import describe_models, find_models, model_layers

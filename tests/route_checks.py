@@ -14,12 +14,11 @@ from support import MEASURES, definition, draw_triplets, reals, whole
 
 import pyalign
 from pyalign.backends import _torch_kernels
-from pyalign.backends._gpu_routes import FIXED_BYTES, routes
-from pyalign.backends._tensor_kernels import ready_rows
+from pyalign.backends._tensor_kernels import FIXED_BYTES, ready_rows, routes
 from pyalign.backends._tensors import TensorGradient
 from pyalign.measures import get_measure
 from pyalign.nearest import _tensor_space
-from pyalign.nearest.exact import Search
+from pyalign.nearest.space import Search
 
 DTYPES = {"cuda": ("float32", "float64", "float16", "bfloat16"), "triton": ("float32", "float16", "bfloat16")}
 

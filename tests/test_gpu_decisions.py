@@ -67,7 +67,7 @@ from benchmarks import gpu_cases, gpu_peers, gpu_routes  # before numpy
 import dataclasses
 import torch
 from benchmarks.cases import Case
-from pyalign.backends._gpu_routes import VARIABLE, parse_routes
+from pyalign.backends._tensor_kernels import VARIABLE, parse_routes
 from pyalign.backends._torch_kernels import TorchKernels
 
 # On the host: torch's kernels as those of `cuda`, which note the routes that are asked for.

@@ -300,14 +300,14 @@ def test_that_rule_sees_names_in_texts(source):
 WORDS = {
     "views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset",
     "frames": "pyalign.io.triplets", "rdms": "pyalign.integrations.rsatoolbox",
-    "described": "pyalign.datasets.described",
+    "described": "pyalign.datasets.description",
 }
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_what_a_higher_layer_registers_is_imported_when_it_is_first_asked_for(word):
     code = f"""
-import sys, pyalign, pyalign._result, pyalign.io.embeddings
+import sys, pyalign, pyalign._result, pyalign.io.export
 from pyalign._registry import registered
 print({WORDS[word]!r} in sys.modules, registered({word!r}) is not None, {WORDS[word]!r} in sys.modules)
 """

@@ -22,12 +22,12 @@ import pyalign.probing
 from pyalign.data import Answers, Embeddings, Subjects, Transform, Triplets, Weights
 from pyalign.data.provenance import Input
 from pyalign.datasets.simulate import random_embeddings
-from pyalign.embedding.options import EmbeddingOptions
+from pyalign.embedding.fit import EmbeddingOptions
 from pyalign.errors import InputError
 from pyalign.journal import NO_INPUTS, OTHER, Journal
 from pyalign.keys import digest_of, key_of
 from pyalign.probing.estimator import TripletProbe
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import ProbeOptions
 from pyalign.stats.resampling import Resampling
 
 # Digests

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyalign.datasets import fetch
-from pyalign.extraction import _formats, sources
-from pyalign.io import _apart_desk, apart, documents, folder, image_files, pickles, text_limits, write
+from pyalign.extraction import sources, spelling
+from pyalign.io import _apart_desk, apart, documents, folder, image_files, tensor_files, text_limits, write
 from pyalign.io.formats import FORMATS
 from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
@@ -38,10 +38,10 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
         ("| `dataset.toml`, `mine.toml` | at most {} MB", (documents.LARGEST // MB,)),
         ("at most {} folders deep", (fetch.DEEPEST,)),
         ("times the archive's size or {} MB, and {} members", (text_limits.SMALL // MB, fetch.FEW)),
-        ("at most {} instructions", (pickles.MOST_STEPS,)),
+        ("at most {} instructions", (tensor_files.MOST_STEPS,)),
         ("some {} MB at once", (image_files.PIECE // MB,)),
-        ("image files by {} plugins", (WORDS[len(_formats.FORMATS)],)),
-        ("with at most {} pixels", (_formats.MOST_PIXELS,)),
+        ("image files by {} plugins", (WORDS[len(spelling.FORMATS)],)),
+        ("with at most {} pixels", (spelling.MOST_PIXELS,)),
         ("and {} GiB of file", (image_files.LARGEST // GB,)),
         ("Its releases before {}, which", (sources.FIRST["sentence_transformers"][0],)),
         ("so is transformers before {}.{}.", sources.FIRST["transformers"]),

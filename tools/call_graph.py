@@ -31,7 +31,7 @@ from typing import Any
 import pyalign
 from pyalign.cli import main
 from pyalign.cli import score as command
-from pyalign.datasets.sample import write_sample
+from pyalign.datasets.simulate import write_sample
 
 PACKAGE = Path(pyalign.__file__).parent
 TABLE = Path(__file__).with_name("call_graph.csv")

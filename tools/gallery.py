@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import pyalign
-from pyalign.datasets.sample import write_sample
+from pyalign.datasets.simulate import write_sample
 from pyalign.map_transfer.transfer_result import TransferFigure
 from pyalign.report.neighborhoods import figure_called, overall, unit_of
 from pyalign.study.preset import draft_preset

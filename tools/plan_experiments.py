@@ -33,8 +33,8 @@ from pyalign.analysis.comparison.paired_outcomes import ACCURACY, ClosedForm
 from pyalign.analysis.experiment import EFFECTS, usable
 from pyalign.datasets.simulate import random_triplets
 from pyalign.stats.clustered import Dependence
-from pyalign.stats.design import Design as Planned
-from pyalign.stats.design import Outlook
+from pyalign.stats.components import Design as Planned
+from pyalign.stats.components import Outlook
 from pyalign.stats.resampling import Clusters, Resampling, as_resampling, effective_number
 
 JOURNAL = Path(__file__).resolve().with_name("plan_experiments.csv")

@@ -31,7 +31,7 @@ from triton.backends.compiler import GPUTarget
 
 from pyalign.backends import Rows
 from pyalign.backends import _triton_kernels as kernels
-from pyalign.backends._gpu_routes import routes
+from pyalign.backends._tensor_kernels import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.backends._triton_launch import Launch, recorded
 from pyalign.backends._triton_triplets import INDEX_TYPES

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter
 from pyalign._result import Result
 from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.agreement_figures import (
@@ -39,7 +40,6 @@ from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
-from pyalign.progress import Progress, reporter
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, log_choice_probabilities
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress
 from pyalign._result import Result, picked
 from pyalign.analysis.notes import merged
 from pyalign.data import Aligned, Embeddings, Triplets
@@ -16,7 +17,6 @@ from pyalign.data.similarities import Similarities
 from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.progress import Progress
 from pyalign.typing import MeasureLike
 
 One = TypeVar("One", bound=Result)

@@ -21,9 +21,8 @@ from pyalign.data import Provenance
 from pyalign.data.answers import UNUSED
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.stats.components import Components
+from pyalign.stats.components import Components, Design, Outlook
 from pyalign.stats.degrees import NAMES
-from pyalign.stats.design import Design, Outlook
 from pyalign.stats.resampling import LEAST, is_enough
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, silent
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT, Weights, alternatives_of
@@ -20,7 +21,6 @@ from pyalign.data.answers import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.ops.triplets import TripletResults
-from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
 from pyalign.stats.degrees import are_enough, effective_numbers
 from pyalign.stats.intervals import FRACTION, POSITIVE, REST, percentile_interval, proportion_interval, student_interval

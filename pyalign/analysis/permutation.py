@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, scored_part
+from pyalign._process import Progress, reporter
+from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, require_alike_orders, scored_part
+from pyalign.analysis.answers import counts_of_two
 from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
-from pyalign.analysis.pairs_without_value import require_alike_orders
-from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
 from pyalign.data import ANCHORED, Provenance, Weights, align, alternatives_of, require_answers
 from pyalign.data.align import named_rows
@@ -26,7 +26,6 @@ from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed, use_matrix
-from pyalign.progress import Progress, reporter
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Ties, TripletsLike, WeightsLike

@@ -11,17 +11,17 @@ from typing import Any, Literal, cast
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
 from pyalign.analysis.answers import EachAnswer, with_people
-from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, require_weighting
+from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, require_weighting
 from pyalign.analysis.choices import UNREADABLE
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of, weighted
 from pyalign.analysis.permutation import permutation_test
-from pyalign.analysis.score_choices import score_choices
-from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
+from pyalign.analysis.score_choices import Grouped, score_choices, with_ceiling, with_intervals
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.align import named_rows
 from pyalign.data.missing import Present, present_of
@@ -31,7 +31,6 @@ from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._prepare import Aside
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
-from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike,

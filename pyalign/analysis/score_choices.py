@@ -1,8 +1,11 @@
-"""Accuracy of choices that are there already: of a language model that was asked, or of a participant."""
+"""Accuracy of choices that are there already: of a language model that was asked, or of a participant.
+
+A score with what resampling adds: intervals, of the whole and of groups of triplets; its place below a ceiling.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,20 +13,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import NAN, Score, Scores
+from pyalign._process import Progress, reporter, silent
+from pyalign.analysis.accuracy import NAN, GroupScore, Score, Scores, fraction_of_ceiling
 from pyalign.analysis.answers import EachAnswer, with_people
-from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, require_weighting
+from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
+from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, as_named_ceiling, people_of_ceiling, require_weighting
 from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
-from pyalign.analysis.outcomes import Outcomes, weighted
-from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
+from pyalign.analysis.outcomes import (
+    CREDIT_UNIT,
+    Outcomes,
+    clusters_of,
+    mean_of,
+    notes_on_objects,
+    people_of,
+    uncertainty,
+    values_of,
+    weighted,
+)
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import Aligned, Categories, Embeddings, Provenance, Triplets
+from pyalign.data.align import in_name_order
+from pyalign.data.answers import Subjects, checked_labels
 from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
-from pyalign.progress import Progress, reporter
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
+from pyalign.stats.clustered import Dependence, with_weights
+from pyalign.stats.degrees import effective_numbers, low_values, notes_on_few, without_interval
+from pyalign.stats.pooling import common_covariance, partially_pooled
+from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike,
     BackendName,
@@ -202,3 +220,218 @@ def _provenance(settings: _Settings, choices: Mapping[str, object]) -> Provenanc
     given = settings.each.given
     inputs = [*choices.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
     return Provenance.now(inputs, options, settings.host.name, seed)
+
+
+PARTICIPANTS = "subjects"  # as groups: a group for each participant
+
+
+@dataclass
+class Grouped:
+    """How triplets hang together under a plan: the last ones, since models in a row mostly have the same."""
+
+    plan: Resampling | None
+    _index: object = None
+    _found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
+    _of_index: tuple[object, CeilingForScores] | None = None
+
+    def ceiling_for_scores(self, ceiling: NamedCeiling, aligned: Aligned, people: object) -> CeilingForScores:
+        """What scores of these triplets are held against; computed once for models in a row."""
+        if self._of_index is None or self._of_index[0] is not aligned.index:
+            self._of_index = aligned.index, CeilingForScores.of(ceiling, aligned.triplets, people)
+        return self._of_index[1]
+
+    def of(
+        self, outcomes: Outcomes, aligned: Aligned, people: object
+    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
+        """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
+        if outcomes.kept is None and self._found is not None and self._index is aligned.index:
+            return self._found
+        clustering = self._look(outcomes, in_name_order(aligned), people)
+        if outcomes.kept is None:
+            self._index, self._found = aligned.index, clustering
+        return clustering
+
+    def _look(
+        self, outcomes: Outcomes, index: object, people: object
+    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
+        if self.plan is None:
+            return clusters_of(index, [outcomes]), None, None
+        plan = self.plan.over(people_of([outcomes], people))
+        clusters = clusters_of(index, [outcomes], people if "subjects" in plan.by else None)
+        return clusters, plan, Dependence.of(clusters, plan) if plan.closed else None
+
+
+def with_intervals(
+    outcomes: Outcomes, aligned: Aligned, grouped: Grouped, *, subjects: object = None, groups: object = None,
+    progress: Progress = silent,
+) -> Score:
+    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
+    score = outcomes.score
+    assert score.accuracy is not None and score.cross_entropy is not None
+    people = aligned.triplets.subjects if subjects is None else subjects
+    clusters, plan, dependence = grouped.of(outcomes, aligned, people)
+    values, units = values_of([outcomes], score.ties, None)
+    if plan is not None:
+        errors = (
+            None if dependence is None else dependence.errors(with_weights(values, clusters.weights)).in_units(units)
+        )
+        estimates = score.accuracy, score.cross_entropy
+        ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
+        numbers = effective_numbers(clusters, plan.by)
+        single = () if errors is None else notes_on_objects(score.accuracy, errors, aligned)
+        notes = (*score.notes, *notes_on_few(numbers), *single)
+        score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
+        if errors is None:
+            score = replace(score, resamples=plan.drawn, seed=plan.seed)
+        elif clusters.weights is None:  # components are of answers that count the same
+            score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
+        if ci is None:
+            why = without_interval(plan.by, numbers)
+            score = replace(score, missing=("ci", "cross_entropy_ci"), notes=(*score.notes, why))
+    if groups is not None:
+        members = group_members(_labels_of(groups, people), aligned, outcomes.kept)
+        scores = tuple(_group_scores(outcomes, values, units, clusters, members, grouped.plan))
+        score = with_pooled_groups(replace(score, groups=scores), clusters, values, units, plan)
+    return score
+
+
+def with_pooled_groups(
+    score: Score, clusters: Clusters, values: np.ndarray, units: np.ndarray, plan: Resampling | None
+) -> Score:
+    """The score with what its groups are in one hierarchical model, where they have intervals in closed form."""
+    groups = score.groups or ()
+    over = {group.ci.by for group in groups if group.ci is not None}
+    if plan is None or not plan.closed or len(over) != 1:
+        return score
+    assert score.accuracy is not None and score.cross_entropy is not None
+    by = over.pop() or plan.by
+    plan, whole = replace(plan, by=by), score.ci
+    if whole is None or whole.by != by:  # of the same kind as the errors of groups
+        whole, _ = uncertainty(clusters, values, units, (score.accuracy, score.cross_entropy), plan)
+    sizes, errors = [group.n_triplets for group in groups], [group.standard_error for group in groups]
+    common = common_covariance(None if whole is None else whole.error, values.shape[1], sizes, errors)
+    pooled = partially_pooled([group.accuracy for group in groups], errors, sizes, plan, common)
+    if pooled is None:
+        return score
+    return replace(
+        score, group_spread=pooled.spread, group_spread_ci=pooled.spread_ci,
+        groups=tuple(
+            group if own is None else replace(
+                group, pooled=own.accuracy, pooled_ci=own.ci, p_lowest=own.p_lowest, p_highest=own.p_highest
+            )
+            for group, own in zip(groups, pooled.groups, strict=True)
+        ),
+    )
+
+
+def with_ceiling(
+    score: Score, ceiling: NamedCeiling, aligned: Aligned, grouped: Grouped, outcomes: Outcomes | None, subjects: object
+) -> Score:
+    """The score with its place between chance and a noise ceiling, and the interval of that where there are intervals.
+
+    Args:
+        outcomes: of the triplets, where intervals are asked for.
+        subjects: who answered them, as the call names them.
+    """
+    accuracy = score.accuracy
+    assert accuracy is not None
+    (name, value), people = as_named_ceiling(ceiling), people_of_ceiling(ceiling)
+    if people is not None and people.task != score.task:
+        raise InputError(f"ceiling must be one of {score.task} triplets, as those scored; got task {people.task!r}")
+    fraction = fraction_of_ceiling(accuracy, value, score.task)
+    score = replace(score, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
+    if grouped.plan is None or outcomes is None:
+        return score
+    if score.ci is None:
+        return replace(score, missing=(*score.missing, "fraction_of_ceiling_ci"))
+    who = aligned.triplets.subjects if subjects is None else subjects
+    ceiling_for_scores, covariance = grouped.ceiling_for_scores(ceiling, aligned, who), 0.0
+    if ceiling_for_scores.parts is not None and outcomes.kept is None:
+        clusters, plan, dependence = grouped.of(outcomes, aligned, who)
+        assert plan is not None
+        credits = outcomes.credits(score.ties) / CREDIT_UNIT
+        covariance = ceiling_for_scores.covariance(credits, dependence or Dependence.of(clusters, plan))
+    interval = ceiling_for_scores.interval(accuracy, score.ci, score.task, covariance)
+    return replace(
+        score, fraction_of_ceiling_ci=interval, notes=(*score.notes, *ceiling_for_scores.note(score.ci, interval)),
+        missing=score.missing if interval is not None else (*score.missing, "fraction_of_ceiling_ci"),
+    )
+
+
+def _group_scores(
+    outcomes: Outcomes, values: np.ndarray, units: np.ndarray, clusters: Clusters, groups: Mapping[str, np.ndarray],
+    plan: Resampling | None,
+) -> Iterator[GroupScore]:
+    for name, members in groups.items():
+        own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
+        nats = mean_of(outcomes.cross_entropy[members], some)
+        group = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
+        if plan is not None:
+            of_group = clusters.take(members)
+            group = _with_interval(group, own, units, of_group, plan.over(of_group.subjects))
+        yield group
+
+
+def _with_interval(
+    group: GroupScore, values: np.ndarray, units: np.ndarray, clusters: Clusters, plan: Resampling
+) -> GroupScore:
+    """A group without an interval where it is too small for one, or where a resample leaves none of it."""
+    try:
+        ci, _ = uncertainty(clusters, values, units, (group.accuracy, group.cross_entropy or 0.0), plan)
+    except InputError:
+        return group
+    return replace(group, ci=ci)
+
+
+def _labels_of(groups: object, people: object) -> object:
+    """The labels of groups; of the word "subjects" the participants who answered.
+
+    Raises:
+        InputError: another word, or nobody says who answered.
+    """
+    if not isinstance(groups, str):
+        return groups
+    if groups != PARTICIPANTS:
+        raise InputError(f"groups must be labels, Categories or the word {PARTICIPANTS!r}; got {groups!r}")
+    if people is None:
+        raise InputError("groups 'subjects' needs to know who answered each triplet: give subjects")
+    return np.array(people.labels)[people.codes] if isinstance(people, Subjects) else people
+
+
+def group_members(groups: object, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The scored triplets of each group, as indices among those that were kept.
+
+    A triplet belongs to a category when the two objects do that people did not call odd: the pair is what the answer is
+    about. Of `Categories`, a triplet may belong to several.
+    """
+    if isinstance(groups, Categories):
+        return _by_category(groups, aligned, kept)
+    labels = checked_labels(groups, len(aligned.index), "groups", "biufUS")
+    labels = labels if kept is None else labels[kept]
+    names, codes = np.unique(labels, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return {str(name): members for name, members in zip(names, parts, strict=True)}
+
+
+def _by_category(categories: Categories, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:
+    members = categories.of_rows(len(aligned.x), aligned.names)
+    index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
+    index = index if kept is None else index[kept]
+    parts = zip(categories.labels, rows_of_categories(members, index), strict=True)
+    groups = {label: rows for label, rows in parts if len(rows)}
+    if not groups:
+        raise InputError("categories must hold both objects of some human pair; no triplet's pair shares one")
+    return groups
+
+
+def rows_of_categories(members: np.ndarray, index: np.ndarray) -> Iterator[np.ndarray]:
+    """The triplets (t, 3) of each category, by `members` (n, c): those whose first two objects it holds.
+
+    Example:
+        >>> tools = np.array([[True], [True], [False]])
+        >>> [rows.tolist() for rows in rows_of_categories(tools, np.array([[0, 1, 2], [0, 2, 1]]))]
+        [[0]]
+    """
+    for has in members.T:
+        yield np.flatnonzero(has[index[:, 0]] & has[index[:, 1]])

@@ -12,9 +12,16 @@ from torch import Tensor
 
 from pyalign._registry import load
 from pyalign.backends import _torch_kernels
-from pyalign.backends._gpu_routes import FIXED_BYTES, multiply, route
 from pyalign.backends._interface import Place, Rows
-from pyalign.backends._tensor_kernels import TRANSFORMS, Prepared, TensorGradient, TensorWanted
+from pyalign.backends._tensor_kernels import (
+    FIXED_BYTES,
+    TRANSFORMS,
+    Prepared,
+    TensorGradient,
+    TensorWanted,
+    multiply,
+    route,
+)
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
 TF32, READY = 1, 2  # of `pa_products`

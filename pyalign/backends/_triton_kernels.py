@@ -22,9 +22,8 @@ import triton
 import triton.language as tl
 
 from pyalign.backends import _torch_kernels
-from pyalign.backends._gpu_routes import route
 from pyalign.backends._interface import Place
-from pyalign.backends._tensor_kernels import prepare_rows
+from pyalign.backends._tensor_kernels import prepare_rows, route
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch
 from pyalign.backends._triton_similarity import similarity
 from pyalign.backends._triton_triplets import triplet_gradient, triplets_from_matrix, triplets_from_rows

@@ -39,10 +39,10 @@ __all__ = ["COMMANDS", "load", "main"]
 # name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
 # Modules that hold commands of other first words than their name.
 TOGETHER = {
-    "about": ("info", "config", "commands"), "calibrate": ("recover",), "data": ("describe", "datasets", "sample"),
-    "embed": ("dimensions",), "errors": ("failures", "consistency"), "export": ("transform",), "extract": ("models",),
-    "matrices": ("rsa", "cka"), "people": ("agreement", "ceiling"), "probe": ("transfer",),
-    "show": ("report", "plot", "tour"),
+    "calibrate": ("recover", "agreement", "ceiling"), "compare": ("metadata",),
+    "data": ("describe", "datasets", "sample"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
+    "export": ("transform", "rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
+    "show": ("report", "plot", "tour", "info", "config", "commands"),
 }
 COMMANDS = {entry.command: entry.what for entry in entries()}
 # What people call a command elsewhere.
@@ -172,7 +172,7 @@ def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> O
     from pyalign.cli._inputs import unchanged
     from pyalign.cli._options import Quiet, Threads
     from pyalign.cli._outputs import check_outputs, write_outcome
-    from pyalign.report.progress import ProgressLine
+    from pyalign.report.listings import ProgressLine
 
     check_outputs(options)
     if isinstance(options, Threads) and options.threads is not None:

@@ -22,10 +22,10 @@ from pyalign.errors import InputError, nearest
 if TYPE_CHECKING:
     import numpy as np
 
+    from pyalign._process import Progress
     from pyalign._result import Result
     from pyalign.io.paths import Spec
     from pyalign.journal import Journal
-    from pyalign.progress import Progress
 
 
 def open_streams() -> None:

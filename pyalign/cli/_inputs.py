@@ -28,8 +28,7 @@ from pyalign.cli._options import (
 )
 from pyalign.data import ANCHORED, Embeddings, Subjects, Transform, Triplets, Weights, hash_early
 from pyalign.data.align import align, asked_items
-from pyalign.data.names import rule_of
-from pyalign.data.objects import objects_of
+from pyalign.data.names import objects_of, rule_of
 from pyalign.errors import InputError
 from pyalign.io.answers import WEIGHT
 from pyalign.io.folder import folder_files
@@ -146,7 +145,7 @@ def weights_of(spec: Spec) -> Weights:
 
 def names_of(spec: Spec) -> tuple[str, ...]:
     """The names in FILE or FILE::KEY."""
-    from pyalign.io.names import read_names
+    from pyalign.io.metadata import read_names
 
     return read_names(spec.path, key=spec.key)
 
@@ -159,7 +158,7 @@ def read_embeddings(spec: Spec, names: Spec | None = None, name_column: int | st
 
 
 def _read(spec: Spec, names: Spec | None, name_column: int | str | None) -> Embeddings:
-    from pyalign.io.embeddings import load_embeddings
+    from pyalign.io.export import load_embeddings
 
     of_rows = None if names is None else names_of(names)
     return load_embeddings(spec.path, key=spec.key, names=of_rows, name_column=name_column)

@@ -14,8 +14,7 @@ from pyalign.analysis.choices import UNREADABLE
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
-from pyalign.data.names import MISSING, listing
-from pyalign.data.objects import HOW
+from pyalign.data.names import HOW, MISSING, listing
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.typing import Policy

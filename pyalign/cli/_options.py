@@ -11,8 +11,7 @@ from pyalign.backends import BACKENDS
 from pyalign.cli._command import OUTPUT, RUNNING, file_to_read, option, refuse_unused
 from pyalign.data import TASKS
 from pyalign.data.answers import WEIGHTINGS
-from pyalign.data.names import MISSING
-from pyalign.data.objects import HOW
+from pyalign.data.names import HOW, MISSING
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES

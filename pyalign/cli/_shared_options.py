@@ -13,13 +13,13 @@ from typing import Any
 
 from pyalign._result import load_result
 from pyalign.analysis.accuracy import fraction_of_ceiling
-from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, NoiseCeiling, as_named_ceiling, ceiling_of
+from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, NoiseCeiling, as_named_ceiling, ceiling_of
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import file_to_read, option, refuse_unused
 from pyalign.concept.concepts import FEWEST
 from pyalign.data import KINDS, ODD_ONE_OUT, Judgments, Triplets, hash_early
 from pyalign.errors import InputError
-from pyalign.io.embeddings import open_named
+from pyalign.io.export import open_named
 from pyalign.io.paths import Spec, is_named
 from pyalign.typing import MatrixKind
 
@@ -118,7 +118,7 @@ def read_categories(spec: Spec | None) -> Any:
     """Categories of objects, where there are any."""
     if spec is None:
         return None
-    from pyalign.io.names import load_categories
+    from pyalign.io.metadata import load_categories
 
     return load_categories(spec)
 

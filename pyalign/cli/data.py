@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pyalign._process import Progress
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions
@@ -22,13 +23,11 @@ from pyalign.cli._wording import Wording
 from pyalign.data import KINDS
 from pyalign.data.align import align, asked_items
 from pyalign.datasets import DATASETS
-from pyalign.datasets.dataset import forget_dataset, load_dataset, remember_dataset
-from pyalign.datasets.described import Parts, described_at
-from pyalign.datasets.listing import dataset_info, list_datasets
-from pyalign.datasets.sample import write_sample
+from pyalign.datasets.dataset import dataset_info, forget_dataset, list_datasets, load_dataset, remember_dataset
+from pyalign.datasets.description import Parts, described_at
+from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-from pyalign.progress import Progress
 from pyalign.typing import MatrixKind
 
 SET = "data set (for --out), if a file was recognized wrongly"

@@ -13,22 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.predict import FOLDS, PENALTIES, checked_penalties, predict_dimensions
 from pyalign.concept.predicted import DimensionPredictions, over_objects
 from pyalign.data import Embeddings, Triplets
-from pyalign.data.objects import HOW
+from pyalign.data.names import HOW
 from pyalign.data.transform import TrainedOn
-from pyalign.embedding.cross_validate import cross_validate_embedding
-from pyalign.embedding.embedding import fit_embedding
+from pyalign.embedding.cross_validate import cross_validate_embedding, fit_embedding
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
 from pyalign.embedding.inputs import SPLITS
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.export import embedding_files
 from pyalign.io.paths import Spec
 from pyalign.journal import Journal
-from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import Correction

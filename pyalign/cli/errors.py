@@ -9,13 +9,13 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign._process import Progress
 from pyalign.analysis.failures.failures import find_failures, require_families
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.consistency import error_consistency
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
-from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import Correction, MeasureName, Policy
 

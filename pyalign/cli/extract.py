@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from pyalign._process import Progress
 from pyalign.cli import _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option
 from pyalign.errors import InputError
@@ -19,7 +20,6 @@ from pyalign.extraction.models import ModelList, describe_models, find_models, m
 from pyalign.extraction.sources import SOURCES
 from pyalign.io.metadata import load_metadata
 from pyalign.io.paths import Spec
-from pyalign.progress import Progress
 from pyalign.typing import Policy
 
 ITEMS, MODEL = "items", "model"

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pyalign._process import Progress
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _inputs, _options, _outputs
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, file_to_read, option, refuse_unused
@@ -16,7 +17,6 @@ from pyalign.errors import InputError
 from pyalign.io.formats import FORMATS
 from pyalign.io.paths import Spec, is_named, suffix_of
 from pyalign.measures import get_measure
-from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import SearchName
 
@@ -191,7 +191,7 @@ def _in_folder(
     result: Any, options: SearchOptions, formats: tuple[str, ...], before: Any
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
     """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
-    from pyalign.report.charts.gallery import MOST_QUERIES
+    from pyalign.report.charts.save import MOST_QUERIES
 
     tables = {"neighbors.csv": result.to_csv()}
     drawn: dict[str, Any] = {}

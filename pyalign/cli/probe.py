@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._shared_options import read_categories
@@ -22,12 +23,11 @@ from pyalign.io.transform import transform_bytes
 from pyalign.journal import Journal
 from pyalign.map_transfer.transfer_result import LeftOut
 from pyalign.measures import MEASURES, get_measure
-from pyalign.progress import Progress
 from pyalign.stats.resampling import BY
 from pyalign.typing import MatrixKind, MeasureName
 
 if TYPE_CHECKING:
-    from pyalign.probing.validated import ProbeCrossValidation
+    from pyalign.probing.cross_validate import ProbeCrossValidation
 
 
 FOLDS, MAP = "cross-validation", "map"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._process import Progress
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
@@ -16,7 +17,6 @@ from pyalign.data import Transform
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import get_measure
-from pyalign.progress import Progress
 from pyalign.stats.resampling import AUTO
 
 EXTRA = "additional scores"
@@ -126,7 +126,7 @@ def _transform(path: str | None) -> Transform | None:
 
 
 def _categories(spec: str) -> object:
-    from pyalign.io.names import load_categories
+    from pyalign.io.metadata import load_categories
 
     return load_categories(spec)
 

@@ -2,35 +2,48 @@
 
 `pyalign plot`: pictures of results, dimensions and embeddings.
 `pyalign tour`: a study of the built-in sample, and a few lines about it.
+
+`pyalign info`: version, instruction set, threads, what can run here, and which faiss.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
-from typing import Any, Literal
+import platform
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
 
+import numpy as np
+
+import pyalign
+from pyalign import _registry
+from pyalign._extras import note_of_namesake, pip_install
+from pyalign._process import Progress
+from pyalign._version import __version__
+from pyalign.backends import backend_reasons, native, slow_because
 from pyalign.cli import _inputs, _options, _shared_options
-from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._command import Command, Outcome, Output, declared, flags_of, option, refuse_unused
+from pyalign.cli._outputs import described
 from pyalign.cli.study import fault_of
-from pyalign.concept.concepts_result import BY
+from pyalign.concept.held_out import BY
 from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-from pyalign.progress import Progress
+from pyalign.kinds import KINDS, entries
+from pyalign.nearest.scan import EXTRAS, faiss_facts
 from pyalign.report.charts import CHARTS
 from pyalign.report.charts.entropy import LINES
-from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.map import METHODS
 from pyalign.report.charts.matrix import ERRORS, ORDERS
 from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.rdm import COLOURED
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
-from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
+from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of, rows_of
 from pyalign.study import units
-from pyalign.study.display import Steps
-from pyalign.study.study_result import FINISHED, Study
+from pyalign.study.maker import FINISHED, Study
+from pyalign.study.run import Steps
 from pyalign.study.tour import DATA, FILE, RESULTS, take_tour
 
 
@@ -196,7 +209,7 @@ def run_plot(options: PlotOptions, progress: Progress) -> Outcome:
 
 def _read(options: PlotOptions) -> dict[str, Any]:
     """The arguments of `plot`."""
-    from pyalign.io.names import load_categories
+    from pyalign.io.metadata import load_categories
     from pyalign.io.triplets import load_triplets
 
     names = None if options.names is None else _inputs.names_of(options.names)
@@ -271,3 +284,162 @@ def _models_of(study: Study) -> str:
 
 
 TOUR = Command(TourOptions, run_tour, "pyalign tour --out demo")
+
+
+@dataclass(frozen=True)
+class InfoOptions(_options.Document):
+    """The options of `pyalign info`."""
+
+
+def run_info(options: InfoOptions, progress: Progress) -> Outcome:
+    """What this installation can do."""
+    facts = gather()
+    return described(options, facts, _lines(facts))
+
+
+def _lines(facts: dict[str, Any]) -> str:
+    instruction_sets = facts["instruction_sets"].items()
+    sets = ", ".join(f"{isa}{'' if runs else ' (not on this CPU)'}" for isa, runs in instruction_sets)
+    lines = [(name, facts[name]) for name in ("version", "python", "numpy", "processor")]
+    lines += [("instruction set", f"{facts['instruction_set'] or 'none'} of {sets or 'none'}")]
+    lines += [("threads", facts["threads"]), ("compiler", facts["compiler"] or "none")]
+    for name, reason in facts["backends"].items():
+        lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
+    lines.append(("faiss", _faiss(facts["faiss"])))
+    lines += [("note", facts[name]) for name in ("speed", "note") if facts[name]]
+    return "\n".join(f"{name:<18} {value}" for name, value in lines)
+
+
+def _faiss(facts: dict[str, Any]) -> str:
+    """The distributions, what the one that is there can do, and a word where there are several."""
+    if facts["version"] is None:
+        if "error" in facts:
+            return f"cannot be imported: {facts['error']}"
+        return "not installed: " + ", or ".join(pip_install(extra, name) for extra, name in EXTRAS.items())
+    packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
+    parts = [packages or f"{facts['version']}, of no known distribution", f"{facts['gpus']} GPUs"]
+    parts += [facts["options"]] if facts["options"] else []
+    return "; ".join(parts) + (f"\n{'':<18} note: {facts['note']}" if facts["note"] else "")
+
+
+def gather() -> dict[str, Any]:
+    """The facts, as JSON could hold them."""
+    reasons = backend_reasons()
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "processor": platform.machine(),
+        "instruction_set": native.instruction_set(),
+        "instruction_sets": native.instruction_sets(),
+        "threads": native.num_threads(),
+        "compiler": native.compiler(),
+        "backends": reasons,
+        "speed": None if reasons["native"] is None else slow_because(reasons["native"]),
+        "faiss": faiss_facts(),
+        "note": note_of_namesake(),
+    }
+
+
+INFO = Command(InfoOptions, run_info, "pyalign info --json")
+
+
+FOLDER = Path(pyalign.__file__).resolve().parent / "_c"
+
+
+@dataclass(frozen=True)
+class ConfigOptions(_options.Document):
+    """The options of `pyalign config`."""
+
+    cmake_dir: bool = option("show only this: the folder for CMAKE_PREFIX_PATH", default=False)
+    include_dir: bool = option("show only this: the folder of pyalign.h", default=False)
+    libs: bool = option("show only this: the words that link a program", default=False)
+
+
+def run_config(options: ConfigOptions, progress: Progress) -> Outcome:
+    """The folders of the C library, all of them or those that are asked for, one a line."""
+    facts = files_of_library()
+    asked = [name for name in facts if getattr(options, name)]
+    if asked:
+        return described(options, {name: facts[name] for name in asked}, "\n".join(facts[name] for name in asked))
+    return described(options, facts, "\n".join(f"{name.replace('_', '-'):<12} {facts[name]}" for name in facts))
+
+
+def files_of_library() -> dict[str, str]:
+    """What is needed to use the library, by the names of the options."""
+    include, library = FOLDER / "include", FOLDER / "lib"
+    if not (include / "pyalign.h").exists():
+        raise InputError(f"this installation has no C library: nothing was compiled for {FOLDER.parent}")
+    return {
+        "cmake_dir": str(library / "cmake" / "pyalign"),
+        "include_dir": str(include),
+        "libs": f"-L{library} -lpyalign -Wl,-rpath,{library}",
+    }
+
+
+CONFIG = Command(ConfigOptions, run_config, "pyalign config --cmake-dir")
+
+
+TYPES = {int: "integer", float: "number", bool: "switch", Spec: "file", str: "text"}
+
+
+@dataclass(frozen=True)
+class CommandsOptions(_options.Document):
+    """The options of `pyalign commands`."""
+
+
+def run_commands(options: CommandsOptions, progress: Progress) -> Outcome:
+    """Describes all commands: a table, or a JSON document of their declarations."""
+    document = {"command": "commands", "schema": 1, "version": __version__, "commands": all_commands()}
+    return described(options, document, "\n".join(f"{entry.command:<22}{entry.what}" for entry in entries()))
+
+
+def all_commands() -> list[dict[str, Any]]:
+    """Each command as plain values: name, help, group, example, options, and the result that its document holds."""
+    results = {kind.entry.command: (word, kind.result) for word, kind in KINDS.items() if kind.entry}
+    load, commands = _registry.registered("load_command"), []
+    for entry in entries():
+        command: Command[Any] = load(entry.command)
+        commands.append({
+            "name": entry.command, "help": entry.what, "group": entry.group, "example": command.example,
+            "options": options_of(command),
+            "result": _result(*results[entry.command]) if entry.command in results else None,
+        })
+    return commands
+
+
+def options_of(command: Command[Any]) -> list[dict[str, Any]]:
+    """The options of a command: name in Python, flags, help, type, default, and what they may be."""
+    hints = get_type_hints(command.options)
+    return [
+        {
+            "name": field.name, "flags": list(flags_of(field, option_)), "help": option_.help,
+            "type": _type(hints[field.name]), "many": option_.many or option_.nargs not in (None, "?"),
+            "positional": option_.positional, "required": field.default is MISSING, "default": _default(field),
+            "choices": option_.choices and [*option_.choices], "role": option_.role or None,
+            "group": option_.group.partition("\n")[0] or None, "rare": option_.rare,
+        }
+        for field, option_ in declared(command.options)
+    ]
+
+
+def _type(hint: Any) -> str:
+    """The word for a type, for `T`, `T | None` and tuples of them; the first that applies."""
+    parts = [hint, *getattr(hint, "__args__", ())]
+    parts += [inner for part in parts[1:] for inner in getattr(part, "__args__", ())]
+    return next((TYPES[part] for part in parts if part in TYPES), "text")
+
+
+def _default(field: Field[Any]) -> Any:
+    return None if field.default is MISSING else [*field.default] if isinstance(field.default, tuple) else field.default
+
+
+def _result(word: str, name: str) -> dict[str, Any]:
+    """The kind that documents carry under `command`, and the fields that they have."""
+    kind = _registry.load(name)
+    assert is_dataclass(kind)
+    shown = {field.name: str(field.type) for field in fields(kind) if not field.metadata.get("hidden")}
+    return {"kind": word, "fields": shown}
+
+
+COMMANDS = Command(CommandsOptions, run_commands, "pyalign commands --json")

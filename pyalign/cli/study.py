@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pyalign._process import end_with_parent
+from pyalign._process import Progress, end_with_parent
 from pyalign.cli import _options
 from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused, say
 from pyalign.cli._outputs import described
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
-from pyalign.progress import Progress
-from pyalign.study.display import Steps
 from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
+from pyalign.study.maker import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.preset_steps import PRESETS
-from pyalign.study.run import code_of, finish_study, run_study, run_units
-from pyalign.study.study_result import FAILED, FINISHED, TO_DO, StudyStep
+from pyalign.study.run import Steps, code_of, finish_study, run_study, run_units
 from pyalign.study.units import plan_of, study_units
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits

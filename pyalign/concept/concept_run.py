@@ -11,6 +11,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import (
     ACCURACY,
@@ -23,15 +24,13 @@ from pyalign.analysis.comparison.paired_outcomes import (
 from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
-from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
-from pyalign.concept.parts import Families, Part, Parts
-from pyalign.concept.simultaneous_inference import SimultaneousInference, simultaneous_inference
+from pyalign.concept.held_out import ConceptDifference, Concepts, ConceptScore, ConceptScores
+from pyalign.concept.parts import Families, Part, Parts, SimultaneousInference, simultaneous_inference
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.align import in_name_order
 from pyalign.data.answers import checked_labels
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.progress import Progress
 from pyalign.stats.degrees import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
 from pyalign.stats.pooling import Pooled, PooledGroup, common_covariance, partially_pooled

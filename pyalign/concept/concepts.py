@@ -8,15 +8,16 @@ from itertools import combinations
 from typing import Any, Literal
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
 from pyalign.backends import get_host_backend
 from pyalign.concept.concept_run import Run
-from pyalign.concept.concepts_result import Concepts, TopObjects
 from pyalign.concept.dimensions import HOW, labels_of
 from pyalign.concept.groupings import require_some
+from pyalign.concept.held_out import Concepts, TopObjects
 from pyalign.concept.parts import Families
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (
@@ -36,7 +37,6 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (

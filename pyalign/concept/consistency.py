@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import merged
@@ -26,7 +27,6 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, silent
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
@@ -26,7 +27,6 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.degrees import (
     EffectiveNumber,

@@ -14,14 +14,14 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.data import Categories, Embeddings, match_names
-from pyalign.data.categories import notes_on_order
 from pyalign.data.embeddings import as_embeddings, plain
+from pyalign.data.metadata import notes_on_order
 from pyalign.data.missing import Coverage, missing_in_words, rows_of_each
 from pyalign.data.names import require_different
 from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
-from pyalign.ops.assign import MOST_PLACES, largest_places
+from pyalign.ops.ranks import MOST_PLACES, largest_places
 from pyalign.typing import BackendName, Policy
 
 NOISE = 5e-3  # of the largest number: what is below zero by no more is noise of the fit; SPoSE holds such numbers

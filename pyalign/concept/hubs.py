@@ -17,8 +17,7 @@ from pyalign.documents import hidden
 from pyalign.measures import get_measure
 from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.space import parts
-from pyalign.ops.rows import match_rows
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import match_rows, similarity
 from pyalign.typing import EmbeddingsLike, MeasureLike, Models
 
 HUB = 2  # a hub is a neighbour this many times as often as the mean

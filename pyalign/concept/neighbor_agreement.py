@@ -13,19 +13,27 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
+from pyalign._process import Progress, reporter
 from pyalign._result import Result, picked
 from pyalign.concept.dimensions import Members, members_of
 from pyalign.concept.neighbor_lists import Lists, SharedNeighbors, chance_of_rbo, checked_k, list_length, neighbor_lists
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.categories import require_names
+from pyalign.data.metadata import require_names
 from pyalign.data.similarities import one_or_several
 from pyalign.documents import Interval, csv_text, flat_record, hidden
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutations_of
-from pyalign.ops.rows import match_rows
-from pyalign.progress import Progress, reporter
-from pyalign.stats.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
-from pyalign.stats.intervals import two_sided_p
+from pyalign.ops.similarity import match_rows
+from pyalign.stats.intervals import (
+    LEAST,
+    RESAMPLES,
+    group_means,
+    half_errors,
+    half_samples,
+    halves,
+    interval_of,
+    two_sided_p,
+)
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling
 from pyalign.typing import CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models
@@ -209,7 +217,7 @@ def compare_neighbors(
     Returns:
         A `NeighborAgreement`. If a model's objects are relabelled, the expected overlap is exactly k / (n - 1). A
         p-value is (1 + the number of relabellings with at least as much overlap) / (1 + `n_permutations`). Intervals
-        generalize to other samples of as many objects; they are based on half-samples (`pyalign.stats.halves`) and
+        generalize to other samples of as many objects; they are based on half-samples (`pyalign.stats.intervals`) and
         Student's t.
 
     Raises:

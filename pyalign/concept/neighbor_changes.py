@@ -13,7 +13,7 @@ from pyalign.concept.neighbor_agreement import notes_on_lists
 from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_lists
 from pyalign.data import Provenance
 from pyalign.data.names import largest_of
-from pyalign.ops.rows import match_rows
+from pyalign.ops.similarity import match_rows
 from pyalign.typing import EmbeddingsLike, MeasureLike
 
 

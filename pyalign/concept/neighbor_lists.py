@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pyalign.errors import InputError
-from pyalign.nearest.nearest_result import NeighborRanks
 from pyalign.nearest.neighbors import neighbors
+from pyalign.nearest.scan import NeighborRanks
 from pyalign.typing import MeasureLike
 
 TIED = 64 * float(np.finfo(np.float64).eps)  # the relative error of a similarity by rounding

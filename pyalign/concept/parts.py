@@ -1,10 +1,13 @@
 """The figures of parts of the triplets, for several models at once: estimates, and what is known of their errors.
 
 Families of models: the means of their accuracies and cross-entropies, as further models of every part.
+
+All concepts of a model at once: intervals that hold together, and whether each differs from the whole.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations
@@ -12,15 +15,18 @@ from itertools import combinations
 import numpy as np
 
 from pyalign._dataclass import dataclass, replace
-from pyalign.analysis.comparison.paired_outcomes import ClosedForm, Intervals, OutcomeTable, Resampled
+from pyalign._process import Progress
+from pyalign.analysis.comparison.paired_outcomes import ACCURACY, ClosedForm, Intervals, OutcomeTable, Resampled
 from pyalign.analysis.failures.failures import require_families
 from pyalign.analysis.notes import used_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.concept.groupings import Grouping
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.progress import Progress
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.degrees import EffectiveNumber, are_enough, effective_numbers, without_interval
+from pyalign.stats.intervals import independent_rows, two_sided_p
+from pyalign.stats.multiple import corrected, sidak
 from pyalign.stats.resampling import Clusters, Resampling, means_of, resampled_sums
 
 
@@ -205,3 +211,47 @@ class Families:
             accuracies, nats = (errors.along(every) for errors in form.errors)
             form = replace(form, estimates=estimates, errors=(accuracies, nats))
         return replace(part, estimates=estimates, intervals=form)
+
+
+@dataclass(frozen=True)
+class SimultaneousInference:
+    """What a concept has among all concepts of a model; see `ConceptScore`."""
+
+    simultaneous_ci: Interval | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+
+
+def simultaneous_inference(k: int, parts: Sequence[Part], whole: Part, correction: str) -> list[SimultaneousInference]:
+    """The simultaneous inference on each part for model k; an empty list without intervals in closed form."""
+    count = sum(isinstance(part.intervals, ClosedForm) for part in parts)
+    p_values = [_p_value(k, part, whole) for part in parts]
+    return [
+        SimultaneousInference(_simultaneous(k, part, count), p, adjusted)
+        for part, p, adjusted in zip(parts, p_values, corrected(p_values, correction), strict=True)
+    ]
+
+
+def _simultaneous(k: int, part: Part, count: int) -> Interval | None:
+    form = part.intervals
+    if not isinstance(form, ClosedForm):
+        return None
+    plan = replace(form.plan, confidence_level=sidak(form.plan.confidence_level, count))
+    interval = replace(form, plan=plan).own(k, ACCURACY)
+    return None if interval is None else replace(interval, method="sidak", confidence=float(form.plan.confidence_level))
+
+
+def _p_value(k: int, part: Part, whole: Part) -> float | None:
+    """The p-value of no difference from the whole; None where the concept is the whole, or has no error."""
+    own, all_ = part.intervals, whole.intervals
+    if not (isinstance(own, ClosedForm) and isinstance(all_, ClosedForm)) or part.n_triplets == whole.n_triplets:
+        return None
+    errors, of_all = own.errors[ACCURACY], float(all_.errors[ACCURACY].errors[k]) ** 2
+    accuracy, expected = float(part.estimates[ACCURACY, k]), float(whole.estimates[ACCURACY, k])
+    if accuracy == expected:
+        return 1.0
+    independent = independent_rows(accuracy, float(errors.errors[k]), errors.rows)
+    variance, share = expected * (1.0 - expected) / independent, part.n_triplets / whole.n_triplets
+    variance = max(variance * (1.0 - 2.0 * share) + of_all, (1.0 - share) ** 2 * variance)
+    t = abs(accuracy - expected) / math.sqrt(variance) if variance > 0.0 else math.inf
+    return two_sided_p(t, float(errors.degrees_of_means[k]))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.score import score
@@ -33,7 +34,6 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.triplets import checked_triplets
-from pyalign.progress import Progress, reporter
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling, record_of
 from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, Policy, TripletsLike

@@ -18,18 +18,18 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
+from pyalign._process import Progress, reporter
 from pyalign._result import Result, picked
 from pyalign.concept.neighbor_agreement import PERMUTATIONS, notes_on_lists
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.data import Categories, Provenance
-from pyalign.data.categories import notes_on_order, require_names
+from pyalign.data.metadata import notes_on_order, require_names
 from pyalign.data.similarities import one_or_several
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutations_of
-from pyalign.ops.rows import match_rows
-from pyalign.progress import Progress, reporter
-from pyalign.stats.halves import LEAST, half_errors, half_samples, halves, interval_of
+from pyalign.ops.similarity import match_rows
+from pyalign.stats.intervals import LEAST, half_errors, half_samples, halves, interval_of
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling
 from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike, Models
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from pyalign.data.align import Aligned, AlignedModels, align, align_models
 from pyalign.data.answers import Answers, Subjects, Weights, as_answers, as_weights
-from pyalign.data.categories import Categories
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.judgments import KINDS, Judgments, as_judgments
+from pyalign.data.metadata import Categories
 from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
-from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
 from pyalign.data.transform import KeptRows, Overlap, TrainedOn, Transform
+from pyalign.data.trials import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
 from pyalign.data.triplets import (
     Triplets,
     as_triplet_data,

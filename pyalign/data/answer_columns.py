@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pyalign._dataclass import dataclass
-from pyalign.data.categories import MISSING, Texts, coded
+from pyalign.data.metadata import NO_LABEL, Texts, coded
 from pyalign.errors import shorten
 
 WORDS: Final = {
@@ -208,7 +208,7 @@ class Column:
                 labels = tuple("" if x != x else str(int(x)) if float(x).is_integer() else repr(x) for x in each)
                 return cls(index, header, codes.reshape(-1), labels, different.astype(np.float64))
             values = coded("" if cell is None or cell != cell else str(cell) for cell in values.tolist())
-        labels = tuple("" if label.lower() in MISSING else label.strip() for label in values.labels)
+        labels = tuple("" if label.lower() in NO_LABEL else label.strip() for label in values.labels)
         return cls(index, header, values.codes, labels, np.array([number_in(label) for label in labels]))
 
     def __len__(self) -> int:
@@ -270,7 +270,7 @@ def fit_answer(answer: Column, options: Sequence[Column], named: bool, base: int
     named: whether the items are names, not numbers. base: from what places count, if that is known.
 
     Example:
-        >>> from pyalign.data.categories import coded
+        >>> from pyalign.data.metadata import coded
         >>> columns = [Column.of(k, "", coded(names)) for k, names in enumerate(["ab", "bc", "ca", "aa"])]
         >>> fit_answer(columns[3], columns[:3], True).places.tolist()
         [0, 2]

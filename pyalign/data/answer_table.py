@@ -25,9 +25,9 @@ from pyalign.data.answer_columns import (
     series_in,
 )
 from pyalign.data.answers import answered_once
-from pyalign.data.categories import Texts
+from pyalign.data.metadata import Texts
 from pyalign.data.names import listing
-from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
+from pyalign.data.trials import ANCHORED, ODD_ONE_OUT
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
@@ -66,7 +66,7 @@ def answer_table(
         InputError: it is not sure; a cell does not fit, with its row. One line without the name of the table.
 
     Example:
-        >>> from pyalign.data.categories import coded
+        >>> from pyalign.data.metadata import coded
         >>> columns = [coded(cells) for cells in (["cat", "dog"], ["dog", "car"], ["car", "cat"], ["car", "dog"])]
         >>> found = answer_table(["left", "middle", "right", "odd"], columns)
         >>> found.items, found.choice, found.places.tolist()

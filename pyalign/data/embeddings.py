@@ -14,8 +14,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.backends import Array
-from pyalign.data.names import match_names
-from pyalign.data.objects import HOW, objects_of, take_together
+from pyalign.data.names import HOW, match_names, objects_of, take_together
 from pyalign.errors import InputError
 
 

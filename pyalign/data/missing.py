@@ -14,9 +14,9 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.data.align import one_order, used_items
 from pyalign.data.answers import Subjects, checked_labels
-from pyalign.data.categories import Categories, notes_on_order, require_names
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
+from pyalign.data.metadata import Categories, notes_on_order, require_names
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
 from pyalign.data.triplets import Triplets, as_triplet_data
 from pyalign.errors import InputError

@@ -15,7 +15,7 @@ from pyalign.backends import Array, Place, get_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
 from pyalign.data.names import RULES, rule_of
 from pyalign.data.provenance import Provenance, fingerprint
-from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
+from pyalign.data.trials import ANCHORED, ODD_ONE_OUT
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22

@@ -13,7 +13,7 @@ from pyalign._registry import registered
 from pyalign.backends import Array
 from pyalign.data.answers import Answers, Subjects, Weights, as_answers, as_weights, checked_labels, notes_with
 from pyalign.data.embeddings import AsArray, is_frame, is_rows, part_of
-from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
+from pyalign.data.trials import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
 from pyalign.errors import InputError
 
 

@@ -7,6 +7,6 @@ from .fetch import fetch_dataset as fetch_dataset
 from .registry import DATASETS as DATASETS
 from .registry import Remote as Remote
 from .registry import Row as Row
-from .things_order import find_things_order as find_things_order
-from .things_order import things_order as things_order
-from .things_order import things_rows as things_rows
+from .triplets import find_things_order as find_things_order
+from .triplets import things_order as things_order
+from .triplets import things_rows as things_rows

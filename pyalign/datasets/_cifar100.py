@@ -10,10 +10,10 @@ import numpy as np
 from pyalign.data import Categories, Triplets
 from pyalign.datasets.places import Place
 from pyalign.errors import InputError
-from pyalign.io.embeddings import Pictures
-from pyalign.io.names import read_names
+from pyalign.io.export import Pictures
+from pyalign.io.metadata import read_names
 from pyalign.io.paths import bad
-from pyalign.io.pickles import read_pickle
+from pyalign.io.tensor_files import read_pickle
 
 SPLITS = {"train": 50_000, "test": 10_000}
 DEFAULT = "train"

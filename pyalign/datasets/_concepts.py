@@ -11,7 +11,7 @@ from pyalign.datasets import _things
 from pyalign.datasets._published import column
 from pyalign.datasets.places import Place
 from pyalign.io.arrays import names_array
-from pyalign.io.names import load_categories
+from pyalign.io.metadata import load_categories
 
 COLUMNS = {
     "manual": "Top-down Category (manual selection)",

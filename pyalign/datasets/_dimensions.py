@@ -8,9 +8,9 @@ from pyalign.data import Embeddings
 from pyalign.datasets import _things
 from pyalign.datasets._published import check_rows
 from pyalign.datasets.places import Place
-from pyalign.datasets.things_order import things_rows
-from pyalign.io.embeddings import load_embeddings
-from pyalign.io.names import read_names
+from pyalign.datasets.triplets import things_rows
+from pyalign.io.export import load_embeddings
+from pyalign.io.metadata import read_names
 
 FILES = {
     "spose49": ("spose_embedding_49d_sorted.txt",),

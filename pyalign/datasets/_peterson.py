@@ -12,9 +12,9 @@ from pyalign.data import Judgments
 from pyalign.datasets._published import by_number, check_judgments, names_in
 from pyalign.datasets.places import Place
 from pyalign.io.apart import mat_entries
-from pyalign.io.embeddings import Pictures
+from pyalign.io.export import Pictures
 from pyalign.io.paths import PathLike, bad
-from pyalign.io.pickles import read_pickle
+from pyalign.io.tensor_files import read_pickle
 
 OBJECTS, HIGHEST = 120, 10.0
 SETS = ("animals", "automobiles", "fruits", "furniture", "vegetables", "various")

@@ -9,8 +9,8 @@ import numpy as np
 from pyalign.data import Triplets
 from pyalign.datasets._published import check_triplets, column
 from pyalign.datasets.places import Place
-from pyalign.datasets.things_order import things_rows
-from pyalign.io.names import read_names
+from pyalign.datasets.triplets import things_rows
+from pyalign.io.metadata import read_names
 from pyalign.io.triplets import load_triplets
 
 OBJECTS = 1854

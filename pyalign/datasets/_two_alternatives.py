@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyalign.data import ANCHORED, Triplets
-from pyalign.data.tasks import anchor_first
+from pyalign.data.trials import anchor_first
 from pyalign.datasets.places import Place
 from pyalign.io.paths import bad
 

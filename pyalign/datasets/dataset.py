@@ -1,6 +1,8 @@
 """A data set: a folder of which somebody has said what lies in it, and the objects that it becomes.
 
 A folder of the user's choice is checked before it is remembered, and can be forgotten.
+
+What `pyalign datasets` tells: the data sets that are known, and what a reader should know of one.
 """
 
 from __future__ import annotations
@@ -8,16 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pyalign._dataclass import dataclass, is_dataclass, replace
 from pyalign._registry import load, register
+from pyalign._result import Result
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.data.provenance import digest_of_file
-from pyalign.datasets.places import Place, folder_of, forget, held_by, remember, remembered_as
-from pyalign.datasets.registry import DATASETS, Row
+from pyalign.datasets.places import Place, folder_of, forget, held_by, remember, remembered, remembered_as
+from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
 from pyalign.errors import InputError, MissingExtraError, nearest
-from pyalign.io.embeddings import Pictures
+from pyalign.io.export import Pictures
 from pyalign.io.paths import DATA_SET, checked_path, is_description, spec_of
 
 PARTS = ("triplets", "judgments", "embeddings", "dimensions", "categories", "names", "images")
@@ -167,8 +170,7 @@ def _of_folder(name: str, folder: Path) -> DataSet:
 
 
 def _described(name: str, path: Path) -> DataSet:
-    from pyalign.datasets.described import Parts
-    from pyalign.datasets.description import read_description
+    from pyalign.datasets.description import Parts, read_description
 
     description = read_description(path)
     known = description.document.get("dataset")
@@ -231,7 +233,7 @@ def described_names(path: str, triplets: Triplets) -> tuple[str, ...] | None:
 
 
 def open_part(name: str, part: str, key: str | None, layout: Mapping[str, Any]) -> Any:
-    """A part of the data set of that name: what `pyalign.io.embeddings` asks for."""
+    """A part of the data set of that name: what `pyalign.io.export` asks for."""
     return load_dataset(name).open(part, key, layout)
 
 
@@ -302,3 +304,124 @@ def forget_dataset(name: str) -> Path | None:
     """
     folder = forget(name)
     return None if folder is None else Path(folder)
+
+
+HOW = {
+    COMPARED: "compared with published files",
+    OURS: "ours",
+    "described": "as public code or documentation describes it; not compared with the published files",
+}
+
+
+@dataclass(frozen=True)
+class KnownDataSet:
+    """A data set by name."""
+
+    name: str  # ``dataset:NAME`` stands for it.
+    parts: tuple[str, ...]  # what it holds.
+    is_here: bool  # whether the files that it needs are there and can be read.
+    what: str  # a phrase.
+
+
+@dataclass(frozen=True)
+class DataSetList(Result):
+    """The data sets that are known: published ones, then folders that were given a name."""
+
+    command: ClassVar[str] = "datasets list"
+    rows: ClassVar[str] = "datasets"
+
+    datasets: tuple[KnownDataSet, ...]
+
+
+@dataclass(frozen=True)
+class ExpectedFile:
+    """A file, or several, and what is in it."""
+
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
+class DataSetInfo(Result):
+    """What is known of a data set."""
+
+    command: ClassVar[str] = "datasets info"
+
+    # name, what: as in `KnownDataSet`.
+    name: str
+    what: str
+    # what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
+    parts: Mapping[str, tuple[str, ...]]
+    folder: str  # where it is, or would.
+    is_here: bool  # as in `KnownDataSet`.
+    # source, licence, citation: as its publishers have them; None of a folder that does not say.
+    source: str | None = None
+    licence: str | None = None
+    citation: str | None = None
+    kind: str | None = None  # of its judgments.
+    layout: tuple[ExpectedFile, ...] = ()  # the files that are expected.
+    checked: str | None = None  # how that is known.
+    files: tuple[str, ...] = ()  # what `pyalign datasets fetch` gets.
+
+
+def list_datasets() -> DataSetList:
+    """The data sets that are known, published ones first.
+
+    Raises:
+        InputError: the list of folders is damaged.
+
+    Example:
+        >>> [known.name for known in list_datasets().datasets if known.is_here and known.name == "sample"]
+        ['sample']
+    """
+    datasets = [KnownDataSet(row.name, tuple(row.parts), _is_here(row.name), row.what) for row in DATASETS.values()]
+    for name, folder in remembered().items():
+        if name not in DATASETS:
+            description = _what_is_known(name)
+            if isinstance(description, DataSet):
+                datasets.append(KnownDataSet(name, tuple(description.parts), _is_here(name), f"in {folder}"))
+            else:
+                datasets.append(KnownDataSet(name, (), False, description))
+    return DataSetList(tuple(datasets))
+
+
+def dataset_info(name: str) -> DataSetInfo:
+    """What is known of a data set, whether it is here or not.
+
+    Raises:
+        InputError: there is no such data set, or its ``dataset.toml`` is wrong.
+
+    Example:
+        >>> dataset_info("things").licence
+        'CC BY 4.0'
+    """
+    row = DATASETS.get(name)
+    if row is None:
+        dataset = load_dataset(name)
+        what = f"described by {DESCRIPTION if dataset.description is None else dataset.description.name}"
+        return DataSetInfo(dataset.name, what, dataset.parts, str(dataset.folder), True)
+    return DataSetInfo(
+        name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.licence, row.citation, row.kind,
+        tuple(ExpectedFile(*entry) for entry in row.layout), HOW[row.checked],
+        tuple(remote.file for remote in row.files),
+        notes=(row.note,) if row.note else (),
+    )
+
+
+def _folder(row: Row) -> Path:
+    return load_dataset(row.name).folder if row.checked == OURS else folder_of(row.name, row.home)
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return not load_dataset(name).lacking()
+    except (InputError, OSError):
+        return False
+
+
+def _what_is_known(name: str) -> DataSet | str:
+    """The data set, or why there is none."""
+    try:
+        return load_dataset(name)
+    except (InputError, OSError) as error:
+        return str(error)

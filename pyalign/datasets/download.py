@@ -22,12 +22,22 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 
+from pyalign._process import Progress, silent
 from pyalign._version import __version__
 from pyalign.errors import InputError
-from pyalign.io.own_files import CREATE, READ, RUN, has_ended, is_of_this_process, lock, open_own, run_name, try_lock
 from pyalign.io.paths import bad
-from pyalign.io.write import locked_folder
-from pyalign.progress import Progress, silent
+from pyalign.io.write import (
+    CREATE,
+    READ,
+    RUN,
+    has_ended,
+    is_of_this_process,
+    lock,
+    locked_folder,
+    open_own,
+    run_name,
+    try_lock,
+)
 
 TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS, MOST = 6, 10_000  # in a row that brought nothing; in all

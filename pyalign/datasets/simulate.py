@@ -1,10 +1,16 @@
-"""Triplets drawn from a known choice model, so that the right answer is known before anything is scored."""
+"""Triplets drawn from a known choice model, so that the right answer is known before anything is scored.
+
+The built-in sample: 411 pictures of objects, real features of them, and triplets of Unicode's subgroups.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +22,8 @@ from pyalign.data import Provenance, as_embeddings
 from pyalign.data.similarities import notes_on_values
 from pyalign.documents import hidden
 from pyalign.errors import AssumptionWarning, InputError
+from pyalign.io import write_files
+from pyalign.io.paths import checked_path
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.ops.triplets import choice_probabilities, odd_one_out, require_finite_matrix, run_finite_matrix, use_matrix
@@ -232,3 +240,30 @@ def _expected(p: np.ndarray) -> tuple[float, float, float]:
     top = wide.max(axis=1)
     entropy = -float((wide * np.log(np.maximum(wide, 1e-300))).sum())
     return float(top.sum()), float((top * (1.0 - top)).sum()), entropy
+
+
+FILES = (
+    "embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "images.tar", "NOTICE.txt", "provenance.json",
+)
+
+
+def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
+    """Copies the sample's files into `folder`, which is made if it isn't there.
+
+    Returns:
+        The paths written: embeddings (411, 1280) float16, triplets (28770, 3) int16, names, subgroups, an archive
+        of pictures, notices.
+
+    Raises:
+        OSError: the folder can't be written.
+
+    Example:
+        >>> import tempfile
+        >>> [path.name for path in write_sample(tempfile.mkdtemp())][:2]
+        ['embeddings.npy', 'triplets.npy']
+    """
+    target = Path(checked_path(folder, "folder"))
+    source = files("pyalign.datasets") / "sample"
+    contents = {target / name: (source / name).read_bytes() for name in FILES}
+    write_files(contents.items())
+    return list(contents)

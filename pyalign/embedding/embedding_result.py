@@ -17,13 +17,11 @@ from pyalign.analysis.notes import notes_on_order
 from pyalign.data import ODD_ONE_OUT, Embeddings, align
 from pyalign.data.names import largest_of
 from pyalign.documents import Interval
-from pyalign.embedding.choose import PathPoint
-from pyalign.embedding.fit import MOST, RowsFit
+from pyalign.embedding.fit import MOST, EmbeddingOptions, RowsFit
 from pyalign.embedding.inputs import EmbeddingInputs, note_on_contradictions
-from pyalign.embedding.options import EmbeddingOptions
-from pyalign.embedding.stability import Stability, known_mean, matched
+from pyalign.embedding.stability import PathPoint, Stability, known_mean, matched
 from pyalign.fitting.algebra import host_rows, host_triplets, one_blas_thread
-from pyalign.fitting.answers import predicted_answers
+from pyalign.fitting.objective import predicted_answers
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval

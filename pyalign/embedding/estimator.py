@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.score import score
-from pyalign.embedding.embedding import fit_embedding
+from pyalign.embedding.cross_validate import fit_embedding
 from pyalign.embedding.embedding_result import EmbeddingFit
 from pyalign.errors import MissingExtraError
 from pyalign.typing import BackendName, TripletsLike

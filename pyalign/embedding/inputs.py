@@ -16,12 +16,10 @@ from pyalign._dataclass import dataclass, replace
 from pyalign.data import ODD_ONE_OUT, Provenance, Subjects, as_triplet_data
 from pyalign.data.answers import checked_labels
 from pyalign.data.names import in_order
-from pyalign.embedding.fit import FitSeen, Fitter
-from pyalign.embedding.options import EmbeddingOptions
+from pyalign.embedding.fit import EmbeddingOptions, FitSeen, Fitter
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.fitting.algebra import Algebra, host_triplets, valid_triplets
-from pyalign.fitting.answers import answer_weights, weighing_notes
-from pyalign.fitting.objective import TripletLoss
+from pyalign.fitting.objective import TripletLoss, answer_weights, weighing_notes
 from pyalign.fitting.place import algebra_for
 from pyalign.stats.splits import Fold, TripletKFold, sets_of_three
 from pyalign.typing import BackendName

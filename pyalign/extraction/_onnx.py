@@ -14,9 +14,8 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Encoder, Request
-from pyalign.extraction.onnx_encoder import DTYPES, OnnxImages, OnnxTexts
+from pyalign.extraction.onnx_encoder import DTYPES, OnnxImages, OnnxTexts, read_recipe
 from pyalign.extraction.onnx_graph import FLOATS, Graph, Port, choose_device, ends_of, ports, read_graph
-from pyalign.extraction.onnx_pictures import read_recipe
 from pyalign.extraction.tokenizing import load_tokenizer, nearby_pooling
 
 TEXTS = "texts"

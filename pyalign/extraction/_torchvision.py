@@ -22,13 +22,12 @@ from torchvision.io import ImageReadMode, decode_jpeg
 
 from pyalign.errors import InputError
 from pyalign.extraction import hub
-from pyalign.extraction._formats import open_image
 from pyalign.extraction.decode import WHITE
 from pyalign.extraction.decode import decode as by_pillow
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.hub import hash_file, one_line_errors, read_state
 from pyalign.extraction.layers import Tokens, tap
-from pyalign.extraction.spelling import propose
+from pyalign.extraction.spelling import open_image, propose
 from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings
 
 WITH_HEADS_BESIDE = ("googlenet", "inception_v3")  # auxiliary classifiers, which only training uses

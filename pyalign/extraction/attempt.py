@@ -24,7 +24,7 @@ import numpy as np
 from pyalign._dataclass import asdict, dataclass, fields
 from pyalign.errors import InputError
 from pyalign.extraction.finished import HEADER, append, file_name, header, other, write_text
-from pyalign.io.own_files import CREATE, READ, RUN, has_ended, open_own, run_name
+from pyalign.io.write import CREATE, READ, RUN, has_ended, open_own, run_name
 
 STATE, DONE = "state.json", "done.jsonl"
 SHA256 = re.compile(r"[0-9a-f]{64}")

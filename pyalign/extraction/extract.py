@@ -1,25 +1,27 @@
-"""Embeddings of items from the layers of a model."""
+"""Embeddings of items from the layers of a model.
+
+Names or sentences, as items of a language model.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from typing import Any, Literal
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, THREADS, Encoder, Request
 from pyalign.extraction.extraction_result import Extraction, Memory
 from pyalign.extraction.finished import other
 from pyalign.extraction.folder import FinishedByAnotherRun, Folder
-from pyalign.extraction.job import Job, numbers_of
-from pyalign.extraction.loading import default_workers
+from pyalign.extraction.job import Job, default_workers, numbers_of
 from pyalign.extraction.sources import DEFAULT, load_encoder
 from pyalign.io.paths import PathLike, checked_path
-from pyalign.progress import Progress, reporter
 from pyalign.typing import Policy
 
 BATCH, MOST = 32, 1 << 20
@@ -200,7 +202,6 @@ def _modality(images: Any, texts: Any, prompt: str | None) -> str:
 
 def _texts(texts: Any, prompt: str | None) -> tuple[Any, Callable[[Any], Any]]:
     """The texts, and the function that inserts a text into the prompt."""
-    from pyalign.extraction.texts import as_texts, fill
 
     if prompt is None:
         return as_texts(texts), str
@@ -227,3 +228,76 @@ def _colour(name: str) -> tuple[int, int, int]:
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"background must be a colour such as white or #808080; got {name!r}") from error
     return red, green, blue
+
+
+PLACE = "{}"  # of the text in a prompt
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts in an order.
+
+    Rows keep the names as they were read; the model sees them with blanks instead of underscores.
+    """
+
+    names: tuple[str, ...]  # the texts, all different.
+    order: str  # a phrase.
+    source: str | None = None  # the file, or None.
+    notes: tuple[str, ...] = ()  # what was noticed.
+
+    def open(self, k: int) -> str:
+        """The text of a position, with blanks instead of underscores: `alarm_clock` is no word."""
+        return self.names[k].replace("_", " ")
+
+
+def as_texts(source: Any) -> Texts:
+    """Texts of a file with one per line, or of a sequence.
+
+    Raises:
+        InputError: none, one twice, one that is empty or has a line break.
+
+    Example:
+        >>> as_texts(["dog", "alarm_clock"]).open(1)
+        'alarm clock'
+    """
+    if isinstance(source, Texts):
+        return source
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return Texts(_checked([*source]), "as given")
+    from pyalign.io.metadata import read_names
+
+    return Texts(_checked(list(read_names(source))), "as listed", str(source))
+
+
+def fill(prompt: str, text: str) -> str:
+    """A text in its prompt, which has one {}.
+
+    Raises:
+        InputError: it has none, or several.
+
+    Example:
+        >>> fill("a photo of a {}", "dog")
+        'a photo of a dog'
+    """
+    if prompt.count(PLACE) != 1 or "\n" in prompt:
+        raise InputError(f"prompt must be a line with one {PLACE}, where the text goes; got {prompt!r:.80}")
+    return prompt.replace(PLACE, text)
+
+
+def _checked(names: list[Any]) -> tuple[str, ...]:
+    if not names:
+        raise InputError("texts must hold at least one; got none")
+    seen: set[str] = set()
+    for k, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"texts must be text; number {k} is {name!r}")
+        if "\n" in name or "\r" in name:
+            raise InputError(f"texts must be of one line each; number {k} is {name!r:.80}")
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"texts must be UTF-8; number {k} is {name!r:.80}") from None
+        if name in seen:
+            raise InputError(f"texts must differ; {name!r:.80} occurs more than once")
+        seen.add(name)
+    return tuple(names)

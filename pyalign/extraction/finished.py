@@ -19,15 +19,15 @@ from urllib.parse import quote
 import numpy as np
 
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, silent
 from pyalign._result import load_result
 from pyalign.errors import InputError
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.hub import hash_file
-from pyalign.io.embeddings import load_embeddings
+from pyalign.io.export import load_embeddings
 from pyalign.io.folder import MANIFEST
-from pyalign.io.own_files import CREATE, READ, open_own
 from pyalign.io.paths import PathLike, bad
-from pyalign.progress import Progress, silent
+from pyalign.io.write import CREATE, READ, open_own
 
 LONGEST = 200  # letters of a layer's name in that of its file
 HEADER = 128  # bytes before the rows: numpy's header, written again when the number of rows is known

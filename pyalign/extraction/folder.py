@@ -35,8 +35,8 @@ from pyalign.extraction.finished import (
     write_text,
 )
 from pyalign.extraction.hub import hash_file
-from pyalign.io.own_files import require_no_link, take_lock
 from pyalign.io.paths import PathLike, bad
+from pyalign.io.write import require_no_link, take_lock
 
 UNFINISHED, MANIFEST, NAMES, LOCK = ".unfinished", "manifest.json", "names.txt", "lock"
 PROCESSOR = "processor"  # of the state: where it differs alone, a run begins again instead of being refused

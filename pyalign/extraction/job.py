@@ -7,6 +7,8 @@ promised where both are equal.
 Memory that is freed and taken again and again is kept by the process while a model runs: the outputs of layers are of
 megabytes, and glibc gives blocks of that size back to the system at once. Each pass then waits until the system has
 cleared their pages again, which takes a convolutional network more than half of its time.
+
+Batches of prepared items, made by threads while the model runs on the one before.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import platform
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from pyalign._dataclass import dataclass, field, replace
+from pyalign._process import Progress
 from pyalign._version import __version__
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance, fingerprint
@@ -34,11 +39,17 @@ from pyalign.data.transform import Transform
 from pyalign.errors import InputError, shorten
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.extraction_result import ExtractedLayer, Extraction, Failure, Sink, state_of
-from pyalign.extraction.finished import file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing
+from pyalign.extraction.finished import (
+    UNREADABLE,
+    file_name,
+    listing,
+    other,
+    sha256_of,
+    sha256_of_items,
+    sha256_of_listing,
+)
 from pyalign.extraction.folder import NAMES
-from pyalign.extraction.loading import Batch, batches
 from pyalign.keys import digest_of
-from pyalign.progress import Progress
 
 SHARED = (
     "preprocessing",
@@ -357,3 +368,81 @@ def _glibc() -> Any | None:
         library.gnu_get_libc_version  # noqa: B018
         return library
     return None
+
+
+AHEAD = 2  # batches that are being made while one is used
+MOST_WORKERS = 16
+
+
+@dataclass
+class Batch:
+    """Items of consecutive positions."""
+
+    number: int  # of the batch, from 0.
+    positions: list[int] = field(default_factory=list)  # of the items that could be read.
+    prepared: list[Any] = field(default_factory=list)  # what the model takes, one for each of these.
+    failures: list[tuple[int, str]] = field(default_factory=list)  # (position, reason) of the others.
+    hashes: list[str] = field(default_factory=list)  # SHA-256 of every item as it was read.
+
+
+def default_workers() -> int:
+    """The CPU cores that this process may use, up to 16."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_WORKERS, usable))
+
+
+def batches(
+    numbers: Sequence[int], size: int, total: int, read: Callable[[int], Any], prepare: Callable[[Any], Any],
+    workers: int,
+) -> Iterator[Batch]:
+    """Batches of these numbers, in this order.
+
+    Args:
+        numbers: of the batches that are wanted; batch b has the items from b * size on.
+        size: items in a batch.
+        total: items in all.
+        read: gives the item of a position, as `sha256_of` takes it, and prepare makes it ready; both are called by
+            several threads. An InputError of theirs is a failure.
+        workers: threads.
+
+    Example:
+        >>> made = list(batches([0, 1], 2, 3, str, int, workers=2))
+        >>> [(batch.positions, batch.prepared, batch.hashes[0][:4]) for batch in made]
+        [([0, 1], [0, 1], '5fec'), ([2], [2], 'd473')]
+    """
+
+    def prepared_item(position: int) -> tuple[str, Any]:
+        digest = UNREADABLE
+        try:
+            item = read(position)
+            digest = sha256_of(item)
+            return digest, prepare(item)
+        except InputError as error:
+            return digest, error
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pyalign-items")
+    waiting: deque[tuple[int, list[Future[Any]]]] = deque()
+    rest = iter(numbers)
+    try:
+        while True:
+            while len(waiting) <= AHEAD and (number := next(rest, None)) is not None:
+                items = range(number * size, min(total, (number + 1) * size))
+                waiting.append((number, [pool.submit(prepared_item, item) for item in items]))
+            if not waiting:
+                return
+            yield _gathered(*waiting.popleft(), size)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _gathered(number: int, futures: list[Future[Any]], size: int) -> Batch:
+    batch = Batch(number)
+    for position, future in enumerate(futures, number * size):
+        digest, outcome = future.result()
+        batch.hashes.append(digest)
+        if isinstance(outcome, InputError):
+            batch.failures.append((position, str(outcome)))
+        else:
+            batch.positions.append(position)
+            batch.prepared.append(outcome)
+    return batch

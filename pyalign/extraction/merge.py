@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError, shorten
@@ -18,10 +19,9 @@ from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.finished import Finished, listing, other, read_finished, sha256_of_items, sha256_of_listing
 from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.extraction.images import as_images
-from pyalign.extraction.loading import default_workers
+from pyalign.extraction.job import default_workers
 from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.keys import digest_of
-from pyalign.progress import Progress, reporter
 
 ROWS = 4096  # that are copied at once
 MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is allowed

@@ -26,7 +26,7 @@ from pyalign.backends import get_host_backend
 from pyalign.backends._tensor_kernels import TensorGradient, result_dtype
 from pyalign.backends._torch_kernels import add_in_order
 from pyalign.integrations import _torch_kernels as base
-from pyalign.integrations._loss_terms import Terms, loss_terms, total
+from pyalign.integrations._torch_kernels import Terms, loss_terms, total
 from pyalign.measures import Measure, get_measure
 
 

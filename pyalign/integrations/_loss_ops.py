@@ -1,7 +1,6 @@
-"""The ops of `torch.ops.pyalign.triplet_loss`.
+"""The rule of vmap for the ops.
 
-The public op is composite: under autograd, compilation and vmap torch sees the ops that it calls. Those also return
-what the gradient needs.
+The ops of `torch.ops.pyalign.triplet_loss`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,26 @@ from torch import Tensor
 from pyalign import _checks
 from pyalign.backends._tensor_kernels import result_dtype
 from pyalign.integrations import _loss_kernels as kernels
-from pyalign.integrations import _loss_terms as asked
+from pyalign.integrations import _torch_kernels as asked
 from pyalign.integrations import _torch_kernels as base
-from pyalign.integrations._vmap import one_by_one
 from pyalign.measures import get_measure
+
+
+def one_by_one(op: Any) -> Any:
+    """vmap as a loop: each element is a whole matrix product, which fills the CPU by itself."""
+
+    def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
+        def element(k: int) -> Any:
+            pairs = zip(args, in_dims, strict=True)
+            return op(*(value if dim is None else value.select(dim, k) for value, dim in pairs))
+
+        results = [element(k) for k in range(info.batch_size)]
+        if isinstance(results[0], Tensor):
+            return torch.stack(results), 0
+        return tuple(torch.stack(column) for column in zip(*results, strict=True)), (0,) * len(results[0])
+
+    return rule
+
 
 REDUCTIONS = ("mean", "sum", "none")
 OPTIONS = "Tensor? answers=None, Tensor? weights=None, str reduction='mean'"

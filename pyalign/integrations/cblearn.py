@@ -20,7 +20,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Triplets, require_answers, require_odd_one_out, require_unweighted
 from pyalign.data.answers import MOST_ANSWERS
-from pyalign.data.tasks import ANCHORED
+from pyalign.data.trials import ANCHORED
 from pyalign.datasets.simulate import ODD_LAST
 from pyalign.errors import InputError
 

@@ -31,9 +31,8 @@ from pyalign.backends._tensor_kernels import result_dtype
 from pyalign.errors import InputError
 from pyalign.integrations import _torch_kernels as kernels
 from pyalign.integrations._loss_kernels import Weighed, pull_back
-from pyalign.integrations._loss_ops import REDUCTIONS
-from pyalign.integrations._loss_terms import check_temperature
-from pyalign.integrations._vmap import one_by_one
+from pyalign.integrations._loss_ops import REDUCTIONS, one_by_one
+from pyalign.integrations._torch_kernels import check_temperature
 from pyalign.measures import Measure, get_measure
 
 SIMILARITY = "(Tensor x, Tensor? y=None, str measure='cosine') -> Tensor"

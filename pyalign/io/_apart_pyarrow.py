@@ -12,8 +12,8 @@ import numpy as np
 from pyalign.data.names import listing
 from pyalign.io._apart_desk import Desk, give_rows
 from pyalign.io.layout import HEAD
-from pyalign.io.numbers import EXACT
 from pyalign.io.paths import Array, bad, needed
+from pyalign.io.tables import EXACT
 
 __all__ = ["columns", "picture_names", "picture_rows", "pictures", "table"]  # what is asked for
 

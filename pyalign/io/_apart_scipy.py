@@ -13,8 +13,8 @@ import numpy as np
 
 from pyalign.io._apart_desk import Desk
 from pyalign.io.arrays import Listed, type_name
-from pyalign.io.numbers import native
 from pyalign.io.paths import bad, needed
+from pyalign.io.tables import native
 
 matlab: Any = needed("", "scipy", "files", "scipy.io")
 TYPES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}

@@ -11,7 +11,7 @@ import numpy as np
 from pyalign.io._apart_desk import Desk
 from pyalign.io.arrays import Listed
 from pyalign.io.paths import Array, bad, needed
-from pyalign.io.safetensors import widen_bfloat16
+from pyalign.io.tensor_files import widen_bfloat16
 
 torch: Any = needed("", "torch", "torch")
 MOST = 100_000  # tensors, and whatever else the dicts name: a small file can name one dict very often

@@ -15,15 +15,14 @@ import numpy as np
 from pyalign.data import ODD_ONE_OUT, Subjects, Weights, alternatives_of
 from pyalign.data.answer_columns import says
 from pyalign.data.answers import UNUSED
-from pyalign.data.categories import Texts, coded
+from pyalign.data.metadata import Texts, coded
 from pyalign.errors import InputError
 from pyalign.io.arrays import ANSWERS, CHOICES, SUBJECTS, WEIGHTS, choose, names_array, strings
 from pyalign.io.formats import check_format, open_file, open_table
 from pyalign.io.layout import always, is_number
-from pyalign.io.names import first_column
-from pyalign.io.numbers import EXACT, exact_numbers
+from pyalign.io.metadata import first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key
-from pyalign.io.tables import Column, Table, by_name, column_index
+from pyalign.io.tables import EXACT, Column, Table, by_name, column_index, exact_numbers
 
 
 def read_answers(

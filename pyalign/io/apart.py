@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.data.categories import Texts
+from pyalign.data.metadata import Texts
 from pyalign.errors import MissingExtraError
 from pyalign.io.arrays import Entry, Wanted, text_array
 from pyalign.io.paths import Array, PathLike, bad, is_memory

@@ -33,9 +33,9 @@ class Reader:
 
 _HDF5 = Reader("pyalign.io.apart:hdf5_entries")
 _TORCH = Reader("pyalign.io.apart:torch_entries")
-_PICKLE = Reader("pyalign.io.pickles:pickle_entries")
+_PICKLE = Reader("pyalign.io.tensor_files:pickle_entries")
 _TEXT = Reader("pyalign.io.text:text_table", table=True)
-_TRIALS = Reader("pyalign.io.trials:json_table", table=True)
+_TRIALS = Reader("pyalign.io.text:json_table", table=True)
 
 FORMATS: dict[str, Reader] = {
     ".npy": Reader("pyalign.io.arrays:npy_entries"),
@@ -52,7 +52,7 @@ FORMATS: dict[str, Reader] = {
     ".mat": Reader("pyalign.io.apart:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
-    ".safetensors": Reader("pyalign.io.safetensors:safetensors_entries"),
+    ".safetensors": Reader("pyalign.io.tensor_files:safetensors_entries"),
     ".pt": _TORCH,
     ".pth": _TORCH,
     ".pkl": _PICKLE,

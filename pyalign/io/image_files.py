@@ -18,7 +18,7 @@ import numpy as np
 
 from pyalign.io.apart import ask, hdf5_entries
 from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
-from pyalign.io.names import HEADERS, first_column
+from pyalign.io.metadata import HEADERS, first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file
 from pyalign.io.text_limits import check_expansion
 

@@ -11,18 +11,17 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import KINDS, Judgments, as_judgments
 from pyalign.data.answer_columns import says, series_in
-from pyalign.data.categories import joined
 from pyalign.data.judgments import about, kind_of_diagonal, with_kind
+from pyalign.data.metadata import joined
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.answers import code_subjects
 from pyalign.io.arrays import JUDGMENTS, choose, names_next_to, row_names
-from pyalign.io.embeddings import open_named
+from pyalign.io.export import open_named
 from pyalign.io.formats import open_file
-from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
 from pyalign.io.rdm_files import TREE, find_rdms
-from pyalign.io.tables import Table, read_rows
+from pyalign.io.tables import Table, exact_numbers, read_rows
 from pyalign.typing import MatrixKind
 
 MOST = 10_000_000  # numbers in all matrices of a small file; of a large one MANY for each of its rows

@@ -14,7 +14,7 @@ from math import inf
 from typing import NamedTuple, TextIO, TypeAlias
 
 from pyalign.data.answer_columns import is_header
-from pyalign.data.categories import MISSING
+from pyalign.data.metadata import NO_LABEL
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, bad, open_text
 
@@ -104,7 +104,7 @@ def is_rounded(cell: str, value: float) -> bool:
 
 def is_text(cell: str) -> bool:
     """Whether the cell holds something that is no number."""
-    return not is_number(cell) and cell.lower() not in MISSING
+    return not is_number(cell) and cell.lower() not in NO_LABEL
 
 
 def is_blank(line: str, delimiter: str | None) -> bool:

@@ -17,24 +17,22 @@ from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_columns import Column as Cells
 from pyalign.data.answer_columns import names_items
 from pyalign.data.answer_table import RATINGS, UNNAMED, Asked, answer_table, base_note, unnamed_table
-from pyalign.data.categories import MISSING, Texts, joined
-from pyalign.data.tasks import ANCHORS, anchor_first, odd_last
-from pyalign.data.trials import OMIT, answered_rows, may_hold_lists
+from pyalign.data.metadata import NO_LABEL, Texts, joined
+from pyalign.data.trials import ANCHORS, OMIT, anchor_first, answered_rows, may_hold_lists, odd_last
 from pyalign.errors import InputError, shorten
 from pyalign.io.answers import code_subjects, notes_on_unused, weights_in
 from pyalign.io.arrays import TRIPLETS, Wanted
-from pyalign.io.contents import columns_of
-from pyalign.io.embeddings import open_named
+from pyalign.io.export import open_named
 from pyalign.io.formats import open_table
 from pyalign.io.layout import always, is_number
-from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named
-from pyalign.io.tables import Column, Table, by_name, cells_table, column_index, frame_table
+from pyalign.io.tables import Column, Table, by_name, cells_table, column_index, frame_table, from_one, whole_numbers
+from pyalign.io.tar import columns_of
 from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
-_LACKING = re.compile(rf"\bis empty|an empty cell|: '({'|'.join(map(re.escape, MISSING))})' is not a", re.IGNORECASE)
+_LACKING = re.compile(rf"\bis empty|an empty cell|: '({'|'.join(map(re.escape, NO_LABEL))})' is not a", re.IGNORECASE)
 ODD_COLUMNS = ("last", "first", "none")
 # What no longer holds where an option is given: others that say the same thing, or that belong to another task.
 REPLACED = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.analysis.comparison.compare import compare
 from pyalign.analysis.score import seen_by
 from pyalign.backends import BACKENDS
@@ -31,10 +32,9 @@ from pyalign.map_transfer.transfer_result import (
     neighbor_figures,
 )
 from pyalign.measures import get_measure
-from pyalign.ops.rows import match_rows
+from pyalign.ops.similarity import match_rows
 from pyalign.pairwise.rsa import rsa
-from pyalign.progress import Progress, reporter
-from pyalign.stats.halves import half_samples
+from pyalign.stats.intervals import half_samples
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike, Policy
 

@@ -16,8 +16,7 @@ from pyalign._result import Result
 from pyalign.concept.neighbor_lists import SharedNeighbors, list_length, neighbor_lists
 from pyalign.documents import Interval
 from pyalign.stats.degrees import of_difference
-from pyalign.stats.halves import FRACTION, half_errors, halves, interval_of
-from pyalign.stats.intervals import quantile
+from pyalign.stats.intervals import FRACTION, half_errors, halves, interval_of, quantile
 from pyalign.stats.multiple import sidak
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import MeasureLike
@@ -121,7 +120,7 @@ def neighbor_figures(
         k: the number of neighbours.
         measure: see `pyalign.similarity`.
         plan: of the half-samples; None: no intervals.
-        order: (n,) see `pyalign.stats.halves.halves`.
+        order: (n,) see `pyalign.stats.intervals.halves`.
         maps: how many there are; simultaneous intervals hold for the categories of all of them.
     """
     n = len(before)

@@ -1,7 +1,7 @@
 """The exact search of rows on a device: it runs entirely there, and only its result is copied to the host.
 
 The rows stay where they are. Beside them are the float32 rows that are searched; values of candidates are taken in
-float64 by torch. The search is `pyalign.nearest.exact.Search` as it is, over a space whose arrays are tensors.
+float64 by torch. The search is `pyalign.nearest.space.Search` as it is, over a space whose arrays are tensors.
 
 The float32 searches that give candidates are our operations, or faiss where it has GPUs.
 """
@@ -21,11 +21,9 @@ from torch import Tensor
 
 from pyalign import _checks
 from pyalign.backends import Place, get_backend
-from pyalign.backends._gpu_routes import route
-from pyalign.backends._tensor_kernels import current_device
+from pyalign.backends._tensor_kernels import current_device, route
 from pyalign.measures import Measure, median_distance, spaced_rows, with_sigma
-from pyalign.nearest.exact import Scan
-from pyalign.nearest.space import Sought, Space, inside, parts
+from pyalign.nearest.space import Scan, Sought, Space, inside, parts
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk

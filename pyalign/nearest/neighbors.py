@@ -12,18 +12,25 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend, get_host_backend
 from pyalign.data import Embeddings, Provenance, as_embeddings
 from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.nearest.exact import Report, Scan, Search
 from pyalign.nearest.index import NeighborIndex, build_index, factory_of, give_more, index_of, load_index
-from pyalign.nearest.nearest_result import Neighbors
-from pyalign.nearest.scan import Queries, find_queries, flat_scan, index_scan, native_scan, note_of_packages, on_host
-from pyalign.nearest.space import Space, make_space, parts
+from pyalign.nearest.scan import (
+    Neighbors,
+    Queries,
+    find_queries,
+    flat_scan,
+    index_scan,
+    native_scan,
+    note_of_packages,
+    on_host,
+)
+from pyalign.nearest.space import Report, Scan, Search, Space, make_space, parts
 from pyalign.ops._place import device_of
-from pyalign.progress import Progress, reporter
 from pyalign.typing import EmbeddingsLike, MeasureLike, Policy, SearchName
 
 ENGINES = {"auto": "auto", "exact": "auto", "faiss": "faiss"}  # and the backend of `neighbors`

@@ -2,26 +2,31 @@
 
 What is searched for: rows of x, by name or all of them, or other vectors.
 The float32 searches that give candidates: our kernels in blocks, faiss's flat search, or an index of faiss.
+
+The result of a search: the nearest rows of each query, nearest first.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
+from pyalign._result import Result
 from pyalign.backends.native import num_threads
 from pyalign.data import Embeddings, as_embeddings
+from pyalign.documents import LAST, from_fields, hidden, read_as, without_halves
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.nearest.exact import Scan
-from pyalign.nearest.space import Sought, Space
+from pyalign.nearest.space import Scan, Sought, Space
 from pyalign.ops._place import device_of
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
@@ -243,3 +248,188 @@ def load_faiss(what: str) -> Any:
     except ImportError as error:
         raise MissingExtraError(what, "faiss-cpu", "neighbors") from error
     return faiss
+
+
+MOST_GAPS = 100  # ranks that may be asked for, for each neighbour that a document holds
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A neighbour of a query, as documents have it; see `Neighbors.records`."""
+
+    query: str | int
+    rank: int
+    neighbor: str | int
+    row: int
+    similarity: float
+
+
+@dataclass(frozen=True)
+class WithoutNeighbors:
+    """A query that was left out: its place among the queries, and what it is called."""
+
+    place: int
+    query: str | int
+
+
+@dataclass(frozen=True)
+class Neighbors(Result):
+    """The nearest rows of each query."""
+
+    command: ClassVar[str] = "neighbors"
+    rows: ClassVar[str] = "results"
+
+    embeddings: str | None  # the source of the rows, or None.
+    n: int  # the number of rows.
+    d: int  # the number of features.
+    k: int  # the number of neighbours of each query.
+    n_queries: int  # the number of queries.
+    measure: str  # the similarity measure; see `pyalign.similarity`.
+    kind: str  # "similarity", or "negated distance" for measures that are distances. Larger is nearer for both.
+    units: str  # the unit of the similarities, in words.
+    # the backend of the search: "native", or "numpy" if the kernels are not compiled; "faiss"; on a device "cuda",
+    # "triton" or "torch".
+    backend: str
+    index: str  # "flat", or the factory string of faiss.
+    exact: bool  # whether the search was exact.
+    # for an approximate index, the proportion of the true neighbours that it found, over queries that were also
+    # searched exactly; None if the search was exact.
+    recall: float | None = None
+    recall_queries: int | None = None  # the number of queries behind `recall`.
+    n_omitted: int = 0  # the number of rows with NaN or infinity that were left out (``nan_policy="omit"``).
+    transform: str | None = None  # the file of the map that was applied to the rows first, or None.
+    # (q, k) int64, the rows of the neighbours, nearest first and of equally near ones the lower row first; -1 for a
+    # query that was left out, or where an approximate index found fewer than k.
+    indices: np.ndarray = hidden(default=None)
+    similarities: np.ndarray = hidden(default=None)  # (q, k) float64, NaN where the index is -1.
+    names: tuple[str, ...] | Mapping[int, str] | None = hidden(default=None)  # the names of the rows, or None.
+    queries: tuple[str, ...] | None = hidden(default=None)  # the names of the queries, or None.
+    # (q,) int64, the rows that the queries are; None if they are other vectors.
+    query_rows: np.ndarray | None = hidden(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same content; names count only if they occur among queries or neighbours."""
+        return self._said() == other._said() if isinstance(other, Neighbors) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _said(self) -> dict[str, Any]:
+        return {name: value for name, value in self.to_dict().items() if name not in ("provenance", "outputs")}
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """A dict for each pair of query and neighbour, with query, rank (from 1), neighbor, row and similarity.
+
+        Query and neighbor are names, or row numbers if there are no names.
+        """
+        for q in range(self.n_queries):
+            pairs = zip(self.indices[q].tolist(), self.similarities[q].tolist(), strict=True)
+            for rank, (row, value) in enumerate(pairs, 1):
+                if row >= 0:
+                    yield {"query": self.query(q), "rank": rank, "neighbor": self.name(row), "row": row,
+                           "similarity": value}
+
+    def query(self, q: int) -> str | int:
+        """The name of a query, else its row, else its number."""
+        if self.queries is not None:
+            return self.queries[q]
+        return self.name(int(self.query_rows[q])) if self.query_rows is not None else q
+
+    def name(self, row: int) -> str | int:
+        """The name of a row, or its number."""
+        return row if self.names is None else self.names[row]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows of `records` as a list."""
+        return list(self.records())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of the JSON document."""
+        document = super().to_dict()
+        tail: dict[str, Any] = {name: document.pop(name) for name in LAST if name in document}
+        rows = None if self.query_rows is None else self.query_rows.tolist()
+        places = np.flatnonzero((self.indices < 0).all(axis=1)).tolist()
+        left_out = [{"place": place, "query": self.query(place)} for place in places]
+        lists = {"left_out": left_out, "query_rows": rows, "results": list(self.records())}
+        return {**document, **lists, **tail}
+
+    def to_json(self) -> str:
+        """The document as text, with one line for each neighbour, since there may be millions."""
+        document = self.to_dict()
+        records, rows = document.pop("results"), document.pop("query_rows")
+        encode = json.JSONEncoder(allow_nan=False).encode
+        head = json.dumps(document, indent=2, allow_nan=False)[:-2]
+        lines = ",\n    ".join(map(encode, records))
+        return without_halves(f'{head},\n  "query_rows": {encode(rows)},\n  "results": [\n    {lines}\n  ]\n}}')
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Neighbors:
+        """The result from the output of `to_dict`; it has only the names that occur in the document."""
+        neighbors: Neighbors = from_fields(cls, document)
+        records = read_as(tuple[Neighbor, ...], document.get("results"), "results")
+        left_out = read_as(tuple[WithoutNeighbors, ...], document.get("left_out") or [], "left_out")
+        rows = read_as(tuple[int, ...] | None, document.get("query_rows"), "query_rows")
+        firsts, q, k = sum(record.rank == 1 for record in records), neighbors.n_queries, neighbors.k
+        if firsts + len(left_out) != q or (records and records[0].rank != 1):
+            raise InputError(f"n_queries must be those of results and left_out, {firsts} + {len(left_out)}; got {q}")
+        if not 1 <= k <= MOST_GAPS * max(1, len(records)) or not all(1 <= record.rank <= k for record in records):
+            raise InputError(f"k must be 1 or more, and no less than any rank; got {k} for {len(records)} neighbours")
+        if not all(record.row >= 0 and math.isfinite(record.similarity) for record in records):
+            raise InputError("neighbours must have a row from 0 up and a finite similarity")
+        indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
+        without = {entry.place: entry.query for entry in left_out}
+        called: list[Any] = [without.get(place) for place in range(q)]
+        places = iter([place for place in range(q) if place not in without])
+        at = -1
+        for record in records:
+            at = next(places) if record.rank == 1 else at
+            indices[at, record.rank - 1], values[at, record.rank - 1] = record.row, record.similarity
+            called[at] = record.query
+        names = {one.row: one.neighbor for one in records if isinstance(one.neighbor, str)}
+        named = all(isinstance(query, str) for query in called) and bool(called)
+        if names and not (all(one.row in names for one in records) and (named or rows is None)):
+            raise InputError("all queries and neighbours must have names, or none")
+        if rows is not None and len(rows) != q:
+            raise InputError(f"'query_rows' must be one for each of {q} queries; got {len(rows)}")
+        return replace(
+            neighbors, indices=indices, similarities=values, names=names or None,
+            queries=tuple(called) if named else None, query_rows=None if rows is None else np.array(rows, np.int64),
+        )
+
+
+LARGEST_TABLE = 1 << 27  # entries (n, n); beyond it pairs are looked up by bisection
+
+
+class NeighborRanks:
+    """The ranks of k neighbours of each of n rows.
+
+    Args:
+        neighbors: (n, k) integers in [0, n), the nearest first, none twice in a row.
+
+    Example:
+        >>> ranks = NeighborRanks(np.array([[1, 2], [0, 2], [1, 0]]))
+        >>> ranks.of(np.array([0, 0, 2]), np.array([2, 0, 1]))  # 0: no neighbour
+        array([2, 0, 1], dtype=uint8)
+    """
+
+    def __init__(self, neighbors: np.ndarray):
+        self.n, self.k = neighbors.shape
+        self._dtype = np.uint8 if self.k < 1 << 8 else np.uint16 if self.k < 1 << 16 else np.uint32
+        ranks = np.broadcast_to(np.arange(1, self.k + 1, dtype=self._dtype), neighbors.shape)
+        self._table: np.ndarray | None = None
+        if self.n * self.n <= LARGEST_TABLE:
+            self._table = np.zeros((self.n, self.n), self._dtype)
+            np.put_along_axis(self._table, neighbors.astype(np.intp, copy=False), ranks, axis=1)
+            return
+        order = np.argsort(neighbors, axis=1)
+        within = np.take_along_axis(neighbors, order, axis=1)
+        self._keys = (np.arange(self.n, dtype=np.int64)[:, None] * self.n + within).ravel()
+        self._ranks = np.take_along_axis(ranks, order, axis=1).ravel()
+
+    def of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The rank from 1 of each column among the neighbours of its row, 0 where it is none; arrays that broadcast."""
+        if self._table is not None:
+            ranks: np.ndarray = self._table.ravel().take(rows.astype(np.int64, copy=False) * self.n + columns)
+            return ranks
+        wanted = rows.astype(np.int64) * self.n + columns
+        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        return np.where(self._keys[place] == wanted, self._ranks[place], self._dtype(0))

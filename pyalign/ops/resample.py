@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from pyalign._process import Progress, silent
 from pyalign.backends import LANES, get_host_backend
 from pyalign.ops._dispatch import dispatch_of
-from pyalign.progress import Progress, silent
 
 ORDERS_AT_ONCE = 64
 

@@ -17,12 +17,11 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.nearest.nearest_result import NeighborRanks
+from pyalign.nearest.scan import NeighborRanks
 from pyalign.ops.resample import identity
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
-from pyalign.pairwise.rdms import MatrixFamily, centred_columns, not_defined
-from pyalign.pairwise.representation import RepresentationMeasure
+from pyalign.pairwise.rdms import MatrixFamily, RepresentationMeasure, centred_columns, not_defined
 from pyalign.typing import BackendName
 
 
@@ -167,7 +166,7 @@ def rank_note(ranks: Sequence[int], n: int, measure: RepresentationMeasure) -> s
     """What is wrong with canonical correlations of more dimensions than items, or None.
 
     Example:
-        >>> from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+        >>> from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
         >>> rank_note([25, 25], 200, REPRESENTATION_MEASURES["cca"]) is None
         True
     """

@@ -16,16 +16,16 @@ import numpy as np
 from pyalign import _checks
 from pyalign._checks import plain_number, whole_number
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, silent
 from pyalign.data import Provenance
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutations_of
-from pyalign.ops.rows import match_rows
+from pyalign.ops.similarity import match_rows
 from pyalign.pairwise._families import Family, family_of, long_rows, notes_on, prepared
-from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
-from pyalign.pairwise.representation import LARGEST, RepresentationMeasure, get_representation_measure
+from pyalign.pairwise.rdms import LARGEST, RepresentationMeasure, get_representation_measure
+from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
-from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling, plan_of
 from pyalign.typing import BackendName, Correction

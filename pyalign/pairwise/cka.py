@@ -11,17 +11,16 @@ from typing import Literal, overload
 import numpy as np
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter, silent
 from pyalign.data import Provenance
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
-from pyalign.ops.rows import match_rows
+from pyalign.ops.similarity import match_rows
 from pyalign.pairwise._families import prepared
 from pyalign.pairwise.all_pairs import Measure, compare_all, compare_layers
-from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
-from pyalign.pairwise.rdms import Features, Matrix, MatrixFamily
-from pyalign.pairwise.representation import RepresentationMeasure, get_representation_measure
-from pyalign.progress import Progress, reporter, silent
+from pyalign.pairwise.rdms import Features, Matrix, MatrixFamily, RepresentationMeasure, get_representation_measure
+from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.stats.resampling import AUTO, OverObjects
 from pyalign.typing import BackendName, Correction, EmbeddingsLike, Models
 

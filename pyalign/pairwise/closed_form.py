@@ -31,10 +31,8 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign._dataclass import dataclass
-from pyalign.pairwise.bootstrap import Resampled
-from pyalign.pairwise.ceilings import among_people
-from pyalign.pairwise.correlated import Correlated, Group, weighted_mean
-from pyalign.pairwise.influence import Side, gradient, jackknifed, sums_of_objects
+from pyalign.pairwise.bootstrap import Correlated, Group, Resampled, weighted_mean
+from pyalign.pairwise.ceilings import Side, among_people, gradient, jackknifed, sums_of_objects
 
 ROUNDING = 1e-11  # of two variances: below it, that of the difference is nothing but rounding
 

@@ -21,10 +21,13 @@ from typing import Any
 import numpy as np
 
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress
 from pyalign.errors import InputError
 from pyalign.pairwise._families import Subspace, family_of, prepared
+from pyalign.pairwise.ceilings import Side, jackknifed, sums_of_objects
 from pyalign.pairwise.closed_form import ClosedForm, Dyads
-from pyalign.pairwise.compared import (
+from pyalign.pairwise.rdms import Matrix, MatrixFamily, RepresentationMeasure
+from pyalign.pairwise.rsa_result import (
     Beside,
     PairSimilarity,
     SimilarityDifference,
@@ -33,11 +36,7 @@ from pyalign.pairwise.compared import (
     interval_of,
     tested,
 )
-from pyalign.pairwise.influence import Side, jackknifed, sums_of_objects
-from pyalign.pairwise.rdms import Matrix, MatrixFamily
-from pyalign.pairwise.representation import RepresentationMeasure
-from pyalign.progress import Progress
-from pyalign.stats.halves import RESAMPLES, halves
+from pyalign.stats.intervals import RESAMPLES, halves
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.resampling import CORRECTED, HALF_SAMPLES, Resampling
 from pyalign.typing import BackendName, Correction
@@ -113,7 +112,7 @@ def _sides(
 def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.ndarray) -> np.ndarray:
     """(m + n,): influences of pairs on the score of two unit matrices, and what the jackknife adds for each object.
 
-    As in `pyalign.pairwise.influence.jackknifed`.
+    As in `pyalign.pairwise.ceilings.jackknifed`.
     """
     n, (i, j) = len(a.values), items.T
     m = len(items)

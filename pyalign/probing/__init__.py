@@ -6,11 +6,10 @@ that also keeps the neighbors of other embeddings. `choose` and `cross_validate`
 not seen. `inputs` reads what the public functions are given: `probe`, and `estimator`, the scikit-learn face.
 """
 
-from pyalign.probing.cross_validate import cross_validate_probe
+from pyalign.probing.cross_validate import ProbeCrossValidation, cross_validate_probe
 from pyalign.probing.fit import ProbeFit
-from pyalign.probing.options import LocalOptions, ProbeOptions
+from pyalign.probing.parameters import LocalOptions, ProbeOptions
 from pyalign.probing.probe import fit_probe, probe_path
-from pyalign.probing.validated import ProbeCrossValidation
 
 __all__ = [
     "LocalOptions",

@@ -6,17 +6,15 @@ import warnings
 from dataclasses import fields
 from typing import Any, Literal
 
+from pyalign._process import Progress, silent
 from pyalign.analysis.score import score
 from pyalign.data import Transform
 from pyalign.errors import MissingExtraError
 from pyalign.journal import Journal, journal_of
-from pyalign.probing.choose import Choice, choose_strength
-from pyalign.probing.fit import ProbeFit, fit_path
-from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalty
+from pyalign.probing.fit import Choice, ProbeFit, choose_strength, fit_path
+from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalty
 from pyalign.probing.probe import Inputs, completed, maker, read_inputs, warned, watch_over
-from pyalign.probing.problem import Problem
-from pyalign.probing.watch import Watch
-from pyalign.progress import Progress, silent
+from pyalign.probing.problem import Problem, Watch
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Policy, TripletsLike, WeightsLike
 
 try:

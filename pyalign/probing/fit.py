@@ -1,4 +1,7 @@
-"""Fits of a probe: for one penalty, or for a path of penalties with warm starts."""
+"""The choice of a penalty's strength by triplets that a fit has not seen.
+
+Fits of a probe: for one penalty, or for a path of penalties with warm starts.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,218 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from pyalign._dataclass import dataclass, field
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT, Transform
+from pyalign.errors import InputError
 from pyalign.fitting.algebra import one_blas_thread
+from pyalign.fitting.objective import part_of
 from pyalign.probing.local import LocalFigures, LocalProblem
-from pyalign.probing.options import ProbeOptions
-from pyalign.probing.problem import Map, Problem
+from pyalign.probing.parameters import SHARES, ProbeOptions, as_penalties
+from pyalign.probing.problem import CUT, INNER, Map, Problem, Watch, Watcher
+from pyalign.probing.scoring import HeldOut, held_out_score
 from pyalign.probing.search import ROUNDS, Search
-from pyalign.probing.watch import CUT, Watch, Watcher
+from pyalign.stats.splits import Fold, TripletKFold
+
+# Also tried where the first or the last of `SHARES` is the best: for answers that say little, or very much.
+STRONGER = (1.0, 0.5, 0.2)
+WEAKER = tuple(float(share) for share in np.geomspace(0.0005, 0.00001, 5))
+PATIENCE = 2  # a path ends when the cross-entropy of held-out triplets has been above its least that often in a row
+INNER_FOLDS = 3
+ROUNDS_OF_CHOICE = 1  # of a fit on the path: within about 1e-5 of its optimum
+# The best strength falls with the number of triplets t as t^-1/2 where it balances the noise of the gradient, as 1/t
+# where it stands for a prior that does not change. Between the two, as on THINGS:
+GROWTH = 0.75
+
+
+@dataclass(frozen=True)
+class Choice(Result):
+    """How a penalty was chosen."""
+
+    strength: float  # the chosen penalty, for a fit to all triplets.
+    # whether the lowest cross-entropy was at the largest or smallest penalty that was tried, so that a penalty beyond
+    # the grid might be better.
+    at_edge: bool
+    # the penalties that were tried, largest first, as geometric means over the inner folds.
+    strengths: tuple[float, ...]
+    # the cross-entropy on held-out triplets for each penalty, in nats, as means over the inner folds.
+    cross_entropy: tuple[float, ...]
+    accuracy: tuple[float, ...]  # the accuracy on held-out triplets for each penalty, as means over the inner folds.
+    n_passes: int  # the total number of passes over the triplets of an inner fold.
+
+
+def choose_strength(
+    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
+    subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, watch: Watch | None = None,
+    make: Maker = Problem,
+) -> Choice:
+    """The strength with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
+
+    A parabola through the three best in the logarithm places the least between the strengths that were tried. An inner
+    fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
+
+    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
+        `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
+        nor scaled.
+    watch: what reports progress; its journal gets the fit with the least cross-entropy on its held-out triplets.
+    make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
+
+    Raises:
+        InputError: several strengths, and an inner split that would leave a fold empty.
+    """
+    stated = as_penalties(penalties)
+    if stated is not None and len(stated) == 1:
+        return Choice(stated[0], False, stated, (), (), 0)
+    watch = watch or Watch(stage="inner")
+    try:
+        folds = list(TripletKFold(split, INNER_FOLDS, seed).folds(triplets, subjects))
+        require_sides(folds, answers)
+    except InputError as error:
+        raise InputError(
+            f"the penalty can't be chosen on an inner split over {split} ({error}); give one penalty, or more data"
+        ) from error
+
+    def curve(shares: tuple[float, ...]) -> _Curve:
+        paths = []
+        for number, fold in enumerate(folds):
+            inner = watch.at(f"{watch.stage} {number + 1}/{INNER_FOLDS}")
+            paths.append(_walk(x, triplets, answers, fold, options, stated, shares, inner, make))
+        return _Curve.of(paths)
+
+    tried = curve(SHARES)
+    if stated is None and tried.at_strongest:
+        tried = curve(STRONGER).joined(tried)
+    elif stated is None and tried.at_weakest:
+        tried = tried.joined(curve(WEAKER))
+    growth = (tried.n_triplets / len(triplets)) ** GROWTH
+    strength = least_of(np.array(tried.strengths), np.array(tried.nats)) * growth
+    at_edge = tried.at_strongest or tried.at_weakest
+    return Choice(strength, at_edge, tried.strengths, tried.nats, tried.right, tried.n_passes)
+
+
+def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
+    """Raises for a fold on one side of which no answer weighs anything.
+
+    answers: see `pyalign.fitting.objective.answer_weights`.
+    """
+    for number, fold in enumerate(folds):
+        for side, rows in (("training", fold.train), ("test", fold.test)):
+            if answers is not None and not answers[rows].any():
+                raise InputError(
+                    f"weights must leave answers on both sides of a split; those of fold {number + 1}'s {side} "
+                    "triplets are all 0"
+                )
+
+
+@dataclass
+class _Path:
+    """One inner fold: scores of held-out triplets along the strengths."""
+
+    strengths: tuple[float, ...]
+    n_triplets: int
+    scores: list[HeldOut] = field(default_factory=list)
+    n_passes: int = 0
+
+
+def geometric_mean(penalties: ArrayLike) -> np.ndarray:
+    """Over the first axis; 0 where one of the strengths is."""
+    with np.errstate(divide="ignore"):
+        mean: np.ndarray = np.exp(np.log(penalties).mean(axis=0))
+    return mean
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Figures of held-out triplets along a path, means over the inner folds."""
+
+    strengths: tuple[float, ...]
+    nats: tuple[float, ...]
+    right: tuple[float, ...]
+    n_triplets: float
+    n_passes: int
+    whole: bool  # no fold gave up before the last strength
+
+    @classmethod
+    def of(cls, paths: Sequence[_Path]) -> _Curve:
+        shortest = min(len(path.scores) for path in paths)
+
+        def mean(values: list[list[float]]) -> tuple[float, ...]:
+            return tuple(map(float, np.mean([some[:shortest] for some in values], axis=0)))
+
+        return cls(
+            strengths=tuple(map(float, geometric_mean([path.strengths[:shortest] for path in paths]))),
+            nats=mean([[score.cross_entropy for score in path.scores] for path in paths]),
+            right=mean([[score.accuracy for score in path.scores] for path in paths]),
+            n_triplets=float(np.mean([path.n_triplets for path in paths])),
+            n_passes=sum(path.n_passes for path in paths),
+            whole=all(len(path.scores) == len(path.strengths) for path in paths),
+        )
+
+    @property
+    def at_strongest(self) -> bool:
+        return int(np.argmin(self.nats)) == 0
+
+    @property
+    def at_weakest(self) -> bool:
+        return self.whole and int(np.argmin(self.nats)) == len(self.nats) - 1
+
+    def joined(self, weaker: _Curve) -> _Curve:
+        """This one and then one of weaker strengths."""
+        return replace(
+            self,
+            strengths=self.strengths + weaker.strengths,
+            nats=self.nats + weaker.nats,
+            right=self.right + weaker.right,
+            n_passes=self.n_passes + weaker.n_passes,
+            whole=weaker.whole,
+        )
+
+
+def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
+    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbours, is least.
+
+    Example:
+        >>> round(least_of(np.array([1.0, 0.1, 0.01]), np.array([4.0, 1.0, 4.0])), 6)
+        0.1
+    """
+    k = int(np.argmin(nats))
+    if not 0 < k < len(nats) - 1:
+        return float(penalties[k])
+    logs = np.log(penalties[k - 1 : k + 2])
+    curve = np.polynomial.Polynomial.fit(logs, nats[k - 1 : k + 2], 2).convert()
+    return float(np.exp(np.clip(-curve.coef[1] / (2 * curve.coef[2]), logs.min(), logs.max())))
+
+
+def _walk(
+    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch, make: Maker,
+) -> _Path:
+    """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
+    problem = problem_of(x, triplets, answers, fold, options, make)
+    path = _Path(penalties or problem.strengths(shares), problem.n_triplets)
+    worse = 0
+    for fit in fit_path(problem, path.strengths, rounds=ROUNDS_OF_CHOICE, watch=watch):
+        test = part_of(answers, fold.test)
+        held_out = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on, problem.task)
+        watch.accuracy = held_out.accuracy
+        watch.offer((INNER, held_out.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
+        path.n_passes += fit.n_passes
+        path.scores.append(held_out)
+        least = min(score.cross_entropy for score in path.scores)
+        worse = worse + 1 if held_out.cross_entropy > least else 0
+        if worse == PATIENCE:
+            break
+    return path
+
+
+def problem_of(
+    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
+    make: Maker = Problem,
+) -> Problem:
+    """The training side of a fold: nothing of rows that only other triplets name enters, not even their mean."""
+    return make(x, triplets[fold.train], options, part_of(answers, fold.train))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import numpy as np
 from pyalign._dataclass import dataclass, replace
 from pyalign.documents import Interval
 from pyalign.fitting.algebra import Algebra
-from pyalign.fitting.answers import predicted_answers
+from pyalign.fitting.objective import predicted_answers
 from pyalign.journal import packed, unpacked
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import ProbeOptions
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import EffectiveNumber
 from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval

@@ -29,8 +29,7 @@ from pyalign.fitting.algebra import Algebra, through_norms
 from pyalign.fitting.objective import Slope
 from pyalign.fitting.place import algebra_for
 from pyalign.nearest.neighbors import neighbor_overlap
-from pyalign.probing.options import FEWEST_OTHERS, LocalOptions, ProbeOptions
-from pyalign.probing.parameters import Basis, own_basis, principal_basis
+from pyalign.probing.parameters import FEWEST_OTHERS, Basis, LocalOptions, ProbeOptions, own_basis, principal_basis
 from pyalign.probing.problem import Map, Problem, finite_rows
 
 NEIGHBORS = (1, 10)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter
 from pyalign.analysis.notes import notes_on_order
 from pyalign.data import (
     ODD_ONE_OUT,
@@ -34,16 +35,14 @@ from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.names import in_order
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.fitting.algebra import Algebra, host_rows, host_triplets, valid_triplets
-from pyalign.fitting.answers import answer_weights, weighing_notes
+from pyalign.fitting.objective import answer_weights, weighing_notes
 from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.local import LocalProblem, other_batches
-from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
-from pyalign.probing.problem import Problem, finite_rows
+from pyalign.probing.parameters import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
+from pyalign.probing.problem import Problem, Watch, finite_rows
 from pyalign.probing.scoring import scored
-from pyalign.probing.watch import Watch
-from pyalign.progress import Progress, reporter
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, TripletsLike
 
 

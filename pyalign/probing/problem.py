@@ -1,21 +1,26 @@
-"""One set of triplets made ready for fits: rows standardized, in coordinates that converge fast, and a start."""
+"""One set of triplets made ready for fits: rows standardized, in coordinates that converge fast, and a start.
+
+What a fit tells while it runs: passes to a progress callback, its best map to a journal.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field
+from pyalign._process import Progress, silent
 from pyalign.data import ODD_ONE_OUT, Transform, alternatives_of
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import Algebra, one_blas_thread, valid_triplets
-from pyalign.fitting.answers import smoothed
-from pyalign.fitting.objective import Slope, TripletTerm, steepest_strength
+from pyalign.fitting.objective import Slope, TripletTerm, smoothed, steepest_strength
 from pyalign.fitting.place import algebra_for
-from pyalign.probing.options import ProbeOptions
-from pyalign.probing.parameters import Basis, Standardization, own_basis, principal_basis, standardization
+from pyalign.journal import Journal
+from pyalign.probing.parameters import Basis, ProbeOptions, Standardization, own_basis, principal_basis, standardization
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Problem:
             mean and the deviation that standardize.
         triplets: (t, 3) integers in [0, n), the odd item last.
         options: see `ProbeOptions`.
-        answers: (t, 3), see `pyalign.fitting.answers.answer_weights`.
+        answers: (t, 3), see `pyalign.fitting.objective.answer_weights`.
         on: where the loss is computed; None: on the host.
         task: of the triplets.
 
@@ -159,3 +164,37 @@ def finite_rows(x: object) -> np.ndarray:
     rows = _checks.as_rows(x)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     return rows
+
+
+# What a map is worth to whoever interrupts, the first most; after it comes a figure in nats.
+REFIT, FINISHED, FITTED, INNER, CUT = range(5)
+Watcher = Callable[[int, float, Map], None]  # (pass, objective, map), after each pass
+
+
+@dataclass
+class Watch:
+    """Reports progress."""
+
+    progress: Progress = silent  # called with the stage, the passes of the present fit, and None.
+    journal: Journal = field(default_factory=Journal)  # gets the best map so far.
+    stage: str = "fit"  # of the fits that are watched, such as "fold 2/3, inner 1/3".
+    accuracy: float | None = None  # on held-out triplets, of the last fit that was scored; None before there is one.
+    recorded: Callable[[Any], Any] = lambda fit: fit  # what makes a fit one whose map says what it was fitted to.
+
+    def at(self, stage: str) -> Watch:
+        """A watch like this one for another stage."""
+        return Watch(self.progress, self.journal, stage, recorded=self.recorded)
+
+    def offer(self, merit: tuple[float, ...], fit: Callable[[], Any]) -> None:
+        """A fit that may be the best so far, to the journal."""
+        self.journal.offer(self.stage, merit, lambda: self.recorded(fit()))
+
+    def report(self, penalty: float, passes: int, objective: float) -> None:
+        """Reports a pass, as text."""
+        held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f}%"
+        text = f"{self.stage}: penalty {penalty:.4g}, loss {objective:.5f}{held_out}"
+        self.progress(text, passes, None)
+
+
+def ignore(passes: int, value: float, at: Map) -> None:
+    """A watcher that does nothing."""

@@ -10,9 +10,9 @@ import numpy as np
 from pyalign.analysis.score import score
 from pyalign.data import ODD_ONE_OUT, Transform, Triplets
 from pyalign.fitting.algebra import Algebra
-from pyalign.fitting.answers import predicted_answers
+from pyalign.fitting.objective import predicted_answers
 from pyalign.fitting.place import algebra_for
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import ProbeOptions
 from pyalign.typing import BackendName, MeasureLike
 
 

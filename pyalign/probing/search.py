@@ -21,8 +21,7 @@ import numpy as np
 from pyalign.errors import MissingExtraError
 from pyalign.fitting.objective import Curvature, curvature
 from pyalign.probing.parameters import Diagonal, Factored, Form, Full
-from pyalign.probing.problem import Map, Problem
-from pyalign.probing.watch import Watcher, ignore
+from pyalign.probing.problem import Map, Problem, Watcher, ignore
 
 TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
 STILL = 1e-5  # of `tolerance` (nats): without a certificate, an iteration that brings less is the last

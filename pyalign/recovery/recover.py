@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pyalign import _checks
+from pyalign._process import Progress, reporter
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each, require_unweighted
 from pyalign.data.align import named_rows
@@ -19,8 +20,7 @@ from pyalign.errors import InputError
 from pyalign.fitting.algebra import valid_triplets
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.probing.options import ProbeOptions, as_penalties
-from pyalign.progress import Progress, reporter
+from pyalign.probing.parameters import ProbeOptions, as_penalties
 from pyalign.recovery.recovered import Counts, RateAtSize, RecoveredModel, Recovery, Simulations, along_sizes, needed
 from pyalign.recovery.refits import ByProbe, ByTemperature, Pool
 from pyalign.stats.intervals import share_interval

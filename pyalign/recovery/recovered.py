@@ -12,10 +12,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from pyalign._dataclass import dataclass
+from pyalign._process import Progress, silent
 from pyalign._result import Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
-from pyalign.progress import Progress, silent
 from pyalign.recovery.refits import ANSWER, SUBSET, Pool, cuts_of, drawn_pairs, generator
 
 ALIKE = 1e-7  # nats a triplet: losses that are closer tie, as similarities in float32 say no more

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign._process import Progress, silent
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
 from pyalign.backends import HostBackend, LossSums, get_host_backend
 from pyalign.data import ANCHORED, alternatives_of, as_embeddings
@@ -23,12 +24,10 @@ from pyalign.errors import InputError
 from pyalign.fitting.algebra import host_rows
 from pyalign.fitting.place import algebra_for
 from pyalign.ops.triplets import run_triplets
-from pyalign.probing.choose import GROWTH, choose_strength, problem_of
-from pyalign.probing.fit import Maker, fit_path
-from pyalign.probing.options import ProbeOptions, as_penalties
+from pyalign.probing.fit import GROWTH, Maker, choose_strength, fit_path, problem_of
+from pyalign.probing.parameters import ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem, finite_rows
 from pyalign.probing.scoring import held_out_score
-from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import log_choice_probabilities
 from pyalign.stats.splits import Fold, TripletKFold
 from pyalign.typing import BackendName, MeasureLike

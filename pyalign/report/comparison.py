@@ -1,4 +1,7 @@
-"""Models with each other on the same triplets: comparisons, error consistency, failures, and model recovery."""
+"""Models with each other on the same triplets: comparisons, error consistency, failures, and model recovery.
+
+Plans of experiments: what designs are expected to give, and how many participants are enough.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.data import ANCHORED
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
+from pyalign.report.blocks import (
+    PAGE,
+    TEXT,
+    Block,
+    Column,
+    Lines,
+    Paragraph,
+    Rows,
+    Table,
+    concepts_column,
+    first_and_last,
+    foot,
+    table,
+)
 from pyalign.report.score import share_columns
 from pyalign.report.words import (
     CORRECTED,
@@ -21,6 +37,7 @@ from pyalign.report.words import (
     labels_of,
     one_line,
     over_text,
+    over_words,
     percent,
     percent_interval,
     shortened,
@@ -30,10 +47,12 @@ from pyalign.report.words import (
 
 if TYPE_CHECKING:
     from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
+    from pyalign.analysis.experiment import ExperimentPlan, PlannedDesign
     from pyalign.analysis.failures.failures import Failures
     from pyalign.analysis.failures.groups import FailureGroup
     from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept
     from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
+
 
 MOST_PAIRS = 45  # in the table, those of ten models
 KAPPA = "kappa: 0 independent errors, 1 the same"
@@ -380,4 +399,56 @@ def curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
         column("recovered", lambda rate: rate.recovery_rate, "percent", ci=lambda rate: rate.ci),
         column("drawn beyond the study", lambda rate: rate.drawn, "count", only=PAGE,
                note="further triplets of its objects, at random"),
+    )
+
+
+def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:
+    """Every design, the fewest participants that are enough, the chosen design in words, and how to read them."""
+    labels = labels_of(plan, verbose)
+    difference = f"{100 * plan.difference:.3g}"
+    prices = {"object": plan.price_object, "participant": plan.price_subject, "answer": plan.price_answer}
+    given = [f"{name} {price:g}" for name, price in prices.items() if price is not None]
+    return [
+        designs_table(plan.designs),
+        *([needed_table(plan.needed)] if plan.needed else []),
+        foot(
+            f"{plan.figure}{': ' * bool(labels)}{' less '.join(map(one_line, labels.values()))}",
+            f"power to find {difference} points, in a two-sided test at {100 * (1 - plan.confidence):.3g}%",
+            f"participants for {'an assurance' if plan.power_range else 'a power'} of {100 * plan.target_power:g}%",
+            f"intervals over {over_words(plan.ci_by)}",
+            "components stated"
+            if plan.n_pilot is None
+            else f"components of a pilot, {counted(plan.n_pilot, 'answer')}",
+            f"prices: {', '.join(given)}" if given else "",
+            apart=True,
+        ),
+        *((Lines(("",)), Paragraph(plan.paragraph)) if plan.chosen is not None else ()),
+    ]
+
+
+def designs_table(designs: Sequence[PlannedDesign], title: str = "") -> Table:
+    """A row for each design."""
+    return table(*_columns(designs), title=title)
+
+
+def needed_table(designs: Sequence[PlannedDesign]) -> Table:
+    """A row for each number of objects, and of answers, with the participants that are enough."""
+    return designs_table(designs, "fewest participants that are enough:")
+
+
+def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
+    column = Rows(designs).column
+    return (
+        column("objects", lambda design: design.n_objects, "count"),
+        column("participants", lambda design: design.n_subjects, "count"),
+        column("answers each", lambda design: design.answers_per_subject, "count", keep=8),
+        column("answers", lambda design: design.n_answers, "count", keep=7),
+        column("s.e.", lambda design: design.standard_error, "percent", 2, keep=6),
+        column("width", lambda design: design.width, "percent", keep=5, note="Mean width of the interval."),
+        column("power", lambda design: design.power, "percent"),
+        column("assurance", lambda design: design.assurance, "percent",
+               note="Mean power over what the components may be, given the pilot.")
+        if any(design.assurance != design.power for design in designs) else None,
+        column("cost", lambda design: design.cost, "number", 0)
+        if any(design.cost is not None for design in designs) else None,
     )

@@ -6,8 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.documents import Interval
-from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityDifference, SimilarityMatrix
-from pyalign.pairwise.rsa_result import SUM, PersonDifference, Rsa, RsaPair, WeightedRsa
+from pyalign.pairwise.rsa_result import (
+    SUM,
+    Beside,
+    LayerSimilarity,
+    ModelSimilarities,
+    PersonDifference,
+    Rsa,
+    RsaPair,
+    SimilarityDifference,
+    SimilarityMatrix,
+    WeightedRsa,
+)
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
     CORRECTED,

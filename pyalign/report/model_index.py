@@ -19,7 +19,7 @@ from pyalign.data.metadata import stem_of
 from pyalign.documents import Interval, as_document
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
-from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.words import short_labels
 
 TASK_NAMES = {"odd-one-out": "Odd-one-out of three, as people choose", "anchored": "Which of two is more like a third"}

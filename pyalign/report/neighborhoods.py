@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyalign.map_transfer.transfer_result import ACCURACY, KEPT, RSA, VOTES, Transfer, TransferFigure
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
-from pyalign.report.metadata import rank_text
+from pyalign.report.fits import rank_text
 from pyalign.report.words import ELSEWHERE, called, counted, interval_header, number, one_line
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyalign.concept.neighbor_changes import NeighborChange, NeighborChanges
     from pyalign.concept.prototypes import Prototype, Prototypes
     from pyalign.concept.purity import CategoryPurity, NeighborPurity, PurityResult
-    from pyalign.nearest.nearest_result import Neighbors
+    from pyalign.nearest.scan import Neighbors
 
 
 MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3

@@ -13,8 +13,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._result import kinds
-from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.dimensions import assigned
+from pyalign.concept.held_out import Concepts
 from pyalign.data import Categories
 from pyalign.data.align import align
 from pyalign.data.embeddings import Embeddings, as_embeddings
@@ -28,10 +28,9 @@ from pyalign.pairwise.rdms import rdms_of_rows
 from pyalign.report.charts import CHARTS, as_result, as_results, charts_of, default_chart, drawing, kind_of
 from pyalign.report.charts import chart as chart_of
 from pyalign.report.charts.concepts import groupings
-from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.rdm import MOST_OBJECTS
 from pyalign.report.charts.save import rendered, suffix_of_picture
-from pyalign.report.charts.theme import Drawn
+from pyalign.report.charts.theme import Drawn, rows_of
 from pyalign.typing import CategoriesLike, EmbeddingsLike, TripletsLike
 
 FORMATS = ("html", "svg")  # of files, where nobody asks for others
@@ -221,7 +220,7 @@ def _cards(
     names: Sequence[str] | None, images: Any, look: Looks,
 ) -> Any:
     """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
-    from pyalign.report.charts.gallery import top_cards
+    from pyalign.report.charts.save import top_cards
 
     if len(results) > 1:
         raise InputError(f"a picture of kind 'cards' takes one result; got {len(results)}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.analysis.accuracy import Score, Scores
-from pyalign.analysis.ceiling.ceiling_result import GIVEN, Ceiling, NoiseCeiling
+from pyalign.analysis.ceiling.leave_one_out import GIVEN, Ceiling, NoiseCeiling
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (

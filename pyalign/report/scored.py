@@ -9,7 +9,7 @@ from pyalign._dataclass import dataclass
 from pyalign.analysis.accuracy import GroupScore, Score, Scores
 from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.documents import Interval
-from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.probing.cross_validate import ProbeCrossValidation
 
 UNNAMED = "embeddings"  # what a result of an array without a file calls its model
 

@@ -1,25 +1,18 @@
-"""Standard errors of means over rows that share objects or people: in closed form, for any number of means together.
+"""Variances of the differences of several means, each drawn toward what all of them say together.
 
-Two rows are dependent where they share an object (or a participant), and only there. With residuals e = value - mean,
-the variance of a mean over t rows is the sum of e_s e_u over dependent pairs of rows, divided by N0: how many of the
-t^2 pairs are independent. (The plain formula divides by t^2, and is too small: residuals add up to zero, so that
-dependent pairs hold less than their errors would.) The sums follow from sums over groups of rows, by inclusion and
-exclusion:
+A is the sum of squares of a difference over objects (or people), and F its variance if rows were independent: near-
+copies differ on few rows, so what differences have in common is r = A / F. With d degrees of freedom of A,
 
-    objects   sum S_i^2 - sum S_ij^2 + sum S_ijk^2      rows with object i, with both, of the same three
-    people    sum S_p^2                                 rows of participant p
-    either    objects + people - the first within each participant
+    A' = F (d0 mean(r) + d r) / (d0 + d)      has d0 + d.
 
-with S the sum of e in the group. Residuals of an object with many rows hold less than its errors would, by more than N0
-makes good: S_i^2 counts (1 - 3 / n) / (1 - n_i / t) times, which is 1 where n objects have as many rows each, and S_p^2
-likewise. Over triplets the variance is that of sets of three objects, whose repeated answers depend on each other, and
-not below that of independent rows. No variance over objects is below that over triplets, nor, over either, below that
-over objects or over people alone. How well the variance itself is known, `pyalign.stats.degrees` says; of how many
-objects or people it is known at all, `pyalign.stats.degrees`.
+d is 3 (sum S^2)^2 / sum S^4 of the sums S of objects, at most that of the design: models may differ on a few objects
+only. d0 follows from how much more ratios spread than chance explains. It is at most (K - 1) d, for differences share
+means: K = tr(C)^2 / tr(C^2) of the covariance C of the means about their mean.
 
-Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Aronow, Samii and Assenova,
-"Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0. The factor of
-objects with many rows is that of HC2, MacKinnon and White, Journal of Econometrics 1985.
+Source: Smyth, "Linear models and empirical Bayes methods for assessing differential expression in microarray
+experiments", 2004; K is that of Greenhouse and Geisser, "On methods in the analysis of profile data", 1959.
+
+Standard errors of means over rows that share objects or people: in closed form, for any number of means together.
 """
 
 from __future__ import annotations
@@ -38,7 +31,48 @@ from pyalign.stats import degrees
 from pyalign.stats.components import Components, Covariances, Group, covariances_of
 from pyalign.stats.degrees import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.shrinkage import shrunken
+
+LEAST = 2.0  # own degrees of freedom
+
+
+def shrunken(
+    squares: np.ndarray, floor: np.ndarray, sums: np.ndarray, covariance: np.ndarray, most: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of squares of differences, drawn toward their mean, and their degrees of freedom.
+
+    Args:
+        squares, floor: (k, k): A and F of the differences of two means; where F is 0, A stays.
+        sums: (g, k) of the residuals of each object, or participant.
+        covariance: (k, k): C, whose differences are A.
+        most: degrees of freedom of A by the design.
+
+    Example:
+        >>> a, few = np.array([[0.0, 4, 5], [4, 0, 3], [5, 3, 0]]), np.random.default_rng(0).normal(size=(40, 3))
+        >>> drawn, degrees = shrunken(a, np.ones((3, 3)) - np.eye(3), few, np.eye(3), 39.0)
+        >>> drawn[0].round(1).tolist(), bool(degrees[0, 1] > 39)
+        ([0.0, 4.0, 4.5], True)
+    """
+    pairs = np.triu(floor > 0.0, 1)
+    if pairs.sum() < 2:
+        return squares, np.full(squares.shape, most)
+    powers, cubes = sums**2, (sums**3).T @ sums
+    second, fourth = powers.sum(axis=0), (powers**2).sum(axis=0)
+    second = second[:, None] + second - 2.0 * (sums.T @ sums)
+    fourth = fourth[:, None] + fourth - 4.0 * (cubes + cubes.T) + 6.0 * (powers.T @ powers)
+    own = np.divide(3.0 * second**2, fourth, out=np.full_like(fourth, most), where=fourth > 0.0)
+    own = np.clip(own, min(LEAST, most), most)
+    ratios = np.divide(squares, floor, out=np.zeros_like(squares), where=floor > 0.0)
+    r, d, k = ratios[pairs], own[pairs], len(squares)
+    mean, usual = float(r.mean()), float(1.0 / (1.0 / d).mean())
+    centred = covariance - covariance.mean(axis=0) - covariance.mean(axis=1)[:, None] + covariance.mean()
+    total = float(np.trace(centred)) ** 2
+    product = (float((centred**2).sum()) - total / usual) * usual**2 / ((usual - 1.0) * (usual + 2.0))  # unbiased
+    independent = min(max(total / product, 1.0), k - 1.0) if product > 0.0 else k - 1.0
+    spread = float(r.var(ddof=1) - (2.0 * r * r / (d + 2.0)).mean() * (1.0 - 1.0 / independent))
+    prior = min(2.0 * mean**2 / spread if spread > 0.0 else math.inf, (independent - 1.0) * usual)
+    drawn = floor * (prior * mean + own * ratios) / (prior + own)
+    return np.where(floor > 0.0, drawn, squares), np.maximum(prior + own, most)
+
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
 CONSTANT = 1e-13  # of sums of squares: residuals below it are rounding of values that are all the same

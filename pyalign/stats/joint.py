@@ -20,9 +20,9 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, silent
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
 from pyalign.stats.intervals import (
     FRACTION,

@@ -15,12 +15,12 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
+from pyalign._process import Progress, silent
 from pyalign.data import Subjects
 from pyalign.data.answers import answered_once, checked_labels
 from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
-from pyalign.progress import Progress, silent
 from pyalign.stats.splits import sets_of_three
 
 BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over

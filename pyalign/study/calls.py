@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from pyalign._dataclass import dataclass, fields, replace
+from pyalign._process import Progress
 from pyalign.data.provenance import timeless
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.extraction.hub import hash_file
@@ -21,7 +22,6 @@ from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
 from pyalign.keys import digest_of, key_of
-from pyalign.progress import Progress
 from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import FILES, HUMAN, METADATA, MODEL, MODELS, PEOPLE, SCORES, TRIPLETS

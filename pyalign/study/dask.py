@@ -15,8 +15,7 @@ from pyalign._process import PARENT
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import one_line
 from pyalign.study.export import LATER
-from pyalign.study.maker import Maker
-from pyalign.study.study_result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, StudyStep
+from pyalign.study.maker import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, Maker, StudyStep
 from pyalign.study.units import Unit
 
 # Seconds without a worker, or without one that has what a unit asks for: at first; and later, when a cluster may be

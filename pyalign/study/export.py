@@ -17,8 +17,8 @@ from itertools import groupby
 from statistics import fmean
 
 from pyalign._dataclass import dataclass
-from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, bad
+from pyalign.io.write import require_no_link
 from pyalign.study.units import StudyUnit, study_units
 
 OURS = "pyalign study export"  # in each text, by which it is known

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyalign._dataclass import dataclass, field
 from pyalign.data import KINDS
-from pyalign.data.objects import HOW
+from pyalign.data.names import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.documents import read_toml
 from pyalign.io.judgments import load_judgments

@@ -19,9 +19,8 @@ from typing import Any
 
 from pyalign.data.provenance import moment
 from pyalign.errors import InputError
-from pyalign.io.own_files import host_name, require_no_link
 from pyalign.io.paths import PathLike, bad, require_file
-from pyalign.io.write import Content, Files, create_temporary, sweep_temporaries, write_text
+from pyalign.io.write import Content, Files, create_temporary, host_name, require_no_link, sweep_temporaries, write_text
 from pyalign.study.records import RECORDS, Record, read_own_json, read_record, record_path, write_record
 
 STEPS, MODELS, FIGURES, PARTS = "steps", "models", "figures", ".parts"

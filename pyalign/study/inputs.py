@@ -15,7 +15,7 @@ from pyalign.data import Embeddings, Judgments, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
-from pyalign.io.embeddings import open_named
+from pyalign.io.export import open_named
 from pyalign.io.paths import Spec, bad, is_named, is_written_over
 from pyalign.keys import digest_of
 from pyalign.study.file import StudyFile, StudyModel
@@ -84,7 +84,7 @@ class Inputs:
         """
         from pyalign.extraction.finished import sha256_of_images
         from pyalign.extraction.images import as_images
-        from pyalign.extraction.loading import default_workers
+        from pyalign.extraction.job import default_workers
 
         place = self.place(source)
         if anew:
@@ -97,8 +97,7 @@ class Inputs:
         from pyalign.extraction.extract import BATCH
         from pyalign.extraction.finished import sha256_of, sha256_of_items, sha256_of_listing
         from pyalign.extraction.images import as_images
-        from pyalign.extraction.job import numbers_of
-        from pyalign.extraction.loading import default_workers
+        from pyalign.extraction.job import default_workers, numbers_of
 
         images, size = as_images(self.place(source)), batch_size or BATCH
         count = len(images.names)
@@ -124,7 +123,7 @@ class Inputs:
 
     def names(self, spec: str) -> tuple[str, ...]:
         """The names in FILE or FILE::KEY."""
-        from pyalign.io.names import read_names
+        from pyalign.io.metadata import read_names
 
         place = self.place(spec)
         names: tuple[str, ...] = self.once(("names", spec), lambda: read_names(place.path, key=place.key))
@@ -132,7 +131,7 @@ class Inputs:
 
     def embeddings(self, spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
         """The embeddings of FILE, FILE::KEY or dataset:NAME."""
-        from pyalign.io.embeddings import load_embeddings
+        from pyalign.io.export import load_embeddings
 
         def read() -> Embeddings:
             place = self.place(spec)
@@ -175,7 +174,7 @@ class Inputs:
             x = self.embeddings(model.file, model.options.get("names"), model.options.get("name_column"))
             human = {entry["file"] for entry in self.study.sets[DIMENSIONS].values()}
             return replace(x, fitted=True) if model.file in human else x
-        from pyalign.io.embeddings import load_embeddings
+        from pyalign.io.export import load_embeddings
 
         folder, layer = self.extracted(model.name)
         embeddings = load_embeddings(folder, key=layer)
@@ -283,7 +282,7 @@ class Inputs:
 
     def categories(self, spec: str) -> Any:
         """Categories of objects."""
-        from pyalign.io.names import load_categories
+        from pyalign.io.metadata import load_categories
 
         return load_categories(self.place(spec))
 
@@ -354,7 +353,7 @@ class Inputs:
         if not isinstance(value, str):
             return value
         from pyalign._result import load_result
-        from pyalign.analysis.ceiling.ceiling_result import ceiling_of
+        from pyalign.analysis.ceiling.leave_one_out import ceiling_of
 
         place = self.place(value)
         result = load_result(place.path)

@@ -1,29 +1,37 @@
-"""One unit of a study: is it there, and if not, how it is made."""
+"""One unit of a study: is it there, and if not, how it is made.
+
+What a study has come to: its steps, which of them are done, and what is missing.
+The report of a study: one page of all its documents.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
-from pyalign._result import load_result
-from pyalign.analysis.ceiling.ceiling_result import ceiling_of
+from pyalign._dataclass import dataclass, replace
+from pyalign._result import Result, load_result
+from pyalign.analysis.ceiling.leave_one_out import ceiling_of
+from pyalign.documents import hidden
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.own_files import require_no_link
-from pyalign.io.paths import PathLike, one_line
+from pyalign.extraction.images import as_images
+from pyalign.io.documents import read_json
+from pyalign.io.paths import PathLike, one_line, require_file
+from pyalign.io.write import Content, require_no_link
 from pyalign.journal import Journal
+from pyalign.keys import key_of
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
-from pyalign.study.file import split_step
-from pyalign.study.folder import MANIFEST, MODELS, PARTS, STEPS, StudyFolder
+from pyalign.study.file import StudyFile, split_step
+from pyalign.study.folder import FIGURES, MANIFEST, MODELS, PARTS, STEPS, StudyFolder
+from pyalign.study.folder import REPORT as PAGE
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import SCORES
 from pyalign.study.records import claim
-from pyalign.study.study_result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, TO_DO, StudyStep
-from pyalign.study.units import Plan, Unit, plan_of
+from pyalign.study.units import REPORT, Plan, Unit, plan_of
 
 RUNNING = "running"
 # Called whenever something changes: the name of a step, its state, and what there is to say of it.
@@ -270,3 +278,123 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, MissingExtraError) and error.strerror:
         return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     return one_line(str(error) or type(error).__name__)
+
+
+FINISHED, FAILED, TO_DO, NO_DATA = "finished", "failed", "to do", "no data"
+MADE, REUSED, ELSEWHERE = "made", "as it was", "made elsewhere"
+
+
+@dataclass(frozen=True)
+class StudyStep:
+    """A step of a study, of one model where its function takes one."""
+
+    name: str  # of the step, with the model behind it in brackets.
+    function: str  # of pyalign, that was called.
+    status: str  # "finished", "failed", or "to do" where it was not asked for.
+    model: str | None = None  # of which model it is; None for a step of several, or of none.
+    document: str | None = None  # where its result lies in the folder of the study; None where there is none.
+    # SHA-256 of its inputs, options, function and version; None where its inputs could not be read.
+    key: str | None = None
+    reason: str | None = None  # why it has failed, or which figures could not be drawn, a line.
+    # in no document: "made" by this run, "as it was", or "made elsewhere": a live run makes it at the moment.
+    how: str | None = hidden(default=None, compare=False)
+    seconds: float | None = hidden(default=None, compare=False)  # in no document: that it took when it was made.
+
+
+@dataclass(frozen=True)
+class Study(Result):
+    """What `pyalign.run_study` has come to."""
+
+    command: ClassVar[str] = "study"
+    rows: ClassVar[str] = "steps"
+    filled: ClassVar = ("steps",)
+
+    title: str  # of the report.
+    steps: tuple[StudyStep, ...]  # of the study, in the order in which they are run, the report last.
+    report: str | None = None  # where it lies in the folder; None where there is none.
+    folder: str | None = hidden(default=None, compare=False)  # in no document: where everything is.
+
+    @property
+    def failed(self) -> tuple[StudyStep, ...]:
+        """The steps that could not be done."""
+        return tuple(step for step in self.steps if step.status == FAILED)
+
+
+def make_report(
+    inputs: Inputs, folder: StudyFolder, done: Mapping[str, StudyStep], started: Callable[[], None]
+) -> StudyStep:
+    """Writes the page, unless it is there of these very documents. started: is called where it has to be made."""
+    study, step = inputs.study, StudyStep(REPORT, "write_report", FAILED)
+    finished = [entry for entry in done.values() if entry.status == FINISHED]
+    if not finished:
+        return _without(folder, step, "there is no result to report")
+    try:
+        shown, shown_hashes = _shown(inputs)
+        hashes = {entry.document or "": folder.sha256(entry.document or "") for entry in finished}
+        missing = [entry for entry in done.values() if entry.status != FINISHED]
+        missing += [StudyStep(name, "", NO_DATA, reason=reason) for name, reason in study.missing.items()]
+        reasons = {entry.name: entry.reason for entry in missing}
+        settings = {"title": study.title, **({"figures": study.figures} if study.figures else {})}
+        key = key_of("write_report", settings, {"documents": hashes, "missing": reasons, **shown_hashes})
+        if folder.held(REPORT, key, PAGE):
+            return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
+        started()
+        began = time.perf_counter()
+        files, undrawn = _files(study, folder, finished, missing, shown)
+        if study.images is not None and inputs.hash_of_images(study.images, anew=True) != shown_hashes["images"]:
+            raise InputError(f"{study.images}: images have changed while the page was made; run the study again")
+        seconds = time.perf_counter() - began
+        earlier = folder.files(REPORT)
+        folder.keep(REPORT, "" if undrawn else key, files, seconds)  # without a key it is made again
+        drawn = folder.path / FIGURES
+        for name in os.listdir(drawn) if drawn.is_dir() else ():
+            if f"{FIGURES}/{name}" in earlier.keys() - files.keys():  # of an earlier run, and of this one no more
+                (drawn / name).unlink()
+        made = StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)
+        return replace(made, reason=undrawn) if undrawn else made
+    except (InputError, MissingExtraError, MemoryError) as error:
+        return _without(folder, step, one_line(str(error)))
+    except OSError as error:
+        return _without(folder, step, one_line(f"{error.filename}: {error.strerror}" if error.filename else error))
+
+
+def _without(folder: StudyFolder, step: StudyStep, reason: str) -> StudyStep:
+    """No report; that of an earlier run goes, since it is of other results."""
+    (folder.path / PAGE).unlink(missing_ok=True)
+    return replace(step, reason=reason)
+
+
+def _shown(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the page shows in addition to documents, and what says that it is the same."""
+    study, shown = inputs.study, dict[str, Any]()
+    hashes: dict[str, Any] = {}
+    if study.images is not None:
+        shown["images"] = as_images(study.place(study.images))
+        hashes["images"] = inputs.hash_of_images(study.images)
+    if study.metadata is not None:
+        place = study.place(study.metadata)
+        require_file(place)
+        with open(place, "rb") as handle:
+            hashes["metadata"] = handle.read()
+        shown["metadata"] = place
+    return shown, hashes
+
+
+def _files(
+    study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
+    shown: Mapping[str, Any],
+) -> tuple[dict[str, Content], str]:
+    """The page, and its figures as files where the study asks for them; and a line on those that could not be drawn.
+
+    The documents go in as they are here, without their paths: the page is the same wherever the folder is.
+    """
+    from pyalign.report.page.write import make_report as page_of
+    from pyalign.report.plot import as_files
+
+    documents: list[Any] = [read_json(folder.path / (entry.document or "")) for entry in finished]
+    if missing:
+        documents.append(Study(study.title, (*finished, *missing)))
+    made = page_of(documents, folder.path / PAGE, title=study.title, **shown)
+    assert made.html is not None
+    figures, undrawn = as_files(made.charts or {}, study.figures)
+    return {**{f"{FIGURES}/{name}": content for name, content in figures.items()}, PAGE: made.html}, undrawn

@@ -57,7 +57,7 @@ class Analysis:
 SEVERAL, NAMED = {"embeddings": MODELS, "triplets": TRIPLETS}, {"models": MODELS, "triplets": TRIPLETS}
 EACH = {"embeddings": MODEL, "triplets": TRIPLETS}
 CONCEPTS = {"dimensions": DIMENSIONS, "dimension_labels": LABELS, "categories": CATEGORIES}
-PROBE = "pyalign.probing.options:ProbeOptions"
+PROBE = "pyalign.probing.parameters:ProbeOptions"
 OWN = ("progress", "journal", "keep", "subjects", "answers")  # arguments that a study fills, or its inputs
 
 

@@ -18,7 +18,7 @@ from pyalign._dataclass import dataclass, field, replace
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import PathLike, Spec, checked_path, one_line
 from pyalign.study.draft import Item, items_of
-from pyalign.study.preset_objects import (
+from pyalign.study.preset_steps import (
     ANSWERED,
     CIFAR,
     LOGITS,
@@ -26,12 +26,16 @@ from pyalign.study.preset_objects import (
     SETS,
     THINGS,
     Objects,
+    PresetStep,
+    facts_of,
     logits_of,
     main_layer,
     model_and_layer,
+    plan_steps,
+    preset_text,
+    read_preset,
     set_of,
 )
-from pyalign.study.preset_steps import PresetStep, facts_of, plan_steps, preset_text, read_preset
 
 HUMAN_KINDS = {"similarities": "similarity", "dissimilarities": "dissimilarity"}
 PAIRED = ("names", "labels", "answers", "transform")  # kinds that belong to what has as many rows or columns
@@ -256,7 +260,7 @@ def _pair(draft: PresetDraft, objects: Objects, item: Item, shapes: Mapping[str,
 
 def _published() -> dict[str, tuple[str, ...]]:
     """The published data sets that are on this machine, with what they hold."""
-    from pyalign.datasets.listing import list_datasets
+    from pyalign.datasets.dataset import list_datasets
 
     try:
         return {known.name: known.parts for known in list_datasets().datasets if known.is_here}
@@ -345,13 +349,13 @@ def _rows_of(item: Item, objects: Objects, names: set[str], base: str) -> dict[s
 
 
 def _names(place: Spec) -> tuple[str, ...] | None:
-    from pyalign.io.embeddings import load_embeddings
+    from pyalign.io.export import load_embeddings
 
     return load_embeddings(place.path, key=place.key).names
 
 
 def _lines(place: Spec) -> tuple[str, ...]:
-    from pyalign.io.names import read_names
+    from pyalign.io.metadata import read_names
 
     return read_names(place.path, key=place.key)
 

@@ -19,8 +19,7 @@ from pyalign._dataclass import asdict, dataclass, field, fields
 from pyalign._result import SCHEMA
 from pyalign._version import __version__
 from pyalign.errors import InputError
-from pyalign.io.own_files import CREATE, READ, RUN, has_ended, open_own, run_name
-from pyalign.io.write import Files, create_temporary
+from pyalign.io.write import CREATE, READ, RUN, Files, create_temporary, has_ended, open_own, run_name
 from pyalign.keys import digest_of
 from pyalign.study.file import StudyFile
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.datasets.sample import write_sample
+from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.decode import pillow_image
 from pyalign.io import write_files
 from pyalign.io.paths import PathLike, bad, checked_path
-from pyalign.study.maker import Watch, unseen
+from pyalign.study.maker import Study, Watch, unseen
 from pyalign.study.run import run_study
-from pyalign.study.study_result import Study
 
 DATA, FILE, RESULTS = "data", "tour.toml", "results"
 PART = 64  # of the features of the sample that a smaller model has

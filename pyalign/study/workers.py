@@ -25,8 +25,7 @@ from typing import IO, Any, Protocol
 from pyalign._process import PARENT, end_with_parent
 from pyalign.backends import get_host_backend
 from pyalign.errors import SlowWarning
-from pyalign.study.maker import Maker, maker_of
-from pyalign.study.study_result import ELSEWHERE, FAILED, FINISHED, TO_DO, StudyStep
+from pyalign.study.maker import ELSEWHERE, FAILED, FINISHED, TO_DO, Maker, StudyStep, maker_of
 from pyalign.study.units import Unit
 
 PATIENCE = 10.0  # seconds that workers have to end after Ctrl-C

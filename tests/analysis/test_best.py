@@ -11,7 +11,7 @@ from support import FLOORS, degrees_of, dependent, draw_triplets, more_for_many_
 
 import pyalign
 from pyalign import compare, score
-from pyalign.analysis.comparison import best_models as module
+from pyalign.analysis.comparison import comparison_result as module
 from pyalign.stats.resampling import BY, Resampling
 
 

@@ -14,8 +14,8 @@ from pyalign import Triplets, noise_ceiling
 from pyalign.analysis.answers import find_repeats
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
-from pyalign.datasets.sample import write_sample
-from pyalign.stats.mixture import fit_by_answers
+from pyalign.datasets.simulate import write_sample
+from pyalign.stats.pooling import fit_by_answers
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from support import draw_triplets
 
 from pyalign.analysis.describe import array as description
-from pyalign.analysis.describe import rows as module
-from pyalign.analysis.describe.array import describe
-from pyalign.analysis.describe.rows import count_repeated_rows
+from pyalign.analysis.describe import array as module
+from pyalign.analysis.describe.array import count_repeated_rows, describe
 
 DTYPES = ("bool", "i1", "u2", "i8", "u8", "f2", "f4", "f8", ">f4")
 

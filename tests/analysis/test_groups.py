@@ -8,7 +8,7 @@ from hypothesis import given
 from support import draw_triplets, reals, seeds
 
 from pyalign import Categories, Embeddings, Resampling, Triplets, score
-from pyalign.analysis.scored_intervals import group_members
+from pyalign.analysis.score_choices import group_members
 from pyalign.data import align
 
 N, T = 12, 200

@@ -16,7 +16,7 @@ from support import draw_triplets, seeds
 import pyalign
 from pyalign import calibrate
 from pyalign.analysis.calibration import cross_fit
-from pyalign.analysis.calibration.lapses import fit_lapses
+from pyalign.analysis.calibration.held_out import fit_lapses
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
 from pyalign.backends import get_host_backend
 from pyalign.cli import main

@@ -12,8 +12,8 @@ from support import draw_triplets
 import pyalign
 from pyalign import Components
 from pyalign.documents import Interval
-from pyalign.report.charts.labels import rows_of
-from pyalign.stats.design import Design, Outlook
+from pyalign.report.charts.theme import rows_of
+from pyalign.stats.components import Design, Outlook
 
 KNOWN = Components(objects=0.0024, subjects=0.0006, both=0.0002, pairs=0.0, triplets=0.0, answers=0.41)
 SMALL = {"n_objects": [60, 200], "n_subjects": [10, 40], "answers_per_subject": 50}

@@ -32,7 +32,7 @@ def test_each_route_of_the_triton_kernels_gives_the_same():
 
 
 def test_the_variable_names_at_most_one_route_of_each_operation(monkeypatch):
-    from pyalign.backends._gpu_routes import ROUTES, VARIABLE, route
+    from pyalign.backends._tensor_kernels import ROUTES, VARIABLE, route
 
     monkeypatch.delenv(VARIABLE, raising=False)
     assert [route(operation) for operation in ROUTES] == ["passes", "tiles", "size"]

@@ -13,7 +13,7 @@ from support import draw_triplets, reals, strict_json
 import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared
-from pyalign.datasets.sample import FILES, write_sample
+from pyalign.datasets.simulate import FILES, write_sample
 from pyalign.extraction.images import as_images
 
 N, T = 30, 900

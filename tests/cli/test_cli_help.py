@@ -15,7 +15,7 @@ import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, flag_of, make_parser, parse
 from pyalign.cli._vocabulary import VOCABULARY
-from pyalign.cli.about import all_commands
+from pyalign.cli.show import all_commands
 from pyalign.kinds import FIRST
 from pyalign.measures import MEASURES
 

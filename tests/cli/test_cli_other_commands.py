@@ -11,7 +11,7 @@ from support import reals, strict_json
 import pyalign
 from pyalign.backends import BACKENDS, backend_reasons, native
 from pyalign.datasets import simulate as module
-from pyalign.datasets.sample import FILES
+from pyalign.datasets.simulate import FILES
 
 # info
 

@@ -12,7 +12,7 @@ import pyalign
 from pyalign import cross_validate_probe, load_transform
 from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.datasets.simulate import simulate
-from pyalign.probing import choose, cross_validate
+from pyalign.probing import cross_validate, fit
 from pyalign.stats.splits import TripletKFold
 
 pytest.importorskip("scipy")
@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_the_best_map_and_the_finished_folds_and_resume_goes_on(pr
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     seen = []
-    real = choose.choose_strength
+    real = fit.choose_strength
     monkeypatch.setattr(cross_validate, "choose_strength", lambda *a, **o: seen.append(1) or real(*a, **o))
     document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
     assert len(seen) == 2

@@ -82,7 +82,7 @@ def test_a_mistake_in_the_file_is_one_line(capsys):
 
 
 def test_ctrl_c_is_one_line_and_130(capsys, monkeypatch):
-    monkeypatch.setattr("pyalign.study.page.make_report", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("pyalign.study.maker.make_report", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(["study", "run", "small.toml", "--only", "cka", "--quiet"]) == 130
     told = "interrupted; finished: cka; go on with the same command, or with --resume"
     assert capsys.readouterr().err == f"pyalign study run: {told}\n"

@@ -120,7 +120,7 @@ def test_what_has_no_entropy_is_one_line(asked, message_of, changes, message):
 def test_a_picture_has_a_line_for_each_family_or_for_each_model(found, message_of):
     pytest.importorskip("altair", reason="altair is not installed")
     from pyalign.report.charts import chart, default_chart
-    from pyalign.report.charts.labels import rows_of
+    from pyalign.report.charts.theme import rows_of
     from pyalign.report.plot import figures
 
     rows = rows_of(chart(found, "entropy"))

@@ -93,7 +93,7 @@ def test_bad_families_are_one_line(asked, message_of):
 def test_pictures_and_pages_show_the_means(found):
     pytest.importorskip("altair", reason="altair is not installed")
     from pyalign.report.charts import chart
-    from pyalign.report.charts.labels import rows_of
+    from pyalign.report.charts.theme import rows_of
     from pyalign.report.page.sections.concepts import concepts
     from pyalign.report.page.sources import Loaded, Sources
 

@@ -14,7 +14,7 @@ import pyalign
 from pyalign import Categories, Embeddings
 from pyalign.concept.neighbor_lists import SharedNeighbors, chance_of_rbo, neighbor_lists, rbo_weights
 from pyalign.ops.resample import permutation
-from pyalign.stats.halves import half_errors, halves
+from pyalign.stats.intervals import half_errors, halves
 
 
 def plain_lists(x, k, measure="cosine", rows=None):
@@ -94,7 +94,7 @@ def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatc
     x, y = both(6, 40)
     options = {"k": 4, "categories": [0, 1] * 20, "n_permutations": 19, "ci": draws(10)}
     plain = pyalign.compare_neighbors(x, y, **options)
-    monkeypatch.setattr("pyalign.nearest.nearest_result.LARGEST_TABLE", 0)
+    monkeypatch.setattr("pyalign.nearest.scan.LARGEST_TABLE", 0)
     assert pyalign.compare_neighbors(x, y, **options) == plain
 
 

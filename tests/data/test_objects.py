@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyalign.data import Embeddings
-from pyalign.data import objects as module
-from pyalign.data.names import OMIT
-from pyalign.data.objects import objects_of
+from pyalign.data import names as module
+from pyalign.data.names import OMIT, objects_of
 
 FLOATS = ("float16", "float32", "float64")
 OBJECTS = ("ant", "bat1", "bat2", "c d", "ä")

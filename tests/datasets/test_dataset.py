@@ -10,8 +10,7 @@ import pytest
 
 import pyalign
 from pyalign.datasets import DATASETS, load_dataset
-from pyalign.datasets.dataset import PARTS
-from pyalign.datasets.listing import HOW
+from pyalign.datasets.dataset import HOW, PARTS
 from pyalign.datasets.places import Place, folder_of, remember, remembered
 from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
 

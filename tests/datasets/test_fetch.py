@@ -23,7 +23,7 @@ from pyalign.datasets.fetch import checksum_file
 from pyalign.datasets.places import remembered
 from pyalign.datasets.registry import DATASETS, Remote, Row
 from pyalign.errors import InputError
-from pyalign.io.own_files import run_name
+from pyalign.io.write import run_name
 
 BODY = np.random.default_rng(0).integers(0, 256, 700_001, np.uint8).tobytes()
 SHA = hashlib.sha256(BODY).hexdigest()

@@ -12,7 +12,7 @@ from file_server import serving
 from support import reals
 
 import pyalign
-from pyalign.datasets.maps import HASHES, MAPS
+from pyalign.datasets.fetch import HASHES, MAPS
 from pyalign.errors import InputError
 
 
@@ -28,7 +28,7 @@ def server(root, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pyalign.datasets.download.WAIT", 0.0)
     with serving() as server:
-        monkeypatch.setattr("pyalign.datasets.maps.ADDRESS", server.address)
+        monkeypatch.setattr("pyalign.datasets.fetch.ADDRESS", server.address)
         server.files["/clip_ViT-L/14/visual/transform.npz"] = map_bytes()
         yield server
 
@@ -61,7 +61,7 @@ def test_a_file_with_another_checksum_than_at_its_first_use_is_refused(server, r
 
 
 def test_a_file_that_was_put_there_by_hand_is_used_without_a_network(root, monkeypatch):
-    monkeypatch.setattr("pyalign.datasets.maps.ADDRESS", "http://127.0.0.1:9")
+    monkeypatch.setattr("pyalign.datasets.fetch.ADDRESS", "http://127.0.0.1:9")
     folder = root / "glocal"
     folder.mkdir(parents=True)
     (folder / "clip_RN50.npz").write_bytes(map_bytes())

@@ -11,7 +11,7 @@ import pytest
 
 import pyalign
 from pyalign.datasets import DATASETS, forget_dataset, load_dataset, remember_dataset
-from pyalign.datasets.listing import list_datasets
+from pyalign.datasets.dataset import list_datasets
 from pyalign.datasets.places import remember, remembered
 
 
@@ -169,7 +169,7 @@ def test_a_folder_with_other_files_is_not_here(root):
     (root / "levels").mkdir(parents=True)
     (root / "levels/notes.txt").write_text("x")
     assert not next(one for one in list_datasets().datasets if one.name == "levels").is_here
-    assert not pyalign.datasets.listing.dataset_info("levels").is_here
+    assert not pyalign.datasets.dataset.dataset_info("levels").is_here
 
 
 def test_a_folder_that_has_gone_is_one_line_that_says_how_to_forget_it(root, levels, message_of):

@@ -12,7 +12,7 @@ import pytest
 
 from pyalign import load_dataset, load_embeddings, load_triplets, score
 from pyalign.data.names import match_names
-from pyalign.datasets.sample import FILES, write_sample
+from pyalign.datasets.simulate import FILES, write_sample
 from pyalign.extraction.images import as_images
 
 SOURCE = files("pyalign.datasets") / "sample"

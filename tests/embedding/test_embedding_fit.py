@@ -8,7 +8,7 @@ from planted_dimensions import planted, reference
 from support import run_python
 
 import pyalign
-from pyalign.embedding.embedding import embedding_path, fit_embedding
+from pyalign.embedding.cross_validate import embedding_path, fit_embedding
 from pyalign.errors import ConvergenceWarning, InputError
 
 pytest.importorskip("scipy")
@@ -134,8 +134,7 @@ def test_every_fit_of_a_path_is_a_stationary_point(world):
 
 def test_strong_sparsity_does_not_end_at_zero_where_something_is_better():
     """The start of SPoSE, N(0.1, 0.01), does: sparsity outweighs what little similarity it has."""
-    from pyalign.embedding.fit import Objective
-    from pyalign.embedding.options import EmbeddingPenalty
+    from pyalign.embedding.fit import EmbeddingPenalty, Objective
     from pyalign.embedding.solve import minimise
     from pyalign.fitting.objective import TripletLoss
 
@@ -182,8 +181,7 @@ def test_no_random_start_is_much_better():
 
     _, triplets = planted(30, 3, 1500)
     fit = fit_embedding(triplets, shrinkage=1e-3, sparsity=0.03)
-    from pyalign.embedding.fit import Objective
-    from pyalign.embedding.options import EmbeddingPenalty
+    from pyalign.embedding.fit import EmbeddingPenalty, Objective
     from pyalign.fitting.objective import TripletLoss
 
     objective = Objective(TripletLoss(30, triplets, np.dtype(np.float64)), EmbeddingPenalty(1e-3, 0.03))

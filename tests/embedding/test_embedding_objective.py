@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from planted_dimensions import distinct, planted, reference
 
-from pyalign.embedding.fit import Fitter, Objective
-from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.fit import EmbeddingOptions, EmbeddingPenalty, Fitter, Objective
 from pyalign.fitting.objective import TripletLoss
 
 FLOAT64 = np.dtype(np.float64)

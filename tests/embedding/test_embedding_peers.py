@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from planted_dimensions import planted
 
-from pyalign.embedding.fit import Objective
-from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.fit import EmbeddingOptions, EmbeddingPenalty, Objective
 from pyalign.fitting.objective import TripletLoss
 
 ROOT = Path(__file__).resolve().parents[2]

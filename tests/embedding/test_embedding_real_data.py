@@ -17,8 +17,7 @@ pytest.importorskip("scipy")
 @pytest.mark.slow
 def test_predicts_held_out_answers_of_things(data):
     """Penalties are those that a tenth of the answers chose in docs/embedding.md."""
-    from pyalign.embedding.fit import Objective
-    from pyalign.embedding.options import EmbeddingPenalty
+    from pyalign.embedding.fit import EmbeddingPenalty, Objective
 
     every = np.load(data / "things" / "human_triplets_375429.npy")
     test = np.load(data / "things" / "human_triplets_127304.npy")[:, :3]

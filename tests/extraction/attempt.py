@@ -23,8 +23,8 @@ from pathlib import Path
 from pictures import files
 
 from pyalign.errors import InputError
-from pyalign.extraction._formats import MOST_PIXELS, format_of
 from pyalign.extraction.decode import decode
+from pyalign.extraction.spelling import MOST_PIXELS, format_of
 
 LONGEST = 30  # seconds for one image; machines are shared
 ROOM = 16 * MOST_PIXELS

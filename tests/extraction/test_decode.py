@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.extraction import _formats
+from pyalign.extraction import spelling
 from pyalign.extraction.decode import decode, quiet
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
@@ -326,10 +326,10 @@ def test_headers_that_ask_for_too_many_pixels_are_refused_before_memory_is_taken
 
 
 def test_the_limit_of_pixels_is_exact(message_of, monkeypatch):
-    monkeypatch.setattr(_formats, "MOST_PIXELS", 19 * 23)
+    monkeypatch.setattr(spelling, "MOST_PIXELS", 19 * 23)
     for name in sorted(FILES.keys() - {"plain"}):
         decode(FILES[name])
-    monkeypatch.setattr(_formats, "MOST_PIXELS", 19 * 23 - 1)
+    monkeypatch.setattr(spelling, "MOST_PIXELS", 19 * 23 - 1)
     for name in sorted(FILES.keys() - {"plain"}):
         assert message_of(decode, FILES[name]).endswith("more than 436")
     assert message_of(decode, Image.new("RGB", (23, 19))).startswith("has 23 x 19 pixels")

@@ -10,7 +10,7 @@ import pytest
 import pyalign
 from pyalign.extraction.finished import sha256_of
 from pyalign.extraction.images import as_images
-from pyalign.extraction.loading import batches
+from pyalign.extraction.job import batches
 from pyalign.extraction.sources import load_encoder
 
 ARCHITECTURES = ("test_vit", "test_vit4", "test_resnet", "test_efficientnet", "test_convnext", "test_byobnet")

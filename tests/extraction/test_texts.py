@@ -7,9 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from pyalign.extraction.extract import extract
+from pyalign.extraction.extract import as_texts, extract, fill
 from pyalign.extraction.sources import load_encoder
-from pyalign.extraction.texts import as_texts, fill
 from pyalign.extraction.tokenizing import TextTokens, load_tokenizer, nearby_pooling, padded, pool_tokens
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from capture import Capture, Outside  # noqa: E402
 
 from pyalign.backends import _native_kernels  # noqa: E402
-from pyalign.integrations import _loss_kernels, _loss_ops, _loss_terms, _torch_kernels  # noqa: E402
+from pyalign.integrations import _loss_kernels, _loss_ops, _torch_kernels  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
 ROUTES = pytest.mark.parametrize("t", [400, 9], ids=["matrix", "rows"])
@@ -30,9 +30,9 @@ def problem(t):
 def step(measure, x, triplets, answers, temperature):
     """The loss and its gradients: what the ops run, forward and backward."""
     if temperature is not None:
-        temperature = _loss_terms.checked_temperature(temperature)
+        temperature = _torch_kernels.checked_temperature(temperature)
     if answers is not None:
-        answers = _loss_terms.weighed_answers(x, triplets, answers, None)
+        answers = _torch_kernels.weighed_answers(x, triplets, answers, None)
     options = measure, 0.5, True
     value, s, gradient = _loss_kernels.loss(x, triplets, answers, temperature, *options, True)
     saved = x, s, gradient, triplets, answers, temperature

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import pyalign.integrations.torch as integration  # noqa: E402
 from pyalign.integrations._loss_kernels import pair_weights, sorted_pairs, where_valid  # noqa: E402
-from pyalign.integrations._loss_terms import Terms  # noqa: E402
+from pyalign.integrations._torch_kernels import Terms  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
 ops = torch.ops.pyalign

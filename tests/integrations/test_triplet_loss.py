@@ -15,7 +15,7 @@ from pyalign.backends import get_backend
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from pyalign.integrations import _loss_kernels as kernels  # noqa: E402
-from pyalign.integrations._loss_terms import Terms  # noqa: E402
+from pyalign.integrations._torch_kernels import Terms  # noqa: E402
 from pyalign.integrations.torch import TripletLoss  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")

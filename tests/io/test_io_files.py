@@ -16,7 +16,7 @@ from support import run_python
 
 import pyalign
 import pyalign.datasets
-import pyalign.datasets.sample
+import pyalign.datasets.simulate
 import pyalign.io
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data import match_names
@@ -326,7 +326,7 @@ PATHS = {
     "pyalign.io.write_model_spec path": lambda p: pyalign.io.write_model_spec(p, SPEC),
     "pyalign.io.write_text path": lambda p: pyalign.io.write_text(p, "a"),
     "pyalign.datasets.fetch_dataset folder": lambda p: pyalign.datasets.fetch_dataset("things", p),
-    "pyalign.datasets.sample.write_sample folder": pyalign.datasets.sample.write_sample,
+    "pyalign.datasets.simulate.write_sample folder": pyalign.datasets.simulate.write_sample,
     "pyalign.integrations.human_alignment.read_temperatures path": human_alignment.read_temperatures,
     "pyalign.integrations.human_alignment.find_temperature path": lambda p: human_alignment.find_temperature(p, "a/b"),
     "pyalign.analysis.describe.file.describe_file spec": describe_file,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.datasets.sample import write_sample
+from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError
 from pyalign.io import write_array, write_files, write_text
 from pyalign.io.write import Files

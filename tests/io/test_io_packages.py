@@ -289,7 +289,7 @@ import subprocess
 import sys
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings
-from pyalign.io.contents import contents
+from pyalign.io.tar import contents
 for read in (load_embeddings, lambda path: list(contents(path))):
     try:
         found = read(sys.argv[1])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings, read_names
-from pyalign.io.pickles import pickle_entries, read_pickle
+from pyalign.io.tensor_files import pickle_entries, read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

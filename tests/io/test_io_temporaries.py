@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from pyalign.io import write_files, write_text
-from pyalign.io.own_files import host_name, run_name
-from pyalign.io.write import AWAY, Files, create_temporary, sweep_temporaries
+from pyalign.io.write import AWAY, Files, create_temporary, host_name, run_name, sweep_temporaries
 
 NAME = "x.json.pyalign-{}.tmp"
 

@@ -13,7 +13,7 @@ from support import MEASURES, reals, whole
 
 from pyalign import Embeddings, build_index, neighbors
 from pyalign.measures import get_measure
-from pyalign.nearest import exact
+from pyalign.nearest import space as exact
 
 torch = pytest.importorskip("torch")
 device_scan = pytest.importorskip("pyalign.nearest._tensor_space")

@@ -13,10 +13,10 @@ from support import FLOATS, MEASURES, definition, reals, seeds, whole
 
 from pyalign import neighbors, similarity
 from pyalign.measures import get_measure
-from pyalign.nearest import exact, scan
-from pyalign.nearest.exact import Search
+from pyalign.nearest import scan
+from pyalign.nearest import space as exact
 from pyalign.nearest.scan import native_scan
-from pyalign.nearest.space import equal_rows, inverses_of, make_space
+from pyalign.nearest.space import Search, equal_rows, inverses_of, make_space
 
 ALL = (*MEASURES, "rbf:2.0")
 ENGINES = ("auto", pytest.param("faiss", marks=pytest.mark.skipif(not find_spec("faiss"), reason="no faiss")))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import seeds
 
-from pyalign.nearest import nearest_result as module
-from pyalign.nearest.nearest_result import NeighborRanks
+from pyalign.nearest import scan as module
+from pyalign.nearest.scan import NeighborRanks
 
 
 def lists(seed, n, k):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
 from pyalign.backends import get_host_backend
-from pyalign.ops import assign
-from pyalign.ops.assign import largest_places
+from pyalign.ops import ranks
+from pyalign.ops.ranks import largest_places
 
 # Around vectors and panels of rows; 127 places fit a byte, 128 do not.
 ROWS = (3, 4, 7, 8, 9, 31, 32, 33, 65)
@@ -55,7 +55,7 @@ def test_invalid_triplets_are_named(host_backend, message_of, t, wrong):
 
 
 def test_more_places_than_16_bits_hold_are_refused(message_of, monkeypatch):
-    monkeypatch.setattr(assign, "MOST_PLACES", 2)
+    monkeypatch.setattr(ranks, "MOST_PLACES", 2)
     assert "values must have at most 2 columns; got 3" in message_of(largest_places, np.ones((3, 3)), [[0, 1, 2]])
 
 

@@ -12,10 +12,9 @@ from scipy.stats import ttest_rel
 
 from pyalign import Resampling, load_judgments, load_result, rsa, similarity
 from pyalign.data import as_judgments
-from pyalign.pairwise.ceilings import POOLINGS, among_people, noise_ceiling_of
+from pyalign.pairwise.ceilings import INFLUENCES, POOLINGS, among_people, noise_ceiling_of
 from pyalign.pairwise.closed_form import Dyads
 from pyalign.pairwise.correlations import correlate, get_correlation
-from pyalign.pairwise.influence import INFLUENCES
 from pyalign.stats.intervals import fieller, quantile, two_sided_p
 from pyalign.stats.multiple import CORRECTIONS
 

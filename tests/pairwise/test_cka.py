@@ -15,7 +15,7 @@ import pyalign
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import rdms
 from pyalign.pairwise.all_pairs import calibrated
-from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
 
 MEASURES = tuple(REPRESENTATION_MEASURES)
 MATRICES = tuple(name for name, one in REPRESENTATION_MEASURES.items() if one.family == "matrix")

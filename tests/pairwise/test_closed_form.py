@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from pyalign import Resampling, load_judgments, rsa, similarity
-from pyalign.pairwise.bootstrap import OVER, partial_correlations
+from pyalign.pairwise.bootstrap import OVER, Correlated, partial_correlations
+from pyalign.pairwise.ceilings import INFLUENCES, Side, influence
 from pyalign.pairwise.closed_form import ClosedForm, Dyads, Parts, _partial_slopes, closed_form
-from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import get_correlation
-from pyalign.pairwise.influence import INFLUENCES, Side, influence
 from pyalign.pairwise.study import study_of
 from pyalign.stats.intervals import quantile
 

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pyalign.ops.ranks import rank_pairs
+from pyalign.pairwise.ceilings import INFLUENCES, Side, gradient, influence, mean_above
 from pyalign.pairwise.correlations import correlate
-from pyalign.pairwise.influence import INFLUENCES, Side, gradient, influence, mean_above
 
 STEP = 1e-6
 

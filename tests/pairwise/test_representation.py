@@ -15,7 +15,7 @@ from support import reals, seeds
 import pyalign
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.pairwise.representation import REPRESENTATION_MEASURES, get_representation_measure
+from pyalign.pairwise.rdms import REPRESENTATION_MEASURES, get_representation_measure
 
 # Our measure, the row of the file, and what its value is of ours.
 SAME, COSINE = (lambda value: value), np.cos

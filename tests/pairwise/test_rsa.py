@@ -11,9 +11,10 @@ from support import strict_json
 
 from pyalign import Embeddings, InputError, Judgments, Resampling, load_judgments, load_result, rsa, similarity
 from pyalign.ops.resample import permutation
-from pyalign.pairwise import correlated, streamed
+from pyalign.pairwise import bootstrap
+from pyalign.pairwise import rsa as streamed
 from pyalign.pairwise.all_pairs import upper_p
-from pyalign.pairwise.correlated import Correlated, permuted_values
+from pyalign.pairwise.bootstrap import Correlated, permuted_values
 from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
 from pyalign.pairwise.study import model_pairs, study_of
 
@@ -343,7 +344,7 @@ def test_permutations_by_inner_products_are_those_that_are_prepared_anew(correla
     found = Correlated(study_of({"x": x}, {}, Judgments(people, "dissimilarity"), ["cosine"], "raise", "auto"),
                        get_correlation(correlation))
     fast = permuted_values(found, 130, 5)
-    slow = correlated._one_by_one(found, 130, 5, lambda *_: None)
+    slow = bootstrap._one_by_one(found, 130, 5, lambda *_: None)
     np.testing.assert_allclose(fast, slow, atol=1e-12)
 
 

@@ -13,8 +13,7 @@ from pyalign import Resampling, load_result
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import scored_pairs
 from pyalign.pairwise._families import prepared
-from pyalign.pairwise.rdms import MatrixFamily
-from pyalign.pairwise.representation import REPRESENTATION_MEASURES, get_representation_measure
+from pyalign.pairwise.rdms import REPRESENTATION_MEASURES, MatrixFamily, get_representation_measure
 from pyalign.pairwise.scored_pairs import influences
 from pyalign.stats.intervals import two_sided_p
 from pyalign.stats.multiple import CORRECTIONS

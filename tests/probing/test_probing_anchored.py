@@ -11,8 +11,7 @@ from support import draw_triplets, read_back, reals, seeds
 
 import pyalign
 from pyalign import Triplets
-from pyalign.fitting.answers import answer_weights, smoothed
-from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.objective import TripletTerm, answer_weights, smoothed
 
 pytest.importorskip("scipy")
 

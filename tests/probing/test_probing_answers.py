@@ -9,7 +9,7 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.data import Triplets, as_answers
 from pyalign.datasets.simulate import simulate
-from pyalign.fitting.answers import answer_weights, smoothed
+from pyalign.fitting.objective import answer_weights, smoothed
 from pyalign.probing import fit_probe
 from pyalign.probing.scoring import scored
 

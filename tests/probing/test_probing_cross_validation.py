@@ -13,11 +13,12 @@ import pyalign
 from pyalign import cross_validate_probe
 from pyalign.datasets.simulate import simulate
 from pyalign.journal import Journal
-from pyalign.probing import choose, cross_validate, fit_probe
-from pyalign.probing.choose import choose_strength, least_of
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing import cross_validate, fit_probe
+from pyalign.probing import fit as choose
+from pyalign.probing.fit import choose_strength, least_of
+from pyalign.probing.parameters import ProbeOptions
+from pyalign.probing.problem import INNER, Watch
 from pyalign.probing.scoring import scored
-from pyalign.probing.watch import INNER, Watch
 from pyalign.stats.splits import TripletKFold
 
 

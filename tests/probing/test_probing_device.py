@@ -16,14 +16,14 @@ from pyalign import backends, cross_validate_probe, fit_probe
 from pyalign.backends import Place
 from pyalign.data import Transform
 from pyalign.datasets.simulate import random_embeddings, simulate
-from pyalign.fitting import answers as predicted
+from pyalign.fitting import objective as predicted
 from pyalign.fitting.objective import TripletTerm
 from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
 from pyalign.probing import scoring
 from pyalign.probing.fit import fit_path
 from pyalign.probing.local import LocalTerm, other_batches
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import ProbeOptions
 from pyalign.probing.problem import Problem
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

@@ -11,8 +11,8 @@ from support import interrupting, reals, run_python
 
 import pyalign
 from pyalign.datasets.simulate import simulate
-from pyalign.probing import choose
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing import fit
+from pyalign.probing.parameters import ProbeOptions
 
 pytest.importorskip("sklearn")
 
@@ -75,8 +75,8 @@ def test_answers_reach_the_fit(world):
 @pytest.mark.parametrize("place", ["held_out_score", "Problem"])
 def test_an_interruption_outside_of_a_fit_leaves_the_best_map(world, monkeypatch, place):
     """In the scoring of inner folds, and where the last fit is made ready."""
-    module = choose if place == "held_out_score" else estimator
-    monkeypatch.setattr(module, place, interrupting(getattr(module, place), at=4 if module is choose else 1))
+    module = fit if place == "held_out_score" else estimator
+    monkeypatch.setattr(module, place, interrupting(getattr(module, place), at=4 if module is fit else 1))
     with pytest.warns(UserWarning, match="interrupted"):
         probe = TripletProbe().fit(*world)
     assert probe.score(*world) > 0.5
@@ -86,7 +86,7 @@ def test_an_interruption_before_any_map_is_one(world, monkeypatch):
     def cut(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(choose, "problem_of", cut)
+    monkeypatch.setattr(fit, "problem_of", cut)
     with pytest.raises(KeyboardInterrupt):
         TripletProbe().fit(*world)
 

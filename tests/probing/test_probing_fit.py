@@ -16,7 +16,7 @@ from pyalign.datasets.simulate import simulate
 from pyalign.journal import Journal
 from pyalign.probing import fit_probe
 from pyalign.probing.fit import fit_path
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import ProbeOptions
 from pyalign.probing.problem import Problem
 from pyalign.probing.search import Search
 

@@ -18,7 +18,7 @@ from pyalign.journal import Journal
 from pyalign.nearest.neighbors import neighbor_overlap
 from pyalign.probing import local
 from pyalign.probing.local import LocalProblem, LocalTerm, other_batches
-from pyalign.probing.options import LocalOptions, ProbeOptions
+from pyalign.probing.parameters import LocalOptions, ProbeOptions
 from pyalign.probing.problem import Map
 from pyalign.stats.splits import TripletKFold
 

@@ -13,9 +13,9 @@ from pyalign import Embeddings, Triplets, cross_validate_probe, fit_probe, load_
 from pyalign.data import Subjects
 from pyalign.datasets.simulate import simulate
 from pyalign.documents import as_document, from_document
-from pyalign.probing.choose import Choice, choose_strength
-from pyalign.probing.options import ProbeOptions
-from pyalign.probing.validated import FoldResult
+from pyalign.probing.cross_validate import FoldResult
+from pyalign.probing.fit import Choice, choose_strength
+from pyalign.probing.parameters import ProbeOptions
 
 
 @pytest.fixture(scope="module")

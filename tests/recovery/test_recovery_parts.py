@@ -13,7 +13,7 @@ from support import definition, draw_triplets, pairs_of, reals, seeds, whole
 from pyalign import fit_probe, score
 from pyalign.backends import get_host_backend
 from pyalign.data import Triplets
-from pyalign.probing.options import ProbeOptions
+from pyalign.probing.parameters import ProbeOptions
 from pyalign.recovery.recovered import Simulations, needed, tied_for_best
 from pyalign.recovery.refits import (
     ByProbe,

@@ -7,7 +7,7 @@ import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.nearest.nearest_result import Neighbors
+from pyalign.nearest.scan import Neighbors
 
 N, K = 40, 4
 LABELS = ("food", "tools", "round/red things", "<script>alert(1)</script>")

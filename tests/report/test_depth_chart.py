@@ -7,12 +7,12 @@ import pytest
 from support import draw_triplets, read_back, write_folder
 
 import pyalign
-from pyalign.analysis.comparison.best_models import layers_of
-from pyalign.io.embeddings import load_embeddings
+from pyalign.analysis.comparison.comparison_result import layers_of
+from pyalign.io.export import load_embeddings
 from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart, charts_of
-from pyalign.report.charts.depth import CHOSEN
-from pyalign.report.charts.labels import rows_of
+from pyalign.report.charts.models import CHOSEN
+from pyalign.report.charts.theme import rows_of
 from pyalign.report.page.sections.comparisons import differences
 from pyalign.report.page.sources import Loaded, Sources
 

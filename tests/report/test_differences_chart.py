@@ -11,9 +11,8 @@ from support import draw_triplets
 
 import pyalign
 from pyalign.report.charts import chart, default_chart, kind_of
-from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.save import rendered
-from pyalign.report.charts.theme import WIDTHS
+from pyalign.report.charts.theme import WIDTHS, rows_of
 
 pytest.importorskip("altair", reason="altair is not installed")
 

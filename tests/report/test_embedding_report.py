@@ -49,8 +49,8 @@ def test_other_embeddings_have_their_differences(result):
 
 def test_the_picture_has_every_penalty_that_was_compared(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.labels import rows_of
     from pyalign.report.charts.penalty_path import penalty_path_chart
+    from pyalign.report.charts.theme import rows_of
 
     for width in ("single", "double"):
         rows = rows_of(penalty_path_chart(result, width=width))
@@ -64,8 +64,8 @@ def test_the_picture_has_every_penalty_that_was_compared(result):
 
 def test_the_picture_marks_the_penalty_of_each_fold_and_has_a_legend_of_them(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.labels import rows_of
     from pyalign.report.charts.penalty_path import penalty_path_chart
+    from pyalign.report.charts.theme import rows_of
 
     chart = penalty_path_chart(result)
     chosen = {row["fold"]: row["chosen"] for row in rows_of(chart) if "chosen" in row}
@@ -89,8 +89,8 @@ def test_one_penalty_has_no_picture(result):
 def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
     pytest.importorskip("altair")
     from pyalign.report.charts import charts_of
-    from pyalign.report.charts.dimension_stability import dimension_stability_chart
-    from pyalign.report.charts.labels import rows_of
+    from pyalign.report.charts.penalty_path import dimension_stability_chart
+    from pyalign.report.charts.theme import rows_of
 
     rows = rows_of(dimension_stability_chart(result))
     shown = sorted(
@@ -107,8 +107,8 @@ def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
 
 def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.dimension_stability import dimension_stability_chart
-    from pyalign.report.charts.labels import rows_of
+    from pyalign.report.charts.penalty_path import dimension_stability_chart
+    from pyalign.report.charts.theme import rows_of
     from pyalign.report.page.parts_html import MISSING, _cell
     from pyalign.report.text import shown_columns
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign.report.charts.map import map_chart, positions
-from pyalign.report.charts.tiles import main_categories, members_of
+from pyalign.report.charts.map import main_categories, map_chart, members_of, positions
 
 from .conftest import NAMES, N
 

@@ -8,8 +8,8 @@ import pytest
 import pyalign
 from pyalign._result import read_result
 from pyalign.report.charts import chart, default_chart
-from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.matrix import clustered, sampled
+from pyalign.report.charts.theme import rows_of
 from pyalign.report.plot import figures
 
 from .test_model_charts import told

@@ -12,7 +12,7 @@ from support import draw_triplets
 
 import pyalign
 from pyalign.report.charts import as_results, chart, default_chart, kind_of
-from pyalign.report.charts.labels import rows_of
+from pyalign.report.charts.theme import rows_of
 
 pytest.importorskip("altair", reason="altair is not installed")
 

@@ -13,8 +13,8 @@ from pyalign._result import read_result
 from pyalign.pairwise.rdms import MOST, Rdm, Rdms, percentiles, rdms_of_rows
 from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart, charts_of
-from pyalign.report.charts.labels import rows_of
 from pyalign.report.charts.rdm import mds_chart, rdm_chart, scaled
+from pyalign.report.charts.theme import rows_of
 from pyalign.report.page.sections.people import rsa
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.plot import figures

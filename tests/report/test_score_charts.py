@@ -13,7 +13,7 @@ import pyalign
 from pyalign._result import read_result
 from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart
-from pyalign.report.charts.labels import DOT, placed
+from pyalign.report.charts.theme import DOT, placed
 from pyalign.report.page.sections.metadata import metadata
 from pyalign.report.page.sources import Loaded, Sources
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.report.charts.gallery import gallery_chart
+from pyalign.report.charts.map import LARGEST_TILE, thumbnails
+from pyalign.report.charts.save import gallery_chart
 from pyalign.report.charts.theme import notes_of
-from pyalign.report.charts.tiles import LARGEST, thumbnails
 
 from .conftest import neighbours, search
 
@@ -62,7 +62,7 @@ def test_thumbnails_are_small_and_keep_their_proportions(tmp_path):
     save(tmp_path, "apple.png", pillow.fromarray(noise))
     uris, _ = thumbnails(tmp_path, ["apple"], 100, WHITE)
     assert opened(uris["apple"]).size == (300, 150)
-    assert len(base64.b64decode(uris["apple"].partition(",")[2])) <= LARGEST
+    assert len(base64.b64decode(uris["apple"].partition(",")[2])) <= LARGEST_TILE
 
 
 def test_what_is_transparent_shows_the_background(tmp_path):

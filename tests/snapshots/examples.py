@@ -7,7 +7,7 @@ from every_document import every_result, other_results
 from result_variants import MAKERS
 
 import pyalign
-from pyalign.datasets.sample import FILES, write_sample
+from pyalign.datasets.simulate import FILES, write_sample
 
 from .files import normalised
 from .unusual import unusual_results

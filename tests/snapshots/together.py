@@ -12,7 +12,7 @@ from every_document import LABELS, METADATA, NAMES, inputs
 
 import pyalign
 from pyalign._result import read_result
-from pyalign.study.study_result import FAILED, MADE, REUSED, TO_DO
+from pyalign.study.maker import FAILED, MADE, REUSED, TO_DO
 
 from .shown import drawn, page_of, specification_text, tables_of
 

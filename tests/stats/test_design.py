@@ -11,8 +11,7 @@ import pytest
 from support import draw_triplets
 
 from pyalign.stats.clustered import Dependence
-from pyalign.stats.components import Components
-from pyalign.stats.design import Design, Outlook
+from pyalign.stats.components import Components, Design, Outlook
 from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Clusters, Resampling
 

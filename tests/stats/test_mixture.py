@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import seeds
 
-from pyalign.stats import mixture
-from pyalign.stats.mixture import distinct_patterns, fit_mixture, simplex
+from pyalign.stats import pooling
+from pyalign.stats.pooling import distinct_patterns, fit_mixture, simplex
 
 WORLDS = {
     "any probabilities alike": lambda rng, u: rng.dirichlet([1, 1, 1], u),
@@ -59,7 +59,7 @@ def test_likelihoods_are_those_of_a_loop(seed, k):
     rng = np.random.default_rng(seed)
     counts, points = rng.integers(0, 6, (5, k)), simplex(7, k)[0]
     expected = [[likelihood_by_loop(c, p) for p in points.tolist()] for c in counts.tolist()]
-    np.testing.assert_allclose(np.exp(mixture._likelihoods(counts, points)), expected, rtol=1e-9, atol=1e-250)
+    np.testing.assert_allclose(np.exp(pooling._likelihoods(counts, points)), expected, rtol=1e-9, atol=1e-250)
 
 
 @given(seeds)
@@ -68,7 +68,7 @@ def test_no_step_makes_the_answers_less_likely_and_no_shift_of_weight_makes_them
     patterns, inverse = distinct_patterns(counts)
     times = np.bincount(inverse) / 40
     points, orders = simplex(24, 3)
-    logs = mixture._likelihoods(patterns, points)
+    logs = pooling._likelihoods(patterns, points)
     weights = orders / orders.sum()
     found = fit_mixture(counts).weights
     reached = times @ np.log(np.exp(logs) @ found)
@@ -149,9 +149,9 @@ def test_the_standard_error_of_the_influences_is_the_spread_over_new_sets(world,
 def test_many_sets_cost_what_their_different_counts_do(monkeypatch):
     """100,000 sets of up to eleven answers have few patterns of counts, and a step goes through those only."""
     counts, _ = drawn(2, 100_000, np.random.default_rng(2).integers(2, 12, 100_000))
-    seen, real = [], mixture._maximise
-    monkeypatch.setattr(mixture, "_maximise", lambda logs, *rest: seen.append(logs.shape) or real(logs, *rest))
+    seen, real = [], pooling._maximise
+    monkeypatch.setattr(pooling, "_maximise", lambda logs, *rest: seen.append(logs.shape) or real(logs, *rest))
     fit_mixture(counts)
     ((patterns, points),) = seen
     assert patterns == len(distinct_patterns(counts)[0]) < 200
-    assert patterns * points <= mixture.MOST_CELLS
+    assert patterns * points <= pooling.MOST_CELLS

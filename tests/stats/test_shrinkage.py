@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
-from pyalign.stats.clustered import Dependence, with_weights
+from pyalign.stats.clustered import Dependence, shrunken, with_weights
 from pyalign.stats.resampling import Clusters, Resampling
-from pyalign.stats.shrinkage import shrunken
 
 N, T = 40, draw_triplets(3, 40, 900)
 PEOPLE = np.arange(900) % 7

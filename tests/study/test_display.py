@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
-from pyalign.study.display import Steps
+from pyalign.study.run import Steps
 
 
 class Terminal(StringIO):

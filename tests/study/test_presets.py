@@ -14,11 +14,11 @@ import pytest
 
 import pyalign
 from pyalign.cli import main
-from pyalign.datasets.sample import write_sample
+from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError
 from pyalign.study.file import read_study
 from pyalign.study.preset import draft_preset
-from pyalign.study.preset_objects import main_layer
+from pyalign.study.preset_steps import main_layer
 
 N, IMAGES, CATEGORY = (
     40,

@@ -19,7 +19,7 @@ from support import load_from_tools
 import pyalign
 from pyalign.cli import main
 from pyalign.errors import InputError
-from pyalign.io.own_files import run_name
+from pyalign.io.write import run_name
 from pyalign.study import records
 from pyalign.study.file import read_study
 from pyalign.study.folder import StudyFolder

@@ -31,8 +31,7 @@ from pyalign.concept.purity import half_lists
 from pyalign.datasets.simulate import random_triplets
 from pyalign.map_transfer.transfer_result import TransferFigure, neighbor_figures, voted
 from pyalign.stats.clustered import Dependence, Errors, with_weights
-from pyalign.stats.halves import half_errors, half_samples, halves
-from pyalign.stats.intervals import quantile, two_sided_p
+from pyalign.stats.intervals import half_errors, half_samples, halves, quantile, two_sided_p
 from pyalign.stats.multiple import DRAWS, corrected, step_down
 from pyalign.stats.resampling import Clusters, Resampling
 

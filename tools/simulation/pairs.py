@@ -18,7 +18,7 @@ import numpy as np
 
 import pyalign
 from pyalign.pairwise.correlations import correlate
-from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
 
 from .harness import NOMINAL, SIZE, Case, Found
 from .worlds import CENTRES, FEATURES, SEEN, STAYS, judged, model, objects, shifted, weights

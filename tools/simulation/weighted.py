@@ -19,7 +19,7 @@ from plan_experiments import ACCURACY, FIGURES, PILOTS, components_of, drawn, ev
 
 import pyalign
 from pyalign import Components
-from pyalign.stats.design import Design, Outlook
+from pyalign.stats.components import Design, Outlook
 
 from . import NOTHING, SEEN, Case, Found, judged, model, objects, shifted, weights
 from .pairs import AS_DATA, similar

@@ -11,12 +11,12 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import answered_triplets, codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.cross_fit import rest_sums
-from pyalign.analysis.calibration.held_out import held_out, part_of
-from pyalign.analysis.calibration.lapses import lapses_of
+from pyalign.analysis.calibration.held_out import held_out, lapses_of, part_of
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise, slopes
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of, of_each
@@ -33,7 +33,6 @@ from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
-from pyalign.progress import Progress, reporter
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.stats.splits import SPLITS
 from pyalign.typing import (

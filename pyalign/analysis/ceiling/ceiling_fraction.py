@@ -20,15 +20,22 @@ import numpy as np
 
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.answers import Repeats, first_answers
-from pyalign.analysis.ceiling.ceiling_result import NamedCeiling, NoiseCeiling, as_named_ceiling, people_of_ceiling
-from pyalign.analysis.ceiling.leave_one_out import RepeatedSets, leave_one_out, repeated_sets
+from pyalign.analysis.ceiling.leave_one_out import (
+    NamedCeiling,
+    NoiseCeiling,
+    RepeatedSets,
+    as_named_ceiling,
+    leave_one_out,
+    people_of_ceiling,
+    repeated_sets,
+)
 from pyalign.analysis.ceiling.noise_ceiling import changes_without, majority_shares
 from pyalign.data import Triplets, chance_of
 from pyalign.data.provenance import Input
 from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.intervals import NORMAL, quantile, ratio_ends, ratio_error
-from pyalign.stats.mixture import fit_by_answers
+from pyalign.stats.pooling import fit_by_answers
 from pyalign.stats.resampling import codes_of
 
 FIELLER = "fieller"
@@ -39,7 +46,7 @@ KNOWN = "the interval of the fraction of the ceiling treats the ceiling as known
 class CeilingForScores:
     """One ceiling, for scores of some triplets."""
 
-    # name, value: see `pyalign.analysis.ceiling.ceiling_result.as_named_ceiling`.
+    # name, value: see `pyalign.analysis.ceiling.leave_one_out.as_named_ceiling`.
     name: str
     value: float
     ci: Interval | None = None  # its interval; None where its error is not known.

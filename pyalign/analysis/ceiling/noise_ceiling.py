@@ -25,8 +25,16 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.answers import alike, first_answers, inputs_of, with_people
-from pyalign.analysis.ceiling.ceiling_result import Ceiling, Ceilings, NoiseCeiling
-from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
+from pyalign.analysis.ceiling.leave_one_out import (
+    Ceiling,
+    Ceilings,
+    Entries,
+    LeaveOneOut,
+    NoiseCeiling,
+    RepeatedSets,
+    leave_one_out,
+    repeated_sets,
+)
 from pyalign.analysis.notes import merged, notes_on_anchors
 from pyalign.data import Provenance, alternatives_of
 from pyalign.data.answers import WEIGHTINGS
@@ -36,7 +44,7 @@ from pyalign.stats.clustered import SIGNS, Dependence, with_weights
 from pyalign.stats.degrees import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.divergences import entropy
 from pyalign.stats.intervals import FRACTION, quantile, student_interval
-from pyalign.stats.mixture import Influence, fit_by_answers
+from pyalign.stats.pooling import Influence, fit_by_answers
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
 from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, Weighting, WeightsLike
 
@@ -77,7 +85,7 @@ def noise_ceiling(
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
     Muttenthaler et al., ICLR 2023: their 67.2 +- 1.0% is the mean majority share of 1,000 repeated triplets and
-    1.96 standard errors of independent triplets. For the estimate see `pyalign.stats.mixture`, for errors
+    1.96 standard errors of independent triplets. For the estimate see `pyalign.stats.pooling`, for errors
     `pyalign.analysis.ceiling.noise_ceiling`.
 
     Example:

@@ -10,9 +10,18 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter, silent
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.comparison.best_models import best_layers, best_model, layers_of
-from pyalign.analysis.comparison.comparison_result import Comparison, Matrix, ModelLayer, ModelResult, PairResult
+from pyalign.analysis.comparison.comparison_result import (
+    Comparison,
+    Matrix,
+    ModelLayer,
+    ModelResult,
+    PairResult,
+    best_layers,
+    best_model,
+    layers_of,
+)
 from pyalign.analysis.comparison.paired_outcomes import (
     ACCURACY,
     NATS,
@@ -36,7 +45,6 @@ from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.progress import Progress, reporter, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.multiple import CORRECTIONS, corrected, ranks_of

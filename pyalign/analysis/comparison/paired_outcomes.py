@@ -16,6 +16,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, silent
 from pyalign.analysis.accuracy import Score, scored_part
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.model_choices import outcomes_of_choices
@@ -37,7 +38,6 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import placed
-from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Errors
 from pyalign.stats.components import Components
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, quantile, student_interval, upper_p
@@ -279,7 +279,7 @@ class NoIntervals:
 class ClosedForm:
     """Intervals by standard errors and Student's t, with degrees of freedom for each figure and each difference.
 
-    Variances of differences are drawn toward what all of them say (`pyalign.stats.shrinkage`); together by `MaxT`.
+    Variances of differences are drawn toward what all of them say (`pyalign.stats.clustered`); together by `MaxT`.
     """
 
     # (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.

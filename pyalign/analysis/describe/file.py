@@ -19,21 +19,20 @@ from pyalign.analysis.describe.array import Description, describe, objects_of_pa
 from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
 from pyalign.data.answer_columns import names_items
 from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
-from pyalign.data.categories import joined
+from pyalign.data.metadata import joined
 from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
 from pyalign.io.answers import WEIGHT
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
-from pyalign.io.contents import Content, content_of, contents
-from pyalign.io.embeddings import load_embeddings
+from pyalign.io.export import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
 from pyalign.io.image_files import images_below
-from pyalign.io.names import load_categories, read_names
+from pyalign.io.metadata import load_categories, read_names
 from pyalign.io.paths import TEXT, Spec, checked_path, suffix_of
 from pyalign.io.rdm_files import PICKLES, find_rdms
 from pyalign.io.tables import Table, frame_table
-from pyalign.io.tar import images_in
+from pyalign.io.tar import Content, content_of, contents, images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.triplets import with_remedy
 

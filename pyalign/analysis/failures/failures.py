@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter
 from pyalign._result import OfTask, Result
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.answers import inputs_of, with_people
@@ -36,7 +37,6 @@ from pyalign.documents import csv_text, from_fields, hidden, read_as
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.progress import Progress, reporter
 from pyalign.typing import (
     AnswersLike,
     BackendName,

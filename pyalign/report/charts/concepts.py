@@ -11,14 +11,23 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScores
+from pyalign.concept.held_out import Concepts, ConceptScore, ConceptScores
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.report.charts.labels import ends_of, known
 from pyalign.report.charts.matrix import Cells, matrix, names_told
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
-from pyalign.report.charts.theme import SMALL, alt, chart_of, finished, letters_width, style_of, width_of
+from pyalign.report.charts.theme import (
+    SMALL,
+    alt,
+    chart_of,
+    ends_of,
+    finished,
+    known,
+    letters_width,
+    style_of,
+    width_of,
+)
 from pyalign.report.words import bars_text, counted, different, labels_of, model_labels, one_line
 
 MAP_SORTS = ("value", "name", "document")

@@ -1,17 +1,38 @@
-"""Differences between models with their intervals, those that can't be told apart in grey, and the ranks."""
+"""Differences between models with their intervals, those that can't be told apart in grey, and the ranks.
+
+Before and after a map: a row for each figure of each set, and the difference in a column of its own.
+Power over designs: a line for each number of objects, along participants.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.comparison.comparison_result import Comparison, PairResult
 from pyalign.errors import InputError
-from pyalign.report.charts.labels import first_of
+from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
-from pyalign.report.charts.theme import LETTER, TEXT, alt, finished, style_of, width_of
-from pyalign.report.words import CORRECTED, bars_text, counted, different, labels_of, shortened
+from pyalign.report.charts.theme import (
+    LETTER,
+    SHAPES,
+    TEXT,
+    alt,
+    chart_of,
+    colours_and_shapes,
+    finished,
+    first_of,
+    letters_width,
+    style_of,
+    width_of,
+)
+from pyalign.report.neighborhoods import among, figure_called, overall
+from pyalign.report.words import CORRECTED, bars_text, counted, different, labels_of, one_line, over_words, shortened
+
+if TYPE_CHECKING:
+    from pyalign.analysis.experiment import ExperimentPlan
+
 
 MOST_PAIRS = 45  # unless somebody asks for more: those of ten models
 LEVEL = 0.05  # at which models are told apart
@@ -80,3 +101,95 @@ def _row(pair: PairResult, names: Mapping[str, str], as_given: bool) -> Row:
         return row
     low, high = (None, None) if row.low is None or row.high is None else (-row.high, -row.low)
     return replace(row, item=f"{names[pair.b]} - {names[pair.a]}", value=-pair.difference, low=low, high=high)
+
+
+MOST_ROWS = 60  # unless somebody asks for more
+NAMES = "before", "after"
+
+
+def transfer_chart(
+    result: Transfer, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Any:
+    """What is won, and what is lost. `sort` "value" keeps the order of the result. `limit`: default 60."""
+    look, points = style_of(style), width_of(width)
+    figures = overall(result)
+    several = len(result.maps) > 1
+    items = []
+    for row in figures:
+        on = "" if not row.on else f"{one_line(row.on)}: "
+        items.append(f"{on}{figure_called(row)}{f', {one_line(row.map)}' if several else ''}")
+    before = [
+        row_of(item, NAMES[0], row.before, row.before_ci, row.n) for item, row in zip(items, figures, strict=True)
+    ]
+    after = [row_of(item, NAMES[1], row.after, row.after_ci, row.n) for item, row in zip(items, figures, strict=True)]
+    gains = [row_of(item, "after - before", row.difference, row.ci) for item, row in zip(items, figures, strict=True)]
+    order = order_of([*after, *before], "document" if sort == "value" else sort, gains)
+    shown = order[: limit or MOST_ROWS]
+    panels = [
+        Panel([*after, *before], "accuracy, correlation or proportion", ".2f", {}, item="figure", unit="objects",
+              linked=True, counted=False),
+        Panel(gains, "difference", "+.2f", {"0": 0.0}, item="figure", counted=False),
+    ]
+    chart = ranked(panels, shown, NAMES, look, points, stacked=width == "single")
+    sentences = [
+        f"{result.n_objects:,} objects. {bars_text(row.ci for row in figures)}".strip(),
+        f"Neighbours{among(result)}." if among(result) else "",
+        "Differences are paired: over the same triplets, pairs or objects.",
+        "Within categories: only triplets and pairs of objects of one category.",
+        first_of(len(shown), len(order), "figures"),
+    ]
+    of = "" if result.embeddings is None else f": {(labels or {}).get(result.embeddings, one_line(result.embeddings))}"
+    title = f"What the {'maps win and lose' if several else 'map wins and loses'}{of}"
+    return finished(chart, look, points, title, sentences)
+
+
+MOST_LINES = len(SHAPES)
+
+
+def power_chart(
+    result: ExperimentPlan, *, style: str = "light", width: str = "double", limit: int | None = None
+) -> Any:
+    """Power along participants, a line for each number of objects, and of answers by each participant if several.
+
+    `limit`: of lines, at most and by default 8, as many as colours tell apart.
+    """
+    look, points = style_of(style), width_of(width)
+    if not result.designs:
+        raise InputError("a picture of power needs a design; the result has none")
+    several = len({one.answers_per_subject for one in result.designs}) > 1
+    rows = [
+        {
+            "participants": one.n_subjects, "power": one.power,
+            "design": f"{one.n_objects:,} objects" + f", {one.answers_per_subject:,} answers each" * several,
+            "told": f"{one}: power {100 * one.power:.0f}%",
+        }
+        for one in result.designs
+    ]
+    names = list(dict.fromkeys(str(row["design"]) for row in rows))
+    shown = names[: min(limit or MOST_LINES, MOST_LINES)]
+    rows = [row for row in rows if row["design"] in shown]
+    people = [int(str(row["participants"])) for row in rows]
+    widest = max(letters_width(name) for name in shown) + 20
+    beside = widest + 250 < points
+    legend = alt.Legend(title=None, orient="right" if beside else "top", columns=1, labelLimit=0)
+    channels = colours_and_shapes("design", shown, look.palette, legend)
+    scale = alt.Scale(type="log", domain=[min(people) / 1.1, max(people) * 1.1], nice=False)
+    ticks = sorted(set(people))
+    x = alt.X("participants:Q", scale=scale, axis=alt.Axis(title="participants", values=ticks, format=","))
+    y = alt.Y("power:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="power", format=".0%", grid=True))
+    target = chart_of([{"power": result.target_power}]).mark_rule(strokeDash=[3, 2], color=look.muted, aria=False)
+    base = chart_of(rows).encode(x=x, y=y)
+    tips = ["design:N", "participants:Q", alt.Tooltip("power:Q", format=".1%")]
+    lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=channels["color"])
+    dots = base.mark_point(size=24, filled=True, opacity=1).encode(**channels, tooltip=tips, description="told:N")
+    panel = alt.layer(target.encode(y="power:Q"), lines, dots)
+    chart = panel.properties(width=points - 60 - widest * beside, height=220)
+    each = "" if several else f" {counted(result.designs[0].answers_per_subject, 'answer')} by each participant."
+    sentences = [
+        f"Power to find {100 * result.difference:.3g} percentage points in a two-sided test at "
+        f"{100 * (1 - result.confidence):.3g}%, over {over_words(result.ci_by)}.{each}",
+        f"Dashed: a power of {100 * result.target_power:g}%.",
+        first_of(len(shown), len(names), "lines"),
+    ]
+    return finished(chart, look, points, f"Power: {result.figure}", sentences)

@@ -8,14 +8,22 @@ from typing import Any, NamedTuple
 
 from pyalign import _checks
 from pyalign.analysis.agreement import Agreement, Agreements
-from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.groupings import ENTROPY_OF
+from pyalign.concept.held_out import Concepts
 from pyalign.concept.parts import is_mean
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.report.charts.depth import MOST_LINES, joined
-from pyalign.report.charts.labels import ends_of, first_of, with_margin
-from pyalign.report.charts.theme import alt, colours_and_shapes, finished, style_of, width_of
+from pyalign.report.charts.models import MOST_LINES, joined
+from pyalign.report.charts.theme import (
+    alt,
+    colours_and_shapes,
+    ends_of,
+    finished,
+    first_of,
+    style_of,
+    width_of,
+    with_margin,
+)
 from pyalign.report.words import bars_text, called, counted, different, labels_of, short_labels
 
 LEAST = "least possible"

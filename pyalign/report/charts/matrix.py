@@ -11,14 +11,15 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
-from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities
-from pyalign.report.charts.labels import ends_of, known
+from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.theme import (
     SMALL,
     Style,
     alt,
     chart_of,
+    ends_of,
     finished,
+    known,
     letters_width,
     module_for,
     style_of,

@@ -12,7 +12,6 @@ from typing import Any
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.report.charts.labels import ends_of, known, with_margin
 from pyalign.report.charts.theme import (
     SHAPES,
     SMALL,
@@ -22,8 +21,11 @@ from pyalign.report.charts.theme import (
     alt,
     chart_of,
     colours_and_shapes,
+    ends_of,
+    known,
     letters_width,
     of_field,
+    with_margin,
 )
 
 SORTS = ("value", "difference", "name", "document")

@@ -11,8 +11,15 @@ from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.pairwise.rdms import Rdms, percentiles
 from pyalign.pairwise.rsa_result import Rsa
-from pyalign.report.charts.labels import first_of, known
-from pyalign.report.charts.map import SIDE, coloured, objects_on_plane
+from pyalign.report.charts.map import (
+    SIDE,
+    TileSheet,
+    coloured,
+    main_categories,
+    members_of,
+    objects_on_plane,
+    thumbnails,
+)
 from pyalign.report.charts.matrix import ORDERS, clustered, sampled
 from pyalign.report.charts.theme import (
     SMALL,
@@ -22,12 +29,13 @@ from pyalign.report.charts.theme import (
     at_point,
     chart_of,
     finished,
+    first_of,
+    known,
     letters_width,
     style_of,
     two_lines,
     width_of,
 )
-from pyalign.report.charts.tiles import TileSheet, main_categories, members_of, thumbnails
 from pyalign.report.words import counted, different, model_labels, one_line
 
 MOST_OBJECTS, MOST_MATRICES = 100, 9

@@ -15,7 +15,6 @@ from pyalign.analysis.metadata.metadata_result import FittedLine, MetadataRegres
 from pyalign.analysis.metadata.model_points import first_and_others
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.errors import InputError
-from pyalign.report.charts.labels import ends_of, first_of, known, placed, spread, with_margin
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import (
     SMALL,
@@ -25,13 +24,19 @@ from pyalign.report.charts.theme import (
     alt,
     chart_of,
     colours_and_shapes,
+    ends_of,
     finished,
+    first_of,
+    known,
     letters_width,
     of_field,
+    placed,
+    spread,
     style_of,
     width_of,
+    with_margin,
 )
-from pyalign.report.metadata import no_rank_text
+from pyalign.report.fits import no_rank_text
 from pyalign.report.probabilities import bins_of
 from pyalign.report.words import called, counted, different, model_labels, one_line, over_words
 

@@ -12,6 +12,7 @@ from string import Template
 from typing import Any, ClassVar
 
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress, reporter, silent
 from pyalign._registry import load
 from pyalign._result import Result
 from pyalign._version import __version__
@@ -21,7 +22,6 @@ from pyalign.errors import InputError
 from pyalign.io.metadata import metadata_of_models
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.progress import Progress, reporter, silent
 from pyalign.report.blocks import Figure, Fold, Section
 from pyalign.report.charts.save import javascript
 from pyalign.report.charts.theme import Drawn
@@ -109,7 +109,7 @@ def make_report(
             raise InputError(f"path must not be that of a result; got {target}")
     sources = Sources(documents)
     sources = replace(sources, metadata=_metadata(sources.labels, metadata_of(metadata)))
-    page = Page(sprites=None if images is None else load("pyalign.report.page.sprites:Sprites")(images))
+    page = Page(sprites=None if images is None else load("pyalign.report.page.html:Sprites")(images))
     sections, more = sections_of(sources, progress)
     faults = (*faults, *more)
     heading = title or TITLE

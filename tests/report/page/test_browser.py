@@ -14,7 +14,7 @@ from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text
 from pyalign.report.page.html import Page, figure
 from pyalign.report.page.parts_html import STATIC
 from pyalign.report.page.write import body_of, make_report, render
-from pyalign.study.study_result import Study, StudyStep
+from pyalign.study.maker import Study, StudyStep
 
 from ..test_model_charts import answered, correlations, embeddings, probe  # noqa: F401  fixtures
 from .conftest import NAMES

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pyalign.extraction.images import as_images
-from pyalign.report.page import sprites as module
-from pyalign.report.page.sprites import ACROSS, LARGEST, SHEET, SIDE, Sprites, thumbnail
+from pyalign.report.page import html as module
+from pyalign.report.page.html import ACROSS, LARGEST, SHEET, SIDE, Sprites, thumbnail
 
 pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 

@@ -11,7 +11,7 @@ from pyalign.data import ODD_ONE_OUT
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.report.blocks import Code, Column, Facts, Figure, Fold, Section, Table, Text, Tiles, Value
-from pyalign.report.charts.labels import rows_of
+from pyalign.report.charts.theme import rows_of
 from pyalign.report.page.html import Panels
 from pyalign.report.page.parts_html import Browser
 from pyalign.report.page.sources import Loaded, Sources

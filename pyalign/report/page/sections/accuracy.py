@@ -8,13 +8,13 @@ from functools import partial
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
-from pyalign.analysis.ceiling.ceiling_result import NoiseCeiling
+from pyalign.analysis.ceiling.leave_one_out import NoiseCeiling
 from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
-from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, ends_of, filled
-from pyalign.report.charts.labels import spread
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
+from pyalign.report.charts.theme import spread
 from pyalign.report.fits import before_and_after, fold_rows, folds_table, held_out
 from pyalign.report.page.sections._shared import (
     Part,

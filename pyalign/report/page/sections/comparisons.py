@@ -7,13 +7,13 @@ from functools import partial
 
 from pyalign.analysis.comparison.comparison_result import BestModel, Comparison, ModelResult
 from pyalign.concept.consistency_result import ErrorConsistency
-from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.recovery.recovered import Recovery
 from pyalign.report import comparison as compared
 from pyalign.report import matrices
 from pyalign.report.blocks import Column, Fold, Section, Table, Text
-from pyalign.report.charts.depth import depth_chart
 from pyalign.report.charts.matrix import cka_chart, consistency_chart
+from pyalign.report.charts.models import depth_chart
 from pyalign.report.page.sections._shared import (
     Part,
     figure,

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 
 from pyalign._dataclass import dataclass, field
-from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObjects
+from pyalign.concept.held_out import ConceptDifference, Concepts, TopObjects
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile
 from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
 from pyalign.report.charts.entropy import entropy_chart, entropy_words
-from pyalign.report.charts.labels import ends_of, known
+from pyalign.report.charts.theme import ends_of, known
 from pyalign.report.concepts import difference_columns, differences_table, models_table
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import (

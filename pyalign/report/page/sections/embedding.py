@@ -7,8 +7,7 @@ from functools import partial
 
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.report.blocks import Fold, Section, Tile, Tiles
-from pyalign.report.charts.dimension_stability import dimension_stability_chart
-from pyalign.report.charts.penalty_path import penalty_path_chart
+from pyalign.report.charts.penalty_path import dimension_stability_chart, penalty_path_chart
 from pyalign.report.fits import against_table, dimensions_table, embedding_folds_table, stability_table
 from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of
 from pyalign.report.page.sources import Sources

@@ -7,8 +7,8 @@ from functools import partial
 
 from pyalign.analysis.experiment import ExperimentPlan
 from pyalign.report.blocks import Fold, Section, Text
-from pyalign.report.charts.power import power_chart
-from pyalign.report.experiment import designs_table
+from pyalign.report.charts.differences import power_chart
+from pyalign.report.comparison import designs_table
 from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
 

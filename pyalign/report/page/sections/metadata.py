@@ -13,7 +13,7 @@ from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.errors import InputError
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value, ends_of, table
 from pyalign.report.charts.scatter import counts_of, metadata_chart
-from pyalign.report.metadata import form_of_score, metadata_tables
+from pyalign.report.fits import form_of_score, metadata_tables
 from pyalign.report.page.sections._shared import Part, in_both_widths, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import counted, one_line, short_labels

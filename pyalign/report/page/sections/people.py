@@ -10,18 +10,18 @@ import numpy as np
 
 from pyalign.analysis.agreement import Agreements
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
-from pyalign.analysis.ceiling.ceiling_result import NoiseCeiling
+from pyalign.analysis.ceiling.leave_one_out import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.pairwise.rdms import Rdms
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report import matrices, probabilities
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text
 from pyalign.report.charts.entropy import entropy_chart
-from pyalign.report.charts.labels import known, spread
 from pyalign.report.charts.models import rsa_chart
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.rdm import matrix_names, mds_chart, rdm_chart
 from pyalign.report.charts.scatter import names_of, reliability_chart
+from pyalign.report.charts.theme import known, spread
 from pyalign.report.page.parts_html import MANY, NONE
 from pyalign.report.page.sections._shared import (
     Part,

@@ -8,7 +8,7 @@ from functools import partial
 
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.blocks import Figure, Fold, Section, Text
-from pyalign.report.charts.transfer import transfer_chart
+from pyalign.report.charts.differences import transfer_chart
 from pyalign.report.neighborhoods import categories_of, overall, sentence_of, transfer_table
 from pyalign.report.page.sections._shared import Part, in_both_widths, parts_of_each, section_of, sentence
 from pyalign.report.page.sources import Sources
