@@ -300,11 +300,7 @@ def flags(**values: object) -> None:
 
 
 def sequence(value: object, name: str, of: str) -> tuple[Any, ...]:
-    """The elements of `value`, a list or the like, whose elements the message calls `of`.
-
-    Raises:
-        InputError: a text, whose letters are no elements; a mapping; what is no sequence.
-    """
+    """The elements of `value`, a list or the like, whose elements the message calls `of`."""
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type)
     if not several or (isinstance(value, np.ndarray) and value.ndim == 0):
         raise InputError(f"{name} must be a sequence of {of}; got {value!r}")
@@ -375,11 +371,7 @@ def plain_number(value: object) -> float:
 
 
 def by_name(mapping: Mapping[Any, Any], name: str) -> dict[str, Any]:
-    """`mapping` with its names as text.
-
-    Raises:
-        InputError: names that are equal as text, such as 1 and "1".
-    """
+    """`mapping` with its names as text."""
     by_text: dict[str, Any] = {}
     for key, value in mapping.items():
         if str(key) in by_text:

@@ -105,9 +105,6 @@ def silent(stage: str, done: int, total: int | None) -> None:
 def reporter(progress: Progress | None) -> Progress:
     """The argument `progress` as what can be called; None shows nothing.
 
-    Raises:
-        InputError: it is no function.
-
     Example:
         >>> reporter(None) is silent
         True

@@ -89,9 +89,6 @@ class OnCards:
             dataset: what the judgments are called there; None: as their file is.
             name: of the model, where there is one; None: as its file is.
             task: a task of the Hub.
-
-        Raises:
-            InputError: a name for several models, or nothing to report.
         """
         return views().model_index_of(self, dataset, name, task)
 
@@ -222,11 +219,7 @@ class Result:
 
 
 def picked(results: Sequence[Row], k: int | str) -> Row:
-    """The result of that number, or the only one of the model of that name.
-
-    Raises:
-        InputError: no model has that name, or it has several results.
-    """
+    """The result of that number, or the only one of the model of that name."""
     if not isinstance(k, str):
         return results[k]
     names = [str(getattr(result, "embeddings", None) or getattr(result, "model", None)) for result in results]

@@ -134,10 +134,6 @@ def as_document(value: Any) -> Any:  # noqa: C901
 def require_letters(document: Any) -> None:
     """Raises unless a document can be written as JSON in UTF-8, strictly.
 
-    Raises:
-        InputError: text with half of a surrogate pair, which is no letter and no page can hold; something that JSON has
-            no form for.
-
     Example:
         >>> require_letters({"name": "caf\\udce9"})
         Traceback (most recent call last):
@@ -212,9 +208,6 @@ def _is_shown(field_: Field[Any]) -> bool:
 def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
     """The dataclass of that kind from what `as_document` made of it; hidden fields are None.
 
-    Raises:
-        InputError: a field is missing or of another type.
-
     Example:
         >>> from_document(Interval, {"low": 1.0, "high": 2.0}).high
         2.0
@@ -229,9 +222,6 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:  # noqa:
     What a class says of its fields is checked, so that what is read can be shown. `along`: field -> those whose values
     it has one of its own for each of; of two a matrix, its rows along the first. `among`: dotted path of names -> paths
     of what must be one of these. `filled`: fields that must be neither empty nor 0.
-
-    Raises:
-        InputError: as `from_document`; what doesn't go together.
     """
     values: dict[str, Any] = {}
     _require_mapping(document, kind.__name__)

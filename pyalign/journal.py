@@ -49,9 +49,6 @@ class Journal:
         best_path: where the best so far is.
         as_bytes: what is written there for a value.
 
-    Raises:
-        InputError: a link is at one of the paths, which would be followed to a file elsewhere.
-
     Example:
         >>> journal = Journal().begin("a long fit", {"x": [1.0, 2.0]})
         >>> journal.offer("step 1", (2.0,), lambda: "a map")
@@ -84,12 +81,7 @@ class Journal:
         cls, path: PathLike | None, *, resume: bool | None = False, best_path: PathLike | None = None,
         as_bytes: Callable[[Any], bytes] | None = None,
     ) -> Journal:
-        """The journal of a run that begins or, with `resume`, goes on; with None it goes on if that is possible.
-
-        Raises:
-            InputError: there is nothing to resume, or it is no journal.
-            OSError: it can't be read.
-        """
+        """The journal of a run that begins or, with `resume`, goes on; with None it goes on if that is possible."""
         journal = cls(path, best_path=best_path, as_bytes=as_bytes)
         journal._resume = resume
         if path is None or not os.path.exists(path):
@@ -108,9 +100,6 @@ class Journal:
         Args:
             function: its name.
             given: its arguments by name, all of which count but `NO_INPUTS`. A mapping `options` holds further ones.
-
-        Raises:
-            InputError: it is that of another run, or an argument is nothing of which a key can be made.
         """
         arguments = {**given, **given.get("options", {})}
         of = key_of(function, {name: arguments[name] for name in arguments.keys() - {*NO_INPUTS, "options"}})
@@ -130,11 +119,7 @@ class Journal:
         return self.steps.get(step)
 
     def result(self, step: str, kind: type[Finished]) -> Finished | None:
-        """What was recorded when that step was finished, as the dataclass that it was.
-
-        Raises:
-            InputError: what is there is no such result; one line that starts with the path.
-        """
+        """What was recorded when that step was finished, as the dataclass that it was."""
         if step not in self.steps:
             return None
         try:

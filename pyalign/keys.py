@@ -23,9 +23,6 @@ ARRAYS = ("__array__", "__dlpack__", "__cuda_array_interface__")  # what an arra
 def digest_of(value: Any) -> str:
     """SHA-256 of a value of data: arrays by dtype, shape and values, dataclasses field by field.
 
-    Raises:
-        InputError: a part of it is nothing of that kind, such as a generator or a function.
-
     Example:
         >>> from pyalign.data import Embeddings
         >>> a, b = Embeddings(np.eye(2), ("dog", "cat")), Embeddings(np.eye(2), ("dog", "cow"))

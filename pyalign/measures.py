@@ -161,9 +161,6 @@ PRECOMPUTED = {
 def get_measure(measure: str | Measure, others: tuple[str, ...] = ()) -> Measure:
     """The measure of that name; ``"rbf:2.5"`` is ``rbf`` with sigma = 2.5. others: words that the caller takes too.
 
-    Raises:
-        InputError: unknown name (the message proposes the nearest) or a sigma that is not a positive number.
-
     Example:
         >>> get_measure("cosine").pair
         'cosine'
@@ -215,9 +212,6 @@ def median_distance(x: np.ndarray, y: np.ndarray | None = None) -> float:
 
     Above 2,048 rows it is the median over 2,048 evenly spaced ones: the same rows, and so the same value, on every
     backend.
-
-    Raises:
-        InputError: the median is zero (most rows are equal), so that no bandwidth follows from it.
     """
     left = _spaced(x)
     right = left if y is None else _spaced(y)

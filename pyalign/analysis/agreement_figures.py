@@ -172,11 +172,7 @@ class AgreementErrors:
 
     @classmethod
     def of(cls, triplets: np.ndarray, entries: Entries | None, plan: Resampling) -> AgreementErrors:
-        """The errors of means over distinct triplets (c, 3); the plan says what intervals generalize over.
-
-        Raises:
-            InputError: people are not known, and the plan is over them.
-        """
+        """The errors of means over distinct triplets (c, 3); the plan says what intervals generalize over."""
         over_people = "subjects" in plan.by
         if over_people and entries is None:
             raise InputError(

@@ -65,9 +65,6 @@ def with_people(
         what: needs the answers, for messages; None: nothing does.
         weights: (t,) of the answers; None: those of the triplets.
 
-    Raises:
-        InputError: nobody has said which item is odd; subjects of another length; both answers and subjects.
-
     Example:
         >>> with_people([[0, 1, 2]], [[1, 2, 5]], None, "ceiling")[0].answers.counts.tolist()
         [[1, 2, 5]]
@@ -186,9 +183,6 @@ def find_repeats(triplets: object, answers: Answers | None = None, task: str = O
             one participant called odd.
         answers: of t rows, how many people called each position of that row odd, or chose each option.
         task: of the triplets; of anchored ones the columns are anchor, chosen option, other.
-
-    Raises:
-        InputError: not such triplets; shares instead of counts.
 
     Example:
         >>> repeats = find_repeats([[5, 2, 9], [9, 2, 5], [2, 5, 9], [1, 2, 3]])

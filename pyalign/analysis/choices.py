@@ -93,9 +93,6 @@ def as_chosen(
         base: from which positions count; None: by their range.
         host: computes verdicts.
         unreadable: "raise", or "omit" to leave out triplets whose answer is a name of no alternative.
-
-    Raises:
-        InputError: another number of rows, what is no position, no name of an item of its triplet, no distribution.
     """
     t, k = len(triplets), alternatives_of(triplets.task)
     a = _checks.as_array(choices, "choices", "(t,)")
@@ -247,9 +244,6 @@ def named_choices(answers: np.ndarray, triplets: Triplets, unreadable: Policy) -
         answers: (t,) texts, "" for no answer and "-1" for one that names none.
         triplets: with names.
         unreadable: "raise", or "omit", which leaves it to the caller to leave these out.
-
-    Raises:
-        InputError: what is no text; an answer that names no alternative, unless these are omitted and others are left.
     """
     assert triplets.names is not None
     wrong = next((row for row, name in enumerate(answers.tolist()) if not isinstance(name, str | bytes)), None)

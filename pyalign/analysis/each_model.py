@@ -52,11 +52,7 @@ class Several(Result, Generic[One]):
 
     @property
     def only(self) -> One:
-        """The one result that there is.
-
-        Raises:
-            InputError: there are several.
-        """
+        """The one result that there is."""
         if len(self.results) != 1:
             name = type(self).__name__
             raise InputError(f"only is of {name} with one result; got {len(self.results)}: take one of them by number")

@@ -39,9 +39,6 @@ class ModelChoices:
     ) -> ModelChoices:
         """Checks the arguments of a call. `models` are those that have embeddings and no choices.
 
-        Raises:
-            InputError: no mapping, the name of a model, or an option that is not one of its words.
-
         Example:
             >>> ModelChoices.of({"x": [0, 2]}, {"x": None}, base=None, nan_policy="raise", unreadable="raise")
             Traceback (most recent call last):
@@ -67,11 +64,7 @@ class ModelChoices:
         return replace(self, choices={name: present.of(one, name) for name, one in self.choices.items()})
 
     def of_rows(self, rows: np.ndarray, t: int) -> ModelChoices:
-        """The choices on the rows (k,) out of t triplets.
-
-        Raises:
-            InputError: another number of choices.
-        """
+        """The choices on the rows (k,) out of t triplets."""
         found = {name: _checks.as_array(one, name, "(t,)") for name, one in self.choices.items()}
         for name, one in found.items():
             if one.shape[:1] != (t,):
@@ -79,11 +72,7 @@ class ModelChoices:
         return replace(self, choices={name: one[rows] for name, one in found.items()})
 
     def read(self, triplets: Triplets, host: HostBackend) -> dict[str, Chosen]:
-        """What became of each triplet with each model.
-
-        Raises:
-            InputError: as `as_chosen`, with the name of the model.
-        """
+        """What became of each triplet with each model."""
         found = {}
         for name, choices in self.choices.items():
             try:
@@ -96,9 +85,6 @@ class ModelChoices:
 
 def models_with_choices(x: Any, model_choices: object, **options: Any) -> tuple[Any, ModelChoices]:
     """The embeddings of a call that also takes one model without a name, and the choices; see `ModelChoices.of`.
-
-    Raises:
-        InputError: neither; or choices and embeddings without a name.
 
     Example:
         >>> models_with_choices(None, None, base=None, nan_policy="raise", unreadable="raise")

@@ -384,11 +384,7 @@ def _with_interval(
 
 
 def _labels_of(groups: object, people: object) -> object:
-    """The labels of groups; of the word "subjects" the participants who answered.
-
-    Raises:
-        InputError: another word, or nobody says who answered.
-    """
+    """The labels of groups; of the word "subjects" the participants who answered."""
     if not isinstance(groups, str):
         return groups
     if groups != PARTICIPANTS:

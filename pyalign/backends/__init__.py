@@ -63,11 +63,7 @@ BACKENDS = HOST_BACKENDS + TENSOR_BACKENDS
 
 
 def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
-    """The backend of that name, or the first that can take such rows here.
-
-    Raises:
-        InputError: unknown name, or no backend can run; with the reason of each.
-    """
+    """The backend of that name, or the first that can take such rows here."""
     if not isinstance(name, str) or name not in ("auto", *BACKENDS, *_of_tests):
         near = nearest(name, BACKENDS) if isinstance(name, str) else ""
         raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}{near}")

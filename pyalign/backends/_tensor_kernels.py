@@ -289,20 +289,13 @@ WIDENS = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 8)  # torch mu
 
 
 def route(operation: str) -> str:
-    """The route that the environment asks for, else the first.
-
-    Raises:
-        InputError: the variable is not a list of routes.
-    """
+    """The route that the environment asks for, else the first."""
     return parse_routes(os.environ.get(VARIABLE, ""))[operation]
 
 
 @lru_cache
 def parse_routes(text: str) -> Mapping[str, str]:
     """The route of each operation, from the value of the environment variable.
-
-    Raises:
-        InputError: it is not a list of routes.
 
     Example:
         >>> parse_routes("topk=torch")

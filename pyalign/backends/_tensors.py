@@ -88,11 +88,7 @@ class Queue(Passing):
         self.words[DOUBT] |= doubtful
 
     def prepare(self, measure: Measure, x: Tensor, y: Tensor | None = None) -> tuple[Rows, Rows | None]:
-        """Rows as `pyalign.ops._prepare.prepare` makes them. A kernel without a sigma waits for the median distance.
-
-        Raises:
-            NotOrdinaryError: where that was found out while waiting.
-        """
+        """Rows as `pyalign.ops._prepare.prepare` makes them. A kernel without a sigma waits for the median distance."""
         self._measure, self._dtype = measure, result_dtype(x)
         shift = column_shift(x) if measure.transform == "shift" else None
         if shift is not None and y is not None and x.dtype != self._dtype:
@@ -132,10 +128,6 @@ class Queue(Passing):
 
     def read(self, aside: Sequence[Tensor] = ()) -> tuple[Any, list[np.ndarray]]:
         """Waits. What the last method of `TensorBackend` would have returned, and what lies in the tensors in addition.
-
-        Raises:
-            NotOrdinaryError: results mean nothing.
-            InvalidTripletsError: triplets are invalid, and results mean nothing.
         """
         words, *arrays = read_together(self.words, *aside)
         self._require_ordinary(words)

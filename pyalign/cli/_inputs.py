@@ -321,9 +321,6 @@ def files_of(spec: str) -> dict[str, str]:
 
     Of a description, ``mine.toml``, they are that file and all files that it names.
 
-    Raises:
-        InputError: what `Spec` refuses.
-
     Example:
         >>> files_of("features.npz::fc7")
         {'features.npz': 'features.npz:'}

@@ -106,11 +106,7 @@ def models_of(options: Any, matrices: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def families_of(options: Any) -> tuple[Sequence[str] | None, tuple[str, ...]]:
-    """The families of the models: as typed, or those of the table of models; and notes that say so.
-
-    Raises:
-        InputError: none is typed, and the table has none of these models.
-    """
+    """The families of the models: as typed, or those of the table of models; and notes that say so."""
     if options.families is None or options.families:
         return options.families, ()
     from pyalign.io import metadata

@@ -65,10 +65,6 @@ def check_folder(
     """What is wrong with --out, before the work. Gives the formats of pictures, and a note where none can be drawn.
 
     tables: names of the files that may be written; pictures: the same without suffix.
-
-    Raises:
-        InputError, OSError: an input or another output would be replaced; no place; no images.
-        MissingExtraError: pictures are asked for, and what draws them is not installed.
     """
     if options.out is None:
         named = ("images",) if options.figures == (NONE,) else ("figures", "images")  # --figures none is as it is

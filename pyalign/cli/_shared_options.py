@@ -40,10 +40,6 @@ def read_ceiling(stated: float | Spec | None, task: str = ODD_ONE_OUT) -> NamedC
     """The ceiling as `pyalign.score` takes it; of a document the estimate, unless another is named.
 
     task: of the triplets that are scored.
-
-    Raises:
-        InputError: no document of `pyalign ceiling`, one of another task, no such ceiling, or one that is not above
-            chance.
     """
     if not isinstance(stated, Spec):
         return stated

@@ -77,9 +77,6 @@ def rows_to_write(
     """Embeddings as the name of the output says, by path, and a line about them.
 
     trained: the record of the map that they went through.
-
-    Raises:
-        InputError: the names next to --out would replace an input or another output.
     """
     files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(out, x, trained)}
     inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]

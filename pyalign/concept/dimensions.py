@@ -32,9 +32,6 @@ def as_dimensions(dimensions: object) -> np.ndarray:
 
     Numbers below 0 by no more than a two-hundredth of the largest, as the published SPoSE has them, become 0.
 
-    Raises:
-        InputError: another shape, other numbers.
-
     Example:
         >>> as_dimensions([[1, -1e-5], [0, 2]]).tolist()
         [[1.0, 0.0], [0.0, 2.0]]
@@ -61,9 +58,6 @@ def labels_of(labels: Sequence[str] | None, dimensions: object, argument: str = 
     """A label for each of the dimensions (n, k), all different: where one comes twice, each of them with its number.
 
     Without labels they are their own, else their numbers, from 1.
-
-    Raises:
-        InputError: another number of labels.
 
     Example:
         >>> labels_of(None, np.eye(2)), labels_of(["food", "tools", "food"], np.eye(3))
@@ -94,9 +88,6 @@ def members_of(
     categories: object, dimensions: object, labels: Sequence[str] | None, n: int, names: Sequence[str] | None
 ) -> Members | None:
     """The concepts of n objects; None where none are given.
-
-    Raises:
-        InputError: both kinds at once, labels without dimensions, or what does not fit the objects.
 
     Example:
         >>> members_of(None, np.array([[0.5, 2.0], [1.0, 0.0]]), ["royal", "food"], 2, None).of.astype(int).tolist()
@@ -157,10 +148,6 @@ def objects_of(
     missing: Policy = "raise",
 ) -> Objects:
     """The rows of each model in the order of the dimensions: by name where both have names, else as they stand.
-
-    Raises:
-        InputError: an object without a row, NaN or infinity, unless they are to be omitted; another number of rows
-            where there are no names; another number of labels than dimensions.
 
     Example:
         >>> human = Embeddings(np.array([[1.0], [2.0]]), ("dog", "cat"))
@@ -283,10 +270,6 @@ def assigned(
 
     Returns:
         An `Assignment`. Of dimensions that carry the same, the lowest come first.
-
-    Raises:
-        InputError: dimensions that are negative or not finite, triplets that name no row, an unknown rule, or a `top`
-            out of range.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5.
 

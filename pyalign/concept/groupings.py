@@ -96,9 +96,6 @@ def entropy_codes(index: np.ndarray, dimensions: np.ndarray | None, backend: Bac
     With dimensions (n, k) it is the entropy of the choice that they predict, softmax of their dot products; without, of
     all answers to the same three items.
 
-    Raises:
-        InputError: no triplet was answered twice.
-
     Example:
         >>> entropy_codes(np.array([[0, 1, 2], [2, 1, 0], [1, 2, 3]]), None).tolist()
         [3, 3, -1]

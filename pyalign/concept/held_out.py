@@ -52,9 +52,6 @@ def folds_of(n: int, folds: object, names: Sequence[str] | None = None, seed: in
 
     Draws are those of the names in their order, where there are names: an object's fold does not depend on its row.
 
-    Raises:
-        InputError: fewer than two folds or more than objects; a fold that leaves fewer than three objects to fit on.
-
     Example:
         >>> folds_of(6, 2, "fedcba").tolist() == folds_of(6, 2, "abcdef").tolist()[::-1]
         True

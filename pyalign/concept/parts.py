@@ -175,10 +175,6 @@ class Families:
     def of(cls, families: Sequence[str] | None, models: Sequence[str], plan: Resampling | None) -> Families | None:
         """Those of the families of models; None without.
 
-        Raises:
-            InputError: another number of families than models, a single family, a model that is called as a mean, or
-                intervals by a bootstrap, which has no errors of means.
-
         Example:
             >>> Families.of(["net", "net", "text"], ["a", "b", "c"], None).weights
             array([[0.5, 0.5, 0. ],

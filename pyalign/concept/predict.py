@@ -277,11 +277,7 @@ class JudgedTriplets:
 def judged_triplets(
     objects: Objects, triplets: object, measure: MeasureLike, plan: Resampling | None, missing: Policy
 ) -> JudgedTriplets:
-    """The triplets of the objects, with the score of the human dimensions on them.
-
-    Raises:
-        InputError: as `pyalign.score`; triplets of another task; no triplet whose objects are all kept.
-    """
+    """The triplets of the objects, with the score of the human dimensions on them."""
     human = Embeddings(objects.human, objects.names)
     present = with_rows(human if objects.names is None else human[objects.there], triplets, missing)
     aligned = align(human, present.triplets, "dimensions")

@@ -218,9 +218,6 @@ class Explained:
 def over_objects(ci: object) -> Resampling | None:
     """`ci` as a plan over objects, which are the rows here, in closed form, which counts what fits owe to each object.
 
-    Raises:
-        InputError: any other.
-
     Example:
         >>> over_objects("auto").by
         'objects'

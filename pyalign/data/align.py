@@ -94,9 +94,6 @@ def align(x: object, triplets: object, name: str = "embeddings", features: bool 
         name: of x, for messages.
         features: whether the columns of x are features; else x is a matrix, and nothing is said about its being one.
 
-    Raises:
-        InputError: items without a row; names on the side of the triplets alone.
-
     Example:
         >>> matched = align(Embeddings(np.eye(3), ("cat", "dog", "car")), [["dog", "cat", "car"]])
         >>> matched.index.tolist()
@@ -238,9 +235,6 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
 
     Where embeddings differ in their rows, they keep those of the triplets' items alone. Without any, the triplets are
     checked by themselves.
-
-    Raises:
-        InputError: as `align`; embeddings of other items, or of another number where there are no names.
     """
     known = {name: as_embeddings(x, name) for name, x in models.items()}
     ordered, notes = one_order(known, as_triplet_data(triplets))

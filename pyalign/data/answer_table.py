@@ -62,9 +62,6 @@ def answer_table(
         values: of each column (t,), text or numbers, in which NaN is an empty cell.
         stated: arguments of `load_triplets` that say some of it; columns in them are headers or numbers.
 
-    Raises:
-        InputError: it is not sure; a cell does not fit, with its row. One line without the name of the table.
-
     Example:
         >>> from pyalign.data.metadata import coded
         >>> columns = [coded(cells) for cells in (["cat", "dog"], ["dog", "car"], ["car", "cat"], ["car", "dog"])]

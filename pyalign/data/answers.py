@@ -78,10 +78,6 @@ def as_answers(answers: object, t: int, name: str = "answers", alternatives: int
 
     alternatives: 3 items that may be odd, or 2 options of an anchor: the number of columns.
 
-    Raises:
-        InputError: another shape, NaN, a negative number, a row of counts without an answer, or a row that sums to
-            something else and is not of whole numbers.
-
     Example:
         >>> as_answers([[1, 2, 1]], 1).shares
         array([[0.25, 0.5 , 0.25]])
@@ -188,9 +184,6 @@ def notes_with(notes: tuple[str, ...], weights: Any) -> tuple[str, ...]:
 
 def as_weights(weights: object, t: int) -> Weights:
     """`weights` (t,) of t answers, checked.
-
-    Raises:
-        InputError: another shape, numbers that are not real, or one that is not positive and finite.
 
     Example:
         >>> as_weights([1, 0], 2)

@@ -190,9 +190,6 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order. A data
     set is opened.
 
-    Raises:
-        InputError: a path, a sparse matrix, triplets, a DataFrame with text in it or without a name for each row.
-
     Example:
         >>> as_embeddings([[1.0, 2.0]]).names is None
         True
@@ -242,11 +239,7 @@ def _of_frame(frame: Any, name: str) -> Embeddings:
 
 
 def rows_of_index(index: Any, name: str) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """What an index of pandas says: the order of the rows where it numbers them, else their names.
-
-    Raises:
-        InputError: several levels, or a row without a name.
-    """
+    """What an index of pandas says: the order of the rows where it numbers them, else their names."""
     if index.nlevels > 1:
         raise InputError(f"{name} must have one level of names in its index; got {index.nlevels}")
     if index.hasnans:

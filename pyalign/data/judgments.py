@@ -217,9 +217,6 @@ def as_judgments(human: object, kind: str | None = None, name: str = "human") ->
 
     `RDMs` of rsatoolbox are those of participants; a data set is opened.
 
-    Raises:
-        InputError: no kind, where `kind_of_diagonal` shows none; another kind; what `Judgments` refuses.
-
     Example:
         >>> as_judgments([0.5], "similarity").kind
         'similarity'
@@ -242,11 +239,7 @@ def is_rdms(x: object) -> bool:
 
 
 def with_kind(judged: Judgments, kind: str | None, name: str) -> Judgments:
-    """The judgments of that kind; None: of the kind that the diagonal shows, with a note.
-
-    Raises:
-        InputError: None is stated, and the diagonal shows no kind.
-    """
+    """The judgments of that kind; None: of the kind that the diagonal shows, with a note."""
     if kind is not None:
         return judged
     shown = kind_of_diagonal(judged)
@@ -294,9 +287,6 @@ def matrix_of_frame(frame: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] 
     Labels are compared as text. An index of the numbers 0 to n - 1, in any order, puts the rows in the order of the
     numbers and names no object. Where one side has these numbers in order, as pandas gives them to what has no labels,
     the names are those of the other side.
-
-    Raises:
-        InputError: what `as_embeddings` refuses; other labels in the columns than in the index; labels that repeat.
     """
     values = np.asarray(as_embeddings(frame, name).values)
     order, names = rows_of_index(frame.index, name)

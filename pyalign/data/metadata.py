@@ -306,9 +306,6 @@ class Matched:
 def as_metadata(metadata: Any) -> Metadata:
     """Metadata as they are, or of rows, of a mapping from models to their columns, or of a frame of pandas.
 
-    Raises:
-        InputError: none of these.
-
     Example:
         >>> as_metadata({"clip": {"family": "CLIP"}}).models
         ('clip',)

@@ -76,11 +76,7 @@ class Present:
         return notes_on_order("categories", Categories.of(categories).names, names)
 
     def of(self, values: Any, name: str) -> Any:
-        """Values (t, ...) that were given for all triplets, of those that remain; None and `Categories` as they are.
-
-        Raises:
-            InputError: another number of them; `Categories` without names, and models with rows in different orders.
-        """
+        """Values (t, ...) that were given for all triplets, of those that remain; None and `Categories` as they are."""
         if isinstance(values, Categories):
             self.require_names(values)
         if self.kept is None or values is None or isinstance(values, Categories):
@@ -127,9 +123,6 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         triplets: (t, 3), see `pyalign.data.as_triplet_data`.
         missing: "raise", or "omit" to leave out triplets with an item that has no row.
         subjects: (t,) who answered each triplet, to count them; None: those of the triplets.
-
-    Raises:
-        InputError: items without a row, unless they are to be omitted; no triplet that remains.
 
     Example:
         >>> from pyalign.data import Embeddings
@@ -182,11 +175,7 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
 def judged_with_rows(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, missing: str, fewest: int = FEWEST
 ) -> tuple[Judgments, Coverage | None]:
-    """The judged pairs of the objects that have a row in all models, and in all models' matrices; by name.
-
-    Raises:
-        InputError: objects without a row, unless they are to be omitted; fewer than `fewest` objects that remain.
-    """
+    """The judged pairs of the objects that have a row in all models, and in all models' matrices; by name."""
     _checks.one_of(missing, MISSING, "missing")
     names = {name: as_embeddings(x, name).names for name, x in models.items()}
     names |= {name: rdm.names for name, rdm in rdms.items()}

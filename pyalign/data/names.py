@@ -55,9 +55,6 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     in an experiment's export, are found by the names of these files, without folder and extension, where no row has
     their whole names; or without number too, where no two items or rows are then called the same.
 
-    Raises:
-        InputError: names that no row has, or that two rows have: `Embeddings.per_object` makes one of them.
-
     Example:
         >>> match_names(["cat", "dog"], ["dog", "ant", "cat"]).rows
         array([2, 0], dtype=int32)
@@ -101,9 +98,6 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
 
 def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray:
     """(m,) int32, the row of each item that has one, else -1: by that of `RULES` which finds most of them.
-
-    Raises:
-        InputError: an item that several rows are called after; rows of the same name.
 
     Example:
         >>> rows_of_some(["ant", "cat", "dog"], ["dog", "ant"])
@@ -350,9 +344,6 @@ def objects_of(row_names: Sequence[str], item_names: Sequence[str] | None = None
     the folders, where all rows have one and not all the same; else the file names without number.
 
     missing: "omit" where items may be without a row; the rule is then the first of those that find most.
-
-    Raises:
-        InputError: items that have no row by any rule.
 
     Example:
         >>> found = objects_of(["cat/01.jpg", "dog/01.jpg", "cat/02.jpg"])

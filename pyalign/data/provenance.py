@@ -36,9 +36,6 @@ def fingerprint(array: Any) -> str:
 
     A tensor gives the hash of the array that it becomes on the host.
 
-    Raises:
-        InputError: an array that does not come to the host, or of Python objects.
-
     Example:
         >>> fingerprint(np.arange(3))[:8] == fingerprint(np.arange(6)[::2] // 2)[:8]
         True
@@ -60,9 +57,6 @@ def digest_of_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> s
     """A digest of the bytes of a file, as `sha256sum` prints it.
 
     algorithm: a name that hashlib knows.
-
-    Raises:
-        OSError: the file is missing or forbidden.
     """
     import hashlib
 

@@ -43,9 +43,6 @@ def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
         judged: one matrix, whole or condensed.
         name: of the matrix, for messages and notes.
 
-    Raises:
-        InputError: matrices of several people, one that is not symmetric, or an infinite value.
-
     Example:
         >>> as_similarities(Judgments([0.1, 0.9, 0.8], "dissimilarity")).values
         array([[ 0. , -0.1, -0.9],
@@ -126,9 +123,6 @@ def one_or_several(embeddings: object) -> dict[str, Any]:
 def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
     """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each.
 
-    Raises:
-        InputError: an empty mapping, names that are equal as text; see `as_embeddings` and `as_similarities`.
-
     Example:
         >>> as_models({1: np.eye(2)})["1"].shape
         (2, 2)
@@ -148,9 +142,6 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
     Args:
         matrix: (n, n), condensed, a DataFrame, `Judgments`, or a mapping from names to such.
         kind: "similarity" or "dissimilarity"; `Judgments` know theirs.
-
-    Raises:
-        InputError: another kind, none where the diagonal shows none, or what `as_similarities` refuses.
     """
     matrix = several(matrix) if is_rdms(matrix) else matrix
     if not isinstance(matrix, Mapping):

@@ -111,9 +111,6 @@ def answered_rows(header: Sequence[str], columns: Sequence[Texts | np.ndarray], 
         columns: (t,) each, text or numbers, in which NaN is an empty cell.
         stated: arguments of `load_triplets`, None where nothing is said.
 
-    Raises:
-        InputError: no row is left, or most are empty; answers of two designs, or two lists of one participant.
-
     Example:
         >>> columns = [coded(['["cat", "dog", "car"]', ""]), np.array([2, np.nan])]
         >>> found = answered_rows(["stimuli", "response"], columns, {"empty": "omit"})

@@ -228,9 +228,6 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
 
     A DataFrame and structured rows are read as `pyalign.load_triplets` reads them; a data set is opened.
 
-    Raises:
-        InputError: a path; a table of answers that does not fit, with its row, or of which something must be stated.
-
     Example:
         >>> as_triplet_data([["dog", "cat", "car"]]).names
         ('car', 'cat', 'dog')

@@ -65,9 +65,6 @@ def last_is_odd(path: Path, similarities: np.ndarray) -> tuple[str, ...]:
 
     That s12 is below the two others, as the files are documented, does not say that s01 is above s02.
 
-    Raises:
-        InputError: similarities that are not finite.
-
     Example:
         >>> last_is_odd(Path("a.npz"), np.array([[0.9, 0.2, 0.1], [0.3, 0.8, 0.1]]))[0]
         'a.npz: in 1 of 2 triplets (first 1, from 0) the first two are not the most similar pair; the last is still odd'

@@ -55,9 +55,6 @@ def _matrix(path: Path) -> np.ndarray:
 def mean_ratings(path: PathLike, ratings: Any, n: int) -> np.ndarray:
     """(n, n) float64: the mean of all ratings of each pair, given as lists by "i,j" from 1; NaN of pairs without one.
 
-    Raises:
-        InputError: other keys, numbers of objects that are not there, or values that are no lists of numbers.
-
     Example:
         >>> mean_ratings("x.pickle", {"a1.png,a2.png": [1, 2], "a2.png,a1.png": [6]}, 2)
         array([[nan,  3.],

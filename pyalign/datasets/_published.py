@@ -20,11 +20,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 def column(path: Path, header: str) -> tuple[str, ...]:
-    """A column of a ``.tsv`` by its header; cells may be empty, and may hold quotes.
-
-    Raises:
-        InputError: it has no such column, or rows of other widths.
-    """
+    """A column of a ``.tsv`` by its header; cells may be empty, and may hold quotes."""
     if path.stat().st_size > LARGEST:
         raise bad(path, f"must have at most {LARGEST:,} bytes")
     with text_errors(path), open(path, encoding="utf-8-sig", newline="") as file:
@@ -42,11 +38,7 @@ def column(path: Path, header: str) -> tuple[str, ...]:
 
 
 def names_in(place: Place, folder: Path, n: int) -> tuple[str, ...]:
-    """The images below a folder, in plain order.
-
-    Raises:
-        InputError: another number of them.
-    """
+    """The images below a folder, in plain order."""
     paths, _ = images_below(folder)
     if len(paths) != n:
         raise place.bad(f"there must be {n} images in {folder}; got {len(paths)}")
@@ -55,9 +47,6 @@ def names_in(place: Place, folder: Path, n: int) -> tuple[str, ...]:
 
 def by_number(place: Place, names: Sequence[str]) -> tuple[str, ...]:
     """The names in the order of the first number in each, which must be 1 to n: ``2.jpg`` stands before ``10.jpg``.
-
-    Raises:
-        InputError: they are not numbered so.
 
     Example:
         >>> by_number(Place("x", Path()), ["fruit10.png", "fruit1.png", *(f"fruit{k}.png" for k in range(2, 10))])[:2]
@@ -70,11 +59,7 @@ def by_number(place: Place, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_triplets(place: Place, triplets: Triplets, n: int) -> Triplets:
-    """The triplets, whose numbers are below n and differ within each.
-
-    Raises:
-        InputError: the first that do not.
-    """
+    """The triplets, whose numbers are below n and differ within each."""
     values = np.asarray(triplets.values)
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
     if low < 0 or high >= n:

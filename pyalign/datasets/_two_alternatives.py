@@ -18,9 +18,6 @@ def anchored(path: Path | str, names: np.ndarray, second: np.ndarray, people: in
     second. The chosen option comes to the middle; where votes are divided, shares say how, or counts where so many
     people were asked.
 
-    Raises:
-        InputError: shares outside of 0 to 1.
-
     Example:
         >>> triplets = anchored("x", np.array([["r", "a", "b"]]), np.array([0.75]))
         >>> [triplets.names[k] for k in triplets.values[0]], triplets.answers.shares.tolist()

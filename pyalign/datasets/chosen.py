@@ -210,9 +210,6 @@ def _share(value: float, name: str = "share") -> float:
 def same_objects(a: Embeddings, b: Embeddings) -> tuple[Embeddings, Embeddings]:
     """Two embeddings with their rows in the order of the first.
 
-    Raises:
-        InputError: they are of different objects.
-
     Example:
         >>> x = Embeddings(np.eye(2), ("cat", "dog"))
         >>> same_objects(x, Embeddings(np.eye(2), ("dog", "cat")))[1].values.tolist()

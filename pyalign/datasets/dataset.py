@@ -248,11 +248,6 @@ def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
         folder: where its files are, in it or below it. It may also hold those of a data set that is with this one,
             such as SPoSE with THINGS.
 
-    Raises:
-        InputError: the folder is none, lacks files that are needed, or has a file with another checksum than was
-            published; nothing is remembered then.
-        OSError: the list of folders can't be written.
-
     Example:
         >>> remember_dataset("levels", "/nowhere")
         Traceback (most recent call last):
@@ -297,10 +292,6 @@ def forget_dataset(name: str) -> Path | None:
     """The folder in which the data set was remembered to be, and no longer is; None: nothing was remembered.
 
     The folder and its files stay as they are.
-
-    Raises:
-        InputError: the list of folders is damaged.
-        OSError: it can't be written.
     """
     folder = forget(name)
     return None if folder is None else Path(folder)
@@ -367,9 +358,6 @@ class DataSetInfo(Result):
 def list_datasets() -> DataSetList:
     """The data sets that are known, published ones first.
 
-    Raises:
-        InputError: the list of folders is damaged.
-
     Example:
         >>> [known.name for known in list_datasets().datasets if known.is_here and known.name == "sample"]
         ['sample']
@@ -387,9 +375,6 @@ def list_datasets() -> DataSetList:
 
 def dataset_info(name: str) -> DataSetInfo:
     """What is known of a data set, whether it is here or not.
-
-    Raises:
-        InputError: there is no such data set, or its ``dataset.toml`` is wrong.
 
     Example:
         >>> dataset_info("things").licence

@@ -306,22 +306,12 @@ class Description:
 
 
 def read_description(path: PathLike) -> Description:
-    """The description in a ``.toml`` file.
-
-    Raises:
-        InputError: it is not TOML, or has a key or a value that a description has not; one line that starts with its
-            path.
-        MissingExtraError: Python 3.10 has no reader of TOML of its own.
-        OSError: missing or forbidden.
-    """
+    """The description in a ``.toml`` file."""
     return checked_description(path, read_toml(path, "descriptions of data sets"))
 
 
 def checked_description(path: PathLike, document: Mapping[str, Any]) -> Description:
     """A document as a description.
-
-    Raises:
-        InputError: as `read_description`.
 
     Example:
         >>> checked_description("mine.toml", {"names": "names.txt", "triplets": {"file": "t.npy"}}).files
@@ -372,11 +362,7 @@ def _check(path: PathLike, where: str, rules: Mapping[str, Rule], table: Mapping
 
 
 def path_in(folder: PathLike, path: PathLike, about: PathLike) -> str:
-    """The path of FILE or FILE::KEY from the folder of the description `about`, in which it is.
-
-    Raises:
-        InputError: it is elsewhere, or is a link that leads elsewhere; its name is no text.
-    """
+    """The path of FILE or FILE::KEY from the folder of the description `about`, in which it is."""
     spec = Spec(path)
     relative = os.path.relpath(spec.path, folder)
     if relative.startswith(os.pardir):  # by way of a link to a folder, perhaps

@@ -154,11 +154,6 @@ class Resuming:
 
         has_hash: whether a checksum is compared afterwards, so that what can't be told to be the same may be gone on
         with.
-
-        Raises:
-            InputError: the server has no such file, no attempt brings more, or there is no network, of which it is
-                said at once; one line that starts with the address.
-            OSError: the disk is full, or the folder forbidden.
         """
         self._has_hash = has_hash
         left = ATTEMPTS

@@ -53,13 +53,7 @@ def folder_for(archive: Path) -> Path:
 
 
 def unpack(archive: Path) -> Path:
-    """Unpacks next to the archive, into a folder of its name, which appears when all is there. Links are left out.
-
-    Raises:
-        InputError: a name that leads out of the folder, very many members, another kind of file, or one that becomes
-            far too large.
-        OSError: the disk is full.
-    """
+    """Unpacks next to the archive, into a folder of its name, which appears when all is there. Links are left out."""
     target = folder_for(archive)
     for left in archive.parent.glob(f"{UNPACKING}*"):
         if has_ended(left.name.removeprefix(UNPACKING)):  # a run that was killed
@@ -207,11 +201,6 @@ def fetch_dataset(
         folder: where to, which is remembered; None: where data sets are.
         mirror: an address with a folder for each data set, as they are here: MIRROR/things/unique_id.txt.
         progress: is called with bytes.
-
-    Raises:
-        InputError: there is no such data set, or it can't be fetched; an address does not answer, or gives another file
-            than was published, or than at the first fetch.
-        OSError: the disk is full.
     """
     if folder is not None:
         checked_path(folder, "folder")
@@ -371,11 +360,7 @@ def place_of(model: str) -> Path:
 
 
 def published_map(model: str) -> Transform:
-    """The map of a model; it is fetched at its first use.
-
-    Raises:
-        InputError: gLocal has published no map of the model; it can't be fetched, or is another file than before.
-    """
+    """The map of a model; it is fetched at its first use."""
     spec = f"{PUBLISHED_MAP}{model}"
     if model not in MAPS:
         known = f"it has of {', '.join(MAPS)}"

@@ -55,11 +55,7 @@ def _of_user(variable: str, otherwise: str) -> Path:
 
 
 def remembered() -> dict[str, str]:
-    """Folders elsewhere, by the name of the data set that they hold.
-
-    Raises:
-        InputError: the list is damaged.
-    """
+    """Folders elsewhere, by the name of the data set that they hold."""
     path = configuration() / REMEMBERED
     if not path.exists():
         return {}
@@ -126,11 +122,7 @@ class Place:
         return bad(spec_of(self.name), problem)
 
     def find(self, *names: str) -> Path | None:
-        """The first of these files that is there: in the folder, or anywhere below it, as archives unpack.
-
-        Raises:
-            InputError: two files below have that name.
-        """
+        """The first of these files that is there: in the folder, or anywhere below it, as archives unpack."""
         for name in names:
             if name in self.renamed:
                 return inside(self.folder, self.renamed[name], spec_of(self.name))
@@ -147,11 +139,7 @@ class Place:
         return None
 
     def file(self, *names: str) -> Path:
-        """The first of these files that is there, as `find` gives it.
-
-        Raises:
-            InputError: none is there.
-        """
+        """The first of these files that is there, as `find` gives it."""
         path = self.find(*names)
         if path is None:
             raise self.bad(f"has no {' or '.join(names)} in {self.folder}; it holds {held_by(self.folder)}")
@@ -201,11 +189,7 @@ def held_by(folder: Path) -> str:
 
 
 def within(folder: Path, name: str, about: str) -> Path:
-    """A path in a folder that leads out of it nowhere, whether anything is there or not.
-
-    Raises:
-        InputError: it leads out of the folder.
-    """
+    """A path in a folder that leads out of it nowhere, whether anything is there or not."""
     path, whole = folder / name, os.path.realpath(folder)
     if os.path.isabs(name) or os.path.commonpath([whole, os.path.realpath(path)]) != whole:
         raise bad(about, f"{name!r} must be a path in {folder}, that leads out of it nowhere")
@@ -213,11 +197,7 @@ def within(folder: Path, name: str, about: str) -> Path:
 
 
 def inside(folder: Path, name: str, about: str) -> Path:
-    """The path that `within` gives, where something is there.
-
-    Raises:
-        InputError: it leads out of the folder, or nothing is there.
-    """
+    """The path that `within` gives, where something is there."""
     path = within(folder, name, about)
     if not path.exists():
         raise bad(about, f"{name!r} is not there, in {folder}")
@@ -249,9 +229,6 @@ class Lists:
     @classmethod
     def of(cls, n_subjects: Any, answers_per_subject: Any, shared: float, repeated: float) -> Lists:
         """Lists that have no triplets yet; `shared` and `repeated` are fractions of the trials of each.
-
-        Raises:
-            InputError: no whole numbers; more is to be shared or repeated than there is.
 
         Example:
             >>> Lists.of(30, 120, SHARED, REPEATED)
@@ -323,10 +300,6 @@ def collect_answers(lists: PathLike, files: Sequence[PathLike]) -> tuple[str, tu
 
     Returns:
         All answers as CSV; sentences on how many there are, on triplets asked twice, and on trials without an answer.
-
-    Raises:
-        InputError: a participant has two lists; an answer is to a triplet that no list holds, or the list of another
-            participant, or is a second one to its trial; a file has other columns than the first.
     """
     asked, given, rows, header = dict[Cells, frozenset[str]](), dict[Cells, str](), list[Cells](), tuple[str, ...]()
     for trial, items in _trials(lists, *_read(lists)):

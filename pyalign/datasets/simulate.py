@@ -117,9 +117,6 @@ class Chooser:
         x: (n, d) rows, or with measure None (n, n) similarities; on the host.
         measure: of rows.
 
-    Raises:
-        InputError: similarities that are not finite.
-
     Example:
         >>> Chooser(np.array([[0.0], [1.0], [5.0]]), get_measure("neg_euclidean")).ask(np.array([[0, 1, 2]]), 1)
         array([2], dtype=int8)
@@ -167,9 +164,6 @@ def simulate(
 
     Returns:
         A `Simulation`. Scoring x on its triplets gives `expected_accuracy` within a few `standard_error`.
-
-    Raises:
-        InputError: as `pyalign.choice_probabilities`, fewer than three items, or more triplets than memory holds.
 
     Example:
         >>> import numpy as np
@@ -253,9 +247,6 @@ def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
     Returns:
         The paths written: embeddings (411, 1280) float16, triplets (28770, 3) int16, names, subgroups, an archive
         of pictures, notices.
-
-    Raises:
-        OSError: the folder can't be written.
 
     Example:
         >>> import tempfile

@@ -338,9 +338,6 @@ def things_order(order: str, names: Sequence[str]) -> tuple[str, ...]:
             do.
         names: the objects in the order of ``unique_id.txt``, as `load_dataset("things").names()` has them.
 
-    Raises:
-        InputError: another order; names that are not different.
-
     Example:
         >>> things_order("raw", ["hot_tub", "hot-air_balloon", "house"])
         ('hot-air_balloon', 'hot_tub', 'house')
@@ -361,9 +358,6 @@ def things_rows(have: str, want: str, names: Sequence[str]) -> np.ndarray:
     For numbers of items it is the other way round: what is number k in order `have` is number
     ``things_rows(want, have, names)[k]`` in order `want`.
 
-    Raises:
-        InputError: as `things_order`.
-
     Example:
         >>> things_rows("raw", "sorted", ["hot_tub", "hot-air_balloon", "house"])
         array([1, 0, 2], dtype=int32)
@@ -373,9 +367,6 @@ def things_rows(have: str, want: str, names: Sequence[str]) -> np.ndarray:
 
 def find_things_order(row_names: Sequence[str], names: Sequence[str]) -> str:
     """Recognizes by their names which of the orders rows are in.
-
-    Raises:
-        InputError: none of them.
 
     Example:
         >>> find_things_order(["airbag", "air_mattress"], ["air_mattress", "airbag"])

@@ -418,9 +418,6 @@ class EmbeddingPenalty:
 def penalty_of(shrinkage: float | None, sparsity: float | None, n: int, signed: bool) -> EmbeddingPenalty:
     """The penalties of n objects where one of them may be left out: `RATIO` then says the other.
 
-    Raises:
-        InputError: no penalty at all, or sparsity of a signed embedding.
-
     Example:
         >>> penalty_of(2e-5, None, 1000, signed=False)
         EmbeddingPenalty(shrinkage=2e-05, sparsity=0.01)

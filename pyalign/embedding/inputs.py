@@ -86,12 +86,7 @@ def read_answers(
     triplets: object, *, answers: object = None, weights: object = None, subjects: object = None, names: object = None,
     missing: str = "raise", backend: BackendName = "auto",
 ) -> EmbeddingInputs:
-    """Triplets and answers, checked before any work.
-
-    Raises:
-        InputError: triplets without answers, or about an anchor; an object in no triplet, unless `missing` is "zero";
-            groups of objects that no triplet joins.
-    """
+    """Triplets and answers, checked before any work."""
     _checks.one_of(missing, MISSING, "missing")
     data = as_triplet_data(triplets)
     if answers is not None:
@@ -167,11 +162,7 @@ def unit_of(split: str, inputs: EmbeddingInputs) -> np.ndarray:
 
 
 def folds_of(split: str, inputs: EmbeddingInputs, folds: int, seed: int) -> list[Fold]:
-    """Folds over sets of three, or over participants.
-
-    Raises:
-        InputError: more folds than sets or participants; a fold that would leave an object without answers to fit to.
-    """
+    """Folds over sets of three, or over participants."""
     units = unit_of(split, inputs)
     count = int(units.max()) + 1
     what = "subjects" if split == "subjects" else "sets of three objects"

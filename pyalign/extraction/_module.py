@@ -85,9 +85,6 @@ def encoder_of(
         name: of the model, for the results.
         request: device and precision; a checkpoint is loaded into the copy.
         size: (c, h, w) of what `preprocess` gives; None: that of what it makes of a picture.
-
-    Raises:
-        InputError: no preprocessing; a module that can't be run.
     """
     spec = f"module:{name}"
     if not callable(preprocess):

@@ -76,9 +76,6 @@ def create(spec: str, name: str, request: Request) -> tuple[Any, Callable[[Any],
 
     Returns:
         The model of OpenCLIP, its preprocessing of images, what gives its tokenizer when called, and the weights.
-
-    Raises:
-        InputError: no such model, or weights that can't be found.
     """
     plan = plan_of(spec, name, request)
     model, preprocess, weights = _made(spec, plan, request)

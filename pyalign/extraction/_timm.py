@@ -138,11 +138,7 @@ def _from_hub(spec: str, config: Any) -> str:
 
 
 def file_in(spec: str, path: str) -> str:
-    """A file of weights, or the one in a folder.
-
-    Raises:
-        InputError: there is none.
-    """
+    """A file of weights, or the one in a folder."""
     if not os.path.exists(path):
         raise InputError(f"{spec}: weights {path}: {os.strerror(errno.ENOENT)}")
     if not os.path.isdir(path):

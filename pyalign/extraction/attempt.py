@@ -132,12 +132,7 @@ class Attempt:
         return not line.sha256 if line.rows == before else line.sha256.keys() == shapes.keys() == self._names
 
     def seal(self) -> dict[str, str]:
-        """Writes the headers, and checks the rows of each batch; gives the SHA-256 of each layer's file.
-
-        Raises:
-            OtherExtraction: rows are not those that were written.
-            OSError: a file is gone, or the disk is full.
-        """
+        """Writes the headers, and checks the rows of each batch; gives the SHA-256 of each layer's file."""
         hashes = {}
         for name, file in self._files.items():
             file.seek(0)
@@ -209,12 +204,7 @@ class Earlier:
     lines: tuple[Line, ...]
 
     def state(self) -> Any:
-        """What decides its rows, as it is there; None where it is no JSON.
-
-        Raises:
-            InputError: something else than a file is there.
-            OSError: it can't be read.
-        """
+        """What decides its rows, as it is there; None where it is no JSON."""
         with open_own(self.folder / STATE, READ) as file:
             raw = file.read()
         with suppress(ValueError, RecursionError):

@@ -63,11 +63,6 @@ def decode(data: bytes | npt.NDArray[Any] | Image, background: tuple[int, int, i
     Returns:
         A new image of mode RGB without any metadata.
 
-    Raises:
-        InputError: one line without the name of the image, such as "is truncated": no image of these formats,
-            truncated or damaged, 0 pixels, or more than 89,478,485, which the header tells before memory is taken.
-        MissingExtraError: Pillow is not installed.
-
     Example:
         >>> import numpy as np
         >>> image = decode(np.array([[[255, 0, 0, 128]]], dtype=np.uint8))

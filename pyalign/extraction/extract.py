@@ -253,9 +253,6 @@ class Texts:
 def as_texts(source: Any) -> Texts:
     """Texts of a file with one per line, or of a sequence.
 
-    Raises:
-        InputError: none, one twice, one that is empty or has a line break.
-
     Example:
         >>> as_texts(["dog", "alarm_clock"]).open(1)
         'alarm clock'
@@ -271,9 +268,6 @@ def as_texts(source: Any) -> Texts:
 
 def fill(prompt: str, text: str) -> str:
     """A text in its prompt, which has one {}.
-
-    Raises:
-        InputError: it has none, or several.
 
     Example:
         >>> fill("a photo of a {}", "dog")

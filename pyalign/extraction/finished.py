@@ -47,11 +47,7 @@ def other(path: PathLike, problem: str) -> OtherExtraction:
 
 
 def append(file: IO[bytes], data: Any) -> None:
-    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then.
-
-    Raises:
-        OSError: with the file's name, such as on a full disk.
-    """
+    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then."""
     try:
         file.write(data)
         file.flush()
@@ -176,12 +172,7 @@ def sha256_of_listing(names: Iterable[str], hashes: Iterable[str]) -> str:
 
 
 def read_listing(folder: PathLike, sha256: str) -> tuple[list[str], list[str]]:
-    """The names and the hashes in `HASHES` of a finished folder, whose own hash the manifest has.
-
-    Raises:
-        InputError: it was changed.
-        OSError: it is not there.
-    """
+    """The names and the hashes in `HASHES` of a finished folder, whose own hash the manifest has."""
     path = os.path.join(folder, HASHES)
     with open_own(path, READ) as file:
         raw = file.read()
@@ -202,11 +193,7 @@ class Finished:
 
 
 def read_finished(path: PathLike) -> Finished:
-    """A finished extraction. Every byte of it is read, to be held against the hashes of the manifest.
-
-    Raises:
-        OtherExtraction: it was changed.
-    """
+    """A finished extraction. Every byte of it is read, to be held against the hashes of the manifest."""
     try:
         extraction = read_extraction(path)
         names, hashes = read_listing(path, extraction.items_sha256)
@@ -236,11 +223,7 @@ def _require_whole(path: PathLike, extraction: Extraction, names: list[str]) -> 
 
 
 def read_extraction(path: PathLike) -> Extraction:
-    """A finished extraction: its manifest, and the rows of each layer, mapped; a part without items has none.
-
-    Raises:
-        InputError: no such folder, or one that was changed.
-    """
+    """A finished extraction: its manifest, and the rows of each layer, mapped; a part without items has none."""
     manifest = load_result(os.path.join(path, MANIFEST))
     if not isinstance(manifest, Extraction):
         raise bad(path, "holds another document than that of an extraction")

@@ -59,9 +59,6 @@ class Folder:
         finished: the finished extraction of this state that is there; None where there is none.
         items: the hashes of the items that are done.
         notes: what was found of earlier runs, sentences.
-
-    Raises:
-        InputError: something else is there, or an unfinished run without `resume`, or one of another state.
     """
 
     def __init__(self, path: PathLike, state: Mapping[str, Any], resume: bool, first: int = 0) -> None:
@@ -155,11 +152,7 @@ class Folder:
             self.failures += [Failure(name, reason) for name, reason in line.failures]
 
     def accept_finished(self) -> None:
-        """Takes what is there for what this run would make.
-
-        Raises:
-            OtherExtraction: it is of another state, or was changed.
-        """
+        """Takes what is there for what this run would make."""
         finished = read_finished(self.path)
         begun = finished.extraction.state()
         if begun[PROCESSOR] != self._state[PROCESSOR]:
@@ -173,11 +166,7 @@ class Folder:
     def add(
         self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
     ) -> None:
-        """The next batch: rows (b, ...) float32 of each layer, and the hashes of its items.
-
-        Raises:
-            FinishedByAnotherRun: there is no need to go on.
-        """
+        """The next batch: rows (b, ...) float32 of each layer, and the hashes of its items."""
         if (self.path / MANIFEST).exists():
             raise FinishedByAnotherRun
         with self._until_finished():
@@ -195,9 +184,6 @@ class Folder:
             names: of the rows.
             hashes: the text of `HASHES`.
             manifest: makes the document of the shape and the SHA-256 of each layer's file, by name.
-
-        Raises:
-            FinishedByAnotherRun: its files are there.
         """
         attempt = self.attempt
         if len(names) != attempt.rows:

@@ -79,11 +79,7 @@ def cached(repository: str, files: Sequence[str], revision: str | None = None) -
 
 
 def fetch(spec: str, repository: str, files: Sequence[str], revision: str | None = None) -> str:
-    """The path of the first of these files: from the cache, or fetched into it.
-
-    Raises:
-        InputError: it is not there and can't be fetched; says where it was looked for and what would fetch it.
-    """
+    """The path of the first of these files: from the cache, or fetched into it."""
     repository, _, tagged = repository.partition("@")
     revision = revision or tagged or None
     path = cached(repository, files, revision)
@@ -121,11 +117,7 @@ FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin
 
 
 def folder_of(spec: str, name: str, alternatives: Sequence[str] = ()) -> str:
-    """The folder with a model's config and one of the `alternatives`: as given, or in the hub's cache.
-
-    Raises:
-        InputError: it is not there, or can't be fetched.
-    """
+    """The folder with a model's config and one of the `alternatives`: as given, or in the hub's cache."""
     if os.path.isdir(name):
         for files in (("config.json",), alternatives):
             if files and not any(os.path.isfile(os.path.join(name, file)) for file in files):
@@ -140,11 +132,7 @@ def folder_of(spec: str, name: str, alternatives: Sequence[str] = ()) -> str:
 
 
 def config_of(spec: str, folder: str) -> Any:
-    """The config of a folder.
-
-    Raises:
-        InputError: there is none that this transformers knows; a model that needs code of its repository.
-    """
+    """The config of a folder."""
     path = os.path.join(folder, "config.json")
     with one_line_errors(spec, f"{path} is no config of transformers"):
         with open(path, encoding="utf-8") as handle:
@@ -214,11 +202,7 @@ NEEDS_CODE = "needs code of its own repository, which is not run"
 
 
 def hash_file(spec: str, path: str) -> str:
-    """SHA-256 of a file's bytes.
-
-    Raises:
-        InputError: it is not there, is no regular file, or can't be read.
-    """
+    """SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     try:
         require_file(path)
@@ -233,11 +217,7 @@ def hash_file(spec: str, path: str) -> str:
 
 
 def read_state(path: str) -> dict[str, Any]:
-    """The tensors of a file, by name: of safetensors, or of torch, of which nothing but tensors is loaded.
-
-    Raises:
-        InputError: it holds no tensors by name; in addition to what the libraries raise.
-    """
+    """The tensors of a file, by name: of safetensors, or of torch, of which nothing but tensors is loaded."""
     if path.endswith(".safetensors"):
         from safetensors.torch import load_file
 

@@ -56,11 +56,7 @@ def tensor_of(output: Any) -> torch.Tensor | None:
 
 
 def find_module(root: nn.Module, name: str) -> nn.Module:
-    """The module of a dotted name.
-
-    Raises:
-        InputError: there is none; proposes the nearest.
-    """
+    """The module of a dotted name."""
     modules = dict(root.named_modules(remove_duplicate=False))
     if name and name in modules:
         return modules[name]
@@ -98,11 +94,7 @@ def find_shapes(forward: Any, modules: Mapping[str, nn.Module]) -> dict[str, lis
 
 
 def find_layout(name: str, module: nn.Module, shapes: Sequence[Sequence[tuple[int, ...]]], tokens: Tokens) -> Layout:
-    """How a module's output is laid out.
-
-    Raises:
-        InputError: it is not called once in a pass, or returns nothing that has a row for each item.
-    """
+    """How a module's output is laid out."""
     few, more = shapes
     if len(few) != 1 or len(more) != 1:
         times = f"called {len(few)} times" if few else "not called"
@@ -157,11 +149,7 @@ def _is_channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
 
 
 def pooling_of(layer: str, layout: Layout, pool: str) -> str:
-    """The pooling of a layer.
-
-    Raises:
-        InputError: there is no class token, or nothing to take a mean over.
-    """
+    """The pooling of a layer."""
     if layout.kind == "rows":
         return "none"
     if pool == "cls" and not layout.has_class:

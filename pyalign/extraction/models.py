@@ -58,9 +58,6 @@ def describe_models(names: Sequence[str] = (), own: Metadata | None = None) -> M
         own: a table of one's own, whose cells come before those of the table; a row of a model that the table does not
             have is added.
 
-    Raises:
-        InputError: the same name twice, two names of one model, or a model that is not there; proposes the nearest.
-
     Example:
         >>> (model,) = describe_models(["clip_ViT-B/32"]).models
         >>> model.model, model.width, model.imagenet_zero_shot
@@ -192,10 +189,6 @@ class ModelLayers(Result):
 def find_models(pattern: str | None = None, source: str | None = None) -> ModelList:
     """The models of `list_models`, and what it can't list.
 
-    Raises:
-        InputError: no such source, or no such model; proposes the nearest.
-        MissingExtraError: a package of the one source is not installed.
-
     Example:
         >>> [model.name for model in find_models("pixels*").models]
         ['pixels:64']
@@ -220,10 +213,6 @@ def find_models(pattern: str | None = None, source: str | None = None) -> ModelL
 
 def model_layers(spec: str, checkpoint: str | None = None, modality: str = "images") -> ModelLayers:
     """The layers of a model, of which nothing is fetched: without a checkpoint it gets random weights.
-
-    Raises:
-        InputError: no such model, or a checkpoint that does not fit.
-        MissingExtraError: a package of its source is not installed.
 
     Example:
         >>> [layer.shape for layer in model_layers("pixels:8").layers]

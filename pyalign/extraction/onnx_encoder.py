@@ -104,11 +104,7 @@ class OnnxEncoder(Encoder):
             self.session = self.graph.session(self.device, self.threads, extra)
 
     def _shapes(self, tensors: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], int]:
-        """The shape of each tensor for one item, and the number of tokens.
-
-        Raises:
-            InputError: one that has no row for each item.
-        """
+        """The shape of each tensor for one item, and the number of tokens."""
         observed: dict[str, list[tuple[int, ...]]] = {name: [] for name in tensors}
         counts, length = (FEW, MORE) if self.fixed is None else (self.fixed,), 0
         for count in counts:
@@ -344,9 +340,6 @@ def read_recipe(spec: str, path: str, size: tuple[int, int] | None) -> Recipe:
     """The recipe next to a model's file.
 
     size: (height, width) that the graph takes; None where it takes any.
-
-    Raises:
-        InputError: there is none, or it is not sound; one line that shows what to write.
     """
     own = f"{path}.json"
     file = own if os.path.isfile(own) else nearby_file(path, "preprocessor_config.json")

@@ -99,11 +99,7 @@ class Graph:
 
 
 def read_graph(spec: str, path: str) -> Graph:
-    """The graph in a file.
-
-    Raises:
-        InputError: missing, damaged, or with weights in a file that is not next to it; one line.
-    """
+    """The graph in a file."""
     import onnx
 
     sha256 = hash_file(spec, path)
@@ -130,11 +126,7 @@ def read_graph(spec: str, path: str) -> Graph:
 
 
 def _data_files(spec: str, path: str, model: Any) -> list[str]:
-    """The files next to a model in which its weights are, as it names them.
-
-    Raises:
-        InputError: one outside of its folder.
-    """
+    """The files next to a model in which its weights are, as it names them."""
     import onnx
 
     locations: set[str] = set()
@@ -181,11 +173,7 @@ def ports(node_args: Sequence[Any]) -> list[Port]:
 
 
 def choose_device(device: str) -> str:
-    """Where onnxruntime runs: "cpu", or "cuda" with a number.
-
-    Raises:
-        InputError: it can't be had.
-    """
+    """Where onnxruntime runs: "cpu", or "cuda" with a number."""
     import onnxruntime
 
     kind, _, number = device.partition(":")

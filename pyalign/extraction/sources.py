@@ -70,9 +70,6 @@ SOURCES = {
 def split_spec(spec: str) -> tuple[str, str]:
     """The source and the name of "SOURCE:NAME"; "pixels" may stand alone.
 
-    Raises:
-        InputError: no such source; proposes the nearest.
-
     Example:
         >>> split_spec("timm:resnet50"), split_spec("pixels")
         (('timm', 'resnet50'), ('pixels', ''))
@@ -95,11 +92,7 @@ def _near(spec: str) -> str:
 
 
 def module_of(source: str) -> Any:
-    """The module of a source.
-
-    Raises:
-        MissingExtraError: a package that it needs is not installed.
-    """
+    """The module of a source."""
     require_packages(source)
     return load(f"pyalign.extraction._{SOURCES[source].module}")
 
@@ -215,11 +208,7 @@ def _fits(spec: str, pattern: str) -> bool:
 
 
 def known_names(source: str) -> Known:
-    """What a source knows.
-
-    Raises:
-        MissingExtraError: a package that it needs is not installed.
-    """
+    """What a source knows."""
     if not SOURCES[source].module:
         return Known(())
     if not {"torch", "timm"} & {*SOURCES[source].packages}:

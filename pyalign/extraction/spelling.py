@@ -71,12 +71,7 @@ def on_disk(spec: str) -> OnDisk | None:
 
 
 def from_folder(spec: str, folder: str) -> str:
-    """A spec whose relative paths start from the working directory, made of one whose paths start from a folder.
-
-    Raises:
-        InputError: what it names is not in the folder, and something of that name in the working directory would be
-            taken instead of a model of a hub.
-    """
+    """A spec whose relative paths start from the working directory, made of one whose paths start from a folder."""
     location = on_disk(spec)
     if location is None or not location.path or os.path.isabs(location.path) or os.path.realpath(folder) == os.getcwd():
         return spec
@@ -271,12 +266,7 @@ class Format(NamedTuple):
 
 
 def open_image(data: bytes) -> Any:
-    """The image in the bytes of a file, its pixels not read yet.
-
-    Raises:
-        InputError: empty, of no format that is read, or of too many pixels. What Pillow raises of a broken header
-            passes through.
-    """
+    """The image in the bytes of a file, its pixels not read yet."""
     if not data:
         raise InputError("is empty (0 bytes)")
     image_format = format_of(data)

@@ -75,10 +75,6 @@ def load_tokenizer(spec: str, path: str, fixed: int | None = None) -> Tokenizer:
     """The tokenizer next to a model's file.
 
     fixed: tokens that the model takes, where it takes no other number.
-
-    Raises:
-        InputError: there is none, or it can't be read.
-        MissingExtraError: the package tokenizers is not installed.
     """
     file = nearby_file(path, "tokenizer.json") or nearby_file(path, "vocab.txt")
     if file is None:
@@ -126,11 +122,7 @@ def _longest(path: str, inner: Any, config: dict[str, Any]) -> int:
 
 
 def nearby_pooling(spec: str, path: str) -> tuple[str, str | None]:
-    """How tokens become a row, and the file that says so; "mean" where none does.
-
-    Raises:
-        InputError: in a way that is not known here.
-    """
+    """How tokens become a row, and the file that says so; "mean" where none does."""
     file = next((place for name in _pooling_files(path) if (place := nearby_file(path, name)) is not None), None)
     document = None if file is None else read_json(file, strict=False)
     if not isinstance(document, dict):

@@ -229,11 +229,7 @@ def is_convolutional(module: nn.Module) -> bool:
 
 
 def choose_device(device: str) -> str:
-    """The device of a name; of "auto" a CUDA device where there is one, else the processor.
-
-    Raises:
-        InputError: there is no such device.
-    """
+    """The device of a name; of "auto" a CUDA device where there is one, else the processor."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -296,9 +296,6 @@ def answer_weights(t: int, answers: Answers | None = None, weights: object = Non
         answers: to each of them; None: the last item, once.
         weights: (t,) further weights of the triplets.
 
-    Raises:
-        InputError: weights of another shape, negative ones, or none that is positive.
-
     Example:
         >>> from pyalign.data import as_answers
         >>> answer_weights(1, as_answers([[0, 1, 3]], 1), [2.0]).tolist()

@@ -20,9 +20,6 @@ from pyalign.typing import BackendName
 def algebra_for(backend: BackendName = "auto", x: object = None) -> Algebra:
     """Where a fit to x is computed: on its device, or by the backend that is asked for; "auto": on the host from there.
 
-    Raises:
-        InputError: as `pyalign.backends.get_backend`.
-
     Example:
         >>> import numpy as np
         >>> algebra_for("numpy", np.eye(3)).backend.name

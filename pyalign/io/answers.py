@@ -40,11 +40,6 @@ def read_answers(
         (t, 3) numbers, or (t, 2), of the type in the file. Whether they are counts or shares is judged where they are
         used.
 
-    Raises:
-        InputError: the file's fault, in one line that starts with its path.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
-
     Example:
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -84,11 +79,6 @@ def read_choices(path: PathLike, *, key: str | None = None) -> Array:
 
     Returns:
         (t,) numbers, or (t,) texts as Python's strings, "" for no answer; or (t, k) numbers.
-
-    Raises:
-        InputError: the file's fault, in one line that starts with its path.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
 
     Example:
         >>> import pathlib, tempfile
@@ -247,11 +237,6 @@ def read_weights(path: PathLike, *, key: str | None = None) -> Weights:
 
     Returns:
         `Weights`, which are checked where they are used. The column ``covered`` of a design goes along.
-
-    Raises:
-        InputError: the file's fault, in one line that starts with its path.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
 
     Example:
         >>> import pathlib, tempfile

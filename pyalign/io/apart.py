@@ -52,10 +52,6 @@ def ask(
         package: that reads the format; extra: of pyalign, brings it.
         room: bytes that the process may take beside `bounds.SMALL` and twice the size of the file.
         kind: what messages call the format.
-
-    Raises:
-        InputError: what is wrong with the file; or that reading it crashed, hung, or took more memory.
-        MissingExtraError: the package is not installed.
     """
     if package in sys.modules and sys.modules[package] is None:
         raise MissingExtraError(f"{os.fspath(path)}:", package, extra)
@@ -80,11 +76,7 @@ def ask(
 
 
 def made_by(package: str, function: str, *args: object) -> bytes:
-    """The bytes that `function` of `pyalign.io._apart_PACKAGE` makes, which is as good as unbounded.
-
-    Raises:
-        ChildProcessError: its process could not be started, or ended, or had to be ended.
-    """
+    """The bytes that `function` of `pyalign.io._apart_PACKAGE` makes, which is as good as unbounded."""
     request = {"function": function, "path": "", "args": args, "size": PATIENT, "room": PATIENT << 8}
     with _lock:
         try:

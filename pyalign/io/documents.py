@@ -75,15 +75,7 @@ DEEPEST = 32  # tables and lists inside one another
 
 
 def read_toml(path: PathLike, what: str) -> dict[str, Any]:
-    """The tables and values of a `.toml` file; what: is read from it, for messages, such as "studies".
-
-    Raises:
-        InputError: no TOML, more than 1 MiB, more than 128 dots in a line (32 in the head of a table), tables and lists
-            more than 32 deep, a number of more than 64 bits, or text with NUL, which no path may hold; one line that
-            starts with the path.
-        MissingExtraError: before Python 3.11, without tomli.
-        OSError: missing or forbidden.
-    """
+    """The tables and values of a `.toml` file; what: is read from it, for messages, such as "studies"."""
     check_file(path, what, (".toml",))
     with text_errors(path), open(path, "rb") as handle:
         data = handle.read(LARGEST + 1)

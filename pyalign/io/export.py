@@ -214,9 +214,6 @@ def open_named(path: PathLike, part: str, key: str | None = None, **options: Any
 
     options: of the layout, None where nobody says anything. They come before what a description says; a published
     data set knows its layout, and refuses them.
-
-    Raises:
-        InputError: there is no such data set, it is not here, or has no such part; one line that starts with the path.
     """
     stated = {name: value for name, value in options.items() if value is not None}
     return registered("datasets")(os.fspath(path).removeprefix(DATA_SET), part, key, stated)

@@ -72,10 +72,6 @@ class Manifest:
 def read_manifest(folder: PathLike) -> Manifest:
     """The manifest of a folder, checked in itself; the files that it names are checked when they are read.
 
-    Raises:
-        InputError: a folder without one; what it does wrong, in one line that starts with the folder.
-        OSError: forbidden.
-
     Example:
         >>> import json, pathlib, tempfile
         >>> layer = {"name": "logits", "file": "logits.npy", "shape": [92, 1000], "dtype": "float32"}
@@ -262,11 +258,7 @@ def is_thingsvision(folder: PathLike) -> bool:
 
 
 def thingsvision_entries(folder: PathLike) -> dict[str, Entry]:
-    """The features, mapped when they are loaded from ``.npy``, and the names of the rows where there are some.
-
-    Raises:
-        InputError: no features, or features in parts; what the readers of their formats refuse.
-    """
+    """The features, mapped when they are loaded from ``.npy``, and the names of the rows where there are some."""
     features = _features(folder)
     entries = {"features": features}
     if os.path.lexists(os.path.join(folder, FILE_NAMES)):

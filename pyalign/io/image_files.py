@@ -47,9 +47,6 @@ def images_below(folder: PathLike) -> tuple[list[str], list[str]]:
     folders, of several such by the first in plain string order: links that lead to one another would double the paths
     at each step, and an image with two names would count twice. Links to files are files like others; one that leads
     nowhere is listed by its name: to leave it out would be to lose an image.
-
-    Raises:
-        OSError: a folder can't be read.
     """
     images, others = list[str](), list[str]()
     root = os.fspath(folder)
@@ -85,9 +82,6 @@ def listed_images(path: PathLike) -> tuple[list[str], str | None]:
     """The paths in a list, one per line, as they stand; and its header, if it is a ``.csv`` or ``.tsv`` that has one.
 
     Of tables the first column. Paths are relative to the folder of the list, or absolute.
-
-    Raises:
-        InputError: a file is missing, a line is blank, or the list is.
     """
     suffix = check_file(path, "lists of images", TEXT)
     names, _ = first_column(path, suffix)
@@ -127,12 +121,7 @@ class Files:
 
 
 def read_file(path: str) -> bytes:
-    """All bytes of a regular file.
-
-    Raises:
-        OSError: it is missing, or may not be read.
-        InputError: it is no regular file, or has more than `LARGEST` bytes.
-    """
+    """All bytes of a regular file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
     with open(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
@@ -177,11 +166,7 @@ class Rows:
         self._stamp = self._now()
 
     def read(self, k: int) -> bytes | Array:
-        """The image in row k. Threads may call it at once.
-
-        Raises:
-            InputError: it has none, or the file is not sound or has changed.
-        """
+        """The image in row k. Threads may call it at once."""
         with self._lock:
             row = self._row(k)
         if row is None:

@@ -155,9 +155,6 @@ def _read_ratings(path: PathLike, table: Table) -> tuple[Array, tuple[str, ...],
 
     Without a column of participants p is 1. Several ratings of a pair by one participant are averaged, in either order
     of the two objects; what nobody rated is NaN. None where no two columns hold text or are called so, as in a matrix.
-
-    Raises:
-        InputError: columns of text that are neither names of rows nor the objects of ratings.
     """
     words = [column for column in range(table.width) if table.text[column]]
     header = table.header or ("",) * table.width

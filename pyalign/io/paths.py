@@ -32,10 +32,6 @@ def checked_path(path: object, name: str = "path") -> str:
 
     `open` takes a number, and so True, for a file that is open already, such as standard output, and closes it. Names
     of files that are no text, which Python holds as surrogates of their bytes, are paths like others.
-
-    Raises:
-        InputError: no text and no `os.PathLike` of text; NUL or a letter in it that no file's name has. `name` is what
-            the message calls it.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
@@ -159,9 +155,6 @@ class Spec(str):
         path: the file or folder.
         key: what is named in it, or None.
 
-    Raises:
-        InputError: no path, or nothing on one side of the ``::``.
-
     Example:
         >>> spec = Spec("features.h5::clip/visual")
         >>> spec.path, spec.key
@@ -217,11 +210,7 @@ def text_errors(path: PathLike) -> Iterator[None]:
 
 @contextmanager
 def open_text(path: PathLike) -> Iterator[TextIO]:
-    """The file as UTF-8 text, unpacked when its name ends in .gz; a byte order mark is dropped.
-
-    Raises:
-        InputError: in the block, from what is wrong with the bytes of the file.
-    """
+    """The file as UTF-8 text, unpacked when its name ends in .gz; a byte order mark is dropped."""
     from pyalign.io.text_limits import open_gz
 
     is_packed = suffix_of(path).endswith(".gz")

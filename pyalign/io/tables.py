@@ -100,11 +100,7 @@ class Roles(NamedTuple):
 def read_rows(
     path: PathLike, table: Table, name_column: Column | None
 ) -> tuple[Array, tuple[str, ...] | None, tuple[str, ...]]:
-    """The values (n, d), the names of the rows or None, and what was noticed.
-
-    Raises:
-        InputError: two columns could be the names and `name_column` does not choose; what a cell does wrong.
-    """
+    """The values (n, d), the names of the rows or None, and what was noticed."""
     roles = find_roles(path, table, name_column)
     read = table.read((*roles.counters, *roles.features), () if roles.names is None else (roles.names,))
     counts = read.numbers[:, : len(roles.counters)]
@@ -319,9 +315,6 @@ def frame_table(label: str, frame: Any) -> Table | None:
     Levels of the index that have a name are columns too, and come first. Columns that are numbered have no header.
 
     label: what messages call it.
-
-    Raises:
-        InputError: it has no rows, or no columns.
 
     Example:
         >>> rows = np.array([(8, "dog"), (2, "")], dtype=[("item", int), ("who", "U9")])

@@ -77,11 +77,7 @@ class Archive:
         return data
 
     def members(self) -> Iterator[Member]:
-        """All members in the order of the archive. Sets `ended`.
-
-        Raises:
-            InputError: it is no tar archive, truncated, damaged, goes on behind its end, or has a sparse member.
-        """
+        """All members in the order of the archive. Sets `ended`."""
         descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             yield from self._members(descriptor, os.fstat(descriptor).st_size)
@@ -197,11 +193,7 @@ def _exactly(descriptor: int, size: int, place: int) -> bytes:
 
 
 def images_in(path: PathLike) -> list[str]:
-    """The names of the images in an archive, in its order.
-
-    Raises:
-        InputError, OSError: as `Archive` and `Archive.members`.
-    """
+    """The names of the images in an archive, in its order."""
     return [member.name for member in Archive(path).seen_members() if member.is_file and is_image(member.name)]
 
 
@@ -262,12 +254,6 @@ def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
     """The arrays of a file one after another, or that under `key`; or its table.
 
     Text of one column, or of lines that are no table, comes as an array of names (n,).
-
-    Raises:
-        InputError: the file's fault, in one line that starts with its path. An array that can't be read is a content
-            with a fault instead.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
 
     Example:
         >>> import pathlib, tempfile

@@ -178,11 +178,7 @@ def _find(texts: _Texts, module: str, name: str) -> _Global:
 
 
 def read_pickle(path: PathLike) -> Any:
-    """What a pickle of dicts, lists, numbers, text and plain numeric arrays holds; nothing that it names is run.
-
-    Raises:
-        InputError: anything else, or a damaged file; one line that starts with its path.
-    """
+    """What a pickle of dicts, lists, numbers, text and plain numeric arrays holds; nothing that it names is run."""
     return guarded(path, "pickle", lambda: _plain(_read(path), {}))
 
 

@@ -198,9 +198,6 @@ WAYS = ("pool", "cls", "flatten", "mean")
 class ModelSpec:
     """How a model is loaded and its embeddings are taken.
 
-    Raises:
-        InputError: a value of another type.
-
     Example:
         >>> spec = ModelSpec("resnet50", "timm", "a1_in1k", "global_pool", "flatten", (224, 224), output_dim=2048)
         >>> list(spec.to_dict())
@@ -245,11 +242,7 @@ class ModelSpec:
         return {**known, **self.more}
 
     def to_json(self) -> str:
-        """The object of the registry as JSON text.
-
-        Raises:
-            InputError: values that JSON does not have.
-        """
+        """The object of the registry as JSON text."""
         try:
             return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
         except (TypeError, ValueError, RecursionError) as error:
@@ -257,11 +250,7 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, told: object) -> ModelSpec:
-        """The specification that an object of the registry states.
-
-        Raises:
-            InputError: no object, a key that is missing, a value of another type.
-        """
+        """The specification that an object of the registry states."""
         if not isinstance(told, Mapping):
             raise InputError(f"a specification must be one object; got {shorten(told)}")
         missing = [name for name in (*TEXTS, "weights") if name not in told]
@@ -278,9 +267,6 @@ class ModelSpec:
             manifest: the document: `model` as "timm:resnet50", `layers` with `pooling`; where they are there `weights`
                 with `origin` or `sha256`, `preprocessing` with `size` (channels, height, width).
             layer: which of the layers, where there are several.
-
-        Raises:
-            InputError: no such layer; what is missing.
 
         Example:
             >>> layer = {"name": "penultimate", "shape": [92, 2048]}

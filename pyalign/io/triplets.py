@@ -207,11 +207,7 @@ def _of_trials(
 def _completed(
     path: PathLike, table: Table, wanted: Wanted, stated: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A layout with what the header and the cells of a table say about the rest of it, and notes.
-
-    Raises:
-        InputError: it is not sure, or a cell does not fit.
-    """
+    """A layout with what the header and the cells of a table say about the rest of it, and notes."""
     header, said = table.header or (), {name for name, value in stated.items() if value is not None}
     named = not said & {"columns", "odd_column", "anchor"} and names_items(header)  # which say all themselves
     if not named and (said - {"task", "one_based", "where", "empty"} or table.width not in UNNAMED):

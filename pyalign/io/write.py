@@ -65,12 +65,7 @@ SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOE
 
 
 def open_own(path: PathLike, flags: int) -> IO[bytes]:
-    """A file of the run, opened with `APPEND`, `CREATE` or `READ`; buffered.
-
-    Raises:
-        InputError: a link, a folder, a pipe or a device is there.
-        OSError: the file is missing, is there already (`CREATE`), or may not be opened.
-    """
+    """A file of the run, opened with `APPEND`, `CREATE` or `READ`; buffered."""
     try:
         descriptor = os.open(path, flags | SAFE, 0o666)
     except OSError as error:
@@ -103,10 +98,6 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
     """The lock file at the path, held until it is closed; None where another run holds it.
 
     It is never removed, since another run may have it open.
-
-    Raises:
-        InputError: something else than a file is there.
-        OSError: the file can't be opened.
     """
     file = open_own(path, APPEND)
     if try_lock(file.fileno()) is False:
@@ -120,10 +111,6 @@ def hold_lock(path: PathLike) -> Iterator[None]:
     """Inside, the lock file at the path is held; whoever holds it is waited for. It is never removed.
 
     For what takes no time, such as writing a small file again. Where the file system has no locks there is none.
-
-    Raises:
-        InputError: something else than a file is there.
-        OSError: the file can't be opened.
     """
     with open_own(path, APPEND) as file:
         lock(file.fileno(), wait=True)

@@ -262,9 +262,6 @@ def cells_index(n: int, d: int) -> str:
 def factory_of(index: str | None, n: int, d: int, queries: int, memory: float | None = None) -> str:
     """The factory string of what was asked for: "auto", "flat", "hnsw", "ivf", or itself.
 
-    Raises:
-        InputError: it is no text.
-
     Example:
         >>> factory_of("hnsw", 100, 8, 100), factory_of("Flat", 100, 8, 100), factory_of("IVF16,Flat", 100, 8, 100)
         ('HNSW32', 'flat', 'IVF16,Flat')

@@ -52,10 +52,6 @@ def neighbor_overlap(
     Returns:
         The mean over the rows, a fraction, for each k.
 
-    Raises:
-        InputError: as `pyalign.similarity`; different numbers of rows; k that is not in [1, n).
-        MissingExtraError: ``engine="faiss"`` without faiss.
-
     Example:
         >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(40, 6))

@@ -89,11 +89,7 @@ class Queries:
 
 
 def find_queries(queries: object, x: Embeddings, values: Any) -> Queries:
-    """Queries of what was given: None, names, or (q, d) vectors.
-
-    Raises:
-        InputError: a name that no row has, or several; another number of features than x has.
-    """
+    """Queries of what was given: None, names, or (q, d) vectors."""
     if queries is None:
         return Queries(values, np.arange(len(values)), x.names, True)
     names: Any = [queries] if isinstance(queries, str) else queries
@@ -196,11 +192,7 @@ def native_scan(space: Space) -> Scan:
 
 
 def flat_scan(space: Space) -> Scan:
-    """A scan by `faiss.knn`, which takes the rows where they are.
-
-    Raises:
-        MissingExtraError: faiss is not installed.
-    """
+    """A scan by `faiss.knn`, which takes the rows where they are."""
     faiss = load_faiss("backend 'faiss'")
 
     def scan(sought: Sought, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -238,11 +230,7 @@ def threads_of(faiss: Any) -> Iterator[None]:
 
 
 def load_faiss(what: str) -> Any:
-    """The module faiss, from whichever distribution.
-
-    Raises:
-        MissingExtraError: none is installed.
-    """
+    """The module faiss, from whichever distribution."""
     try:
         import faiss
     except ImportError as error:

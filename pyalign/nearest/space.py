@@ -153,11 +153,7 @@ class Sought:
 
 
 def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> Space:
-    """The space of rows x (n, d), for queries (m, d) that may be others.
-
-    Raises:
-        InputError: squares of rows overflow float64; rbf without a sigma where the median distance is 0.
-    """
+    """The space of rows x (n, d), for queries (m, d) that may be others."""
     if measure.needs_sigma:
         measure = with_sigma(measure, median_distance(x))
     angular = measure.kernel.angular

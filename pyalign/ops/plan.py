@@ -69,9 +69,6 @@ def share_triplets(triplets: object, n: int, backend: str = "auto") -> SharedTri
         triplets: (t, 3) integers in [0, n), three different items each, t < 2^31.
         n: how many items there are.
         backend: of the host; for that of a device the one that "auto" chooses on the host.
-
-    Raises:
-        InputError: not such triplets.
     """
     host, index = get_host_backend(backend), _checks.as_triplets(triplets)
     with explained(host, index, n):

@@ -57,9 +57,6 @@ def double_ranks(values: np.ndarray, backend: BackendName = "auto") -> np.ndarra
 
     float32 and float64 are taken as they are, others become float64; none may be NaN.
 
-    Raises:
-        InputError: 2^30 numbers or more.
-
     Example:
         >>> double_ranks(np.array([5.0, 1.0, 5.0]))
         array([5, 2, 5], dtype=int32)
@@ -145,9 +142,6 @@ def largest_places(
 
     Returns:
         (t,) int16, of equal places the first, -1 where all is 0; and how many triplets have several that are largest.
-
-    Raises:
-        InputError: not such triplets, or too many places.
 
     Example:
         >>> largest_places(np.array([[1.0, 0.0], [0.5, 2.0], [0.0, 0.0]]), [[0, 1, 2], [0, 2, 1]])

@@ -185,11 +185,7 @@ class Matched:
         return np.arange(self.n) if self.names is None else in_order(self.names)
 
     def take(self, items: np.ndarray | slice = ALL) -> dict[str, np.ndarray]:
-        """(k, d) of each model on the host: the rows of these items, or of all; float64 where one is, else float32.
-
-        Raises:
-            InputError: NaN or infinity.
-        """
+        """(k, d) of each model on the host: the rows of these items, or of all; float64 where one is, else float32."""
         taken = {name: self._take(name, items) for name in self.models}
         dtype = np.result_type(*taken.values())
         return {name: x.astype(dtype, copy=False) for name, x in taken.items()}
@@ -209,9 +205,6 @@ def match_rows(models: Mapping[str, object]) -> Matched:
 
     Items that some embeddings have no row for are left out, and counted in a note; embeddings without names must have
     as many rows as those with, and are taken to be in their order.
-
-    Raises:
-        InputError: embeddings of other items, or of another number where there are no names.
 
     Example:
         >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))

@@ -32,9 +32,6 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
     Returns:
         (n, k) int32: a numpy array, or for similarities on a device an array of their library, there.
 
-    Raises:
-        InputError: no such matrix, NaN or infinity, or a k that is not in range.
-
     Example:
         >>> topk(np.array([[0.1, 0.7, 0.7], [0.2, 0.1, 0.9]]), 2)
         array([[1, 2],
@@ -68,9 +65,6 @@ def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: s
 
     Returns:
         (n, k) int32 where x is, the nearest first; of equally near ones the lower row first.
-
-    Raises:
-        InputError: as `pyalign.similarity`, or a k that is not in range.
 
     Example:
         >>> neighbours(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1)

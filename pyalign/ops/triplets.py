@@ -309,9 +309,6 @@ class Placed:
 def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool = False) -> Placed:
     """Rows and triplets, checked; `precomputed`: whether x is a matrix of similarities.
 
-    Raises:
-        InputError: x that is no matrix of real numbers, triplets that are no (t, 3) integers, or an unknown backend.
-
     Example:
         >>> import numpy as np
         >>> placed(np.eye(3), [[0, 1, 2]]).index.shape

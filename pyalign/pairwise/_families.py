@@ -200,11 +200,7 @@ FAMILIES: dict[str, type[Any]] = {"matrix": MatrixFamily, "neighbours": Neighbou
 
 
 def family_of(measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName) -> Family:
-    """The family of a measure, for models of these shapes (n, d).
-
-    Raises:
-        InputError: fewer rows than the measure needs.
-    """
+    """The family of a measure, for models of these shapes (n, d)."""
     n = shapes[0][0]
     if n < measure.least:
         raise InputError(f"{measure} needs at least {measure.least} rows; got {n}")

@@ -89,9 +89,6 @@ def upper_p(nulls: np.ndarray, observed: float, rounding: float = ROUNDING[8]) -
 def checked_permutations(n_permutations: object, alpha: object) -> tuple[int, float]:
     """How many permutations, and alpha; 0 for none.
 
-    Raises:
-        InputError: not a whole number; an alpha outside of (0, 1).
-
     Example:
         >>> checked_permutations(200, 0.05)
         (200, 0.05)

@@ -297,9 +297,6 @@ CORRELATIONS = {
 def get_correlation(name: str) -> Correlation:
     """The correlation of that name.
 
-    Raises:
-        InputError: unknown; the message proposes the nearest.
-
     Example:
         >>> get_correlation("rho-a").pooling
         'ranks'

@@ -153,11 +153,7 @@ def ranked(similarities: np.ndarray) -> np.ndarray:
 
 
 def centred(kernel: np.ndarray, measure: RepresentationMeasure) -> Matrix:
-    """A symmetric matrix, centred in place and of length 1. Sums are in float64.
-
-    Raises:
-        InputError: nothing but rounding is left: the measure is not defined.
-    """
+    """A symmetric matrix, centred in place and of length 1. Sums are in float64."""
     n, whole = len(kernel), measure.centring == "double"
     if not whole and measure.centring != "off-diagonal":
         np.fill_diagonal(kernel, 0)
@@ -225,11 +221,7 @@ class Rdm:
 
 @dataclass(frozen=True)
 class Rdms:
-    """Matrices over the same objects.
-
-    Raises:
-        InputError: no matrix, or one that is not about all pairs of the objects.
-    """
+    """Matrices over the same objects."""
 
     objects: tuple[str, ...]  # the names of the n objects, or their numbers.
     kind: str  # of all values, "dissimilarity" or "similarity".
@@ -373,9 +365,6 @@ REPRESENTATION_MEASURES = {
 
 def get_representation_measure(measure: str | RepresentationMeasure) -> RepresentationMeasure:
     """The measure of that name, with the parameter behind its colon.
-
-    Raises:
-        InputError: unknown name (the message proposes the nearest), or a parameter that is none.
 
     Example:
         >>> get_representation_measure("rbf-cka:0.5").value, get_representation_measure("svcca:20").value

@@ -275,12 +275,7 @@ def weighted_rsa(
     correlated: Correlated, seed: int, plan: Resampling | None = None, correction: Correction = "holm",
     progress: Progress = silent,
 ) -> WeightedRsa:
-    """The sum of a study's models that is nearest to the people's mean matrix, with weights that are not negative.
-
-    Raises:
-        InputError: fewer than three objects to a fold, or no fold with judged pairs.
-        MissingExtraError: scipy is not installed.
-    """
+    """The sum of a study's models that is nearest to the people's mean matrix, with weights that are not negative."""
     study, least = correlated.study, SMALLEST * FOLDS
     if study.n < least:
         raise InputError(f"weighted needs at least {least} objects, three for each of {FOLDS} folds; got {study.n}")

@@ -62,12 +62,7 @@ def study_of(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[MeasureLike],
     nan_policy: Policy, backend: BackendName,
 ) -> Study:
-    """The judged pairs of the objects that have a row in all models, by name where names are known.
-
-    Raises:
-        InputError: objects without a row, other numbers of rows where names are not known, NaN in rows, fewer than
-            three objects, no pair judged.
-    """
+    """The judged pairs of the objects that have a row in all models, by name where names are known."""
     aligned, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, human)
     if human.n < FEWEST:
         raise InputError(f"human must be about at least {FEWEST} objects; got {human.n}")

@@ -67,9 +67,6 @@ def choose_strength(
         nor scaled.
     watch: what reports progress; its journal gets the fit with the least cross-entropy on its held-out triplets.
     make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
-
-    Raises:
-        InputError: several strengths, and an inner split that would leave a fold empty.
     """
     stated = as_penalties(penalties)
     if stated is not None and len(stated) == 1:

@@ -32,9 +32,6 @@ OVER = {"objects": BOTH, "objects+subjects": BOTH, "subjects": ("subjects", "tri
 def plan_for(ci: object, split: str, subjects: object) -> Resampling | None:
     """What intervals of folds are over: what the split holds out, where nothing else is asked for.
 
-    Raises:
-        InputError: `ci` is no such word, or over something that the split does not hold out, or over unknown people.
-
     Example:
         >>> plan_for("auto", "objects", None).by, plan_for("auto", "objects+subjects", list("abcd")).by
         ('objects', 'objects+subjects')

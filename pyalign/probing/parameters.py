@@ -45,9 +45,6 @@ def standardization(x: np.ndarray, kind: str) -> Standardization:
     kind: ``"global"``, one mean and one deviation of all numbers, as published; ``"features"``, one of each column (1
     for a constant one); ``"none"``, 0 and 1.
 
-    Raises:
-        InputError: ``"global"`` of numbers that are all equal.
-
     Example:
         >>> standardization(np.array([[1.0, 3.0]]), "global")
         Standardization(mean=array(2.), std=array(1.))

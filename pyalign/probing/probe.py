@@ -99,11 +99,7 @@ def read_inputs(
     x: object, triplets: object, *, answers: object = None, weights: object = None, subjects: object = None,
     others: object = None, missing: Policy = "raise", backend: BackendName = "auto",
 ) -> Inputs:
-    """Everything checked; answers and subjects are those of the triplets unless they are given.
-
-    Raises:
-        InputError: as `pyalign.score`; triplets without answers; other embeddings of other features, or too few.
-    """
+    """Everything checked; answers and subjects are those of the triplets unless they are given."""
     triplet_data = as_triplet_data(triplets)
     if answers is not None:
         triplet_data = triplet_data.with_answers(answers)

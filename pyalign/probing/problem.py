@@ -42,9 +42,6 @@ class Problem:
         answers: (t, 3), see `pyalign.fitting.objective.answer_weights`.
         on: where the loss is computed; None: on the host.
         task: of the triplets.
-
-    Raises:
-        InputError: as `pyalign.score`, and for x that can't be standardized.
     """
 
     def __init__(

@@ -276,9 +276,6 @@ def figures(
         dimension_labels, names: of the k dimensions, of the n objects.
         categories: of the objects, for the order of RDMs.
         options: looks, see `plot`.
-
-    Raises:
-        InputError: dimensions that are not those of the result; MissingExtraError: altair is not installed.
     """
     results = as_results(result)
     source = results[0]
@@ -307,9 +304,6 @@ def figures(
 
 def as_files(charts: Mapping[str, Drawn], formats: Sequence[str] = FORMATS) -> tuple[dict[str, bytes], str]:
     """file name -> bytes, of each chart in each format; and a line on those that could not be drawn, "" where all were.
-
-    Raises:
-        InputError: another format.
     """
     formats = _checks.sequence(formats, "formats", "formats of pictures")
     for suffix in formats:

@@ -284,11 +284,7 @@ def _html_row(cells: Sequence[str]) -> str:
 
 
 def latex_of(result: Any, caption: str | None = None, label: str | None = None) -> str:
-    """A table environment for the package booktabs, with what says how to read it below.
-
-    Raises:
-        InputError: a label of other letters than LaTeX takes; what is no text.
-    """
+    """A table environment for the package booktabs, with what says how to read it below."""
     for name, text in (("caption", caption), ("label", label)):
         if text is not None and not isinstance(text, str):
             raise InputError(f"{name} must be text; got {text!r:.60}")

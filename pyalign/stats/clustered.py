@@ -236,11 +236,7 @@ class Dependence:
 
     @classmethod
     def of(cls, clusters: Clusters, plan: Resampling) -> Dependence:
-        """The dependence of rows on each other under a plan.
-
-        Raises:
-            InputError: people are not known, and the plan is over them.
-        """
+        """The dependence of rows on each other under a plan."""
         index = _checks.as_array(clusters.objects, "objects", "(t, 3)")
         objects = people = both = None
         degrees = []

@@ -15,9 +15,6 @@ from pyalign.errors import InputError
 def as_distributions(p: object, name: str = "p") -> np.ndarray:
     """`p` as (t, k) float64 whose rows sum to 1: rows may miss that by 0.002 and are then brought to it.
 
-    Raises:
-        InputError: not (t, k) real numbers, NaN or infinity, a negative number, or a row that sums to something else.
-
     Example:
         >>> as_distributions([[0.333, 0.333, 0.333]])
         array([[0.33333333, 0.33333333, 0.33333333]])
@@ -85,9 +82,6 @@ def kl(p: object, q: object) -> np.ndarray:
     Returns:
         Infinite where q is 0 and p is not.
 
-    Raises:
-        InputError: as `as_distributions`, or shapes that differ.
-
     Source: Kullback and Leibler, "On information and sufficiency", 1951.
 
     Example:
@@ -115,9 +109,6 @@ def js_distance(p: object, q: object) -> np.ndarray:
 
     Args:
         p, q: (t, k), each row a distribution.
-
-    Raises:
-        InputError: as `kl`.
 
     Source: Endres and Schindelin, "A new metric for probability distributions", 2003.
 

@@ -33,9 +33,6 @@ LEAST = 5  # objects that an interval takes
 def half_samples(ci: object) -> Resampling | None:
     """`ci` as a plan of half-samples of the objects; None for no intervals.
 
-    Raises:
-        InputError: any other.
-
     Example:
         >>> half_samples("auto").drawn, half_samples(Resampling("objects", n_resamples=50)).drawn
         (200, 50)

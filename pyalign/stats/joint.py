@@ -65,9 +65,6 @@ def error_agreement(right_a: object, right_b: object) -> ErrorAgreement:
     Args:
         right_a, right_b: (t,) booleans, or 0 and 1: whether each answer is right.
 
-    Raises:
-        InputError: other shapes or values, or no answer.
-
     Example:
         >>> found = error_agreement([1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 1])
         >>> round(found.kappa, 4), round(found.unbiased_kappa, 4), round(found.copy_probability, 4)

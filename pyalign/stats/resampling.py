@@ -124,9 +124,6 @@ def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampli
         over: what the analysis can draw again.
         methods: that it has: the usual one, then that which resamples ask for.
 
-    Raises:
-        InputError: anything else, or what the analysis has not.
-
     Example:
         >>> plan_of("objects", ["objects"], METHODS).method, plan_of(None, ["objects"], METHODS)
         ('corrected', None)

@@ -42,10 +42,6 @@ class TripletKFold:
         n_splits: how many, at least 2.
         seed: of the draw.
 
-    Raises:
-        InputError: fewer objects, triplets or subjects than folds, over both fewer than two of either to a fold, or a
-            fold without triplets on one side.
-
     Example:
         >>> folds = TripletKFold("triplets", n_splits=2)
         >>> [(len(train), len(test)) for train, test in folds.split([[0, 1, 2], [3, 4, 5], [0, 1, 5], [1, 2, 3]])]

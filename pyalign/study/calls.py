@@ -59,9 +59,6 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str, str], 
     """Reads what a step takes.
 
     taken: gives what an option takes of another step.
-
-    Raises:
-        InputError, MissingExtraError, OSError: what the readers find.
     """
     analysis, sets = step.analysis, step.sets
     arguments: dict[str, Any] = {}

@@ -29,12 +29,7 @@ Answer = tuple[int, str]  # of a command: its exit code, and the last line that 
 
 
 def as_client(client: Any) -> Any:
-    """A client of Dask, checked.
-
-    Raises:
-        InputError: it is something else, or one of asyncio.
-        MissingExtraError: without distributed.
-    """
+    """A client of Dask, checked."""
     try:
         from distributed import Client
     except ImportError as error:
@@ -101,12 +96,7 @@ class DaskWorkers:
         self.futures[unit.stem] = unit, future
 
     def results(self, seconds: float | None) -> list[tuple[Unit, StudyStep]]:
-        """What became of units, at least of one, unless so many seconds have passed before.
-
-        Raises:
-            InputError: there has been no worker for 30 s (for ten minutes, where there had been some), or none with
-                a device where a unit wants one; the scheduler is gone.
-        """
+        """What became of units, at least of one, unless so many seconds have passed before."""
         until = None if seconds is None else time.monotonic() + seconds
         results, self.there = self.there, []
         while not results and (until is None or time.monotonic() < until):

@@ -42,12 +42,7 @@ class Item:
 
 
 def items_of(folder: str) -> list[Item]:
-    """What the files of a folder and of its subfolders seem to be, sorted by name.
-
-    Raises:
-        InputError: a study file could not name one of them.
-        OSError: there is no such folder, or it can't be read.
-    """
+    """What the files of a folder and of its subfolders seem to be, sorted by name."""
     items: list[Item] = []
     for place in _places(folder):
         found = _items(folder, place)
@@ -265,10 +260,6 @@ def draft_study(folder: PathLike, relative_to: PathLike | None = None) -> Draft:
     Args:
         folder: the folder to search, subfolders included.
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
-
-    Raises:
-        InputError: there are no embeddings and no images there.
-        OSError: there is no such folder.
 
     Example:
         >>> import tempfile, numpy as np

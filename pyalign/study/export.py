@@ -307,10 +307,6 @@ def export_study(
     engine: one of `ENGINES`.
     minutes: that a task of several units takes, about; 0 for a task of each unit.
     gpu, cpu: of SLURM: options of sbatch for tasks with units that want a device, and for the others.
-
-    Raises:
-        InputError: what is wrong with the study file; another file stands in the place.
-        OSError: the study file is missing.
     """
     units = study_units(os.path.abspath(path), None if out is None else os.path.abspath(out), shards=shards)
     tasks = tasks_of(units, minutes)

@@ -113,11 +113,7 @@ class Step:
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
-        """The arguments, checked, for which the function is loaded; those that name files are text.
-
-        Raises:
-            InputError: what is wrong with one, which `read_study` raises before, unless it was asked not to check.
-        """
+        """The arguments, checked, for which the function is loaded; those that name files are text."""
         try:
             return checked(self.analysis, self.written)
         except InputError as error:
@@ -178,11 +174,6 @@ def read_study(path: PathLike, check: bool = True) -> StudyFile:
     """The study that a `.toml` file describes, checked: no file that it names is opened.
 
     check: whether the options of all steps are checked, for which all their functions are loaded.
-
-    Raises:
-        InputError: what is wrong, in one line that starts with the path.
-        MissingExtraError: before Python 3.11, without tomli.
-        OSError: missing or forbidden.
     """
     document = read_toml(path, "studies")
     try:

@@ -37,10 +37,6 @@ class StudyFolder:
     Args:
         path: made where it is not there.
         resume: whether there must be something to go on with.
-
-    Raises:
-        InputError: it holds other files under the names of a study's, links, or nothing to resume.
-        OSError: it can't be written.
     """
 
     def __init__(self, path: PathLike, resume: bool = False) -> None:

@@ -74,9 +74,6 @@ def analyses() -> dict[str, Analysis]:
 def find_analysis(name: str) -> Analysis:
     """The analysis of that name, or the first of the kind of result of that name.
 
-    Raises:
-        InputError: there is none.
-
     Example:
         >>> find_analysis("ceiling").name
         'noise_ceiling'
@@ -132,9 +129,6 @@ def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
 def checked(analysis: Analysis, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they stand in a study file, made into arguments; those that name files stay text.
 
-    Raises:
-        InputError: an option that the function lacks, or one that it can't do without, or a value of another type.
-
     Example:
         >>> from pyalign.study.options import find_analysis
         >>> checked(find_analysis("cka"), {"n_permutations": 50})
@@ -167,9 +161,6 @@ def _required(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def checked_value(name: str, hint: Any, value: Any) -> Any:
     """A value of a study file as an argument of that type.
-
-    Raises:
-        InputError: it is of another type.
 
     Example:
         >>> checked_value("columns", Sequence[int | str] | None, [0, 1, "odd"])

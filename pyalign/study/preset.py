@@ -86,10 +86,6 @@ def draft_preset(
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
         preset: the name of the preset.
 
-    Raises:
-        InputError: no data set has both embeddings and judgments of people, or there is no such preset.
-        OSError: there is no such folder.
-
     Example:
         >>> import tempfile, numpy as np
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -41,12 +41,7 @@ _seen: dict[tuple[Path, str], tuple[int, float]] = {}  # claims of others: their
 
 @contextmanager
 def claim(folder: Path, unit: str) -> Iterator[str | None]:
-    """Inside, the unit of that id is this run's. Gives the host of the run that makes it already, or None.
-
-    Raises:
-        InputError: something else than a file is there.
-        OSError: it can't be written.
-    """
+    """Inside, the unit of that id is this run's. Gives the host of the run that makes it already, or None."""
     path, name = folder / RECORDS / f"{unit}.claim", run_name()
     holder = _take(path, name)
     if holder is not None:

@@ -183,9 +183,6 @@ def finish_study(
 
     Returns:
         A `Study`; steps that are not there have failed where their units have said why, or else are "to do".
-
-    Raises:
-        As `run_study`.
     """
     plan = plan_of(path, out, shards)
     with hashing():

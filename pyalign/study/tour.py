@@ -72,10 +72,6 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
 
     Returns:
         What the study has come to, and notes: what is missing for want of a package.
-
-    Raises:
-        InputError: the folder holds other files.
-        OSError: it can't be written.
     """
     place = Path(checked_path(out, "out"))
     if place.exists() and not place.is_dir():
@@ -122,11 +118,7 @@ def _images() -> tuple[str, tuple[str, ...]]:
 
 
 def _logits(x: np.ndarray) -> np.ndarray:
-    """(n, 1000) float32: the shipped model's classifier on features (n, 1280) of its own.
-
-    Raises:
-        MissingExtraError, InputError: the model is not installed.
-    """
+    """(n, 1000) float32: the shipped model's classifier on features (n, 1280) of its own."""
     from pyalign.extraction.encoder import Request
     from pyalign.extraction.sources import load_encoder
 

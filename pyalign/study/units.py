@@ -50,9 +50,6 @@ def units_of(study: StudyFile, shards: int | None = None) -> tuple[Unit, ...]:
     """All of a study, each behind those that it needs.
 
     shards: in how many parts models are extracted for which the file does not say it.
-
-    Raises:
-        InputError: two of them have one name, which would be that of one record.
     """
     if shards is not None:
         _checks.whole_number(shards, "shards", 1, MOST_SHARDS)
@@ -117,9 +114,6 @@ def units_wanted(units: Sequence[Unit], only: str | None) -> set[str]:
     """The names of the units that are asked for, with those that they need.
 
     only: a step, a model that is extracted, the report, or None for everything.
-
-    Raises:
-        InputError: there is no such step.
     """
     if only is None:
         return {unit.name for unit in units}
@@ -278,9 +272,6 @@ class Plan:
         """The units of these ids, in the order of the study; and those of which the file asked something else before.
 
         words: ids, each by itself or as `command` has it.
-
-        Raises:
-            InputError: there is no such unit, or none at all; an option of one is wrong.
         """
         if not words:
             raise InputError("unit must be the id of a unit at least; got none")

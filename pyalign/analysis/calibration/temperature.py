@@ -57,9 +57,6 @@ def minimise(sums_at: Callable[[float], LossSums]) -> Minimum:
     Args:
         sums_at: the sums over triplets at a given beta.
 
-    Raises:
-        InputError: the answers agree with the similarities no better than chance, or all of them perfectly.
-
     Example:
         >>> def sums_at(beta):  # three triplets with similarities 1, 0, 0, two of them answered right
         ...     p = math.exp(beta) / (math.exp(beta) + 2)

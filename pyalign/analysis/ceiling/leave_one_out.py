@@ -94,9 +94,6 @@ NamedCeiling: TypeAlias = "float | tuple[str, float | NoiseCeiling] | NoiseCeili
 def as_named_ceiling(ceiling: NamedCeiling) -> tuple[str, float]:
     """Name and value: of a number "given", of a `NoiseCeiling` the estimate, of a pair what it says.
 
-    Raises:
-        InputError: a pair that is not of a name and a number, or of a name in `BOUNDS` and a `NoiseCeiling`.
-
     Example:
         >>> as_named_ceiling(0.67), as_named_ceiling(("upper", 0.672))
         (('given', 0.67), ('upper', 0.672))
@@ -131,9 +128,6 @@ def require_weighting(ceiling: NamedCeiling | None, weighting: str) -> None:
 
 def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, NoiseCeiling]:
     """One of the three by name, as `score` takes it.
-
-    Raises:
-        InputError: an unknown name.
 
     Example:
         >>> from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
@@ -285,9 +279,6 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
         repeats: the answers.
         participants: int64 (t,), codes from 0, who gave each; None where each answer is a different participant's.
         weights: float64 (t,), of the answers; None: all the same.
-
-    Raises:
-        InputError: answers to the same set that have different weights.
 
     Example:
         >>> from pyalign.analysis.answers import find_repeats

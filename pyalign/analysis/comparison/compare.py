@@ -219,10 +219,6 @@ def measures_by_model(
 ) -> dict[str, MeasureLike]:
     """The measure of each model, in their order; of `Similarities` the one that stands for a ready matrix.
 
-    Raises:
-        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without;
-            several without names; one where all models are matrices.
-
     Example:
         >>> measures_by_model({"a": "dot", "b": "cosine"}, {"a": np.eye(3), "b": np.eye(3)})
         {'a': 'dot', 'b': 'cosine'}

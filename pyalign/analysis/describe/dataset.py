@@ -92,11 +92,7 @@ class Described:
         return tuple(text for file in self.files for one in file.arrays for text in one.sentences)
 
     def toml(self, path: str = "mine.toml") -> str:
-        """The text of a description at that path. That of a DataFrame says how to write the table next to it.
-
-        Raises:
-            InputError: see `draft`; a file outside of the folder of the description.
-        """
+        """The text of a description at that path. That of a DataFrame says how to write the table next to it."""
         (document, _), head = self.draft(), ""
         if self.frame is not None:
             header = "" if self.files[0].arrays[0].columns else ", header=False"
@@ -106,11 +102,7 @@ class Described:
         return head + str(registered("described")(path, document)[0])
 
     def triplets(self, key: str | None = None) -> Triplets:
-        """The triplets, with the names, participants and answers that the files say; key: which of several.
-
-        Raises:
-            InputError: see `draft`; no triplets; what the files do wrong.
-        """
+        """The triplets, with the names, participants and answers that the files say; key: which of several."""
         document, _ = self.draft()
         if "triplets" not in document:
             raise InputError(f"described files must hold triplets; they hold {', '.join(document)}")
@@ -130,9 +122,6 @@ class Described:
 
     def draft(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The parts of the data set, as tables with the paths of files as they were given, and what was assumed.
-
-        Raises:
-            InputError: what may be two things, or nothing; one line that starts with the file and says what would tell.
 
         Example:
             >>> triplets = Description("triplets", (50, 3), "int64", 0, 8, base=0, layout={})

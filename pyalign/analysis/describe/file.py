@@ -74,11 +74,6 @@ def describe_file(spec: Any, stated: Mapping[str, Any] | None = None) -> FileDes
             for one of the arrays of a file. Or a DataFrame, or structured rows.
         stated: arguments of `load_triplets` that say which columns of a table of answers are what.
 
-    Raises:
-        InputError: the file's fault, in one line that starts with its path.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
-
     Example:
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:

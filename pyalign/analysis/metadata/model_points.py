@@ -82,9 +82,6 @@ def scores_of(others: Any) -> list[Scores]:
     """A column for each score of the other results: for each measure, and each correlation of RSA.
 
     Probes of several models, which are a result each, are one column if they are of the same triplets.
-
-    Raises:
-        InputError: a result without such a score, or probes whose accuracies are not comparable.
     """
     if isinstance(others, Mapping):
         return [column for name, result in others.items() for column in _called(str(name), scores_of(result))]
@@ -158,9 +155,6 @@ def with_scores(
     """The rows of the table that are of these models, under their names, with a column for each of the scores.
 
     known: other names that rows may have, by the names of models.
-
-    Raises:
-        InputError: no model has any of the scores, or a column has the name of a score.
     """
     table = table or Metadata((), {})
     own = table.matched(models, known) if table.models else None
@@ -216,11 +210,7 @@ class Models:
 
 
 def models_of(result: Any) -> Models:
-    """The models of a comparison or of scores with their accuracies, or of another result with its score of each.
-
-    Raises:
-        InputError: none of these, or several scores of one model.
-    """
+    """The models of a comparison or of scores with their accuracies, or of another result with its score of each."""
     if isinstance(result, Comparison):
         return _compared(result)
     command = "probe" if isinstance(result, list | tuple) and result else getattr(result, "command", "")
@@ -303,11 +293,7 @@ class Points:
 
 
 def points_of(models: Models, metadata: Metadata, confidence_level: float, labels: Mapping[str, str]) -> Points:
-    """The models that have a row, with what is said of those that have none.
-
-    Raises:
-        InputError: no model has a row.
-    """
+    """The models that have a row, with what is said of those that have none."""
     matched = metadata.matched(models.names, {**labels, **models.labels})
     rows = [(k, row) for k, row in enumerate(matched.rows) if row is not None]
     if not rows:

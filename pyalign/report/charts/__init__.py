@@ -73,9 +73,6 @@ CHARTS = {
 def as_result(source: Any) -> Any:
     """A result as it is, or that of its document or of its `.json` file.
 
-    Raises:
-        InputError: none of these, or a damaged document; OSError: a file is missing or forbidden.
-
     Example:
         >>> as_result({"command": "hubs", "schema": 1, "results": [], "k": 3, "measure": "dot", "n_objects": 9}).k
         3
@@ -178,10 +175,6 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
         kind: one of `CHARTS` that the result is enough for; default: see `default_chart`.
         images: of the objects, what `as_images` takes, such as a folder; for galleries.
         options: of the function of that kind, such as `style`, `width`, `sort`, `limit`.
-
-    Raises:
-        InputError: a result of which there is no such picture, a damaged document, or an unknown option.
-        MissingExtraError: altair is not installed.
 
     Example:
         >>> import numpy as np, pyalign

@@ -74,10 +74,6 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
         method: "pca", "tsne" or "umap".
         seed: of what is drawn at random.
 
-    Raises:
-        InputError: fewer rows, other shapes, NaN.
-        MissingExtraError: scikit-learn or umap-learn is not installed.
-
     Example:
         >>> places, axes, _ = positions([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
         >>> np.abs(places[:, 0]).round(6).tolist(), axes[0]

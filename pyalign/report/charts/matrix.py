@@ -70,9 +70,6 @@ def clustered(similarity: np.ndarray) -> list[int]:
     Args:
         similarity: (m, m); of one that is not symmetric the mean of both entries counts.
 
-    Raises:
-        MissingExtraError: scipy is not installed.
-
     Example:
         >>> clustered(np.array([[1, 0.1, 0.9], [0.1, 1, 0.2], [0.9, 0.2, 1]]))
         [0, 2, 1]

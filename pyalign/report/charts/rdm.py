@@ -288,9 +288,6 @@ def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
 def scaled(dissimilarities: np.ndarray) -> np.ndarray:
     """(n, 2): classical multidimensional scaling (Torgerson 1952) of a matrix (n, n), whose diagonal is not looked at.
 
-    Raises:
-        InputError: a pair without a value, or fewer than three objects.
-
     Example:
         >>> line = np.abs(np.subtract.outer([0.0, 1.0, 3.0], [0.0, 1.0, 3.0]))
         >>> scaled(line)[:, 0].round(3).tolist()

@@ -87,10 +87,6 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
         chart: of `chart`, or any chart of Altair.
         suffix: one of `SUFFIXES`.
         ppi: pixels per inch of a PNG, 36 to 1,200.
-
-    Raises:
-        MissingExtraError: vl-convert is not installed.
-        ChildProcessError: it can't draw here, such as under a limit of memory.
     """
     ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
     spec = chart.to_dict()
@@ -307,9 +303,6 @@ def top_cards(
         names: of the n objects.
         labels: of the k dimensions; None: their own, if they have some.
         shares: of the choices that each explains.
-
-    Raises:
-        InputError: other shapes, or values that are no numbers.
 
     Example:
         >>> first, second = top_cards([[3.0, 0.0], [1.0, 2.0]], ["apple", "hammer"], ["food", "tool"])

@@ -288,9 +288,6 @@ class Sprites:
         images: what `as_images` takes, such as a folder; an object's image is found as `thumbnails` finds it.
         budget: bytes that all sheets may take in the page. Objects that come later than it lasts have no picture.
 
-    Raises:
-        InputError, OSError: what `as_images` raises: no folder, no images in it.
-
     Example:
         >>> import numpy as np
         >>> images = as_images(np.full((1, 8, 8, 3), 200, dtype=np.uint8), names=["cat"])

@@ -113,11 +113,7 @@ class Sources:
 
 
 def metadata_of(table: Any) -> Metadata | None:
-    """Metadata as they are, of a file, or of what `as_metadata` takes; None of None.
-
-    Raises:
-        InputError: what the file or the table does wrong; OSError: a file is missing or forbidden.
-    """
+    """Metadata as they are, of a file, or of what `as_metadata` takes; None of None."""
     if table is None:
         return None
     return load_metadata(table) if isinstance(table, str | os.PathLike) else as_metadata(table)
@@ -131,9 +127,6 @@ def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
     Args:
         results: a result, a document, a path, or several of these. A path is a `.json` file, or a folder, of which
             each `.json` file is read: what `--json` writes, the folders of `--out`, the manifest of an extraction.
-
-    Raises:
-        InputError: nothing was given, or none of it is sound.
 
     Example:
         >>> import numpy as np, pyalign
