@@ -97,7 +97,7 @@ def cases() -> Iterator[Case]:
         yield Case("cka", f"cka n={n} debiased-cka, lengths of rows log-normal with {spread:g}", "objects",
                    f"{n} objects", of_lengths(n, spread),
                    asked=dict.fromkeys(("near", "far", "difference"), (0.92, 1.0)), centred=True)
-    for world, by_assurance in product(["like THINGS"], (False, True)):  # others take minutes for each pilot
+    for world, by_assurance in product(("like THINGS", "people differ more"), (False, True)):
         yield Case("plan", f"chosen by {'assurance' if by_assurance else 'power'}, {world}", "pilots",
                    "60 objects, 12 people, 1,200 answers", chosen(world, by_assurance),
                    asked=dict.fromkeys(FIGURES, (0.0, 0.15)) if by_assurance else NOTHING, rejects=True,
