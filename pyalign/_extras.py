@@ -19,10 +19,6 @@ def pip_install(extra: str, package: str) -> str:
     Args:
         extra: an extra of ours; where metadata are missing, as in a source tree, or damaged, only the package is named.
         package: as PyPI calls it; a version bound that it has is the one that is printed.
-
-    Example:
-        >>> pip_install("no such extra", "altair"), pip_install("no such extra", "timm>=1.0.20")
-        ('pip install altair', "pip install 'timm>=1.0.20'")
     """
     import shlex
 

@@ -101,12 +101,7 @@ def _no_formula(cell: Any) -> Any:
 
 
 def as_document(value: Any) -> Any:  # noqa: C901
-    """A value as json can write it; see the module.
-
-    Example:
-        >>> as_document({"a": (1, math.nan), 2: np.float32(0.5)})
-        {'a': [1, None], '2': 0.5}
-    """
+    """A value as json can write it; see the module."""
     kind = type(value)
     if value is None or kind in (str, int, bool):
         return value
@@ -206,12 +201,7 @@ def _is_shown(field_: Field[Any]) -> bool:
 
 
 def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
-    """The dataclass of that kind from what `as_document` made of it; hidden fields are None.
-
-    Example:
-        >>> from_document(Interval, {"low": 1.0, "high": 2.0}).high
-        2.0
-    """
+    """The dataclass of that kind from what `as_document` made of it; hidden fields are None."""
     reader = getattr(kind, "from_document", None)  # of results that are not read field by field
     return from_fields(kind, document) if reader is None else reader(document)
 

@@ -48,14 +48,6 @@ class Journal:
         path: where it is on the disk, written as soon as a step is finished: whole or not at all.
         best_path: where the best so far is.
         as_bytes: what is written there for a value.
-
-    Example:
-        >>> journal = Journal().begin("a long fit", {"x": [1.0, 2.0]})
-        >>> journal.offer("step 1", (2.0,), lambda: "a map")
-        >>> journal.offer("step 2", (3.0,), lambda: "a worse one")
-        >>> journal.finish("step 1", {"loss": 2.0})
-        >>> journal.best.value, journal.record("step 1"), journal.record("step 2")
-        ('a map', {'loss': 2.0}, None)
     """
 
     def __init__(
@@ -265,11 +257,6 @@ def journal_of(journal: Journal | None, function: str, given: Mapping[str, Any])
 
 
 def sibling_path(path: PathLike, what: str) -> Path:
-    """The path of a file next to an output: for `W.npz` and "partial" it is `W.partial.npz`.
-
-    Example:
-        >>> sibling_path("out/W.npz", "partial").name
-        'W.partial.npz'
-    """
+    """The path of a file next to an output: for `W.npz` and "partial" it is `W.partial.npz`."""
     place = Path(path)
     return place.with_name(f"{place.stem}.{what}{place.suffix}")

@@ -465,11 +465,6 @@ register("kinds", KINDS)
 
 
 def entries() -> list[Entry]:
-    """The commands, group by group.
-
-    Example:
-        >>> entries()[0].command
-        'score'
-    """
+    """The commands, group by group."""
     listed = [*(kind.entry for kind in KINDS.values() if kind.entry), *OTHER_COMMANDS]
     return sorted(listed, key=lambda one: GROUPS.index(one.group))

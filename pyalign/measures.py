@@ -159,14 +159,7 @@ PRECOMPUTED = {
 
 
 def get_measure(measure: str | Measure, others: tuple[str, ...] = ()) -> Measure:
-    """The measure of that name; ``"rbf:2.5"`` is ``rbf`` with sigma = 2.5. others: words that the caller takes too.
-
-    Example:
-        >>> get_measure("cosine").pair
-        'cosine'
-        >>> get_measure("rbf:0.5").sigma
-        0.5
-    """
+    """The measure of that name; ``"rbf:2.5"`` is ``rbf`` with sigma = 2.5. others: words that the caller takes too."""
     if isinstance(measure, Measure):
         return measure
     if not isinstance(measure, str):

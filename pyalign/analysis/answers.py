@@ -183,13 +183,6 @@ def find_repeats(triplets: object, answers: Answers | None = None, task: str = O
             one participant called odd.
         answers: of t rows, how many people called each position of that row odd, or chose each option.
         task: of the triplets; of anchored ones the columns are anchor, chosen option, other.
-
-    Example:
-        >>> repeats = find_repeats([[5, 2, 9], [9, 2, 5], [2, 5, 9], [1, 2, 3]])
-        >>> repeats.triplets.tolist(), repeats.counts.tolist()
-        ([[1, 2, 3], [2, 5, 9]], [[0, 0, 1], [0, 1, 2]])
-        >>> repeats.inverse, repeats.odd
-        (array([1, 1, 1, 0]), array([2, 1, 2, 2], dtype=int8))
     """
     index = _checks.as_triplets(triplets)
     n = int(index.max()) + 1

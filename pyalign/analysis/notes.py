@@ -45,11 +45,6 @@ def notes_on_rows(
         aligned: triplets of these rows; of several models x is the one called `source`.
         source: of x, for the sentences.
         aside: from `glance_at_rows`, where a call in between has read it.
-
-    Example:
-        >>> from pyalign.data import align
-        >>> notes_on_rows(np.eye(5, 2), align(np.eye(5, 2), [[0, 1, 2]]))[0]
-        'triplets name 3 of the 5 rows of embeddings'
     """
     index, task = aligned.index, aligned.triplets.task
     features = not isinstance(aligned.of(source).embeddings, Similarities)
@@ -136,9 +131,6 @@ def notes_on_score(
     rows: whether the model has rows, which could be in another order than thought; else it has choices.
     kind: of the matrix, where the model is one.
 
-    Example:
-        >>> notes_on_score(0.20, 1000, 1.1)
-        ('the accuracy is clearly below chance (33.3%): is the odd item in another column \
 (load_triplets(..., odd_column="first"))?',)
     """
     notes, of = [], f"{name}: " if name else ""
@@ -237,10 +229,6 @@ def support_of_orders(
         index: (t, 3) rows, the item that was called odd last.
         numbers: (t, 3) the numbers of items in a list of n names, where rows were matched by name.
         supported: whether orders are wanted that predict the first few answers no better than that of the rows.
-
-    Example:
-        >>> list(support_of_orders(np.eye(3), np.array([[0, 1, 2]])))
-        []
     """
     orders = [*_others(len(x), index, numbers)]
     if not supported:
@@ -293,12 +281,7 @@ def _others(n: int, index: Array, numbers: Array | None) -> Iterator[tuple[str, 
 
 @cache
 def _standing(order: str) -> np.ndarray:
-    """(1854,) the objects of THINGS in another order, as they are numbered in that of ``unique_id.txt``.
-
-    Example:
-        >>> _standing("raw")[245:249].tolist()
-        [245, 247, 248, 246]
-    """
+    """(1854,) the objects of THINGS in another order, as they are numbered in that of ``unique_id.txt``."""
     objects = np.arange(THINGS)
     for block in MOVED[order].split():
         start, first, behind = map(int, block.split(":"))

@@ -108,14 +108,7 @@ def triplet_outcomes(
     x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
     nan_policy: Policy = "raise", backend: str = "auto", task: str = ODD_ONE_OUT,
 ) -> Outcomes:
-    """The outcome of each triplet; arguments and errors as `pyalign.score`, but that `task` says what numbers are.
-
-    Example:
-        >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
-        >>> outcomes = triplet_outcomes(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]])
-        >>> outcomes.verdicts, outcomes.credits()
-        (array([ 1,  1, -1], dtype=int8), array([6, 6, 0], dtype=int16))
-    """
+    """The outcome of each triplet; arguments and errors as `pyalign.score`, but that `task` says what numbers are."""
     results, n_dropped = score_triplets(
         x, triplets, measure=measure, temperature=temperature, ties=ties, nan_policy=nan_policy, backend=backend,
         similarities=True,
@@ -276,10 +269,6 @@ def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.n
     """(b, v) means of resamples whose deviations from the estimates (v,) are brought to these standard errors (v,).
 
     The pigeonhole bootstrap has the shape of the distribution, and up to sqrt(7) times its width.
-
-    Example:
-        >>> scaled(np.array([[0.3], [0.5], [0.7]]), np.array([0.5]), np.array([0.1])).ravel()
-        array([0.4, 0.5, 0.6])
     """
     spread = means.std(axis=0, ddof=1)
     with np.errstate(invalid="ignore"):

@@ -394,10 +394,6 @@ def choice_model(
     """Measure and temperature: as asked for, else those of the map's fit, else cosine and 1.
 
     The temperature of the fit belongs to its measure: another measure has other similarities.
-
-    Example:
-        >>> choice_model(None, None, None)
-        ('cosine', 1.0)
     """
     trained = None if transform is None else transform.trained
     if trained is not None and measure in (None, trained.measure):

@@ -97,12 +97,7 @@ def _warn_that_it_is_slow(reason: str) -> None:
 
 
 def slow_because(reason: str) -> str:
-    """The sentence for people whose computations fall to numpy for that reason.
-
-    Example:
-        >>> slow_because("the kernels are not compiled")
-        'numpy computes, many times slower than the compiled kernels: the kernels are not compiled'
-    """
+    """The sentence for people whose computations fall to numpy for that reason."""
     return f"numpy computes, many times slower than the compiled kernels: {reason}"
 
 
@@ -123,10 +118,6 @@ def preferred(place: Place) -> tuple[str, ...]:
     On a device `cuda` comes first. For large similarity matrices of half precision, and of float32 where TF32 is
     allowed in torch, on Hopper and Blackwell (that of data centres) `triton` does: its products use their warp-group
     instructions, the CUDA kernels those that all GPUs since Ampere have.
-
-    Example:
-        >>> preferred(Place("cuda:0", "float32")), preferred(Place())
-        (('cuda', 'triton', 'torch'), ('native', 'numpy'))
     """
     if place.on_host:
         return HOST_BACKENDS

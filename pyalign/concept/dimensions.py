@@ -272,12 +272,6 @@ def assigned(
         An `Assignment`. Of dimensions that carry the same, the lowest come first.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5.
-
-    Example:
-        >>> food_and_tools = np.array([[3.0, 0.0], [1.0, 0.5], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
-        >>> assignment = assigned([[0, 1, 2], [1, 2, 0], [3, 4, 0]], food_and_tools)
-        >>> assignment.codes.ravel(), assignment.n_none
-        (array([ 0,  1, -1], dtype=int16), 1)
     """
     _checks.one_of(how, HOW, "assign")
     rows = as_dimensions(dimensions)

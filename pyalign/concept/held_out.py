@@ -51,12 +51,6 @@ def folds_of(n: int, folds: object, names: Sequence[str] | None = None, seed: in
     """(n,) the fold of each object, from 0: of about equal size, drawn at random, or as given by a label of each.
 
     Draws are those of the names in their order, where there are names: an object's fold does not depend on its row.
-
-    Example:
-        >>> folds_of(6, 2, "fedcba").tolist() == folds_of(6, 2, "abcdef").tolist()[::-1]
-        True
-        >>> folds_of(5, ["x", "y", "y", "z", "x"]).tolist()
-        [0, 1, 1, 2, 0]
     """
     if np.ndim(folds) == 0:  # type: ignore[arg-type]
         count = _checks.whole_number(folds, "folds", 2)
@@ -87,13 +81,6 @@ def predict_held_out(
 
     standardize: whether features are divided by their deviation over the objects of each fit.
     errors: whether to find out what each object has to do with the predictions of others.
-
-    Example:
-        >>> rng = np.random.default_rng(0)
-        >>> x = rng.normal(size=(60, 4))
-        >>> held_out = predict_held_out(x, x[:, :1] ** 3, folds_of(60, 3), np.array([0.1, 1.0]))
-        >>> held_out.predictions.shape, held_out.penalties.shape
-        ((60, 1), (3, 1))
     """
     count = int(fold.max()) + 1
     predictions, means, chosen = np.empty_like(y), np.empty_like(y), np.empty((count, y.shape[1]))
@@ -132,12 +119,7 @@ class Spectrum:
 
     @classmethod
     def of_rows(cls, x: np.ndarray, others: np.ndarray) -> Spectrum:
-        """The spectrum by a singular value decomposition of x (n, d).
-
-        Example:
-            >>> Spectrum.of_rows(np.array([[0.0], [2.0]]), np.array([[3.0]])).squares
-            array([2.])
-        """
+        """The spectrum by a singular value decomposition of x (n, d)."""
         mean = x.mean(axis=0)
         left, values, right = np.linalg.svd(_reflected(x - mean)[1:], full_matrices=False)
         return cls(_back(left), values**2, ((others - mean) @ right.T) * values, len(values) == len(x) - 1)
@@ -154,14 +136,7 @@ class Spectrum:
         return cls(left, np.maximum(values, 0.0), (others - products.mean(axis=0)) @ left, True)
 
     def left_out(self, y: np.ndarray, penalty: float) -> np.ndarray:
-        """(n, k) residuals of targets y (n, k), each of a fit to all other rows.
-
-        Example:
-            >>> x, y = np.array([[0.0], [1.0], [3.0]]), np.array([[1.0], [2.0], [2.0]])
-            >>> predicted = Spectrum.of_rows(x[1:], x[:1]).predicted(y[1:], np.array([0.5]))
-            >>> np.allclose(Spectrum.of_rows(x, x).left_out(y, 0.5)[0], y[0] - predicted[0])
-            True
-        """
+        """(n, k) residuals of targets y (n, k), each of a fit to all other rows."""
         centred = y - y.mean(axis=0)
         inside = self.left.T @ centred
         shrunk = penalty / (self.squares + penalty)
@@ -200,15 +175,7 @@ class Spectrum:
 
 
 def chosen_penalties(spectrum: Spectrum, y: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-    """(k,) for each target the first penalty whose left-out residuals have the least mean square.
-
-    Example:
-        >>> rng = np.random.default_rng(0)
-        >>> x = rng.normal(size=(40, 3))
-        >>> y = np.stack([x[:, 0], rng.normal(size=40)], axis=1)
-        >>> chosen_penalties(Spectrum.of_rows(x, x), y, np.array([0.1, 10.0, 1000.0]))
-        array([1.e-01, 1.e+03])
-    """
+    """(k,) for each target the first penalty whose left-out residuals have the least mean square."""
     squares = [(spectrum.left_out(y, float(penalty)) ** 2).mean(axis=0) for penalty in penalties]
     chosen: np.ndarray = penalties[np.argmin(squares, axis=0)]
     return chosen

@@ -38,10 +38,6 @@ def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", 
         length: the length of the lists.
         measure: see `pyalign.similarity`.
         k: the number of neighbours that are used, for which ties are counted; None: all.
-
-    Example:
-        >>> neighbor_lists(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1).rows.ravel()
-        array([1, 0, 1])
     """
     k = length if k is None else k
     nearest = neighbors(x, k=min(max(length, k + 1), len(x) - 1), measure=measure, index="flat")
@@ -94,10 +90,6 @@ def rbo_weights(k: int, p: float) -> np.ndarray:
     d >= max(r, s).
 
     Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", 2010, equation 23.
-
-    Example:
-        >>> round(float(rbo_weights(10, 0.9).sum()), 12)  # identical lists
-        1.0
     """
     depths = np.arange(1, k + 1)
     terms = p**depths / depths
@@ -106,12 +98,7 @@ def rbo_weights(k: int, p: float) -> np.ndarray:
 
 
 def chance_of_rbo(k: int, n: int, p: float) -> float:
-    """The expected rank-biased overlap of random lists of n - 1 others: the expected X_d / d is d / (n - 1).
-
-    Example:
-        >>> round(chance_of_rbo(10, 11, 0.9), 3), chance_of_rbo(1, 11, 0.9)  # all others, in random order
-        (0.651, 0.1)
-    """
+    """The expected rank-biased overlap of random lists of n - 1 others: the expected X_d / d is d / (n - 1)."""
     depths = np.arange(1, k + 1)
     return float((k * p**k + (1.0 - p) / p * (depths * p**depths).sum()) / (n - 1))
 
@@ -137,13 +124,7 @@ class SharedNeighbors:
         return self._ranks.of(np.repeat(np.arange(n), length).reshape(n, length), self.a).astype(np.int64)
 
     def values(self) -> np.ndarray:
-        """(n, 2) the overlap and rank-biased overlap of each object.
-
-        Example:
-            >>> lists = np.array([[1, 2], [2, 0], [0, 1]])
-            >>> SharedNeighbors(lists, lists[:, ::-1], 2, 0.5).values()[0]
-            array([1. , 0.5])
-        """
+        """(n, 2) the overlap and rank-biased overlap of each object."""
         return self._of(np.arange(1, self.k + 1), self._places[:, : self.k])
 
     def relabelled(self, order: np.ndarray) -> np.ndarray:

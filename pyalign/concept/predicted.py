@@ -166,13 +166,7 @@ class Explained:
 
     @classmethod
     def of(cls, y: np.ndarray, held_out: HeldOut) -> Explained:
-        """R^2 of dimensions (n, k), from what was predicted for them.
-
-        Example:
-            >>> y = np.array([[0.0], [1.0], [2.0], [3.0]])
-            >>> Explained.of(y, HeldOut(y, np.full((4, 1), 1.5), np.ones((2, 1)))).values
-            array([1., 1.])
-        """
+        """R^2 of dimensions (n, k), from what was predicted for them."""
         left, all_ = (y - held_out.predictions) ** 2, (y - held_out.means) ** 2
         varies = np.ptp(y, axis=0) > 0
         values = _ratios(left.sum(axis=0), all_.sum(axis=0), varies)

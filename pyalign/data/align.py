@@ -93,11 +93,6 @@ def align(x: object, triplets: object, name: str = "embeddings", features: bool 
         triplets: (t, 3) triplets, of numbers or of names.
         name: of x, for messages.
         features: whether the columns of x are features; else x is a matrix, and nothing is said about its being one.
-
-    Example:
-        >>> matched = align(Embeddings(np.eye(3), ("cat", "dog", "car")), [["dog", "cat", "car"]])
-        >>> matched.index.tolist()
-        [[1, 0, 2]]
     """
     return aligned(as_embeddings(x, name), as_triplet_data(triplets), name, features)
 
@@ -263,11 +258,6 @@ def one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Tri
 
     Where these names are whole numbers, they are the items: 0 to n - 1 where some embeddings have n rows without names,
     or so named, else those that the triplets hold.
-
-    Example:
-        >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))
-        >>> one_order({"a": a, "b": b}, Triplets(np.zeros((0, 3), int)))[0].names
-        ('dog', 'cat')
     """
     if triplets.names is not None:
         return triplets, ()

@@ -72,14 +72,7 @@ def words_of(header: str) -> tuple[str, ...]:
 
 
 def says(header: str, role: str) -> bool:
-    """Whether a header says that its column has a role, a key of `WORDS` other than "items".
-
-    Example:
-        >>> [says(header, "answer") for header in ("odd_one", "key_resp.keys", "response_time", "ResponseId")]
-        [True, True, False, False]
-        >>> [says(header, "participant") for header in ("person_id", "person 0")]  # the second is one of them
-        [True, False]
-    """
+    """Whether a header says that its column has a role, a key of `WORDS` other than "items"."""
     words = words_of(header)
     if words in (("response", "id"), ("sub", "trial")):  # of a whole questionnaire, in Qualtrics
         return False

@@ -304,12 +304,7 @@ class Matched:
 
 
 def as_metadata(metadata: Any) -> Metadata:
-    """Metadata as they are, or of rows, of a mapping from models to their columns, or of a frame of pandas.
-
-    Example:
-        >>> as_metadata({"clip": {"family": "CLIP"}}).models
-        ('clip',)
-    """
+    """Metadata as they are, or of rows, of a mapping from models to their columns, or of a frame of pandas."""
     if isinstance(metadata, Metadata):
         return metadata
     if hasattr(metadata, "to_dict") and hasattr(metadata, "columns"):
@@ -329,12 +324,7 @@ def as_metadata(metadata: Any) -> Metadata:
 
 
 def number_of(text: str) -> tuple[float, str] | None:
-    """A number and its unit, "" or "%" or a word for thousands (which it is multiplied by); None where it is none.
-
-    Example:
-        >>> number_of("88M"), number_of("76.1 %"), number_of("1,281,167"), number_of("ViT-B/32")
-        ((88000000.0, 'M'), (0.761, '%'), (1281167.0, ''), None)
-    """
+    """A number and its unit, "" or "%" or a word for thousands (which it is multiplied by); None where it is none."""
     match = NUMBER.fullmatch(text.strip())
     if match is None or not any(letter.isdigit() for letter in match.group(1)):
         return None
@@ -347,12 +337,7 @@ def number_of(text: str) -> tuple[float, str] | None:
 
 
 def stem_of(name: str) -> str:
-    """The name of a file without folder and ending; ``::KEY`` stays.
-
-    Example:
-        >>> stem_of("out/clip.npy"), stem_of("vgg.h5::fc7"), stem_of("vgg16"), stem_of("v1.0")
-        ('clip', 'vgg::fc7', 'vgg16', 'v1.0')
-    """
+    """The name of a file without folder and ending; ``::KEY`` stays."""
     path, mark, key = name.partition("::")
     last = path.replace(os.sep, "/").rstrip("/").split("/")[-1]
     stem, _, suffix = last.rpartition(".")

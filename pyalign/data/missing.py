@@ -28,12 +28,7 @@ LEFT_OUT = -2  # the choice of a triplet that was left out; that of a tie is -1
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of the judgments is about objects that have a row in all models (``missing="omit"``).
-
-    Example:
-        >>> Coverage(500, 1854, 2500, 127304).left_out
-        '124,804 of 127,304 triplets left out (no row)'
-    """
+    """How much of the judgments is about objects that have a row in all models (``missing="omit"``)."""
 
     # n_objects, of_objects: objects in what remains, and in all triplets or pairs.
     n_objects: int
@@ -123,13 +118,6 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         triplets: (t, 3), see `pyalign.data.as_triplet_data`.
         missing: "raise", or "omit" to leave out triplets with an item that has no row.
         subjects: (t,) who answered each triplet, to count them; None: those of the triplets.
-
-    Example:
-        >>> from pyalign.data import Embeddings
-        >>> x = Embeddings(np.eye(3), ("ant", "bee", "cat"))
-        >>> present = with_rows(x, [["ant", "bee", "cat"], ["ant", "bee", "dog"]], "omit")
-        >>> present.triplets.values.tolist(), present.coverage.n_triplets, present.coverage.of_triplets
-        ([[0, 1, 2]], 1, 2)
     """
     whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"embeddings": x}

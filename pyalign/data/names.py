@@ -54,12 +54,6 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     number) or of its folder, when that holds for all items and for one row each. Items that are called after files, as
     in an experiment's export, are found by the names of these files, without folder and extension, where no row has
     their whole names; or without number too, where no two items or rows are then called the same.
-
-    Example:
-        >>> match_names(["cat", "dog"], ["dog", "ant", "cat"]).rows
-        array([2, 0], dtype=int32)
-        >>> match_names(["cat"], ["ant/ant_01b.jpg", "cat/cat_01b.jpg"]).note
-        "items are found by the stems of the rows' names: 'cat' is 'cat/cat_01b.jpg'"
     """
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
@@ -97,12 +91,7 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
 
 
 def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray:
-    """(m,) int32, the row of each item that has one, else -1: by that of `RULES` which finds most of them.
-
-    Example:
-        >>> rows_of_some(["ant", "cat", "dog"], ["dog", "ant"])
-        array([ 1, -1,  0], dtype=int32)
-    """
+    """(m,) int32, the row of each item that has one, else -1: by that of `RULES` which finds most of them."""
     require_different(row_names, "row")
     item_names, row_names = _comparable(item_names, row_names)
     found = _short_names(row_names)
@@ -344,11 +333,6 @@ def objects_of(row_names: Sequence[str], item_names: Sequence[str] | None = None
     the folders, where all rows have one and not all the same; else the file names without number.
 
     missing: "omit" where items may be without a row; the rule is then the first of those that find most.
-
-    Example:
-        >>> found = objects_of(["cat/01.jpg", "dog/01.jpg", "cat/02.jpg"])
-        >>> found.names, found.codes.tolist(), found.rule
-        (('cat', 'dog'), [0, 1, 0], 'folders')
     """
     _checks.one_of(missing, MISSING, "missing")
     rule = _by_rows(row_names) if item_names is None else rule_of(item_names, row_names)

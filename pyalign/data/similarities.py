@@ -121,12 +121,7 @@ def one_or_several(embeddings: object) -> dict[str, Any]:
 
 
 def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
-    """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each.
-
-    Example:
-        >>> as_models({1: np.eye(2)})["1"].shape
-        (2, 2)
-    """
+    """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each."""
     x = several(x)
     if not isinstance(x, Mapping):
         return as_embeddings(_in_place(x, "matrix"), name)
@@ -186,10 +181,6 @@ def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None 
         x: (n, d).
         name: of x, where it has no source.
         instead: what takes the matrix for what it is, by its kind: "similarities" or "dissimilarities".
-
-    Example:
-        >>> notes_on_values(Embeddings(1 - np.eye(3)), "embeddings")
-        ('embeddings: this looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
     """
     called, shape = x.source or name, np.shape(x.values)
     if len(shape) != 2 or not hasattr(x.values, "__getitem__"):  # an array that can be handed over, by DLPack alone
@@ -212,11 +203,6 @@ def kind_of_matrix(matrix: Array) -> str | None:
     Such a matrix is square and symmetric, and its diagonal is constant and the largest, or the smallest, of each row:
     all that but for rounding, which is `ROUNDED` of the range of its values at most. One-hot rows are no similarities,
     and numbers that are mostly those of the diagonal, such as the edges of a graph, neither.
-
-    Example:
-        >>> z = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
-        >>> kind_of_matrix(z @ z.T), kind_of_matrix(1 - z @ z.T), kind_of_matrix(np.eye(3))
-        ('similarities', 'dissimilarities', None)
     """
     n = int(matrix.shape[0])
     numbers = any(word in str(matrix.dtype) for word in ("float", "int", "bool"))

@@ -265,11 +265,6 @@ def triplet_hashes(triplets: np.ndarray, task: str = ODD_ONE_OUT) -> np.ndarray:
     """uint64 (t,): a hash of each triplet (i, j, odd), the same for (j, i, odd); of anchored ones each its own.
 
     Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, for the mixing.
-
-    Example:
-        >>> a, b, c = triplet_hashes(np.array([[1, 2, 3], [2, 1, 3], [1, 3, 2]]))
-        >>> bool(a == b), bool(a == c)
-        (True, False)
     """
     i, j, odd = (np.asarray(triplets)[:, k].astype(np.uint64) for k in range(3))
     anchored = task == ANCHORED

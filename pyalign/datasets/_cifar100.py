@@ -34,12 +34,6 @@ def draw(labels: np.ndarray, t: int, seed: int) -> np.ndarray:
 
     All classes are equally likely, and so are the items of a class. The draw is that of the published script, number by
     number, but that the script now and then pairs an item with itself: the second of these is drawn again at the end.
-
-    Example:
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> a, b, odd = labels[draw(labels, 4, 0)].T
-        >>> bool((a == b).all()), bool((a != odd).all())
-        (True, True)
     """
     rng, members = random.Random(seed), list[list[int]]()
     for label in np.unique(labels):

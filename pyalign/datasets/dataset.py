@@ -356,12 +356,7 @@ class DataSetInfo(Result):
 
 
 def list_datasets() -> DataSetList:
-    """The data sets that are known, published ones first.
-
-    Example:
-        >>> [known.name for known in list_datasets().datasets if known.is_here and known.name == "sample"]
-        ['sample']
-    """
+    """The data sets that are known, published ones first."""
     datasets = [KnownDataSet(row.name, tuple(row.parts), _is_here(row.name), row.what) for row in DATASETS.values()]
     for name, folder in remembered().items():
         if name not in DATASETS:
@@ -374,12 +369,7 @@ def list_datasets() -> DataSetList:
 
 
 def dataset_info(name: str) -> DataSetInfo:
-    """What is known of a data set, whether it is here or not.
-
-    Example:
-        >>> dataset_info("things").licence
-        'CC BY 4.0'
-    """
+    """What is known of a data set, whether it is here or not."""
     row = DATASETS.get(name)
     if row is None:
         dataset = load_dataset(name)

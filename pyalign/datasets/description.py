@@ -311,12 +311,7 @@ def read_description(path: PathLike) -> Description:
 
 
 def checked_description(path: PathLike, document: Mapping[str, Any]) -> Description:
-    """A document as a description.
-
-    Example:
-        >>> checked_description("mine.toml", {"names": "names.txt", "triplets": {"file": "t.npy"}}).files
-        ('t.npy', 'names.txt')
-    """
+    """A document as a description."""
     for key, value in document.items():
         if key not in TOP:
             raise bad(path, f"has a key {key!r:.60}; known are {', '.join(TOP)}{nearest(key, TOP)}")
@@ -382,15 +377,6 @@ def description_text(name: str, document: Mapping[str, Any]) -> str:
     """A document of parts as the text of a ``.toml`` file, with a comment for each key.
 
     name: of the file, for the comment at its head.
-
-    Example:
-        >>> print(description_text("mine.toml", {"triplets": {"file": "t.npy", "one_based": True}}), end="")
-        # What the files of a data set are; paths start from the folder of this file.
-        # Read by every command (-t mine.toml) and by pyalign.load_dataset("mine.toml"). It may be edited by hand.
-        <BLANKLINE>
-        [triplets]
-        file = "t.npy"
-        one_based = true  # whether numbers of items count from 1
     """
     plain = {part: value for part, value in document.items() if isinstance(value, str)}
     lines = [HEAD.format(name=quoted(name)[1:-1]), *(_line(part, plain[part], PARTS.get(part, "")) for part in plain)]

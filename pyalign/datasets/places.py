@@ -228,12 +228,7 @@ class Lists:
 
     @classmethod
     def of(cls, n_subjects: Any, answers_per_subject: Any, shared: float, repeated: float) -> Lists:
-        """Lists that have no triplets yet; `shared` and `repeated` are fractions of the trials of each.
-
-        Example:
-            >>> Lists.of(30, 120, SHARED, REPEATED)
-            Lists(n_subjects=30, n_trials=120, n_shared=24, n_repeated=6, n_common=144)
-        """
+        """Lists that have no triplets yet; `shared` and `repeated` are fractions of the trials of each."""
         people = _checks.whole_number(n_subjects, "n_subjects", 1)
         trials = _checks.whole_number(answers_per_subject, "answers_per_subject", 1)
         if shared + repeated > 1.0 or repeated > 0.5:

@@ -54,24 +54,14 @@ class Simulation(Result):
 
 
 def random_embeddings(n: int, d: int, seed: int = 0) -> np.ndarray:
-    """(n, d) float32 Gaussian features whose variance falls as 1 / k over the features, as in trained networks.
-
-    Example:
-        >>> random_embeddings(4, 8).shape
-        (4, 8)
-    """
+    """(n, d) float32 Gaussian features whose variance falls as 1 / k over the features, as in trained networks."""
     rng = np.random.default_rng([seed, 0])
     x = rng.standard_normal((n, d), dtype=np.float32)
     return x * (np.arange(1, d + 1, dtype=np.float32) ** np.float32(-0.5))
 
 
 def random_triplets(n: int, t: int, rng: np.random.Generator, out: np.ndarray | None = None) -> np.ndarray:
-    """(t, 3) int32: three different items of n, at least three, every ordered triplet equally likely; in `out`.
-
-    Example:
-        >>> random_triplets(3, 2, np.random.default_rng(0)).sum(axis=1)
-        array([3, 3])
-    """
+    """(t, 3) int32: three different items of n, at least three, every ordered triplet equally likely; in `out`."""
     if n < 3:
         raise InputError(f"triplets need at least three items; got {n}")
     drawn = np.empty((t, 3), np.int32) if out is None else out
@@ -164,12 +154,6 @@ def simulate(
 
     Returns:
         A `Simulation`. Scoring x on its triplets gives `expected_accuracy` within a few `standard_error`.
-
-    Example:
-        >>> import numpy as np
-        >>> drawn = simulate(random_embeddings(50, 16), 1000)
-        >>> drawn.triplets.shape, 1 / 3 < drawn.expected_accuracy < 1
-        ((1000, 3), True)
     """
     _checks.whole_number(n_triplets, "n_triplets", 1, sys.maxsize)
     _checks.require_room(12.0 * n_triplets, "n_triplets", f"{n_triplets:,} triplets")
@@ -247,11 +231,6 @@ def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
     Returns:
         The paths written: embeddings (411, 1280) float16, triplets (28770, 3) int16, names, subgroups, an archive
         of pictures, notices.
-
-    Example:
-        >>> import tempfile
-        >>> [path.name for path in write_sample(tempfile.mkdtemp())][:2]
-        ['embeddings.npy', 'triplets.npy']
     """
     target = Path(checked_path(folder, "folder"))
     source = files("pyalign.datasets") / "sample"

@@ -37,11 +37,6 @@ def moved_by_penalties(loss: TripletLoss, penalty: EmbeddingPenalty, rows: np.nd
     """(n, d) estimate of the fitted less the unpenalized entries, 0 for entries that are 0.
 
     rows: (n, d) float64, of a fit with this penalty. It takes some 30 gradients.
-
-    Example:
-        >>> loss = TripletLoss(3, np.array([[0, 1, 2]]), np.dtype(np.float64))
-        >>> bool((moved_by_penalties(loss, EmbeddingPenalty(0.01), np.ones((3, 1))) < 0).all())
-        True
     """
     plain, free = Objective(loss, EmbeddingPenalty()), rows != 0
     scale = STEP * float(np.sqrt(np.mean(rows**2)))
@@ -74,14 +69,7 @@ COLUMNS = 64  # directions in which an embedding may grow at a time
 
 
 class Objective:
-    """The objective as a function of rows, in the precision of the loss; values are summed in float64.
-
-    Example:
-        >>> loss = TripletLoss(3, np.array([[0, 1, 2]]), np.dtype(np.float64))
-        >>> value, slope = Objective(loss, EmbeddingPenalty(0.5, 3.0))(np.ones((3, 1)))
-        >>> round(float(value - np.log(3)), 4), slope.shape
-        (4.5, (3, 1))
-    """
+    """The objective as a function of rows, in the precision of the loss; values are summed in float64."""
 
     def __init__(self, loss: TripletLoss, penalty: EmbeddingPenalty) -> None:
         self.loss, self.penalty = loss, penalty
@@ -393,12 +381,7 @@ class EmbeddingOptions:
 
 @dataclass(frozen=True, order=True)
 class EmbeddingPenalty:
-    """The penalties of a fit to n objects: shrinkage * |X|_F^2 + sparsity / n * (the sum of all |x|).
-
-    Example:
-        >>> EmbeddingPenalty(2e-5, 0.01).scaled(0.5)
-        EmbeddingPenalty(shrinkage=1e-05, sparsity=0.005)
-    """
+    """The penalties of a fit to n objects: shrinkage * |X|_F^2 + sparsity / n * (the sum of all |x|)."""
 
     shrinkage: float = 0.0  # at least 0. The penalty of SPoSE has none.
     sparsity: float = 0.0  # at least 0; the lambda of SPoSE.

@@ -49,10 +49,6 @@ def kkt_residual(rows: np.ndarray, by_rows: np.ndarray, bounded: bool = True) ->
 
     n times, since each row is in a share of the triplets that falls with 1/n. Of an entry that is zero and bounded only
     a negative derivative counts.
-
-    Example:
-        >>> kkt_residual(np.array([[0.0], [1.0]]), np.array([[0.5], [-0.1]]))
-        0.2
     """
     if bounded:
         by_rows = np.where(rows > 0, by_rows, np.minimum(by_rows, 0.0))
@@ -120,12 +116,7 @@ def minimise(  # noqa: C901
 
 
 def rounded(values: np.ndarray, largest: float | None = None) -> np.ndarray:
-    """Values to the nearest multiple of 2^-`DIGITS` of the power of two above `largest`, by default their own.
-
-    Example:
-        >>> rounded(np.array([3.0, 1.0 + 1e-9, -1e-9])).tolist()
-        [3.0, 1.0, 0.0]
-    """
+    """Values to the nearest multiple of 2^-`DIGITS` of the power of two above `largest`, by default their own."""
     largest = float(np.abs(values).max(initial=0.0)) if largest is None else largest
     unit = max(2.0 ** (float(np.frexp(largest)[1]) - DIGITS), SMALLEST)
     return np.rint(values / unit) * unit + 0.0  # no negative zero

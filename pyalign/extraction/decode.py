@@ -62,12 +62,6 @@ def decode(data: bytes | npt.NDArray[Any] | Image, background: tuple[int, int, i
 
     Returns:
         A new image of mode RGB without any metadata.
-
-    Example:
-        >>> import numpy as np
-        >>> image = decode(np.array([[[255, 0, 0, 128]]], dtype=np.uint8))
-        >>> image.mode, image.size, image.getpixel((0, 0))
-        ('RGB', (1, 1), (255, 127, 127))
     """
     pillow = pillow_image()
     check_background(background)

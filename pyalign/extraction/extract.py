@@ -251,12 +251,7 @@ class Texts:
 
 
 def as_texts(source: Any) -> Texts:
-    """Texts of a file with one per line, or of a sequence.
-
-    Example:
-        >>> as_texts(["dog", "alarm_clock"]).open(1)
-        'alarm clock'
-    """
+    """Texts of a file with one per line, or of a sequence."""
     if isinstance(source, Texts):
         return source
     if isinstance(source, Sequence) and not isinstance(source, str):
@@ -267,12 +262,7 @@ def as_texts(source: Any) -> Texts:
 
 
 def fill(prompt: str, text: str) -> str:
-    """A text in its prompt, which has one {}.
-
-    Example:
-        >>> fill("a photo of a {}", "dog")
-        'a photo of a dog'
-    """
+    """A text in its prompt, which has one {}."""
     if prompt.count(PLACE) != 1 or "\n" in prompt:
         raise InputError(f"prompt must be a line with one {PLACE}, where the text goes; got {prompt!r:.80}")
     return prompt.replace(PLACE, text)

@@ -294,10 +294,6 @@ def describe_processor(device: str = "cpu") -> str:
 
     Args:
         device: "cpu", or as torch names it.
-
-    Example:
-        >>> describe_processor() == describe_processor()
-        True
     """
     if device.startswith("cuda"):
         torch = sys.modules.get("torch")
@@ -404,11 +400,6 @@ def batches(
         read: gives the item of a position, as `sha256_of` takes it, and prepare makes it ready; both are called by
             several threads. An InputError of theirs is a failure.
         workers: threads.
-
-    Example:
-        >>> made = list(batches([0, 1], 2, 3, str, int, workers=2))
-        >>> [(batch.positions, batch.prepared, batch.hashes[0][:4]) for batch in made]
-        [([0, 1], [0, 1], '5fec'), ([2], [2], 'd473')]
     """
 
     def prepared_item(position: int) -> tuple[str, Any]:

@@ -57,11 +57,6 @@ def describe_models(names: Sequence[str] = (), own: Metadata | None = None) -> M
             are listed; none: the whole table.
         own: a table of one's own, whose cells come before those of the table; a row of a model that the table does not
             have is added.
-
-    Example:
-        >>> (model,) = describe_models(["clip_ViT-B/32"]).models
-        >>> model.model, model.width, model.imagenet_zero_shot
-        ('open_clip:ViT-B-32/openai', 768, 0.6332)
     """
     rows: list[dict[str, str]] = [dict(row) for row in model_rows()]
     notes: tuple[str, ...] = ()
@@ -187,12 +182,7 @@ class ModelLayers(Result):
 
 
 def find_models(pattern: str | None = None, source: str | None = None) -> ModelList:
-    """The models of `list_models`, and what it can't list.
-
-    Example:
-        >>> [model.name for model in find_models("pixels*").models]
-        ['pixels:64']
-    """
+    """The models of `list_models`, and what it can't list."""
     names = list_models(pattern, source)
     if not names and pattern is not None:
         near = closest(pattern, known_to_all() if source is None else list_models(None, source))
@@ -212,12 +202,7 @@ def find_models(pattern: str | None = None, source: str | None = None) -> ModelL
 
 
 def model_layers(spec: str, checkpoint: str | None = None, modality: str = "images") -> ModelLayers:
-    """The layers of a model, of which nothing is fetched: without a checkpoint it gets random weights.
-
-    Example:
-        >>> [layer.shape for layer in model_layers("pixels:8").layers]
-        ['192']
-    """
+    """The layers of a model, of which nothing is fetched: without a checkpoint it gets random weights."""
     seed = 0 if checkpoint is None else None
     encoder = load_encoder(spec, Request(checkpoint, seed, "cpu", modality=modality))
     notes = encoder.notes

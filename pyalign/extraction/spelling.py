@@ -134,12 +134,7 @@ def plain(name: str) -> str:
 
 
 def words(name: str) -> Counter[str]:
-    """The words and numbers of a name, abbreviations at length.
-
-    Example:
-        >>> sorted(words("ViT-B/32")), sorted(words("vit_base_patch32_224"))
-        (['32', 'base', 'vit'], ['224', '32', 'base', 'vit'])
-    """
+    """The words and numbers of a name, abbreviations at length."""
     parts = (LONG.get(part, part) for part in re.findall(r"[a-z]+|\d+", name.lower()))
     split = (word for part in parts for word in part.split())
     return Counter(word[:-1] if len(word) > 3 and word.endswith("v") else word for word in split)  # mobilenetv2
@@ -162,12 +157,6 @@ def closest(name: str, known: Iterable[str] | Mapping[str, Known]) -> list[str]:
     Args:
         name: as it was written, with or without a source.
         known: the names; or those of several sources, which are proposed with their source.
-
-    Example:
-        >>> closest("ViT-B-32", ["resnet50", "vit_b_32", "vit_b_16"])[0]
-        'vit_b_32'
-        >>> closest("resnet-50", ["resnet50.a1_in1k", "resnet50.a2_in1k", "resnet51q.ra2_in1k"])
-        ['resnet50', 'resnet50.a1_in1k', 'resnet50.a2_in1k']
     """
     entries = _entries(known if isinstance(known, Mapping) else {"": Known(tuple(known))})
     wanted = name.partition(":")[2] or name

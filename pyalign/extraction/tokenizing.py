@@ -155,10 +155,6 @@ def padded(texts: Sequence[TextTokens], pad: int, length: int | None = None) -> 
     """Ids, types, positions and the mask of a batch, (b, k) each.
 
     length: k; None: that of the longest.
-
-    Example:
-        >>> padded([TextTokens([5, 6], [0, 0]), TextTokens([7], [0])], 0)["mask"].tolist()
-        [[1, 1], [1, 0]]
     """
     length = length or max(len(tokens.ids) for tokens in texts)
     shape = (len(texts), length)
@@ -175,12 +171,7 @@ def padded(texts: Sequence[TextTokens], pad: int, length: int | None = None) -> 
 
 
 def pool_tokens(tokens: np.ndarray, mask: np.ndarray, pooling: str) -> np.ndarray:
-    """Rows (b, d) of tokens (b, k, d), of those alone that the mask (b, k) has; each text has one at least.
-
-    Example:
-        >>> pool_tokens(np.array([[[1.0], [3.0], [9.0]]]), np.array([[1, 1, 0]]), "mean")
-        array([[2.]])
-    """
+    """Rows (b, d) of tokens (b, k, d), of those alone that the mask (b, k) has; each text has one at least."""
     if pooling == "cls":
         return tokens[:, 0].copy()
     if pooling == "lasttoken":

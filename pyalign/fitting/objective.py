@@ -62,12 +62,6 @@ class TripletLoss:
         task: of the triplets; of anchored ones the loss is that of the choice between two pairs. On the host alone.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2.
-
-    Example:
-        >>> loss = TripletLoss(3, np.array([[0, 1, 2]]), np.dtype(np.float64))
-        >>> value, by_rows = loss.by_rows(np.zeros((3, 2)))
-        >>> round(value, 4), by_rows.shape
-        (1.0986, (3, 2))
     """
 
     def __init__(
@@ -166,12 +160,6 @@ class TripletTerm(TripletLoss):
     Args:
         rows: (n, k) float32 or float64, contiguous.
         triplets, options: see `TripletLoss`.
-
-    Example:
-        >>> term = TripletTerm(np.eye(3), np.array([[0, 1, 2]]))
-        >>> slope = term(np.zeros((3, 2)), np.zeros(2))
-        >>> round(slope.value, 4), slope.weights.shape
-        (1.0986, (3, 2))
     """
 
     def __init__(self, rows: np.ndarray, triplets: np.ndarray, **options: Any) -> None:
@@ -295,11 +283,6 @@ def answer_weights(t: int, answers: Answers | None = None, weights: object = Non
         t: triplets.
         answers: to each of them; None: the last item, once.
         weights: (t,) further weights of the triplets.
-
-    Example:
-        >>> from pyalign.data import as_answers
-        >>> answer_weights(1, as_answers([[0, 1, 3]], 1), [2.0]).tolist()
-        [[0.0, 2.0, 6.0]]
     """
     if answers is None and weights is None:
         return None
@@ -332,10 +315,6 @@ def smoothed(answers: np.ndarray | None, t: int, pseudo_counts: float, alternati
     k is the number of alternatives; of two, position 0 gets nothing.
 
     For fits alone: what is held out is judged by the answers as they came.
-
-    Example:
-        >>> smoothed(None, 1, 1.0).tolist()
-        [[0.25, 0.25, 0.5]]
     """
     if not pseudo_counts:
         return answers

@@ -19,11 +19,6 @@ from pyalign.typing import BackendName
 
 def algebra_for(backend: BackendName = "auto", x: object = None) -> Algebra:
     """Where a fit to x is computed: on its device, or by the backend that is asked for; "auto": on the host from there.
-
-    Example:
-        >>> import numpy as np
-        >>> algebra_for("numpy", np.eye(3)).backend.name
-        'numpy'
     """
     dispatch = dispatch_of(backend, x)
     if dispatch.on_host:
@@ -99,26 +94,14 @@ class HostAlgebra(Algebra):
 
 
 def product(backend: HostBackend, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a (n, k) @ b (k, m): (n, m) of their common dtype.
-
-    Example:
-        >>> from pyalign.backends import get_host_backend
-        >>> product(get_host_backend(), np.ones((2, 3)), np.ones((3, 1))).tolist()
-        [[3.0], [3.0]]
-    """
+    """a (n, k) @ b (k, m): (n, m) of their common dtype."""
     out = np.empty((len(a), b.shape[1]), a.dtype)
     backend.product(np.ascontiguousarray(a), np.ascontiguousarray(b), out)
     return out
 
 
 def gram(backend: HostBackend, z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """z @ z.T of z (n, k), of which half is computed: (n, n). out: where it goes; None: new memory.
-
-    Example:
-        >>> from pyalign.backends import get_host_backend
-        >>> gram(get_host_backend(), np.array([[1.0, 2.0], [0.0, 1.0]])).tolist()
-        [[5.0, 2.0], [2.0, 1.0]]
-    """
+    """z @ z.T of z (n, k), of which half is computed: (n, n). out: where it goes; None: new memory."""
     out = np.empty((len(z), len(z)), z.dtype) if out is None else out
     backend.similarity(Rows(np.ascontiguousarray(z), None, "dot"), None, out)
     return out

@@ -127,12 +127,7 @@ def _parser(path: PathLike) -> Any:
 
 
 def quoted(value: Any) -> str:
-    """A value as it stands in a TOML file.
-
-    Example:
-        >>> quoted('a "b"'), quoted([0, 1]), quoted(True), quoted({"file": "x.npy"})
-        ('"a \\\\"b\\\\""', '[0, 1]', 'true', '{ file = "x.npy" }')
-    """
+    """A value as it stands in a TOML file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
@@ -145,12 +140,7 @@ def quoted(value: Any) -> str:
 
 
 def key_of(name: str) -> str:
-    """A key as it stands there: bare where it may be.
-
-    Example:
-        >>> key_of("clip-b32"), key_of("CLIP B/32")
-        ('clip-b32', '"CLIP B/32"')
-    """
+    """A key as it stands there: bare where it may be."""
     bare = name.isascii() and name != "" and all(letter.isalnum() or letter in "-_" for letter in name)
     return name if bare else quoted(name)
 

@@ -72,12 +72,7 @@ def _plain(name: str) -> str:
 
 
 def row_of(name: str) -> dict[str, str] | None:
-    """The row of a model by its name, or by the file of its embeddings; None where the table has none.
-
-    Example:
-        >>> row_of("out/clip_vit_b32.npy")["model"], row_of("resnet50")["width"], row_of("my_model")
-        ('open_clip:ViT-B-32/openai', '2048', None)
-    """
+    """The row of a model by its name, or by the file of its embeddings; None where the table has none."""
     exact, plain = _places()
     stem = stem_of(name)
     file, _, key = stem.partition("::")
@@ -106,11 +101,6 @@ def metadata_of_models(
 
     Returns:
         Metadata whose notes say which models were looked up; `own` where none was, so None without `own`.
-
-    Example:
-        >>> table = metadata_of_models(["clip_vit_b32", "mine"])
-        >>> table.models, table.columns["family"]
-        (('clip_vit_b32',), ('CLIP',))
     """
     called = labels or {}
     missing = list(dict.fromkeys(models))

@@ -154,11 +154,6 @@ class Spec(str):
     Attributes:
         path: the file or folder.
         key: what is named in it, or None.
-
-    Example:
-        >>> spec = Spec("features.h5::clip/visual")
-        >>> spec.path, spec.key
-        ('features.h5', 'clip/visual')
     """
 
     path: str

@@ -254,15 +254,6 @@ def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
     """The arrays of a file one after another, or that under `key`; or its table.
 
     Text of one column, or of lines that are no table, comes as an array of names (n,).
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = pathlib.Path(folder, "answers.csv")
-        ...     _ = path.write_text("image1,image2,image3,who\\n8,3,5,ann\\n2,9,4,bob\\n")
-        ...     table = next(contents(path))
-        >>> table.header, table.values.tolist(), table.texts[3].labels
-        (('image1', 'image2', 'image3', 'who'), [[8.0, 3.0, 5.0], [2.0, 9.0, 4.0]], ('ann', 'bob'))
     """
     if suffix_of(path) in TEXT and not os.path.isdir(path):
         yield _of_text(path, key)

@@ -208,15 +208,6 @@ class Files:
         follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
             What a run keeps for itself is written without: the link is replaced, and the file that it points to stays.
         sweep: whether what killed runs have left in the folders is removed, for which all names in them are read.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder, Files() as pending:
-        ...     digest = pending.add(f"{folder}/new/a.txt", "a", hashed=True)
-        ...     before = os.path.exists(f"{folder}/new/a.txt")
-        ...     pending.commit()
-        ...     before, os.listdir(f"{folder}/new"), digest[:8]
-        (False, ['a.txt'], 'ca978112')
     """
 
     def __init__(self, follow_links: bool = True, sweep: bool = True) -> None:

@@ -220,11 +220,6 @@ def voted(lists: np.ndarray, members: np.ndarray) -> np.ndarray:
     Args:
         lists: (n, k) the neighbours of each object, the nearest first.
         members: bool (n, c).
-
-    Example:
-        >>> members = np.array([[True, False], [True, False], [False, True], [False, True]])
-        >>> voted(np.array([[1], [2], [3], [0]]), members)
-        array([ True, False,  True, False])
     """
     k = lists.shape[1]
     votes = np.zeros(members.shape)

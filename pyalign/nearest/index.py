@@ -230,14 +230,6 @@ def choose_index(n: int, d: int, queries: int, memory: float | None = None) -> s
         d: the number of features.
         queries: the number of searches.
         memory: the number of bytes that an index may take; None: half of the free memory.
-
-    Example:
-        >>> choose_index(100_000, 512, 100_000), choose_index(5_000_000, 512, 100)
-        ('flat', 'flat')
-        >>> choose_index(5_000_000, 512, 5_000_000, memory=64e9)
-        'HNSW32'
-        >>> choose_index(5_000_000, 512, 5_000_000, memory=4e9)
-        'OPQ64_256,IVF65536,PQ64x4fs'
     """
     if queries <= FEW_QUERIES or 2.0 * n * d * queries <= FLAT_WORK:
         return "flat"
@@ -247,12 +239,7 @@ def choose_index(n: int, d: int, queries: int, memory: float | None = None) -> s
 
 
 def cells_index(n: int, d: int) -> str:
-    """The factory string of cells: their number by n, a code of half a byte for four features, at most 64 of them.
-
-    Example:
-        >>> cells_index(500_000, 128), cells_index(5000, 8)
-        ('OPQ32_128,IVF4096,PQ32x4fs', 'OPQ2_8,IVF128,PQ2x4fs')
-    """
+    """The factory string of cells: their number by n, a code of half a byte for four features, at most 64 of them."""
     cells = next(cells for most, cells in CELLS if n < most)
     wanted = min(cells or 8 * math.sqrt(n), n / TRAINING)
     codes = max(1, min(64, 1 << int(math.log2(max(1, d // 4)))))

@@ -51,12 +51,6 @@ def neighbor_overlap(
 
     Returns:
         The mean over the rows, a fraction, for each k.
-
-    Example:
-        >>> import numpy as np
-        >>> x = np.random.default_rng(0).normal(size=(40, 6))
-        >>> neighbor_overlap(x, 2 * x)
-        {1: 1.0, 10: 1.0}
     """
     _checks.one_of(engine, tuple(ENGINES), "engine")
     original, mapped = as_embeddings(before, "before"), as_embeddings(after, "after")

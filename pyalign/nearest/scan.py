@@ -392,11 +392,6 @@ class NeighborRanks:
 
     Args:
         neighbors: (n, k) integers in [0, n), the nearest first, none twice in a row.
-
-    Example:
-        >>> ranks = NeighborRanks(np.array([[1, 2], [0, 2], [1, 0]]))
-        >>> ranks.of(np.array([0, 0, 2]), np.array([2, 0, 1]))  # 0: no neighbour
-        array([2, 0, 1], dtype=uint8)
     """
 
     def __init__(self, neighbors: np.ndarray):

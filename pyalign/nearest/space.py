@@ -195,12 +195,7 @@ def inverses_of(wide: np.ndarray) -> np.ndarray:
 
 
 def equal_rows(x: np.ndarray) -> np.ndarray:
-    """(n,) for each row the first that is equal to it.
-
-    Example:
-        >>> equal_rows(np.array([[1.0], [2.0], [1.0]]))
-        array([0, 1, 0])
-    """
+    """(n,) for each row the first that is equal to it."""
     plain = np.ascontiguousarray(x + 0)  # -0 becomes 0
     whole = plain.view(np.dtype((np.void, plain.shape[1] * plain.itemsize))).reshape(-1)
     _, firsts, codes = np.unique(whole, return_index=True, return_inverse=True)

@@ -56,10 +56,6 @@ def double_ranks(values: np.ndarray, backend: BackendName = "auto") -> np.ndarra
     """Twice the mean ranks, from 1, of numbers (m,): int32 (m,), so that those of ties are whole too.
 
     float32 and float64 are taken as they are, others become float64; none may be NaN.
-
-    Example:
-        >>> double_ranks(np.array([5.0, 1.0, 5.0]))
-        array([5, 2, 5], dtype=int32)
     """
     numbers = _numbers(values)
     ranks = np.empty(len(numbers), np.int32)
@@ -68,12 +64,7 @@ def double_ranks(values: np.ndarray, backend: BackendName = "auto") -> np.ndarra
 
 
 def rank_pairs(values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> RankedPairs:
-    """Values (m,) of pairs of objects, items int32 (m, 2), made ready for `rank_sums`.
-
-    Example:
-        >>> rank_pairs(np.array([0.5, 0.1]), np.array([[0, 1], [0, 2]], np.int32)).order.items.tolist()
-        [[0, 2], [0, 1]]
-    """
+    """Values (m,) of pairs of objects, items int32 (m, 2), made ready for `rank_sums`."""
     numbers = _numbers(values)
     return RankedPairs(numbers, items, double_ranks(numbers, backend), backend)
 
@@ -84,12 +75,6 @@ def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backen
     Returns:
         float64 (4, b): of the weights w, of w r r, of w s s and of w r s. r of a pair is twice the weight of the pairs
         with a smaller first value plus that of equal ones, so that its weighted mean is the sum of w; s of the second.
-
-    Example:
-        >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
-        >>> one = rank_pairs(np.array([1.0, 2.0, 3.0]), items)
-        >>> rank_sums(one, one, np.ones((3, 1), np.uint8)).ravel()  # r = 1, 3, 5
-        array([ 3., 35., 35., 35.])
     """
     there = np.empty(len(second.places), np.int32)
     there[second.places] = np.arange(len(there), dtype=np.int32)
@@ -106,12 +91,6 @@ def discordance(
     """The weight of pairs of pairs that the two values order differently: the sum of w_k w_l, each once.
 
     weights: int32 (m,) of the pairs, none negative; None: 1 each.
-
-    Example:
-        >>> items = np.zeros((3, 2), np.int32)
-        >>> up, mixed = (rank_pairs(np.array(v), items) for v in ([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]))
-        >>> discordance(up, mixed)
-        1
     """
     key = first.ranks.astype(np.int64) << 32 | second.ranks  # ties of the first in the order of the second: not counted
     order = np.argsort(key, kind="stable") if first.is_tied else first.places
@@ -142,10 +121,6 @@ def largest_places(
 
     Returns:
         (t,) int16, of equal places the first, -1 where all is 0; and how many triplets have several that are largest.
-
-    Example:
-        >>> largest_places(np.array([[1.0, 0.0], [0.5, 2.0], [0.0, 0.0]]), [[0, 1, 2], [0, 2, 1]])
-        (array([1, 0], dtype=int16), 0)
     """
     host, index = get_host_backend(backend), _checks.as_triplets(triplets)
     rows = np.ascontiguousarray(values, np.float64)

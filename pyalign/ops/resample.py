@@ -27,11 +27,6 @@ def permuted_products(a: np.ndarray, b: np.ndarray, orders: np.ndarray, *, backe
 
     Returns:
         (k,) float64, the same for any number of threads.
-
-    Example:
-        >>> a, b = np.diag([1.0, 2.0]), np.diag([3.0, 4.0])
-        >>> permuted_products(a, b, np.array([[0, 1], [1, 0]], np.int32))
-        array([11., 10.])
     """
     return get_host_backend(backend).permuted_products(a, b, np.ascontiguousarray(orders, np.int32))
 
@@ -45,10 +40,6 @@ def permutations_of(n: int, count: int, seed: int, of: np.ndarray | None = None)
     """Orders (k, n) int32 in pieces, and which of `count` they are; each has its own counter of the generator.
 
     of: (n,) see `order` of `permutation`.
-
-    Example:
-        >>> [(part, orders.shape) for part, orders in permutations_of(5, 3, 0)]
-        [(slice(0, 3, None), (3, 5))]
     """
     for first in range(0, count, ORDERS_AT_ONCE):
         part = slice(first, min(count, first + ORDERS_AT_ONCE))
@@ -80,11 +71,6 @@ def object_sums(
 
     Returns:
         (b, 1 + v) int64: the sum of the triplets' weights, and that of weight * value for each row of values.
-
-    Example:
-        >>> sums = object_sums([[0, 1, 2], [1, 2, 3]], 4, np.array([[6, 0]], np.int16), n_resamples=5)
-        >>> sums.shape, bool((sums[:, 1] <= 6 * sums[:, 0]).all())
-        ((5, 2), True)
     """
     dispatch = dispatch_of(backend, triplets)
     index, checked = dispatch.triplets(triplets), _as_values(values)
@@ -122,10 +108,6 @@ def pair_sums(
     """The sums of `object_sums` over pairs (p, 2); a pair weighs the product of its objects' multiplicities.
 
     The objects are drawn as those of `object_sums` are. Works on the host, whatever the backend.
-
-    Example:
-        >>> pair_sums(np.array([[0, 1], [1, 2]]), 3, np.array([[6, 0]], np.int16), n_resamples=5).shape
-        (5, 2)
     """
     i, j = np.asarray(pairs).T
     wide = np.concatenate([np.ones((1, len(i))), _as_values(values)])  # sums of whole numbers, exact below 2^53
@@ -145,12 +127,7 @@ def subject_sums(
     subjects: np.ndarray, values: np.ndarray, *, people: int, n_resamples: int, seed: int = 0,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """Sums under resamples of people; subjects: (t,) integers in [0, people), the participant of each triplet.
-
-    Example:
-        >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, n_resamples=3).shape
-        (3, 2)
-    """
+    """Sums under resamples of people; subjects: (t,) integers in [0, people), the participant of each triplet."""
     checked = _as_values(values)
     of_person = np.stack([np.bincount(subjects, row, minlength=people) for row in (None, *checked)])  # exact below 2^53
     sums = np.empty((n_resamples, len(of_person)), np.int64)
@@ -166,10 +143,6 @@ def multiplicities(n: int, first: int, count: int, *, seed: int, stream: int) ->
     """(n, count) uint8: how often n draws with replacement hit each of n items, in resamples first, first + 1, ...
 
     A draw is floor(n u) for a 32-bit number u / 2^32: its probabilities are off by less than n / 2^32.
-
-    Example:
-        >>> multiplicities(5, 0, 64, seed=0, stream=OBJECTS).sum(axis=0).tolist() == [5] * 64
-        True
     """
     draw = _kept_draws if n * count <= KEPT_BYTES else _draws
     return draw(n, first, count, seed, stream)

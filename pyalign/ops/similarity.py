@@ -113,11 +113,6 @@ def notes_on_similarities(
         measure: of the similarity.
         source: of x, for the sentence.
         aside: from `pyalign.analysis.notes.glance_at_rows`, where a call in between has read it.
-
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=(20, 5)) + 10_000
-        >>> notes_on_similarities(x.astype(np.float32), np.array([[0, 1, 2], [7, 3, 5]]), "cosine")[0][:62]
-        'all similarities of embeddings by cosine differ by no more tha'
     """
     if get_measure(measure).precomputed:  # `as_similarities` notes it
         return ()

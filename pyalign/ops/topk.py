@@ -31,11 +31,6 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
 
     Returns:
         (n, k) int32: a numpy array, or for similarities on a device an array of their library, there.
-
-    Example:
-        >>> topk(np.array([[0.1, 0.7, 0.7], [0.2, 0.1, 0.9]]), 2)
-        array([[1, 2],
-               [2, 0]], dtype=int32)
     """
     dispatch = dispatch_of(backend, similarities)
     matrix = dispatch.backend.widened(dispatch.rows(similarities, "similarities"))
@@ -65,12 +60,6 @@ def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: s
 
     Returns:
         (n, k) int32 where x is, the nearest first; of equally near ones the lower row first.
-
-    Example:
-        >>> neighbours(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1)
-        array([[1],
-               [0],
-               [1]], dtype=int32)
     """
     rows = as_embeddings(x).values
     _require_neighbours(k, length(rows) - 1)

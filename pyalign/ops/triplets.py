@@ -134,10 +134,6 @@ def use_matrix(n: int, t: int, itemsize: int) -> bool:
     The product runs at close to the peak of the CPU and the row route at the speed of its caches, about 16 to 1 per
     multiply-add: the matrix pays while n^2 / 2 < 16 * 3 t, less a margin for small d. Above 256 MiB it would not fit
     where the look-ups are cheap.
-
-    Example:
-        >>> use_matrix(1854, 4_700_000, 4), use_matrix(20_000, 5_000_000, 4), use_matrix(1854, 1000, 4)
-        (True, False, False)
     """
     return n * n <= MATRIX_ELEMENTS_PER_TRIPLET * t and n * n * itemsize <= MATRIX_BYTES
 
@@ -307,13 +303,7 @@ class Placed:
 
 
 def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool = False) -> Placed:
-    """Rows and triplets, checked; `precomputed`: whether x is a matrix of similarities.
-
-    Example:
-        >>> import numpy as np
-        >>> placed(np.eye(3), [[0, 1, 2]]).index.shape
-        (1, 3)
-    """
+    """Rows and triplets, checked; `precomputed`: whether x is a matrix of similarities."""
     n, t = lengths(x, triplets)
     computed = t and not precomputed and use_matrix(n, t, 4)
     dispatch = dispatch_of(backend, x, elements=n * n if computed else 0)
@@ -328,11 +318,6 @@ def run_triplets(
 
     Arguments are those of `choice_probabilities`; with a measure of `PRECOMPUTED`, x is a matrix of similarities (n, n)
     without NaN.
-
-    Example:
-        >>> import numpy as np
-        >>> run_triplets(np.eye(3), [[0, 1, 2]], choices=True, sums=True).sums.ties
-        (0, 1)
     """
     chosen = get_measure(measure)
     return run_placed(

@@ -62,10 +62,6 @@ def calibrated(
 
     Source: Gröger, Wen and Brbić, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View", arXiv
     2602.14486, algorithm 1.
-
-    Example:
-        >>> calibrated(0.6, np.array([0.1, 0.3, 0.2, 0.25]), alpha=0.4)
-        Calibrated(threshold=0.25, score=0.4666666666666666, p_value=0.2)
     """
     values = np.sort(np.append(nulls, observed))
     threshold = float(values[math.ceil((1 - alpha) * len(values) - SLACK) - 1])
@@ -78,10 +74,6 @@ def upper_p(nulls: np.ndarray, observed: float, rounding: float = ROUNDING[8]) -
     """(1 + the number of nulls at least as large) / (1 + their number); rounding does not part equal ones.
 
     A null that is not defined counts as one of them.
-
-    Example:
-        >>> upper_p(np.array([0.1, 0.5, 0.2]), 0.5)
-        0.5
     """
     return float(1 + (~(nulls < observed - rounding)).sum()) / (1 + len(nulls))
 

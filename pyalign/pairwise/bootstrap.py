@@ -184,10 +184,6 @@ def partial_correlations(with_mean: np.ndarray, between: np.ndarray) -> np.ndarr
 
     Source: Whittaker, "Graphical models in applied multivariate statistics", 1990, 5.7: from the inverse of the
     matrix of correlations.
-
-    Example:
-        >>> partial_correlations(np.array([[0.5, 0.3]]), np.eye(2)[None]).round(4)
-        array([[0.5241, 0.3464]])
     """
     r, k = with_mean.shape
     whole = np.ones((r, k + 1, k + 1))

@@ -226,14 +226,6 @@ def noise_ceiling_of(people: np.ndarray, items: np.ndarray, correlation: Correla
         people: (p, m) with p of at least 2; NaN for pairs that a participant has not judged.
         items: int32 (m, 2), the objects of each pair.
         pooling: a name of `POOLINGS`.
-
-    Example:
-        >>> from pyalign.pairwise.correlations import get_correlation
-        >>> people = np.array([[1.0, 2, 3], [1.0, 2, 3]])
-        >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
-        >>> ceiling = noise_ceiling_of(people, items, get_correlation("spearman"), "ranks")
-        >>> ceiling.lower, ceiling.upper, ceiling.reliability
-        (1.0, 1.0, 1.0)
     """
     family, pool = correlation.of, Pool.of(people, pooling)
     mean, _ = pool.without()
@@ -319,12 +311,7 @@ def _mean_of_people(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def mean_above(ranked: RankedPairs, scores: np.ndarray) -> np.ndarray:
-    """(m,): for each pair, the sum of the scores of pairs with a larger value and half of those equal to it, over m.
-
-    Example:
-        >>> mean_above(rank_pairs(np.array([1.0, 2.0, 2.0]), np.zeros((3, 2), np.int32)), np.array([3.0, 6.0, 9.0]))
-        array([5.5, 2.5, 2.5])
-    """
+    """(m,): for each pair, the sum of the scores of pairs with a larger value and half of those equal to it, over m."""
     ascending = ranked.ranks[ranked.places]
     first = np.ones(len(ascending), bool)
     first[1:] = ascending[1:] != ascending[:-1]
@@ -337,14 +324,7 @@ def mean_above(ranked: RankedPairs, scores: np.ndarray) -> np.ndarray:
 
 
 def influence(a: Side, b: Side) -> np.ndarray:
-    """(m,): influences of pairs on the correlation of two matrices, of mean 0; NaN where it is not defined.
-
-    Example:
-        >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
-        >>> a, b = (Side.of("pearson", np.array(values), items) for values in ([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]))
-        >>> influence(a, b).round(3).tolist()  # of z_x z_y - r (z_x^2 + z_y^2) / 2, and r = 1/2
-        [0.75, -0.375, -0.375]
-    """
+    """(m,): influences of pairs on the correlation of two matrices, of mean 0; NaN where it is not defined."""
     if not (a.square > 0 and b.square > 0):
         return np.full(len(a.scores), np.nan)
     covariance = _mean_of_people(a.scores, b.scores)
@@ -411,14 +391,7 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
 
 
 def gradient(a: Side, b: Side) -> np.ndarray:
-    """(m,): m times the derivative of the correlation by each score of the first.
-
-    Example:
-        >>> items = np.array([[0, 1], [0, 2]], np.int32)
-        >>> a, b = (Side.of("cosine", np.array(values), items) for values in ([1.0, 0.0], [0.0, 1.0]))
-        >>> gradient(a, b).round(6).tolist()
-        [0.0, 2.0]
-    """
+    """(m,): m times the derivative of the correlation by each score of the first."""
     if not (a.square > 0 and b.square > 0):
         return np.full(len(a.scores), np.nan)
     derivatives: np.ndarray = b.scores / math.sqrt(a.square) / math.sqrt(b.square)

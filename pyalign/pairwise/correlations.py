@@ -295,12 +295,7 @@ CORRELATIONS = {
 
 
 def get_correlation(name: str) -> Correlation:
-    """The correlation of that name.
-
-    Example:
-        >>> get_correlation("rho-a").pooling
-        'ranks'
-    """
+    """The correlation of that name."""
     if not isinstance(name, str) or name not in CORRELATIONS:
         known = ", ".join(CORRELATIONS)
         raise InputError(f"correlation must be one of {known}; got {name!r}{nearest(str(name), CORRELATIONS)}")
@@ -319,10 +314,6 @@ def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backe
 
     Source: Kendall, "Rank correlation methods", 1948; rho-a: Schuett et al., "Statistical inference on representational
     geometries", eLife 2023, the expectation of Spearman's coefficient when ties are broken at random.
-
-    Example:
-        >>> correlate(np.array([1.0, 2, 3, 4]), np.array([1.0, 3, 2, 4]), "tau-a")
-        0.6666666666666666
     """
     if np.shape(a) != np.shape(b) or np.ndim(a) != 1:
         raise InputError(f"a and b must be lists of one length; got shapes {np.shape(a)} and {np.shape(b)}")

@@ -205,14 +205,7 @@ class Rdm:
     values: tuple[float, ...]
 
     def square(self) -> np.ndarray:
-        """(n, n) float64: the whole matrix, NaN on its diagonal.
-
-        Example:
-            >>> Rdm("x", None, (1.0, 2.0, 3.0)).square()
-            array([[nan,  1.,  2.],
-                   [ 1., nan,  3.],
-                   [ 2.,  3., nan]])
-        """
+        """(n, n) float64: the whole matrix, NaN on its diagonal."""
         n = objects_of((len(self.values),))
         out, upper = np.full((n, n), np.nan), np.triu_indices(n, 1)
         out[upper] = out[upper[::-1]] = self.values
@@ -244,12 +237,7 @@ class Rdms:
 
 
 def percentiles(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """The share of pairs whose value is less than each, equal ones counted half; NaN stays.
-
-    Example:
-        >>> percentiles([0.1, 0.9, 0.5, 0.5, float("nan")]).tolist()
-        [0.125, 0.875, 0.5, 0.5, nan]
-    """
+    """The share of pairs whose value is less than each, equal ones counted half; NaN stays."""
     out = np.array(values, np.float64)
     known = ~np.isnan(out)
     ordered = np.sort(out[known])
@@ -364,14 +352,7 @@ REPRESENTATION_MEASURES = {
 
 
 def get_representation_measure(measure: str | RepresentationMeasure) -> RepresentationMeasure:
-    """The measure of that name, with the parameter behind its colon.
-
-    Example:
-        >>> get_representation_measure("rbf-cka:0.5").value, get_representation_measure("svcca:20").value
-        (0.5, 20)
-        >>> get_representation_measure("rbf-cka:sigma=2").absolute
-        True
-    """
+    """The measure of that name, with the parameter behind its colon."""
     if isinstance(measure, RepresentationMeasure):
         return measure
     if not isinstance(measure, str):

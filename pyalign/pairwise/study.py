@@ -187,12 +187,7 @@ def _pairs_of(name: str, x: Array, measure: MeasureLike, kind: str, backend: Bac
 
 
 def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
-    """(m,) rounded once, so that equal pairs tie: similarities of rows, or 1 - s of those with a largest, else -s.
-
-    Example:
-        >>> model_pairs(np.eye(2), "cosine", "dissimilarity", "auto")
-        array([1.])
-    """
+    """(m,) rounded once, so that equal pairs tie: similarities of rows, or 1 - s of those with a largest, else -s."""
     square = similarity(np.asarray(x, np.float64), measure=measure, backend=backend)
     out = np.empty(len(square) * (len(square) - 1) // 2, x.dtype)
     above(square, out)

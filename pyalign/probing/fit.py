@@ -177,12 +177,7 @@ class _Curve:
 
 
 def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
-    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbours, is least.
-
-    Example:
-        >>> round(least_of(np.array([1.0, 0.1, 0.01]), np.array([4.0, 1.0, 4.0])), 6)
-        0.1
-    """
+    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbours, is least."""
     k = int(np.argmin(nats))
     if not 0 < k < len(nats) - 1:
         return float(penalties[k])

@@ -30,15 +30,7 @@ OVER = {"objects": BOTH, "objects+subjects": BOTH, "subjects": ("subjects", "tri
 
 
 def plan_for(ci: object, split: str, subjects: object) -> Resampling | None:
-    """What intervals of folds are over: what the split holds out, where nothing else is asked for.
-
-    Example:
-        >>> plan_for("auto", "objects", None).by, plan_for("auto", "objects+subjects", list("abcd")).by
-        ('objects', 'objects+subjects')
-        >>> plan_for("objects", "subjects", list("abcd"))
-        Traceback (most recent call last):
-        pyalign.errors.InputError: ci must be auto, subjects, triplets or none here; got 'objects'
-    """
+    """What intervals of folds are over: what the split holds out, where nothing else is asked for."""
     plan = plan_of(ci, OVER[split], (CORRECTED,))
     if plan is not None and plan.by == AUTO:
         plan = replace(plan, by=split)
@@ -78,12 +70,7 @@ class HeldOutRows:
 
     @classmethod
     def unpacked(cls, text: str) -> HeldOutRows:
-        """What `packed` made text of.
-
-        Example:
-            >>> HeldOutRows.unpacked(HeldOutRows(np.eye(4)).packed()).table[0]
-            array([1., 0., 0., 0.])
-        """
+        """What `packed` made text of."""
         return cls(unpacked(text)["table"])
 
 

@@ -140,12 +140,7 @@ def _other_rows(others: object, d: int) -> np.ndarray:
 
 
 def other_batches(m: int, size: int, batches: int | None, seed: int) -> list[np.ndarray]:
-    """Rows 0 to m - 1 shuffled into batches of about equal size, none above `size`; the first `batches` of them.
-
-    Example:
-        >>> [len(batch) for batch in other_batches(10, 4, None, seed=0)]
-        [4, 3, 3]
-    """
+    """Rows 0 to m - 1 shuffled into batches of about equal size, none above `size`; the first `batches` of them."""
     order = np.random.default_rng([seed, 2]).permutation(m)
     return np.array_split(order, -(-m // size))[:batches]
 
@@ -162,12 +157,6 @@ class LocalTerm:
 
     Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS
     2023, section 3.
-
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=(6, 3))
-        >>> term = LocalTerm(x, x, [np.arange(6)], tau=0.1)
-        >>> bool(abs(term(np.eye(3), np.zeros(3)).value - term.entropy()) < 1e-12)
-        True
     """
 
     def __init__(

@@ -44,10 +44,6 @@ def standardization(x: np.ndarray, kind: str) -> Standardization:
 
     kind: ``"global"``, one mean and one deviation of all numbers, as published; ``"features"``, one of each column (1
     for a constant one); ``"none"``, 0 and 1.
-
-    Example:
-        >>> standardization(np.array([[1.0, 3.0]]), "global")
-        Standardization(mean=array(2.), std=array(1.))
     """
     wide = x.astype(np.float64)
     if kind == "none":

@@ -111,13 +111,7 @@ class Simulations:
 
 
 def tied_for_best(losses: np.ndarray) -> np.ndarray:
-    """(g, m) bool: the models with the least loss (nats a triplet) in each row, up to what float32 can tell.
-
-    Example:
-        >>> tied_for_best(np.array([[0.7, 0.9, 0.7], [0.9, 0.8, 0.7]])).astype(int)
-        array([[1, 0, 1],
-               [0, 0, 1]])
-    """
+    """(g, m) bool: the models with the least loss (nats a triplet) in each row, up to what float32 can tell."""
     best: np.ndarray = losses <= losses.min(axis=1, keepdims=True) + ALIKE
     return best
 
@@ -148,10 +142,6 @@ def needed(sizes: Sequence[int], rates: Sequence[float], target: float) -> tuple
     Args:
         sizes: ascending.
         rates: at each of them.
-
-    Example:
-        >>> needed([100, 400], [0.5, 1.0], 0.75), needed([100, 400], [0.9, 0.8], 0.85), needed([100], [1.0], 0.9)
-        ((200, (100, 400)), None, (100, (0, 100)))
     """
     below = [k for k, rate in enumerate(rates) if rate < target]
     last = below[-1] if below else -1

@@ -109,10 +109,6 @@ def cuts_of(similarities: np.ndarray, temperature: float, alternatives: int) -> 
         similarities: (t, 3) of the pairs 01, 02, 12.
         temperature: p = softmax(s / temperature) over the first k pairs.
         alternatives: k, 3 or 2.
-
-    Example:
-        >>> cuts_of(np.zeros((1, 3)), 1.0, 3).round(3)
-        array([[0.333, 0.667]], dtype=float32)
     """
     cuts = np.empty((len(similarities), alternatives - 1), np.float32)
     for start in range(0, len(cuts), POOL_CHUNK):
@@ -123,12 +119,7 @@ def cuts_of(similarities: np.ndarray, temperature: float, alternatives: int) -> 
 
 
 def drawn_pairs(cuts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """int8 (t,): the pair of each triplet, 0, 1 or 2 for 01, 02, 12, drawn with the probabilities of `cuts_of`.
-
-    Example:
-        >>> drawn_pairs(np.array([[0.0, 1.0], [1.0, 1.0]], np.float32), np.random.default_rng(0))
-        array([1, 0], dtype=int8)
-    """
+    """int8 (t,): the pair of each triplet, 0, 1 or 2 for 01, 02, 12, drawn with the probabilities of `cuts_of`."""
     u = rng.random(len(cuts), np.float32)
     pairs = (u >= cuts[:, 0]).astype(np.int8)
     for cut in cuts.T[1:]:
@@ -137,12 +128,7 @@ def drawn_pairs(cuts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def answered(triplets: np.ndarray, pairs: np.ndarray, task: str) -> np.ndarray:
-    """Triplets (t, 3) with the chosen pair first, from pairs that number the positions of these triplets.
-
-    Example:
-        >>> answered(np.array([[4, 5, 6], [4, 5, 6]]), np.array([0, 1]), "odd-one-out").tolist()
-        [[4, 5, 6], [4, 6, 5]]
-    """
+    """Triplets (t, 3) with the chosen pair first, from pairs that number the positions of these triplets."""
     if task == ANCHORED:
         swapped: np.ndarray = np.where(pairs[:, None] == 1, triplets[:, [0, 2, 1]], triplets)
         return swapped
@@ -293,12 +279,6 @@ class OneModel:
 
         Similarities that agree with the answers no better than chance do best at beta = 0, a flat choice; those that
         agree with all of them at a beta without bound.
-
-        Example:
-            >>> from pyalign.backends import get_host_backend
-            >>> model = OneModel(get_host_backend(), np.array([[1.0, 0.0, 0.0]] * 3))
-            >>> model.least(np.array([-1.0, -3.0])).round(4)  # two of three answers are the best pair; none is
-            array([2.6027, 3.2958])
         """
         zero, losses = self._zero, np.full(len(deviations), self._zero.loss)
         perfect = zero.shortfall - deviations <= ROUNDING * (abs(zero.shortfall) + np.abs(deviations))
@@ -375,12 +355,6 @@ def deviations_of(
     Args:
         similarities: (t, 3) similarities of the pairs 01, 02, 12, for each of m models.
         pairs: int8 (t, g), the chosen pairs.
-
-    Example:
-        >>> from pyalign.backends import get_host_backend
-        >>> s = [np.array([[1.0, 2.0, 4.0]])]
-        >>> deviations_of(get_host_backend(), s, np.array([[0, 1, 2]], np.int8))
-        array([[0., 1., 3.]])
     """
     t, g = pairs.shape
     total, part = np.zeros((len(similarities), g)), np.empty((len(similarities), g))

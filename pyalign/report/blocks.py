@@ -55,12 +55,7 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """The header as pages show it: words begin with a capital, names and signs such as p are as they are.
-
-        Example:
-            >>> [Column(header, ()).heading for header in ("zero-shot", "p, corrected", "imagenet_accuracy", "SHA-256")]
-            ['Zero-shot', 'p, corrected', 'imagenet_accuracy', 'SHA-256']
-        """
+        """The header as pages show it: words begin with a capital, names and signs such as p are as they are."""
         words = not self.named and re.match(r"[a-z]{2,}(?![^ ,-])", self.header)
         return self.header[0].upper() + self.header[1:] if words else self.header
 
@@ -108,12 +103,7 @@ def supported_places(low: Sequence[float | None], high: Sequence[float | None]) 
 
 
 def concepts_column(header: str, names: Sequence[str]) -> Column:
-    """Labels of concepts, whose beginnings are kept where a text is narrow.
-
-    Example:
-        >>> concepts_column("dimension", ["food-related"]).fit(6)
-        ['food-…']
-    """
+    """Labels of concepts, whose beginnings are kept where a text is narrow."""
     lines = tuple(map(one_line, names))
     return Column(header, lines, fit=lambda room: [beginning(line, room) for line in lines])
 

@@ -207,13 +207,6 @@ class ProgressLog:
         stream: the log; what it does not take is dropped.
         clock: gives the time in seconds.
         interval: seconds between two lines.
-
-    Example:
-        >>> times = iter([0.0, 30.0, 60.0])
-        >>> log = ProgressLog(sys.stdout, clock=lambda: next(times))
-        >>> log.show("resamples 500/1,000")
-        >>> log.show("resamples 990/1,000")
-        progress after 1 min: resamples 990/1,000
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, interval: float = INTERVAL) -> None:

@@ -114,13 +114,6 @@ def _of_correlation(row: RsaResult, result: Rsa) -> Metric:
 def yaml_text(value: Any) -> str:
     r"""Plain values as YAML that 1.1 and 1.2 read the same: keys and texts in double quotes where they could be taken
     for something else.
-
-    Example:
-        >>> print(yaml_text({"name": [{"value": 1e-05, "type": "no"}, []]}), end="")
-        name:
-          - value: 1.0e-05
-            type: "no"
-          - []
     """
     return "\n".join(_lines(as_document(value), "")) + "\n"
 

@@ -56,17 +56,7 @@ class Written:
 
 
 def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = False) -> str:
-    """Blocks under each other; a table that others stand before comes after a blank line.
-
-    Example:
-        >>> from pyalign.report.blocks import Foot
-        >>> table = Table((Column("model", ("clip", "vgg")), Column("accuracy", (0.5, None), "percent")))
-        >>> print(text_of([table, Foot(("chance 33.3%",))]))
-        model  accuracy
-        clip   50.0%
-        vgg           -
-        chance 33.3%
-    """
+    """Blocks under each other; a table that others stand before comes after a blank line."""
     limit = width or WIDTH
     parts: list[str] = []
     said: list[str] = []  # of columns, for the note below
@@ -98,11 +88,6 @@ def table_text(table: Table, width: int | None = None, verbose: bool = False) ->
     Columns that are the same in every row and have words for it are said there; then columns are left out, those first
     that are kept least; then the names in the first are shortened. `verbose`: everything, at any width. The note also
     has the foot of each column that is shown.
-
-    Example:
-        >>> columns = (Column("model", ("a", "b")), Column("measure", ("dot", "dot"), keep=3, same="measure {}"))
-        >>> table_text(Table(columns), 80)
-        ('model\\na\\nb', ['measure dot'])
     """
     shown, notes = shown_columns(table, verbose)
     limit = width or WIDTH
@@ -144,13 +129,7 @@ def _written(column: Column) -> Iterator[Written]:
 
 
 def cell(value: Value, column: Column) -> str:
-    """A value as text.
-
-    Example:
-        >>> forms = ("percent", 0.5), ("number", 0.25), ("digits", 1.23e-5), ("count", 1200), ("p", 1e-9)
-        >>> [cell(value, Column("", (), form, places=2)) for form, value in forms]
-        ['50.00%', '0.25', '1.2e-05', '1,200', '<0.0001']
-    """
+    """A value as text."""
     if value is None or value != value:
         return "-"
     if column.write is not None:
@@ -310,12 +289,7 @@ def latex_of(result: Any, caption: str | None = None, label: str | None = None) 
 
 
 def latex_text(text: str) -> str:
-    r"""One line of text as LaTeX sets it; spaces before it become an indent.
-
-    Example:
-        >>> print(latex_text("R\u00b2 of vit_b32 & co: 50%, -0.2"))
-        R\textsuperscript{2} of vit\_b32 \& co: 50\%, $-$0.2
-    """
+    r"""One line of text as LaTeX sets it; spaces before it become an indent."""
     plain = one_line(text)
     indent = r"\quad " if plain.startswith("  ") else ""
     plain = MINUS.sub("\u2212", plain.strip()).replace("--", "-\0-").replace("--", "-\0-")

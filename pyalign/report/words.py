@@ -45,12 +45,7 @@ def one_line(text: str) -> str:
 
 
 def noted(notes: Sequence[str], width: int | None, verbose: bool = False) -> str:
-    """Notes on one line, or on more where it is narrow; words that are longer, such as paths, only if `verbose`.
-
-    Example:
-        >>> noted(["triplets: t.npy", "chance 33.3%"], None)
-        'triplets: t.npy; chance 33.3%'
-    """
+    """Notes on one line, or on more where it is narrow; words that are longer, such as paths, only if `verbose`."""
     limit = width or WIDTH
     words = "; ".join(notes).split(" ")
     text = " ".join(word if verbose else shorten_left(word, limit) for word in words)
@@ -66,24 +61,14 @@ def terminal_width() -> int | None:
 
 
 def shown_width(text: str) -> int:
-    """The columns of a terminal that a text takes: two for wide characters, none for combining ones.
-
-    Example:
-        >>> shown_width("name"), shown_width("日本語"), shown_width("e\\u0301")
-        (4, 6, 1)
-    """
+    """The columns of a terminal that a text takes: two for wide characters, none for combining ones."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
 def shorten_left(text: str, width: int) -> str:
-    """The end of a text, which tells files apart, in at most `width` characters.
-
-    Example:
-        >>> shorten_left("features/clip/visual.npy", 12)
-        '…/visual.npy'
-    """
+    """The end of a text, which tells files apart, in at most `width` characters."""
     if shown_width(text) <= width:
         return text
     start = max(0, len(text) - width + 1)
@@ -103,12 +88,7 @@ def beginning(text: str, width: int) -> str:
 
 
 def shortened(names: Sequence[str], width: int) -> list[str]:
-    """Names in at most `width` characters: their ends, or their beginnings where only these tell them apart.
-
-    Example:
-        >>> shortened(["features/clip.npy", "features/vgg.npy"], 8), shortened(["clip_features", "vgg_features"], 8)
-        (['…lip.npy', '…vgg.npy'], ['clip_fe…', 'vgg_fea…'])
-    """
+    """Names in at most `width` characters: their ends, or their beginnings where only these tell them apart."""
     ends, beginnings = ([cut(name, width) for name in names] for cut in (shorten_left, beginning))
     apart = len(set(names))
     return beginnings if len(set(ends)) != apart == len(set(beginnings)) else ends
@@ -119,9 +99,6 @@ def short_labels(names: Sequence[str]) -> dict[str, str]:
 
     A name that is no file's, as `says_file` knows it, is what people call the model, and stays whole.
 
-    Example:
-        >>> short_labels(["out/clip/visual.npy", "out/vgg.h5::fc7", "CLIP ViT-B/32", "word2vec v1.5"])
-        {'out/clip/visual.npy': 'visual', 'out/vgg.h5::fc7': 'vgg::fc7', 'CLIP ViT-B/32': 'CLIP ViT-B/32', \
 'word2vec v1.5': 'word2vec v1.5'}
         >>> list(short_labels(["a/x.npy", "b/x.npy"]).values())
         ['a/x', 'b/x']

@@ -45,12 +45,6 @@ def shrunken(
         sums: (g, k) of the residuals of each object, or participant.
         covariance: (k, k): C, whose differences are A.
         most: degrees of freedom of A by the design.
-
-    Example:
-        >>> a, few = np.array([[0.0, 4, 5], [4, 0, 3], [5, 3, 0]]), np.random.default_rng(0).normal(size=(40, 3))
-        >>> drawn, degrees = shrunken(a, np.ones((3, 3)) - np.eye(3), few, np.eye(3), 39.0)
-        >>> drawn[0].round(1).tolist(), bool(degrees[0, 1] > 39)
-        ([0.0, 4.0, 4.5], True)
     """
     pairs = np.triu(floor > 0.0, 1)
     if pairs.sum() < 2:
@@ -259,14 +253,6 @@ class Dependence:
         Args:
             table: (t, 1 + k) int8, int16 or float64: the weights of the rows, 1 where all count the same, then weight
                 times value.
-
-        Example:
-            >>> from pyalign.stats.resampling import Clusters, Resampling
-            >>> rows = Clusters.of([[0, 1, 2], [3, 4, 5], [6, 7, 8]])
-            >>> table = np.array([[1, 0], [1, 1], [1, 2]], np.int8)
-            >>> errors = Dependence.of(rows, Resampling("objects")).errors(table)
-            >>> errors.means, errors.errors.round(4), errors.degrees  # the standard deviation over the root of 3
-            (array([1.]), array([0.5774]), 8)
         """
         totals, alone = row_moments(table, self.backend)
         means, square = totals[1:] / totals[0], float(totals[0]) ** 2

@@ -279,12 +279,7 @@ class Design:
         return self.n_subjects * self.answers
 
     def in_common(self) -> np.ndarray:
-        """(4,) the probabilities that two triplets have none, one, two or three objects in common.
-
-        Example:
-            >>> Design(5, 1, 9, 5.0, 1.0).in_common()  # of five objects any two triplets share one
-            array([0. , 0.3, 0.6, 0.1])
-        """
+        """(4,) the probabilities that two triplets have none, one, two or three objects in common."""
         n = self.effective_objects
         counts = np.array([
             (n - 3) * (n - 4) * (n - 5), 9 * (n - 3) * (n - 4), 18 * (n - 3), 6.0

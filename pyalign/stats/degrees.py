@@ -40,12 +40,7 @@ class EffectiveNumber:
 
     @classmethod
     def of_sizes(cls, of: str, sizes: np.ndarray) -> EffectiveNumber:
-        """The effective number that follows from how many rows each has, or how much they weigh.
-
-        Example:
-            >>> EffectiveNumber.of_sizes("objects", np.array([2.0, 2.0, 0.0]))
-            EffectiveNumber(of='objects', count=2, value=2.0)
-        """
+        """The effective number that follows from how many rows each has, or how much they weigh."""
         return cls(of, int((sizes > 0).sum()), effective_number(sizes))
 
     @property
@@ -65,12 +60,7 @@ class EffectiveNumber:
 
 
 def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...]:
-    """The effective numbers of the objects and people that intervals are over; rows count by their weights.
-
-    Example:
-        >>> effective_numbers(Clusters.of([[0, 1, 2], [0, 3, 4]]), "objects")[0].value
-        4.5
-    """
+    """The effective numbers of the objects and people that intervals are over; rows count by their weights."""
     numbers = []
     for name, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
         if name in by and codes is not None:
@@ -81,12 +71,7 @@ def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...
 
 
 def notes_on_few(numbers: Sequence[EffectiveNumber]) -> tuple[str, ...]:
-    """A sentence each about numbers below half of the count, where there are intervals.
-
-    Example:
-        >>> notes_on_few([EffectiveNumber("objects", 41, 8.2)])
-        ('41 objects say as much as 8.2 with as many triplets each would: a few are in most of them',)
-    """
+    """A sentence each about numbers below half of the count, where there are intervals."""
     return tuple(
         f"{number.count:,} {NAMES[number.of]} say as much as {number.value:,.1f} with as many {ROWS[number.of]} of them"
         for number in numbers
@@ -110,14 +95,7 @@ def are_enough(numbers: Sequence[EffectiveNumber]) -> bool:
 
 
 def without_interval(by: str, numbers: Sequence[EffectiveNumber]) -> str:
-    """Why there is no interval in closed form: too few objects or people, or all rows depend on each other.
-
-    Example:
-        >>> without_interval("objects", [EffectiveNumber("objects", 6, 5.94)])
-        'there is no interval over objects: the effective number of objects is 5.9, below the minimum of 8'
-        >>> without_interval("triplets", [])
-        'there is no interval over triplets: there is only one triplet'
-    """
+    """Why there is no interval in closed form: too few objects or people, or all rows depend on each other."""
     few = next((number for number in numbers if not number.is_enough), None)
     over = " and ".join(NAMES.get(name, name) for name in by.split("+"))
     if few is None:
@@ -139,13 +117,6 @@ def of_difference(
     Args:
         variance, floor, squares, rest: arrays of one shape.
         degrees: of the squares.
-
-    Example:
-        >>> unit = np.array([1.0])
-        >>> of_difference(unit, 0 * unit, unit, 0 * unit, 9 * unit)  # nothing but squares
-        array([9.])
-        >>> of_difference(unit, unit, 3 * unit, 2 * unit, 29 * unit).round(1)  # nothing but independent triplets
-        array([6.4])
     """
     nu = np.maximum(degrees, LEAST_DEGREES)
     ratio = nu / (nu - 2.0)

@@ -64,13 +64,6 @@ def error_agreement(right_a: object, right_b: object) -> ErrorAgreement:
 
     Args:
         right_a, right_b: (t,) booleans, or 0 and 1: whether each answer is right.
-
-    Example:
-        >>> found = error_agreement([1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 1])
-        >>> round(found.kappa, 4), round(found.unbiased_kappa, 4), round(found.copy_probability, 4)
-        (0.3333, 0.375, 0.3333)
-        >>> error_agreement([1, 1], [1, 0]).kappa is None
-        True
     """
     a, b = as_right(right_a, "right_a"), as_right(right_b, "right_b")
     if a.shape != b.shape:
@@ -89,12 +82,7 @@ def as_right(right: object, name: str) -> np.ndarray:
 
 
 def of_counts(n: int, right_a: int, right_b: int, both: int) -> ErrorAgreement:
-    """Error consistency from how many of n triplets a, b and both get right.
-
-    Example:
-        >>> of_counts(10, 5, 5, 5).kappa, of_counts(10, 8, 5, 4).kappa, of_counts(10, 8, 5, 4).kappa_max
-        (1.0, 0.0, 0.4)
-    """
+    """Error consistency from how many of n triplets a, b and both get right."""
     a, b = right_a / n, right_b / n
     agree, by_chance = (n - right_a - right_b + 2 * both) / n, a * b + (1 - a) * (1 - b)
     if not (0 < right_a < n and 0 < right_b < n):
@@ -126,10 +114,6 @@ def unbiased(kappa: float, n: int) -> float | None:
     holds a product of two means, by 2 c / n. None for one question, of which nothing is known.
 
     Source: the code of Klein et al. (`fast_cohen`, ``unbiased=True``).
-
-    Example:
-        >>> unbiased(0.5, 11), unbiased(1.0, 5), unbiased(0.0, 5)
-        (0.5238095238095238, 1.0, 0.0)
     """
     below = n - 1 + kappa
     return n * kappa / below if below > 0 else None
@@ -140,10 +124,6 @@ def cohens_kappa(observed: float, expected: float) -> float | None:
 
     This is 0 where one of the two is always right and the other is not, as brain-score has it: nothing could be but
     what is expected. `error_agreement` calls that undefined.
-
-    Example:
-        >>> cohens_kappa(0.75, 0.5), cohens_kappa(1.0, 1.0)
-        (0.5, None)
     """
     return None if expected >= 1.0 else (observed - expected) / (1.0 - expected)
 
@@ -252,14 +232,6 @@ def joints(
         clusters: how the t rows hang together.
         dependence: of the clusters, where errors are to be in closed form or are brought to it.
         plan: of the intervals.
-
-    Example:
-        >>> clusters = Clusters.of(np.arange(12).reshape(4, 3))
-        >>> plan = Resampling("objects")
-        >>> bits = np.packbits([[1, 1, 0, 0], [1, 0, 1, 0]], axis=1)
-        >>> (one,) = joints(bits, [(0, 1)], clusters, Dependence.of(clusters, plan), plan)
-        >>> one.shares.tolist()
-        [0.5, 0.5, 0.25]
     """
     if plan is None:
         yield from [None] * len(pairs)
@@ -316,12 +288,7 @@ def _rescaled(drawn: np.ndarray, value: float, error: float, within: tuple[float
 
 
 def pair_counts(bits: np.ndarray, t: int) -> np.ndarray:
-    """int64 (m, m): rows in which two columns are both so; on the diagonal, in which one is.
-
-    Example:
-        >>> pair_counts(np.packbits([[1, 1, 0], [1, 0, 1]], axis=1), 3).tolist()
-        [[2, 1], [1, 2]]
-    """
+    """int64 (m, m): rows in which two columns are both so; on the diagonal, in which one is."""
     counts = np.zeros((len(bits), len(bits)))
     for start in range(0, t, BLOCK):
         block = np.unpackbits(bits[:, start // 8 : (start + BLOCK) // 8], axis=1).astype(np.float32)

@@ -17,12 +17,7 @@ from pyalign._dataclass import dataclass
 
 
 def ranks_of(accuracies: np.ndarray) -> np.ndarray:
-    """(b, m) ranks within each row, 1 for the largest; equal ones share the mean of their ranks.
-
-    Example:
-        >>> ranks_of(np.array([[0.5, 0.7, 0.5]]))
-        array([[2.5, 1. , 2.5]])
-    """
+    """(b, m) ranks within each row, 1 for the largest; equal ones share the mean of their ranks."""
     above = (accuracies[:, None, :] > accuracies[:, :, None]).sum(axis=2)
     equal = (accuracies[:, None, :] == accuracies[:, :, None]).sum(axis=2)
     ranks: np.ndarray = above + (equal + 1) / 2
@@ -30,22 +25,13 @@ def ranks_of(accuracies: np.ndarray) -> np.ndarray:
 
 
 def two_sided_p(differences: np.ndarray) -> float:
-    """Twice the share of resamples that are not beyond 0, with 1 added above and below the line, at most 1.
-
-    Example:
-        >>> two_sided_p(np.array([0.1, 0.2, 0.3])), two_sided_p(np.zeros(5))
-        (0.5, 1.0)
-    """
+    """Twice the share of resamples that are not beyond 0, with 1 added above and below the line, at most 1."""
     fewer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return min(1.0, 2.0 * (fewer + 1) / (len(differences) + 1))
 
 
 def equivalence_p(differences: np.ndarray, margin: float) -> float:
     """The larger of two one-sided p-values, of a difference of at least the margin either way, with 1 added likewise.
-
-    Example:
-        >>> equivalence_p(np.array([0.1, 0.2, 0.3]), 0.25), equivalence_p(np.array([0.1, 0.2, 0.3]), 0.4)
-        (0.5, 0.25)
     """
     beyond = max(int((differences >= margin).sum()), int((differences <= -margin).sum()))
     return (beyond + 1) / (len(differences) + 1)
@@ -63,10 +49,6 @@ def holm(p_values: Sequence[float], left: np.ndarray | None = None) -> list[floa
     left: (p,) how many hypotheses can be true when 0, 1, ... are not (`left_of_differences`); None: all others.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
-
-    Example:
-        >>> [[round(p, 4) for p in holm([0.01, 0.04, 0.03], left)] for left in (None, left_of_differences(3))]
-        [[0.03, 0.06, 0.06], [0.03, 0.04, 0.03]]
     """
     p = np.asarray(p_values, np.float64)
     order = np.argsort(p, kind="stable")
@@ -81,10 +63,6 @@ def left_of_differences(k: int) -> np.ndarray:
     """(p,): of all p differences of two of k means, how many can be 0 when 0, 1, ... are not.
 
     Source: Shaffer, "Modified sequentially rejective multiple test procedures", JASA 1986.
-
-    Example:
-        >>> left_of_differences(4).tolist()  # of whom one is unlike the three others; two and two; two alike
-        [6, 3, 3, 3, 2, 1]
     """
     possible = [1]  # of so many means; bit s: whether s of their differences can be 0
     for means in range(1, k + 1):
@@ -101,10 +79,6 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
     Source: Benjamini and Hochberg, "Controlling the false discovery rate", 1995; valid for independent p-values and for
     those that depend on each other positively.
-
-    Example:
-        >>> [round(p, 4) for p in benjamini_hochberg([0.01, 0.04, 0.03])]
-        [0.03, 0.04, 0.04]
     """
     p = np.asarray(p_values, np.float64)
     order = np.argsort(-p, kind="stable")
@@ -120,10 +94,6 @@ def corrected(p_values: Sequence[float | None], correction: str, means: int | No
     """p-values corrected over those that are there: what has none does not count.
 
     means: of how many means these are all differences of two (Shaffer's counts for Holm's); None: of anything.
-
-    Example:
-        >>> corrected([0.01, None, 0.04], "holm"), corrected([None], "holm")
-        ([0.02, None, 0.04], [None])
     """
     known = [p for p in p_values if p is not None]
     left = () if means is None or correction != "holm" or None in p_values else (left_of_differences(means),)
@@ -135,10 +105,6 @@ def sidak(confidence_level: float, count: int) -> float:
     """The confidence of each of so many independent intervals that hold together with `confidence_level`.
 
     Source: Sidak, "Rectangular confidence regions for the means of multivariate normal distributions", JASA 1967.
-
-    Example:
-        >>> round(sidak(0.95, 49), 5), sidak(0.95, 1)
-        (0.99895, 0.95)
     """
     return float(confidence_level ** (1.0 / count))
 
@@ -165,11 +131,6 @@ class MaxT:
 
         Source: Romano and Wolf, "Exact and approximate stepdown methods for multiple hypothesis testing", JASA 2005;
         the largest: Hothorn, Bretz and Westfall 2008; with a baseline: Dunnett 1955.
-
-        Example:
-            >>> p = np.array([[1.0, 0.001, 0.001], [0.001, 1.0, 0.02], [0.001, 0.02, 1.0]])
-            >>> MaxT.of([np.eye(3)], p, 0.95).p_values[2].round(2).tolist()  # the last one is alone
-            [0.0, 0.02, nan]
         """
         a, b = np.triu_indices(len(p_values), 1)
         a, b = (a, b) if baseline is None else (one[(a == baseline) | (b == baseline)] for one in (a, b))

@@ -79,12 +79,6 @@ def partially_pooled(
         rows: how many independent rows each has, which counts where an accuracy of 0 or 1 has no error.
         plan: of the intervals; its seed is that of the draws.
         common: the covariance that the errors of any two groups have, at least 0; see `common_covariance`.
-
-    Example:
-        >>> errors = [0.02, 0.02, 0.02, 0.02, 0.2]
-        >>> found = partially_pooled([0.5, 0.53, 0.47, 0.55, 0.9], errors, [600] * 5, Resampling("objects"))
-        >>> [round(group.accuracy, 2) for group in found.groups]  # the last one is hardly known
-        [0.5, 0.53, 0.48, 0.54, 0.52]
     """
     there = [k for k, error in enumerate(errors) if error is not None and accuracies[k] is not None]
     if len(there) < FEWEST:
@@ -116,10 +110,6 @@ def common_covariance(
         count: how many rows there are.
         sizes: rows of each group.
         errors: standard errors of the means of groups; None for a group that takes no part.
-
-    Example:
-        >>> common_covariance(1.0, 20, [10, 10], [1.2, 1.2]), common_covariance(0.5, 20, [10, 10], [1.0, 1.0])
-        (0.56, 0.0)
     """
     known = [(size, own) for size, own in zip(sizes, errors, strict=True) if own is not None]
     if error is None or not known or sum(sizes) != count:
@@ -266,10 +256,6 @@ def fit_by_answers(counts: np.ndarray, weights: np.ndarray | None = None) -> tup
 
     Returns:
         The mean; and the influence on it, (r,) of counts (r, k) of the sets with numbers (r,).
-
-    Example:
-        >>> round(fit_by_answers(np.repeat([[20, 0, 0], [2, 2, 0]], 40, axis=0))[0], 2)
-        0.75
     """
     levels = np.floor(2.0 * np.log2(counts.sum(axis=1) + 0.25))  # far from whole numbers
     ends = [-math.inf]
@@ -298,11 +284,6 @@ def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> Choice
     Args:
         counts: (u, k) whole numbers, at least one answer in a row.
         weights: (u,), how much each set counts in the likelihood; None: all the same.
-
-    Example:
-        >>> people = fit_mixture(np.array([[20, 0, 0], [10, 10, 0]]))
-        >>> round(people.ceiling, 2)
-        0.75
     """
     patterns, inverse = distinct_patterns(counts)
     times = np.bincount(inverse, weights) / (len(counts) if weights is None else weights.sum())
@@ -325,13 +306,7 @@ def distinct_patterns(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def simplex(parts: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points (g, k) of the grid in descending order, and how many orders each has.
-
-    Example:
-        >>> points, orders = simplex(20, 3)
-        >>> len(points), int(orders.sum())
-        (44, 231)
-    """
+    """Points (g, k) of the grid in descending order, and how many orders each has."""
     rows = [[parts]]
     for place in range(1, k):
         rows = [

@@ -25,13 +25,7 @@ Influence = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of values of both 
 
 
 def of_pearson(a: np.ndarray, b: np.ndarray) -> Influence | None:
-    """The influence on Pearson's correlation of columns a and b, float64 (m,); None where either is constant.
-
-    Example:
-        >>> a, b = np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])
-        >>> of_pearson(a, b)(a, b).round(3)  # z_a z_b - r (z_a^2 + z_b^2) / 2, with r = 1/2
-        array([ 0.75 , -0.375, -0.375])
-    """
+    """The influence on Pearson's correlation of columns a and b, float64 (m,); None where either is constant."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     (mean_a, sd_a), (mean_b, sd_b) = ((one.mean(), one.std()) for one in (a, b))
@@ -46,13 +40,7 @@ def of_pearson(a: np.ndarray, b: np.ndarray) -> Influence | None:
 
 
 def of_spearman(a: np.ndarray, b: np.ndarray) -> Influence | None:
-    """The same of Spearman's correlation: with a row, the ranks of all others move too.
-
-    Example:
-        >>> a = np.array([1.0, 2.0, 3.0, 4.0])
-        >>> float(of_spearman(a, a[[1, 0, 3, 2]])(a, a[[1, 0, 3, 2]]).sum().round(9)), of_spearman(a, np.ones(4))
-        (0.0, None)
-    """
+    """The same of Spearman's correlation: with a row, the ranks of all others move too."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     x, y = _Ranked.of(a), _Ranked.of(b)
@@ -108,13 +96,7 @@ LEAST_DEGREES = 1.0  # of freedom: of fewer an interval says nothing
 
 @dataclass(frozen=True)
 class Line:
-    """A least-squares line.
-
-    Example:
-        >>> line = Line(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 4.0, 5.0, 9.0]), np.arange(4))
-        >>> round(line.slope, 6), line.at(2.5)
-        (2.2, 5.0)
-    """
+    """A least-squares line."""
 
     # x, y: (m,) float64, at least two different x.
     x: np.ndarray
@@ -149,14 +131,7 @@ class Line:
         return float(self.weights_at(x) @ self.y)
 
     def over_clusters(self, weights: np.ndarray) -> tuple[float, float]:
-        """Standard error and degrees of freedom of weights'y, a slope or a height; NaN, 0 where there is none.
-
-        Example:
-            >>> line = Line(np.arange(6.0), np.array([0.0, 1.0, 1.0, 4.0, 3.0, 6.0]), np.array([0, 0, 1, 1, 2, 2]))
-            >>> error, degrees = line.over_clusters(line.weights_of_slope)
-            >>> round(error, 4), round(degrees, 4)
-            (0.1394, 1.2379)
-        """
+        """Standard error and degrees of freedom of weights'y, a slope or a height; NaN, 0 where there is none."""
         count = int(self.clusters.max()) + 1
         if count < LEAST_CLUSTERS or len(self.x) < 3:
             return math.nan, 0.0
@@ -224,12 +199,7 @@ def fisher(correlation: float, m: int) -> float:
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson correlation of a and b (m,) in float64; NaN where either is constant or m < 2.
-
-    Example:
-        >>> round(pearson(np.array([1, 2, 3]), np.array([1, 2, 4])), 4)
-        0.982
-    """
+    """Pearson correlation of a and b (m,) in float64; NaN where either is constant or m < 2."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
     x, y = a - a.mean(dtype=np.float64), b - b.mean(dtype=np.float64)
@@ -238,10 +208,5 @@ def pearson(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of a and b (m,): that of Pearson on ranks, equal values sharing their mean rank.
-
-    Example:
-        >>> spearman(np.array([1, 2, 3, 3]), np.array([10, 20, 40, 40]))
-        1.0
-    """
+    """Spearman's rank correlation of a and b (m,): that of Pearson on ranks, equal values sharing their mean rank."""
     return pearson(double_ranks(a), double_ranks(b))

@@ -123,13 +123,6 @@ def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampli
         ci: see `IntervalsOver`; a word stands for a `Resampling` with the usual options.
         over: what the analysis can draw again.
         methods: that it has: the usual one, then that which resamples ask for.
-
-    Example:
-        >>> plan_of("objects", ["objects"], METHODS).method, plan_of(None, ["objects"], METHODS)
-        ('corrected', None)
-        >>> plan_of("triplets", ["objects", "subjects"], METHODS)
-        Traceback (most recent call last):
-        pyalign.errors.InputError: ci must be auto, objects, subjects or none here; got 'triplets'
     """
     if ci is None:
         return None
@@ -149,12 +142,7 @@ def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampli
 
 
 def as_resampling(ci: object) -> Resampling | None:
-    """`ci` as a `Resampling` of means over triplets, with a method; None for no intervals.
-
-    Example:
-        >>> as_resampling("objects").method, as_resampling(Resampling("auto", n_resamples=50)).method
-        ('corrected', 'bootstrap')
-    """
+    """`ci` as a `Resampling` of means over triplets, with a method; None for no intervals."""
     plan = plan_of(ci, BY, METHODS)
     if plan is not None and plan.by == "objects+subjects" and not plan.closed:
         raise InputError(f"ci objects+subjects needs the closed form, without resamples; got {plan.method!r}")
@@ -178,13 +166,7 @@ class Clusters:
     def of(
         cls, objects: object, subjects: object = None, backend: str = "auto", weights: np.ndarray | None = None
     ) -> Clusters:
-        """The clusters of rows (t, k) of objects, which are any numbers from 0, and of who answered.
-
-        Example:
-            >>> Clusters.of([[0, 5, 9], [5, 9, 7]]).objects
-            array([[0, 1, 3],
-                   [1, 3, 2]], dtype=int32)
-        """
+        """The clusters of rows (t, k) of objects, which are any numbers from 0, and of who answered."""
         index = _checks.as_array(objects, "objects", "(t, k)")
         codes = None if subjects is None else subject_codes(subjects, len(index))
         occurs = np.zeros(int(index.max()) + 1, bool)
@@ -221,13 +203,7 @@ class Clusters:
 
 
 def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:
-    """(b, v) weighted means of values (v, t), int16, under each resample; NaN where a resample leaves no row.
-
-    Example:
-        >>> clusters = Clusters.of([[0, 1, 2], [1, 2, 3]])
-        >>> replicates(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).ravel()
-        array([6., 6., 6.])
-    """
+    """(b, v) weighted means of values (v, t), int16, under each resample; NaN where a resample leaves no row."""
     return means_of(resampled_sums(clusters, values, plan, progress))
 
 
@@ -236,11 +212,6 @@ def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, pro
 
     Over objects or people, the sums of parts of the rows (`Clusters.take`) add up to those of all. Where rows have
     weights of their own, a resample multiplies these, and sums are float64.
-
-    Example:
-        >>> clusters = Clusters.of([[0, 1, 2], [1, 2, 3]])
-        >>> resampled_sums(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).shape
-        (3, 2)
     """
     if clusters.weights is not None:
         digits = _digits(_whole_weights(clusters.weights), values)
@@ -319,12 +290,7 @@ def require_participants(subjects: object) -> None:
 
 
 def subject_codes(subjects: object, t: int) -> np.ndarray:
-    """`subjects` as int64 (t,) codes from 0, of two participants or more.
-
-    Example:
-        >>> subject_codes(["b", "a", "b"], 3)
-        array([1, 0, 1])
-    """
+    """`subjects` as int64 (t,) codes from 0, of two participants or more."""
     given = subjects.codes if isinstance(subjects, Subjects) else subjects
     labels, codes = np.unique(checked_labels(given, t), return_inverse=True)
     if len(labels) < 2:

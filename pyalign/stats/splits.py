@@ -41,11 +41,6 @@ class TripletKFold:
             ``"objects+subjects"``: part f of the objects is tested with part f of the subjects.
         n_splits: how many, at least 2.
         seed: of the draw.
-
-    Example:
-        >>> folds = TripletKFold("triplets", n_splits=2)
-        >>> [(len(train), len(test)) for train, test in folds.split([[0, 1, 2], [3, 4, 5], [0, 1, 5], [1, 2, 3]])]
-        [(2, 2), (2, 2)]
     """
 
     by: str = "objects"

@@ -260,13 +260,6 @@ def draft_study(folder: PathLike, relative_to: PathLike | None = None) -> Draft:
     Args:
         folder: the folder to search, subfolders included.
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
-
-    Example:
-        >>> import tempfile, numpy as np
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     np.save(f"{folder}/clip.npy", np.random.default_rng(0).normal(size=(9, 4)))
-        ...     draft_study(folder).models
-        {'clip': 'clip.npy'}
     """
     checked_path(folder, "folder")
     start = os.path.relpath(folder, checked_path(relative_to, "relative_to")) if relative_to is not None else "."

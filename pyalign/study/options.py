@@ -62,22 +62,12 @@ OWN = ("progress", "journal", "keep", "subjects", "answers")  # arguments that a
 
 
 def analyses() -> dict[str, Analysis]:
-    """The functions that steps can call, by name: those of all kinds of results.
-
-    Example:
-        >>> analyses()["cka"].inputs
-        {'models': 'models'}
-    """
+    """The functions that steps can call, by name: those of all kinds of results."""
     return {analysis.name: analysis for kind in registered("kinds").values() for analysis in kind.analyses}
 
 
 def find_analysis(name: str) -> Analysis:
-    """The analysis of that name, or the first of the kind of result of that name.
-
-    Example:
-        >>> find_analysis("ceiling").name
-        'noise_ceiling'
-    """
+    """The analysis of that name, or the first of the kind of result of that name."""
     named = {word: kind.analyses[0] for word, kind in registered("kinds").items() if kind.analyses} | analyses()
     if name not in named:
         raise InputError(f"there is no analysis {name!r}{nearest(name, named)}")
@@ -127,16 +117,7 @@ def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
 
 
 def checked(analysis: Analysis, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as they stand in a study file, made into arguments; those that name files stay text.
-
-    Example:
-        >>> from pyalign.study.options import find_analysis
-        >>> checked(find_analysis("cka"), {"n_permutations": 50})
-        {'n_permutations': 50}
-        >>> checked(find_analysis("cka"), {"permutation": 50})
-        Traceback (most recent call last):
-        pyalign.errors.InputError: cka has no option 'permutation'; did you mean 'n_permutations'?
-    """
+    """Options as they stand in a study file, made into arguments; those that name files stay text."""
     allowed = arguments_of(analysis)
     for name in options:
         if name in analysis.inputs or name in OWN:

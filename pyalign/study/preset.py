@@ -85,15 +85,6 @@ def draft_preset(
         folder: the folder to search, subfolders included.
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
         preset: the name of the preset.
-
-    Example:
-        >>> import tempfile, numpy as np
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for name in ("clip", "vgg"):
-        ...         np.save(f"{folder}/{name}.npy", np.random.default_rng(0).normal(size=(9, 4)))
-        ...     np.save(f"{folder}/t.npy", np.arange(9).reshape(3, 3))
-        ...     [step.name for step in draft_preset(folder).steps][:4]
-        ['accuracy', 'dot', 'metadata', 'probe']
     """
     where = os.fspath(checked_path(folder, "folder"))
     start = os.path.relpath(where, checked_path(relative_to, "relative_to")) if relative_to is not None else "."

@@ -163,12 +163,7 @@ def _same_layer(draft: Any, objects: Objects, model: str, layer: str) -> Item | 
 
 
 def batches_of_half(n: int) -> dict[str, int]:
-    """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps.
-
-    Example:
-        >>> batches_of_half(1854), batches_of_half(5001), batches_of_half(4)
-        ({'batch_size': 927, 'batches': 1}, {'batch_size': 834, 'batches': 3}, {})
-    """
+    """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps."""
     batches = -(-n // (2 * LocalOptions.batch_size))
     size = -(-n // (2 * batches))
     return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
@@ -403,12 +398,7 @@ def _plain(name: str) -> str:
 
 
 def main_layer(layers: Iterable[str]) -> str:
-    """The layer that stands for a model: the one before its logits by name, else the last that is not logits.
-
-    Example:
-        >>> main_layer(["fc6", "fc7", "logits"]), main_layer(["penultimate", "logits"]), main_layer(["logits"])
-        ('fc7', 'penultimate', 'logits')
-    """
+    """The layer that stands for a model: the one before its logits by name, else the last that is not logits."""
     names = [*layers]
     known = [name for name in names if name.lower() in FEATURES or not name]
     others = [name for name in names if name.lower() != LOGITS]

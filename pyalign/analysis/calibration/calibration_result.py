@@ -37,12 +37,7 @@ FEW_ANSWERS = 64  # in a bin: up to so many the distribution of their sum is com
 
 
 def equal_width_edges(bins: int) -> np.ndarray:
-    """(bins + 1,) from 0 to 1.
-
-    Example:
-        >>> equal_width_edges(2)
-        array([0. , 0.5, 1. ])
-    """
+    """(bins + 1,) from 0 to 1."""
     return np.linspace(0.0, 1.0, bins + 1)
 
 
@@ -51,10 +46,6 @@ def equal_mass_edges(confidence: np.ndarray, weights: np.ndarray | None, bins: i
 
     Of more than 65,536 triplets, that many, evenly spaced, tell where the edges are: the share of a bin is then
     within a few thousandths of the whole.
-
-    Example:
-        >>> equal_mass_edges(np.array([0.4, 0.9, 0.5, 0.6]), None, 2)
-        array([0.4, 0.5, 0.9])
     """
     low, high = confidence.min(), confidence.max()
     step = -(-len(confidence) // MOST_FOR_EDGES)
@@ -93,15 +84,7 @@ class Confidences:
         return reliability(self.confidence, self.accuracy, self.weights, edges).ece
 
     def reliability(self, edges: np.ndarray, *, floor: bool = True) -> Reliability:
-        """Accuracy and confidence in bins with the parts of the Brier score; and, if `floor`, the noise of the ECE.
-
-        Example:
-            >>> sure = np.array([0.5, 0.5, 0.9, 0.9])
-            >>> right = np.array([1.0, 0.0, 1.0, 1.0])
-            >>> found = Confidences(sure, right, np.ones(4), sure, None).reliability(equal_width_edges(2))
-            >>> round(found.ece, 3), round(found.ece_floor, 3), found.brier.score
-            (0.05, 0.206, 0.13)
-        """
+        """Accuracy and confidence in bins with the parts of the Brier score; and, if `floor`, the noise of the ECE."""
         f, y, mean = self.confidence, self.accuracy, self.chance * self.credit
         noise = (mean - f, mean * (self.credit - mean)) if floor else ()
         count, *sums = _totals(f, (f, y, f * f, f * y, y * self.credit, *noise), self.weights, edges)
@@ -195,11 +178,6 @@ def reliability(
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017, section 2; Nixon et al., "Measuring
     calibration in deep learning", 2019, for bins of equal mass.
-
-    Example:
-        >>> table = reliability(np.array([0.4, 0.8, 0.9]), np.array([0.0, 1.0, 1.0]), None, equal_width_edges(2))
-        >>> table.count, round(table.ece, 3)
-        ((1, 2), 0.233)
     """
     return _table(edges, *_totals(confidence, (confidence, accuracy), weights, edges))
 

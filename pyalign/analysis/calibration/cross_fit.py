@@ -38,10 +38,6 @@ def rest_sums(objects: np.ndarray | None, by: str, values: np.ndarray) -> np.nda
         objects: (t, 3) integers >= 0.
         by: ``"objects"``, or ``"triplets"``: only answers to the same three objects have something in common.
         values: (k, t) of the triplets; the first are positive where the triplet counts.
-
-    Example:
-        >>> rest_sums(np.array([[0, 1, 2], [3, 4, 5], [0, 6, 7]]), "objects", np.array([[1.0, 10.0, 100.0]]))
-        array([[ 10., 101.,  10.]])
     """
     assert objects is not None
     columns = np.ascontiguousarray(objects.T, np.int64)

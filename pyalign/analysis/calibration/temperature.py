@@ -56,13 +56,6 @@ def minimise(sums_at: Callable[[float], LossSums]) -> Minimum:
 
     Args:
         sums_at: the sums over triplets at a given beta.
-
-    Example:
-        >>> def sums_at(beta):  # three triplets with similarities 1, 0, 0, two of them answered right
-        ...     p = math.exp(beta) / (math.exp(beta) + 2)
-        ...     return LossSums(3, 0, 3 * p - 2, 3 * p * (1 - p), 1, 1)
-        >>> round(math.exp(minimise(sums_at).beta), 6)
-        4.0
     """
     sums = sums_at(0.0)
     _require_finite_optimum(sums)
@@ -246,11 +239,6 @@ def interval(beta: float, known: EstimateError) -> Interval:
 
     Its ends are those of beta, inverted: they are not symmetric about the temperature, and where beta may be 0 there is
     no upper end: it is infinite. NaN where the error of beta is not known.
-
-    Example:
-        >>> known = EstimateError(0.05, math.inf, Resampling("objects"))
-        >>> [round(end, 3) for end in interval(0.5, known)], interval(0.05, known).high
-        ([1.672, 2.488], inf)
     """
     plan, error, reach = known.plan, known.error / beta**2, math.nan
     if error == error:

@@ -73,14 +73,6 @@ class CeilingForScores:
             accuracy: a fraction, with the interval `ci`.
             task: of the triplets.
             covariance: of the errors of the accuracy and of the ceiling.
-
-        Example:
-            >>> ci = Interval(0.48, 0.52, 0.01, "objects", "corrected")
-            >>> [round(end, 3) for end in CeilingForScores("given", 0.6722).interval(0.5, ci, "odd-one-out")]
-            [0.433, 0.551]
-            >>> known = CeilingForScores("upper", 0.6722, Interval(0.66, 0.6844, 0.006, "objects", "corrected"))
-            >>> [round(end, 3) for end in known.interval(0.5, ci, "odd-one-out")]
-            [0.431, 0.554]
         """
         chance = chance_of(task)
         over, whole = accuracy - chance, self.value - chance

@@ -279,12 +279,6 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
         repeats: the answers.
         participants: int64 (t,), codes from 0, who gave each; None where each answer is a different participant's.
         weights: float64 (t,), of the answers; None: all the same.
-
-    Example:
-        >>> from pyalign.analysis.answers import find_repeats
-        >>> found = repeated_sets(find_repeats([[5, 2, 9], [9, 5, 2], [5, 2, 9], [1, 2, 3]]), np.array([7, 7, 8, 7]))
-        >>> found.counts.tolist(), found.entries.own.tolist()
-        ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]])
     """
     chosen = repeats.answers >= 2
     of_sets = None if weights is None else _of_sets(repeats, weights)[chosen]

@@ -188,12 +188,7 @@ def _entropies(sets: RepeatedSets) -> tuple[float, float]:
 
 
 def guessing_share(n: int, alternatives: int = 3) -> float:
-    """Expected majority share of n answers that are guesses among three items, or two options; exact up to n = 300.
-
-    Example:
-        >>> round(guessing_share(2), 4), round(guessing_share(10), 4), round(guessing_share(1000), 4)
-        (0.6667, 0.4927, 0.3488)
-    """
+    """Expected majority share of n answers that are guesses among three items, or two options; exact up to n = 300."""
     if alternatives == 2:
         return _guessing_of_two(n)
     if n > MOST_EXACT:

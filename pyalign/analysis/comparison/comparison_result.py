@@ -37,11 +37,6 @@ def layers_of(models: Mapping[str, Any]) -> dict[str, ModelLayer]:
 
     Their places are those in the manifest of an extraction where all layers of a model are from one, else in which they
     are given.
-
-    Example:
-        >>> layers = layers_of({"net::first": None, "other": None, "net::last": None})
-        >>> [(name, layer.of, layer.name, layer.place) for name, layer in layers.items()]
-        [('net::first', 'net', 'first', 0), ('net::last', 'net', 'last', 1)]
     """
     parts = dict[str, tuple[str, str]]()
     for name, x in models.items():

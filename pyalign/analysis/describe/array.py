@@ -286,10 +286,6 @@ def count_repeated_rows(a: np.ndarray, span: tuple[float, float] | None) -> int:
     """Rows (n, d) equal to an earlier one, by their bytes, 0 and -0 alike.
 
     span: the smallest and the largest value where all of them are whole numbers; None where they aren't.
-
-    Example:
-        >>> count_repeated_rows(np.array([[1, 2], [3, 4], [1, 2], [1, 2]]), (1, 4))
-        2
     """
     packed = None if span is None else _packing(a.shape[1], *span)
     passes = -(-len(a) // ROWS_AT_ONCE)

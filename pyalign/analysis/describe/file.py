@@ -73,15 +73,6 @@ def describe_file(spec: Any, stated: Mapping[str, Any] | None = None) -> FileDes
         spec: a file of any of the formats, a folder of `pyalign extract`, images in a folder or a .tar, or FILE::KEY
             for one of the arrays of a file. Or a DataFrame, or structured rows.
         stated: arguments of `load_triplets` that say which columns of a table of answers are what.
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = pathlib.Path(folder, "t.csv")
-        ...     _ = path.write_text("image1,image2,image3,choice\\n8,3,5,1\\n2,9,1,3\\n")
-        ...     found = describe_file(path)
-        >>> found.arrays[0].kind, found.arrays[0].base, found.arrays[0].columns
-        ('triplets', 1, ('image1', 'image2', 'image3', 'choice'))
     """
     label = type(spec).__name__
     table = frame_table(label, spec)

@@ -358,12 +358,7 @@ def draws_of(y: np.ndarray, covariance: np.ndarray, degrees: float, draws: int, 
 
 
 def rank_correlations(x: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """(b,) Spearman's correlation of x (m,) with what has these ranks (b, m); 0 for a row of equal ranks.
-
-    Example:
-        >>> rank_correlations(np.array([1.0, 3.0, 9.0]), np.array([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]))
-        array([1., 0.])
-    """
+    """(b,) Spearman's correlation of x (m,) with what has these ranks (b, m); 0 for a row of equal ranks."""
     a = double_ranks(x) / 2.0
     a, b = a - a.mean(), ranks - ranks.mean(axis=1, keepdims=True)
     below = np.sqrt((a @ a) * (b * b).sum(axis=1))

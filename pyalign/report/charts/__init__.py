@@ -175,12 +175,6 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
         kind: one of `CHARTS` that the result is enough for; default: see `default_chart`.
         images: of the objects, what `as_images` takes, such as a folder; for galleries.
         options: of the function of that kind, such as `style`, `width`, `sort`, `limit`.
-
-    Example:
-        >>> import numpy as np, pyalign
-        >>> concepts = pyalign.score_concepts({"x": np.eye(4)}, [[0, 1, 2], [1, 2, 3]], categories=["a", "a", "b", "b"])
-        >>> chart(concepts).to_dict()["title"]["text"]
-        ['Accuracy per concept: x']
     """
     results = as_results(result)
     name = kind_of(results, kind)

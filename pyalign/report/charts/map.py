@@ -73,11 +73,6 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
         x: (n, d) finite rows, n of at least 3.
         method: "pca", "tsne" or "umap".
         seed: of what is drawn at random.
-
-    Example:
-        >>> places, axes, _ = positions([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-        >>> np.abs(places[:, 0]).round(6).tolist(), axes[0]
-        ([2.0, 2.0, 0.0, 0.0], 'component 1 (80.0% of variance)')
     """
     _checks.one_of(method, tuple(METHODS), "method")
     seed = _checks.whole_number(seed, "seed", 0)
@@ -409,10 +404,6 @@ def main_categories(members: Members, names: Sequence[str], most: int) -> tuple[
     """One word for each object, and the words in the order of a legend: the largest categories, then the rest.
 
     An object of several is in the smallest of them: that says the most. What is beyond `most` is "other or none".
-
-    Example:
-        >>> main_categories({"cat": frozenset(["animal"]), "cup": frozenset()}, ["cat", "cup"], 3)
-        (['animal', 'other or none'], ['animal', 'other or none'])
     """
     sizes = Counter(label for name in names for label in members.get(name, ()))
     own = [min(members.get(name) or (REST,), key=lambda label: (sizes[label], label)) for name in names]

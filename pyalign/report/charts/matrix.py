@@ -69,10 +69,6 @@ def clustered(similarity: np.ndarray) -> list[int]:
 
     Args:
         similarity: (m, m); of one that is not symmetric the mean of both entries counts.
-
-    Example:
-        >>> clustered(np.array([[1, 0.1, 0.9], [0.1, 1, 0.2], [0.9, 0.2, 1]]))
-        [0, 2, 1]
     """
     m = len(similarity)
     if m < 3:
@@ -88,12 +84,7 @@ def clustered(similarity: np.ndarray) -> list[int]:
 
 
 def sampled(order: Sequence[int], most: int) -> list[int]:
-    """At most so many of an order, evenly spread, its ends among them.
-
-    Example:
-        >>> sampled(range(9), 3)
-        [0, 4, 8]
-    """
+    """At most so many of an order, evenly spread, its ends among them."""
     if len(order) <= most:
         return list(order)
     return [order[k] for k in np.linspace(0, len(order) - 1, most).round().astype(int)]

@@ -287,11 +287,6 @@ def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
 
 def scaled(dissimilarities: np.ndarray) -> np.ndarray:
     """(n, 2): classical multidimensional scaling (Torgerson 1952) of a matrix (n, n), whose diagonal is not looked at.
-
-    Example:
-        >>> line = np.abs(np.subtract.outer([0.0, 1.0, 3.0], [0.0, 1.0, 3.0]))
-        >>> scaled(line)[:, 0].round(3).tolist()
-        [-1.333, -0.333, 1.667]
     """
     n = len(dissimilarities)
     d = np.where(np.eye(n, dtype=bool), 0.0, dissimilarities)

@@ -303,11 +303,6 @@ def top_cards(
         names: of the n objects.
         labels: of the k dimensions; None: their own, if they have some.
         shares: of the choices that each explains.
-
-    Example:
-        >>> first, second = top_cards([[3.0, 0.0], [1.0, 2.0]], ["apple", "hammer"], ["food", "tool"])
-        >>> first.label, first.objects
-        ('food', ('apple', 'hammer'))
     """
     x = as_dimensions(dimensions)
     called = labels_of(labels, dimensions)

@@ -184,12 +184,7 @@ def drawn_width(text: str, size: float = TEXT) -> float:
 
 
 def wrapped(text: str, width: float, size: float = TEXT) -> list[str]:
-    """A text in lines of about so many points; what breaks lines itself is escaped.
-
-    Example:
-        >>> wrapped("one of three", 40, 10)
-        ['one of', 'three']
-    """
+    """A text in lines of about so many points; what breaks lines itself is escaped."""
     return textwrap.wrap(one_line(text), max(4, int(width / (size * LETTER)))) or [""]
 
 
@@ -304,12 +299,6 @@ def rows_of(chart: Any) -> list[dict[str, Value]]:
     """A row for each mark that stands for data, unrounded; lines that only help to read are none.
 
     Such marks are those that say something to people who have the picture read to them: rows with `told`.
-
-    Example:
-        >>> import altair
-        >>> values = [{"model": "clip", "value": 0.5, "told": "clip: 50.0%"}]
-        >>> rows_of(altair.Chart(altair.InlineData(values=values)).mark_point())
-        [{'model': 'clip', 'value': 0.5}]
     """
     datasets = list(chart.to_dict(validate=False)["datasets"].values())
     columns = [
@@ -366,10 +355,6 @@ def placed(
         frame: width and height.
         most: at most so many names.
         bars: (m, 4) left, top, right and bottom of bars of intervals; None: there are none.
-
-    Example:
-        >>> [label.name for label in placed(np.array([[10.0, 20.0], [11.0, 20.0], [60.0, 20.0]]), "abc", (90, 40), 2)]
-        ['c', 'a']
     """
     dots = np.concatenate([at - DOT, at + DOT], axis=1)
     near = (np.linalg.norm(at[:, None] - at, axis=2) < 40).sum(axis=1)

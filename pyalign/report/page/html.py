@@ -72,12 +72,7 @@ def written(part: Any, page: Page) -> str:
 
 
 def shown(text: Any) -> str:
-    """A text as HTML, whatever it holds: on one line; its direction of writing, where it may have one, ends with it.
-
-    Example:
-        >>> ascii(shown("\u05d0\u05d1")), shown("two\\n<b>lines")
-        ("'<bdi>\\\\u05d0\\\\u05d1</bdi>'", 'two\\\\n&lt;b&gt;lines')
-    """
+    """A text as HTML, whatever it holds: on one line; its direction of writing, where it may have one, ends with it."""
     line = escape(one_line(str(text)))
     return line if line.isascii() else f"<bdi>{line}</bdi>"
 
@@ -112,13 +107,7 @@ def assets(suffix: str) -> str:
 
 
 def figure(value: float, form: str, places: int) -> str:
-    r"""A number as people read it.
-
-    Example:
-        >>> shown = figure(0.5046, "percent", 1), figure(1234, "count", 0), figure(-0.5, "number", 2), figure(0, "p", 0)
-        >>> tuple(map(ascii, shown))
-        ("'50.5%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
-    """
+    r"""A number as people read it."""
     if abs(value) >= HUGE:
         text = f"{value:.1e}"
     elif form == "p":
@@ -287,18 +276,6 @@ class Sprites:
     Args:
         images: what `as_images` takes, such as a folder; an object's image is found as `thumbnails` finds it.
         budget: bytes that all sheets may take in the page. Objects that come later than it lasts have no picture.
-
-    Example:
-        >>> import numpy as np
-        >>> images = as_images(np.full((1, 8, 8, 3), 200, dtype=np.uint8), names=["cat"])
-        >>> sprites = Sprites(images)
-        >>> sprites.html("cat"), sprites.tile("dog")
-        ('<span class="picture" role="img" aria-label="cat" data-tile="0">cat</span>', None)
-        >>> data = {}
-        >>> sprites.finish(data.__setitem__)
-        ("1 of 2 objects have no image: 'dog'.",)
-        >>> data["pictures"]["places"], data["pictures"]["sheets"]
-        ([0], ['pictures-0'])
     """
 
     def __init__(self, images: Any, budget: int = BUDGET) -> None:

@@ -88,12 +88,7 @@ def _variables() -> dict[str, tuple[str, str]]:
 
 
 def least_height(spec: Spec) -> int:
-    """CSS pixels that the chart of a specification takes at least, in a page of any width; 0: not known.
-
-    Example:
-        >>> least_height({"height": 190})
-        312
-    """
+    """CSS pixels that the chart of a specification takes at least, in a page of any width; 0: not known."""
     inside = _inside(spec, spec.get("datasets", {}))
     return int(LARGER * (inside + BESIDES)) if inside else 0
 
@@ -311,22 +306,12 @@ class Browser:
 
 
 def is_wrong(choice: str, ties_are_wrong: bool = False) -> bool:
-    """Whether a choice is wrong: a tie only by a rule that says so.
-
-    Example:
-        >>> [is_wrong(choice) for choice in "012tw"]
-        [True, True, False, False, True]
-    """
+    """Whether a choice is wrong: a tie only by a rule that says so."""
     return choice in ("0", "1", WRONG) or (choice == TIE and ties_are_wrong)
 
 
 def code(verdicts: Sequence[Verdict]) -> str:
-    """Four letters for each model: its choice, and the two probabilities in thousandths, as a number of base 64.
-
-    Example:
-        >>> code([Verdict("0"), Verdict("1", 0.4567, 0.25)])
-        'D1HjFk+Y'
-    """
+    """Four letters for each model: its choice, and the two probabilities in thousandths, as a number of base 64."""
     letters = []
     for verdict in verdicts:
         chosen, human = (

@@ -127,12 +127,6 @@ def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
     Args:
         results: a result, a document, a path, or several of these. A path is a `.json` file, or a folder, of which
             each `.json` file is read: what `--json` writes, the folders of `--out`, the manifest of an extraction.
-
-    Example:
-        >>> import numpy as np, pyalign
-        >>> documents, faults = read_documents(pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot"))
-        >>> documents[0].command, faults
-        ('score', ())
     """
     sound: list[Loaded] = []
     faults: list[str] = []

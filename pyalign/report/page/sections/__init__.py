@@ -15,12 +15,7 @@ MODULES = {
 
 
 def names_of_sections() -> tuple[str, ...]:
-    """The sections in the order of the page: those of the kinds of results, then those of all.
-
-    Example:
-        >>> names_of_sections()[-3:]
-        ('failures', 'methods', 'cite')
-    """
+    """The sections in the order of the page: those of the kinds of results, then those of all."""
     return (*dict.fromkeys(name for kind in kinds().values() for name in kind.sections), *OF_ALL)
 
 

@@ -34,12 +34,7 @@ def failures(sources: Sources) -> Section | None:
 
 
 def most_of(models: int, results: int) -> int:
-    """How many failures of each result a page holds.
-
-    Example:
-        >>> most_of(100, 1), most_of(300, 1), most_of(4, 2)
-        (1000, 404, 500)
-    """
+    """How many failures of each result a page holds."""
     return max(1, min(MOST, LETTERS // (WIDTH * models + 60)) // results)
 
 
