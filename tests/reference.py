@@ -13,8 +13,17 @@ from itertools import combinations
 import numpy as np
 from reference_ranks import ReferenceRanks
 
-from pyalign.backends._host import HostBackend
-from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends._host import (
+    HOST,
+    HostBackend,
+    InvalidTripletsError,
+    LossSums,
+    Place,
+    Rows,
+    Sums,
+    TripletCheck,
+    Wanted,
+)
 
 
 def inner_product(x: np.ndarray, y: np.ndarray) -> float:

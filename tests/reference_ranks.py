@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyalign.backends._interface import RankOrder
+from pyalign.backends._host import RankOrder
 
 
 class ReferenceRanks:

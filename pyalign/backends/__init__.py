@@ -12,12 +12,12 @@ from importlib import import_module
 from typing import cast
 
 from pyalign._registry import load
-from pyalign.backends._host import HostBackend
-from pyalign.backends._interface import (
+from pyalign.backends._host import (
     HOST,
     LANES,
     Array,
     Backend,
+    HostBackend,
     InvalidTripletsError,
     LossSums,
     NotOrdinaryError,

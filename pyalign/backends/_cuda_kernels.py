@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pyalign._registry import load
 from pyalign.backends import _torch_kernels
-from pyalign.backends._interface import Place, Rows
+from pyalign.backends._host import Place, Rows
 from pyalign.backends._tensor_kernels import (
     FIXED_BYTES,
     TRANSFORMS,

@@ -15,7 +15,7 @@ from torch import Tensor
 from pyalign._extras import pip_install
 from pyalign._registry import load
 from pyalign.backends import native
-from pyalign.backends._interface import HOST, Backend, InvalidTripletsError, Place, Rows, Sums, Wanted
+from pyalign.backends._host import HOST, Backend, InvalidTripletsError, Place, Rows, Sums, Wanted
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted, prepare_rows, result_dtype
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from pyalign._dataclass import dataclass
-from pyalign.backends._interface import Place, Rows
+from pyalign.backends._host import Place, Rows
 from pyalign.errors import InputError
 from pyalign.measures import SAFE_INVERSE_NORM, Measure
 

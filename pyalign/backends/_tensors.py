@@ -17,16 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyalign.backends._interface import (
-    HOST,
-    InvalidTripletsError,
-    NotOrdinaryError,
-    Place,
-    Rows,
-    Sums,
-    TripletCheck,
-    Wanted,
-)
+from pyalign.backends._host import HOST, InvalidTripletsError, NotOrdinaryError, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._tensor_kernels import (
     REPORT,
     Kernels,

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pyalign.backends._interface import Place, Rows
+from pyalign.backends._host import Place, Rows
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted, prepare_rows, result_dtype, row_blocks
 
 CHUNK = 1 << 20

@@ -22,7 +22,7 @@ import triton
 import triton.language as tl
 
 from pyalign.backends import _torch_kernels
-from pyalign.backends._interface import Place
+from pyalign.backends._host import Place
 from pyalign.backends._tensor_kernels import prepare_rows, route
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch
 from pyalign.backends._triton_similarity import similarity

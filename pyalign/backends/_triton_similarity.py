@@ -25,7 +25,7 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from pyalign.backends._interface import Rows
+from pyalign.backends._host import Rows
 from pyalign.backends._tensor_kernels import multiply, route
 from pyalign.backends._triton_arithmetic import (
     CLOSE_SHARE,

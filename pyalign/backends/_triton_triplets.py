@@ -14,7 +14,7 @@ import torch
 import triton
 import triton.language as tl
 
-from pyalign.backends._interface import Rows
+from pyalign.backends._host import Rows
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
 from pyalign.backends._triton_arithmetic import (
     COSINE,

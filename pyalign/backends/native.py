@@ -11,9 +11,9 @@ import numpy as np
 
 from pyalign._process import is_forked_child
 from pyalign._registry import load
-from pyalign.backends._host import HostBackend
-from pyalign.backends._interface import (
+from pyalign.backends._host import (
     HOST,
+    HostBackend,
     InvalidTripletsError,
     LossSums,
     Place,

@@ -11,8 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign.backends._host import HostBackend, NumpyRanks
-from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends._host import (
+    HOST,
+    HostBackend,
+    InvalidTripletsError,
+    LossSums,
+    NumpyRanks,
+    Place,
+    Rows,
+    Sums,
+    TripletCheck,
+    Wanted,
+)
 
 CHUNK = 16384
 BLOCK_ELEMENTS = 1 << 22

@@ -1,10 +1,16 @@
-"""Where the inputs of an operation are, asked without loading the library that they come from."""
+"""Where the inputs of an operation are, asked without loading the library that they come from.
+
+What the CUDA driver knows of an address, asked without torch and without a module of our own.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from typing import Any
+
 from pyalign.backends import HOST, Place
 from pyalign.errors import InputError
-from pyalign.ops._driver import device_of_address
 
 DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 
@@ -41,3 +47,26 @@ def lengths(*arrays: object) -> tuple[int, ...]:
 def length(x: object) -> int:
     """Rows of x; see `lengths`."""
     return lengths(x)[0]
+
+
+DEVICE_ORDINAL = 9  # CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+
+
+def device_of_address(address: int) -> int:
+    """The number of the device that an address belongs to; 0 where it has none, and for null, as of an empty array.
+
+    Whoever made an array on a device has loaded the driver already.
+    """
+    if not address:
+        return 0
+    number = ctypes.c_int(-1)
+    try:
+        error = driver().cuPointerGetAttribute(ctypes.byref(number), DEVICE_ORDINAL, ctypes.c_uint64(address))
+    except (OSError, AttributeError):  # no driver, or one without this function
+        return 0
+    return number.value if error == 0 and number.value > 0 else 0
+
+
+def driver() -> Any:
+    """The library of the driver."""
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")

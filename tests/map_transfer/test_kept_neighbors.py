@@ -13,7 +13,7 @@ import pyalign
 from pyalign.data import Embeddings, KeptRows, TrainedOn, Transform
 from pyalign.data.provenance import fingerprint
 from pyalign.map_transfer.transfer_result import KEPT, VOTES
-from pyalign.report.page.sections.transfer import transfer as section
+from pyalign.report.page.sections.concepts import transfer as section
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.study.preset_steps import batches_of_half
 

@@ -16,7 +16,7 @@ from support import MEASURES, draw_triplets, reals, whole
 import pyalign
 from pyalign import InputError, backends
 from pyalign.backends import Place, preferred
-from pyalign.ops import _dispatch, _driver, _place
+from pyalign.ops import _dispatch, _place
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -57,7 +57,7 @@ class FakeDriver:
 
 @pytest.fixture
 def fake_driver(monkeypatch):
-    monkeypatch.setattr(_driver, "driver", FakeDriver)
+    monkeypatch.setattr(_place, "driver", FakeDriver)
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
@@ -248,7 +248,7 @@ def test_without_a_driver_that_can_tell_an_address_is_of_the_first_device(monkey
             raise library
         return library
 
-    monkeypatch.setattr(_driver, "driver", load)
+    monkeypatch.setattr(_place, "driver", load)
     assert _place.device_of(OldCuda(0x1000)) == "cuda:0"
 
 

@@ -144,7 +144,7 @@ def test_penalties_are_shown_with_their_significant_digits_in_text_and_on_pages(
 def test_the_page_has_a_card_of_each_dimension(result):
     pytest.importorskip("altair")
     from pyalign.report.blocks import Fold
-    from pyalign.report.page.sections.embedding import embedding
+    from pyalign.report.page.sections.concepts import embedding
     from pyalign.report.page.sources import Loaded, Sources
 
     section = embedding(Sources((Loaded("", result),)))

@@ -13,7 +13,7 @@ from pyalign.analysis.comparison.comparison_result import Comparison, ModelResul
 from pyalign.report.blocks import Figure, Table, Text
 from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered
-from pyalign.report.page.sections.metadata import metadata, metadata_columns
+from pyalign.report.page.sections.comparisons import metadata, metadata_columns
 from pyalign.report.page.sources import Loaded, Sources, metadata_of
 from pyalign.report.page.write import make_report
 

@@ -14,7 +14,7 @@ from pyalign._result import read_result
 from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart
 from pyalign.report.charts.theme import DOT, placed
-from pyalign.report.page.sections.metadata import metadata
+from pyalign.report.page.sections.comparisons import metadata
 from pyalign.report.page.sources import Loaded, Sources
 
 from .test_model_charts import told

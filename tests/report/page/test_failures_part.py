@@ -14,7 +14,7 @@ from pyalign._result import read_result
 from pyalign.report.page.html import Page, json_script
 from pyalign.report.page.parts_html import Browser, is_wrong
 from pyalign.report.page.parts_html import failures_data as data_of
-from pyalign.report.page.sections.failures import failures, most_of
+from pyalign.report.page.sections.accuracy import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.write import written
 
@@ -100,7 +100,7 @@ def test_a_tie_counts_as_wrong_where_the_document_says_so():
 
 
 def test_the_clearest_of_each_group_are_kept_where_there_is_no_room(monkeypatch):
-    from pyalign.report.page.sections import failures as module
+    from pyalign.report.page.sections import accuracy as module
 
     monkeypatch.setattr(module, "MOST", 9)
     held = document()

@@ -7,10 +7,11 @@ from pyalign._result import kinds
 OF_ALL = ("methods", "cite")  # at the end, whatever the page is made of
 # The module of each section that has none of its own name.
 MODULES = {
-    "leaderboard": "accuracy", "probes": "accuracy",
+    "leaderboard": "accuracy", "probes": "accuracy", "failures": "accuracy",
     "differences": "comparisons", "consistency": "comparisons", "cka": "comparisons", "recovery": "comparisons",
+    "metadata": "comparisons", "metadata_columns": "comparisons", "experiment": "comparisons",
     "agreement": "people", "reliability": "people", "rsa": "people",
-    "dimensions": "concepts", "study": "methods", "cite": "methods",
+    "dimensions": "concepts", "transfer": "concepts", "embedding": "concepts", "study": "methods", "cite": "methods",
 }
 
 

@@ -1,4 +1,8 @@
-"""Accuracy per human concept, and human dimensions as models predict them: a figure for each model and concept."""
+"""Accuracy per human concept, and human dimensions as models predict them: a figure for each model and concept.
+
+Before and after maps: a figure and a table of every set, and the categories of neighbours.
+Human dimensions that were learned from triplets: held-out figures, the choice of penalties, each dimension.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,39 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pyalign._dataclass import dataclass, field
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.concept.held_out import ConceptDifference, Concepts, TopObjects
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
-from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile
+from pyalign.embedding.embedding_result import EmbeddingCrossValidation
+from pyalign.map_transfer.transfer_result import Transfer
+from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile, Tiles
 from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
+from pyalign.report.charts.differences import transfer_chart
 from pyalign.report.charts.entropy import entropy_chart, entropy_words
+from pyalign.report.charts.penalty_path import dimension_stability_chart, penalty_path_chart
 from pyalign.report.charts.theme import ends_of, known
 from pyalign.report.concepts import difference_columns, differences_table, models_table
+from pyalign.report.fits import against_table, dimensions_table, embedding_folds_table, stability_table
+from pyalign.report.neighborhoods import categories_of, overall, sentence_of, transfer_table
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import (
     Part,
     and_intervals,
+    figure,
     file_label,
     in_both_widths,
     parts_of_each,
     percent,
     pooled,
     section_of,
+    sentence,
     triplets_text,
 )
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of
+from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of, one_line
+from pyalign.report.words import percent as share_of
 
 Labels = Mapping[str, str]
 FEW = 3  # models whose points are told apart at a glance
@@ -369,3 +382,69 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
         table = differences_table(result, labels, differences)
         of_page = table.on_page("dimensions-differences", caption, "R^2", whole=True)
         yield Fold("Differences between models", (of_page,))
+
+
+LEAD_OF_TRANSFER = (
+    "A map that is fitted to one kind of judgments can win on it and lose on another. Within categories only triplets "
+    "and pairs of objects of one category count."
+)
+
+
+def transfer(sources: Sources) -> Section | None:
+    """The parts of each result."""
+    parts = parts_of_each(sources.results(Transfer), _transfer)
+    return section_of("transfer", "Before and after a map", LEAD_OF_TRANSFER, parts)
+
+
+def _transfer(result: Transfer) -> Iterator[Part]:
+    over = intervals_over(row.ci for row in overall(result)) or "no intervals"
+    of = "" if result.embeddings is None else f"{one_line(result.embeddings)}, "
+    objects = f"{of}{counted(result.n_objects, 'object')}; {over}."
+    change = f"Before and after the map{'s' if len(result.maps) > 1 else ''}"
+    if result.notes:
+        yield Text(tuple(map(sentence, result.notes)), "note")
+    charts = in_both_widths(partial(transfer_chart, result))
+    yield Figure("transfer-figure", f"{change}: {objects}", summary=sentence_of(result), **charts)
+    yield replace(
+        transfer_table(result, overall(result)), name="transfer-table", caption=f"The same figures: {objects}"
+    )
+    if categories_of(result):
+        caption = f"k-NN accuracy of each category, k = {result.k}: {objects}"
+        inside = replace(transfer_table(result, categories_of(result)), name="transfer-categories", caption=caption)
+        yield Fold("Categories", (inside,))
+
+
+CARDS = 40  # dimensions, by mass
+LEAD_OF_EMBEDDING = (
+    "Dimensions of objects whose inner products predict which of three objects people choose as the odd one out. They "
+    "are learned from the answers, without a model, and judged by answers that chose nothing."
+)
+
+
+def embedding(sources: Sources) -> Section | None:
+    """For each result its folds, other embeddings on the same answers, the path of penalties, and the dimensions."""
+    results = sources.results(EmbeddingCrossValidation)
+    return section_of("embedding", "Human dimensions", LEAD_OF_EMBEDDING, parts_of_each(results, _parts))
+
+
+def _parts(result: EmbeddingCrossValidation) -> Iterator[Part]:
+    held = "sets of three objects" if result.split == "triplets" else "participants"
+    yield embedding_folds_table(result).on_page("embedding-folds", f"Held-out answers, folds over {held}.")
+    if result.against:
+        yield against_table(result).on_page("embedding-against", "Other embeddings on the same held-out answers.")
+    if any(fold.path for fold in result.folds):
+        summary = "Held-out cross-entropy and the number of dimensions along the penalties, a line for each fold."
+        yield figure("embedding-path", "Choice of the penalties.", partial(penalty_path_chart, result), summary)
+    if result.stability:
+        yield stability_table(result.stability).on_page("embedding-stability", "How well the embedding comes back.")
+        summary = "The correlation of each dimension with those of other fits that match it, with its range."
+        draw = partial(dimension_stability_chart, result)
+        yield figure("embedding-dimension-stability", "Stability of the dimensions.", draw, summary)
+    caption = "Dimensions by mass. Share: of the similarity of the pairs that people chose."
+    yield dimensions_table(result.fit.dimensions, result.stability).on_page("embedding-dimensions", caption)
+    rows = tuple(
+        (f"dimension {one.dimension}: {share_of(one.share)} of choices", tuple(map(Tile, one.top_objects)))
+        for one in result.fit.dimensions[:CARDS]
+    )
+    cards = Tiles("embedding-cards", "Objects with the largest entries, the largest first.", rows)
+    yield Fold("Cards of the dimensions", (cards,))
