@@ -9,10 +9,10 @@ import zlib
 
 import numpy as np
 import pytest
+from pyalign.report.charts.gallery import gallery_chart
 
 import pyalign
 from pyalign.report.charts.map import LARGEST_TILE, thumbnails
-from pyalign.report.charts.save import gallery_chart
 from pyalign.report.charts.theme import notes_of
 
 from .conftest import neighbours, search
