@@ -191,7 +191,7 @@ def _in_folder(
     result: Any, options: SearchOptions, formats: tuple[str, ...], before: Any
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
     """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
-    from pyalign.report.charts.save import MOST_QUERIES
+    from pyalign.report.charts.gallery import MOST_QUERIES
 
     tables = {"neighbors.csv": result.to_csv()}
     drawn: dict[str, Any] = {}

@@ -3,33 +3,27 @@
 Pillow's warnings and log are kept from the user while this thread decodes; other threads and other code keep theirs.
 `warnings.catch_warnings` swaps a list that all threads share, so two threads that leave it in the wrong order undo each
 other's filters. Here one filter stands in that list for good and matches in a thread that has asked for it alone.
-
-The pixels of the images, as a baseline: what a model must do better than.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.extraction.encoder import OF_MODEL, PENULTIMATE, Encoder, Layer, Request, Weights, check_layers
 from pyalign.extraction.spelling import check_size, format_of, open_image
 from pyalign.io.paths import is_memory, one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 WHITE = (255, 255, 255)
 OPEN = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")  # Pillow's names
@@ -247,55 +241,3 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _state.quiet = before
-
-
-SIDE, MOST = 64, 1024
-
-
-@dataclass
-class Pixels(Encoder):
-    """The middle square of each image, in so many pixels."""
-
-    side: int = SIDE
-
-    def prepare(self, item: Any) -> npt.NDArray[np.uint8]:
-        """(side, side, 3) of an RGB image."""
-        from PIL import Image, ImageOps
-
-        return np.asarray(ImageOps.fit(item, (self.side, self.side), Image.Resampling.BICUBIC))
-
-    def resolve(self, names: Sequence[str], pool: str = "auto") -> list[Layer]:
-        """See `Encoder`."""
-        check_layers(names, pool)
-        if list(names) != [PENULTIMATE] or pool != "auto":
-            raise InputError(f"pixels have one layer, {PENULTIMATE}; got {', '.join(names)}, pool {pool}")
-        return [Layer(PENULTIMATE, self._described(), OF_MODEL)]
-
-    def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[npt.NDArray[Any]]:
-        """See `Encoder`."""
-        return [(np.stack(prepared).reshape(len(prepared), -1) / np.float32(255)).astype(np.float32)]
-
-    def listed(self) -> list[tuple[str, str, str]]:
-        """See `Encoder`."""
-        return [(PENULTIMATE, self._described(), str(3 * self.side**2))]
-
-    def _described(self) -> str:
-        return f"RGB of {self.side} x {self.side} pixels, from 0 to 1"
-
-
-def load(name: str, request: Request) -> Pixels:
-    """Pixels of images of so many pixels a side."""
-    side = int(name or SIDE) if (name or "0").isdecimal() and len(name) <= 5 else 0
-    if not 1 <= side <= MOST:
-        raise InputError(f"pixels:SIDE takes a whole number from 1 to {MOST:,}; got {name!r}")
-    if request.checkpoint is not None:
-        raise InputError(f"checkpoint has no meaning for pixels; got {request.checkpoint}")
-    resized = {"size": [3, side, side], "resize": "the middle square", "interpolation": "bicubic", "library": "pillow"}
-    return Pixels(
-        f"pixels:{side}", Weights("none", None), resized, {"pillow": version("pillow")}, side=side,
-    )
-
-
-def names() -> list[str]:
-    """The default."""
-    return [str(SIDE)]

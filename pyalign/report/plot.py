@@ -220,7 +220,7 @@ def _cards(
     names: Sequence[str] | None, images: Any, look: Looks,
 ) -> Any:
     """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
-    from pyalign.report.charts.save import top_cards
+    from pyalign.report.charts.gallery import top_cards
 
     if len(results) > 1:
         raise InputError(f"a picture of kind 'cards' takes one result; got {len(results)}")

@@ -13,8 +13,7 @@ import pyalign
 from pyalign import Embeddings, Triplets
 from pyalign.analysis import notes as order
 from pyalign.data import align
-from pyalign.datasets import things_rows
-from pyalign.datasets import triplets as things_order
+from pyalign.datasets import things_order, things_rows
 from pyalign.kinds import KINDS
 
 N = order.THINGS

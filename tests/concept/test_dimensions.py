@@ -8,7 +8,7 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.concept.dimensions import NOISE
-from pyalign.report.charts.save import top_cards
+from pyalign.report.charts.gallery import top_cards
 
 N, K = 30, 3
 X = reals(1, N, 5)

@@ -7,8 +7,7 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.datasets import load_dataset, things_rows
-from pyalign.datasets import triplets as things_order
+from pyalign.datasets import load_dataset, things_order, things_rows
 from pyalign.datasets._things import TABLE
 from pyalign.datasets.dataset import DataSet
 from pyalign.errors import InputError

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyalign import Embeddings, Triplets, score
-from pyalign.datasets import find_things_order, things_rows
-from pyalign.datasets import triplets as things_order
+from pyalign.datasets import find_things_order, things_order, things_rows
 from pyalign.errors import InputError
 
 ORDERS = ("sorted", "raw", "folders")

@@ -98,7 +98,7 @@ MINE = """
 import numpy as np
 
 def letters():
-    from pyalign.extraction.decode import Pixels
+    from pyalign.extraction._pixels import Pixels
     from pyalign.extraction.encoder import Weights
 
     class Letters(Pixels):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import pyalign
+from pyalign.report.charts.gallery import gallery_chart
 from pyalign.report.charts.map import LARGEST_TILE, thumbnails
-from pyalign.report.charts.save import gallery_chart
 from pyalign.report.charts.theme import notes_of
 
 from .conftest import neighbours, search

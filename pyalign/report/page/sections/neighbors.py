@@ -13,7 +13,7 @@ from pyalign.concept.purity import NeighborPurity
 from pyalign.nearest.scan import Neighbors
 from pyalign.report import neighborhoods
 from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tiles, filled
-from pyalign.report.charts.save import nearest_of
+from pyalign.report.charts.gallery import nearest_of
 from pyalign.report.page.sections._shared import Part, and_intervals, parts_of_each, percent, pooled, section_of, where
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.words import different, intervals_over
