@@ -44,7 +44,7 @@ from .extraction.extract import extract
 from .extraction.images import Images, as_images
 from .extraction.merge import merge_extractions
 from .extraction.sources import list_models, load_encoder
-from .io.export import load_embeddings, write_embeddings
+from .io.embeddings import load_embeddings, write_embeddings
 from .io.judgments import load_judgments
 from .io.metadata import load_metadata
 from .io.transform import load_transform, write_transform

@@ -307,7 +307,7 @@ WORDS = {
 @pytest.mark.parametrize("word", WORDS)
 def test_what_a_higher_layer_registers_is_imported_when_it_is_first_asked_for(word):
     code = f"""
-import sys, pyalign, pyalign._result, pyalign.io.export
+import sys, pyalign, pyalign._result, pyalign.io.embeddings
 from pyalign._registry import registered
 print({WORDS[word]!r} in sys.modules, registered({word!r}) is not None, {WORDS[word]!r} in sys.modules)
 """

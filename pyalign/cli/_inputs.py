@@ -158,7 +158,7 @@ def read_embeddings(spec: Spec, names: Spec | None = None, name_column: int | st
 
 
 def _read(spec: Spec, names: Spec | None, name_column: int | str | None) -> Embeddings:
-    from pyalign.io.export import load_embeddings
+    from pyalign.io.embeddings import load_embeddings
 
     of_rows = None if names is None else names_of(names)
     return load_embeddings(spec.path, key=spec.key, names=of_rows, name_column=name_column)

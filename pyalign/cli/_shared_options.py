@@ -19,7 +19,7 @@ from pyalign.cli._command import file_to_read, option, refuse_unused
 from pyalign.concept.concepts import FEWEST
 from pyalign.data import KINDS, ODD_ONE_OUT, Judgments, Triplets, hash_early
 from pyalign.errors import InputError
-from pyalign.io.export import open_named
+from pyalign.io.embeddings import open_named
 from pyalign.io.paths import Spec, is_named
 from pyalign.typing import MatrixKind
 

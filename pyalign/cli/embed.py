@@ -25,7 +25,7 @@ from pyalign.embedding.cross_validate import cross_validate_embedding, fit_embed
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
 from pyalign.embedding.inputs import SPLITS
 from pyalign.errors import ConvergenceWarning, InputError
-from pyalign.io.export import embedding_files
+from pyalign.io.embeddings import embedding_files
 from pyalign.io.paths import Spec
 from pyalign.journal import Journal
 from pyalign.stats.multiple import CORRECTIONS

@@ -21,7 +21,7 @@ from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, paths
 from pyalign.cli._outputs import require_apart
 from pyalign.data import KINDS, Embeddings, TrainedOn
 from pyalign.errors import InputError
-from pyalign.io.export import WRITERS, embedding_files
+from pyalign.io.embeddings import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
 from pyalign.io.paths import Spec, bad, suffix_of
 from pyalign.io.transform import ModelSpec

@@ -10,7 +10,7 @@ from pyalign.data import Triplets
 from pyalign.datasets._two_alternatives import anchored, with_note
 from pyalign.datasets.places import Place
 from pyalign.io.arrays import open_npy
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.image_files import images_below
 from pyalign.io.paths import bad
 

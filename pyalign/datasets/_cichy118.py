@@ -7,7 +7,7 @@ from dataclasses import replace
 from pyalign.data import Judgments
 from pyalign.datasets._published import check_judgments, names_in
 from pyalign.datasets.places import Place
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.judgments import load_judgments
 
 OBJECTS = 118

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign.data import Categories, Triplets
 from pyalign.datasets.places import Place
 from pyalign.errors import InputError
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.metadata import read_names
 from pyalign.io.paths import bad
 from pyalign.io.tensor_files import read_pickle

@@ -9,7 +9,7 @@ from pyalign.datasets import _things
 from pyalign.datasets._published import check_rows
 from pyalign.datasets.places import Place
 from pyalign.datasets.triplets import things_rows
-from pyalign.io.export import load_embeddings
+from pyalign.io.embeddings import load_embeddings
 from pyalign.io.metadata import read_names
 
 FILES = {

@@ -9,7 +9,7 @@ import numpy as np
 from pyalign.data import Judgments
 from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.judgments import load_judgments
 from pyalign.io.paths import bad, open_text
 

@@ -11,7 +11,7 @@ from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
 from pyalign.io.apart import mat_entries
 from pyalign.io.arrays import Entries, npz_entries
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 
 OBJECTS, PEOPLE, SIDE = 92, 16, 175
 NPZ = "kriegeskorte92_images_and_behaviour.npz"

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign.data import Triplets
 from pyalign.datasets._two_alternatives import anchored, with_note
 from pyalign.datasets.places import Place
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.paths import bad, text_errors
 
 SPLITS = ("train", "val", "test", "test_imagenet", "test_no_imagenet")

@@ -12,7 +12,7 @@ from pyalign.data import Judgments
 from pyalign.datasets._published import by_number, check_judgments, names_in
 from pyalign.datasets.places import Place
 from pyalign.io.apart import mat_entries
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.tensor_files import read_pickle
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pyalign.data import Categories, Embeddings, Triplets
 from pyalign.datasets.places import Place
-from pyalign.io.export import Pictures, load_embeddings
+from pyalign.io.embeddings import Pictures, load_embeddings
 from pyalign.io.metadata import load_categories, read_names
 from pyalign.io.triplets import load_triplets
 

@@ -20,7 +20,7 @@ from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.places import Place, folder_of, forget, held_by, remember, remembered, remembered_as
 from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
 from pyalign.errors import InputError, MissingExtraError, nearest
-from pyalign.io.export import Pictures
+from pyalign.io.embeddings import Pictures
 from pyalign.io.paths import DATA_SET, checked_path, is_description, spec_of
 
 PARTS = ("triplets", "judgments", "embeddings", "dimensions", "categories", "names", "images")
@@ -233,7 +233,7 @@ def described_names(path: str, triplets: Triplets) -> tuple[str, ...] | None:
 
 
 def open_part(name: str, part: str, key: str | None, layout: Mapping[str, Any]) -> Any:
-    """A part of the data set of that name: what `pyalign.io.export` asks for."""
+    """A part of the data set of that name: what `pyalign.io.embeddings` asks for."""
     return load_dataset(name).open(part, key, layout)
 
 

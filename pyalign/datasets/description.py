@@ -21,7 +21,7 @@ from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.triplets import THINGS_ORDERS, things_order
 from pyalign.errors import InputError, nearest, shorten
 from pyalign.io.documents import key_of, quoted, read_toml
-from pyalign.io.export import Pictures, load_embeddings
+from pyalign.io.embeddings import Pictures, load_embeddings
 from pyalign.io.judgments import load_judgments
 from pyalign.io.metadata import load_categories, read_names
 from pyalign.io.paths import PathLike, Spec, bad, is_named, spec_of

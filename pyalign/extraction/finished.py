@@ -24,7 +24,7 @@ from pyalign._result import load_result
 from pyalign.errors import InputError
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.hub import hash_file
-from pyalign.io.export import load_embeddings
+from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import MANIFEST
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import CREATE, READ, open_own

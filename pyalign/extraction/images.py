@@ -16,7 +16,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
-from pyalign.io.export import Pictures, open_named
+from pyalign.io.embeddings import Pictures, open_named
 from pyalign.io.image_files import (
     SUFFIXES,
     Files,

@@ -2,8 +2,8 @@ from .answers import read_answers as read_answers
 from .answers import read_choices as read_choices
 from .answers import read_subjects as read_subjects
 from .answers import read_weights as read_weights
-from .export import load_embeddings as load_embeddings
-from .export import write_embeddings as write_embeddings
+from .embeddings import load_embeddings as load_embeddings
+from .embeddings import write_embeddings as write_embeddings
 from .judgments import load_judgments as load_judgments
 from .metadata import load_categories as load_categories
 from .metadata import load_metadata as load_metadata

@@ -17,7 +17,7 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.answers import code_subjects
 from pyalign.io.arrays import JUDGMENTS, choose, names_next_to, row_names
-from pyalign.io.export import open_named
+from pyalign.io.embeddings import open_named
 from pyalign.io.formats import open_file
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
 from pyalign.io.rdm_files import TREE, find_rdms

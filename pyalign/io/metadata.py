@@ -27,7 +27,7 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import NAMES, choose, open_npy, strings, text_array
 from pyalign.io.documents import read_json
-from pyalign.io.export import load_embeddings, open_named
+from pyalign.io.embeddings import load_embeddings, open_named
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.layout import NAME_HEADERS, Row, cells_of, lines_of, read_rows
 from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, is_named, no_key, open_text

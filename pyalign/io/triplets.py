@@ -22,7 +22,7 @@ from pyalign.data.trials import ANCHORS, OMIT, anchor_first, answered_rows, may_
 from pyalign.errors import InputError, shorten
 from pyalign.io.answers import code_subjects, notes_on_unused, weights_in
 from pyalign.io.arrays import TRIPLETS, Wanted
-from pyalign.io.export import open_named
+from pyalign.io.embeddings import open_named
 from pyalign.io.formats import open_table
 from pyalign.io.layout import always, is_number
 from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named

@@ -123,7 +123,7 @@ def files_of(result: Any, stem: str, folder: str, time: str) -> dict[str, Conten
     files: dict[str, Content] = {}
     fit = getattr(result, "fit", result)
     if type(result).__name__ == "EmbeddingCrossValidation":
-        from pyalign.io.export import embedding_files
+        from pyalign.io.embeddings import embedding_files
 
         ((_, files[f"{folder}/{stem}.npz"]),) = embedding_files(f"{stem}.npz", fit.embedding)
     transform = getattr(fit, "transform", None)

@@ -15,7 +15,7 @@ from pyalign.data import Embeddings, Judgments, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
-from pyalign.io.export import open_named
+from pyalign.io.embeddings import open_named
 from pyalign.io.paths import Spec, bad, is_named, is_written_over
 from pyalign.keys import digest_of
 from pyalign.study.file import StudyFile, StudyModel
@@ -131,7 +131,7 @@ class Inputs:
 
     def embeddings(self, spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
         """The embeddings of FILE, FILE::KEY or dataset:NAME."""
-        from pyalign.io.export import load_embeddings
+        from pyalign.io.embeddings import load_embeddings
 
         def read() -> Embeddings:
             place = self.place(spec)
@@ -174,7 +174,7 @@ class Inputs:
             x = self.embeddings(model.file, model.options.get("names"), model.options.get("name_column"))
             human = {entry["file"] for entry in self.study.sets[DIMENSIONS].values()}
             return replace(x, fitted=True) if model.file in human else x
-        from pyalign.io.export import load_embeddings
+        from pyalign.io.embeddings import load_embeddings
 
         folder, layer = self.extracted(model.name)
         embeddings = load_embeddings(folder, key=layer)

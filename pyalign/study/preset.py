@@ -336,7 +336,7 @@ def _rows_of(item: Item, objects: Objects, names: set[str], base: str) -> dict[s
 
 
 def _names(place: Spec) -> tuple[str, ...] | None:
-    from pyalign.io.export import load_embeddings
+    from pyalign.io.embeddings import load_embeddings
 
     return load_embeddings(place.path, key=place.key).names
 

@@ -10,7 +10,7 @@ import pytest
 from support import write_folder
 
 from pyalign.io import load_embeddings, read_model_spec, read_names
-from pyalign.io.export import WRITERS
+from pyalign.io.embeddings import WRITERS
 
 NAMES = [f"object{k // 2}/{k}, a.jpg" for k in range(30)]
 

@@ -12,7 +12,7 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.datasets import load_dataset, things_rows, triplets
+from pyalign.datasets import load_dataset, things_order, things_rows
 from pyalign.datasets.places import remember
 from pyalign.errors import MissingExtraError
 from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
@@ -126,7 +126,7 @@ def test_rows_of_things_in_another_order_are_told_by_its_name(tmp_path, objects)
     )
     found = load_embeddings(f"dataset:{tmp_path}")
     np.testing.assert_array_equal(found.select(objects).values, x)
-    assert load_triplets(f"dataset:{tmp_path}").names == triplets("folders", objects)
+    assert load_triplets(f"dataset:{tmp_path}").names == things_order("folders", objects)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pyalign
 from pyalign import Embeddings, load_embeddings, write_embeddings
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io import read_names
-from pyalign.io.export import WRITERS, names_path
+from pyalign.io.embeddings import WRITERS, names_path
 
 needs = {".parquet": "pyarrow"}
 NAMED = [suffix for suffix in WRITERS if suffix != ".npy"]
@@ -135,7 +135,7 @@ def test_whole_numbers_with_names_need_no_key(tmp_path, suffix, dtype):
 
 
 def test_pieces_are_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("pyalign.io.export.PIECE", 7)
+    monkeypatch.setattr("pyalign.io.embeddings.PIECE", 7)
     x = Embeddings(np.random.default_rng(0).normal(size=(50, 3)), tuple(f"n{k}" for k in range(50)))
     for name in ("x.csv", "x.safetensors"):
         assert there_and_back(tmp_path / name, x).names == x.names
@@ -218,10 +218,10 @@ def test_names_of_others_are_not_left_beside_an_array_without(tmp_path, refused)
 
 
 def test_more_than_readers_take_is_refused(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr("pyalign.io.export.MOST_VALUES", 20)
+    monkeypatch.setattr("pyalign.io.embeddings.MOST_VALUES", 20)
     x = Embeddings(np.eye(30), tuple(map(str, range(30))))
     assert "write .npz or .parquet" in refused(write_embeddings, tmp_path / "x.safetensors", embeddings=x)
-    monkeypatch.setattr("pyalign.io.export.LONGEST_LINE", 20)
+    monkeypatch.setattr("pyalign.io.embeddings.LONGEST_LINE", 20)
     assert "a line would have more than 20 letters" in refused(write_embeddings, tmp_path / "x.csv", embeddings=x)
     assert not list(tmp_path.iterdir())
 

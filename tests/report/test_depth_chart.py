@@ -8,7 +8,7 @@ from support import draw_triplets, read_back, write_folder
 
 import pyalign
 from pyalign.analysis.comparison.comparison_result import layers_of
-from pyalign.io.export import load_embeddings
+from pyalign.io.embeddings import load_embeddings
 from pyalign.report.blocks import Figure
 from pyalign.report.charts import chart, charts_of
 from pyalign.report.charts.models import CHOSEN

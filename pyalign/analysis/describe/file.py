@@ -24,7 +24,7 @@ from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
 from pyalign.io.answers import WEIGHT
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
-from pyalign.io.export import load_embeddings
+from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
 from pyalign.io.image_files import images_below

@@ -10,7 +10,7 @@ from support import draw_triplets
 
 import pyalign
 from pyalign.data import Embeddings, TrainedOn, Transform
-from pyalign.io.export import embedding_files
+from pyalign.io.embeddings import embedding_files
 from pyalign.io.write import write_files
 from pyalign.report.page.sections.accuracy import leaderboard, probes
 from pyalign.report.page.sources import Sources, read_documents
