@@ -14,10 +14,10 @@ from torch import Tensor
 
 import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
+from benchmarks.answer_peers import OBJECTS, multiplicities, values
 from benchmarks.gpu_cases import CANDIDATES, GpuCase
 from benchmarks.gpu_routes import settings_of
-from benchmarks.probe_peers import start
-from benchmarks.resample_peers import OBJECTS, multiplicities, values
+from benchmarks.step_peers import start
 from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
 from pyalign.backends._gpu_routes import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted

@@ -14,7 +14,7 @@ import numpy as np
 
 import pyalign
 from benchmarks.cases import CASES, MB, Case, embeddings, similarities, triplets
-from benchmarks.loss_peers import our_loss
+from benchmarks.step_peers import our_loss
 
 
 def resident(field: str) -> int:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import run
-from benchmarks.probe_peers import BATCH, one_hot_step
 from benchmarks.published_recipe import epochs as epochs_of
+from benchmarks.step_peers import BATCH, one_hot_step
 from pyalign import cross_validate_probe, load_embeddings, load_triplets
 from pyalign.stats.splits import TripletKFold
 

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import pyalign
+from benchmarks import cases
 from benchmarks.cases import Case, embeddings, triplets
+from benchmarks.timing import MANY, SOME, SUBJECT, Call, Comparison, Way
+from pyalign.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 BARE = "import sys, numpy as np; x, t = np.load(sys.argv[1]), np.load(sys.argv[2]); x @ x.T"
@@ -58,25 +61,25 @@ def require_same_install() -> None:
         raise RuntimeError("the installed pyalign is not the one in this folder; run `pip install -e .` first")
 
 
-def command_score(case: Case) -> dict[str, Any]:
-    """The one result of `pyalign score` on files of that case."""
+@lru_cache(maxsize=1)
+def accuracy(case: Case) -> float:
+    return float(pyalign.score(embeddings(case), triplets(case), ci=None).accuracy)
+
+
+def command_score(case: Case) -> None:
+    """`pyalign score` on files of that case, which must find what the function finds."""
     require_same_install()
     program = Path(sysconfig.get_path("scripts")) / "pyalign"
     paths = files(case)
     document = run(program, "score", "--embeddings", paths[0], "--triplets", paths[1], "--ci", "none", "--json")
-    result: dict[str, Any] = json.loads(document)["results"][0]
-    return result
+    result = json.loads(document)["results"][0]
+    assert result["backend"] == "native" and abs(result["accuracy"] - accuracy(case)) < 2e-5
 
 
 def command_help(*words: str) -> None:
     """`pyalign WORDS --help`: what a command takes to start."""
     require_same_install()
     run(Path(sysconfig.get_path("scripts")) / "pyalign", *words, "--help")
-
-
-def bare_python(code: str) -> None:
-    """A process that runs that code alone."""
-    run(sys.executable, "-c", code)
 
 
 def bare_numpy(case: Case) -> None:
@@ -119,3 +122,41 @@ def memory_growth(operation: str, case: Case) -> float:
     command = (sys.executable, "-m", "benchmarks.memory", operation, case.name)
     # A fixed threshold: else glibc keeps what was freed while the inputs were made, and the call would grow into that.
     return float(run(*command, folder=ROOT, MALLOC_MMAP_THRESHOLD_="65536"))
+
+
+# ---------------------------------------------------------------- the comparisons
+
+
+def _of_case(call: Callable[[Case], object], **more: float) -> Way:
+    """Timed from outside."""
+    return Way(lambda case: lambda: call(case), **more)
+
+
+def _fixed(call: Call, **more: float) -> Way:
+    """Of no case, timed from outside."""
+    return Way(lambda case: call, **more)
+
+
+def _figure(call: Callable[[Case], float], **more: float) -> Way:
+    return Way(lambda case: lambda: call(case), reports=True, **more)
+
+
+FITS = Comparison("fit_probe beside a busy process", cases.FIT, {
+    SUBJECT: _figure(lambda case: fit_seconds(case, "import torch")),
+    "without torch": _figure(fit_seconds, at_most=1.2),
+    "threads that spin": _figure(lambda case: fit_seconds(case, "import torch", GOMP_SPINCOUNT="300000")),
+}, SOME)
+COMMAND = Comparison("command pyalign score", cases.THINGS, {
+    SUBJECT: _of_case(command_score), "numpy": _of_case(bare_numpy, at_most=2),
+}, MANY)
+STARTS = Comparison("start of pyalign score", cases.START, {
+    SUBJECT: _fixed(lambda: command_help("score")),
+    "python": _fixed(lambda: run(sys.executable, "-c", "pass")),
+    "numpy": _fixed(lambda: run(sys.executable, "-c", "import numpy"), at_most=1.5),
+    "pyalign --help": _fixed(command_help),
+    **{f"pyalign {name}": _fixed(partial(command_help, *name.split())) for name in COMMANDS if name != "score"},
+}, SOME)
+IMPORT = Comparison("import", cases.START, {
+    SUBJECT: _figure(lambda case: import_seconds("pyalign")),
+    "numpy": _figure(lambda case: import_seconds("numpy"), at_most=1.3),
+}, MANY)

@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.operations import COMPARISONS, SUBJECT, Comparison
-from benchmarks.timing import median_ratio, quantiles
+from benchmarks.operations import COMPARISONS
+from benchmarks.timing import SUBJECT, Comparison, median_ratio, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
 ZEN = {23: "zen2", 25: "zen3", 26: "zen5"}  # AMD's families, where the model's name does not say; of 25 also zen4

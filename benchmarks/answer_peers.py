@@ -1,0 +1,309 @@
+"""What answers of people say, beside its peers: errors, resamples, temperatures, repeats, concepts and dimensions."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.testing import assert_allclose as close
+
+import pyalign
+from benchmarks import cases
+from benchmarks.cases import SEED, Case, answers, embeddings, triplets, unit_rows
+from benchmarks.peers import our_score
+from benchmarks.timing import FEW, SOME, SUBJECT, Call, Comparison, Way, bound
+from pyalign.analysis.answers import find_repeats
+from pyalign.concept.dimensions import assigned
+from pyalign.concept.held_out import folds_of
+from pyalign.concept.predict import FOLDS, PENALTIES
+from pyalign.ops.resample import OBJECTS, multiplicities, object_sums
+from pyalign.stats.clustered import Dependence, with_weights
+from pyalign.stats.resampling import Clusters, Resampling
+
+RESAMPLES = 1000
+PLAN = Resampling("objects", "bootstrap", RESAMPLES)
+LOOP_RESAMPLES = 4  # on which the loop over resamples is timed
+CONCEPTS = 66  # as many as SPoSE has
+PUBLISHED_SLICE = 20_000  # triplets on which a call for each triplet is timed
+MODELS, NUMPY_RESAMPLES = 10, 2  # of error consistency; numpy is timed on a few resamples
+HUNDRED = 100  # models of the largest comparison
+FITS = 2  # of the loop over dimensions that are timed, of CONCEPTS for each fold
+Groups = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _objects(case: Case) -> int:
+    return case.n
+
+
+# ---------------------------------------------------------------- 1,000 resamples of the objects, and closed forms
+
+
+def values(t: int, models: int) -> np.ndarray:
+    """(2 models, t) int16: credits in sixths and cross-entropies in steps, of models that are right half the time."""
+    rng = np.random.default_rng(t)
+    rows = []
+    for _ in range(models):
+        rows.append((6 * (rng.random(t) < 0.5)).astype(np.int16))
+        rows.append(rng.integers(0, 32_768, t, dtype=np.int16))
+    return np.stack(rows)
+
+
+def our_sums(n: int, t: np.ndarray, models: int = 1) -> Call:
+    """The weighted means of credits and cross-entropies under each resample, for so many models at once."""
+    given = values(len(t), models)
+    return lambda: object_sums(t, n, given, n_resamples=RESAMPLES)
+
+
+def numpy_sums(n: int, t: np.ndarray) -> Call:
+    """A loop over a few resamples, vectorised over triplets. The draws are given, as columns of an index are."""
+    a, b, c = (np.ascontiguousarray(column) for column in t.T)
+    given = values(len(t), 1).astype(np.float64)
+    drawn = multiplicities(n, 0, 64, seed=0, stream=OBJECTS).T[:LOOP_RESAMPLES].astype(np.float64)
+
+    def sums() -> np.ndarray:
+        rows = []
+        for table in drawn:
+            weights = table[a] * table[b] * table[c]
+            rows.append(np.concatenate([[weights.sum()], given @ weights]))
+        return np.stack(rows)
+
+    return sums
+
+
+def same_first_rows(theirs: np.ndarray, ours: np.ndarray) -> None:
+    np.testing.assert_array_equal(theirs, ours[: len(theirs)])
+
+
+def our_errors(t: np.ndarray, backend: str = "auto") -> Call:
+    """Standard errors of means (v,) over objects, in closed form, grouping included."""
+    table = with_weights(values(len(t), 1))
+    return lambda: Dependence.of(Clusters.of(t, backend=backend), Resampling("objects")).errors(table).errors
+
+
+def compare_many(x: np.ndarray, t: np.ndarray) -> Call:
+    """A hundred models, each the same rows with noise of its own."""
+    rng = np.random.default_rng(SEED)
+    models = {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(HUNDRED)}
+    return lambda: pyalign.compare(models, t)
+
+
+# ---------------------------------------------------------------- consistency of errors
+
+
+@lru_cache(maxsize=1)
+def _models(case: Case) -> dict[str, np.ndarray]:
+    """Ten models, each the same rows with noise of its own."""
+    rng, x = np.random.default_rng(SEED), embeddings(case)
+    return {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(MODELS)}
+
+
+def our_consistency(models: dict[str, np.ndarray], t: np.ndarray) -> Call:
+    """The kappas of every two of ten models with intervals by 1,000 resamples of the objects."""
+    return lambda: [pair.kappa for pair in pyalign.error_consistency(models, t, ci=PLAN).pairs]
+
+
+def numpy_consistency(models: dict[str, np.ndarray], t: np.ndarray) -> Call:
+    """The same from weighted counts, a matrix product for each resample, whose choices are there already."""
+    rows = np.stack([pyalign.odd_one_out(x, t) == 2 for x in models.values()]).astype(np.float32)
+    rng, n, above = np.random.default_rng(SEED), int(t.max()) + 1, np.triu_indices(len(models), 1)
+
+    def kappas(weights: np.ndarray) -> np.ndarray:
+        total, single, both = weights.sum(dtype=float), rows @ weights, (rows * weights) @ rows.T
+        observed = 1 - (single[:, None] + single[None] - 2 * both) / total
+        share = single / total
+        expected = share[:, None] * share[None] + (1 - share[:, None]) * (1 - share[None])
+        return np.asarray((observed - expected) / (1 - expected))
+
+    def call() -> np.ndarray:
+        for _ in range(NUMPY_RESAMPLES):
+            counts = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float32)
+            kappas(counts[t[:, 0]] * counts[t[:, 1]] * counts[t[:, 2]])
+        return kappas(np.ones(len(t), np.float32))[above]
+
+    return call
+
+
+# ---------------------------------------------------------------- temperatures
+
+
+def our_temperature(x: np.ndarray, t: np.ndarray) -> Call:
+    """The fit, and the report on held-out objects."""
+    return lambda: pyalign.calibrate(x, t).temperature
+
+
+def scipy_temperature(x: np.ndarray, t: np.ndarray) -> Call:
+    """numpy's look-ups, then scipy's bounded minimiser; nothing is reported."""
+    from scipy.optimize import minimize_scalar
+
+    a, b, c = t.T.astype(np.intp)
+
+    def fit() -> float:
+        unit = unit_rows(x)
+        s = unit @ unit.T
+        pairs = np.stack((s[a, b], s[a, c], s[b, c])).astype(np.float64)
+        pairs -= pairs.max(axis=0)
+
+        def loss(log_beta: float) -> float:
+            scaled = pairs * np.exp(log_beta)
+            return float((np.log(np.exp(scaled).sum(axis=0)) - scaled[0]).mean())
+
+        return float(np.exp(-minimize_scalar(loss, bounds=(-5, 10), method="bounded").x))
+
+    return fit
+
+
+# ---------------------------------------------------------------- distinct sets of three items, and their answers
+
+
+def our_repeats(t: np.ndarray) -> Call:
+    """pyalign: one number per row, sorted with the row packed in."""
+
+    def group() -> Groups:
+        found = find_repeats(t)
+        return found.triplets, found.inverse, found.counts
+
+    return group
+
+
+def numpy_rows(t: np.ndarray) -> Call:
+    """As numpy's documentation has it: sort each row, `unique` over rows, then count."""
+
+    def group() -> Groups:
+        rows = np.sort(t, axis=1)
+        sets, inverse = np.unique(rows, axis=0, return_inverse=True)
+        return _counted(t, rows, sets, inverse.reshape(-1))
+
+    return group
+
+
+def numpy_keys(t: np.ndarray) -> Call:
+    """By hand: `unique` over one number per row."""
+
+    def group() -> Groups:
+        rows = np.sort(t, axis=1).astype(np.int64)
+        n = int(rows.max()) + 1
+        keys, inverse = np.unique((rows[:, 0] * n + rows[:, 1]) * n + rows[:, 2], return_inverse=True)
+        sets = np.stack([keys // (n * n), keys // n % n, keys % n], axis=1)
+        return _counted(t, rows, sets, inverse.reshape(-1))
+
+    return group
+
+
+def _counted(t: np.ndarray, rows: np.ndarray, sets: np.ndarray, inverse: np.ndarray) -> Groups:
+    odd = (rows == t[:, 2:]).argmax(axis=1)
+    return sets, inverse, np.bincount(3 * inverse + odd, minlength=3 * len(sets)).reshape(-1, 3)
+
+
+def same_groups(theirs: Groups, ours: Groups) -> None:
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(other, mine)
+
+
+# ---------------------------------------------------------------- concepts
+
+
+@lru_cache(maxsize=1)
+def concepts(case: Case) -> np.ndarray:
+    """(n, 66) numbers from 0 up, a few of them large and the first most often, as those of people are."""
+    rng = np.random.default_rng([SEED, case.n])
+    return np.asarray(rng.gamma(0.3, size=(case.n, CONCEPTS)) / np.sqrt(1.0 + np.arange(CONCEPTS)))
+
+
+def our_assignment(human: np.ndarray, t: np.ndarray) -> Call:
+    """The largest of the mean of the pair's two rows."""
+    return lambda: assigned(t, human).codes[:, 0]
+
+
+def published_assignment(human: np.ndarray, t: np.ndarray) -> Call:
+    """A call for each triplet, as published."""
+    return lambda: np.apply_along_axis(lambda row: np.argmax(np.mean(human[row[:2]], axis=0)), 1, t)
+
+
+# ---------------------------------------------------------------- dimensions predicted by ridge
+
+
+@lru_cache(maxsize=2)
+def dimensions(case: Case) -> np.ndarray:
+    """(n, 66) not negative, many zeros; some lie in the features, others next to not."""
+    rng = np.random.default_rng([SEED, case.n, CONCEPTS])
+    x = embeddings(case).astype(np.float64)
+    weights = rng.standard_normal((case.d, CONCEPTS)) / np.sqrt((x**2).sum(axis=1).mean())
+    noise = np.linspace(0.1, 3.0, CONCEPTS) * rng.standard_normal((case.n, CONCEPTS))
+    return np.asarray(np.maximum(x @ weights + noise, 0.0))
+
+
+def our_predictions(x: np.ndarray, human: np.ndarray, ci: str | None = None) -> Call:
+    """All folds, with what is said of them; or with intervals too. The result are those of the first fold."""
+    first = folds_of(len(x), FOLDS) == 0
+    return lambda: pyalign.predict_dimensions(x, human, ci=ci)[0].predictions[first]
+
+
+def ridge_loop(x: np.ndarray, human: np.ndarray) -> Call:
+    """A `RidgeCV` for each dimension in each fold, as published; timed on the first dimensions of the first fold."""
+    from sklearn.linear_model import RidgeCV
+
+    x, out = x.astype(np.float64), folds_of(len(x), FOLDS) == 0
+    return lambda: np.stack([
+        RidgeCV(alphas=PENALTIES).fit(x[~out], human[~out, k]).predict(x[out]) for k in range(FITS)], axis=1)
+
+
+def ridge_of_all(x: np.ndarray, human: np.ndarray) -> Call:
+    """A `RidgeCV` for all dimensions, each with a penalty of its own; timed on the first fold."""
+    from sklearn.linear_model import RidgeCV
+
+    x, out = x.astype(np.float64), folds_of(len(x), FOLDS) == 0
+    return lambda: RidgeCV(alphas=PENALTIES, alpha_per_target=True).fit(x[~out], human[~out]).predict(x[out])
+
+
+def same_predictions(theirs: np.ndarray, ours: np.ndarray) -> None:
+    """Of the dimensions that the peer has, whose deviations are about 1."""
+    close(theirs, ours[:, : theirs.shape[1]], rtol=0, atol=1e-6)
+
+
+# ---------------------------------------------------------------- the comparisons
+
+OF_ROWS = (embeddings, triplets)
+STATISTICS = (
+    Comparison("object resamples", cases.THINGS, {
+        SUBJECT: Way(our_sums), "numpy": Way(numpy_sums, share=LOOP_RESAMPLES / RESAMPLES, at_least=100),
+    }, SOME, (_objects, triplets), same_first_rows),
+    Comparison("object resamples, 4 models", cases.THINGS, {
+        SUBJECT: Way(partial(our_sums, models=4)), "pyalign 1 model": Way(our_sums, at_most=2),
+    }, SOME, (_objects, triplets)),
+    Comparison("corrected errors", cases.THINGS, {
+        SUBJECT: Way(our_errors), "half a second": bound(0.5), "numpy": Way(partial(our_errors, backend="numpy")),
+        "pyalign 1,000 resamples": Way(lambda t: our_sums(int(t.max()) + 1, t), checked=False),
+    }, SOME, (triplets,), partial(close, rtol=1e-9)),
+    Comparison("score with intervals", cases.THINGS, {
+        SUBJECT: Way(lambda x, t: lambda: pyalign.score(x, t, ci="objects")), "one second": bound(1.0),
+        "pyalign score": Way(our_score),
+    }, SOME, OF_ROWS),
+    Comparison("compare, 100 models", cases.THINGS_NARROW, {
+        SUBJECT: Way(compare_many), "one minute": bound(60.0),
+    }, FEW, OF_ROWS),
+    Comparison("consistency, 10 models", cases.THINGS_NARROW, {
+        SUBJECT: Way(our_consistency), "numpy": Way(numpy_consistency, share=(1 + NUMPY_RESAMPLES) / (1 + RESAMPLES)),
+    }, FEW, (_models, triplets), partial(close, rtol=0, atol=1e-4)),
+    Comparison("calibrate", cases.THINGS, {
+        SUBJECT: Way(our_temperature), "pyalign score": Way(our_score, checked=False, at_most=10),
+        "scipy": Way(scipy_temperature),
+    }, SOME, (embeddings, answers), partial(close, rtol=1e-4)),
+    Comparison("find_repeats", cases.THINGS, {
+        SUBJECT: Way(our_repeats), "numpy unique of rows": Way(numpy_rows), "numpy unique of keys": Way(numpy_keys),
+    }, FEW, (triplets,), same_groups),
+)
+ASSIGNMENTS = (
+    Comparison("concepts assignment", cases.THINGS, {
+        SUBJECT: Way(our_assignment), "published": Way(published_assignment, limit=PUBLISHED_SLICE, at_least=1000),
+    }, SOME, (concepts, triplets), np.testing.assert_array_equal),
+    Comparison("concepts, 1,000 resamples", cases.THINGS, {
+        SUBJECT: Way(lambda x, human, t: lambda: pyalign.score_concepts(x, t, human, ci=PLAN)),
+        "pyalign score, 1,000 resamples": Way(lambda x, human, t: lambda: pyalign.score(x, t, ci=PLAN), at_most=2),
+    }, SOME, (embeddings, concepts, triplets)),
+)
+PREDICT = Comparison("predict_dimensions", cases.THINGS_WIDE, {
+    SUBJECT: Way(our_predictions),
+    "RidgeCV loop": Way(ridge_loop, share=FITS / (CONCEPTS * FOLDS), at_least=20),
+    "RidgeCV of all": Way(ridge_of_all, share=1 / FOLDS),
+    "pyalign with intervals": Way(partial(our_predictions, ci="objects")),
+}, FEW, (embeddings, dimensions), same_predictions)
