@@ -1,6 +1,6 @@
 """How often answers contradict the order of rows by chance, how often a wrong order is found, and what looking takes.
 
-    python tools/order_notes.py [--runs 300] [--out tools/order_notes.csv] [--time]
+    python tools/order_notes.py [--runs 300] [--time]
 
 Each run draws rows of the 1,854 objects of THINGS and answers, half of them about objects that the order "raw" moves,
 half about those of "folders". In three worlds no order of rows is better than another: people who guess; people who
@@ -13,12 +13,12 @@ the comparison next to that of `pyalign.score`, in rows that are in the right or
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 
 import pyalign
@@ -100,18 +100,13 @@ def main() -> int:
     """Runs, writes, prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=300, metavar="N")
-    parser.add_argument("--out", type=Path, default=CSV, metavar="FILE")
     parser.add_argument("--time", action="store_true")
     options = parser.parse_args()
     if options.time:
         print_times()
         return 0
-    rows = [figures(world, t, options.runs) for world in WORLDS for t in NUMBERS]
-    with options.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(options.out.read_text(), end="")
+    csv_rows.write(CSV, [figures(world, t, options.runs) for world in WORLDS for t in NUMBERS])
+    print(CSV.read_text(), end="")
     return 0
 
 
