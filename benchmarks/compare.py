@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.cases import forget_inputs
 from benchmarks.operations import COMPARISONS
-from benchmarks.results import Row, machine, merged, read_csv, rows_of, write_csv
+from benchmarks.results import Row, machine, read_csv, rows_of, write_csv
 from benchmarks.table import markdown, missed
 from benchmarks.timing import SUBJECT, Comparison, Contender, race, warm_up
 from pyalign.backends import get_backend
@@ -50,6 +50,18 @@ def measure(comparison: Comparison, quick: bool) -> list[Row]:
         say(f"  {row.backend:20s} {row.median:10.4g} {row.unit:2s} ({row.p20:.4g} to {row.p80:.4g}), x{row.ratio:.3g}")
     forget_inputs()
     return rows
+
+
+def merged(rows: Sequence[Row], path: Path) -> list[Row]:
+    """`rows`, and those of the file at `path` for operations that `rows` does not hold; in the order of COMPARISONS.
+
+    Every row says of itself when it was measured, and at which commit.
+    """
+    measured = {row.op for row in rows}
+    kept = [row for row in read_csv(path) if row.op not in measured] if path.exists() else []
+    order = list(dict.fromkeys((c.op, c.case.name) for c in COMPARISONS))
+    places = {key: place for place, key in enumerate(order)}
+    return sorted([*kept, *rows], key=lambda row: places.get((row.op, row.case), len(places)))
 
 
 def say(line: str) -> None:

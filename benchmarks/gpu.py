@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title
-from benchmarks.results import commit, version_of, write_csv
-from benchmarks.table import significant
+from benchmarks.results import commit, significant, version_of, write_csv
 from benchmarks.timing import median_ratio, quantiles
 
 FLUSH_BYTES = 256 << 20

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from benchmarks.cases import CASES
 from benchmarks.operations import TARGETS
-from benchmarks.results import Row
+from benchmarks.results import Row, significant
 from benchmarks.timing import SUBJECT, Way
 
 HEAD = ("Operation", "Case", SUBJECT, "Peer", "Peer's", "Ratio", "Target", "Met")
@@ -52,15 +52,6 @@ def ratio_text(target: Way | None, row: Row) -> str:
 def target_text(target: Way) -> str:
     """As in `>= 12x`."""
     return f"≥ {target.at_least:,}x" if target.at_least is not None else f"≤ {target.at_most:,}x"
-
-
-def significant(value: float) -> str:
-    """Three significant digits, never in exponents: 12,300 or 0.0123."""
-    if value == 0:
-        return "0"
-    rounded = float(f"{value:.3g}")
-    digits = max(0, 2 - int(f"{rounded:e}".partition("e")[2]))
-    return f"{rounded:,.{digits}f}"
 
 
 def _line(ours: Row, peer: Row, target: Way | None) -> list[str]:
