@@ -19,7 +19,8 @@ from numpy.testing import assert_allclose as close
 import pyalign
 from benchmarks import cases
 from benchmarks.cases import MB, SEED, Case, embeddings, unit_rows
-from benchmarks.timing import FEW, FEWER, MANY, SOME, SUBJECT, Call, Comparison, Way, bound, memory
+from benchmarks.processes import memory
+from benchmarks.timing import FEW, FEWER, MANY, SOME, SUBJECT, Call, Comparison, Way, bound
 from pyalign.pairwise.correlations import correlate
 
 Matrix = Callable[[], np.ndarray]

@@ -16,7 +16,8 @@ import numpy as np
 import pyalign
 from benchmarks import cases
 from benchmarks.cases import MB, Case, embeddings, similarities, triplets, unit_rows
-from benchmarks.timing import FEW, MANY, SOME, SUBJECT, Comparison, Way, memory
+from benchmarks.processes import memory
+from benchmarks.timing import FEW, MANY, SOME, SUBJECT, Comparison, Way
 from pyalign.backends import native
 
 Decisions = Callable[[], np.ndarray]

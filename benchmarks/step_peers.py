@@ -16,7 +16,8 @@ import pyalign
 from benchmarks import cases
 from benchmarks.cases import MB, Case, embeddings, similarities, triplets
 from benchmarks.peers import CHUNK, GATHER_SLICE
-from benchmarks.timing import FEWER, SOME, SUBJECT, Comparison, Way, memory
+from benchmarks.processes import memory
+from benchmarks.timing import FEWER, SOME, SUBJECT, Comparison, Way
 
 Step = Callable[[], tuple[float, np.ndarray]]
 GATHER_STEP_SLICE = 50_000  # triplets on which a pass that keeps the gathered rows is timed

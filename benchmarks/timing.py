@@ -88,14 +88,6 @@ class Comparison:
         return Contender(call, share, check if compared else None, way.reports, self.clock)
 
 
-def memory(operation: str, case: Case, limit: float) -> Comparison:
-    """By how many megabytes the peak of a call of benchmarks/memory.py exceeds its inputs, beside a limit."""
-    from benchmarks.processes import memory_growth
-
-    ways = {SUBJECT: Way(lambda case: lambda: memory_growth(operation, case), reports=True), "limit": bound(limit)}
-    return Comparison(f"memory of {operation}", case, ways, ONCE, unit="MB")
-
-
 @dataclass(frozen=True)
 class Contender:
     """A way with its inputs; `check` raises unless the result is pyalign's, None when there is nothing to compare."""
