@@ -1,4 +1,4 @@
-"""What answers of people say, beside its peers: errors, resamples, temperatures, repeats, concepts and dimensions."""
+"""What answers of people say, beside its peers: errors, resamples, temperatures, concepts and dimensions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from benchmarks import cases
 from benchmarks.cases import SEED, Case, answers, embeddings, triplets, unit_rows
 from benchmarks.peers import our_score
 from benchmarks.timing import FEW, SOME, SUBJECT, Call, Comparison, Way, bound
-from pyalign.analysis.answers import find_repeats
 from pyalign.concept.dimensions import assigned
 from pyalign.concept.held_out import folds_of
 from pyalign.concept.predict import FOLDS, PENALTIES
@@ -25,10 +24,8 @@ PLAN = Resampling("objects", "bootstrap", RESAMPLES)
 LOOP_RESAMPLES = 4  # on which the loop over resamples is timed
 CONCEPTS = 66  # as many as SPoSE has
 PUBLISHED_SLICE = 20_000  # triplets on which a call for each triplet is timed
-MODELS, NUMPY_RESAMPLES = 10, 2  # of error consistency; numpy is timed on a few resamples
 HUNDRED = 100  # models of the largest comparison
 FITS = 2  # of the loop over dimensions that are timed, of CONCEPTS for each fold
-Groups = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _objects(case: Case) -> int:
@@ -87,42 +84,6 @@ def compare_many(x: np.ndarray, t: np.ndarray) -> Call:
     return lambda: pyalign.compare(models, t)
 
 
-# ---------------------------------------------------------------- consistency of errors
-
-
-@lru_cache(maxsize=1)
-def _models(case: Case) -> dict[str, np.ndarray]:
-    """Ten models, each the same rows with noise of its own."""
-    rng, x = np.random.default_rng(SEED), embeddings(case)
-    return {f"model {k}": x + rng.normal(size=x.shape).astype(np.float32) for k in range(MODELS)}
-
-
-def our_consistency(models: dict[str, np.ndarray], t: np.ndarray) -> Call:
-    """The kappas of every two of ten models with intervals by 1,000 resamples of the objects."""
-    return lambda: [pair.kappa for pair in pyalign.error_consistency(models, t, ci=PLAN).pairs]
-
-
-def numpy_consistency(models: dict[str, np.ndarray], t: np.ndarray) -> Call:
-    """The same from weighted counts, a matrix product for each resample, whose choices are there already."""
-    rows = np.stack([pyalign.odd_one_out(x, t) == 2 for x in models.values()]).astype(np.float32)
-    rng, n, above = np.random.default_rng(SEED), int(t.max()) + 1, np.triu_indices(len(models), 1)
-
-    def kappas(weights: np.ndarray) -> np.ndarray:
-        total, single, both = weights.sum(dtype=float), rows @ weights, (rows * weights) @ rows.T
-        observed = 1 - (single[:, None] + single[None] - 2 * both) / total
-        share = single / total
-        expected = share[:, None] * share[None] + (1 - share[:, None]) * (1 - share[None])
-        return np.asarray((observed - expected) / (1 - expected))
-
-    def call() -> np.ndarray:
-        for _ in range(NUMPY_RESAMPLES):
-            counts = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float32)
-            kappas(counts[t[:, 0]] * counts[t[:, 1]] * counts[t[:, 2]])
-        return kappas(np.ones(len(t), np.float32))[above]
-
-    return call
-
-
 # ---------------------------------------------------------------- temperatures
 
 
@@ -150,53 +111,6 @@ def scipy_temperature(x: np.ndarray, t: np.ndarray) -> Call:
         return float(np.exp(-minimize_scalar(loss, bounds=(-5, 10), method="bounded").x))
 
     return fit
-
-
-# ---------------------------------------------------------------- distinct sets of three items, and their answers
-
-
-def our_repeats(t: np.ndarray) -> Call:
-    """pyalign: one number per row, sorted with the row packed in."""
-
-    def group() -> Groups:
-        found = find_repeats(t)
-        return found.triplets, found.inverse, found.counts
-
-    return group
-
-
-def numpy_rows(t: np.ndarray) -> Call:
-    """As numpy's documentation has it: sort each row, `unique` over rows, then count."""
-
-    def group() -> Groups:
-        rows = np.sort(t, axis=1)
-        sets, inverse = np.unique(rows, axis=0, return_inverse=True)
-        return _counted(t, rows, sets, inverse.reshape(-1))
-
-    return group
-
-
-def numpy_keys(t: np.ndarray) -> Call:
-    """By hand: `unique` over one number per row."""
-
-    def group() -> Groups:
-        rows = np.sort(t, axis=1).astype(np.int64)
-        n = int(rows.max()) + 1
-        keys, inverse = np.unique((rows[:, 0] * n + rows[:, 1]) * n + rows[:, 2], return_inverse=True)
-        sets = np.stack([keys // (n * n), keys // n % n, keys % n], axis=1)
-        return _counted(t, rows, sets, inverse.reshape(-1))
-
-    return group
-
-
-def _counted(t: np.ndarray, rows: np.ndarray, sets: np.ndarray, inverse: np.ndarray) -> Groups:
-    odd = (rows == t[:, 2:]).argmax(axis=1)
-    return sets, inverse, np.bincount(3 * inverse + odd, minlength=3 * len(sets)).reshape(-1, 3)
-
-
-def same_groups(theirs: Groups, ours: Groups) -> None:
-    for mine, other in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(other, mine)
 
 
 # ---------------------------------------------------------------- concepts
@@ -281,16 +195,10 @@ STATISTICS = (
     Comparison("compare, 100 models", cases.THINGS_NARROW, {
         SUBJECT: Way(compare_many), "one minute": bound(60.0),
     }, FEW, OF_ROWS),
-    Comparison("consistency, 10 models", cases.THINGS_NARROW, {
-        SUBJECT: Way(our_consistency), "numpy": Way(numpy_consistency, share=(1 + NUMPY_RESAMPLES) / (1 + RESAMPLES)),
-    }, FEW, (_models, triplets), partial(close, rtol=0, atol=1e-4)),
     Comparison("calibrate", cases.THINGS, {
         SUBJECT: Way(our_temperature), "pyalign score": Way(our_score, checked=False, at_most=10),
         "scipy": Way(scipy_temperature),
     }, SOME, (embeddings, answers), partial(close, rtol=1e-4)),
-    Comparison("find_repeats", cases.THINGS, {
-        SUBJECT: Way(our_repeats), "numpy unique of rows": Way(numpy_rows), "numpy unique of keys": Way(numpy_keys),
-    }, FEW, (triplets,), same_groups),
 )
 ASSIGNMENTS = (
     Comparison("concepts assignment", cases.THINGS, {

@@ -53,15 +53,14 @@ def measure(comparison: Comparison, quick: bool) -> list[Row]:
 
 
 def merged(rows: Sequence[Row], path: Path) -> list[Row]:
-    """`rows`, and those of the file at `path` for operations that `rows` does not hold; in the order of COMPARISONS.
+    """`rows`, and those of the file at `path` for operations that `rows` does not hold; what is new comes last.
 
     Every row says of itself when it was measured, and at which commit.
     """
-    measured = {row.op for row in rows}
-    kept = [row for row in read_csv(path) if row.op not in measured] if path.exists() else []
-    order = list(dict.fromkeys((c.op, c.case.name) for c in COMPARISONS))
-    places = {key: place for place, key in enumerate(order)}
-    return sorted([*kept, *rows], key=lambda row: places.get((row.op, row.case), len(places)))
+    before, measured = read_csv(path) if path.exists() else [], {row.op for row in rows}
+    order = list(dict.fromkeys((row.op, row.case) for row in (*before, *rows)))
+    kept = [row for row in before if row.op not in measured]
+    return sorted([*kept, *rows], key=lambda row: order.index((row.op, row.case)))
 
 
 def say(line: str) -> None:

@@ -502,28 +502,19 @@ RSA = (
 )
 
 
-def _cka(told: str, clock: Callable[[], float]) -> tuple[Comparison, Comparison]:
-    """The time of one permutation, and of all pairs of twenty models; targets are of processor time."""
-    own = clock is time.process_time
-    theirs = {name: Way(partial(their_permutations, similarity=form), share=FEW_PERMUTATIONS + 1,
-                        at_least=factor if own else None)
-              for name, form, factor in (("calibrated-similarity, Gram", gram_form, 40),
-                                         ("calibrated-similarity, features", feature_form, 8))}
-    share = len(PAIRS) / len([*combinations(WIDTHS * 4, 2)])
-    return (
-        Comparison(f"cka permutation{told}", cases.TWO_MODELS, {
-            SUBJECT: Way(our_permutations, share=CKA_PERMUTATIONS), **theirs,
-        }, FEW, (two_models,), partial(close, atol=1e-4), clock=clock),
-        Comparison(f"cka of all pairs{told}", cases.TWENTY_MODELS, {
-            SUBJECT: Way(our_pairs),
-            "loop over pairs": Way(loop_over_pairs, share=share, seen=lambda found: found[0],
-                                   at_least=10 if own else None),
-        }, FEWER, (many_models,), partial(close, atol=1e-4), clock=clock),
-    )
-
-
-CKA = tuple(pair for both in zip(*(_cka(*one) for one in (
-    ("", time.process_time), (", by the clock", time.perf_counter))), strict=True) for pair in both)
+CKA = (  # the time of one permutation, and of all pairs of twenty models
+    Comparison("cka permutation", cases.TWO_MODELS, {
+        SUBJECT: Way(our_permutations, share=CKA_PERMUTATIONS),
+        **{f"calibrated-similarity, {name}": Way(
+            partial(their_permutations, similarity=form), share=FEW_PERMUTATIONS + 1, at_least=factor)
+           for name, form, factor in (("Gram", gram_form, 40), ("features", feature_form, 8))},
+    }, FEW, (two_models,), partial(close, atol=1e-4), clock=time.process_time),
+    Comparison("cka of all pairs", cases.TWENTY_MODELS, {
+        SUBJECT: Way(our_pairs),
+        "loop over pairs": Way(loop_over_pairs, share=len(PAIRS) / len([*combinations(WIDTHS * 4, 2)]),
+                               seen=lambda found: found[0], at_least=10),
+    }, FEWER, (many_models,), partial(close, atol=1e-4), clock=time.process_time),
+)
 NEIGHBORS = (
     Comparison("neighbors", cases.NEAREST, {
         name: Way(make, share=QUERIES / cases.NEAREST.n, at_least=at_least) for name, make, at_least in (

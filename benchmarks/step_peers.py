@@ -15,9 +15,8 @@ import numpy as np
 import pyalign
 from benchmarks import cases
 from benchmarks.cases import MB, Case, embeddings, similarities, triplets
-from benchmarks.peers import CHUNK, GATHER_SLICE
 from benchmarks.processes import memory
-from benchmarks.timing import FEWER, SOME, SUBJECT, Comparison, Way
+from benchmarks.timing import SOME, SUBJECT, Comparison, Way
 
 Step = Callable[[], tuple[float, np.ndarray]]
 GATHER_STEP_SLICE = 50_000  # triplets on which a pass that keeps the gathered rows is timed
@@ -49,24 +48,6 @@ def torch_rows_loss(x: np.ndarray, triplets: np.ndarray) -> Step:
 
     index = torch.from_numpy(triplets)
     return _training_step(x, lambda leaf: _of_rows(leaf, index))
-
-
-def torch_chunked_loss(x: np.ndarray, triplets: np.ndarray, chunk: int) -> Step:
-    """The same of some triplets at a time, forward and backward."""
-    import torch
-
-    leaf, parts = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(triplets).split(chunk)
-
-    def step() -> tuple[float, np.ndarray]:
-        leaf.grad, summed = None, 0.0
-        for part in parts:
-            loss = _of_rows(leaf, part) * (len(part) / len(triplets))
-            loss.backward()
-            summed += loss.item()
-        assert leaf.grad is not None
-        return summed, leaf.grad.numpy()
-
-    return step
 
 
 def _of_rows(leaf: Any, index: Any) -> Any:
@@ -224,8 +205,8 @@ def _of_four_times(make: Callable[..., Step]) -> Way:
     return Way(more, share=4, checked=False)
 
 
-def _steps(op: str, of: Callable[[Case], np.ndarray], ways: dict[str, Way], case: Case = cases.TRAINING) -> Comparison:
-    return Comparison(op, case, ways, SOME if case is cases.TRAINING else FEWER, (of, triplets), same_step)
+def _steps(op: str, of: Callable[[Case], np.ndarray], ways: dict[str, Way]) -> Comparison:
+    return Comparison(op, cases.TRAINING, ways, SOME, (of, triplets), same_step)
 
 
 LOSSES = (
@@ -233,9 +214,6 @@ LOSSES = (
         SUBJECT: Way(our_loss), "torch": Way(torch_loss, at_least=4), "torch flat": Way(partial(torch_loss, flat=True)),
         "torch rows": Way(torch_rows_loss, limit=GATHER_STEP_SLICE),
     }),
-    *(_steps("triplet_loss of many rows", embeddings, {
-        SUBJECT: Way(our_loss), "torch chunks": Way(partial(torch_chunked_loss, chunk=CHUNK), limit=GATHER_SLICE),
-    }, case) for case in cases.MANY_ROWS),
     _steps("triplet_gradient", similarities, {
         SUBJECT: Way(our_gradient), "torch": Way(torch_gradient, at_least=10),
         "torch flat": Way(partial(torch_gradient, flat=True)), "pyalign of 4 M": _of_four_times(our_gradient),
