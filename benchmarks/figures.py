@@ -10,15 +10,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.results import markdown
+
 HEAD = ("What", "Figure")
 FIGURES_OF_FITS = ("accuracy", "cross-entropy", "dimensions", "entries that are 0")
 
 
 def table(rows: Iterable[tuple[str, str, str]]) -> str:
     """Markdown, of what, figure and unit."""
-    lines = [HEAD, ("---",) * len(HEAD)]
-    lines += [(what, f"{float(figure):,.4g} {unit}".strip()) for what, figure, unit in rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return markdown(HEAD, [(what, f"{float(figure):,.4g} {unit}".strip()) for what, figure, unit in rows])
 
 
 def read(path: Path) -> list[tuple[str, str, str]]:
@@ -36,8 +36,7 @@ def table_of_fits(rows: Iterable[tuple[str, str, str]]) -> str:
             fits.setdefault(fit, []).append(f"{float(figure):,.4g} {unit}".strip())
     names = FIGURES_OF_FITS
     head = "penalties", *names, *(f"{name}, cut" for name in names)
-    lines = [head, ("---",) * len(head), *((fit, *figures) for fit, figures in fits.items())]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return markdown(head, [(fit, *figures) for fit, figures in fits.items()])
 
 
 if __name__ == "__main__":

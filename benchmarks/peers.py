@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from benchmarks import cases
 from benchmarks.cases import MB, Case, embeddings, similarities, triplets, unit_rows
 from benchmarks.processes import memory
 from benchmarks.timing import FEW, MANY, SOME, SUBJECT, Comparison, Way
-from pyalign.backends import native
 
 Decisions = Callable[[], np.ndarray]
 Means = tuple[float, float, float]  # accuracy, cross-entropy, mean entropy
@@ -147,17 +145,6 @@ def our_score(x: np.ndarray, t: np.ndarray) -> Scores:
     return score
 
 
-def score_by_rows(x: np.ndarray, t: np.ndarray) -> Scores:
-    """Ours without buckets: each triplet from its three rows, as they come."""
-    score = our_score(x, t)
-
-    def run() -> Means:
-        with patch.object(native, "use_buckets", lambda *_: False):
-            return score()
-
-    return run
-
-
 def same_means(theirs: Means, ours: Means) -> None:
     """Of the peer whose probabilities are not of cosines the accuracy, which it gives alone."""
     np.testing.assert_allclose(theirs, ours[: len(theirs)], rtol=0, atol=TOLERANCE)
@@ -201,42 +188,6 @@ def numpy_chunked_score(x: np.ndarray, triplets: np.ndarray, chunk: int) -> Scor
         return float(means[0]), float(means[1]), float(means[2])
 
     return score
-
-
-def numba_score(x: np.ndarray, triplets: np.ndarray) -> Scores:
-    """A parallel loop over the triplets, each from its three unit rows."""
-    loop = _numba_score_loop()
-
-    def score() -> Means:
-        right, cross_entropy, entropy = loop(unit_rows(x), triplets)
-        return right / len(triplets), cross_entropy / len(triplets), entropy / len(triplets)
-
-    return score
-
-
-@lru_cache
-def _numba_score_loop() -> Callable[[np.ndarray, np.ndarray], Means]:
-    from numba import njit, prange
-
-    def sums(u: np.ndarray, triplets: np.ndarray) -> Means:
-        right, cross_entropy, entropy = 0.0, 0.0, 0.0
-        for q in prange(len(triplets)):
-            a, b, c = u[triplets[q, 0]], u[triplets[q, 1]], u[triplets[q, 2]]
-            s01, s02, s12 = np.float32(0), np.float32(0), np.float32(0)
-            for k in range(len(a)):
-                s01 += a[k] * b[k]
-                s02 += a[k] * c[k]
-                s12 += b[k] * c[k]
-            top = max(s01, s02, s12)
-            e01, e02, e12 = np.exp(s01 - top), np.exp(s02 - top), np.exp(s12 - top)
-            total = e01 + e02 + e12
-            right += s01 == top
-            cross_entropy += np.log(total) - (s01 - top)
-            entropy += np.log(total) - (e01 * (s01 - top) + e02 * (s02 - top) + e12 * (s12 - top)) / total
-        return right, cross_entropy, entropy
-
-    loop: Callable[[np.ndarray, np.ndarray], Means] = njit(parallel=True, fastmath=True)(sums)
-    return loop
 
 
 def numba_reads(x: np.ndarray, triplets: np.ndarray) -> Callable[[], float]:
@@ -352,10 +303,8 @@ LARGE = (
       for case in LARGE_CASES),
     *(memory("score", case, 512) for case in LARGE_CASES),
     *(_scores("score of many rows", case, {
-        "pyalign by rows": Way(score_by_rows),
         # What the caches and the memory take to deliver the three rows of each triplet, as they come.
         "rows read": Way(numba_reads, checked=False, at_least=1),
-        "numba": Way(numba_score),
         "numpy small chunks": _chunks(SMALL_CHUNK),
     }, FEW) for case in cases.MANY_ROWS),
 )

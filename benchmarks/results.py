@@ -6,7 +6,7 @@ import csv
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -127,3 +127,8 @@ def significant(value: float) -> str:
     rounded = float(f"{value:.3g}")
     digits = max(0, 2 - int(f"{rounded:e}".partition("e")[2]))
     return f"{rounded:,.{digits}f}"
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows))

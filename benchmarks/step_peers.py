@@ -19,7 +19,6 @@ from benchmarks.processes import memory
 from benchmarks.timing import SOME, SUBJECT, Comparison, Way
 
 Step = Callable[[], tuple[float, np.ndarray]]
-GATHER_STEP_SLICE = 50_000  # triplets on which a pass that keeps the gathered rows is timed
 BATCH, SCALE = 256, 1e-2  # of the published training of probes, and of the weights at which their step is taken
 ONE_HOT_SLICE = 4 * BATCH  # triplets on which its products are timed
 
@@ -40,19 +39,6 @@ def torch_loss(x: np.ndarray, triplets: np.ndarray, flat: bool = False) -> Step:
 
     index = torch.from_numpy(triplets)
     return _training_step(x, lambda leaf: _of_similarities(leaf @ leaf.T, index, flat))
-
-
-def torch_rows_loss(x: np.ndarray, triplets: np.ndarray) -> Step:
-    """The rows of every triplet gathered: needs three arrays (t, d), and as many for the backward pass."""
-    import torch
-
-    index = torch.from_numpy(triplets)
-    return _training_step(x, lambda leaf: _of_rows(leaf, index))
-
-
-def _of_rows(leaf: Any, index: Any) -> Any:
-    a, b, c = (leaf.index_select(0, index[:, p]) for p in range(3))
-    return _of_pairs((a * b).sum(1), (a * c).sum(1), (b * c).sum(1))
 
 
 def our_gradient(s: np.ndarray, triplets: np.ndarray) -> Step:
@@ -196,15 +182,6 @@ def same_step(theirs: tuple[float, np.ndarray], ours: tuple[float, np.ndarray]) 
 # ---------------------------------------------------------------- the comparisons
 
 
-def _of_four_times(make: Callable[..., Step]) -> Way:
-    """On four times as many triplets, drawn anew; the figure is of one part of these."""
-
-    def more(s: np.ndarray, t: np.ndarray) -> Step:
-        return make(s, triplets(Case("more", len(s), 0, 4 * len(t), str(t.dtype))))
-
-    return Way(more, share=4, checked=False)
-
-
 def _steps(op: str, of: Callable[[Case], np.ndarray], ways: dict[str, Way]) -> Comparison:
     return Comparison(op, cases.TRAINING, ways, SOME, (of, triplets), same_step)
 
@@ -212,16 +189,14 @@ def _steps(op: str, of: Callable[[Case], np.ndarray], ways: dict[str, Way]) -> C
 LOSSES = (
     _steps("triplet_loss", embeddings, {
         SUBJECT: Way(our_loss), "torch": Way(torch_loss, at_least=4), "torch flat": Way(partial(torch_loss, flat=True)),
-        "torch rows": Way(torch_rows_loss, limit=GATHER_STEP_SLICE),
     }),
     _steps("triplet_gradient", similarities, {
         SUBJECT: Way(our_gradient), "torch": Way(torch_gradient, at_least=10),
-        "torch flat": Way(partial(torch_gradient, flat=True)), "pyalign of 4 M": _of_four_times(our_gradient),
+        "torch flat": Way(partial(torch_gradient, flat=True)),
     }),
     _steps("triplet_gradient, planned", similarities, {
         SUBJECT: Way(our_planned_gradient), "torch": Way(torch_gradient, at_least=10),
         "torch planned": Way(torch_planned_gradient), "pyalign unplanned": Way(our_gradient),
-        "pyalign of 4 M": _of_four_times(our_planned_gradient),
     }),
     # The array (t, d) that is not needed, once.
     memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from benchmarks.cases import CASES
 from benchmarks.operations import TARGETS
 from benchmarks.results import Row, significant
+from benchmarks.results import markdown as table
 from benchmarks.timing import SUBJECT, Way
 
 HEAD = ("Operation", "Case", SUBJECT, "Peer", "Peer's", "Ratio", "Target", "Met")
@@ -21,7 +22,7 @@ def markdown(rows: Iterable[Row], with_target: bool = False) -> str:
         for row in rows
         if row.backend != SUBJECT and (not with_target or (row.op, row.case, row.backend) in TARGETS)
     ]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *lines))
+    return table(HEAD, lines)
 
 
 def missed(rows: Iterable[Row]) -> list[str]:

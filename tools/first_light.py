@@ -42,6 +42,8 @@ import first_light_summary  # noqa: E402
 from build_cache import key_of, sources_below  # noqa: E402
 from first_light_summary import COUNTS, PARTS  # noqa: E402
 
+from benchmarks.results import commit  # noqa: E402
+
 STAMP = "sources"  # in the folder that pyalign is installed into: what names these
 SOURCES = (
     "csrc", "pyalign", "CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml", "setup.py", "tools/build_cache.py",
@@ -353,12 +355,6 @@ def printed(*command: str) -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.partition("\n")[0].strip()
-
-
-def commit() -> str:
-    """That of the sources, with `+` where they have been changed since; "" outside a repository."""
-    changed = printed("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
-    return printed("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 
 import pyalign
@@ -38,7 +39,7 @@ def main() -> None:
     x = np.load(args.data / "things/clip_vit_b32.npy").astype(np.float32)
     triplets = np.load(args.data / "things/human_triplets_375429.npy")
     folds = list(_folds(x, triplets))
-    print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER))
+    print(*csv_rows.markdown(HEADER), sep="\n")
     zero = [pyalign.score(x, test, measure="cosine", ci=None) for _, _, _, test, _ in folds]
     print(_line(("none", "", ""), [(s.accuracy, s.cross_entropy, 1.0, 1.0, 1.0, 1.0) for s in zero]), flush=True)
     for penalty, l2, alpha in SETTINGS:
