@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose as close
 
 import pyalign
 from benchmarks import cases
-from benchmarks.cases import SEED, Case, answers, embeddings, triplets, unit_rows
+from benchmarks.cases import SEED, Case, answers, embeddings, triplets, unit_rows, values
 from benchmarks.peers import our_score
 from benchmarks.timing import FEW, SOME, SUBJECT, Call, Comparison, Way, bound
 from pyalign.concept.dimensions import assigned
@@ -33,16 +33,6 @@ def _objects(case: Case) -> int:
 
 
 # ---------------------------------------------------------------- 1,000 resamples of the objects, and closed forms
-
-
-def values(t: int, models: int) -> np.ndarray:
-    """(2 models, t) int16: credits in sixths and cross-entropies in steps, of models that are right half the time."""
-    rng = np.random.default_rng(t)
-    rows = []
-    for _ in range(models):
-        rows.append((6 * (rng.random(t) < 0.5)).astype(np.int16))
-        rows.append(rng.integers(0, 32_768, t, dtype=np.int16))
-    return np.stack(rows)
 
 
 def our_sums(n: int, t: np.ndarray, models: int = 1) -> Call:

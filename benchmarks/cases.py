@@ -105,6 +105,16 @@ def answers(case: Case) -> np.ndarray:
     return simulate(embeddings(case), case.t, temperature=0.1, seed=SEED).triplets
 
 
+def values(t: int, models: int) -> np.ndarray:
+    """(2 models, t) int16: credits in sixths and cross-entropies in steps, of models that are right half the time."""
+    rng = np.random.default_rng(t)
+    rows = []
+    for _ in range(models):
+        rows.append((6 * (rng.random(t) < 0.5)).astype(np.int16))
+        rows.append(rng.integers(0, 32_768, t, dtype=np.int16))
+    return np.stack(rows)
+
+
 def unit_rows(x: np.ndarray) -> np.ndarray:
     """(n, d) rows of length 1."""
     unit: np.ndarray = x / np.linalg.norm(x, axis=1, keepdims=True)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
-from benchmarks.answer_peers import OBJECTS, multiplicities, values
 from benchmarks.gpu_cases import CANDIDATES, GpuCase
 from benchmarks.gpu_routes import settings_of
 from benchmarks.step_peers import start
@@ -24,6 +23,7 @@ from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
 from pyalign.fitting.objective import TripletTerm
 from pyalign.fitting.place import algebra_for
+from pyalign.ops.resample import OBJECTS, multiplicities
 
 Call = Callable[[], Any]
 
@@ -155,7 +155,7 @@ def _our_gradient(case: GpuCase, kernels: Any) -> Call:
 
 def _our_resamples(case: GpuCase, kernels: Any) -> Call:
     table = torch.from_numpy(multiplicities(case.case.n, 0, 1024, seed=0, stream=OBJECTS)).cuda()
-    given = torch.from_numpy(values(case.case.t, 1)).cuda()
+    given = torch.from_numpy(cases.values(case.case.t, 1)).cuda()
     sums = _empty(1 + len(given), 1024, dtype=torch.int64)
     return _filling(sums, kernels, "resample_items", _index(case), table, given, sums, _flag())
 

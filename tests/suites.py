@@ -43,10 +43,9 @@ SOURCES_OF_KERNELS = (  # with what tests marked `of_kernels` run besides: a tes
     "tests/emulated_builds.py", "tests/mutants.py", "tests/native_builds.py", "tools/build_cache.py",
     "tools/csv_rows.py", "tools/first_light.sh", "tools/first_light.py", "tools/first_light_summary.py",
     "tools/kernel_table.py", "tools/machine_code.py", "tools/machine_code_read.py", "tools/machine_code.toml",
-    "tools/triton_table.py", "benchmarks/__init__.py", "benchmarks/answer_peers.py", "benchmarks/cases.py",
-    "benchmarks/gpu.py", "benchmarks/gpu_cases.py", "benchmarks/gpu_peers.py", "benchmarks/gpu_rehearsal.py",
-    "benchmarks/gpu_routes.py", "benchmarks/peers.py", "benchmarks/processes.py", "benchmarks/results.py",
-    "benchmarks/step_peers.py", "benchmarks/timing.py",
+    "tools/triton_table.py", "benchmarks/__init__.py", "benchmarks/cases.py", "benchmarks/gpu.py",
+    "benchmarks/gpu_cases.py", "benchmarks/gpu_peers.py", "benchmarks/gpu_rehearsal.py", "benchmarks/gpu_routes.py",
+    "benchmarks/processes.py", "benchmarks/results.py", "benchmarks/step_peers.py", "benchmarks/timing.py",
 )
 SUITES = ("test", "kernels", "rest")  # each test is in one of them
 QUICK = "quick"  # the cheap ones of "test", those of several backends only where a kernel is the subject
