@@ -120,7 +120,6 @@ $(VENV)/wheel-tools: $(VENV)/created
 # Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
 audit: $(VENV)/created
 	$(BIN)/pip install --quiet '.[all]' pip-audit
-	$(BIN)/python tools/licences.py
 	$(BIN)/python tools/audit.py
 
 $(VENV)/created:

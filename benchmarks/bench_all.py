@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.checks import require_native
-from benchmarks.operations import COMPARISONS, Comparison
-from benchmarks.timing import no_collection, warm_up
+from benchmarks.compare import require_native
+from benchmarks.operations import COMPARISONS
+from benchmarks.timing import Comparison, no_collection, warm_up
 
 ROUNDS = 5
 
 
 @pytest.mark.parametrize(("comparison", "backend"), [
     pytest.param(comparison, backend, id=f"{comparison.op}, {comparison.case.name}-{backend}")
-    for comparison in COMPARISONS for backend in comparison.builders
+    for comparison in COMPARISONS for backend in comparison.ways
 ])
 def test_contender(comparison: Comparison, backend: str, benchmark: BenchmarkFixture) -> None:
     require_native()
     try:
-        contender = comparison.builders[backend](comparison.case)
+        contender = comparison.contender(backend)
     except ModuleNotFoundError as error:
         pytest.skip(str(error))
     warm_up(contender)

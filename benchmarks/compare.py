@@ -9,21 +9,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.cases import forget_inputs
-from benchmarks.checks import require_native
-from benchmarks.operations import COMPARISONS, SUBJECT, Comparison
-from benchmarks.results import Row, machine, merged, read_csv, rows_of, write_csv
+from benchmarks.operations import COMPARISONS
+from benchmarks.results import Row, machine, read_csv, rows_of, write_csv
 from benchmarks.table import markdown, missed
-from benchmarks.timing import Contender, race, warm_up
+from benchmarks.timing import SUBJECT, Comparison, Contender, race, warm_up
+from pyalign.backends import get_backend
 
 QUICK_ROUNDS = 3
+
+
+def require_native() -> None:
+    """A benchmark of the plain numpy backend would say nothing."""
+    backend = get_backend("auto")
+    if backend.name != "native":
+        raise RuntimeError(f"backend {backend.name}: the compiled kernels are missing; run `pip install -e .` first")
 
 
 def make(comparison: Comparison) -> dict[str, Contender]:
     """The contenders whose packages are installed, warm, and in agreement with pyalign."""
     contenders = {}
-    for backend, build in comparison.builders.items():
+    for backend in comparison.ways:
         try:
-            contender = build(comparison.case)
+            contender = comparison.contender(backend)
         except ModuleNotFoundError as error:
             if backend == SUBJECT:
                 raise
@@ -43,6 +50,17 @@ def measure(comparison: Comparison, quick: bool) -> list[Row]:
         say(f"  {row.backend:20s} {row.median:10.4g} {row.unit:2s} ({row.p20:.4g} to {row.p80:.4g}), x{row.ratio:.3g}")
     forget_inputs()
     return rows
+
+
+def merged(rows: Sequence[Row], path: Path) -> list[Row]:
+    """`rows`, and those of the file at `path` for operations that `rows` does not hold; what is new comes last.
+
+    Every row says of itself when it was measured, and at which commit.
+    """
+    before, measured = read_csv(path) if path.exists() else [], {row.op for row in rows}
+    order = list(dict.fromkeys((row.op, row.case) for row in (*before, *rows)))
+    kept = [row for row in before if row.op not in measured]
+    return sorted([*kept, *rows], key=lambda row: order.index((row.op, row.case)))
 
 
 def say(line: str) -> None:
@@ -84,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out = options.out or Path(__file__).with_name("results") / f"{machine()}.csv"
     write_csv(out, merged(rows, out) if options.only else rows)
     print(markdown(read_csv(out)))
-    say("\n".join([f"wrote {out}", *(f"missed: {line}" for line in missed(rows) if "not measured" not in line)]))
+    say("\n".join([f"wrote {out}", *(f"missed: {line}" for line in missed(rows))]))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import cases
 from benchmarks.cases import CASES, SEED, VIT, Case
-from benchmarks.checks import same_rows
 from benchmarks.processes import ROOT, run, scratch
+from benchmarks.timing import FEWER, ONCE, SUBJECT, Comparison, Way, bound
 
 BATCH = 32
 MODELS = {"efficientnet-lite0": "efficientnet-lite:0", "vit-s-16": "random:0:timm:vit_small_patch16_224"}
@@ -148,7 +149,8 @@ def seconds(case: Case, name: str) -> float:
     command = (sys.executable, "-m", "benchmarks.extract_peers", case.name, name, photographs(n), place)
     found = float(run(*command, folder=ROOT).split()[-1])
     if name != "pyalign bf16":
-        same_rows(lambda: np.asarray(np.load(reference)))(np.load(place))
+        own = np.load(reference)
+        np.testing.assert_allclose(np.load(place), own, rtol=0, atol=1e-5 * np.abs(own).max())
     return found * case.n / n
 
 
@@ -173,12 +175,34 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 """
 
 
-def peak_memory(case: Case, n: int) -> float:
+def peak_memory(n: int) -> float:
     """Megabytes that a process takes at most that extracts n small images by a tiny model."""
     out = Path(scratch().name, f"extracted-{n}")
     shutil.rmtree(out, ignore_errors=True)
     folder = photographs(n, 50, ((48, 48),))
     return float(run(sys.executable, "-c", PEAK, "random:0:timm:test_vit", folder, out))
+
+
+def _way(name: str, at_least: float | None = None) -> Way:
+    """A contender in processes of its own."""
+    return Way(lambda case: lambda: seconds(case, name), reports=True, at_least=at_least)
+
+
+EXTRACT = (
+    *(Comparison("extract", case, {
+        SUBJECT: _way("pyalign"), "thingsvision": _way("thingsvision", 1.5), "timm loop": _way("timm loop", 0.95),
+    }, FEWER) for case in (cases.LITE0, VIT)),
+    Comparison("extract, bf16", VIT, {
+        SUBJECT: _way("pyalign bf16"), "pyalign fp32": _way("pyalign fp32", 2), "timm loop": _way("timm loop", 2),
+    }, FEWER),
+    Comparison("hashes of extract", cases.LITE0, {  # 3 % of it
+        SUBJECT: Way(lambda case: lambda: hashing_seconds(case), reports=True), "extract": _way("pyalign", 33),
+    }, FEWER),
+    Comparison("memory of extract", cases.MANY_IMAGES, {
+        SUBJECT: Way(lambda case: lambda: peak_memory(case.n), reports=True), "limit": bound(2000.0),
+        "pyalign of 1,000": Way(lambda case: lambda: peak_memory(1000), reports=True),
+    }, ONCE, unit="MB"),
+)
 
 
 def main() -> None:

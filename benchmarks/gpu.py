@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title
-from benchmarks.results import commit, version_of, write_csv
-from benchmarks.table import significant
+from benchmarks.results import commit, markdown, significant, version_of, write_csv
 from benchmarks.timing import median_ratio, quantiles
 
 FLUSH_BYTES = 256 << 20
@@ -232,13 +231,13 @@ def predictions(rows: Sequence[GpuRow] = (), card: Card = H100) -> str:
         key = row.op, row.case, row.dtype
         if row.backend.startswith("pyalign") and (key not in best or row.median < best[key].median):
             best[key] = row
-    lines = [HEAD, ("---",) * len(HEAD)]
+    lines = []
     for case in GPU_CASES:
         found = best.get((case.op, case.case.name, case.dtype))
         measured = (f"{significant(found.median * 1e6)} µs", f"{found.fraction:.0%}") if found else ("", "")
         bound = f"{significant(case.seconds(card) * 1e6)} µs"
         lines.append((f"`{case.op}`", case.case.label, case.dtype, bound, case.limit(card), case.aim, *measured))
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return markdown(HEAD, lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,14 +16,14 @@ import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
 from benchmarks.gpu_cases import CANDIDATES, GpuCase
 from benchmarks.gpu_routes import settings_of
-from benchmarks.probe_peers import start
-from benchmarks.resample_peers import OBJECTS, multiplicities, values
+from benchmarks.step_peers import start
 from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
 from pyalign.backends._tensor_kernels import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
 from pyalign.fitting.objective import TripletTerm
 from pyalign.fitting.place import algebra_for
+from pyalign.ops.resample import OBJECTS, multiplicities
 
 Call = Callable[[], Any]
 
@@ -98,15 +98,27 @@ def _flag() -> Tensor:
 # ---------------------------------------------------------------- pyalign's kernels, without the checks that wait
 
 
+def _filling(out: Tensor, kernels: Any, name: str, *given: Any) -> Call:
+    """A call of a kernel that fills what the result is part of."""
+
+    def call() -> Tensor:
+        getattr(kernels, name)(*given)
+        return out
+
+    return call
+
+
+def _empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.empty(*shape, dtype=dtype, device="cuda")
+
+
 def _our_decisions(case: GpuCase, kernels: Any) -> Call:
-    s, index, flag = _matrix(case), _index(case), _flag()
-    choices = torch.empty(len(index), dtype=torch.int8, device="cuda")
-
-    def decide() -> Tensor:
-        kernels.triplets_from_matrix(s, index, TensorWanted(flag, choices))
-        return choices
-
-    return decide
+    """From the matrix, or from the rows."""
+    from_rows = case.op == "odd_one_out"
+    given, name = (Rows(rows_of(case), None, "dot"), "rows") if from_rows else (_matrix(case), "matrix")
+    choices = _empty(case.case.t, dtype=torch.int8)
+    wanted = TensorWanted(_flag(), choices)
+    return _filling(choices, kernels, f"triplets_from_{name}", given, _index(case), wanted)
 
 
 def _our_sums(case: GpuCase, kernels: Any) -> Call:
@@ -120,21 +132,10 @@ def _our_sums(case: GpuCase, kernels: Any) -> Call:
     return add
 
 
-def _our_decisions_from_rows(case: GpuCase, kernels: Any) -> Call:
-    x, index, flag = Rows(rows_of(case), None, "dot"), _index(case), _flag()
-    choices = torch.empty(len(index), dtype=torch.int8, device="cuda")
-
-    def decide() -> Tensor:
-        kernels.triplets_from_rows(x, index, TensorWanted(flag, choices))
-        return choices
-
-    return decide
-
-
 def _our_similarity(case: GpuCase, kernels: Any) -> Call:
     given = rows_of(case), second_rows_of(case)
     x, y = (None if rows is None else Rows(rows, 1.0 / rows.double().norm(dim=1), "cosine") for rows in given)
-    out = torch.empty(len(given[0]), len(given[0]), device="cuda")
+    out = _empty(len(given[0]), len(given[0]))
 
     def similarities() -> Tensor:
         torch.set_float32_matmul_precision("high" if case.dtype == "tf32" else "highest")  # for the vendor's product
@@ -145,27 +146,18 @@ def _our_similarity(case: GpuCase, kernels: Any) -> Call:
 
 
 def _our_gradient(case: GpuCase, kernels: Any) -> Call:
-    s, index, targets, flag = _matrix(case), _index(case), _targets(case), _flag()
-    out = TensorGradient(torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda"), flag)
-
-    def derive() -> Tensor:
-        kernels.triplet_gradient(s, index, 1.0, 1.0 / len(index), out, targets)
-        return out.matrix
-
-    return derive
+    s, index = _matrix(case), _index(case)
+    out = TensorGradient(torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda"), _flag())
+    return _filling(
+        out.matrix, kernels, "triplet_gradient", s, index, 1.0, 1.0 / len(index), out, _targets(case)
+    )
 
 
 def _our_resamples(case: GpuCase, kernels: Any) -> Call:
-    index, flag = _index(case), _flag()
     table = torch.from_numpy(multiplicities(case.case.n, 0, 1024, seed=0, stream=OBJECTS)).cuda()
-    given = torch.from_numpy(values(len(index), 1)).cuda()
-    sums = torch.empty(1 + len(given), 1024, dtype=torch.int64, device="cuda")
-
-    def add() -> Tensor:
-        kernels.resample_items(index, table, given, sums, flag)
-        return sums
-
-    return add
+    given = torch.from_numpy(cases.values(case.case.t, 1)).cuda()
+    sums = _empty(1 + len(given), 1024, dtype=torch.int64)
+    return _filling(sums, kernels, "resample_items", _index(case), table, given, sums, _flag())
 
 
 def _scores(case: GpuCase) -> Tensor:
@@ -177,13 +169,8 @@ def _scores(case: GpuCase) -> Tensor:
 
 def _our_topk(case: GpuCase, kernels: Any) -> Call:
     scores = _scores(case)
-    indices = torch.empty(len(scores), CANDIDATES, dtype=torch.int32, device="cuda")
-
-    def find() -> Tensor:
-        kernels.topk(scores, CANDIDATES, -1, indices)
-        return indices
-
-    return find
+    indices = _empty(len(scores), CANDIDATES, dtype=torch.int32)
+    return _filling(indices, kernels, "topk", scores, CANDIDATES, -1, indices)
 
 
 def _our_loss(case: GpuCase) -> Call:
@@ -202,7 +189,7 @@ def _our_probe_step(case: GpuCase, name: str) -> Call:
 OURS = {
     "odd_one_out_from": _our_decisions,
     "score sums": _our_sums,
-    "odd_one_out": _our_decisions_from_rows,
+    "odd_one_out": _our_decisions,
     "similarity cosine": _our_similarity,
     "similarity cosine of x and y": _our_similarity,
     "triplet_gradient": _our_gradient,

@@ -1,4 +1,4 @@
-"""The peers of decisions and scores: published or obvious ways, each written as well as it can be in a few lines.
+"""Decisions and scores beside their peers: published or obvious ways, each written as well as it can be in few lines.
 
 Every function takes its inputs, prepares what a user would have at hand, and returns the call that is timed. Packages
 other than numpy are imported when a peer that needs one is made.
@@ -7,19 +7,33 @@ other than numpy are imported when a peer that needs one is made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import unit_rows
+import pyalign
+from benchmarks import cases
+from benchmarks.cases import MB, Case, embeddings, similarities, triplets, unit_rows
+from benchmarks.processes import memory
+from benchmarks.timing import FEW, MANY, SOME, SUBJECT, Comparison, Way
 
 Decisions = Callable[[], np.ndarray]
 Means = tuple[float, float, float]  # accuracy, cross-entropy, mean entropy
 Scores = Callable[[], Means]
+TOLERANCE = 2e-5  # of means: decisions may differ where two similarities are within rounding
+LOOP_SLICE = 3000  # triplets on which the loop over triplets is timed
+GATHER_SLICE = 400_000  # triplets on which the gathers of rows are timed
+CHUNK, SMALL_CHUNK = 16_384, 1024  # triplets whose rows are gathered at a time: 100 MB and 6 MB of temporaries
 
 
 # ---------------------------------------------------------------- decisions from a ready matrix
+
+
+def our_decisions(s: np.ndarray, t: np.ndarray, index: str | None = None) -> Decisions:
+    """With the case's own triplets, or with the same ones as integers of another type."""
+    chosen = t if index is None else t.astype(index)
+    return lambda: pyalign.odd_one_out(similarities=s, triplets=chosen)
 
 
 def numpy_decisions(s: np.ndarray, triplets: np.ndarray) -> Decisions:
@@ -113,7 +127,27 @@ def _numba_loop(branches: bool) -> Callable[[np.ndarray, np.ndarray, np.ndarray]
     return njit(parallel=True, fastmath=True)(plain if branches else branch_free)
 
 
+def same_decisions(theirs: np.ndarray, ours: np.ndarray) -> None:
+    """Equal, but for ties, which the peers give to one of the pairs."""
+    clear = ours >= 0
+    assert clear.mean() > 0.999, "random embeddings have next to no ties"
+    np.testing.assert_array_equal(theirs[clear], ours[clear])
+
+
 # ---------------------------------------------------------------- scores from embeddings
+
+
+def our_score(x: np.ndarray, t: np.ndarray) -> Scores:
+    def score() -> Means:
+        result = pyalign.score(x, t, ci=None)
+        return result.accuracy, result.cross_entropy, result.mean_entropy
+
+    return score
+
+
+def same_means(theirs: Means, ours: Means) -> None:
+    """Of the peer whose probabilities are not of cosines the accuracy, which it gives alone."""
+    np.testing.assert_allclose(theirs, ours[: len(theirs)], rtol=0, atol=TOLERANCE)
 
 
 def numpy_score(x: np.ndarray, triplets: np.ndarray, take: bool = False) -> Scores:
@@ -154,42 +188,6 @@ def numpy_chunked_score(x: np.ndarray, triplets: np.ndarray, chunk: int) -> Scor
         return float(means[0]), float(means[1]), float(means[2])
 
     return score
-
-
-def numba_score(x: np.ndarray, triplets: np.ndarray) -> Scores:
-    """A parallel loop over the triplets, each from its three unit rows."""
-    loop = _numba_score_loop()
-
-    def score() -> Means:
-        right, cross_entropy, entropy = loop(unit_rows(x), triplets)
-        return right / len(triplets), cross_entropy / len(triplets), entropy / len(triplets)
-
-    return score
-
-
-@lru_cache
-def _numba_score_loop() -> Callable[[np.ndarray, np.ndarray], Means]:
-    from numba import njit, prange
-
-    def sums(u: np.ndarray, triplets: np.ndarray) -> Means:
-        right, cross_entropy, entropy = 0.0, 0.0, 0.0
-        for q in prange(len(triplets)):
-            a, b, c = u[triplets[q, 0]], u[triplets[q, 1]], u[triplets[q, 2]]
-            s01, s02, s12 = np.float32(0), np.float32(0), np.float32(0)
-            for k in range(len(a)):
-                s01 += a[k] * b[k]
-                s02 += a[k] * c[k]
-                s12 += b[k] * c[k]
-            top = max(s01, s02, s12)
-            e01, e02, e12 = np.exp(s01 - top), np.exp(s02 - top), np.exp(s12 - top)
-            total = e01 + e02 + e12
-            right += s01 == top
-            cross_entropy += np.log(total) - (s01 - top)
-            entropy += np.log(total) - (e01 * (s01 - top) + e02 * (s02 - top) + e12 * (s12 - top)) / total
-        return right, cross_entropy, entropy
-
-    loop: Callable[[np.ndarray, np.ndarray], Means] = njit(parallel=True, fastmath=True)(sums)
-    return loop
 
 
 def numba_reads(x: np.ndarray, triplets: np.ndarray) -> Callable[[], float]:
@@ -260,3 +258,53 @@ def human_alignment_score(x: np.ndarray, triplets: np.ndarray) -> Scores:
         return choices.count(2) / len(triplets), -log_p[:, 0].mean().item(), -(p * log_p).sum(1).mean().item()
 
     return score
+
+
+# ---------------------------------------------------------------- the comparisons
+
+
+def _of_things(case: Case) -> Comparison:
+    ways = {
+        SUBJECT: Way(our_decisions),
+        "numpy": Way(numpy_decisions, at_least=12 if case is cases.THINGS else None),
+        "numpy take": Way(numpy_take_decisions),
+        "torch": Way(torch_decisions, at_least=8 if case is cases.THINGS else None),
+        "numba": Way(numba_decisions, at_least=4 if case is cases.THINGS else None),
+        "numba branch-free": Way(partial(numba_decisions, branches=False)),
+    }
+    if case.index != "int32":
+        ways["pyalign int32"] = Way(partial(our_decisions, index="int32"), at_most=1.5)
+    return Comparison("odd_one_out_from", case, ways, MANY, (similarities, triplets), same_decisions)
+
+
+def _scores(op: str, case: Case, ways: dict[str, Way], rounds: int) -> Comparison:
+    return Comparison(op, case, {SUBJECT: Way(our_score), **ways}, rounds, (embeddings, triplets), same_means)
+
+
+def _chunks(chunk: int, at_least: float | None = None) -> Way:
+    return Way(partial(numpy_chunked_score, chunk=chunk), limit=GATHER_SLICE, at_least=at_least)
+
+
+THINGS_CASES = (cases.THINGS, cases.THINGS_INT16, cases.THINGS_INT64)
+LARGE_CASES = (cases.LARGE, cases.LARGER)
+DECISIONS = (
+    *(_of_things(case) for case in THINGS_CASES),
+    # The decisions, a byte each, and less than the smallest copy of the triplets (28 MB).
+    *(memory("odd_one_out_from", case, case.t / MB + 16) for case in THINGS_CASES),
+)
+SCORE = _scores("score", cases.THINGS, {
+    "numpy": Way(numpy_score, at_least=12),
+    "numpy take": Way(partial(numpy_score, take=True)),
+    "torch": Way(torch_score, at_least=5),
+    "human_alignment": Way(human_alignment_score, limit=LOOP_SLICE, seen=lambda means: means[:1], at_least=5000),
+}, SOME)
+LARGE = (
+    *(_scores("score", case, {"numpy": _chunks(CHUNK, 5), "numpy small chunks": _chunks(SMALL_CHUNK)}, FEW)
+      for case in LARGE_CASES),
+    *(memory("score", case, 512) for case in LARGE_CASES),
+    *(_scores("score of many rows", case, {
+        # What the caches and the memory take to deliver the three rows of each triplet, as they come.
+        "rows read": Way(numba_reads, checked=False, at_least=1),
+        "numpy small chunks": _chunks(SMALL_CHUNK),
+    }, FEW) for case in cases.MANY_ROWS),
+)

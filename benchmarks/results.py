@@ -6,7 +6,7 @@ import csv
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -14,8 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.operations import COMPARISONS, SUBJECT, Comparison
-from benchmarks.timing import median_ratio, quantiles
+from benchmarks.timing import SUBJECT, Comparison, median_ratio, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
 ZEN = {23: "zen2", 25: "zen3", 26: "zen5"}  # AMD's families, where the model's name does not say; of 25 also zen4
@@ -111,18 +110,6 @@ def _cell(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
-def merged(rows: Sequence[Row], path: Path) -> list[Row]:
-    """`rows`, and those of the file at `path` for operations that `rows` does not hold; in the order of COMPARISONS.
-
-    Every row says of itself when it was measured, and at which commit.
-    """
-    measured = {row.op for row in rows}
-    kept = [row for row in read_csv(path) if row.op not in measured] if path.exists() else []
-    order = list(dict.fromkeys((c.op, c.case.name) for c in COMPARISONS))
-    places = {key: place for place, key in enumerate(order)}
-    return sorted([*kept, *rows], key=lambda row: places.get((row.op, row.case), len(places)))
-
-
 def read_csv(path: Path) -> list[Row]:
     """The rows that `write_csv` wrote."""
     types: dict[str, Callable[[str], object]] = {"float": float, "int": int, "str": str}
@@ -131,3 +118,17 @@ def read_csv(path: Path) -> list[Row]:
             Row(*(types[str(field.type)](record[field.name]) for field in fields(Row)))  # type: ignore[arg-type]
             for record in csv.DictReader(handle)
         ]
+
+
+def significant(value: float) -> str:
+    """Three significant digits, never in exponents: 12,300 or 0.0123."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.3g}")
+    digits = max(0, 2 - int(f"{rounded:e}".partition("e")[2]))
+    return f"{rounded:,.{digits}f}"
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows))

@@ -41,7 +41,7 @@ def test_hostile_folders_were_tried_with_the_lowest_releases_that_are_allowed():
     assert tried.keys() == lowest.keys() and {"torch", "transformers", "sentence-transformers"} <= lowest.keys()
     for name, version in lowest.items():
         parts = tried[name].partition("+")[0].split(".")
-        assert parts[: len(version.split("."))] == version.split("."), f"{name}: tools/lowest_versions.py --write"
+        assert parts[: len(version.split("."))] == version.split("."), f"{name}: lowest_versions.py versions --write"
         assert not any(map(int, parts[len(version.split(".")) :])), f"{name} {tried[name]} is not {version}"
     passed = {row["name"]: row["value"].split(" of ") for row in rows if row["kind"] == "passed"}
     sources = ("transformers", "timm", "torchvision", "open_clip")
@@ -50,10 +50,10 @@ def test_hostile_folders_were_tried_with_the_lowest_releases_that_are_allowed():
 
 
 def test_the_triton_kernels_were_tried_with_the_lowest_release_that_is_allowed():
-    lowest = runpy.run_path(str(TOOL.with_name("lowest_triton.py")))["lowest"]()
+    lowest = runpy.run_path(str(TOOL.with_name("lowest_versions.py")))["lowest_triton"]()
     with open(TOOL.with_name("lowest_triton.csv"), newline="") as handle:
         rows = {(row["kind"], row["name"]): row["value"] for row in csv.DictReader(handle)}
-    assert rows.pop(("release", "triton")) == lowest, "tools/lowest_triton.py --write"
+    assert rows.pop(("release", "triton")) == lowest, "tools/lowest_versions.py triton --write"
     assert int(rows.pop(("passed", "tests/triton"))) > 200
     assert {name for _, name in rows} == {"sm_80", "sm_90", "sm_100", "sm_120"}
     assert all(value.endswith(" kernels") for value in rows.values())

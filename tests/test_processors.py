@@ -54,7 +54,7 @@ def test_two_runs_have_a_pure_package_each_and_leave_none(tmp_path):
 
 
 def test_no_test_of_a_whole_run_failed():
-    whole = [row for row in processors.rows(processors.TABLE) if not row["paths"]]
+    whole = [row for row in processors.csv_rows.read(processors.TABLE) if not row["paths"]]
     assert [row["names of failed"] for row in whole if row["failed"] != "0"] == []
 
 
@@ -63,5 +63,5 @@ def test_a_run_that_is_in_the_table_is_not_repeated(tmp_path):
     command = [sys.executable, processors.__file__, "--only", "pure", "--table", tmp_path / "table.csv", "--paths"]
     said = [subprocess.run([*command, PLACE], capture_output=True, text=True, check=True).stdout for _ in range(2)]
     assert " passed, 0 failed" in said[0] and said[1].endswith(": done before\n")
-    (row,) = processors.rows(Path(tmp_path, "table.csv"))
+    (row,) = processors.csv_rows.read(Path(tmp_path, "table.csv"))
     assert (row["environment"], row["failed"], row["paths"]) == ("pure", "0", PLACE) and int(row["passed"]) > 5

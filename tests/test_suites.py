@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import signal
@@ -102,6 +103,38 @@ def all_are_slow(text):
     tests = len(re.findall(r"^def test_", text, re.MULTILINE))
     marked = len(re.findall(r"^@pytest\.mark\.slow$", text, re.MULTILINE))
     return ("\npytestmark = pytest.mark.slow" in text or marked == tests) and 'mark.suite("test")' not in text
+
+
+RUN_BY_FIRST_LIGHT = {"tools/first_light.sh", "tools/first_light.py", "benchmarks/gpu.py", "benchmarks/__init__.py",
+                      "tools/machine_code.toml"}  # a rehearsal of it is marked `of_kernels`
+HELPERS = re.compile(r"(tools|benchmarks)/|tests/\w+\.py$")
+
+
+def test_the_sources_of_kernels_are_what_their_tests_import_and_run():
+    """Of scripts and of helpers of tests; no other file of tools or benchmarks makes them run again."""
+    every = [*(ROOT / "tests").rglob("test_*.py")]
+    marked = {str(path.relative_to(ROOT)) for path in every if "mark.of_kernels" in path.read_text()}
+    needed = imported_by(marked - {"tests/test_suites.py"} | RUN_BY_FIRST_LIGHT)
+    listed = {name for name in suites.SOURCES_OF_KERNELS if HELPERS.match(name)}
+    assert {name for name in needed if HELPERS.match(name)} == listed
+    assert all(name.startswith(suites.SOURCES_OF_KERNELS) for name in needed)
+
+
+def imported_by(names):
+    """These files, and those of tools, benchmarks and tests that they import, by way of others too."""
+    found, waiting = set(), [*names]
+    while waiting:
+        found.add(name := waiting.pop())
+        imports = ast.walk(ast.parse((ROOT / name).read_text())) if name.endswith(".py") else ()
+        modules = []
+        for node in imports:
+            if isinstance(node, ast.ImportFrom):
+                modules += [node.module, *(f"{node.module}.{one.name}" for one in node.names)]
+            elif isinstance(node, ast.Import):
+                modules += [one.name for one in node.names]
+        places = [f"{folder}{module.replace('.', '/')}.py" for module in modules for folder in ("", "tools/", "tests/")]
+        waiting += {place for place in places if HELPERS.match(place) and (ROOT / place).exists()} - found
+    return found
 
 
 def test_none_of_the_dear_ones_is_alone():

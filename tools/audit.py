@@ -1,5 +1,6 @@
-"""Prints the known holes of what is installed, by pip-audit; ends with 1 where there are some or nothing is known.
+"""Prints the licence of every installed package, then the known holes by pip-audit.
 
+Ends with 1 where metadata and files of a package tell no licence, where there are holes, or nothing is known of any.
 pip-audit skips a package that the index tells nothing of, and then finds no hole: an index that tells of none, as some
 mirrors do, would look like one without holes.
 """
@@ -9,6 +10,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import Distribution, distributions
+
+
+def licence(package: Distribution) -> str:
+    """The expression, else the classifiers, else the first line of the licence or of its file, else ""."""
+    told = package.metadata
+    classifiers = [value.split(" :: ")[-1] for value in told.get_all("Classifier") or () if value.startswith("License")]
+    files = [package.read_text(f"licenses/{name}") for name in told.get_all("License-File") or ()]
+    lines = (told.get("License") or "\n".join(text or "" for text in files)).strip().splitlines()
+    return told.get("License-Expression") or ", ".join(classifiers) or (lines[0] if lines else "")
 
 
 def judged(packages: list[dict]) -> tuple[list[str], bool]:
@@ -27,13 +38,16 @@ def judged(packages: list[dict]) -> tuple[list[str], bool]:
 
 
 def main() -> None:
+    found = {f"{one.metadata['Name']} {one.version}": licence(one) for one in distributions()}
+    for name in sorted(found, key=str.lower):
+        print(f"{name:40} {found[name] or 'none told'}")
     command = [sys.executable, "-m", "pip_audit", "--skip-editable", "--progress-spinner", "off", "-f", "json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if not done.stdout:
         sys.exit(done.returncode or 1)  # it has said why
     lines, well = judged(json.loads(done.stdout)["dependencies"])
     print(*lines, sep="\n")
-    sys.exit(not well)
+    sys.exit(not well or not all(found.values()))
 
 
 if __name__ == "__main__":

@@ -35,16 +35,15 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="dist", type=Path, help="folder of the files")
     parser.add_argument("--no-cuda", action="store_true", help="leave the CUDA kernels out")
-    parser.add_argument("--no-sdist", action="store_true", help="build only the wheel")
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="pyalign-wheel-") as folder:
-        made = build(Path(folder), cuda=not options.no_cuda, sdist=not options.no_sdist)
+        made = build(Path(folder), cuda=not options.no_cuda)
         options.out.mkdir(parents=True, exist_ok=True)
         for one in made:
             print(shutil.copy2(one, options.out))
 
 
-def build(folder: Path, cuda: bool, sdist: bool) -> list[Path]:
+def build(folder: Path, cuda: bool) -> list[Path]:
     """Makes the files in the folder, from a copy of the files that git knows."""
     sources, plain, repaired = folder / "sources", folder / "plain", folder / "repaired"
     copy_sources(sources)
@@ -53,10 +52,8 @@ def build(folder: Path, cuda: bool, sdist: bool) -> list[Path]:
         environment.setdefault("CUDACXX", str(CUDA_12))
     if not cuda:
         environment["PYALIGN_CMAKE_ARGS"] = environment.get("PYALIGN_CMAKE_ARGS", "") + " -DPYALIGN_CUDA=OFF"
-    made = []
-    if sdist:
-        run([sys.executable, "setup.py", "-q", "sdist", "--dist-dir", plain], sources, environment)
-        made += [repacked(one, int(environment["SOURCE_DATE_EPOCH"])) for one in plain.glob("*.tar.gz")]
+    run([sys.executable, "setup.py", "-q", "sdist", "--dist-dir", plain], sources, environment)
+    made = [repacked(one, int(environment["SOURCE_DATE_EPOCH"])) for one in plain.glob("*.tar.gz")]
     run([sys.executable, "setup.py", "-q", "bdist_wheel", "--dist-dir", plain], sources, environment)
     (wheel,) = plain.glob("*.whl")
     options = ["--strip", "--plat", PLATFORM, "--only-plat", "-w", repaired]

@@ -17,16 +17,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import inspect
 import io
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import csv_rows
 
 import pyalign
 from pyalign.cli import main
@@ -131,14 +132,7 @@ def routes() -> dict[str, Counts]:
 
 def write(name: str, found: Mapping[str, Counts], path: Path = TABLE) -> None:
     """Puts rows of a name into a table, in place of those that it has."""
-    header = ["name", "route", *(one.name for one in fields(Counts))]
-    kept: list[list[str]] = []
-    if path.exists():
-        with open(path, newline="", encoding="utf-8") as file:
-            kept = [row for row in csv.reader(file) if row[0] not in (name, header[0])]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = ([name, route, *astuple(counts)] for route, counts in found.items())
-        csv.writer(file, lineterminator="\n").writerows([header, *kept, *rows])
+    csv_rows.put(path, [{"name": name, "route": route, **asdict(counts)} for route, counts in found.items()], "name")
 
 
 if __name__ == "__main__":

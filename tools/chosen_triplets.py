@@ -1,6 +1,6 @@
 """What choosing triplets on which two models differ saves, and whether weighted intervals keep their promise.
 
-    python tools/chosen_triplets.py [CELL ...] [--draws 400] [--out FILE] [--table] [--write PAGE]
+    python tools/chosen_triplets.py [--draws 400] [--table] [--write PAGE]
 
 Cells of THINGS draw from its 127,304 answers: triplets are chosen among them by the rule of `pyalign.plan_triplets`,
 for CLIP and EfficientNet-Lite0, and the answers of people to all of them are the truth. How many answers tell the
@@ -26,9 +26,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from csv_rows import markdown
 from simulation.harness import percent, words
 from simulation.worlds import OF_THINGS, THINGS, Effects, World, answered_by, balanced
-from tallies import CHUNK, Tally, append, of_interval, read, summed
+from tallies import CHUNK, Tallies, Tally, go_on, of_interval, read, summed
 
 import pyalign
 from pyalign.analysis.comparison.paired_outcomes import ACCURACY, ClosedForm
@@ -119,7 +120,7 @@ def cells() -> Iterator[Cell]:
 
 def run_chunk(cell: Cell, chunk: int, draws: int = CHUNK) -> list[Tally]:
     """A line for each quantity, with weights and without."""
-    tallies: dict[tuple[str, str], Tally] = {}
+    tallies = Tallies(cell.key, chunk)
     pi: np.ndarray | None = None
     for k in range(draws):
         rng = np.random.default_rng([crc32(cell.key.encode()), chunk, k])
@@ -139,9 +140,7 @@ def run_chunk(cell: Cell, chunk: int, draws: int = CHUNK) -> list[Tally]:
             if way == PLAIN and cell.share == 0.0:
                 continue
             for quantity, counts in _measured(every, rows, weights, dependence, plan, covered):
-                key = quantity, way
-                before = tallies.get(key) or Tally(cell.key, 0, quantity, way, chunk)
-                tallies[key] = before.plus(Tally(cell.key, 0, quantity, way, chunk, **counts))
+                tallies.add(quantity, way, counts)
     return list(tallies.values())
 
 
@@ -174,13 +173,12 @@ def needed(lines: list[Tally], of_share: float, name: str = "THINGS") -> float:
 def table(lines: list[Tally]) -> list[str]:
     """The journal as Markdown."""
     tallies, random = summed(lines), needed(lines, 0.0)
-    shown = ["| design | answers for 80 % power | times fewer |", "| --- | --- | --- |"]
+    shown = [("design", "answers for 80 % power", "times fewer")]
     names = {0.0: "random triplets", 0.5: "half where the models differ", 1.0: "only where they differ"}
     figures = [(name, needed(lines, of_share)) for of_share, name in names.items()]
     figures.insert(1, ("random triplets, each object about equally often", needed(lines, 0.0, LEVEL)))
-    shown += [f"| {name} | {n:,.0f} | {random / n:.2f} |" for name, n in figures]
-    shown += ["", "| answers of | share | triplets | weights | accuracy held, % | difference held, % |"]
-    shown += ["| --- | --- | --- | --- | --- | --- |"]
+    shown += [(name, f"{n:,.0f}", f"{random / n:.2f}") for name, n in figures]
+    covered = [("answers of", "share", "triplets", "weights", "accuracy held, %", "difference held, %")]
     for cell in cells():
         if cell.name in ("THINGS", LEVEL) and cell.n < COVERED:
             continue
@@ -189,9 +187,8 @@ def table(lines: list[Tally]) -> list[str]:
             if one is not None and two is not None and not (cell.share == 1.0 and way == PLAIN):
                 weighted = "yes" if way == WEIGHTED else "no"
                 own = "" if cell.share == 1.0 else held(one)
-                first = f"| {words(cell.name)} | {cell.share:g} | {cell.n:,} | {weighted} |"
-                shown.append(f"{first} {own} | {held(two)} |")
-    return shown
+                covered.append((words(cell.name), f"{cell.share:g}", f"{cell.n:,}", weighted, own, held(two)))
+    return [*markdown(*shown), "", *markdown(*covered)]
 
 
 def held(one: Tally) -> str:
@@ -208,23 +205,15 @@ def write(page: Path, lines: list[str]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cells", nargs="*", help="beginnings of names of cells (default: all)")
     parser.add_argument("--draws", type=int, default=400, help="hundreds; the journal holds what is done")
-    parser.add_argument("--out", type=Path, default=JOURNAL)
     parser.add_argument("--table", action="store_true", help="print the tables of the journal, run nothing")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put them into this page, run nothing")
     args = parser.parse_args()
     if args.table or args.write:
-        lines = table(read(args.out))
+        lines = table(read(JOURNAL))
         print("\n".join(lines)) if args.write is None else write(args.write, lines)
         return 0
-    for cell in cells():
-        if args.cells and not any(cell.key.startswith(one) for one in args.cells):
-            continue
-        for chunk in range(math.ceil(args.draws / CHUNK)):
-            if not any((one.cell, one.chunk) == (cell.key, chunk) for one in read(args.out)):
-                append(args.out, run_chunk(cell, chunk))
-        print(cell.key, flush=True)
+    go_on(JOURNAL, cells(), args.draws, lambda cell: cell.key, run_chunk)
     return 0
 
 

@@ -11,7 +11,6 @@ build/engines: the first run needs the network. The study is that of tests/engin
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import random
 import re
@@ -27,12 +26,12 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path += [str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "engines")]
 
+import csv_rows  # noqa: E402
 from cluster_study import EPOCH, difference, run_serially, write_study  # noqa: E402
 
 ROWS, PAGE = REPOSITORY / "tools" / "engines.csv", REPOSITORY / "docs" / "howto-cluster.md"
 ENVIRONMENTS = REPOSITORY / "build" / "engines"
 PACKAGES = {"snakemake": "snakemake", "submitit": "submitit", "ray": "ray"}
-COLUMNS = ("case", "version", "units", "killed", "commands", "differences")
 ROUNDS = 3
 
 
@@ -165,14 +164,7 @@ def main() -> int:
                 row = CASES[name](programs, folder, seed)
                 rows.append({"case": name, "version": version, "units": len(study_units(study)), **row})
                 print(rows[-1])
-    old = []
-    if ROWS.exists():
-        with open(ROWS, newline="", encoding="utf-8") as file:
-            old = [row for row in csv.DictReader(file) if row["case"] not in {row["case"] for row in rows}]
-    with open(ROWS, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows([*old, *rows])
+    csv_rows.put(ROWS, rows, "case")
     return 1 if any(row["differences"] for row in rows) else 0
 
 

@@ -31,7 +31,7 @@ import tarfile
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -41,6 +41,8 @@ sys.path[:0] = [str(TOOLS), str(ROOT)]
 import first_light_summary  # noqa: E402
 from build_cache import key_of, sources_below  # noqa: E402
 from first_light_summary import COUNTS, PARTS  # noqa: E402
+
+from benchmarks.results import commit  # noqa: E402
 
 STAMP = "sources"  # in the folder that pyalign is installed into: what names these
 SOURCES = (
@@ -103,20 +105,6 @@ class Done:
     def fails(self) -> bool:
         """A rehearsal is without the programs that need a device."""
         return self.outcome != PASSED and not self.outcome.startswith(NOT_HERE)
-
-
-@dataclass
-class Report:
-    """What came of a part, and of which sources on which machine."""
-
-    part: str
-    device: str
-    rehearsal: bool
-    sources: str
-    commit: str
-    date: str
-    seconds: float = 0.0
-    steps: list[Done] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -277,33 +265,33 @@ def pybind11_of_python() -> tuple[str, ...]:
 # ---------------------------------------------------------------- running them
 
 
-def run_part(part: str, setting: Setting, seconds: float, device: str, out: Path) -> Report:
-    """Every step that its seconds allow; the archive is written whatever becomes of them."""
-    begin, folder = time.monotonic(), setting.build / "parts" / part
-    report = Report(part, device, setting.rehearse, key(setting.rehearse)[:12], commit(), now())
+def run_part(part: str, setting: Setting, seconds: float, device: str, out: Path) -> list[Done]:
+    """What came of every step that its seconds allow; the archive is written whatever becomes of them."""
+    begin, folder, done = time.monotonic(), setting.build / "parts" / part, list[Done]()
+    report = {"part": part, "device": device, "rehearsal": setting.rehearse, "sources": key(setting.rehearse)[:12],
+              "commit": commit(), "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")}
     steps: list[Step] = getattr(setting, part)()
-    kept = steps_to_keep(folder, report.sources, steps)
+    kept = steps_to_keep(folder, report["sources"], steps)
     if not kept:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for step in steps:
             if step.name in kept:
-                report.steps.append(kept[step.name])
+                done.append(kept[step.name])
                 continue
             started = time.monotonic()
-            report.steps.append(done := Done(step.name, "stopped here"))
-            done.outcome = run_step(
-                step, report.steps, setting, folder, begin + seconds - min(RESERVED, seconds / 4) - started
-            )
-            done.seconds = round(time.monotonic() - started, 1)
-            print(f"{part}: {step.name}: {done.outcome} ({done.seconds:g} s)", flush=True)
+            done.append(one := Done(step.name, "stopped here"))
+            left = begin + seconds - min(RESERVED, seconds / 4) - started
+            one.outcome = run_step(step, done, setting, folder, left)
+            one.seconds = round(time.monotonic() - started, 1)
+            print(f"{part}: {step.name}: {one.outcome} ({one.seconds:g} s)", flush=True)
     finally:
-        report.seconds = round(time.monotonic() - begin, 1)
-        (folder / "report.json").write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
+        report |= {"seconds": round(time.monotonic() - begin, 1), "steps": [*map(asdict, done)]}
+        (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
         archive(folder, out / f"{part}.tar.gz")
         first_light_summary.write(out)
-    return report
+    return done
 
 
 def steps_to_keep(folder: Path, sources: str, steps: list[Step]) -> dict[str, Done]:
@@ -360,10 +348,6 @@ def archive(folder: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
-
-
 def printed(*command: str) -> str:
     """The first line that a program prints; "" where there is no such program, or it fails."""
     try:
@@ -371,12 +355,6 @@ def printed(*command: str) -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.partition("\n")[0].strip()
-
-
-def commit() -> str:
-    """That of the sources, with `+` where they have been changed since; "" outside a repository."""
-    changed = printed("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
-    return printed("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -416,9 +394,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     setting = Setting(sys.executable, given.build.resolve(), given.wheels.resolve(), given.rehearse)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    reports = [run_part(part, setting, given.seconds, device, out) for part in given.part or PARTS]
+    done = [one for part in given.part or PARTS for one in run_part(part, setting, given.seconds, device, out)]
     print((out / first_light_summary.PAGE).read_text(encoding="utf-8"))
-    return int(any(done.fails for report in reports for done in report.steps))
+    return int(any(one.fails for one in done))
 
 
 if __name__ == "__main__":

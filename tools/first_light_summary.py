@@ -19,6 +19,7 @@ from typing import Any
 
 TOOLS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
+from csv_rows import markdown  # noqa: E402
 from kernel_table import demangle, readable  # noqa: E402
 from machine_code import ENTRIES, TABLE, entry_of, read_entries, read_table, significant, time_text, warp_instructions  # noqa: E402  # noqa: E402
 
@@ -80,11 +81,8 @@ def read_archives(folder: Path) -> dict[str, Part]:
         if not (path := folder / f"{name}.tar.gz").exists():
             continue
         with tarfile.open(path) as file:
-            texts = {
-                Path(member.name).name: file.extractfile(member).read().decode("utf-8", "replace")
-                for member in file.getmembers()
-                if member.isfile()
-            }
+            members = [member for member in file.getmembers() if member.isfile()]
+            texts = {Path(one.name).name: file.extractfile(one).read().decode("utf-8", "replace") for one in members}
         parts[name] = Part(json.loads(texts.pop("report.json")), texts)
     return parts
 
@@ -153,7 +151,7 @@ def parts_table(parts: dict[str, Part]) -> list[str]:
         passed = f"{len(report['steps']) - sum(map(len, wrong.values()))} of {len(report['steps'])}"
         sources = " ".join(filter(None, (report["commit"], report["sources"])))
         rows.append((name, passed, f"{report['seconds']:.0f}", report["date"], sources, said))
-    return table(rows)
+    return markdown(*rows)
 
 
 def last_line(part: Part, step: dict[str, Any]) -> str:
@@ -164,11 +162,8 @@ def last_line(part: Part, step: dict[str, Any]) -> str:
 
 def engine_lines(parts: dict[str, Part]) -> list[str]:
     """Whether each engine runs, and what came of its tests."""
-    logs = [
-        parts[name].texts.get(f"{log}.log", "")
-        for name, log in (("check", "engines"), ("tests", "tests"))
-        if name in parts
-    ]
+    both = (("check", "engines"), ("tests", "tests"))
+    logs = [parts[name].texts.get(f"{log}.log", "") for name, log in both if name in parts]
     return [f"- {line}" for log in logs for line in log.splitlines() if line.startswith("engine ")]
 
 
@@ -195,7 +190,7 @@ def times_table(part: Part) -> list[str]:
         engines = [timed(ours.get(name), bound, part.rehearsal) for name in ENGINES]
         peer = cell(fastest, peers[fastest]) if fastest else ""
         rows.append((title(case), time_text(bound), *engines, others, peer))
-    return table(rows)
+    return markdown(*rows)
 
 
 def timed(times: tuple[float, float] | None, bound: float, rehearsal: bool) -> str:
@@ -215,7 +210,7 @@ def counts_table(part: Part) -> list[str]:
         log, counted = (part.texts.get(f"{ncu_name(place)}.{kind}", "") for kind in ("log", "csv"))
         for contender, kernels in calls_of(log, read_ncu(counted)).items():
             rows.append((title(case), contender.removeprefix("pyalign ") or contender, *compared(case, kernels, part)))
-    return table(rows)
+    return markdown(*rows)
 
 
 def compared(case: GpuCase, kernels: list[Kernel], part: Part) -> list[str]:
@@ -255,11 +250,6 @@ def ratio(predicted: float, measured: float, shown: Any, rehearsal: bool) -> str
 
 def byte_text(count: float) -> str:
     return f"{significant(count)}B"
-
-
-def table(rows: list[tuple[str, ...]]) -> list[str]:
-    """As Markdown."""
-    return ["| " + " | ".join(cells) + " |" for cells in (rows[0], ("---",) * len(rows[0]), *rows[1:])]
 
 
 def write(folder: Path) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 
 import pyalign
@@ -201,8 +202,7 @@ def tables(out: Path) -> dict[str, str]:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"{line}\n" for line in csv_rows.markdown(header, *rows))
 
 
 def percent(value: float) -> str:

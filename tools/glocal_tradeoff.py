@@ -14,16 +14,17 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 
 import pyalign
 from pyalign.nearest.neighbors import neighbor_overlap
 from pyalign.stats.splits import TripletKFold
 
-SETTINGS = (
-    "identity:0.1:0 identity:0.1:0.25 identity:0.1:0.5 identity:0.3:0 identity:1:0 identity:1:0.25 "
-    "squared:0.03:0 squared:0.03:0.25 squared:0.03:0.5"
-).split()
+SETTINGS = (  # penalty, l2, alpha
+    *(("identity", 0.1, alpha) for alpha in (0.0, 0.25, 0.5)), ("identity", 0.3, 0.0), ("identity", 1.0, 0.0),
+    ("identity", 1.0, 0.25), *(("squared", 0.03, alpha) for alpha in (0.0, 0.25, 0.5)),
+)
 TOLERANCE = 1e-2  # as `pyalign probe --split none` has it
 HEADER = (
     "penalty", "l2", "alpha", "accuracy", "cross-entropy", "1 kept", "10 kept", "1 kept, fitted", "10 kept, fitted",
@@ -34,26 +35,22 @@ def main() -> None:
     """Prints a line of the table as soon as its folds are done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--settings", nargs="+", default=SETTINGS, metavar="PENALTY:L2:ALPHA")
     args = parser.parse_args()
     x = np.load(args.data / "things/clip_vit_b32.npy").astype(np.float32)
     triplets = np.load(args.data / "things/human_triplets_375429.npy")
-    folds = list(_folds(x, triplets, args.folds, args.seed))
-    print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER))
+    folds = list(_folds(x, triplets))
+    print(*csv_rows.markdown(HEADER), sep="\n")
     zero = [pyalign.score(x, test, measure="cosine", ci=None) for _, _, _, test, _ in folds]
     print(_line(("none", "", ""), [(s.accuracy, s.cross_entropy, 1.0, 1.0, 1.0, 1.0) for s in zero]), flush=True)
-    for setting in args.settings:
-        penalty, l2, alpha = setting.split(":")
-        figures = [_fold(x, *fold, norm=penalty, penalty=float(l2), local_weight=float(alpha)) for fold in folds]
-        print(_line((penalty, l2, alpha), figures), flush=True)
+    for penalty, l2, alpha in SETTINGS:
+        figures = [_fold(x, *fold, norm=penalty, penalty=l2, local_weight=alpha) for fold in folds]
+        print(_line((penalty, f"{l2:g}", f"{alpha:g}"), figures), flush=True)
 
 
-def _folds(x: np.ndarray, triplets: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
+def _folds(x: np.ndarray, triplets: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Training objects, their triplets, objects that stand in for images, test triplets, objects of nothing."""
-    rng = np.random.default_rng(seed)
-    for fold in TripletKFold(n_splits=folds, seed=seed).folds(triplets):
+    rng = np.random.default_rng(0)
+    for fold in TripletKFold(n_splits=3, seed=0).folds(triplets):
         items, numbers = np.unique(triplets[fold.train], return_inverse=True)
         others = rng.permutation(np.setdiff1d(np.arange(len(x)), items))
         half = len(others) // 2

@@ -13,7 +13,6 @@ machine_code.toml; what counts as its way, in machine_code_read.py. Needs cuobjd
 from __future__ import annotations
 
 import argparse
-import csv
 import fnmatch
 import math
 import os
@@ -23,15 +22,16 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import csv_rows
 from kernel_table import demangle, find_program, installed_module, print_columns, readable
 from machine_code_read import TENSOR, Function, Instruction, Loop, Work, best_way, count, read_functions
 
@@ -241,18 +241,7 @@ Table = dict[tuple[str, int], Counts]
 
 def read_table(path: Path) -> Table:
     """By kernel and architecture."""
-    kinds = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Counts)}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [Counts(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(file)]
-    return {(row.kernel, row.sm): row for row in rows}
-
-
-def write_table(path: Path, rows: Iterable[Counts]) -> None:
-    """In the order of the kernels' names."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Counts)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    return {(row.kernel, row.sm): row for row in csv_rows.read(path, Counts)}
 
 
 def beyond(counts: Counts, expected: Counts, entry: Entry, slack: dict[str, float]) -> list[str]:
@@ -308,8 +297,7 @@ def print_counts(found: list[Counts], entries: list[Entry]) -> None:
 def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str:
     """The least time to issue of each case, on the device of the entries."""
     device = rest["device"]
-    columns = ["Case", "Kernel", "Units", "Instructions a unit", "Warp instructions", "To issue, at least"]
-    rows = [columns, ["---"] * len(columns)]
+    rows = [["Case", "Kernel", "Units", "Instructions a unit", "Warp instructions", "To issue, at least"]]
     for case in rest.get("case", []):
         kernel = case["kernel"]
         if (kernel, device["sm"]) not in table:
@@ -317,12 +305,9 @@ def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str
         one, entry = table[kernel, device["sm"]], entry_of(kernel, entries)
         units, issued = math.prod(case["factors"]), warp_instructions(case, one, entry)
         of = f"{significant(units)} ({case['are']})"
-        cells = [
-            case["text"], f"`{kernel}`", of, f"{one.instructions:.4g}", significant(issued),
-            time_text(issued / issue_rate(device)),
-        ]
-        rows.append(cells)
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        rows.append([case["text"], f"`{kernel}`", of, f"{one.instructions:.4g}", significant(issued),
+                     time_text(issued / issue_rate(device))])
+    return "\n".join(csv_rows.markdown(*rows))
 
 
 def warp_instructions(case: dict[str, Any], counts: Counts, entry: Entry) -> float:
@@ -381,7 +366,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit("no kernels in " + ", ".join(map(str, given.files)))
     print_counts(found, entries)
     if given.write:
-        write_table(given.table, found)
+        csv_rows.write(given.table, found)
         if given.table == TABLE:
             PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), read_table(TABLE), entries, rest), encoding="utf-8")
     table: Table = read_table(given.table)

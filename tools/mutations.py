@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import csv
 import os
 import random
 import re
@@ -28,13 +27,14 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # for the rule of suites
 
+import csv_rows  # noqa: E402
 from suites import cost_of  # noqa: E402
 
 RECORDED, RESULTS = ROOT / "build" / "mutations.coverage", ROOT / "tools" / "mutations.csv"
@@ -303,7 +303,7 @@ def run(number: int, seed: int) -> int:
         for fault in draw(round(SPARE * number), seed, sources())
     }
     faults = [fault for fault, tests in concerned.items() if tests][:number]
-    done = {(one.file, one.line, one.kind, one.before, one.after) for one in read_verdicts()}
+    done = {(one.file, one.line, one.kind, one.before, one.after) for one in csv_rows.read(RESULTS, Verdict)}
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
         for k, fault in enumerate(faults, 1):
@@ -312,40 +312,20 @@ def run(number: int, seed: int) -> int:
             chosen = [name for name in everything if name in concerned[fault]]
             near, rest = [one for one in chosen if one in test], [one for one in chosen if one not in test]
             verdict = copy.verdict(fault, near, rest)
-            write_verdicts([*read_verdicts(), verdict])
+            csv_rows.append(RESULTS, [verdict])
             print(f"{k} of {number}: {fault.file}:{fault.line} {fault.before!r} -> {fault.after!r}: {verdict.seen_by}")
     return 0
 
 
-def read_verdicts() -> list[Verdict]:
-    """What earlier runs have found."""
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="", encoding="utf-8") as file:
-        return [
-            Verdict(**{**row, "line": int(row["line"]), "tests": int(row["tests"])}) for row in csv.DictReader(file)
-        ]
-
-
-def write_verdicts(verdicts: Iterable[Verdict]) -> None:
-    """All verdicts, by a temporary name."""
-    temporary = RESULTS.with_suffix(".part")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [one.name for one in fields(Verdict)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(asdict, verdicts))
-    temporary.replace(RESULTS)
-
-
 def table(verdicts: list[Verdict]) -> str:
     """How many faults of each kind each suite sees, in Markdown."""
-    rows = ["| fault | planted | found by `make test` | by any test | by none |", "| --- | --- | --- | --- | --- |"]
+    rows = [("fault", "planted", "found by `make test`", "by any test", "by none")]
     counted = [one for one in verdicts if one.seen_by != "compiler"]
     for kind in (*KINDS, "all"):
         of_kind = [one for one in counted if kind in (one.kind, "all")]
         by_test, by_none = (sum(one.seen_by == word for one in of_kind) for word in ("test", "none"))
-        rows.append(f"| {kind} | {len(of_kind)} | {by_test} | {len(of_kind) - by_none} | {by_none} |")
-    return "\n".join(rows)
+        rows.append((kind, len(of_kind), by_test, len(of_kind) - by_none, by_none))
+    return "\n".join(csv_rows.markdown(*rows))
 
 
 def main() -> int:
@@ -358,7 +338,7 @@ def main() -> int:
         return record(options.number, options.seed)
     if options.what == "run":
         return run(options.number, options.seed)
-    print(table(read_verdicts()))
+    print(table(csv_rows.read(RESULTS, Verdict)))
     return 0
 
 

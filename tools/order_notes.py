@@ -1,24 +1,21 @@
-"""How often answers contradict the order of rows by chance, how often a wrong order is found, and what looking takes.
+"""How often answers contradict the order of rows by chance, and how often a wrong order is found.
 
-    python tools/order_notes.py [--runs 300] [--out tools/order_notes.csv] [--time]
+    python tools/order_notes.py [--runs 300]
 
 Each run draws rows of the 1,854 objects of THINGS and answers, half of them about objects that the order "raw" moves,
 half about those of "folders". In three worlds no order of rows is better than another: people who guess; people who
 judge by a space that has nothing to do with the rows; rows that agree with people about all objects but those that an
 order moves, whose rows are random. In a fourth the rows are in the order "raw"; in the right one 56 % are predicted.
-A world and a number of answers is a line of the CSV, by which docs/datasets.md goes. `--time` prints the CPU time of
-the comparison next to that of `pyalign.score`, in rows that are in the right order.
+A world and a number of answers is a line of the CSV, by which docs/datasets.md goes.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 
 import pyalign
@@ -72,46 +69,13 @@ def figures(world: str, t: int, runs: int) -> dict[str, object]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def cpu_time(work: Callable[[], object]) -> float:
-    """The smallest of five, in seconds."""
-    times = []
-    for _ in range(5):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return min(times)
-
-
-def print_times() -> None:
-    """The CPU time of the comparison, as a share of that of a score with intervals."""
-    rng = np.random.default_rng(0)
-    for t in (127_304, 4_700_000):
-        people = rng.normal(size=(N, 512)).astype(np.float32)
-        triplets = (rng.integers(0, N, (t, 1)) + [0, 1, 2] * rng.integers(1, N // 2, (t, 1))) % N
-        x, answers = people + rng.normal(size=people.shape).astype(np.float32), answered(people, triplets)
-        looking, scoring = (
-            cpu_time(lambda: order.notes_on_order(align(x, answers), "x")),  # noqa: B023
-            cpu_time(lambda: pyalign.score(x, answers)),  # noqa: B023
-        )
-        print(f"{t:,} answers: {1e3 * looking:.1f} ms of {1e3 * scoring:.0f}, {looking / scoring:.1%}")
-
-
 def main() -> int:
     """Runs, writes, prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=300, metavar="N")
-    parser.add_argument("--out", type=Path, default=CSV, metavar="FILE")
-    parser.add_argument("--time", action="store_true")
     options = parser.parse_args()
-    if options.time:
-        print_times()
-        return 0
-    rows = [figures(world, t, options.runs) for world in WORLDS for t in NUMBERS]
-    with options.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(options.out.read_text(), end="")
+    csv_rows.write(CSV, [figures(world, t, options.runs) for world in WORLDS for t in NUMBERS])
+    print(CSV.read_text(), end="")
     return 0
 
 

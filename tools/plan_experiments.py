@@ -12,7 +12,6 @@ not repeated. `--table` prints them as the table of docs/plan.md, `--things` the
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,9 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import csv_rows
 from simulation.harness import words
 from simulation.worlds import THINGS, Design, Effects, World, answered_by, by_rank
-from tallies import CHUNK, Tally, append, of_interval, read, summed
+from tallies import CHUNK, Tallies, Tally, go_on, of_interval, read, summed
 
 import pyalign
 from pyalign import Components
@@ -37,6 +37,7 @@ from pyalign.stats.components import Design as Planned
 from pyalign.stats.components import Outlook
 from pyalign.stats.resampling import Clusters, Resampling, as_resampling, effective_number
 
+read_pilots = csv_rows.read  # the lines of the journal of pilots; none where there is none
 JOURNAL = Path(__file__).resolve().with_name("plan_experiments.csv")
 PILOTS = Path(__file__).resolve().with_name("plan_pilots.csv")
 TRUTHS = (0.57, 0.5)
@@ -132,7 +133,7 @@ def drawn(world: str, design: Design, rng: np.random.Generator) -> ClosedForm:
 
 def run_chunk(study: Study, chunk: int, draws: int = CHUNK) -> list[Tally]:
     """What came of some studies: a line for each figure. A test of an accuracy is whether its interval holds 0.5."""
-    tallies: dict[str, Tally] = {}
+    tallies = Tallies(study.name, chunk)
     for k in range(draws):
         found = drawn(study.world, study.design, np.random.default_rng([crc32(study.name.encode()), chunk, k]))
         means = found.estimates[ACCURACY]
@@ -143,8 +144,7 @@ def run_chunk(study: Study, chunk: int, draws: int = CHUNK) -> list[Tally]:
             counts = of_interval(interval, float(estimate), truth)
             if figure == "accuracy" and interval is not None:
                 counts["rejected"] = not interval.low <= 0.5 <= interval.high
-            before = tallies.get(figure) or Tally(study.name, 0, figure, "pyalign", chunk)
-            tallies[figure] = before.plus(Tally(study.name, 0, figure, "pyalign", chunk, **counts))
+            tallies.add(figure, "pyalign", counts)
     return list(tallies.values())
 
 
@@ -158,14 +158,6 @@ def run_pilots(world: str, first: int, last: int) -> Iterator[dict[str, object]]
             yield {"world": world, "pilot": k, "figure": figure, **{
                 name: "" if value is None else f"{value:.7g}" for name, value in values.items()
             }}
-
-
-def read_pilots(path: Path) -> list[dict[str, str]]:
-    """The lines of the journal of pilots; none where there is none."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def components_of(rows: list[dict[str, str]]) -> Components:
@@ -203,20 +195,17 @@ def rows_of(journal: Path, pilots: Path) -> Iterator[dict[str, object]]:
 
 def table(journal: Path = JOURNAL, pilots: Path = PILOTS) -> list[str]:
     """The journals as Markdown; numbers are percentage points. Of accuracies only the exception stands there."""
-    lines = [
-        "| study | world | figure | s.e., predicted | seen | width, predicted | seen | power, predicted, % "
-        "| seen, % | s.e. from single pilots |",
-        "| --- " * 10 + "|",
-    ]
+    lines = [("study", "world", "figure", "s.e., predicted", "seen", "width, predicted", "seen", "power, predicted, %",
+              "seen, %", "s.e. from single pilots")]
     for row in rows_of(journal, pilots):
         study, low, high = row["study"], *row["single"]  # type: ignore[misc]
         if row["figure"] != "difference" and study.name != EXTREME:
             continue
         numbers = [f"{100 * row[name]:.2f}" for name in ("error", "seen error", "width", "seen width")]  # type: ignore[operator]
         numbers += [f"{100 * row[name]:.1f}" for name in ("power", "seen power")]  # type: ignore[operator]
-        cells = [words(study.name), words(study.world), row["figure"], *numbers, f"{100 * low:.2f} to {100 * high:.2f}"]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return lines
+        single = f"{100 * low:.2f} to {100 * high:.2f}"
+        lines.append((words(study.name), words(study.world), row["figure"], *numbers, single))
+    return csv_rows.markdown(*lines)
 
 
 def of_things(things: Path = THINGS) -> list[str]:
@@ -227,12 +216,12 @@ def of_things(things: Path = THINGS) -> list[str]:
     scores = pyalign.score(models, answers[:, :3], subjects=answers[:, 3])
     rows = {str(one.embeddings): one.components for one in scores}
     rows |= {f"{pair.a} less {pair.b}": pair.components for pair in found.pairs}
-    lines = ["| credit | variance | " + " | ".join(EFFECTS) + " |", "| --- " * (2 + len(EFFECTS)) + "|"]
+    lines = [("credit", "variance", *EFFECTS)]
     for name, one in rows.items():
         assert one is not None
         values = [one.variance, *(getattr(one, effect) for effect in EFFECTS)]
-        lines.append(f"| {name} | " + " | ".join("" if value is None else f"{value:.4f}" for value in values) + " |")
-    return lines
+        lines.append((name, *("" if value is None else f"{value:.4f}" for value in values)))
+    return csv_rows.markdown(*lines)
 
 
 def main() -> int:
@@ -248,17 +237,8 @@ def main() -> int:
     if not args.table:
         for world in OF_PEOPLE:
             there = sum(row["world"] == world for row in read_pilots(PILOTS)) // len(FIGURES)
-            lines = list(run_pilots(world, there, args.pilots))
-            if lines:
-                is_new = not PILOTS.exists()
-                with PILOTS.open("a", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-                    writer.writeheader() if is_new else None
-                    writer.writerows(lines)
-        for study in studies():
-            for chunk in range(args.draws // CHUNK):
-                if not any((one.cell, one.chunk) == (study.name, chunk) for one in read(JOURNAL)):
-                    append(JOURNAL, run_chunk(study, chunk))
+            csv_rows.append(PILOTS, run_pilots(world, there, args.pilots))
+        go_on(JOURNAL, studies(), args.draws, lambda study: study.name, run_chunk)
     print("\n".join(table()))
     return 0
 

@@ -1,7 +1,6 @@
 """Which suite finds each defect that the tests plant: mutants of kernels, and faults that show that a rule can see one.
 
     python tools/planted.py            a row for each: the suite, the test, and its case
-    python tools/planted.py --count    how many each suite finds
 
 A test that plants a defect, and fails unless a check notices it, is marked `plants`. The rule of tests/suites.py says
 in which suite it runs; a defect in none of them would be found by nothing, and ends the script with exit status 1.
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +45,13 @@ def planted() -> dict[str, str]:
     return collected.suite_of
 
 
-def main(arguments: list[str]) -> int:
-    """Prints the rows, or their counts."""
+def main() -> int:
+    """Prints the rows."""
     rows = planted()
-    if arguments == ["--count"]:
-        lines = [f"{count:4}  {suite or 'no suite'}" for suite, count in sorted(Counter(rows.values()).items())]
-    elif arguments:
-        raise SystemExit(__doc__)
-    else:
-        lines = [f"{suite or 'no suite':<8}  {test}" for test, suite in sorted(rows.items(), key=lambda row: row[::-1])]
-    print("\n".join(lines))
+    for test, suite in sorted(rows.items(), key=lambda row: row[::-1]):
+        print(f"{suite or 'no suite':<8}  {test}")
     return int(not all(rows.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Partial pooling of concepts against raw accuracies: errors, ranks, intervals, and which concept is the worst.
 
-    python tools/pooling.py [--draws 400] [--out tools/pooling.csv] [--table]
+    python tools/pooling.py [--draws 400] [--table]
 
 Each draw gives the 49 concepts of THINGS other true accuracies, and other objects with effects as large as in real data
 (tools/simulation/worlds.py), on the triplets that the concepts have in THINGS. A draw is a line of the CSV, which is
@@ -10,7 +10,6 @@ read again when the script goes on; `--table` prints the means as docs/concepts.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from scipy.stats import norm, spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import csv_rows
 from simulation.worlds import COMMON, CONCEPTS, OWN, THINGS, things
 
 import pyalign
@@ -33,9 +33,9 @@ ROWS = (
 )
 
 
-def draw(rng: np.random.Generator, spread: float, folder: Path) -> dict[str, float]:
+def draw(rng: np.random.Generator, spread: float) -> dict[str, float]:
     """The figures of one draw, for raw accuracies and for pooled ones."""
-    triplets, dimensions, codes = things(folder)
+    triplets, dimensions, codes = things(THINGS)
     truths = np.clip(CENTRE + spread * rng.standard_normal(CONCEPTS), 0.05, 0.95)
     n = int(triplets.max()) + 1
     effects = np.sqrt(COMMON) * rng.standard_normal((n, 1)) + np.sqrt(OWN) * rng.standard_normal((n, CONCEPTS))
@@ -65,7 +65,7 @@ def draw(rng: np.random.Generator, spread: float, folder: Path) -> dict[str, flo
 
 def table(rows: list[dict[str, float]]) -> list[str]:
     """Means over draws as Markdown."""
-    lines = ["| true accuracies | figure | raw | pooled |", "| --- " * 4 + "|"]
+    lines = [("true accuracies", "figure", "raw", "pooled")]
     for spread in SPREADS:
         of_spread = [row for row in rows if row["spread"] == spread]
         where = f"50 ± {100 * spread:.0f} %, {len(of_spread):,} draws"
@@ -76,40 +76,28 @@ def table(rows: list[dict[str, float]]) -> list[str]:
                 mean = float(np.mean(values)) if values else None
                 mean = mean**0.5 if key == "error" and mean is not None else mean
                 cells.append("" if mean is None else f"{mean:.3f}")
-            lines.append(f"| {where} | {what} | {cells[0]} | {cells[1]} |")
+            lines.append((where, what, *cells))
         estimates = [row["estimated spread"] for row in of_spread]
-        lines.append(
-            f"| {where} | estimated spread, mean ± sd | | {np.mean(estimates):.3f} ± {np.std(estimates):.3f} |"
-        )
-    return lines
+        spread_found = f"{np.mean(estimates):.3f} ± {np.std(estimates):.3f}"
+        lines.append((where, "estimated spread, mean ± sd", "", spread_found))
+    return csv_rows.markdown(*lines)
 
 
 def read(path: Path) -> list[dict[str, float]]:
     """The lines of the CSV; none where there is none."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{name: float(value) for name, value in row.items()} for row in csv_rows.read(path)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=400)
-    parser.add_argument("--out", type=Path, default=CSV)
-    parser.add_argument("--things", type=Path, default=THINGS, help="folder of the answers of THINGS")
     parser.add_argument("--table", action="store_true", help="print the table of the CSV, run nothing")
     args = parser.parse_args()
     if not args.table:
         for number, spread in enumerate(SPREADS):
-            for k in range(sum(row["spread"] == spread for row in read(args.out)), args.draws):
-                figures = draw(np.random.default_rng([number, k]), spread, args.things)
-                is_new = not args.out.exists()
-                with args.out.open("a", newline="", encoding="utf-8") as file:
-                    writer = csv.writer(file, lineterminator="\n")
-                    if is_new:
-                        writer.writerow(figures)
-                    writer.writerow([f"{value:.6g}" for value in figures.values()])
-    print("\n".join(table(read(args.out))))
+            for k in range(sum(row["spread"] == spread for row in read(CSV)), args.draws):
+                csv_rows.append(CSV, [draw(np.random.default_rng([number, k]), spread)], 6)
+    print("\n".join(table(read(CSV))))
     return 0
 
 

@@ -1,8 +1,5 @@
 """How often intervals of R^2 hold what they should, in a simulation: the table of docs/dimensions.md.
 
-    python tools/prediction_intervals.py                    # under a minute
-    python tools/prediction_intervals.py --repetitions 50   # less sure
-
 A dimension is a sum of normal features, and noise. What an interval should hold is the mean of R^2 over data sets; of a
 dimension that is noise alone also 0. Errors are those of `predict_dimensions`, the jackknife with each object out of
 the fits too, and those of the scoring alone, with the fits as they are.
@@ -10,7 +7,6 @@ the fits too, and those of the scoring alone, with the fits as they are.
 
 from __future__ import annotations
 
-import argparse
 import math
 
 import numpy as np
@@ -20,6 +16,7 @@ from pyalign.concept.predict import FOLDS, PENALTIES
 from pyalign.concept.predicted import Explained
 from pyalign.stats.intervals import quantile
 
+REPETITIONS = 500  # under a minute
 # Objects, features, share of the variance that lies in the features.
 WORLDS = ((400, 10, 0.5), (200, 50, 0.5), (100, 200, 0.5), (400, 10, 0.0))
 
@@ -51,13 +48,6 @@ def row(n: int, d: int, share: float, repetitions: int) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=500)
-    for n, d, share in WORLDS:
-        print(row(n, d, share, parser.parse_args().repetitions), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    for world in WORLDS:
+        print(row(*world, REPETITIONS), flush=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import csv
 import json
 import os
 import platform
@@ -28,6 +27,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tools" / "processors.csv"
@@ -150,22 +151,6 @@ def tests_of(environment, words):
     return len(cases) - len(failed) - skipped, names, done.stdout + done.stderr
 
 
-def rows(path):
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def add(row, path):
-    new = not path.exists()
-    with open(path, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
 def shortened(names):
     """The first names, and how many more there are: readers of CSV refuse a field without end."""
     return "; ".join([*names[:NAMED], *([f"and {len(names) - NAMED:,} more"] if len(names) > NAMED else [])])
@@ -183,7 +168,7 @@ def long(chosen, paths, table):
     """All runs that the table doesn't have; the number of tests that failed."""
     at, given, total = commit(), " ".join(paths), 0
     key = ("environment", "seed", "commit", "paths", "processor")
-    done = {tuple(row[name] for name in key) for row in rows(table)}
+    done = {tuple(row[name] for name in key) for row in csv_rows.read(table)}
     for environment, seed in chosen:
         if (environment.name, str(seed), at, given, processor()) in done:
             print(f"{environment.name}, order {seed}: done before", flush=True)
@@ -192,8 +177,9 @@ def long(chosen, paths, table):
         words = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--suite", "test", "--shuffle", str(seed))
         passed, failed, output = tests_of(environment, (*words, *(paths or EVERYTHING)))
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        add(dict(zip(HEADER, (environment.name, seed, processor(), " ".join(there["sets"]), given, passed, len(failed),
-                              shortened(failed), round(spent() - before), at, when), strict=True)), table)
+        cells = (environment.name, seed, processor(), " ".join(there["sets"]), given, passed, len(failed),
+                 shortened(failed), round(spent() - before), at, when)
+        csv_rows.append(table, [dict(zip(HEADER, cells, strict=True))])
         total += len(failed)
         report(f"{environment.name}, order {seed}", passed, failed, output)
     return total

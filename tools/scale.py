@@ -14,7 +14,6 @@ checked are not among them.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -28,14 +27,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import csv_rows
 import numpy as np
+from csv_rows import markdown
+from csv_rows import read as rows_of
 
 HERE = Path(__file__).parent
 ROWS, PAGE = HERE / "scale.csv", HERE.parent / "docs" / "scale.md"
 Sizes = Mapping[str, float]
 REPEATS = 3
 IDLE = 0.0217  # CPU seconds of `_piece` on an idle core of the machine of the rows
-COLUMNS = ("kind", "use", "sizes", "seconds", "memory", "written")
 
 
 @dataclass(frozen=True)
@@ -288,11 +289,6 @@ def fitted(kind: Kind, rows: list[dict[str, str]], what: str) -> Model:
 LEAST = {"seconds": 0.0, "memory": 1e7, "written": 500.0}  # bytes that a call may take or not, as the allocator has it
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def models(what: str) -> dict[str, Model]:
     """The model of each kind, by its name."""
     rows = rows_of(ROWS)
@@ -323,94 +319,62 @@ def _shown(term: str) -> str:
 def tables() -> dict[str, str]:
     """The tables of the page, by name."""
     seconds, memory, written = (models(what) for what in ("seconds", "memory", "written"))
-    of_kinds = [
-        "| kind of unit | CPU seconds | bytes of memory | bytes read | bytes written |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    of_checks = ["| kind of unit | fitted sizes | largest error of these | error at two others | of memory, at these |",
-                 "| --- | --- | --- | --- | --- |"]
+    of_kinds = [("kind of unit", "CPU seconds", "bytes of memory", "bytes read", "bytes written")]
+    of_checks = [("kind of unit", "fitted sizes", "largest error of these", "error at two others",
+                  "of memory, at these")]
     for kind in KINDS:
-        cells = [formula(model[kind.name].coefficients) for model in (seconds, memory, written)]
-        of_kinds.append(
-            f"| {kind.name} | {cells[0]} | {cells[1]} | {_shown(kind.read)} | {cells[2]}{MORE.get(kind.name, '')} |"
-        )
+        time, space, output = (formula(model[kind.name].coefficients) for model in (seconds, memory, written))
+        of_kinds.append((kind.name, time, space, _shown(kind.read), output + MORE.get(kind.name, "")))
         times, bytes_ = seconds[kind.name], memory[kind.name]
-        of_checks.append(
-            f"| {kind.name} | {len(kind.fit)} | {times.error:.0%} | {times.checked:.0%} | {bytes_.checked:.0%} |"
-        )
-    return {
-        "kinds": "\n".join(of_kinds),
-        "checks": "\n".join(of_checks),
-        "predictions": _predictions(seconds, memory),
-        "nodes": _nodes(seconds),
-    }
+        errors = (f"{error:.0%}" for error in (times.error, times.checked, bytes_.checked))
+        of_checks.append((kind.name, str(len(kind.fit)), *errors))
+    rows = {"kinds": of_kinds, "checks": of_checks, "predictions": _predictions(seconds, memory),
+            "nodes": _nodes(seconds)}
+    return {name: "\n".join(markdown(*lines)) for name, lines in rows.items()}
 
 
 MORE = {"cross_validate_probe, 10 iterations": " + 4 d²", "extract, efficientnet-lite0": " + 4 k d"}
 
 
-def _predictions(seconds: Mapping[str, Model], memory: Mapping[str, Model]) -> str:
+def _predictions(seconds: Mapping[str, Model], memory: Mapping[str, Model]) -> list[list[str]]:
     small, plain = "score, n up to 5,000", "score, n up to 5,000, no intervals"
     many, of_images = "score, n from 20,000", "extract, efficientnet-lite0"
     things, t = {"n": 1854.0, "d": 768.0}, 1e9
     rows = [["what", "units", "CPU time", "memory of a unit", "read", "on 64 nodes of 16 cores"]]
 
-    def row(what: str, units: float, each: float, bytes_: float, read: float, most: float) -> None:
-        """most: the largest share of units in which one of them can be divided among nodes."""
-        total, slots = units * each, min(units, NODES * CORES) if most else CORES
-        rows.append(
-            [
-                what, f"{units:,.0f}", _time(total), _size(bytes_), _size(read),
-                _time(max(total / slots, each if units > 1 else 0)),
-            ]
-        )
-
-    row(
-        "10⁹ triplets, 1,854 objects, no intervals", 1, seconds[plain](t=t, **things), memory[plain](t=t, **things),
-        6 * t, 0,
-    )
-    row("the same with intervals", 1, seconds[small](t=t, **things), memory[small](t=t, **things), 6 * t, 0)
-    million = {"n": 1e6, "d": 512.0}
-    row(
-        "10⁶ items, 10⁸ triplets, with intervals", 1, seconds[many](t=1e8, **million), memory[many](t=1e8, **million),
-        12e8 + 4 * 1e6 * 512, 0,
-    )
-    row(
-        "10⁶ items, neighbours of each", 1, seconds["neighbors"](**million), memory["neighbors"](**million),
-        4 * 1e6 * 512, 0,
-    )
-    row("10⁶ items, `rsa` of one model", 1, seconds["rsa"](m=1.0, **million), memory["rsa"](m=1.0, **million), 8e12, 0)
-    row(
-        "10⁴ checkpoints, 1,854 images each: `extract`", 1e4, seconds[of_images](k=1854.0), memory[of_images](k=1854.0),
-        1e4 * 1854 * 1e5, 1,
-    )
-    of_layers = {"t": 4.7e6, **things}
-    row(
-        "their 20 layers each, 4.7 M triplets: `score`", 2e5, seconds[small](**of_layers), memory[small](**of_layers),
-        2e5 * (4 * 1854 * 768), 1,
-    )
-    row(
-        "`compare` of all 2 x 10⁵ in one unit", 1, seconds["compare"](m=2e5, **of_layers),
-        memory["compare"](m=2e5, **of_layers), 2e5 * 4 * 1854 * 768, 0,
-    )
-    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
-    return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])
+    million, of_layers = {"n": 1e6, "d": 512.0}, {"t": 4.7e6, **things}
+    for what, units, kind, sizes, read, divided in (
+        ("10⁹ triplets, 1,854 objects, no intervals", 1, plain, {"t": t, **things}, 6 * t, 0),
+        ("the same with intervals", 1, small, {"t": t, **things}, 6 * t, 0),
+        ("10⁶ items, 10⁸ triplets, with intervals", 1, many, {"t": 1e8, **million}, 12e8 + 4 * 1e6 * 512, 0),
+        ("10⁶ items, neighbours of each", 1, "neighbors", million, 4 * 1e6 * 512, 0),
+        ("10⁶ items, `rsa` of one model", 1, "rsa", {"m": 1.0, **million}, 8e12, 0),
+        ("10⁴ checkpoints, 1,854 images each: `extract`", 1e4, of_images, {"k": 1854.0}, 1e4 * 1854 * 1e5, 1),
+        ("their 20 layers each, 4.7 M triplets: `score`", 2e5, small, of_layers, 2e5 * (4 * 1854 * 768), 1),
+        ("`compare` of all 2 x 10⁵ in one unit", 1, "compare", {"m": 2e5, **of_layers}, 2e5 * 4 * 1854 * 768, 0),
+    ):  # divided: whether units are shared out among nodes
+        each = seconds[kind](**sizes)
+        slots = min(units, NODES * CORES) if divided else CORES
+        whole = max(units * each / slots, each if units > 1 else 0)
+        rows.append([what, f"{units:,.0f}", _time(units * each), _size(memory[kind](**sizes)), _size(read),
+                     _time(whole)])
+    return rows
 
 
-def _nodes(seconds: Mapping[str, Model]) -> str:
+def _nodes(seconds: Mapping[str, Model]) -> list[list[str]]:
     """How long the study of 10^4 checkpoints takes on more and more nodes, in tasks of five minutes."""
     things = {"t": 4.7e6, "n": 1854.0, "d": 768.0}
     extract, score = seconds["extract, efficientnet-lite0"](k=1854.0), seconds["score, n up to 5,000"](**things)
     levels = (1e4, extract), (1e4, 20 * score)  # tasks of 20 layers each, which share a start
-    lines = ["| nodes | time | share of it in which all cores work |", "| --- | --- | --- |"]
+    lines = [["nodes", "time", "share of it in which all cores work"]]
     for nodes in (1, 4, 16, 64, 256, 1024, 4096):
         cores = nodes * CORES
         waves = [max(count * each / cores, min(TASK, count * each), each) for count, each in levels]
         tails = sum(min(TASK, max(each, TASK)) / 2 for _, each in levels)  # until the last task of a level has ended
         whole = sum(waves) + tails + FINISH * 2e5
         ideal = sum(count * each for count, each in levels) / cores
-        lines.append(f"| {nodes:,} | {_time(whole)} | {min(ideal / whole, 1):.0%} |")
-    return "\n".join(lines)
+        lines.append([f"{nodes:,}", _time(whole), f"{min(ideal / whole, 1):.0%}"])
+    return lines
 
 
 TASK, FINISH = 300.0, 0.002  # seconds of a task of several units; CPU seconds of `study finish` for each unit
@@ -455,12 +419,8 @@ def main() -> int:
         ]
         for kind in chosen:
             new = measured(kind)
-            old = rows_of(ROWS) if ROWS.exists() else []
-            keep_cheapest(new, old)
-            with open(ROWS, "w", newline="", encoding="utf-8") as file:
-                table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                table.writeheader()
-                table.writerows([row for row in old if row["kind"] != kind.name] + new)
+            keep_cheapest(new, rows_of(ROWS))
+            csv_rows.put(ROWS, new, "kind")
     for name, table in tables().items():
         print(f"{name}\n{table}\n")
     if given.write:

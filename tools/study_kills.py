@@ -12,7 +12,6 @@ in place of those of the same kinds.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import random
 import shutil
@@ -25,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 
 TABLE = Path(__file__).with_name("study_kills.csv")
@@ -204,19 +204,6 @@ def kill_all(kills: Kills, count: int, kinds: Sequence[str]) -> list[Row]:
     return list(rows.values())
 
 
-def write_rows(rows: list[Row]) -> None:
-    """Puts rows into the table, in place of those of the same kind."""
-    kept = []
-    if TABLE.exists():
-        with open(TABLE, newline="", encoding="utf-8") as file:
-            kept = [row for row in csv.DictReader(file) if row["kind"] not in {row.kind for row in rows}]
-    merged = sorted([*kept, *map(vars, rows)], key=lambda row: KINDS.index(row["kind"]))
-    with open(TABLE, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, Row.__annotations__, lineterminator="\n")
-        table.writeheader()
-        table.writerows(merged)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20, help="of each kind")
@@ -226,7 +213,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = kill_all(Kills(Path(folder, "kills")), options.kills, options.kind or KINDS)
     if options.write:
-        write_rows(rows)
+        csv_rows.put(TABLE, [*map(vars, rows)], "kind", lambda row: KINDS.index(row["kind"]))
     if any(row.same != row.folders for row in rows):
         sys.exit("some folders have other bytes")
 

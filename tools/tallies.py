@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from pathlib import Path
+from typing import Any
+
+import csv_rows
 
 from pyalign.documents import Interval
 
@@ -59,23 +61,31 @@ def of_interval(interval: Interval | None, estimate: float, truth: float) -> dic
 
 def read(path: Path) -> list[Tally]:
     """The lines of a journal; none where there is none."""
-    if not path.exists():
-        return []
-    kinds = {"str": str, "int": int, "float": float}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Tally(*(kinds[str(one.type)](row[one.name]) for one in fields(Tally))) for row in csv.DictReader(file)]
+    return csv_rows.read(path, Tally)
 
 
-def append(path: Path, lines: Iterable[Tally]) -> None:
-    """Writes them below those that are there."""
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if is_new:
-            writer.writerow([one.name for one in fields(Tally)])
-        for one in lines:
-            writer.writerow([f"{v:.9g}" if isinstance(v, float) else int(v) if isinstance(v, bool) else v
-                             for v in astuple(one)])
+def go_on(
+    path: Path, cells: Iterable[Any], draws: int, key: Callable[[Any], str], run_chunk: Callable[..., list[Tally]]
+) -> None:
+    """Runs the hundreds of draws of each cell that the journal does not have; `key`: how it calls a cell there."""
+    for cell in cells:
+        there = {one.chunk for one in read(path) if one.cell == key(cell)}
+        for chunk in range(math.ceil(draws / CHUNK)):
+            if chunk not in there:
+                csv_rows.append(path, run_chunk(cell, chunk), 9)
+        print(key(cell), flush=True)
+
+
+class Tallies(dict[tuple[str, str], Tally]):
+    """Of one cell and chunk, by quantity and way."""
+
+    def __init__(self, cell: str, chunk: int) -> None:
+        self.cell, self.chunk = cell, chunk
+
+    def add(self, quantity: str, way: str, counts: dict[str, float]) -> None:
+        """The counts of one draw."""
+        before = self.get((quantity, way)) or Tally(self.cell, 0, quantity, way, self.chunk)
+        self[quantity, way] = before.plus(Tally(self.cell, 0, quantity, way, self.chunk, **counts))
 
 
 def summed(lines: Iterable[Tally]) -> dict[tuple[str, int, str, str], Tally]:

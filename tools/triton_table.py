@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -36,12 +37,7 @@ from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.backends._triton_launch import Launch, recorded
 from pyalign.backends._triton_triplets import INDEX_TYPES
 
-SHARED_LIMIT = {
-    80: 163 << 10,
-    90: 227 << 10,
-    100: 227 << 10,
-    120: 99 << 10,
-}  # of a block, in bytes (CUDA programming guide)
+SHARED_LIMIT = {80: 163 << 10, 90: 227 << 10, 100: 227 << 10, 120: 99 << 10}  # bytes of a block, by NVIDIA's guide
 REGISTER_LIMIT = 255
 PROGRAMS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 ROW_TYPES = torch.float32, torch.float16, torch.bfloat16
@@ -81,22 +77,6 @@ class Row:
             for name, limit in limits
             if getattr(self, name) > limit
         ]
-
-
-class _Compiler:
-    """Stands for Triton's driver: a device of some architecture, for which kernels are compiled and never run."""
-
-    def __init__(self, arch: int) -> None:
-        self.arch = arch
-
-    def get_current_device(self) -> int:
-        return self.arch  # Triton keeps one cache for each device
-
-    def get_current_stream(self, device: int) -> int:
-        return 0
-
-    def get_current_target(self) -> GPUTarget:
-        return GPUTarget("cuda", self.arch, 32)
 
 
 def _meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -156,8 +136,10 @@ def launches(group: str, arch: int) -> list[Launch]:
 
 def compile_for(launch: Launch, arch: int, seen: set[str] | None = None) -> list[Row]:
     """The launch's row, unless its binary is among those `seen`, which it joins."""
-    before = triton.runtime.driver._active
-    triton.runtime.driver.set_active(_Compiler(arch))
+    before, device = triton.runtime.driver._active, SimpleNamespace(
+        get_current_device=lambda: arch,  # Triton keeps one cache for each
+        get_current_stream=lambda device: 0, get_current_target=lambda: GPUTarget("cuda", arch, 32))
+    triton.runtime.driver.set_active(device)
     try:
         done = launch.kernel.warmup(*launch.arguments, grid=(1,), **launch.constants)
     finally:
@@ -228,13 +210,10 @@ def main_loop(sass: str) -> Loop | None:
             pieces.append([])
         elif code and code[1] != "NOP":
             pieces[-1].append(code[1])
-    counts = [
-        Loop(
-            len(piece), sum(bool(PRODUCT.match(code)) for code in piece), piece.count("UTMALDG"), piece.count("LDGSTS")
-        )
-        for piece in pieces
-    ]
-    found = max(counts, key=lambda loop: loop.products)
+    products = [sum(PRODUCT.match(code) is not None for code in codes) for codes in pieces]
+    loops = [Loop(len(codes), count, codes.count("UTMALDG"), codes.count("LDGSTS"))
+             for codes, count in zip(pieces, products, strict=True)]
+    found = max(loops, key=lambda loop: loop.products)
     return found if found.products else None
 
 

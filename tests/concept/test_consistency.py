@@ -192,3 +192,13 @@ def test_bad_input_is_one_line(change, told):
 def test_an_unknown_matrix_is_refused():
     with pytest.raises(InputError, match="what must be one of kappa"):
         error_consistency(X, TRIPLETS, measure="dot", ci=None).matrix("accuracy")
+
+
+@pytest.mark.parametrize("models", [9, 12])
+def test_many_models_are_compared_as_few_are(models):
+    """Tables of more than eight columns are multiplied by the kernel, which wants their rows one after another."""
+    many = {f"model {k}": reals(k, N, 5) for k in range(models)}
+    found = {(pair.a, pair.b): pair for pair in error_consistency(many, TRIPLETS, measure="dot").pairs}
+    (two,) = error_consistency({name: many[name] for name in ("model 0", "model 1")}, TRIPLETS, measure="dot").pairs
+    assert len(found) == models * (models - 1) // 2
+    assert found["model 0", "model 1"].kappa == two.kappa and found["model 0", "model 1"].ci == two.ci

@@ -1,25 +1,20 @@
-"""The loops of SPoSE and VICE, restated for the benchmark, end where fits do."""
+"""The loops of SPoSE and VICE, restated, end where fits do."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 from planted_dimensions import planted
+from published_embeddings import spose_step, vice_step
 
 from pyalign.embedding.fit import EmbeddingOptions, EmbeddingPenalty, Objective
 from pyalign.fitting.objective import TripletLoss
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one_hot", [True, False])
-def test_the_published_loop_reaches_the_same_objective(monkeypatch, one_hot):
+def test_the_published_loop_reaches_the_same_objective(one_hot):
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.embed_peers import spose_step
     from pyalign.embedding.fit import Fitter
 
     _, triplets = planted(30, 3, 2000)
@@ -34,11 +29,9 @@ def test_the_published_loop_reaches_the_same_objective(monkeypatch, one_hot):
 
 
 @pytest.mark.slow
-def test_the_loop_of_vice_predicts_as_well(monkeypatch):
+def test_the_loop_of_vice_predicts_as_well():
     """Its objective has no counterpart here: the cross-entropy of the answers is compared."""
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.embed_peers import vice_step
     from pyalign.embedding.fit import Fitter
 
     _, triplets = planted(30, 3, 2000)

@@ -7,7 +7,6 @@ runs. The journal holds the draws that are finished, so that a run that was kill
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -16,7 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,6 +23,7 @@ from statistics import NormalDist
 from typing import Any
 from zlib import crc32
 
+import csv_rows
 import numpy as np
 
 import pyalign
@@ -161,19 +161,11 @@ def _mean(values: np.ndarray) -> float:
 # Rows and journals on disk
 def read(path: Path) -> list[Row]:
     """The rows of a CSV; none where there is none."""
-    if not path.exists():
-        return []
-    kinds: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": lambda text: float(text or "nan")}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Row(*(kinds[str(one.type)](row[one.name]) for one in fields(Row))) for row in csv.DictReader(file)]
+    return csv_rows.read(path, Row)
 
 
 def write(rows: Iterable[Row], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([one.name for one in fields(Row)])
-        for row in rows:
-            writer.writerow(["" if v != v else f"{v:.6g}" if isinstance(v, float) else v for v in astuple(row)])
+    csv_rows.write(path, rows, 6)
 
 
 def put(new: list[Row], path: Path, cases: Sequence[Case]) -> None:
@@ -295,8 +287,7 @@ def table(rows: list[Row], kind: str) -> list[str]:
     """The rows of one kind in Markdown, without columns that have nothing to say."""
     lines = [cells(row) for row in rows if row.kind == kind]
     kept = [name for name in lines[0] if any(line[name] for line in lines)]
-    return ["| " + " | ".join(line) + " |"
-            for line in (kept, ["---"] * len(kept), *([line[name] for name in kept] for line in lines))]
+    return csv_rows.markdown(kept, *([line[name] for name in kept] for line in lines))
 
 
 def renewed(page: str, rows: list[Row]) -> str:

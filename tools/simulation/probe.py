@@ -5,7 +5,7 @@ Penalties are given, but where a case says that they are chosen: choosing takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import pyalign
 from pyalign.datasets.simulate import random_triplets
 from pyalign.stats.splits import TripletKFold
 
-from . import NOMINAL, UNLIKE, Case, Found, People, answered, model, objects, sizes
+from .harness import NOMINAL, Case, Found
+from .worlds import UNLIKE, People, answered, model, objects, sizes
 
 PENALTY = 0.02
 FIGURES = ("accuracy", "gain", "zero-shot", "cross-entropy")
@@ -41,14 +42,16 @@ def figures_of(found: pyalign.probing.ProbeCrossValidation) -> Iterator[Found]:
         yield Found.of(name, value, interval)
 
 
-def probed(n: int, t: int, people: int = 0, figures: int = 4, **options: Any) -> Callable[..., Iterator[Found]]:
-    """The first figures of cross-validations of studies that are drawn anew."""
+def probed(
+    n: int, t: int, people: int = 0, figures: Sequence[str] = FIGURES, reseeded: bool = True, **options: Any
+) -> Callable[..., Iterator[Found]]:
+    """These figures of cross-validations of studies that are drawn anew; with another seed each, or the default."""
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         x, answers, who = study(n, t, people, rng)
-        seed = int(rng.integers(2**31))
-        found = pyalign.cross_validate_probe(x, answers, subjects=who, seed=seed, **options)
-        yield from list(figures_of(found))[:figures]
+        seed = {"seed": int(rng.integers(2**31))} if reseeded else {}
+        found = pyalign.cross_validate_probe(x, answers, subjects=who, **seed, **options)
+        yield from (one for one in figures_of(found) if one.quantity in figures)
 
     return draw
 
@@ -92,7 +95,7 @@ def cases() -> Iterator[Case]:
     )
     people = f"{sizes(60, 3_000)}, 5 unlike people"
     for split, over in (("objects", "objects"), ("objects+subjects", "objects and people")):
-        draw = probed(60, 3_000, 5, 1, split=split, folds=2, penalties=PENALTY)
+        draw = probed(60, 3_000, 5, ("accuracy",), split=split, folds=2, penalties=PENALTY)
         asked = {"accuracy": (0.92, 1.0)} if "subjects" in split else {}
         yield Case(
             "probe", f"4 x 2 folds over {over}, for new people", over, people, draw,

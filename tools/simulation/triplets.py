@@ -16,9 +16,11 @@ from pyalign.stats.regression import spearman
 
 from . import worlds
 from .harness import NOMINAL, Case, Found
-from .worlds import STAYS, UNLIKE, People, answered, drawn_triplets, fresh, model, objects, shifted, sizes
+from .probe import PENALTY, probed
+from .worlds import STAYS, People, answered, drawn_triplets, fresh, model, objects, shifted, sizes
 
 BOTH = {"accuracy": NOMINAL, "cross-entropy": NOMINAL}
+ONE_SEED: dict[str, Any] = {"figures": (*BOTH,), "reseeded": False}  # of probes, over the folds of the default
 
 
 def both(found: Any) -> Iterator[Found]:
@@ -82,24 +84,14 @@ def score_cases() -> Iterator[Case]:
                    same=truth is of_same, **few)
 
 
-def probed(rng: np.random.Generator, n: int, t: int, people: int = 0, ci: str = "auto") -> Iterator[Found]:
-    """The held-out accuracy of a probe, by folds over objects, with people who are unlike each other at one penalty."""
-    x, triplets, who = objects(n, rng), random_triplets(n, t, rng), np.arange(t) % people if people else None
-    answers = answered(x, triplets, rng, People.draw(people, rng, UNLIKE) if people else None, who if people else 0)
-    penalties = 0.02 if people else "auto"
-    found = pyalign.cross_validate_probe(model(x), answers, subjects=who, ci=ci, penalties=penalties)
-    yield Found.of("accuracy", found.accuracy, found.accuracy_interval)
-    yield Found.of("cross-entropy", found.cross_entropy, found.cross_entropy_interval)
-
-
 def probe_cases() -> Iterator[Case]:
     for n, t in ((90, 9_000), (240, 20_000)):
-        yield Case("probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", partial(probed, n=n, t=t), asked=BOTH,
+        yield Case("probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", probed(n, t, **ONE_SEED), asked=BOTH,
                    share=0.3, centred=True)
     for over, ci in (("objects and people", "objects+subjects"), ("objects", "objects")):
         yield Case("probe", f"probe n=90 p=8 over {over}", over, f"{sizes(90, 9_000)}, 8 unlike people, 3 folds",
-                   partial(probed, n=90, t=9_000, people=8, ci=ci), asked=BOTH if "people" in over else {}, share=0.5,
-                   centred=True)
+                   probed(90, 9_000, 8, ci=ci, penalties=PENALTY, **ONE_SEED), asked=BOTH if "people" in over else {},
+                   share=0.5, centred=True)
 
 
 # Concepts, of which each is a category that holds all objects, and error consistency

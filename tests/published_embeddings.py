@@ -85,35 +85,3 @@ def objective(rows: Any, weights: Any, sparsity: float) -> Any:
     i, j, k = rows.unbind(dim=1)
     similarities = torch.stack([(i * j).sum(1), (i * k).sum(1), (j * k).sum(1)], dim=1)
     return -torch.log_softmax(similarities, dim=1)[:, 0].mean() + sparsity * weights.abs().sum() / len(weights)
-
-
-def autograd_gradient(rows: np.ndarray, triplets: np.ndarray) -> Callable[[], Any]:
-    """A full gradient by torch's autograd through the (n, n) matrix."""
-    import torch
-
-    weights = torch.tensor(rows.astype(np.float32), requires_grad=True)
-    i, j, k = torch.tensor(triplets.astype(np.int64)).T
-
-    def gradient() -> Any:
-        weights.grad = None
-        s = weights @ weights.T
-        similarities = torch.stack([s[i, j], s[i, k], s[j, k]], dim=1)
-        (-torch.log_softmax(similarities, dim=1)[:, 0].mean()).backward()
-        return weights.grad
-
-    return gradient
-
-
-def autograd_by_rows(rows: np.ndarray, triplets: np.ndarray) -> Callable[[], Any]:
-    """A full gradient by torch's autograd through the rows of each triplet."""
-    import torch
-
-    weights = torch.tensor(rows.astype(np.float32), requires_grad=True)
-    index = torch.tensor(triplets.astype(np.int64))
-
-    def gradient() -> Any:
-        weights.grad = None
-        objective(weights[index], weights, 0.0).backward()
-        return weights.grad
-
-    return gradient
