@@ -232,26 +232,29 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
 
 # Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
 SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV and `--table` have the others too
-    "agreement": "10 answers: (r|KL|JS)|20 people: (r|KL)",
-    "bins": "20 people.*: accuracy, majority|10 answers, .*: accuracy, majority 5",
-    "calibration": ": (T|KL|JS)|20,000 .*cross",
-    "ceilings": "^100 objects.*10 answers,|^9 objects|5 people",
-    "cka": ": difference|n=50 debiased-cka: ",
-    "concepts": "n=(10|60) t=(30|100): (accuracy|difference)$",
-    "lapses": "(60 objects.*|40 people), (0|15)%|held out",
-    "metadata": "m=10|families|m=8|noise=(0.05|1.0)|random",
-    "neighbors": "n=(50|200).*: (overlap|difference|purity$|neighbours kept|k-NN difference$)",
-    "people": ": accuracy",
-    "probe": "^(?!probe).*|: accuracy",
-    "rsa ceiling": r"objects\+subjects n=92 p=4|subjects n=92 p=4: lower|objects n=40 p=8: (less|of lower)",
-    "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: (mean|difference)",
-    "rsa null": "p <= 0.05",
-    "score": "^score n=(30 t|50 t=500|100 t=20000|400|1854 t=20000 x20).*: accuracy|^(?!score).*: accuracy|blind",
-    "several": ": (pyalign, [sma]|together, any)|pyalign, Holm, the better",
+    "agreement": "10 answers: (r e|KL)|20 people: (r e|KL)",
+    "bins": "20 people.*: accuracy, majority (5|9)",
+    "calibration": ": KL|600 triplets: T|20,000 .*: (T|cross)|20 people: T",
+    "ceilings": "^100 objects.*10 answers,.*fraction|^9 objects.*lower|5 people.*fraction",
+    "cka": "^(?!.* 0.5:).*: difference|n=50 debiased-cka: ",
+    "concepts": "n=(10|60) t=(30|100): accuracy$",
+    "lapses": "60 objects.*, (0|15)%|40 people, 15%.*: (lapse rate|T$)|held out",
+    "metadata": "m=10: rank|families m=30|m=8|noise=1.0|random",
+    "neighbors": "n=50.*: (overlap|difference|purity$|neighbours kept|k-NN difference$)|n=200.*: overlap",
+    "people": "p=(50|264): accuracy|^(?!people).*: accuracy",
+    "probe": "^4.*n=90: (gain|cross)|: accuracy",
+    "rsa ceiling": r"objects\+subjects n=92 p=4: (diff|less|of lower|dis|rel)|subjects n=92 p=4: lower|"
+                   "objects n=40 p=8: of lower",
+    "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: difference",
+    "rsa null": "much noise: p <= 0.05",
+    "score": "^score n=(30 t|50 t=500|400|1854 .*x20).*: accuracy|^(pigeon|bootstrap n=100|the same).*: accuracy|blind",
+    "several": "(better|models|categories): pyalign, s|: (pyalign, [ma]|together, any)|pyalign, Holm, the better",
+    "small best": "100 objects",
     "small baseline": "^20",
     "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
-    "small few": "^7 .*no minimum|^8 objects, 300 triplets:|rank.*no minimum|^100 .*rank|[23] people.*no minimum|^4",
-    "small score": "^(?!100 objects, 3,000 triplets: |truth 0.95,)",
+    "small few": "^7 .*(triplets: d|018: a).*no minimum|^8 objects, 300 triplets:|"
+                 "^100 .*rank.*: d|rank.*: d.*no minimum|[23] people.*no minimum|^4",
+    "small score": "^(?!100 objects, 3,000 triplets: |200 objects|60 objects by|truth 0.9[56])",
 }
 UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
 
