@@ -234,6 +234,7 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
 SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV and `--table` have the others too
     "agreement": "10 answers: (r e|KL)|20 people: (r e|KL)",
     "bins": "20 people.*: accuracy, majority (5|9)",
+    "calibrate": "t=(600|6000|20000):",
     "calibration": ": KL|600 triplets: T|20,000 .*: (T|cross)|20 people: T",
     "ceilings": "^100 objects.*10 answers,.*fraction|^9 objects.*lower|5 people.*fraction",
     "cka": "^(?!.* 0.5:).*: difference|n=50 debiased-cka: ",
@@ -254,6 +255,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
     "small few": "^7 .*(triplets: d|018: a).*no minimum|^8 objects, 300 triplets:|"
                  "^100 .*rank.*: d|rank.*: d.*no minimum|[23] people.*no minimum|^4",
+    "small power": "^2|difference|max-t|together",
     "small score": "^(?!100 objects, 3,000 triplets: |200 objects|60 objects by|truth 0.9[56])",
 }
 UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
