@@ -253,6 +253,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "small best": "100 objects",
     "small baseline": "^20",
     "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
+    "small equivalence": "equivalence$",
     "small few": "^7 .*(triplets: d|018: a).*no minimum|^8 objects, 300 triplets:|"
                  "^100 .*rank.*: d|rank.*: d.*no minimum|[23] people.*no minimum|^4",
     "small power": "^2|difference|max-t|together",
