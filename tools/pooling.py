@@ -64,23 +64,23 @@ def draw(rng: np.random.Generator, spread: float) -> dict[str, float]:
 
 
 def table(rows: list[dict[str, float]]) -> list[str]:
-    """Means over draws as Markdown."""
-    lines = [("true accuracies", "figure", "raw", "pooled")]
-    for spread in SPREADS:
-        of_spread = [row for row in rows if row["spread"] == spread]
-        where = f"50 ± {100 * spread:.0f} %, {len(of_spread):,} draws"
-        for key, what in ROWS:
-            cells = []
-            for name in ("raw", "pooled"):
-                values = [row[f"{key} {name}"] for row in of_spread if f"{key} {name}" in row]
-                mean = float(np.mean(values)) if values else None
-                mean = mean**0.5 if key == "error" and mean is not None else mean
-                cells.append("" if mean is None else f"{mean:.3f}")
-            lines.append((where, what, *cells))
-        estimates = [row["estimated spread"] for row in of_spread]
-        spread_found = f"{np.mean(estimates):.3f} ± {np.std(estimates):.3f}"
-        lines.append((where, "estimated spread, mean ± sd", "", spread_found))
-    return csv_rows.markdown(*lines)
+    """Means over draws as Markdown: a row for each figure, two columns for each spread of the true accuracies."""
+    of = {spread: [row for row in rows if row["spread"] == spread] for spread in SPREADS}
+    lines = ["| true accuracies |" + "".join(f" 50 ± {100 * spread:.0f} %: raw | pooled |" for spread in SPREADS),
+             "| --- " * (1 + 2 * len(SPREADS)) + "|"]
+    for key, what in ROWS:
+        cells = [mean(of[spread], f"{key} {name}") for spread in SPREADS for name in ("raw", "pooled")]
+        lines.append(f"| {what} | " + " | ".join(cells) + " |")
+    estimates = ([row["estimated spread"] for row in of[spread]] for spread in SPREADS)
+    cells = [f" | {np.mean(one):.3f} ± {np.std(one):.3f} |" for one in estimates]
+    return [*lines, "| estimated spread, mean ± sd |" + "".join(cells)]
+
+
+def mean(rows: list[dict[str, float]], name: str) -> str:
+    """The mean of a figure over draws, of squared errors its root; nothing where no draw has it."""
+    values = [row[name] for row in rows if name in row]
+    found = float(np.mean(values)) if values else None
+    return "" if found is None else f"{found**0.5 if name.startswith('error') else found:.3f}"
 
 
 def read(path: Path) -> list[dict[str, float]]:
