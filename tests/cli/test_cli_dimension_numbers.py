@@ -108,7 +108,6 @@ def test_every_command_reads_the_labels_of_the_file(written, command, answers, f
 def test_charts_and_pages_call_a_dimension_the_same(written, answers):
     pytest.importorskip("altair")
     from pyalign.report.charts.gallery import top_cards
-
     from pyalign.report.page.write import make_report
 
     expected, human = written

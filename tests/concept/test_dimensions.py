@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pyalign.report.charts.gallery import top_cards
 from support import draw_triplets, reals
 
 import pyalign
 from pyalign.concept.dimensions import NOISE
+from pyalign.report.charts.gallery import top_cards
 
 N, K = 30, 3
 X = reals(1, N, 5)

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from pyalign.report.charts.gallery import top_cards
 
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.charts import CHARTS, chart, default_chart
+from pyalign.report.charts.gallery import top_cards
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import STYLES, WIDTHS, finished, style_of, wrapped
 

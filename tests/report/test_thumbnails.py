@@ -9,9 +9,9 @@ import zlib
 
 import numpy as np
 import pytest
-from pyalign.report.charts.gallery import gallery_chart
 
 import pyalign
+from pyalign.report.charts.gallery import gallery_chart
 from pyalign.report.charts.map import LARGEST_TILE, thumbnails
 from pyalign.report.charts.theme import notes_of
 
