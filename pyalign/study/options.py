@@ -22,7 +22,7 @@ MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
 DIMENSIONS, LABELS, CATEGORIES, METADATA = "dimensions", "dimension labels", "categories", "metadata"
 PEOPLE = "people"  # sets of triplets and of human matrices, by name: all, or those that a step names
 SCORED = (  # functions that give a score of each model
-    "compare", "score", "rsa", "cross_validate_probe", "predict_dimensions", "compare_neighbors", "neighbor_purity",
+    "compare", "score", "rsa", "cross_validate_probe", "predict_dimensions", "neighborhoods",
 )
 
 
@@ -95,7 +95,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or f
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
     "transform": "transform", "start": "transform", "maps": "transform", "other_embeddings": "embeddings",
-    "after": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
+    "before": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
     "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling", "result": SCORES, "others": SCORES,
 }
 
