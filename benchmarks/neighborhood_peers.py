@@ -24,13 +24,13 @@ def people(case: Case) -> np.ndarray:
 def ours(case: Case) -> Contender:
     """Overlap, rank-biased overlap, and 999 relabellings of both."""
     x, human = embeddings(case), people(case)
-    return Contender(lambda: pyalign.compare_neighbors(x, human, k=K, ci=None, n_permutations=PERMUTATIONS))
+    return Contender(lambda: pyalign.neighborhoods(x, human, k=K, ci=None, n_permutations=PERMUTATIONS))
 
 
 def sets(case: Case) -> Contender:
     """The overlap alone, an intersection for each object and relabelling, timed on a few; the search is not counted."""
     x, human = embeddings(case), people(case)
-    expected = pyalign.compare_neighbors(x, human, k=K, ci=None, n_permutations=0)[0].overlap
+    expected = pyalign.neighborhoods(x, human, k=K, ci=None, n_permutations=0)[0].overlap
     rng = np.random.default_rng(0)
 
     def lists(rows: np.ndarray) -> np.ndarray:

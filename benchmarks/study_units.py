@@ -50,15 +50,15 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
     yield "study run --jobs 2: times as long, least of the pairs", min(ratios), "x"
     yield "load average of the machine before a pair, at most", max(load), ""
 
-    (folder / "one.toml").write_text(head + "[steps.hubness]\nk = 3\n")
-    _clock(folder, "step", "one.toml", "--out", "one", "hubness")
-    starts = [_cpu(folder, "step", "one.toml", "--out", "one", "hubness") for _ in range(REPEATS)]
+    (folder / "one.toml").write_text(head + "[steps.neighborhoods]\nk = 3\n")
+    _clock(folder, "step", "one.toml", "--out", "one", "neighborhoods")
+    starts = [_cpu(folder, "step", "one.toml", "--out", "one", "neighborhoods") for _ in range(REPEATS)]
     yield "study step of a unit that is as it was: CPU seconds", statistics.median(starts), "s"
     yield "study step of a unit that is as it was: CPU seconds, least", min(starts), "s"
     yield f"study export --engine slurm: array tasks of {GROUPED:,} units of {SHORT:g} s", _grouped(folder, head), ""
 
     models = "".join(f'm{k} = "a.npy"\n' for k in range(MANY))
-    (folder / "models.toml").write_text(f"[models]\n{models}[steps.near_duplicates]\n")
+    (folder / "models.toml").write_text(f"[models]\n{models}[steps.neighbors]\n")
     yield f"study units: {MANY:,} models, one step: CPU seconds", _plan(folder / "models.toml"), "s"
     many = "".join(f"[steps.u{k}]\nfunction='cka'\nseed={k}\n" for k in range(MANY))
     (folder / "steps.toml").write_text(head + many)

@@ -172,7 +172,7 @@ def _notes(
         if without:
             notes.append(f"{without:,} of {n:,} objects have no concept: they count only as neighbours of others")
     if concepts is not None or asked.threshold is not None:
-        notes += [note for model in models for note in notes_on_similarities(model.x, None, asked.measure)]
+        notes += [note for model in models for note in notes_on_similarities(model.x, None, asked.measure, model.name)]
     return notes
 
 

@@ -239,18 +239,21 @@ def shared(a, b):
     return {"overlap": x[:, -1].mean() / K, "rbo": rbo.mean()}
 
 
-def neighbor_agreement(w, _):
-    return each(w.models, lambda x: shared(unit(x), unit(w.x))) | {"chance": K / (N - 1)}
-
-
-def neighbor_changes(w, _):
-    return shared(unit(w.models["half"]), unit(w.x))
-
-
-def neighbor_purity(w, _):
+def neighborhoods(w, _):
     same = w.x.argmax(axis=1)[:, None] == w.x.argmax(axis=1)
     chance = (same.sum(axis=1) - 1).mean() / (N - 1)
-    return each(w.models, lambda x: {"purity": np.take_along_axis(same, nearest(unit(x)), 1).mean(), "chance": chance})
+
+    def of(x):
+        near, agreed = nearest(unit(x)), shared(unit(x), unit(w.x))
+        counts = np.bincount(near.ravel(), minlength=N) - K
+        return agreed | {
+            "kept": agreed["overlap"], "kept_rbo": agreed["rbo"], "purity": np.take_along_axis(same, near, 1).mean(),
+            "chance": chance, "skewness": (counts**3).mean() / (counts**2).mean() ** 1.5,
+            "robin_hood": np.abs(counts).sum() / (2 * K * (N - 1)), "antihubs": (counts == -K).mean(),
+            "hub_occurrence": (counts + K)[counts >= K].sum() / (N * K),
+        }
+
+    return each(w.models, of) | {"overlap_chance": K / (N - 1)}
 
 
 def upper(matrix):

@@ -67,9 +67,8 @@ ROWS = {  # kind -> how a world is put into it; of what is fitted to one model, 
     "consistency": lambda w: by_dot(pyalign.error_consistency, dimensions=says.two_dimensions(w))(w),
     "recover": lambda w: pyalign.recover(
         says.better_than_chance(w), w.rows, measure="dot", n_simulations=20, sizes=[2000]),
-    "neighbor agreement": lambda w: pyalign.compare_neighbors(w.models, w.x, k=says.K, n_permutations=20),
-    "neighbor changes": lambda w: pyalign.neighbor_changes(w.models["half"], w.x, k=says.K),
-    "neighbor purity": lambda w: pyalign.neighbor_purity(w.models, KINDS_OF(w), k=says.K, n_permutations=20),
+    "neighborhoods": lambda w: pyalign.neighborhoods(
+        w.models, w.x, before=w.x, categories=KINDS_OF(w), k=says.K, n_permutations=20),
     "failures": by_dot(pyalign.find_failures, limit=1),
     "simulate": lambda w: simulate(w.x, 40_000, measure="dot", temperature=1.0),
 }
@@ -79,7 +78,7 @@ WITHOUT = {  # why a kind has no row: kinds
     "its figures are those of its steps, which have rows": "study; report",
     "it plans: tools/plan_experiments.py and tools/chosen_triplets.py simulate what it promises":
         "plan experiment; plan triplets",
-    "it says of embeddings alone which rows are alike": "neighbors; hubs; prototypes; near duplicates",
+    "it says of embeddings alone which rows are alike": "neighbors",
     "it makes or draws data": "extract; triplets",
     "it lists, describes or downloads what there is": """models list; models layers; models table; describe;
         descriptions; datasets list; datasets info; datasets fetch""",
