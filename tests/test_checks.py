@@ -426,7 +426,7 @@ def test_the_list_above_has_every_public_function_and_what_people_make_themselve
     [
         ("agreement", "embeddings"), ("calibrate", "embeddings"), ("cka", "models"), ("compare", "models"),
         ("neighborhoods", "embeddings"), ("score_concepts", "embeddings"), ("error_consistency", "models"),
-        ("find_failures", "models"), 
+        ("find_failures", "models"),
         ("predict_dimensions", "embeddings"), ("recover", "models"), ("rsa", "embeddings"), ("score", "embeddings"),
         ("score_choices", "choices"),
     ],

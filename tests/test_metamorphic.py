@@ -85,7 +85,8 @@ CALLS = {
     ),
     "abstraction_levels": lambda w: pyalign.abstraction_levels(w.triplets, w.categories, w.categories),
     "predict_dimensions": lambda w, **o: pyalign.predict_dimensions(w.models, w.dimensions, triplets=w.triplets, **o),
-    "neighborhoods: concepts": lambda w: pyalign.neighborhoods(w.first, dimensions=w.dimensions, n_permutations=0, ci=None),
+    "neighborhoods: concepts": lambda w: pyalign.neighborhoods(
+        w.first, dimensions=w.dimensions, n_permutations=0, ci=None),
     "match_dimensions": lambda w: vars(pyalign.match_dimensions(w.dimensions, w.first)),
     "rsa": lambda w, **o: pyalign.rsa(w.models, w.human, n_permutations=20, weighted=True, **o),
     "rsa: drawn": lambda w, **o: pyalign.rsa(w.models, w.human, ci=DRAWN, **o),
@@ -172,9 +173,10 @@ EXCEPTIONS = {
             cross_validate_probe: images; fit_embedding; embedding_path; TripletEmbedding; cross_validate_embedding;
             write_embeddings; neighborhoods: changes""",
         (MORE, "each row is an object that counts"): """
-            cka; cka: of neighbours; cka: in batches; neighborhoods: changes; neighborhoods: hubs; neighbors; build_index;
-            neighborhoods: duplicates; similarity; choice_similarity; transfer; write_embeddings""",
-        (MORE, "a row that the other side does not name is refused"): "neighborhoods: purity; neighborhoods: concepts; match_dimensions",
+            cka; cka: of neighbours; cka: in batches; neighborhoods: changes; neighborhoods: hubs; neighbors;
+            build_index; neighborhoods: duplicates; similarity; choice_similarity; transfer; write_embeddings""",
+        (MORE, "a row that the other side does not name is refused"):
+            "neighborhoods: purity; neighborhoods: concepts; match_dimensions",
         (PARTS, SIMULATED): "recover",
         ("missing rows left out", "the ceiling is that of all triplets"): "score: of a ceiling",
         (PARTS, "of triplets that fail alike, those that come first in the file are shown"): "find_failures",

@@ -134,7 +134,8 @@ COMMANDS_OF = {  # the function that a command calls
     "agreement": "agreement", "calibrate": "calibrate", "ceiling": "noise_ceiling", "cka": "cka", "compare": "compare",
     "concepts": "score_concepts", "consistency": "error_consistency", "dimensions predict": "predict_dimensions",
     "embed": "cross_validate_embedding", "extract": "extract", "failures": "find_failures",
-    "neighbors objects": "neighborhoods", "neighbors search": "neighbors", "plot": "plot", "probe": "cross_validate_probe", "recover": "recover",
+    "neighbors objects": "neighborhoods", "neighbors search": "neighbors",
+    "plot": "plot", "probe": "cross_validate_probe", "recover": "recover",
     "rsa": "rsa", "score": "score", "transfer": "transfer",
 }
 

@@ -194,6 +194,6 @@ def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k
         tied = int(nearest.tied.sum())
         if tied:
             whose = f"all objects of {name}" if tied == len(nearest.tied) else f"{tied:,} objects of {name}"
-            notes.append(f"for {whose} others are as near as neighbour {k}, but for rounding: the first rows are taken, "
-                         "and occurrences count each of them equally")
+            why = "but for rounding: the first rows are taken, and occurrences count each of them equally"
+            notes.append(f"for {whose} others are as near as neighbour {k}, {why}")
     return notes

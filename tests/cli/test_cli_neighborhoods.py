@@ -36,8 +36,8 @@ def test_the_document_is_what_the_function_returns(command, files):
     document = results(command, "objects", "x.npy", "y.npy", "--human", "people.npy", *asked)
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.neighborhoods(
-        models, people, before="x.npy", k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], n_permutations=19,
-        ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, correction="benjamini-hochberg",
+        models, people, before="x.npy", k=4, dimensions=people, dimension_labels=["royal", "food", "tool"],
+        n_permutations=19, ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, correction="benjamini-hochberg",
     )
     expected = json.loads(found.to_json())
     assert document["command"] == "neighborhoods" and document["human"] == "people.npy"
@@ -74,7 +74,7 @@ def test_a_transform_adds_the_mapped_embeddings(command, files):
 
 
 @pytest.mark.parametrize(("args", "told"), [
-    (("objects", "x.npy", "--categories", "c.npy", "--permutations", 9), "purity of 20 objects with categories"),
+    (("objects", "x.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),
     (("objects", "x.npy"), "Robin Hood"),
     (("objects", "x.npy", "y.npy"), "only after"),
     (("objects", "x.npy", "--categories", "c.npy"), "medoid"),

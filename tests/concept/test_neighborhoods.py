@@ -377,8 +377,8 @@ def test_equal_rows_have_no_hubs_and_their_ties_are_counted(tmp_path, measure, d
     one = found[0]
     assert (one.skewness, one.n_tied) == (0.0, 40) and one.antihubs == pytest.approx((1 - 10 / 39) ** 39)
     assert one.robin_hood == pytest.approx(0, abs=1e-12) and one.columns["occurrences"] == pytest.approx(10)
-    told = "for all objects of embeddings others are as near as neighbour 10, but for rounding: the first rows are taken, "
-    told += "and occurrences count each of them equally"
+    told = "for all objects of embeddings others are as near as neighbour 10, but for rounding: the first rows are "
+    told += "taken, and occurrences count each of them equally"
     assert told in found.notes and told in " ".join(str(found).split())
     assert read_back(found, tmp_path) == found
 

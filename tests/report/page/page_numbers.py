@@ -200,30 +200,7 @@ def tables(documents):
             "assurance": ("assurance", None), "cost": ("cost", None)}) for name in ("needed", "designs")},
         "wrong": (wrong, {"wrong": ("n", None), "share": ("share", None)}),
     }
-    for end, name in (("", "neighborhoods"), ("-2", "neighborhoods of dimensions")):
-        rows = d[name]["results"]
-        people = end == ""
-        agreed = {"overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
-                  "p of the rbo": ("rbo_p_value", None)} if people else {}
-        figures = agreed | {"purity": ("purity", "purity_ci"), "by chance": ("chance", None),
-                            "p of purity": ("purity_p_value", None)}
-        kept = {"kept": ("kept", None), "rbo kept": ("kept_rbo", None)} if people else {}
-        found[f"neighborhoods{end}"] = rows, figures
-        found[f"neighborhoods-hubs{end}"] = rows, kept | {
-            "skewness": ("skewness", None), "Robin Hood": ("robin_hood", None),
-            "by hubs": ("hub_occurrence", None), "of none": ("antihubs", None)}
-        found[f"neighborhoods-concepts{end}"] = flat(rows, "concepts"), figures | {
-            "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)} | (
-            {"p (corrected)": ("p_adjusted", None)} if people else {})
-        found[f"neighborhoods-objects{end}"] = flat(rows, "objects"), kept | {
-            "neighbour of": ("occurrences", None), "purity": ("purity", None)} | (
-            {"overlap": ("overlap", None), "rbo": ("rbo", None)} if people else {})
-    d_objects = d["neighborhoods"]
-    found["neighborhoods-differences"] = [row for row in d_objects["differences"] if row["concept"] is None], {
-        "overlap": ("difference", "ci"), "p (corrected)": ("p_adjusted", None)}
-    found["neighborhoods-duplicates"] = [
-        {**one, "n": len(one["rows"])} for one in flat(d_objects["results"], "duplicates")
-    ], {"size": ("n", None), "equal": ("exact", None), "least": ("least", None)}
+    found |= of_neighborhoods(d)
     missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
               "all miss": ("missed", None), "ratio": ("ratio", None), "excess": ("excess", "ci"),
               "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "of misses": ("share", None)}
@@ -272,6 +249,36 @@ def tables(documents):
         {head: (path, None) for head, (path, _) in dims[1].items()},
     )
     return found
+
+
+def of_neighborhoods(d):
+    """The tables of each object's neighbourhood."""
+    tables = {}
+    for end, name in (("", "neighborhoods"), ("-2", "neighborhoods of dimensions")):
+        rows = d[name]["results"]
+        people = end == ""
+        agreed = {"overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
+                  "p of the rbo": ("rbo_p_value", None)} if people else {}
+        figures = agreed | {"purity": ("purity", "purity_ci"), "by chance": ("chance", None),
+                            "p of purity": ("purity_p_value", None)}
+        kept = {"kept": ("kept", None), "rbo kept": ("kept_rbo", None)} if people else {}
+        tables[f"neighborhoods{end}"] = rows, figures
+        tables[f"neighborhoods-hubs{end}"] = rows, kept | {
+            "skewness": ("skewness", None), "Robin Hood": ("robin_hood", None),
+            "by hubs": ("hub_occurrence", None), "of none": ("antihubs", None)}
+        tables[f"neighborhoods-concepts{end}"] = flat(rows, "concepts"), figures | {
+            "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)} | (
+            {"p (corrected)": ("p_adjusted", None)} if people else {})
+        tables[f"neighborhoods-objects{end}"] = flat(rows, "objects"), kept | {
+            "neighbour of": ("occurrences", None), "purity": ("purity", None)} | (
+            {"overlap": ("overlap", None), "rbo": ("rbo", None)} if people else {})
+    d_objects = d["neighborhoods"]
+    tables["neighborhoods-differences"] = [row for row in d_objects["differences"] if row["concept"] is None], {
+        "overlap": ("difference", "ci"), "p (corrected)": ("p_adjusted", None)}
+    tables["neighborhoods-duplicates"] = [
+        {**one, "n": len(one["rows"])} for one in flat(d_objects["results"], "duplicates")
+    ], {"size": ("n", None), "equal": ("exact", None), "least": ("least", None)}
+    return tables
 
 
 def row_of(row, columns):

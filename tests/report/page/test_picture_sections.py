@@ -272,7 +272,8 @@ def test_neighbourhoods_have_their_parts():
         assert (row["overlap"][0], row["purity"][0]) == (one["overlap"], one["purity"])
     whole = [one for one in document(found)["differences"] if one["concept"] is None]
     assert [row["overlap"][0] for row in tables["neighborhoods-differences"]] == [one["difference"] for one in whole]
-    for row, one in zip(tables["neighborhoods-objects"], [one for each in held for one in each["objects"]], strict=True):
+    listed = [one for each in held for one in each["objects"]]
+    for row, one in zip(tables["neighborhoods-objects"], listed, strict=True):
         assert (row["object"][0], row["neighbour of"][0], row["kept"][0]) == (
             one["name"], one["occurrences"], one["kept"]
         )
