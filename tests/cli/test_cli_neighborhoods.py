@@ -37,7 +37,8 @@ def test_the_document_is_what_the_function_returns(command, files):
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.neighborhoods(
         models, people, before="x.npy", k=4, dimensions=people, dimension_labels=["royal", "food", "tool"],
-        n_permutations=19, ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, correction="benjamini-hochberg",
+        n_permutations=19, ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3,
+        correction="benjamini-hochberg",
     )
     expected = json.loads(found.to_json())
     assert document["command"] == "neighborhoods" and document["human"] == "people.npy"

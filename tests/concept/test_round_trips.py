@@ -37,7 +37,9 @@ MAKERS = {
     "consistency with who is always right": lambda: pyalign.error_consistency(
         {"x": X}, TRIPLETS, model_choices={"right": np.full(len(TRIPLETS), 2)}
     ),
-    "neighborhoods": lambda: pyalign.neighborhoods(BOTH, Y, k=3, categories=KINDS, n_permutations=9),
+    "neighborhoods": lambda: pyalign.neighborhoods(
+        BOTH, Y, before=WITH_ZERO, k=3, categories=KINDS, threshold=-1.0, n_permutations=9
+    ),
     "neighborhoods by dimensions": lambda: pyalign.neighborhoods(X, Y, k=3, dimensions=DIMENSIONS, ci=None),
     "neighborhoods without people": lambda: pyalign.neighborhoods(BOTH, categories=KINDS, k=3, n_permutations=9),
     "neighborhoods without anything": lambda: pyalign.neighborhoods(BOTH, k=3),
