@@ -47,13 +47,15 @@ test: $(VENV)/installed-test lint
 	$(PYTEST) --suite test $(EVERYTHING)
 
 test-kernels: $(VENV)/installed-test kernel-table
-	$(PYTEST) --suite kernels $(EVERYTHING)
+	PYALIGN_ALL_KERNELS=1 $(PYTEST) --suite kernels $(EVERYTHING)
 
-# What `make test` leaves out, in an order of its own each time.
+# What `make test` leaves out, in an order of its own each time, but for tests of kernels that have passed with these
+# sources (tests/kernels.sha256).
 test-rest: $(VENV)/installed-test $(VENV)/wheel-tools kernel-table
 	$(PYTEST) --suite kernels --suite rest $(SHUFFLE) $(EVERYTHING)
 
-# Everything in one such order, so that no test leans on another. What each costs goes to build/costs.csv.
+# Everything in one such order, so that no test leans on another. What each costs goes to build/costs.csv, and the hash of
+# the kernels that passed next to it.
 test-all: $(VENV)/installed-test lint kernel-table
 	$(PYTEST) $(SHUFFLE) --record build/costs.csv $(EVERYTHING)
 

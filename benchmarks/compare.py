@@ -60,10 +60,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help=f"at most {QUICK_ROUNDS} rounds of each comparison")
     parser.add_argument(
-        "--only",
-        nargs="+",
-        metavar="OP",
-        choices=operations,
+        "--only", nargs="+", metavar="OP", choices=operations,
         help="of " + ", ".join(operations) + "; other rows of the file stay",
     )
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/MACHINE.csv")
@@ -76,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, write the CSV file and print its table; or only print."""
     options = parse(arguments)
     if options.table:
-        print(markdown(read_csv(options.table), options.targets))
+        rows = [row for row in read_csv(options.table) if options.only is None or row.op in options.only]
+        print(markdown(rows, options.targets))
         return
     require_native()
     if os.getloadavg()[0] > 0.5:

@@ -85,10 +85,8 @@ def reads_of_rows(case: Case) -> Contender:
 
 
 def matrix(
-    make: Callable[..., matrix_peers.Matrix],
-    measure: str,
-    as_similarity: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    **options: Any,
+    make: Callable[..., matrix_peers.Matrix], measure: str,
+    as_similarity: Callable[[np.ndarray], np.ndarray] = np.asarray, **options: Any,
 ) -> Builder:
     """A contender of `similarity`; with `rows` it is timed on that many rows."""
 
@@ -126,11 +124,8 @@ def our_product_with_itself(x: np.ndarray, y: np.ndarray) -> matrix_peers.Matrix
 
 
 def steps(
-    make: Callable[..., loss_peers.Step],
-    ours: Callable[..., loss_peers.Step],
-    inputs: Callable[[Case], np.ndarray],
-    limit: int | None = None,
-    times: int = 1,
+    make: Callable[..., loss_peers.Step], ours: Callable[..., loss_peers.Step], inputs: Callable[[Case], np.ndarray],
+    limit: int | None = None, times: int = 1,
 ) -> Builder:
     """A contender of `triplet_loss` or `triplet_gradient`; with a limit it is timed on that many triplets.
 

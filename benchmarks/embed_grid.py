@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.embed_peers import BATCH, VICE_BATCH, autograd_by_rows, autograd_gradient, spose_step, vice_step
-from benchmarks.probe_grid import run
+from benchmarks.figures import run
 from pyalign import load_triplets, score
 from pyalign.embedding.choose import choose_penalty
 from pyalign.embedding.fit import Fitter, Objective

@@ -38,10 +38,7 @@ class Card:
 CARDS = (
     Card("H200", 4.8e12, 5.5e12, 50e6, {"float32": 67e12, "tf32": 495e12, "float16": 989e12, "bfloat16": 989e12}),
     Card(
-        "H100 80GB HBM3",
-        3.35e12,
-        5.5e12,
-        50e6,
+        "H100 80GB HBM3", 3.35e12, 5.5e12, 50e6,
         {"float32": 67e12, "tf32": 495e12, "float16": 989e12, "bfloat16": 989e12},
     ),
     Card(
@@ -136,8 +133,8 @@ def _similarity(case: Case, dtype: str, *, pair: bool = False) -> GpuCase:
     """
     memory = SIZES[dtype] * case.n * case.d * (1 + pair) + 4 * case.n**2
     operations = case.n**2 * case.d * (1 + pair)
-    speed = "1.4 times the speed" if not pair and dtype in ("float32", "tf32") else "the speed"
-    aim = f"{'70 % or more of ' if pair else ''}{speed} of the vendor's product alone{'' if pair else ', or more'}"
+    factor = 0.7 if pair else 1.4 if dtype in ("float32", "tf32") else 1
+    aim = f"≥ {factor}x the vendor's product"
     op = "similarity cosine of x and y" if pair else "similarity cosine"
     return GpuCase(op, case, dtype, memory, memory, operations, 1, aim)
 

@@ -124,8 +124,7 @@ def _memory(operation: str, case: Case, limit: float) -> Comparison:
 
 
 SCORE = Comparison(
-    "score",
-    cases.THINGS,
+    "score", cases.THINGS,
     {
         SUBJECT: scores(our_score),
         "numpy": scores(peers.numpy_score),
@@ -136,8 +135,7 @@ SCORE = Comparison(
     SOME,
 )
 COSINE = Comparison(
-    "similarity cosine",
-    cases.SQUARE,
+    "similarity cosine", cases.SQUARE,
     {
         SUBJECT: matrix(our_matrix("cosine"), "cosine"),
         "numpy product": matrix(matrix_peers.numpy_product, "cosine"),
@@ -148,8 +146,7 @@ COSINE = Comparison(
     MANY,
 )
 DISTANCES = Comparison(
-    "similarity neg_euclidean",
-    cases.SQUARE,
+    "similarity neg_euclidean", cases.SQUARE,
     {
         SUBJECT: matrix(our_matrix("neg_euclidean"), "neg_euclidean"),
         "torch": matrix(matrix_peers.torch_distances, "neg_euclidean", np.negative),
@@ -166,14 +163,11 @@ PRODUCTS = tuple(
     for case in cases.PRODUCTS
 )
 COMMAND = Comparison(
-    "command pyalign score",
-    cases.THINGS,
-    {SUBJECT: command(processes.command_score, checked=True), "numpy": command(processes.bare_numpy)},
-    MANY,
+    "command pyalign score", cases.THINGS,
+    {SUBJECT: command(processes.command_score, checked=True), "numpy": command(processes.bare_numpy)}, MANY,
 )
 STARTS = Comparison(
-    "start of pyalign score",
-    cases.START,
+    "start of pyalign score", cases.START,
     {
         SUBJECT: command(lambda case: processes.command_help("score")),
         "python": command(lambda case: processes.bare_python("pass")),
@@ -184,8 +178,7 @@ STARTS = Comparison(
     SOME,
 )
 FITS = Comparison(
-    "fit_probe beside a busy process",
-    cases.FIT,
+    "fit_probe beside a busy process", cases.FIT,
     {
         SUBJECT: figures(lambda case: processes.fit_seconds(case, "import torch")),
         "without torch": figures(processes.fit_seconds),
@@ -194,8 +187,7 @@ FITS = Comparison(
     SOME,
 )
 IMPORT = Comparison(
-    "import",
-    cases.START,
+    "import", cases.START,
     {
         SUBJECT: figures(lambda case: processes.import_seconds("pyalign")),
         "numpy": figures(lambda case: processes.import_seconds("numpy")),
@@ -205,8 +197,7 @@ IMPORT = Comparison(
 
 RESAMPLES = Comparison("object resamples", cases.THINGS, {SUBJECT: resamples(), "numpy": numpy_resamples}, SOME)
 ERRORS = Comparison(
-    "corrected errors",
-    cases.THINGS,
+    "corrected errors", cases.THINGS,
     {
         SUBJECT: corrected_errors(),
         "half a second": figures(lambda case: 0.5),
@@ -216,25 +207,21 @@ ERRORS = Comparison(
     SOME,
 )
 HUNDRED_MODELS = Comparison(
-    "compare, 100 models", cases.THINGS_NARROW,
-    {SUBJECT: compare_many, "one minute": figures(lambda case: 60.0)}, FEW,
+    "compare, 100 models", cases.THINGS_NARROW, {SUBJECT: compare_many, "one minute": figures(lambda case: 60.0)}, FEW,
 )
 CONSISTENCY = Comparison(
     "consistency, 10 models", cases.THINGS_NARROW,
     {SUBJECT: concept_peers.our_consistency, "numpy": concept_peers.numpy_consistency}, FEW,
 )
 INTERVALS = Comparison(
-    "score with intervals",
-    cases.THINGS,
-    {SUBJECT: score_with_intervals, "one second": figures(lambda case: 1.0), "pyalign score": scores(our_score)},
-    SOME,
+    "score with intervals", cases.THINGS,
+    {SUBJECT: score_with_intervals, "one second": figures(lambda case: 1.0), "pyalign score": scores(our_score)}, SOME,
 )
 MODELS = Comparison(
     "object resamples, 4 models", cases.THINGS, {SUBJECT: resamples(4), "pyalign 1 model": resamples(1)}, SOME
 )
 CALIBRATION = Comparison(
-    "calibrate",
-    cases.THINGS,
+    "calibrate", cases.THINGS,
     {
         SUBJECT: temperatures(calibration_peers.our_temperature),
         "pyalign score": temperatures(calibration_peers.score_pass, fits=False),
@@ -243,8 +230,7 @@ CALIBRATION = Comparison(
     SOME,
 )
 LOSS = Comparison(
-    "triplet_loss",
-    cases.TRAINING,
+    "triplet_loss", cases.TRAINING,
     {
         SUBJECT: steps(loss_peers.our_loss, loss_peers.our_loss, embeddings),
         "torch": steps(loss_peers.torch_loss, loss_peers.our_loss, embeddings),
@@ -254,8 +240,7 @@ LOSS = Comparison(
     SOME,
 )
 GRADIENT = Comparison(
-    "triplet_gradient",
-    cases.TRAINING,
+    "triplet_gradient", cases.TRAINING,
     {
         SUBJECT: steps(loss_peers.our_gradient, loss_peers.our_gradient, similarities),
         "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
@@ -265,8 +250,7 @@ GRADIENT = Comparison(
     SOME,
 )
 PLANNED = Comparison(
-    "triplet_gradient, planned",
-    cases.TRAINING,
+    "triplet_gradient, planned", cases.TRAINING,
     {
         SUBJECT: steps(loss_peers.our_planned_gradient, loss_peers.our_gradient, similarities),
         "torch": steps(loss_peers.torch_gradient, loss_peers.our_gradient, similarities),
@@ -277,8 +261,7 @@ PLANNED = Comparison(
     SOME,
 )
 PROBE = Comparison(
-    "probe step",
-    cases.TRAINING,
+    "probe step", cases.TRAINING,
     {
         SUBJECT: steps(probe_peers.our_step, probe_peers.our_step, embeddings),
         "torch": steps(probe_peers.torch_gather_step, probe_peers.our_step, embeddings),
@@ -291,55 +274,44 @@ PROBE = Comparison(
 
 CONCEPTS = (
     Comparison(
-        "concepts assignment",
-        cases.THINGS,
-        {SUBJECT: concept_peers.our_assignment, "published": concept_peers.published_assignment},
-        SOME,
+        "concepts assignment", cases.THINGS,
+        {SUBJECT: concept_peers.our_assignment, "published": concept_peers.published_assignment}, SOME,
     ),
     Comparison(
-        "concepts, 1,000 resamples",
-        cases.THINGS,
-        {SUBJECT: concept_peers.our_concepts, "pyalign score, 1,000 resamples": concept_peers.whole_alone},
-        SOME,
+        "concepts, 1,000 resamples", cases.THINGS,
+        {SUBJECT: concept_peers.our_concepts, "pyalign score, 1,000 resamples": concept_peers.whole_alone}, SOME,
     ),
 )
 RSA = (
     Comparison(
-        "rsa spearman",
-        cases.THINGS_PAIRS,
+        "rsa spearman", cases.THINGS_PAIRS,
         {
             SUBJECT: rsa_peers.cpu_seconds(rsa_peers.our_correlation("spearman")),
             "scipy": rsa_peers.cpu_seconds(rsa_peers.scipy_correlation("spearman")),
             "rsatoolbox": rsa_peers.cpu_seconds(rsa_peers.rsatoolbox_correlation("spearman")),
         },
-        SOME,
-        "CPU s",
+        SOME, "CPU s",
     ),
     Comparison(
-        "rsa kendall",
-        cases.THINGS_PAIRS,
+        "rsa kendall", cases.THINGS_PAIRS,
         {
             SUBJECT: rsa_peers.cpu_seconds(rsa_peers.our_correlation("kendall")),
             "scipy": rsa_peers.cpu_seconds(rsa_peers.scipy_correlation("kendall")),
         },
-        FEW,
-        "CPU s",
+        FEW, "CPU s",
     ),
     Comparison(
-        "rsa dual bootstrap",
-        cases.OBJECTS92,
+        "rsa dual bootstrap", cases.OBJECTS92,
         {
             SUBJECT: rsa_peers.cpu_seconds(rsa_peers.our_dual_bootstrap),
             "rsatoolbox": rsa_peers.cpu_seconds(
                 rsa_peers.rsatoolbox_dual_bootstrap, rsa_peers.FEW / rsa_peers.RESAMPLES
             ),
         },
-        FEW,
-        "CPU s",
+        FEW, "CPU s",
     ),
     Comparison(
-        "rsa inference",
-        cases.THINGS_PAIRS,
+        "rsa inference", cases.THINGS_PAIRS,
         {
             SUBJECT: rsa_peers.our_inference,
             "20 seconds": figures(lambda case: 20.0),
@@ -347,14 +319,12 @@ RSA = (
         },
         FEW,
     ),
-    _memory("rsa pearson", cases.MANY_OBJECTS, 1000),
-    _memory("rsa spearman", cases.MANY_OBJECTS, 4000),
+    _memory("rsa pearson", cases.MANY_OBJECTS, 1000), _memory("rsa spearman", cases.MANY_OBJECTS, 4000),
 )
 
 NEIGHBORS = (
     Comparison(
-        "neighbors",
-        cases.NEAREST,
+        "neighbors", cases.NEAREST,
         {
             SUBJECT: neighbor_peers.ours("native"),
             "pyalign by faiss": neighbor_peers.ours("faiss"),
@@ -372,8 +342,7 @@ NEIGHBORHOODS = Comparison(
 
 
 CHOICE = Comparison(
-    "choice_similarity",
-    cases.THINGS_SPOSE,
+    "choice_similarity", cases.THINGS_SPOSE,
     {
         SUBJECT: choices(choice_peers.ours),
         "numba": choices(choice_peers.numba_loop, rows=CHOICE_SLICE),
@@ -383,8 +352,7 @@ CHOICE = Comparison(
     SOME,
 )
 REPEATS = Comparison(
-    "find_repeats",
-    cases.THINGS,
+    "find_repeats", cases.THINGS,
     {
         SUBJECT: repeats(repeat_peers.our_repeats),
         "numpy unique of rows": repeats(repeat_peers.numpy_rows),
@@ -408,8 +376,7 @@ EXTRACTIONS = (
     _extractions("extract, bf16", cases.VIT, "pyalign bf16", "pyalign fp32", "timm loop"),
 )
 HASHES = Comparison(
-    "hashes of extract",
-    cases.LITE0,
+    "hashes of extract", cases.LITE0,
     {
         SUBJECT: figures(extract_peers.hashing_seconds),
         "extract": figures(partial(extract_peers.seconds, name="pyalign")),
@@ -417,23 +384,20 @@ HASHES = Comparison(
     FEWER,
 )
 EXTRACT_MEMORY = Comparison(
-    "memory of extract",
-    cases.MANY_IMAGES,
+    "memory of extract", cases.MANY_IMAGES,
     {
         SUBJECT: figures(lambda case: extract_peers.peak_memory(case, case.n)),
         "limit": figures(lambda case: 2000.0),
         "pyalign of 1,000": figures(lambda case: extract_peers.peak_memory(case, 1000)),
     },
-    1,
-    "MB",
+    1, "MB",
 )
 
 # Processor time; the second of each is by the clock.
 CKA_NULL, CKA_PAIRS = (
     (
         Comparison(
-            f"cka permutation{told}",
-            cases.TWO_MODELS,
+            f"cka permutation{told}", cases.TWO_MODELS,
             {
                 SUBJECT: figures(cka_peers.our_permutation(clock)),
                 "calibrated-similarity, Gram": figures(cka_peers.their_permutation(cka_peers.gram_form, clock)),
@@ -442,8 +406,7 @@ CKA_NULL, CKA_PAIRS = (
             FEW,
         ),
         Comparison(
-            f"cka of all pairs{told}",
-            cases.TWENTY_MODELS,
+            f"cka of all pairs{told}", cases.TWENTY_MODELS,
             {
                 SUBJECT: figures(cka_peers.our_pairs(clock)),
                 "loop over pairs": figures(cka_peers.loop_over_pairs(clock)),
@@ -454,8 +417,7 @@ CKA_NULL, CKA_PAIRS = (
     for told, clock in (("", time.process_time), (", by the clock", time.perf_counter))
 )
 PREDICT = Comparison(
-    "predict_dimensions",
-    cases.THINGS_WIDE,
+    "predict_dimensions", cases.THINGS_WIDE,
     {
         SUBJECT: predict_peers.our_predictions(),
         "RidgeCV loop": predict_peers.ridge_loop,
@@ -474,8 +436,7 @@ TRIPLETS = (
     *(_memory("odd_one_out_from", case, case.t / MB + 16) for case in THINGS_CASES),
 )
 LARGE = (
-    *(_of_large(case) for case in LARGE_CASES),
-    *(_memory("score", case, 512) for case in LARGE_CASES),
+    *(_of_large(case) for case in LARGE_CASES), *(_memory("score", case, 512) for case in LARGE_CASES),
     *(_of_many_rows(case) for case in cases.MANY_ROWS),
 )
 
@@ -491,10 +452,7 @@ def _loss_of_many_rows(case: Case) -> Comparison:
 
 # The array (t, d) that is not needed, once.
 LOSSES = (
-    LOSS,
-    *(_loss_of_many_rows(case) for case in cases.MANY_ROWS),
-    GRADIENT,
-    PLANNED,
+    LOSS, *(_loss_of_many_rows(case) for case in cases.MANY_ROWS), GRADIENT, PLANNED,
     _memory("triplet_loss", cases.TRAINING, 4 * cases.TRAINING.t * cases.TRAINING.d / MB),
 )
 STATISTICS = (RESAMPLES, MODELS, ERRORS, INTERVALS, HUNDRED_MODELS, CONSISTENCY, CALIBRATION, REPEATS)
@@ -503,13 +461,3 @@ COMPARISONS = (
     *TRIPLETS, SCORE, *STATISTICS, *RSA, *CKA, *CONCEPTS, PREDICT, *NEIGHBORS, NEIGHBORHOODS, COSINE, DISTANCES,
     *PRODUCTS, CHOICE, *LARGE, *LOSSES, PROBE, *EXTRACT, FITS, COMMAND, STARTS, IMPORT,
 )
-
-
-def contenders_of(*comparisons: Comparison) -> list[tuple[Comparison, str]]:
-    """(comparison, backend) of every contender: the parameters of a pytest benchmark."""
-    return [(comparison, backend) for comparison in comparisons for backend in comparison.builders]
-
-
-def label_of(parameter: object) -> str:
-    """How pytest names a parameter."""
-    return f"{parameter.op}, {parameter.case.name}" if isinstance(parameter, Comparison) else str(parameter)

@@ -8,38 +8,20 @@ reaches: until three epochs have not lowered it.
 
 from __future__ import annotations
 
-import argparse
-import csv
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures import run
 from benchmarks.probe_peers import BATCH, one_hot_step
 from benchmarks.published_recipe import epochs as epochs_of
-from benchmarks.results import commit, machine, write_csv
 from pyalign import cross_validate_probe, load_embeddings, load_triplets
 from pyalign.stats.splits import TripletKFold
 
 STRENGTHS, FOLDS, FEWEST_EPOCHS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5), 3, 11
 TIMED_BATCHES = 8
-HEAD = ("What", "Figure")
-
-
-@dataclass(frozen=True)
-class GridRow:
-    """One figure."""
-
-    what: str
-    figure: float
-    unit: str
-    machine: str
-    commit: str
-    date: str
 
 
 def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
@@ -82,44 +64,6 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
     yield f"recipe, the best of the grid (l2 {l2:g}): held-out accuracy, first fold", 100 * accuracy, "%"
     yield "recipe as pyalign trains it: an epoch of a fold", seconds / epochs, "s"
     yield "recipe as pyalign trains it: times as fast as one-hot", epoch * epochs / seconds, "x"
-
-
-def table(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Markdown, of what, figure and unit."""
-    lines = [HEAD, ("---",) * len(HEAD)]
-    lines += [(what, f"{float(figure):,.4g} {unit}".strip()) for what, figure, unit in rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def read(path: Path) -> list[tuple[str, str, str]]:
-    """What, figure and unit of a file."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        return [(row["what"], row["figure"], row["unit"]) for row in csv.DictReader(handle)]
-
-
-def run(
-    name: str, about: str, measured: Callable[[Path], Iterable[tuple[str, float, str]]],
-    shown: Callable[[Iterable[tuple[str, str, str]]], str] | None = None,
-) -> None:
-    """Measures, writes `results/NAME-MACHINE.csv` and prints its table; or only prints. shown: another table."""
-    shown = shown or table
-    parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help=f"default: benchmarks/results/{name}-MACHINE.csv")
-    parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
-    options = parser.parse_args()
-    if options.table:
-        print(shown(read(options.table)))
-        return
-    if options.folder is None:
-        parser.error("a folder of data is needed, or --table FILE.csv")
-    rows, today = [], datetime.now(timezone.utc).date().isoformat()
-    for what, figure, unit in measured(options.folder):
-        print(f"{what}: {figure:,.4g} {unit}", file=sys.stderr, flush=True)
-        rows.append(GridRow(what, float(figure), unit, machine(), commit(), today))
-    out = options.out or Path(__file__).with_name("results") / f"{name}-{machine()}.csv"
-    write_csv(out, rows)
-    print(shown(read(out)))
 
 
 if __name__ == "__main__":

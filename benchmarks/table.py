@@ -68,12 +68,7 @@ def significant(value: float) -> str:
 
 def _line(ours: Row, peer: Row, target: Target | None) -> list[str]:
     return [
-        f"`{ours.op}`",
-        CASES[ours.case].label,
-        f"{significant(ours.median)} {ours.unit}",
-        peer.backend,
-        f"{significant(peer.median)} {peer.unit}",
-        ratio_text(target, peer),
-        target_text(target) if target else "",
+        f"`{ours.op}`", CASES[ours.case].label, f"{significant(ours.median)} {ours.unit}", peer.backend,
+        f"{significant(peer.median)} {peer.unit}", ratio_text(target, peer), target_text(target) if target else "",
         ("yes" if is_met(target, peer) else "**no**") if target else "",
     ]

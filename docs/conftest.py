@@ -6,7 +6,7 @@ needed = {
     "torch.md": ["torch"], "probing.md": ["scipy", "sklearn"], "glocal.md": ["scipy"],
     "figures.md": ["altair", "vl_convert", "PIL"],
     "from-cblearn.md": ["cblearn"], "from-rsatoolbox.md": ["rsatoolbox"], "howto-align.md": ["scipy", "sklearn"],
-    "howto-gpu.md": ["torch"], "howto-package.md": ["torch"],
+    "howto-gpu.md": ["torch"],
 }
 collect_ignore = ["conf.py", "_ext", "gallery", "reference"]
 collect_ignore += [page for page, packages in needed.items() if not all(map(find_spec, packages))]

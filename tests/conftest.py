@@ -24,7 +24,7 @@ backends._of_tests["reference"] = import_module("reference").REFERENCE
 # Fixtures choose a backend or an instruction set once for all examples of a test, which is what is meant. How long
 # examples take, and how long it takes to draw them, says how busy the machine is.
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # that are none here
-settings.register_profile("pyalign", deadline=None, max_examples=25, suppress_health_check=CHECKS)
+settings.register_profile("pyalign", deadline=None, max_examples=15, suppress_health_check=CHECKS)
 settings.load_profile("pyalign")
 
 if os.environ.get("PYALIGN_PURE") == "1":  # the warning that each process gives once comes now, and in no test

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from reference_ranks import ReferenceRanks
 
-from pyalign.backends._host import HostRows
+from pyalign.backends._host import HostBackend
 from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 
 
@@ -87,7 +87,7 @@ def entropy_of(logs: Sequence[float]) -> float:
     return -sum(math.exp(a) * a for a in logs)
 
 
-class ReferenceBackend(ReferenceRanks, HostRows):
+class ReferenceBackend(ReferenceRanks, HostBackend):
     """See `pyalign.backends.Backend`."""
 
     name = "reference"

@@ -6,6 +6,10 @@
 
 A run with one of these prints its ten most expensive tests. `costs.csv` holds what a full run took.
 
+Tests marked `of_kernels` hang on the sources of the kernels alone. `kernels.sha256` has the hash of these sources from
+the last run of everything in which all passed and none was skipped (`--record` leaves it next to its FILE). A suite
+leaves them out as long as the hash is the same, and says how many; PYALIGN_ALL_KERNELS=1 runs them.
+
 PYALIGN_PURE=1 says that nothing is compiled: then tests of compiled kernels are left out, and a line says how many.
 Without it, kernels that are missing are failures.
 """
@@ -14,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import hashlib
 import os
 import random
 import re
@@ -21,6 +26,7 @@ import signal
 import time
 from collections import Counter, defaultdict
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 
 import cached_builds
@@ -30,6 +36,12 @@ from pyalign.backends import native
 
 ROOT = Path(__file__).resolve().parents[1]
 COSTS = ROOT / "tests" / "costs.csv"
+PASSED = ROOT / "tests" / "kernels.sha256"
+SOURCES_OF_KERNELS = (  # with what tests marked `of_kernels` run besides
+    "CMakeLists.txt", "csrc", "pyalign/backends", "pyalign/ops", "tests/backends", "tests/cuda", "tests/gpu",
+    "tests/native", "tests/ops", "tests/triton", "tests/test_first_light.py", "tests/cached_builds.py",
+    "tests/emulated_builds.py", "tests/mutants.py", "tools", "benchmarks",
+)
 SUITES = ("test", "kernels", "rest")  # each test is in one of them
 QUICK = "quick"  # the cheap ones of "test", those of several backends only where a kernel is the subject
 
@@ -38,7 +50,7 @@ BY_FIXTURE = ("backend", "host_backend", "isa")
 SUBJECT_IS_A_KERNEL = ("tests/backends/", "tests/ops/")
 EVERY_BACKEND = (*SUBJECT_IS_A_KERNEL, "tests/gpu/", "tests/test_golden.py")  # elsewhere one will do
 DEAR = 2.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
-MANY = 5.0  # and of all cases of a test: of more it runs some, evenly spread
+MANY = 3.0  # and of all cases of a test: of more it runs some, evenly spread
 NOT_QUICK = 1.5  # of one case, that `make quick` doesn't
 LONG = 30.0  # CPU seconds of all tests of a file, from which on it is run before the others
 WAITING = ("tests/engines/", "tests/test_wheel.py")  # files that wait, for jobs or a compiler, are run first too
@@ -123,7 +135,10 @@ def pytest_configure(config):
     if PURE:
         if native.instruction_sets():
             raise pytest.UsageError("PYALIGN_PURE=1 says that nothing is compiled, but the compiled kernels are there")
-        config.pluginmanager.register(LeftOut(config), "tests of compiled kernels")
+        config.pluginmanager.register(LeftOut(config, "PYALIGN_PURE=1"), "tests of compiled kernels")
+    if config.getoption("suite") and os.environ.get("PYALIGN_ALL_KERNELS") != "1" and have_passed():
+        why = "all passed with these sources, and PYALIGN_ALL_KERNELS=1 runs them"
+        config.pluginmanager.register(LeftOut(config, why), "tests of kernels alone")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -151,9 +166,9 @@ def pytest_collection_modifyitems(config, items):
     if wanted:
         suites = dict(zip(items, suites_of(items), strict=True))
         leave_out(config, items, lambda item: suites[item].isdisjoint(wanted))
-    if PURE:
-        left = leave_out(config, items, needs_kernels)
-        config.pluginmanager.get_plugin("tests of compiled kernels").number = left
+    for name, which in (("tests of compiled kernels", needs_kernels), ("tests of kernels alone", is_of_kernels)):
+        if left := config.pluginmanager.get_plugin(name):
+            left.number = leave_out(config, items, which)
     if config.getoption("shuffle") is not None:
         items[:] = shuffled(
             items, config.getoption("shuffle"), lambda item: item.path, lambda item: length_of(item.nodeid)
@@ -174,6 +189,26 @@ def needs_kernels(item):
     return item.get_closest_marker("compiled") is not None or any(
         isinstance(value, str) and value.removeprefix("native-") == "not built" for value in parameters
     )
+
+
+def is_of_kernels(item):
+    return item.get_closest_marker("of_kernels") is not None
+
+
+def have_passed():
+    """Whether the sources of the kernels are those with which all tests passed."""
+    return PASSED.exists() and PASSED.read_text(encoding="utf-8").strip() == hash_of_kernels()
+
+
+def hash_of_kernels():
+    """SHA-256 of the names and contents of these sources, without compiled modules, and of the release of Triton."""
+    folders = [ROOT / name for name in SOURCES_OF_KERNELS]
+    paths = {path for place in folders for path in (place, *place.rglob("*")) if path.is_file()}
+    digest = hashlib.sha256(",".join(one.version for one in metadata.distributions(name="triton")).encode())
+    for path in sorted(path for path in paths if path.suffix not in (".so", ".pyc", ".csv")):
+        digest.update(f"\n{path.relative_to(ROOT).as_posix()} ".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def suites_of(items):
@@ -234,23 +269,27 @@ def shuffled(items, seed, file_of, cost_of):
 
 
 class LeftOut:
-    """The line with the number of tests that a pure installation can't run; of several processes, each has the same."""
+    """The line with the number of tests of a kind that a run leaves out, and why; of several processes, each has it."""
 
     number = 0
 
-    def __init__(self, config):
-        self._config = config
+    def __init__(self, config, why):
+        self._config, self._why = config, why
+
+    @property
+    def _name(self):
+        return self._config.pluginmanager.get_name(self)
 
     def pytest_sessionfinish(self):
         if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput["left out"] = self.number
+            self._config.workeroutput[self._name] = self.number
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
-        self.number = max(self.number, getattr(node, "workeroutput", {}).get("left out", 0))
+        self.number = max(self.number, getattr(node, "workeroutput", {}).get(self._name, 0))
 
     def pytest_terminal_summary(self, terminalreporter):
-        terminalreporter.write_line(f"{self.number:,} tests of compiled kernels left out: PYALIGN_PURE=1")
+        terminalreporter.write_line(f"{self.number:,} {self._name} left out: {self._why}")
 
 
 class Costs:
@@ -259,6 +298,7 @@ class Costs:
     def __init__(self, config):
         self._config, self._last = config, (0.0, 0.0)
         self._tests, self._compiled = defaultdict(float), 0.0
+        self._of_kernels = Counter()  # what came of those that hang on kernels alone
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self):
@@ -276,12 +316,18 @@ class Costs:
     def pytest_runtest_logreport(self, report):
         self._tests[report.nodeid] += getattr(report, "seconds", 0.0)
         self._compiled += getattr(report, "compiled", 0.0)
+        if "of_kernels" in report.keywords:
+            self._of_kernels[report.outcome] += 1
 
-    def pytest_sessionfinish(self):
+    def pytest_sessionfinish(self, exitstatus):
         path = self._config.getoption("record")
         if path and not hasattr(self._config, "workerinput"):
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, merged(recorded(path) or recorded(), self._tests))
+            some = any(self._config.getoption(name) for name in ("suite", "keyword", "markexpr"))
+            every = str(ROOT / "tests") in {str(Path(name).resolve()) for name in self._config.args} and not some
+            if exitstatus == 0 and every and [*self._of_kernels] == ["passed"]:
+                (path.parent / PASSED.name).write_text(f"{hash_of_kernels()}\n", encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter):
         asked = any(self._config.getoption(name) is not None for name in ("suite", "shuffle", "record"))

@@ -205,12 +205,12 @@ def test_a_profile_takes_speed_of_light_and_memory_and_leaves_the_clocks_alone(m
 
 
 def test_a_step_that_fails_is_named_with_its_last_line_and_keeps_the_others_running(machine, tmp_path):
-    status, reports, _ = machine("check", "rest", fails="racecheck install.py")
+    status, reports, _ = machine("check", "rest", fails="racecheck --install")
     assert status == 1
     assert reports["rest"]["racecheck-normal"] == reports["rest"]["racecheck-low"] == "failed with status 3"
     assert reports["check"]["engines"] == "left out: install did not pass"
     assert reports["check"]["quick"] == reports["rest"]["synccheck-low"] == "passed"
-    assert "install: failed with status 3 (no install.py today)" in (tmp_path / "out" / "summary.md").read_text()
+    assert "install: failed with status 3 (no --install today)" in (tmp_path / "out" / "summary.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,6 @@ def test_seconds_must_be_some(first_light, capsys, seconds):
 
 
 def test_pyalign_is_installed_without_a_network_apart_from_the_sources_and_once(first_light, tmp_path, monkeypatch):
-    installer = importlib.import_module("first_light_install")
     site, commands = tmp_path / "site", []
 
     def run(command, check, env=None):
@@ -305,18 +304,18 @@ def test_pyalign_is_installed_without_a_network_apart_from_the_sources_and_once(
             assert not list(Path(command[-1]).rglob("*.so"))
 
     wheel(tmp_path)
-    monkeypatch.setattr(installer.subprocess, "run", run)
-    monkeypatch.setattr(sys, "argv", ["first_light_install.py", str(site), str(tmp_path)])
-    installer.main()
+    monkeypatch.setattr(first_light.subprocess, "run", run)
+    words = ["--install", str(site), "--wheels", str(tmp_path)]
+    assert first_light.main(words) == 0
     (wheels, _), (sources, environment) = commands
     assert wheels[-1].endswith("carried-1.0-py3-none-any.whl")
     assert {"--no-index", "--no-deps", "--target", str(site)} <= set(wheels) & set(sources)
     assert "--no-build-isolation" in sources
     assert "-DPYALIGN_CUDA=ON -DPYALIGN_CUDA_ARCHITECTURES=native" in environment["PYALIGN_CMAKE_ARGS"]
-    installer.main()
+    assert first_light.main(words) == 0
     assert len(commands) == 2, "these sources are there"
     (site / "sources").write_text("others")
-    installer.main()
+    assert first_light.main(words) == 0
     assert len(commands) == 4
 
 
@@ -370,7 +369,7 @@ def test_counts_of_a_profile_that_failed_are_left_out(first_light):
 
 
 def test_each_predicted_count_of_a_benchmark_names_one_of_its_cases(first_light, cases):
-    counts = importlib.import_module("machine_code_counts")
+    counts = importlib.import_module("machine_code")
     entries = counts.read_entries(ROOT / "tools" / "machine_code.toml")[1]["case"]
     named = [entry["benchmark"] for entry in entries if "benchmark" in entry]
     assert len(named) > 4 and set(named) <= set(cases.values())
@@ -437,6 +436,7 @@ def rehearsed(rehearse):
 @cuts_the_network
 @pytest.mark.slow
 @pytest.mark.suite("kernels")
+@pytest.mark.of_kernels
 class TestRehearsal:
     def test_it_installs_checks_and_runs_every_engine_without_a_network(self, rehearse, rehearsed):
         status, output, page = rehearsed

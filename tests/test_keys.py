@@ -66,11 +66,12 @@ def test_there_are_kinds_of_data():
     assert {Triplets, Embeddings, Answers, Weights, pyalign.Judgments, Transform} < {*KINDS}
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, field.name) for kind in KINDS for field in fields(kind)])
-def test_each_field_of_each_kind_of_data_and_options_counts(kind, name):
-    changed = empty(kind)
-    object.__setattr__(changed, name, "other")
-    assert digest_of(changed) != digest_of(empty(kind))
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_field_of_each_kind_of_data_and_options_counts(kind):
+    for field in fields(kind):
+        changed = empty(kind)
+        object.__setattr__(changed, field.name, "other")
+        assert digest_of(changed) != digest_of(empty(kind)), field.name
 
 
 def test_a_field_that_triplets_get_counts_by_itself():

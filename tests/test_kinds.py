@@ -87,7 +87,7 @@ def run(options, progress):
     return Outcome(toy_sizes({"x": _inputs.read_embeddings(options.embeddings)}))
 
 
-COMMAND = Command(SizesOptions, run, "pyalign sizes x.npy", about=("embeddings",))
+SIZES = Command(SizesOptions, run, "pyalign sizes x.npy", about=("embeddings",))
 ''',
 }
 ROWS = """

@@ -166,7 +166,7 @@ EXCEPTIONS = {
             score: drawn objects; score: drawn sets; score: a matrix; score: permutations;
             score: a matrix, permutations;
             score_choices; compare; compare: drawn objects;
-            error_consistency: drawn; calibrate; calibrate: over triplets; permutation_test;
+            error_consistency: drawn; permutation_test;
             permutation_test: a matrix; score_concepts; predict_dimensions; rsa; rsa: drawn; cka; cka: of neighbours;
             cka: in batches; neighborhoods; neighborhoods: purity; neighbors; build_index; similarity;
             choice_similarity; transfer; cross_validate_probe; cross_validate_probe: triplets;

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import PURE, draw_triplets, reals
 
@@ -107,6 +107,7 @@ def quietly(function, *args, **options):
 
 
 @functions
+@settings(max_examples=4)
 @given(order=orders)
 def test_the_index_of_a_frame_is_the_names(name, order):
     function = FUNCTIONS[name]
@@ -118,6 +119,7 @@ def test_the_index_of_a_frame_is_the_names(name, order):
 
 
 @functions
+@settings(max_examples=4)
 @given(order=orders)
 def test_an_index_of_whole_numbers_is_the_numbers_of_the_items(name, order):
     function = FUNCTIONS[name]

@@ -81,6 +81,7 @@ ONLY_ELSEWHERE = {
     "tests/embedding/test_embedding_real_data.py",
     "tests/extraction/test_texts_real.py",
     "tests/fuzz/test_guided.py",
+    "tests/ideal/test_rates.py",
     "tests/integrations/test_distributed.py",
     "tests/probing/test_probing_real_data.py",
     "tests/report/page/test_browser_figures.py",
@@ -276,6 +277,50 @@ def test_the_committed_table_is_sorted_and_of_files_that_are_there():
     rows = suites.COSTS.read_text(encoding="utf-8").splitlines()
     assert rows[0] == "test,cases,seconds" and rows[1:] == sorted(rows[1:])
     assert {name for name in recorded() if not (ROOT / name.partition("::")[0]).exists()} == set()
+
+
+OF_KERNELS_ALONE = """
+import os, sys
+import pytest
+sys.path.insert(0, os.getcwd())
+
+@pytest.mark.of_kernels
+@pytest.mark.parametrize("k", range(3))
+def test_of_kernels(k):
+    if "SKIPS" in os.environ: pytest.skip("no compiler")
+
+def test_of_another_kind(): assert "FAILS" not in os.environ
+"""
+
+
+def test_a_suite_leaves_out_tests_of_kernels_while_the_sources_are_those_with_which_all_passed(pytest_in, tmp_path):
+    folder, source = tmp_path / "tests", tmp_path / "csrc" / "kernel.cpp"
+    for place in (folder, source.parent):
+        place.mkdir()
+    source.write_text("// one")
+    (tmp_path / "test_own.py").unlink()
+    (folder / "test_own.py").write_text(OF_KERNELS_ALONE)
+    (tmp_path / "conftest.py").write_text(
+        "from pathlib import Path\nimport suites\n"
+        "suites.ROOT = Path(__file__).parent\nsuites.PASSED = suites.ROOT / 'tests' / 'kernels.sha256'\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  of_kernels:\n  suite:\n  slow:\n")
+    record, made = ("--record", "build/costs.csv", "tests"), tmp_path / "build" / "kernels.sha256"
+
+    def ran(*options, **more):
+        return len(names(pytest_in(*options, **more)))
+
+    assert ran("--suite", "test", *record) == 4 and not made.exists(), "nothing is known, and a suite is not everything"
+    assert ran(*record, variables={"SKIPS": "1"}) == 1 and not made.exists(), "what was skipped has not passed"
+    assert ran(*record, code=1, variables={"FAILS": "1"}) == 3 and not made.exists()
+    assert ran(*record) == 4 and made.exists()
+    made.rename(folder / "kernels.sha256")
+    said = pytest_in("--suite", "test", "tests")
+    why = "all passed with these sources, and PYALIGN_ALL_KERNELS=1 runs them"
+    assert len(names(said)) == 1 and f"3 tests of kernels alone left out: {why}" in said
+    assert ran("--suite", "test", "tests", variables={"PYALIGN_ALL_KERNELS": "1"}) == 4
+    source.rename(source.with_name("renamed.cpp"))
+    assert ran("--suite", "test", "tests") == 4, "the sources are others"
 
 
 # .ci/run

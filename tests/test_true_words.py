@@ -173,16 +173,15 @@ def unknown(text, place):
     return [flag for flag in FLAG.findall(text) if flag not in known() | fine]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command_names_flags_that_it_has(name):
-    command = load(name)
-    texts = [text for _, option in declared(command.options) for text in (option.help, option.group, option.idle)]
+def test_help_of_a_command_names_flags_that_it_has():
     wrong = []
-    for text in [*texts, command.epilog]:
-        lines = [span for span in spans(text or "") if span.startswith("pyalign ")]
-        wrong += [said for span in lines for said in wrong_lines(span)]
-        rest = unquoted(SPAN.sub("", text or ""))
-        wrong += [f"no {flag}: {text}" for flag in FLAG.findall(rest) if flag not in flags()[name]]
+    for name, command in zip(COMMANDS, map(load, COMMANDS), strict=True):
+        texts = [text for _, option in declared(command.options) for text in (option.help, option.group, option.idle)]
+        for text in [*texts, command.epilog]:
+            lines = [span for span in spans(text or "") if span.startswith("pyalign ")]
+            wrong += [said for span in lines for said in wrong_lines(span)]
+            rest = unquoted(SPAN.sub("", text or ""))
+            wrong += [f"{name}: no {flag}: {text}" for flag in FLAG.findall(rest) if flag not in flags()[name]]
     assert not wrong, "\n".join(wrong)
 
 
@@ -195,12 +194,14 @@ def test_messages_and_docstrings_name_flags_commands_and_names_that_exist():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_pages_name_flags_commands_and_names_that_exist(path):
-    text, name = page(path), path.relative_to(ROOT).as_posix()
-    code = [*blocks(text), *spans(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))]
-    wrong = [*unknown(text, name), *wrong_names(text), *(said for one in code for said in wrong_lines(one))]
-    assert not wrong, "\n".join(dict.fromkeys(wrong))
+def test_pages_name_flags_commands_and_names_that_exist():
+    wrong = []
+    for path in PAGES:
+        text, name = page(path), path.relative_to(ROOT).as_posix()
+        code = [*blocks(text), *spans(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))]
+        found = [*unknown(text, name), *wrong_names(text), *(said for one in code for said in wrong_lines(one))]
+        wrong += [f"{name}: {said}" for said in dict.fromkeys(found)]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,7 @@ def build(folder: Path, cuda: bool, sdist: bool) -> list[Path]:
 def copy_sources(target: Path) -> None:
     """What a build reads: files that git tracks or would track, or all of an unpacked sdist."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True,
         text=True,
     )
     names = listed.stdout.split("\0") if listed.returncode == 0 else [

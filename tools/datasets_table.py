@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-from pyalign.datasets.listing import HOW
 from pyalign.datasets.registry import DATASETS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "datasets.md"
@@ -15,26 +14,14 @@ SHORT = {"compared": "compared with published files", "described": "as public co
 
 
 def table() -> str:
-    """A row a data set, then a section for each with its files."""
-    lines = ["| `dataset:` | what | holds | layout | fetched |", "|---|---|---|---|---|"]
+    """A row a data set."""
+    lines = ["| `dataset:` | what | holds | layout | fetched | licence | citation |", "|---|---|---|---|---|---|---|"]
     for row in DATASETS.values():
-        holds = ", ".join(row.parts)
-        cells = (f"`{row.name}`", row.what, holds, SHORT[row.checked], "yes" if row.files else "by hand")
-        lines.append(f"| {' | '.join(cells[:-1] if row.name == 'sample' else cells)} |")
-        if row.name == "sample":
-            lines[-1] += " it is here |"
-    for row in DATASETS.values():
-        lines += ["", f"### {row.name}", "", *_section(row)]
+        fetched = "it is here" if row.name == "sample" else "yes" if row.files else "by hand"
+        citation = f"[{row.citation}]({row.source})" if row.source.startswith("http") else row.citation
+        cells = (f"`{row.name}`", row.what, ", ".join(row.parts), SHORT[row.checked], fetched, row.licence, citation)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _section(row) -> list[str]:
-    told = {"Source": row.source, "Licence": row.licence, "Citation": row.citation, "Kind": row.kind}
-    told["Keys"] = "; ".join(f"{part} {', '.join(keys)}" for part, keys in row.parts.items() if keys) or None
-    lines = [f"{name}: {value}.  " for name, value in told.items() if value is not None]
-    lines += [f"Layout ({HOW[row.checked]}):", ""]
-    lines += [f"- `{name}`: {what}" for name, what in row.layout]
-    return lines if not row.note else [*lines, "", f"{row.note[0].upper()}{row.note[1:]}."]
 
 
 def with_table(page: str) -> str:

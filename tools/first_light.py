@@ -28,6 +28,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -37,10 +38,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / "tools"
 sys.path[:0] = [str(TOOLS), str(ROOT)]
-import first_light_install  # noqa: E402
 import first_light_summary  # noqa: E402
+from build_cache import key_of, sources_below  # noqa: E402
 from first_light_summary import COUNTS, PARTS  # noqa: E402
 
+STAMP = "sources"  # in the folder that pyalign is installed into: what names these
+SOURCES = (
+    "csrc", "pyalign", "CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml", "setup.py", "tools/build_cache.py",
+)
+PIP = (sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--upgrade", "--target")
+OPTIONS = {False: "-DPYALIGN_CUDA=ON -DPYALIGN_CUDA_ARCHITECTURES=native", True: "-DPYALIGN_CUDA=OFF"}
+EMULATED = """from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from sys import modules
+
+spec = spec_from_file_location("_cuda_emulated", next(Path({folder!r}).glob("_cuda_emulated*.so")))
+modules[__name__] = module_from_spec(spec)
+spec.loader.exec_module(modules[__name__])
+"""
 SECONDS = 540
 PASSED, NOT_HERE = "passed", "not rehearsed"
 CUDA = Path("/usr/local/cuda/bin")  # after what PATH has
@@ -130,11 +145,8 @@ class Setting:
     def check(self) -> list[Step]:
         few = ("topk",) if self.rehearse else ()  # the tests of the emulator run the others
         return [
-            Step("nvidia-smi", ("nvidia-smi", "-q")),
-            Step("packages", (self.python, "-m", "pip", "list")),
-            *self._installed(),
-            *self._built("normal"),
-            self._engines(),
+            Step("nvidia-smi", ("nvidia-smi", "-q")), Step("packages", (self.python, "-m", "pip", "list")),
+            *self._installed(), *self._built("normal"), self._engines(),
             Step("quick", (self._program("normal"), "--quick", *few), "build-normal"),
         ]
 
@@ -176,7 +188,7 @@ class Setting:
 
     def _installed(self) -> list[Step]:
         rehearsed = ("--rehearse",) if self.rehearse else ()
-        command = (self.python, str(TOOLS / "first_light_install.py"), str(self.site), str(self.wheels), *rehearsed)
+        command = (self.python, __file__, "--install", str(self.site), "--wheels", str(self.wheels), *rehearsed)
         return [Step("install", command)]
 
     def _ready(self) -> list[Step]:
@@ -204,14 +216,53 @@ class Setting:
         build = ("cmake", "--build", folder, "--parallel", "--target", *targets)
         configured = (self._folder(limits) / "build.ninja").exists()
         return [
-            *([] if configured else [configure]),
-            Step(f"build-{limits}", build, "" if configured else configure.name),
+            *([] if configured else [configure]), Step(f"build-{limits}", build, "" if configured else configure.name),
         ]
 
     def _sanitized(self, tool: str, limits: str) -> Step:
         # Errors of calls are not reported: the checks provoke one, a device that does not exist.
         command = ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9", "--report-api-errors", "no")
         return Step(f"{tool}-{limits}", (*command, self._program(limits), "--quick"), f"build-{limits}")
+
+
+# ---------------------------------------------------------------- the installation, without a network
+
+
+def sources() -> dict[str, Path]:
+    """The files that are installed, and those that the installation needs, by their names."""
+    found = sources_below(ROOT, *SOURCES)
+    return {name: path for name, path in found.items() if "__pycache__" not in name and path.suffix != ".so"}
+
+
+def key(rehearse: bool) -> str:
+    """What names these sources, this Python and how they are compiled."""
+    return key_of(sources(), [sys.version, OPTIONS[rehearse]])
+
+
+def install(site: Path, wheels: Path, rehearse: bool) -> None:
+    """The folder anew, unless it holds these sources: wheels of what this Python lacks, pyalign, last of all the stamp.
+
+    The CUDA kernels are compiled for the device of this machine; of a rehearsal those that are emulated, which are
+    built in the folder `emulated` next to it, stand in for them.
+    """
+    if (site / STAMP).exists() and (site / STAMP).read_text() == key(rehearse):
+        print(f"{site} holds these sources already")
+        return
+    shutil.rmtree(site, ignore_errors=True)
+    needed = [str(path) for path in sorted(wheels.glob("*.whl"))]
+    if needed:
+        subprocess.run([*PIP, str(site), *needed], check=True)
+    options = f"{OPTIONS[rehearse]} {os.environ.get('PYALIGN_CMAKE_ARGS', '')}"
+    with tempfile.TemporaryDirectory(prefix="pyalign-sources-") as folder:
+        for name, path in sources().items():
+            Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, Path(folder, name))
+        command = [*PIP, str(site), "--no-build-isolation", "--verbose", folder]
+        subprocess.run(command, env={**os.environ, "PYALIGN_CMAKE_ARGS": options}, check=True)
+    if rehearse:
+        module = EMULATED.format(folder=str(site.resolve().parent / "emulated"))
+        (site / "pyalign" / "backends" / "_cuda.py").write_text(module)
+    (site / STAMP).write_text(key(rehearse))
 
 
 def pybind11_of_python() -> tuple[str, ...]:
@@ -229,7 +280,7 @@ def pybind11_of_python() -> tuple[str, ...]:
 def run_part(part: str, setting: Setting, seconds: float, device: str, out: Path) -> Report:
     """Every step that its seconds allow; the archive is written whatever becomes of them."""
     begin, folder = time.monotonic(), setting.build / "parts" / part
-    report = Report(part, device, setting.rehearse, first_light_install.key(setting.rehearse)[:12], commit(), now())
+    report = Report(part, device, setting.rehearse, key(setting.rehearse)[:12], commit(), now())
     steps: list[Step] = getattr(setting, part)()
     kept = steps_to_keep(folder, report.sources, steps)
     if not kept:
@@ -338,6 +389,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--wheels", type=Path, default=ROOT / "build/wheels", metavar="FOLDER")
     parser.add_argument("--build", type=Path, default=ROOT / "build/first_light", metavar="FOLDER", help="what is kept")
     parser.add_argument("--rehearse", action="store_true", help="without a device, on the CPU")
+    parser.add_argument("--install", type=Path, metavar="FOLDER", help="only install pyalign into it")
     parser.add_argument("--summary", action="store_true", help="write the summary of the archives in --out anew")
     given = parser.parse_args(arguments)
     if not given.seconds >= 1:
@@ -351,6 +403,12 @@ def main(arguments: list[str] | None = None) -> int:
     out = given.out.resolve()
     if given.summary:
         print(first_light_summary.write(out))
+        return 0
+    if given.install:
+        try:
+            install(given.install, given.wheels, given.rehearse)
+        except subprocess.CalledProcessError as error:
+            return error.returncode
         return 0
     device = "rehearsal" if given.rehearse else printed("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     if not device:

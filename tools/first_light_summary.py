@@ -19,8 +19,8 @@ from typing import Any
 
 TOOLS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
-from machine_code_counts import entry_of, read_entries  # noqa: E402
-from machine_code_docs import significant, time_text, warp_instructions  # noqa: E402
+from kernel_table import demangle, readable  # noqa: E402
+from machine_code import ENTRIES, TABLE, entry_of, read_entries, read_table, significant, time_text, warp_instructions  # noqa: E402  # noqa: E402
 
 from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title  # noqa: E402
 
@@ -234,9 +234,6 @@ def compared(case: GpuCase, kernels: list[Kernel], part: Part) -> list[str]:
 
 def instructions(case: GpuCase, kernels: list[Kernel], part: Part) -> str:
     """Of the kernel of the case whose instructions machine_code.toml predicts; empty where there is none."""
-    from kernel_table import demangle, readable
-    from machine_code import ENTRIES, TABLE, read_table
-
     entries, rest = read_entries(ENTRIES)
     expected = {one["kernel"]: one for one in rest["case"] if one.get("benchmark") == title(case)}
     counts = read_table(TABLE)

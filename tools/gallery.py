@@ -22,9 +22,8 @@ import pyalign
 from pyalign.datasets.sample import write_sample
 from pyalign.map_transfer.transfer_result import TransferFigure
 from pyalign.report.neighborhoods import figure_called, overall, unit_of
-from pyalign.study.preset_steps import PENALTY
-from pyalign.study.preset_text import PresetStep
-from pyalign.study.presets import draft_preset
+from pyalign.study.preset import draft_preset
+from pyalign.study.preset_steps import PresetStep
 
 # What is linked from DATA, and what it is called in the folder of the study.
 LINKS = {
@@ -132,7 +131,7 @@ def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path
     """
     draft = draft_preset(folder)
     steps = {step.name: step for step in draft.steps}
-    kept = {"probe": probed, "stronger": mapped}
+    kept, penalty = {"probe": probed, "stronger": mapped}, steps["probe"].options["penalties"]
     for name in [*steps]:
         if (name in kept and not kept[name]) or (
             name.startswith(("local-", "transfer-")) and not name.endswith(tuple(mapped) or " ")
@@ -144,7 +143,7 @@ def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path
     if unprobed:
         one = steps["stronger"]
         steps["fitted-maps"] = replace(one, name="fitted-maps", what="maps of models that are not probed",
-                                       options={**one.options, "models": unprobed, "penalty": PENALTY})
+                                       options={**one.options, "models": unprobed, "penalty": penalty})
     for name, step in steps.items():
         if step.function == "transfer":
             maps = {called.removeprefix("probe, "): _of_fit(spec, unprobed)
@@ -248,11 +247,7 @@ def maps(steps: Path) -> Iterator[list[str]]:
             if row.map == found.maps[0]:
                 rows = [of[name, row.on, row.figure, row.within] for name in found.maps]
                 yield [
-                    objects,
-                    figure_called(row),
-                    f"{row.n:,} {unit_of(row)}s",
-                    f"{row.before:.3f}",
-                    *map(changed, rows),
+                    objects, figure_called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows),
                 ]
 
 

@@ -69,11 +69,6 @@ def find_program(name: str) -> str:
     raise SystemExit(f"no {name}; pip install nvidia-cuda-{name} brings one")
 
 
-def find_cuobjdump() -> str:
-    """Its path."""
-    return find_program("cuobjdump")
-
-
 def demangle(names: list[str]) -> list[str]:
     """By c++filt, where there is one."""
     if not (names and shutil.which("c++filt")):
@@ -111,7 +106,7 @@ def split_arguments(arguments: str) -> list[str]:
 
 def read_kernels(path: Path) -> Iterator[Kernel]:
     """Every kernel in the file, in its order."""
-    done = subprocess.run([find_cuobjdump(), "-res-usage", str(path)], capture_output=True, text=True)
+    done = subprocess.run([find_program("cuobjdump"), "-res-usage", str(path)], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"cuobjdump can't read {path}: {done.stderr.strip() or done.stdout.strip()}")
     architecture, symbol, found = 0, "", []
@@ -130,14 +125,17 @@ def read_kernels(path: Path) -> Iterator[Kernel]:
 
 
 def print_table(kernels: list[Kernel]) -> None:
-    """Columns as wide as they must be."""
-    header = ("kernel", "sm", "registers", "shared", "dynamic", "stack")
+    """A row for each kernel."""
     numbers = [(k.architecture, k.registers, k.shared, k.dynamic, k.stack + k.local) for k in kernels]
     rows = [(k.name, *map(str, own)) for k, own in zip(kernels, numbers, strict=True)]
-    widths = [max(len(row[c]) for row in (header, *rows)) for c in range(len(header))]
-    for name, *own in (header, *rows):
-        cells = [number.rjust(width) for number, width in zip(own, widths[1:], strict=True)]
-        print("  ".join([name.ljust(widths[0]), *cells]))
+    print_columns([("kernel", "sm", "registers", "shared", "dynamic", "stack"), *rows])
+
+
+def print_columns(rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def installed_module() -> Path:

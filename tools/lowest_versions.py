@@ -64,8 +64,7 @@ def tried(python: Path) -> list[tuple[str, str, str]]:
     passed = Counter(file for file, one in zip(file_of, cases, strict=True) if not len(one))
     rows = [("release", name, version) for name, version in zip(names, shown, strict=True)]
     return [
-        *rows,
-        *(("passed", file, f"{passed[file]} of {count}") for file, count in sorted(Counter(file_of).items())),
+        *rows, *(("passed", file, f"{passed[file]} of {count}") for file, count in sorted(Counter(file_of).items())),
     ]
 
 

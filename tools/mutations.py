@@ -2,7 +2,7 @@
 
     python tools/mutations.py record [--number 60] [--seed 0]    # which tests run which lines: as long as all tests
     python tools/mutations.py run [--number 60] [--seed 0]
-    python tools/mutations.py table                              # of tools/mutations.csv, as CONTRIBUTING shows it
+    python tools/mutations.py table                              # of tools/mutations.csv
 
 Faults are drawn over the code of `pyalign` and of csrc: another operator, comparison, constant or name, or a statement
 that is gone, as many of each. Those in lines of Python that no test runs are passed over. A fault in Python is run

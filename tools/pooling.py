@@ -27,12 +27,9 @@ CSV = Path(__file__).resolve().with_name("pooling.csv")
 SPREADS = 0.02, 0.06  # standard deviations of true accuracies between concepts
 CENTRE = 0.5
 ROWS = (
-    ("error", "root mean squared error"),
-    ("rank", "rank correlation with the true accuracies"),
-    ("held", "95 % intervals that hold, share"),
-    ("width", "width of intervals"),
-    ("named", "the worst concept is named, share"),
-    ("claimed", "probability that is claimed for it"),
+    ("error", "root mean squared error"), ("rank", "rank correlation with the true accuracies"),
+    ("held", "95 % intervals that hold, share"), ("width", "width of intervals"),
+    ("named", "the worst concept is named, share"), ("claimed", "probability that is claimed for it"),
 )
 
 

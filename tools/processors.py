@@ -46,8 +46,7 @@ SHORT = (
     "tests/snapshots/test_snapshots.py::test_results_of_all_kinds_have_the_committed_documents",
     "tests/snapshots/test_snapshots.py::test_results_of_the_sample_have_the_committed_documents",
     "tests/snapshots/test_snapshots.py::test_results_of_real_data_have_the_committed_documents",
-    "tests/snapshots/test_snapshots.py::test_what_is_shown_of_several_results",
-    "tests/test_golden.py",
+    "tests/snapshots/test_snapshots.py::test_what_is_shown_of_several_results", "tests/test_golden.py",
 )
 CORES = {"Nehalem": ("sse4_2",), "Haswell": ("avx2",), "SkylakeX": ("avx512f",)}  # of OpenBLAS, and what each needs
 WHAT_IS_THERE = """
@@ -100,8 +99,7 @@ def environments():
     cores = [name for name, needed in CORES.items() if there["cores"] and {*needed} <= processor_flags()]
     as_core = {name: {"OPENBLAS_CORETYPE": name, "NPY_DISABLE_CPU_FEATURES": " ".join(hidden[name])} for name in cores}
     return [
-        own,
-        *(Environment(name, {"PYALIGN_ISA": name}, isa=name) for name in there["sets"]),
+        own, *(Environment(name, {"PYALIGN_ISA": name}, isa=name) for name in there["sets"]),
         Environment("pure", {"PYTHONPATH": str(pure(Path(there["package"]).parent)), "PYALIGN_PURE": "1"}, isa=""),
         *(Environment(name, variables, core=name) for name, variables in as_core.items()),
         Environment("other threads", {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "PYALIGN_NUM_THREADS": "1"}),

@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from importers import importers_of
@@ -120,6 +121,7 @@ def select(files: list[str], budget: float = BUDGET, root: Path = ROOT) -> Selec
     return found
 
 
+@cache
 def cost(name: str) -> float:
     """CPU seconds of a file's quick tests, as recorded; of a file without a record what starting it takes."""
     rows = [row for test, row in recorded().items() if test.partition("::")[0] == name]

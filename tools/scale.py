@@ -360,66 +360,38 @@ def _predictions(seconds: Mapping[str, Model], memory: Mapping[str, Model]) -> s
         total, slots = units * each, min(units, NODES * CORES) if most else CORES
         rows.append(
             [
-                what,
-                f"{units:,.0f}",
-                _time(total),
-                _size(bytes_),
-                _size(read),
+                what, f"{units:,.0f}", _time(total), _size(bytes_), _size(read),
                 _time(max(total / slots, each if units > 1 else 0)),
             ]
         )
 
     row(
-        "10⁹ triplets, 1,854 objects, no intervals",
-        1,
-        seconds[plain](t=t, **things),
-        memory[plain](t=t, **things),
-        6 * t,
-        0,
+        "10⁹ triplets, 1,854 objects, no intervals", 1, seconds[plain](t=t, **things), memory[plain](t=t, **things),
+        6 * t, 0,
     )
     row("the same with intervals", 1, seconds[small](t=t, **things), memory[small](t=t, **things), 6 * t, 0)
     million = {"n": 1e6, "d": 512.0}
     row(
-        "10⁶ items, 10⁸ triplets, with intervals",
-        1,
-        seconds[many](t=1e8, **million),
-        memory[many](t=1e8, **million),
-        12e8 + 4 * 1e6 * 512,
-        0,
+        "10⁶ items, 10⁸ triplets, with intervals", 1, seconds[many](t=1e8, **million), memory[many](t=1e8, **million),
+        12e8 + 4 * 1e6 * 512, 0,
     )
     row(
-        "10⁶ items, neighbours of each",
-        1,
-        seconds["neighbors"](**million),
-        memory["neighbors"](**million),
-        4 * 1e6 * 512,
-        0,
+        "10⁶ items, neighbours of each", 1, seconds["neighbors"](**million), memory["neighbors"](**million),
+        4 * 1e6 * 512, 0,
     )
     row("10⁶ items, `rsa` of one model", 1, seconds["rsa"](m=1.0, **million), memory["rsa"](m=1.0, **million), 8e12, 0)
     row(
-        "10⁴ checkpoints, 1,854 images each: `extract`",
-        1e4,
-        seconds[of_images](k=1854.0),
-        memory[of_images](k=1854.0),
-        1e4 * 1854 * 1e5,
-        1,
+        "10⁴ checkpoints, 1,854 images each: `extract`", 1e4, seconds[of_images](k=1854.0), memory[of_images](k=1854.0),
+        1e4 * 1854 * 1e5, 1,
     )
     of_layers = {"t": 4.7e6, **things}
     row(
-        "their 20 layers each, 4.7 M triplets: `score`",
-        2e5,
-        seconds[small](**of_layers),
-        memory[small](**of_layers),
-        2e5 * (4 * 1854 * 768),
-        1,
+        "their 20 layers each, 4.7 M triplets: `score`", 2e5, seconds[small](**of_layers), memory[small](**of_layers),
+        2e5 * (4 * 1854 * 768), 1,
     )
     row(
-        "`compare` of all 2 x 10⁵ in one unit",
-        1,
-        seconds["compare"](m=2e5, **of_layers),
-        memory["compare"](m=2e5, **of_layers),
-        2e5 * 4 * 1854 * 768,
-        0,
+        "`compare` of all 2 x 10⁵ in one unit", 1, seconds["compare"](m=2e5, **of_layers),
+        memory["compare"](m=2e5, **of_layers), 2e5 * 4 * 1854 * 768, 0,
     )
     lines = ["| " + " | ".join(cells) + " |" for cells in rows]
     return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])

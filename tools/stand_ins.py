@@ -203,10 +203,8 @@ echo 7
 LABELS = [f"dimension {k}" for k in range(1, DIMENSIONS + 1)]
 METADATA = (
     "model,family,objective,data,parameters,imagenet_accuracy,seed",
-    "resnet50,ResNet,supervised,ImageNet-1k,25.6M,76.1 %,",
-    "resnet101,ResNet,supervised,ImageNet-1k,44.5M,77.4 %,",
-    "clip_vit_b32,CLIP,image-text,WIT-400M,151M,63.3 %,",
-    "clip_rn50,CLIP,image-text,WIT-400M,102M,59.8 %,",
+    "resnet50,ResNet,supervised,ImageNet-1k,25.6M,76.1 %,", "resnet101,ResNet,supervised,ImageNet-1k,44.5M,77.4 %,",
+    "clip_vit_b32,CLIP,image-text,WIT-400M,151M,63.3 %,", "clip_rn50,CLIP,image-text,WIT-400M,102M,59.8 %,",
     "simclr-seed1,SimCLR,contrastive,ImageNet-1k,25.6M,69.1 %,1",
     "simclr-seed2,SimCLR,contrastive,ImageNet-1k,25.6M,68.9 %,2",
 )
@@ -228,7 +226,6 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     "spose.txt": spose,
     "labels.txt": lambda: lines(*LABELS),
     "other.npy": lambda: model(6, 300),
-    "imagenet.npy": lambda: model(6, 300),
     "images.npy": lambda: model(7, 300),
     "clip92.npy": lambda: model(1, OF_92),
     "vgg92.npy": lambda: model(2, OF_92, 2),

@@ -35,7 +35,7 @@ PA_INLINE void next_ranks(const pa_rank_order* pairs, int64_t* k, const uint8_t*
   Weights<Lanes> w;
   w.load(pairs, *k, table);
   for (int l = 0; l < Lanes; ++l) weight[l] = w.of[l];
-  while (!pairs->last[(*k)++]) {
+  while (!pairs->last[(*k)++] && *k < pairs->m) {
     w.load(pairs, *k, table);
     for (int l = 0; l < Lanes; ++l) weight[l] += w.of[l];
   }

@@ -12,12 +12,12 @@ from importlib import import_module
 from typing import cast
 
 from pyalign._registry import load
+from pyalign.backends._host import HostBackend
 from pyalign.backends._interface import (
     HOST,
     LANES,
     Array,
     Backend,
-    HostBackend,
     InvalidTripletsError,
     LossSums,
     NotOrdinaryError,
@@ -172,5 +172,6 @@ def _load(name: str) -> Backend:
 
 @cache
 def _loaded(name: str) -> Backend:
-    backend: Backend = load(f"pyalign.backends.{name}:BACKEND")
+    made = load("pyalign.backends._optional:tensor_backend") if name in TENSOR_BACKENDS else None
+    backend: Backend = made(name) if made else load(f"pyalign.backends.{name}:BACKEND")
     return backend

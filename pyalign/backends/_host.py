@@ -1,27 +1,94 @@
-"""What the host backends share: looking at rows and scaling them, in numpy.
-
-Ranks of pairs in numpy: see `pyalign.backends.HostBackend`.
-"""
+"""What backends on the host are and share, and the kernels about ranks in numpy."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pyalign.backends._interface import RankOrder
+from pyalign.backends._interface import Backend, LossSums, RankOrder
 from pyalign.measures import column_shift
 
 FEW_COLUMNS = 8
 
 
-class HostRows:
-    """The methods of `pyalign.backends.HostBackend` that are no kernels, for numpy arrays."""
+class HostBackend(Backend, Protocol):
+    """What only backends on the host compute: what follows from the similarities of each triplet, and products.
+
+    What is no kernel is here, in numpy.
+    """
+
+    def triplet_gradient(
+        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None, alternatives: int = 3,
+    ) -> float:
+        """Does what `Backend.triplet_gradient` does; of two alternatives the softmax is over the pairs 01 and 02.
+
+        targets: those of position 0 then weigh nothing, whatever they are.
+        """
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+        """out (n, m) = a (n, k) @ b (k, m), all of one dtype with contiguous rows."""
         np.matmul(a, b, out=out)
 
+    def add_transpose(self, a: np.ndarray) -> None:
+        """a (n, n) contiguous += a.T."""
+        a += a.T.copy()
+
+    def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        """(k,) float64: for each order p the sum over all i, j of a[i, j] * b[p[i], p[j]].
+
+        a, b (n, n) symmetric, of one dtype with contiguous rows; orders (k, n) int32 contiguous, permutations.
+        """
+
+    @property
+    def most_paired(self) -> int:
+        """Items of which `pair_products` takes so many; 0: there is none."""
+        return 0
+
+    def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+        """Fills out (n, d): for each item, the sum of rows x (n, d) of its partners in pairs, times the pair's weight.
+
+        weights (t, 3) contiguous, of the pairs 01, 02, 12; all of one dtype. Raises InvalidTripletsError.
+        """
+        why = "most_paired is 0"
+        raise NotImplementedError(why)  # by itself it would make the method an abstract one
+
+    def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        """Triplets made ready for many gradient passes, with their `order` (t,); None where the backend has no plans.
+
+        Raises InvalidTripletsError.
+        """
+        return None
+
+    def planned_gradient(
+        self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
+        targets: np.ndarray | None = None, alternatives: int = 3,
+    ) -> float:
+        """The `triplet_gradient` over the triplets of a plan; targets in its order, in which elements are summed."""
+        why = "plan_triplets has made no plan"
+        raise NotImplementedError(why)
+
+    def outcomes(
+        self, similarities: np.ndarray, temperature: float, verdicts: np.ndarray | None,
+        cross_entropy: np.ndarray | None, entropy: np.ndarray | None, alternatives: int = 3,
+    ) -> None:
+        """Fills what is wanted of each triplet, from the similarities (t, 3) of its pairs 01, 02, 12.
+
+        verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
+        and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats. alternatives: 3,
+        or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at.
+        """
+
+    def assign(self, values: np.ndarray, triplets: np.ndarray, product: bool, places: np.ndarray) -> int:
+        """Fills places int16 (t,): where the sum, or product, of the first two rows of each triplet is largest.
+
+        values (n, k) float64, contiguous, finite, from 0 up, k < 32,768. Of equal places the first; -1 where all is 0.
+        Returns how many triplets have several places that are equal and largest. Raises InvalidTripletsError.
+        """
+
     def squared(self, values: np.ndarray) -> np.ndarray:
+        """(k, k) float64: values.T @ values of (m, k) float64, contiguous; the same for any number of threads."""
         k = values.shape[1]
         squared = np.empty((k, k))
         columns = np.ascontiguousarray(values.T)
@@ -33,24 +100,60 @@ class HostRows:
                 squared[a, b] = squared[b, a] = np.einsum("i,i->", columns[a], columns[b])
         return squared
 
-    def add_transpose(self, a: np.ndarray) -> None:
-        a += a.T.copy()
+    def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
+        """Triplets grouped by the objects that they share, for `shared_products`. Raises InvalidTripletsError."""
 
-    @property
-    def most_paired(self) -> int:
-        return 0
+    def shared_products(self, sharing: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(3, k, k) float64: sums over groups of triplets of the products of the groups' sums of values, two by two.
 
-    def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-        raise NotImplementedError("most_paired is 0")
+        And (n, k) float64, the sums of each object.
 
-    def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
-        return None
+        sharing: of t triplets. values: (t, k) int8, int16 or float64, contiguous. The groups of the first are the
+        triplets with each object, of the second those with each pair of objects, of the third those of each set of
+        three. Whole numbers give exact results below 2^53.
+        """
 
-    def planned_gradient(
-        self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None,
-    ) -> float:
-        raise NotImplementedError("plan_triplets has made no plan")
+    def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
+        """The sums of `resample_items` with weights drawn for each triplet by itself, Poisson(1).
+
+        Lanes l and l + 32 of a group of `LANES` share 32 bits of a hash of the triplet's number and of keys
+        (b / LANES, 64) uint32; see csrc/cpu/resample.cpp.
+        """
+
+    def ranks(self, values: np.ndarray, order: np.ndarray | None, ranks: np.ndarray | None) -> None:
+        """Fills what is wanted of numbers (m,), float32 or float64, contiguous, none NaN; m below 2^30.
+
+        order int32 (m,): which stands at each place of the ascending order, equal ones as they come; -0 equals 0. ranks
+        int32 (m,): twice the mean of the ranks, from 1, of those equal to each.
+        """
+
+    def rank_sums(
+        self, first: RankOrder, second: RankOrder, places: np.ndarray, multiplicities: np.ndarray, sums: np.ndarray
+    ) -> None:
+        """Sums of which rank correlations under resamples of n objects follow, ranked again in each resample.
+
+        A pair weighs w, the product of its objects' multiplicities (n, b) uint8; its r is twice the weight of the pairs
+        with a smaller first value plus that of those with an equal one, s the same of the second value. places int32
+        (m,): where the pairs of `first` stand in `second`. sums float64 (4, b): of w, w r r, w s s, w r s.
+        """
+
+    def inversions(self, values: np.ndarray, weights: np.ndarray | None) -> int:
+        """The sum of weights[k] * weights[l] over all k < l with values[k] > values[l], exact below 2^63.
+
+        values: uint32 (m,). weights: int32 (m,), none negative; None: 1 each.
+        """
+
+    def temperature_sums(
+        self, similarities: np.ndarray, targets: np.ndarray | None, weights: np.ndarray | None, beta: float,
+        confidences: np.ndarray | None = None, alternatives: int = 3,
+    ) -> LossSums:
+        """The loss of inverse temperature beta over similarities (t, 3), computed in float64.
+
+        targets: float64 (t,), the target similarity u of each triplet; None: that of the human pair 01. A u above the
+            largest similarity, which rounding can bring about, counts as that. weights: float64 (t,), None for 1.
+        confidences: float64 (t,) to fill with the largest of the probabilities, or None.
+        alternatives: as in `outcomes`.
+        """
 
     def row_extremes(self, x: np.ndarray) -> np.ndarray:
         extremes: np.ndarray = np.maximum(x.max(axis=1), -x.min(axis=1))

@@ -1,4 +1,9 @@
-"""Backends that need an extra: the backend, or a stand-in that says what is missing."""
+"""Backends that need an extra: the backend, or a stand-in that says what is missing.
+
+cuda: the CUDA kernels (csrc/cuda), where they were built. triton: kernels in Triton, for CUDA devices; with
+TRITON_INTERPRET=1 interpreted on the CPU. torch: plain torch, on any device that has float64: what the other two fall
+back to.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,9 @@ from typing import cast
 from pyalign._extras import pip_install
 from pyalign._registry import load
 from pyalign.backends._interface import HOST, Backend, Place
+
+# The packages that each needs, and whether its kernels take float16 and bfloat16 rows as they are.
+NEEDS = {"cuda": (("torch",), True), "triton": (("torch", "triton"), True), "torch": (("torch",), False)}
 
 
 class Missing:
@@ -20,11 +28,9 @@ class Missing:
         return self.reason
 
 
-def tensor_backend(name: str, packages: tuple[str, ...], *, half: bool) -> Backend:
-    """The backend with the kernels of `pyalign.backends._NAME_kernels`, which needs these packages.
-
-    half: whether its kernels take float16 and bfloat16 rows as they are.
-    """
+def tensor_backend(name: str) -> Backend:
+    """The backend with the kernels of `pyalign.backends._NAME_kernels`."""
+    packages, half = NEEDS[name]
     for package in packages:
         if find_spec(package) is None:
             extra = "torch" if package == "torch" else "gpu"

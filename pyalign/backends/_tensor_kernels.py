@@ -206,10 +206,10 @@ def no_flag(tensor: Tensor) -> Tensor:
 
 
 class Kernels(Protocol):
-    """The operations of csrc/include/pyalign_cuda.h on tensors of one device. They queue work and wait for nothing.
+    """The operations of csrc/include/pyalign_cuda.h on tensors of one device, which need not be the current one.
 
-    Of `Rows`, values and terms are tensors. A triplet that is not three different items in [0, n) has outputs of -1 or
-    NaN, and adds nothing to sums and gradients.
+    They queue work and wait for nothing. Of `Rows`, values and terms are tensors. A triplet that is not three different
+    items in [0, n) has outputs of -1 or NaN, and adds nothing to sums and gradients.
     """
 
     home: str  # the device to which inputs from the host are brought

@@ -35,8 +35,6 @@ from pyalign.backends._tensor_kernels import (
     TensorWanted,
     centre_rows,
     column_shift,
-    current_device,
-    no_flag,
     on_host,
     ready_rows,
     result_dtype,
@@ -51,7 +49,22 @@ from pyalign.measures import LARGEST_CENTRED, LONGEST_SQUARE, SHORTEST_SQUARE, M
 OF_Y, DOUBT, INVALID, SUMS, FOUND_WORDS = REPORT, 2 * REPORT, 2 * REPORT + 1, 2 * REPORT + 2, 2 * REPORT + 9
 
 
-class Queue:
+class Passing:
+    """The operations that return nothing and meet no triplets: what waits and what does not has the same ones."""
+
+    kernels: Kernels
+
+    def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
+        self.kernels.similarity(_on_device(x), None if y is None else _on_device(y), tf32_allowed(), out)
+
+    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        self.kernels.topk(similarities, k, own, indices)
+
+    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
+        self.kernels.choice_similarity(similarities, temperature, out)
+
+
+class Queue(Passing):
     """The methods of `TensorBackend` that a call may use, none of which waits, and `read` at its end.
 
     Args:
@@ -68,8 +81,7 @@ class Queue:
 
     def look(self, matrix: Tensor) -> None:
         """Numbers (n, m) must be finite."""
-        with current_device(self.device):
-            self.kernels.prepare_rows(matrix, Prepared(report=self.words[:REPORT]))
+        self.kernels.prepare_rows(matrix, Prepared(report=self.words[:REPORT]))
 
     def doubt(self, doubtful: Tensor) -> None:
         """Where `doubtful` () is true, the careful way must be taken."""
@@ -82,12 +94,11 @@ class Queue:
             NotOrdinaryError: where that was found out while waiting.
         """
         self._measure, self._dtype = measure, result_dtype(x)
-        with current_device(self.device):
-            shift = column_shift(x) if measure.transform == "shift" else None
-            if shift is not None and y is not None and x.dtype != self._dtype:
-                self.doubt(shift.any())  # of y it may not be exact in half precision
-            left = self._ready(measure, x, shift, 0)
-            right = None if y is None else self._ready(measure, y, shift, OF_Y)
+        shift = column_shift(x) if measure.transform == "shift" else None
+        if shift is not None and y is not None and x.dtype != self._dtype:
+            self.doubt(shift.any())  # of y it may not be exact in half precision
+        left = self._ready(measure, x, shift, 0)
+        right = None if y is None else self._ready(measure, y, shift, OF_Y)
         gamma = measure.gamma(lambda: self._median_distance(x, y))
         return Rows(left.values, left.terms, left.pair, gamma), right
 
@@ -102,17 +113,11 @@ class Queue:
         self._require_ordinary(words)
         return median_distance(*samples)
 
-    def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
-        with current_device(self.device):
-            self.kernels.similarity(x, y, tf32_allowed(), out)
-
     def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: Wanted) -> None:
-        with current_device(self.device):
-            self.kernels.triplets_from_matrix(similarities, triplets, self._wanted(want))
+        self.kernels.triplets_from_matrix(similarities, triplets, self._wanted(want))
 
     def triplets_from_rows(self, x: Rows, triplets: Tensor, want: Wanted) -> None:
-        with current_device(self.device):
-            self.kernels.triplets_from_rows(x, triplets, self._wanted(want))
+        self.kernels.triplets_from_rows(_on_device(x), triplets, self._wanted(want))
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
@@ -120,16 +125,10 @@ class Queue:
     ) -> None:
         self._result = lambda sums: float(sums[0])
         out = TensorGradient(gradient, self._sums()[:1], self._invalid())
-        with current_device(self.device):
-            self.kernels.triplet_gradient(similarities, triplets, temperature, scale, out, targets)
+        self.kernels.triplet_gradient(similarities, triplets, temperature, scale, out, targets)
 
-    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
-        with current_device(self.device):
-            self.kernels.topk(similarities, k, own, indices)
-
-    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
-        with current_device(self.device):
-            self.kernels.choice_similarity(similarities, temperature, out)
+    def resample_items(self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor) -> None:
+        self.kernels.resample_items(triplets, multiplicities, values, sums, self._invalid())
 
     def read(self, aside: Sequence[Tensor] = ()) -> tuple[Any, list[np.ndarray]]:
         """Waits. What the last method of `TensorBackend` would have returned, and what lies in the tensors in addition.
@@ -198,7 +197,7 @@ def sums_of(sums: np.ndarray) -> Sums:
     return Sums((int(right1), int(right2), int(right3)), (int(ties2), int(ties3)), cross_entropy, entropy)
 
 
-class TensorBackend:
+class TensorBackend(Passing):
     """See `pyalign.backends.Backend`; arrays are tensors.
 
     Attributes:
@@ -240,11 +239,6 @@ class TensorBackend:
     def scale_rows(self, x: Tensor, exponents: np.ndarray) -> Tensor:
         return scale_rows(x, torch.as_tensor(exponents, device=x.device))
 
-    def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
-        left, right = _on_device(x), None if y is None else _on_device(y)
-        with current_device(out.device):
-            self.kernels.similarity(left, right, tf32_allowed(), out)
-
     def check_triplets(self, triplets: Tensor, n: int) -> TripletCheck:
         wide = triplets.long()
         a, b, c = wide.unbind(dim=1)
@@ -253,42 +247,28 @@ class TensorBackend:
         return TripletCheck(_first(outside), _first(repeated), int(wide.min()), int(wide.max()))
 
     def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: Wanted) -> Sums | None:
-        wanted = _on_tensors(want, triplets)
-        with current_device(triplets.device):
-            self.kernels.triplets_from_matrix(similarities, triplets, wanted)
-        return _read_sums(wanted)
+        total: Sums | None = self._read(triplets, lambda one: one.triplets_from_matrix(similarities, triplets, want))
+        return total
 
     def triplets_from_rows(self, x: Rows, triplets: Tensor, want: Wanted) -> Sums | None:
-        wanted = _on_tensors(want, triplets)
-        with current_device(triplets.device):
-            self.kernels.triplets_from_rows(_on_device(x), triplets, wanted)
-        return _read_sums(wanted)
+        total: Sums | None = self._read(triplets, lambda one: one.triplets_from_rows(x, triplets, want))
+        return total
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, gradient: Tensor,
         targets: Tensor | None = None,
     ) -> float:
-        out = TensorGradient.into(gradient)
-        with current_device(triplets.device):
-            self.kernels.triplet_gradient(similarities, triplets, temperature, scale, out, targets)
-        if out.invalid.item():
-            raise InvalidTripletsError
-        return out.cross_entropy.item()
-
-    def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
-        with current_device(similarities.device):
-            self.kernels.topk(similarities, k, own, indices)
+        given = similarities, triplets, temperature, scale, gradient, targets
+        return float(self._read(triplets, lambda one: one.triplet_gradient(*given)))
 
     def resample_items(self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor) -> None:
-        invalid = no_flag(triplets)
-        with current_device(triplets.device):
-            self.kernels.resample_items(triplets, multiplicities, values, sums, invalid)
-        if invalid.item():
-            raise InvalidTripletsError
+        self._read(triplets, lambda one: one.resample_items(triplets, multiplicities, values, sums))
 
-    def choice_similarity(self, similarities: Tensor, temperature: float, out: Tensor) -> None:
-        with current_device(out.device):
-            self.kernels.choice_similarity(similarities, temperature, out)
+    def _read(self, x: Tensor, work: Callable[[Queue], None]) -> Any:
+        """What a call of one operation gives."""
+        queue = self.queue(x)
+        work(queue)
+        return queue.read()[0]
 
 
 def _on_device(rows: Rows) -> Rows:
@@ -298,19 +278,5 @@ def _on_device(rows: Rows) -> Rows:
     return replace(rows, terms=torch.as_tensor(rows.terms, device=rows.values.device))
 
 
-def _on_tensors(want: Wanted, triplets: Tensor) -> TensorWanted:
-    sums = torch.zeros(7, dtype=torch.float64, device=triplets.device) if want.sums else None
-    arrays = want.choices, want.probabilities, want.similarities
-    return TensorWanted(no_flag(triplets), *arrays, sums, want.temperature)
-
-
 def _first(mask: Tensor) -> int:
     return int(mask.int().argmax()) if bool(mask.any()) else -1
-
-
-def _read_sums(wanted: TensorWanted) -> Sums | None:
-    if wanted.invalid.item():
-        raise InvalidTripletsError
-    if wanted.sums is None:
-        return None
-    return sums_of(on_host(wanted.sums))

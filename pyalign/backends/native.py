@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign._process import is_forked_child
 from pyalign._registry import load
-from pyalign.backends._host import HostRows
+from pyalign.backends._host import HostBackend
 from pyalign.backends._interface import (
     HOST,
     InvalidTripletsError,
@@ -83,8 +83,8 @@ except ImportError as error:  # installed without a compiler, sources that are n
         _missing = NOT_COMPILED
 
 
-class NativeBackend(HostRows):
-    """See `pyalign.backends.Backend`; `csrc/include/pyalign.h` says what each kernel does."""
+class NativeBackend(HostBackend):
+    """See `HostBackend`; `csrc/include/pyalign.h` says what each kernel does."""
 
     name = "native"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign.backends._host import HostRows, NumpyRanks
+from pyalign.backends._host import HostBackend, NumpyRanks
 from pyalign.backends._interface import HOST, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted
 
 CHUNK = 16384
@@ -20,7 +20,7 @@ LARGEST_SPREAD = 700.0  # of exponents of which all exponentials are normal numb
 FIRST, SECOND = (0, 0, 1), (1, 2, 2)  # the pairs of positions 01, 02, 12
 
 
-class NumpyBackend(NumpyRanks, HostRows):
+class NumpyBackend(NumpyRanks, HostBackend):
     """See `pyalign.backends.Backend`."""
 
     name = "numpy"

@@ -22,19 +22,28 @@ from pyalign.cli._command import (
     Outcome,
     Parser,
     declared,
+    drop,
     given_options,
     idle_options,
     make_parser,
+    open_streams,
     parse,
     paths,
+    say,
 )
-from pyalign.cli._streams import drop, open_streams, say
 from pyalign.cli._wording import Wording
 from pyalign.errors import InputError, MissingExtraError, SlowWarning
 from pyalign.kinds import FIRST, entries
 
 __all__ = ["COMMANDS", "load", "main"]
 # name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
+# Modules that hold commands of other first words than their name.
+TOGETHER = {
+    "about": ("info", "config", "commands"), "calibrate": ("recover",), "data": ("describe", "datasets", "sample"),
+    "embed": ("dimensions",), "errors": ("failures", "consistency"), "export": ("transform",), "extract": ("models",),
+    "matrices": ("rsa", "cka"), "people": ("agreement", "ceiling"), "probe": ("transfer",),
+    "show": ("report", "plot", "tour"),
+}
 COMMANDS = {entry.command: entry.what for entry in entries()}
 # What people call a command elsewhere.
 OTHER_WORDS = {
@@ -49,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     open_streams()
     if "_ARGCOMPLETE" in os.environ:
-        from pyalign.cli._completion import complete
+        from pyalign.cli._wording import complete
 
         complete(COMMANDS, load)
     name, rest = _command_of(words)
@@ -84,9 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def load(name: str) -> Command[Any]:
-    """The command of that name; those of two words stand together, in a module called after the first."""
-    module, _, second = name.partition(" ")
-    command: Command[Any] = _registry.load(f"pyalign.cli.{module}:{second.upper() or 'COMMAND'}")
+    """The command of that name: its last word in capitals, in the module of its first word."""
+    first, _, second = name.partition(" ")
+    module = next((module for module, words in TOGETHER.items() if first in words), first)
+    command: Command[Any] = _registry.load(f"pyalign.cli.{module}:{(second or first).upper()}")
     return command
 
 

@@ -1,30 +1,70 @@
 """A command is declared once: a dataclass of options, from which the parser, the help and the record come.
 
-A module of `pyalign.cli` holds ``COMMAND = Command(Options, run, example)``. `run` takes the options, read and checked,
+A module of `pyalign.cli` holds ``SCORE = Command(Options, run, example)``. `run` takes the options, read and checked,
 and a progress callback; it gives back a result and what else is to be written. `pyalign.cli.main` does everything
-around it.
+around it. The output streams may be closed, full, of another encoding, or without a reader.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeAlias, TypeVar
 
 from pyalign._dataclass import MISSING, Field, dataclass, field, fields, replace
-from pyalign.cli._streams import drop
 from pyalign.cli._vocabulary import FLAGS, VOCABULARY
 from pyalign.errors import InputError, nearest
 
-if TYPE_CHECKING:  # `pyalign --help` needs no numpy
+if TYPE_CHECKING:
     import numpy as np
 
     from pyalign._result import Result
     from pyalign.io.paths import Spec
     from pyalign.journal import Journal
     from pyalign.progress import Progress
+
+
+def open_streams() -> None:
+    """What a terminal's encoding lacks is escaped; a stream that was closed takes everything and keeps nothing."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _fill(number)
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _fill(number: int) -> None:
+    """Something stands under the number of a closed stream, or the next file that is opened would get its lines."""
+    try:
+        os.fstat(number)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+
+
+def drop(stream: TextIO) -> None:
+    """What a stream could not take is dropped, or the interpreter would try again at its end and exit with 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say(line: str) -> None:
+    """A line on stderr, if that takes it."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)
+
 
 LAST = RUNNING, OUTPUT = "running", "output"  # the last groups of a command's options
 

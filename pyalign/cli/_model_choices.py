@@ -1,4 +1,8 @@
-"""`--model-choices`: choices that are there already, of models without embeddings."""
+"""`--model-choices`: choices that are there already, of models without embeddings.
+
+Options that a command takes because others do have no effect in it, and a note says why. Each command that reads
+triplets takes the options of triplets, of rows and of people; a class here stands in for those it has no use for.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,74 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.analysis.choices import UNREADABLE
-from pyalign.cli import _inputs
+from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
-from pyalign.data.names import listing
+from pyalign.data.names import MISSING, listing
+from pyalign.data.objects import HOW
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.typing import Policy
+
+IDLE = "accepted for consistency with other commands, without effect here"
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Categories of objects, where no figure is by category."""
+
+    categories: Spec | None = option(
+        "categories of objects", metavar="FILE", role="input", group=IDLE, rare=True,
+        idle="no result is broken down by category",
+    )
+
+
+@dataclass(frozen=True)
+class People:
+    """Who answered, where no figure is over people."""
+
+    subjects: Spec | None = option(
+        "who gave each answer", metavar="FILE", role="input", group=IDLE, exclusive="people", rare=True,
+        idle="no result generalizes over participants",
+    )
+    subject_column: int | str | None = option(
+        "column that identifies the participant", kind=_options.column, metavar="K", group=IDLE, exclusive="people",
+        rare=True,
+        idle="no result generalizes over participants",
+    )
+
+
+@dataclass(frozen=True)
+class Nan:
+    """Rows with NaN, where they are always an error."""
+
+    nan_policy: Policy = option(
+        "rows with NaN", default="raise", choices=("raise", "omit"), group=IDLE, rare=True,
+        idle="rows with NaN are an error",
+    )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of embeddings, where there are none."""
+
+    names: Spec | None = option(
+        "names of rows", metavar="FILE", role="input", group=IDLE, rare=True, idle="there are no embeddings"
+    )
+    name_column: int | str | None = option(
+        "column of names", kind=_options.column, metavar="K", group=IDLE, rare=True, idle="there are no embeddings"
+    )
+    per_object: str | None = option(
+        "several images of one object", choices=HOW, group=IDLE, rare=True, idle="there are no embeddings"
+    )
+    missing: Policy = option(
+        "items without a row", default="raise", choices=MISSING, group=IDLE, rare=True, idle="there are no embeddings"
+    )
+    nan_policy: Policy = option(
+        "rows with NaN", default="raise", choices=("raise", "omit"), group=IDLE, rare=True,
+        idle="there are no embeddings",
+    )
+
 
 GROUP = "choices without embeddings"
 OF_EMBEDDINGS = ("measure", "temperature", "transform", "n_permutations", "choices", "probabilities")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pyalign.analysis.comparison.compare import compare
-from pyalign.cli import _idle, _inputs, _model_choices, _options, _shared_options
+from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.cli._outputs import tables_beside
 from pyalign.errors import InputError, nearest
@@ -22,7 +22,7 @@ class CompareOptions(
     _options.Models, _shared_options.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped,
     _options.Choice,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
-    _idle.Categories, _options.Running, _options.Output,
+    _model_choices.Categories, _options.Running, _options.Output,
 ):
     """The options of `pyalign compare`."""
 
@@ -105,4 +105,4 @@ def _baseline(options: CompareOptions, called: Sequence[str], labels: Sequence[s
     raise InputError(f"--baseline must be one of the models; got {asked!r}{nearest(asked, names)}")
 
 
-COMMAND = Command(CompareOptions, run, "pyalign compare clip.npy vgg.npy -t triplets.npy", about=("triplets",))
+COMPARE = Command(CompareOptions, run, "pyalign compare clip.npy vgg.npy -t triplets.npy", about=("triplets",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pyalign.cli import _folder, _inputs, _model_choices, _options, _shared_options
+from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import score_concepts
 from pyalign.concept.concepts_result import BY, Concepts
@@ -25,7 +25,7 @@ PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "entropy", "cards")
 class ConceptsOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Choice, _options.Temperature,
     _model_choices.ModelChoices, _shared_options.Concepts, _options.Intervals, _options.People, _options.Running,
-    _options.Output, _folder.FolderWithImages,
+    _options.Output, _outputs.FolderWithImages,
 ):
     """The options of `pyalign concepts`."""
 
@@ -93,7 +93,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         tables["differences.csv"] = concepts.differences_csv()
     names = None if dimensions is None else _names_of_rows(dimensions, *models.values())
     cards = {} if dimensions is None else {"dimensions": dimensions, "names": names}
-    files, more = _folder.folder_files(concepts, options, tables, formats, **cards)
+    files, more = _outputs.folder_files(concepts, options, tables, formats, **cards)
     return Outcome(concepts, files, notes=(*notes, *more))
 
 
@@ -119,7 +119,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
-    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
+    formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     return formats, (*idle, *notes)
 
 
@@ -142,7 +142,7 @@ def _labelled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | 
     )
 
 
-COMMAND = Command(
+CONCEPTS = Command(
     ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66",
     about=("triplets",),
 )

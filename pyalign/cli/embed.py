@@ -1,4 +1,7 @@
-"""`pyalign embed`: human dimensions learned from triplets, cross-validated."""
+"""`pyalign embed`: human dimensions learned from triplets, cross-validated.
+
+`pyalign dimensions predict`: human dimensions predicted from embeddings, on objects that the fits have not seen.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.cli import _folder, _idle, _inputs, _options, _outputs
+from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
+from pyalign.concept.predict import FOLDS, PENALTIES, checked_penalties, predict_dimensions
+from pyalign.concept.predicted import DimensionPredictions, over_objects
 from pyalign.data import Embeddings, Triplets
 from pyalign.data.objects import HOW
 from pyalign.data.transform import TrainedOn
@@ -24,9 +29,11 @@ from pyalign.io.export import embedding_files
 from pyalign.io.paths import Spec
 from pyalign.journal import Journal
 from pyalign.progress import Progress
+from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import Resampling
+from pyalign.typing import Correction
 
-EMBEDDING, FOLDS, STABILITY = "embedding", "cross-validation", "stability of the dimensions"
+EMBEDDING, FOLDING, STABILITY = "embedding", "cross-validation", "stability of the dimensions"
 ROWS, TABLE, ERRORS = "embedding.npz", "dimensions.csv", "standard_errors.npz"
 WRITTEN, PICTURES = (
     (ROWS, TABLE, ERRORS, "embed.json", "embedding.json"),
@@ -44,8 +51,9 @@ def dimensions(text: str) -> int | str:
 
 @dataclass(frozen=True)
 class EmbedOptions(
-    _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, _idle.Nan, _idle.Categories,
-    _options.ClosedIntervals, _options.Running, _options.Output, _folder.Folder,
+    _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, _model_choices.Nan,
+    _model_choices.Categories,
+    _options.ClosedIntervals, _options.Running, _options.Output, _outputs.Folder,
 ):
     """The options of `pyalign embed`."""
 
@@ -58,7 +66,7 @@ class EmbedOptions(
         rare=True,
     )
     per_object: str | None = option(
-        "several images of one object", choices=HOW, group=_idle.GROUP, rare=True,
+        "several images of one object", choices=HOW, group=_model_choices.IDLE, rare=True,
         idle="each object has one row",
     )
     n_dimensions: int | str = option(
@@ -83,20 +91,20 @@ class EmbedOptions(
         default="raise", choices=("raise", "zero"), group=EMBEDDING,
     )
     folds: int | None = option(
-        "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
+        "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDING
     )
     split: str = option(
         "what is held out in each fold: sets of three objects with all their answers, or participants (default: "
         "triplets); none: one fit to all triplets, at one --shrinkage or --sparsity, without held-out accuracy",
-        default="triplets", choices=(*SPLITS, "none"), group=FOLDS,
+        default="triplets", choices=(*SPLITS, "none"), group=FOLDING,
     )
     seed: int = option(
         "random seed of the split, the halves and the resamples (default: 0)", default=0, kind=_options.seed,
-        group=FOLDS,
+        group=FOLDING,
     )
     against: tuple[Spec, ...] | None = option(
         "files of other embeddings of the objects, judged by inner products on the same held-out answers", nargs="+",
-        metavar="EMB", role="input", group=FOLDS,
+        metavar="EMB", role="input", group=FOLDING,
     )
     n_seeds: int | None = option(
         "number of fits from other starts with which the dimensions are compared", kind=_options.count, metavar="K",
@@ -112,12 +120,12 @@ class EmbedOptions(
     )
 
 
-def run(options: EmbedOptions, progress: Progress) -> Outcome:
+def run_embed(options: EmbedOptions, progress: Progress) -> Outcome:
     """Reads, cross-validates, fits to everything; what is finished is kept next to --out."""
     pairs = penalties_of(options)
     if options.split == "none":
         check_one_fit(options, pairs)
-    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
+    formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     kept = None if options.out is None else f"{os.path.normpath(options.out)}.npz"
     _outputs.check(options, options.resume, kept)
     counts = options.split == "subjects" or (options.split == "triplets" and options.ci in ("auto", "subjects"))
@@ -202,7 +210,7 @@ def _files(
         errors = Embeddings(result.standard_errors, fit.embedding.names)
         arrays[os.path.join(options.out, ERRORS)] = _npz(errors)
     drawn = formats if isinstance(result, EmbeddingCrossValidation) else ()
-    files, notes = _folder.folder_files(result, options, {TABLE: fit.to_csv()}, drawn)
+    files, notes = _outputs.folder_files(result, options, {TABLE: fit.to_csv()}, drawn)
     return {**arrays, **files}, notes
 
 
@@ -213,4 +221,105 @@ def _npz(embedding: Embeddings, trained: TrainedOn | None = None) -> Any:
     return content
 
 
-COMMAND = Command(EmbedOptions, run, "pyalign embed -t triplets.npy --out human", about=("triplets",))
+EMBED = Command(EmbedOptions, run_embed, "pyalign embed -t triplets.npy --out human", about=("triplets",))
+
+
+REGRESSION = "regression"
+PREDICTION_TABLE, PREDICTED = "predict.csv", "predictions.npy"
+PREDICTION_FILES, PREDICTION_CHARTS = (PREDICTION_TABLE, PREDICTED, "predict.json"), ("dimensions",)  # to --out
+UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
+OF_TRIPLETS = (
+    "task", "choice_column", "choice_base", "columns", "one_based", "item_names",
+    "subject_column", "where", "empty",
+)
+
+
+@dataclass(frozen=True)
+class PredictOptions(
+    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Mapped, _options.Nan,
+    _options.ClosedIntervals, _options.People, _model_choices.Categories, _options.Threads,
+    _options.Output, _outputs.Folder,
+):
+    """The options of `pyalign dimensions predict`."""
+
+    dimensions: Spec = option(
+        "non-negative human dimensions (n, k), such as dataset:spose66", required=True, metavar="D", role="input"
+    )
+    triplets: Spec | None = option(
+        "file of (t, 3) triplets, to score how well the predicted dimensions identify the odd one "
+        "out; FILE::KEY picks an array", "-t", "--triplets",
+        metavar="T", role="input",
+    )
+    dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input")
+    folds: int = option(
+        f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, kind=_options.count,
+        metavar="K",
+        group=REGRESSION,
+    )
+    penalties: tuple[float, ...] | None = option(
+        "penalties of the ridge regression, chosen from by leave-one-out (default: 0.1, 1, ..., 1e6)", "--penalty",
+        kind=float, nargs="+", metavar="L", group=REGRESSION,
+    )
+    standardize: str = option(
+        "features: divide each feature by its standard deviation over the training objects (default: none)",
+        default="none",
+        choices=("features", "none"), group=REGRESSION,
+    )
+    ci: str = _options.over("objects", auto="objects")
+    correction: Correction = option(
+        "correction of p-values of differences between models (default: holm); benjamini-hochberg "
+        "controls the false discovery rate",
+        default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
+    )
+    seed: int | None = option(
+        "random seed of the folds (default: 0)", kind=_options.seed, metavar="S", group=REGRESSION
+    )
+
+
+def run(options: PredictOptions, progress: Progress) -> Outcome:
+    """Reads the models, the dimensions and, where they are given, the triplets; predicts."""
+    _check(options)
+    formats, notes = _outputs.check_folder(options, PREDICTION_FILES, PREDICTION_CHARTS)
+    called = _inputs.labelled(options.embeddings, options.labels)
+    triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
+    dimensions = _shared_options.dimensions_of(options, triplets)
+    predictions = predict_dimensions(
+        _inputs.read_models(options, triplets), dimensions, folds=options.folds,
+        penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
+        ci=_options.plan(options), correction=options.correction, nan_policy=options.nan_policy,
+        missing=options.missing, seed=options.seed or 0, progress=progress,
+    )
+    results = _inputs.with_labels(predictions.results, called)
+    predictions = replace(predictions, results=results, triplets=options.triplets, human=options.dimensions)
+    files, more = _prediction_files(predictions, options, formats)
+    people = () if options.subjects is None and options.subject_column is None else (UNUSED_PEOPLE,)
+    return Outcome(predictions, files, notes=(*notes, *more, *people))
+
+
+def _check(options: PredictOptions) -> None:
+    """What is wrong whatever the files hold."""
+    if options.triplets is None:
+        refuse_unused(options, OF_TRIPLETS, "triplets: add --triplets")
+    if options.ci == "none":
+        refuse_unused(options, ("confidence_level", "correction"), "intervals, and --ci none omits them")
+    if options.penalties is not None:
+        checked_penalties(options.penalties)
+    over_objects(_options.plan(options))
+
+
+def _prediction_files(
+    predictions: DimensionPredictions, options: PredictOptions, formats: tuple[str, ...]
+) -> tuple[dict[str, Output], tuple[str, ...]]:
+    """What --out holds, the held-out predictions too: (n, k), or (m, n, k) of m models in the order of the table."""
+    if options.out is None:
+        return {}, ()
+    files, notes = _outputs.folder_files(predictions, options, {PREDICTION_TABLE: predictions.to_csv()}, formats)
+    predicted = [result.predictions for result in predictions if result.predictions is not None]
+    array = predicted[0] if len(predicted) == 1 else np.stack(predicted)
+    return {os.path.join(options.out, PREDICTED): array, **files}, notes
+
+
+PREDICT = Command(
+    PredictOptions, run, "pyalign dimensions predict clip.npy -t triplets.npy --dimensions spose.txt",
+    about=("triplets",),
+)

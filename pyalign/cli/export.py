@@ -1,4 +1,7 @@
-"""`pyalign export`: embeddings in another format, with the names of their rows."""
+"""`pyalign export`: embeddings in another format, with the names of their rows.
+
+`pyalign transform`: embeddings through a learned linear map.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from pyalign import _checks
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, paths
 from pyalign.cli._outputs import require_apart
@@ -15,7 +21,7 @@ from pyalign.errors import InputError
 from pyalign.io.export import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
 from pyalign.io.model_spec import ModelSpec
-from pyalign.io.paths import bad, suffix_of
+from pyalign.io.paths import Spec, bad, suffix_of
 from pyalign.progress import Progress
 
 SPECIFICATION = ".json"
@@ -45,7 +51,7 @@ class ExportOptions(_options.Model, _options.RowNames, _options.Quiet):
     )
 
 
-def run(options: ExportOptions, progress: Progress) -> Outcome:
+def run_export(options: ExportOptions, progress: Progress) -> Outcome:
     """Reads, writes."""
     if options.out.endswith(SPECIFICATION):
         return Outcome(None, {options.out: _spec(options).to_json()}, f"{options.out}: the specification of the model")
@@ -84,4 +90,47 @@ def _spec(options: ExportOptions) -> ModelSpec:
         raise error if str(error).startswith(f"{path}:") else bad(path, error) from error
 
 
-COMMAND = Command(ExportOptions, run, "pyalign export E::penultimate --out x.parquet", about=("embeddings",))
+EXPORT = Command(ExportOptions, run_export, "pyalign export E::penultimate --out x.parquet", about=("embeddings",))
+
+
+@dataclass(frozen=True)
+class TransformOptions(_options.Model, _options.RowNames, _options.Quiet):
+    """The options of `pyalign transform`."""
+
+    transform: Spec = option(
+        "linear map with weights, mean, std and optional bias: ((x - mean) / std) W + b",
+        required=True,
+        metavar="W.npz",
+        role="input",
+    )
+    out: str = option(
+        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with"
+        " the names in FILE.names.txt next to it", required=True, kind=embeddings_file, metavar="FILE", role="output",
+    )
+
+
+def run_transform(options: TransformOptions, progress: Progress) -> Outcome:
+    """Reads, multiplies."""
+    from pyalign.io.transform import load_transform
+
+    x = _inputs.read_model(options)
+    try:
+        _checks.require_finite(np.asarray(~np.isfinite(np.asarray(x)).all(axis=1)))
+    except InputError as error:
+        raise InputError(f"{options.embeddings}: {error}") from error
+    with np.errstate(over="ignore", invalid="ignore"):  # told below
+        transform = load_transform(options.transform)
+        mapped = transform.apply(x)
+    lost = np.asarray(~np.isfinite(np.asarray(mapped)).all(axis=1))
+    if lost.any():
+        raise InputError(f"row {int(lost.argmax())} overflows {mapped.dtype} after the map")
+    files, line = rows_to_write(options, options.out, mapped, transform.trained)
+    kept = transform.trained is None or suffix_of(options.out) == ".npz"
+    lost_record = () if kept else (f"{options.out} does not say which triplets the map was fitted to; a .npz would",)
+    return Outcome(None, files, line, notes=(*mapped.notes, *lost_record))
+
+
+TRANSFORM = Command(
+    TransformOptions, run_transform, "pyalign transform x.npy --transform w.npz --out z.npy",
+    about=("embeddings", "transform"),
+)

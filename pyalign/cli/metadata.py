@@ -55,6 +55,6 @@ def run(options: MetadataOptions, progress: Progress) -> Outcome:
     return Outcome(regressions)
 
 
-COMMAND = Command(
+METADATA = Command(
     MetadataOptions, run, "pyalign metadata compare.json --metadata models.csv", about=("result", "metadata")
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign.backends import TENSOR_BACKENDS
-from pyalign.cli import _folder, _inputs, _options
+from pyalign.cli import _inputs, _options, _outputs
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, file_to_read, option, refuse_unused
 from pyalign.cli._shared_options import LABELS, read_categories, read_dimensions
 from pyalign.data import Embeddings
@@ -84,7 +84,7 @@ def index_or_file(text: str) -> str | Spec:
 
 
 @dataclass(frozen=True)
-class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithImages):
+class SearchOptions(_options.Model, Near, K, _options.Nan, _outputs.FolderWithImages):
     """The options of `pyalign neighbors search`."""
 
     transform: Spec | None = option(
@@ -115,7 +115,7 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
 def run_search(options: SearchOptions, progress: Progress) -> Outcome:
     """Reads, searches; the index is written with the rest."""
     get_measure(options.measure)
-    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
+    formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     rows = _inputs.read_model(options)
     outcome = _search(options, rows, progress, None if options.transform is None else _transform(options.transform))
     if options.out is None:
@@ -138,7 +138,7 @@ def _in_folder(
     if before is not None:
         tables["neighbors_before.json"] = before.to_json() + "\n"
         drawn = {"drawn": [before, result]}
-    files, notes = _folder.folder_files(result, options, tables, formats, **drawn)
+    files, notes = _outputs.folder_files(result, options, tables, formats, **drawn)
     if formats and result.n_queries > MOST_QUERIES:
         notes += (f"the gallery shows the first {MOST_QUERIES} of {result.n_queries:,} queries: --query chooses",)
     return files, notes

@@ -9,7 +9,7 @@ from pyalign._result import load_result
 from pyalign.analysis.comparison.compare import compare
 from pyalign.analysis.experiment import ANSWERS, EFFECTS, N_OBJECTS, N_SUBJECTS, plan_experiment
 from pyalign.analysis.score import score
-from pyalign.cli import _idle, _inputs, _options
+from pyalign.cli import _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
 from pyalign.datasets.experiment_lists import REPEATED, SHARED
@@ -30,7 +30,7 @@ EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --component
 @dataclass(frozen=True)
 class ExperimentOptions(
     _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Mapped, _options.OneMeasure, _options.People,
-    _idle.Categories, _options.Running, _options.Output,
+    _model_choices.Categories, _options.Running, _options.Output,
 ):
     """The options of `pyalign plan experiment`."""
 

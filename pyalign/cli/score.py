@@ -149,6 +149,6 @@ def _choices_as_text(results: Scores) -> str:
     return out.getvalue().rstrip("\n")
 
 
-COMMAND = Command(
+SCORE = Command(
     ScoreOptions, run, "pyalign score clip.npy vgg.npy -t triplets.npy --measure cosine dot", about=("triplets",)
 )

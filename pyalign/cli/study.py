@@ -12,16 +12,15 @@ from typing import Any
 
 from pyalign._process import end_with_parent
 from pyalign.cli import _options
-from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused
+from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused, say
 from pyalign.cli._outputs import described
-from pyalign.cli._streams import say
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
-from pyalign.study.preset_text import PRESET
+from pyalign.study.preset_steps import PRESETS
 from pyalign.study.run import code_of, finish_study, run_study, run_units
 from pyalign.study.study_result import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.units import plan_of, study_units
@@ -42,7 +41,7 @@ class StudyInitOptions(_options.Quiet):
     )
     preset: str | None = option(
         "a study of every figure of a paper that the files of FOLDER are enough for; the page says what is missing for"
-        " the others", choices=(PRESET,), metavar="PRESET",
+        " the others", choices=PRESETS, metavar="PRESET",
     )
     out: str | None = option(
         "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
@@ -52,7 +51,7 @@ class StudyInitOptions(_options.Quiet):
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
     from pyalign.study.draft import draft_study
-    from pyalign.study.presets import draft_preset
+    from pyalign.study.preset import draft_preset
 
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
@@ -60,8 +59,8 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     if os.path.lexists(out):
         raise InputError(f"{out} is there already, perhaps with changes of yours: remove it, or write to another --out")
     progress("looking into files", 0, None)
-    draft_of = draft_study if options.preset is None else draft_preset
-    draft = draft_of(options.folder, os.path.dirname(out) or ".")
+    where = options.folder, os.path.dirname(out) or "."
+    draft = draft_study(*where) if options.preset is None else draft_preset(*where, options.preset)
     count = len(draft.models)
     lines = [
         f"{out}: {count} {'model' if count == 1 else 'models'}; look through it, then",

@@ -36,7 +36,7 @@ class TensorAlgebra(Algebra):
         if self.backend.why_not(place) is None:
             return self
         dispatch = copy(self.dispatch)
-        dispatch.backend = get_backend("torch", place)  # type: ignore[assignment]
+        dispatch.backend = get_backend("torch", place)
         return TensorAlgebra(dispatch)
 
     def plan(

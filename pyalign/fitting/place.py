@@ -13,7 +13,6 @@ import numpy as np
 from pyalign.backends import HostBackend, Rows
 from pyalign.fitting.algebra import Algebra
 from pyalign.ops._dispatch import dispatch_of
-from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.ops.plan import TripletPlan
 from pyalign.typing import BackendName
 
@@ -30,7 +29,7 @@ def algebra_for(backend: BackendName = "auto", x: object = None) -> Algebra:
         'numpy'
     """
     dispatch = dispatch_of(backend, x)
-    if isinstance(dispatch, HostDispatch):
+    if dispatch.on_host:
         return HostAlgebra(dispatch)
     from pyalign.fitting._tensor_algebra import TensorAlgebra  # loads torch
 

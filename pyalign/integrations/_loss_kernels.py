@@ -16,7 +16,6 @@ rows and the temperature. As in `_torch_kernels`, nothing waits for a device.
 from __future__ import annotations
 
 import warnings
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,35 +23,19 @@ from torch import Tensor
 
 from pyalign._dataclass import dataclass
 from pyalign.backends import get_host_backend
-from pyalign.backends._tensor_kernels import TensorGradient, current_device, result_dtype
+from pyalign.backends._tensor_kernels import TensorGradient, result_dtype
 from pyalign.backends._torch_kernels import add_in_order
 from pyalign.integrations import _torch_kernels as base
 from pyalign.integrations._loss_terms import Terms, loss_terms, total
 from pyalign.measures import Measure, get_measure
 
 
-class Weighed(Protocol):
-    """Pairs of rows i and j with weights and similarities, and what is summed over the j of each i."""
-
-    @property
-    def weights(self) -> Tensor: ...
-
-    @property
-    def similarities(self) -> Tensor: ...
-
-    def product(self, weights: Tensor, rows: Tensor) -> Tensor:
-        """sum_j weights_ij rows_j: (n, d)."""
-
-    def sums(self, weights: Tensor) -> Tensor:
-        """sum_j weights_ij: (n, 1)."""
-
-
 @dataclass(frozen=True)
-class Dense:
-    """Weights and similarities of all pairs: (n, m) each."""
+class Weighed:
+    """Pairs of rows i and j with weights and similarities, and what is summed over the j of each i: here all pairs."""
 
-    weights: Tensor
-    similarities: Tensor
+    weights: Tensor  # (n, m).
+    similarities: Tensor  # (n, m).
 
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
         """sum_j weights_ij rows_j: (n, d)."""
@@ -65,22 +48,12 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Weights and similarities of a list of pairs (i, j) in the order of i, for n rows with themselves."""
+class Pairs(Weighed):
+    """Weights and similarities (p,) of a list of pairs (i, j) in the order of i, for n rows with themselves."""
 
     starts: Tensor  # (n + 1,), where the pairs of each i begin.
     j: Tensor  # (p,).
     n: int
-    # weights, similarities: (p,).
-    weights: Tensor
-    similarities: Tensor
-
-    @classmethod
-    def sorted(cls, i: Tensor, j: Tensor, n: int, weights: Tensor, similarities: Tensor) -> Pairs:
-        """Sorts pairs that are in any order; waits for nothing."""
-        i, order = torch.sort(i, stable=True)
-        starts = torch.searchsorted(i, torch.arange(n + 1, device=i.device))
-        return cls(starts, j[order], n, weights[order], similarities[order])
 
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
         """sum_j weights_ij rows_j: (n, d), without an (n, n) or a (p, d) array."""
@@ -93,7 +66,6 @@ class Pairs:
         return product
 
     def sums(self, weights: Tensor) -> Tensor:
-        """sum_j weights_ij: (n, 1)."""
         return self.product(weights, torch.ones(self.n, 1, dtype=weights.dtype, device=weights.device))
 
 
@@ -138,7 +110,6 @@ def loss(
     With a matrix of similarities: that matrix (n, n) and, in training, the derivative by its elements plus its
     transpose, from the same pass over the triplets; (0, 0) otherwise. Without: the similarities (t, 3), and (0, 0).
     """
-    base.check_rows(x)
     base.check_triplets(x, triplets)
     terms, dtype = loss_terms(triplets, answers, learned, temperature, mean), result_dtype(x)
     plain = terms.answers is None and not isinstance(terms.temperature, Tensor)
@@ -189,8 +160,8 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tup
 
     The kernels take temperature and scale as numbers: what is a tensor divides the matrices instead.
     """
-    n, device = len(similarities), similarities.device
-    kernels, _ = base.kernels_for(str(device), str(similarities.dtype).rpartition(".")[2], 0)
+    n = len(similarities)
+    kernels, _ = base.kernels_for(str(similarities.device), str(similarities.dtype).rpartition(".")[2], 0)
     out = TensorGradient.into(base.empty_matrix(n, n, similarities))
     temperature, scale, divisors = 1.0, 1.0, []
     if isinstance(terms.temperature, Tensor):
@@ -202,8 +173,7 @@ def matrix_gradient(similarities: Tensor, triplets: Tensor, terms: Terms) -> tup
         divisors.append(terms.count)
     else:
         scale = 1.0 / terms.count
-    with current_device(device):
-        kernels.triplet_gradient(similarities, base.as_index(triplets), temperature, scale, out, terms.answers)
+    kernels.triplet_gradient(similarities, base.as_index(triplets), temperature, scale, out, terms.answers)
     gradient = base.add_transpose(out.matrix)
     for divisor in divisors:
         gradient /= divisor
@@ -280,7 +250,7 @@ def _valid(triplets: Tensor, n: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class TripletPairs:
+class TripletPairs(Weighed):
     """The three pairs of every triplet, with weights and similarities (t, 3), for n rows on the CPU.
 
     Products and sums are those of compiled kernels: the same for any number of threads. Not differentiable.
@@ -288,18 +258,14 @@ class TripletPairs:
 
     triplets: Tensor
     n: int
-    weights: Tensor
-    similarities: Tensor
 
     def product(self, weights: Tensor, rows: Tensor) -> Tensor:
-        """sum_j weights_ij rows_j: (n, d)."""
         out = torch.empty(rows.shape, dtype=weights.dtype)
         arrays = rows.contiguous(), base.as_index(self.triplets), weights.contiguous(), out
         get_host_backend().pair_products(*(array.numpy() for array in arrays))
         return out
 
     def sums(self, weights: Tensor) -> Tensor:
-        """sum_j weights_ij: (n, 1)."""
         w, index = weights.double().numpy(), self.triplets.numpy()
         of_position = w[:, 0] + w[:, 1], w[:, 0] + w[:, 2], w[:, 1] + w[:, 2]
         sums = np.zeros(self.n)
@@ -311,16 +277,17 @@ class TripletPairs:
 def triplet_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Weighed:
     """The three pairs of every triplet in both orders, with weights and similarities (t, 3)."""
     if weights.device.type == "cpu" and n <= get_host_backend().most_paired:
-        return TripletPairs(triplets, n, weights, similarities)
+        return TripletPairs(weights, similarities, triplets, n)
     return sorted_pairs(weights, similarities, triplets, n)
 
 
 def sorted_pairs(weights: Tensor, similarities: Tensor, triplets: Tensor, n: int) -> Pairs:
-    """The same as a sparse matrix of torch's. Invalid triplets must weigh nothing."""
-    i, j = (places.flatten() for places in _places(triplets, n))
-    return Pairs.sorted(
-        torch.cat([i, j]), torch.cat([j, i]), n, weights.flatten().repeat(2), similarities.flatten().repeat(2)
-    )
+    """The same as a sparse matrix of torch's; waits for nothing. Invalid triplets must weigh nothing."""
+    first, second = (places.flatten() for places in _places(triplets, n))
+    i, order = torch.sort(torch.cat([first, second]), stable=True)
+    starts = torch.searchsorted(i, torch.arange(n + 1, device=i.device))
+    w, s = (values.flatten().repeat(2)[order] for values in (weights, similarities))
+    return Pairs(w, s, starts, torch.cat([second, first])[order], n)
 
 
 def _places(triplets: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -329,7 +296,7 @@ def _places(triplets: Tensor, n: int) -> tuple[Tensor, Tensor]:
     return torch.stack([a, a, b], dim=1), torch.stack([b, c, c], dim=1)
 
 
-class Product(Dense):
+class Product(Weighed):
     """Weights whose product with the rows is that of the compiled kernels, where these run: it is the same for any
     number of threads. Not differentiable.
     """
@@ -344,7 +311,6 @@ class Product(Dense):
 
 def triplet_similarities(x: Tensor, triplets: Tensor, measure: str) -> tuple[Tensor, Tensor]:
     """Similarities (t, 3) of the pairs 01, 02, 12, NaN where a row holds NaN; and the matrix, where there is one."""
-    base.check_rows(x)
     base.check_triplets(x, triplets)
     pairs = torch.empty(len(triplets), 3, dtype=result_dtype(x), device=x.device)
     s, _ = base.from_triplets(x, triplets, get_measure(measure), pairs=pairs)
@@ -353,10 +319,10 @@ def triplet_similarities(x: Tensor, triplets: Tensor, measure: str) -> tuple[Ten
 
 
 def triplet_similarities_gradient(
-    grad: Tensor, x: Tensor, similarities: Tensor, triplets: Tensor, measure: str
+    grad: Tensor, x: Tensor, pairs: Tensor, matrix: Tensor, triplets: Tensor, measure: str
 ) -> Tensor:
-    """The derivative by x (n, d) from that by the pairs (t, 3); similarities are the matrix, or of the pairs."""
-    n = len(x)
+    """The derivative by x (n, d) from that by the pairs (t, 3), with what `triplet_similarities` gave."""
+    n, similarities = len(x), matrix if len(matrix) else pairs
     grad = _of_valid(grad, triplets, n)
     if not base.uses_matrix(x, triplets):
         similarities = _of_valid(similarities, triplets, n)

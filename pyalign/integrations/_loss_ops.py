@@ -40,59 +40,41 @@ def _(x: Tensor, temperature: Tensor) -> Tensor:
 _checked_temperature.register_autograd(lambda ctx, grad: (None, grad), setup_context=lambda ctx, inputs, output: None)
 
 
-@torch.library.custom_op("pyalign::_weighed_answers", mutates_args=())
-def _weighed_answers(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | None) -> Tensor:
-    base.check_rows(x)
-    base.check_triplets(x, triplets)
-    return asked.weighed_answers(x, triplets, answers, weights)
+_weighed_answers = torch.library.custom_op("pyalign::_weighed_answers", asked.weighed_answers, mutates_args=())
 
 
 @_weighed_answers.register_fake
 def _(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | None) -> Tensor:
-    base.check_rows(x)
-    base.check_triplets(x, triplets)
     asked.check_answers(x, triplets, answers, weights)
     return x.new_empty((triplets.shape[0], 3), dtype=result_dtype(x))
 
 
 # torch keeps compiled graphs on disk under the public op, and they call these: after a change of what these take or
 # give, graphs from before fail until that cache (TORCHINDUCTOR_CACHE_DIR) is deleted.
-@torch.library.custom_op("pyalign::_triplet_loss_parts", mutates_args=())
-def _triplet_loss_parts(
-    x: Tensor, triplets: Tensor, answers: Tensor | None, learned: Tensor | None, measure: str, temperature: float,
-    mean: bool, training: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    return kernels.loss(x, triplets, answers, learned, measure, temperature, mean, training)
+_triplet_loss_parts = torch.library.custom_op("pyalign::_triplet_loss_parts", kernels.loss, mutates_args=())
 
 
 @_triplet_loss_parts.register_fake
 def _(
-    x: Tensor, triplets: Tensor, answers: Tensor | None, learned: Tensor | None, measure: str, temperature: float,
-    mean: bool, training: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    base.check_rows(x)
+    x: Tensor, triplets: Tensor, answers: Any, learned: Any, measure: str, temperature: Any, mean: Any, training: bool
+) -> tuple[Tensor, ...]:
     base.check_triplets(x, triplets)
     get_measure(measure)
     dtype, n, t = result_dtype(x), x.shape[0], triplets.shape[0]
     matrix = base.uses_matrix(x, triplets)
     shapes = (), (n, n) if matrix else (t, 3), (n, n) if matrix and training else (0, 0)
-    loss, similarities, gradient = (x.new_empty(shape, dtype=dtype) for shape in shapes)
-    return loss, similarities, gradient
+    return tuple(x.new_empty(shape, dtype=dtype) for shape in shapes)
 
 
-@torch.library.custom_op("pyalign::_triplet_loss_backward", mutates_args=())
-def _triplet_loss_backward(
-    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, answers: Tensor | None,
-    learned: Tensor | None, measure: str, temperature: float, mean: bool, by_x: bool,
-) -> tuple[Tensor, Tensor]:
-    saved = x, similarities, gradient, triplets, answers, learned
-    return kernels.loss_gradient(grad, *saved, measure, temperature, mean, by_x)
+_triplet_loss_backward = torch.library.custom_op(
+    "pyalign::_triplet_loss_backward", kernels.loss_gradient, mutates_args=()
+)
 
 
 @_triplet_loss_backward.register_fake
 def _(
-    grad: Tensor, x: Tensor, similarities: Tensor, gradient: Tensor, triplets: Tensor, answers: Tensor | None,
-    learned: Tensor | None, measure: str, temperature: float, mean: bool, by_x: bool,
+    grad: Tensor, x: Tensor, similarities: Any, gradient: Any, triplets: Any, answers: Any, learned: Tensor | None,
+    measure: str, temperature: float, mean: bool, by_x: bool,
 ) -> tuple[Tensor, Tensor]:
     by_rows = torch.empty_like(x, memory_format=torch.contiguous_format) if by_x else x.new_empty(0)
     return by_rows, grad.new_empty(0) if learned is None else learned.new_empty(())
@@ -118,14 +100,13 @@ def _loss_gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | Non
 _triplet_loss_parts.register_autograd(_loss_gradient, setup_context=_keep_similarities)
 
 
-@torch.library.custom_op("pyalign::_triplet_similarities", mutates_args=())
-def _triplet_similarities(x: Tensor, triplets: Tensor, measure: str) -> tuple[Tensor, Tensor]:
-    return kernels.triplet_similarities(x, triplets, measure)
+_triplet_similarities = torch.library.custom_op(
+    "pyalign::_triplet_similarities", kernels.triplet_similarities, mutates_args=()
+)
 
 
 @_triplet_similarities.register_fake
 def _(x: Tensor, triplets: Tensor, measure: str) -> tuple[Tensor, Tensor]:
-    base.check_rows(x)
     base.check_triplets(x, triplets)
     get_measure(measure)
     n = x.shape[0] if base.uses_matrix(x, triplets) else 0
@@ -133,16 +114,13 @@ def _(x: Tensor, triplets: Tensor, measure: str) -> tuple[Tensor, Tensor]:
     return x.new_empty((triplets.shape[0], 3), dtype=dtype), x.new_empty((n, n), dtype=dtype)
 
 
-@torch.library.custom_op("pyalign::_triplet_similarities_backward", mutates_args=())
-def _triplet_similarities_backward(
-    grad: Tensor, x: Tensor, pairs: Tensor, matrix: Tensor, triplets: Tensor, measure: str
-) -> Tensor:
-    similarities = matrix if len(matrix) else pairs
-    return kernels.triplet_similarities_gradient(grad, x, similarities, triplets, measure)
+_triplet_similarities_backward = torch.library.custom_op(
+    "pyalign::_triplet_similarities_backward", kernels.triplet_similarities_gradient, mutates_args=()
+)
 
 
 @_triplet_similarities_backward.register_fake
-def _(grad: Tensor, x: Tensor, pairs: Tensor, matrix: Tensor, triplets: Tensor, measure: str) -> Tensor:
+def _(grad: Tensor, x: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(x, memory_format=torch.contiguous_format)
 
 

@@ -10,6 +10,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.backends._tensor_kernels import result_dtype
 from pyalign.errors import InputError
+from pyalign.integrations._torch_kernels import check_triplets
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,11 @@ def check_temperature(x: Tensor, temperature: Tensor) -> None:
 
 
 def check_answers(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | None) -> None:
-    """Raises InputError unless answers are (t, 3) and weights (t,), real, next to x; values are looked at later."""
+    """Raises InputError unless answers are (t, 3) and weights (t,), real, next to x; values are looked at later.
+
+    So are those of x and of the triplets, which are checked as `check_triplets` does.
+    """
+    check_triplets(x, triplets)
     t = triplets.shape[0]
     for name, values, shape in (("answers", answers, (t, 3)), ("weights", weights, (t,))):
         if values is None:

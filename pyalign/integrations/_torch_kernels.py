@@ -18,7 +18,6 @@ from pyalign.backends._tensor_kernels import (
     Prepared,
     TensorWanted,
     column_shift,
-    current_device,
     no_flag,
     on_host,
     ready_rows,
@@ -68,7 +67,8 @@ def check_rows(x: Tensor, y: Tensor | None = None) -> None:
 
 
 def check_triplets(x: Tensor, triplets: Tensor) -> None:
-    """Raises InputError unless triplets are integers (t, 3) next to x; their values are looked at by the kernels."""
+    """Raises InputError unless x is (n, d), and triplets integers (t, 3) next to it, which the kernels look at."""
+    check_rows(x)
     _checks.require_triplets(tuple(triplets.shape))
     if triplets.is_floating_point() or triplets.is_complex() or triplets.dtype == torch.bool:
         raise InputError(f"triplets must be integers; got dtype {triplets.dtype}")
@@ -117,21 +117,19 @@ def similarity(x: Tensor, y: Tensor | None, measure: str) -> Tensor:
         x, y = x.to(dtype), y.to(dtype)
     m = len(x if y is None else y)
     kernels, half = _kernels(x, m)
-    with current_device(x.device):
-        shift = column_shift(x) if chosen.transform == "shift" else None
-        if shift is not None and y is not None:  # of y it may not be exact in half precision
-            x, y, shift = x.to(result_dtype(x)), y.to(result_dtype(y)), shift.to(result_dtype(shift))
-        gamma = bandwidth(chosen, x, y)
-        left = _prepared(kernels, half, x, chosen, shift, gamma)
-        right = None if y is None else _prepared(kernels, half, y, chosen, shift, gamma)
-        out = empty_matrix(len(x), m, x)
-        kernels.similarity(left, right, tf32_allowed(), out)
+    shift = column_shift(x) if chosen.transform == "shift" else None
+    if shift is not None and y is not None:  # of y it may not be exact in half precision
+        x, y, shift = x.to(result_dtype(x)), y.to(result_dtype(y)), shift.to(result_dtype(shift))
+    gamma = bandwidth(chosen, x, y)
+    left = _prepared(kernels, half, x, chosen, shift, gamma)
+    right = None if y is None else _prepared(kernels, half, y, chosen, shift, gamma)
+    out = empty_matrix(len(x), m, x)
+    kernels.similarity(left, right, tf32_allowed(), out)
     return out
 
 
 def odd_one_out(x: Tensor, triplets: Tensor, measure: str) -> Tensor:
     """(t,) int8, as `pyalign.odd_one_out`."""
-    check_rows(x)
     check_triplets(x, triplets)
     choices = torch.empty(len(triplets), dtype=torch.int8, device=x.device)
     from_triplets(x, triplets, get_measure(measure), choices=choices)
@@ -161,15 +159,14 @@ def from_triplets(
     invalid = no_flag(x)
     want = TensorWanted(invalid, choices, None, pairs, sums, temperature)
     s = similarity(x, None, str(measure)) if uses_matrix(x, triplets) else None
-    with current_device(x.device):
-        if s is not None:
-            kernels, _ = _kernels(x, len(x))
-            kernels.triplets_from_matrix(s, index, want)
-        else:
-            kernels, half = _kernels(x, 0)
-            shift = column_shift(x) if measure.transform == "shift" else None
-            rows = _prepared(kernels, half, x, measure, shift, bandwidth(measure, x, None))
-            kernels.triplets_from_rows(rows, index, want)
+    if s is not None:
+        kernels, _ = _kernels(x, len(x))
+        kernels.triplets_from_matrix(s, index, want)
+    else:
+        kernels, half = _kernels(x, 0)
+        shift = column_shift(x) if measure.transform == "shift" else None
+        rows = _prepared(kernels, half, x, measure, shift, bandwidth(measure, x, None))
+        kernels.triplets_from_rows(rows, index, want)
     raise_invalid(x, triplets, invalid)
     return s, invalid
 

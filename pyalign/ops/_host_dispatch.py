@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,64 +13,86 @@ from pyalign.backends import Array, Backend, InvalidTripletsError
 from pyalign.errors import InputError
 
 
-@dataclass(frozen=True, eq=False)
 class HostDispatch:
-    """Arrays of numpy."""
+    """Inputs checked and brought to where the backend works: here arrays of numpy, which stay where they are."""
 
-    backend: Backend
+    on_host = True  # whether arrays are those of numpy.
 
-    rows = staticmethod(_checks.as_rows)
-    triplets = staticmethod(_checks.as_triplets)
-    similarities = staticmethod(_checks.as_similarities)
+    def __init__(self, backend: Any):
+        self.backend = backend
 
-    def bring(self, array: np.ndarray) -> np.ndarray:
+    def rows(self, x: object, name: str = "embeddings") -> Array:
+        """(n, d) of a dtype that the backend takes, rows contiguous; as `pyalign._checks.as_rows`."""
+        return _checks.as_rows(x, name)
+
+    def triplets(self, triplets: object) -> Array:
+        """(t, 3) integers; as `pyalign._checks.as_triplets`."""
+        return _checks.as_triplets(triplets)
+
+    def similarities(self, similarities: object) -> Array:
+        """(n, n) float32 or float64, rows contiguous."""
+        return _checks.as_similarities(similarities)
+
+    def bring(self, array: np.ndarray) -> Array:
+        """An array of our own, brought from the host to where the backend works."""
         return array
 
-    def cast(self, x: np.ndarray, dtype: Any) -> np.ndarray:
+    def cast(self, x: Array, dtype: Any) -> Array:
+        """`x` in that numpy dtype."""
         return x.astype(dtype, copy=False)
 
-    def weights(self, x: object, dtype: Any, name: str) -> np.ndarray:
+    def weights(self, x: object, dtype: Any, name: str) -> Array:
+        """Numbers (t, k) of that numpy dtype, contiguous, whatever rows the backend takes."""
         return np.ascontiguousarray(_checks.as_rows(x, name), dtype)
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """A new array of that numpy dtype."""
         return np.empty(shape, dtype)
 
-    def output(self, out: object, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def output(self, out: object, shape: tuple[int, ...], dtype: Any) -> Array:
+        """The caller's array to fill, which must have that shape and dtype."""
         return host_output(out, shape, dtype)
 
-    def apart(self, x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    def apart(self, x: Array, out: Array) -> Array:
+        """x, or a copy where filling `out` could write over it."""
         return x.copy() if np.may_share_memory(x, out) else x
 
-    def take(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def take(self, x: Array, rows: np.ndarray) -> Array:
+        """The rows that the mask (n,) marks."""
         return x[rows]
 
-    def reordered(self, matrix: np.ndarray, order: np.ndarray) -> np.ndarray:
+    def reordered(self, matrix: Array, order: np.ndarray) -> Array:
+        """Rows and columns of a matrix (n, n) in another order (n,)."""
         return np.take(matrix[order], order, axis=1)
 
-    def host(self, array: np.ndarray) -> np.ndarray:
-        return array
+    def host(self, array: Array) -> np.ndarray:
+        """A numpy array of the same values."""
+        return np.asarray(array)
 
-    def host_all(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def host_all(self, arrays: Sequence[Array]) -> list[np.ndarray]:
+        """What `host` gives of each of several arrays, by one transfer."""
         return list(arrays)
 
-    def zero_rows(self, rows: np.ndarray) -> np.ndarray:
+    def zero_rows(self, rows: Array) -> Array:
+        """(1,): how many rows (n, d) are zero throughout."""
         with np.errstate(over="ignore", invalid="ignore"):
             zero = self.backend.row_squares(rows) == 0
         zero[zero] = ~(rows[zero] != 0).any(axis=1)  # squares of small numbers underflow
         return zero.sum(keepdims=True)
 
-    def used_rows(self, triplets: np.ndarray, n: int) -> np.ndarray:
+    def used_rows(self, triplets: Array, n: int) -> Array:
+        """Mask (n,) of the items that triplets (t, 3) name; undefined for numbers outside [0, n)."""
         used = np.zeros(n, bool)
         used[triplets.astype(np.int64).ravel().clip(0, n - 1)] = True
         return used
 
-    def give(self, result: np.ndarray, out: Any = None) -> Any:
+    def give(self, result: Array, out: Any = None) -> Any:
+        """A result as the caller gets it: `out` itself where one was passed to `output`."""
         return result
 
-    @contextmanager
-    def running(self, triplets: np.ndarray | None = None, n: int = 0, columns: int = 0) -> Iterator[None]:
-        with explained(self.backend, triplets, n, columns):
-            yield
+    def running(self, triplets: Array | None = None, n: int = 0, columns: int = 0) -> AbstractContextManager[None]:
+        """A context around the kernels, which explains invalid triplets and memory that ran out."""
+        return explained(self.backend, triplets, n, columns)
 
 
 def host_output(out: object, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -15,7 +15,6 @@ from pyalign import _checks
 from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
 from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, PairKernel, median_distance, spaced_rows
 from pyalign.ops._dispatch import Dispatch
-from pyalign.ops._host_dispatch import HostDispatch
 
 
 class Aside:
@@ -28,7 +27,7 @@ class Aside:
     def __init__(self, dispatch: Dispatch, arrays: Sequence[Array]):
         self.dispatch, self.waiting = dispatch, list(arrays)
         self._arrays: list[np.ndarray] = []
-        if isinstance(dispatch, HostDispatch):
+        if dispatch.on_host:
             self.fill(self.waiting)
 
     def fill(self, arrays: list[np.ndarray]) -> None:

@@ -14,23 +14,25 @@ from torch import Tensor
 from pyalign import _checks
 from pyalign.backends import Place
 from pyalign.backends._tensor_kernels import current_device, row_extremes
-from pyalign.backends._tensors import TensorBackend, read_together
+from pyalign.backends._tensors import read_together
 from pyalign.errors import InputError
 from pyalign.ops import _place
-from pyalign.ops._host_dispatch import explained, host_output, require_rows_apart
+from pyalign.ops._host_dispatch import HostDispatch, explained, host_output, require_rows_apart
 
 HALF = (torch.float16, torch.bfloat16)
 TO_FLOAT32 = (*HALF, torch.float32, torch.int8, torch.uint8, torch.int16, torch.bool)
 INDICES = (torch.int16, torch.int32, torch.int64)
 
 
-class TensorDispatch:
+class TensorDispatch(HostDispatch):
     """Tensors on the device of the rows, or on the backend's home for rows from the host."""
 
-    def __init__(self, backend: TensorBackend, place: Place, origin: object):
-        self.backend = backend
+    on_host = False
+
+    def __init__(self, backend: Any, place: Place, origin: object):
+        super().__init__(backend)
         self.from_host = place.on_host
-        self.device = _home(backend) if place.on_host else _as_tensor(origin).device
+        self.device = _home(backend.kernels.home) if place.on_host else _as_tensor(origin).device
         self.library = "numpy" if place.on_host else type(origin).__module__.partition(".")[0]
 
     def rows(self, x: object, name: str = "embeddings") -> Tensor:
@@ -167,9 +169,8 @@ def _within_memory(device: torch.device) -> Iterator[None]:
         raise MemoryError(f"the memory of {device} is not enough for this input ({reason})") from error
 
 
-def _home(backend: TensorBackend) -> torch.device:
+def _home(home: str) -> torch.device:
     """Where a backend wants inputs from the host."""
-    home = backend.kernels.home
     return torch.device("cuda", torch.cuda.current_device()) if home == "cuda" else torch.device(home)
 
 

@@ -11,7 +11,6 @@ from pyalign.data.align import align
 from pyalign.data.similarities import with_similarities
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
-from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.ops._prepare import run_finite
 from pyalign.ops.plan import TripletPlan
 from pyalign.typing import AnswersLike, BackendName, JudgmentsLike, TripletsLike
@@ -63,7 +62,7 @@ def triplet_gradient(
     if isinstance(triplets, TripletPlan):
         plan, triplets = triplets, triplets.triplets
         _check_plan(plan, n, answers)
-        if isinstance(dispatch, HostDispatch):
+        if dispatch.on_host:
             gradient, scale = dispatch.empty((n, n), dtype), 1.0 / plan.weight
 
             def planned(backend: HostBackend) -> float:

@@ -12,7 +12,6 @@ import numpy as np
 
 from pyalign.backends import LANES, get_host_backend
 from pyalign.ops._dispatch import dispatch_of
-from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.progress import Progress, silent
 
 ORDERS_AT_ONCE = 64
@@ -98,7 +97,7 @@ def object_sums(
             dispatch.backend.resample_items(index, table, there, sums)
             return dispatch.host(sums)
 
-    at_once = TABLE_BYTES // max(1, n) if isinstance(dispatch, HostDispatch) else LANES_AT_ONCE
+    at_once = TABLE_BYTES // max(1, n) if dispatch.on_host else LANES_AT_ONCE
     return _in_steps(compute, len(checked), n_resamples, at_once, progress)
 
 

@@ -10,18 +10,18 @@ gives the numbers of the row route: the pairs of many triplets in buckets, each 
 from __future__ import annotations
 
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
-from pyalign.backends import Array, Backend, Rows, Sums, Wanted
+from pyalign.backends import Array, Rows, Sums, Wanted
 from pyalign.data import ODD_ONE_OUT, Aligned, align
 from pyalign.data.align import NAMELESS
 from pyalign.data.similarities import with_similarities
 from pyalign.errors import AssumptionWarning, InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import lengths
 from pyalign.ops._prepare import Aside, run_finite, run_prepared
@@ -92,25 +92,15 @@ def odd_one_out(
         >>> odd_one_out(similarities=matrix, triplets=[[0, 1, 2]])
         array([1], dtype=int8)
     """
-    aligned = _aligned(embeddings, triplets, similarities, measure, "odd_one_out")
-    if similarities is None:
-        results = run_triplets(
-            aligned.x, aligned.index, measure="cosine" if measure is None else measure, backend=backend, choices=True
-        )
-        return aligned.triplets.choices_in_file(results.choices)
-    dispatch = dispatch_of(backend, aligned.x)
-    matrix = dispatch.similarities(aligned.x)
-    index = dispatch.triplets(aligned.index)
-    with dispatch.running(index, len(matrix)):
-        choices = dispatch.empty((len(index),), np.int8)
-        _run_from(dispatch, matrix, index, Wanted(choices=choices))
-        return aligned.triplets.choices_in_file(dispatch.give(choices))
+    aligned, chosen = _aligned(embeddings, triplets, similarities, measure, "odd_one_out")
+    results = run_triplets(aligned.x, aligned.index, measure=chosen, backend=backend, choices=True)
+    return aligned.triplets.choices_in_file(results.choices)
 
 
 def _aligned(
     embeddings: object, triplets: object, similarities: object, measure: MeasureLike | None, function: str
-) -> Aligned:
-    """Rows, of embeddings or of a matrix, and odd-one-out triplets.
+) -> tuple[Aligned, MeasureLike]:
+    """Rows, of embeddings or of a matrix, odd-one-out triplets, and the measure.
 
     Warns:
         AssumptionWarning: of what had to be assumed, such as the order of items that numbers stand for: the result is
@@ -129,7 +119,8 @@ def _aligned(
     for note in aligned.notes:
         if note != NAMELESS:  # who gives two arrays to a function of arrays says so
             warnings.warn(note, AssumptionWarning, stacklevel=3)
-    return aligned
+    chosen: MeasureLike = "cosine" if measure is None else measure
+    return aligned, chosen if similarities is None else PRECOMPUTED["similarity"]
 
 
 def require_one(embeddings: object, similarities: object, measure: object) -> None:
@@ -181,23 +172,11 @@ def choice_probabilities(
         >>> choice_probabilities(similarities=np.eye(3), triplets=[[0, 1, 2]]).round(3)
         array([[0.333, 0.333, 0.333]])
     """
-    aligned = _aligned(embeddings, triplets, similarities, measure, "choice_probabilities")
-    if similarities is None:
-        results = run_triplets(
-            aligned.x, aligned.index, measure="cosine" if measure is None else measure, temperature=temperature,
-            backend=backend,
-            probabilities=True,
-        )
-        return aligned.triplets.columns_in_file(results.probabilities)
-    dispatch = dispatch_of(backend, aligned.x)
-    matrix = dispatch.similarities(aligned.x)
-    index = dispatch.triplets(aligned.index)
-    temperature = _checks.as_temperature(temperature)
-    with dispatch.running(index, len(matrix)):
-        probabilities = dispatch.empty((len(index), 3), _checks.result_dtype(matrix))
-        want = Wanted(probabilities=probabilities, temperature=temperature)
-        _run_from(dispatch, matrix, index, want)
-        return aligned.triplets.columns_in_file(dispatch.give(probabilities))
+    aligned, chosen = _aligned(embeddings, triplets, similarities, measure, "choice_probabilities")
+    results = run_triplets(
+        aligned.x, aligned.index, measure=chosen, temperature=temperature, backend=backend, probabilities=True
+    )
+    return aligned.triplets.columns_in_file(results.probabilities)
 
 
 def require_finite_matrix(matrix: np.ndarray) -> None:
@@ -242,7 +221,8 @@ def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool
         (1, 3)
     """
     n, t = lengths(x, triplets)
-    dispatch = dispatch_of(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
+    computed = t and not precomputed and use_matrix(n, t, 4)
+    dispatch = dispatch_of(backend, x, elements=n * n if computed else 0)
     return Placed(dispatch, dispatch.similarities(x) if precomputed else dispatch.rows(x), dispatch.triplets(triplets))
 
 
@@ -302,21 +282,15 @@ def checked_triplets(dispatch: Dispatch, triplets: object, n: int, columns: int 
 def _run(ready: Placed, measure: Measure, want: Wanted, dtype: np.dtype, aside: Aside | None) -> Sums | None:
     dispatch, x, triplets = ready.dispatch, ready.rows, ready.index
     if measure.precomputed:
-        return cast("Sums | None", _run_from(dispatch, x, triplets, want))
+        given = x, triplets, want
+        return run_finite(dispatch, x, "similarities", lambda backend: backend.triplets_from_matrix(*given))
     n = len(x)
     matrix = dispatch.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
 
-    def work(backend: Any, rows: Rows, _: Rows | None) -> Sums | None:
+    def work(backend: Any, rows: Rows, _: Rows | None) -> Any:
         if matrix is None:
-            return cast(Backend, backend).triplets_from_rows(rows, triplets, want)
+            return backend.triplets_from_rows(rows, triplets, want)
         backend.similarity(rows, None, matrix)
-        return cast(Backend, backend).triplets_from_matrix(matrix, triplets, want)
-
-    return run_prepared(dispatch, measure, x, None, work, aside)
-
-
-def _run_from(dispatch: Dispatch, matrix: Array, triplets: Array, want: Wanted) -> Any:
-    def work(backend: Any) -> Any:
         return backend.triplets_from_matrix(matrix, triplets, want)
 
-    return run_finite(dispatch, matrix, "similarities", work)
+    return run_prepared(dispatch, measure, x, None, work, aside)

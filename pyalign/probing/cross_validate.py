@@ -97,8 +97,8 @@ def cross_validate_probe(
 
     Example:
         >>> from pyalign.datasets.simulate import random_embeddings, simulate
-        >>> x = random_embeddings(60, 8)
-        >>> result = cross_validate_probe(x, simulate(x, 6000, measure="dot").triplets, repeats=1)
+        >>> x = random_embeddings(40, 4)
+        >>> result = cross_validate_probe(x, simulate(x, 2000, measure="dot").triplets, repeats=1)
         >>> result.accuracy > 0.5, result.split
         (True, 'objects')
     """

@@ -7,52 +7,20 @@ from collections.abc import Sequence
 
 from pyalign.analysis.metadata.metadata_result import MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, foot, present, table
+from pyalign.report.blocks import Block, Column, Rows, Table, foot, table
 from pyalign.report.words import called, counted, one_line, over_words, source_note
 
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
 def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Block]:
-    """A row for each column of numbers, one for each value of each column of text, and how to read both."""
+    """The tables, and how to read them."""
     objects, models = over_names(result)
-    form, called_score = form_of_score(result), one_line(result.score_name)
-    tables: list[Block] = []
-    if result.results:
-        rows = [row for row in result.results if row.scale == "linear"]
-        column = Rows(rows).column
-        tables += [table(*slope_columns(result)), table(
-            column("rank correlation with", lambda r: one_line(r.column)),
-            column("models", lambda r: r.n_models, "count"),
-            column("families", lambda r: r.n_families or 0, "count", keep=6) if models == "families" else None,
-            *rank_columns(result, rows),
-        )]
-    if result.groups:
-        of_group = Rows(result.groups, _header(result, objects)).column
-        tables.append(table(
-            of_group("column", lambda g: one_line(g.column)),
-            of_group("value", lambda g: one_line(g.value)),
-            of_group("models", lambda g: g.n_models, "count"),
-            of_group(f"mean {called_score}", lambda g: g.accuracy, *form, ci=lambda g: g.ci, keep_ends=7),
-            of_group("lowest", lambda g: g.lowest, *form, keep=6),
-            of_group("highest", lambda g: g.highest, *form, keep=6),
-            of_group("s.d. of models", lambda g: g.deviation, *form, keep=5),
-        ))
-    seeds = [point for point in result.points if len(point.members) > 1]
-    if seeds:
-        of_model = Rows(seeds).column
-        tables.append(table(
-            Column("several seeds", tuple(called([(point.model, None) for point in seeds]))),
-            of_model("seeds", lambda p: len(p.members), "count"),
-            of_model("mean", lambda p: p.accuracy, *form),
-            of_model("lowest", lambda p: p.lowest, *form),
-            of_model("highest", lambda p: p.highest, *form),
-            of_model("s.d. of seeds", lambda p: p.deviation, *form),
-        ))
-    means = f", {len(seeds)} of them means over seeds" if seeds else ""
+    seeds = sum(len(point.members) > 1 for point in result.points)
+    means = f", {seeds} of them means over seeds" if seeds else ""
     counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
     how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.seed}"
-    return [*tables, foot(
+    return [*metadata_tables(result).values(), foot(
         source_note("triplets", result.triplets),
         f"{counted(len(result.points), 'model')}{means}",
         *(f"{count:,} {what}" for count, what in counts if count is not None),
@@ -63,40 +31,67 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
     )]
 
 
-def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
+def metadata_tables(result: MetadataRegressions) -> dict[str, Table]:
+    """Slopes and rank correlations for columns of numbers, groups by values of text, models of several seeds: by name.
+
+    Those that have a row.
+    """
+    seeds = [point for point in result.points if len(point.members) > 1]
+    tables = {
+        "slopes": _slopes(result), "ranks": _ranks(result), "groups": _groups(result),
+        "seeds": table(
+            Column("several seeds", tuple(called([(point.model, None) for point in seeds]))),
+            Rows(seeds).column("seeds", lambda p: len(p.members), "count"),
+            Rows(seeds).column("mean", lambda p: p.accuracy, *form_of_score(result)),
+            Rows(seeds).column("lowest", lambda p: p.lowest, *form_of_score(result)),
+            Rows(seeds).column("highest", lambda p: p.highest, *form_of_score(result)),
+            Rows(seeds).column("s.d. of seeds", lambda p: p.deviation, *form_of_score(result)),
+        ),
+    }
+    return {name: of for name, of in tables.items() if of.columns[0].values}
+
+
+def _slopes(result: MetadataRegressions) -> Table:
     """The slope for each column of numbers, and scale, with its intervals, as people read it."""
-    column = Rows(result.results).column
-    objects, models = over_names(result)
-    header = "slope, percentage points" if result.is_share else "slope"
-    return present((
+    column, models = Rows(result.results).column, over_names(result)[1]
+    return table(
         column(f"{one_line(result.score_name)} against", lambda r: one_line(r.column)),
-        column("scale", lambda r: r.scale, only=PAGE),
         column("models", lambda r: r.n_models, "count", keep=6),
-        column("families", lambda r: r.n_families, "count", only=PAGE),
-        column("slope", lambda r: slope_text(r, result), only=TEXT),
-        column("per", lambda r: per_text(r, result.percent), only=TEXT),
-        column(header, lambda r: f"{slope_text(r, result)} per {per_text(r, result.percent)}", only=PAGE),
-        column(_header(result, objects), lambda r: scaled_text(r.ci, r, result), keep=8,
-               note="Of the slope."),
-        column(f"over {models}", lambda r: scaled_text(r.models_ci, r, result), keep=7, note="Of the slope."),
+        column("slope", lambda r: f"{_scaled(r.slope, r, result):+.3f}"),
+        column("per", lambda r: step_of(r, result.percent)[1]),
+        column(_header(result), lambda r: _scaled_text(r.ci, r, result), keep=8, note="Of the slope."),
+        column(f"over {models}", lambda r: _scaled_text(r.models_ci, r, result), keep=7, note="Of the slope."),
         column(f"over {models}, all rows together",
-               lambda r: scaled_text(None if r.simultaneous is None else r.simultaneous.models_ci, r, result), keep=5,
+               lambda r: _scaled_text(None if r.simultaneous is None else r.simultaneous.models_ci, r, result), keep=5,
                note="Of the slope, as a row that was chosen among several needs it.")
         if any(row.simultaneous for row in result.results) else None,
-    ))
+    )
 
 
-def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]) -> tuple[Column, ...]:
-    """The rank correlation of each of these rows, with both its intervals."""
-    column = Rows(rows).column
-    objects, models = over_names(result)
-    return (
-        column("Spearman", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_ci,
-               ends=_header(result, objects), keep_ends=8,
-               note=f"Rank correlation, over {objects}."),
-        column(f"over {models}", lambda r: rank_text(r.rank_models_ci), keep=7, only=TEXT),
-        column(f"Spearman, over {models}", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_models_ci,
-               only=PAGE, note=f"The same, over {models}."),
+def _ranks(result: MetadataRegressions) -> Table:
+    """The rank correlation with each column of numbers, the same on both scales."""
+    column, models = Rows([row for row in result.results if row.scale == "linear"]).column, over_names(result)[1]
+    return table(
+        column("rank correlation with", lambda r: one_line(r.column)),
+        column("models", lambda r: r.n_models, "count"),
+        column("families", lambda r: r.n_families or 0, "count", keep=6) if models == "families" else None,
+        column("Spearman", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_ci, ends=_header(result),
+               keep_ends=8),
+        column(f"over {models}", lambda r: rank_text(r.rank_models_ci), keep=7),
+    )
+
+
+def _groups(result: MetadataRegressions) -> Table:
+    """The means of the models with each value of a column of text."""
+    column, form = Rows(result.groups, _header(result)).column, form_of_score(result)
+    return table(
+        column("column", lambda g: one_line(g.column)),
+        column("value", lambda g: one_line(g.value)),
+        column("models", lambda g: g.n_models, "count"),
+        column(f"mean {one_line(result.score_name)}", lambda g: g.accuracy, *form, ci=lambda g: g.ci, keep_ends=7),
+        column("lowest", lambda g: g.lowest, *form, keep=6),
+        column("highest", lambda g: g.highest, *form, keep=6),
+        column("s.d. of models", lambda g: g.deviation, *form, keep=5),
     )
 
 
@@ -129,27 +124,20 @@ def number_text(value: float) -> str:
     return f"{value:,.6g}"
 
 
-def per_text(row: MetadataRegression, shares: Sequence[str]) -> str:
-    """The step of `step_of` in words."""
-    return step_of(row, shares)[1]
-
-
 def form_of_score(result: MetadataRegressions) -> tuple[str, int]:
     """The form of a column of what is set against the metadata, and its places."""
     return ("percent", 1) if result.is_share else ("number", 3)
 
 
-def slope_text(row: MetadataRegression, result: MetadataRegressions) -> str:
+def _scaled(value: float, row: MetadataRegression, result: MetadataRegressions) -> float:
     """Percentage points of accuracy, or units of another score, per step."""
-    return f"{(100 if result.is_share else 1) * row.slope * step_of(row, result.percent)[0]:+.3f}"
+    return (100 if result.is_share else 1) * value * step_of(row, result.percent)[0]
 
 
-def scaled_text(interval: Interval | None, row: MetadataRegression, result: MetadataRegressions) -> str:
-    """The interval of a slope, in the same."""
+def _scaled_text(interval: Interval | None, row: MetadataRegression, result: MetadataRegressions) -> str:
     if interval is None:
         return "-"
-    low, high = ((100 if result.is_share else 1) * end * step_of(row, result.percent)[0] for end in interval)
-    return f"{low:+.3f} to {high:+.3f}"
+    return " to ".join(f"{_scaled(end, row, result):+.3f}" for end in interval)
 
 
 def rank_text(interval: Interval | None) -> str:
@@ -163,6 +151,6 @@ def no_rank_text(row: MetadataRegression, models: str) -> str:
     return "not for a perfect order" if perfect else f"too few {models}"
 
 
-def _header(result: MetadataRegressions, over: str) -> str:
+def _header(result: MetadataRegressions) -> str:
     """The header of intervals over objects, or over objects and participants, as short as a column needs."""
-    return f"{100 * result.confidence:g}% over {over.replace(' and ', ', ')}"
+    return f"{100 * result.confidence:g}% over {over_names(result)[0].replace(' and ', ', ')}"

@@ -185,17 +185,21 @@ def _models(draft: Any) -> Iterator[str]:
     yield lite if draft.images and not draft.models else f"# {lite}  # of [images]; needs the extra 'extract'"
 
 
+def set_lines(name: str, kind: str, tables: list[Mapping[str, Any]]) -> Iterator[str]:
+    """The first of some tables; the others below it, for the user to choose."""
+    first, *others = tables
+    yield f"[{name}]  # {KINDS[kind]}"
+    yield from (f"{key} = {quoted(value)}" for key, value in first.items())
+    for other in others:
+        yield f"# or: {', '.join(f'{key} = {quoted(value)}' for key, value in other.items())}"
+
+
 def _sets(kind: str, what: str, sets: list[Mapping[str, Any]]) -> Iterator[str]:
-    """The first as it is; others below it, for the user to choose."""
     if not sets:
         yield f"# [{kind}]  # {what}"
         yield '# file = "..."'
         return
-    yield f"[{kind}]  # {what}"
-    for name, value in sets[0].items():
-        yield f"{name} = {quoted(value)}"
-    for other in sets[1:]:
-        yield f"# or: {', '.join(f'{name} = {quoted(value)}' for name, value in other.items())}"
+    yield from set_lines(kind, kind, sets)
 
 
 def _steps(draft: Any) -> Iterator[str]:

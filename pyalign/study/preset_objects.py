@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from pyalign._dataclass import dataclass, field
-from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.paths import Spec
 from pyalign.study.draft import Item
-from pyalign.study.preset_text import PresetStep, preset_text
 
 THINGS, CIFAR = "things", "cifar100"
 # What names a data set in a path, what it is called, and the data set of pyalign, whose judgments or triplets stand
@@ -27,16 +22,14 @@ SETS = (
     ("objects92", r"objects92|kriegeskorte(?:92)?", "Kriegeskorte et al. (2008), 92 photographs", "kriegeskorte92"),
 )
 TITLES = {name: title for name, _, title, _ in SETS}
-OF_PAPER = ("king", "cichy", "peterson")  # matrices that the paper has
 # Peterson's sets of images and King's are of different objects each: a data set of its own for each that is named.
 PARTS = {
     "peterson": ("animals", "automobiles", "fruits", "furniture", "vegetables", "various"),
     "king": ("set1", "set2"),
 }
 FEATURES = ("penultimate", "avgpool", "pooler", "visual")  # what is taken for a model where it has several layers
-LOGITS = "logits"
+LOGITS, ANSWERED = "logits", "answered"  # a layer; triplets that many people answered
 STEM = re.compile(r"(?P<model>.+?)[-_.](?P<layer>penultimate|logits)", re.IGNORECASE)  # of a file of one layer
-OFTEN = 0.05  # share of answers to triplets that others answered too, from which on their entropy says something
 
 
 @dataclass
@@ -70,40 +63,6 @@ class Objects:
         """The name of a model in the study: those of THINGS have theirs, others that of their data set before it."""
         whole = f"{model}::{layer}" if layer else model
         return whole if self.name == THINGS else f"{self.name}/{whole}"
-
-
-@dataclass
-class PresetDraft:
-    """What the preset makes of a folder; as `Draft`."""
-
-    # the embeddings of each model of the study, with the options of their entry.
-    models: dict[str, dict[str, str]] = field(default_factory=dict)
-    # kind -> data set -> tables, of which the first is taken.
-    sets: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
-    steps: list[PresetStep] = field(default_factory=list)  # what is run.
-    missing: dict[str, str] = field(default_factory=dict)  # step -> why it is not there.
-    # MODEL::LAYER of each layer that stands for a model -> the name of this.
-    mains: dict[str, str] = field(default_factory=dict)
-    references: list[str] = field(default_factory=list)  # human dimensions that are scored like models.
-    # images, metadata: files, or "".
-    images: str = ""
-    metadata: str = ""
-    # recognized, unknown: what each file was taken for, and files without a role, one line each.
-    recognized: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know: files without a role, and what is missing."""
-        return (
-            *(f"not known: {fact}" for fact in self.unknown),
-            *(f"missing: {name}: {reason}" for name, reason in self.missing.items()),
-        )
-
-    @property
-    def text(self) -> str:
-        """The contents of the study file."""
-        return preset_text(self)
 
 
 def set_of(spec: str) -> str:
@@ -169,40 +128,3 @@ def main_layer(layers: Iterable[str]) -> str:
 def logits_of(objects: Objects, model: str) -> str:
     """What the logits of a model are called, with its own name at the end, by which scores of both meet."""
     return f"{LOGITS}/{model}" if objects.name == THINGS else f"{objects.name}/{LOGITS}/{model}"
-
-
-class Opened:
-    """What can only be known from contents of files: their names of rows, and how often triplets are repeated."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-
-    def names(self, spec: str) -> tuple[str, ...] | None:
-        """The names of the rows of embeddings; None where they have none or can't be read."""
-        from pyalign.io.embeddings import load_embeddings
-
-        return self._or_none(lambda place: load_embeddings(place.path, key=place.key).names, spec)
-
-    def lines(self, spec: str) -> tuple[str, ...] | None:
-        """The names in a file of names."""
-        from pyalign.io.names import read_names
-
-        return self._or_none(lambda place: read_names(place.path, key=place.key), spec)
-
-    def repeated(self, entry: Mapping[str, Any]) -> float:
-        """The share of answers to triplets that were answered at least twice."""
-        from pyalign.io.triplets import load_triplets
-
-        layout = {name: value for name, value in entry.items() if name not in ("file", "answers", "subjects")}
-        layout.pop("item_names", None)
-        triplets = self._or_none(lambda place: load_triplets(place.path, key=place.key, **layout), entry["file"])
-        if triplets is None:
-            return 0.0
-        counts = np.unique(np.sort(np.asarray(triplets.values), axis=1), axis=0, return_counts=True)[1]
-        return float(counts[counts > 1].sum() / counts.sum())
-
-    def _or_none(self, read: Callable[[Spec], Any], spec: str) -> Any:
-        try:
-            return read(Spec(spec if spec.startswith("dataset:") else os.path.join(self.folder, spec)))
-        except (InputError, MissingExtraError, OSError):
-            return None

@@ -1,38 +1,162 @@
-"""The steps of a preset: what each figure of the paper takes of a folder, and what is missing for the others."""
+"""The steps of a preset: which of its entries a folder has the data for, what the others lack, and the study file.
+
+An entry of `presets/NAME.toml` speaks of what `facts_of` finds: `when` needs it or leaves the entry out, `needs` says
+what is missing, and ``{fact}`` stands for it. An option or a row of a table that is nothing but an empty fact is left
+out. `each` repeats an entry, with the steps inside it, for each of several.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+from pyalign._dataclass import dataclass, field
 from pyalign.datasets.maps import MAPS, place_of
 from pyalign.errors import InputError
+from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.metadata import families_of, load_metadata, metadata_of_models, row_of
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
 from pyalign.probing.options import FEWEST_OTHERS, LocalOptions
-from pyalign.study.draft import Item
-from pyalign.study.preset_objects import (
-    CIFAR,
-    LOGITS,
-    OF_PAPER,
-    OFTEN,
-    THINGS,
-    TITLES,
-    Objects,
-    PresetDraft,
-    logits_of,
-    main_layer,
-)
-from pyalign.study.preset_text import PresetStep
+from pyalign.study.draft import Item, set_lines
+from pyalign.study.preset_objects import ANSWERED, CIFAR, LOGITS, SETS, THINGS, TITLES, Objects, logits_of, main_layer
 
+FOLDER = Path(__file__).with_name("presets")
+PRESETS = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+OF_PAPERS = ("king", "cichy", "peterson")  # matrices of people that a study should have
 FEWEST_KNOWN = 3  # models with a row, for accuracy against a column
-ANSWERED = "answered"  # triplets that many people answered
 MOST_LAYERS = 24  # of all models in one step of RSA
-PENALTY, FOLDS = 0.07, 3
-STRONG, IDENTITY = 0.3, 1.0  # penalties of further maps: of the norm of the probe, and of that of gLocal
-TOLERANCE = 1e-2  # of the latter, whose objective is not convex
+OFTEN = 0.05  # share of answers to triplets that others answered too, from which on their entropy says something
+LONGEST = 100  # letters of a line of a list; longer ones have a line for each entry
+MODELS = """\
+# Of a model with several layers the one that stands for it has the model's name, and each is MODEL::LAYER.
+# DATA SET/MODEL is the same model on the images of another data set.
+[models]"""
+MISSING = """\
+# What is not here, and what it would take; the page says it too. A step of that name takes the place of its line.
+[missing]"""
+
+
+@dataclass(frozen=True)
+class PresetStep:
+    """A step of the study."""
+
+    # name, function: of the step; of one that is called like its function both are the same.
+    name: str
+    function: str
+    what: str  # it shows, a comment.
+    options: Mapping[str, Any] = field(default_factory=dict)  # as in the file.
+
+
+# What there is
+
+
+def facts_of(draft: Any, sets: Mapping[str, Objects], repeated: float, table: str) -> dict[str, Any]:
+    """What the entries of a preset can ask for: models and sets by name, and whether there are any.
+
+    Args:
+        draft: whose models and sets are there already.
+        sets: the data sets.
+        repeated: the share of answers to triplets of THINGS that were answered at least twice.
+        table: the path of the table of models, "" where there is none.
+    """
+    things = sets.get(THINGS) or Objects(THINGS)
+    triplets, human, categories = (draft.sets.get(kind, {}) for kind in ("triplets", "dimensions", "categories"))
+    models = [things.called(model) for model in things.models] if THINGS in triplets else []
+    cifar = sets.get(CIFAR)
+    logits = [logits_of(things, model) for model, layers in things.models.items()
+              if len(layers) > 1 and LOGITS in map(str.lower, layers)]
+    layers = [things.called(model, layer) for model, of in things.models.items() if len(of) > 1
+              for layer in of if layer]
+    known, families = _known(draft, models, table) if models else (0, None)
+    several_families = bool(families) and len(set(families or ())) > 1
+    dimensions = bool(models) and THINGS in human
+    answered = ANSWERED if ANSWERED in triplets else THINGS if repeated >= OFTEN else ""
+    concepts = bool(models) and (dimensions or THINGS in categories)
+    return {
+        "models": models, "several": len(models) > 1, "alike": _alike(draft, sets, models),
+        "repeated": repeated > 0, "answered": answered if models else "",
+        "fitted": [name for name in draft.models if name in draft.references],
+        "logits": logits, "several_logits": len(logits) > 1, "layers": layers if len(layers) > 1 else [],
+        "cifar100": [cifar.called(model) for model in cifar.models] if cifar and CIFAR in triplets else [],
+        "judged": [_judged(draft, sets[name]) for name in draft.sets.get("human", {})],
+        "unjudged": [{"set": name, "title": TITLES[name], "published": published} for name, *_, published in SETS
+                     if name in OF_PAPERS and not any(set_.partition("-")[0] == name
+                                                      for set_ in draft.sets.get("human", {}))],
+        "known": known, "few_known": known < FEWEST_KNOWN, "others": {},
+        "families": families if several_families else None,
+        "by_family": ", of models and of families (in the order of models)" if several_families else "",
+        "concepts": concepts, "categories": THINGS in categories, "dimensions": dimensions,
+        "top_objects": 8 if dimensions else None,
+        "vice": next((name for name in human if "vice" in human[name][0]["file"].lower()), THINGS),
+        "each_model": [_mapped(draft, sets, things, model) for model in things.models] if models else [],
+        "own": {*things.models},
+    }
+
+
+def _known(draft: Any, models: list[str], path: str) -> tuple[int, list[str] | None]:
+    """How many models a table has a row of, and their families."""
+    try:
+        own = load_metadata(path) if path else None
+    except (InputError, OSError) as error:
+        draft.unknown.append(one_line(str(error)))
+        draft.metadata, own = "", None
+    found = metadata_of_models(models, own)
+    if found is None:
+        return 0, None
+    draft.recognized += [note for note in found.notes if note.startswith("the metadata of ")]
+    return sum(row is not None for row in found.matched(models).rows), families_of(models, found)
+
+
+def _alike(draft: Any, sets: Mapping[str, Objects], models: list[str]) -> list[str]:
+    """Models that can be compared with each other: those of another data set where THINGS has too few."""
+    if len(models) < 2:
+        of_sets = [[objects.called(model) for model in objects.models] for objects in sets.values()]
+        models = max((names for names in of_sets if draft.models.keys() & {*names}), key=len)
+    return models if len(models) > 1 else []
+
+
+def _judged(draft: Any, objects: Objects) -> dict[str, Any]:
+    """A data set with matrices of people; its models have all their layers where no figure over depth has these."""
+    models, others = [objects.called(model) for model in objects.models], list[str]()
+    if objects.name not in draft.sets.get("triplets", {}):
+        others = [called for model, layers in objects.models.items() if len(layers) > 1 for layer in layers
+                  if (called := objects.called(model, layer)) not in draft.mains]
+    few = len(models) + len(others) <= MOST_LAYERS
+    return {"set": objects.name, "title": objects.title, "of_set": models + others if few else models}
+
+
+def _mapped(draft: Any, sets: Mapping[str, Objects], things: Objects, model: str) -> dict[str, Any]:
+    """A model, the images that its map keeps the neighbours of, and the data sets on which its maps are tried."""
+    main = main_layer(things.models[model])
+    item = things.models[model][main]
+    same = [(objects, other) for objects in sets.values() if objects is not things
+            and (other := _same_layer(draft, objects, model, main)) is not None]
+    wide = [other for _, other in same if other.shape[1] == item.shape[1]]
+    most = max(wide, key=lambda other: other.shape[0], default=item)
+    published, why_not = _published_map(model, item.shape[1])
+    half = {} if most is not item else batches_of_half(most.shape[0])
+    return {
+        "model": things.called(model), "other_images": most.spec, "batch_size": None, "batches": None, **half,
+        "published": published, "published_map": f"{PUBLISHED_MAP}{published}" if published else "",
+        "no_published_map": why_not, "images": [
+            {"set": objects.name, "title": objects.title, "on_set": objects.called(model), "other_width":
+             "" if other.shape[1] == item.shape[1] else f"{one_line(other.spec)} has {other.shape[1]:,} features, and "
+             f"the maps take {item.shape[1]:,}"}
+            for objects, other in [(things, item), *same]
+        ],
+    }
+
+
+def _same_layer(draft: Any, objects: Objects, model: str, layer: str) -> Item | None:
+    """The embeddings of the objects of another data set by what stands for a model, if it is the same layer."""
+    layers = objects.models.get(model, {})
+    if objects.called(model) not in draft.models or not layers:
+        return None
+    other = main_layer(layers)
+    return layers[other] if "" in (layer, other) or other.lower() == layer.lower() else None
 
 
 def batches_of_half(n: int) -> dict[str, int]:
@@ -47,306 +171,127 @@ def batches_of_half(n: int) -> dict[str, int]:
     return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
 
 
-def plan_steps(draft: PresetDraft, sets: Mapping[str, Objects], repeated: float, table: str) -> None:
-    """Enters the steps that there are data for, and says what is missing for the others.
-
-    Args:
-        draft: whose models and sets are there already.
-        sets: the data sets.
-        repeated: the share of answers to triplets of THINGS that were answered at least twice.
-        table: the path of the table of models, "" where there is none.
-    """
-    plan = _Plan(draft, sets)
-    plan.people(repeated)
-    plan.accuracies()
-    plan.matrices()
-    plan.known_models(table)
-    plan.explanations(repeated)
-    plan.models_with_each_other()
-    plan.transfer()
+def _published_map(model: str, features: int) -> tuple[str, str]:
+    """The name under which gLocal has published a map of a model, "" unless it is on this machine and fits; why not."""
+    row = row_of(model)
+    name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
+    if not name:
+        return "", ""
+    try:
+        if not place_of(name).exists():
+            return "", f" is not on this machine; `pyalign transfer FILE --map {PUBLISHED_MAP}{name}` fetches it"
+        taken = load_transform(place_of(name)).weights.shape[0]
+    except (InputError, OSError) as error:
+        return "", f": {one_line(str(error))}"
+    wrong = f" takes {taken:,} features, of {MAPS[name]}; there are {features:,}"
+    return (name, "") if taken == features else ("", wrong)
 
 
-class _Plan:
-    """What steps are made of, entered one after the other."""
+# What is made of it
 
-    def __init__(self, draft: PresetDraft, sets: Mapping[str, Objects]) -> None:
-        self.draft, self.sets = draft, sets
-        self.things = sets.get(THINGS) or Objects(THINGS)
-        answered = THINGS in draft.sets.get("triplets", {}) and bool(self.things.models)
-        self.models = [self.things.called(model) for model in self.things.models] if answered else []
-        self.scores: dict[str, str] = {}  # other scores of the same models: column -> step
-        self.no_triplets = (
-            "no triplets of THINGS with embeddings of its objects: things/triplets.npy and things/MODEL.npy, or "
-            "`pyalign datasets fetch things`"
-        )
 
-    def add(self, name: str, function: str, what: str, **options: Any) -> None:
-        """Enters a step."""
-        self.draft.steps.append(PresetStep(name, function, what, options))
+def plan_steps(draft: Any, facts: Mapping[str, Any]) -> None:
+    """Enters the steps that there are data for, and says what is missing for the others."""
+    texts = draft.preset.get("texts", {})
+    for entry in draft.preset["steps"]:
+        _enter(draft, entry, {**texts, **facts})
 
-    def lacks(self, name: str, reason: str) -> None:
-        """Says what a figure needs."""
-        self.draft.missing[name] = reason
 
-    def people(self, repeated: float) -> None:
-        """How well people predict each other."""
-        if self.models and repeated > 0:
-            self.add("ceiling", "ceiling", "how well people predict people", triplets=THINGS)
+def _enter(draft: Any, entry: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    for more in facts[entry["each"]] if "each" in entry else ({},):
+        here = {**facts, **more}
+        if not all(_holds(word, here) for word in entry.get("when", ())):
+            continue
+        name = _free_name(entry["name"].format_map(here), draft.steps)
+        lacking = [text for word, text in entry.get("needs", {}).items() if not _holds(word, here)]
+        if lacking or "missing" in entry:
+            draft.missing[name] = (lacking or [entry["missing"]])[0].format_map(here)
         else:
-            self.lacks("ceiling", self.no_triplets if not self.models else
-                       "the noise ceiling needs triplets that several people answered; each is there once")
+            draft.steps.append(_step(draft, entry, name, here))
+        for inner in entry.get("steps", ()):
+            _enter(draft, inner, {**here, "step": name})
 
-    def accuracies(self) -> None:
-        """Accuracy by two measures, of logits, over depth, and on the coarse classes of CIFAR-100."""
-        function = "compare" if len(self.models) > 1 else "score"
-        if not self.models:
-            for name, figure in (("accuracy", "accuracy of each model"), ("depth", "accuracy over depth")):
-                self.lacks(name, f"{figure}: {self.no_triplets}")
-        else:
-            of = {"models": self.models, "triplets": THINGS}
-            self.add("accuracy", function, "accuracy of each model, with paired differences", **of, measure="cosine")
-            self.add("dot", function, "the same by dot products", **of, measure="dot")
-            self.scores["dot product"] = "dot"
-            fitted = [name for name in self.draft.models if name in self.draft.references]
-            if fitted:
-                what = "human dimensions, which were fitted to such answers: what can be reached"
-                self.add("fitted", "score", what, models=fitted, triplets=THINGS, measure="cosine")
-            self._logits()
-            self._depth()
-        self._cifar()
 
-    def _logits(self) -> None:
-        logits = [logits_of(self.things, model) for model, layers in self.things.models.items()
-                  if len(layers) > 1 and LOGITS in map(str.lower, layers)]
-        if not logits:
-            both = "MODEL_penultimate.npy and MODEL_logits.npy"
-            command = "`pyalign extract --model MODEL --layer penultimate logits`"
-            what = "logits against the penultimate layer: no model has both"
-            self.lacks("logits", f"{what}; files {both}, or {command}")
-            return
-        function = "compare" if len(logits) > 1 else "score"
-        self.add("logits", function, "logits instead of the layer before", models=logits, triplets=THINGS)
-        if len(logits) > 1:
-            self.scores[LOGITS] = "logits"
-        else:
-            self.lacks("logits-against-penultimate", "logits against the penultimate layer: only one model has both")
+def _step(draft: Any, entry: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> PresetStep:
+    options = _filled(entry["options"], facts)
+    function, models = entry.get("function", entry["name"]), options.get("models", ())
+    if function == "compare" and len(models) == 1:
+        function = "score"
+    if "score" in entry and len({model.rpartition("/")[2] for model in models} & facts["own"]) > 1:
+        facts["others"][entry["score"].format_map(facts)] = f"step:{name}"
+    for kind, chosen in entry.get("chosen", {}).items():  # where the step would have to choose
+        sets, wanted = draft.sets.get(kind, {}), chosen.format_map(facts)
+        if not {*sets} <= {wanted}:
+            options[kind] = wanted if wanted in sets else "none"
+    return PresetStep(name, function, entry["what"].format_map(facts), options)
 
-    def _depth(self) -> None:
-        layers = [self.things.called(model, layer) for model, of in self.things.models.items() if len(of) > 1
-                  for layer in of if layer]
-        if len(layers) > 1:
-            what = "accuracy over depth, with the best layer chosen on other objects"
-            self.add("depth", "compare", what, models=layers, triplets=THINGS, choose_best=True)
-        else:
-            self.lacks(
-                "depth", "accuracy over depth: no model has several layers; `pyalign extract --model MODEL --layer ...`"
-            )
 
-    def _cifar(self) -> None:
-        cifar = self.sets.get(CIFAR)
-        if cifar is None or CIFAR not in self.draft.sets.get("triplets", {}):
-            self.lacks(CIFAR, f"{TITLES[CIFAR]}: no triplets with embeddings of its images; cifar100/triplets.npy and "
-                       "cifar100/MODEL.npy, or `pyalign datasets fetch cifar100-coarse`")
-            return
-        models = [cifar.called(model) for model in cifar.models]
-        function = "compare" if len(models) > 1 else "score"
-        self.add(CIFAR, function, f"accuracy on {cifar.title}", models=models, triplets=CIFAR)
-        self._scored_too(cifar.title, CIFAR, cifar)
+def _holds(word: str, facts: Mapping[str, Any]) -> bool:
+    return not facts[word.removeprefix("no ")] if word.startswith("no ") else bool(facts[word])
 
-    def _scored_too(self, column: str, step: str, objects: Objects) -> None:
-        """A score on other objects, if it is of models that are scored on THINGS, of which a scatter needs two."""
-        if len(set(objects.models) & set(self.things.models)) > 1:
-            self.scores[column] = step
 
-    def matrices(self) -> None:
-        """RSA on each data set with matrices of people, with pictures of these."""
-        there = self.draft.sets.get("human", {})
-        for name in there:
-            objects = self.sets[name]
-            models = [objects.called(model) for model in objects.models]
-            if name not in self.draft.sets.get("triplets", {}):  # no figure over depth has the other layers
-                others = [called for model, layers in objects.models.items() if len(layers) > 1 for layer in layers
-                          if (called := objects.called(model, layer)) not in self.draft.mains]
-                models += others if len(models) + len(others) <= MOST_LAYERS else []
-            self.add(f"rsa-{name}", "rsa", f"{objects.title}: correlations, RDMs and MDS", models=models, human=name,
-                     rdms=True)
-            self._scored_too(f"RSA, {objects.title}", f"rsa-{name}", objects)
-        for name in OF_PAPER:
-            if not any(there_name.partition("-")[0] == name for there_name in there):
-                published = {"king": "king19", "cichy": "cichy118"}.get(name, name)
-                self.lacks(f"rsa-{name}", f"RSA on {TITLES[name]}: no matrices with embeddings of its images; "
-                           f"{name}/rdms.npy and {name}/MODEL.npy, or `pyalign datasets path {published} --folder DIR` "
-                           "for the published files")
+def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
+    """What an option becomes: texts with their facts, and a text that is one fact that fact."""
+    if isinstance(value, dict):
+        entries = ((key.format_map(facts), _filled(one, facts)) for key, one in value.items())
+        return {key: one for key, one in entries if one is not None and one != ""}
+    if isinstance(value, list):
+        return [_filled(one, facts) for one in value]
+    if not isinstance(value, str):
+        return value
+    return facts[value[1:-1]] if value[:1] == "{" and value[1:-1] in facts else value.format_map(facts)
 
-    def known_models(self, table: str) -> None:
-        """Accuracy against what is known of models, and against their other scores; probes."""
-        self.families: list[str] | None = None
-        known = self._known(table) if self.models else 0
-        if known < FEWEST_KNOWN:
-            what = "accuracy against ImageNet accuracy, objective, data and size"
-            self.lacks("table-of-models", f"{what} needs at least {FEWEST_KNOWN} models that a table has a row of; "
-                       f"{known} here: add rows to models.csv (docs/metadata.md)")
-        if not self.models:
-            return
-        if len(self.models) > 1:
-            what = "two scores of each model, and accuracy against what is known of it"
-            others = {column: f"step:{step}" for column, step in self.scores.items()}
-            others["probed"] = "step:probe"
-            if THINGS in self.draft.sets.get("dimensions", {}):
-                others["mean R² of human dimensions"] = "step:predict"
-            self.add("metadata", "metadata", what, result="step:accuracy", others=others)
-        else:
-            self.lacks("metadata", "two scores of each model need at least two models")
-        what = "a linear map that predicts the answers, in minutes for each model; without penalties it chooses one"
-        self.add("probe", "probe", what, models=self.models, triplets=THINGS, penalties=PENALTY, folds=FOLDS)
 
-    def _known(self, table: str) -> int:
-        """How many models a table has a row of; their families are kept."""
-        try:
-            own = load_metadata(table) if table else None
-        except (InputError, OSError) as error:
-            self.draft.unknown.append(one_line(str(error)))
-            self.draft.metadata, own = "", None
-        found = metadata_of_models(self.models, own)
-        if found is None:
-            return 0
-        rows = found.matched(self.models).rows
-        self.families = families_of(self.models, found)
-        built_in = [note for note in found.notes if note.startswith("the metadata of ")]
-        self.draft.recognized += built_in
-        return sum(row is not None for row in rows)
+def _free_name(name: str, steps: Sequence[PresetStep]) -> str:
+    """A name without signs that names of steps must not have; no other step has it."""
+    name = name.translate({ord(sign): "-" for sign in "/\\:"})
+    taken = {step.name for step in steps}
+    return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)
 
-    def explanations(self, repeated: float) -> None:
-        """Accuracy per human dimension, R² of dimensions, error by the entropy of people's choices."""
-        human = self.draft.sets.get("dimensions", {})
-        dimensions = THINGS in human
-        categories = THINGS in self.draft.sets.get("categories", {})
-        needs = "no human dimensions of THINGS with its embeddings: things/spose.npy or things/vice.npy"
-        if self.models and (dimensions or categories):
-            options: dict[str, Any] = {"top_objects": 8} if dimensions else {}
-            what = "accuracy per human dimension and category"
-            if self.families and len(set(self.families)) > 1:
-                options["families"] = self.families
-                what += ", of models and of families (in the order of models)"
-            elif dimensions:
-                self.lacks("families", "accuracy per human dimension by family: models of two families are not known; "
-                           "models.csv with a column family")
-            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options,
-                     **self._chosen(THINGS, "categories", "dimensions"))
-        if not (self.models and dimensions):
-            self.lacks("concepts" if not categories else "dimensions", f"accuracy per human dimension: {needs}")
-        if self.models and dimensions:
-            self.add("predict", "predict", "R² of human dimensions, by ridge regression", models=self.models,
-                     dimensions=THINGS)
-            of_paper = next((name for name in human if "vice" in human[name][0]["file"].lower()), THINGS)
-            what = "error by the entropy of the choice that human dimensions predict, over all triplets"
-            self.add("entropy", "concepts", what, models=self.models, triplets=THINGS, dimensions=of_paper,
-                     entropy="dimensions", top=0, **self._chosen("none", "categories"))
-        else:
-            self.lacks("predict", f"R² of human dimensions: {needs}")
-            self.lacks("entropy", f"error by the entropy of the choice over all triplets: {needs}")
-        answered = ANSWERED in self.draft.sets.get("triplets", {})
-        if self.models and (answered or repeated >= OFTEN):
-            self.add("agreement", "agreement", "error by the entropy of the answers of many people",
-                     models=self.models, triplets=ANSWERED if answered else THINGS)
-        else:
-            self.lacks("agreement", "error by the entropy of answers: no triplets that many people answered; how many "
-                       "gave each answer, such as counts (t, 3) in things/counts.npy")
 
-    def models_with_each_other(self) -> None:
-        """Equal choices and errors, triplets that all get wrong, CKA."""
-        if len(self.models) > 1:
-            self.add("consistency", "consistency", "equal choices of models, and equal errors", models=self.models,
-                     triplets=THINGS, **self._chosen(THINGS, "categories", "dimensions"))
-        else:
-            self.lacks("consistency", "equal choices of models: needs triplets and embeddings of two models")
-        if self.models:
-            self.add("failures", "failures", "triplets that every model gets wrong", models=self.models,
-                     triplets=THINGS, limit=200)
-        else:
-            self.lacks("failures", f"triplets that every model gets wrong: {self.no_triplets}")
-        alike = self.models
-        if len(alike) < 2:  # those of another data set
-            scored = [objects for objects in self.sets.values()
-                      if any(objects.called(model) in self.draft.models for model in objects.models)]
-            alike = max(([objects.called(model) for model in objects.models] for objects in scored), key=len)
-        if len(alike) > 1:
-            self.add("cka", "cka", "similarity of models to each other", models=alike)
-        else:
-            self.lacks("cka", "similarity of models to each other: needs embeddings of two models")
+# What is written
 
-    def _chosen(self, name: str, *kinds: str) -> dict[str, str]:
-        """Which categories, or dimensions, a step takes where it would have to choose: those of the objects, if any."""
-        of = {kind: self.draft.sets.get(kind, {}) for kind in kinds}
-        return {kind: name if name in sets else "none" for kind, sets in of.items() if not {*sets} <= {name}}
 
-    def transfer(self) -> None:
-        """What maps win and lose: those of probes, of another penalty, and of gLocal, on each set of the same model."""
-        if not self.models:
-            self.lacks("transfer", f"what maps win and lose: {self.no_triplets}")
-            return
-        self.add("stronger", "fit_probe", "the maps of a larger penalty", models=self.models, triplets=THINGS,
-                 penalty=STRONG)
-        for model in self.things.models:
-            main = main_layer(self.things.models[model])
-            item = self.things.models[model][main]
-            others = [(objects, self._same_layer(objects, model, main)) for objects in self.sets.values()]
-            same = [(objects, other) for objects, other in others if other is not None]
-            wide = [other for _, other in same if other.shape[1] == item.shape[1]]
-            most = max(wide, key=lambda other: other.shape[0], default=item)
-            local = self._step_name("local", model)
-            what = "a map by gLocal, which keeps neighbours: of other images, or of half of these if there are none"
-            half = {} if most is not item else batches_of_half(most.shape[0])
-            self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
-                     norm="identity", other_embeddings=most.spec, **half, tolerance=TOLERANCE)
-            maps = {f"probe, penalty {PENALTY:g}": f"step:probe::{model}",
-                    f"penalty {STRONG:g}": f"step:stronger::{model}", "gLocal": f"step:{local}"}
-            if published := self._published_map(model, item.shape[1]):
-                maps[f"published gLocal, {published}"] = f"{PUBLISHED_MAP}{published}"
-            for objects in (self.things, *(objects for objects, _ in same)):
-                self._transfer_on(objects, model, item, maps)
+def read_preset(name: str) -> dict[str, Any]:
+    """A preset by its name."""
+    if name not in PRESETS:
+        raise InputError(f"preset must be one of {', '.join(PRESETS)}; got {name!r}")
+    return read_toml(FOLDER / f"{name}.toml", "presets")
 
-    def _published_map(self, model: str, features: int) -> str:
-        """The name under which gLocal has published a map of a model, "" unless it is on this machine and fits."""
-        row = row_of(model)
-        name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
-        if not name:
-            return ""
-        spec, step = f"{PUBLISHED_MAP}{name}", self._step_name("glocal", model)
-        what = f"the published gLocal map of {model}"
-        try:
-            there = place_of(name).exists()
-            taken = load_transform(place_of(name)).weights.shape[0] if there else features
-        except (InputError, OSError) as error:
-            self.lacks(step, f"{what}: {one_line(str(error))}")
-            return ""
-        if not there:
-            self.lacks(step, f"{what} is not on this machine; `pyalign transfer FILE --map {spec}` fetches it")
-        elif taken != features:
-            self.lacks(step, f"{what} takes {taken:,} features, of {MAPS[name]}; there are {features:,}")
-        return name if there and taken == features else ""
 
-    def _same_layer(self, objects: Objects, model: str, layer: str) -> Item | None:
-        """The embeddings of the objects of another data set by what stands for a model, if it is the same layer."""
-        layers = objects.models.get(model, {})
-        if objects is self.things or objects.called(model) not in self.draft.models or not layers:
-            return None
-        other = main_layer(layers)
-        return layers[other] if "" in (layer, other) or other.lower() == layer.lower() else None
+def preset_text(draft: Any) -> str:
+    """The study file of a draft."""
+    lines = [draft.preset["head"], f"title = {quoted(draft.preset['title'])}"]
+    lines.append('figures = ["svg", "pdf"]  # of all figures of the page, for a paper: folder figures')
+    if draft.images:
+        lines.append(f"images = {quoted(draft.images)}  # pictures of the objects on the page")
+    table = f"metadata = {quoted(draft.metadata)}  # of models without a row: pyalign models table"
+    lines.append(table if draft.metadata else
+                 '# metadata = "models.csv"  # a table of your own; without it: pyalign models table')
+    lines += ["", MODELS]
+    for name, options in draft.models.items():
+        lines.append(f"{key_of(name)} = {quoted(options['file'] if len(options) == 1 else options)}")
+    for kind, sets in draft.sets.items():
+        for name, tables in sets.items():
+            lines += ["", *set_lines(f"{kind}.{key_of(name)}", kind, tables)]
+    for step in draft.steps:
+        lines += ["", f"[steps.{key_of(step.name)}]  # {step.what}"]
+        lines += [f"function = {quoted(step.function)}"] * (step.name != step.function)
+        lines += [line for name, value in step.options.items() for line in _option(name, value)]
+    if draft.missing:
+        lines += ["", MISSING]
+        lines += [f"{key_of(name)} = {quoted(one_line(reason))}" for name, reason in draft.missing.items()]
+    return "\n".join(lines) + "\n"
 
-    def _transfer_on(self, objects: Objects, model: str, item: Item, maps: Mapping[str, str]) -> None:
-        name = self._step_name("transfer", objects.called(model))
-        other = objects.models[model][main_layer(objects.models[model])]
-        if other.shape[1] != item.shape[1]:
-            self.lacks(name, f"what the maps of {model} win and lose on {objects.title}: {one_line(other.spec)} has "
-                       f"{other.shape[1]:,} features, and the maps take {item.shape[1]:,}")
-            return
-        what = f"what the maps win and lose on {objects.title}: all of it, within categories, and neighbours"
-        self.add(name, "transfer", what, models=[objects.called(model)], on=objects.name, maps=dict(maps),
-                 **self._chosen(objects.name, "categories"))
 
-    def _step_name(self, what: str, model: str) -> str:
-        """A name for a step of one model, without signs that such names must not have; no other step has it."""
-        name = f"{what}-{model}".translate({ord(sign): "-" for sign in "/\\:"})
-        taken = {step.name for step in self.draft.steps}
-        return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)
+def _option(name: str, value: Any) -> Iterator[str]:
+    """A line; of a long list or table one for each entry."""
+    line = f"{name} = {quoted(value)}"
+    if isinstance(value, Mapping) and len(line) > LONGEST:
+        yield from (f"{name}.{key_of(key)} = {quoted(entry)}" for key, entry in value.items())
+    elif isinstance(value, list) and len(line) > LONGEST:
+        yield f"{name} = ["
+        yield from (f"  {quoted(entry)}," for entry in value)
+        yield "]"
+    else:
+        yield line

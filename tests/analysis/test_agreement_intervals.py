@@ -93,7 +93,7 @@ def over_objects(e, triplets):
 
 
 @pytest.mark.parametrize("name", [*MEANS, *CORRELATIONS])
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seed=seeds)
 def test_errors_over_objects_are_those_of_a_loop_over_pairs_of_triplets(name, seed):
     x, triplets, odd = case(seed, n=20)
@@ -120,7 +120,7 @@ def changes(x, triplets, odd, name):
 
 
 @pytest.mark.parametrize("name", ["accuracy", "kl", "js_distance", "human_entropy", "majority_share"])
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(seed=seeds)
 def test_errors_over_people_are_those_of_leaving_each_out(name, seed):
     x, triplets, odd = case(seed, n=20)

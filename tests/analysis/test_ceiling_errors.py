@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from support import draw_triplets, first_of_each, more_for_many_rows, seeds
 
 from pyalign import Triplets, noise_ceiling
@@ -139,6 +139,7 @@ def expected(triplets, subjects, known, weighting):
 
 @pytest.mark.parametrize("weighting", ["answers", "triplets"])
 @pytest.mark.parametrize("known", [False, True])
+@settings(max_examples=6)
 @given(seed=seeds)
 def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, weighting, seed):
     triplets, subjects = case(seed, 120, 10, 8)

@@ -128,7 +128,7 @@ def test_differences_are_those_of_paired_values_by_a_double_sum(by):
 
 @pytest.mark.parametrize("by", BY)
 def test_differences_of_cross_entropies_are_paired_too(by):
-    triplets, people = T[:300], PEOPLE[:300]
+    triplets, people = T[:120], PEOPLE[:120]
     found = compare({"a": MODELS["a"], "b": MODELS["b"]}, triplets, ci=by, subjects=people)
     values = np.array(
         [[score(MODELS[name], row[None]).cross_entropy for row in triplets] for name in ("a", "b")], np.float64

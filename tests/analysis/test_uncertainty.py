@@ -98,7 +98,7 @@ def test_another_seed_draws_others(by):
 @pytest.mark.parametrize("by", BY)
 def test_the_closed_form_is_the_double_sum_over_dependent_triplets(by):
     """With the accuracy in single triplets' credits, and the cross-entropy in those that they have alone."""
-    triplets, people = T[:400], PEOPLE[:400]
+    triplets, people = T[:150], PEOPLE[:150]
     found = score(X, triplets, measure="dot", temperature=9.0, ci=Resampling(by, confidence_level=0.8), subjects=people)
     rows = [score(X, row[None], measure="dot", temperature=9.0) for row in triplets]
     for name, interval, rel in (("accuracy", found.ci, 1e-9), ("cross_entropy", found.cross_entropy_ci, 1e-4)):

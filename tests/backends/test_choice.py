@@ -209,8 +209,10 @@ def test_constant_rows_far_from_zero_are_centred_to_zero(host_backend):
     assert (get_backend(host_backend).centre_rows(x) == 0).all()
 
 
-@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64"])
-@pytest.mark.parametrize("t", [1, 4095, 4096, 4097, 9000])
+@pytest.mark.parametrize(
+    ("dtype", "t"),
+    [*(("int32", t) for t in (1, 4095, 4096, 4097, 9000)), ("int16", 4097), ("uint16", 4097), ("int64", 4097)],
+)
 def test_checks_of_triplets_agree(host_backend, dtype, t):
     engine, reference = get_backend(host_backend), get_backend("reference")
     triplets = draw_triplets(t, 50, t, dtype)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FLOATS, TRIPLETS, reals, seeds
+from support import FLOATS, reals, seeds
 
 from pyalign.backends import LossSums, get_host_backend
 
@@ -31,7 +31,7 @@ def close(found, expected, t):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize("t", TRIPLETS)
+@pytest.mark.parametrize("t", [1, 2, 511, 512, 513, 16385])  # 512 are a block, 16,384 a chunk
 def test_equal_the_reference(host_backend, t, soft, dtype):
     inputs = case(t, t, dtype, soft)
     expected, found = np.empty(t), np.empty(t)

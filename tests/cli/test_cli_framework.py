@@ -14,7 +14,7 @@ from pyalign import kinds
 from pyalign._registry import Entry
 from pyalign.cli import COMMANDS, _located, load, main
 from pyalign.cli._command import declared, given_options, make_parser, parse
-from pyalign.cli._completion import completion_parser
+from pyalign.cli._wording import completion_parser
 from pyalign.data import fingerprint
 from pyalign.io.paths import Spec
 
@@ -72,7 +72,7 @@ def run(options, progress):
     return Outcome(Toy(len(x), options.times, notes=notes, provenance=record), files)
 
 
-COMMAND = Command(ToyOptions, run, "pyalign toy x.npy --times 3", about=("embeddings",), epilog="More of it.")
+TOY = Command(ToyOptions, run, "pyalign toy x.npy --times 3", about=("embeddings",), epilog="More of it.")
 '''
 
 

@@ -15,7 +15,7 @@ import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, flag_of, make_parser, parse
 from pyalign.cli._vocabulary import VOCABULARY
-from pyalign.cli.commands import all_commands
+from pyalign.cli.about import all_commands
 from pyalign.kinds import FIRST
 from pyalign.measures import MEASURES
 
@@ -51,17 +51,17 @@ def test_help_lists_every_command_and_score_every_measure(command):
     assert all(name in command("score", "--help").out for name in MEASURES)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_explained(name):
-    parser = make_parser(name, COMMANDS[name], load(name))
-    assert all(action.help for action in parser._actions)
-    assert declared(load(name).options)
+def test_every_option_is_explained():
+    for name in COMMANDS:
+        parser = make_parser(name, COMMANDS[name], load(name))
+        assert all(action.help for action in parser._actions), name
+        assert declared(load(name).options), name
 
 
-@pytest.mark.parametrize("args", [[], *map(words_of, COMMANDS)], ids=lambda args: " ".join(args) or "pyalign")
-def test_help_fits_a_terminal_of_80_columns(command, monkeypatch, args):
+def test_help_fits_a_terminal_of_80_columns(command, monkeypatch):
     monkeypatch.setitem(os.environ, "COLUMNS", "80")
-    assert max(map(len, command(*args, "--help").out.splitlines())) <= 80
+    for args in ([], *map(words_of, COMMANDS)):
+        assert max(map(len, command(*args, "--help").out.splitlines())) <= 80, args
 
 
 def test_a_misspelt_option_or_command_is_a_usage_error_that_names_it(command):

@@ -49,7 +49,7 @@ COMMANDS = {
          *DOCUMENTS],
         MEASURES,
     ),
-    "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], SEEDS),
+    "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], MEASURES),
     "describe": (["describe", *DOCUMENTS[:4]], (("t.npy",), ("x.npy",))),
     "transform": (["transform", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
     "triplets draw": (

@@ -10,24 +10,34 @@ import pytest
 CHANCE = "the accuracy is not above chance (33.3%): is the order of rows right?"
 
 
-@pytest.fixture
-def things(data, tmp_path, monkeypatch):
-    """The working folder, with CLIP in its own order (npy), in another with names (csv and npz), and item names."""
-    monkeypatch.chdir(tmp_path)
-    source = data / "things"
+@pytest.fixture(scope="module")
+def files(data, tmp_path_factory):
+    """A folder with CLIP in its own order (npy), in another with names (csv and npz), and item names; these names."""
+    folder, source = tmp_path_factory.mktemp("things"), data / "things"
     clip = np.load(source / "clip_vit_b32.npy")
     names = (source / "unique_id.txt").read_text().split()
     order = np.random.default_rng(0).permutation(len(names))
     turned = [names[k] for k in order]
-    np.save("clip.npy", clip)
-    np.savez("named.npz", features=clip[order], names=np.array(turned))
-    with open("named.csv", "w") as file:
+    np.save(folder / "clip.npy", clip)
+    np.savez(folder / "named.npz", features=clip[order], names=np.array(turned))
+    with open(folder / "named.csv", "w") as file:
         for name, row in zip(turned, clip[order].tolist(), strict=True):
             file.write(name + "," + ",".join(map(repr, row)) + "\n")
-    np.savez("files.npz", features=clip[order], names=np.array([f"{name}/{name}_01b.jpg" for name in turned]))
-    np.save("t.npy", np.load(source / "human_triplets_127304.npy")[:, :3])
-    (tmp_path / "ids.txt").write_text("\n".join(names) + "\n")
-    return turned
+    np.savez(folder / "files.npz", features=clip[order], names=np.array([f"{name}/{name}_01b.jpg" for name in turned]))
+    np.save(folder / "t.npy", np.load(source / "human_triplets_127304.npy")[:, :3])
+    (folder / "ids.txt").write_text("\n".join(names) + "\n")
+    return folder, turned
+
+
+@pytest.fixture
+def things(files, tmp_path, monkeypatch):
+    """The working folder, with links to these files; the names in the order of their rows."""
+    folder, names = files
+    for path in folder.iterdir():
+        (tmp_path / path.name).unlink(missing_ok=True)  # one of the folder of other tests
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    return names
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ pytest.importorskip("scipy")
 def people(folder):
     """Embeddings p.npy and the answers of people who see three of their features, a.npy."""
     x = reals(1, 60, 6)
-    triplets = simulate(x[:, :3], 6000, measure="dot", seed=2).triplets
+    triplets = simulate(x[:, :3], 2400, measure="dot", seed=2).triplets
     np.save("p.npy", x)
     np.save("a.npy", triplets)
     return x, triplets
@@ -78,7 +78,7 @@ def test_options_reach_the_probe(probe):
 
 
 def test_over_subjects_with_a_file_of_them(probe, people):
-    np.save("s.npy", np.arange(6000) % 7)
+    np.save("s.npy", np.arange(2400) % 7)
     assert json.loads(probe("--split", "subjects", "--subjects", "s.npy", "--json", "--penalty", "0.1").out)[
         "split"
     ] == ("subjects")
@@ -86,7 +86,7 @@ def test_over_subjects_with_a_file_of_them(probe, people):
 
 def test_people_are_read_as_by_other_commands(probe, people):
     """From a text file or from a column of the triplets: the same people, the same folds."""
-    who = [f"p{k % 7}" for k in range(6000)]
+    who = [f"p{k % 7}" for k in range(2400)]
     with open("s.txt", "w") as file:
         file.write("\n".join(["subject", *who]))
     with open("a.csv", "w") as file:
@@ -102,12 +102,12 @@ def test_people_are_read_as_by_other_commands(probe, people):
 
 def test_soft_targets_and_weights_come_from_files(probe, people):
     x, triplets = people
-    targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 2])
+    targets = np.random.default_rng(0).integers(0, 3, (2400, 3)) + np.array([0, 0, 2])
     np.save("targets.npy", targets)
-    np.save("weights.npy", np.arange(6000) % 3)
+    np.save("weights.npy", np.arange(2400) % 3)
     ran = probe("--answers", "targets.npy", "--weights", "weights.npy", "--penalty", "0.05", "--json")
     expected = cross_validate_probe(
-        x, triplets, answers=targets, weights=np.arange(6000) % 3, penalties=[0.05], repeats=1
+        x, triplets, answers=targets, weights=np.arange(2400) % 3, penalties=[0.05], repeats=1
     )
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
 
@@ -116,11 +116,11 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
 def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command, order):
     """However the file says which item is odd, what its three columns were called goes with them."""
     triplets = people[1]
-    targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 3])
+    targets = np.random.default_rng(0).integers(0, 3, (2400, 3)) + np.array([0, 0, 3])
     np.save("targets.npy", targets)
     args = ("--answers", "targets.npy", "--penalty", "0.05", "--folds", "2", "--split", "triplets", "--json")
     expected = json.loads(probe(*args).out)
-    orders = np.array([order] * 6000) if order else np.random.default_rng(1).permuted([[0, 1, 2]] * 6000, axis=1)
+    orders = np.array([order] * 2400) if order else np.random.default_rng(1).permuted([[0, 1, 2]] * 2400, axis=1)
     np.save("targets.npy", np.take_along_axis(targets, orders, axis=1))
     moved = np.take_along_axis(triplets, orders, axis=1)
     np.save("a.npy", np.column_stack([moved, np.argmax(orders == 2, axis=1)]))
@@ -133,7 +133,7 @@ def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command
 def test_targets_need_a_row_for_each_triplet(refused, people):
     np.save("targets.npy", np.ones((5, 3)))
     args = ("--embeddings", "p.npy", "--triplets", "a.npy", "--answers", "targets.npy")
-    assert refused("probe", *args).startswith("targets.npy: answers must have shape (6000, 3), a row for each")
+    assert refused("probe", *args).startswith("targets.npy: answers must have shape (2400, 3), a row for each")
 
 
 def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
@@ -335,17 +335,17 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     assert refused(*args).startswith("--resume: nothing to resume: there is no w.journal.json: ")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", [], {}, 7, -1.0, True], ids=repr)
-@pytest.mark.parametrize("key", ["accuracy", "n_test", "inner_accuracy"])
-def test_resume_refuses_folds_that_were_edited(probe, cut, refused, folder, key, value):
+@pytest.mark.parametrize("key", ["accuracy", "inner_accuracy"])
+def test_resume_refuses_folds_that_were_edited(probe, cut, refused, folder, key):
     cut("fold 2/3, inner 1/3")
     probe("--out", "w.npz")
     journal = json.loads((folder / "w.journal.json").read_text())
-    journal["steps"]["fold 1/3"][key] = value
-    (folder / "w.journal.json").write_text(json.dumps(journal))
-    message = refused("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
-    assert message.startswith("--resume: w.journal.json: ")
-    assert "holds NaN" in message or "holds Infinity" in message or "was edited or damaged" in message
+    for value in (float("nan"), "0.5", [], 7, -1.0, True):
+        journal["steps"]["fold 1/3"][key] = value
+        (folder / "w.journal.json").write_text(json.dumps(journal))
+        message = refused("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
+        assert message.startswith("--resume: w.journal.json: "), value
+        assert "holds NaN" in message or "was edited or damaged" in message, value
 
 
 # Documents
@@ -376,10 +376,10 @@ OPTIONS = [
 def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, folder, options):
     rng = np.random.default_rng(0)
     np.save("i.npy", reals(7, 40, 6))
-    np.save("s.npy", np.arange(6000) % 7)
-    np.save("counts.npy", rng.integers(0, 3, (6000, 3)) + np.array([0, 0, 2]))
-    np.save("shares.npy", rng.dirichlet([1, 1, 5], 6000))
-    np.save("weights.npy", np.arange(6000) % 3)
+    np.save("s.npy", np.arange(2400) % 7)
+    np.save("counts.npy", rng.integers(0, 3, (2400, 3)) + np.array([0, 0, 2]))
+    np.save("shares.npy", rng.dirichlet([1, 1, 5], 2400))
+    np.save("weights.npy", np.arange(2400) % 3)
     strength = [] if "--penalty" in options else ["--penalty", "0.1"] if options else ["--penalty", "1", "0.1", "0.01"]
     ran = probe("--json", "d.json", "--out", "w.npz", *options, *strength)
     assert ran.code == 0, ran.err
@@ -413,7 +413,7 @@ def test_keys_that_programs_read_stay(probe):
 def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objects(probe, people, command):
     document = strictly(probe("--json", "--penalty", "0.05", "--out", "w.npz").out)
     trained = load_transform("w.npz").trained
-    assert (trained.measure, trained.temperature, trained.n_triplets) == ("dot", 1.0, 6000)
+    assert (trained.measure, trained.temperature, trained.n_triplets) == ("dot", 1.0, 2400)
     assert trained.held_out == {
         "accuracy": document["accuracy"], "cross_entropy": document["cross_entropy"], "over": "objects", "folds": 3,
     }

@@ -33,7 +33,7 @@ def test_the_command_and_the_module_are_the_same(process):
     program = installed()
     if program is None:
         pytest.skip("no pyalign command beside this Python")
-    for args in (["--version"], ["score"], ["describe", "missing.npy"]):
+    for args in (["score"], ["describe", "missing.npy"]):
         one, other = process(*args, program=[program]), process(*args)
         assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
 
@@ -63,17 +63,21 @@ def test_version(process):
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else str(value),
 )
-def test_exit_codes_are_0_good_1_bad_input_2_usage(process, folder, args, code):
-    ran = process(*args)
-    assert ran.returncode == code
-    assert "Traceback" not in ran.stderr
-    assert bool(ran.stdout) == (code == 0)
-    lines = ran.stderr.splitlines()
+def test_exit_codes_are_0_good_1_bad_input_2_usage(command, folder, args, code):
+    ran = command(*args)
+    assert ran.code == code and bool(ran.out) == (code == 0)
+    lines = ran.err.splitlines()
     assert len(lines) == code  # a mistake in the words: what it is, and where to look
     if code == 2:
         prefix = "pyalign score" if args[:1] == ["score"] else "pyalign"
         assert lines[0].startswith(f"{prefix}: error: ")
         assert lines[1] == f"try '{prefix} --help'"
+
+
+@pytest.mark.parametrize("args, code", [(SCORE, 0), (["describe", "."], 1), ([*SCORE, "--typo"], 2)], ids=str)
+def test_a_process_ends_with_these_codes(process, folder, args, code):
+    ran = process(*args)
+    assert (ran.returncode, bool(ran.stdout), len(ran.stderr.splitlines())) == (code, code == 0, code)
 
 
 def test_stdout_is_one_json_document_and_nothing_else(process, folder):
@@ -115,7 +119,7 @@ def test_a_reader_that_leaves_early_is_no_error(folder, many):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-@pytest.mark.parametrize("args", [[*SCORE], [*SCORE, "--json"], ["info"], [*SCORE, "--choice-column", "none"]], ids=str)
+@pytest.mark.parametrize("args", [[*SCORE], ["info"]], ids=str)
 def test_a_full_disk_behind_stdout_is_an_error(process, folder, args):
     with open("/dev/full", "w") as full:
         ran = process(*args, stdout=full)
@@ -124,7 +128,7 @@ def test_a_full_disk_behind_stdout_is_an_error(process, folder, args):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["score", "--help"], ["triplets", "draw", "-h"]], ids=str)
+@pytest.mark.parametrize("args", [["--version"], ["triplets", "draw", "-h"]], ids=str)
 def test_help_that_a_full_disk_does_not_take_is_an_error(process, args):
     with open("/dev/full", "w") as full:
         ran = process(*args, stdout=full)
@@ -132,8 +136,7 @@ def test_help_that_a_full_disk_does_not_take_is_an_error(process, args):
 
 
 @pytest.mark.parametrize(
-    "args, code",
-    [(["describe", "missing.npy"], 1), (["scroe"], 2), (["score", "--typo"], 2), ([*SCORE[:1], *SCORE[2:]], 0)],
+    "args, code", [(["describe", "missing.npy"], 1), (["scroe"], 2), ([*SCORE[:1], *SCORE[2:]], 0)]
 )
 def test_a_closed_stderr_sends_nothing_to_stdout_or_into_files(process, folder, listing, args, code):
     before, table = listing(folder), process(*args).stdout
@@ -151,7 +154,7 @@ def test_a_full_disk_behind_stderr_changes_no_exit_code(process, folder, args, c
     assert (ran.returncode, ran.stdout) == (code, "")
 
 
-@pytest.mark.parametrize("args", [[*SCORE, "--choices", "c.npy"], [*SCORE, "--json"], ["info"]], ids=str)
+@pytest.mark.parametrize("args", [[*SCORE, "--choices", "c.npy"], [*SCORE, "--json"]], ids=str)
 def test_a_closed_stdout_does_not_end_in_a_traceback(process, folder, args):
     ran = process(*args, stdout=None, preexec_fn=lambda: os.close(1))
     assert ran.stderr == "" or len(ran.stderr.splitlines()) == 1
@@ -159,8 +162,9 @@ def test_a_closed_stdout_does_not_end_in_a_traceback(process, folder, args):
     assert ran.returncode in (0, 1)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "latin-1"])
-@pytest.mark.parametrize("name", ["ü 日本.npy", "\udcff.npy"], ids=["unicode", "not utf-8"])
+@pytest.mark.parametrize(
+    "name, encoding", [("ü 日本.npy", "ascii"), ("ü 日本.npy", "latin-1"), ("\udcff.npy", "utf-8")], ids=ascii
+)
 def test_any_file_name_can_be_printed_in_any_encoding(process, folder, name, encoding):
     shutil.copy("x.npy", name)
     env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}

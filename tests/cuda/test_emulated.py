@@ -143,10 +143,12 @@ def test_other_orders_of_threads_change_no_bit(plain, seed):
     plain.must_pass("check_cuda", "--quick", "--seed", seed)
 
 
+@pytest.mark.of_kernels
 def test_no_access_is_out_of_bounds_or_misaligned(memory):
     memory.must_pass("check_cuda", "--quick")
 
 
+@pytest.mark.of_kernels
 def test_no_barrier_is_missing(threads):
     threads.must_pass("check_cuda", "--quick")
 
@@ -356,6 +358,7 @@ UNITS = {
 }
 
 
+@pytest.mark.of_kernels
 @pytest.mark.plants
 @pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in BROKEN], indirect=["tree"])
 def test_notice_that(tree, broken, tmp_path):

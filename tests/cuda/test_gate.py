@@ -41,7 +41,7 @@ kernel_table = load_from_tools("kernel_table")
 
 def find_cuobjdump():
     try:
-        return kernel_table.find_cuobjdump()
+        return kernel_table.find_program("cuobjdump")
     except SystemExit:
         return None
 

@@ -60,7 +60,7 @@ def sass(*lines):
 
 def counted(*lines, **entry):
     """The only kernel's counts."""
-    counts = tool("machine_code_counts")
+    counts = tool()
     entries = [counts.Entry(**{"work": "FFMA", "units": 1, **entry})]
     (found,) = counts.counts_of(sass(*lines), entries)
     return found
@@ -185,7 +185,7 @@ def test_other_tools_count_what_nvdisasm_prints():
         "HGMMA.64x128x16.F32 R24, gdesc[UR8], R24",
         "@P0 BRA `(.L_x_0)",
     ]
-    (found,) = tool("machine_code_counts").counts_of(
+    (found,) = tool().counts_of(
         sass(*lines, ".L_x_1:", "LDS.128 R0, [R4]", "@P0 BRA `(.L_x_1)", "EXIT")
     )
     assert (found.instructions, found.tensor, found.copies, found.loads) == (3, 1, 1, "1 UTMALDG")
@@ -216,7 +216,7 @@ FITS = {
     ],
 )
 def test_knows_each_limit(change, fault):
-    counts, gate = tool("machine_code_counts"), tool()
+    counts = gate = tool()
     entry = counts.Entry(unit="triplet", work="LDG", most=12.0)
     expected = counts.Counts(**FITS)
     found = gate.beyond(
@@ -226,7 +226,7 @@ def test_knows_each_limit(change, fault):
 
 
 def test_a_promise_is_not_moved_by_a_new_table():
-    counts, gate = tool("machine_code_counts"), tool()
+    counts = gate = tool()
     same = counts.Counts(**FITS)
     (fault,) = gate.beyond(same, same, counts.Entry(unit="HMMA", most=9.5), {"same_nvcc": 0.03, "other_nvcc": 0.1})
     assert fault == "10 instructions a HMMA; machine_code.toml allows 9.5"
@@ -394,7 +394,7 @@ def committed():
 
 
 def test_the_page_shows_the_table():
-    docs = tool("machine_code_docs")
+    docs = tool()
     text = docs.PAGE.read_text(encoding="utf-8")
     assert docs.page(text, *committed()) == text, "python tools/machine_code.py --write"
     slack = committed()[2]["slack"]
@@ -404,7 +404,7 @@ def test_the_page_shows_the_table():
 
 def test_every_entry_has_a_kernel_and_a_reason_and_every_kernel_an_entry():
     table, entries, rest = committed()
-    counts = tool("machine_code_counts")
+    counts = tool()
     used = {counts.entry_of(kernel, entries) for kernel, _ in table}
     assert used == set(entries)
     assert all(entry.reason and entry.of in ("warp", "thread") for entry in entries)
@@ -413,7 +413,7 @@ def test_every_entry_has_a_kernel_and_a_reason_and_every_kernel_an_entry():
 
 def test_the_time_to_issue_is_warp_instructions_over_the_issue_slots():
     """528 tiles of 128 x 128, eight warps, 24 slices of 32 features: by hand from the count of a slice."""
-    docs, counts = tool("machine_code_docs"), tool("machine_code_counts")
+    docs = counts = tool()
     device = {"multiprocessors": 132, "issues": 4, "gigahertz": 1.755}
     assert math.isclose(docs.issue_rate(device), 926.64e9)
     slice_of_332 = counts.Counts(**{**FITS, "units": 32.0, "instructions": 332 / 32})
@@ -426,7 +426,7 @@ def test_a_case_of_a_kernel_that_is_gone_is_told():
     table, entries, rest = committed()
     rest["case"][0]["kernel"] = "gone"
     with pytest.raises(SystemExit, match="a case of gone for sm_90, of which there is no row"):
-        tool("machine_code_docs").cases_table(table, entries, rest)
+        tool().cases_table(table, entries, rest)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from pyalign.journal import Journal
 
 pytest.importorskip("scipy")
 PENALTY = (1e-3, 0.03)
-N, T = 40, 2400
+N, T = 40, 1500
 
 
 @pytest.fixture(scope="module")

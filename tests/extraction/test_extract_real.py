@@ -45,7 +45,7 @@ def right(logits, classes):
     return int((np.asarray(logits).argmax(axis=1) == classes).sum())
 
 
-@pytest.mark.parametrize("size", [0, 1, 2])
+@pytest.mark.parametrize("size", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_photographs_are_recognised(photographs, size):
     images, classes = photographs
     found = pyalign.extract(f"efficientnet-lite:{size}", images, ("logits",))

@@ -1,7 +1,7 @@
 """Reads damaged files of one format until its time is over; ends with 1 and the file at the first fault.
 
 python attempt.py SUFFIX SECONDS SEED     mutants of valid files
-python attempt.py FILE                    one file
+python attempt.py FILE...                 files of one suffix
 
 The suffix "manifest.json" stands for folders of `pyalign extract` with a damaged manifest, ".json" for documents of
 results, ".toml" for studies whose other files are not there.
@@ -455,10 +455,11 @@ def places(folder: str, suffix: str) -> tuple[Path, Path]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        if len(sys.argv) == 2:
-            path = Path(sys.argv[1])
-            _limit(path.suffix)
-            check(path)
+        if os.path.exists(sys.argv[1]):
+            _limit(Path(sys.argv[1]).suffix)
+            for name in sys.argv[1:]:
+                print(name, file=sys.stderr)  # the last one is at fault
+                check(Path(name))
         else:
             suffix, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
             valid, rng, count = VALID[suffix](), random.Random(seed), 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import pytest
 from support import draw_triplets, reals
 
@@ -11,7 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from capture import Capture, Outside  # noqa: E402
 
-from pyalign.backends import _native_kernels, _tensor_kernels, _tensors  # noqa: E402
+from pyalign.backends import _native_kernels  # noqa: E402
 from pyalign.integrations import _loss_kernels, _loss_ops, _loss_terms, _torch_kernels  # noqa: E402
 
 MEASURES = ("dot", "cosine", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf:1.5")
@@ -20,9 +18,7 @@ ROUTES = pytest.mark.parametrize("t", [400, 9], ids=["matrix", "rows"])
 
 @pytest.fixture(autouse=True)
 def kernels_of_a_device(monkeypatch):
-    """Those of the CPU in their place, and no driver that could make the device the current one."""
-    for module in (_tensors, _tensor_kernels, _torch_kernels, _loss_kernels):
-        monkeypatch.setattr(module, "current_device", lambda device: nullcontext())
+    """Those of the CPU in their place."""
     monkeypatch.setattr(_torch_kernels, "kernels_for", lambda *_: (Outside(_native_kernels.KERNELS), False))
 
 
@@ -46,8 +42,7 @@ def step(measure, x, triplets, answers, temperature):
 def step_of_each(measure, x, triplets):
     """The same of losses for each triplet."""
     pairs, matrix = _loss_kernels.triplet_similarities(x, triplets, measure)
-    similarities = matrix if len(matrix) else pairs
-    by_rows = _loss_kernels.triplet_similarities_gradient(torch.ones_like(pairs), x, similarities, triplets, measure)
+    by_rows = _loss_kernels.triplet_similarities_gradient(torch.ones_like(pairs), x, pairs, matrix, triplets, measure)
     return _loss_ops._each(pairs, 0.5, None), by_rows
 
 

@@ -136,6 +136,7 @@ def test_gradients_where_rows_are_zero_or_equal_are_finite():
         assert torch.isfinite(leaf.grad).all(), measure
 
 
+@pytest.mark.suite("kernels")
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
 def test_opcheck_passes(measure):
     x, y = rows(), rows(4, seed=1)

@@ -52,7 +52,7 @@ def slow(desk, path):
     while time.process_time() - start < 2.4:
         desk.progress()
         step = time.process_time()
-        while time.process_time() - step < 0.2:
+        while time.process_time() - step < 0.04:
             pass
     return "done"
 """

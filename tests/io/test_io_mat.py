@@ -18,16 +18,16 @@ STEP = 23  # bytes from one damage to the next: some crash scipy, and then its p
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("shape", [(1, 1), (2, 5), (1, 6), (700, 301)])
 @pytest.mark.parametrize("code", [*TYPES, "?"])
-def test_version_5_comes_back_as_scipy_reads_it(tmp_path, code, shape, packed):
-    values = (np.arange(np.prod(shape)) % 120).reshape(shape).astype(code)
+def test_version_5_comes_back_as_scipy_reads_it(tmp_path, code, packed):
     path = tmp_path / "x.mat"
-    scipy_io.savemat(path, {"before": "text", "x": values, "y": values[:1]}, do_compression=packed)
-    found = load_embeddings(path, key="x").values
-    expected = scipy_io.loadmat(path, mat_dtype=True)["x"]
-    assert found.dtype == expected.dtype
-    np.testing.assert_array_equal(found, expected)
+    for shape in ((1, 1), (2, 5), (1, 6), (700, 301)):
+        values = (np.arange(np.prod(shape)) % 120).reshape(shape).astype(code)
+        scipy_io.savemat(path, {"before": "text", "x": values, "y": values[:1]}, do_compression=packed)
+        found = load_embeddings(path, key="x").values
+        expected = scipy_io.loadmat(path, mat_dtype=True)["x"]
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_version_5_of_the_other_byte_order(tmp_path):

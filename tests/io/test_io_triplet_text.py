@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import product
 
 import numpy as np
 import pytest
@@ -23,14 +24,13 @@ def write(path, rows, delimiter=",", header=None):
 
 @pytest.mark.parametrize("file", ["t.csv", "t.tsv", "t.txt", "t.csv.gz"])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", " "])
-@pytest.mark.parametrize("header", [None, ("a", "b", "c")])
-@pytest.mark.parametrize("kind", [int, float])
-def test_whole_numbers_with_or_without_a_header(tmp_path, file, delimiter, header, kind):
-    path = write(tmp_path / file, ITEMS.astype(kind).tolist(), delimiter, header)
-    found = load_triplets(path)
-    assert found.values.dtype == np.int32
-    assert found.names is None
-    np.testing.assert_array_equal(found.values, ITEMS)
+def test_whole_numbers_with_or_without_a_header(tmp_path, file, delimiter):
+    for header, kind in product((None, ("a", "b", "c")), (int, float)):
+        path = write(tmp_path / file, ITEMS.astype(kind).tolist(), delimiter, header)
+        found = load_triplets(path)
+        assert found.values.dtype == np.int32
+        assert found.names is None
+        np.testing.assert_array_equal(found.values, ITEMS)
 
 
 @pytest.mark.parametrize(

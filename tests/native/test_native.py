@@ -63,6 +63,7 @@ def sanitized():
     return build("native-memory", *options, python=True)
 
 
+@pytest.mark.of_kernels
 def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(sanitized):
     command = [sanitized, "--quick"]
     done = run(command, **SANITIZERS)

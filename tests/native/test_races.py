@@ -49,6 +49,7 @@ def run_in_c(threads, program, folder, *words):
     return done
 
 
+@pytest.mark.of_kernels
 def test_the_program_in_c_has_no_data_race(threads, tmp_path):
     done = run_in_c(threads, threads.program, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]

@@ -147,12 +147,12 @@ def test_similarities_at_the_ends_of_their_type_do_not_overflow(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("spread", [1, 30, 60, 68, 70, 80, 100, 500, 600, 720, 3000])
-def test_is_accurate_for_any_range_of_similarities(backend, dtype, spread):
+def test_is_accurate_for_any_range_of_similarities(backend, dtype):
     """Exponentials are taken once for each pair where the type holds all of them, else for each set of three."""
-    s = symmetric(5, 70)
-    s = (s * (spread / np.ptp(s[np.triu_indices(70, 1)]))).astype(dtype)
-    close(choice_similarity(similarities=s, backend=backend), by_definition(s), 4 * CLOSE[np.dtype(dtype)])
+    one = symmetric(5, 40)
+    for spread in (1, 30, 60, 68, 70, 80, 100, 500, 600, 720, 3000):
+        s = (one * (spread / np.ptp(one[np.triu_indices(40, 1)]))).astype(dtype)
+        close(choice_similarity(similarities=s, backend=backend), by_definition(s), 4 * CLOSE[np.dtype(dtype)])
 
 
 def test_the_diagonal_is_not_looked_at(backend):

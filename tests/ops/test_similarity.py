@@ -304,7 +304,7 @@ def test_may_overwrite_its_own_input(chosen, measure):
     np.testing.assert_array_equal(similarity(x, measure=measure, backend=chosen, out=x), expected)
 
 
-@pytest.mark.parametrize("measure", [*MEASURES, "rbf:20"])
+@pytest.mark.parametrize("measure", ["dot", "pearson", "rbf:20"])
 @pytest.mark.parametrize("shift", [(0, 0), (1, 0), (0, 7), (40, 3)])
 def test_an_out_that_overlaps_its_inputs_is_filled_as_any_other(backend, measure, shift):
     """Large enough for rows to be read after others were written."""

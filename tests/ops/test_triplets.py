@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -65,17 +66,18 @@ def test_decisions_on_reals_differ_within_rounding_alone(backend, route, measure
         assert clear.mean() > 0.95
 
 
-@pytest.mark.parametrize("t", TRIPLETS)
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_every_triplet_of_any_number_is_decided_once(backend, route, t, dtype):
-    x, triplets = whole(1, 60, 5, dtype=dtype), draw_triplets(2, 60, t)
-    s = pairs_of(definition(x, x, "dot"), triplets)
-    top = (s == s.max(axis=0)).sum(axis=0)
-    results = run_triplets(x, triplets, measure="dot", backend=backend, choices=True, probabilities=True, sums=True)
-    np.testing.assert_array_equal(results.choices, decide(s))
-    assert results.sums.ties == ((top == 2).sum(), (top == 3).sum())
-    assert results.sums.right == tuple(((s[0] == s.max(axis=0)) & (top == m)).sum() for m in (1, 2, 3))
-    np.testing.assert_allclose(results.probabilities.sum(axis=1), 1, rtol=8 * np.finfo(dtype).eps)
+def test_every_triplet_of_any_number_is_decided_once(backend, route, dtype):
+    x = whole(1, 60, 5, dtype=dtype)
+    for t in TRIPLETS:
+        triplets = draw_triplets(2, 60, t)
+        s = pairs_of(definition(x, x, "dot"), triplets)
+        top = (s == s.max(axis=0)).sum(axis=0)
+        results = run_triplets(x, triplets, measure="dot", backend=backend, choices=True, probabilities=True, sums=True)
+        np.testing.assert_array_equal(results.choices, decide(s), f"{t} triplets")
+        assert results.sums.ties == ((top == 2).sum(), (top == 3).sum())
+        assert results.sums.right == tuple(((s[0] == s.max(axis=0)) & (top == m)).sum() for m in (1, 2, 3))
+        np.testing.assert_allclose(results.probabilities.sum(axis=1), 1, rtol=8 * np.finfo(dtype).eps)
 
 
 def test_several_passes_over_what_lies_ready_are_those_over_rows_and_triplets(backend):
@@ -91,13 +93,12 @@ def test_several_passes_over_what_lies_ready_are_those_over_rows_and_triplets(ba
         assert found.sums == expected.sums
 
 
-@pytest.mark.parametrize("index_dtype", INDEX_DTYPES)
-def test_reads_every_index_type(backend, route, index_dtype):
+def test_reads_every_index_type(backend, route):
     x, triplets = whole(3, 128, 7), draw_triplets(4, 128, 1000)
     expected = odd_one_out(x, triplets, backend="numpy")
-    np.testing.assert_array_equal(odd_one_out(x, triplets.astype(index_dtype), backend=backend), expected)
-    swapped = triplets.astype(np.dtype(index_dtype).newbyteorder())
-    np.testing.assert_array_equal(odd_one_out(x, swapped, backend=backend), expected)
+    for dtype in map(np.dtype, INDEX_DTYPES):
+        for one in (dtype, dtype.newbyteorder()):
+            np.testing.assert_array_equal(odd_one_out(x, triplets.astype(one), backend=backend), expected, str(one))
 
 
 @pytest.mark.parametrize("index_dtype,n", [("int16", 32768), ("uint16", 65536), ("int32", 70000), ("int64", 70000)])
@@ -111,29 +112,29 @@ def test_reads_indices_up_to_the_last_one_of_their_type(isa, index_dtype, n):
     np.testing.assert_array_equal(ours, expected)
 
 
-@pytest.mark.parametrize(
-    "arrange",
-    [
-        np.asfortranarray,
-        lambda a: np.concatenate([a, 1000 + a], axis=1)[:, :3],
-        lambda a: np.repeat(np.repeat(a, 2, axis=0), 2, axis=1)[::2, ::2],
-        lambda a: a[::-1].copy()[::-1],
-        lambda a: a[:, ::-1].copy()[:, ::-1],
-        lambda a: np.frombuffer(b"0" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape),
-        lambda a: np.rec.fromarrays([a[:, 0] * 0 > 1, a], dtype=[("flag", bool), ("items", a.dtype, 3)])["items"],
-        np.ndarray.tolist,
-    ],
-    ids=["fortran", "wider", "strided", "upside-down", "reversed", "unaligned", "field", "lists"],
-)
+IN_MEMORY = {
+    "fortran": np.asfortranarray,
+    "wider": lambda a: np.concatenate([a, 1000 + a], axis=1)[:, :3],
+    "strided": lambda a: np.repeat(np.repeat(a, 2, axis=0), 2, axis=1)[::2, ::2],
+    "upside-down": lambda a: a[::-1].copy()[::-1],
+    "reversed": lambda a: a[:, ::-1].copy()[:, ::-1],
+    "unaligned": lambda a: np.frombuffer(b"0" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape),
+    "field": lambda a: np.rec.fromarrays(
+        [a[:, 0] * 0 > 1, a], dtype=[("flag", bool), ("items", a.dtype, 3)])["items"],
+    "lists": np.ndarray.tolist,
+}
+
+
 @pytest.mark.parametrize("index_dtype", ["int16", "int32", "int64"])
-def test_does_not_depend_on_how_the_triplets_lie_in_memory(backend, route, index_dtype, arrange):
+def test_does_not_depend_on_how_the_triplets_lie_in_memory(backend, route, index_dtype):
     x, triplets = whole(7, 50, 9), draw_triplets(8, 50, 1025, index_dtype)
-    arranged = arrange(triplets)
-    if isinstance(arranged, np.ndarray):
-        arranged.flags.writeable = False
-        np.testing.assert_array_equal(arranged, triplets)
     expected = odd_one_out(x, triplets, backend="numpy")
-    np.testing.assert_array_equal(odd_one_out(x, arranged, backend=backend), expected)
+    for name, arrange in IN_MEMORY.items():
+        arranged = arrange(triplets)
+        if isinstance(arranged, np.ndarray):
+            arranged.flags.writeable = False
+            np.testing.assert_array_equal(arranged, triplets)
+        np.testing.assert_array_equal(odd_one_out(x, arranged, backend=backend), expected, name)
 
 
 def test_the_same_triplet_again_and_again(backend, route):
@@ -176,12 +177,13 @@ def test_from_a_matrix_equals_the_definition(backend, n, t, dtype, seed):
     np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4", ">f8", "int8", "int64"])
 @pytest.mark.parametrize("arrange", [np.asarray, np.asfortranarray, lambda s: s[::-1, ::-1].copy()[::-1, ::-1]])
-def test_from_a_matrix_of_any_type_and_order(backend, dtype, arrange):
+def test_from_a_matrix_of_any_type_and_order(backend, arrange):
     s, triplets = whole(13, 33, 33), draw_triplets(14, 33, 2000)
-    ours = odd_one_out(similarities=arrange(s.astype(dtype)), triplets=triplets, backend=backend)
-    np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
+    expected = decide(pairs_of(s, triplets))
+    for dtype in ("float16", "float32", "float64", ">f4", ">f8", "int8", "int64"):
+        ours = odd_one_out(similarities=arrange(s.astype(dtype)), triplets=triplets, backend=backend)
+        np.testing.assert_array_equal(ours, expected, dtype)
 
 
 def test_from_a_matrix_wider_than_its_rows_apart(backend):
@@ -221,18 +223,17 @@ def log_softmax(s, temperature):
     return scaled - np.log(np.exp(scaled).sum(axis=0))
 
 
-@pytest.mark.parametrize("temperature", [1e-4, 1e-2, 0.07, 1, 30, 1e4])
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_probabilities_are_the_softmax_of_the_pairs(backend, route, dtype, temperature):
+def test_probabilities_are_the_softmax_of_the_pairs(backend, route, dtype):
     """float32: an exponent a carries a rounding error of a few eps |a|, and exp(a) that relative error."""
     x, triplets = whole(19, 40, 9, dtype=dtype), draw_triplets(20, 40, 3000)
-    exact = np.exp(log_softmax(pairs_of(definition(x, x, "dot"), triplets), temperature))[::-1].T
-    ours = choice_probabilities(x, triplets, measure="dot", temperature=temperature, backend=backend)
-    assert ours.dtype == dtype and ours.shape == (3000, 3)
-    eps = np.finfo(dtype).eps
-    tiny = np.finfo(dtype).tiny
-    np.testing.assert_allclose(ours, exact, rtol=16 * eps * max(1, -math.log(tiny)), atol=4 * tiny)
-    np.testing.assert_allclose(ours.sum(axis=1, dtype=np.float64), 1, rtol=0, atol=4 * eps)
+    pairs, eps, tiny = pairs_of(definition(x, x, "dot"), triplets), np.finfo(dtype).eps, np.finfo(dtype).tiny
+    for temperature in (1e-4, 1e-2, 0.07, 1, 30, 1e4):
+        exact = np.exp(log_softmax(pairs, temperature))[::-1].T
+        ours = choice_probabilities(x, triplets, measure="dot", temperature=temperature, backend=backend)
+        assert ours.dtype == dtype and ours.shape == (3000, 3)
+        np.testing.assert_allclose(ours, exact, rtol=16 * eps * max(1, -math.log(tiny)), atol=4 * tiny)
+        np.testing.assert_allclose(ours.sum(axis=1, dtype=np.float64), 1, rtol=0, atol=4 * eps)
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf"])
@@ -318,33 +319,29 @@ def test_says_which_triplet_is_wrong_whatever_the_threads(backend, route, row, s
         )
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *([0, 1, -1], [-1, 1, 0], [5, 0, 1], [0, 5, 1], [0, 1, 5]),
-        *([-(2**63), 1, 2], [0, 1, 2**32 + 2], [0, 2**31, 2]),
-        *([0, 0, 1], [1, 0, 1], [0, 1, 1]),
-    ],
-)
-@pytest.mark.parametrize("function", [odd_one_out, choice_probabilities])
+WRONG = [
+    *([0, 1, -1], [-1, 1, 0], [5, 0, 1], [0, 5, 1], [0, 1, 5]),
+    *([-(2**63), 1, 2], [0, 1, 2**32 + 2], [0, 2**31, 2]),  # 2^32 + 2 would be 2 in 32 bits
+    *([0, 0, 1], [1, 0, 1], [0, 1, 1]),
+]
+
+
 @pytest.mark.parametrize("argument", ["embeddings", "similarities"])
-def test_refuses_items_that_are_not_there_and_items_named_twice(backend, route, function, argument, wrong, message_of):
-    """2^32 + 2 would be 2 in 32 bits."""
-    triplets = np.array([[0, 1, 2], wrong])
-    for some in (triplets, np.asfortranarray(triplets), np.repeat(triplets, 2, axis=1)[:, ::2]):
-        assert f"row 1 is {wrong}" in message_of(
-            function, **{argument: whole(29, 5, 5)}, triplets=some, backend=backend
-        )
+def test_refuses_items_that_are_not_there_and_items_named_twice(backend, route, argument, message_of):
+    rows = {argument: whole(29, 5, 5)}
+    for function, wrong in product((odd_one_out, choice_probabilities), WRONG):
+        triplets = np.array([[0, 1, 2], wrong])
+        for some in (triplets, np.asfortranarray(triplets), np.repeat(triplets, 2, axis=1)[:, ::2]):
+            assert f"row 1 is {wrong}" in message_of(function, **rows, triplets=some, backend=backend)
 
 
-@pytest.mark.parametrize("index_dtype", ["int16", "uint16", "int32", "int64"])
-@pytest.mark.parametrize("extreme", [np.min, np.max])
-def test_refuses_the_extremes_of_every_index_type(backend, route, index_dtype, extreme, message_of):
-    limits = np.iinfo(index_dtype)
-    triplets = np.array([[0, 1, 2]] * 700, index_dtype)
-    triplets[-1, 1] = extreme([limits.min, limits.max] if limits.min else [5, limits.max])
-    message = message_of(odd_one_out, whole(30, 5, 4), triplets, backend=backend)
-    assert message == f"triplets must lie in [0, 5); row 699 is {triplets[-1].tolist()}"
+def test_refuses_the_extremes_of_every_index_type(backend, route, message_of):
+    for limits in map(np.iinfo, ("int16", "uint16", "int32", "int64")):
+        for extreme in (limits.min or 5, limits.max):
+            triplets = np.array([[0, 1, 2]] * 700, limits.dtype)
+            triplets[-1, 1] = extreme
+            message = message_of(odd_one_out, whole(30, 5, 4), triplets, backend=backend)
+            assert message == f"triplets must lie in [0, 5); row 699 is {triplets[-1].tolist()}"
 
 
 def test_a_negative_16_bit_item_is_not_one_of_many(isa, message_of):

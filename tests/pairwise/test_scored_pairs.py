@@ -77,9 +77,9 @@ def test_errors_in_closed_form_are_near_those_of_the_jackknife(measure):
 @pytest.mark.parametrize("measure", HALVED)
 def test_other_measures_have_the_errors_of_halves(measure):
     models = models_of()
-    plan = Resampling("objects", "half-samples", 40, seed=3)
+    plan = Resampling("objects", "half-samples", 15, seed=3)
     found = pyalign.cka(models, measure=measure, n_permutations=0, ci=plan)[0]
-    halves = [np.sort(permutation(N, k, seed=3)[: N // 2]) for k in range(40)]
+    halves = [np.sort(permutation(N, k, seed=3)[: N // 2]) for k in range(15)]
     drawn = [{name: x[half] for name, x in models.items()} for half in halves]
     for one in found.scores:
         expected = np.std([score(half, measure, one.first, one.second) for half in drawn], ddof=1)

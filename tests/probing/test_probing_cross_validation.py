@@ -21,7 +21,7 @@ from pyalign.probing.watch import INNER, Watch
 from pyalign.stats.splits import TripletKFold
 
 
-def world(seed=0, n=90, t=20000):
+def world(seed=0, n=90, t=8000):
     x = reals(seed, n, 8)
     return x, simulate(x[:, :3], t, measure="dot", temperature=1.0, seed=seed).triplets
 
@@ -58,7 +58,7 @@ def test_strengths_beyond_the_automatic_ones_are_tried_where_the_best_lies_at_an
     assert np.all(np.diff(silent.strengths) < 0)
     assert silent.strengths[0] == pytest.approx(10 * silent.strengths[3])  # the first of the eight
     assert np.argmin(silent.cross_entropy) < 3 and min(silent.cross_entropy) < np.log(3) + 1e-3
-    exact = simulate(x, 200_000, measure="dot", temperature=1e-3).triplets
+    exact = simulate(x, 50_000, measure="dot", temperature=1e-3).triplets
     loud = choose_strength(x, exact, ProbeOptions())
     assert len(loud.strengths) > 8 and np.argmin(loud.cross_entropy) >= 8
 

@@ -190,7 +190,10 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    ("world", "name"), [(np.float64 if k % 3 else np.float32, name) for k, name in enumerate(OPTIONS)],
+    indirect=["world"],
+)
 def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name):
     x, triplets = world
     options = {**OPTIONS[name]}

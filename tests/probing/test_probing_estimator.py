@@ -28,7 +28,7 @@ from pyalign.probing import estimator
 @pytest.fixture(scope="module")
 def world():
     x = reals(1, 80, 10)
-    return x, simulate(x[:, :3], 12000, measure="dot", temperature=1.0, seed=2).triplets
+    return x, simulate(x[:, :3], 5000, measure="dot", temperature=1.0, seed=2).triplets
 
 
 def test_with_no_arguments_it_finds_what_people_see(world):

@@ -21,7 +21,7 @@ from pyalign.probing.problem import Problem
 from pyalign.probing.search import Search
 
 
-def world(seed=0, n=40, d=8, t=3000, dtype=np.float64):
+def world(seed=0, n=40, d=8, t=1500, dtype=np.float64):
     """Features and the answers of people who see a few of their directions."""
     x = reals(seed, n, d, dtype=dtype)
     seen = x @ (reals(seed + 1, d, 3, dtype=dtype))

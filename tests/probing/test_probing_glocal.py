@@ -36,7 +36,7 @@ def case():
     """People who see other features than x shows first, and other images."""
     x = random_embeddings(N, D, 1)
     people = x * np.array([0.2, 2.0, 0.2, 3.0, 0.2, 2.0], np.float32)
-    return x, simulate(people, 4000, measure="dot", temperature=0.5, seed=2).triplets, random_embeddings(M, D, 3)
+    return x, simulate(people, 1500, measure="dot", temperature=0.5, seed=2).triplets, random_embeddings(M, D, 3)
 
 
 def local_loss(x, z, tau):
@@ -162,7 +162,7 @@ def test_the_figures_are_those_of_the_transform(case):
     assert fit.local.cross_entropy == pytest.approx(local, rel=1e-5)
     nats = 0.75 * fit.cross_entropy + 0.25 * fit.local.cross_entropy + 0.01 * fit.norm
     assert fit.objective == pytest.approx(nats, rel=1e-12)
-    assert (fit.local.n_batches, fit.local.n, fit.n_triplets) == (3, M, 4000)
+    assert (fit.local.n_batches, fit.local.n, fit.n_triplets) == (3, M, 1500)
 
 
 def test_a_strong_identity_penalty_leaves_a_multiple_of_the_identity(case):

@@ -69,7 +69,7 @@ def test_one_group_is_no_groups(comparison):
     table = [{"model": name, "objective": "x", "family": name} for name in NAMES]
     found = pyalign.regress_metadata(comparison, table)
     (figure,) = [part for part in metadata(given(found)).parts if isinstance(part, Figure) and "objective" in part.name]
-    assert figure.summary.endswith("; 1 group.") and figure.caption.startswith("Accuracy by objective: 6 models")
+    assert figure.summary.startswith("6 models on") and figure.caption == "Accuracy by objective."
 
 
 def test_a_scatter_shows_each_model_with_its_interval_and_the_line(found, rows_of):
@@ -130,26 +130,33 @@ def test_a_column_that_is_not_there_is_named(found):
 # The page
 
 
-def test_the_section_has_a_figure_and_a_sentence_with_numbers_for_each_column(comparison, found):
+def test_the_section_has_a_figure_for_each_column_and_the_tables_of_the_view(comparison, found):
     section = metadata(given(comparison, metadata=metadata_of(TABLE)))
     figures = [part for part in section.parts if isinstance(part, Figure)]
     assert [one.name for one in figures] == [
         "metadata-1-parameters", "metadata-2-imagenet", "metadata-3-family", "metadata-4-objective",
     ]
-    rows = [row for row in found.results if row.column == "parameters"]
-    summary = figures[0].summary
-    assert f"accuracy rises by {100 * rows[1].slope:.3f} percentage points per tenfold of parameters" in summary
-    assert f"Rank correlation {rows[0].rank_correlation:.3f}" in summary
-    assert "over objects" in summary and "over families" in summary
-    assert "5 models on 1,000 triplets of 80 objects; intervals of 95%" in figures[0].caption
+    assert figures[0].caption == "Accuracy against parameters."
+    counts = "5 models on 1,000 triplets, 80 objects"
+    assert figures[0].summary.startswith(f"{counts}. Thin bars: 95% intervals over objects.")
+    assert f"{counts}; intervals of 95%" in figures[0].data.caption
     data = {column.header: column for column in figures[0].data.columns}
     assert data["accuracy"].values == tuple(point.accuracy for point in found.points)
     assert data["accuracy"].low == tuple(point.ci.low for point in found.points)
     assert data["parameters"].values == tuple(point.values["parameters"] for point in found.points)
     assert data["lowest seed"].values == (None, None, 0.47, None, None)
-    (table,) = [part for part in section.parts if isinstance(part, Table)]
-    ranks = next(column for column in table.columns if column.header == "Spearman")
-    assert ranks.values == tuple(row.rank_correlation for row in found.results)
+    tables = {part.name: {column.header: column for column in part.columns}
+              for part in section.parts if isinstance(part, Table)}
+    assert [*tables] == [f"metadata-{name}" for name in ("slopes", "ranks", "groups", "seeds")]
+    slopes = tables["metadata-slopes"]
+    of_parameters = slopes["slope"].values[1], slopes["per"].values[1]
+    assert of_parameters == (f"{100 * found.results[1].slope:+.3f}", "tenfold")
+    linear = [row for row in found.results if row.scale == "linear"]
+    ranks = tables["metadata-ranks"]["Spearman"]
+    assert ranks.values == tuple(row.rank_correlation for row in linear)
+    assert ranks.low == tuple(None if row.rank_ci is None else row.rank_ci.low for row in linear)
+    means = tables["metadata-groups"]["mean accuracy"]
+    assert (means.values[0], means.low[0]) == (found.groups[0].accuracy, found.groups[0].ci.low)
     (notes,) = [part for part in section.parts if isinstance(part, Text)]
     assert notes.kind == "note" and any("families" in line for line in notes.paragraphs)
 
@@ -158,12 +165,12 @@ def test_names_of_parts_differ_where_there_are_several_documents(comparison):
     section = metadata(given(comparison, comparison, metadata=metadata_of(TABLE)))
     names = [part.name for part in section.parts if not isinstance(part, Text)]
     names += [part.data.name for part in section.parts if isinstance(part, Figure)]
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 24
     assert all(name.replace("-", "").isalnum() and name.isascii() for name in names)
 
 
 def test_a_result_of_the_command_needs_no_table(found):
-    assert len(metadata(given(found)).parts) == 6
+    assert len(metadata(given(found)).parts) == 9
 
 
 def test_what_is_missing_is_said(comparison):

@@ -13,7 +13,7 @@ import pyalign
 from pyalign.errors import InputError
 from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
-from pyalign.study.presets import draft_preset
+from pyalign.study.preset import draft_preset
 
 
 def test_a_draft_runs_as_it_stands(folder):

@@ -167,8 +167,10 @@ def extracting(folder):
     return Path("small/models/b")
 
 
-@pytest.mark.parametrize("name", ["penultimate.npy", "names.txt", "items.sha256", "manifest.json"])
-@pytest.mark.parametrize("is_gone", [True, False])
+@pytest.mark.parametrize(
+    "name, is_gone", [("penultimate.npy", True), *((name, False) for name in ("penultimate.npy", "names.txt",
+                                                                              "items.sha256", "manifest.json"))]
+)
 def test_an_extraction_that_was_damaged_is_made_again(extracting, name, is_gone):
     def run():
         study = pyalign.run_study("small.toml")

@@ -17,8 +17,8 @@ from pyalign.cli import main
 from pyalign.datasets.sample import write_sample
 from pyalign.errors import InputError
 from pyalign.study.file import read_study
+from pyalign.study.preset import draft_preset
 from pyalign.study.preset_objects import main_layer
-from pyalign.study.presets import draft_preset
 
 N, IMAGES, CATEGORY = (
     40,
@@ -163,6 +163,23 @@ def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_mod
     assert (options["batch_size"], options["batches"]) == (20, 1)  # of the 40 objects: the others show what it keeps
     assert "batches" not in steps["local-clip"].options
     assert "has 5 features, and the maps take 6" in study.missing["transfer-cifar100-clip"]
+
+
+def test_a_preset_of_another_paper_is_another_file(whole, capsys):
+    """That of gLocal: maps of each model with and without its neighbours, tried on every set of the same model."""
+    folder, _ = whole
+    assert main(["study", "init", "--preset", "glocal", str(folder), "--out", str(folder / "other.toml")]) == 0
+    study = read_study(folder / "other.toml")
+    steps = {step.name: step for step in study.steps}
+    assert study.title.startswith("Improving neural network representations") and "probe" not in steps
+    assert dict(steps["transfer-king-clip"].options["maps"]) == {"naive": "step:naive::clip",
+                                                                 "gLocal": "step:local-clip"}
+    assert {"rsa-king", "naive", "local-vgg", "transfer-vgg"} <= {*steps} and {*study.missing} == {"glocal-alexnet"}
+
+
+def test_a_preset_that_is_not_there_is_one_line(folder, capsys):
+    with pytest.raises(InputError, match="preset must be one of glocal, human-alignment; got 'mine'"):
+        draft_preset(".", preset="mine")
 
 
 def test_a_published_map_is_tried_where_it_is_on_this_machine_and_fits(folder, monkeypatch):

@@ -24,6 +24,18 @@ from pyalign.study.file import read_study
 ALL = ("ceiling", "score", "compare", "concepts", "cka", "probe (a)", "probe (b)", "failures", "report")
 
 
+@pytest.fixture(autouse=True)
+def plain_pages(request, monkeypatch):
+    """Charts would take most of each run: pages have them only in tests that ask for `whole_pages`."""
+    if "whole_pages" not in request.fixturenames:
+        monkeypatch.setattr("pyalign.report.page.write.names_of_sections", lambda: ("study", "methods"))
+
+
+@pytest.fixture
+def whole_pages():
+    """Asks for pages with all of their sections."""
+
+
 def run(**options):
     return pyalign.run_study("small.toml", **options)
 
@@ -68,7 +80,7 @@ def test_runs_nothing_twice(finished):
     assert documents("small") == before
 
 
-def test_documents_are_the_same_wherever_and_with_any_number_of_threads(folder, tmp_path):
+def test_documents_are_the_same_wherever_and_with_any_number_of_threads(folder, tmp_path, whole_pages):
     threads = native.num_threads()
     try:
         native.set_num_threads(1)
@@ -246,7 +258,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(folder):
 
 def test_a_probe_goes_on_inside(folder, monkeypatch):
     def stop(name, state, detail):
-        if name == "probe (a)" and detail.startswith("fold 2/2"):
+        if name == "probe (a)" and detail.startswith("fold 2/"):
             raise KeyboardInterrupt
 
     run(out="whole")
@@ -553,7 +565,7 @@ def test_the_rows_of_all_models_mean_nothing_to_a_matrix(folder):
     assert models["a"].options == {"names": "names.txt", "per_object": "mean"}
 
 
-def test_a_step_may_leave_out_objects_without_a_row(folder):
+def test_a_step_may_leave_out_objects_without_a_row(folder, whole_pages):
     names = [f"object-{k}" for k in range(24)]
     images = [f"{name}/{view}.jpg" for name in names[:18] for view in ("front", "back")]
     np.savez("some.npz", features=np.load("b.npy")[:18].repeat(2, axis=0), names=np.array(images))
@@ -590,7 +602,7 @@ def test_a_step_may_weigh_answers(folder):
 
 
 @pytest.mark.suite("test")
-def test_a_map_that_a_step_has_found_is_tried_on_all_sets_of_the_study(folder):
+def test_a_map_that_a_step_has_found_is_tried_on_all_sets_of_the_study(folder, whole_pages):
     rdm = 1 - np.corrcoef(np.load("a.npy"))
     np.save("rdm.npy", np.maximum(rdm, 0))
     edit("[categories]", '[human]\nfile = "rdm.npy"\nkind = "dissimilarity"\nnames = "names.txt"\n[categories]')

@@ -27,6 +27,7 @@ MODULES = (
     _triton_triplets,
 )
 ARCHES = 80, 90, 100
+pytestmark = pytest.mark.of_kernels
 TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
 
 

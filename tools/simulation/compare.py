@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
-from zlib import crc32
 
 import numpy as np
 from scipy.optimize import brentq
@@ -118,9 +117,7 @@ def tested(triplets: np.ndarray, who: np.ndarray | None, credits: np.ndarray) ->
         ]
         flipped = _filled(flips, m)
         found["sign flips, Holm"] = (
-            flipped,
-            _filled(corrected(flipped[every].tolist(), "holm"), m),
-            np.full((m, m), np.nan),
+            flipped, _filled(corrected(flipped[every].tolist(), "holm"), m), np.full((m, m), np.nan),
         )
     return differences, found
 
@@ -219,8 +216,7 @@ def views(n: int, categories: int, k: int) -> Callable[[np.random.Generator], It
         figures = [one for one in figures if one.ci is not None]
         errors = earlier_errors(both, members, k, rng)
         for name, ends in (
-            ("pyalign", [one.ci for one in figures]),
-            ("together", [one.simultaneous_ci for one in figures]),
+            ("pyalign", [one.ci for one in figures]), ("together", [one.simultaneous_ci for one in figures]),
             *((way, [_ends(one, of[int(one.category)]) for one in figures]) for way, of in errors.items()),
         ):
             wrong = [not low <= 0.0 <= high for low, high in ends]
@@ -283,4 +279,4 @@ def cases() -> Iterator[Case]:
                asked=asked, share=0.4, rejects=True)
 
 
-CASES = [replace(one, number=crc32(one.name.encode())) for one in cases()]
+CASES = list(cases())

@@ -231,6 +231,31 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
 
 
 # Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
+SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV and `--table` have the others too
+    "agreement": "10 answers: (r|KL|JS)|20 people: (r|KL)",
+    "bins": "20 people.*: accuracy, majority|10 answers, .*: accuracy, majority 5",
+    "calibration": ": (T|KL|JS)|20,000 .*cross",
+    "ceilings": "^100 objects.*10 answers,|^9 objects|5 people",
+    "cka": ": difference|n=50 debiased-cka: ",
+    "concepts": "n=(10|60) t=(30|100): (accuracy|difference)$",
+    "lapses": "(60 objects.*|40 people), (0|15)%|held out",
+    "metadata": "m=10|families|m=8|noise=(0.05|1.0)|random",
+    "neighbors": "n=(50|200).*: (overlap|difference|purity$|neighbours kept|k-NN difference$)",
+    "people": ": accuracy",
+    "probe": "^(?!probe).*|: accuracy",
+    "rsa ceiling": r"objects\+subjects n=92 p=4|subjects n=92 p=4: lower|objects n=40 p=8: (less|of lower)",
+    "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: (mean|difference)",
+    "rsa null": "p <= 0.05",
+    "score": "^score n=(30 t|50 t=500|100 t=20000|400|1854 t=20000 x20).*: accuracy|^(?!score).*: accuracy|blind",
+    "several": ": (pyalign, [sma]|together, any)|pyalign, Holm, the better",
+    "small baseline": "^20",
+    "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
+    "small few": "^7 .*no minimum|^8 objects, 300 triplets:|rank.*no minimum|^100 .*rank|[23] people.*no minimum|^4",
+    "small score": "^(?!100 objects, 3,000 triplets: |truth 0.95,)",
+}
+UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
+
+
 def percent(rate: float, draws: int) -> str:
     """A rate with its Monte Carlo error."""
     return "" if rate != rate else f"{100 * rate:.1f} ± {100 * math.sqrt(max(rate * (1 - rate), 0.0) / draws):.1f}"
@@ -248,19 +273,20 @@ def power(size: float) -> float:
 
 def cells(row: Row) -> dict[str, str]:
     """By column, empty where there is nothing to say."""
-    asked = f"{100 * max(0.0, row.least):.0f} to {100 * row.most:.0f}{' (missed)' if row.missed else ''}"
     there = row.draws - row.missing
-    sides = "" if row.sd + row.below != row.sd + row.below else [round(one * there) for one in (row.below, row.above)]
+    uneven = row.kind in UNEVEN and row.sd + row.below == row.sd + row.below
+    sides = [round(one * there) for one in (row.below, row.above)] if uneven else ""
     found = {
-        "case": words(row.name), "over": words(row.over), "sizes": words(row.sizes), "draws": f"{row.draws:,}",
-        "bias": f"{row.bias:+.4f}" if abs(row.bias) > 1e-12 else "", "sd": f"{row.sd:.4f}", "s.e.": f"{row.error:.4f}",
-        "held, %": percent(row.held, there) + (f" ({row.missing:,} without)" if row.missing else ""),
+        "case": words(row.name),
+        "bias": f"{row.bias:+.4f}" if abs(row.bias) > 0.1 * row.sd else "",
+        "sd": f"{row.sd:.4f}" if row.sd else "", "s.e.": f"{row.error:.4f}",
+        "held, %": (percent(row.held, there) + (f" ({row.missing:,} of {row.draws:,} without)" if row.missing else "")
+                    + (" (missed)" if row.missed else "")),
         "below, above, %": ", ".join(f"{100 * count / there:.1f}" for count in sides),
         "width / ideal": f"{row.width:.2f}" if row.sd == row.sd else f"({row.width:.4f})",
         "rejected, %": percent(row.rejected, row.draws),
         "ideal, %": f"{100 * power(row.truth / row.sd):.1f}"
         if row.kind == "small power" and row.name.endswith("difference") else "",
-        "asked for, %": asked,
     }
     return {name: "" if "nan" in text else text for name, text in found.items()}
 
@@ -274,6 +300,7 @@ def table(rows: list[Row], kind: str) -> list[str]:
 
 
 def renewed(page: str, rows: list[Row]) -> str:
-    """A page with the tables of these rows."""
+    """A page with the tables of those of the rows that are `SHOWN`."""
+    rows = [row for row in rows if re.search(SHOWN.get(row.kind, ""), row.name)]
     mark = re.compile(r"(<!-- simulated: ([^\n]+) -->\n\n)((?:\|[^\n]*\n)*)")
     return mark.sub(lambda found: found[1] + "".join(f"{line}\n" for line in table(rows, found[2])), page)

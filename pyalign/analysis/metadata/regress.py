@@ -32,8 +32,9 @@ from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.io.metadata import metadata_of_models
+from pyalign.ops.ranks import double_ranks
 from pyalign.stats.intervals import quantile
-from pyalign.stats.multiple import ranks_of, sidak
+from pyalign.stats.multiple import sidak
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
 
 DRAWS = 4000  # of the accuracies, for rank correlations
@@ -43,7 +44,6 @@ STEPS = 24  # of a line in pictures
 FEW = 10  # families; below, a note says so
 LEAST_RANKED = 5  # models; fewer have so few orders that an interval of their rank correlation says nothing
 RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
-AT_ONCE = 1 << 24  # bytes of comparisons that are held at once
 LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
@@ -293,7 +293,7 @@ class _Plan:
             around = y.mean() + math.sqrt(reliability(y, covariance)) * (y - y.mean())
             drawn = draws_of(around, covariance, self.models.degrees, DRAWS, self.seed)
             self.ranks.clear()
-            self.ranks[key] = ranks_at_once(drawn)
+            self.ranks[key] = np.stack([double_ranks(draw) for draw in drawn]) / 2.0
         return self.ranks[key]
 
     def _rank_over_models(self, line: Line, found: float | None) -> Interval | None:
@@ -357,24 +357,6 @@ def draws_of(y: np.ndarray, covariance: np.ndarray, degrees: float, draws: int, 
     return moved
 
 
-def ranks_at_once(ys: np.ndarray) -> np.ndarray:
-    """(b, m) ranks within each row of ys, 1 for the least, the mean of theirs for equal ones.
-
-    Example:
-        >>> ranks_at_once(np.array([[0.2, 0.4, 0.3], [0.2, 0.2, 0.1]]))
-        array([[1. , 3. , 2. ], [2.5, 2.5, 1. ]])
-    """
-    order = np.argsort(ys, axis=1, kind="stable")
-    ranks = np.empty(ys.shape)
-    np.put_along_axis(ranks, order, np.arange(1.0, ys.shape[1] + 1.0)[None], axis=1)
-    tied = (np.diff(np.take_along_axis(ys, order, axis=1), axis=1) == 0.0).any(axis=1).nonzero()[0]
-    step = max(1, AT_ONCE // ys.shape[1] ** 2)
-    for start in range(0, len(tied), step):
-        some = tied[start : start + step]
-        ranks[some] = ranks_of(-ys[some])
-    return ranks
-
-
 def rank_correlations(x: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """(b,) Spearman's correlation of x (m,) with what has these ranks (b, m); 0 for a row of equal ranks.
 
@@ -382,7 +364,7 @@ def rank_correlations(x: np.ndarray, ranks: np.ndarray) -> np.ndarray:
         >>> rank_correlations(np.array([1.0, 3.0, 9.0]), np.array([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]))
         array([1., 0.])
     """
-    a = ranks_of(-x[None])[0]
+    a = double_ranks(x) / 2.0
     a, b = a - a.mean(), ranks - ranks.mean(axis=1, keepdims=True)
     below = np.sqrt((a @ a) * (b * b).sum(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -403,13 +403,13 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     chart = alt.layer(*layers).properties(width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = "" if result.ci_by is None else f"over {over_words(result.ci_by)}, for these very models"
     sentences = [
-        f"{counted(len(rows), 'model')}{_counts(result)}; line: the mean of a group.",
+        f"{counted(len(rows), 'model')}{counts_of(result)}; line: the mean of a group.",
         f"Bar: its {_level(result)} {over}." if over else "",
     ]
     return finished(chart, look, points, f"{capital(result.score_name)} by {column}", sentences)
 
 
-def _counts(result: MetadataRegressions) -> str:
+def counts_of(result: MetadataRegressions) -> str:
     """How many triplets, objects and people the accuracies are over."""
     if result.score is not None:
         return "" if result.score.n is None else f" on {_over_what(result.score)}"
@@ -425,7 +425,7 @@ def _level(result: MetadataRegressions) -> str:
 def _over_models(result: MetadataRegressions, line: MetadataRegression, count: int) -> list[str]:
     """Sentences on what points, bars and band are over."""
     level, over = _level(result), "" if result.ci_by is None else f" over {over_words(result.ci_by)}"
-    sentences, other = [f"{counted(count, 'model')}{_counts(result)}."], result.other(line.column)
+    sentences, other = [f"{counted(count, 'model')}{counts_of(result)}."], result.other(line.column)
     if other is not None:
         return [*sentences, *_over_scores(result, other, line)]
     if any(point.ci is not None for point in result.points):

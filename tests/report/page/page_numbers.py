@@ -97,10 +97,13 @@ def tables(documents):
         "ranks-table": (d["compare"]["models"], {
             "rank": ("rank", "rank_ci"), "accuracy": ("accuracy", "ci"), "s.e.": ("standard_error", None),
             "cross-entropy": ("cross_entropy", "cross_entropy_ci"), "ties": ("n_ties", None)}),
-        "metadata-slopes": (d["metadata"]["results"], {
+        "metadata-slopes": (d["metadata"]["results"], {"models": ("n_models", None)}),
+        "metadata-ranks": ([row for row in d["metadata"]["results"] if row["scale"] == "linear"], {
             "models": ("n_models", None), "families": ("n_families", None),
-            "Spearman": ("rank_correlation", "rank_ci"),
-            "Spearman, over families": ("rank_correlation", "rank_models_ci")}),
+            "Spearman": ("rank_correlation", "rank_ci")}),
+        "metadata-groups": (d["metadata"]["groups"], {
+            "models": ("n_models", None), "mean accuracy": ("accuracy", "ci"), "lowest": ("lowest", None),
+            "highest": ("highest", None), "s.d. of models": ("deviation", None)}),
         "probes-table": ([{**probe, "n": tested, "folds": len(probe["folds"]),
                            "gain": probe["accuracy"] - probe["zero_shot_accuracy"]}], {
             "zero-shot": ("zero_shot_accuracy", "zero_shot_interval"), "probed": ("accuracy", "accuracy_interval"),

@@ -250,7 +250,7 @@ def many_models(models=300, failures=384, objects=5000):
 
 
 def test_many_models_and_pictures_stay_responsive(opened, capsys):
-    """300 models and 5,000 pictures: a filter answers at once. See tools/report_speed.py."""
+    """300 models and 5,000 pictures: a filter answers at once."""
     queries = [f"object {k}" for k in range(450)]
     near = {
         "command": "neighbors", "schema": 1, "version": pyalign.__version__, "embeddings": "x.npy", "n": 5000, "d": 5,

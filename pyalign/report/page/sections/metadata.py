@@ -8,22 +8,25 @@ from functools import partial
 
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.comparison.comparison_result import Comparison
-from pyalign.analysis.metadata.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions, ModelPoint
-from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
+from pyalign.analysis.metadata.metadata_result import MetadataRegressions
+from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.errors import InputError
-from pyalign.report import metadata as texts
-from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value
-from pyalign.report.blocks import ends_of as block_ends
-from pyalign.report.charts.scatter import capital, metadata_chart, score_text
+from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value, ends_of, table
+from pyalign.report.charts.scatter import counts_of, metadata_chart
+from pyalign.report.metadata import form_of_score, metadata_tables
 from pyalign.report.page.sections._shared import Part, in_both_widths, sentence
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import counted, one_line, percent_interval, short_labels
+from pyalign.report.words import counted, one_line, short_labels
 
 LEAD = (
     "How accuracy goes with what is known of the models. Two intervals answer two questions: what these very models "
     "would do on other objects, and what other models like these would do on these objects. Models of one family are "
     "not independent of each other, so that a family is drawn as a whole. None of it says what causes what."
 )
+CAPTIONS = {
+    "slopes": "Slopes", "ranks": "Spearman's rank correlations", "groups": "Means of models with the same value",
+    "seeds": "Models of several seeds, each a point",
+}
 HIDDEN = ("group", "seed")  # columns that say which rows are one model
 MISSING = "There is no metadata of the models (--metadata models.csv) to relate accuracies to."
 
@@ -33,17 +36,17 @@ def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:
 
     models: as documents call them. Columns of text filter.
     """
-    table = sources.metadata
-    if table is None:
+    known = sources.metadata
+    if known is None:
         return []
-    rows = table.matched(list(models), {name: sources.label(name) for name in models}).rows
+    rows = known.matched(list(models), {name: sources.label(name) for name in models}).rows
     columns = []
-    for name in table.columns:
-        values = tuple(table.value(row, name) for row in rows)
+    for name in known.columns:
+        values = tuple(known.value(row, name) for row in rows)
         if name in HIDDEN or all(value is None for value in values):
             continue
-        if name in table.numbers:
-            columns.append(Column(name, values, "percent" if name in table.percent else form_of(values)))
+        if name in known.numbers:
+            columns.append(Column(name, values, "percent" if name in known.percent else form_of(values)))
         else:
             columns.append(Column(name, values, filter=True))
     return columns
@@ -90,111 +93,37 @@ def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegress
 
 
 def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
+    """The tables, and a chart with its numbers for each column."""
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
-    if result.results:
-        columns = (*texts.slope_columns(result), *texts.rank_columns(result, result.results))
-        caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
-        yield Table(columns, name=f"metadata{which}-slopes", caption=caption)
+    over = f"{counted(len(result.points), 'model')}{counts_of(result)}; intervals of {100 * result.confidence:g}%."
+    for name, shown in metadata_tables(result).items():
+        yield shown.on_page(f"metadata{which}-{name}", f"{CAPTIONS[name]}: {over}", whole=True)
     known = dict.fromkeys([*(row.column for row in result.results), *(group.column for group in result.groups)])
     for number, column in enumerate(known, start=1):
         plain = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-") or "column"
         name = f"metadata{which}-{number}-{plain}"
-        rows = [row for row in result.results if row.column == column]
-        groups = [group for group in result.groups if group.column == column]
-        summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
-        yield Figure(
-            name,
-            f"{capital(result.score_name)} {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
-            summary=summary, data=_data(result, column, f"{name}-data"),
-            **in_both_widths(partial(metadata_chart, result, by=column)),
-        )
+        charts = in_both_widths(partial(metadata_chart, result, by=column))
+        title = f"{charts['chart'].usermeta['pyalign']['title']}."
+        summary = charts["chart"].description.removeprefix(title).strip()
+        yield Figure(name, title, summary=summary, data=_data(result, column, f"{name}-data", over), **charts)
 
 
-def over_text(regressions: MetadataRegressions) -> str:
-    """What the accuracies are over.
-
-    Example:
-        >>> of_call = {"n_triplets": 6000, "n_objects": 9}
-        >>> over_text(MetadataRegressions((), (), (), "objects", "families", 0.95, 4000, 0, **of_call))
-        '0 models on 6,000 triplets of 9 objects; intervals of 95%'
-    """
-    on = "" if regressions.n_triplets is None else f" on {regressions.n_triplets:,} triplets"
-    on += "" if regressions.n_objects is None else f" of {regressions.n_objects:,} objects"
-    on += "" if regressions.n_subjects is None else f", answered by {regressions.n_subjects:,} people"
-    return f"{counted(len(regressions.points), 'model')}{on}; intervals of {100 * regressions.confidence:g}%"
-
-
-def sentence_of(row: MetadataRegression, regressions: MetadataRegressions) -> str:
-    """What a line says, in words and numbers."""
-    objects, models = texts.over_names(regressions)
-    rises = "rises" if row.slope > 0 else "falls" if row.slope < 0 else "stays"
-    here = texts.scaled_text(row.ci, row, regressions) if row.ci else "not known"
-    there = texts.scaled_text(row.models_ci, row, regressions) if row.models_ci else f"too few {models}"
-    slope = texts.slope_text(row, regressions).lstrip("+-")
-    points = " percentage points" if regressions.is_share else ""
-    step = f"{texts.per_text(row, regressions.percent)} of {one_line(row.column)}"
-    text = (
-        f"Over {row.n_models:,} models {one_line(regressions.score_name)} {rises} by {slope}{points} per {step} "
-        f"(over {objects} {here}; over {models} {there})."
-    )
-    if row.rank_correlation is None or row.scale != "linear":
-        return text
-    here = texts.rank_text(row.rank_ci) if row.rank_ci else "not known"
-    there = texts.rank_text(row.rank_models_ci) if row.rank_models_ci else texts.no_rank_text(row, models)
-    if row.n_models < LEAST_RANKED:
-        here = there = f"not for fewer than {LEAST_RANKED} models"
-    return f"{text} Rank correlation {row.rank_correlation:.3f} (over {objects} {here}; over {models} {there})."
-
-
-def sentence_of_groups(groups: Sequence[MetadataGroup], regressions: MetadataRegressions) -> str:
-    """The best and the worst group, with their intervals."""
-    objects, _ = texts.over_names(regressions)
-    phrases = []
-    for group in dict.fromkeys((groups[0], groups[-1])):
-        interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
-        phrases.append(
-            f"{one_line(group.value)} {score_text(group.accuracy, regressions.is_share)} "
-            f"(mean of {counted(group.n_models, 'model')}{interval})"
-        )
-    return f"{'; '.join(phrases)}; {counted(len(groups), 'group')}."
-
-
-def _data(result: MetadataRegressions, column: str, name: str) -> Table:
+def _data(result: MetadataRegressions, column: str, name: str, over: str) -> Table:
     """The points of a figure."""
-    pairs = [
-        (point, point.values[column])
-        for point in result.points
-        if point.values and point.values.get(column) is not None
-    ]
-    points, values = [point for point, _ in pairs], tuple(value for _, value in pairs)
+    points = [point for point in result.points if (point.values or {}).get(column) is not None]
+    values = tuple((point.values or {})[column] for point in points)
     labels = short_labels([point.model for point in points])
-    field, form = Rows(points).column, texts.form_of_score(result)
-    columns = [
+    field, score_form = Rows(points).column, form_of_score(result)
+    form = "percent" if column in result.percent else form_of(values)
+    low, high = ends_of([score.ci if (score := point.score(column)) else None for point in points])
+    columns = (
         field("model", lambda p: labels[p.model]),
-        field(one_line(result.score_name), lambda p: p.accuracy, *form, ci=lambda p: p.ci),
-        _own_column(result, column, points, values, "percent" if column in result.percent else form_of(values)),
-    ]
-    if column != "family":
-        columns.append(field("family", lambda p: p.family))
-    if any(len(point.members) > 1 for point in points):
-        columns += [
-            field("seeds", lambda p: len(p.members), "count"),
-            field("lowest seed", lambda p: p.lowest, *form),
-            field("highest seed", lambda p: p.highest, *form),
-        ]
-    return Table(
-        tuple(columns), name=name, caption=f"Models and their {one_line(result.score_name)}: {over_text(result)}."
+        field(one_line(result.score_name), lambda p: p.accuracy, *score_form, ci=lambda p: p.ci),
+        Column(column, values, form, low, high, 3 if form == "number" else 1),
+        field("family", lambda p: p.family) if column != "family" else None,
+        field("seeds", lambda p: len(p.members), "count"),
+        field("lowest seed", lambda p: p.lowest, *score_form),
+        field("highest seed", lambda p: p.highest, *score_form),
     )
-
-
-def _own_column(
-    result: MetadataRegressions, column: str, points: Sequence[ModelPoint], values: tuple[Value, ...], form: str
-) -> Column:
-    """The values of a column, with their intervals where it is a score in another result."""
-    places = 3 if form == "number" else 1
-    if result.other(column) is None:
-        return Column(column, values, form, places=places)
-    scores = [point.score(column) for point in points]
-    low, high = block_ends([None if score is None else score.ci for score in scores])
-    return Column(column, values, form, low, high, places)
+    return table(*columns).on_page(name, f"Models and their {one_line(result.score_name)}: {over}")

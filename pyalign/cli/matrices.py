@@ -1,18 +1,25 @@
-"""`pyalign rsa`: similarity matrices of representations against those of people."""
+"""`pyalign rsa`: similarity matrices of representations against those of people.
+
+`pyalign cka`: models compared with each other, by CKA and its relatives.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _folder, _inputs, _options, _shared_options
+from pyalign import _checks
+from pyalign.cli import _inputs, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
+from pyalign.pairwise.all_pairs import checked_permutations, measures_of
 from pyalign.pairwise.bootstrap import OVER
+from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.pairwise.rsa import rsa
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
@@ -28,7 +35,7 @@ HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}
 
 @dataclass(frozen=True)
 class RsaOptions(
-    _options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _folder.FolderWithImages
+    _options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _outputs.FolderWithImages
 ):
     """The options of `pyalign rsa`."""
 
@@ -110,10 +117,10 @@ class RsaOptions(
     )
 
 
-def run(options: RsaOptions, progress: Progress) -> Outcome:
+def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
-    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
+    formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     human = _shared_options.read_judgments(options.human, options.kind, options.item_names)
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
@@ -131,7 +138,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     files: dict[str, Output] = {}
     if options.out is not None:
         table, categories = {TABLE: found.to_csv()}, _categories(options.categories)
-        files, more = _folder.folder_files(found, options, table, formats, categories=categories)
+        files, more = _outputs.folder_files(found, options, table, formats, categories=categories)
         notes = (*notes, *more)
     return Outcome(found, files, notes=notes)
 
@@ -160,6 +167,81 @@ def _check(options: RsaOptions) -> None:
             refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
 
 
-COMMAND = Command(
-    RsaOptions, run, "pyalign rsa clip.npy vgg.npy --human rdms.npy --kind dissimilarity", about=("human",)
+RSA = Command(
+    RsaOptions, run_rsa, "pyalign rsa clip.npy vgg.npy --human rdms.npy --kind dissimilarity", about=("human",)
 )
+
+
+SIMILARITIES = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in REPRESENTATION_MEASURES.values())
+COMPARED = f"""comparison
+measures, 1 for a model with itself:
+{SIMILARITIES}
+parameters follow a colon: rbf-cka:0.5 takes half the median distance for s,
+rbf-cka:sigma=2 takes s = 2; mutual-knn:20 and cknna:20 use 20 neighbours,
+svcca:20 keeps 20 components, svcca:0.95 components with 95% of the variance;
+rsa-spearman:cosine compares cosine similarities"""
+NULL = "null"
+
+
+@dataclass(frozen=True)
+class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.Running, _options.Output):
+    """The options of `pyalign cka`."""
+
+    measure: tuple[MeasureName, ...] | None = option(
+        "similarity measure, one or more of those above (default: debiased-cka)", nargs="+", metavar="M",
+        group=COMPARED,
+        words=REPRESENTATION_MEASURES,
+    )
+    n_permutations: int = option(
+        "number of random permutations of the items of one model, which give the null distribution of unrelated models "
+        f"(default: {PERMUTATIONS}); 0: no null",
+        default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
+    )
+    ci: str = _options.over("objects", auto="objects")
+    n_resamples: int | None = option(
+        "take intervals by B half-samples of the objects, for all measures (default: a closed form for measures of "
+        "similarity matrices, 200 half-samples for the others)", kind=_options.count, metavar="B",
+        group=_options.INTERVALS,
+    )
+    confidence_level: float | None = option(
+        "confidence level of the intervals, and the share of unrelated models that stay below the threshold (default: "
+        "0.95)", kind=float, metavar="P", group=_options.INTERVALS,
+    )
+    correction: Correction = option(
+        "correction of p-values of pairs of models, and of differences (default: holm)", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+    )
+    seed: int | None = option(
+        "random seed of permutations and half-samples (default: 0)", kind=_options.seed, metavar="S", group=NULL
+    )
+
+
+def run_cka(options: CkaOptions, progress: Progress) -> Outcome:
+    """Reads, compares."""
+    measures = measures_of(options.measure or "debiased-cka")
+    stated = 0.95 if options.confidence_level is None else options.confidence_level
+    alpha = round(1 - _checks.fraction(stated, "confidence_level"), 12)
+    checked_permutations(options.n_permutations, alpha)
+    halved = options.n_resamples is not None or any(one.family != "matrix" for one in measures)
+    halved = options.ci != "none" and halved
+    if options.ci == "none":
+        refuse_unused(options, ("n_resamples",), "intervals, and --ci none omits them")
+        if not options.n_permutations:
+            unused = ("correction", "confidence_level")
+            refuse_unused(options, unused, "intervals and p-values, and --ci none and --permutations 0 omit them")
+    if not options.n_permutations and not halved:
+        refuse_unused(options, ("seed",), "permutations and half-samples, and there are none")
+    if len(options.embeddings) < 2:
+        raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
+    labels = _inputs.labelled(options.embeddings, options.labels)
+    models = _inputs.read_models(options)
+    if labels is not None:
+        models = dict(zip(labels, models.values(), strict=True))
+    result = cka(
+        models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, ci=_options.plan(options),
+        correction=options.correction, seed=options.seed or 0, backend=options.backend, progress=progress,
+    )
+    return Outcome(result)
+
+
+CKA = Command(CkaOptions, run_cka, "pyalign cka clip.npy vgg.npy dino.npy --measure debiased-cka mutual-knn:10")

@@ -1,4 +1,8 @@
-"""`pyalign describe`: what files and folders seem to be; and a description of the data set that they are."""
+"""`pyalign describe`: what files and folders seem to be; and a description of the data set that they are.
+
+`pyalign datasets ...`: what is known of published data sets, where they are, and how they come here.
+`pyalign sample`: the built-in sample as files.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,11 @@ from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option
 from pyalign.cli._wording import Wording
 from pyalign.data import KINDS
 from pyalign.data.align import align, asked_items
+from pyalign.datasets import DATASETS
+from pyalign.datasets.dataset import forget_dataset, load_dataset, remember_dataset
 from pyalign.datasets.described import Parts, described_at
+from pyalign.datasets.listing import dataset_info, list_datasets
+from pyalign.datasets.sample import write_sample
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
@@ -57,7 +65,7 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
     )
 
 
-def run(options: DescribeOptions, progress: Progress) -> Outcome:
+def run_describe(options: DescribeOptions, progress: Progress) -> Outcome:
     """Reads, describes; and writes what the files are to one data set."""
     stated = {role: spec for role in ROLES if (spec := getattr(options, role)) is not None}
     if options.out is None:
@@ -109,4 +117,121 @@ def _check(parts: Parts) -> tuple[str, ...]:
     return ()
 
 
-COMMAND = Command(DescribeOptions, run, "pyalign describe answers.npy names.txt --out mine.toml", about=("files",))
+DESCRIBE = Command(
+    DescribeOptions, run_describe, "pyalign describe answers.npy names.txt --out mine.toml", about=("files",)
+)
+
+
+# pyalign datasets list
+
+
+@dataclass(frozen=True)
+class ListOptions(_options.Output):
+    """The options of `pyalign datasets list`."""
+
+
+def run_list(options: ListOptions, progress: Progress) -> Outcome:
+    """Lists."""
+    return Outcome(list_datasets())
+
+
+LIST = Command(ListOptions, run_list, "pyalign datasets list")
+
+
+# pyalign datasets info
+
+
+@dataclass(frozen=True)
+class InfoOptions(_options.Output):
+    """The options of `pyalign datasets info`."""
+
+    name: str = option("name of a data set (see `pyalign datasets list`), or a folder with a dataset.toml, such as "
+    "./mine", required=True,
+                       metavar="NAME", words=DATASETS, positional=True)
+
+
+def run_info(options: InfoOptions, progress: Progress) -> Outcome:
+    """Tells."""
+    return Outcome(dataset_info(options.name))
+
+
+INFO = Command(InfoOptions, run_info, "pyalign datasets info things")
+
+
+# pyalign datasets fetch
+
+
+@dataclass(frozen=True)
+class FetchOptions(_options.Output):
+    """The options of `pyalign datasets fetch`."""
+
+    name: str = option(
+        "name of a data set (see `pyalign datasets list`)",
+        required=True,
+        metavar="NAME",
+        words=DATASETS,
+        positional=True,
+    )
+    folder: str | None = option(
+        "folder to download to, which is remembered (default: PYALIGN_DATA, otherwise the user's cache)", metavar="DIR"
+    )
+
+
+def run_fetch(options: FetchOptions, progress: Progress) -> Outcome:
+    """Fetches what is not here yet."""
+    from pyalign.datasets.fetch import fetch_dataset
+
+    return Outcome(fetch_dataset(options.name, options.folder, progress=progress))
+
+
+FETCH = Command(FetchOptions, run_fetch, "pyalign datasets fetch things")
+
+
+# pyalign datasets path
+
+
+@dataclass(frozen=True)
+class PathOptions:
+    """The options of `pyalign datasets path`."""
+
+    name: str = option("name of a data set (see `pyalign datasets list`); with --folder, also a new name for a folder "
+    "with a dataset.toml",
+                       required=True, metavar="NAME", words=DATASETS, positional=True)
+    folder: str | None = option(
+        "folder where the data set is already stored; it is checked for the required files, and remembered; none: the "
+        "folder is forgotten",
+        metavar="DIR",
+    )
+
+
+def run_path(options: PathOptions, progress: Progress) -> Outcome:
+    """Says where; remembers where; or forgets it, and says so."""
+    if options.folder == "none":
+        folder = forget_dataset(options.name)
+        gone = (
+            f"nothing is remembered of {options.name}" if folder is None else f"forgotten: {options.name} in {folder}"
+        )
+        return Outcome(text=gone)
+    if options.folder is not None:
+        return Outcome(text=str(remember_dataset(options.name, options.folder).folder))
+    return Outcome(text=str(load_dataset(options.name).folder))
+
+
+PATH = Command(PathOptions, run_path, "pyalign datasets path things --folder data/things")
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """The options of `pyalign sample`."""
+
+    folder: str = option(
+        "folder to write to; created if it does not exist", required=True, metavar="DIR", positional=True
+    )
+
+
+def run_sample(options: SampleOptions, progress: Progress) -> Outcome:
+    """Writes the sample and says where."""
+    return Outcome(text="\n".join(map(str, write_sample(options.folder))))
+
+
+SAMPLE = Command(SampleOptions, run_sample, "pyalign sample demo")

@@ -1,4 +1,4 @@
-"""`draft_preset`: a study of the figures of "Human alignment of neural network representations", from a folder.
+"""`draft_preset`: a study of the figures of a paper, from a folder: `presets/NAME.toml` says which steps it has.
 
 A file belongs to the data set that its path names, such as `king/clip.npy` or `rdms/king.mat`, and to THINGS where it
 names none; what it is its contents decide, as in any draft. Rows of one data set are of the same objects.
@@ -9,41 +9,81 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pyalign.errors import InputError
-from pyalign.io.paths import PathLike, checked_path, one_line
+import numpy as np
+
+from pyalign._dataclass import dataclass, field, replace
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.paths import PathLike, Spec, checked_path, one_line
 from pyalign.study.draft import Item, items_of
 from pyalign.study.preset_objects import (
+    ANSWERED,
     CIFAR,
     LOGITS,
     PARTS,
     SETS,
     THINGS,
     Objects,
-    Opened,
-    PresetDraft,
     logits_of,
     main_layer,
     model_and_layer,
     set_of,
 )
-from pyalign.study.preset_steps import plan_steps
+from pyalign.study.preset_steps import PresetStep, facts_of, plan_steps, preset_text, read_preset
 
 HUMAN_KINDS = {"similarities": "similarity", "dissimilarities": "dissimilarity"}
+PAIRED = ("names", "labels", "answers", "transform")  # kinds that belong to what has as many rows or columns
 
 
-def draft_preset(folder: PathLike, relative_to: PathLike | None = None) -> PresetDraft:
-    """Drafts a study of every figure of the paper that the files of a folder are enough for.
+@dataclass
+class PresetDraft:
+    """What the preset makes of a folder; as `Draft`."""
+
+    preset: Mapping[str, Any]  # as its file has it.
+    # the embeddings of each model of the study, with the options of their entry.
+    models: dict[str, dict[str, str]] = field(default_factory=dict)
+    # kind -> data set -> tables, of which the first is taken.
+    sets: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    steps: list[PresetStep] = field(default_factory=list)  # what is run.
+    missing: dict[str, str] = field(default_factory=dict)  # step -> why it is not there.
+    # MODEL::LAYER of each layer that stands for a model -> the name of this.
+    mains: dict[str, str] = field(default_factory=dict)
+    references: list[str] = field(default_factory=list)  # human dimensions that are scored like models.
+    # images, metadata: files, or "".
+    images: str = ""
+    metadata: str = ""
+    # recognized, unknown: what each file was taken for, and files without a role, one line each.
+    recognized: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: files without a role, and what is missing."""
+        return (
+            *(f"not known: {fact}" for fact in self.unknown),
+            *(f"missing: {name}: {reason}" for name, reason in self.missing.items()),
+        )
+
+    @property
+    def text(self) -> str:
+        """The contents of the study file."""
+        return preset_text(self)
+
+
+def draft_preset(
+    folder: PathLike, relative_to: PathLike | None = None, preset: str = "human-alignment"
+) -> PresetDraft:
+    """Drafts a study of every figure of a paper that the files of a folder are enough for.
 
     Args:
         folder: the folder to search, subfolders included.
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
+        preset: the name of the preset.
 
     Raises:
-        InputError: no data set has both embeddings and judgments of people.
+        InputError: no data set has both embeddings and judgments of people, or there is no such preset.
         OSError: there is no such folder.
 
     Example:
@@ -57,13 +97,13 @@ def draft_preset(folder: PathLike, relative_to: PathLike | None = None) -> Prese
     """
     where = os.fspath(checked_path(folder, "folder"))
     start = os.path.relpath(where, checked_path(relative_to, "relative_to")) if relative_to is not None else "."
-    draft, sets = PresetDraft(), dict[str, Objects]()
-    items = [_placed(item, start) for item in items_of(where)]
+    draft, sets = PresetDraft(read_preset(preset)), dict[str, Objects]()
+    items = [item if start == "." else replace(item, spec=os.path.normpath(os.path.join(start, item.spec)))
+             for item in items_of(where)]
     for item in items:
         _take(draft, sets.setdefault(set_of(item.spec), Objects(set_of(item.spec))), item)
-    opened = Opened(os.fspath(relative_to) if relative_to is not None else where)
     for objects in sets.values():
-        _complete(draft, objects, items, opened)
+        _complete(draft, objects, [item for item in items if set_of(item.spec) == objects.name])
     published = _published()
     for objects in sets.values():
         _stand_in(draft, objects, published)
@@ -72,16 +112,13 @@ def draft_preset(folder: PathLike, relative_to: PathLike | None = None) -> Prese
             f"{where}: holds nothing that the preset can score: of one data set it needs embeddings, and triplets or "
             "matrices of people"
         )
+    base = where if relative_to is None else os.fspath(relative_to)
     for objects in sets.values():
-        _enter(draft, objects, opened)
-    table = os.path.join(os.fspath(relative_to or where), draft.metadata) if draft.metadata else ""
+        _enter(draft, objects, base)
     plain = draft.sets.get("triplets", {}).get(THINGS)
-    plan_steps(draft, sets, opened.repeated(plain[0]) if plain else 0.0, table)
+    table = os.path.join(base, draft.metadata) if draft.metadata else ""
+    plan_steps(draft, facts_of(draft, sets, _repeated(base, plain[0]) if plain else 0.0, table))
     return draft
-
-
-def _placed(item: Item, start: str) -> Item:
-    return item if start == "." else replace(item, spec=os.path.normpath(os.path.join(start, item.spec)))
 
 
 def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
@@ -112,14 +149,14 @@ def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
             return
         setattr(draft, item.kind, item.spec)
         draft.recognized.append(f"{shown}: {'images' if item.kind == 'images' else 'table of models'}")
-    elif item.kind not in ("names", "labels", "answers", "transform"):
+    elif item.kind not in PAIRED:
         draft.unknown.append(f"{shown}: {item.remark or item.kind}")
 
 
 # What belongs to what, by numbers of rows
 
 
-def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opened: Opened) -> None:  # noqa: C901, PLR0912
+def _complete(draft: PresetDraft, objects: Objects, mine: list[Item]) -> None:  # noqa: C901, PLR0912
     """Leaves out what has other rows than most, pairs names with what has as many, sorts by what says most."""
     counts = Counter(item.shape[0] for layers in objects.models.values() for item in layers.values())
     objects.n = counts.most_common(1)[0][0] if counts else None
@@ -138,9 +175,8 @@ def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opene
             del objects.models[model]
         else:
             objects.models[model] = _in_order(draft, model, objects.models[model])
-    mine = [item for item in items if set_of(item.spec) == objects.name]
     for item in mine:
-        if item.kind in ("names", "labels", "answers", "transform"):
+        if item.kind in PAIRED:
             _pair(draft, objects, item, {other.spec: other.shape for other in mine})
     of_rows = {item.spec: item.shape for item in mine}
     if objects.categories and objects.n not in (None, of_rows[objects.categories][0]):
@@ -251,17 +287,17 @@ def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tupl
 # Entries of the study
 
 
-def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:  # noqa: C901, PLR0912
+def _enter(draft: PresetDraft, objects: Objects, base: str) -> None:  # noqa: C901, PLR0912
     """The models and sets of a data set that can be scored, under the names that steps call them by."""
     if not objects.models or not (objects.triplets or objects.human):
         for model in objects.models:
             draft.unknown.append(f"{model}: embeddings{objects.of} without judgments of people")
         return
-    names = set(opened.lines(objects.names) or ()) if objects.names else set()
+    names = set(_opened(base, objects.names, _lines) or ()) if objects.names else set[str]()
     for model, layers in objects.models.items():
         main = main_layer(layers)
         for layer, item in layers.items():
-            options = {"file": item.spec, **_rows_of(item, objects, names, opened)}
+            options = {"file": item.spec, **_rows_of(item, objects, names, base)}
             if layer == main:
                 draft.models[objects.called(model)] = options
                 draft.mains[objects.called(model, layer)] = objects.called(model)
@@ -288,7 +324,7 @@ def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:  # noq
         if entries:
             draft.sets.setdefault(kind, {})[objects.name] = entries
     if answered and objects.name == THINGS:
-        draft.sets["triplets"]["answered"] = answered
+        draft.sets["triplets"][ANSWERED] = answered
     for entry in objects.dimensions[1:] if objects.name == THINGS else ():
         draft.sets["dimensions"].setdefault(model_and_layer(entry["file"])[0], [{**entry, **named}])
 
@@ -297,9 +333,44 @@ def _named(objects: Objects) -> dict[str, str]:
     return {"names": objects.names} if objects.names else {}
 
 
-def _rows_of(item: Item, objects: Objects, names: set[str], opened: Opened) -> dict[str, str]:
+def _rows_of(item: Item, objects: Objects, names: set[str], base: str) -> dict[str, str]:
     """How the rows of embeddings are called: by the names of the objects, or by their own, which may be of images."""
     if not item.named:
         return _named(objects)
-    own = opened.names(item.spec) if names else None
+    own = _opened(base, item.spec, _names) if names else None
     return {} if own is None or names <= set(own) else {"per_object": "mean"}
+
+
+# What can only be known from the contents of files
+
+
+def _names(place: Spec) -> tuple[str, ...] | None:
+    from pyalign.io.embeddings import load_embeddings
+
+    return load_embeddings(place.path, key=place.key).names
+
+
+def _lines(place: Spec) -> tuple[str, ...]:
+    from pyalign.io.names import read_names
+
+    return read_names(place.path, key=place.key)
+
+
+def _repeated(base: str, entry: Mapping[str, Any]) -> float:
+    """The share of answers to triplets that were answered at least twice."""
+    from pyalign.io.triplets import load_triplets
+
+    layout = {name: value for name, value in entry.items() if name not in ("file", "answers", "subjects", "item_names")}
+    triplets = _opened(base, entry["file"], lambda place: load_triplets(place.path, key=place.key, **layout))
+    if triplets is None:
+        return 0.0
+    counts = np.unique(np.sort(np.asarray(triplets.values), axis=1), axis=0, return_counts=True)[1]
+    return float(counts[counts > 1].sum() / counts.sum())
+
+
+def _opened(base: str, spec: str, read: Callable[[Spec], Any]) -> Any:
+    """What is read of a file; None where it can't be."""
+    try:
+        return read(Spec(spec if spec.startswith("dataset:") else os.path.join(base, spec)))
+    except (InputError, MissingExtraError, OSError):
+        return None

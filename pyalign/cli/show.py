@@ -1,4 +1,8 @@
-"""`pyalign plot`: pictures of results, dimensions and embeddings."""
+"""`pyalign report`: one page of the documents of all commands.
+
+`pyalign plot`: pictures of results, dimensions and embeddings.
+`pyalign tour`: a study of the built-in sample, and a few lines about it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any, Literal
 
 from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
+from pyalign.cli.study import fault_of
 from pyalign.concept.concepts_result import BY
 from pyalign.documents import csv_of
 from pyalign.errors import InputError
@@ -23,6 +28,58 @@ from pyalign.report.charts.rdm import COLOURED
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
+from pyalign.study import units
+from pyalign.study.display import Steps
+from pyalign.study.study_result import FINISHED, Study
+from pyalign.study.tour import DATA, FILE, RESULTS, take_tour
+
+
+def page_file(text: str) -> str:
+    """A file to write as a page, under a name that says so."""
+    if not text.endswith((".html", ".htm")) and not text.startswith("/dev/"):
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .html; got {text!r}")
+    return text
+
+
+@dataclass(frozen=True)
+class ReportOptions(_options.Document):
+    """The options of `pyalign report`."""
+
+    results: tuple[Spec, ...] = option(
+        "JSON documents, or folders that contain them, as written by --json, --out and `pyalign extract`",
+        required=True, nargs="+", metavar="RESULT", role="input", positional=True,
+    )
+    out: str = option(
+        "page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE",
+        role="output",
+    )
+    images: Spec | None = option(
+        "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts",
+        metavar="DIR",
+        role="input",
+    )
+    title: str | None = option(metavar="T")
+    metadata: Spec | None = option(
+        "table with a row for each model: model, family, objective, training data, parameters or any "
+        "other column",
+        metavar="FILE", role="input",
+    )
+
+
+def run_report(options: ReportOptions, progress: Progress) -> Outcome:
+    """Reads, puts together."""
+    from pyalign.report.page.write import make_report
+
+    made = make_report(
+        options.results, options.out, images=options.images, title=options.title, metadata=options.metadata,
+        progress=progress,
+    )
+    assert made.html is not None
+    return Outcome(made, {options.out: made.html})
+
+
+REPORT = Command(ReportOptions, run_report, "pyalign report score.json compare.json cka.json --out report.html")
+
 
 OBJECTS, LOOKS = "objects", "appearance"
 
@@ -118,7 +175,7 @@ class PlotOptions(_options.Quiet):
     )
 
 
-def run(options: PlotOptions, progress: Progress) -> Outcome:
+def run_plot(options: PlotOptions, progress: Progress) -> Outcome:
     """Reads, draws."""
     from pyalign.report.plot import plot
 
@@ -160,4 +217,57 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     return arguments
 
 
-COMMAND = Command(PlotOptions, run, "pyalign plot concepts.json --out concepts.pdf", about=("result",))
+PLOT = Command(PlotOptions, run_plot, "pyalign plot concepts.json --out concepts.pdf", about=("result",))
+
+
+DONE = "Done: a study of 411 objects and 28,770 triplets of categories (no human judgments)."
+NEXT = """
+Next, with data of your own:
+  pyalign study init FOLDER             writes such a study file for embeddings in a folder
+  pyalign study run STUDY.toml          runs it
+  pyalign extract --images DIR --out E  makes embeddings of images, with the model of this tour
+Each step is a command too: pyalign --help lists them."""
+
+
+@dataclass(frozen=True)
+class TourOptions(_options.Threads, _options.Quiet):
+    """The options of `pyalign tour`."""
+
+    out: str = option(
+        "folder to write to: new, empty, or written by an earlier tour (default: pyalign-tour)", default="pyalign-tour",
+        metavar="DIR", role="folder",
+    )
+
+
+def run_tour(options: TourOptions, progress: Progress) -> Outcome:
+    """Runs the tour, and says what there is to see."""
+    with Steps(not options.quiet) as steps:
+        study, notes = take_tour(options.out, steps)
+    page = next(step for step in study.steps if step.name == units.REPORT)
+    others = tuple(step for step in study.failed if step.name != units.REPORT)
+    if page.status != FINISHED and not others:
+        notes = (*notes, f"no page: {page.reason}")
+    fault = fault_of(study.failed) if others else ""
+    return Outcome(None, text=_summary(options.out, study), notes=notes, fault=fault)
+
+
+def _summary(out: str, study: Study) -> str:
+    models = 4 if "logits" in _models_of(study) else 3
+    places = {
+        DATA: f"what was read: embeddings of {models} models, triplets, names, categories, pictures",
+        FILE: f"what was asked for; change it, then: pyalign study run {out}/{FILE} --out {out}/{RESULTS}",
+        f"{RESULTS}/steps": "what was found: a JSON document for each step",
+    }
+    if study.report is not None:
+        places[f"{RESULTS}/{study.report}"] = "the page: open it in a browser"
+    width = max(map(len, places))
+    return "\n".join([DONE, *(f"  {out}/{place:<{width}}  {what}" for place, what in places.items()), NEXT])
+
+
+def _models_of(study: Study) -> str:
+    from pyalign._result import load_result
+
+    return " ".join(str(score.embeddings) for score in load_result(f"{study.folder}/steps/score.json"))
+
+
+TOUR = Command(TourOptions, run_tour, "pyalign tour --out demo")

@@ -1,11 +1,15 @@
-"""`pyalign agreement`: choice probabilities of models against the shares of many people's answers."""
+"""`pyalign agreement`: choice probabilities of models against the shares of many people's answers.
+
+`pyalign ceiling`: how well people predict people on repeated triplets.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from pyalign.analysis.agreement import agreement
-from pyalign.cli import _idle, _inputs, _model_choices, _options
+from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
+from pyalign.cli import _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
@@ -15,7 +19,7 @@ from pyalign.progress import Progress
 class AgreementOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
     _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.ClosedIntervals, _options.People,
-    _idle.Categories, _options.Running, _options.Output,
+    _model_choices.Categories, _options.Running, _options.Output,
 ):
     """The options of `pyalign agreement`."""
 
@@ -24,7 +28,7 @@ class AgreementOptions(
     )
 
 
-def run(options: AgreementOptions, progress: Progress) -> Outcome:
+def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     measures = options.measure or ("cosine",)
     for measure in measures:
@@ -43,6 +47,31 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)
 
 
-COMMAND = Command(
-    AgreementOptions, run, "pyalign agreement spose.txt -t t.npy --answers counts.npy", about=("triplets",)
+AGREEMENT = Command(
+    AgreementOptions, run_agreement, "pyalign agreement spose.txt -t t.npy --answers counts.npy", about=("triplets",)
+)
+
+
+@dataclass(frozen=True)
+class CeilingOptions(
+    _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _options.Weighting,
+    _model_choices.Rows,
+    _model_choices.Categories, _options.Output,
+):
+    """The options of `pyalign ceiling`."""
+
+    confidence_level: float = option(
+        "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P"
+    )
+
+
+def run_ceiling(options: CeilingOptions, progress: Progress) -> Outcome:
+    """Reads, counts."""
+    triplets = _inputs.read_triplets(options, answered="ceiling")
+    found = noise_ceiling(triplets, confidence_level=options.confidence_level, weighting=options.weighting)
+    return Outcome(replace(found, triplets=options.triplets))
+
+
+CEILING = Command(
+    CeilingOptions, run_ceiling, "pyalign ceiling -t answers.npy --subject-column 3", about=("triplets",)
 )
