@@ -283,13 +283,14 @@ KINDS: Mapping[str, Kind] = {
         analyses=(
             Analysis(
                 "neighborhoods",
-                {"embeddings": MODELS, "human": DIMENSIONS, "categories": CATEGORIES},
-                ("human", "categories"),
+                {"embeddings": MODELS, "human": DIMENSIONS, **CONCEPTS},
+                ("human", *CONCEPTS),
+                one_of=("categories", "dimensions"),
             ),
         ),
         entry=Entry(
             "neighbors objects",
-            "each object's neighbours: hubs, purity, agreement with people, changes, duplicates",
+            "each object's neighbours: hubs, purity, human agreement, changes, duplicates",
             EXPLAIN,
             "neighborhoods",
         ),

@@ -21,7 +21,7 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import SearchName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
-INDEX, CONCEPTS, INTERVALS = "index", "concepts", "intervals and tests"
+INDEX, CONCEPTS, INTERVALS = "index", "concepts", _options.INTERVALS
 EPILOG = "Distances are printed as they are; documents negate them (larger is closer)."
 
 
@@ -188,7 +188,7 @@ SEARCH = Command(
 
 
 @dataclass(frozen=True)
-class ObjectsOptions(_options.Models, Near, K):
+class ObjectsOptions(_options.Models, Near, K, _options.Intervals):
     """The options of `pyalign neighbors objects`."""
 
     human: Spec | None = option("human embedding that defines the human neighbours, by cosine", metavar="HUMAN",
@@ -205,14 +205,10 @@ class ObjectsOptions(_options.Models, Near, K):
     n_resamples: int | None = option(
         "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
     )
-    confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
-    )
     n_permutations: int | None = option(
         "number of random relabellings for p-values (default: 999); 0: no p-values", kind=_options.seed, metavar="K",
         group=INTERVALS,
     )
-    seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
     correction: str | None = option(
         "correction of p-values over concepts and differences (default: holm)", choices=tuple(CORRECTIONS),
         group=INTERVALS,

@@ -15,6 +15,7 @@ from pyalign.data.names import largest_of
 from pyalign.documents import Interval, csv_text, flat_record, hidden
 from pyalign.typing import Correction
 
+BEFORE = "before"  # what embeddings before a change are called beside models, unless they are one of them
 COLUMNS = ("occurrences", "purity", "overlap", "rbo", "kept", "kept_rbo", "duplicate")  # of the table of objects
 
 

@@ -10,7 +10,7 @@ from pyalign import _checks
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.concept.duplicates import level_of
 from pyalign.concept.neighbor_lists import Lists, chance_of_rbo, checked_k, list_length, neighbor_lists
-from pyalign.concept.neighborhood_result import Neighborhood, Neighborhoods
+from pyalign.concept.neighborhood_result import BEFORE, Neighborhood, Neighborhoods
 from pyalign.concept.neighborhood_run import (
     Model,
     Question,
@@ -33,7 +33,7 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling
 from pyalign.typing import CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models
 
-HUMAN, BEFORE = "human", "before"  # what references are called beside models
+HUMAN = "human"  # what the human embedding is called beside models
 PERMUTATIONS = 999
 
 
@@ -118,7 +118,8 @@ def neighborhoods(
         raise InputError(f"{concepts.kind} must hold at least one object; all are without")
     averaged = human is not None or concepts is not None
     rows, plan = matched.take(), requested if averaged and n // 2 > k else None
-    measures = dict.fromkeys(rows, measure) | {HUMAN: human_measure, BEFORE: before_measure or measure}
+    then_measure = measure if before_measure is None else before_measure
+    measures = dict.fromkeys(rows, measure) | {HUMAN: human_measure, BEFORE: then_measure}
     lists = {name: neighbor_lists(x, list_length(k, n), measures[name], k) for name, x in rows.items()}
     asked = Question(
         matched.names, matched.order, concepts,

@@ -38,6 +38,7 @@ class Analysis:
     gives: str = ""  # what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
     matrices: bool = False  # whether models may be ready matrices, and not embeddings alone.
     without: tuple[str, ...] = ()  # arguments that are no options of a step.
+    one_of: tuple[str, ...] = ()  # arguments of which a step takes one: what it names, else the first there is.
     # whether its bits depend on the threads of BLAS, of which units may have any number: in a study, one.
     one_thread: bool = False
 

@@ -89,7 +89,9 @@ def test_help_shows_at_most_thirty_options_and_help_all_shows_the_rest(command, 
 
 def test_usage_shows_what_is_required_first(command):
     assert command("score", "--help").out.startswith("usage: pyalign score EMB [EMB ...] -t T [options]\n")
-    assert command("rsa", "-h").out.startswith("usage: pyalign rsa EMB [EMB ...] --human H [options]")
+    assert command("dimensions", "predict", "-h").out.startswith(
+        "usage: pyalign dimensions predict EMB [EMB ...] --dimensions D [options]"
+    )
     assert command("info", "--help").out.startswith("usage: pyalign info [options]\n")
 
 

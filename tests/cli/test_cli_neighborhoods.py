@@ -143,9 +143,3 @@ def test_duplicates_of_an_image_set_are_named_by_their_files(command, folder):
     groups = results(command, "objects", "images", "-k", 2, "--threshold", 0.99)["results"][0]["duplicates"]
     assert [one["names"] for one in groups] == [["cat/1.jpg", "dog/1.jpg"], ["cat/2.jpg", "dog/2.jpg"]]
     assert [one["exact"] for one in groups] == [True, False] and 0.99 <= groups[1]["least"] < 1
-
-
-@pytest.mark.parametrize("word", ["agreement", "purity", "hubness", "changes", "prototypes", "duplicates"])
-def test_an_old_name_is_an_error_that_names_the_new_ones(command, files, word):
-    ran = command("neighbors", word, "x.npy")
-    assert ran.code == 2 and "'neighbors' needs a second word: neighbors search, neighbors objects" in ran.err

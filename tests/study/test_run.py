@@ -391,6 +391,48 @@ def test_neighbours_that_change_between_a_model_and_a_file(folder):
     assert pyalign.load_result("small/steps/neighborhoods.json")[0].kept == 1
 
 
+@pytest.mark.parametrize(
+    ("sets", "options", "grouping", "labels"),
+    [
+        ("", "", "dimensions", ("p", "q", "r")),
+        ('categories = "kinds.txt"', "", "categories", ("x", "y", "z")),
+        ('categories = "kinds.txt"', 'categories = "none"', "dimensions", ("p", "q", "r")),
+        ("", 'dimensions = "none"', None, ()),
+        ("", 'human = "none"', "dimensions", ("p", "q", "r")),
+    ],
+)
+def test_neighbourhoods_take_the_dimensions_of_a_study_as_concepts_where_it_has_no_categories(
+    folder, sets, options, grouping, labels
+):
+    human = np.abs(np.load("a.npy"))[:, :3]
+    np.save("human.npy", human)
+    Path("labels.txt").write_text("p\nq\nr\n")
+    Path("small.toml").write_text(
+        f'names = "names.txt"\ndimensions = {{ file = "human.npy", labels = "labels.txt", names = "names.txt" }}\n'
+        f'{sets}\nmodels.a = "a.npy"\n[steps.neighborhoods]\nk = 3\nn_permutations = 9\n{options}\n'
+    )
+    assert not run().failed
+    found = pyalign.load_result("small/steps/neighborhoods.json")
+    assert found.grouping == grouping and found.human == (None if "human =" in options else "human.npy")
+    assert tuple(row.concept for row in found[0].concepts or ()) == labels
+    if grouping == "dimensions":
+        for row, weights in zip(found[0].concepts, human.T, strict=True):
+            assert [one.row for one in row.top] == [*np.argsort(-weights)[:10]]
+
+
+def test_one_of_several_sets_of_dimensions_is_named_as_concepts_in_place_of_the_categories(folder):
+    np.save("human.npy", np.abs(np.load("a.npy"))[:, :3])
+    human = '{ file = "human.npy", names = "names.txt" }'
+    text = f'names = "names.txt"\ncategories = "kinds.txt"\ndimensions.one = {human}\ndimensions.two = {human}\n'
+    steps = 'models.a = "a.npy"\n[steps.neighborhoods]\nk = 3\nhuman = "none"\n'
+    Path("small.toml").write_text(f'{text}{steps}dimensions = "two"\n')
+    assert not run().failed
+    assert pyalign.load_result("small/steps/neighborhoods.json").grouping == "dimensions"
+    Path("small.toml").write_text(f"{text}{steps}")
+    assert not run().failed
+    assert pyalign.load_result("small/steps/neighborhoods.json").grouping == "categories"
+
+
 def test_cka_in_batches_of_models_that_are_large(folder):
     Path("small.toml").write_text(
         'names = "names.txt"\nmodels.a = "a.npy"\nmodels.b = "b.npy"\n[steps.cka]\nbatch_size = 10\nseed = 3\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pyalign.concept.neighborhood_result import ConceptNeighborhood, Neighborhood, Neighborhoods
+from pyalign.concept.neighborhood_result import BEFORE, ConceptNeighborhood, Neighborhood, Neighborhoods
 from pyalign.documents import Interval
 from pyalign.nearest.nearest_result import Neighbors
 from pyalign.report import neighborhoods
@@ -141,7 +141,9 @@ def _level(intervals: Iterable[Interval | None]) -> str:
 
 
 def _kept(found: Neighborhoods, sources: Sources) -> str:
-    return "" if found.before is None else f", and the share of neighbours that are as by {sources.label(found.before)}"
+    if found.before is None:
+        return ""
+    return f", and the share of neighbours as {'' if found.before == BEFORE else 'by '}{sources.label(found.before)}"
 
 
 def _concepts(
@@ -180,7 +182,7 @@ def _pictures(found: Neighborhoods, several: Sequence[tuple[str, Neighborhood]])
         (f"{item.name}{'' if len(several) == 1 else f', {label}'}: {which}",
          [Tile(str(item.name), "", "query"), *(Tile(near) for near in items[:NEAR])])
         for label, result in several for item in result.extreme("kept_rbo", QUERIES // 2) if item.name is not None
-        for which, items in (("lost", item.lost), ("gained", item.gained))
+        for which, items in (("lost", item.lost), ("gained", item.gained)) if items
     )
     yield from _tiles("neighborhoods-changes", "Neighbours that were lost and gained, the nearest first.", tiles)
 
