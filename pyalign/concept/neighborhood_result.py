@@ -101,7 +101,7 @@ class Neighborhood(NeighborFigures, Result):
     n_tied: int
     kept: float | None  # the mean proportion of neighbours that objects have before the change; None without one.
     kept_rbo: float | None  # the mean rank-biased overlap with the neighbours before the change, a fraction.
-    # the objects that occur most often, that agree least with people, and that change most, in the order of their rows.
+    # the objects that occur most often first, then those that agree least with people, then those that change most.
     objects: tuple[ObjectNeighborhood, ...]
     duplicates: tuple[DuplicateGroup, ...]  # the groups of duplicates, sorted by their first row.
     n_pairs: int  # the number of pairs of rows that are equal, or whose similarity is at least the threshold.

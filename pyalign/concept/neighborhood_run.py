@@ -216,10 +216,10 @@ def _concepts(model: Model, each: list[dict[str, Any]]) -> tuple[ConceptNeighbor
 
 
 def _objects(model: Model, columns: Mapping[str, np.ndarray]) -> tuple[ObjectNeighborhood, ...]:
-    """The objects that stand out."""
+    """The objects that stand out, by what they do so."""
     asked = model.asked
     by = [name for name in ("occurrences", "rbo", "kept_rbo") if name in columns]
-    rows = sorted({int(row) for name in by for row in extremes(columns, name, asked.names)[: asked.top]})
+    rows = dict.fromkeys(int(row) for name in by for row in extremes(columns, name, asked.names)[: asked.top])
 
     def only(a: np.ndarray, b: np.ndarray) -> tuple[str, ...]:
         return tuple(asked.row_text(row) for row in a.tolist() if row not in b)

@@ -315,9 +315,9 @@ def _chart():
     return altair.Chart(altair.Data(values=[{"x": 1}])).mark_point()
 
 
-def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
+def test_what_has_no_picture_is_one_line(one_model, models, triplets, message_of, tmp_path):
     assert "no picture of kind 'gallery' in a result of 'concepts'" in message_of(chart, one_model, "gallery")
-    assert "there are none" in message_of(chart, pyalign.neighborhoods(np.eye(4), k=2))
+    assert "there are none" in message_of(chart, pyalign.find_failures(models, triplets))
     assert "it says no command" in message_of(chart, {"results": []})
     assert "is a damaged result of 'concepts'" in message_of(chart, {"command": "concepts", "results": []})
     (tmp_path / "x.json").write_text("[1]")
