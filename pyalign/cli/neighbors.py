@@ -25,23 +25,9 @@ INDEX, CONCEPTS, INTERVALS = "index", "concepts", _options.INTERVALS
 EPILOG = "Distances are printed as they are; documents negate them (larger is closer)."
 
 
-# Options that several of these commands share
-
-
 @dataclass(frozen=True)
 class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Output):
     """What neighbours are, for one embedding or several."""
-
-    transform: Spec | None = option(
-        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
-        metavar="W.npz",
-        role="input",
-    )
-
-
-@dataclass(frozen=True)
-class K:
-    """How many neighbours count."""
 
     k: int = option(
         "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
@@ -84,7 +70,7 @@ def index_or_file(text: str) -> str | Spec:
 
 
 @dataclass(frozen=True)
-class SearchOptions(_options.Model, Near, K, _options.Nan, _outputs.FolderWithImages):
+class SearchOptions(_options.Model, Near, _options.Nan, _outputs.FolderWithImages):
     """The options of `pyalign neighbors search`."""
 
     transform: Spec | None = option(
@@ -188,9 +174,13 @@ SEARCH = Command(
 
 
 @dataclass(frozen=True)
-class ObjectsOptions(_options.Models, Near, K, _options.Intervals):
+class ObjectsOptions(_options.Models, Near, _options.Intervals):
     """The options of `pyalign neighbors objects`."""
 
+    transform: Spec | None = option(
+        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
+        metavar="W.npz", role="input",
+    )
     human: Spec | None = option("human embedding that defines the human neighbours, by cosine", metavar="HUMAN",
                                 role="input")
     threshold: float | None = option(

@@ -113,7 +113,7 @@ class Neighborhood(NeighborFigures, Result):
 
     def extreme(self, by: str, top: int) -> list[ObjectNeighborhood]:
         """The `top` listed objects with the most "occurrences", or the least "rbo" or "kept_rbo"."""
-        there = [item for item in self.objects if getattr(item, by) is not None]
+        there = sorted((item for item in self.objects if getattr(item, by) is not None), key=lambda item: item.row)
         names = [item.name for item in there if item.name is not None]
         values = {name: np.array([getattr(item, name) for item in there], float) for name in (by, *FURTHER.get(by, ()))}
         return [there[k] for k in extremes(values, by, names or None)[:top]]
