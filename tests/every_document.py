@@ -98,7 +98,7 @@ def every_result(folder):
             two, named, before=first, categories=kinds, threshold=0.97, k=5, top=4, n_permutations=50, ci=few
         ),
         "neighborhoods of dimensions": pyalign.neighborhoods(
-            named, dimensions=named, dimension_labels=LABELS, k=5, top=4, n_permutations=50, ci=few
+            {"people": named}, dimensions=named, dimension_labels=LABELS, k=5, top=4, n_permutations=50, ci=few
         ),
         "extract": pyalign.extract("pixels:4", pictures),
         "metadata": pyalign.regress_metadata(compared, METADATA),
