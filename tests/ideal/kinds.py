@@ -232,23 +232,28 @@ def nearest(x):
 
 
 def shared(a, b):
-    """Overlap, and rank-biased overlap, of the neighbours of all objects."""
+    """(N,) overlap, and rank-biased overlap, of the neighbours of each object."""
     lists, depths = zip(nearest(a), nearest(b), strict=True), np.arange(1, K + 1)
     x = np.array([[len({*p[:d]} & {*q[:d]}) for d in depths] for p, q in lists])
     rbo = x[:, -1] / K * 0.9**K + (0.1 / 0.9) * (x / depths * 0.9**depths).sum(axis=1)
-    return {"overlap": x[:, -1].mean() / K, "rbo": rbo.mean()}
+    return {"overlap": x[:, -1] / K, "rbo": rbo}
 
 
 def neighborhoods(w, _):
-    same = w.x.argmax(axis=1)[:, None] == w.x.argmax(axis=1)
-    chance = (same.sum(axis=1) - 1).mean() / (N - 1)
+    kinds = w.x.argmax(axis=1)
+    same = kinds[:, None] == kinds
 
     def of(x):
-        near, agreed = nearest(unit(x)), shared(unit(x), unit(w.x))
+        near, each_object = nearest(unit(x)), shared(unit(x), unit(w.x))
+        each_object["purity"] = np.take_along_axis(same, near, 1).mean(axis=1)
+        each_object["chance"] = (same.sum(axis=1) - 1) / (N - 1)
         counts = np.bincount(near.ravel(), minlength=N) - K
-        return agreed | {
-            "kept": agreed["overlap"], "kept_rbo": agreed["rbo"], "purity": np.take_along_axis(same, near, 1).mean(),
-            "chance": chance, "skewness": (counts**3).mean() / (counts**2).mean() ** 1.5,
+        agreed = {name: values.mean() for name, values in each_object.items()}
+        of_kinds = {f"concepts/{g}/{name}": values[kinds == kind].mean()
+                    for g, kind in enumerate(np.unique(kinds)) for name, values in each_object.items()}
+        return agreed | of_kinds | {
+            "kept": agreed["overlap"], "kept_rbo": agreed["rbo"],
+            "skewness": (counts**3).mean() / (counts**2).mean() ** 1.5,
             "robin_hood": np.abs(counts).sum() / (2 * K * (N - 1)), "antihubs": (counts == -K).mean(),
             "hub_occurrence": (counts + K)[counts >= K].sum() / (N * K),
         }

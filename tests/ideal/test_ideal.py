@@ -89,10 +89,11 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
         difference_error""",
     "a test: its rate is in test_rates.py": """
         p_value p_adjusted p_max_t p_lowest p_highest rbo_p_value permutations alpha null_threshold""",
+    "a test: tests/concept/test_neighborhoods.py counts its relabellings": "purity_p_value",
     "a number, a setting or a time": """
         schema chance temperature n_triplets n_ties n_dropped n_objects n_subjects n_answers n_distinct n_missing
         n_pairs n_models n_within_folds n_train n_test n_passes n_iterations n_undecided n_choices n_missed n_people
-        n_with_category n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n repeats seed seconds
+        n_with_concept n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n repeats seed seconds
         triplets_per_second strength strengths penalties k folds draws shrinkage sparsity target n_needed
         n_needed_within simulations drawn rbo_p steps min_answers min_triplets confidence resamples noise top""",
     "of other objects: tools/simulation simulates it": """
@@ -105,6 +106,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
     "of too few answers, fits or objects for a point": """
         bins/ entropy_bins/ equal_width/ equal_mass/ ece_equal_mass_before accuracy_within_folds lowest/ objects/
         folds/ stability/ groups/ lapses/ categories/""",
+    "of rows: which are alike, and which stand for a concept": "n_tied duplicates/ medoid/ top/",
 }
 DEAR = ("score", "metadata", "probe", "predict", "embed", "calibrate", "agreement")  # some tenths of a second each
 SAID_WHY = {word for words in NO_TRUTH.values() for word in words.split()}
