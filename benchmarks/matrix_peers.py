@@ -407,7 +407,7 @@ def seen(case: Case) -> np.ndarray:
 
 def our_agreement(x: np.ndarray, human: np.ndarray) -> Call:
     """Overlap, rank-biased overlap, and 999 relabellings of both."""
-    found = partial(pyalign.compare_neighbors, x, human, k=SET_K, ci=None, n_permutations=RELABELLINGS)
+    found = partial(pyalign.neighborhoods, x, human, k=SET_K, ci=None, n_permutations=RELABELLINGS)
     return lambda: found()[0].overlap
 
 

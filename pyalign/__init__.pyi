@@ -16,14 +16,9 @@ from .analysis.score import score
 from .analysis.score_choices import score_choices
 from .concept.concepts import score_concepts
 from .concept.consistency import error_consistency
-from .concept.duplicates import near_duplicates
 from .concept.groupings import abstraction_levels
-from .concept.hubs import hubness
-from .concept.neighbor_agreement import compare_neighbors
-from .concept.neighbor_changes import neighbor_changes
+from .concept.neighborhoods import neighborhoods
 from .concept.predict import predict_dimensions
-from .concept.prototypes import prototypes
-from .concept.purity import neighbor_purity
 from .data.answers import Answers
 from .data.embeddings import Embeddings
 from .data.judgments import Judgments
@@ -104,7 +99,6 @@ __all__ = [
     "choice_similarity",
     "cka",
     "compare",
-    "compare_neighbors",
     "cross_validate_embedding",
     "cross_validate_probe",
     "describe",
@@ -115,7 +109,6 @@ __all__ = [
     "fit_embedding",
     "fit_probe",
     "fraction_of_ceiling",
-    "hubness",
     "list_models",
     "load_dataset",
     "load_embeddings",
@@ -128,9 +121,7 @@ __all__ = [
     "load_triplets",
     "match_dimensions",
     "merge_extractions",
-    "near_duplicates",
-    "neighbor_changes",
-    "neighbor_purity",
+    "neighborhoods",
     "neighbors",
     "noise_ceiling",
     "odd_one_out",
@@ -140,7 +131,6 @@ __all__ = [
     "plot",
     "predict_dimensions",
     "probe_path",
-    "prototypes",
     "recover",
     "regress_metadata",
     "rsa",

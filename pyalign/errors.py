@@ -10,6 +10,14 @@ from collections.abc import Iterable
 
 from pyalign._extras import pip_install
 
+# Names that are gone, and the one in their place: docs/renamed.md has a row for each.
+RENAMED = dict.fromkeys(
+    ("compare_neighbors", "hubness", "near_duplicates", "neighbor_changes", "neighbor_purity", "prototypes"),
+    "neighborhoods",
+) | {
+    f"neighbors {word}": "neighbors objects"
+    for word in ("agreement", "changes", "duplicates", "hubness", "prototypes", "purity")
+}
 LONGEST, LONGEST_WORD = 1000, 300  # letters of a message, which shows what came, and of what has no space in it
 
 
@@ -77,6 +85,8 @@ def shorten(value: object, limit: int = 40) -> str:
 def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:
     """``; did you mean 'cosine'?``, or nothing when no allowed name is near. Case and dashes make no difference.
 
+    A name that is gone is near the one in its place, however it is spelled.
+
     Example:
         >>> nearest("cosin", ["dot", "cosine"]), nearest("--Mesure", ["--measure"]), nearest("x", ["dot"])
         ("; did you mean 'cosine'?", "; did you mean '--measure'?", '')
@@ -87,5 +97,8 @@ def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:
         return word.lower().replace("-", "_").strip("_")
 
     spellings = {plain(word): word for word in allowed}
+    meant = RENAMED.get(str(name))
+    if meant in spellings.values():
+        return f"; did you mean {meant!r}?"
     near = difflib.get_close_matches(plain(str(name)), list(spellings), n=1, cutoff=cutoff)
     return f"; did you mean {spellings[near[0]]!r}?" if near else ""

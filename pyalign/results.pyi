@@ -7,14 +7,9 @@ from .analysis.comparison.comparison_result import Comparison
 from .analysis.failures.failures import Failures
 from .analysis.metadata.metadata_result import MetadataRegressions
 from .concept.consistency_result import ErrorConsistency
-from .concept.duplicates import NearDuplicates
 from .concept.held_out import Concepts
-from .concept.hubs import Hubness
-from .concept.neighbor_agreement import NeighborAgreement
-from .concept.neighbor_changes import NeighborChanges
+from .concept.neighborhood_result import Neighborhoods
 from .concept.predicted import DimensionPredictions
-from .concept.prototypes import Prototypes
-from .concept.purity import NeighborPurity
 from .data.provenance import Provenance
 from .datasets.chosen import ChosenTriplets
 from .embedding.embedding_result import EmbeddingCrossValidation, EmbeddingFit
@@ -43,20 +38,15 @@ __all__ = [
     "ErrorConsistency",
     "Extraction",
     "Failures",
-    "Hubness",
     "LayerSimilarity",
     "MetadataRegressions",
     "ModelSimilarities",
-    "NearDuplicates",
-    "NeighborAgreement",
-    "NeighborChanges",
-    "NeighborPurity",
+    "Neighborhoods",
     "Neighbors",
     "NoiseCeiling",
     "PermutationTest",
     "ProbeCrossValidation",
     "ProbeFit",
-    "Prototypes",
     "Provenance",
     "Recovery",
     "ReportFile",

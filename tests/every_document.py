@@ -94,12 +94,12 @@ def every_result(folder):
         top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
         "neighbors": pyalign.neighbors(first, ["object 1", "object 7"], 4),
         "neighbors after": pyalign.neighbors(second, ["object 1", "object 7"], 4),
-        "neighbor agreement": pyalign.compare_neighbors(two, named, k=5, categories=kinds, n_permutations=50, ci=few),
-        "neighbor purity": pyalign.neighbor_purity(two, kinds, k=5, n_permutations=50, ci=few),
-        "hubs": pyalign.hubness(two, k=5, largest=4),
-        "neighbor changes": pyalign.neighbor_changes(first, second, k=5, top=6),
-        "prototypes": pyalign.prototypes(named, dimensions=named, dimension_labels=LABELS, top=4),
-        "near duplicates": pyalign.near_duplicates(first, 0.97),
+        "neighborhoods": pyalign.neighborhoods(
+            two, named, before=first, categories=kinds, threshold=0.97, k=5, top=4, n_permutations=50, ci=few
+        ),
+        "neighborhoods of dimensions": pyalign.neighborhoods(
+            {"people": named}, dimensions=named, dimension_labels=LABELS, k=5, top=4, n_permutations=50, ci=few
+        ),
         "extract": pyalign.extract("pixels:4", pictures),
         "metadata": pyalign.regress_metadata(compared, METADATA),
         "study": pyalign.run_study(folder / "small.toml", folder / "out", only="ceiling"),

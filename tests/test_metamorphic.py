@@ -85,22 +85,23 @@ CALLS = {
     ),
     "abstraction_levels": lambda w: pyalign.abstraction_levels(w.triplets, w.categories, w.categories),
     "predict_dimensions": lambda w, **o: pyalign.predict_dimensions(w.models, w.dimensions, triplets=w.triplets, **o),
-    "prototypes": lambda w: pyalign.prototypes(w.first, dimensions=w.dimensions),
+    "neighborhoods: concepts": lambda w: pyalign.neighborhoods(
+        w.first, dimensions=w.dimensions, n_permutations=0, ci=None),
     "match_dimensions": lambda w: vars(pyalign.match_dimensions(w.dimensions, w.first)),
     "rsa": lambda w, **o: pyalign.rsa(w.models, w.human, n_permutations=20, weighted=True, **o),
     "rsa: drawn": lambda w, **o: pyalign.rsa(w.models, w.human, ci=DRAWN, **o),
     "cka": lambda w: pyalign.cka(w.models, n_permutations=20),
     "cka: of neighbours": lambda w: pyalign.cka(w.models, measure="mutual-knn:3", n_permutations=20),
     "cka: in batches": lambda w: pyalign.cka(w.models, batch_size=6),
-    "compare_neighbors": lambda w: pyalign.compare_neighbors(w.models, w.dimensions, k=3, n_permutations=20),
-    "neighbor_purity": lambda w: pyalign.neighbor_purity(w.models, w.categories, k=3, n_permutations=20),
-    "neighbor_changes": lambda w: pyalign.neighbor_changes(w.first, w.second, k=3),
-    "hubness": lambda w: pyalign.hubness(w.models, k=3),
+    "neighborhoods": lambda w: pyalign.neighborhoods(w.models, w.dimensions, k=3, n_permutations=20),
+    "neighborhoods: purity": lambda w: pyalign.neighborhoods(w.models, categories=w.categories, k=3, n_permutations=20),
+    "neighborhoods: changes": lambda w: pyalign.neighborhoods(w.second, before=w.first, k=3),
+    "neighborhoods: hubs": lambda w: pyalign.neighborhoods(w.models, k=3),
     "neighbors": lambda w: of_rows(w, pyalign.neighbors(w.first, k=3).similarities),
     "build_index": lambda w: of_rows(
         w, pyalign.neighbors(w.first, k=3, index=build_index(w.first, index="flat")).similarities
     ),
-    "near_duplicates": lambda w: pyalign.near_duplicates(w.first, 0.5).n_pairs,
+    "neighborhoods: duplicates": lambda w: pyalign.neighborhoods(w.first, threshold=0.5)[0].n_pairs,
     "similarity": lambda w: square(w, pyalign.similarity(w.first)),
     "choice_similarity": lambda w: square(w, pyalign.choice_similarity(w.first)),
     "odd_one_out": lambda w: pyalign.odd_one_out(w.first, w.triplets).mean(),
@@ -167,14 +168,17 @@ EXCEPTIONS = {
             score_choices; compare; compare: drawn objects;
             error_consistency: drawn; permutation_test;
             permutation_test: a matrix; score_concepts; predict_dimensions; rsa; rsa: drawn; cka; cka: of neighbours;
-            cka: in batches; compare_neighbors; neighbor_purity; neighbors; build_index; similarity;
+            cka: in batches; neighborhoods; neighborhoods: purity; neighbors; build_index; similarity;
             choice_similarity; transfer; cross_validate_probe; cross_validate_probe: triplets;
             cross_validate_probe: images; fit_embedding; embedding_path; TripletEmbedding; cross_validate_embedding;
-            write_embeddings; neighbor_changes""",
+            write_embeddings; neighborhoods: changes""",
         (MORE, "each row is an object that counts"): """
-            cka; cka: of neighbours; cka: in batches; neighbor_changes; hubness; neighbors; build_index;
-            near_duplicates; similarity; choice_similarity; transfer; write_embeddings""",
-        (MORE, "a row that the other side does not name is refused"): "neighbor_purity; prototypes; match_dimensions",
+            cka; cka: of neighbours; cka: in batches; neighborhoods: changes; neighborhoods: hubs; neighbors;
+            build_index; neighborhoods: duplicates; similarity; choice_similarity; transfer; write_embeddings""",
+        (MORE, "a row that the other side does not name is refused"):
+            "neighborhoods: purity; neighborhoods: concepts; match_dimensions",
+        ("rows in another order, without names", "of objects that occur equally often the lower row comes first"):
+            "neighborhoods: concepts",
         (PARTS, SIMULATED): "recover",
         ("missing rows left out", "the ceiling is that of all triplets"): "score: of a ceiling",
         (PARTS, "of triplets that fail alike, those that come first in the file are shown"): "find_failures",
@@ -321,8 +325,9 @@ def test_what_is_left_out_for_want_of_rows_is_as_if_it_were_not_there(name, chan
 
 # Those with figures of each model by itself. p-values are corrected for all models, and kappas are of pairs.
 OF_EACH = [name for name in CALLS if name.partition(":")[0] in (
-    "score", "agreement", "calibrate", "score_concepts", "predict_dimensions", "rsa", "compare_neighbors",
-    "neighbor_purity", "hubness", "compare") and name != "score: a matrix"]
+    "score", "agreement", "calibrate", "score_concepts", "predict_dimensions", "rsa",
+    "neighborhoods", "compare") and name not in (
+        "score: a matrix", "neighborhoods: concepts", "neighborhoods: changes", "neighborhoods: duplicates")]
 
 
 @pytest.mark.parametrize("name, change", cases(["one model of several"], OF_EACH))

@@ -87,10 +87,8 @@ MAPPINGS = {
     "models of batches": lambda two: pyalign.cka(batches=[two]),
     "layers of the first model of cka": lambda two: pyalign.cka(layers=(two, {"a": X})),
     "score_concepts": lambda two: pyalign.score_concepts(two, TRIPLETS, HUMAN, ci=None),
-    "hubness": lambda two: pyalign.hubness(two, k=3),
-    "compare_neighbors": lambda two: pyalign.compare_neighbors(two, HUMAN, k=3),
+    "neighborhoods": lambda two: pyalign.neighborhoods(two, HUMAN, categories=KINDS, k=3),
     "predict_dimensions": lambda two: pyalign.predict_dimensions(two, HUMAN),
-    "neighbor_purity": lambda two: pyalign.neighbor_purity(two, KINDS, k=3),
 }
 orders = st.permutations(range(N)).map(np.array)
 functions = pytest.mark.parametrize("name", FUNCTIONS)

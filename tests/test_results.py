@@ -332,9 +332,11 @@ UNFIT = {  # what is done to a sound document -> what is said of it
     "failures: numbers for names": (
         "failures", lambda d: d["groups"][0]["triplets"][0].update(names=[1, 2, 3]), "'names' holds 1, which"
     ),
-    "near duplicates: a name": ("near duplicates", lambda d: d["groups"][0]["names"].pop(), "'names'"),
-    "neighbor agreement: another model": (
-        "neighbor agreement", lambda d: d["differences"][0].update(a="other"), "'differences.a' must be one of"
+    "neighborhoods: a name": (
+        "neighborhoods", lambda d: d["results"][0]["duplicates"][0]["names"].pop(), "'names'"
+    ),
+    "neighborhoods: another model": (
+        "neighborhoods", lambda d: d["differences"][0].update(a="other"), "'differences.a' must be one of"
     ),
     "neighbors: no first rank": ("neighbors", lambda d: [one.update(rank=2) for one in d["results"]], "n_queries"),
     "neighbors: more queries": ("neighbors", lambda d: d.update(n_queries=10**9), "n_queries must be"),
@@ -476,7 +478,7 @@ def test_csv_puts_an_apostrophe_before_names_that_a_spreadsheet_would_run_where_
     named = pyalign.Embeddings(X, [f"{first}item {k}" for k in range(N)])
     found = pyalign.find_failures({f"{first}a": named, "b": -X}, TRIPLETS)
     scored = pyalign.score({f"{first}a": X, "b = c": X}, TRIPLETS)
-    neighbors = pyalign.compare_neighbors({f"{first}a": named}, X, n_permutations=0, ci=None)
+    neighbors = pyalign.neighborhoods({f"{first}a": named}, X, n_permutations=0, ci=None)
     for table in (found.to_csv, scored.to_csv, neighbors.objects_csv):
         plain, escaped = (list(csv.reader(io.StringIO(table(**asked), newline=""))) for asked in ({}, {"escape": True}))
         begins = [cell for row in plain for cell in row if cell.startswith(first) and not is_number(cell)]
@@ -642,7 +644,7 @@ class Several:
     other: float | int
 
 
-@pytest.mark.parametrize("command", ["score", "agreement", "compare", "rsa", "neighbor-purity", "hubs"])
+@pytest.mark.parametrize("command", ["score", "agreement", "compare", "rsa", "neighborhoods"])
 def test_results_of_models_are_indexed_by_name(command):
     few = np.random.default_rng(0).normal(size=(12, 3))
     models, counts = {"clip": few, "vgg": few[:, :2]}, np.full((4, 3), 2)
@@ -651,8 +653,7 @@ def test_results_of_models_are_indexed_by_name(command):
         "score": lambda: pyalign.score(models, triplets), "compare": lambda: pyalign.compare(models, triplets, ci=None),
         "agreement": lambda: pyalign.agreement(models, triplets, answers=counts),
         "rsa": lambda: pyalign.rsa(models, few @ few.T, kind="similarity", ci=None),
-        "neighbor-purity": lambda: pyalign.neighbor_purity(models, ["a", "b"] * 6, k=2, n_permutations=0),
-        "hubs": lambda: pyalign.hubness(models, k=2),
+        "neighborhoods": lambda: pyalign.neighborhoods(models, k=2),
     }[command]()
     assert found["vgg"] == found[1] and found["clip"] == found[0] != found["vgg"]
     with pytest.raises(InputError, match=r"^the name of a result must be one of clip, vgg; got 'clop'; did you mean"):

@@ -48,7 +48,6 @@ CALLS = {
         else pyalign.cka({"a": X, "b": Y}, n_permutations=9, **a)
     ),
     "compare": lambda **a: pyalign.compare({"a": X, "b": Y}, TRIPLETS, subjects=WHO, **a),
-    "compare_neighbors": lambda **a: pyalign.compare_neighbors({"a": X, "b": Y}, Y, k=2, n_permutations=9, **a),
     "cross_validate_embedding": lambda **a: pyalign.cross_validate_embedding(
         TRIPLETS, folds=2, penalties=[(0.1, 0.0)], subjects=WHO, n_dimensions=2, **a
     ),
@@ -64,12 +63,11 @@ CALLS = {
     "find_failures": lambda **a: pyalign.find_failures({"a": X, "b": Y}, TRIPLETS, **a),
     "fit_embedding": lambda **a: pyalign.fit_embedding(TRIPLETS, shrinkage=0.1, **a),
     "fit_probe": lambda **a: pyalign.fit_probe(X, TRIPLETS, penalty=1.0, **a),
-    "hubness": lambda **a: pyalign.hubness(X, k=2, **a),
     "load_judgments": lambda **a: pyalign.load_judgments("matrix.npy", **a),
     "load_triplets": lambda **a: pyalign.load_triplets("t.npy", **({"task": "anchored"} if "anchor" in a else {}), **a),
-    "near_duplicates": lambda **a: pyalign.near_duplicates(X, threshold=0.9, **a),
-    "neighbor_changes": lambda **a: pyalign.neighbor_changes(X, Y, k=2, **a),
-    "neighbor_purity": lambda **a: pyalign.neighbor_purity(X, CLASSES, k=2, n_permutations=9, **a),
+    "neighborhoods": lambda **a: pyalign.neighborhoods(
+        {"a": X, "b": Y}, Y, before=X, categories=CLASSES, k=2, n_permutations=9, **a
+    ),
     "neighbors": lambda **a: pyalign.neighbors(X, k=2, **a),
     "noise_ceiling": lambda **a: pyalign.noise_ceiling(np.tile(TRIPLETS[:30], (3, 1)), **a),
     "odd_one_out": lambda **a: pyalign.odd_one_out(X, TRIPLETS, **a),
@@ -78,7 +76,6 @@ CALLS = {
     "plot": lambda **a: pyalign.plot(pyalign.score({"a": X, "b": Y}, TRIPLETS), **a),
     "predict_dimensions": lambda **a: pyalign.predict_dimensions(X, np.abs(Y), folds=2, **a),
     "probe_path": lambda **a: pyalign.probe_path(X, TRIPLETS, **{"penalties": [1.0, 2.0]} | a),
-    "prototypes": lambda **a: pyalign.prototypes(X, categories=CLASSES, **a),
     "recover": lambda **a: pyalign.recover(
         {"a": X, "b": Y}, TRIPLETS, sizes=[20], n_simulations=2, temperature=1.0, folds=2, **a
     ),
@@ -137,8 +134,8 @@ COMMANDS_OF = {  # the function that a command calls
     "agreement": "agreement", "calibrate": "calibrate", "ceiling": "noise_ceiling", "cka": "cka", "compare": "compare",
     "concepts": "score_concepts", "consistency": "error_consistency", "dimensions predict": "predict_dimensions",
     "embed": "cross_validate_embedding", "extract": "extract", "failures": "find_failures",
-    "neighbors agreement": "compare_neighbors", "neighbors purity": "neighbor_purity",
-    "neighbors search": "neighbors", "plot": "plot", "probe": "cross_validate_probe", "recover": "recover",
+    "neighbors objects": "neighborhoods", "neighbors search": "neighbors",
+    "plot": "plot", "probe": "cross_validate_probe", "recover": "recover",
     "rsa": "rsa", "score": "score", "transfer": "transfer",
 }
 

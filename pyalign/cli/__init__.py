@@ -32,7 +32,7 @@ from pyalign.cli._command import (
     say,
 )
 from pyalign.cli._wording import Wording
-from pyalign.errors import InputError, MissingExtraError, SlowWarning
+from pyalign.errors import RENAMED, InputError, MissingExtraError, SlowWarning
 from pyalign.kinds import FIRST, entries
 
 __all__ = ["COMMANDS", "load", "main"]
@@ -111,7 +111,8 @@ def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
             return name, words[count:]
     if len(words) > 1 and words[1] in ("-h", "--help") and _seconds(words[0]):
         _parser(words[0]).parse_args(["--help"])
-    _parser().parse_args(list(words[:1]))
+    both = " ".join(words[:2])
+    _parser().parse_args([both] if both in RENAMED else list(words[:1]))
     raise AssertionError("the parser has exited")
 
 

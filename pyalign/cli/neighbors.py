@@ -21,89 +21,23 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import SearchName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
-INDEX, CONCEPTS, INTERVALS = "index", "concepts", "intervals and tests"
+INDEX, CONCEPTS, INTERVALS = "index", "concepts", _options.INTERVALS
 EPILOG = "Distances are printed as they are; documents negate them (larger is closer)."
-
-
-# Options that several of these commands share
 
 
 @dataclass(frozen=True)
 class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Output):
     """What neighbours are, for one embedding or several."""
 
-    transform: Spec | None = option(
-        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
-        metavar="W.npz",
-        role="input",
-    )
-
-
-@dataclass(frozen=True)
-class K:
-    """How many neighbours count."""
-
     k: int = option(
         "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
     )
-
-
-@dataclass(frozen=True)
-class OverObjects:
-    """Intervals over objects, and tests by relabelling."""
-
-    ci: str = _options.over("objects", auto="objects")
-    n_resamples: int | None = option(
-        "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
-    )
-    confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
-    )
-    n_permutations: int | None = option(
-        "number of random relabellings for p-values (default: 999); 0: no p-values",
-        kind=_options.seed,
-        metavar="K",
-        group=INTERVALS,
-    )
-    seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
-
-    def arguments(self) -> dict[str, Any]:
-        """The options that are set, as arguments; raises where one of them would have no effect."""
-        if self.ci == "none":
-            refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
-        return {"ci": _options.plan(self), **_given(self, "n_permutations", "seed")}
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """What objects belong to."""
-
-    categories: Spec | None = option(
-        _options.CATEGORIES, metavar="FILE", role="input",
-        group=CONCEPTS,
-    )
-    dimensions: Spec | None = option(
-        "human embedding; each object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
-    )
-    dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
-
-    def read(self) -> dict[str, Any]:
-        """The options that are set, as arguments."""
-        if self.dimensions is None:
-            refuse_unused(self, ("dimension_labels",), "human dimensions: add --dimensions")
-        dimensions = read_dimensions(self.dimensions, self.dimension_labels)
-        return {"categories": read_categories(self.categories), "dimensions": dimensions}
 
 
 def _transform(spec: Spec) -> Any:
     from pyalign.io.transform import load_transform
 
     return load_transform(spec)
-
-
-def _given(options: Any, *names: str) -> dict[str, Any]:
-    """The named options that are set, by name."""
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def _models(options: Any) -> dict[str, Any]:
@@ -118,14 +52,6 @@ def _models(options: Any) -> dict[str, Any]:
         for spec in list(models):
             models[f"{spec} after {options.transform}"] = transform.apply(models[spec])
     return models
-
-
-def _mapped(options: Any) -> Embeddings:
-    """The embeddings of a command that takes one, mapped where a transform is given."""
-    get_measure(options.measure)
-    x = _inputs.read_model(options)
-    mapped: Embeddings = x if options.transform is None else _transform(options.transform).apply(x)
-    return mapped
 
 
 # pyalign neighbors search
@@ -144,7 +70,7 @@ def index_or_file(text: str) -> str | Spec:
 
 
 @dataclass(frozen=True)
-class SearchOptions(_options.Model, Near, K, _options.Nan, _outputs.FolderWithImages):
+class SearchOptions(_options.Model, Near, _options.Nan, _outputs.FolderWithImages):
     """The options of `pyalign neighbors search`."""
 
     transform: Spec | None = option(
@@ -244,151 +170,65 @@ SEARCH = Command(
 )
 
 
-# pyalign neighbors agreement
+# pyalign neighbors objects
 
 
 @dataclass(frozen=True)
-class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
-    """The options of `pyalign neighbors agreement`."""
+class ObjectsOptions(_options.Models, Near, _options.Intervals):
+    """The options of `pyalign neighbors objects`."""
 
-    human: Spec = option(
-        "human embedding that defines the human neighbours, by cosine", required=True, metavar="HUMAN", role="input"
+    transform: Spec | None = option(
+        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
+        metavar="W.npz", role="input",
+    )
+    human: Spec | None = option("human embedding that defines the human neighbours, by cosine", metavar="HUMAN",
+                                role="input")
+    threshold: float | None = option(
+        "minimum similarity of duplicates (default: only identical rows are listed)", kind=float, metavar="S"
+    )
+    categories: Spec | None = option(_options.CATEGORIES, metavar="FILE", role="input", group=CONCEPTS)
+    dimensions: Spec | None = option(
+        "human embedding; each object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
+    )
+    dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
+    ci: str = _options.over("objects", auto="objects")
+    n_resamples: int | None = option(
+        "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
+    )
+    n_permutations: int | None = option(
+        "number of random relabellings for p-values (default: 999); 0: no p-values", kind=_options.seed, metavar="K",
+        group=INTERVALS,
     )
     correction: str | None = option(
-        "correction of p-values over concepts and differences (default: holm)",
-        choices=tuple(CORRECTIONS),
+        "correction of p-values over concepts and differences (default: holm)", choices=tuple(CORRECTIONS),
         group=INTERVALS,
     )
     out: str | None = option(
-        "write the agreement of each object as .csv", kind=_options.csv_file, metavar="PATH", role="output",
-        group=OUTPUT,
+        "write the table of all objects as .csv", kind=_options.csv_file, metavar="PATH", role="output", group=OUTPUT
     )
 
 
-def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
-    """Reads, compares neighbourhoods over all objects and for each concept."""
-    from pyalign.concept.neighbor_agreement import compare_neighbors
+def run_objects(options: ObjectsOptions, progress: Progress) -> Outcome:
+    """Reads; the first of several models, or one before its map, is what neighbours change from."""
+    from pyalign.concept.neighborhoods import neighborhoods
 
-    drawn, models = options.arguments(), _models(options)
-    human = _inputs.read_embeddings(options.human)
-    agreement = compare_neighbors(
-        models, human, k=options.k, measure=options.measure, **options.read(),
-        **_given(options, "correction"), **drawn, progress=progress,
+    if options.ci == "none":
+        refuse_unused(options, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
+    if options.dimensions is None:
+        refuse_unused(options, ("dimension_labels",), "human dimensions: add --dimensions")
+    models = _models(options)
+    given = {name: value for name in ("n_permutations", "seed", "correction")
+             if (value := getattr(options, name)) is not None}
+    found = neighborhoods(
+        models, None if options.human is None else _inputs.read_embeddings(options.human),
+        before=next(iter(models)) if len(models) > 1 else None, categories=read_categories(options.categories),
+        dimensions=read_dimensions(options.dimensions, options.dimension_labels), threshold=options.threshold,
+        k=options.k, measure=options.measure, ci=_options.plan(options), **given, progress=progress,
     )
-    agreement = replace(agreement, against=options.human)
-    files = {} if options.out is None else {options.out: agreement.objects_csv()}
-    return Outcome(agreement, files)
+    found = replace(found, human=options.human)
+    return Outcome(found, {} if options.out is None else {options.out: found.objects_csv()})
 
 
-AGREEMENT = Command(AgreementOptions, run_agreement, "pyalign neighbors agreement clip.npy --human vice.npy")
-
-
-# pyalign neighbors purity
-
-
-@dataclass(frozen=True)
-class PurityOptions(_options.Models, Near, K, OverObjects):
-    """The options of `pyalign neighbors purity`."""
-
-    categories: Spec = option(
-        _options.CATEGORIES, required=True, metavar="FILE",
-        role="input",
-    )
-
-
-def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
-    """Reads, counts."""
-    from pyalign.concept.purity import neighbor_purity
-
-    drawn = options.arguments()
-    purity = neighbor_purity(
-        _models(options), read_categories(options.categories), k=options.k, measure=options.measure,
-        **drawn, progress=progress,
-    )
-    return Outcome(purity)
-
-
-PURITY = Command(PurityOptions, run_purity, "pyalign neighbors purity clip.npy --categories category27.tsv")
-
-
-# pyalign neighbors hubness
-
-
-@dataclass(frozen=True)
-class HubnessOptions(_options.Models, Near, K):
-    """The options of `pyalign neighbors hubness`."""
-
-
-def run_hubness(options: HubnessOptions, progress: Progress) -> Outcome:
-    """Reads, counts."""
-    from pyalign.concept.hubs import hubness
-
-    return Outcome(hubness(_models(options), k=options.k, measure=options.measure))
-
-
-HUBNESS = Command(HubnessOptions, run_hubness, "pyalign neighbors hubness clip.npy -k 10")
-
-
-# pyalign neighbors changes
-
-
-@dataclass(frozen=True)
-class ChangesOptions(_options.Models, Near, K):
-    """The options of `pyalign neighbors changes`."""
-
-
-def run_changes(options: ChangesOptions, progress: Progress) -> Outcome:
-    """Reads two embeddings, or one and its map; compares the neighbours of each object."""
-    from pyalign.concept.neighbor_changes import neighbor_changes
-
-    count = len(options.embeddings)
-    if count != (2 if options.transform is None else 1):
-        raise InputError(f"changes are between two embeddings, or of one by --transform W.npz; got {count} embeddings")
-    return Outcome(neighbor_changes(*_models(options).values(), k=options.k, measure=options.measure))
-
-
-CHANGES = Command(ChangesOptions, run_changes, "pyalign neighbors changes clip.npy w2v.npy --names names.txt")
-
-
-# pyalign neighbors prototypes
-
-
-@dataclass(frozen=True)
-class PrototypesOptions(_options.Model, Near, Labelled):
-    """The options of `pyalign neighbors prototypes`."""
-
-
-def run_prototypes(options: PrototypesOptions, progress: Progress) -> Outcome:
-    """Reads; finds the medoid and the top objects of each concept."""
-    from pyalign.concept.prototypes import prototypes
-
-    return Outcome(prototypes(_mapped(options), **options.read(), measure=options.measure))
-
-
-PROTOTYPES = Command(
-    PrototypesOptions, run_prototypes, "pyalign neighbors prototypes clip.npy --dimensions dataset:spose66"
-)
-
-
-# pyalign neighbors duplicates
-
-
-@dataclass(frozen=True)
-class DuplicatesOptions(_options.Model, Near):
-    """The options of `pyalign neighbors duplicates`."""
-
-    threshold: float | None = option(
-        "minimum similarity of near-duplicates (default: only identical rows are listed)", kind=float, metavar="S"
-    )
-
-
-def run_duplicates(options: DuplicatesOptions, progress: Progress) -> Outcome:
-    """Reads, groups."""
-    from pyalign.concept.duplicates import near_duplicates
-
-    return Outcome(near_duplicates(_mapped(options), options.threshold, measure=options.measure))
-
-
-DUPLICATES = Command(
-    DuplicatesOptions, run_duplicates, "pyalign neighbors duplicates --threshold 0.98 images.npy", epilog=EPILOG
+OBJECTS = Command(
+    ObjectsOptions, run_objects, "pyalign neighbors objects clip.npy --human vice.npy --names names.txt", epilog=EPILOG
 )

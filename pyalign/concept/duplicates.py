@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
-from pyalign._result import Result
-from pyalign.data import Provenance, as_embeddings
-from pyalign.data.similarities import notes_on_values
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
-from pyalign.ops.similarity import notes_on_similarities, similarity
-from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
+from pyalign.measures import Measure
+from pyalign.nearest.space import equal_rows, parts
+from pyalign.ops.similarity import similarity
+from pyalign.typing import MeasureLike
 
 BLOCK = 1 << 24  # similarities at once
 
@@ -32,74 +30,51 @@ class DuplicateGroup:
     least: float | None
 
 
-@dataclass(frozen=True)
-class NearDuplicates(Result):
-    """The groups of duplicates and near-duplicates among the rows of embeddings."""
+class Duplicates(NamedTuple):
+    """The duplicates among n rows.
 
-    command: ClassVar[str] = "near duplicates"
-    rows: ClassVar[str] = "groups"
+    groups: by their first row. n_pairs: how many pairs are equal or at or above the threshold. nearest: (n,) the most
+    similar duplicate of each row, of several the lowest, or -1.
+    """
 
-    groups: tuple[DuplicateGroup, ...]  # the groups, sorted by their first row.
-    n_objects: int  # the number of rows.
-    n_pairs: int  # the number of pairs of rows at or above the threshold, including pairs of equal rows.
-    threshold: float | None  # the smallest similarity of near-duplicates; None: only equal rows are grouped.
-    measure: str  # the similarity measure.
-
-    def to_records(self) -> list[dict[str, object]]:
-        """A row for each member of a group."""
-        return [
-            {"group": number, "row": row, "object": None if group.names is None else group.names[place],
-             "exact": group.exact, "least": group.least}
-            for number, group in enumerate(self.groups) for place, row in enumerate(group.rows)
-        ]
+    groups: tuple[DuplicateGroup, ...]
+    n_pairs: int
+    nearest: np.ndarray
 
 
-def near_duplicates(
-    embeddings: EmbeddingsLike, threshold: float | None = None, *, measure: MeasureLike = "cosine",
-    backend: BackendName = "auto",
-) -> NearDuplicates:
-    """Find groups of rows that are equal or whose similarity is at least a threshold.
+def duplicates_of(
+    rows: np.ndarray, level: float | None, measure: MeasureLike, names: tuple[str, ...] | None = None
+) -> Duplicates:
+    """Find groups of rows that are equal or whose similarity is at least `level`: connected components of such pairs.
 
-    Groups are the connected components of such pairs, so two rows of a group may be less similar than the threshold if
-    other rows connect them.
-
-    Args:
-        embeddings: (n, d) real numbers.
-        threshold: the smallest similarity of near-duplicates, in the unit of the measure; None: only equal rows are
-            grouped. There is no default, since it depends on the embeddings; for cosines of image embeddings .95 to .99
-            are usual.
-        measure, backend: see `pyalign.similarity`.
-
-    Returns:
-        A `NearDuplicates`: the groups, by their first row.
-
-    Raises:
-        InputError: as `pyalign.similarity`; a threshold that is not a number, or that no pair can reach.
+    Two rows of a group may be less similar than that if other rows connect them.
 
     Example:
-        >>> duplicates = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)
-        >>> [(group.rows, group.exact) for group in duplicates.groups]
-        [((0, 2), False), ((1, 3), True)]
+        >>> found = duplicates_of(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]]), 0.99, "cosine")
+        >>> [(group.rows, group.exact) for group in found.groups], found.nearest.tolist()
+        ([((0, 2), False), ((1, 3), True)], [2, 3, 0, 1])
     """
-    converted = as_embeddings(embeddings)
-    rows = _checks.as_rows(converted.values)
-    _checks.require_finite(~np.isfinite(rows).all(axis=1))
-    level = None if threshold is None else _level(threshold, get_measure(measure))
-    same = _equal_rows(rows)
-    pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, measure, backend)
+    same = equal_rows(rows)
+    pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, measure)
     parent = components(len(rows), pairs)
-    of_rounding = () if level is None else notes_on_similarities(rows, None, measure)
-    groups = tuple(_group(members, same, pairs, values, parent, converted.names) for members in _members(parent))
-    equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
-    return NearDuplicates(
-        groups, len(rows), equal if level is None else len(pairs), level, str(measure),
-        notes=(*converted.notes, *notes_on_values(converted, "embeddings"), *of_rounding),
-        provenance=Provenance.now([("embeddings", converted)], {"threshold": level, "measure": str(measure)}, backend,
-        None),
-    )
+    groups = tuple(_group(members, same, pairs, values, parent, names) for members in _members(parent))
+    times = np.bincount(same)
+    n_pairs = int((times * (times - 1) // 2).sum()) if level is None else len(pairs)
+    return Duplicates(groups, n_pairs, _nearest(len(rows), pairs, values))
 
 
-def _level(threshold: object, measure: Measure) -> float:
+def _nearest(n: int, pairs: np.ndarray, values: np.ndarray | None) -> np.ndarray:
+    """(n,) of each row the other of its pairs with the largest value, or -1."""
+    row, other = np.concatenate([pairs, pairs[:, ::-1]]).T
+    alike = np.zeros(len(row)) if values is None else np.tile(values, 2)
+    order = np.lexsort((other, -alike, row))
+    found, first = np.unique(row[order], return_index=True)
+    nearest = np.full(n, -1)
+    nearest[found] = other[order][first]
+    return nearest
+
+
+def level_of(threshold: object, measure: Measure) -> float:
     """The threshold as a number that pairs can reach: else no groups would look like no duplicates."""
     level = _checks.real_number(threshold, "threshold")
     if not np.isfinite(level):
@@ -112,13 +87,6 @@ def _level(threshold: object, measure: Measure) -> float:
     return level
 
 
-def _equal_rows(rows: np.ndarray) -> np.ndarray:
-    """(n,) a number for each different row; -0 and 0 are equal."""
-    plain = np.ascontiguousarray(rows + rows.dtype.type(0))
-    keys = plain.view([("", plain.dtype)] * plain.shape[1]).ravel() if plain.shape[1] else np.zeros(len(rows))
-    return np.unique(keys, return_inverse=True)[1].reshape(-1)
-
-
 def _equal_pairs(same: np.ndarray) -> np.ndarray:
     """(p, 2): each row with the one before it that is equal."""
     order = np.argsort(same, kind="stable")
@@ -126,18 +94,15 @@ def _equal_pairs(same: np.ndarray) -> np.ndarray:
     return np.stack([order[:-1][follows], order[1:][follows]], axis=1)
 
 
-def _pairs(
-    rows: np.ndarray, level: float, same: np.ndarray, measure: MeasureLike, backend: BackendName
-) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(rows: np.ndarray, level: float, same: np.ndarray, measure: MeasureLike) -> tuple[np.ndarray, np.ndarray]:
     """(p, 2) pairs i < j that are similar or equal, and their similarities; a block of rows at a time."""
     n, pairs, values = len(rows), [], []
-    step = max(1, BLOCK // max(1, n))
-    for start in range(0, n, step):
-        part = np.asarray(similarity(rows[start : start + step], rows[start:], measure=measure, backend=backend))
-        near = (part >= level) | (same[start : start + step, None] == same[None, start:])
+    for part in parts(n, n, BLOCK):
+        alike = np.asarray(similarity(rows[part], rows[part.start :], measure=measure))
+        near = (alike >= level) | (same[part, None] == same[None, part.start :])
         i, j = np.nonzero(np.triu(near, 1))
-        pairs.append(np.stack([i, j], axis=1) + start)
-        values.append(part[i, j].astype(np.float64))
+        pairs.append(np.stack([i, j], axis=1) + part.start)
+        values.append(alike[i, j].astype(np.float64))
     return np.concatenate(pairs), np.concatenate(values)
 
 

@@ -21,11 +21,11 @@ class Lists(NamedTuple):
 
     Attributes:
         rows: (n, l) int64, nearest first.
-        n_tied: the number of rows whose k-th neighbour is as near as the next one.
+        tied: bool (n,), whether the k-th neighbour is as near as the next one.
     """
 
     rows: np.ndarray
-    n_tied: int
+    tied: np.ndarray
 
 
 def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", k: int | None = None) -> Lists:
@@ -41,7 +41,7 @@ def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", 
     """
     k = length if k is None else k
     nearest = neighbors(x, k=min(max(length, k + 1), len(x) - 1), measure=measure, index="flat")
-    return Lists(nearest.indices[:, :length], int(tied_at(nearest.similarities, k).sum()))
+    return Lists(nearest.indices[:, :length], tied_at(nearest.similarities, k))
 
 
 def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:

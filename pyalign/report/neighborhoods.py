@@ -1,4 +1,4 @@
-"""Neighbours: searches; agreement with people's, purity, hubs, changes; prototypes and duplicates.
+"""Neighbours: searches, and the table of each object's neighbourhood.
 
 Embeddings before and after maps: one table for each set, and one for the categories of neighbours.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyalign.map_transfer.transfer_result import ACCURACY, KEPT, RSA, VOTES, Transfer, TransferFigure
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
@@ -15,17 +15,16 @@ from pyalign.report.fits import rank_text
 from pyalign.report.words import ELSEWHERE, called, counted, interval_header, number, one_line
 
 if TYPE_CHECKING:
-    from pyalign.concept.duplicates import NearDuplicates
-    from pyalign.concept.hubs import Hub, Hubness
-    from pyalign.concept.neighbor_agreement import (
-        ConceptNeighbors,
-        NeighborAgreement,
+    from pyalign.concept.duplicates import DuplicateGroup
+    from pyalign.concept.neighborhood_result import (
+        ConceptNeighborhood,
         NeighborDifference,
-        NeighborResult,
+        NeighborFigures,
+        Neighborhood,
+        Neighborhoods,
+        ObjectNeighborhood,
     )
-    from pyalign.concept.neighbor_changes import NeighborChange, NeighborChanges
-    from pyalign.concept.prototypes import Prototype, Prototypes
-    from pyalign.concept.purity import CategoryPurity, NeighborPurity, PurityResult
+    from pyalign.concept.prototypes import Prototype
     from pyalign.nearest.scan import Neighbors
 
 
@@ -58,96 +57,128 @@ def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
     ]
 
 
-def labels_of(results: Sequence[Any], verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:
-    """What the model of each result is called; `labels`: those of a page."""
-    return called(
-        [(result.embeddings, None if labels is None else result.label) for result in results], labels, verbose
-    )
-
-
-def name_of(row: NeighborChange | Hub | Prototype) -> str:
+def name_of(row: ObjectNeighborhood | Prototype) -> str:
     """An object by its name, or by its row."""
     return str(row.row if row.name is None else row.name)
 
 
-# Agreement with people
+def labels_of(found: Neighborhoods, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:
+    """What the models are called; `labels`: those of a page."""
+    return called(
+        [(row.embeddings, None if labels is None else row.label) for row in found.results], labels, verbose
+    )
 
 
-def agreement_view(agreement: NeighborAgreement, verbose: bool = False) -> list[Block]:
-    """The models over all objects; the concepts of each; differences over all objects."""
-    labels = labels_of(agreement.results, verbose)
-    blocks: list[Block] = [
-        agreement_table(agreement, labels),
-        foot(
-            f"against {one_line(agreement.against)}" if agreement.against else "",
-            f"{agreement.k:,} nearest of {agreement.n_objects:,} objects",
-            f"measure {agreement.measure}, of the reference {agreement.against_measure}",
-            f"by chance {number(agreement.chance)}, rbo {number(agreement.rbo_chance)}",
-            "" if agreement.resamples is None
-            else f"intervals over objects ({agreement.resamples:,} half-samples, seed {agreement.seed})",
-            f"p by {agreement.permutations:,} relabellings of the objects, one-sided" if agreement.permutations else "",
-            f"rbo: rank-biased overlap, p = {agreement.rbo_p:g}",
-        ),
-    ]
-    half = MOST_CONCEPTS // 2
-    for result, label in zip(agreement.results, labels, strict=True):
+def neighborhoods_view(found: Neighborhoods, verbose: bool = False) -> list[Block]:
+    """The models over all objects, and their hubs; of each the concepts, objects and duplicates; differences."""
+    labels = labels_of(found, verbose)
+    half, over = MOST_CONCEPTS // 2, f"{found.k:,} nearest of {found.n_objects:,} objects"
+    blocks: list[Block] = []
+    if found.human_measure or found.grouping:
+        blocks += [models_table(found, labels), foot(*_how(found, over))]
+    blocks += [hubs_table(found, labels), foot("" if blocks else over, "" if blocks else f"measure {found.measure}")]
+    for result, label in zip(found.results, labels, strict=True):
         if result.concepts:  # of many those that agree most and least
-            ranked = sorted(
-                (concept for concept in result.concepts if concept.n_objects),
-                key=lambda concept: -(concept.overlap or 0.0),
-            )
+            ranked = sorted((row for row in result.concepts if row.n_objects), key=_rank)
             rows = first_and_last(ranked, MOST_CONCEPTS, verbose)
             left_out = f"the {half} highest and {half} lowest of {len(ranked):,}: {ELSEWHERE}"
-            blocks.append(
-                concepts_table(agreement, [(label, concept) for concept in rows], f"{label}, by {agreement.grouping}")
-            )
+            blocks.append(concepts_table(found, [(label, row) for row in rows], f"{label}, by {found.grouping}"))
             blocks.append(foot(left_out if len(rows) < len(ranked) else ""))
-    overall = [difference for difference in agreement.differences if difference.concept is None]
+        listed = result.objects if verbose else standing_out(result, SHOWN)
+        blocks.append(objects_table(found, [(label, row) for row in listed], SHOWN, f"{label}, objects that stand out"))
+        blocks.append(foot())
+        if result.duplicates:
+            blocks.append(duplicates_table([(label, row) for row in result.duplicates], f"{label}, duplicates"))
+            blocks.append(foot(level_of(found), counted(result.n_pairs, "pair")))
+    overall = [row for row in found.differences if row.concept is None]
     if overall:
-        names = dict(zip((result.embeddings for result in agreement.results), labels, strict=True))
-        blocks.append(differences_table(agreement, overall if verbose else overall[:MOST_PAIRS], names))
-        blocks.append(foot(f"p corrected ({agreement.correction}) over {len(agreement.differences):,} differences"))
+        names = dict(zip((result.embeddings for result in found.results), labels, strict=True))
+        blocks.append(differences_table(found, overall if verbose else overall[:MOST_PAIRS], names))
+        blocks.append(foot(f"p corrected ({found.correction}) over {len(found.differences):,} differences"))
     return blocks
 
 
-def agreement_table(agreement: NeighborAgreement, labels: Sequence[str]) -> Table:
-    """A row for each model."""
-    return table(Column("model", tuple(labels)), *_figures(agreement, agreement.results))
-
-
-def _figures(agreement: NeighborAgreement, rows: Sequence[NeighborResult | ConceptNeighbors]) -> list[Column | None]:
-    """The overlap and the rank-biased overlap of each row."""
-    intervals = agreement.resamples is not None
-    column = Rows(rows, interval_header(agreement.confidence or 0.0) if intervals else "").column
+def _how(found: Neighborhoods, over: str) -> list[str]:
+    """How to read the figures of models."""
+    human = found.human_measure is not None
     return [
-        column("overlap", lambda r: r.overlap, "number", 4, ci=lambda r: r.ci),
-        column("s.e.", lambda r: r.standard_error, "number", 4, keep=5, only=TEXT) if intervals else None,
-        column("rbo", lambda r: r.rbo, "number", 4, keep=7, ci=lambda r: r.rbo_ci, ends="interval" * intervals,
-               keep_ends=4, note=f"rank-biased overlap, persistence {agreement.rbo_p:g}"),
-        column("p", lambda r: r.p_value, "p", note="of the overlap, one-sided") if agreement.permutations else None,
+        f"against {one_line(found.human)}" if found.human else "",
+        over,
+        f"measure {found.measure}{f', of people {found.human_measure}' if human else ''}",
+        f"by chance {number(found.overlap_chance)}, rbo {number(found.rbo_chance)}" if human else "",
+        "" if found.resamples is None
+        else f"intervals over objects ({found.resamples:,} half-samples, seed {found.seed})",
+        f"p by {found.permutations:,} relabellings of the objects, one-sided" if found.permutations else "",
+        f"rbo: rank-biased overlap, p = {found.rbo_p:g}" if human else "",
+        f"purity of {found.n_with_concept:,} objects with {found.grouping}" if found.grouping else "",
     ]
 
 
-def concepts_table(
-    agreement: NeighborAgreement, rows: Sequence[tuple[str, ConceptNeighbors]], title: str = ""
-) -> Table:
+def _rank(row: ConceptNeighborhood) -> float:
+    return -(row.overlap if row.overlap is not None else row.purity or 0.0)
+
+
+def standing_out(result: Neighborhood, top: int) -> list[ObjectNeighborhood]:
+    """The objects that occur most, that agree least and that change most, `top` of each."""
+    rows = [row for by in ("occurrences", "rbo", "kept_rbo") for row in result.extreme(by, top)]
+    return list({row.row: row for row in rows}.values())
+
+
+def level_of(found: Neighborhoods) -> str:
+    """Which rows are duplicates."""
+    return "equal rows" if found.threshold is None else f"{found.measure} of at least {found.threshold:g}"
+
+
+def models_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
+    """A row for each model."""
+    return table(Column("model", tuple(labels)), *_figures(found, found.results))
+
+
+def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Column | None]:
+    """The overlap, the rank-biased overlap and the purity of each row."""
+    intervals = found.resamples is not None
+    column = Rows(rows, interval_header(found.confidence or 0.0) if intervals else "").column
+    columns: list[Column | None] = []
+    if found.human_measure is not None:
+        columns += [
+            column("overlap", lambda r: r.overlap, "number", 4, ci=lambda r: r.ci),
+            column("s.e.", lambda r: r.standard_error, "number", 4, keep=5, only=TEXT) if intervals else None,
+            column("rbo", lambda r: r.rbo, "number", 4, keep=7, ci=lambda r: r.rbo_ci, ends="interval" * intervals,
+                   keep_ends=4, note=f"rank-biased overlap, persistence {found.rbo_p:g}"),
+            column("p", lambda r: r.p_value, "p", note="of the overlap, one-sided") if found.permutations else None,
+            column("p of the rbo", lambda r: r.rbo_p_value, "p", only=PAGE) if found.permutations else None,
+        ]
+    if found.grouping is not None:
+        columns += [
+            column("purity", lambda r: r.purity, "number", 4, ci=lambda r: r.purity_ci, ends="interval" * intervals,
+                   keep_ends=6, note="share of neighbours with the same concept"),
+            column("by chance", lambda r: r.chance, "number", 4, keep=5, note="of shuffled concepts"),
+            column("p of purity", lambda r: r.purity_p_value, "p", keep=6) if found.permutations else None,
+        ]
+    return columns
+
+
+def concepts_table(found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeighborhood]], title: str = "") -> Table:
     """A row for each concept of a model, whose label comes before it."""
     column = Rows(rows).column
+    corrected = found.permutations and found.human_measure
     return table(
         column("concept", lambda r: r[1].concept, filter=True),
         column("model", lambda r: r[0], filter=True, only=PAGE),
         column("objects", lambda r: r[1].n_objects, "count"),
-        *_figures(agreement, [concept for _, concept in rows]),
-        column("p (corrected)", lambda r: r[1].p_adjusted, "p", keep=6) if agreement.permutations else None,
+        *_figures(found, [concept for _, concept in rows]),
+        column("p (corrected)", lambda r: r[1].p_adjusted, "p", keep=6) if corrected else None,
+        column("medoid", lambda r: None if r[1].medoid is None else name_of(r[1].medoid), keep=8),
+        column("its mean similarity", lambda r: None if r[1].medoid is None else r[1].medoid.value, "number", 3,
+               only=PAGE),
+        column("top", lambda r: ", ".join(map(name_of, r[1].top[:SHOWN])), keep=3, only=TEXT),
         title=title,
     )
 
 
-def differences_table(
-    agreement: NeighborAgreement, rows: Sequence[NeighborDifference], labels: Mapping[str, str]
-) -> Table:
+def differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference], labels: Mapping[str, str]) -> Table:
     """A row for each two models."""
-    column = Rows(rows, interval_header(agreement.confidence or 0.0)).column
+    column = Rows(rows, interval_header(found.confidence or 0.0)).column
     return table(
         column("difference", lambda d: f"{labels[d.a]} - {labels[d.b]}", only=TEXT),
         column("model", lambda d: labels[d.a], only=PAGE),
@@ -159,128 +190,60 @@ def differences_table(
     )
 
 
-# Purity and hubs
-
-
-def purity_view(purity: NeighborPurity, verbose: bool = False) -> list[Block]:
-    """The models over all objects with a category, then the categories of each."""
-    tables: list[Block] = []
-    for result, label in zip(purity.results, labels_of(purity.results, verbose), strict=True):
-        ranked = sorted(
-            (category for category in result.categories if category.n_objects),
-            key=lambda category: -(category.purity or 0.0),
-        )
-        tables.append(table(
-            Column(label, ("all with a category", *(one_line(category.category) for category in ranked))),
-            Column("objects", (purity.n_with_category, *(category.n_objects for category in ranked)), "count"),
-            *purity_columns(purity, [result, *ranked]),
-        ))
-    how = f"{purity.resamples:,} half-samples or the jackknife, seed {purity.seed}" if purity.resamples else ""
-    return [*tables, foot(
-        f"share of the {purity.k:,} nearest of {purity.n_objects:,} objects",
-        f"measure {purity.measure}",
-        f"intervals over objects ({how})" if how else "",
-        apart=True,
-    )]
-
-
-def purity_columns(purity: NeighborPurity, rows: Sequence[PurityResult | CategoryPurity]) -> list[Column]:
-    """Purity with its interval, what chance gives, and p."""
-    column = Rows(rows, "interval" if purity.resamples else "").column
-    columns = [
-        column("purity", lambda r: r.purity, "number", 4, ci=lambda r: r.ci),
-        column("by chance", lambda r: r.chance, "number", 4, keep=7, note="of shuffled categories"),
-    ]
-    return [*columns, column("p", lambda r: r.p_value, "p", keep=6)] if purity.permutations else columns
-
-
-def hubs_view(hubs: Hubness, verbose: bool = False) -> list[Block]:
-    """A row for each model, with its largest hubs."""
-    how_often = f"how often objects are among the {hubs.k:,} nearest of {hubs.n_objects:,}"
-    return [hubs_table(hubs, labels_of(hubs.results, verbose)), foot(how_often, f"measure {hubs.measure}")]
-
-
-def hubs_table(hubs: Hubness, labels: Sequence[str]) -> Table:
+def hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
     """A row for each model."""
-    column = Rows(hubs.results).column
-
-    def count(value: float) -> str:
-        """How often, a whole number but for shares of places that several have."""
-        return f"{value:,.1f}".removesuffix(".0")
-
+    column = Rows(found.results).column
+    changed = found.before is not None
     return table(
         Column("model", tuple(labels)),
-        column("skewness", lambda r: r.skewness, "number", 3, note="of how often; 0: evenly"),
+        column("skewness", lambda r: r.skewness, "number", 3, note="of how often objects are neighbours; 0: evenly"),
         column("Robin Hood", lambda r: r.robin_hood, "number", 4, keep=8,
                note="share of places in lists that would have to change hands"),
         column("of none", lambda r: r.antihubs, "number", 4, keep=7, note="share of objects, neighbours of none"),
         column("by hubs", lambda r: r.hub_occurrence, "number", 4, keep=6,
                note="share of places that objects hold which are there twice as often"),
-        column("largest", lambda r: ", ".join(f"{name_of(hub)} {count(hub.count)}" for hub in r.largest[:2]), keep=5,
-               only=TEXT),
+        column("kept", lambda r: r.kept, "number", 4, note="share of neighbours as before") if changed else None,
+        column("rbo kept", lambda r: r.kept_rbo, "number", 4, keep=7) if changed else None,
     )
 
 
-# Changes, prototypes, duplicates
+def objects_table(
+    found: Neighborhoods, rows: Sequence[tuple[str, ObjectNeighborhood]], most: int, title: str = ""
+) -> Table:
+    """A row for each object of a model, whose label comes before it; `most`: neighbours that are named."""
+    column = Rows(rows).column
+    human, changed = found.human_measure is not None, found.before is not None
 
+    def often(value: float) -> str:
+        """How often, a whole number but for shares of places that several have."""
+        return f"{value:,.1f}".removesuffix(".0")
 
-def changes_view(changes: NeighborChanges, verbose: bool = False) -> list[Block]:
-    """The objects whose neighbourhoods differ most, with the nearest that only one side has."""
-    return [changes_table(changes, SHOWN), foot(
-        f"over all {changes.n_objects:,} objects overlap {number(changes.overlap)}, rbo {number(changes.rbo)}",
-        f"{changes.k:,} nearest",
-        f"measure {changes.measure}",
-    )]
-
-
-def changes_table(changes: NeighborChanges, most: int) -> Table:
-    """A row for each object; `most`: neighbours that are named."""
-    column = Rows(changes.objects).column
     return table(
-        column("object", name_of),
-        column("overlap", lambda o: o.overlap, "number", 4),
-        column("rbo", lambda o: o.rbo, "number", 4, keep=7, note="rank-biased overlap"),
-        column("only before", lambda o: ", ".join(map(str, o.lost[:most])), keep=5),
-        column("only after", lambda o: ", ".join(map(str, o.gained[:most])), keep=6),
+        column("object", lambda r: name_of(r[1])),
+        column("model", lambda r: r[0], filter=True, only=PAGE),
+        column("neighbour of", lambda r: r[1].occurrences, "number", 1, write=often, note="how many others"),
+        column("purity", lambda r: r[1].purity, "number", 4, keep=8) if found.grouping is not None else None,
+        column("overlap", lambda r: r[1].overlap, "number", 4) if human else None,
+        column("rbo", lambda r: r[1].rbo, "number", 4, keep=7) if human else None,
+        column("kept", lambda r: r[1].kept, "number", 4) if changed else None,
+        column("rbo kept", lambda r: r[1].kept_rbo, "number", 4, keep=6) if changed else None,
+        column("only before", lambda r: ", ".join(r[1].lost[:most]), keep=5) if changed else None,
+        column("only after", lambda r: ", ".join(r[1].gained[:most]), keep=5) if changed else None,
+        column("duplicate", lambda r: r[1].duplicate, keep=4) if any(r[1].duplicate for r in rows) else None,
+        title=title,
     )
 
 
-def prototypes_view(prototypes: Prototypes, verbose: bool = False) -> list[Block]:
-    """A row for each concept."""
-    by = f"by {prototypes.grouping} among {prototypes.n_objects:,} objects"
-    return [prototypes_table(prototypes), foot(by, f"measure {prototypes.measure}")]
-
-
-def prototypes_table(prototypes: Prototypes) -> Table:
-    """A row for each concept."""
-    column = Rows(prototypes.concepts).column
+def duplicates_table(rows: Sequence[tuple[str, DuplicateGroup]], title: str = "") -> Table:
+    """A row for each group of a model, whose label comes before it."""
+    column = Rows(rows).column
     return table(
-        column("concept", lambda c: c.concept),
-        column("objects", lambda c: c.n_objects, "count"),
-        column("medoid", lambda c: None if c.medoid is None else name_of(c.medoid)),
-        column("its mean similarity", lambda c: None if c.medoid is None else c.medoid.value, "number", 3, only=PAGE),
-        column("top", lambda c: ", ".join(map(name_of, c.top[:SHOWN])), keep=5, only=TEXT),
-    )
-
-
-def duplicates_view(duplicates: NearDuplicates, verbose: bool = False) -> list[Block]:
-    """A row for each group."""
-    notes = foot(
-        f"{counted(len(duplicates.groups), 'group')} among {duplicates.n_objects:,} rows",
-        counted(duplicates.n_pairs, "pair"),
-        "equal rows" if duplicates.threshold is None else f"{duplicates.measure} of at least {duplicates.threshold:g}",
-    )
-    return [duplicates_table(duplicates), notes] if duplicates.groups else [notes]
-
-
-def duplicates_table(duplicates: NearDuplicates) -> Table:
-    """A row for each group."""
-    column = Rows(duplicates.groups).column
-    return table(
-        column("rows", lambda g: ", ".join(map(str, g.names or g.rows))),
-        column("size", lambda g: len(g.rows), "count"),
-        column("equal", lambda g: g.exact),
-        column("least", lambda g: g.least, "number", 4, keep=5, note="similarity of two of them"),
+        column("rows", lambda r: ", ".join(map(str, r[1].names or r[1].rows))),
+        column("model", lambda r: r[0], filter=True, only=PAGE),
+        column("size", lambda r: len(r[1].rows), "count"),
+        column("equal", lambda r: r[1].exact),
+        column("least", lambda r: r[1].least, "number", 4, keep=5, note="similarity of two of them"),
+        title=title,
     )
 
 

@@ -27,7 +27,7 @@ from pyalign.study.inputs import Inputs
 from pyalign.study.options import FILES, HUMAN, METADATA, MODEL, MODELS, PEOPLE, SCORES, TRIPLETS
 
 NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
-TOLD = {"triplets": "triplets", "dimensions": "dimensions", "against": "against"}  # fields that say what was read
+TOLD = {"triplets": "triplets", "dimensions": "dimensions"}  # fields that say what was read
 
 
 @dataclass(frozen=True)

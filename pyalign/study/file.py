@@ -323,6 +323,7 @@ def _step(
             raise InputError(f"function must be text; got {function!r:.80}")
         analysis = find_analysis(function)
         chosen = _chosen_models(table.pop("models", None), analysis, models)
+        _take_one(table, analysis, sets)
         picked = {
             argument: _picked(argument, kind, table.pop(argument, None), analysis, sets.get(kind, {}))
             for argument, kind in analysis.inputs.items()
@@ -357,6 +358,15 @@ def _chosen_models(chosen: Any, analysis: Analysis, models: Mapping[str, StudyMo
         if models[name].is_matrix and not analysis.matrices:
             raise InputError(f"{analysis.name} takes embeddings; model {name!r} is a matrix")
     return tuple(dict.fromkeys(names))
+
+
+def _take_one(table: dict[str, Any], analysis: Analysis, sets: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Leaves out all but one of the inputs of which a step takes one: what it names, else the first there is."""
+    there = [argument for argument in analysis.one_of if table.get(argument, NONE) != NONE]
+    there += [name for name in analysis.one_of if name not in table and sets.get(analysis.inputs[name])]
+    for argument in analysis.one_of:
+        if argument not in there[:1]:
+            table.setdefault(argument, NONE)
 
 
 def _picked(

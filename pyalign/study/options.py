@@ -22,7 +22,7 @@ MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
 DIMENSIONS, LABELS, CATEGORIES, METADATA = "dimensions", "dimension labels", "categories", "metadata"
 PEOPLE = "people"  # sets of triplets and of human matrices, by name: all, or those that a step names
 SCORED = (  # functions that give a score of each model
-    "compare", "score", "rsa", "cross_validate_probe", "predict_dimensions", "compare_neighbors", "neighbor_purity",
+    "compare", "score", "rsa", "cross_validate_probe", "predict_dimensions", "neighborhoods",
 )
 
 
@@ -38,6 +38,7 @@ class Analysis:
     gives: str = ""  # what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
     matrices: bool = False  # whether models may be ready matrices, and not embeddings alone.
     without: tuple[str, ...] = ()  # arguments that are no options of a step.
+    one_of: tuple[str, ...] = ()  # arguments of which a step takes one: what it names, else the first there is.
     # whether its bits depend on the threads of BLAS, of which units may have any number: in a study, one.
     one_thread: bool = False
 
@@ -82,7 +83,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or f
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
     "transform": "transform", "start": "transform", "maps": "transform", "other_embeddings": "embeddings",
-    "after": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
+    "before": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
     "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling", "result": SCORES, "others": SCORES,
 }
 

@@ -51,7 +51,7 @@ limit = 200
 models = ["features"]
 queries = ["tiger", "kiwi fruit", "violin", "sailboat"]
 k = 5
-[steps.prototypes]
+[steps.neighborhoods]
 models = ["features"]
 [steps.embed]
 folds = 2

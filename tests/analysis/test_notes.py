@@ -157,11 +157,10 @@ CALLS = {
     "cka": lambda m, t: pyalign.cka({"m": m, "other": reals(9, len(m), 3)}, n_permutations=0),
     "rsa": lambda m, t: pyalign.rsa({"m": m}, distances(len(m)), kind="dissimilarity", ci=None),
     "neighbors": lambda m, t: pyalign.neighbors(Embeddings(m, source="m"), k=2),
-    "hubs": lambda m, t: pyalign.hubness({"m": m}, k=2),
-    "neighbor_purity": lambda m, t: pyalign.neighbor_purity({"m": m}, [0, 1] * (len(m) // 2), k=2, ci=None),
-    "compare_neighbors": lambda m, t: pyalign.compare_neighbors({"m": m}, reals(9, len(m), 3), k=2, ci=None),
-    "near_duplicates": lambda m, t: pyalign.near_duplicates(Embeddings(m, source="m"), 0.9),
-    "prototypes": lambda m, t: pyalign.prototypes(Embeddings(m, source="m"), categories=[0, 1] * (len(m) // 2)),
+    "neighborhoods": lambda m, t: pyalign.neighborhoods({"m": m}, reals(9, len(m), 3), threshold=0.9, k=2, ci=None),
+    "concepts of neighborhoods": lambda m, t: pyalign.neighborhoods(
+        {"m": m}, categories=[0, 1] * (len(m) // 2), k=2, ci=None
+    ),
     "predict_dimensions": lambda m, t: pyalign.predict_dimensions({"m": m}, reals(9, len(m), 2), ci=None),
     "simulate": lambda m, t: simulate(Embeddings(m, source="m"), 10),
     "probe": lambda m, t: pyalign.fit_probe(Embeddings(m, source="m"), t, penalty=1.0),
@@ -180,7 +179,7 @@ def test_every_function_that_reads_embeddings_says_so(name):
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64])
-@pytest.mark.parametrize("name", ["score", "compare_neighbors", "hubs", "rsa", "cka"])
+@pytest.mark.parametrize("name", ["score", "neighborhoods", "rsa", "cka"])
 def test_embeddings_without_a_row_are_refused_in_one_line(name, dtype):
     with pytest.raises(pyalign.InputError):
         CALLS[name](np.zeros((0, 3), dtype), EVERY)
@@ -359,7 +358,7 @@ def test_notes_are_in_the_document():
 
 @pytest.mark.parametrize("offset", [1e3, 1e4, 1e5])
 @pytest.mark.parametrize("name", ["score", "compare", "agreement", "failures", "consistency", "concepts",
-                                  "recover", "permutation_test", "prototypes", "near_duplicates",
+                                  "recover", "permutation_test", "concepts of neighborhoods", "neighborhoods",
                                   "simulate"])
 def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     told = (
@@ -367,7 +366,7 @@ def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
         "model; take the mean off each feature, or give float64"
     )
     far = X + offset
-    if name in ("permutation_test", "prototypes", "near_duplicates", "simulate"):
+    if name in ("permutation_test", "simulate"):
         told = told.replace("of m by", "of embeddings by")
     assert told in CALLS[name](far.astype(np.float32), MIXED).notes
     for sound in (far, X.astype(np.float32), (far - far.mean(axis=0)).astype(np.float32)):
@@ -376,7 +375,7 @@ def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
 
 def test_rows_that_are_only_looked_at_for_equality_have_no_similarities_to_round():
     far = (X + 1e4).astype(np.float32)
-    assert not [note for note in pyalign.near_duplicates(far).notes if "rounding" in note]
+    assert not [note for note in pyalign.neighborhoods(far, k=2).notes if "rounding" in note]
 
 
 @pytest.mark.parametrize("in_tiles", [False, True])

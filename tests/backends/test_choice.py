@@ -129,7 +129,7 @@ def test_a_search_by_numpy_says_so(without_kernels):
     out, _, _ = without_kernels("""
 import pyalign
 x = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]
-print(pyalign.neighbors(x, k=1).backend, pyalign.neighbor_changes(x, x, k=1).overlap)
+print(pyalign.neighbors(x, k=1).backend, pyalign.neighborhoods(x, before=x, k=1)[0].kept)
 """)
     assert out == ["numpy 1.0"]
 

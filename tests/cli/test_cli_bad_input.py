@@ -230,8 +230,7 @@ BAD_CONCEPTS = {
 CONCEPT_COMMANDS = {
     "concepts": ("concepts", "x.npy", "-t", "t.npy"),
     "consistency": ("consistency", "x.npy", "y.npy", "-t", "t.npy"),
-    "neighbors": ("neighbors", "agreement", "x.npy", "--human", "y.npy", "--permutations", "9"),
-    "prototypes": ("neighbors", "prototypes", "x.npy"),
+    "neighbors": ("neighbors", "objects", "x.npy", "--human", "y.npy", "--permutations", "9"),
 }
 
 

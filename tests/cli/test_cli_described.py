@@ -397,7 +397,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
 
 @pytest.mark.parametrize("words", [
     ("plot", "--chart", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
-    ("neighbors", "prototypes", "x.npy", "--names", "names.txt", "--csv", "out.csv"),
+    ("neighbors", "objects", "x.npy", "-k", "3", "--permutations", "0", "--names", "names.txt", "--csv", "out.csv"),
 ])
 def test_dimensions_have_the_labels_that_are_described(command, written, words):
     if words[0] == "plot":

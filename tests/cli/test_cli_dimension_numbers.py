@@ -74,11 +74,10 @@ def test_every_function_calls_a_dimension_the_same(written, answers):
         "differences": [row.concept for row in concepts.differences],
         "top objects": [row.concept for row in concepts.top_objects],
         "csv": rows_of(concepts.to_csv(), "concept")[:K],
-        "prototypes": [row.concept for row in pyalign.prototypes(named, dimensions=human).concepts],
         "predict": [row.dimension for row in pyalign.predict_dimensions(named, human, folds=3)[0].dimensions],
         "consistency": [row.concept for row in pyalign.error_consistency(
             {"a": named, "b": human}, answers, dimensions=human).missed],
-        "neighbors": [row.concept for row in pyalign.compare_neighbors(
+        "neighbors": [row.concept for row in pyalign.neighborhoods(
             {"a": named}, human, k=3, dimensions=human, n_permutations=0, ci=None)[0].concepts],
     }
     assert of_each == {where: [*expected] for where in of_each}
@@ -94,7 +93,7 @@ def test_every_command_reads_the_labels_of_the_file(written, command, answers, f
     np.save("t.npy", answers.values)
     for arguments, path in (
         (("concepts", "embedding.npz", "-t", "t.npy"), ("results", 0, "concepts")),
-        (("neighbors", "prototypes", "embedding.npz"), ("concepts",)),
+        (("neighbors", "objects", "embedding.npz", "--permutations", "0"), ("results", 0, "concepts")),
         (("dimensions", "predict", "embedding.npz", "--folds", "3"), ("results", 0, "dimensions")),
     ):
         ran = command(*arguments, "--dimensions", "embedding.npz", "--json", "--quiet")

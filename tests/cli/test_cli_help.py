@@ -89,8 +89,8 @@ def test_help_shows_at_most_thirty_options_and_help_all_shows_the_rest(command, 
 
 def test_usage_shows_what_is_required_first(command):
     assert command("score", "--help").out.startswith("usage: pyalign score EMB [EMB ...] -t T [options]\n")
-    assert command("neighbors", "agreement", "-h").out.startswith(
-        "usage: pyalign neighbors agreement EMB [EMB ...] --human HUMAN [options]"
+    assert command("dimensions", "predict", "-h").out.startswith(
+        "usage: pyalign dimensions predict EMB [EMB ...] --dimensions D [options]"
     )
     assert command("info", "--help").out.startswith("usage: pyalign info [options]\n")
 
@@ -153,7 +153,7 @@ def test_intervals_are_asked_for_by_the_same_words_in_every_command():
             assert [*told.choices] == [word for word in words if word in told.choices], name
             assert all(f"({word})" in told.help for word in told.choices[1:-1]), name
             found.add(name)
-    assert found >= {"score", "compare", "concepts", "consistency", "rsa", "neighbors purity", "dimensions predict"}
+    assert found >= {"score", "compare", "concepts", "consistency", "rsa", "neighbors objects", "dimensions predict"}
 
 
 def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():

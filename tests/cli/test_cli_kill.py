@@ -44,8 +44,8 @@ COMMANDS = {
         SEEDS,
     ),
     "consistency": (["consistency", "x.npy", "y.npy", *T, "--dimensions", "h.npy", *DOCUMENTS], MEASURES),
-    "neighbors agreement": (
-        ["neighbors", "agreement", "x.npy", "--human", "y.npy", "-k5", "--permutations", "9", "--out", "q.csv",
+    "neighbors objects": (
+        ["neighbors", "objects", "x.npy", "--human", "y.npy", "-k5", "--permutations", "9", "--out", "q.csv",
          *DOCUMENTS],
         MEASURES,
     ),

@@ -28,12 +28,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("rsa", "x.npy --human rdm.npy --kind similarity --figures none", "out json csv latex"),
     ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
     ("neighbors search", "x.npy --query y.npy --figures none", "save_index out json csv latex"),
-    ("neighbors agreement", "x.npy --human y.npy --permutations 0", "out json csv latex"),
-    ("neighbors changes", "x.npy y.npy", "json csv latex"),
-    ("neighbors purity", "x.npy --categories categories.txt --permutations 0", "json csv latex"),
-    ("neighbors hubness", "x.npy", "json csv latex"),
-    ("neighbors prototypes", "x.npy --dimensions human.npy", "json csv latex"),
-    ("neighbors duplicates", "x.npy", "json csv latex"),
+    ("neighbors objects", "x.npy y.npy --human y.npy --permutations 0", "out json csv latex"),
     ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex"),
     ("embed", "-t t.npy --shrinkage 0.001 --folds 2 --figures none", "out json csv latex"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
@@ -69,7 +64,7 @@ SUFFIXES = {
     "json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy",
 }
 OUT = {
-    "failures": ".csv", "neighbors agreement": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
+    "failures": ".csv", "neighbors objects": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
     "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
     "plan triplets": ".csv", "triplets collect": ".csv",
 }

@@ -20,7 +20,7 @@ IN_STUDIES = {  # arguments of functions, as a study file has them, where the co
     "error_consistency": {"assign": "product", "top": 2},
     "cross_validate_probe": {"bias": True, "smoothing": 0.1, "tolerance": 1e-3, "tau": 0.2, "batch_size": 8},
     "calibrate": {"bins": 5},
-    "compare_neighbors": {"rbo_p": 0.8, "human_measure": "dot"},
+    "neighborhoods": {"rbo_p": 0.8, "human_measure": "dot"},
     "rsa": {"pooling": "ranks"},
     "recover": {"target": 0.8},
     "cka": {"alpha": 0.1},

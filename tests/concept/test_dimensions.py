@@ -32,12 +32,12 @@ def consistency(dimensions):
 
 def neighbors(dimensions):
     options = {"k": 4, "ci": None, "n_permutations": 0}
-    found = pyalign.compare_neighbors(X, X[:, ::2], dimensions=dimensions, dimension_labels=LABELS, **options)[0]
+    found = pyalign.neighborhoods(X, X[:, ::2], dimensions=dimensions, dimension_labels=LABELS, **options)[0]
     return {row.concept: (row.n_objects, row.overlap) for row in found.concepts}
 
 
 def prototypes(dimensions):
-    found = pyalign.prototypes(X, dimensions=dimensions, dimension_labels=LABELS)
+    found = pyalign.neighborhoods(X, dimensions=dimensions, dimension_labels=LABELS, k=4, ci=None, n_permutations=0)[0]
     return {row.concept: (row.n_objects, row.top) for row in found.concepts}
 
 
@@ -70,14 +70,15 @@ def names_in_order(order):
     names, x = [f"o{k:02}" for k in order], np.eye(2)[np.arange(N) % 2][order]
     named, weights = pyalign.Embeddings(x, names), np.round(SIZES[order], 1) * [1.0, 0.5] + 1e-9 * order[:, None]
     kinds = pyalign.Categories.of((order % 3).astype(str), names=names)
+    options = {"k": 3, "top": 9, "ci": None, "n_permutations": 0}
     prototypes = [
-        *pyalign.prototypes(named, dimensions=pyalign.Embeddings(weights, names), top=9).concepts,
-        *sorted(pyalign.prototypes(named, categories=kinds, top=9).concepts, key=lambda found: found.concept),
+        *pyalign.neighborhoods(named, dimensions=pyalign.Embeddings(weights, names), **options)[0].concepts,
+        *sorted(pyalign.neighborhoods(named, categories=kinds, **options)[0].concepts, key=lambda found: found.concept),
     ]
     return [
         *[[one.name for one in found.top] for found in prototypes],
-        [one.name for one in pyalign.hubness(named, k=N // 2 - 1, largest=9)[0].largest],
-        [one.name for one in pyalign.neighbor_changes(named, named, k=3, top=9).objects],
+        [one.name for one in pyalign.neighborhoods(named, k=N // 2 - 1, top=9)[0].extreme("occurrences", 9)],
+        [one.name for one in pyalign.neighborhoods(named, before=named, k=3, top=9)[0].extreme("kept_rbo", 9)],
         *[card.objects for card in top_cards(weights, names)],
     ]
 

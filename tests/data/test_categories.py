@@ -26,10 +26,7 @@ CALLS = {
     "consistency": lambda models, triplets, kinds: pyalign.error_consistency(
         models, triplets, model_choices={"c": [0] * len(triplets)}, categories=kinds, ci=None, missing="omit"
     ),
-    "neighbor_purity": lambda models, triplets, kinds: pyalign.neighbor_purity(
-        models, kinds, k=1, ci=None, n_permutations=0
-    ),
-    "compare_neighbors": lambda models, triplets, kinds: pyalign.compare_neighbors(
+    "neighborhoods": lambda models, triplets, kinds: pyalign.neighborhoods(
         models, OBJECTS, categories=kinds, k=1, ci=None, n_permutations=0
     ),
 }

@@ -45,7 +45,7 @@ def write_study(folder, count=16):
     for k in range(count):
         np.save(folder / f"m{k}.npy", x + rng.normal(size=x.shape))
         models.append(f'm{k} = "m{k}.npy"')
-    steps = "[steps.neighbors]\n[steps.near_duplicates]\nthreshold = 0.9\n"
+    steps = '[steps.neighbors]\n[steps.near]\nfunction = "neighbors"\nk = 3\n'
     steps += '[steps.ceiling]\n[steps.score]\nceiling = "step:ceiling"\n[steps.compare]\n[steps.failures]\nlimit = 5\n'
     steps += (
         '[steps.long]\nfunction = "probe"\nmodels = ["p", "m0"]\nfolds = 2\npenalties = 0.001\nmax_iterations = 300\n'

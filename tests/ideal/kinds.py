@@ -232,25 +232,33 @@ def nearest(x):
 
 
 def shared(a, b):
-    """Overlap, and rank-biased overlap, of the neighbours of all objects."""
+    """(N,) overlap, and rank-biased overlap, of the neighbours of each object."""
     lists, depths = zip(nearest(a), nearest(b), strict=True), np.arange(1, K + 1)
     x = np.array([[len({*p[:d]} & {*q[:d]}) for d in depths] for p, q in lists])
     rbo = x[:, -1] / K * 0.9**K + (0.1 / 0.9) * (x / depths * 0.9**depths).sum(axis=1)
-    return {"overlap": x[:, -1].mean() / K, "rbo": rbo.mean()}
+    return {"overlap": x[:, -1] / K, "rbo": rbo}
 
 
-def neighbor_agreement(w, _):
-    return each(w.models, lambda x: shared(unit(x), unit(w.x))) | {"chance": K / (N - 1)}
+def neighborhoods(w, _):
+    kinds = w.x.argmax(axis=1)
+    same = kinds[:, None] == kinds
 
+    def of(x):
+        near, each_object = nearest(unit(x)), shared(unit(x), unit(w.x))
+        each_object["purity"] = np.take_along_axis(same, near, 1).mean(axis=1)
+        each_object["chance"] = (same.sum(axis=1) - 1) / (N - 1)
+        counts = np.bincount(near.ravel(), minlength=N) - K
+        agreed = {name: values.mean() for name, values in each_object.items()}
+        of_kinds = {f"concepts/{g}/{name}": values[kinds == kind].mean()
+                    for g, kind in enumerate(np.unique(kinds)) for name, values in each_object.items()}
+        return agreed | of_kinds | {
+            "kept": agreed["overlap"], "kept_rbo": agreed["rbo"],
+            "skewness": (counts**3).mean() / (counts**2).mean() ** 1.5,
+            "robin_hood": np.abs(counts).sum() / (2 * K * (N - 1)), "antihubs": (counts == -K).mean(),
+            "hub_occurrence": (counts + K)[counts >= K].sum() / (N * K),
+        }
 
-def neighbor_changes(w, _):
-    return shared(unit(w.models["half"]), unit(w.x))
-
-
-def neighbor_purity(w, _):
-    same = w.x.argmax(axis=1)[:, None] == w.x.argmax(axis=1)
-    chance = (same.sum(axis=1) - 1).mean() / (N - 1)
-    return each(w.models, lambda x: {"purity": np.take_along_axis(same, nearest(unit(x)), 1).mean(), "chance": chance})
+    return each(w.models, of) | {"overlap_chance": K / (N - 1)}
 
 
 def upper(matrix):

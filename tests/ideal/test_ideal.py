@@ -67,9 +67,8 @@ ROWS = {  # kind -> how a world is put into it; of what is fitted to one model, 
     "consistency": lambda w: by_dot(pyalign.error_consistency, dimensions=says.two_dimensions(w))(w),
     "recover": lambda w: pyalign.recover(
         says.better_than_chance(w), w.rows, measure="dot", n_simulations=20, sizes=[2000]),
-    "neighbor agreement": lambda w: pyalign.compare_neighbors(w.models, w.x, k=says.K, n_permutations=20),
-    "neighbor changes": lambda w: pyalign.neighbor_changes(w.models["half"], w.x, k=says.K),
-    "neighbor purity": lambda w: pyalign.neighbor_purity(w.models, KINDS_OF(w), k=says.K, n_permutations=20),
+    "neighborhoods": lambda w: pyalign.neighborhoods(
+        w.models, w.x, before=w.x, categories=KINDS_OF(w), k=says.K, n_permutations=20),
     "failures": by_dot(pyalign.find_failures, limit=1),
     "simulate": lambda w: simulate(w.x, 40_000, measure="dot", temperature=1.0),
 }
@@ -79,7 +78,7 @@ WITHOUT = {  # why a kind has no row: kinds
     "its figures are those of its steps, which have rows": "study; report",
     "it plans: tools/plan_experiments.py and tools/chosen_triplets.py simulate what it promises":
         "plan experiment; plan triplets",
-    "it says of embeddings alone which rows are alike": "neighbors; hubs; prototypes; near duplicates",
+    "it says of embeddings alone which rows are alike": "neighbors",
     "it makes or draws data": "extract; triplets",
     "it lists, describes or downloads what there is": """models list; models layers; models table; describe;
         descriptions; datasets list; datasets info; datasets fetch""",
@@ -90,10 +89,11 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
         difference_error""",
     "a test: its rate is in test_rates.py": """
         p_value p_adjusted p_max_t p_lowest p_highest rbo_p_value permutations alpha null_threshold""",
+    "a test: tests/concept/test_neighborhoods.py counts its relabellings": "purity_p_value",
     "a number, a setting or a time": """
         schema chance temperature n_triplets n_ties n_dropped n_objects n_subjects n_answers n_distinct n_missing
         n_pairs n_models n_within_folds n_train n_test n_passes n_iterations n_undecided n_choices n_missed n_people
-        n_with_category n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n repeats seed seconds
+        n_with_concept n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n repeats seed seconds
         triplets_per_second strength strengths penalties k folds draws shrinkage sparsity target n_needed
         n_needed_within simulations drawn rbo_p steps min_answers min_triplets confidence resamples noise top""",
     "of other objects: tools/simulation simulates it": """
@@ -106,6 +106,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
     "of too few answers, fits or objects for a point": """
         bins/ entropy_bins/ equal_width/ equal_mass/ ece_equal_mass_before accuracy_within_folds lowest/ objects/
         folds/ stability/ groups/ lapses/ categories/""",
+    "of rows: which are alike, and which stand for a concept": "n_tied duplicates/ medoid/ top/",
 }
 DEAR = ("score", "metadata", "probe", "predict", "embed", "calibrate", "agreement")  # some tenths of a second each
 SAID_WHY = {word for words in NO_TRUTH.values() for word in words.split()}

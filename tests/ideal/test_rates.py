@@ -56,8 +56,8 @@ TESTS = {
     "cka": lambda x, models, rows: smallest(
         [row for row in pyalign.cka(models | {"ideal": x}, n_permutations=0)[0].differences if row.model == "ideal"]
     ),
-    "neighbor agreement": lambda x, models, rows: smallest(
-        pyalign.compare_neighbors(models, x, k=5, n_permutations=0).differences
+    "neighborhoods": lambda x, models, rows: smallest(
+        pyalign.neighborhoods(models, x, k=5, n_permutations=0).differences
     ),
 }
 DRAWS = 80

@@ -81,9 +81,9 @@ def test_within_categories_only_pairs_of_two_objects_of_one_count(found):
     assert (row.before, row.n) == (pytest.approx(alone.value), 4 * (15 * 14 // 2))
 
 
-def test_neighbours_kept_are_those_of_neighbor_changes(found):
+def test_neighbours_kept_are_those_of_neighborhoods(found):
     row = of(found, "toward", "", "neighbours kept")
-    assert row.after == pytest.approx(pyalign.neighbor_changes(X, TOWARD.apply(X), k=5).overlap)
+    assert row.after == pytest.approx(pyalign.neighborhoods(TOWARD.apply(X), before=X, k=5)[0].kept)
     assert (row.before, row.difference) == (1.0, pytest.approx(row.after - 1.0)) and row.ci.low < row.difference
 
 

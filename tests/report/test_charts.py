@@ -315,9 +315,9 @@ def _chart():
     return altair.Chart(altair.Data(values=[{"x": 1}])).mark_point()
 
 
-def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
+def test_what_has_no_picture_is_one_line(one_model, models, triplets, message_of, tmp_path):
     assert "no picture of kind 'gallery' in a result of 'concepts'" in message_of(chart, one_model, "gallery")
-    assert "there are none" in message_of(chart, pyalign.hubness(np.eye(4), k=2))
+    assert "there are none" in message_of(chart, pyalign.find_failures(models, triplets))
     assert "it says no command" in message_of(chart, {"results": []})
     assert "is a damaged result of 'concepts'" in message_of(chart, {"command": "concepts", "results": []})
     (tmp_path / "x.json").write_text("[1]")
@@ -372,7 +372,7 @@ def test_a_damaged_number_is_named(two_models, message_of):
     assert message_of(chart, document) == f"{damage}'concept' is missing"
 
 
-def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
+def test_an_option_of_another_kind_is_refused(one_model, models, triplets, human, message_of):
     plot = pyalign.plot
     assert "categories applies only to figures of kind 'rdm' or 'mds' or 'gallery' or 'map'" in message_of(
         plot, one_model, categories=["a"]
@@ -382,7 +382,7 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     assert "result applies only to" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)
-    assert "there is no picture of a result of 'hubs'" in message_of(plot, pyalign.hubness(np.eye(4), k=2))
+    assert "there is no picture of a result of 'failures'" in message_of(plot, pyalign.find_failures(models, triplets))
     assert "style must be one of" in message_of(plot, one_model, style="blue")
     assert "width must be one of" in message_of(plot, one_model, width="wide")
     assert "sort must be one of" in message_of(chart, one_model, sort="size")

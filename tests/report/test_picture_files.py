@@ -163,9 +163,9 @@ def test_a_document_of_a_newer_schema_is_not_drawn(one_model, tmp_path, message_
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_results_that_only_a_page_shows_say_so(message_of):
-    told = message_of(pyalign.plot, pyalign.hubness(np.eye(4), k=2))
-    assert told == "there is no picture of a result of 'hubs'; `pyalign report` shows it on a page"
+def test_results_that_only_a_page_shows_say_so(message_of, models, triplets):
+    told = message_of(pyalign.plot, pyalign.find_failures(models, triplets))
+    assert told == "there is no picture of a result of 'failures'; `pyalign report` shows it on a page"
 
 
 def test_a_failure_leaves_the_earlier_picture_as_it_was(one_model, tmp_path, monkeypatch):
@@ -201,7 +201,7 @@ def test_the_figures_of_a_result_are_named_after_their_kinds(two_models, predict
     assert set(as_files(figures(two_models), ("html", "svg"))[0]) == {"concepts.html", "concepts.svg"}
     assert set(as_files(figures(predicted), ("pdf",))[0]) == {"dimensions.pdf"}
     assert as_files(figures(neighbours()), ("svg",))[0].keys() == {"gallery.svg"}
-    assert as_files(figures(pyalign.hubness(np.eye(4), k=2))) == ({}, "")
+    assert as_files(figures(pyalign.neighborhoods(np.eye(4), k=2))) == ({}, "")
 
 
 def test_figures_of_each_way_of_grouping(models, triplets, human):

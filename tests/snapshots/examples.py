@@ -55,10 +55,9 @@ def sample_results(folder):
         "probe": pyalign.cross_validate_probe(few, triplets, penalties=[0.1, 1.0], folds=2),
         "cka": pyalign.cka(models, n_permutations=10),
         "neighbors": pyalign.neighbors(trained, [names[0], names[200]], 5),
-        "neighbor purity": pyalign.neighbor_purity(
-            models, kinds, k=5, n_permutations=10, ci=pyalign.Resampling("auto", n_resamples=10)
+        "neighborhoods": pyalign.neighborhoods(
+            models, categories=kinds, k=5, top=3, n_permutations=10, ci=pyalign.Resampling("auto", n_resamples=10)
         ),
-        "prototypes": pyalign.prototypes(trained, categories=kinds, top=3),
     }
     return {f"sample: {name}": one for name, one in found.items()}
 

@@ -24,7 +24,7 @@ def texts_together(documents):
         return [documents[f"{prefix}{name}"] for name in names]
 
     every = [one for name, one in documents.items() if name.startswith("every: ")]
-    pictured = ("concepts", "neighbors", "neighbors after", "neighbor changes", "failures", "prototypes")
+    pictured = ("concepts", "neighbors", "neighbors after", "neighborhoods", "failures")
     return {
         "every kind": lambda: page_of(every, metadata=METADATA, title="All of them"),
         "with images": lambda: page_of(of("every: ", *pictured), images=_images()),

@@ -279,8 +279,7 @@ RUNS = {
     "score": lambda x, t, **ci: pyalign.score(x, t, **ci),
     "score_choices": lambda x, t, **ci: pyalign.score_choices(t[:, 0] % 3, t, **ci),
     "rsa": lambda x, t, **ci: pyalign.rsa(x, 1 - np.corrcoef(x), kind="dissimilarity", **ci),
-    "compare_neighbors": lambda x, t, **ci: pyalign.compare_neighbors(x, -x, k=3, n_permutations=0, **ci),
-    "neighbor_purity": lambda x, t, **ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, n_permutations=0, **ci),
+    "neighborhoods": lambda x, t, **ci: pyalign.neighborhoods(x, -x, k=3, n_permutations=0, **ci),
     "error_consistency": lambda x, t, **ci: pyalign.error_consistency({"a": x, "b": -x}, t, **ci),
     "compare": lambda x, t, **ci: pyalign.compare({"a": x, "b": -x}, t, **ci),
     "score_concepts": lambda x, t, **ci: pyalign.score_concepts(x, t, categories=list("ab" * 10), **ci),
@@ -330,24 +329,25 @@ def test_every_function_gives_intervals_unless_they_are_left_out(message_of, nam
 
 
 @pytest.mark.parametrize(
-    "run",
+    ("run", "of"),
     [
-        lambda x, **given: pyalign.rsa(
+        (lambda x, **given: pyalign.rsa(
             x, 1 - np.corrcoef(np.tanh(x)), kind="dissimilarity", n_permutations=20, **given
-        ),
-        lambda x, **given: pyalign.compare_neighbors(x, np.tanh(x[:, :3]), k=3, n_permutations=20, **given),
-        lambda x, **given: pyalign.neighbor_purity(
-            x, (x[:, 0] + x[:, 1] > 0).astype(int), k=3, n_permutations=20, **given
-        ),
+        ), ""),
+        (lambda x, **given: pyalign.neighborhoods(x, np.tanh(x[:, :3]), k=3, n_permutations=20, **given), ""),
+        (lambda x, **given: pyalign.neighborhoods(
+            x, categories=(x[:, 0] + x[:, 1] > 0).astype(int), k=3, n_permutations=20, **given
+        ), "purity_"),
     ],
-    ids=["rsa", "compare_neighbors", "neighbor_purity"],
+    ids=["rsa", "neighborhoods", "neighborhoods: purity"],
 )
-def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call(run):
+def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call(run, of):
     x = np.random.default_rng(0).normal(size=(40, 6))
     plans = [Resampling("objects", n_resamples=20, seed=seed) for seed in (3, 4)]
     one, same, other = (run(x, ci=plan, seed=seed) for plan, seed in ((plans[0], 5), (plans[0], 6), (plans[1], 5)))
-    assert one[0].ci == same[0].ci != other[0].ci
-    assert one[0].p_value == other[0].p_value
+    first, again, drawn = (getattr(found[0], f"{of}ci") for found in (one, same, other))
+    assert first == again != drawn
+    assert getattr(one[0], f"{of}p_value") == getattr(other[0], f"{of}p_value")
     assert (one.seed, one.provenance.seed, one.resamples) == (3, 5, 20)
     assert run(x, ci=None, seed=5).seed == 5
 

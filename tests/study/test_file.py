@@ -152,8 +152,8 @@ def test_an_interval_is_a_word_or_a_table(folder):
 
 def test_an_option_that_a_function_needs_is_asked_for_before_anything_is_run(tmp_path):
     path = tmp_path / "s.toml"
-    path.write_text('models.a = "a.npy"\n[steps.neighbor_changes]\n')
-    with pytest.raises(InputError, match=r"s\.toml: step 'neighbor_changes': neighbor_changes needs after; got none$"):
+    path.write_text('models.a = "a.npy"\n[steps.transfer]\n')
+    with pytest.raises(InputError, match=r"s\.toml: step 'transfer': transfer needs maps; got none$"):
         read_study(path)
 
 

@@ -380,15 +380,57 @@ def test_the_files_of_a_study_are_those_that_it_names(folder):
 
 def test_neighbours_that_change_between_a_model_and_a_file(folder):
     Path("small.toml").write_text(
-        'names = "names.txt"\nmodels.a = "a.npy"\n[steps.neighbor_changes]\nafter = "b.npy"\nk = 3\n'
+        'names = "names.txt"\nmodels.a = "a.npy"\n[steps.neighborhoods]\nbefore = "b.npy"\nk = 3\n'
     )
     assert not run().failed
-    found = pyalign.load_result("small/steps/neighbor_changes-a.json")
-    real = pyalign.neighbor_changes(np.load("a.npy"), np.load("b.npy"), k=3)
-    assert (found.overlap, found.rbo) == (real.overlap, real.rbo)
+    found = pyalign.load_result("small/steps/neighborhoods.json")
+    real = pyalign.neighborhoods(np.load("a.npy"), before=np.load("b.npy"), k=3)
+    assert (found[0].kept, found[0].kept_rbo) == (real[0].kept, real[0].kept_rbo)
     np.save("b.npy", np.load("a.npy"))
-    assert "neighbor_changes (a)" in made(run())
-    assert pyalign.load_result("small/steps/neighbor_changes-a.json").overlap == 1
+    assert "neighborhoods" in made(run())
+    assert pyalign.load_result("small/steps/neighborhoods.json")[0].kept == 1
+
+
+@pytest.mark.parametrize(
+    ("sets", "options", "grouping", "labels"),
+    [
+        ("", "", "dimensions", ("p", "q", "r")),
+        ('categories = "kinds.txt"', "", "categories", ("x", "y", "z")),
+        ('categories = "kinds.txt"', 'categories = "none"', "dimensions", ("p", "q", "r")),
+        ("", 'dimensions = "none"', None, ()),
+        ("", 'human = "none"', "dimensions", ("p", "q", "r")),
+    ],
+)
+def test_neighbourhoods_take_the_dimensions_of_a_study_as_concepts_where_it_has_no_categories(
+    folder, sets, options, grouping, labels
+):
+    human = np.abs(np.load("a.npy"))[:, :3]
+    np.save("human.npy", human)
+    Path("labels.txt").write_text("p\nq\nr\n")
+    Path("small.toml").write_text(
+        f'names = "names.txt"\ndimensions = {{ file = "human.npy", labels = "labels.txt", names = "names.txt" }}\n'
+        f'{sets}\nmodels.a = "a.npy"\n[steps.neighborhoods]\nk = 3\nn_permutations = 9\n{options}\n'
+    )
+    assert not run().failed
+    found = pyalign.load_result("small/steps/neighborhoods.json")
+    assert found.grouping == grouping and found.human == (None if "human =" in options else "human.npy")
+    assert tuple(row.concept for row in found[0].concepts or ()) == labels
+    if grouping == "dimensions":
+        for row, weights in zip(found[0].concepts, human.T, strict=True):
+            assert [one.row for one in row.top] == [*np.argsort(-weights)[:10]]
+
+
+def test_one_of_several_sets_of_dimensions_is_named_as_concepts_in_place_of_the_categories(folder):
+    np.save("human.npy", np.abs(np.load("a.npy"))[:, :3])
+    human = '{ file = "human.npy", names = "names.txt" }'
+    text = f'names = "names.txt"\ncategories = "kinds.txt"\ndimensions.one = {human}\ndimensions.two = {human}\n'
+    steps = 'models.a = "a.npy"\n[steps.neighborhoods]\nk = 3\nhuman = "none"\n'
+    Path("small.toml").write_text(f'{text}{steps}dimensions = "two"\n')
+    assert not run().failed
+    assert pyalign.load_result("small/steps/neighborhoods.json").grouping == "dimensions"
+    Path("small.toml").write_text(f"{text}{steps}")
+    assert not run().failed
+    assert pyalign.load_result("small/steps/neighborhoods.json").grouping == "categories"
 
 
 def test_cka_in_batches_of_models_that_are_large(folder):
@@ -456,7 +498,7 @@ def coded(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "net_of_a_study", raising=False)
 
     def run(spec="module:net.py:net", **options):
-        text = f"images = 'photos'\n[models]\nm = {{ extract = '{spec}' }}\n[steps.hubs]\nk = 2\n"
+        text = f"images = 'photos'\n[models]\nm = {{ extract = '{spec}' }}\n[steps.neighborhoods]\nk = 2\n"
         (study / "s.toml").write_text(text)
         return pyalign.run_study(study / "s.toml", **options)
 
@@ -518,7 +560,7 @@ measure = { a = "pearson" }
 n_permutations = 5
 [steps.cka]
 models = ["a"]
-[steps.hubs]
+[steps.neighborhoods]
 k = 3
 """
 
@@ -535,7 +577,7 @@ def test_a_ready_matrix_is_a_model_of_the_steps_that_take_one(folder):
     compared = pyalign.load_result("small/steps/compare.json")
     assert [one.measure for one in compared.models] == ["pearson", "similarity matrix"]
     assert compared.models[0].accuracy == compared.models[1].accuracy == found[1].accuracy
-    assert [one.embeddings for one in pyalign.load_result("small/steps/hubs.json").results] == ["a"]
+    assert [one.embeddings for one in pyalign.load_result("small/steps/neighborhoods.json").results] == ["a"]
     again = run()
     assert not made(again) - {"report"}
     np.save("m.npy", -matrix)

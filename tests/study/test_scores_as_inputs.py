@@ -65,17 +65,16 @@ def test_a_step_sets_scores_of_other_steps_against_each_other(study):
 def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
     """Mean R² of human dimensions, agreement of neighbours and their purity, each with what its document says."""
     np.save("human.npy", np.abs(np.load("a.npy")))
-    steps = "[steps.predict]\n[steps.compare_neighbors]\nk = 3\n[steps.neighbor_purity]\nk = 3\n"
+    steps = "[steps.predict]\n[steps.neighborhoods]\nk = 3\n"
     sets = 'dimensions = { file = "human.npy", names = "names.txt" }\ncategories = "kinds.txt"\n'
-    others = 'R2 = "step:predict", overlap = "step:compare_neighbors", purity = "step:neighbor_purity"'
+    others = 'R2 = "step:predict", near = "step:neighborhoods"'
     text = STUDY.partition("[steps.probe]")[0].replace('probed = "step:probe"', others)
     Path("s.toml").write_text(text.replace("[steps.metadata]", f"{sets}{steps}[steps.metadata]"))
     assert not pyalign.run_study("s.toml", only="metadata").failed
-    read = {name: pyalign.load_result(f"s/steps/{name}.json") for name in ("metadata", "predict", "compare_neighbors",
-                                                                          "neighbor_purity")}
+    read = {name: pyalign.load_result(f"s/steps/{name}.json") for name in ("metadata", "predict", "neighborhoods")}
     values = {"R2": [row.mean_r2 for row in read["predict"].results],
-              "overlap": [row.overlap for row in read["compare_neighbors"].results],
-              "purity": [row.purity for row in read["neighbor_purity"].results]}
+              "near: overlap of neighbours, cosine": [row.overlap for row in read["neighborhoods"].results],
+              "near: purity of neighbours, cosine": [row.purity for row in read["neighborhoods"].results]}
     for column, expected in values.items():
         assert [point.score(column).value for point in read["metadata"].points] == expected
 
@@ -87,8 +86,8 @@ def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
         ('"step:compare"', '"step:nothing"', "there is no step 'nothing'"),
         ('"step:compare"', '"step:metadata"', "needs itself, by way of 'metadata'"),
         ("[steps.compare]", "[steps.compare]\nfunction = 'failures'",
-         "result must be a step of compare, score, rsa, cross_validate_probe, predict_dimensions, compare_neighbors or "
-         "neighbor_purity; got step 'compare' of find_failures"),
+         "result must be a step of compare, score, rsa, cross_validate_probe, predict_dimensions or neighborhoods; "
+         "got step 'compare' of find_failures"),
         ('"step:dot"', '"step:dot::a"', "others must be step:dot; got 'a' behind it"),
         ('"step:dot"', "3", "others must be a step or a document, a list of them, or a table with their names"),
         ('["svg"]', '["gif"]', "figures must be a list of svg, pdf, png, html; got ['gif']"),

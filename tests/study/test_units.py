@@ -36,6 +36,7 @@ n_permutations = 5
 [steps.failures]
 limit = 5
 [steps.hubs]
+function = "neighborhoods"
 k = 3
 """
 
@@ -209,7 +210,7 @@ def test_an_unknown_unit_or_a_mistake_in_its_step_writes_nothing(few, message_of
     assert message_of(lambda: pyalign.run_unit("small.toml", "out", "nonsense")) == message
     text = Path("small.toml").read_text()
     Path("small.toml").write_text(text.replace("k = 3", "kk = 3"))
-    told = "small.toml: step 'hubs': hubness has no option 'kk'"
+    told = "small.toml: step 'hubs': neighborhoods has no option 'kk'"
     assert message_of(lambda: pyalign.run_unit("small.toml", "out", "hubs")).startswith(told)
     assert not Path("out").exists()
 

@@ -44,7 +44,7 @@ fit = pyalign.fit_probe(embeddings, triplets, penalty=0.1, norm="squared", seed=
 options = pyalign.ProbeOptions(norm="nuclear", standardize="features")
 rdm = pyalign.rsa(models, pyalign.Judgments(np.eye(30), "similarity"), correlation=["spearman", "pearson"])
 concepts = pyalign.score_concepts(embeddings, triplets, dimensions=frame, assign="sum", missing="omit")
-pyalign.hubness(models, k=5, measure=get_measure("rbf:0.5"))
+pyalign.neighborhoods(models, k=5, measure=get_measure("rbf:0.5"))
 pyalign.score(embeddings, triplets, measure=["rbf:0.5", "cosine"])
 
 # What a notebook has: a data set, a DataFrame of answers, files that are described

@@ -25,4 +25,4 @@ pyalign.ProbeOptions(norm="l2")  # wrong
 pyalign.fit_probe(embeddings, triplets, strength=0.1)  # wrong
 read: Comparison = pyalign.load_result("scores.json", Scores)  # wrong
 text: str = pyalign.score(embeddings, triplets).ci.low  # wrong
-pyalign.neighbor_hubness(embeddings)  # wrong
+pyalign.hubness(embeddings)  # wrong

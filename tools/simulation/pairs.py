@@ -203,15 +203,16 @@ def neighbors(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
     """A model that knows eight features of twelve, and one that knows four, against all twelve."""
     x, kind = of_six_kinds(n, rng)
     models = {"eight": model(x), "four": model(x)[:, :4]}
-    found = pyalign.compare_neighbors(models, x, k=k, categories=kind, n_permutations=0)
+    found = pyalign.neighborhoods(models, x, k=k, categories=kind, n_permutations=0)
     first, largest, difference = found[0], found[0].concepts[0], found.differences[0]
-    purity = pyalign.neighbor_purity(model(x), kind, k=k, n_permutations=0)[0]
+    purity = pyalign.neighborhoods(model(x), categories=kind, k=k, n_permutations=0)[0]
     yield Found.of("overlap", first.overlap, first.ci)
     yield Found.of("rbo", first.rbo, first.rbo_ci)
     yield Found.of("largest kind", largest.overlap, largest.ci)
     yield Found.of("difference", difference.difference, difference.ci)
-    yield Found.of("purity", purity.purity, purity.ci)
-    yield Found.of("purity of the largest kind", purity.categories[0].purity, purity.categories[0].ci)
+    yield Found.of("purity", purity.purity, purity.purity_ci)
+    assert purity.concepts is not None
+    yield Found.of("purity of the largest kind", purity.concepts[0].purity, purity.concepts[0].purity_ci)
 
 
 def after_a_map(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:

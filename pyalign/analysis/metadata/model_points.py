@@ -47,11 +47,10 @@ FIGURES = {
     "rsa": _Figure("results", "embeddings", "value", "ci", "RSA", ("measure", "correlation"), "n_pairs", "pairs",
                    "human"),
     "predict": _Figure("results", "embeddings", "mean_r2", "ci", "mean R²", (), "n_objects", "objects", "human"),
-    "neighbor agreement": _Figure("results", "embeddings", "overlap", "ci", "overlap of neighbours", ("measure",),
-                                  "n_objects", "objects", "against"),
-    "neighbor purity": _Figure("results", "embeddings", "purity", "ci", "purity of neighbours", ("measure",),
-                               "n_objects", "objects", ""),
+    "neighborhoods": _Figure("results", "embeddings", "overlap", "ci", "overlap of neighbours", ("measure",),
+                             "n_objects", "objects", "human"),
 }
+PURITY = FIGURES["neighborhoods"]._replace(value="purity", ci="purity_ci", called="purity of neighbours", source="")
 ACCURACIES = ("score", "compare", "probe")  # which have a chance level
 
 
@@ -123,16 +122,17 @@ def _rows(result: Any, number: int) -> Iterator[tuple[str, str, float, Interval 
         got = getattr(result, "command", "") or type(result).__name__
         raise InputError(f"others must be results of {', '.join(FIGURES)}, which have a score of each model; "
                          f"others[{number - 1}] is of {got}")
-    for row in getattr(result, figure.rows) if figure.rows else (result,):
-        value = getattr(row, figure.value)
-        if value is not None and value == value:
-            parts = [getattr(row, part, None) or getattr(result, part, None) for part in figure.parts]
-            called = ", ".join([figure.called, *(os.path.basename(str(part)) for part in parts if part)])
-            yield called, str(getattr(row, figure.name) or "embeddings"), float(value), getattr(row, figure.ci)
+    for one in (figure, PURITY) if result.command == "neighborhoods" else (figure,):
+        for row in getattr(result, one.rows) if one.rows else (result,):
+            value = getattr(row, one.value)
+            if value is not None and value == value:
+                parts = [getattr(row, part, None) or getattr(result, part, None) for part in one.parts]
+                called = ", ".join([one.called, *(os.path.basename(str(part)) for part in parts if part)])
+                yield called, str(getattr(row, one.name) or "embeddings"), float(value), getattr(row, one.ci)
 
 
 def _about(result: Any, called: str) -> OtherScore:
-    figure = FIGURES[result.command]
+    figure = PURITY if called.startswith(PURITY.called) else FIGURES[result.command]
     rows: Any = getattr(result, "results", ())
     n = getattr(result, figure.n, None)
     if n is None and rows:

@@ -56,8 +56,8 @@ def regress_metadata(
     Args:
         result: the result of `pyalign.compare`, whose covariance says how the errors of its models are related; or of
             `pyalign.score`, by one measure, which gives no intervals over objects. Or another one with a score of each
-            model, which takes the place of the accuracy: of `rsa`, `predict_dimensions`, `compare_neighbors`,
-            `neighbor_purity`, or a list of those of `cross_validate_probe`.
+            model, which takes the place of the accuracy: of `rsa`, `predict_dimensions`, `neighborhoods` (one
+            of overlap and purity), or a list of those of `cross_validate_probe`.
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
             Models without a row have that of pyalign's own table of models, if it has one; None: all models do.

@@ -201,30 +201,9 @@ def tables(documents):
             "answers each": ("answers_per_subject", None), "answers": ("n_answers", None),
             "s.e.": ("standard_error", None), "width": ("width", None), "power": ("power", None),
             "assurance": ("assurance", None), "cost": ("cost", None)}) for name in ("needed", "designs")},
-        "neighbor-agreement": (d["neighbor agreement"]["results"], {
-            "overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
-            "p of the rbo": ("rbo_p_value", None)}),
-        "neighbor-concepts": (flat(d["neighbor agreement"]["results"], "concepts"), {
-            "objects": ("n_objects", None), "overlap": ("overlap", "ci"), "p": ("p_value", None),
-            "p (corrected)": ("p_adjusted", None), "rbo": ("rbo", "rbo_ci")}),
-        "neighbor-differences": ([row for row in d["neighbor agreement"]["differences"] if row["concept"] is None], {
-            "overlap": ("difference", "ci"), "p (corrected)": ("p_adjusted", None)}),
-        "neighbor-purity": (d["neighbor purity"]["results"], {
-            "purity": ("purity", "ci"), "by chance": ("chance", None), "p": ("p_value", None)}),
-        "neighbor-purity-categories": (flat(d["neighbor purity"]["results"], "categories"), {
-            "objects": ("n_objects", None), "purity": ("purity", "ci"), "by chance": ("chance", None),
-            "p": ("p_value", None)}),
-        "hubs": (d["hubs"]["results"], {
-            "skewness": ("skewness", None), "Robin Hood": ("robin_hood", None),
-            "by hubs": ("hub_occurrence", None), "of none": ("antihubs", None)}),
-        "neighbor-changes": (d["neighbor changes"]["objects"], {
-            "overlap": ("overlap", None), "rbo": ("rbo", None)}),
-        "prototypes-table": (d["prototypes"]["concepts"], {
-            "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)}),
-        "near-duplicates": ([{**one, "n": len(one["rows"])} for one in d["near duplicates"]["groups"]], {
-            "size": ("n", None), "equal": ("exact", None), "least": ("least", None)}),
         "wrong": (wrong, {"wrong": ("n", None), "share": ("share", None)}),
     }
+    found |= of_neighborhoods(d)
     missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
               "all miss": ("missed", None), "ratio": ("ratio", None), "excess": ("excess", "ci"),
               "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "of misses": ("share", None)}
@@ -273,6 +252,36 @@ def tables(documents):
         {head: (path, None) for head, (path, _) in dims[1].items()},
     )
     return found
+
+
+def of_neighborhoods(d):
+    """The tables of each object's neighbourhood."""
+    tables = {}
+    for end, name in (("", "neighborhoods"), ("-2", "neighborhoods of dimensions")):
+        rows = d[name]["results"]
+        people = end == ""
+        agreed = {"overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
+                  "p of the rbo": ("rbo_p_value", None)} if people else {}
+        figures = agreed | {"purity": ("purity", "purity_ci"), "by chance": ("chance", None),
+                            "p of purity": ("purity_p_value", None)}
+        kept = {"kept": ("kept", None), "rbo kept": ("kept_rbo", None)} if people else {}
+        tables[f"neighborhoods{end}"] = rows, figures
+        tables[f"neighborhoods-hubs{end}"] = rows, kept | {
+            "skewness": ("skewness", None), "Robin Hood": ("robin_hood", None),
+            "by hubs": ("hub_occurrence", None), "of none": ("antihubs", None)}
+        tables[f"neighborhoods-concepts{end}"] = flat(rows, "concepts"), figures | {
+            "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)} | (
+            {"p (corrected)": ("p_adjusted", None)} if people else {})
+        tables[f"neighborhoods-objects{end}"] = flat(rows, "objects"), kept | {
+            "neighbour of": ("occurrences", None), "purity": ("purity", None)} | (
+            {"overlap": ("overlap", None), "rbo": ("rbo", None)} if people else {})
+    d_objects = d["neighborhoods"]
+    tables["neighborhoods-differences"] = [row for row in d_objects["differences"] if row["concept"] is None], {
+        "overlap": ("difference", "ci"), "p (corrected)": ("p_adjusted", None)}
+    tables["neighborhoods-duplicates"] = [
+        {**one, "n": len(one["rows"])} for one in flat(d_objects["results"], "duplicates")
+    ], {"size": ("n", None), "equal": ("exact", None), "least": ("least", None)}
+    return tables
 
 
 def row_of(row, columns):

@@ -121,9 +121,8 @@ def whole(results, probe, correlations, embeddings, models, triplets, human, pre
         [
             *results.values(), probe, correlations, two_models, predicted, first, second, study,
             pyalign.find_failures(named, asked, min_models=1, temperature=0.3), pyalign.error_consistency(named,
-            triplets), pyalign.compare_neighbors(named, human, k=4), pyalign.neighbor_purity(named, kinds, k=4,
-            n_permutations=9), pyalign.hubness(named, k=4), pyalign.neighbor_changes(clip, vgg, k=4, top=3),
-            pyalign.prototypes(clip, dimensions=human),
+            triplets), pyalign.neighborhoods(named, human, categories=kinds, before=vgg, k=4, n_permutations=9),
+            pyalign.neighborhoods(clip, dimensions=human, k=4, n_permutations=9),
         ],
         "report.html", metadata=table, images=as_images(drawn, names=people),
     )

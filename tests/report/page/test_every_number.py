@@ -138,8 +138,8 @@ def test_a_number_that_was_changed_is_found(every, data):
 
 
 def test_captions_say_over_what_and_how_sure(every, page, data):
-    assert "95% intervals over objects; p of each by itself" in data["neighbor-purity-categories"]["caption"]
-    for name in ("neighbor-differences", "neighbor-concepts"):
+    assert "95% intervals over objects. p-values of" in data["neighborhoods-concepts"]["caption"]
+    for name in ("neighborhoods-differences", "neighborhoods"):
         assert "95% intervals over objects" in data[name]["caption"]
     best = every["compare"]["best"]
     low, high = best["ci"]

@@ -123,7 +123,7 @@ def test_names_are_found_however_deep_they_stand_and_once_each():
     compared = pyalign.compare(x, draw_triplets(1, 8, 90))
     assert names_of(compared) == [("a", None), ("b", None)]
     assert names_of(score("c", "a", labels=["C"])) == [("c", "C"), ("a", None)]
-    agreed = pyalign.compare_neighbors(x, reals(3, 8, 3), k=2)
+    agreed = pyalign.neighborhoods(x, reals(3, 8, 3), k=2)
     assert ("a", None) in names_of(agreed)
 
 

@@ -193,8 +193,8 @@ def test_panels_have_the_objects_of_each_concept_and_the_figures(of_few):
     assert "<script>alert" not in html and "<b>" not in html
 
 
-def test_objects_of_prototypes_are_taken_first(of_few):
-    typical = pyalign.prototypes(MODELS["zoo/m0.npy"], dimensions=HUMAN, dimension_labels=LABELS, top=2)
+def test_objects_of_neighbourhoods_are_taken_first(of_few):
+    typical = pyalign.neighborhoods(MODELS["zoo/m0.npy"], dimensions=HUMAN, dimension_labels=LABELS, top=2, ci=None)
     (panels,) = parts_of(concepts(given(of_few, typical)), Panels)
     assert {len(panel.tiles) for panel in panels.panels} == {2}
     without = pyalign.score_concepts(few(1), TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
@@ -249,45 +249,44 @@ def test_searches_for_the_same_queries_stand_beside_each_other():
         assert [tile.mark == "both" for tile in tiles[1:]] == [tile.name in shared[0] & shared[1] for tile in tiles[1:]]
 
 
-def test_every_analysis_of_neighbours_has_its_parts():
+def test_neighbourhoods_have_their_parts():
     x = MODELS["zoo/m0.npy"]
-    kinds = [LABELS[k] for k in HUMAN.values.argmax(axis=1)]
-    agreed = pyalign.compare_neighbors(few(2), HUMAN, k=4, dimensions=HUMAN, dimension_labels=LABELS, n_permutations=19)
-    pure = pyalign.neighbor_purity(few(2), kinds, k=4, n_permutations=19)
-    hubs = pyalign.hubness(few(2), k=4)
-    changed = pyalign.neighbor_changes(x, MODELS["zoo/m1.npy"], k=4, top=3)
-    typical = pyalign.prototypes(x, dimensions=HUMAN, dimension_labels=LABELS)
-    twice = pyalign.near_duplicates(pyalign.Embeddings(np.repeat(x.values[: N // 2], 2, axis=0), NAMES), 0.99)
-    section = neighbors(given(agreed, pure, hubs, changed, typical, twice))
+    twice = pyalign.Embeddings(np.repeat(x.values[: N // 2], 2, axis=0), NAMES)
+    found = pyalign.neighborhoods(
+        {"m1": MODELS["zoo/m1.npy"], "twice": twice}, HUMAN, before=x, dimensions=HUMAN, dimension_labels=LABELS,
+        threshold=0.99, k=4, top=3, n_permutations=19,
+    )
+    section, held = neighbors(given(found)), document(found)["results"]
     tables = {one.name: rows_of(one) for one in parts_of(section, Table)}
-    for row, one in zip(tables["neighbor-agreement"], document(agreed)["results"], strict=True):
+    for row, one in zip(tables["neighborhoods"], held, strict=True):
         assert row["overlap"] == (one["overlap"], *one["ci"]) and row["p"][0] == one["p_value"]
         assert row["rbo"] == (one["rbo"], *one["rbo_ci"])
-    flat = [one for result in document(agreed)["results"] for one in result["concepts"]]
-    assert [row["overlap"][0] for row in tables["neighbor-concepts"]] == [one["overlap"] for one in flat]
-    whole = [one for one in document(agreed)["differences"] if one["concept"] is None]
-    assert [row["overlap"][0] for row in tables["neighbor-differences"]] == [one["difference"] for one in whole]
-    for row, one in zip(tables["neighbor-purity"], document(pure)["results"], strict=True):
-        assert row["purity"] == (one["purity"], *one["ci"]) and row["by chance"][0] == one["chance"]
-    for row, one in zip(tables["hubs"], document(hubs)["results"], strict=True):
+        assert row["purity"] == (one["purity"], *one["purity_ci"]) and row["by chance"][0] == one["chance"]
+    for row, one in zip(tables["neighborhoods-hubs"], held, strict=True):
         names = {"skewness": "skewness", "Robin Hood": "robin_hood", "of none": "antihubs",
-                 "by hubs": "hub_occurrence"}
+                 "by hubs": "hub_occurrence", "kept": "kept", "rbo kept": "kept_rbo"}
         assert {header: row[header][0] for header in names} == {header: one[key] for header, key in names.items()}
-    for row, one in zip(tables["neighbor-changes"], document(changed)["objects"], strict=True):
-        assert (row["object"][0], row["overlap"][0], row["only before"][0]) == (
-            one["name"],
-            one["overlap"],
-            ", ".join(one["lost"]),
-        )
-    for row, one in zip(tables["prototypes-table"], document(typical)["concepts"], strict=True):
+    flat = [one for result in held for one in result["concepts"]]
+    for row, one in zip(tables["neighborhoods-concepts"], flat, strict=True):
         assert (row["concept"][0], row["medoid"][0]) == (one["concept"], one["medoid"]["name"])
-    for row, one in zip(tables["near-duplicates"], document(twice)["groups"], strict=True):
+        assert (row["overlap"][0], row["purity"][0]) == (one["overlap"], one["purity"])
+    whole = [one for one in document(found)["differences"] if one["concept"] is None]
+    assert [row["overlap"][0] for row in tables["neighborhoods-differences"]] == [one["difference"] for one in whole]
+    listed = [one for each in held for one in each["objects"]]
+    for row, one in zip(tables["neighborhoods-objects"], listed, strict=True):
+        assert (row["object"][0], row["neighbour of"][0], row["kept"][0]) == (
+            one["name"], one["occurrences"], one["kept"]
+        )
+        assert row["only before"][0] == ", ".join(one["lost"])
+    for row, one in zip(tables["neighborhoods-duplicates"], held[1]["duplicates"], strict=True):
         assert (row["rows"][0], row["equal"][0]) == (", ".join(one["names"]), one["exact"])
     pictures = {one.name: one for one in parts_of(section, Tiles)}
-    assert [tile.name for tile in pictures["hubs-largest"].rows[0][1]] == [
-        one["name"] for one in document(hubs)["results"][0]["largest"]
-    ]
-    assert len(pictures["neighbor-changes-pictures"].rows) == 6
+    often = pictures["neighborhoods-often"].rows[0][1]
+    most = [one["occurrences"] for one in sorted(held[0]["objects"], key=lambda one: -one["occurrences"])]
+    assert [tile.caption for tile in often] == [f"{value:g} times" for value in most]
+    assert {one.name for one in parts_of(section, Tiles)} == {
+        f"neighborhoods-{name}" for name in ("often", "lowest", "changes", "prototypes", "twins")
+    }
     html = "".join(written(part, Page()) for part in parts_of(section, (Table, Tiles)))
     assert "<script>alert" not in html and '"quoted" & <b>' not in html
 

@@ -55,7 +55,7 @@ def test_every_neighbour_concept_and_failure_is_a_picture(opened, tour):
     at.page.evaluate(OPEN_ALL)
     shown(at.page, "#gallery .picture", 4 * 6)
     sizes = load_dataset("sample").categories().members.sum(axis=0)
-    shown(at.page, ".panel .picture", int(sizes.clip(max=8).sum()))
+    shown(at.page, ".panel .picture", int(sizes.clip(max=10).sum()))
     for left in range(200, 0, -24):
         shown(at.page, ".card .picture", 3 * min(24, left))
         if left > 24:

@@ -101,7 +101,7 @@ def pooled(results: Sequence[Pooled]) -> list[Pooled]:
 
     Example:
         >>> import numpy as np, pyalign
-        >>> a, b = (pyalign.hubness({name: np.eye(4)}, k=2) for name in "ab")
+        >>> a, b = (pyalign.neighborhoods({name: np.eye(4)}, k=2) for name in "ab")
         >>> [[result.embeddings for result in both.results] for both in pooled([a, b])]
         [['a', 'b']]
     """

@@ -12,8 +12,8 @@ from typing import Any
 
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.concept.held_out import ConceptDifference, Concepts, TopObjects
+from pyalign.concept.neighborhood_result import ConceptNeighborhood, Neighborhoods
 from pyalign.concept.predicted import DimensionPredictions
-from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.map_transfer.transfer_result import Transfer
@@ -292,10 +292,10 @@ def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
 
 
 def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
-    """concept -> the names of its objects: of prototypes, else of the results of concepts themselves."""
-    rows: list[ConceptPrototypes | TopObjects] = []
-    for prototypes in sources.results(Prototypes):
-        rows += prototypes.concepts
+    """concept -> the names of its objects: of neighbourhoods, else of the results of concepts themselves."""
+    rows: list[ConceptNeighborhood | TopObjects] = []
+    for neighborhoods in sources.results(Neighborhoods):
+        rows += neighborhoods.results[0].concepts or ()
     for result in sources.results(Concepts):
         rows += result.top_objects or ()
     objects: dict[str, tuple[str, ...]] = {}

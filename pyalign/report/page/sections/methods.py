@@ -209,7 +209,7 @@ PAPERS = (
     ("similarities between representations", ("cka", "layers")),
     ("representational similarity analysis", ("rsa",)),
     ("error consistency", ("consistency", "compare")),
-    ("human dimensions of objects", ("concepts", "predict", "prototypes")),
+    ("human dimensions of objects", ("concepts", "predict")),
 )
 
 

@@ -1,18 +1,14 @@
-"""Neighbours: galleries, agreement with people, purity, hubs, what a transform changes, prototypes, duplicates."""
+"""Neighbours: galleries, and the neighbourhoods of objects, in tables and pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pyalign.concept.duplicates import NearDuplicates
-from pyalign.concept.hubs import Hubness
-from pyalign.concept.neighbor_agreement import NeighborAgreement
-from pyalign.concept.neighbor_changes import NeighborChanges
-from pyalign.concept.prototypes import Prototypes
-from pyalign.concept.purity import NeighborPurity
+from pyalign.concept.neighborhood_result import BEFORE, ConceptNeighborhood, Neighborhood, Neighborhoods
+from pyalign.documents import Interval
 from pyalign.nearest.scan import Neighbors
 from pyalign.report import neighborhoods
-from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tiles, filled
+from pyalign.report.blocks import Fold, Section, Tile, Tiles
 from pyalign.report.charts.gallery import nearest_of
 from pyalign.report.page.sections._shared import Part, and_intervals, parts_of_each, percent, pooled, section_of, where
 from pyalign.report.page.sources import Loaded, Sources
@@ -27,12 +23,7 @@ def neighbors(sources: Sources) -> Section | None:
     """Parts for each result that is about neighbours."""
     parts = [
         *parts_of_each(_same_queries(sources), _gallery, sources),
-        *parts_of_each(pooled(sources.results(NeighborAgreement)), _agreement, sources),
-        *parts_of_each(pooled(sources.results(NeighborPurity)), _purity, sources),
-        *parts_of_each(pooled(sources.results(Hubness)), _hubs, sources),
-        *parts_of_each(sources.results(NeighborChanges), _changes),
-        *parts_of_each(sources.results(Prototypes), _prototypes),
-        *parts_of_each(sources.results(NearDuplicates), _duplicates),
+        *parts_of_each(pooled(sources.results(Neighborhoods)), _neighborhoods, sources),
     ]
     return section_of("neighbors", "Neighbours", LEAD, parts)
 
@@ -86,125 +77,117 @@ def _caption(documents: Sequence[Loaded], labels: Sequence[str], queries: int) -
     return text if queries <= QUERIES else f"{text} The first {QUERIES} of {queries:,} queries."
 
 
-def _agreement(agreement: NeighborAgreement, sources: Sources) -> Iterator[Part]:
-    """Figures of models, the objects that differ most from people's, figures of concepts, differences of models."""
-    labels = neighborhoods.labels_of(agreement.results, labels=sources.labels)
-    caption = (
-        f"Agreement with people: the share of the {agreement.k} nearest neighbours of {agreement.n_objects:,} "
-        f"objects by a model that are so by the reference too; by chance {percent(agreement.chance)}"
-        f"{and_intervals(row.ci for row in agreement.results)}."
-    )
-    p_of_rbo = Rows(agreement.results).column("p of the rbo", lambda r: r.rbo_p_value, "p")
-    table = Table((*neighborhoods.agreement_table(agreement, labels).columns, p_of_rbo))
-    yield table.on_page("neighbor-agreement", caption, "overlap")
-    best = sorted(zip(labels, agreement.results, strict=True), key=lambda pair: -pair[1].overlap)[:MOST_MODELS]
-    lowest = ((label, [item for item in row.lowest if item.name is not None][:LISTED]) for label, row in best)
-    tiles = ((label, [Tile(str(item.name), f"{100 * item.overlap:.0f}%") for item in row]) for label, row in lowest)
-    caption = "Objects whose neighbourhoods differ most from those by people; below: the overlap."
-    yield from _tiles("neighbor-lowest", caption, tiles)
-    rows = [
-        (label, concept) for label, row in zip(labels, agreement.results, strict=True) for concept in row.concepts or ()
-    ]
-    if rows:
-        level = intervals_over(concept.ci for _, concept in rows) or "without intervals"
-        caption = (
-            f"The same for the objects of each concept ({agreement.grouping}); their neighbours may be any; {level}. "
-            f"p-values corrected over concepts ({agreement.correction})."
-        )
-        table = neighborhoods.concepts_table(agreement, rows).on_page("neighbor-concepts", caption, "overlap")
-        yield Fold("Agreement per concept", (table,))
-    pairs = [row for row in agreement.differences if row.concept is None]
+def _neighborhoods(found: Neighborhoods, sources: Sources) -> Iterator[Part]:
+    """Figures of models, hubs, concepts, differences of models; objects that stand out, and duplicates."""
+    labels = neighborhoods.labels_of(found, labels=sources.labels)
+    several = list(zip(labels, found.results, strict=True))
+    over = f"the {found.k} nearest neighbours of {found.n_objects:,} objects"
+    if found.human_measure or found.grouping:
+        yield neighborhoods.models_table(found, labels).on_page("neighborhoods", _of_models(found, over), _first(found))
+    caption = f"Hubness: how unequally objects are among {over}{_kept(found, sources)}."
+    yield neighborhoods.hubs_table(found, labels).on_page("neighborhoods-hubs", caption, "skewness", True, True)
+    concepts = [(label, row) for label, result in several for row in result.concepts or ()]
+    if concepts:
+        yield Fold("Neighbourhoods per concept", tuple(_concepts(found, concepts, several[0][1])))
+    pairs = [row for row in found.differences if row.concept is None]
     if pairs:
-        level = intervals_over(row.ci for row in pairs) or "without intervals"
         caption = (
-            f"Overlap of one model less that of the other, on the same objects; {level}; p-values corrected "
-            f"({agreement.correction})."
+            f"Overlap of one model less that of the other, on the same objects; {_level(row.ci for row in pairs)}; "
+            f"p-values corrected ({found.correction})."
         )
         names = {name: sources.label(name) for row in pairs for name in (row.a, row.b)}
-        table = neighborhoods.differences_table(agreement, pairs, names)
-        of_page = table.on_page("neighbor-differences", caption, "overlap", whole=True)
+        table = neighborhoods.differences_table(found, pairs, names)
+        of_page = table.on_page("neighborhoods-differences", caption, "overlap", whole=True)
         yield Fold("Differences between models", (of_page,))
+    listed = [(label, row) for label, result in several for row in result.objects]
+    table = neighborhoods.objects_table(found, listed, found.k)
+    caption = "Objects that are neighbours of most others, that agree least with people, or that change most."
+    pictures = _pictures(found, several[:MOST_MODELS])
+    yield Fold("Objects that stand out", (table.on_page("neighborhoods-objects", caption), *pictures))
+    groups = [(label, group) for label, result in several for group in result.duplicates]
+    if groups:
+        counts = ", ".join(f"{result.n_pairs:,} pairs of {label}" for label, result in several)
+        caption = f"Duplicates among {found.n_objects:,} objects: {neighborhoods.level_of(found)}; {counts}."
+        table = neighborhoods.duplicates_table(groups).on_page("neighborhoods-duplicates", caption, whole=True)
+        tiles = (
+            (f"group {k}", [Tile(name) for name in (group.names or ())[:NEAR]])
+            for k, (_, group) in enumerate(groups[:QUERIES], start=1)
+        )
+        yield Fold("Duplicates", (table, *_tiles("neighborhoods-twins", "The objects of each group.", tiles)))
 
 
-def _purity(purity: NeighborPurity, sources: Sources) -> Iterator[Part]:
-    labels = neighborhoods.labels_of(purity.results, labels=sources.labels)
+def _first(found: Neighborhoods) -> str:
+    """What models and concepts are sorted by."""
+    return "purity" if found.human_measure is None else "overlap"
+
+
+def _of_models(found: Neighborhoods, over: str) -> str:
+    """What the figures of models are, for a caption."""
+    parts = []
+    if found.human_measure is not None:
+        chance = f"by chance {percent(found.overlap_chance)}"
+        intervals = and_intervals(row.ci for row in found.results)
+        parts.append(f"Agreement with people: the share of {over} by a model that are so by people too; {chance}"
+                     f"{intervals}.")
+    if found.grouping is not None:
+        intervals = and_intervals(row.purity_ci for row in found.results)
+        parts.append(f"Purity: the share of {over} that share one of the {found.grouping} with an object{intervals}. "
+                     "Chance: of shuffled concepts.")
+    return " ".join(parts)
+
+
+def _level(intervals: Iterable[Interval | None]) -> str:
+    return intervals_over(intervals) or "without intervals"
+
+
+def _kept(found: Neighborhoods, sources: Sources) -> str:
+    if found.before is None:
+        return ""
+    return f", and the share of neighbours as {'' if found.before == BEFORE else 'by '}{sources.label(found.before)}"
+
+
+def _concepts(
+    found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeighborhood]], first: Neighborhood
+) -> Iterator[Part]:
+    """The table of concepts, and the objects that stand for each by the first model."""
+    level = _level(row.ci if found.human_measure else row.purity_ci for _, row in rows)
     caption = (
-        f"Purity: the share of the {purity.k} nearest neighbours that share a category with an object"
-        f"{and_intervals(row.ci for row in purity.results)}. Chance: of shuffled categories."
+        f"The same for the objects of each concept ({found.grouping}); their neighbours may be any, but only those in "
+        f"the concept make it pure; {level}. p-values of overlaps corrected over concepts ({found.correction}), those "
+        "of purity of each by itself. A medoid is most similar to the others."
     )
-    columns = filled([Column("model", tuple(labels)), *neighborhoods.purity_columns(purity, purity.results)])
-    yield Table(columns, name="neighbor-purity", caption=caption, sort=("purity", True))
-    rows = [(label, category) for label, row in zip(labels, purity.results, strict=True) for category in row.categories]
-    if rows:
-        level = intervals_over(category.ci for _, category in rows) or "without intervals"
-        caption = f"Purity of each category, of its {purity.k} nearest neighbours; {level}; p of each by itself."
-        column = Rows(rows).column
-        columns = filled([
-            column("category", lambda r: r[1].category, filter=True),
-            column("model", lambda r: r[0], filter=True),
-            column("objects", lambda r: r[1].n_objects, "count"),
-            *neighborhoods.purity_columns(purity, [category for _, category in rows]),
-        ])
-        table = Table(columns, name="neighbor-purity-categories", caption=caption, sort=("purity", True))
-        yield Fold("Purity per category", (table,))
-
-
-def _hubs(hubs: Hubness, sources: Sources) -> Iterator[Part]:
-    labels = neighborhoods.labels_of(hubs.results, labels=sources.labels)
-    near = f"the {hubs.k} nearest neighbours of others"
-    caption = f"Hubness: how unequally {hubs.n_objects:,} objects are among {near}."
-    yield neighborhoods.hubs_table(hubs, labels).on_page("hubs", caption, "skewness", ascending=True, whole=True)
+    table = neighborhoods.concepts_table(found, rows)
+    yield table.on_page("neighborhoods-concepts", caption, _first(found))
     tiles = (
-        (label, [Tile(hub.name, f"{hub.count:,} times") for hub in row.largest if hub.name is not None])
-        for label, row in list(zip(labels, hubs.results, strict=True))[:MOST_MODELS]
+        (row.concept, [Tile(example.name, "" if example.value is None else f"{example.value:.3g}")
+                       for example in row.top if example.name is not None])
+        for row in first.concepts or ()
     )
-    yield from _tiles("hubs-largest", "The objects that are neighbours of most others; below: of how many.", tiles)
+    what = "largest weights" if found.grouping == "dimensions" else "largest mean similarity to the others"
+    yield from _tiles("neighborhoods-prototypes", f"Objects with the {what}, of {found.n_objects:,}.", tiles)
+
+
+def _pictures(found: Neighborhoods, several: Sequence[tuple[str, Neighborhood]]) -> Iterator[Tiles]:
+    """Objects that are neighbours of most others, that agree least, and what neighbours those that change most have."""
+    for name, by, caption in (
+        ("often", "occurrences", "The objects that are neighbours of most others; below: of how many."),
+        ("lowest", "rbo", "Objects whose neighbourhoods differ most from those by people; below: the overlap."),
+    ):
+        rows = ((label, [Tile(str(item.name), f"{100 * item.overlap:.0f}%" if by == "rbo" and item.overlap is not None
+                              else f"{item.occurrences:,g} times")
+                         for item in result.extreme(by, LISTED) if item.name is not None])
+                for label, result in several)
+        yield from _tiles(f"neighborhoods-{name}", caption, rows)
+    tiles = (
+        (f"{item.name}{'' if len(several) == 1 else f', {label}'}: {which}",
+         [Tile(str(item.name), "", "query"), *(Tile(near) for near in items[:NEAR])])
+        for label, result in several for item in result.extreme("kept_rbo", QUERIES // 2) if item.name is not None
+        for which, items in (("lost", item.lost), ("gained", item.gained)) if items
+    )
+    yield from _tiles("neighborhoods-changes", "Neighbours that were lost and gained, the nearest first.", tiles)
 
 
 def _tiles(name: str, caption: str, rows: Iterable[tuple[str, Sequence[Tile]]]) -> list[Tiles]:
     """The rows that have pictures, if there are some."""
     shown = tuple((heading, tuple(tiles)) for heading, tiles in rows if tiles)
     return [Tiles(name, caption, shown)] if shown else []
-
-
-def _changes(result: NeighborChanges) -> Iterator[Part]:
-    caption = (
-        f"Objects whose {result.k} nearest neighbours differ most before and after; all {result.n_objects:,} objects "
-        f"keep {percent(result.overlap)} of theirs."
-    )
-    changes = neighborhoods.changes_table(result, most=result.k)
-    yield changes.on_page("neighbor-changes", caption, "rbo", ascending=True, whole=True)
-    named = [changed for changed in result.objects if changed.name is not None][: QUERIES // 2]
-    tiles = (
-        (f"{changed.name}: {which}",
-         [Tile(str(changed.name), "", "query"), *(Tile(str(item)) for item in items[:NEAR])])
-        for changed in named for which, items in (("lost", changed.lost), ("gained", changed.gained))
-    )
-    caption = "Neighbours that were lost and gained, the nearest first."
-    for pictures in _tiles("neighbor-changes-pictures", caption, tiles):
-        yield Fold("What changed, in pictures", (pictures,), True)
-
-
-def _prototypes(prototypes: Prototypes) -> Iterator[Fold]:
-    what = "largest weights" if prototypes.grouping == "dimensions" else "largest mean similarity to the others"
-    tiles = (
-        (row.concept, [Tile(example.name, "" if example.value is None else f"{example.value:.3g}")
-                       for example in row.top if example.name is not None])
-        for row in prototypes.concepts
-    )
-    caption = f"Medoids of {len(prototypes.concepts)} {prototypes.grouping}."
-    table = neighborhoods.prototypes_table(prototypes).on_page("prototypes-table", caption, whole=True)
-    pictures = _tiles("prototypes", f"Objects with the {what}, of {prototypes.n_objects:,}.", tiles)
-    yield Fold("Prototypes of concepts", (table, *pictures))
-
-
-def _duplicates(duplicates: NearDuplicates) -> Iterator[Part]:
-    level = "equal rows"
-    if duplicates.threshold is not None:
-        level += f", and rows with a similarity of at least {duplicates.threshold:g} ({duplicates.measure})"
-    caption = f"Near duplicates among {duplicates.n_objects:,} objects: {level}; {duplicates.n_pairs:,} pairs."
-    yield neighborhoods.duplicates_table(duplicates).on_page("near-duplicates", caption, whole=True)
-    groups = enumerate(duplicates.groups[:QUERIES], start=1)
-    tiles = ((f"group {k}", [Tile(name) for name in (group.names or ())[:NEAR]]) for k, group in groups)
-    for pictures in _tiles("near-duplicates-pictures", "The objects of each group.", tiles):
-        yield Fold("Near duplicates, in pictures", (pictures,))

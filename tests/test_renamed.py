@@ -1,0 +1,48 @@
+"""Names that are gone are an error of one line that names the one in their place, as docs/renamed.md has it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import pyalign
+from pyalign.cli import COMMANDS, main
+from pyalign.errors import RENAMED, InputError, nearest
+from pyalign.study.options import find_analysis
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "renamed.md"
+COMMANDS_GONE = {old: new for old, new in RENAMED.items() if " " in old}
+FUNCTIONS_GONE = {old: new for old, new in RENAMED.items() if " " not in old}
+
+
+@pytest.mark.parametrize(("old", "new"), COMMANDS_GONE.items())
+def test_an_old_command_names_the_new_one(old, new, capsys):
+    assert new in COMMANDS and old not in COMMANDS
+    for words in (old.split(), [*old.split(), "x.npy", "--json"], [*old.split(), "--help"]):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        line, hint = capsys.readouterr().err.splitlines()
+        assert stop.value.code == 2 and hint == "try 'pyalign --help'"
+        assert line == f"pyalign: error: argument COMMAND: {old!r} is no command; did you mean {new!r}?"
+
+
+@pytest.mark.parametrize(("old", "new"), FUNCTIONS_GONE.items())
+def test_an_old_function_names_the_new_one_in_python_and_in_a_study(old, new, tmp_path):
+    assert new in pyalign.__all__ and old not in pyalign.__all__
+    with pytest.raises(AttributeError, match=rf"^module 'pyalign' has no attribute '{old}'; did you mean '{new}'\?$"):
+        getattr(pyalign, old)
+    with pytest.raises(InputError, match=rf"^there is no analysis '{old}'; did you mean '{new}'\?$"):
+        find_analysis(old)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_the_page_of_renamed_names_has_a_row_for_each(old, new):
+    rows = re.findall(r"^\| (.*?) \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
+    before, now = (rf"`pyalign {old} ", f"pyalign {new}") if " " in old else (f"`{old}(", f"`{new}(")
+    there = [after for first, after in rows if before in first]
+    assert there and all(now in after for after in there)
+
+
+def test_an_old_name_is_proposed_only_where_the_new_one_is_allowed():
+    assert nearest("hubness", ["dot", "cosine"]) == ""
+    assert nearest("hubness", ["hubnes", "neighborhoods"]) == "; did you mean 'neighborhoods'?"
