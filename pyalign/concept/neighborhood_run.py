@@ -16,9 +16,19 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign._process import Progress
 from pyalign.concept.dimensions import Members
-from pyalign.concept.duplicates import duplicates_of
-from pyalign.concept.hubs import hubness_of, occurrences
-from pyalign.concept.neighbor_lists import Lists, SharedNeighbors
+from pyalign.concept.neighbor_figures import (
+    METHOD,
+    central,
+    chance_of,
+    half_lists,
+    hubness_of,
+    left_out_errors,
+    occurrences,
+    purities,
+    shared,
+    strongest,
+)
+from pyalign.concept.neighbor_lists import Lists, SharedNeighbors, duplicates_of
 from pyalign.concept.neighborhood_result import (
     ConceptNeighborhood,
     NeighborDifference,
@@ -26,8 +36,6 @@ from pyalign.concept.neighborhood_result import (
     ObjectNeighborhood,
     extremes,
 )
-from pyalign.concept.prototypes import central, strongest
-from pyalign.concept.purity import METHOD, chance_of, half_lists, left_out_errors, purities, shared
 from pyalign.ops.resample import permutations_of
 from pyalign.stats.intervals import FRACTION, LEAST, group_means, half_errors, halves, interval_of, two_sided_p
 from pyalign.stats.multiple import corrected

@@ -9,8 +9,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.concept.dimensions import matched_dimensions, members_of
-from pyalign.concept.duplicates import level_of
-from pyalign.concept.neighbor_lists import Lists, chance_of_rbo, checked_k, list_length, neighbor_lists
+from pyalign.concept.neighbor_lists import Lists, chance_of_rbo, checked_k, level_of, list_length, neighbor_lists
 from pyalign.concept.neighborhood_result import BEFORE, Neighborhood, Neighborhoods
 from pyalign.concept.neighborhood_run import (
     Model,

@@ -488,7 +488,7 @@ def test_blocks_of_rows_give_the_same_groups(monkeypatch, message_of):
     x = reals(0, 50, 3)
     x[40] = x[7]
     whole_at_once = pyalign.neighborhoods(x, threshold=0.95)
-    monkeypatch.setattr("pyalign.concept.duplicates.BLOCK", 150)
+    monkeypatch.setattr("pyalign.concept.neighbor_lists.BLOCK", 150)
     assert pyalign.neighborhoods(x, threshold=0.95) == whole_at_once
     assert "threshold must be finite" in message_of(pyalign.neighborhoods, x, threshold=np.inf)
 

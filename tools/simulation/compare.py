@@ -26,8 +26,8 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 from pyalign.analysis.comparison.paired_outcomes import ClosedForm
+from pyalign.concept.neighbor_figures import half_lists
 from pyalign.concept.neighbor_lists import list_length, neighbor_lists
-from pyalign.concept.purity import half_lists
 from pyalign.datasets.simulate import random_triplets
 from pyalign.map_transfer.transfer_result import TransferFigure, neighbor_figures, voted
 from pyalign.stats.clustered import Dependence, Errors, with_weights
