@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,14 +18,15 @@ EMBED_RESULTS = "benchmarks/results/{}-intel-r-xeon-r-processor-2c.csv"
 PROBE_RESULTS = "benchmarks/results/probe-amd-epyc-zen4-2c.csv"
 
 
-SHOWN = ["object resamples", "object resamples, 4 models", "calibrate", "similarity cosine", "similarity neg_euclidean",
-         "triplet_loss", "triplet_gradient", "triplet_gradient, planned", "probe step", "memory of score",
-         "command pyalign score", "import"]  # of the older results; all rows are in the reference
+SHOWN = ["object resamples", "calibrate", "similarity cosine", "triplet_loss", "triplet_gradient", "probe step",
+         "memory of score", "command pyalign score", "import"]  # of the older results; all rows are in the reference
 
 
-@pytest.mark.parametrize(("results", "fewest", "only"), [(RESULTS, 20, ["--only", *SHOWN]), (NEWEST, 10, [])])
+@pytest.mark.parametrize(
+    ("results", "fewest", "only"), [(RESULTS, 15, SHOWN), (NEWEST, 10, ["odd_one_out_from", "score"])]
+)
 def test_the_tables_of_speeds_are_made_from_the_committed_results(results, fewest, only):
-    command = [sys.executable, "-m", "benchmarks.compare", "--table", results, "--targets", *only]
+    command = [sys.executable, "-m", "benchmarks.compare", "--table", results, "--targets", "--only", *only]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     assert len(table.splitlines()) > fewest
     assert table in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
@@ -33,7 +35,7 @@ def test_the_tables_of_speeds_are_made_from_the_committed_results(results, fewes
 @pytest.mark.parametrize(
     ("results", "page", "fewest"),
     [(PROBE_RESULTS, "probing", 8), *((EMBED_RESULTS.format(name), "embedding", fewest) for name, fewest in (
-        ("embed", 15), ("embed-sparsity", 7), ("embed-errors", 9), ("embed-recovery", 9)))],
+        ("embed", 11), ("embed-sparsity", 4), ("embed-errors", 7), ("embed-recovery", 8)))],
 )
 def test_rows_that_a_page_shows_are_made_from_the_committed_results(results, page, fewest):
     command = [sys.executable, "-m", "benchmarks.figures", results]
@@ -46,8 +48,9 @@ def test_rows_that_a_page_shows_are_made_from_the_committed_results(results, pag
 def test_the_predictions_for_devices_are_those_of_the_benchmark():
     command = [sys.executable, "-m", "benchmarks.gpu", "--predict"]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    assert len(table.splitlines()) > 10
-    assert table in (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .*$", text.partition("\n## Speed\n")[2], re.MULTILINE)
+    assert len(rows) > 10 and set(rows) <= set(table.splitlines())
 
 
 def test_all_rows_of_all_triplets_are_read_where_reading_is_measured(monkeypatch):

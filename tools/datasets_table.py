@@ -10,16 +10,15 @@ from pyalign.datasets.registry import DATASETS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "datasets.md"
 BEGIN, END = "<!-- made by tools/datasets_table.py -->", "<!-- end of what is made -->"
-SHORT = {"compared": "compared with published files", "described": "as public code describes it", "ours": "ours"}
 
 
 def table() -> str:
     """A row a data set."""
     lines = ["| `dataset:` | what | holds | layout | fetched | licence | citation |", "|---|---|---|---|---|---|---|"]
     for row in DATASETS.values():
-        fetched = "it is here" if row.name == "sample" else "yes" if row.files else "by hand"
+        fetched = "here" if row.name == "sample" else "yes" if row.files else "by hand"
         citation = f"[{row.citation}]({row.source})" if row.source.startswith("http") else row.citation
-        cells = (f"`{row.name}`", row.what, ", ".join(row.parts), SHORT[row.checked], fetched, row.licence, citation)
+        cells = (f"`{row.name}`", row.what, ", ".join(row.parts), row.checked, fetched, row.licence, citation)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -320,17 +320,22 @@ def tables() -> dict[str, str]:
     """The tables of the page, by name."""
     seconds, memory, written = (models(what) for what in ("seconds", "memory", "written"))
     of_kinds = [("kind of unit", "CPU seconds", "bytes of memory", "bytes read", "bytes written")]
-    of_checks = [("kind of unit", "fitted sizes", "largest error of these", "error at two others",
-                  "of memory, at these")]
     for kind in KINDS:
         time, space, output = (formula(model[kind.name].coefficients) for model in (seconds, memory, written))
         of_kinds.append((kind.name, time, space, _shown(kind.read), output + MORE.get(kind.name, "")))
+    rows = {"kinds": of_kinds, "predictions": _predictions(seconds, memory), "nodes": _nodes(seconds)}
+    return {name: "\n".join(markdown(*lines)) for name, lines in rows.items()}
+
+
+def checks() -> str:
+    """How far the models are off, at the sizes that were fitted and at the others."""
+    seconds, memory = models("seconds"), models("memory")
+    lines = [("kind of unit", "fitted sizes", "largest error of these", "error at two others", "of memory, at these")]
+    for kind in KINDS:
         times, bytes_ = seconds[kind.name], memory[kind.name]
         errors = (f"{error:.0%}" for error in (times.error, times.checked, bytes_.checked))
-        of_checks.append((kind.name, str(len(kind.fit)), *errors))
-    rows = {"kinds": of_kinds, "checks": of_checks, "predictions": _predictions(seconds, memory),
-            "nodes": _nodes(seconds)}
-    return {name: "\n".join(markdown(*lines)) for name, lines in rows.items()}
+        lines.append((kind.name, str(len(kind.fit)), *errors))
+    return "\n".join(markdown(*lines))
 
 
 MORE = {"cross_validate_probe, 10 iterations": " + 4 d²", "extract, efficientnet-lite0": " + 4 k d"}
@@ -341,7 +346,6 @@ def _predictions(seconds: Mapping[str, Model], memory: Mapping[str, Model]) -> l
     many, of_images = "score, n from 20,000", "extract, efficientnet-lite0"
     things, t = {"n": 1854.0, "d": 768.0}, 1e9
     rows = [["what", "units", "CPU time", "memory of a unit", "read", "on 64 nodes of 16 cores"]]
-
     million, of_layers = {"n": 1e6, "d": 512.0}, {"t": 4.7e6, **things}
     for what, units, kind, sizes, read, divided in (
         ("10⁹ triplets, 1,854 objects, no intervals", 1, plain, {"t": t, **things}, 6 * t, 0),
@@ -367,7 +371,7 @@ def _nodes(seconds: Mapping[str, Model]) -> list[list[str]]:
     extract, score = seconds["extract, efficientnet-lite0"](k=1854.0), seconds["score, n up to 5,000"](**things)
     levels = (1e4, extract), (1e4, 20 * score)  # tasks of 20 layers each, which share a start
     lines = [["nodes", "time", "share of it in which all cores work"]]
-    for nodes in (1, 4, 16, 64, 256, 1024, 4096):
+    for nodes in (1, 16, 64, 256):
         cores = nodes * CORES
         waves = [max(count * each / cores, min(TASK, count * each), each) for count, each in levels]
         tails = sum(min(TASK, max(each, TASK)) / 2 for _, each in levels)  # until the last task of a level has ended
@@ -419,9 +423,13 @@ def main() -> int:
         ]
         for kind in chosen:
             new = measured(kind)
-            keep_cheapest(new, rows_of(ROWS))
-            csv_rows.put(ROWS, new, "kind")
-    for name, table in tables().items():
+            old = rows_of(ROWS) if ROWS.exists() else []
+            keep_cheapest(new, old)
+            with open(ROWS, "w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+                table.writeheader()
+                table.writerows([row for row in old if row["kind"] != kind.name] + new)
+    for name, table in (*tables().items(), ("checks", checks())):
         print(f"{name}\n{table}\n")
     if given.write:
         write_page()
