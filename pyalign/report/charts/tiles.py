@@ -55,16 +55,17 @@ class TileSheet:
         """The layers that draw the tiles; `frames`: the colours of words of the legend."""
         base, (side, height) = chart_of(self.rows), self.size
         named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
-        square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
+        square = {**at_point(), "x2": alt.X2("x2:Q"), "y2": alt.Y2("y2:Q")}
         tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
-        described = {"tooltip": tips, "description": "told:N"}
+        described = {"tooltip": tips, "description": alt.Description("told:N")}
         image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
         words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
+        inside, below = ({"text": alt.Text(field)} for field in ("inside:N", "below:N"))
         layers = [
             named.mark_rect(fill=style.tile).encode(**square, **described),
-            image.encode(url="uri:N", **at_point("cx", "cy"), **described),
-            named.mark_text(baseline="middle", limit=side - 2, **words).encode(text="inside:N", **at_point("cx", "iy")),
-            base.mark_text(baseline="top", limit=side, **words).encode(text="below:N", **at_point("cx", "by")),
+            image.encode(url=alt.Url("uri:N"), **at_point("cx", "cy"), **described),
+            named.mark_text(baseline="middle", limit=side - 2, **words).encode(**inside, **at_point("cx", "iy")),
+            base.mark_text(baseline="top", limit=side, **words).encode(**below, **at_point("cx", "by")),
         ]
         if frames:
             colours = alt.Scale(domain=list(frames), range=list(frames.values()))
