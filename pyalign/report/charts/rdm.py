@@ -210,9 +210,8 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
             cells = base.transform_calculate(
                 **corners, right=f"datum.left + {side}", bottom=f"datum.top + {side}"
             ).mark_rect(aria=len(objects) <= READ_OUT and across != "datum.line", strokeWidth=0)
-            span = {"x2": alt.X2("right:Q"), "y2": alt.Y2("bottom:Q")}
-            layers.append(cells.encode(**at_point("left", "top"), **span, color=colour, tooltip=tips,
-                                       description=alt.Description("told:N")))
+            cells = cells.encode(x2=alt.X2("right:Q"), y2=alt.Y2("bottom:Q"), color=colour, tooltip=tips)
+            layers.append(cells.encode(**at_point("left", "top"), description=alt.Description("told:N")))
     return layers
 
 
