@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
 from small_study import write_inputs
+from snapshots.files import read_documents
 from support import draw_triplets
 
 import pyalign
@@ -199,6 +199,13 @@ def _change(holder, key, rng):
             holder[key] = copy.deepcopy(rng.choice(JUNK))
 
 
-def every_document(folder):
-    """name -> document, as a file of `--json` holds it."""
-    return {name: json.loads(one.to_json()) for name, one in every_result(folder).items()}
+def committed(*groups):
+    """name -> document of the results of `every_result` ("every") and `other_results` ("other"), as it is committed.
+
+    tests/snapshots sees to it that these are what the functions give.
+    """
+    held = {name: one for documents in read_documents().values() for name, one in documents.items()}
+    return {
+        name.removeprefix(f"{group}: "): copy.deepcopy(one)
+        for group in groups for name, one in held.items() if name.startswith(f"{group}: ")
+    }

@@ -88,8 +88,8 @@ CALLS = {
     "neighborhoods: concepts": lambda w: pyalign.neighborhoods(
         w.first, dimensions=w.dimensions, n_permutations=0, ci=None),
     "match_dimensions": lambda w: vars(pyalign.match_dimensions(w.dimensions, w.first)),
-    "rsa": lambda w, **o: pyalign.rsa(w.models, w.human, n_permutations=20, weighted=True, **o),
-    "rsa: drawn": lambda w, **o: pyalign.rsa(w.models, w.human, ci=DRAWN, **o),
+    "rsa": lambda w, **o: pyalign.rsa(w.models, w.human, n_permutations=20, **o),
+    "rsa: drawn": lambda w, **o: pyalign.rsa(w.models, w.human, ci=DRAWN, weighted=True, **o),
     "cka": lambda w: pyalign.cka(w.models, n_permutations=20),
     "cka: of neighbours": lambda w: pyalign.cka(w.models, measure="mutual-knn:3", n_permutations=20),
     "cka: in batches": lambda w: pyalign.cka(w.models, batch_size=6),
@@ -167,7 +167,7 @@ EXCEPTIONS = {
             score: a matrix, permutations;
             score_choices; compare; compare: drawn objects;
             error_consistency: drawn; permutation_test;
-            permutation_test: a matrix; score_concepts; predict_dimensions; rsa; rsa: drawn; cka; cka: of neighbours;
+            permutation_test: a matrix; score_concepts; predict_dimensions; rsa: drawn; cka; cka: of neighbours;
             cka: in batches; neighborhoods; neighborhoods: purity; neighbors; build_index; similarity;
             choice_similarity; transfer; cross_validate_probe; cross_validate_probe: triplets;
             cross_validate_probe: images; fit_embedding; embedding_path; TripletEmbedding; cross_validate_embedding;

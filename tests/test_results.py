@@ -21,7 +21,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from every_document import every_result, other_results, restructured
+from every_document import committed, restructured
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from result_variants import LABELS, MAKERS, PLAN, TRIPLETS, N, T, X
@@ -255,25 +255,11 @@ def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, 
 
 
 @pytest.fixture(scope="module")
-def results_of_all(tmp_path_factory):
-    """name -> result, of every command."""
-    found = {**every_result(tmp_path_factory.mktemp("shown")), **other_results(tmp_path_factory.mktemp("others"))}
-    assert {one.command for one in found.values()} == {*KINDS}
-    return found
-
-
-@pytest.fixture(scope="module")
-def documents_of_all(results_of_all):
+def documents_of_all():
     """name -> document, of every command."""
-    return {name: strictly(one.to_json()) for name, one in results_of_all.items()}
-
-
-@pytest.mark.parametrize("again", [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy],
-                         ids=["pickled", "copied", "copied deeply"])
-def test_a_result_of_any_command_can_be_pickled_and_copied(results_of_all, again):
-    for name, one in results_of_all.items():
-        back = again(one)
-        assert type(back) is type(one) and back.to_json() == one.to_json() and str(back) == str(one), name
+    found = committed("every", "other")
+    assert {one["command"] for one in found.values()} == {*KINDS}
+    return found
 
 
 def test_a_pickled_result_keeps_the_hashes_of_inputs_that_are_gone():
@@ -362,7 +348,7 @@ def test_whatever_loads_answers_however_it_was_damaged(documents_of_all):
     outcomes = Counter()
     for name, document in documents_of_all.items():
         rng = random.Random(name)
-        for _ in range(15):
+        for _ in range(6):
             damaged = restructured(document, rng)
             try:
                 found = read_result(damaged, "x.json")
@@ -374,7 +360,7 @@ def test_whatever_loads_answers_however_it_was_damaged(documents_of_all):
                 text.encode()
             strictly(found.to_json())
             outcomes["loaded"] += 1
-    assert min(outcomes["refused"], outcomes["loaded"]) > 50
+    assert min(outcomes["refused"], outcomes["loaded"]) > 30
 
 
 def test_reading_shows_nothing(tmp_path, documents_of_all):

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import csv_rows
 import numpy as np
 from csv_rows import markdown
 from csv_rows import read as rows_of
@@ -423,12 +422,8 @@ def main() -> int:
         ]
         for kind in chosen:
             new = measured(kind)
-            old = rows_of(ROWS) if ROWS.exists() else []
-            keep_cheapest(new, old)
-            with open(ROWS, "w", newline="", encoding="utf-8") as file:
-                table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                table.writeheader()
-                table.writerows([row for row in old if row["kind"] != kind.name] + new)
+            keep_cheapest(new, rows_of(ROWS))
+            csv_rows.put(ROWS, new, "kind")
     for name, table in (*tables().items(), ("checks", checks())):
         print(f"{name}\n{table}\n")
     if given.write:

@@ -74,13 +74,13 @@ def test_models_that_hardly_differ_lie_in_between_and_more_triplets_help(people)
 def test_doubles_go_on_until_the_target_is_reached_and_no_further(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.005)}
-    found = recover(models, triplets, n_simulations=60, target=0.9)
+    found = recover(models, triplets, n_simulations=20, target=0.9)
     sizes = [one.n_triplets for one in found.curve]
     beyond = [size for size in sizes if size >= 3000]
     assert beyond == [3000 * 2**k for k in range(len(beyond))]
     assert all(one.recovery_rate < 0.9 for one in found.curve[:-1])
     assert found.curve[-1].recovery_rate >= 0.9
-    short = recover(models, triplets, n_simulations=20, target=0.999, most_triplets=7000)
+    short = recover(models, triplets, n_simulations=8, target=0.999, most_triplets=7000)
     assert short.curve[-1].n_triplets == 6000
     assert short.n_needed is None
 

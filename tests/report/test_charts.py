@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from pyalign.errors import InputError
 from pyalign.report.charts import CHARTS, chart, default_chart
 from pyalign.report.charts.gallery import top_cards
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.report.charts.theme import STYLES, WIDTHS, finished, style_of, wrapped
+from pyalign.report.charts.theme import STYLES, WIDTHS, alt, chart_of, finished, style_of, wrapped
 
 from .conftest import LABELS, NAMES, N, neighbours
 
@@ -406,6 +410,25 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
     }
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")
+
+
+# What altair takes long for
+
+
+def test_channels_are_objects_of_their_classes():
+    """Altair compares the hashes of its whole schema for each that is a word."""
+    for path in Path(pyalign.report.charts.__file__).parent.glob("*.py"):
+        words = re.findall(r'\b\w+="\w+:[NQO]"|"\w+": "\w+:[NQO]"|\balt\.value\(', path.read_text(encoding="utf-8"))
+        assert words == [], path.name
+
+
+def test_rows_are_never_copied_and_a_chart_can_be():
+    rows = [{"x": 1.0}, {"x": None}]
+    marks = chart_of(rows).mark_point().encode(x=alt.X("x:Q"))
+    layers = alt.layer(marks, chart_of(rows[:1]).mark_rule())
+    assert layers.layer[0].data is marks.data and layers.layer[0] is not marks
+    for other in (copy.deepcopy(layers), pickle.loads(pickle.dumps(layers)), layers.copy()):
+        assert other.to_dict() == layers.to_dict() and rows in layers.to_dict()["datasets"].values()
 
 
 def test_figures_of_real_data_are_those_of_the_table(data, rows_of):

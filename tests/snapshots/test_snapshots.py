@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import pickle
 import re
 
 import pytest
@@ -85,11 +87,13 @@ def test_figures_are_compared_to_a_tenth_of_their_last_printed_digit(change, fou
 
 
 def check_computed(results, folder):
-    """Results have the committed documents, and what is shown of them is what is shown of their documents."""
+    """Results have the committed documents, can be pickled and copied, and look as what is read of their documents."""
     assert results
     for name, document in documents_of(results, folder).items():
         assert differences(DOCUMENTS[name], document, name) == []
     for name, one in results.items():
+        for back in (pickle.loads(pickle.dumps(one)), copy.copy(one), copy.deepcopy(one)):
+            assert type(back) is type(one) and back.to_json() == one.to_json() and str(back) == str(one), name
         if one.command != "study":  # whose table says more of what has just run
             assert tables_of(one) == tables_of(read_result(one.to_dict(), name)), name
 

@@ -254,8 +254,8 @@ def heatmap(
         x=alt.X("concept:N", sort=columns, axis=alt.Axis(labelAngle=-90, labelLimit=label, orient="top", **axis)),
         y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=label, **axis)),
         color=alt.Color("value:Q", scale=alt.Scale(scheme="cividis"), legend=legend),
-        tooltip=["model:N", "concept:N", alt.Tooltip("value:Q", title=what, format=form)],
-        description="told:N",
+        tooltip=[alt.Tooltip("model:N"), alt.Tooltip("concept:N"), alt.Tooltip("value:Q", title=what, format=form)],
+        description=alt.Description("told:N"),
     )
     names = max((min(label, letters_width(row, SMALL)) for row in rows), default=0.0)
     chart = chart.properties(width=side * across, height=height * len(rows))

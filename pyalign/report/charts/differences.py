@@ -180,11 +180,12 @@ def power_chart(
     y = alt.Y("power:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="power", format=".0%", grid=True))
     target = chart_of([{"power": result.target_power}]).mark_rule(strokeDash=[3, 2], color=look.muted, aria=False)
     base = chart_of(rows).encode(x=x, y=y)
-    tips = ["design:N", "participants:Q", alt.Tooltip("power:Q", format=".1%")]
+    tips = [alt.Tooltip("design:N"), alt.Tooltip("participants:Q"), alt.Tooltip("power:Q", format=".1%")]
     lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=channels["color"])
-    dots = base.mark_point(size=24, filled=True, opacity=1).encode(**channels, tooltip=tips, description="told:N")
-    panel = alt.layer(target.encode(y="power:Q"), lines, dots)
-    chart = panel.properties(width=points - 60 - widest * beside, height=220)
+    dots = base.mark_point(size=24, filled=True, opacity=1)
+    dots = dots.encode(**channels, tooltip=tips, description=alt.Description("told:N"))
+    room = points - 60 - widest * beside
+    chart = alt.layer(target.encode(y=alt.Y("power:Q")), lines, dots, width=room, height=220)
     each = "" if several else f" {counted(result.designs[0].answers_per_subject, 'answer')} by each participant."
     sentences = [
         f"Power to find {100 * result.difference:.3g} percentage points in a two-sided test at "

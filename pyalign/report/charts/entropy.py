@@ -81,9 +81,9 @@ def entropy_chart(
     bottom, top = with_margin(values, 0.08, 0.01)
     y = alt.Y("value:Q", axis=alt.Axis(title="answers that are not the choice", format=".0%", tickCount=5),
               scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False))
-    tips = ["model:N", alt.Tooltip("n:Q", title="triplets", format=","),
+    tips = [alt.Tooltip("model:N"), alt.Tooltip("n:Q", title="triplets", format=","),
             *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
-    chart = alt.layer(*joined([*least, *rows], x, y, channels, tips)).properties(width=points - 60, height=190)
+    chart = alt.layer(*joined([*least, *rows], x, y, channels, tips), width=points - 60, height=190)
     bars = bars_text(bin_.ci for name in names for bin_ in lines.each[name])
     sentences = [
         f"{lines.sentences[0]} {bars}".strip(),

@@ -110,11 +110,11 @@ def gallery_chart(
         heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
         text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
                                          color=look.text, limit=left(1, 1) - left(0, 1) - GAP)
-        layers.append(text.encode(**at_point(), text="head:N"))
+        layers.append(text.encode(**at_point(), text=alt.Text("head:N")))
     room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(drawn) * step - 8 + head}
     title = f"Nearest neighbours by {' and by '.join(sources)}"
     over = _over_rows(searches, sources, k, len(drawn), len(rows))
-    return finished(alt.layer(*layers).properties(**room), look, points, title, over, notes)
+    return finished(alt.layer(*layers, **room), look, points, title, over, notes)
 
 
 def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) -> list[str]:
@@ -227,7 +227,7 @@ def cards_chart(
     ]
     if n_triplets is not None:
         sentences.append(f"Share: of {n_triplets:,} choices, those whose chosen pair {_rule(assign, top)}.")
-    chart = alt.layer(*layers).properties(**size)
+    chart = alt.layer(*layers, **size)
     return finished(chart, look, points, "Dimensions of human similarity", sentences, notes)
 
 
@@ -255,15 +255,15 @@ def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: 
         })
     base = chart_of(rows)
     shares = base.transform_filter("isValid(datum.share)")
-    rail = {**at_point("left", "top"), "y2": "bottom:Q"}
+    rail = {**at_point("left", "top"), "y2": alt.Y2("bottom:Q")}
     outline = base.mark_rect(fill=None, stroke=style.grid, strokeWidth=1, cornerRadius=3)
     title = base.mark_text(align="left", baseline="top", fontWeight="bold", fontSize=TEXT + 0.5, limit=full - 75,
                            color=style.text)
     figure = base.mark_text(align="right", fontSize=SMALL, baseline="top", color=style.muted)
     return [
-        outline.encode(**at_point(), x2="x2:Q", y2="y2:Q", description="told:N"),
-        shares.mark_rect(fill=style.tile).encode(**rail, x2="right:Q"),
-        shares.mark_rect(fill=style.palette[0]).encode(**rail, x2="bar:Q"),
-        title.encode(**at_point("left", "line"), text="label:N"),
-        figure.encode(**at_point("right", "line"), text="figure:N"),
+        outline.encode(**at_point(), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), description=alt.Description("told:N")),
+        shares.mark_rect(fill=style.tile).encode(**rail, x2=alt.X2("right:Q")),
+        shares.mark_rect(fill=style.palette[0]).encode(**rail, x2=alt.X2("bar:Q")),
+        title.encode(**at_point("left", "line"), text=alt.Text("label:N")),
+        figure.encode(**at_point("right", "line"), text=alt.Text("figure:N")),
     ]

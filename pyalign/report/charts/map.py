@@ -144,7 +144,7 @@ def map_chart(
     layers, frame, pictured, notes = objects_on_plane(
         coordinates, names, words, frames, images, points - 2 * 6 - 16.0, side, limit, look
     )
-    chart = alt.layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
+    chart = alt.layer(*layers, *_axes(axes, frame, look), width=frame[0], height=frame[1])
     some = f"Images of {pictured}, as many as have room; points for the others."
     sentences = [f"{len(names):,} objects. {sense}", some if 0 < pictured < len(names) else ""]
     return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
@@ -225,10 +225,10 @@ def _points(rows: Sequence[MapRow], n: int, frames: Mapping[str, str], pictured:
     """Points for the objects that have no image, the grey ones behind; smaller where they are many."""
     points = chart_of(sorted(rows, key=lambda row: row["category"] != REST))
     points = points.mark_point(size=14 if n > 400 else 22, filled=True, opacity=0.75)
-    tips = ["name:N", "category:N"] if frames else ["name:N"]
-    points = points.encode(**at_point(), tooltip=tips, description="told:N")
+    tips = [alt.Tooltip("name:N"), alt.Tooltip("category:N")] if frames else [alt.Tooltip("name:N")]
+    points = points.encode(**at_point(), tooltip=tips, description=alt.Description("told:N"))
     if not frames:
-        return points.encode(color=alt.value(style.palette[0]))
+        return points.encode(color=alt.ColorValue(style.palette[0]))
     shapes = ["circle" if pictured or word == REST else SHAPES[k] for k, word in enumerate(frames)]
     legend = alt.Legend(title=None, orient="bottom", columns=4, labelLimit=110, offset=18)
     return points.encode(**colours_and_shapes("category", [*frames], [*frames.values()], legend, shapes))
@@ -241,7 +241,7 @@ def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, 
     inside = [k for k in _shuffled(len(names)) if centres[k, 0] + sizes[k][0] / 2 < frame[0]]
     kept = _apart(centres[inside], [sizes[k] for k in inside], most)
     rows = [{"name": names[inside[k]], "x": float(at[inside[k], 0]) + 4, "y": float(at[inside[k], 1])} for k in kept]
-    base = chart_of(rows).encode(**at_point(), text="name:N")
+    base = chart_of(rows).encode(**at_point(), text=alt.Text("name:N"))
     text = {"align": "left", "baseline": "middle", "fontSize": SMALL, "aria": False}
     rim = base.mark_text(stroke=style.background, strokeWidth=2, strokeJoin="round", **text)
     return [rim, base.mark_text(color=style.text, **text)]
@@ -254,7 +254,7 @@ def _axes(axes: Sequence[str], frame: tuple[float, float], style: Style) -> list
         text = chart_of([{"title": axes[k], "x": x, "y": y}]).mark_text(
             fontSize=SMALL, color=style.muted, angle=270 * k, baseline="bottom" if k else "top", aria=False
         )
-        layers.append(text.encode(**at_point(), text="title:N"))
+        layers.append(text.encode(**at_point(), text=alt.Text("title:N")))
     return layers
 
 
@@ -296,16 +296,17 @@ class TileSheet:
         """The layers that draw the tiles; `frames`: the colours of words of the legend."""
         base, (side, height) = chart_of(self.rows), self.size
         named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
-        square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
+        square = {**at_point(), "x2": alt.X2("x2:Q"), "y2": alt.Y2("y2:Q")}
         tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
-        described = {"tooltip": tips, "description": "told:N"}
+        described = {"tooltip": tips, "description": alt.Description("told:N")}
         image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
         words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
+        inside, below = ({"text": alt.Text(field)} for field in ("inside:N", "below:N"))
         layers = [
             named.mark_rect(fill=style.tile).encode(**square, **described),
-            image.encode(url="uri:N", **at_point("cx", "cy"), **described),
-            named.mark_text(baseline="middle", limit=side - 2, **words).encode(text="inside:N", **at_point("cx", "iy")),
-            base.mark_text(baseline="top", limit=side, **words).encode(text="below:N", **at_point("cx", "by")),
+            image.encode(url=alt.Url("uri:N"), **at_point("cx", "cy"), **described),
+            named.mark_text(baseline="middle", limit=side - 2, **words).encode(**inside, **at_point("cx", "iy")),
+            base.mark_text(baseline="top", limit=side, **words).encode(**below, **at_point("cx", "by")),
         ]
         if frames:
             colours = alt.Scale(domain=list(frames), range=list(frames.values()))

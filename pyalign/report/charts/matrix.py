@@ -126,14 +126,14 @@ def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float]
         format=cells.short, direction="horizontal", titleLimit=0, offset=6,
     )
     scale = alt.Scale(domain=[low, high], range=list(style.ramp), clamp=True)
-    tips = ["row:N", "column:N", alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
+    tips = [alt.Tooltip("row:N"), alt.Tooltip("column:N"), alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
     tips += [alt.Tooltip(name, type="quantitative", format=cells.form) for name in cells.more]
     tile = base.mark_rect(stroke=style.background, strokeWidth=0.5 if side > 8 else 0.0).encode(
-        color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=tips, description="told:N"
+        color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=tips, description=alt.Description("told:N")
     )
     size = {"width": side * len(cells.columns), "height": height * len(cells.rows)}
     if side < ROOM_FOR_NUMBER:
-        return alt.layer(tile).properties(**size)
+        return alt.layer(tile, **size)
     ink = f"datum.value > {low + style.turn * (high - low)!r} ? '{style.background}' : '{style.text}'"
     text = base.transform_calculate(ink=ink, strength=f"{cells.faint or 'false'} ? 0.55 : 1")
     numbers = text.mark_text(fontSize=SMALL, aria=False).encode(

@@ -408,14 +408,15 @@ def depth_chart(
               scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False, zero=False))
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(shown) > 1 else None
     channels = colours_and_shapes("model", list(names.values()), look.palette, legend)
-    tips = ["model:N", "layer:N", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
+    tips = [alt.Tooltip("model:N"), alt.Tooltip("layer:N"),
+            *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
     marks = joined(rows, x, y, channels, tips)
     if chosen:
         base = chart_of(chosen).encode(x=x, color=channels["color"])
         bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
         diamonds = base.mark_point(opacity=1, strokeWidth=1.4, filled=False, size=60, shape="diamond")
-        marks += [bars.encode(y=of_field(y, "low"), y2="high:Q"),
-                  diamonds.encode(y=y, tooltip=tips, description="told:N")]
+        marks += [bars.encode(y=of_field(y, "low"), y2=alt.Y2("high:Q")),
+                  diamonds.encode(y=y, tooltip=tips, description=alt.Description("told:N"))]
     known = all(layer.known for _, layer in held)
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(model.ci for model in layers)}".strip(),
@@ -423,7 +424,7 @@ def depth_chart(
         f"Diamond: {CHOSEN}." if chosen else "",
         first_of(len(shown), len(of), "models"),
     ]
-    chart = alt.layer(*marks).properties(width=room, height=190)
+    chart = alt.layer(*marks, width=room, height=190)
     title = f"Accuracy over the layers of {names[shown[0]] if len(shown) == 1 else counted(len(shown), 'model')}"
     return finished(chart, look, points, title, sentences)
 
@@ -433,12 +434,12 @@ def joined(rows: Sequence[Any], x: Any, y: Any, channels: Look, tips: Sequence[A
     base = chart_of(rows).encode(x=x, color=channels["color"])
     bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
     layers = [
-        bars.encode(y=of_field(y, "low"), y2="high:Q"),
-        base.mark_line(strokeWidth=1.2, opacity=0.7, aria=False).encode(y=y, detail="model:N"),
+        bars.encode(y=of_field(y, "low"), y2=alt.Y2("high:Q")),
+        base.mark_line(strokeWidth=1.2, opacity=0.7, aria=False).encode(y=y, detail=alt.Detail("model:N")),
     ]
     barred = any(row["low"] is not None for row in rows)
     for filled in (True, False) if barred else (True,):
         some = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
         dots = some.mark_point(opacity=1, filled=filled, size=26, strokeWidth=1)
-        layers.append(dots.encode(y=y, shape=channels["shape"], tooltip=tips, description="told:N"))
+        layers.append(dots.encode(y=y, shape=channels["shape"], tooltip=tips, description=alt.Description("told:N")))
     return layers

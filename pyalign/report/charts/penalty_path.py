@@ -46,13 +46,16 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         scale = alt.Scale(type="log", nice=False)
         x = alt.X("penalty:Q", scale=scale, axis=alt.Axis(title=name, format=".0e", tickCount=4, labelOverlap=True))
         y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
-        base = chart_of(rows).encode(x=x, y=y, detail="fold:N")
-        tips = ["fold:N", alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"), "dimensions:Q"]
+        base = chart_of(rows).encode(x=x, y=y, detail=alt.Detail("fold:N"))
+        tips = [alt.Tooltip("fold:N"), alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"),
+                alt.Tooltip("dimensions:Q")]
         lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=folds["color"])
-        dots = base.mark_point(size=24, filled=True, opacity=1).encode(**folds, tooltip=tips, description="told:N")
+        dots = base.mark_point(size=24, filled=True, opacity=1)
+        dots = dots.encode(**folds, tooltip=tips, description=alt.Description("told:N"))
         rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
-        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description="told:N", tooltip="told:N")
-        panels.append(alt.layer(rules, lines, dots).properties(width=each, height=180))
+        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description=alt.Description("told:N"),
+                             tooltip=alt.Tooltip("told:N"))
+        panels.append(alt.layer(rules, lines, dots, width=each, height=180))
     chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
     sentences = [
         "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "

@@ -164,20 +164,20 @@ def _panel(
         look = colours_and_shapes("model", models, style.palette, legend)
     else:
         own = style.palette[0] if panel.rows[0].model in models[:1] else style.text
-        look = {"color": alt.value(own), "shape": alt.value("circle")}
+        look = {"color": alt.ColorValue(own), "shape": alt.ShapeValue("circle")}
     points = chart_of([{**vars(row), "told": _description(row, panel)} for row in panel.rows])
     points = points.encode(y=alt.Y("item:N", sort=list(order), axis=side), **offset)
     layers = [_bands(panel.bands, x, on_row, style)] if panel.bands else []
     layers += _lines(panel, x, domain, models, style, several, width)
     if panel.ticks:
-        layers.append(_ticks(panel.ticks, x, on_row, look["color"] if several else alt.value(style.muted)))
+        layers.append(_ticks(panel.ticks, x, on_row, look["color"] if several else alt.ColorValue(style.muted)))
     if panel.linked:
         layers.append(_links(panel.rows, x, on_row, style))
     layers += _points(points, x, panel, look)
     if counted:
         layers += _counts(panel, order, style, width)
     height = alt.Step(5.5 + 3.5 * len(models) if offset else 11.5, **{"for": "position"})
-    return alt.layer(*layers).properties(width=width, height=height)
+    return alt.layer(*layers, width=width, height=height)
 
 
 def _description(row: Row, panel: Panel) -> str:
@@ -198,16 +198,16 @@ def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
     finer = panel.format.replace(".0%", ".1%").replace(".1f", ".3f")
     titles = {"value": panel.axis, "low": "from", "high": "to"}
     tips = [
-        alt.Tooltip("item:N", title=panel.item), "model:N",
+        alt.Tooltip("item:N", title=panel.item), alt.Tooltip("model:N"),
         *(alt.Tooltip(f"{name}:Q", title=title, format=finer) for name, title in titles.items()),
         alt.Tooltip("n:Q", title=panel.unit, format=","),
     ]
     bars = any(row.low is not None for row in panel.rows)
     rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.1, opacity=0.75, aria=False)
-    layers = [rule.encode(x=of_field(x, "low"), x2="high:Q", color=look["color"])] if bars else []
+    layers = [rule.encode(x=of_field(x, "low"), x2=alt.X2("high:Q"), color=look["color"])] if bars else []
     shown = base.transform_filter("isValid(datum.value)")
     filled = "isValid(datum.low)" if bars else "true"
-    point = {"x": x, **look, "tooltip": tips, "description": "told:N"}
+    point = {"x": x, **look, "tooltip": tips, "description": alt.Description("told:N")}
     layers.append(shown.transform_filter(filled).mark_point(size=18, filled=True, opacity=1).encode(**point))
     if bars:
         hollow = shown.transform_filter(f"!{filled}")
@@ -222,8 +222,9 @@ def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
          "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
         for band in bands
     ]
-    tips = ["name:N", alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
-    base = chart_of(rows).encode(x=of_field(x, "low"), x2="high:Q", description="told:N", tooltip=tips)
+    tips = [alt.Tooltip("name:N"), alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
+    span = {"x": of_field(x, "low"), "x2": alt.X2("high:Q")}
+    base = chart_of(rows).encode(**span, description=alt.Description("told:N"), tooltip=tips)
     if bands[0].item is None:
         return base.mark_rect(color=style.muted, opacity=0.2)
     return base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row)
@@ -236,14 +237,15 @@ def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, colour: Any) -> Any:
         for tick in ticks
     ]
     strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
-    return strokes.encode(x=x, color=colour, description="told:N", tooltip="told:N", **on_row)
+    said = {"description": alt.Description("told:N"), "tooltip": alt.Tooltip("told:N")}
+    return strokes.encode(x=x, color=colour, **said, **on_row)
 
 
 def _links(rows: Sequence[Row], x: Any, on_row: At, style: Style) -> Any:
     """A line through the points of each row."""
     ends = [{"item": row.item, "model": row.model, "at": row.value} for row in rows if row.value is not None]
     lines = chart_of(ends).mark_line(color=style.muted, strokeWidth=0.8, aria=False)
-    return lines.encode(x=of_field(x, "at"), detail="item:N", order="model:O", **on_row)
+    return lines.encode(x=of_field(x, "at"), detail=alt.Detail("item:N"), order=alt.Order("model:O"), **on_row)
 
 
 def _lines(
@@ -291,7 +293,7 @@ def _heads(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[
         text = chart_of([{"name": name, "at": at}]).mark_text(
             align=align, baseline="bottom", dy=-2 - (SMALL + 1) * level, color=colour, fontSize=SMALL, aria=False
         )
-        layers.append(text.encode(x=alt.value(at), y=alt.value(0), text="name:N"))
+        layers.append(text.encode(x=alt.XValue(at), y=alt.YValue(0), text=alt.Text("name:N")))
     return layers
 
 
@@ -301,8 +303,9 @@ def _counts(panel: Panel, order: Sequence[str], style: Style, width: float) -> l
     text = {"align": "right", "fontSize": SMALL, "color": style.muted, "aria": False}
     column = chart_of([{"item": item, "n": f"{n:,}"} for item, n in counts.items()])
     head = chart_of([{"n": panel.unit}]).mark_text(baseline="bottom", dy=-2, **text)
-    at = alt.value(width + 38)
+    at = alt.XValue(width + 38)
+    said = {"x": at, "text": alt.Text("n:N")}
     return [
-        column.mark_text(baseline="middle", **text).encode(x=at, y=alt.Y("item:N", sort=list(order)), text="n:N"),
-        head.encode(x=at, y=alt.value(0), text="n:N"),
+        column.mark_text(baseline="middle", **text).encode(y=alt.Y("item:N", sort=list(order)), **said),
+        head.encode(y=alt.YValue(0), **said),
     ]

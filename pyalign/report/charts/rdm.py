@@ -106,7 +106,7 @@ def rdm_chart(
         f"Measure: {_measures(rdms)}." if _measures(rdms) else "",
     ]
     title = f"RDM: {names[0]}" if len(names) == 1 else "Representational dissimilarity matrices"
-    drawn = finished(alt.layer(*layers).properties(**frame), look, points, title, sentences, notes)
+    drawn = finished(alt.layer(*layers, **frame), look, points, title, sentences, notes)
     drawn.usermeta["pyalign"]["order"] = shown  # by which a page finds the cells among the pairs of its table
     return drawn
 
@@ -192,7 +192,7 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
                                                    {"format": ".0%", "values": [0, 0.5, 1]}))
     scale = alt.Scale(domain=ends, range=list(look.ramp), clamp=True)
     colour = alt.Color("percentile:Q" if by == COLOURED[0] else "value:Q", scale=scale, legend=legend)
-    tips = ["matrix:N", "row:N", "column:N", alt.Tooltip("value:Q", title=kind, format=".4~g"),
+    tips = [*map(alt.Tooltip, ("matrix:N", "row:N", "column:N")), alt.Tooltip("value:Q", title=kind, format=".4~g"),
             alt.Tooltip("percentile:Q", format=".1%")]
     layers = []
     upper = np.triu_indices(len(objects), 1)
@@ -218,8 +218,8 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
             cells = base.transform_calculate(
                 **corners, right=f"datum.left + {side}", bottom=f"datum.top + {side}"
             ).mark_rect(aria=len(objects) <= READ_OUT and across != "datum.line", strokeWidth=0)
-            layers.append(cells.encode(**at_point("left", "top"), x2="right:Q", y2="bottom:Q", color=colour,
-                                       tooltip=tips, description="told:N"))
+            cells = cells.encode(x2=alt.X2("right:Q"), y2=alt.Y2("bottom:Q"), color=colour, tooltip=tips)
+            layers.append(cells.encode(**at_point("left", "top"), description=alt.Description("told:N")))
     return layers
 
 
@@ -250,7 +250,7 @@ def _at_sides(
     text = {"fontSize": SMALL, "color": look.text, "align": "right", "baseline": "middle", "aria": False}
     layers = []
     for data, angle in ((rows, 0), (columns, 300)):
-        layers.append(chart_of(data).mark_text(angle=angle, **text).encode(**at_point(), text="name:N"))
+        layers.append(chart_of(data).mark_text(angle=angle, **text).encode(**at_point(), text=alt.Text("name:N")))
     return layers
 
 
@@ -269,9 +269,9 @@ def _groups(
             if named and number % across == 0 and side * (end - start) >= SMALL + 1:
                 names.append({"name": one_line(words[start]), "x": panel.x - 4, "y": panel.y + middle})
     rule = chart_of(lines).mark_rule(color=look.background, strokeWidth=1.2, aria=False)
-    layers = [rule.encode(**at_point(), x2="x2:Q", y2="y2:Q")] if lines else []
+    layers = [rule.encode(**at_point(), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))] if lines else []
     text = chart_of(names).mark_text(fontSize=SMALL, color=look.text, align="right", baseline="middle", aria=False)
-    return [*layers, text.encode(**at_point(), text="name:N")] if names else layers
+    return [*layers, text.encode(**at_point(), text=alt.Text("name:N"))] if names else layers
 
 
 def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
@@ -279,7 +279,7 @@ def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
     rows = [{"head": panel.label, "x": panel.x, "y": panel.y - HEAD} for panel in panels]
     text = chart_of(rows).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=look.text,
                                     limit=max(whole, 40), aria=False)
-    return text.encode(**at_point(), text="head:N")
+    return text.encode(**at_point(), text=alt.Text("head:N"))
 
 
 # Multidimensional scaling
@@ -341,7 +341,7 @@ def mds_chart(
         )
         notes |= dict.fromkeys(more)
         head = alt.TitleParams(name, anchor="start", fontSize=TEXT, color=look.text, offset=2, limit=room)
-        panels.append(alt.layer(*layers).properties(width=frame[0], height=frame[1], title=head))
+        panels.append(alt.layer(*layers, width=frame[0], height=frame[1], title=head))
     chart = alt.concat(*panels, columns=across, spacing=GAP) if len(panels) > 1 else panels[0]
     sentences = [
         f"{counted(len(objects), 'object')}. Classical multidimensional scaling of each matrix; near means alike.",

@@ -160,17 +160,18 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
     y = alt.Y("accuracy:Q", scale=scale, axis=alt.Axis(title="answers that are that choice", **axis))
     line = chart_of([{"confidence": end, "accuracy": end} for end in domain]).encode(x=x, y=y)
     line = line.mark_line(strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False)
-    look: Look = {"color": alt.value(style.palette[0]), "shape": alt.value("circle")}
+    look: Look = {"color": alt.ColorValue(style.palette[0]), "shape": alt.ShapeValue("circle")}
     if several:
         legend = alt.Legend(title=None, orient="right" if at_side else "top", columns=1, labelLimit=0)
         look = colours_and_shapes("model", names, style.palette, legend)
-    tips = ["model:N", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
+    tips = [alt.Tooltip("model:N"), *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
             alt.Tooltip("n:Q", title="answers", format=",")]
     base = chart_of(rows).encode(x=x, y=y)
     joined = base.mark_line(strokeWidth=1, opacity=0.7, aria=False)
-    joined = joined.encode(color=look["color"], order="confidence:Q", detail="model:N")
-    dots = base.mark_point(size=22, filled=True, opacity=1).encode(**look, tooltip=tips, description="told:N")
-    return alt.layer(line, joined, dots).properties(width=room, height=room)
+    joined = joined.encode(color=look["color"], order=alt.Order("confidence:Q"), detail=alt.Detail("model:N"))
+    dots = base.mark_point(size=22, filled=True, opacity=1)
+    dots = dots.encode(**look, tooltip=tips, description=alt.Description("told:N"))
+    return alt.layer(line, joined, dots, width=room, height=room)
 
 
 def metadata_chart(
@@ -301,8 +302,8 @@ def _against_numbers(
         align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
     )
     # As scales of the points are, places of names would be shared with them: they are pixels of the same frame.
-    layers.append(text.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None), text="name:N"))
-    chart = alt.layer(*layers).properties(width=room, height=HEIGHT)
+    layers.append(text.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None), text=alt.Text("name:N")))
+    chart = alt.layer(*layers, width=room, height=HEIGHT)
     few = f"Names of {len(labels)} of {len(rows)} models, as many as have room." if len(labels) < len(rows) else ""
     sentences = [*_over_models(result, line, len(rows)), few]
     return finished(chart, look, points, f"{capital(result.score_name)} against {line.column}", sentences)
@@ -312,7 +313,7 @@ def _bars_of_scores(rows: Sequence[ModelRow], x: Any, y: Any, look: Style) -> li
     """The intervals of the other score, along its axis."""
     barred = chart_of([row for row in rows if "value_low" in row])
     bars = barred.mark_rule(strokeWidth=1.0, opacity=0.5, color=look.muted, aria=False, clip=True)
-    return [bars.encode(x=of_field(x, "value_low"), x2="value_high:Q", y=y)]
+    return [bars.encode(x=of_field(x, "value_low"), x2=alt.X2("value_high:Q"), y=y)]
 
 
 def is_comparable(result: MetadataRegressions, other: OtherScore) -> bool:
@@ -344,7 +345,7 @@ def _line(line: FittedLine, x: Any, y: Any, look: Style) -> list[Any]:
     base, alike = chart_of(rows).encode(x=x), {"color": look.muted, "clip": True, "aria": False}
     layers = [base.mark_line(strokeWidth=1.2, **alike).encode(y=y)]
     if "low" in columns:
-        layers.insert(0, base.mark_area(opacity=0.16, **alike).encode(y=of_field(y, "low"), y2="high:Q"))
+        layers.insert(0, base.mark_area(opacity=0.16, **alike).encode(y=of_field(y, "low"), y2=alt.Y2("high:Q")))
     return layers
 
 
@@ -368,10 +369,11 @@ def _points(
     shares = {"accuracy": one_line(result.score_name), "low": "from", "high": "to"}
     form = ".1%" if result.is_share else ".3f"
     tips = [
-        "model:N", *(alt.Tooltip(f"{name}:Q", title=title, format=form) for name, title in shares.items()),
-        alt.Tooltip("value:N" if along == "x" else "value:Q", title=one_line(column)), "family:N", "seeds:Q",
+        alt.Tooltip("model:N"), *(alt.Tooltip(f"{name}:Q", title=title, format=form) for name, title in shares.items()),
+        alt.Tooltip("value:N" if along == "x" else "value:Q", title=one_line(column)), alt.Tooltip("family:N"),
+        alt.Tooltip("seeds:Q"),
     ]
-    point = {**at, **family, "tooltip": tips, "description": "told:N"}
+    point = {**at, **family, "tooltip": tips, "description": alt.Description("told:N")}
     barred = any(row["low"] is not None for row in rows)
     for filled in (True, False) if barred else (True,):
         shown = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
@@ -400,12 +402,12 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
         strokeWidth=5, opacity=0.25, color=look.text, aria=False
     )
     ticks = base.mark_tick(thickness=1.6, size=15, color=look.text, opacity=1)
-    read = {"description": "told:N", "tooltip": [alt.Tooltip("told:N", title="mean")]}
+    read = {"description": alt.Description("told:N"), "tooltip": [alt.Tooltip("told:N", title="mean")]}
     # Intervals of models would hide the means.
     plain: list[ModelRow] = [{**row, "value": one_line(str(row["value"])), "low": None, "high": None} for row in rows]
-    layers = [bars.encode(x=of_field(x, "low"), x2="high:Q"), ticks.encode(x=x, **read),
+    layers = [bars.encode(x=of_field(x, "low"), x2=alt.X2("high:Q")), ticks.encode(x=x, **read),
               *_points(plain, {"x": x, "y": y}, "x", look, column, result)]
-    chart = alt.layer(*layers).properties(width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
+    chart = alt.layer(*layers, width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = "" if result.ci_by is None else f"over {over_words(result.ci_by)}, for these very models"
     sentences = [
         f"{counted(len(rows), 'model')}{counts_of(result)}; line: the mean of a group.",

@@ -11,6 +11,7 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
@@ -84,8 +85,20 @@ alt = _Altair()
 
 
 def chart_of(rows: Sequence[Any]) -> Any:
-    """A chart with rows of data, before it has marks."""
-    return alt.Chart(alt.InlineData(values=list(rows)))
+    """A chart with rows of data, before it has marks.
+
+    Altair copies all that a chart holds whenever it is put into another. It leaves the rows as they are: nothing
+    changes them. Encode by channels, such as ``alt.Text("name:N")``: of the mere word it would find the channel among
+    hashes of its whole schema, made anew each time.
+    """
+    data = alt.InlineData([])
+    data.values = list(rows)  # which the schema would have to compare with all that a row may be
+    data.__dict__["__deepcopy__"] = partial(_same, data)
+    return alt.Chart(data)
+
+
+def _same(data: Any, _: Any) -> Any:
+    return data
 
 
 def at_point(x: str = "x", y: str = "y") -> At:
@@ -224,9 +237,10 @@ def finished(
     )
     meta = {"pyalign": {"title": one_line(title), "notes": list(notes)}}
     described = " ".join((f"{one_line(title)}.", *map(one_line, sentences)))
-    return chart.properties(title=head, description=described, usermeta=meta, padding=PADDING).configure(
-        **_config(style)
-    )
+    whole = {"title": head, "description": described, "usermeta": meta, "padding": PADDING}
+    for name, value in {**whole, "config": alt.Config(**_config(style))}.items():
+        setattr(chart, name, value)  # by `properties` and `configure` all layers would be copied twice each
+    return chart
 
 
 def notes_of(chart: Any) -> tuple[str, ...]:
