@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import csv_rows
 import numpy as np
 from csv_rows import markdown
 from csv_rows import read as rows_of
