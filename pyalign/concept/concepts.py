@@ -18,8 +18,8 @@ from pyalign.concept.concept_run import Run
 from pyalign.concept.dimensions import HOW, labels_of
 from pyalign.concept.groupings import require_some
 from pyalign.concept.held_out import Concepts, TopObjects
-from pyalign.concept.neighbor_figures import strongest
 from pyalign.concept.parts import Families
+from pyalign.concept.prototypes import strongest
 from pyalign.data import (
     AlignedModels,
     Provenance,

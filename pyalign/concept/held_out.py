@@ -21,7 +21,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._process import Progress, silent
 from pyalign._result import OfTask, Result
-from pyalign.concept.neighbor_figures import Prototype
+from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
 from pyalign.data.names import in_order
 from pyalign.documents import Interval, as_document, csv_of, flat, from_fields

@@ -18,7 +18,6 @@ from pyalign._process import Progress
 from pyalign.concept.dimensions import Members
 from pyalign.concept.neighbor_figures import (
     METHOD,
-    central,
     chance_of,
     half_lists,
     hubness_of,
@@ -26,7 +25,6 @@ from pyalign.concept.neighbor_figures import (
     occurrences,
     purities,
     shared,
-    strongest,
 )
 from pyalign.concept.neighbor_lists import Lists, SharedNeighbors, duplicates_of
 from pyalign.concept.neighborhood_result import (
@@ -36,6 +34,7 @@ from pyalign.concept.neighborhood_result import (
     ObjectNeighborhood,
     extremes,
 )
+from pyalign.concept.prototypes import central, strongest
 from pyalign.ops.resample import permutations_of
 from pyalign.stats.intervals import FRACTION, LEAST, group_means, half_errors, halves, interval_of, two_sided_p
 from pyalign.stats.multiple import corrected

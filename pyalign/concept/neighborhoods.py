@@ -79,7 +79,7 @@ def neighborhoods(
     Returns:
         A `Neighborhoods`. If a model's objects are relabelled, the expected overlap is exactly k / (n - 1). A p-value
         is (1 + the number of relabellings with at least as much overlap) / (1 + `n_permutations`). Intervals generalize
-        to other samples of as many objects; they are based on half-samples (`pyalign.stats.halves`) and Student's t.
+        to other samples of as many objects; they are based on half-samples (`pyalign.stats.intervals`) and Student's t.
 
     Raises:
         InputError: embeddings of different objects, a k out of range, concepts that do not fit or without objects, a

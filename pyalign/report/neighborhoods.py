@@ -15,7 +15,6 @@ from pyalign.report.fits import rank_text
 from pyalign.report.words import ELSEWHERE, called, counted, interval_header, number, one_line
 
 if TYPE_CHECKING:
-    from pyalign.concept.neighbor_figures import Prototype
     from pyalign.concept.neighbor_lists import DuplicateGroup
     from pyalign.concept.neighborhood_result import (
         ConceptNeighborhood,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Neighborhoods,
         ObjectNeighborhood,
     )
+    from pyalign.concept.prototypes import Prototype
     from pyalign.nearest.scan import Neighbors
 
 
