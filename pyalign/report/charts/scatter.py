@@ -201,7 +201,7 @@ def _model_rows(result: MetadataRegressions, column: str, labels: Mapping[str, s
             "told": told,
         })
         score = point.score(column)
-        left, right = ends_of(score and score.ci)
+        left, right = ends_of(None if score is None else score.ci)
         if left is not None:
             rows[-1] |= {"value_low": left, "value_high": right}
     return rows
@@ -339,7 +339,7 @@ def _points(
 def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], look: Style, points: float) -> Any:
     """A row for each value of a text: its models, and their mean with its interval."""
     groups = [group for group in result.groups if group.column == column]
-    means = []
+    means = list[dict[str, Any]]()
     for group in groups:
         (low, high), name = ends_of(group.ci), one_line(group.value)
         told = f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"

@@ -92,7 +92,8 @@ def _parts(result: MetadataRegressions, name: str) -> Iterator[Part]:
     over = f"{counted(len(result.points), 'model')}{counts_of(result)}; intervals of {100 * result.confidence:g}%."
     for kind, shown in metadata_tables(result).items():
         yield shown.on_page(f"{name}-{kind}", f"{CAPTIONS[kind]}: {over}", whole=True)
-    for number, column in enumerate(dict.fromkeys(row.column for row in (*result.results, *result.groups)), start=1):
+    known = dict.fromkeys([*(row.column for row in result.results), *(group.column for group in result.groups)])
+    for number, column in enumerate(known, start=1):
         plain = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-") or "column"
         charts = in_both_widths(partial(metadata_chart, result, by=column))
         title = f"{charts['chart'].usermeta['pyalign']['title']}."
