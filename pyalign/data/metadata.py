@@ -432,9 +432,14 @@ def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], l
                 unclear |= set(called)
             used |= set(fitting)
     if absent := [name for name in names if name not in row_of_model and name not in unclear]:
-        notes.append(f"no row of the metadata is of {listing(absent, 8)}")
+        notes.append(none_of(absent))
     if others := [row for k, row in enumerate(rows) if k not in used]:
         notes.append(
             f"the metadata has {listing(others, 8)}, which {'are' if others[1:] else 'is'} none of these models"
         )
     return Matched(tuple(row_of_model.get(model) for model in models), tuple(notes))
+
+
+def none_of(models: Sequence[str]) -> str:
+    """What is said of models without a row."""
+    return f"no row of the metadata is of {listing(models, 8)}"

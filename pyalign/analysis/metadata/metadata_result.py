@@ -50,7 +50,7 @@ class OtherScore:
     chance: float | None  # that of an accuracy, a fraction; None of a correlation and the like.
     n: int | None = None  # over how many triplets, pairs or objects it is; None where it is not known or differs.
     source: str | None = None  # where the triplets, or the human similarities, came from, or None.
-    unit: str | None = None  # what `n` counts: "triplets", "pairs" or "objects"; None in documents of earlier versions.
+    unit: str = "triplets"  # what `n` counts: "triplets", "pairs" or "objects".
 
 
 @dataclass(frozen=True)
@@ -159,14 +159,19 @@ class MetadataRegressions(OfTask, Result):
     score: OtherScore | None = None
 
     @property
+    def against(self) -> OtherScore:
+        """What is set against the columns."""
+        return self.score or OtherScore("accuracy", self.chance, self.n_triplets, self.triplets)
+
+    @property
     def score_name(self) -> str:
-        """What is set against the columns, in words."""
-        return "accuracy" if self.score is None else self.score.column
+        """The name of that, in words."""
+        return self.against.column
 
     @property
     def is_share(self) -> bool:
         """Whether that is an accuracy, a fraction, and not a correlation or the like."""
-        return self.score is None or self.score.chance is not None
+        return self.against.chance is not None
 
     def other(self, column: str) -> OtherScore | None:
         """What a column is a score of, if it is one."""

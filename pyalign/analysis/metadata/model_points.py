@@ -1,7 +1,4 @@
-"""Scores of the same models in other results, as columns that accuracies are set against.
-
-Models as points: their accuracies with what is known of the errors, seeds joined, metadata beside.
-"""
+"""Models as points: a score of each with what is known of its errors, seeds joined, metadata and other scores."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.comparison.comparison_result import Comparison
 from pyalign.analysis.metadata.metadata_result import ModelPoint, ModelScore, OtherScore
-from pyalign.data.metadata import Metadata, Value
+from pyalign.data.metadata import Matched, Metadata, Value, none_of
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
@@ -24,34 +21,33 @@ from pyalign.stats.intervals import FRACTION, quantile
 
 
 class _Figure(NamedTuple):
-    """Where a result has a figure of each model, by attributes; `rows` "" for a result that is one row itself.
+    """Where the rows of a result, its `results` or itself, have a figure of each model, by attributes.
 
-    `n`: of a row or of the result, how many of `unit` it is over; `source`: of the result, where these came from.
+    `n`: of the result or of a row, how many of `unit` it is over; `source`: of the result, where these came from.
     """
 
-    rows: str
-    name: str
     value: str
-    ci: str
     called: str
+    ci: str = "ci"
     parts: tuple[str, ...] = ()
     n: str = "n_triplets"
     unit: str = "triplets"
     source: str = "triplets"
+    rows: str = "results"
+    name: str = "embeddings"
 
 
 FIGURES = {
-    "score": _Figure("results", "embeddings", "accuracy", "ci", "accuracy", ("measure", "transform")),
-    "compare": _Figure("models", "model", "accuracy", "ci", "accuracy", ("measure",)),
-    "probe": _Figure("", "embeddings", "accuracy", "accuracy_interval", "probed accuracy"),
-    "rsa": _Figure("results", "embeddings", "value", "ci", "RSA", ("measure", "correlation"), "n_pairs", "pairs",
-                   "human"),
-    "predict": _Figure("results", "embeddings", "mean_r2", "ci", "mean R²", (), "n_objects", "objects", "human"),
-    "neighborhoods": _Figure("results", "embeddings", "overlap", "ci", "overlap of neighbours", ("measure",),
-                             "n_objects", "objects", "human"),
+    "score": _Figure("accuracy", "accuracy", parts=("measure", "transform")),
+    "compare": _Figure("accuracy", "accuracy", parts=("measure",), rows="models", name="model"),
+    "probe": _Figure("accuracy", "probed accuracy", "accuracy_interval"),
+    "rsa": _Figure("value", "RSA", "ci", ("measure", "correlation"), "n_pairs", "pairs", "human"),
+    "predict": _Figure("mean_r2", "mean R²", "ci", (), "n_objects", "objects", "human"),
+    "neighborhoods": _Figure("overlap", "overlap of neighbours", "ci", ("measure",), "n_objects", "objects", "human"),
 }
-PURITY = FIGURES["neighborhoods"]._replace(value="purity", ci="purity_ci", called="purity of neighbours", source="")
+PURITY = _Figure("purity", "purity of neighbours", "purity_ci", ("measure",), "n_objects", "objects", "")
 ACCURACIES = ("score", "compare", "probe")  # which have a chance level
+LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
 @dataclass
@@ -59,9 +55,7 @@ class Scores:
     """A column: a score of some models."""
 
     about: OtherScore  # what it is, and over what.
-    # values, intervals: by the names of models.
-    values: dict[str, float] = field(default_factory=dict)
-    intervals: dict[str, Interval | None] = field(default_factory=dict)
+    cells: dict[str, tuple[float, Interval | None]] = field(default_factory=dict)  # by the names of models.
 
 
 def first_and_others(results: Sequence[Any]) -> tuple[Any, list[Any]]:
@@ -86,23 +80,14 @@ def scores_of(others: Any) -> list[Scores]:
         return [column for name, result in others.items() for column in _called(str(name), scores_of(result))]
     columns: dict[str, Scores] = {}
     for number, result in enumerate(others if isinstance(others, list | tuple) else [others], 1):
-        of_result = dict[str, Scores]()
-        for called, name, value, ci in _rows(result, number):
-            about = _about(result, called)
-            column = of_result.setdefault(called, Scores(about))
-            if name in column.values:
-                raise InputError(f"others[{number - 1}] must have one {called} of each model; got several of {name}")
-            column.values[name], column.intervals[name] = value, ci
-        for called, column in of_result.items():
-            there = columns.get(called)
+        for name, column in _scores_in(result, number).items():
+            there = columns.get(name)
             if there is not None and result.command == "probe":
                 _require_comparable(there.about, column.about)
-                there.values |= column.values
-                there.intervals |= column.intervals
+                there.cells |= column.cells
                 continue
-            name = called
             if there is not None:
-                name = f"{called} on {os.path.basename(column.about.source or 'other triplets')}"
+                name = f"{name} on {os.path.basename(column.about.source or 'other triplets')}"
                 name = name if name not in columns else f"{name} ({number})"
             columns[name] = replace(column, about=replace(column.about, column=name))
     return list(columns.values())
@@ -115,32 +100,30 @@ def _called(name: str, columns: Sequence[Scores]) -> Iterator[Scores]:
         yield replace(column, about=replace(column.about, column=full))
 
 
-def _rows(result: Any, number: int) -> Iterator[tuple[str, str, float, Interval | None]]:
-    """What a score is called, the model, its value and its interval."""
-    figure = FIGURES.get(getattr(result, "command", ""))
+def _scores_in(result: Any, number: int) -> dict[str, Scores]:
+    """The columns of a result, the number so and so of the others, by what the score is called."""
+    command = getattr(result, "command", "")
+    figure = FIGURES.get(command)
     if figure is None:
-        got = getattr(result, "command", "") or type(result).__name__
         raise InputError(f"others must be results of {', '.join(FIGURES)}, which have a score of each model; "
-                         f"others[{number - 1}] is of {got}")
-    for one in (figure, PURITY) if result.command == "neighborhoods" else (figure,):
-        for row in getattr(result, one.rows) if one.rows else (result,):
-            value = getattr(row, one.value)
-            if value is not None and value == value:
-                parts = [getattr(row, part, None) or getattr(result, part, None) for part in one.parts]
-                called = ", ".join([one.called, *(os.path.basename(str(part)) for part in parts if part)])
-                yield called, str(getattr(row, one.name) or "embeddings"), float(value), getattr(row, one.ci)
-
-
-def _about(result: Any, called: str) -> OtherScore:
-    figure = PURITY if called.startswith(PURITY.called) else FIGURES[result.command]
-    rows: Any = getattr(result, "results", ())
-    n = getattr(result, figure.n, None)
-    if n is None and rows:
-        n = getattr(rows[0], figure.n, None)
-    chance = None
-    if result.command in ACCURACIES:
-        chance = rows[0].chance if result.command == "score" and rows else result.chance
-    return OtherScore(called, chance, n, getattr(result, figure.source) if figure.source else None, figure.unit)
+                         f"others[{number - 1}] is of {command or type(result).__name__}")
+    columns: dict[str, Scores] = {}
+    for one in (figure, PURITY) if command == "neighborhoods" else (figure,):
+        rows: Any = getattr(result, one.rows, (result,))
+        n = next((n for of in (result, *rows[:1]) if (n := getattr(of, one.n, None)) is not None), None)
+        chance = (rows[0] if command == "score" and rows else result).chance if command in ACCURACIES else None
+        source = getattr(result, one.source) if one.source else None
+        for row in rows:
+            value, model = getattr(row, one.value), str(getattr(row, one.name) or "embeddings")
+            if value is None or value != value:
+                continue
+            parts = [getattr(row, part, None) or getattr(result, part, None) for part in one.parts]
+            called = ", ".join([one.called, *(os.path.basename(str(part)) for part in parts if part)])
+            column = columns.setdefault(called, Scores(OtherScore(called, chance, n, source, one.unit)))
+            if model in column.cells:
+                raise InputError(f"others[{number - 1}] must have one {called} of each model; got several of {model}")
+            column.cells[model] = float(value), getattr(row, one.ci)
+    return columns
 
 
 def _require_comparable(one: OtherScore, other: OtherScore) -> None:
@@ -149,118 +132,70 @@ def _require_comparable(one: OtherScore, other: OtherScore) -> None:
                          f"{other.source}")
 
 
-def with_scores(
-    models: Sequence[str], table: Metadata | None, columns: Sequence[Scores], known: Mapping[str, str]
-) -> Metadata:
-    """The rows of the table that are of these models, under their names, with a column for each of the scores.
-
-    known: other names that rows may have, by the names of models.
-    """
-    table = table or Metadata((), {})
-    own = table.matched(models, known) if table.models else None
-    cells: dict[str, list[Value]] = {
-        name: [table.value(row, name) for row in (own.rows if own else [None] * len(models))] for name in table.columns
-    }
-    notes = [*table.notes, *(own.notes if own else ())]
-    for column in columns:
-        name = column.about.column
-        if name in cells:
-            raise InputError(f"metadata must have other columns than the scores; got {name!r} in both")
-        scored = Metadata(tuple(column.values), {name: tuple(column.values.values())})
-        matched = scored.matched(models, known)
-        if all(row is None for row in matched.rows):
-            raise InputError(f"others must have scores of some of these models; {name} has none of them: "
-                             f"{', '.join(list(column.values)[:3])}")
-        cells[name] = [scored.value(row, name) for row in matched.rows]
-        column.intervals = {model: column.intervals[scored.models[row]] for model, row in
-                            zip(models, matched.rows, strict=True) if row is not None}
-        absent = sum(row is None for row in matched.rows)
-        notes += [f"{name} has no score of {absent} of {len(models)} models"] if absent else []
-    kept = [k for k in range(len(models)) if any(of[k] is not None for of in cells.values())]
-    percent = table.percent | {column.about.column for column in columns if column.about.chance is not None}
-    return Metadata(
-        tuple(models[k] for k in kept), {name: tuple(of[k] for k in kept) for name, of in cells.items()},
-        frozenset(percent), tuple(notes), table.source,
-    )
-
-
-def with_intervals(point: ModelPoint, columns: Sequence[Scores]) -> ModelPoint:
-    """The point with its other scores and their intervals, where it is one model and not the mean of several seeds."""
-    name = point.members[0]
-    if len(point.members) > 1:
-        return point
-    held = [(column.about.column, column.intervals) for column in columns if name in column.intervals]
-    scores = tuple(ModelScore(called, float((point.values or {})[called]), of[name]) for called, of in held)
-    return replace(point, scores=scores or None)
-
-
 @dataclass(frozen=True)
 class Models:
     """Accuracies of models on the same triplets, or another score of each."""
 
     names: tuple[str, ...]  # m.
-    labels: dict[str, str]  # what some are called in tables.
     accuracies: np.ndarray  # (m,) fractions.
     intervals: tuple[Interval | None, ...]  # of each, or None.
-    covariance: np.ndarray | None  # (m, m) of their errors, or None where it is not known.
-    degrees: int  # of freedom, of those errors.
-    by: str | None  # what they are over; None where the covariance is not known.
     about: dict[str, Any]  # fields of the result.
     notes: tuple[str, ...]  # sentences.
+    labels: dict[str, str] = field(default_factory=dict)  # what some are called in tables.
+    covariance: np.ndarray | None = None  # (m, m) of their errors, or None where it is not known.
+    degrees: int = 0  # of freedom, of those errors.
+    by: str | None = None  # what they are over; None where the covariance is not known.
 
 
 def models_of(result: Any) -> Models:
     """The models of a comparison or of scores with their accuracies, or of another result with its score of each."""
-    if isinstance(result, Comparison):
-        return _compared(result)
     command = "probe" if isinstance(result, list | tuple) and result else getattr(result, "command", "")
-    if command in FIGURES and command not in ("score", "compare"):
-        return _with_other_score(result)
-    scores = (result,) if isinstance(result, Score) else getattr(result, "results", None)
-    if not scores or not all(isinstance(score, Score) for score in scores):
-        got = getattr(result, "command", "") or type(result).__name__
-        raise InputError(f"result must be of {', '.join(FIGURES)}, which have a score of each model; got {got}")
-    return _scored(scores, getattr(result, "triplets", None))
+    if command not in FIGURES:
+        raise InputError(f"result must be of {', '.join(FIGURES)}, which have a score of each model; got "
+                         f"{command or type(result).__name__}")
+    if command == "compare":
+        return _compared(result)
+    return _scored(result) if command == "score" else _with_other_score(result)
 
 
 def _compared(found: Comparison) -> Models:
-    about = {"n_triplets": found.n_triplets, "n_objects": found.n_objects, "n_subjects": found.n_subjects,
-             "triplets": found.triplets, "task": found.task}
-    notes: tuple[str, ...] = ()
     counts = {"objects": found.n_objects, "subjects": found.n_subjects or 0, "triplets": found.n_triplets}
     degrees = 0 if found.ci_by is None else min(counts[by] for by in found.ci_by.split("+")) - 1
+    notes: tuple[str, ...] = ()
     if found.ci_by is None:
         notes = ("the comparison is without intervals, so that the covariance of the models' errors is not known",)
     elif found.covariance is None:
         why = "the comparison is by a bootstrap" if found.resamples is not None else "no two triplets are independent"
         notes = (f"{why}, so that the covariance of the models' errors is not known: no interval over {found.ci_by}",)
+    about = {name: getattr(found, name) for name in ("n_triplets", "n_objects", "n_subjects", "triplets", "task")}
+    covariance = None if found.covariance is None else np.array(found.covariance)
     return Models(
-        tuple(model.model for model in found.models), {}, np.array([model.accuracy for model in found.models]),
-        tuple(model.ci for model in found.models),
-        None if found.covariance is None else np.array(found.covariance), degrees,
-        None if found.covariance is None else found.ci_by, about, notes,
+        tuple(model.model for model in found.models), np.array([model.accuracy for model in found.models]),
+        tuple(model.ci for model in found.models), about, notes, covariance=covariance, degrees=degrees,
+        by=None if covariance is None else found.ci_by,
     )
 
 
-def _scored(scores: Sequence[Score], triplets: str | None) -> Models:
+def _scored(result: Any) -> Models:
+    scores = [result] if isinstance(result, Score) else list(result.results)
     names = [str(score.embeddings or "embeddings") for score in scores]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"result must have one score of each model; got several of {twice}: choose one measure")
-    known = [score for score in scores if score.accuracy is not None]
+    known = {name: score for name, score in zip(names, scores, strict=True) if score.accuracy is not None}
     if not known:
         raise InputError("result must have accuracies; got scores of triplets that nobody has answered")
-    counts = {score.n_triplets for score in known}
-    about = {"n_triplets": counts.pop() if len(counts) == 1 else None, "triplets": triplets, "task": known[0].task}
-    notes = (
+    counts = {score.n_triplets for score in known.values()}
+    note = (
         "scores say how sure each accuracy is, not how the models' errors, on the same triplets, go together: "
-        "intervals of slopes and correlations over objects need a result of `pyalign compare`",
+        "intervals of slopes and correlations over objects need a result of `pyalign compare`"
     )
     return Models(
-        tuple(str(score.embeddings or "embeddings") for score in known),
-        {str(score.embeddings): score.label for score in known if score.embeddings and score.label},
-        np.array([score.accuracy for score in known], dtype=np.float64), tuple(score.ci for score in known),
-        None, 0, None, about, notes,
+        tuple(known), np.array([score.accuracy for score in known.values()], dtype=np.float64),
+        tuple(score.ci for score in known.values()),
+        {"n_triplets": counts.pop() if len(counts) == 1 else None, "triplets": getattr(result, "triplets", None),
+         "task": next(iter(known.values())).task},
+        (note,), {name: score.label for name, score in known.items() if score.embeddings and score.label},
     )
 
 
@@ -269,103 +204,154 @@ def _with_other_score(result: Any) -> Models:
     if len(columns) != 1:
         named = ", ".join(column.about.column for column in columns) or "none"
         raise InputError(f"result must have one score of each model; got {named}: choose one measure and correlation")
-    (column,) = columns
-    names = tuple(column.values)
+    about, cells = columns[0].about, columns[0].cells
     note = (
-        f"{column.about.column} says how sure each value is, not how the models' errors go together: intervals of "
+        f"{about.column} says how sure each value is, not how the models' errors go together: intervals of "
         "slopes and correlations are over models only"
     )
-    values = np.array([*column.values.values()], dtype=np.float64)
-    intervals = tuple(column.intervals[name] for name in names)
-    return Models(names, {}, values, intervals, None, 0, None, {"score": column.about}, (note,))
+    values, intervals = zip(*cells.values(), strict=True)
+    return Models(tuple(cells), np.array(values, dtype=np.float64), intervals, {"score": about}, (note,))
+
+
+def joined(
+    models: Models, table: Metadata | None, scores: Sequence[Scores], labels: Mapping[str, str]
+) -> tuple[Sequence[int | None], Metadata]:
+    """The row of each model, or None, in the table, to which the scores are added as columns.
+
+    labels: other names that rows may have, by the names of models.
+    """
+    names, table = models.names, table or Metadata((), {})
+    own = table.matched(names, labels) if table.models else Matched((None,) * len(names), ())
+    notes = [*table.notes, *own.notes]
+    if not scores:
+        if all(row is None for row in own.rows):
+            few = f"models {listing(list(names), 4)}, rows {listing(list(table.models), 4)}"
+            raise InputError(f"metadata must have a row of some model of the result; got {few}")
+        return own.rows, replace(table, notes=tuple(notes))
+    columns = {name: [table.value(row, name) for row in own.rows] for name in table.columns}
+    for column in scores:
+        notes += _add(columns, column, names, labels)
+    kept = [k for k in range(len(names)) if any(cells[k] is not None for cells in columns.values())]
+    absent = [name for k, name in enumerate(names) if k not in kept]
+    percent = table.percent | {column.about.column for column in scores if column.about.chance is not None}
+    return [kept.index(k) if k in kept else None for k in range(len(names))], Metadata(
+        tuple(names[k] for k in kept), {name: tuple(cells[k] for k in kept) for name, cells in columns.items()},
+        percent, (*notes, none_of(absent)) if absent else tuple(notes), table.source,
+    )
+
+
+def _add(columns: dict[str, list[Value]], score: Scores, names: Sequence[str], labels: Mapping[str, str]) -> list[str]:
+    """Adds a column of the score of each model, whose names its cells get; gives what is said of those without one."""
+    name, there = score.about.column, list(score.cells)
+    if name in columns:
+        raise InputError(f"metadata must have other columns than the scores; got {name!r} in both")
+    rows = Metadata(tuple(there), {}).matched(names, labels).rows
+    if all(row is None for row in rows):
+        raise InputError(f"others must have scores of some of these models; {name} has none of them: "
+                         f"{', '.join(there[:3])}")
+    score.cells = {model: score.cells[there[row]] for model, row in zip(names, rows, strict=True) if row is not None}
+    columns[name] = [score.cells[model][0] if model in score.cells else None for model in names]
+    absent = sum(row is None for row in rows)
+    return [f"{name} has no score of {absent} of {len(names)} models"] if absent else []
 
 
 @dataclass(frozen=True)
 class Points:
-    """Models with a row of metadata, seeds joined."""
+    """Models with what is known of them, seeds joined."""
 
     points: tuple[ModelPoint, ...]  # m of them.
     accuracies: np.ndarray  # (m,).
     covariance: np.ndarray | None  # (m, m) of their errors, or None.
+    degrees: int  # of freedom, of those errors.
+    by: str | None  # what they are over; None where the covariance is not known.
     clusters: np.ndarray  # (m,) int64: the family of each; those without one by themselves.
     families: int | None  # how many clusters; None where no family is known.
     notes: tuple[str, ...]  # sentences.
 
+    @property
+    def models_by(self) -> str:
+        """What intervals over models like these are over."""
+        return "models" if self.families is None else "families"
 
-def points_of(models: Models, metadata: Metadata, confidence_level: float, labels: Mapping[str, str]) -> Points:
-    """The models that have a row, with what is said of those that have none."""
-    matched = metadata.matched(models.names, {**labels, **models.labels})
-    rows = [(k, row) for k, row in enumerate(matched.rows) if row is not None]
-    if not rows:
-        few = f"models {listing(list(models.names), 4)}, rows {listing(list(metadata.models), 4)}"
-        raise InputError(f"metadata must have a row of some model of the result; got {few}")
-    of: dict[str, list[tuple[int, int]]] = {}
-    for k, row in rows:
-        of.setdefault(metadata.group(row, models.names[k]), []).append((k, row))
+    def column(self, name: str) -> list[Value]:
+        """The value of each point in a column."""
+        return [(point.values or {}).get(name) for point in self.points]
+
+    def numbers(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The points that have a number in a column, and these numbers."""
+        held = [(k, value) for k, value in enumerate(self.column(name)) if isinstance(value, float)]
+        return np.array([k for k, _ in held], dtype=np.intp), np.array([value for _, value in held], dtype=np.float64)
+
+
+def points_of(
+    models: Models, rows: Sequence[int | None], table: Metadata, scores: Sequence[Scores], confidence: float
+) -> Points:
+    """The models that have a row of the table, as points."""
+    of: dict[str, list[int]] = {}
+    for k, row in enumerate(rows):
+        if row is not None:
+            of.setdefault(table.group(row, models.names[k]), []).append(k)
     average = np.zeros((len(of), len(models.names)))
     for place, members in enumerate(of.values()):
-        average[place, [k for k, _ in members]] = 1.0 / len(members)
+        average[place, members] = 1.0 / len(members)
     covariance = None if models.covariance is None else average @ models.covariance @ average.T
-    accuracies = average @ models.accuracies
-    notes = [*matched.notes]
-    points = []
+    accuracies, notes, points = average @ models.accuracies, list[str](), []
     for place, (name, members) in enumerate(of.items()):
-        error = math.nan if covariance is None else math.sqrt(max(0.0, float(covariance[place, place])))
-        ci = _interval(models, members, float(accuracies[place]), error, confidence_level)
-        points.append(_point(name, members, models, metadata, ci, notes))
+        values = _values(name, [rows[k] for k in members], table, notes)
+        ci = models.intervals[members[0]] if len(members) == 1 else None
+        if ci is None or ci.confidence != confidence:  # of several seeds, or another level
+            error = math.nan if covariance is None else math.sqrt(max(0.0, float(covariance[place, place])))
+            estimate = float(accuracies[place])
+            ci = around(estimate, error, models.degrees, models.by, "corrected", confidence, FRACTION)
+        names = tuple(models.names[k] for k in members)
+        points.append(replace(_point(name, names, models.accuracies[members], values, scores), ci=ci))
     clusters, families, told = _clusters(points)
-    return Points(tuple(points), accuracies, covariance, clusters, families, tuple(notes + told))
+    return Points(tuple(points), accuracies, covariance, models.degrees, models.by, clusters, families,
+                  (*notes, *told))
 
 
-def _interval(
-    models: Models, members: Sequence[tuple[int, int]], accuracy: float, error: float, confidence_level: float
+def around(
+    estimate: float, error: float, degrees: float, by: str | None, method: str, confidence: float,
+    within: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval | None:
-    """The interval of a point: that of the result, or, for several seeds or another level, one from the covariance."""
-    own = models.intervals[members[0][0]] if len(members) == 1 else None
-    if own is not None and own.confidence == confidence_level:
-        return own
+    """The interval of an estimate by Student's t; None where its error is not known."""
     if math.isnan(error):
         return None
-    reach = quantile(confidence_level, models.degrees) * error
-    low, high = max(FRACTION[0], accuracy - reach), min(FRACTION[1], accuracy + reach)
-    return Interval(low, high, error, models.by, "corrected", confidence_level)
+    reach = quantile(confidence, degrees) * error
+    return Interval(max(within[0], estimate - reach), min(within[1], estimate + reach), error, by, method, confidence)
+
+
+def _values(name: str, rows: Sequence[int | None], table: Metadata, notes: list[str]) -> dict[str, float | str]:
+    """What is known of a model: the mean of its seeds' numbers, or the text that all of them have."""
+    values: dict[str, float | str] = {}
+    for column in table.columns:
+        held = [cell for row in rows if (cell := table.value(row, column)) is not None]
+        if column in LABELS or not held:
+            continue
+        numbers = [cell for cell in held if isinstance(cell, float)]
+        if numbers:
+            values[column] = float(np.mean(numbers))
+        elif len(set(held)) == 1:
+            values[column] = held[0]
+        else:
+            notes.append(f"the seeds of {name} differ in {column!r} of the metadata, which is left out for it")
+    return values
 
 
 def _point(
-    name: str, members: Sequence[tuple[int, int]], models: Models, metadata: Metadata, ci: Interval | None,
-    notes: list[str],
+    name: str, members: tuple[str, ...], accuracies: np.ndarray, values: dict[str, float | str],
+    scores: Sequence[Scores],
 ) -> ModelPoint:
-    values: dict[str, float | str] = {}
-    for column in metadata.columns:
-        held = [metadata.value(row, column) for _, row in members]
-        value = _joined(held)
-        if value is not None and column not in ("seed", "group"):
-            values[column] = value
-        elif len({cell for cell in held if cell is not None}) > 1 and column not in ("seed", "group"):
-            notes.append(f"the seeds of {name} differ in {column!r} of the metadata, which is left out for it")
-    of_seeds = [float(models.accuracies[k]) for k, _ in members]
-    several = len(members) > 1
+    """A model with its other scores, or the mean of its seeds; still without its interval."""
     family = values.get("family")
-    return ModelPoint(
-        model=name if several else models.names[members[0][0]],
-        accuracy=float(np.mean(of_seeds)),
-        ci=ci,
-        members=tuple(models.names[k] for k, _ in members),
-        family=None if family is None else str(family),
-        lowest=min(of_seeds) if several else None,
-        highest=max(of_seeds) if several else None,
-        deviation=float(np.std(of_seeds, ddof=1)) if several else None,
-        values=values,
+    point = ModelPoint(
+        members[0], float(accuracies.mean()), None, members, None if family is None else str(family), values=values
     )
-
-
-def _joined(held: Sequence[Value]) -> float | str | None:
-    """The mean of numbers, or the text that all have; None where they differ, or there is none."""
-    numbers = [cell for cell in held if isinstance(cell, float)]
-    if numbers:
-        return float(np.mean(numbers))
-    texts = {cell for cell in held if cell is not None}
-    return texts.pop() if len(texts) == 1 else None
+    if len(members) > 1:
+        return replace(point, model=name, lowest=float(accuracies.min()), highest=float(accuracies.max()),
+                       deviation=float(accuracies.std(ddof=1)))
+    held = [(column.about.column, column.cells[members[0]]) for column in scores if members[0] in column.cells]
+    return replace(point, scores=tuple(ModelScore(column, *cell) for column, cell in held) or None)
 
 
 def _clusters(points: Sequence[ModelPoint]) -> tuple[np.ndarray, int | None, list[str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.metadata.metadata_result import (
     ColumnIntervals,
     FittedLine,
@@ -17,23 +17,14 @@ from pyalign.analysis.metadata.metadata_result import (
     MetadataRegression,
     MetadataRegressions,
 )
-from pyalign.analysis.metadata.model_points import (
-    Models,
-    Points,
-    models_of,
-    points_of,
-    scores_of,
-    with_intervals,
-    with_scores,
-)
+from pyalign.analysis.metadata.model_points import LABELS, Points, around, joined, models_of, points_of, scores_of
 from pyalign.data import Provenance
-from pyalign.data.metadata import Metadata, as_metadata
+from pyalign.data.metadata import as_metadata
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.io.metadata import metadata_of_models
 from pyalign.ops.ranks import double_ranks
-from pyalign.stats.intervals import quantile
 from pyalign.stats.multiple import sidak
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
 
@@ -44,7 +35,6 @@ STEPS = 24  # of a line in pictures
 FEW = 10  # families; below, a note says so
 LEAST_RANKED = 5  # models; fewer have so few orders that an interval of their rank correlation says nothing
 RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
-LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
 def regress_metadata(
@@ -92,55 +82,40 @@ def regress_metadata(
         >>> row.column, row.slope < 0, row.rank_correlation, row.ci.by
         ('noise', True, -1.0, 'objects')
     """
-    _checks.fraction(confidence_level, "confidence_level")
+    level = _checks.fraction(confidence_level, "confidence_level")
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
     if labels is not None and not isinstance(labels, Mapping):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
     models, scores = models_of(result), scores_of(others)
-    of_models = _table(models, metadata, labels or {})
-    if scores:
-        table = with_scores(models.names, of_models, scores, {**(labels or {}), **models.labels})
-    elif of_models is not None:
-        table = of_models
-    else:
+    labels = {**(labels or {}), **models.labels}
+    known = metadata_of_models(models.names, None if metadata is None else as_metadata(metadata), labels)
+    if known is None and not scores:
         few = listing(list(models.names), 4)
         raise InputError(f"metadata or others must be given: pyalign's own table of models has no row of {few}")
-    points = points_of(models, table, confidence_level, labels or {})
-    points = replace(points, points=tuple(with_intervals(point, scores) for point in points.points))
+    rows, table = joined(models, known, scores, labels)
+    points = points_of(models, rows, table, scores, level)
     wanted = _columns(columns, table.columns)
-    plan = _Plan(models, points, confidence_level, seed)
+    plan = _Plan(points, level, seed)
     # Scores of other results have errors too: these models' own covariance says too little for them.
-    of_scores = _Plan(models, replace(points, covariance=None), confidence_level, seed)
+    of_scores = _Plan(replace(points, covariance=None), level, seed)
     plans = {name: plan for name in wanted} | {score.about.column: of_scores for score in scores}
-    notes = [*models.notes, *table.notes, *points.notes, *_noted(plan)]
+    notes = [*models.notes, *table.notes, *points.notes, *_noted(points)]
     numbers = [name for name in wanted if name in table.numbers]
-    count = sum(len(plans[name].scales(name)) for name in numbers)
+    count = sum(len(_scales(points.numbers(name)[1])) for name in numbers)
     results = [row for name in numbers for row in plans[name].regressions(name, count, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
+    provenance = Provenance.now({}, {"columns": columns, "confidence": confidence_level}, seed=seed)
+    made_from = getattr(result, "provenance", None)
     return MetadataRegressions(
         results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
-        models_by="models" if points.families is None else "families", confidence=float(confidence_level), draws=DRAWS,
-        seed=seed, percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
-        others=tuple(score.about for score in scores) or None,
-        notes=tuple(dict.fromkeys(notes)), **models.about,
-        provenance=_provenance(result, {"columns": columns, "confidence": confidence_level}, seed),
+        models_by=points.models_by, confidence=level, draws=DRAWS, seed=seed,
+        percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
+        others=tuple(score.about for score in scores) or None, notes=tuple(dict.fromkeys(notes)), **models.about,
+        provenance=provenance if made_from is None else replace(provenance, inputs=made_from.inputs),
     )
 
 
-def _table(models: Models, metadata: Any, labels: Mapping[str, str]) -> Metadata | None:
-    """The table that was given, completed from the table of models that comes along; or rows of that, if it has any."""
-    own = None if metadata is None else as_metadata(metadata)
-    return metadata_of_models(models.names, own, {**labels, **models.labels})
-
-
-def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
-    """The provenance, with the inputs of the result that the regression is made from."""
-    made = Provenance.now({}, options, seed=seed)
-    before = getattr(result, "provenance", None)
-    return made if before is None else replace(made, inputs=before.inputs)
-
-
-def _columns(asked: Sequence[str] | None, there: Any) -> list[str]:
+def _columns(asked: Sequence[str] | None, there: Mapping[str, Any]) -> list[str]:
     if asked is None:
         return [name for name in there if name not in LABELS]
     names = _checks.names_of(asked, "columns")
@@ -150,9 +125,8 @@ def _columns(asked: Sequence[str] | None, there: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _noted(plan: _Plan) -> Iterator[str]:
+def _noted(points: Points) -> Iterator[str]:
     """What a reader must know of the models as a whole."""
-    points = plan.points
     if points.families is not None and points.families < FEW:
         few = f"{points.families} famil{'y' if points.families == 1 else 'ies'}"
         yield f"intervals over models are of {few}: so few independent draws say little of models in general"
@@ -166,89 +140,80 @@ def _noted(plan: _Plan) -> Iterator[str]:
         )
 
 
+def _scales(x: np.ndarray) -> tuple[str, ...]:
+    """On which scales a column has a slope; none where it does not vary."""
+    if len(x) < 2 or np.ptp(x) == 0.0:
+        return ()
+    return ("linear", "log10") if x.min() > 0 and x.max() >= SPAN * x.min() else ("linear",)
+
+
+@dataclass(frozen=True)
 class _Plan:
     """The points, and how intervals are made for any linear figure of them."""
 
-    def __init__(self, models: Models, points: Points, confidence_level: float, seed: int) -> None:
-        self.models, self.points, self.confidence, self.seed = models, points, float(confidence_level), seed
-        self.ranks: dict[bytes, np.ndarray] = {}
+    points: Points
+    confidence: float
+    seed: int
+    ranks: dict[bytes, np.ndarray] = field(default_factory=dict)  # of simulated accuracies, by whose these are
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
         """The interval of weights'y over some of the points, where the models are treated as fixed."""
-        if self.points.covariance is None:
+        points = self.points
+        if points.covariance is None:
             return None
-        covariance = self.points.covariance[np.ix_(some, some)]
-        error = math.sqrt(max(0.0, float(weights @ covariance @ weights)))
-        estimate = float(weights @ self.points.accuracies[some])
-        reach = quantile(self.confidence, self.models.degrees) * error
-        return Interval(estimate - reach, estimate + reach, error, self.models.by, "corrected", self.confidence)
+        error = math.sqrt(max(0.0, float(weights @ points.covariance[np.ix_(some, some)] @ weights)))
+        estimate = float(weights @ points.accuracies[some])
+        return around(estimate, error, points.degrees, points.by, "corrected", self.confidence)
 
     def over_models(self, line: Line, weights: np.ndarray) -> Interval | None:
         """The same for other models like these."""
         error, degrees = line.over_clusters(weights)
-        if math.isnan(error):
-            return None
-        estimate, reach = float(weights @ line.y), quantile(self.confidence, round(degrees, 6)) * error
-        by = "models" if self.points.families is None else "families"
-        return Interval(estimate - reach, estimate + reach, error, by, "cr2", self.confidence)
-
-    # Numbers
-
-    def numbers(self, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """The points that have a number in the column, and these numbers."""
-        values = [(point.values or {}).get(column) for point in self.points.points]
-        some = np.array([k for k, value in enumerate(values) if isinstance(value, float)], dtype=np.intp)
-        return some, np.array([values[k] for k in some], dtype=np.float64)
-
-    def scales(self, column: str) -> tuple[str, ...]:
-        """On which scales the column has a slope; none where it does not vary."""
-        _, x = self.numbers(column)
-        if len(x) < 2 or np.ptp(x) == 0.0:
-            return ()
-        return ("linear", "log10") if x.min() > 0 and x.max() >= SPAN * x.min() else ("linear",)
+        return around(float(weights @ line.y), error, round(degrees, 6), self.points.models_by, "cr2", self.confidence)
 
     def regressions(self, column: str, count: int, notes: list[str]) -> Iterator[MetadataRegression]:
         """Regressions on the column as it is, and on its logarithm where it spans enough; `count`: of all columns."""
-        some, x = self.numbers(column)
-        if not self.scales(column):
+        some, x = self.points.numbers(column)
+        y, scales = self.points.accuracies[some], _scales(x)
+        if not scales:
             notes.append(f"column {column!r} has the same value for all models, or too few of them: no slope")
             return
         left = len(self.points.points) - len(some)
         if left:
             notes.append(f"{left} model{'s have' if left > 1 else ' has'} no number in {column!r}, left out there")
         clusters = np.unique(self.points.clusters[some], return_inverse=True)[1].reshape(-1)
-        found = spearman(x, self.points.accuracies[some])
-        rank = None if math.isnan(found) else found
+        rank: float | None = spearman(x, y)
+        rank = rank if rank == rank else None
         if rank is not None and len(some) < LEAST_RANKED:
             notes.append(
                 f"the rank correlation with {column!r} is over {len(some)} models: it has no interval, which needs at "
                 f"least {LEAST_RANKED}"
             )
-        for scale in self.scales(column):
-            line = Line(np.log10(x) if scale == "log10" else x, self.points.accuracies[some], clusters)
-            families = None if self.points.families is None else int(clusters.max()) + 1
+        for scale in scales:
+            line = Line(np.log10(x) if scale == "log10" else x, y, clusters)
             own = self._intervals(line, some, rank)
             if own.models_ci is None:
                 notes.append(
                     f"too few independent models, or no scatter at all, for an interval over them: {column!r}, {scale}"
                 )
             yield MetadataRegression(
-                column=column, scale=scale, n_models=len(some), n_families=families, slope=line.slope,
+                column=column, scale=scale, n_models=len(some),
+                n_families=None if self.points.families is None else int(clusters.max()) + 1, slope=line.slope,
                 rank_correlation=rank, line=self._line(line, some, x, scale), **vars(own),
                 simultaneous=None if count == 1 else self._simultaneous(line, some, rank, count),
             )
 
     def _intervals(self, line: Line, some: np.ndarray, rank: float | None) -> ColumnIntervals:
+        weights = line.weights_of_slope
+        of_slope = self.over_objects(some, weights), self.over_models(line, weights)
+        if rank is None or len(some) < LEAST_RANKED:
+            return ColumnIntervals(*of_slope, None, None)
         return ColumnIntervals(
-            self.over_objects(some, line.weights_of_slope), self.over_models(line, line.weights_of_slope),
-            self._rank_over_objects(line.x, some, rank), self._rank_over_models(line, rank),
+            *of_slope, self._rank_over_objects(line.x, some, rank), self._rank_over_models(line, rank)
         )
 
     def _simultaneous(self, line: Line, some: np.ndarray, rank: float | None, count: int) -> ColumnIntervals:
         """The intervals that hold together with those of all other columns, so many in all."""
-        each = _Plan(self.models, self.points, sidak(self.confidence, count), self.seed)
-        each.ranks = self.ranks
-        found = vars(each._intervals(line, some, rank))
+        found = vars(replace(self, confidence=sidak(self.confidence, count))._intervals(line, some, rank))
         return ColumnIntervals(**{
             name: None if one is None else replace(one, method="sidak", confidence=self.confidence)
             for name, one in found.items()
@@ -266,67 +231,57 @@ class _Plan:
             _ends(objects, 0), _ends(objects, 1), _ends(models, 0), _ends(models, 1),
         )
 
-    def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, found: float | None) -> Interval | None:
+    def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, found: float) -> Interval | None:
         """The interval of Spearman's correlation by draws of the accuracies.
 
         Errors draw ranks towards no order. How far, the draws tell: they are around accuracies that vary as much as
         the true ones do (those that were found vary by their errors more), which have the ranks that were found. So
         the end that is further from 0 is moved outwards by twice the mean difference of the draws from what was found.
         """
-        if found is None or self.points.covariance is None or len(some) < LEAST_RANKED:
+        if self.points.covariance is None:
             return None
-        drawn = rank_correlations(x, self._ranks(some))
+        drawn = rank_correlations(x, self._ranks(some, self.points.covariance[np.ix_(some, some)]))
         tail = (1.0 - self.confidence) / 2.0
         low, high = (float(end) for end in np.quantile(drawn, [tail, 1.0 - tail]))
         moved = 2.0 * (found - float(drawn.mean()))
         low, high = max(-1.0, min(low, low + moved, found)), min(1.0, max(high, high + moved, found))
-        error = float(drawn.std(ddof=1))
-        return Interval(low, high, error, self.models.by, "parametric", self.confidence)
+        return Interval(low, high, float(drawn.std(ddof=1)), self.points.by, "parametric", self.confidence)
 
-    def _ranks(self, some: np.ndarray) -> np.ndarray:
+    def _ranks(self, some: np.ndarray, covariance: np.ndarray) -> np.ndarray:
         """The ranks of the simulated accuracies; columns that the same models have share them."""
-        assert self.points.covariance is not None
         key = some.tobytes()
         if key not in self.ranks:
-            covariance = self.points.covariance[np.ix_(some, some)]
             y = self.points.accuracies[some]
             around = y.mean() + math.sqrt(reliability(y, covariance)) * (y - y.mean())
-            drawn = draws_of(around, covariance, self.models.degrees, DRAWS, self.seed)
+            drawn = draws_of(around, covariance, self.points.degrees, DRAWS, self.seed)
             self.ranks.clear()
             self.ranks[key] = np.stack([double_ranks(draw) for draw in drawn]) / 2.0
         return self.ranks[key]
 
-    def _rank_over_models(self, line: Line, found: float | None) -> Interval | None:
+    def _rank_over_models(self, line: Line, found: float) -> Interval | None:
         error, degrees = jackknife(line.x, line.y, line.clusters)
-        if found is None or math.isnan(error) or len(line.x) < LEAST_RANKED:
+        ends = around(fisher(found, len(line.x)), error, degrees, self.points.models_by, "jackknife", self.confidence)
+        if ends is None:
             return None
-        z, reach = fisher(found, len(line.x)), quantile(self.confidence, degrees) * error
-        by = "models" if self.points.families is None else "families"
-        ends = min(found, math.tanh(z - reach)), max(found, math.tanh(z + reach))
-        return Interval(*ends, None, by, "jackknife", self.confidence)
-
-    # Text
+        low, high = (math.tanh(end) for end in ends)
+        return replace(ends, low=min(found, low), high=max(found, high), error=None)
 
     def groups(self, column: str, asked: bool, notes: list[str]) -> Iterator[MetadataGroup]:
-        """The models by their values, the most accurate first."""
+        """The models by their values in a column of text, the most accurate first."""
         of: dict[str, list[int]] = {}
-        for k, point in enumerate(self.points.points):
-            value = (point.values or {}).get(column)
+        for k, value in enumerate(self.points.column(column)):
             if isinstance(value, str):
                 of.setdefault(value, []).append(k)
         if not asked and (len(of) > MOST_VALUES or (len(of) > 1 and all(len(rows) == 1 for rows in of.values()))):
             each = "a value of its own for each model" if len(of) <= MOST_VALUES else f"{len(of)} values"
             notes.append(f"column {column!r} has {each}: no groups")
             return
-        y = self.points.accuracies
-        for value, rows in sorted(of.items(), key=lambda one: -float(y[one[1]].mean())):
-            some = np.array(rows)
+        for value, rows in sorted(of.items(), key=lambda one: -float(self.points.accuracies[one[1]].mean())):
+            y = self.points.accuracies[rows]
             yield MetadataGroup(
-                column, value, len(rows), float(y[some].mean()),
-                self.over_objects(some, np.full(len(rows), 1.0 / len(rows))),
-                float(y[some].min()), float(y[some].max()),
-                float(y[some].std(ddof=1)) if len(rows) > 1 else None,
-                tuple(self.points.points[k].model for k in rows),
+                column, value, len(rows), float(y.mean()),
+                self.over_objects(np.array(rows), np.full(len(rows), 1.0 / len(rows))), float(y.min()), float(y.max()),
+                float(y.std(ddof=1)) if len(rows) > 1 else None, tuple(self.points.points[k].model for k in rows),
             )
 
 

@@ -36,9 +36,9 @@ from pyalign.report.charts.theme import (
     width_of,
     with_margin,
 )
-from pyalign.report.fits import no_rank_text
+from pyalign.report.fits import rank_text
 from pyalign.report.probabilities import bins_of
-from pyalign.report.words import called, counted, different, model_labels, one_line, over_words
+from pyalign.report.words import called, counted, different, model_labels, one_line, over_words, percent
 
 BINS = ("equal-mass", "equal-width")
 NAMED, HEIGHT = 40, 190.0  # names next to points, at most; points of the frame
@@ -54,27 +54,10 @@ BinRow = TypedDict("BinRow", {
 })
 
 
-class _ScoreEnds(TypedDict, total=False):
-    value_low: float
-    value_high: float
-
-
-class ModelRow(_ScoreEnds):
-    """A model with its value in a column of the metadata; its accuracy, and the ends of its interval and its seeds.
-
-    `value_low`, `value_high`: the ends of the value's own interval, where the column is a score in another result.
-    """
-
-    model: str
-    value: float | str
-    accuracy: float | None
-    low: float | None
-    high: float | None
-    lowest: float | None
-    highest: float | None
-    seeds: int
-    family: str
-    told: str
+# A model with its `value` in a column of the metadata; its `accuracy`, with the ends of its interval (`low`, `high`),
+# and of its `seeds` (`lowest`, `highest`); its `family`, and what is `told`. `value_low`, `value_high`: the ends of the
+# value's own interval, where the column is a score in another result that has one.
+ModelRow = dict[str, Any]
 
 
 def reliability_chart(
@@ -204,53 +187,44 @@ def _model_rows(result: MetadataRegressions, column: str, labels: Mapping[str, s
     """The models that have a value in the column, as the chart holds them; the smallest families are one."""
     pairs = [(point, value) for point in result.points if (value := (point.values or {}).get(column)) is not None]
     names = model_labels([(point.model, None) for point, _ in pairs], labels=labels)
-    families = [
-        name for name, _ in Counter(point.family for point, _ in pairs if point.family is not None).most_common()
-    ]
+    families = [name for name, _ in Counter(point.family for point, _ in pairs if point.family).most_common()]
     largest = families if len(families) <= MOST_FAMILIES else families[: MOST_FAMILIES - 1]
     rows: list[ModelRow] = []
     for point, value in pairs:
         (low, high), seeds, name = ends_of(point.ci), len(point.members), names[point.model]
         shown = one_line(value) if isinstance(value, str) else f"{value:,.6g}"
-        score = point.score(column)
-        left, right = ends_of(None if score is None else score.ci)
-        description = f"{name}: {_figure(point.accuracy, low, high, result.is_share)}, {column} {shown}"
-        description += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
+        told = f"{name}: {_figure(point.accuracy, low, high, result.is_share)}, {column} {shown}"
+        told += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
         family = NONE if point.family is None else one_line(point.family) if point.family in largest else OTHERS
         rows.append({
             "model": name, "value": value, "accuracy": known(point.accuracy), "low": low, "high": high,
-            "lowest": known(point.lowest), "highest": known(point.highest), "seeds": seeds,
-            "family": family, "told": description,
+            "lowest": known(point.lowest), "highest": known(point.highest), "seeds": seeds, "family": family,
+            "told": told,
         })
-        if left is not None and right is not None:
+        score = point.score(column)
+        left, right = ends_of(None if score is None else score.ci)
+        if left is not None:
             rows[-1] |= {"value_low": left, "value_high": right}
     return rows
 
 
 def _figure(value: float, low: float | None, high: float | None, share: bool) -> str:
-    if low is None or high is None:
-        return score_text(value, share)
-    return f"{score_text(value, share)}, interval {score_text(low, share).rstrip('%')} to {score_text(high, share)}"
+    """An accuracy as people write it, or another score, with its interval."""
+    number, high_end, low_end = ("-" if end is None else percent(end) if share else f"{end:.3f}"
+                                 for end in (value, high, low))
+    return number if low is None else f"{number}, interval {low_end.rstrip('%')} to {high_end}"
 
 
-def score_text(value: float, share: bool) -> str:
-    """An accuracy as people write it, or another score.
-
-    Example:
-        >>> score_text(0.505, True), score_text(0.505, False)
-        ('50.5%', '0.505')
-    """
-    return f"{100 * value:.1f}%" if share else f"{value:.3f}"
-
-
-def capital(name: str) -> str:
-    """The name of a score at the beginning of a sentence.
-
-    Example:
-        >>> capital("accuracy, dot"), capital("RSA")
-        ('Accuracy, dot', 'RSA')
-    """
+def _capital(name: str) -> str:
+    """The name of a score at the beginning of a sentence."""
     return one_line(name[:1].upper() + name[1:])
+
+
+def _score_axis(channel: Any, result: MetadataRegressions, ends: tuple[float, float], **ticks: int) -> Any:
+    """The axis of what is set against the columns."""
+    axis = alt.Axis(format="%" if result.is_share else "~r", **ticks)
+    scale = alt.Scale(domain=list(ends), nice=False, zero=False, clamp=False)
+    return channel("accuracy:Q", title=one_line(result.score_name), scale=scale, axis=axis)
 
 
 def _against_numbers(
@@ -258,83 +232,66 @@ def _against_numbers(
     limit: int,
 ) -> Any:
     """Points at their numbers, with the line and its band, or at two scores with both intervals; names have room."""
-    logs, other = line.scale == "log10", result.other(line.column)
-    values = [float(row["value"]) for row in rows]
-    values += [row[end] for row in rows for end in ("value_low", "value_high") if end in row]
+    logs, other, room = line.scale == "log10", result.other(line.column), points - 62
+    values = [float(row[end]) for row in rows for end in ("value", "value_low", "value_high") if end in row]
     low, high = min(values), max(values)
     more = (high / low) ** 0.05 if logs else 0.0
     ends = (low / more, high * more) if logs else with_margin(values, 0.05, abs(high) or 1.0)
     scale = alt.Scale(domain=list(ends), nice=False, **({"type": "log"} if logs else {"zero": False}))
-    room = points - 62
     form = ".3~%" if line.column in result.percent else "~s" if max(abs(low), abs(high)) >= 1e4 else "~r"
     axis = alt.Axis(format=form, tickCount=max(3, int(room / 70)), grid=False)
-    title = f"{one_line(line.column)}{' (logarithmic)' if logs else ''}"
-    x = alt.X("value:Q", title=title, scale=scale, axis=axis)
+    x = alt.X("value:Q", title=f"{one_line(line.column)}{' (logarithmic)' if logs else ''}", scale=scale, axis=axis)
     bottom, top = _accuracies(rows, line.line.accuracy, result.is_share)
-    axis = alt.Axis(format="%" if result.is_share else "~r", tickCount=5)
-    y = alt.Y("accuracy:Q", title=one_line(result.score_name), scale=_scale((bottom, top)), axis=axis)
-    dots = _points(rows, {"x": x, "y": y}, "y", look, line.column, result)
-    layers = _line(line.line, x, y, look) if other is None else _bars_of_scores(rows, x, y, look)
-    if other is not None and is_comparable(result, other) and max(ends[0], bottom) < min(ends[1], top):
-        equal = [{"value": end, "accuracy": end} for end in (max(ends[0], bottom), min(ends[1], top))]
-        dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
-        layers.append(dashed.encode(x=x, y=y))
-    layers += dots
+    y = _score_axis(alt.Y, result, (bottom, top), tickCount=5)
+    if other is None:
+        layers = _line(line.line, x, y, look)
+    else:
+        bars = chart_of([row for row in rows if "value_low" in row])
+        bars = bars.mark_rule(strokeWidth=1.0, opacity=0.5, color=look.muted, aria=False, clip=True)
+        layers = [bars.encode(x=of_field(x, "value_low"), x2="value_high:Q", y=y)]
+        if is_comparable(result, other) and max(ends[0], bottom) < min(ends[1], top):
+            equal = [{"value": end, "accuracy": end} for end in (max(ends[0], bottom), min(ends[1], top))]
+            dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
+            layers.append(dashed.encode(x=x, y=y))
+    layers += _points(rows, {"x": x, "y": y}, "y", look, line.column, result)
     left, right = map(math.log10, ends) if logs else ends
 
-    def across(values: Sequence[float]) -> np.ndarray:
-        x = np.array(values, dtype=np.float64)
-        return room * ((np.log10(x) if logs else x) - left) / (right - left)
+    def across(value: float) -> float:
+        return room * ((np.log10(value) if logs else value) - left) / (right - left)
 
-    def down(values: Sequence[float | None]) -> np.ndarray:
-        return HEIGHT * (top - np.array([value or 0.0 for value in values])) / (top - bottom)
+    def down(value: float | None) -> float:
+        return HEIGHT * (top - (value or 0.0)) / (top - bottom)
 
-    at = np.stack([across([float(row["value"]) for row in rows]), down([row["accuracy"] for row in rows])], axis=1)
-    wide, tall = ([k for k, row in enumerate(rows) if row.get(end) is not None] for end in ("value_low", "low"))
-    bars = np.concatenate([
-        np.stack([across([rows[k]["value_low"] for k in wide]), at[wide, 1],
-                  across([rows[k]["value_high"] for k in wide]), at[wide, 1]], axis=1),
-        np.stack([at[tall, 0], down([rows[k]["high"] for k in tall]),
-                  at[tall, 0], down([rows[k]["low"] for k in tall])], axis=1),
-    ])
-    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, bars)
+    at = np.array([(across(row["value"]), down(row["accuracy"])) for row in rows])
+    wide = [(across(row["value_low"]), y, across(row["value_high"]), y)
+            for row, (_, y) in zip(rows, at, strict=True) if "value_low" in row]
+    tall = [(x, down(row["high"]), x, down(row["low"]))
+            for row, (x, _) in zip(rows, at, strict=True) if row["low"] is not None]
+    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, np.array(wide + tall).reshape(-1, 4))
     text = chart_of([{"name": label.name, "x": label.x, "y": label.y} for label in labels]).mark_text(
         align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
     )
     # As scales of the points are, places of names would be shared with them: they are pixels of the same frame.
     layers.append(text.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None), text=alt.Text("name:N")))
-    chart = alt.layer(*layers, width=room, height=HEIGHT)
     few = f"Names of {len(labels)} of {len(rows)} models, as many as have room." if len(labels) < len(rows) else ""
     sentences = [*_over_models(result, line, len(rows)), few]
-    return finished(chart, look, points, f"{capital(result.score_name)} against {line.column}", sentences)
-
-
-def _bars_of_scores(rows: Sequence[ModelRow], x: Any, y: Any, look: Style) -> list[Any]:
-    """The intervals of the other score, along its axis."""
-    barred = chart_of([row for row in rows if "value_low" in row])
-    bars = barred.mark_rule(strokeWidth=1.0, opacity=0.5, color=look.muted, aria=False, clip=True)
-    return [bars.encode(x=of_field(x, "value_low"), x2=alt.X2("value_high:Q"), y=y)]
+    title = f"{_capital(result.score_name)} against {line.column}"
+    return finished(alt.layer(*layers, width=room, height=HEIGHT), look, points, title, sentences)
 
 
 def is_comparable(result: MetadataRegressions, other: OtherScore) -> bool:
     """Whether both are accuracies of the same chance, or correlations of RSA, so that equal ones mean the same."""
-    if result.score is not None and result.score.chance is None:
-        return other.chance is None and other.unit == result.score.unit == "pairs"
-    own = result.chance if result.score is None or result.score.chance is None else result.score.chance
-    return other.chance is not None and abs(other.chance - own) < 1e-9
+    own = result.against
+    if own.chance is None or other.chance is None:
+        return own.chance == other.chance and other.unit == own.unit == "pairs"
+    return abs(other.chance - own.chance) < 1e-9
 
 
-def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None], share: bool = True) -> tuple[float, float]:
+def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None], share: bool) -> tuple[float, float]:
     """The ends of the axis of accuracies: all that points and bars show; what is far outside of a band is cut."""
-    heights = [
-        end for row in rows for end in (row["accuracy"], row["low"], row["high"], row["lowest"], row["highest"])
-    ]
+    heights = [row[end] for row in rows for end in ("accuracy", "low", "high", "lowest", "highest")]
     low, high = with_margin([*heights, *others], 0.12, 0.01)
     return (max(0.0, low), min(1.0, high)) if share else (low, high)
-
-
-def _scale(ends: tuple[float, float]) -> Any:
-    return alt.Scale(domain=list(ends), nice=False, zero=False, clamp=False)
 
 
 def _line(line: FittedLine, x: Any, y: Any, look: Style) -> list[Any]:
@@ -383,20 +340,18 @@ def _points(
 
 def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], look: Style, points: float) -> Any:
     """A row for each value of a text: its models, and their mean with its interval."""
-    named = [(one_line(group.value), group, ends_of(group.ci)) for group in result.groups if group.column == column]
-    means = [
-        {"value": name, "accuracy": known(group.accuracy), "low": low, "high": high,
-         "told": f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"}
-        for name, group, (low, high) in named
-    ]
-    values = [name for name, _, _ in named]
+    groups = [group for group in result.groups if group.column == column]
+    means = list[dict[str, Any]]()
+    for group in groups:
+        (low, high), name = ends_of(group.ci), one_line(group.value)
+        told = f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"
+        means.append({"value": name, "accuracy": known(group.accuracy), "low": low, "high": high, "told": told})
+    values = [mean["value"] for mean in means]
     label = min(0.38 * points, 10 + max(map(letters_width, values)))
     side = alt.Axis(labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True)
     y = alt.Y("value:N", sort=values, title=None, axis=side)
-    heights = [height for _, group, ends in named for height in (group.accuracy, *ends)]
-    axis = alt.Axis(format="%" if result.is_share else "~r")
-    scale = _scale(_accuracies(rows, heights, result.is_share))
-    x = alt.X("accuracy:Q", title=one_line(result.score_name), scale=scale, axis=axis)
+    heights = [mean[end] for mean in means for end in ("accuracy", "low", "high")]
+    x = _score_axis(alt.X, result, _accuracies(rows, heights, result.is_share))
     base = chart_of(means).encode(y=y)
     bars = base.transform_filter("isValid(datum.low)").mark_rule(
         strokeWidth=5, opacity=0.25, color=look.text, aria=False
@@ -404,16 +359,16 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     ticks = base.mark_tick(thickness=1.6, size=15, color=look.text, opacity=1)
     read = {"description": alt.Description("told:N"), "tooltip": [alt.Tooltip("told:N", title="mean")]}
     # Intervals of models would hide the means.
-    plain: list[ModelRow] = [{**row, "value": one_line(str(row["value"])), "low": None, "high": None} for row in rows]
+    plain: list[ModelRow] = [{**row, "value": one_line(row["value"]), "low": None, "high": None} for row in rows]
     layers = [bars.encode(x=of_field(x, "low"), x2=alt.X2("high:Q")), ticks.encode(x=x, **read),
               *_points(plain, {"x": x, "y": y}, "x", look, column, result)]
     chart = alt.layer(*layers, width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
-    over = "" if result.ci_by is None else f"over {over_words(result.ci_by)}, for these very models"
+    over = result.ci_by and f"over {over_words(result.ci_by)}, for these very models"
     sentences = [
         f"{counted(len(rows), 'model')}{counts_of(result)}; line: the mean of a group.",
         f"Bar: its {_level(result)} {over}." if over else "",
     ]
-    return finished(chart, look, points, f"{capital(result.score_name)} by {column}", sentences)
+    return finished(chart, look, points, f"{_capital(result.score_name)} by {column}", sentences)
 
 
 def counts_of(result: MetadataRegressions) -> str:
@@ -450,30 +405,25 @@ def _over_models(result: MetadataRegressions, line: MetadataRegression, count: i
 
 def _over_scores(result: MetadataRegressions, other: OtherScore, line: MetadataRegression) -> list[str]:
     """Sentences on the other score: over what it is, and its rank correlation with accuracy."""
-    own = result.score or OtherScore("accuracy", result.chance, result.n_triplets, result.triplets, "triplets")
-    same = (other.n, other.source, _unit_of(other)) == (own.n, own.source, _unit_of(own))
-    rank = "not defined" if line.rank_correlation is None else f"{line.rank_correlation:.3f}"
-    interval = f"no interval over {result.models_by}: {no_rank_text(line, result.models_by)}"
+    own, found, models = result.against, line.rank_correlation, result.models_by
+    same = (other.n, other.source, other.unit) == (own.n, own.source, own.unit)
+    why = "not for a perfect order" if found is not None and abs(found) > 1 - 1e-9 else f"too few {models}"
+    interval = f"no interval over {models}: {why}"
     if line.rank_models_ci is not None:
-        low, high = line.rank_models_ci
-        interval = f"{_level(result)} {low:.3f} to {high:.3f} over other {result.models_by} like these"
+        interval = f"{_level(result)} {rank_text(line.rank_models_ci)} over other {models} like these"
     return [
         "" if same else f"{one_line(other.column)} is over {_over_what(other)}.",
         "Bars: intervals of both, as the two results have them.",
         f"Dashed: equal {'accuracies' if result.is_share else 'correlations'}." if is_comparable(result, other) else "",
-        f"Rank correlation {rank} ({interval}).",
+        f"Rank correlation {'not defined' if found is None else f'{found:.3f}'} ({interval}).",
     ]
-
-
-def _unit_of(score: OtherScore) -> str:
-    return score.unit or ("pairs" if score.chance is None else "triplets")
 
 
 def _over_what(score: OtherScore) -> str:
     """How many triplets, pairs or objects of which file a score is over."""
     n = "other" if score.n is None else f"{score.n:,}"
     of = "" if score.source is None else f" of {one_line(os.path.basename(score.source))}"
-    return f"{n} {_unit_of(score)}{of}"
+    return f"{n} {score.unit}{of}"
 
 
 def scores_chart(

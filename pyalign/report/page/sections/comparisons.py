@@ -14,6 +14,7 @@ from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.comparison.comparison_result import BestModel, Comparison, ModelResult
 from pyalign.analysis.experiment import ExperimentPlan
 from pyalign.analysis.metadata.metadata_result import MetadataRegressions
+from pyalign.analysis.metadata.model_points import LABELS
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
@@ -311,7 +312,6 @@ CAPTIONS = {
     "slopes": "Slopes", "ranks": "Spearman's rank correlations", "groups": "Means of models with the same value",
     "seeds": "Models of several seeds, each a point",
 }
-HIDDEN = ("group", "seed")  # columns that say which rows are one model
 MISSING = "There is no metadata of the models (--metadata models.csv) to relate accuracies to."
 
 
@@ -323,30 +323,23 @@ def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:
     known = sources.metadata
     if known is None:
         return []
-    rows = known.matched(list(models), {name: sources.label(name) for name in models}).rows
+    rows = known.matched(models, {name: sources.label(name) for name in models}).rows
     columns = []
     for name in known.columns:
         values = tuple(known.value(row, name) for row in rows)
-        if name in HIDDEN or all(value is None for value in values):
+        if name in LABELS or all(value is None for value in values):
             continue
-        if name in known.numbers:
-            columns.append(Column(name, values, "percent" if name in known.percent else form_of(values)))
-        else:
-            columns.append(Column(name, values, filter=True))
+        form = _form_of(values, name in known.percent) if name in known.numbers else "text"
+        columns.append(Column(name, values, form, filter=form == "text"))
     return columns
 
 
-def form_of(values: Sequence[Value]) -> str:
-    """How a column shows its values, the form of a `Column`.
-
-    Example:
-        >>> form_of([64.0, 1280.0, None]), form_of([0.5, 1280.0]), form_of(["vit"])
-        ('count', 'number', 'text')
-    """
+def _form_of(values: Sequence[Value], percent: bool) -> str:
+    """How a column shows its values, the form of a `Column`."""
     known = [value for value in values if value is not None]
     if any(isinstance(value, str) for value in known):
         return "text"
-    return "count" if all(float(value).is_integer() for value in known) else "number"
+    return "percent" if percent else "count" if all(float(value).is_integer() for value in known) else "number"
 
 
 def metadata(sources: Sources) -> Section | None:
@@ -359,13 +352,13 @@ def metadata(sources: Sources) -> Section | None:
     if not ready and sources.metadata is None:
         return Section("metadata", title, "", (Text((MISSING,), "note"),))
     parts: list[Part] = []
-    for place, document in enumerate(loaded):
+    for place, document in enumerate(loaded, 1):
         try:
             result = document.result if ready else _regressed(document.result, sources)
         except InputError as error:
             parts.append(Text((f"{document.path or document.command}: {one_line(str(error))}",), "warning"))
             continue
-        parts += _parts(result, f"-{place + 1}" if len(loaded) > 1 else "")
+        parts += _parts(result, f"metadata-{place}" if len(loaded) > 1 else "metadata")
     return Section("metadata", title, LEAD_OF_METADATA, tuple(parts))
 
 
@@ -376,21 +369,21 @@ def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegress
     return regress_metadata(result, sources.metadata, confidence_level=level, labels=sources.labels)
 
 
-def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
+def _parts(result: MetadataRegressions, name: str) -> Iterator[Part]:
     """The tables, and a chart with its numbers for each column."""
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
     over = f"{counted(len(result.points), 'model')}{counts_of(result)}; intervals of {100 * result.confidence:g}%."
-    for name, shown in metadata_tables(result).items():
-        yield shown.on_page(f"metadata{which}-{name}", f"{CAPTIONS[name]}: {over}", whole=True)
+    for kind, shown in metadata_tables(result).items():
+        yield shown.on_page(f"{name}-{kind}", f"{CAPTIONS[kind]}: {over}", whole=True)
     known = dict.fromkeys([*(row.column for row in result.results), *(group.column for group in result.groups)])
     for number, column in enumerate(known, start=1):
         plain = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-") or "column"
-        name = f"metadata{which}-{number}-{plain}"
         charts = in_both_widths(partial(metadata_chart, result, by=column))
         title = f"{charts['chart'].usermeta['pyalign']['title']}."
         summary = charts["chart"].description.removeprefix(title).strip()
-        yield Figure(name, title, summary=summary, data=_data(result, column, f"{name}-data", over), **charts)
+        called = f"{name}-{number}-{plain}"
+        yield Figure(called, title, summary=summary, data=_data(result, column, f"{called}-data", over), **charts)
 
 
 def _data(result: MetadataRegressions, column: str, name: str, over: str) -> Table:
@@ -398,19 +391,19 @@ def _data(result: MetadataRegressions, column: str, name: str, over: str) -> Tab
     points = [point for point in result.points if (point.values or {}).get(column) is not None]
     values = tuple((point.values or {})[column] for point in points)
     labels = short_labels([point.model for point in points])
-    field, score_form = Rows(points).column, form_of_score(result)
-    form = "percent" if column in result.percent else form_of(values)
+    field, score_form, called = Rows(points).column, form_of_score(result), one_line(result.score_name)
+    form = _form_of(values, column in result.percent)
     low, high = ends_of([score.ci if (score := point.score(column)) else None for point in points])
     columns = (
         field("model", lambda p: labels[p.model]),
-        field(one_line(result.score_name), lambda p: p.accuracy, *score_form, ci=lambda p: p.ci),
+        field(called, lambda p: p.accuracy, *score_form, ci=lambda p: p.ci),
         Column(column, values, form, low, high, 3 if form == "number" else 1),
         field("family", lambda p: p.family) if column != "family" else None,
         field("seeds", lambda p: len(p.members), "count"),
         field("lowest seed", lambda p: p.lowest, *score_form),
         field("highest seed", lambda p: p.highest, *score_form),
     )
-    return table(*columns).on_page(name, f"Models and their {one_line(result.score_name)}: {over}")
+    return table(*columns).on_page(name, f"Models and their {called}: {over}")
 
 
 LEAD_OF_EXPERIMENT = (
