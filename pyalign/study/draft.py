@@ -43,6 +43,15 @@ KINDS = {
     "dimensions": "human dimensions: what concepts, consistency and predict go by",
     "categories": "of the objects",
 }
+ROLES = {  # what names, labels and answers are of; "" of those that belong to nothing
+    "names": "{rows:,} names, of the rows",
+    "categories": "{rows:,} labels, taken for categories of the rows",
+    "labels": "{rows:,} names, of the dimensions in {file}",
+    "subjects": "{rows:,} labels, taken for who answered {file}",
+    "answers": "counts or shares of answers to {file}",
+    "": "{rows:,} {kind}, as many as nothing else has",
+}
+Tables = dict[str, list[dict[str, Any]]]  # of a study file, by their kind
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,7 @@ class Draft:
     metadata: str = ""
     # triplets, human, dimensions, categories: each a list of tables with `file`, of which the first is taken; a preset
     # has such a list for each data set.
-    sets: dict[str, Any] = field(default_factory=dict)
+    sets: dict[str, Any] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     recognized: list[str] = field(default_factory=list)  # what each file was taken for, one line per file.
     unknown: list[str] = field(default_factory=list)  # the files that no role was found for, one line per file.
     missing: dict[str, str] = field(default_factory=dict)  # step of a preset -> why it is not there.
@@ -191,8 +200,8 @@ class Draft:
         lite = 'lite0 = { extract = "efficientnet-lite:0", layer = "penultimate" }'
         lines.append(lite if not self.models else f"# {lite}  # of [images]; needs the extra 'extract'")
         for kind, what in KINDS.items():
-            tables = self.sets.get(kind)
-            lines += ["", *(set_lines(kind, kind, tables) if tables else (f"# [{kind}]  # {what}", '# file = "..."'))]
+            none = f"# [{kind}]  # {what}", '# file = "..."'
+            lines += ["", *(set_lines(kind, kind, self.sets[kind]) if self.sets[kind] else none)]
         return "\n".join([*lines, "", *_steps(self)]) + "\n"
 
 
@@ -207,7 +216,7 @@ def set_lines(name: str, kind: str, tables: list[Mapping[str, Any]]) -> Iterator
 
 def _steps(draft: Draft) -> Iterator[str]:
     """The steps that the draft has inputs for; the others are commented out."""
-    have, first = {kind for kind, tables in draft.sets.items() if tables}, draft.sets.get("triplets", [{}])[0]
+    have, first = {kind for kind, tables in draft.sets.items() if tables}, (draft.sets["triplets"] or [{}])[0]
     several, people, triplets = len(draft.models) > 1, says_who(first), "triplets" in have
     alike = triplets and "weight_column" not in first  # these steps have no use for weights
     rows = (
@@ -246,7 +255,10 @@ def draft_study(folder: PathLike, relative_to: PathLike | None = None) -> Draft:
         _place(draft, item, n)
     for item in items:
         if item.kind in PAIRED:
-            _pair(draft, item, n, shapes)
+            role, file = pair(item, n, draft.sets, shapes, draft.names, strict=False)
+            draft.names = item.spec if role == "names" else draft.names
+            known = draft.recognized if role else draft.unknown
+            known.append(f"{item.spec}: {ROLES[role].format(rows=item.shape[0], kind=item.kind, file=file)}")
     for kind, tables in draft.sets.items():
         tables.sort(key=lambda table: _worth(kind, table, shapes[table["file"]]), reverse=True)
     if not draft.models and not draft.images:
@@ -265,9 +277,31 @@ def says_who(table: Mapping[str, Any]) -> bool:
     return "subject_column" in table or "subjects" in table
 
 
-def of_size(tables: list[dict[str, Any]], shapes: Mapping[str, tuple[int, ...]], axis: int, size: int) -> Any:
-    """The first of some tables whose file has so many rows or columns, or None."""
-    return next((table for table in tables if shapes[table["file"]][axis] == size), None)
+def pair(
+    item: Item, n: int | None, sets: Tables, shapes: Mapping[str, tuple[int, ...]], names: str, strict: bool
+) -> tuple[str, str]:
+    """Enters names, labels or answers where as many rows or columns are: as what, "" for nowhere, and for which file.
+
+    names: the file that has those of the rows already, or "". strict: whether there is one file of categories at most,
+    and people answered more than once.
+    """
+    kind, rows = item.kind, item.shape[0]
+    few = kind != "labels" or not item.remark.startswith(f"{rows:,} different")
+    if kind == "names" and rows == n and not names:
+        return "names", ""
+    if kind == "labels" and rows == n and few and not (strict and (sets["categories"] or "::" in item.spec)):
+        sets["categories"].append({"file": item.spec})
+        return "categories", ""
+    columns = next((table for table in sets["dimensions"] if shapes[table["file"]][1] == rows), None)
+    answers = next((table for table in sets["triplets"] if shapes[table["file"]][0] == rows), None)
+    if kind == "names" and columns:
+        role, table = "labels", columns
+    elif answers and (few or not strict):
+        role, table = "answers" if kind == "answers" else "subjects", answers
+    else:
+        return "", ""
+    table[role] = item.spec
+    return role, table["file"]
 
 
 def free_name(name: str, taken: Container[str]) -> str:
@@ -307,41 +341,16 @@ def _place(draft: Draft, item: Item, n: int | None) -> None:
         draft.models[free_name(f"{stem} {key}" if key and stem in draft.models else stem, draft.models)] = spec
         draft.recognized.append(f"{spec}: embeddings, {size}{', with names' if item.named else ''}")
     elif kind in ("triplets", "dimensions", "categories"):
-        draft.sets.setdefault(kind, []).append({"file": spec, **item.options})
+        draft.sets[kind].append({"file": spec, **item.options})
         draft.recognized.append(f"{spec}: {kind}, {size}{f' ({item.remark})' if item.remark else ''}")
     elif kind in HUMAN_KINDS and n not in (None, item.shape[-1]):
         hint = f"matrices of {item.shape[-1]} objects, where embeddings have {n}"
         draft.unknown.append(f"{spec}: {hint}: of which objects they are, names in [human] would say")
     elif kind in HUMAN_KINDS:
-        draft.sets.setdefault("human", []).append({"file": spec, "kind": HUMAN_KINDS[kind]})
+        draft.sets["human"].append({"file": spec, "kind": HUMAN_KINDS[kind]})
         draft.recognized.append(f"{spec}: {kind}, {size}, taken for human data")
     elif kind in ("images", "metadata"):
         setattr(draft, kind, getattr(draft, kind) or spec)
         draft.recognized.append(f"{spec}: {'images' if kind == 'images' else 'metadata of models'}")
     elif kind not in PAIRED:
         draft.unknown.append(f"{spec}: {item.remark or kind}")
-
-
-def _pair(draft: Draft, item: Item, n: int | None, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Names, labels and answers, which belong to what has as many rows or columns."""
-    kind, rows = item.kind, item.shape[0]
-    of_triplets = of_size(draft.sets.get("triplets", []), shapes, 0, rows)
-    of_columns = of_size(draft.sets.get("dimensions", []), shapes, 1, rows)
-    known, role = draft.recognized, ""
-    if kind == "names" and rows == n and not draft.names:
-        draft.names, role = item.spec, f"{rows:,} names, of the rows"
-    elif kind == "labels" and rows == n and not item.remark.startswith(f"{rows:,} different"):
-        draft.sets.setdefault("categories", []).append({"file": item.spec})
-        role = f"{rows:,} labels, taken for categories of the rows"
-    elif kind == "names" and of_columns:
-        of_columns["labels"] = item.spec
-        role = f"{rows:,} names, of the dimensions in {of_columns['file']}"
-    elif kind == "answers" and of_triplets:
-        of_triplets["answers"] = item.spec
-        role = f"counts or shares of answers to {of_triplets['file']}"
-    elif of_triplets:
-        of_triplets["subjects"] = item.spec
-        role = f"{rows:,} labels, taken for who answered {of_triplets['file']}"
-    else:
-        known, role = draft.unknown, f"{rows:,} {kind}, as many as nothing else has"
-    known.append(f"{item.spec}: {role}")

@@ -18,7 +18,7 @@ from pyalign.io.export import load_embeddings
 from pyalign.io.metadata import read_names
 from pyalign.io.paths import PathLike, Spec, one_line
 from pyalign.io.triplets import load_triplets
-from pyalign.study.draft import HUMAN_KINDS, PAIRED, Item, free_name, items_of, most_rows, of_size, says_who
+from pyalign.study.draft import HUMAN_KINDS, PAIRED, Item, free_name, items_of, most_rows, pair, says_who
 from pyalign.study.preset_steps import (
     ANSWERED,
     CIFAR,
@@ -36,7 +36,14 @@ from pyalign.study.preset_steps import (
     set_of,
 )
 
-Shapes = Mapping[str, tuple[int, ...]]  # of files
+ROLES = {  # what names, labels and answers are of; "" of those that belong to nothing
+    "names": "names of the {rows:,} objects{of}",
+    "categories": "{rows:,} labels, taken for categories{of}",
+    "labels": "labels of the dimensions in {file}",
+    "subjects": "who answered {file}",
+    "answers": "how many people gave each answer to {file}",
+    "": "{rows:,} {kind}, as many as nothing else has or lacks",
+}
 
 
 def draft_preset(
@@ -49,7 +56,7 @@ def draft_preset(
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
         preset: the name of the preset.
     """
-    draft, sets = PresetDraft(preset=read_preset(preset)), dict[str, Objects]()
+    draft, sets = PresetDraft(sets={}, preset=read_preset(preset)), dict[str, Objects]()
     files = dict[str, list[Item]]()
     for item in items_of(folder, relative_to):
         name = set_of(item.spec)
@@ -86,9 +93,9 @@ def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
             layers = objects.models.setdefault(called, {})
         layers[layer] = item
     elif kind in HUMAN_KINDS:
-        objects.human.append({"file": item.spec, "kind": HUMAN_KINDS[kind]})
-    elif kind in ("triplets", "dimensions") or (kind == "categories" and not objects.categories):
-        getattr(objects, kind).append({"file": item.spec, **item.options})
+        objects.sets["human"].append({"file": item.spec, "kind": HUMAN_KINDS[kind]})
+    elif kind in ("triplets", "dimensions") or (kind == "categories" and not objects.sets["categories"]):
+        objects.sets[kind].append({"file": item.spec, **item.options})
         what = "human dimensions" if kind == "dimensions" else f"{kind}{objects.of}"
         draft.recognized.append(f"{shown}: {what}, {item.size}")
     elif kind in ("images", "metadata") and not getattr(draft, kind):
@@ -126,31 +133,35 @@ def _complete(draft: PresetDraft, objects: Objects, mine: list[Item]) -> None:
             shown = one_line(item.spec)
             draft.unknown.append(f"{shown}: {what}: pyalign transfer FILE --map {shown} --on ...")
         elif item.kind in PAIRED:
-            _pair(draft, objects, item, shapes)
+            role, file = pair(item, n, objects.sets, shapes, objects.names, strict=True)
+            objects.names = item.spec if role == "names" else objects.names
+            text = ROLES[role].format(rows=item.shape[0], kind=item.kind, file=one_line(file), of=objects.of)
+            (draft.recognized if role else draft.unknown).append(f"{one_line(item.spec)}: {text}")
     _leave_out(draft, objects, shapes)
-    objects.human.sort(key=lambda table: -len(shapes[table["file"]]))  # with participants first
-    objects.dimensions.sort(key=lambda table: ("labels" not in table, -shapes[table["file"]][1]))
-    objects.triplets.sort(key=lambda table: ("answers" in table, not says_who(table), -shapes[table["file"]][0]))
-    for kind, tables in (("triplets", objects.triplets), ("matrices", objects.human)):
+    triplets, human, dimensions = (objects.sets[kind] for kind in ("triplets", "human", "dimensions"))
+    human.sort(key=lambda table: -len(shapes[table["file"]]))  # with participants first
+    dimensions.sort(key=lambda table: ("labels" not in table, -shapes[table["file"]][1]))
+    triplets.sort(key=lambda table: ("answers" in table, not says_who(table), -shapes[table["file"]][0]))
+    for kind, tables in (("triplets", triplets), ("matrices", human)):
         first, *others = [table["file"] for table in tables if "answers" not in table] or [""]
         if others:
             left = ", ".join(map(one_line, others))
             draft.unknown.append(f"{left}: {kind}{objects.of} are taken from {one_line(first)}")
 
 
-def _leave_out(draft: PresetDraft, objects: Objects, shapes: Shapes) -> None:
+def _leave_out(draft: PresetDraft, objects: Objects, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Leaves out categories and matrices of other objects than the embeddings."""
     rows = "" if objects.n is None else f"where embeddings{objects.of} have {objects.n:,}"
-    for table in [*objects.categories]:
+    for table in [*objects.sets["categories"]]:
         count = shapes[table["file"]][0]
         if objects.n not in (None, count):
-            objects.categories.remove(table)
+            objects.sets["categories"].remove(table)
             of_rows = f"categories of {count:,} objects, {rows}"
             draft.unknown.append(f"{one_line(table['file'])}: {of_rows}; left out")
-    for table in [*objects.human]:
+    for table in [*objects.sets["human"]]:
         shape, shown = shapes[table["file"]], one_line(table["file"])
         if objects.n not in (None, shape[-1]):
-            objects.human.remove(table)
+            objects.sets["human"].remove(table)
             draft.unknown.append(f"{shown}: matrices of {shape[-1]:,} objects, {rows}")
         else:
             size = " x ".join(map(str, shape))
@@ -174,29 +185,6 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _pair(draft: PresetDraft, objects: Objects, item: Item, shapes: Shapes) -> None:
-    """Names, labels and answers, which belong to what has as many rows or columns."""
-    kind, rows, known = item.kind, item.shape[0], draft.recognized
-    of_triplets = of_size(objects.triplets, shapes, 0, rows)
-    of_columns = of_size(objects.dimensions, shapes, 1, rows)
-    few = kind == "names" or not item.remark.startswith(f"{rows:,} different")
-    if kind == "names" and rows == objects.n and not objects.names:
-        objects.names, role = item.spec, f"names of the {rows:,} objects{objects.of}"
-    elif kind == "labels" and rows == objects.n and few and not objects.categories and "::" not in item.spec:
-        objects.categories.append({"file": item.spec})
-        role = f"{rows:,} labels, taken for categories{objects.of}"
-    elif kind == "answers" and of_triplets:
-        of_triplets["answers"] = item.spec
-        role = f"how many people gave each answer to {one_line(of_triplets['file'])}"
-    elif kind == "names" and of_columns:
-        of_columns["labels"], role = item.spec, f"labels of the dimensions in {one_line(of_columns['file'])}"
-    elif kind != "answers" and of_triplets and few:
-        of_triplets["subjects"], role = item.spec, f"who answered {one_line(of_triplets['file'])}"
-    else:
-        known, role = draft.unknown, f"{rows:,} {kind}, as many as nothing else has or lacks"
-    known.append(f"{one_line(item.spec)}: {role}")
-
-
 # Published data sets that are on this machine
 
 
@@ -218,9 +206,9 @@ def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tupl
         return
     spec = f"dataset:{known}{f'::{part}' if part else ''}"
     for held, tables, fits, what in (
-        ("triplets", objects.triplets, True, f"triplets{objects.of}"),
-        ("judgments", objects.human, part or name not in PARTS, f"matrices of people about {objects.title}"),
-        ("categories", objects.categories, name not in (CIFAR, *PARTS), f"categories{objects.of}"),
+        ("triplets", objects.sets["triplets"], True, f"triplets{objects.of}"),
+        ("judgments", objects.sets["human"], part or name not in PARTS, f"matrices of people about {objects.title}"),
+        ("categories", objects.sets["categories"], name not in (CIFAR, *PARTS), f"categories{objects.of}"),
     ):
         if held in published[known] and fits and not tables:
             tables.append({"file": spec})
@@ -238,13 +226,14 @@ def _enter(draft: PresetDraft, objects: Objects, base: str) -> None:
         draft.unknown += [f"{model}: embeddings{objects.of} without judgments of people" for model in objects.models]
         return
     _enter_models(draft, objects, base)
-    triplets = [{**table, **({"item_names": objects.names} if objects.names else {})} for table in objects.triplets]
+    names = {"item_names": objects.names} if objects.names else {}
+    triplets = [{**table, **names} for table in objects.sets["triplets"]]
     answered = [table for table in triplets if "answers" in table]
-    dimensions = [{**table, **objects.named} for table in objects.dimensions] if objects.name == THINGS else []
+    dimensions = [{**table, **objects.named} for table in objects.sets["dimensions"]] if objects.name == THINGS else []
     tables = {
         "triplets": [table for table in triplets if "answers" not in table] or answered,
-        "human": [{**table, **objects.named} for table in objects.human],
-        "dimensions": dimensions[:1], "categories": objects.categories,
+        "human": [{**table, **objects.named} for table in objects.sets["human"]],
+        "dimensions": dimensions[:1], "categories": objects.sets["categories"],
     }
     for kind, entries in tables.items():
         if entries:
@@ -268,7 +257,7 @@ def _enter_models(draft: PresetDraft, objects: Objects, base: str) -> None:
                 draft.models[objects.called(model, layer)] = options
             if layer.lower() == LOGITS and layer != main:
                 draft.models[objects.logits_of(model)] = options
-    for table in objects.dimensions if objects.name == THINGS else ():
+    for table in objects.sets["dimensions"] if objects.name == THINGS else ():
         name = model_and_layer(table["file"])[0]
         if name not in draft.models:
             draft.models[name] = {"file": table["file"], **objects.named}

@@ -23,7 +23,7 @@ from pyalign.io.metadata import families_of, load_metadata, metadata_of_models, 
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
 from pyalign.probing.parameters import FEWEST_OTHERS, LocalOptions
-from pyalign.study.draft import Draft, Item, free_name, set_lines, stem_and_key
+from pyalign.study.draft import KINDS, Draft, Item, Tables, free_name, set_lines, stem_and_key
 
 FOLDER = Path(__file__).with_name("presets")
 PRESETS = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -128,11 +128,8 @@ class Objects:
     n: int | None = None  # how many objects most embeddings have.
     # model -> layer -> its embeddings; "" for a model that has none.
     models: dict[str, dict[str, Item]] = field(default_factory=dict)
-    # triplets, human, dimensions, categories: tables of a study file, the best one first.
-    triplets: list[dict[str, Any]] = field(default_factory=list)
-    human: list[dict[str, Any]] = field(default_factory=list)
-    dimensions: list[dict[str, Any]] = field(default_factory=list)
-    categories: list[dict[str, Any]] = field(default_factory=list)
+    # tables of a study file, by their kind, the best one first.
+    sets: Tables = field(default_factory=lambda: {kind: [] for kind in KINDS})
     names: str = ""  # a file, or "".
     fitted: list[str] = field(default_factory=list)  # human dimensions that are scored like models.
 
@@ -155,7 +152,7 @@ class Objects:
     @property
     def can_be_scored(self) -> bool:
         """Whether there are models, and what people said."""
-        return bool(self.models and (self.triplets or self.human))
+        return bool(self.models and (self.sets["triplets"] or self.sets["human"]))
 
     def called(self, model: str, layer: str = "") -> str:
         """The name of a model in the study: those of THINGS have theirs, others that of their data set before it."""
