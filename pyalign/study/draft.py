@@ -1,6 +1,5 @@
 """What a folder contains, as far as a study can use it: contents decide, and names only where contents say nothing.
 
-The text of a study file that was drafted.
 `draft_study`: a study file from a folder, with what its files were taken for and what is not known.
 """
 
@@ -9,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from pyalign._dataclass import dataclass, field, replace
@@ -26,6 +26,32 @@ HEADER = 1 << 16  # letters of a header at most
 HUMAN_DIMENSIONS = re.compile(r"spose|vice|dimension", re.IGNORECASE)
 METADATA = ("model", "models", "name", "model_name")
 SMALLEST = 3  # images that make a folder one of images
+HUMAN_KINDS = {"similarities": "similarity", "dissimilarities": "dissimilarity"}
+PAIRED = ("names", "labels", "answers")  # kinds that belong to what has as many rows or columns
+HEAD = """\
+# A study of pyalign: pyalign study run THIS FILE. Paths are relative to this file.
+# Lines that begin with # are left out; docs/study.md says what else a study can have.
+"""
+TOP = (
+    ("names", "names.txt", "of the rows of embeddings that have none, and of item numbers"),
+    ("images", "photos", "of the objects: pictures in the report"),
+    ("metadata", "models.csv", "model, family, objective, ...: a row for each of [models]"),
+)
+KINDS = {
+    "triplets": "what people answered; the odd item is last, unless odd_column says otherwise",
+    "human": "matrices of people, for rsa",
+    "dimensions": "human dimensions: what concepts, consistency and predict go by",
+    "categories": "of the objects",
+}
+ROLES = {  # what names, labels and answers are of; "" of those that belong to nothing
+    "names": "{rows:,} names, of the rows",
+    "categories": "{rows:,} labels, taken for categories of the rows",
+    "labels": "{rows:,} names, of the dimensions in {file}",
+    "subjects": "{rows:,} labels, taken for who answered {file}",
+    "answers": "counts or shares of answers to {file}",
+    "": "{rows:,} {kind}, as many as nothing else has",
+}
+Tables = dict[str, list[dict[str, Any]]]  # of a study file, by their kind
 
 
 @dataclass(frozen=True)
@@ -40,17 +66,23 @@ class Item:
     options: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""  # what else a user should know.
 
+    @property
+    def size(self) -> str:
+        """Its shape, for people."""
+        return " x ".join(map(str, self.shape))
 
-def items_of(folder: str) -> list[Item]:
-    """What the files of a folder and of its subfolders seem to be, sorted by name."""
-    items: list[Item] = []
-    for place in _places(folder):
-        found = _items(folder, place)
-        for item in found:
+
+def items_of(folder: PathLike, relative_to: PathLike | None = None) -> list[Item]:
+    """What the files of a folder and of its subfolders seem to be, sorted by name, by their paths from another one."""
+    where, items = os.fspath(checked_path(folder, "folder")), list[Item]()
+    start = "." if relative_to is None else os.path.relpath(where, checked_path(relative_to, "relative_to"))
+    for place in _places(where):
+        for item in _items(where, place):
             if item.kind != "unknown" and ("::" in place or not item.spec.isprintable()):
                 rule = "that a study reads must have a printable name without '::'; rename it"
-                raise bad(folder, f"{shorten(item.spec)}: a file {rule}")
-        items += found
+                raise bad(where, f"{shorten(item.spec)}: a file {rule}")
+            spec = item.spec if start == "." else os.path.normpath(os.path.join(start, item.spec))
+            items.append(replace(item, spec=spec))
     return items
 
 
@@ -93,9 +125,7 @@ def _items(folder: str, place: str) -> list[Item]:
     whole = os.path.join(folder, place)
     if os.path.isdir(whole) and not holds_rows(whole):
         return [Item(place, "images")]
-    if is_image(place):
-        return []
-    if place.endswith((".toml", ".md", ".html", ".json", ".py", ".pdf")):
+    if is_image(place) or place.endswith((".toml", ".md", ".html", ".json", ".py", ".pdf")):
         return []
     try:
         if _is_metadata(whole):
@@ -106,8 +136,7 @@ def _items(folder: str, place: str) -> list[Item]:
     layers = os.path.isdir(whole)  # whose names are those of their rows
     arrays = [array for array in described.arrays if not (layers and array.kind == "names")]
     several = len(arrays) > 1
-    items = [_item(f"{place}::{array.key}" if several and array.key else place, array) for array in arrays]
-    return [replace(item, named=item.named or layers) for item in items]
+    return [_item(f"{place}::{array.key}" if several and array.key else place, array, layers) for array in arrays]
 
 
 def _is_metadata(path: str) -> bool:
@@ -122,7 +151,7 @@ def _is_metadata(path: str) -> bool:
     return len(words) > 1 and words[0] in METADATA and (words[0].startswith("model") or bool(known & set(words)))
 
 
-def _item(spec: str, description: Description) -> Item:
+def _item(spec: str, description: Description, layer: bool) -> Item:
     kind, options, remark = description.kind, {}, "; ".join(description.remarks[:2])
     if description.fault is not None:
         return Item(spec, "unknown", description.shape, remark=description.fault)
@@ -132,52 +161,48 @@ def _item(spec: str, description: Description) -> Item:
         kind = "categories"
     if kind == "embeddings" and HUMAN_DIMENSIONS.search(os.path.basename(spec)):
         kind = "dimensions"
-    return Item(spec, kind, description.shape, description.names is not None, options, remark)
+    return Item(spec, kind, description.shape, layer or description.names is not None, options, remark)
 
 
-def most_rows(items: list[Item]) -> int | None:
-    """How many rows, which are objects, most embeddings have; None where there are no embeddings."""
-    rows = Counter(item.shape[0] for item in items if item.kind == "embeddings")
-    return rows.most_common(1)[0][0] if rows else None
+@dataclass
+class Draft:
+    """What a study can be made of."""
 
+    models: dict[str, Any] = field(default_factory=dict)  # embeddings, by name; a preset's with options of their entry.
+    # names, images, metadata: the files, or "".
+    names: str = ""
+    images: str = ""
+    metadata: str = ""
+    # triplets, human, dimensions, categories: each a list of tables with `file`, of which the first is taken; a preset
+    # has such a list for each data set.
+    sets: dict[str, Any] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    recognized: list[str] = field(default_factory=list)  # what each file was taken for, one line per file.
+    unknown: list[str] = field(default_factory=list)  # the files that no role was found for, one line per file.
+    missing: dict[str, str] = field(default_factory=dict)  # step of a preset -> why it is not there.
 
-HEAD = """\
-# A study of pyalign: pyalign study run THIS FILE. Paths are relative to this file.
-# Lines that begin with # are left out; docs/study.md says what else a study can have.
-"""
-KINDS = {
-    "triplets": "what people answered; the odd item is last, unless odd_column says otherwise",
-    "human": "matrices of people, for rsa",
-    "dimensions": "human dimensions: what concepts, consistency and predict go by",
-    "categories": "of the objects",
-}
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: files without a role, and what is missing."""
+        return (
+            *(f"not known: {fact}" for fact in self.unknown),
+            *(f"missing: {name}: {reason}" for name, reason in self.missing.items()),
+        )
 
-
-def written(draft: Any) -> str:
-    """The file of a draft: what was found as it stands there, the rest as comments."""
-    lines = [HEAD, 'title = "Agreement with human similarity judgments"']
-    lines += _top(draft)
-    lines += ["", "[models]  # the name of each, and where its embeddings are stored", *_models(draft)]
-    for kind, what in KINDS.items():
-        lines += ["", *_sets(kind, what, draft.sets.get(kind, []))]
-    return "\n".join([*lines, "", *_steps(draft)]) + "\n"
-
-
-def _top(draft: Any) -> Iterator[str]:
-    yield _line("names", draft.names, "names.txt", "of the rows of embeddings that have none, and of item numbers")
-    yield _line("images", draft.images, "photos", "of the objects: pictures in the report")
-    yield _line("metadata", draft.metadata, "models.csv", "model, family, objective, ...: a row for each of [models]")
-
-
-def _line(key: str, value: str, example: str, what: str) -> str:
-    return f"{key} = {quoted(value)}  # {what}" if value else f"# {key} = {quoted(example)}  # {what}"
-
-
-def _models(draft: Any) -> Iterator[str]:
-    for name, spec in draft.models.items():
-        yield f"{key_of(name)} = {quoted(spec)}"
-    lite = 'lite0 = { extract = "efficientnet-lite:0", layer = "penultimate" }'
-    yield lite if draft.images and not draft.models else f"# {lite}  # of [images]; needs the extra 'extract'"
+    @property
+    def text(self) -> str:
+        """The contents of the study file: what was found as it stands there, the rest as comments."""
+        lines = [HEAD, 'title = "Agreement with human similarity judgments"']
+        for key, example, what in TOP:
+            value = getattr(self, key)
+            lines.append(f"{key} = {quoted(value)}  # {what}" if value else f"# {key} = {quoted(example)}  # {what}")
+        lines += ["", "[models]  # the name of each, and where its embeddings are stored"]
+        lines += [f"{key_of(name)} = {quoted(spec)}" for name, spec in self.models.items()]
+        lite = 'lite0 = { extract = "efficientnet-lite:0", layer = "penultimate" }'
+        lines.append(lite if not self.models else f"# {lite}  # of [images]; needs the extra 'extract'")
+        for kind, what in KINDS.items():
+            none = f"# [{kind}]  # {what}", '# file = "..."'
+            lines += ["", *(set_lines(kind, kind, self.sets[kind]) if self.sets[kind] else none)]
+        return "\n".join([*lines, "", *_steps(self)]) + "\n"
 
 
 def set_lines(name: str, kind: str, tables: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -189,32 +214,20 @@ def set_lines(name: str, kind: str, tables: list[Mapping[str, Any]]) -> Iterator
         yield f"# or: {', '.join(f'{key} = {quoted(value)}' for key, value in other.items())}"
 
 
-def _sets(kind: str, what: str, sets: list[Mapping[str, Any]]) -> Iterator[str]:
-    if not sets:
-        yield f"# [{kind}]  # {what}"
-        yield '# file = "..."'
-        return
-    yield from set_lines(kind, kind, sets)
-
-
-def _steps(draft: Any) -> Iterator[str]:
+def _steps(draft: Draft) -> Iterator[str]:
     """The steps that the draft has inputs for; the others are commented out."""
-    have = {kind for kind in KINDS if draft.sets.get(kind)}
-    several = len(draft.models) > 1
-    people = any("subject_column" in entry or "subjects" in entry for entry in draft.sets.get("triplets", [])[:1])
-    weighted = any("weight_column" in entry for entry in draft.sets.get("triplets", [])[:1])
-    triplets, concepts = "triplets" in have, bool({"dimensions", "categories"} & have)
-    alike = triplets and not weighted  # these steps have no use for weights
-    wide = draft.sets.get("human") is not None
+    have, first = {kind for kind, tables in draft.sets.items() if tables}, (draft.sets["triplets"] or [{}])[0]
+    several, people, triplets = len(draft.models) > 1, says_who(first), "triplets" in have
+    alike = triplets and "weight_column" not in first  # these steps have no use for weights
     rows = (
         ("score", triplets, (), "accuracy, with intervals"),
         ("compare", triplets and several, (), "paired differences"),
         ("ceiling", triplets and people, (), "how well people predict people: needs repeated triplets"),
         ("calibrate", triplets, (), "temperature and reliability"),
-        ("concepts", alike and concepts, (), "accuracy for each human concept"),
+        ("concepts", alike and bool({"dimensions", "categories"} & have), (), "accuracy for each human concept"),
         ("consistency", alike and several, (), "whether models err on the same triplets"),
         ("failures", alike, ("limit = 1000",), "triplets that every model gets wrong"),
-        ("rsa", wide, (), "correlation with matrices of people"),
+        ("rsa", "human" in have, (), "correlation with matrices of people"),
         ("cka", several, (), "similarity of the models to each other"),
         ("predict", False, (), "human dimensions from the embeddings, by ridge regression; minutes"),
         ("neighbors", False, ('queries = ["name of an object"]',), "nearest rows"),
@@ -229,31 +242,6 @@ def _steps(draft: Any) -> Iterator[str]:
         yield from (f"{mark}{option}" for option in options)
 
 
-@dataclass
-class Draft:
-    """What a study can be made of."""
-
-    models: dict[str, str] = field(default_factory=dict)  # embeddings, by name.
-    # names, images, metadata: the files, or "".
-    names: str = ""
-    images: str = ""
-    metadata: str = ""
-    # triplets, human, dimensions, categories: each a list of tables with `file`, of which the first is taken.
-    sets: dict[str, list[dict[str, object]]] = field(default_factory=dict)
-    recognized: list[str] = field(default_factory=list)  # what each file was taken for, one line per file.
-    unknown: list[str] = field(default_factory=list)  # the files that no role was found for, one line per file.
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know: files without a role."""
-        return (*(f"not known: {fact}" for fact in self.unknown),)
-
-    @property
-    def text(self) -> str:
-        """The contents of the study file."""
-        return written(self)
-
-
 def draft_study(folder: PathLike, relative_to: PathLike | None = None) -> Draft:
     """Drafts a study of the files in a folder.
 
@@ -261,110 +249,108 @@ def draft_study(folder: PathLike, relative_to: PathLike | None = None) -> Draft:
         folder: the folder to search, subfolders included.
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
     """
-    checked_path(folder, "folder")
-    start = os.path.relpath(folder, checked_path(relative_to, "relative_to")) if relative_to is not None else "."
-    items = items_of(os.fspath(folder))
-    draft = Draft()
-    n = most_rows(items)
+    items = items_of(folder, relative_to)
+    draft, n, shapes = Draft(), most_rows(items), {item.spec: item.shape for item in items}
     for item in items:
-        _place(draft, item, n, start)
-    _pair(draft, items, n, start)
-    sizes = {_spec(start, item.spec): item.shape for item in items}
-    for kind, sets in draft.sets.items():
-        sets.sort(key=lambda entry: _worth(kind, entry, sizes), reverse=True)
+        _place(draft, item, n)
+    for item in items:
+        if item.kind in PAIRED:
+            role, file = pair(item, n, draft.sets, shapes, draft.names, strict=False)
+            draft.names = item.spec if role == "names" else draft.names
+            known = draft.recognized if role else draft.unknown
+            known.append(f"{item.spec}: {ROLES[role].format(rows=item.shape[0], kind=item.kind, file=file)}")
+    for kind, tables in draft.sets.items():
+        tables.sort(key=lambda table: _worth(kind, table, shapes[table["file"]]), reverse=True)
     if not draft.models and not draft.images:
         raise InputError(f"{os.fspath(folder)}: holds no embeddings and no images that a study could take")
     return draft
 
 
-def _worth(kind: str, entry: Mapping[str, object], sizes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """The rank of a file among several of its kind: those that say more come first, then the larger ones."""
-    shape = sizes[str(entry["file"])]
-    if kind == "triplets":
-        return int("subject_column" in entry or "subjects" in entry), shape[0]
-    return int("labels" in entry), *shape[1:2]
+def most_rows(items: Iterable[Item]) -> int | None:
+    """How many rows, which are objects, most embeddings have; None where there are no embeddings."""
+    rows = Counter(item.shape[0] for item in items if item.kind == "embeddings")
+    return rows.most_common(1)[0][0] if rows else None
 
 
-def _spec(start: str, spec: str) -> str:
-    return os.path.normpath(os.path.join(start, spec)) if start != "." else spec
+def says_who(table: Mapping[str, Any]) -> bool:
+    """Whether a table of triplets says who answered."""
+    return "subject_column" in table or "subjects" in table
 
 
-def _place(draft: Draft, item: Item, n: int | None, start: str) -> None:
-    """Adds to the draft what can be said about a file without looking at others."""
-    spec = _spec(start, item.spec)
-    size = " x ".join(map(str, item.shape))
-    if item.kind == "embeddings":
-        if item.shape[0] != n:
-            draft.unknown.append(f"{spec}: {size}, where most embeddings have {n} rows; left out")
-            return
-        draft.models[_name(item.spec, draft.models)] = spec
-        draft.recognized.append(f"{spec}: embeddings, {size}{', with names' if item.named else ''}")
-    elif item.kind in ("triplets", "dimensions", "categories"):
-        _add(draft, item.kind, {"file": spec, **item.options})
-        draft.recognized.append(f"{spec}: {item.kind}, {size}{f' ({item.remark})' if item.remark else ''}")
-    elif item.kind in ("similarities", "dissimilarities") and n not in (None, item.shape[-1]):
-        hint = f"matrices of {item.shape[-1]} objects, where embeddings have {n}"
-        draft.unknown.append(f"{spec}: {hint}: of which objects they are, names in [human] would say")
-    elif item.kind in ("similarities", "dissimilarities"):
-        kind = "similarity" if item.kind == "similarities" else "dissimilarity"
-        _add(draft, "human", {"file": spec, "kind": kind})
-        draft.recognized.append(f"{spec}: {item.kind}, {size}, taken for human data")
-    elif item.kind in ("images", "metadata"):
-        if not getattr(draft, item.kind):
-            setattr(draft, item.kind, spec)
-        draft.recognized.append(f"{spec}: {'images' if item.kind == 'images' else 'metadata of models'}")
-    elif item.kind not in ("names", "labels", "answers"):
-        draft.unknown.append(f"{spec}: {item.remark or item.kind}")
+def pair(
+    item: Item, n: int | None, sets: Tables, shapes: Mapping[str, tuple[int, ...]], names: str, strict: bool
+) -> tuple[str, str]:
+    """Enters names, labels or answers where as many rows or columns are: as what, "" for nowhere, and for which file.
+
+    names: the file that has those of the rows already, or "". strict: whether there is one file of categories at most,
+    and people answered more than once.
+    """
+    kind, rows = item.kind, item.shape[0]
+    few = kind != "labels" or not item.remark.startswith(f"{rows:,} different")
+    if kind == "names" and rows == n and not names:
+        return "names", ""
+    if kind == "labels" and rows == n and few and not (strict and (sets["categories"] or "::" in item.spec)):
+        sets["categories"].append({"file": item.spec})
+        return "categories", ""
+    columns = next((table for table in sets["dimensions"] if shapes[table["file"]][1] == rows), None)
+    answers = next((table for table in sets["triplets"] if shapes[table["file"]][0] == rows), None)
+    if kind == "names" and columns:
+        role, table = "labels", columns
+    elif answers and (few or not strict):
+        role, table = "answers" if kind == "answers" else "subjects", answers
+    else:
+        return "", ""
+    table[role] = item.spec
+    return role, table["file"]
 
 
-def _pair(draft: Draft, items: Iterable[Item], n: int | None, start: str) -> None:
-    """Names, labels and answers, which belong to what has as many rows or columns."""
-    sizes = {item.spec: item.shape for item in items}
-    triplets = draft.sets.get("triplets", [])
-    t = {_spec(start, spec): shape[0] for spec, shape in sizes.items() if shape}
-    columns = {_spec(start, spec): shape[1] for spec, shape in sizes.items() if len(shape) == 2}
-    for item in items:
-        if item.kind not in ("names", "labels", "answers"):
-            continue
-        spec, count = _spec(start, item.spec), item.shape[0]
-        of_triplets = [entry for entry in triplets if t[str(entry["file"])] == count]
-        of_columns = [entry for entry in draft.sets.get("dimensions", []) if columns.get(str(entry["file"])) == count]
-        if item.kind == "names" and count == n and not draft.names:
-            draft.names = spec
-            draft.recognized.append(f"{spec}: {count:,} names, of the rows")
-        elif item.kind == "labels" and count == n and not item.remark.startswith(f"{count:,} different"):
-            _add(draft, "categories", {"file": spec})
-            draft.recognized.append(f"{spec}: {count:,} labels, taken for categories of the rows")
-        elif item.kind == "names" and of_columns:
-            of_columns[0]["labels"] = spec
-            draft.recognized.append(f"{spec}: {count:,} names, of the dimensions in {of_columns[0]['file']}")
-        elif item.kind in ("labels", "names") and of_triplets:
-            of_triplets[0]["subjects"] = spec
-            draft.recognized.append(f"{spec}: {count:,} labels, taken for who answered {of_triplets[0]['file']}")
-        elif item.kind == "answers" and of_triplets:
-            of_triplets[0]["answers"] = spec
-            draft.recognized.append(f"{spec}: counts or shares of answers to {of_triplets[0]['file']}")
-        else:
-            draft.unknown.append(f"{spec}: {count:,} {item.kind}, as many as nothing else has")
-
-
-def _add(draft: Draft, kind: str, entry: dict[str, object]) -> None:
-    draft.sets.setdefault(kind, []).append(entry)
-
-
-def _name(spec: str, taken: Iterable[str]) -> str:
-    """What a model is called: its file without the ending, the array or layer behind it where another has that name.
+def free_name(name: str, taken: Container[str]) -> str:
+    """A name that is not taken, with a number behind it if need be.
 
     Example:
-        >>> _name("in/clip.npy", []), _name("clip.npz::visual", ["clip"])
-        ('clip', 'clip visual')
+        >>> free_name("clip", []), free_name("clip", ["clip", "clip 2"])
+        ('clip', 'clip 3')
+    """
+    return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)
+
+
+def stem_and_key(spec: str) -> tuple[str, str]:
+    """The name of a file without its ending, and the array in it.
+
+    Example:
+        >>> stem_and_key("in/clip.npy"), stem_and_key("clip.txt.gz"), stem_and_key("clip.npz::visual")
+        (('clip', ''), ('clip', ''), ('clip', 'visual'))
     """
     path, _, key = spec.partition("::")
-    stem = os.path.basename(path)
-    for ending in (".gz", os.path.splitext(stem.removesuffix(".gz"))[1]):
-        stem = stem.removesuffix(ending) if ending else stem
-    name = f"{stem} {key}" if key and stem in taken else stem
-    k, whole = 2, name
-    while whole in taken:
-        whole, k = f"{name} {k}", k + 1
-    return whole
+    stem = os.path.basename(path).removesuffix(".gz")
+    return os.path.splitext(stem)[0], key
+
+
+def _worth(kind: str, table: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The rank of a file among several of its kind: those that say more come first, then the larger ones."""
+    return (says_who(table), shape[0]) if kind == "triplets" else ("labels" in table, *shape[1:2])
+
+
+def _place(draft: Draft, item: Item, n: int | None) -> None:
+    """Adds to the draft what can be said about a file without looking at others."""
+    spec, kind, size = item.spec, item.kind, item.size
+    if kind == "embeddings" and item.shape[0] != n:
+        draft.unknown.append(f"{spec}: {size}, where most embeddings have {n} rows; left out")
+    elif kind == "embeddings":
+        stem, key = stem_and_key(spec)
+        draft.models[free_name(f"{stem} {key}" if key and stem in draft.models else stem, draft.models)] = spec
+        draft.recognized.append(f"{spec}: embeddings, {size}{', with names' if item.named else ''}")
+    elif kind in ("triplets", "dimensions", "categories"):
+        draft.sets[kind].append({"file": spec, **item.options})
+        draft.recognized.append(f"{spec}: {kind}, {size}{f' ({item.remark})' if item.remark else ''}")
+    elif kind in HUMAN_KINDS and n not in (None, item.shape[-1]):
+        hint = f"matrices of {item.shape[-1]} objects, where embeddings have {n}"
+        draft.unknown.append(f"{spec}: {hint}: of which objects they are, names in [human] would say")
+    elif kind in HUMAN_KINDS:
+        draft.sets["human"].append({"file": spec, "kind": HUMAN_KINDS[kind]})
+        draft.recognized.append(f"{spec}: {kind}, {size}, taken for human data")
+    elif kind in ("images", "metadata"):
+        setattr(draft, kind, getattr(draft, kind) or spec)
+        draft.recognized.append(f"{spec}: {'images' if kind == 'images' else 'metadata of models'}")
+    elif kind not in PAIRED:
+        draft.unknown.append(f"{spec}: {item.remark or kind}")

@@ -1,18 +1,17 @@
 """The steps of a preset: which of its entries a folder has the data for, what the others lack, and the study file.
 
 An entry of `presets/NAME.toml` speaks of what `facts_of` finds: `when` needs it or leaves the entry out, `needs` says
-what is missing, and ``{fact}`` stands for it. An option or a row of a table that is nothing but an empty fact is left
-out. `each` repeats an entry, with the steps inside it, for each of several.
+what is missing, and ``{fact}`` stands for it; "no models" is the opposite, "several models" are two at least. An option
+or a row of a table that is nothing but an empty fact is left out. `each` repeats an entry, with the steps inside it,
+for each of several.
 
 What a preset knows of a folder: its data sets, the models of each, and what files are called.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from pyalign.io.metadata import families_of, load_metadata, metadata_of_models, 
 from pyalign.io.paths import PUBLISHED_MAP, one_line
 from pyalign.io.transform import load_transform
 from pyalign.probing.parameters import FEWEST_OTHERS, LocalOptions
-from pyalign.study.draft import Item, set_lines
+from pyalign.study.draft import KINDS, Draft, Item, Tables, free_name, set_lines, stem_and_key
 
 FOLDER = Path(__file__).with_name("presets")
 PRESETS = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -40,6 +39,27 @@ MODELS = """\
 MISSING = """\
 # What is not here, and what it would take; the page says it too. A step of that name takes the place of its line.
 [missing]"""
+THINGS, CIFAR = "things", "cifar100"
+# What names a data set in a path, what it is called, and the data set of pyalign, whose judgments or triplets stand
+# in where the folder has none.
+SETS = (
+    (THINGS, r"things", "THINGS", "things"),
+    (CIFAR, r"cifar[-_]?100", "CIFAR-100 coarse", "cifar100-coarse"),
+    ("king", r"king(?:19|2019)?", "King et al. (2019)", "king19"),
+    ("cichy", r"cichy(?:118|2019)?", "Cichy et al. (2019)", "cichy118"),
+    ("peterson", r"peterson", "Peterson et al. (2018)", "peterson"),
+    ("objects92", r"objects92|kriegeskorte(?:92)?", "Kriegeskorte et al. (2008), 92 photographs", "kriegeskorte92"),
+)
+TITLES = {name: title for name, _, title, _ in SETS}
+# Peterson's sets of images and King's are of different objects each: a data set of its own for each that is named.
+PARTS = {
+    "peterson": ("animals", "automobiles", "fruits", "furniture", "vegetables", "various"),
+    "king": ("set1", "set2"),
+}
+FEATURES = ("penultimate", "avgpool", "pooler", "visual")  # what is taken for a model where it has several layers
+LOGITS, ANSWERED = "logits", "answered"  # a layer; triplets that many people answered
+STEM = re.compile(r"(?P<model>.+?)[-_.](?P<layer>penultimate|logits)", re.IGNORECASE)  # of a file of one layer
+UNFIT = str.maketrans("/\\:", "---")  # in names of steps
 
 
 @dataclass(frozen=True)
@@ -53,10 +73,153 @@ class PresetStep:
     options: Mapping[str, Any] = field(default_factory=dict)  # as in the file.
 
 
+@dataclass
+class PresetDraft(Draft):
+    """What the preset makes of a folder."""
+
+    preset: Mapping[str, Any] = field(default_factory=dict)  # as its file has it.
+    steps: list[PresetStep] = field(default_factory=list)  # what is run.
+
+    @property
+    def text(self) -> str:
+        """The contents of the study file."""
+        lines = [self.preset["head"], f"title = {quoted(self.preset['title'])}"]
+        lines.append('figures = ["svg", "pdf"]  # of all figures of the page, for a paper: folder figures')
+        if self.images:
+            lines.append(f"images = {quoted(self.images)}  # pictures of the objects on the page")
+        table = f"metadata = {quoted(self.metadata)}  # of models without a row: pyalign models table"
+        lines.append(table if self.metadata else
+                     '# metadata = "models.csv"  # a table of your own; without it: pyalign models table')
+        lines += ["", MODELS]
+        for name, options in self.models.items():
+            lines.append(f"{key_of(name)} = {quoted(options['file'] if len(options) == 1 else options)}")
+        for kind, sets in self.sets.items():
+            for name, tables in sets.items():
+                lines += ["", *set_lines(f"{kind}.{key_of(name)}", kind, tables)]
+        for step in self.steps:
+            lines += ["", f"[steps.{key_of(step.name)}]  # {step.what}"]
+            lines += [f"function = {quoted(step.function)}"] * (step.name != step.function)
+            lines += [line for name, value in step.options.items() for line in _option(name, value)]
+        if self.missing:
+            lines += ["", MISSING]
+            lines += [f"{key_of(name)} = {quoted(one_line(reason))}" for name, reason in self.missing.items()]
+        return "\n".join(lines) + "\n"
+
+
+def _option(name: str, value: Any) -> Iterator[str]:
+    """A line; of a long list or table one for each entry."""
+    line = f"{name} = {quoted(value)}"
+    if isinstance(value, Mapping) and len(line) > LONGEST:
+        yield from (f"{name}.{key_of(key)} = {quoted(entry)}" for key, entry in value.items())
+    elif isinstance(value, list) and len(line) > LONGEST:
+        yield from (f"{name} = [", *(f"  {quoted(entry)}," for entry in value), "]")
+    else:
+        yield line
+
+
+# The data sets of a folder
+
+
+@dataclass
+class Objects:
+    """A data set: what there is of the same objects."""
+
+    name: str  # such as "things" or "peterson-fruits".
+    n: int | None = None  # how many objects most embeddings have.
+    # model -> layer -> its embeddings; "" for a model that has none.
+    models: dict[str, dict[str, Item]] = field(default_factory=dict)
+    # tables of a study file, by their kind, the best one first.
+    sets: Tables = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    names: str = ""  # a file, or "".
+    fitted: list[str] = field(default_factory=list)  # human dimensions that are scored like models.
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        name, _, part = self.name.partition("-")
+        return f"{TITLES[name]}{f', {part}' if part else ''}"
+
+    @property
+    def of(self) -> str:
+        """Behind what is said of its files; nothing of THINGS, which a path need not name."""
+        return "" if self.name == THINGS else f" of {self.title}"
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What a table of a study file says of the names of the objects."""
+        return {"names": self.names} if self.names else {}
+
+    @property
+    def can_be_scored(self) -> bool:
+        """Whether there are models, and what people said."""
+        return bool(self.models and (self.sets["triplets"] or self.sets["human"]))
+
+    def called(self, model: str, layer: str = "") -> str:
+        """The name of a model in the study: those of THINGS have theirs, others that of their data set before it."""
+        whole = f"{model}::{layer}" if layer else model
+        return whole if self.name == THINGS else f"{self.name}/{whole}"
+
+    def logits_of(self, model: str) -> str:
+        """What the logits of a model are called, with its own name at the end, by which scores of both meet."""
+        return self.called(f"{LOGITS}/{model}")
+
+
+def set_of(spec: str) -> str:
+    """The data set of a file, by what its path names last.
+
+    Example:
+        >>> set_of("king/clip.npy"), set_of("rdms/peterson_fruits.mat"), set_of("clip.npy"), set_of("baking.npy")
+        ('king', 'peterson-fruits', 'things', 'things')
+    """
+    path = spec.partition("::")[0].lower()
+    found = [
+        (match.start(), name)
+        for name, pattern, *_ in SETS
+        for match in re.finditer(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", path)
+    ]
+    name = max(found)[1] if found else THINGS
+    words = re.split(r"[^a-z0-9]+", path)
+    part = next((part for part in PARTS.get(name, ()) if part in words), "")
+    return f"{name}-{part}" if part else name
+
+
+def model_and_layer(spec: str) -> tuple[str, str]:
+    """The model that embeddings are of, and their layer, "" where the name says none.
+
+    Several arrays of one file, or of a folder of `pyalign extract`, are layers of one model. In files of several models
+    they are called MODEL/LAYER.
+
+    Example:
+        >>> model_and_layer("a/clip.npy"), model_and_layer("a/vgg16::fc7"), model_and_layer("vgg16_logits.npy")
+        (('clip', ''), ('vgg16', 'fc7'), ('vgg16', 'logits'))
+        >>> model_and_layer("features.pkl::custom/clip_ViT-B/32/penultimate")
+        ('custom-clip_ViT-B-32', 'penultimate')
+    """
+    stem, key = stem_and_key(spec)
+    model, _, layer = key.rpartition("/")
+    if not model:
+        match = None if key else STEM.fullmatch(stem)
+        model, layer = (match["model"], match["layer"].lower()) if match else (stem, key)
+    return _plain(model), _plain(layer)
+
+
+def _plain(name: str) -> str:
+    """A name that no part of a study takes for a path, a layer or several lines."""
+    return "".join(sign if sign.isprintable() else "_" for sign in name.replace("/", "-").replace("::", "-"))
+
+
+def main_layer(layers: Iterable[str]) -> str:
+    """The layer that stands for a model: the one before its logits by name, else the last that is not logits."""
+    names = [*layers]
+    known = [name for name in names if name.lower() in FEATURES or not name]
+    others = [name for name in names if name.lower() != LOGITS]
+    return (known or others or names)[-1]
+
+
 # What there is
 
 
-def facts_of(draft: Any, sets: Mapping[str, Objects], repeated: float, table: str) -> dict[str, Any]:
+def facts_of(draft: PresetDraft, sets: Mapping[str, Objects], repeated: float, table: str) -> dict[str, Any]:
     """What the entries of a preset can ask for: models and sets by name, and whether there are any.
 
     Args:
@@ -65,42 +228,34 @@ def facts_of(draft: Any, sets: Mapping[str, Objects], repeated: float, table: st
         repeated: the share of answers to triplets of THINGS that were answered at least twice.
         table: the path of the table of models, "" where there is none.
     """
-    things = sets.get(THINGS) or Objects(THINGS)
+    things, cifar = (sets.get(name) or Objects(name) for name in (THINGS, CIFAR))
     triplets, human, categories = (draft.sets.get(kind, {}) for kind in ("triplets", "dimensions", "categories"))
-    models = [things.called(model) for model in things.models] if THINGS in triplets else []
-    cifar = sets.get(CIFAR)
-    logits = [logits_of(things, model) for model, layers in things.models.items()
-              if len(layers) > 1 and LOGITS in map(str.lower, layers)]
-    layers = [things.called(model, layer) for model, of in things.models.items() if len(of) > 1
-              for layer in of if layer]
-    known, families = _known(draft, models, table) if models else (0, None)
-    several_families = bool(families) and len(set(families or ())) > 1
-    dimensions = bool(models) and THINGS in human
+    judged = draft.sets.get("human", {})
+    models = [*map(things.called, things.models)] if THINGS in triplets else []
+    known, families = _known(draft, models, table) if models else (0, [])
+    of_layers = {model: layers for model, layers in things.models.items() if len(layers) > 1}
     answered = ANSWERED if ANSWERED in triplets else THINGS if repeated >= OFTEN else ""
-    concepts = bool(models) and (dimensions or THINGS in categories)
+    dimensions = bool(models) and THINGS in human
     return {
-        "models": models, "several": len(models) > 1, "alike": _alike(draft, sets, models),
-        "repeated": repeated > 0, "answered": answered if models else "",
-        "fitted": [name for name in draft.models if name in draft.references],
-        "logits": logits, "several_logits": len(logits) > 1, "layers": layers if len(layers) > 1 else [],
-        "cifar100": [cifar.called(model) for model in cifar.models] if cifar and CIFAR in triplets else [],
-        "judged": [_judged(draft, sets[name]) for name in draft.sets.get("human", {})],
-        "unjudged": [{"set": name, "title": TITLES[name], "published": published} for name, *_, published in SETS
-                     if name in OF_PAPERS and not any(set_.partition("-")[0] == name
-                                                      for set_ in draft.sets.get("human", {}))],
-        "known": known, "few_known": known < FEWEST_KNOWN, "others": {},
-        "families": families if several_families else None,
-        "by_family": ", of models and of families (in the order of models)" if several_families else "",
-        "concepts": concepts, "categories": THINGS in categories, "dimensions": dimensions,
-        "top_objects": 8 if dimensions else None,
+        "models": models, "comparable": _comparable(draft, sets, models), "own": {*things.models}, "others": {},
+        "repeated": repeated > 0, "answered": answered if models else "", "fitted": things.fitted,
+        "logits": [things.logits_of(model) for model, layers in of_layers.items() if LOGITS in map(str.lower, layers)],
+        "layers": [things.called(model, layer) for model, layers in of_layers.items() for layer in layers if layer],
+        "cifar100": [*map(cifar.called, cifar.models)] if CIFAR in triplets else [],
+        "judged": [_judged(draft, sets[name]) for name in judged],
+        "unjudged": [{"set": name, "title": title, "published": published} for name, _, title, published in SETS
+                     if name in OF_PAPERS and name not in {own.partition("-")[0] for own in judged}],
+        "known": known, "few_known": known < FEWEST_KNOWN, "families": families or None,
+        "by_family": ", of models and of families (in the order of models)" if families else "",
+        "concepts": dimensions or (models and THINGS in categories),
+        "categories": THINGS in categories, "dimensions": dimensions, "top_objects": 8 if dimensions else None,
         "vice": next((name for name in human if "vice" in human[name][0]["file"].lower()), THINGS),
         "each_model": [_mapped(draft, sets, things, model) for model in things.models] if models else [],
-        "own": {*things.models},
     }
 
 
-def _known(draft: Any, models: list[str], path: str) -> tuple[int, list[str] | None]:
-    """How many models a table has a row of, and their families."""
+def _known(draft: PresetDraft, models: list[str], path: str) -> tuple[int, list[str]]:
+    """How many models a table has a row of, and the family of each, if there are several families."""
     try:
         own = load_metadata(path) if path else None
     except (InputError, OSError) as error:
@@ -108,52 +263,53 @@ def _known(draft: Any, models: list[str], path: str) -> tuple[int, list[str] | N
         draft.metadata, own = "", None
     found = metadata_of_models(models, own)
     if found is None:
-        return 0, None
+        return 0, []
     draft.recognized += [note for note in found.notes if note.startswith("the metadata of ")]
-    return sum(row is not None for row in found.matched(models).rows), families_of(models, found)
+    families = families_of(models, found) or []
+    return sum(row is not None for row in found.matched(models).rows), families if len({*families}) > 1 else []
 
 
-def _alike(draft: Any, sets: Mapping[str, Objects], models: list[str]) -> list[str]:
+def _comparable(draft: PresetDraft, sets: Mapping[str, Objects], models: list[str]) -> list[str]:
     """Models that can be compared with each other: those of another data set where THINGS has too few."""
     if len(models) < 2:
-        of_sets = [[objects.called(model) for model in objects.models] for objects in sets.values()]
+        of_sets = [[*map(objects.called, objects.models)] for objects in sets.values()]
         models = max((names for names in of_sets if draft.models.keys() & {*names}), key=len)
-    return models if len(models) > 1 else []
+    return models
 
 
-def _judged(draft: Any, objects: Objects) -> dict[str, Any]:
+def _judged(draft: PresetDraft, objects: Objects) -> dict[str, Any]:
     """A data set with matrices of people; its models have all their layers where no figure over depth has these."""
-    models, others = [objects.called(model) for model in objects.models], list[str]()
+    models, others = [*map(objects.called, objects.models)], list[str]()
     if objects.name not in draft.sets.get("triplets", {}):
-        others = [called for model, layers in objects.models.items() if len(layers) > 1 for layer in layers
-                  if (called := objects.called(model, layer)) not in draft.mains]
+        others = [objects.called(model, layer) for model, layers in objects.models.items()
+                  for layer in layers if layer != main_layer(layers)]
     few = len(models) + len(others) <= MOST_LAYERS
     return {"set": objects.name, "title": objects.title, "of_set": models + others if few else models}
 
 
-def _mapped(draft: Any, sets: Mapping[str, Objects], things: Objects, model: str) -> dict[str, Any]:
+def _mapped(draft: PresetDraft, sets: Mapping[str, Objects], things: Objects, model: str) -> dict[str, Any]:
     """A model, the images that its map keeps the neighbours of, and the data sets on which its maps are tried."""
     main = main_layer(things.models[model])
     item = things.models[model][main]
-    same = [(objects, other) for objects in sets.values() if objects is not things
-            and (other := _same_layer(draft, objects, model, main)) is not None]
-    wide = [other for _, other in same if other.shape[1] == item.shape[1]]
-    most = max(wide, key=lambda other: other.shape[0], default=item)
-    published, why_not = _published_map(model, item.shape[1])
-    half = {} if most is not item else batches_of_half(most.shape[0])
+    width = item.shape[1]
+    same = [(things, item), *((objects, other) for objects in sets.values() if objects is not things
+                              and (other := _same_layer(draft, objects, model, main)) is not None)]
+    most = max((other for _, other in same[1:] if other.shape[1] == width), key=lambda other: other.shape[0],
+               default=item)
+    published, why_not = _published_map(model, width)
+    half = batches_of_half(item.shape[0]) if most is item else {}
     return {
         "model": things.called(model), "other_images": most.spec, "batch_size": None, "batches": None, **half,
         "published": published, "published_map": f"{PUBLISHED_MAP}{published}" if published else "",
         "no_published_map": why_not, "images": [
             {"set": objects.name, "title": objects.title, "on_set": objects.called(model), "other_width":
-             "" if other.shape[1] == item.shape[1] else f"{one_line(other.spec)} has {other.shape[1]:,} features, and "
-             f"the maps take {item.shape[1]:,}"}
-            for objects, other in [(things, item), *same]
+             "" if other.shape[1] == width else f"{one_line(other.spec)} has {other.shape[1]:,} features, and the maps "
+             f"take {width:,}"} for objects, other in same
         ],
     }
 
 
-def _same_layer(draft: Any, objects: Objects, model: str, layer: str) -> Item | None:
+def _same_layer(draft: PresetDraft, objects: Objects, model: str, layer: str) -> Item | None:
     """The embeddings of the objects of another data set by what stands for a model, if it is the same layer."""
     layers = objects.models.get(model, {})
     if objects.called(model) not in draft.models or not layers:
@@ -188,19 +344,25 @@ def _published_map(model: str, features: int) -> tuple[str, str]:
 # What is made of it
 
 
-def plan_steps(draft: Any, facts: Mapping[str, Any]) -> None:
+def read_preset(name: str) -> dict[str, Any]:
+    """A preset by its name."""
+    if name not in PRESETS:
+        raise InputError(f"preset must be one of {', '.join(PRESETS)}; got {name!r}")
+    return read_toml(FOLDER / f"{name}.toml", "presets")
+
+
+def plan_steps(draft: PresetDraft, facts: Mapping[str, Any]) -> None:
     """Enters the steps that there are data for, and says what is missing for the others."""
-    texts = draft.preset.get("texts", {})
     for entry in draft.preset["steps"]:
-        _enter(draft, entry, {**texts, **facts})
+        _enter(draft, entry, {**draft.preset.get("texts", {}), **facts})
 
 
-def _enter(draft: Any, entry: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+def _enter(draft: PresetDraft, entry: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     for more in facts[entry["each"]] if "each" in entry else ({},):
         here = {**facts, **more}
         if not all(_holds(word, here) for word in entry.get("when", ())):
             continue
-        name = _free_name(entry["name"].format_map(here), draft.steps)
+        name = free_name(entry["name"].format_map(here).translate(UNFIT), [step.name for step in draft.steps])
         lacking = [text for word, text in entry.get("needs", {}).items() if not _holds(word, here)]
         if lacking or "missing" in entry:
             draft.missing[name] = (lacking or [entry["missing"]])[0].format_map(here)
@@ -210,7 +372,7 @@ def _enter(draft: Any, entry: Mapping[str, Any], facts: Mapping[str, Any]) -> No
             _enter(draft, inner, {**here, "step": name})
 
 
-def _step(draft: Any, entry: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> PresetStep:
+def _step(draft: PresetDraft, entry: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> PresetStep:
     options = _filled(entry["options"], facts)
     function, models = entry.get("function", entry["name"]), options.get("models", ())
     if function == "compare" and len(models) == 1:
@@ -225,7 +387,11 @@ def _step(draft: Any, entry: Mapping[str, Any], name: str, facts: Mapping[str, A
 
 
 def _holds(word: str, facts: Mapping[str, Any]) -> bool:
-    return not facts[word.removeprefix("no ")] if word.startswith("no ") else bool(facts[word])
+    """Whether there is what a word asks for: FACT, "no FACT", "several FACT"."""
+    how, _, rest = word.partition(" ")
+    if how == "no":
+        return not _holds(rest, facts)
+    return len(facts[rest]) > 1 if how == "several" else bool(facts[word])
 
 
 def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
@@ -238,173 +404,3 @@ def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
     if not isinstance(value, str):
         return value
     return facts[value[1:-1]] if value[:1] == "{" and value[1:-1] in facts else value.format_map(facts)
-
-
-def _free_name(name: str, steps: Sequence[PresetStep]) -> str:
-    """A name without signs that names of steps must not have; no other step has it."""
-    name = name.translate({ord(sign): "-" for sign in "/\\:"})
-    taken = {step.name for step in steps}
-    return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)
-
-
-# What is written
-
-
-def read_preset(name: str) -> dict[str, Any]:
-    """A preset by its name."""
-    if name not in PRESETS:
-        raise InputError(f"preset must be one of {', '.join(PRESETS)}; got {name!r}")
-    return read_toml(FOLDER / f"{name}.toml", "presets")
-
-
-def preset_text(draft: Any) -> str:
-    """The study file of a draft."""
-    lines = [draft.preset["head"], f"title = {quoted(draft.preset['title'])}"]
-    lines.append('figures = ["svg", "pdf"]  # of all figures of the page, for a paper: folder figures')
-    if draft.images:
-        lines.append(f"images = {quoted(draft.images)}  # pictures of the objects on the page")
-    table = f"metadata = {quoted(draft.metadata)}  # of models without a row: pyalign models table"
-    lines.append(table if draft.metadata else
-                 '# metadata = "models.csv"  # a table of your own; without it: pyalign models table')
-    lines += ["", MODELS]
-    for name, options in draft.models.items():
-        lines.append(f"{key_of(name)} = {quoted(options['file'] if len(options) == 1 else options)}")
-    for kind, sets in draft.sets.items():
-        for name, tables in sets.items():
-            lines += ["", *set_lines(f"{kind}.{key_of(name)}", kind, tables)]
-    for step in draft.steps:
-        lines += ["", f"[steps.{key_of(step.name)}]  # {step.what}"]
-        lines += [f"function = {quoted(step.function)}"] * (step.name != step.function)
-        lines += [line for name, value in step.options.items() for line in _option(name, value)]
-    if draft.missing:
-        lines += ["", MISSING]
-        lines += [f"{key_of(name)} = {quoted(one_line(reason))}" for name, reason in draft.missing.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _option(name: str, value: Any) -> Iterator[str]:
-    """A line; of a long list or table one for each entry."""
-    line = f"{name} = {quoted(value)}"
-    if isinstance(value, Mapping) and len(line) > LONGEST:
-        yield from (f"{name}.{key_of(key)} = {quoted(entry)}" for key, entry in value.items())
-    elif isinstance(value, list) and len(line) > LONGEST:
-        yield f"{name} = ["
-        yield from (f"  {quoted(entry)}," for entry in value)
-        yield "]"
-    else:
-        yield line
-
-
-THINGS, CIFAR = "things", "cifar100"
-# What names a data set in a path, what it is called, and the data set of pyalign, whose judgments or triplets stand
-# in where the folder has none.
-SETS = (
-    (THINGS, r"things", "THINGS", "things"),
-    (CIFAR, r"cifar[-_]?100", "CIFAR-100 coarse", "cifar100-coarse"),
-    ("king", r"king(?:19|2019)?", "King et al. (2019)", "king19"),
-    ("cichy", r"cichy(?:118|2019)?", "Cichy et al. (2019)", "cichy118"),
-    ("peterson", r"peterson", "Peterson et al. (2018)", "peterson"),
-    ("objects92", r"objects92|kriegeskorte(?:92)?", "Kriegeskorte et al. (2008), 92 photographs", "kriegeskorte92"),
-)
-TITLES = {name: title for name, _, title, _ in SETS}
-# Peterson's sets of images and King's are of different objects each: a data set of its own for each that is named.
-PARTS = {
-    "peterson": ("animals", "automobiles", "fruits", "furniture", "vegetables", "various"),
-    "king": ("set1", "set2"),
-}
-FEATURES = ("penultimate", "avgpool", "pooler", "visual")  # what is taken for a model where it has several layers
-LOGITS, ANSWERED = "logits", "answered"  # a layer; triplets that many people answered
-STEM = re.compile(r"(?P<model>.+?)[-_.](?P<layer>penultimate|logits)", re.IGNORECASE)  # of a file of one layer
-
-
-@dataclass
-class Objects:
-    """A data set: what there is of the same objects."""
-
-    name: str  # such as "things" or "peterson-fruits".
-    n: int | None = None  # how many objects most embeddings have.
-    # model -> layer -> its embeddings; "" for a model that has none.
-    models: dict[str, dict[str, Item]] = field(default_factory=dict)
-    # triplets, human, dimensions: tables of a study file, the best one first.
-    triplets: list[dict[str, Any]] = field(default_factory=list)
-    human: list[dict[str, Any]] = field(default_factory=list)
-    dimensions: list[dict[str, Any]] = field(default_factory=list)
-    # names, categories: files, or "".
-    names: str = ""
-    categories: str = ""
-
-    @property
-    def title(self) -> str:
-        """What people call it."""
-        name, _, part = self.name.partition("-")
-        return f"{TITLES[name]}{f', {part}' if part else ''}"
-
-    @property
-    def of(self) -> str:
-        """Behind what is said of its files; nothing of THINGS, which a path need not name."""
-        return "" if self.name == THINGS else f" of {self.title}"
-
-    def called(self, model: str, layer: str = "") -> str:
-        """The name of a model in the study: those of THINGS have theirs, others that of their data set before it."""
-        whole = f"{model}::{layer}" if layer else model
-        return whole if self.name == THINGS else f"{self.name}/{whole}"
-
-
-def set_of(spec: str) -> str:
-    """The data set of a file, by what its path names last.
-
-    Example:
-        >>> set_of("king/clip.npy"), set_of("rdms/peterson_fruits.mat"), set_of("clip.npy"), set_of("baking.npy")
-        ('king', 'peterson-fruits', 'things', 'things')
-    """
-    path = spec.partition("::")[0].lower()
-    found = [
-        (match.start(), name)
-        for name, pattern, *_ in SETS
-        for match in re.finditer(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", path)
-    ]
-    name = max(found)[1] if found else THINGS
-    words = re.split(r"[^a-z0-9]+", path)
-    part = next((part for part in PARTS.get(name, ()) if part in words), "")
-    return f"{name}-{part}" if part else name
-
-
-def model_and_layer(spec: str) -> tuple[str, str]:
-    """The model that embeddings are of, and their layer, "" where the name says none.
-
-    Several arrays of one file, or of a folder of `pyalign extract`, are layers of one model. In files of several models
-    they are called MODEL/LAYER.
-
-    Example:
-        >>> model_and_layer("a/clip.npy"), model_and_layer("a/vgg16::fc7"), model_and_layer("vgg16_logits.npy")
-        (('clip', ''), ('vgg16', 'fc7'), ('vgg16', 'logits'))
-        >>> model_and_layer("features.pkl::custom/clip_ViT-B/32/penultimate")
-        ('custom-clip_ViT-B-32', 'penultimate')
-    """
-    path, _, key = spec.partition("::")
-    stem = os.path.basename(path)
-    for ending in (".gz", os.path.splitext(stem.removesuffix(".gz"))[1]):
-        stem = stem.removesuffix(ending) if ending else stem
-    model, _, layer = key.rpartition("/")
-    if not model:
-        match = None if key else STEM.fullmatch(stem)
-        model, layer = (match["model"], match["layer"].lower()) if match else (stem, key)
-    return _plain(model), _plain(layer)
-
-
-def _plain(name: str) -> str:
-    """A name that no part of a study takes for a path, a layer or several lines."""
-    return "".join(sign if sign.isprintable() else "_" for sign in name.replace("/", "-").replace("::", "-"))
-
-
-def main_layer(layers: Iterable[str]) -> str:
-    """The layer that stands for a model: the one before its logits by name, else the last that is not logits."""
-    names = [*layers]
-    known = [name for name in names if name.lower() in FEATURES or not name]
-    others = [name for name in names if name.lower() != LOGITS]
-    return (known or others or names)[-1]
-
-
-def logits_of(objects: Objects, model: str) -> str:
-    """What the logits of a model are called, with its own name at the end, by which scores of both meet."""
-    return f"{LOGITS}/{model}" if objects.name == THINGS else f"{objects.name}/{LOGITS}/{model}"
