@@ -76,6 +76,7 @@ size: $(VENV)/created
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
+	$(BIN)/isort --check-only --quiet pyalign tests tools benchmarks docs examples setup.py
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from benchmarks.cases import CASES
 from benchmarks.operations import TARGETS
-from benchmarks.results import Row, significant
+from benchmarks.results import Row
 from benchmarks.results import markdown as table
+from benchmarks.results import significant
 from benchmarks.timing import SUBJECT, Way
 
 HEAD = ("Operation", "Case", SUBJECT, "Peer", "Peer's", "Ratio", "Target", "Met")

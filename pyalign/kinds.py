@@ -8,21 +8,8 @@ from collections.abc import Mapping
 
 from pyalign._registry import Entry, Kind, register
 from pyalign.study.options import (
-    CATEGORIES,
-    CONCEPTS,
-    DIMENSIONS,
-    EACH,
-    HUMAN,
-    LABELS,
-    METADATA,
-    MODEL,
-    MODELS,
-    NAMED,
-    PEOPLE,
-    PROBE,
-    SEVERAL,
-    TRIPLETS,
-    Analysis,
+    CATEGORIES, CONCEPTS, DIMENSIONS, EACH, HUMAN, LABELS, METADATA, MODEL, MODELS, NAMED, PEOPLE, PROBE, SEVERAL,
+    TRIPLETS, Analysis,
 )
 
 SCORE, EXPLAIN, PAIRS, IMPROVE = "Score", "Explain", "Pairs and models", "Improve"

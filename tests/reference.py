@@ -14,15 +14,7 @@ import numpy as np
 from reference_ranks import ReferenceRanks
 
 from pyalign.backends._host import (
-    HOST,
-    HostBackend,
-    InvalidTripletsError,
-    LossSums,
-    Place,
-    Rows,
-    Sums,
-    TripletCheck,
-    Wanted,
+    HOST, HostBackend, InvalidTripletsError, LossSums, Place, Rows, Sums, TripletCheck, Wanted,
 )
 
 

@@ -16,16 +16,7 @@ from functools import cache
 import numpy as np
 import pytest
 from metamorphic_world import (
-    CHANGES,
-    OF_TRIPLETS,
-    N,
-    World,
-    in_a_data_set,
-    only,
-    read_again,
-    some_missing,
-    without_missing,
-    world,
+    CHANGES, OF_TRIPLETS, N, World, in_a_data_set, only, read_again, some_missing, without_missing, world,
 )
 
 import pyalign

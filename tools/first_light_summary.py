@@ -21,7 +21,9 @@ TOOLS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 from csv_rows import markdown  # noqa: E402
 from kernel_table import demangle, readable  # noqa: E402
-from machine_code import ENTRIES, TABLE, entry_of, read_entries, read_table, significant, time_text, warp_instructions  # noqa: E402  # noqa: E402
+from machine_code import (  # noqa: E402  # noqa: E402
+    ENTRIES, TABLE, entry_of, read_entries, read_table, significant, time_text, warp_instructions,
+)
 
 from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title  # noqa: E402
 

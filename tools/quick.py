@@ -28,7 +28,8 @@ from suites import NOT_QUICK, OF_KERNELS, recorded  # noqa: E402
 ALWAYS = ("tests/test_imports.py", "tests/test_names.py", "tests/test_golden.py", "tests/test_site.py")
 BUDGET = 45.0  # CPU seconds of tests besides these; with them, lint and what starting takes: a minute in two processes
 OF_A_FILE = 0.1  # CPU seconds to import a file of tests
-LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports",))
+ISORT = ("isort", "--check-only", "--quiet", "pyalign", "tests", "tools", "benchmarks", "docs", "examples", "setup.py")
+LINT = (("ruff", "check", "."), ISORT, ("mypy",), ("lint-imports",))
 
 
 @dataclass

@@ -14,15 +14,7 @@ from pyalign._process import Progress, reporter
 from pyalign._result import Result
 from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.agreement_figures import (
-    ENTROPIES,
-    OF_BINS,
-    AgreementBin,
-    AgreementErrors,
-    Correlations,
-    ModelChoices,
-    Values,
-    bins_of,
-    places_of,
+    ENTROPIES, OF_BINS, AgreementBin, AgreementErrors, Correlations, ModelChoices, Values, bins_of, places_of,
 )
 from pyalign.analysis.answers import Repeats, answered_triplets, codes_of_people, find_repeats
 from pyalign.analysis.ceiling.leave_one_out import Entries, entries_of
@@ -44,15 +36,7 @@ from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, log_choice_probabilities
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.typing import (
-    AnswersLike,
-    BackendName,
-    EmbeddingsLike,
-    MeasureLike,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
+    AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties,
     TripletsLike,
 )
 

@@ -15,15 +15,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.backends import HostBackend, Sums, get_host_backend
 from pyalign.data import (
-    ANCHORED,
-    ODD_ONE_OUT,
-    Answers,
-    Categories,
-    Subjects,
-    Triplets,
-    Weights,
-    as_triplet_data,
-    require_answers,
+    ANCHORED, ODD_ONE_OUT, Answers, Categories, Subjects, Triplets, Weights, as_triplet_data, require_answers,
 )
 from pyalign.data.answers import WEIGHTINGS, checked_labels
 from pyalign.data.missing import LEFT_OUT

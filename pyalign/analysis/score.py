@@ -33,22 +33,8 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
-    AnswersLike,
-    BackendName,
-    EmbeddingsLike,
-    JudgmentsLike,
-    Kept,
-    MatrixKind,
-    MeasureLike,
-    MeasureName,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
-    TripletsLike,
-    Weighting,
-    WeightsLike,
+    AnswersLike, BackendName, EmbeddingsLike, JudgmentsLike, Kept, MatrixKind, MeasureLike, MeasureName, Models,
+    NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, Weighting, WeightsLike,
 )
 
 KEPT = ("choices", "probabilities")

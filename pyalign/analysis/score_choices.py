@@ -22,15 +22,7 @@ from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_cho
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import (
-    CREDIT_UNIT,
-    Outcomes,
-    clusters_of,
-    mean_of,
-    notes_on_objects,
-    people_of,
-    uncertainty,
-    values_of,
-    weighted,
+    CREDIT_UNIT, Outcomes, clusters_of, mean_of, notes_on_objects, people_of, uncertainty, values_of, weighted,
 )
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import Aligned, Categories, Embeddings, Provenance, Triplets
@@ -43,15 +35,7 @@ from pyalign.stats.degrees import effective_numbers, low_values, notes_on_few, w
 from pyalign.stats.pooling import common_covariance, partially_pooled
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
-    AnswersLike,
-    BackendName,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
-    TripletsLike,
-    Weighting,
-    WeightsLike,
+    AnswersLike, BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, Weighting, WeightsLike,
 )
 
 

@@ -13,20 +13,8 @@ from typing import cast
 
 from pyalign._registry import load
 from pyalign.backends._host import (
-    HOST,
-    LANES,
-    Array,
-    Backend,
-    HostBackend,
-    InvalidTripletsError,
-    LossSums,
-    NotOrdinaryError,
-    Place,
-    RankOrder,
-    Rows,
-    Sums,
-    TripletCheck,
-    Wanted,
+    HOST, LANES, Array, Backend, HostBackend, InvalidTripletsError, LossSums, NotOrdinaryError, Place, RankOrder, Rows,
+    Sums, TripletCheck, Wanted,
 )
 from pyalign.errors import InputError, SlowWarning, nearest
 

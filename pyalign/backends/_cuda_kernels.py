@@ -14,13 +14,7 @@ from pyalign._registry import load
 from pyalign.backends import _torch_kernels
 from pyalign.backends._host import Place, Rows
 from pyalign.backends._tensor_kernels import (
-    FIXED_BYTES,
-    TRANSFORMS,
-    Prepared,
-    TensorGradient,
-    TensorWanted,
-    multiply,
-    route,
+    FIXED_BYTES, TRANSFORMS, Prepared, TensorGradient, TensorWanted, multiply, route,
 )
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}

@@ -19,20 +19,8 @@ from torch import Tensor
 
 from pyalign.backends._host import HOST, InvalidTripletsError, NotOrdinaryError, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._tensor_kernels import (
-    REPORT,
-    Kernels,
-    Prepared,
-    TensorGradient,
-    TensorWanted,
-    centre_rows,
-    column_shift,
-    on_host,
-    ready_rows,
-    result_dtype,
-    row_extremes,
-    row_squares,
-    scale_rows,
-    tf32_allowed,
+    REPORT, Kernels, Prepared, TensorGradient, TensorWanted, centre_rows, column_shift, on_host, ready_rows,
+    result_dtype, row_extremes, row_squares, scale_rows, tf32_allowed,
 )
 from pyalign.measures import LARGEST_CENTRED, LONGEST_SQUARE, SHORTEST_SQUARE, Measure, median_distance, spaced_rows
 

@@ -28,34 +28,12 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 from pyalign.backends._host import Rows
 from pyalign.backends._tensor_kernels import multiply, route
 from pyalign.backends._triton_arithmetic import (
-    CLOSE_SHARE,
-    CLOSE_TF32,
-    NUMBERS,
-    any_of,
-    from_any_squared_distance,
-    has_terms,
-    is_distance,
-    of_equal_rows,
-    similarity_of,
-    two_of,
+    CLOSE_SHARE, CLOSE_TF32, NUMBERS, any_of, from_any_squared_distance, has_terms, is_distance, of_equal_rows,
+    similarity_of, two_of,
 )
 from pyalign.backends._triton_launch import (
-    DESCRIBED,
-    GROUP,
-    INTERPRETED,
-    PLAIN,
-    TUNING,
-    VERSION,
-    Tile,
-    blocks,
-    capability_of,
-    launch,
-    programs_at_once,
-    scheduled,
-    scheduled_tiles,
-    tile_count,
-    tile_for,
-    unused,
+    DESCRIBED, GROUP, INTERPRETED, PLAIN, TUNING, VERSION, Tile, blocks, capability_of, launch, programs_at_once,
+    scheduled, scheduled_tiles, tile_count, tile_for, unused,
 )
 
 # Annotations mean something to Triton: mypy has to do without in kernels.

@@ -17,17 +17,10 @@ import triton.language as tl
 from pyalign.backends._host import Rows
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
 from pyalign.backends._triton_arithmetic import (
-    COSINE,
-    DOT,
-    NUMBERS,
-    decide,
-    from_any_squared_distance,
-    is_distance,
-    nats,
-    softmax,
-    two_of,
+    COSINE, DOT, NUMBERS, decide, from_any_squared_distance, is_distance, nats,
 )
 from pyalign.backends._triton_arithmetic import residuals as residuals_of
+from pyalign.backends._triton_arithmetic import softmax, two_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused
 
 # Annotations mean something to Triton: mypy has to do without in kernels.

@@ -12,16 +12,7 @@ import numpy as np
 from pyalign._process import is_forked_child
 from pyalign._registry import load
 from pyalign.backends._host import (
-    HOST,
-    HostBackend,
-    InvalidTripletsError,
-    LossSums,
-    Place,
-    RankOrder,
-    Rows,
-    Sums,
-    TripletCheck,
-    Wanted,
+    HOST, HostBackend, InvalidTripletsError, LossSums, Place, RankOrder, Rows, Sums, TripletCheck, Wanted,
 )
 from pyalign.errors import InputError
 

@@ -12,16 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.backends._host import (
-    HOST,
-    HostBackend,
-    InvalidTripletsError,
-    LossSums,
-    NumpyRanks,
-    Place,
-    Rows,
-    Sums,
-    TripletCheck,
-    Wanted,
+    HOST, HostBackend, InvalidTripletsError, LossSums, NumpyRanks, Place, Rows, Sums, TripletCheck, Wanted,
 )
 
 CHUNK = 16384

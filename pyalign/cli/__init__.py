@@ -18,18 +18,7 @@ from typing import Any
 from pyalign import _registry
 from pyalign._version import __version__
 from pyalign.cli._command import (
-    Command,
-    Outcome,
-    Parser,
-    declared,
-    drop,
-    given_options,
-    idle_options,
-    make_parser,
-    open_streams,
-    parse,
-    paths,
-    say,
+    Command, Outcome, Parser, declared, drop, given_options, idle_options, make_parser, open_streams, parse, paths, say,
 )
 from pyalign.cli._wording import Wording
 from pyalign.errors import RENAMED, InputError, MissingExtraError, SlowWarning

@@ -16,15 +16,7 @@ from typing import Any
 from pyalign.backends import native
 from pyalign.cli._command import paths, refuse_unused, without_effect
 from pyalign.cli._options import (
-    ClosedIntervals,
-    JudgedRows,
-    ManyAnswers,
-    Mapped,
-    People,
-    RowNames,
-    SomeTriplets,
-    TripletLayout,
-    Weighted,
+    ClosedIntervals, JudgedRows, ManyAnswers, Mapped, People, RowNames, SomeTriplets, TripletLayout, Weighted,
 )
 from pyalign.data import ANCHORED, Embeddings, Subjects, Transform, Triplets, Weights, hash_early
 from pyalign.data.align import align, asked_items

@@ -14,12 +14,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import (
-    ACCURACY,
-    NATS,
-    ClosedForm,
-    OutcomeTable,
-    common_triplets,
-    open_outcome_table,
+    ACCURACY, NATS, ClosedForm, OutcomeTable, common_triplets, open_outcome_table,
 )
 from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score

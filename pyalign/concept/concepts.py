@@ -21,17 +21,8 @@ from pyalign.concept.held_out import Concepts, TopObjects
 from pyalign.concept.parts import Families
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (
-    AlignedModels,
-    Provenance,
-    Transform,
-    align,
-    align_models,
-    as_embeddings,
-    as_triplet_data,
-    require_answers,
-    require_odd_one_out,
-    require_one_answer_each,
-    require_unweighted,
+    AlignedModels, Provenance, Transform, align, align_models, as_embeddings, as_triplet_data, require_answers,
+    require_odd_one_out, require_one_answer_each, require_unweighted,
 )
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import one_or_several
@@ -40,18 +31,8 @@ from pyalign.measures import get_measure
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
-    Assign,
-    BackendName,
-    CategoriesLike,
-    Correction,
-    EmbeddingsLike,
-    MeasureLike,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
-    TripletsLike,
+    Assign, BackendName, CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy,
+    SubjectsLike, Ties, TripletsLike,
 )
 
 DIMENSIONS = "dimensions"  # the name of their rows in messages, next to those of the models

@@ -16,12 +16,7 @@ from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
 from pyalign.concept.dimensions import HOW, labels_of
 from pyalign.data import (
-    Provenance,
-    as_embeddings,
-    as_triplet_data,
-    require_answers,
-    require_one_answer_each,
-    require_unweighted,
+    Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each, require_unweighted,
 )
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
@@ -30,17 +25,8 @@ from pyalign.measures import get_measure
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
-    Assign,
-    BackendName,
-    CategoriesLike,
-    Correction,
-    EmbeddingsLike,
-    MeasureLike,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    TripletsLike,
+    Assign, BackendName, CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy,
+    SubjectsLike, TripletsLike,
 )
 
 

@@ -29,24 +29,10 @@ from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.degrees import (
-    EffectiveNumber,
-    are_enough,
-    effective_numbers,
-    low_values,
-    notes_on_few,
-    without_interval,
+    EffectiveNumber, are_enough, effective_numbers, low_values, notes_on_few, without_interval,
 )
 from pyalign.stats.joint import (
-    COPY_OF_A,
-    COPY_OF_B,
-    EXCESS,
-    KAPPA,
-    Joint,
-    chunks,
-    joints,
-    of_counts,
-    pair_counts,
-    share_intervals,
+    COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, chunks, joints, of_counts, pair_counts, share_intervals,
 )
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling

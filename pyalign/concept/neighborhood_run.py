@@ -17,22 +17,11 @@ from pyalign._dataclass import dataclass
 from pyalign._process import Progress
 from pyalign.concept.dimensions import Members
 from pyalign.concept.neighbor_figures import (
-    METHOD,
-    chance_of,
-    half_lists,
-    hubness_of,
-    left_out_errors,
-    occurrences,
-    purities,
-    shared,
+    METHOD, chance_of, half_lists, hubness_of, left_out_errors, occurrences, purities, shared,
 )
 from pyalign.concept.neighbor_lists import Lists, SharedNeighbors, duplicates_of
 from pyalign.concept.neighborhood_result import (
-    ConceptNeighborhood,
-    NeighborDifference,
-    Neighborhood,
-    ObjectNeighborhood,
-    extremes,
+    ConceptNeighborhood, NeighborDifference, Neighborhood, ObjectNeighborhood, extremes,
 )
 from pyalign.concept.prototypes import central, strongest
 from pyalign.ops.resample import permutations_of

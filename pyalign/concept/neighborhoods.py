@@ -12,13 +12,7 @@ from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.concept.neighbor_lists import Lists, chance_of_rbo, checked_k, level_of, list_length, neighbor_lists
 from pyalign.concept.neighborhood_result import BEFORE, Neighborhood, Neighborhoods
 from pyalign.concept.neighborhood_run import (
-    Model,
-    Question,
-    differences_of,
-    halved,
-    notes_on_intervals,
-    nulls,
-    result_of,
+    Model, Question, differences_of, halved, notes_on_intervals, nulls, result_of,
 )
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.metadata import require_names

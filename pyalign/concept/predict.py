@@ -17,13 +17,7 @@ from pyalign.analysis.score import score
 from pyalign.concept.dimensions import Objects, objects_of
 from pyalign.concept.held_out import HeldOut, folds_of, predict_held_out
 from pyalign.concept.predicted import (
-    ANY,
-    DimensionDifference,
-    DimensionPredictions,
-    Explained,
-    PredictedDimension,
-    PredictedDimensions,
-    over_objects,
+    ANY, DimensionDifference, DimensionPredictions, Explained, PredictedDimension, PredictedDimensions, over_objects,
 )
 from pyalign.data import Aligned, Embeddings, Provenance, Triplets, align, require_answers, require_odd_one_out
 from pyalign.data.missing import Coverage, with_rows

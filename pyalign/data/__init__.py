@@ -16,12 +16,7 @@ from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, 
 from pyalign.data.transform import KeptRows, Overlap, TrainedOn, Transform
 from pyalign.data.trials import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of, chance_of
 from pyalign.data.triplets import (
-    Triplets,
-    as_triplet_data,
-    require_answers,
-    require_odd_one_out,
-    require_one_answer_each,
-    require_unweighted,
+    Triplets, as_triplet_data, require_answers, require_odd_one_out, require_one_answer_each, require_unweighted,
 )
 
 __all__ = [

@@ -14,15 +14,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign.data.answer_columns import (
-    BY_ITEM,
-    SEVERAL,
-    Column,
-    Fit,
-    fit_answer,
-    is_of_another_kind,
-    number_in,
-    says,
-    series_in,
+    BY_ITEM, SEVERAL, Column, Fit, fit_answer, is_of_another_kind, number_in, says, series_in,
 )
 from pyalign.data.answers import answered_once
 from pyalign.data.metadata import Texts

@@ -27,16 +27,7 @@ from pyalign._version import __version__
 from pyalign.errors import InputError
 from pyalign.io.paths import bad
 from pyalign.io.write import (
-    CREATE,
-    READ,
-    RUN,
-    has_ended,
-    is_of_this_process,
-    lock,
-    locked_folder,
-    open_own,
-    run_name,
-    try_lock,
+    CREATE, READ, RUN, has_ended, is_of_this_process, lock, locked_folder, open_own, run_name, try_lock,
 )
 
 TIMEOUT = 30.0  # seconds without a byte

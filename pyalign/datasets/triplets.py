@@ -20,14 +20,7 @@ from pyalign.data.judgments import matrix_of_frame
 from pyalign.data.names import match_names, require_different
 from pyalign.data.similarities import kind_of_matrix, notes_on_values
 from pyalign.datasets.simulate import (
-    Chooser,
-    different,
-    draw_odd,
-    fill_columns,
-    generator,
-    pieces,
-    put_odd_last,
-    random_triplets,
+    Chooser, different, draw_odd, fill_columns, generator, pieces, put_odd_last, random_triplets,
 )
 from pyalign.documents import hidden
 from pyalign.errors import InputError

@@ -18,31 +18,14 @@ from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.data.similarities import named_models
 from pyalign.embedding.embedding_result import (
-    EmbeddingCrossValidation,
-    EmbeddingFit,
-    EmbeddingFold,
-    HeldOutFigures,
-    Other,
-    described,
-    plan_for,
+    EmbeddingCrossValidation, EmbeddingFit, EmbeddingFold, HeldOutFigures, Other, described, plan_for,
 )
 from pyalign.embedding.fit import (
-    EmbeddingOptions,
-    EmbeddingPenalty,
-    RowsFit,
-    as_embedding_penalties,
-    moved_by_penalties,
-    penalty_of,
+    EmbeddingOptions, EmbeddingPenalty, RowsFit, as_embedding_penalties, moved_by_penalties, penalty_of,
 )
 from pyalign.embedding.inputs import EmbeddingInputs, checked_split, folds_of, read_answers
 from pyalign.embedding.stability import (
-    GROWTH,
-    Refits,
-    Stability,
-    choose_penalty,
-    held_out,
-    stability_of,
-    standard_errors,
+    GROWTH, Refits, Stability, choose_penalty, held_out, stability_of, standard_errors,
 )
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of, packed, unpacked

@@ -26,13 +26,7 @@ from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval
 from pyalign.stats.resampling import (
-    AUTO,
-    CORRECTED,
-    Clusters,
-    Resampling,
-    enough_participants,
-    plan_of,
-    require_participants,
+    AUTO, CORRECTED, Clusters, Resampling, enough_participants, plan_of, require_participants,
 )
 from pyalign.typing import EmbeddingsLike
 

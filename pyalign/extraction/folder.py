@@ -24,15 +24,7 @@ import numpy as np
 from pyalign.extraction.attempt import Attempt, earlier_attempts
 from pyalign.extraction.extraction_result import Failure
 from pyalign.extraction.finished import (
-    HASHES,
-    BeingWritten,
-    Finished,
-    OtherExtraction,
-    file_name,
-    other,
-    read_finished,
-    require_same,
-    write_text,
+    HASHES, BeingWritten, Finished, OtherExtraction, file_name, other, read_finished, require_same, write_text,
 )
 from pyalign.extraction.hub import hash_file
 from pyalign.io.paths import PathLike, bad

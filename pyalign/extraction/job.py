@@ -40,13 +40,7 @@ from pyalign.errors import InputError, shorten
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.extraction_result import ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.extraction.finished import (
-    UNREADABLE,
-    file_name,
-    listing,
-    other,
-    sha256_of,
-    sha256_of_items,
-    sha256_of_listing,
+    UNREADABLE, file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing,
 )
 from pyalign.extraction.folder import NAMES
 from pyalign.keys import digest_of

@@ -25,27 +25,10 @@ from torch.overrides import TorchFunctionMode
 from pyalign._dataclass import dataclass, field
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import (
-    LOGITS,
-    OF_MODEL,
-    PENULTIMATE,
-    Encoder,
-    Layer,
-    Request,
-    check_layers,
-    require_rows,
+    LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, Request, check_layers, require_rows,
 )
 from pyalign.extraction.layers import (
-    FEW,
-    Layout,
-    Tokens,
-    find_layout,
-    find_module,
-    find_shapes,
-    layer_of,
-    pooling_of,
-    rows_of,
-    tensor_of,
-    watched,
+    FEW, Layout, Tokens, find_layout, find_module, find_shapes, layer_of, pooling_of, rows_of, tensor_of, watched,
 )
 
 PART = "intermediates"

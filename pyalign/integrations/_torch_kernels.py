@@ -17,16 +17,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._registry import load
 from pyalign.backends import Place, Rows, get_backend, get_host_backend, preferred
 from pyalign.backends._tensor_kernels import (
-    Kernels,
-    Prepared,
-    TensorWanted,
-    column_shift,
-    no_flag,
-    on_host,
-    ready_rows,
-    result_dtype,
-    row_extremes,
-    scale_rows,
+    Kernels, Prepared, TensorWanted, column_shift, no_flag, on_host, ready_rows, result_dtype, row_extremes, scale_rows,
     tf32_allowed,
 )
 from pyalign.backends._tensors import TensorBackend

@@ -22,15 +22,7 @@ from pyalign.errors import InputError, shorten
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.documents import read_json
 from pyalign.io.layout import (
-    LONGEST_LINE,
-    Layout,
-    Row,
-    cells_of,
-    find_layout,
-    is_blank,
-    is_number,
-    is_rounded,
-    read_rows,
+    LONGEST_LINE, Layout, Row, cells_of, find_layout, is_blank, is_number, is_rounded, read_rows,
 )
 from pyalign.io.paths import Array, PathLike, bad, open_text
 from pyalign.io.tables import EXACT, Columns, Table, as_numbers, cells_table, text_columns

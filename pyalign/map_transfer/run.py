@@ -23,13 +23,7 @@ from pyalign.datasets.dataset import DataSet
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import (
-    ACCURACY,
-    RSA,
-    VOTES,
-    LeftOut,
-    Transfer,
-    TransferFigure,
-    neighbor_figures,
+    ACCURACY, RSA, VOTES, LeftOut, Transfer, TransferFigure, neighbor_figures,
 )
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import match_rows

@@ -20,14 +20,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.nearest.index import NeighborIndex, build_index, factory_of, give_more, index_of, load_index
 from pyalign.nearest.scan import (
-    Neighbors,
-    Queries,
-    find_queries,
-    flat_scan,
-    index_scan,
-    native_scan,
-    note_of_packages,
-    on_host,
+    Neighbors, Queries, find_queries, flat_scan, index_scan, native_scan, note_of_packages, on_host,
 )
 from pyalign.nearest.space import Report, Scan, Search, Space, make_space, parts
 from pyalign.ops._place import device_of

@@ -29,39 +29,17 @@ from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlations import Correlation, get_correlation, rank_correlation, ratio
 from pyalign.pairwise.rdms import rdms_of_study
 from pyalign.pairwise.rsa_parts import (
-    corrected,
-    corrected_tests,
-    pairs_of,
-    results_of,
-    undefined_notes,
-    undefined_sums,
-    weighted_rsa,
+    corrected, corrected_tests, pairs_of, results_of, undefined_notes, undefined_sums, weighted_rsa,
 )
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult, WeightedRsa
 from pyalign.pairwise.study import (
-    EXTREME,
-    FEWEST,
-    aligned_rows,
-    as_dissimilarity,
-    assumed_of,
-    finite_rows,
-    left_out,
-    of_rounding,
-    rdm_in_order,
+    EXTREME, FEWEST, aligned_rows, as_dissimilarity, assumed_of, finite_rows, left_out, of_rounding, rdm_in_order,
     study_of,
 )
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, OverMatrices, Resampling, plan_of
 from pyalign.typing import (
-    BackendName,
-    Correction,
-    CorrelationName,
-    EmbeddingsLike,
-    JudgmentsLike,
-    MatrixKind,
-    MeasureLike,
-    Models,
-    Policy,
+    BackendName, Correction, CorrelationName, EmbeddingsLike, JudgmentsLike, MatrixKind, MeasureLike, Models, Policy,
 )
 
 PARTIAL = ("spearman", "pearson")

@@ -19,28 +19,13 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.pairwise.all_pairs import upper_p
 from pyalign.pairwise.bootstrap import (
-    Correlated,
-    Replicates,
-    Resampled,
-    means_over,
-    partial_correlations,
-    weighted_mean,
+    Correlated, Replicates, Resampled, means_over, partial_correlations, weighted_mean,
 )
 from pyalign.pairwise.ceilings import LEAST, LOWER, RELIABILITY, UPPER, noise_ceiling_of
 from pyalign.pairwise.closed_form import ClosedForm
 from pyalign.pairwise.rsa_result import (
-    SUM,
-    Partial,
-    PerPerson,
-    PersonDifference,
-    Ratio,
-    RsaCeiling,
-    RsaPair,
-    RsaResult,
-    Variances,
-    WeightedRsa,
-    interval_of,
-    tested,
+    SUM, Partial, PerPerson, PersonDifference, Ratio, RsaCeiling, RsaPair, RsaResult, Variances, WeightedRsa,
+    interval_of, tested,
 )
 from pyalign.stats.intervals import fieller, quantile, ratio_error
 from pyalign.stats.multiple import corrected as of_known

@@ -28,13 +28,7 @@ from pyalign.pairwise.ceilings import Side, jackknifed, sums_of_objects
 from pyalign.pairwise.closed_form import ClosedForm, Dyads
 from pyalign.pairwise.rdms import Matrix, MatrixFamily, RepresentationMeasure
 from pyalign.pairwise.rsa_result import (
-    Beside,
-    PairSimilarity,
-    SimilarityDifference,
-    SimilarityMatrix,
-    Variances,
-    interval_of,
-    tested,
+    Beside, PairSimilarity, SimilarityDifference, SimilarityMatrix, Variances, interval_of, tested,
 )
 from pyalign.stats.intervals import RESAMPLES, halves
 from pyalign.stats.multiple import corrected as of_known

@@ -23,15 +23,7 @@ from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.fitting.objective import part_of
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import (
-    GROWTH,
-    Choice,
-    Maker,
-    ProbeFit,
-    choose_strength,
-    fit_path,
-    geometric_mean,
-    problem_of,
-    require_sides,
+    GROWTH, Choice, Maker, ProbeFit, choose_strength, fit_path, geometric_mean, problem_of, require_sides,
 )
 from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
 from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalties, options_of
@@ -41,14 +33,7 @@ from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.resampling import IntervalsOver, Resampling, record_of
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 from pyalign.typing import (
-    AnswersLike,
-    BackendName,
-    EmbeddingsLike,
-    Penalties,
-    Policy,
-    Split,
-    SubjectsLike,
-    TripletsLike,
+    AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, Split, SubjectsLike, TripletsLike,
 )
 
 REPEATS = 4  # each costs as much as the first; together at most four times as much as one

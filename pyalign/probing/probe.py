@@ -17,16 +17,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.analysis.notes import notes_on_order
 from pyalign.data import (
-    ODD_ONE_OUT,
-    Aligned,
-    Embeddings,
-    KeptRows,
-    Provenance,
-    Subjects,
-    TrainedOn,
-    Transform,
-    align,
-    as_embeddings,
+    ODD_ONE_OUT, Aligned, Embeddings, KeptRows, Provenance, Subjects, TrainedOn, Transform, align, as_embeddings,
     as_triplet_data,
 )
 from pyalign.data.align import named_rows

@@ -10,39 +10,12 @@ from typing import TYPE_CHECKING
 
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import (
-    PAGE,
-    TEXT,
-    Block,
-    Column,
-    Lines,
-    Paragraph,
-    Rows,
-    Table,
-    concepts_column,
-    first_and_last,
-    foot,
-    table,
+    PAGE, TEXT, Block, Column, Lines, Paragraph, Rows, Table, concepts_column, first_and_last, foot, table,
 )
 from pyalign.report.score import share_columns
 from pyalign.report.words import (
-    CORRECTED,
-    ELSEWHERE,
-    SINGULAR,
-    beginning,
-    chance_note,
-    counted,
-    dropped_note,
-    effective_text,
-    interval_header,
-    labels_of,
-    one_line,
-    over_text,
-    over_words,
-    percent,
-    percent_interval,
-    shortened,
-    source_note,
-    weighted_text,
+    CORRECTED, ELSEWHERE, SINGULAR, beginning, chance_note, counted, dropped_note, effective_text, interval_header,
+    labels_of, one_line, over_text, over_words, percent, percent_interval, shortened, source_note, weighted_text,
 )
 
 if TYPE_CHECKING:

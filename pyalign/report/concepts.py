@@ -7,22 +7,8 @@ from typing import TYPE_CHECKING
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
-    CORRECTED,
-    ELSEWHERE,
-    SINGULAR,
-    TRANSFORMED,
-    chance_note,
-    counted,
-    dropped_note,
-    effective_text,
-    interval_header,
-    labels_of,
-    number,
-    over_text,
-    percent,
-    percent_interval,
-    shortened,
-    source_note,
+    CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, chance_note, counted, dropped_note, effective_text, interval_header,
+    labels_of, number, over_text, percent, percent_interval, shortened, source_note,
 )
 
 if TYPE_CHECKING:

@@ -20,16 +20,7 @@ from pyalign.probing.fit import ProbeFit
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
 from pyalign.report.scored import unprobed
 from pyalign.report.words import (
-    called,
-    chance_note,
-    counted,
-    interval_header,
-    nats_note,
-    one_line,
-    over,
-    over_words,
-    percent,
-    percent_interval,
+    called, chance_note, counted, interval_header, nats_note, one_line, over, over_words, percent, percent_interval,
     source_note,
 )
 

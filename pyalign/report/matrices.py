@@ -7,31 +7,13 @@ from typing import Any
 
 from pyalign.documents import Interval
 from pyalign.pairwise.rsa_result import (
-    SUM,
-    Beside,
-    LayerSimilarity,
-    ModelSimilarities,
-    PersonDifference,
-    Rsa,
-    RsaPair,
-    SimilarityDifference,
-    SimilarityMatrix,
-    WeightedRsa,
+    SUM, Beside, LayerSimilarity, ModelSimilarities, PersonDifference, Rsa, RsaPair, SimilarityDifference,
+    SimilarityMatrix, WeightedRsa,
 )
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
-    CORRECTED,
-    ELSEWHERE,
-    counted,
-    interval_header,
-    labels_of,
-    model_labels,
-    number,
-    one_line,
-    over_words,
-    p_text,
-    shortened,
-    source_note,
+    CORRECTED, ELSEWHERE, counted, interval_header, labels_of, model_labels, number, one_line, over_words, p_text,
+    shortened, source_note,
 )
 
 CLOSED = "corrected"  # as intervals in closed form say it

@@ -17,12 +17,7 @@ from pyalign.report.words import ELSEWHERE, called, counted, interval_header, nu
 if TYPE_CHECKING:
     from pyalign.concept.neighbor_lists import DuplicateGroup
     from pyalign.concept.neighborhood_result import (
-        ConceptNeighborhood,
-        NeighborDifference,
-        NeighborFigures,
-        Neighborhood,
-        Neighborhoods,
-        ObjectNeighborhood,
+        ConceptNeighborhood, NeighborDifference, NeighborFigures, Neighborhood, Neighborhoods, ObjectNeighborhood,
     )
     from pyalign.concept.prototypes import Prototype
     from pyalign.nearest.scan import Neighbors

@@ -25,8 +25,9 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.pairwise.rdms import rdms_of_rows
-from pyalign.report.charts import CHARTS, as_result, as_results, charts_of, default_chart, drawing, kind_of
+from pyalign.report.charts import CHARTS, as_result, as_results
 from pyalign.report.charts import chart as chart_of
+from pyalign.report.charts import charts_of, default_chart, drawing, kind_of
 from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.rdm import MOST_OBJECTS
 from pyalign.report.charts.save import rendered, suffix_of_picture

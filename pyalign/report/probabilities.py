@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
 from pyalign.report.words import (
-    called,
-    dropped_note,
-    interval_header,
-    nats_note,
-    over,
-    over_text,
-    percent,
-    source_note,
-    weighted_text,
+    called, dropped_note, interval_header, nats_note, over, over_text, percent, source_note, weighted_text,
 )
 
 if TYPE_CHECKING:

@@ -10,21 +10,8 @@ from pyalign.analysis.ceiling.leave_one_out import GIVEN, Ceiling, NoiseCeiling
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
-    called,
-    chance_note,
-    counted,
-    dropped_note,
-    each_text,
-    effective_text,
-    interval_header,
-    nats_note,
-    one_line,
-    over,
-    over_text,
-    percent,
-    percent_interval,
-    source_note,
-    weighted_text,
+    called, chance_note, counted, dropped_note, each_text, effective_text, interval_header, nats_note, one_line, over,
+    over_text, percent, percent_interval, source_note, weighted_text,
 )
 
 if TYPE_CHECKING:

@@ -25,15 +25,10 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
 from pyalign.stats.intervals import (
-    FRACTION,
-    REST,
-    correlation_interval,
-    percentile_interval,
-    proportion_interval,
-    student_interval,
-    unseen_loss,
+    FRACTION, REST, correlation_interval, percentile_interval, proportion_interval, student_interval,
 )
 from pyalign.stats.intervals import two_sided_p as student_p
+from pyalign.stats.intervals import unseen_loss
 from pyalign.stats.multiple import two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates
 

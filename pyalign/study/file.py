@@ -16,22 +16,8 @@ from pyalign.io.judgments import load_judgments
 from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, bad
 from pyalign.io.triplets import load_triplets
 from pyalign.study.options import (
-    CATEGORIES,
-    DIMENSIONS,
-    FILES,
-    HUMAN,
-    LABELS,
-    NONE,
-    PEOPLE,
-    SCORED,
-    SCORES,
-    TRIPLETS,
-    Analysis,
-    analyses,
-    checked,
-    checked_value,
-    find_analysis,
-    hints_of,
+    CATEGORIES, DIMENSIONS, FILES, HUMAN, LABELS, NONE, PEOPLE, SCORED, SCORES, TRIPLETS, Analysis, analyses, checked,
+    checked_value, find_analysis, hints_of,
 )
 
 STEP = "step:"  # before the name of another step, in options that take what it has found

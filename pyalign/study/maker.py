@@ -26,8 +26,9 @@ from pyalign.journal import Journal
 from pyalign.keys import key_of
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
 from pyalign.study.file import StudyFile, split_step
-from pyalign.study.folder import FIGURES, MANIFEST, MODELS, PARTS, STEPS, StudyFolder
+from pyalign.study.folder import FIGURES, MANIFEST, MODELS, PARTS
 from pyalign.study.folder import REPORT as PAGE
+from pyalign.study.folder import STEPS, StudyFolder
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import SCORES
 from pyalign.study.records import claim

@@ -20,20 +20,8 @@ from pyalign.io.paths import PathLike, Spec, one_line
 from pyalign.io.triplets import load_triplets
 from pyalign.study.draft import HUMAN_KINDS, PAIRED, Item, free_name, items_of, most_rows, pair, says_who
 from pyalign.study.preset_steps import (
-    ANSWERED,
-    CIFAR,
-    LOGITS,
-    PARTS,
-    SETS,
-    THINGS,
-    Objects,
-    PresetDraft,
-    facts_of,
-    main_layer,
-    model_and_layer,
-    plan_steps,
-    read_preset,
-    set_of,
+    ANSWERED, CIFAR, LOGITS, PARTS, SETS, THINGS, Objects, PresetDraft, facts_of, main_layer, model_and_layer,
+    plan_steps, read_preset, set_of,
 )
 
 ROLES = {  # what names, labels and answers are of; "" of those that belong to nothing

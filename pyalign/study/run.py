@@ -25,18 +25,7 @@ from pyalign.report.words import one_line
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder
 from pyalign.study.maker import (
-    ELSEWHERE,
-    FAILED,
-    FINISHED,
-    MADE,
-    REUSED,
-    RUNNING,
-    TO_DO,
-    Maker,
-    Study,
-    StudyStep,
-    Watch,
-    unseen,
+    ELSEWHERE, FAILED, FINISHED, MADE, REUSED, RUNNING, TO_DO, Maker, Study, StudyStep, Watch, unseen,
 )
 from pyalign.study.records import claim, manifest_of
 from pyalign.study.units import REPORT, plan_of, units_wanted

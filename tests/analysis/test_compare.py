@@ -14,18 +14,8 @@ from scipy.optimize import brentq
 from scipy.stats import kstest, rankdata
 from scipy.stats import t as student
 from support import (
-    clustered_error,
-    decide,
-    definition,
-    degrees_of,
-    dependent,
-    draw_triplets,
-    more_for_many_rows,
-    pairs_of,
-    read_back,
-    reals,
-    seeds,
-    whole,
+    clustered_error, decide, definition, degrees_of, dependent, draw_triplets, more_for_many_rows, pairs_of, read_back,
+    reals, seeds, whole,
 )
 
 import pyalign

@@ -18,10 +18,7 @@ from support import draw_triplets, more_for_many_rows, pairs_of, reals, seeds, w
 from pyalign import Resampling, calibrate, load_result
 from pyalign.analysis.calibration import held_out as module
 from pyalign.analysis.calibration.calibration_result import (
-    Confidences,
-    equal_mass_edges,
-    equal_width_edges,
-    reliability,
+    Confidences, equal_mass_edges, equal_width_edges, reliability,
 )
 from pyalign.stats.intervals import proportion_interval, student_interval
 

@@ -8,15 +8,7 @@ from support import draw_triplets, read_back, reals, strict_json
 
 import pyalign
 from pyalign import (
-    Embeddings,
-    Resampling,
-    Triplets,
-    agreement,
-    calibrate,
-    compare,
-    find_failures,
-    score,
-    score_concepts,
+    Embeddings, Resampling, Triplets, agreement, calibrate, compare, find_failures, score, score_concepts,
 )
 from pyalign.errors import InputError
 

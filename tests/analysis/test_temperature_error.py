@@ -12,12 +12,7 @@ from support import draw_triplets, more_for_many_rows, reals, seeds
 
 from pyalign import calibrate, load_result
 from pyalign.analysis.calibration.temperature import (
-    AnsweredSimilarities,
-    EstimateError,
-    error_of_beta,
-    interval,
-    minimise,
-    slopes,
+    AnsweredSimilarities, EstimateError, error_of_beta, interval, minimise, slopes,
 )
 from pyalign.backends import get_host_backend
 from pyalign.data import as_answers

@@ -15,17 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import (
-    clear_cut,
-    decide,
-    definition,
-    draw_triplets,
-    pairs_of,
-    read_back,
-    reals,
-    run_python,
-    seeds,
-    strict_json,
-    whole,
+    clear_cut, decide, definition, draw_triplets, pairs_of, read_back, reals, run_python, seeds, strict_json, whole,
 )
 
 from pyalign import Categories, Embeddings, choice_probabilities, load_embeddings, sample_triplets, similarity

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import FLOATS, MEASURES, NATIVE, definition, features, floats, reals, rows, seeds, whole
 
-from pyalign import InputError, similarity
+from pyalign import InputError
 from pyalign import measures as public_measures
+from pyalign import similarity
 
 EXACT = MEASURES[:2] + MEASURES[3:]  # pearson is exact for small d alone
 

@@ -10,18 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support import (
-    FLOATS,
-    MEASURES,
-    TRIPLETS,
-    clear_cut,
-    decide,
-    definition,
-    draw_triplets,
-    features,
-    floats,
-    pairs_of,
-    reals,
-    seeds,
+    FLOATS, MEASURES, TRIPLETS, clear_cut, decide, definition, draw_triplets, features, floats, pairs_of, reals, seeds,
     whole,
 )
 

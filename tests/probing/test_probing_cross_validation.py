@@ -13,8 +13,9 @@ import pyalign
 from pyalign import cross_validate_probe
 from pyalign.datasets.simulate import simulate
 from pyalign.journal import Journal
-from pyalign.probing import cross_validate, fit_probe
+from pyalign.probing import cross_validate
 from pyalign.probing import fit as choose
+from pyalign.probing import fit_probe
 from pyalign.probing.fit import choose_strength, least_of
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.probing.problem import INNER, Watch

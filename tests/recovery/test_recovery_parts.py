@@ -16,15 +16,7 @@ from pyalign.data import Triplets
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.recovery.recovered import Simulations, needed, tied_for_best
 from pyalign.recovery.refits import (
-    ByProbe,
-    ByTemperature,
-    OneModel,
-    Pool,
-    answered,
-    cuts_of,
-    deviations_of,
-    drawn_pairs,
-    generator,
+    ByProbe, ByTemperature, OneModel, Pool, answered, cuts_of, deviations_of, drawn_pairs, generator,
 )
 from pyalign.stats.splits import TripletKFold
 

@@ -21,16 +21,7 @@ from pyalign.data.answers import checked_labels
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.resampling import (
-    AUTO,
-    BY,
-    METHODS,
-    Clusters,
-    IntervalsOver,
-    Resampling,
-    as_resampling,
-    plan_of,
-    replicates,
-    require_rows,
+    AUTO, BY, METHODS, Clusters, IntervalsOver, Resampling, as_resampling, plan_of, replicates, require_rows,
     subject_codes,
 )
 

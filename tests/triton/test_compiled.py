@@ -18,14 +18,10 @@ import triton  # noqa: E402
 import triton_table  # noqa: E402
 
 from pyalign.backends import Rows, _triton_kernels, _triton_launch, _triton_similarity, _triton_triplets  # noqa: E402
-from pyalign.backends import _triton_kernels as kernels  # noqa: E402
 from pyalign.backends._triton_launch import Launch, recorded  # noqa: E402
 from pyalign.backends._triton_similarity import DESCRIBED_KINDS  # noqa: E402
 
-MODULES = (
-    _triton_kernels, _triton_similarity, _triton_triplets, _triton_similarity, _triton_similarity, _triton_kernels,
-    _triton_triplets,
-)
+MODULES = _triton_kernels, _triton_similarity, _triton_triplets
 ARCHES = 80, 90, 100
 pytestmark = pytest.mark.of_kernels
 TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
@@ -118,7 +114,7 @@ def test_graphics_cards_with_less_shared_memory_take_the_largest_tiles():
     """Compute capability 12: products of warps, 99 KB a block."""
     with recorded((12, 0)) as launches:
         x = triton_table._meta(4096, 512, dtype=torch.bfloat16)
-        kernels.similarity(Rows(x, None, "dot"), None, False, triton_table._meta(4096, 4096))
+        _triton_kernels.similarity(Rows(x, None, "dot"), None, False, triton_table._meta(4096, 4096))
     (row,) = triton_table.compile_for(launches[0], 120)
     assert row.faults() == [] and row.configuration.startswith("128x128") and "mma.sync" in row.ptx
 
@@ -128,7 +124,7 @@ def test_nothing_is_timed_unless_it_is_asked_for(monkeypatch):
     for tuning in (False, True):
         monkeypatch.setattr(_triton_similarity, "TUNING", tuning)
         with recorded() as launches:
-            kernels.similarity(Rows(x, None, "dot"), None, False, out)
+            _triton_kernels.similarity(Rows(x, None, "dot"), None, False, out)
         assert [hasattr(one.kernel, "configs") for one in launches] == [tuning]
     tiles = [config.all_kwargs()["TILE_N"] for config in launches[0].kernel.configs]
     assert tiles == [tile.width for tile in _triton_launch.DESCRIBED["half"]]
@@ -143,7 +139,7 @@ def test_tf32_rows_are_copied_by_threads_where_descriptors_cannot_round(monkeypa
     for dtype, described in ((torch.float32, False), (torch.float16, True)):
         x, out = triton_table._meta(4096, 512, dtype=dtype), triton_table._meta(4096, 4096)
         with recorded() as launches:
-            kernels.similarity(Rows(x, None, "dot"), None, True, out)
+            _triton_kernels.similarity(Rows(x, None, "dot"), None, True, out)
         constants = launches[0].constants
         assert (constants["DESCRIBED"], constants["TF32"]) == (described, not described)
         tiles = _triton_launch.DESCRIBED["half"] if described else _triton_launch.PLAIN["tf32"]

@@ -10,15 +10,7 @@ import triton.language as tl
 from triton_cases import DEVICE, EPS
 
 from pyalign.backends._triton_arithmetic import (
-    SQUARES_ERROR,
-    cosine_of,
-    is_sure,
-    pair_of,
-    rbf_of,
-    root_in_float64,
-    root_of,
-    squared_distance_of,
-    two_of,
+    SQUARES_ERROR, cosine_of, is_sure, pair_of, rbf_of, root_in_float64, root_of, squared_distance_of, two_of,
 )
 
 COUNT = 1 << 16

@@ -7,20 +7,8 @@ import pytest
 import torch
 from support import decide, definition, draw_triplets, pairs_of, reals, whole
 from triton_cases import (
-    DTYPES,
-    INDEX_TYPES,
-    PAIRS,
-    Outputs,
-    from_matrix,
-    from_rows,
-    index,
-    kernels,
-    log_softmax,
-    matrix,
-    rows,
-    similarity,
-    sums_of,
-    wide,
+    DTYPES, INDEX_TYPES, PAIRS, Outputs, from_matrix, from_rows, index, kernels, log_softmax, matrix, rows, similarity,
+    sums_of, wide,
 )
 
 from pyalign.backends._triton_triplets import MATRIX_BLOCK, ROWS_BLOCK

@@ -36,17 +36,8 @@ from pyalign.ops.triplets import checked_triplets
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.stats.splits import SPLITS
 from pyalign.typing import (
-    AnswersLike,
-    BackendName,
-    EmbeddingsLike,
-    MeasureLike,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
-    TripletsLike,
-    WeightsLike,
+    AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties,
+    TripletsLike, WeightsLike,
 )
 
 MOST_BINS = 10_000

@@ -17,24 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyalign.analysis.calibration.calibration_result import (
-    Confidences,
-    Divergences,
-    Lapses,
-    Part,
-    Reliability,
-    equal_mass_edges,
-    equal_width_edges,
+    Confidences, Divergences, Lapses, Part, Reliability, equal_mass_edges, equal_width_edges,
 )
 from pyalign.analysis.calibration.cross_fit import ece_interval, rest_sums
 from pyalign.analysis.calibration.temperature import (
-    LEAST,
-    AnsweredSimilarities,
-    by_pair,
-    credits_by_pair,
-    descend,
-    errors_of_estimates,
-    interval,
-    scores,
+    LEAST, AnsweredSimilarities, by_pair, credits_by_pair, descend, errors_of_estimates, interval, scores,
     with_single_answers,
 )
 from pyalign.analysis.outcomes import mean_interval

@@ -21,13 +21,7 @@ import numpy as np
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.answers import Repeats, first_answers
 from pyalign.analysis.ceiling.leave_one_out import (
-    NamedCeiling,
-    NoiseCeiling,
-    RepeatedSets,
-    as_named_ceiling,
-    leave_one_out,
-    people_of_ceiling,
-    repeated_sets,
+    NamedCeiling, NoiseCeiling, RepeatedSets, as_named_ceiling, leave_one_out, people_of_ceiling, repeated_sets,
 )
 from pyalign.analysis.ceiling.noise_ceiling import changes_without, majority_shares
 from pyalign.data import Triplets, chance_of

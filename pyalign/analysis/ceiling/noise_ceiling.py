@@ -26,14 +26,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign.analysis.answers import alike, first_answers, inputs_of, with_people
 from pyalign.analysis.ceiling.leave_one_out import (
-    Ceiling,
-    Ceilings,
-    Entries,
-    LeaveOneOut,
-    NoiseCeiling,
-    RepeatedSets,
-    leave_one_out,
-    repeated_sets,
+    Ceiling, Ceilings, Entries, LeaveOneOut, NoiseCeiling, RepeatedSets, leave_one_out, repeated_sets,
 )
 from pyalign.analysis.notes import merged, notes_on_anchors
 from pyalign.data import Provenance, alternatives_of

@@ -13,24 +13,10 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter, silent
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.comparison.comparison_result import (
-    Comparison,
-    Matrix,
-    ModelLayer,
-    ModelResult,
-    PairResult,
-    best_layers,
-    best_model,
-    layers_of,
+    Comparison, Matrix, ModelLayer, ModelResult, PairResult, best_layers, best_model, layers_of,
 )
 from pyalign.analysis.comparison.paired_outcomes import (
-    ACCURACY,
-    NATS,
-    ClosedForm,
-    Intervals,
-    NoIntervals,
-    OutcomeTable,
-    Resampled,
-    open_outcome_table,
+    ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, OutcomeTable, Resampled, open_outcome_table,
 )
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
@@ -50,16 +36,7 @@ from pyalign.stats.degrees import are_enough, effective_numbers, low_values, not
 from pyalign.stats.multiple import CORRECTIONS, corrected, ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
-    BackendName,
-    Correction,
-    MeasureLike,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
-    TripletsLike,
-    WeightsLike,
+    BackendName, Correction, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, WeightsLike,
 )
 
 

@@ -21,14 +21,7 @@ from pyalign.analysis.accuracy import Score, scored_part
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.model_choices import outcomes_of_choices
 from pyalign.analysis.outcomes import (
-    CREDIT_UNIT,
-    Outcomes,
-    in_steps,
-    in_units,
-    mean_interval,
-    scaled,
-    triplet_outcomes,
-    weighted,
+    CREDIT_UNIT, Outcomes, in_steps, in_units, mean_interval, scaled, triplet_outcomes, weighted,
 )
 from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT, Weights
@@ -40,8 +33,9 @@ from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import placed
 from pyalign.stats.clustered import Errors
 from pyalign.stats.components import Components
-from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, quantile, student_interval, upper_p
+from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, quantile, student_interval
 from pyalign.stats.intervals import two_sided_p as student_p
+from pyalign.stats.intervals import upper_p
 from pyalign.stats.multiple import MaxT, equivalence_p, ranks_of, two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 from pyalign.typing import BackendName, Policy

@@ -16,15 +16,8 @@ from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.answers import inputs_of, with_people
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.failures.groups import (
-    FailureGroup,
-    ListedTriplet,
-    ModelVerdicts,
-    called_odd,
-    called_odd_probabilities,
-    group_failures,
-    model_verdicts,
-    probabilities_of_choices,
-    verdicts_of_choices,
+    FailureGroup, ListedTriplet, ModelVerdicts, called_odd, called_odd_probabilities, group_failures, model_verdicts,
+    probabilities_of_choices, verdicts_of_choices,
 )
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows
@@ -38,15 +31,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.typing import (
-    AnswersLike,
-    BackendName,
-    MeasureLike,
-    Models,
-    NamedChoices,
-    Policy,
-    SubjectsLike,
-    Ties,
-    TripletsLike,
+    AnswersLike, BackendName, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike,
 )
 
 

@@ -11,11 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.metadata.metadata_result import (
-    ColumnIntervals,
-    FittedLine,
-    MetadataGroup,
-    MetadataRegression,
-    MetadataRegressions,
+    ColumnIntervals, FittedLine, MetadataGroup, MetadataRegression, MetadataRegressions,
 )
 from pyalign.analysis.metadata.model_points import LABELS, Points, around, joined, models_of, points_of, scores_of
 from pyalign.data import Provenance

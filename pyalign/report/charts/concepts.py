@@ -18,15 +18,7 @@ from pyalign.errors import InputError
 from pyalign.report.charts.matrix import Cells, matrix, names_told
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SMALL,
-    alt,
-    chart_of,
-    ends_of,
-    finished,
-    known,
-    letters_width,
-    style_of,
-    width_of,
+    SMALL, alt, chart_of, ends_of, finished, known, letters_width, style_of, width_of,
 )
 from pyalign.report.words import bars_text, counted, different, labels_of, model_labels, one_line
 

@@ -15,17 +15,7 @@ from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    LETTER,
-    SHAPES,
-    TEXT,
-    alt,
-    chart_of,
-    colours_and_shapes,
-    finished,
-    first_of,
-    letters_width,
-    style_of,
-    width_of,
+    LETTER, SHAPES, TEXT, alt, chart_of, colours_and_shapes, finished, first_of, letters_width, style_of, width_of,
 )
 from pyalign.report.neighborhoods import among, figure_called, overall
 from pyalign.report.words import CORRECTED, bars_text, counted, different, labels_of, one_line, over_words, shortened

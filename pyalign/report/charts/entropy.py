@@ -15,14 +15,7 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.models import MOST_LINES, joined
 from pyalign.report.charts.theme import (
-    alt,
-    colours_and_shapes,
-    ends_of,
-    finished,
-    first_of,
-    style_of,
-    width_of,
-    with_margin,
+    alt, colours_and_shapes, ends_of, finished, first_of, style_of, width_of, with_margin,
 )
 from pyalign.report.words import bars_text, called, counted, different, labels_of, short_labels
 

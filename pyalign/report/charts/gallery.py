@@ -14,16 +14,7 @@ from pyalign.errors import InputError
 from pyalign.nearest.scan import Neighbors
 from pyalign.report.charts.map import LINE, Members, TileSheet, lines_below, members_of, thumbnails
 from pyalign.report.charts.theme import (
-    SMALL,
-    TEXT,
-    Style,
-    alt,
-    at_point,
-    chart_of,
-    finished,
-    style_of,
-    width_of,
-    wrapped,
+    SMALL, TEXT, Style, alt, at_point, chart_of, finished, style_of, width_of, wrapped,
 )
 from pyalign.report.words import called, different, one_line, short_labels
 

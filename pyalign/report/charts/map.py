@@ -22,19 +22,8 @@ from pyalign.errors import InputError
 from pyalign.extraction.decode import decode
 from pyalign.extraction.images import Images, as_images
 from pyalign.report.charts.theme import (
-    SHAPES,
-    SMALL,
-    Style,
-    alt,
-    at_point,
-    chart_of,
-    colours_and_shapes,
-    finished,
-    letters_width,
-    module_for,
-    style_of,
-    two_lines,
-    width_of,
+    SHAPES, SMALL, Style, alt, at_point, chart_of, colours_and_shapes, finished, letters_width, module_for, style_of,
+    two_lines, width_of,
 )
 from pyalign.report.words import one_line
 

@@ -13,17 +13,7 @@ from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.theme import (
-    SMALL,
-    Style,
-    alt,
-    chart_of,
-    ends_of,
-    finished,
-    known,
-    letters_width,
-    module_for,
-    style_of,
-    width_of,
+    SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, style_of, width_of,
 )
 from pyalign.report.words import counted, different, labels_of, model_labels, one_line, over_words, p_text
 

@@ -21,21 +21,8 @@ from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SHAPES,
-    Look,
-    alt,
-    chart_of,
-    colours_and_shapes,
-    ends_of,
-    finished,
-    first_of,
-    known,
-    letters_width,
-    of_field,
-    spread,
-    style_of,
-    width_of,
-    with_margin,
+    SHAPES, Look, alt, chart_of, colours_and_shapes, ends_of, finished, first_of, known, letters_width, of_field,
+    spread, style_of, width_of, with_margin,
 )
 from pyalign.report.scored import Scored, scored_of, unprobed
 from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line, percent

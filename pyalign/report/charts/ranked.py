@@ -13,18 +13,7 @@ from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.theme import (
-    SHAPES,
-    SMALL,
-    At,
-    Look,
-    Style,
-    alt,
-    chart_of,
-    colours_and_shapes,
-    ends_of,
-    known,
-    letters_width,
-    of_field,
+    SHAPES, SMALL, At, Look, Style, alt, chart_of, colours_and_shapes, ends_of, known, letters_width, of_field,
     with_margin,
 )
 

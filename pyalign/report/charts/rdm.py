@@ -12,28 +12,11 @@ from pyalign.errors import InputError
 from pyalign.pairwise.rdms import Rdms, percentiles
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report.charts.map import (
-    SIDE,
-    TileSheet,
-    coloured,
-    main_categories,
-    members_of,
-    objects_on_plane,
-    thumbnails,
+    SIDE, TileSheet, coloured, main_categories, members_of, objects_on_plane, thumbnails,
 )
 from pyalign.report.charts.matrix import ORDERS, clustered, sampled
 from pyalign.report.charts.theme import (
-    SMALL,
-    TEXT,
-    Style,
-    alt,
-    at_point,
-    chart_of,
-    finished,
-    first_of,
-    known,
-    letters_width,
-    style_of,
-    two_lines,
+    SMALL, TEXT, Style, alt, at_point, chart_of, finished, first_of, known, letters_width, style_of, two_lines,
     width_of,
 )
 from pyalign.report.words import counted, different, model_labels, one_line

@@ -17,24 +17,8 @@ from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import (
-    SMALL,
-    At,
-    Look,
-    Style,
-    alt,
-    chart_of,
-    colours_and_shapes,
-    ends_of,
-    finished,
-    first_of,
-    known,
-    letters_width,
-    of_field,
-    placed,
-    spread,
-    style_of,
-    width_of,
-    with_margin,
+    SMALL, At, Look, Style, alt, chart_of, colours_and_shapes, ends_of, finished, first_of, known, letters_width,
+    of_field, placed, spread, style_of, width_of, with_margin,
 )
 from pyalign.report.fits import rank_text
 from pyalign.report.probabilities import bins_of

@@ -12,8 +12,9 @@ from support import draw_triplets
 import pyalign
 from pyalign._result import read_result
 from pyalign.report.page.html import Page, json_script
-from pyalign.report.page.parts_html import Browser, is_wrong
+from pyalign.report.page.parts_html import Browser
 from pyalign.report.page.parts_html import failures_data as data_of
+from pyalign.report.page.parts_html import is_wrong
 from pyalign.report.page.sections.accuracy import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.write import written

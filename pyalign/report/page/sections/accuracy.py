@@ -25,19 +25,8 @@ from pyalign.report.comparison import wrong_table
 from pyalign.report.fits import before_and_after, fold_rows, folds_table, held_out
 from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import (
-    Part,
-    TripletSets,
-    figure,
-    file_label,
-    in_both_widths,
-    notes_of,
-    of_file,
-    parts_of_each,
-    percent,
-    section_of,
-    triplet_sets,
-    triplets_text,
-    where,
+    Part, TripletSets, figure, file_label, in_both_widths, notes_of, of_file, parts_of_each, percent, section_of,
+    triplet_sets, triplets_text, where,
 )
 from pyalign.report.page.sections.comparisons import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources

@@ -30,27 +30,11 @@ from pyalign.report.charts.scatter import counts_of, metadata_chart
 from pyalign.report.comparison import designs_table
 from pyalign.report.fits import form_of_score, metadata_tables
 from pyalign.report.page.sections._shared import (
-    Part,
-    figure,
-    file_label,
-    in_both_widths,
-    parts_of_each,
-    percent,
-    section_of,
-    sentence,
-    triplets_text,
+    Part, figure, file_label, in_both_widths, parts_of_each, percent, section_of, sentence, triplets_text,
 )
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import (
-    SINGULAR,
-    counted,
-    intervals_over,
-    labels_of,
-    model_labels,
-    one_line,
-    over_text,
-    over_words,
-    short_labels,
+    SINGULAR, counted, intervals_over, labels_of, model_labels, one_line, over_text, over_words, short_labels,
 )
 
 Labels = Mapping[str, str]

@@ -28,16 +28,7 @@ from pyalign.report.fits import against_table, dimensions_table, embedding_folds
 from pyalign.report.neighborhoods import categories_of, overall, sentence_of, transfer_table
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import (
-    Part,
-    and_intervals,
-    figure,
-    file_label,
-    in_both_widths,
-    parts_of_each,
-    percent,
-    pooled,
-    section_of,
-    sentence,
+    Part, and_intervals, figure, file_label, in_both_widths, parts_of_each, percent, pooled, section_of, sentence,
     triplets_text,
 )
 from pyalign.report.page.sources import Sources

@@ -24,16 +24,7 @@ from pyalign.report.charts.scatter import names_of, reliability_chart
 from pyalign.report.charts.theme import known, spread
 from pyalign.report.page.parts_html import MANY, NONE
 from pyalign.report.page.sections._shared import (
-    Part,
-    TripletSets,
-    figure,
-    file_label,
-    in_both_widths,
-    of_file,
-    parts_of_each,
-    percent,
-    section_of,
-    triplet_sets,
+    Part, TripletSets, figure, file_label, in_both_widths, of_file, parts_of_each, percent, section_of, triplet_sets,
 )
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.words import counted, each_text, intervals_over, labels_of, one_line, over_words
