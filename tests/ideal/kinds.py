@@ -309,7 +309,7 @@ def transfer(w, _):
     for side, x in (("before", before), ("after", before * [1, 1, 1, 0, 0])):
         found[f"figures/0/{side}"] = w.by_draws(lambda c, x=x: means(w, x, c))["accuracy"]
         found[f"figures/1/{side}"] = spearmanr(upper(x @ x.T), human).statistic
-        found[f"figures/2/{side}"] = shared(before, x)["overlap"]
+        found[f"figures/2/{side}"] = shared(before, x)["overlap"].mean()
     return found
 
 

@@ -74,7 +74,7 @@ def as_result(source: Any) -> Any:
     """A result as it is, or that of its document or of its `.json` file.
 
     Example:
-        >>> as_result({"command": "hubs", "schema": 1, "results": [], "k": 3, "measure": "dot", "n_objects": 9}).k
+        >>> as_result({"command": "neighbors", "schema": 1, "results": [], "k": 3, "measure": "dot", "n_objects": 9}).k
         3
     """
     if hasattr(source, "to_dict"):

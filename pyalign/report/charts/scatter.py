@@ -232,7 +232,7 @@ def _against_numbers(
     else:
         bars = chart_of([row for row in rows if "value_low" in row])
         bars = bars.mark_rule(strokeWidth=1.0, opacity=0.5, color=look.muted, aria=False, clip=True)
-        layers = [bars.encode(x=of_field(x, "value_low"), x2="value_high:Q", y=y)]
+        layers = [bars.encode(x=of_field(x, "value_low"), x2=alt.X2("value_high:Q"), y=y)]
         if is_comparable(result, other) and max(ends[0], bottom) < min(ends[1], top):
             equal = [{"value": end, "accuracy": end} for end in (max(ends[0], bottom), min(ends[1], top))]
             dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
