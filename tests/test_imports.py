@@ -39,7 +39,7 @@ OF_FRAMEWORKS = {
     "open_clip": ("extraction/_open_clip*",),
     "timm": ("extraction/_timm.py",),
     "torchvision": ("extraction/_torchvision*.py",),
-    "transformers": ("extraction/_transformers*.py", "extraction/hub.py"),
+    "transformers": ("extraction/_transformers*.py",),
     "triton": ("backends/_triton_*",),
     "sklearn": ("probing/estimator.py", "integrations/sklearn.py", "embedding/estimator.py"),
 }
@@ -162,6 +162,30 @@ def too_much(path, source):
     """What a module imports that is neither of the core nor a framework that it is there for."""
     allowed = {name for name, places in OF_FRAMEWORKS.items() if any(Path(path).match(place) for place in places)}
     return imported(source) - CORE - allowed
+
+
+WITH_THE_CORE_ALONE = f"""
+from importlib.abc import MetaPathFinder
+class Blocked(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        top = name.partition(".")[0]
+        if top not in {CORE | {"pyalign", "packaging", "tomli"}} | sys.stdlib_module_names and not top.startswith("_"):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def test_every_command_and_every_name_loads_without_an_extra_or_says_which_it_needs():
+    loaded_by(f"""{WITH_THE_CORE_ALONE}
+import pyalign, pyalign.cli
+for command in pyalign.cli.COMMANDS:
+    pyalign.cli.load(command)
+for name in pyalign.__all__:
+    try:
+        getattr(pyalign, name)
+    except pyalign.MissingExtraError:
+        assert name in ("TripletEmbedding", "TripletProbe"), name
+""")
 
 
 def test_the_core_imports_its_three_dependencies_and_nothing_else():

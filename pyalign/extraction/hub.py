@@ -21,8 +21,6 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
-import transformers
-
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Request
 from pyalign.io.paths import require_file
@@ -133,6 +131,8 @@ def folder_of(spec: str, name: str, alternatives: Sequence[str] = ()) -> str:
 
 def config_of(spec: str, folder: str) -> Any:
     """The config of a folder."""
+    import transformers
+
     path = os.path.join(folder, "config.json")
     with one_line_errors(spec, f"{path} is no config of transformers"):
         with open(path, encoding="utf-8") as handle:
@@ -183,6 +183,8 @@ def file_of(spec: str, name: str, folder: str, request: Request) -> tuple[str, s
 @contextmanager
 def quietly() -> Iterator[None]:
     """Inside, transformers prints neither progress nor advice."""
+    import transformers
+
     log = transformers.utils.logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

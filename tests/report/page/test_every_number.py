@@ -22,7 +22,7 @@ def every():
     found = committed("every")
     for one in found.values():
         for array in (one.get("provenance") or {}).get("inputs", ()):
-            if array["name"] in ("embeddings", "before"):  # of one model, whose hash is that of this word in what is committed
+            if array["name"] in ("embeddings", "before"):  # of one model, whose committed hash is that of this word
                 array["sha256"] = None
     return found
 
