@@ -165,13 +165,14 @@ def too_much(path, source):
 
 
 WITH_THE_CORE_ALONE = f"""
-from importlib.abc import MetaPathFinder
-class Blocked(MetaPathFinder):
-    def find_spec(self, name, path, target=None):
+finders, known = [*sys.meta_path], {CORE | {"pyalign", "packaging", "tomli"}} | sys.stdlib_module_names
+class Core:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in {CORE | {"pyalign", "packaging", "tomli"}} | sys.stdlib_module_names and not top.startswith("_"):
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocked())
+        specs = (one.find_spec(name, path, target) for one in finders if top in known or top.startswith("_"))
+        return next((spec for spec in specs if spec is not None), None)
+sys.meta_path[:] = [Core]
 """
 
 
@@ -185,6 +186,7 @@ for name in pyalign.__all__:
         getattr(pyalign, name)
     except pyalign.MissingExtraError:
         assert name in ("TripletEmbedding", "TripletProbe"), name
+assert pyalign.cli.main(["info"]) == 0
 """)
 
 

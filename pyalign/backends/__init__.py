@@ -147,6 +147,6 @@ def _load(name: str) -> Backend:
 
 @cache
 def _loaded(name: str) -> Backend:
-    made = load("pyalign.backends._native_kernels:tensor_backend") if name in TENSOR_BACKENDS else None
+    made = load("pyalign.backends._optional:tensor_backend") if name in TENSOR_BACKENDS else None
     backend: Backend = made(name) if made else load(f"pyalign.backends.{name}:BACKEND")
     return backend

@@ -1,21 +1,14 @@
-"""The compiled CPU kernels on tensors of the CPU, without a copy: for the torch ops.
-
-Backends that need an extra: the backend, or a stand-in that says what is missing.
-"""
+"""The compiled CPU kernels on tensors of the CPU, without a copy: for the torch ops."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
-from typing import cast
 
 from torch import Tensor
 
-from pyalign._extras import pip_install
-from pyalign._registry import load
 from pyalign.backends import native
-from pyalign.backends._host import HOST, Backend, InvalidTripletsError, Place, Rows, Sums, Wanted
+from pyalign.backends._host import InvalidTripletsError, Place, Rows, Sums, Wanted
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted, prepare_rows, result_dtype
 
 
@@ -86,34 +79,3 @@ def _fill(want: TensorWanted, run: Callable[[Wanted], Sums | None]) -> None:
 
 
 KERNELS = NativeKernels()
-
-
-# The packages that each needs, and whether its kernels take float16 and bfloat16 rows as they are.
-NEEDS = {"cuda": (("torch",), True), "triton": (("torch", "triton"), True), "torch": (("torch",), False)}
-
-
-class Missing:
-    """Stands in for a backend that can't be loaded; it can only say why."""
-
-    def __init__(self, name: str, reason: str):
-        self.name, self.reason = name, reason
-
-    def why_not(self, place: Place = HOST) -> str | None:
-        return self.reason
-
-
-def tensor_backend(name: str) -> Backend:
-    """The backend with the kernels of `pyalign.backends._NAME_kernels`."""
-    packages, half = NEEDS[name]
-    for package in packages:
-        if find_spec(package) is None:
-            extra = "torch" if package == "torch" else "gpu"
-            return cast(Backend, Missing(name, f"{package} is not installed: {pip_install(extra, package)}"))
-    try:
-        kernels = load(f"pyalign.backends._{name}_kernels:KERNELS")
-        tensors = load("pyalign.backends._tensors")
-    except Exception as error:  # what a release that does not fit raises can be anything, and other backends remain
-        what = str(error).splitlines() or [type(error).__name__]
-        return cast(Backend, Missing(name, f"it cannot be loaded ({what[0]})"))
-    backend: Backend = tensors.TensorBackend(name, kernels, half=half)
-    return backend
