@@ -94,7 +94,7 @@ KINDS: Mapping[str, Kind] = {
         reference="maps",
     ),
     "concepts": Kind(
-        "pyalign.concept.held_out:Concepts",
+        "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",
         charts=("concepts", "concepts-map", "entropy"),
         sections=("concepts",),

@@ -6,8 +6,8 @@ from .analysis.ceiling.leave_one_out import NoiseCeiling
 from .analysis.comparison.comparison_result import Comparison
 from .analysis.failures.failures import Failures
 from .analysis.metadata.metadata_result import MetadataRegressions
+from .concept.concepts_result import Concepts
 from .concept.consistency_result import ErrorConsistency
-from .concept.held_out import Concepts
 from .concept.neighborhood_result import Neighborhoods
 from .concept.predicted import DimensionPredictions
 from .data.provenance import Provenance

@@ -162,7 +162,7 @@ def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> O
     from pyalign.cli._inputs import unchanged
     from pyalign.cli._options import Quiet, Threads
     from pyalign.cli._outputs import check_outputs, write_outcome
-    from pyalign.report.listings import ProgressLine
+    from pyalign.report.progress import ProgressLine
 
     check_outputs(options)
     if isinstance(options, Threads) and options.threads is not None:

@@ -9,8 +9,8 @@ from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import score_concepts
+from pyalign.concept.concepts_result import BY, Concepts
 from pyalign.concept.groupings import ENTROPY_OF
-from pyalign.concept.held_out import BY, Concepts
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure

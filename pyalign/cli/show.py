@@ -26,7 +26,7 @@ from pyalign.cli import _inputs, _options, _shared_options
 from pyalign.cli._command import Command, Outcome, Output, declared, flags_of, option, refuse_unused
 from pyalign.cli._outputs import described
 from pyalign.cli.study import fault_of
-from pyalign.concept.held_out import BY
+from pyalign.concept.concepts_result import BY
 from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec

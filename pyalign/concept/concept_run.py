@@ -19,8 +19,8 @@ from pyalign.analysis.comparison.paired_outcomes import (
 from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
+from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
-from pyalign.concept.held_out import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.parts import Families, Part, Parts, SimultaneousInference, simultaneous_inference
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.align import in_name_order

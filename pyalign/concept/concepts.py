@@ -15,9 +15,9 @@ from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
 from pyalign.backends import get_host_backend
 from pyalign.concept.concept_run import Run
+from pyalign.concept.concepts_result import Concepts, TopObjects
 from pyalign.concept.dimensions import HOW, labels_of
 from pyalign.concept.groupings import require_some
-from pyalign.concept.held_out import Concepts, TopObjects
 from pyalign.concept.parts import Families
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (

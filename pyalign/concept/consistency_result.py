@@ -8,7 +8,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
-from pyalign.concept.held_out import Grouped
+from pyalign.concept.concepts_result import Grouped
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError

@@ -12,8 +12,8 @@ from pyalign._dataclass import dataclass
 from pyalign.analysis.agreement_figures import ENTROPIES, places_of
 from pyalign.analysis.answers import find_repeats
 from pyalign.analysis.score_choices import rows_of_categories
+from pyalign.concept.concepts_result import Grouped
 from pyalign.concept.dimensions import assigned, labels_of
-from pyalign.concept.held_out import Grouped
 from pyalign.data import Categories, as_triplet_data
 from pyalign.errors import InputError
 from pyalign.ops.triplets import choice_probabilities

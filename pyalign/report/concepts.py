@@ -12,7 +12,7 @@ from pyalign.report.words import (
 )
 
 if TYPE_CHECKING:
-    from pyalign.concept.held_out import ConceptDifference, Concepts, ConceptScore, ConceptScores
+    from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
     from pyalign.concept.predicted import DimensionDifference, DimensionPredictions, PredictedDimension
 
 MOST_DIMENSIONS = 20  # of each model in the table: half of them the best, half the worst
@@ -58,7 +58,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
     """
-    from pyalign.concept.held_out import ConceptScore
+    from pyalign.concept.concepts_result import ConceptScore
 
     first, intervals = of[0], result.ci_by is not None
     order = list(range(len(first.concepts)))

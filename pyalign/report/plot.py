@@ -13,8 +13,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._result import kinds
+from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.dimensions import assigned
-from pyalign.concept.held_out import Concepts
 from pyalign.data import Categories
 from pyalign.data.align import align
 from pyalign.data.embeddings import Embeddings, as_embeddings

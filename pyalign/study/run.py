@@ -20,7 +20,7 @@ from pyalign.data.provenance import hashing
 from pyalign.extraction.spelling import on_disk
 from pyalign.io.paths import PathLike
 from pyalign.io.write import Files
-from pyalign.report.listings import INTERVAL, SHORTEST, ProgressLog
+from pyalign.report.progress import INTERVAL, SHORTEST, ProgressLog
 from pyalign.report.words import one_line
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder

@@ -9,7 +9,7 @@ import pytest
 from support import reals
 
 from pyalign.datasets.simulate import simulate
-from pyalign.report.listings import ProgressLine
+from pyalign.report.progress import ProgressLine
 
 BOOTSTRAP = ("-t", "t.npy", "--ci", "objects", "--resamples", 64)
 LONG = {
@@ -38,7 +38,7 @@ def inputs(folder, x):
 
 @pytest.mark.parametrize("name", LONG)
 def test_a_long_command_tells_a_log_where_it_is(command, inputs, name, monkeypatch):
-    monkeypatch.setattr("pyalign.report.listings.ProgressLine", partial(ProgressLine, interval=0))
+    monkeypatch.setattr("pyalign.report.progress.ProgressLine", partial(ProgressLine, interval=0))
     ran = command(*LONG[name])
     assert ran.code == 0, ran.err
     assert any(line.startswith("progress after 0 min: ") for line in ran.err.splitlines())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from planted_dimensions import planted
 
-from pyalign.report.listings import ProgressLine
+from pyalign.report.progress import ProgressLine
 
 pytest.importorskip("scipy")
 N, T = 24, 900

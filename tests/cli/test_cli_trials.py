@@ -135,7 +135,7 @@ def test_a_study_takes_both_and_computes_again_where_one_of_them_changes(command
 
 def test_a_run_is_not_resumed_with_other_rows(command, lab, monkeypatch):
     pytest.importorskip("scipy")
-    from pyalign.report.listings import ProgressLine
+    from pyalign.report.progress import ProgressLine
 
     words = ("probe", "x.csv", "-t", "data.json", "--folds", "2", "--repeats", "1", "--split", "triplets",
              "--penalty", "0.05", "--out", "out.npz", "--empty", "omit", "--where")

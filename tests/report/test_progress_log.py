@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from pyalign.report.listings import ProgressLog
+from pyalign.report.progress import ProgressLog
 
 
 class Full(io.StringIO):

@@ -17,7 +17,7 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.report.blocks import Column, Table, concepts_column
-from pyalign.report.listings import ProgressLine
+from pyalign.report.progress import ProgressLine
 from pyalign.report.text import table_text
 from pyalign.report.words import noted, short_labels, shorten_left, shortened, shown_width
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.held_out import Concepts, ConceptScore, ConceptScores
+from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScores
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
 from pyalign.errors import InputError

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from pyalign import _checks
 from pyalign.analysis.agreement import Agreement, Agreements
+from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.groupings import ENTROPY_OF
-from pyalign.concept.held_out import Concepts
 from pyalign.concept.parts import is_mean
 from pyalign.documents import Interval
 from pyalign.errors import InputError

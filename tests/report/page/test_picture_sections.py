@@ -11,7 +11,7 @@ from support import draw_triplets
 
 import pyalign
 from pyalign._result import read_result
-from pyalign.concept.held_out import ConceptDifference
+from pyalign.concept.concepts_result import ConceptDifference
 from pyalign.report.blocks import TEXT, Figure, Fold, Table, Tiles
 from pyalign.report.page.html import Bar, Page, Panel, Panels
 from pyalign.report.page.sections.concepts import concepts, dimensions

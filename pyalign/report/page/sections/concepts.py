@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from pyalign._dataclass import dataclass, field, replace
-from pyalign.concept.held_out import ConceptDifference, Concepts, TopObjects
+from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObjects
 from pyalign.concept.neighborhood_result import ConceptNeighborhood, Neighborhoods
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.documents import Interval
