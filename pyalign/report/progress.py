@@ -63,7 +63,7 @@ class ProgressLine:
         self._log = None if stream is None or stream.isatty() else ProgressLog(stream, clock, interval)
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        """Shows where the work is; the arguments are those of `pyalign.progress.Progress`."""
+        """Shows where the work is; the arguments are those of `pyalign._process.Progress`."""
         if self._stream is None:
             return
         text = one_line(f"{stage} {done:,}/{total:,}" if total is not None else f"{stage}, {done:,}" if done else stage)

@@ -74,8 +74,9 @@ def as_result(source: Any) -> Any:
     """A result as it is, or that of its document or of its `.json` file.
 
     Example:
-        >>> as_result({"command": "neighbors", "schema": 1, "results": [], "k": 3, "measure": "dot", "n_objects": 9}).k
-        3
+        >>> from pyalign import score
+        >>> as_result(score([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [[0, 1, 2]], ci=None).to_dict()).n_triplets
+        1
     """
     if hasattr(source, "to_dict"):
         return source
