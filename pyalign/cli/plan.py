@@ -24,7 +24,7 @@ from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.data import Embeddings
 from pyalign.data.judgments import KINDS
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
-from pyalign.datasets.places import REPEATED, SHARED, collect_answers
+from pyalign.datasets.lists_of_trials import REPEATED, SHARED, collect_answers
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
 from pyalign.errors import InputError, nearest

@@ -1,4 +1,4 @@
-"""THINGS: odd-one-out answers to 1,854 objects, as the published table and as splits of it."""
+"""The objects of THINGS: answers of people and of language models to odd-one-out questions, categories, dimensions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyalign.data import Triplets
-from pyalign.datasets._published import check_triplets, column
-from pyalign.datasets.places import Place
+from pyalign.data import Categories, Embeddings, Triplets
+from pyalign.datasets.places import Place, check_rows, check_triplets, column, folder_of
 from pyalign.datasets.triplets import things_rows
-from pyalign.io.metadata import read_names
+from pyalign.io.arrays import names_array
+from pyalign.io.embeddings import load_embeddings
+from pyalign.io.metadata import load_categories, read_names
 from pyalign.io.triplets import load_triplets
 
 OBJECTS = 1854
@@ -77,3 +78,107 @@ def _both(place: Place, objects: tuple[str, ...]) -> Triplets:
     parts = [_split(place, key, objects) for key in ("train", "test")]
     values = np.concatenate([np.asarray(part.values) for part in parts])
     return replace(parts[0], values=values)
+
+
+# Categories
+
+COLUMNS_OF_CATEGORIES = {
+    "manual": "Top-down Category (manual selection)",
+    "wordnet": "Top-down Category (WordNet)",
+    "raters": "Bottom-up Category (Human Raters)",
+}
+
+
+def categories(place: Place, key: str | None = None) -> Categories:
+    """Memberships (1854, c): of the 27 categories, or by a column of ``things_concepts.tsv``, whose cells may list
+    several, separated by commas."""
+    objects = names(place)
+    if key in (None, "27"):
+        memberships = load_categories(place.file("category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv"))
+        if len(memberships.members) != len(objects):
+            raise place.bad(f"categories must have {len(objects):,} rows; got {len(memberships.members):,}")
+        return replace(memberships, names=objects)
+    path = place.file("things_concepts.tsv")
+    cells = dict(zip(column(path, "uniqueID"), column(path, COLUMNS_OF_CATEGORIES[str(key)]), strict=True))
+    if set(cells) != set(objects):
+        raise place.bad(f"{path.name} must name the objects of unique_id.txt; others are there")
+    lists = [[label.strip() for label in cells[name].split(",") if label.strip()] for name in objects]
+    labels = tuple(sorted({label for several in lists for label in several}))
+    members = np.array([[label in several for label in labels] for several in lists])
+    return Categories.of(members, labels, tuple(names_array(objects)))
+
+
+# Dimensions that odd-one-out answers were turned into: SPoSE and VICE
+
+DIMENSIONS = {
+    "spose49": ("spose_embedding_49d_sorted.txt",),
+    "spose66": ("spose_embedding_66d_sorted.txt",),
+    "vice42": ("final_embedding.npy", "vice_42d.npy"),
+}
+RAW_DIMENSIONS = "final_embedding.npy"  # VICE was fitted to answers that number the objects by their images
+LABELS = {
+    "spose49": ("labels_49d.txt", "spose_49d_labels.txt", "labels.txt"),
+    "spose66": ("labels.txt", "spose_66d_labels.txt", "labels_short.txt"),
+    "vice42": ("vice_42d_labels.txt",),
+}
+
+
+def embeddings(place: Place, key: str | None = None) -> Embeddings:
+    """(1854, d) numbers from 0 up, in the order of ``unique_id.txt``."""
+    which = place.known
+    path, objects = place.file(*DIMENSIONS[which]), names(place)
+    rows = load_embeddings(path)
+    check_rows(place, rows, (OBJECTS, width(which)))
+    if path == place.find(RAW_DIMENSIONS):
+        rows = replace(rows, values=rows.values[things_rows("raw", "sorted", objects)])
+    return replace(rows, names=objects, fitted=True)
+
+
+def dimensions(place: Place, key: str | None = None) -> tuple[str, ...]:
+    """What the dimensions were called by those who looked at them."""
+    which = place.known
+    labels = read_names(place.file(*LABELS[which]))
+    if len(labels) != width(which):
+        raise place.bad(f"there must be {width(which)} labels of dimensions; got {len(labels)}")
+    return labels
+
+
+def width(which: str) -> int:
+    """How many dimensions.
+
+    Example:
+        >>> width("vice42")
+        42
+    """
+    return int(which[-2:])
+
+
+# Answers of language models (Du et al. 2025)
+
+FOLDERS_OF_MODELS = {"chatgpt": "chatgpt3.5_things", "gemini": "gemini_pro_vision_things"}
+SPLITS_OF_MODELS = {"train": ("train_90.txt", "train_90.npy"), "test": ("test_10.txt", "test_10.npy")}
+KEYS = (*FOLDERS_OF_MODELS, *(f"{model}/{split}" for model in FOLDERS_OF_MODELS for split in SPLITS_OF_MODELS))
+
+
+def llm_triplets(place: Place, key: str | None = None) -> Triplets:
+    """(t, 3) from 0, the item that the model called odd last: of one model, or of one split of its answers."""
+    if key is None:
+        about = f"dataset:{place.name}"
+        several = ", ".join(f"{about}::{name}" for name in FOLDERS_OF_MODELS)
+        raise place.bad(f"holds answers of several models, choose one: {several}")
+    model, _, split = key.partition("/")
+    folder = place.file(FOLDERS_OF_MODELS[model])
+    inside = Place(place.name, folder)
+    parts = [load_triplets(inside.file(*SPLITS_OF_MODELS[name])) for name in ([split] if split else SPLITS_OF_MODELS)]
+    values = np.concatenate([np.asarray(part.values) for part in parts])
+    known = _names_for_models(place)
+    answers = replace(parts[0], values=values, names=known, numbered=known is not None)
+    return check_triplets(place, answers, OBJECTS)
+
+
+def _names_for_models(place: Place) -> tuple[str, ...] | None:
+    """The objects, of this folder or of that of THINGS; None where neither has them."""
+    for candidate in (place, Place("things", folder_of("things"))):
+        if candidate.folder.is_dir() and candidate.find("unique_id.txt") is not None:
+            return names(candidate)
+    return None

@@ -29,7 +29,7 @@ from pyalign._result import Result
 from pyalign.data import Embeddings, Provenance, Weights, as_embeddings, match_names
 from pyalign.data.names import require_different
 from pyalign.data.similarities import notes_on_values
-from pyalign.datasets.places import REPEATED, SHARED, Lists
+from pyalign.datasets.lists_of_trials import REPEATED, SHARED, Lists
 from pyalign.datasets.simulate import Chooser, generator, random_triplets
 from pyalign.documents import csv_text, hidden
 from pyalign.errors import InputError

@@ -191,7 +191,8 @@ def _of_row(row: Row, place: Place) -> DataSet:
         if len(layout) > (task is not None):
             option = next(name for name in layout if name != "task")
             raise place.bad(f"a data set knows how its files are laid out, so that {option} has no meaning")
-        content = load(f"pyalign.datasets._{row.module}:{part}")(place, key)
+        module, _, first = row.module.partition(":")
+        content = load(f"pyalign.datasets._{module}:{f'{first}_{part}' if first else part}")(place, key)
         if task not in (None, getattr(content, "task", None)):
             raise place.bad(f"task must be that of the data set, {content.task!r}; got {task!r}")
         return content

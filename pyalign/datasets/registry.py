@@ -1,7 +1,7 @@
 """The data sets that are known by name: a row each, with what a reader should know before using it.
 
-A module of this package reads a data set: a function for each part, ``part(place, key)``, which checks counts, names
-and ranges. It is imported when it is asked for.
+A module of this package reads a data set: a function for each part, ``part(place, key)`` or, say,
+``king19_part(place, key)``, which checks counts, names and ranges. It is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Row:
 
     name: str  # under which it is known, ``dataset:NAME``.
     what: str  # a phrase.
-    module: str  # of this package, without its underscore, which reads it.
+    module: str  # of this package, without its underscore, which reads it; after a colon: how its functions begin.
     # what it holds, with the keys of each; without a key the function decides, or says which there are.
     parts: Mapping[str, tuple[str, ...]]
     source: str  # where it is published.
@@ -90,7 +90,7 @@ OF_THINGS = (
         )),
     ),
     Row(
-        "things-concepts", "the objects of THINGS and their categories", "concepts",
+        "things-concepts", "the objects of THINGS and their categories", "things",
         {"names": (), "categories": ("27", "manual", "wordnet", "raters")},
         "https://osf.io/jum2f/", "see there",
         "Hebart, Dickter, Kidder et al. (2019), THINGS, PLoS ONE 14, e0223792",
@@ -110,7 +110,7 @@ OF_THINGS = (
         )),
     ),
     Row(
-        "spose49", "49 dimensions of the objects of THINGS (SPoSE)", "dimensions",
+        "spose49", "49 dimensions of the objects of THINGS (SPoSE)", "things",
         {"embeddings": (), "dimensions": (), "names": ()},
         "https://osf.io/z2784/", "CC BY 4.0", HEBART20,
         (
@@ -124,7 +124,7 @@ OF_THINGS = (
         needs=(NAMES, ("spose_embedding_49d_sorted.txt",)),
     ),
     Row(
-        "spose66", "66 dimensions of the objects of THINGS (SPoSE, all answers)", "dimensions",
+        "spose66", "66 dimensions of the objects of THINGS (SPoSE, all answers)", "things",
         {"embeddings": (), "dimensions": (), "names": ()},
         "https://osf.io/f5rn6/", "CC BY 4.0", HEBART23,
         (
@@ -138,7 +138,7 @@ OF_THINGS = (
         needs=(NAMES, ("spose_embedding_66d_sorted.txt",)),
     ),
     Row(
-        "vice42", "42 dimensions of the objects of THINGS (VICE)", "dimensions",
+        "vice42", "42 dimensions of the objects of THINGS (VICE)", "things",
         {"embeddings": (), "dimensions": (), "names": ()},
         "https://github.com/LukasMut/VICE", "GPL-3.0",
         "Muttenthaler, Zheng, McClure et al. (2022), VICE, NeurIPS 35",
@@ -151,7 +151,7 @@ OF_THINGS = (
         needs=(NAMES, ("final_embedding.npy", "vice_42d.npy")),
     ),
     Row(
-        "llm-things", "odd-one-out answers of language models about the objects of THINGS", "llm_things",
+        "llm-things", "odd-one-out answers of language models about the objects of THINGS", "things:llm",
         {"triplets": ("chatgpt", "chatgpt/train", "chatgpt/test", "gemini", "gemini/train", "gemini/test")},
         "https://osf.io/qn5uv/", "see there",
         "Du, Fu, Wen et al. (2025), Nature Machine Intelligence 7, arXiv 2407.01067",
@@ -172,7 +172,7 @@ OF_THINGS = (
 OF_PAIRS = (
     Row(
         "kriegeskorte92", "dissimilarities of 92 photographed objects, by 16 people, with the photographs",
-        "kriegeskorte92",
+        "pair_judgments:kriegeskorte92",
         {"judgments": (), "images": (), "categories": (), "names": ()},
         "https://github.com/rsagroup/rsatoolbox/tree/main/demos/92imageData", "MIT (the toolbox)",
         "Mur, Meys, Bodurka et al. (2013), Frontiers in Psychology 4, 128; Kriegeskorte, Mur, Ruff et al. (2008), "
@@ -193,7 +193,8 @@ OF_PAIRS = (
         needs=(("92_behavRDMs.mat", "kriegeskorte92_images_and_behaviour.npz"),),
     ),
     Row(
-        "cichy118", "dissimilarities of 118 photographed objects, by people who arranged them", "cichy118",
+        "cichy118", "dissimilarities of 118 photographed objects, by people who arranged them",
+        "pair_judgments:cichy118",
         {"judgments": (), "images": (), "names": ()},
         "https://doi.org/10.1016/j.neuroimage.2019.03.031", "not stated",
         "Cichy, Kriegeskorte, Jozwik et al. (2019), NeuroImage 194, 12-24",
@@ -207,7 +208,8 @@ OF_PAIRS = (
         needs=(("judgments_general.mat",),),
     ),
     Row(
-        "king19", "dissimilarities of two sets of 144 photographs, by people who arranged them", "king19",
+        "king19", "dissimilarities of two sets of 144 photographs, by people who arranged them",
+        "pair_judgments:king19",
         {"judgments": ("set1", "set2"), "images": ("set1", "set2"), "names": ()},
         "https://doi.org/10.1016/j.neuroimage.2019.04.079", "not stated",
         "King, Groen, Steel et al. (2019), NeuroImage 197, 368-382",
@@ -222,7 +224,7 @@ OF_PAIRS = (
         needs=(("BEHAVIOR.mat",),),
     ),
     Row(
-        "peterson", "similarities of six sets of 120 images, rated from 0 to 10", "peterson",
+        "peterson", "similarities of six sets of 120 images, rated from 0 to 10", "pair_judgments:peterson",
         {part: ("animals", "automobiles", "fruits", "furniture", "vegetables", "various")
          for part in ("judgments", "images", "names")},
         "https://github.com/jcpeterson/percept2vec", "not stated",
@@ -252,7 +254,8 @@ CIFAR = Remote(
 
 OF_OTHER_TRIPLETS = (
     Row(
-        "cifar100-coarse", "triplets of CIFAR-100: two images of one coarse class and one of another", "cifar100",
+        "cifar100-coarse", "triplets of CIFAR-100: two images of one coarse class and one of another",
+        "other_triplets:cifar100",
         {part: ("train", "test") for part in ("triplets", "images", "categories", "names")},
         "https://www.cs.toronto.edu/~kriz/cifar.html", "not stated",
         "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images; the task of Muttenthaler et al. "
@@ -269,7 +272,7 @@ OF_OTHER_TRIPLETS = (
         needs=(("train.bin", "test.bin", "cifar-100-python/train", "cifar-100-python/test", "train", "test"),),
     ),
     Row(
-        "alignet", "odd-one-out answers of a model to triplets of ImageNet", "alignet",
+        "alignet", "odd-one-out answers of a model to triplets of ImageNet", "other_triplets:alignet",
         {"triplets": ("train", "valid", "train/soft", "valid/soft")},
         "https://github.com/google-deepmind/alignet", "CC BY 4.0", ALIGNET,
         (
@@ -282,7 +285,8 @@ OF_OTHER_TRIPLETS = (
         needs=(("alignet_train.npz", "alignet_valid.npz"),),
     ),
     Row(
-        "levels", "odd-one-out answers of people at three levels of abstraction, in the form of AligNet", "alignet",
+        "levels", "odd-one-out answers of people at three levels of abstraction, in the form of AligNet",
+        "other_triplets:alignet",
         {"triplets": ("all",)},
         "https://gin.g-node.org/fborn/Dataset_Levels", "see there", ALIGNET,
         (("levels.npz", "as alignet_valid.npz"),),
@@ -291,7 +295,7 @@ OF_OTHER_TRIPLETS = (
         needs=(("levels.npz",),),
     ),
     Row(
-        "nights", "which of two generated images is more like a third: votes of people", "nights",
+        "nights", "which of two generated images is more like a third: votes of people", "two_alternatives:nights",
         {"triplets": ("train", "val", "test", "test_imagenet", "test_no_imagenet"), "images": ()},
         "https://dreamsim-nights.github.io/", "MIT (the code)",
         "Fu, Tamir, Sundaram et al. (2023), DreamSim, NeurIPS 36",
@@ -304,7 +308,7 @@ OF_OTHER_TRIPLETS = (
         needs=(("data.csv",),),
     ),
     Row(
-        "bapps", "which of two distortions is more like a patch of an image: votes of people", "bapps",
+        "bapps", "which of two distortions is more like a patch of an image: votes of people", "two_alternatives:bapps",
         {"triplets": (
             "train", "val", "train/traditional", "train/cnn", "train/mix", "val/traditional", "val/cnn", "val/superres",
             "val/deblur", "val/color", "val/frameinterp", "train/majority",
@@ -330,7 +334,7 @@ OF_OTHER_TRIPLETS = (
         ),),
     ),
     Row(
-        "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "sample",
+        "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "other_triplets:sample",
         {"triplets": (), "embeddings": (), "categories": (), "names": (), "images": ()},
         "part of pyalign", "see NOTICE.txt", "pyalign, docs/sample.md",
         (("embeddings.npy, triplets.npy, names.txt, subgroups.txt, images.tar", "as `pyalign sample` writes them"),),

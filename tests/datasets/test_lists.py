@@ -14,7 +14,7 @@ from support import read_back, reals, seeds
 
 import pyalign
 from pyalign import Embeddings, plan_triplets
-from pyalign.datasets.places import ANSWERS, Lists
+from pyalign.datasets.lists_of_trials import ANSWERS, Lists
 from pyalign.errors import InputError
 
 A, B = reals(1, 60, 4, dtype=np.float64), reals(2, 60, 4, dtype=np.float64)

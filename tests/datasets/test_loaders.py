@@ -341,7 +341,7 @@ def test_cifar100_has_50000_triplets_of_the_training_images_without_any_option(r
 
 
 def test_the_draw_is_that_of_the_published_script_but_for_images_paired_with_themselves():
-    from pyalign.datasets._cifar100 import draw
+    from pyalign.datasets._other_triplets import draw
 
     labels = np.arange(50_000) // 3 % 20  # what follows is what the script has given for these, at seed 0
     found = draw(labels, 50_000, 0)
@@ -369,7 +369,7 @@ def test_cifar100_of_another_size_is_refused(root, message_of):
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 0, 1], []])
 def test_a_draw_needs_two_classes_of_two_items(labels):
-    from pyalign.datasets._cifar100 import draw
+    from pyalign.datasets._other_triplets import draw
 
     with pytest.raises(InputError, match="labels must have two classes at least, and each two items"):
         draw(np.array(labels, int), 3, 0)
