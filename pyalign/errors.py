@@ -1,14 +1,19 @@
 """The errors that pyalign raises for what it was given.
 
 Every message is one sentence on one line: the argument, the rule, and what came.
+
+A missing extra says what pip has to install; the metadata of the installed distribution are the only list of that.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from pyalign._extras import pip_install
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 
 # Names that are gone, and the one in their place: docs/renamed.md has a row for each.
 RENAMED = dict.fromkeys(
@@ -102,3 +107,81 @@ def nearest(name: str, allowed: Iterable[str], cutoff: float = 0.4) -> str:
         return f"; did you mean {meant!r}?"
     near = difflib.get_close_matches(plain(str(name)), list(spellings), n=1, cutoff=cutoff)
     return f"; did you mean {spellings[near[0]]!r}?" if near else ""
+
+
+DISTRIBUTION = "pyalign-kit"  # what pip calls it; the name pyalign belongs to another project on PyPI
+NAMESAKE = "pyalign"
+# What importlib.metadata and packaging raise: of a distribution that is not there, or of damaged metadata.
+UNREADABLE = (ImportError, ValueError, TypeError, AttributeError, KeyError, OSError)
+
+
+def pip_install(extra: str, package: str) -> str:
+    """The command that installs a package of an extra, and whatever else of that extra is missing here.
+
+    Args:
+        extra: an extra of ours; where metadata are missing, as in a source tree, or damaged, only the package is named.
+        package: as PyPI calls it; a version bound that it has is the one that is printed.
+    """
+    import shlex
+
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    wanted = {canonicalize_name(required.name): required for required in requirements(extra)}
+    requirement = Requirement(package)
+    name = canonicalize_name(requirement.name)
+    if requirement.specifier or name not in wanted:
+        wanted[name] = requirement
+    missing = [str(required) for key, required in sorted(wanted.items()) if key == name or not _is_satisfied(required)]
+    return shlex.join(["pip", "install", *missing])
+
+
+def requirements(extra: str) -> list[Requirement]:
+    """What an extra asks for in this environment, also by way of other extras; nothing where metadata can't be read."""
+    from importlib.metadata import requires
+
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    extras, collected = [extra], []
+    try:
+        listed = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
+        for name in extras:  # which grows
+            for requirement in listed:
+                if (
+                    requirement.marker is None
+                    or requirement.marker.evaluate({"extra": ""})
+                    or not requirement.marker.evaluate({"extra": name})
+                ):
+                    continue
+                requirement.marker = None
+                if canonicalize_name(requirement.name) == DISTRIBUTION:
+                    extras += sorted(requirement.extras - {*extras})
+                else:
+                    collected.append(requirement)
+    except UNREADABLE:
+        return []
+    return collected
+
+
+def note_of_namesake() -> str | None:
+    """A sentence where the other project called pyalign is installed too: both install the folder pyalign."""
+    from importlib.metadata import version
+
+    try:
+        number = version(NAMESAKE)
+    except UNREADABLE:
+        return None
+    return (
+        f"the distribution {NAMESAKE} {number}, which is not {DISTRIBUTION}, installs a folder pyalign too: uninstall "
+        f"both ({NAMESAKE} and {DISTRIBUTION}), then install this one again"
+    )
+
+
+def _is_satisfied(requirement: Requirement) -> bool:
+    from importlib.metadata import version
+
+    try:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except UNREADABLE:
+        return False

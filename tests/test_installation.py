@@ -19,8 +19,7 @@ from packaging.utils import canonicalize_name
 from support import strict_json
 
 import pyalign
-from pyalign._extras import DISTRIBUTION, note_of_namesake, pip_install
-from pyalign.errors import MissingExtraError
+from pyalign.errors import DISTRIBUTION, MissingExtraError, note_of_namesake, pip_install
 from pyalign.extraction import sources
 
 tomllib = import_module("tomllib") if sys.version_info >= (3, 11) else pytest.importorskip("tomli")

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from pyalign._result import Result
-from pyalign.journal import OTHER, Journal, sibling_path
-from pyalign.keys import digest_of
+from pyalign.journal import OTHER, Journal, digest_of, sibling_path
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from pyalign.datasets import fetch
 from pyalign.extraction import sources, spelling
-from pyalign.io import _apart_desk, apart, documents, folder, image_files, tensor_files, text_limits, write
+from pyalign.io import _apart_desk, apart, documents, folder, image_files, paths, tensor_files, write
 from pyalign.io.formats import FORMATS
 from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
@@ -28,16 +28,16 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
     [
         ("after {} seconds of CPU time without progress ({} more", (_apart_desk.BUSY, GB // _apart_desk.SLOWEST)),
         ("or {} seconds without a word", (apart.SILENCE,)),
-        ("twice the size of the data plus {} MB", (text_limits.SMALL // MB,)),
-        ("at most a {} times its size", (WORDS[text_limits.MOST_EXPANSION],)),
-        ("(text: {} times), or {} MB", (WORDS[text_limits.MOST_EXPANSION_OF_TEXT], text_limits.SMALL // MB)),
-        ("(text: {} MB)", (text_limits.SMALL_TEXT // MB,)),
-        ("Files of more than {} MB are refused if less than", (text_limits.SMALL // MB,)),
-        ("less than a {}th of them is on the disk", (WORDS[text_limits.MOST_EXPANSION],)),
+        ("twice the size of the data plus {} MB", (paths.SMALL // MB,)),
+        ("at most a {} times its size", (WORDS[paths.MOST_EXPANSION],)),
+        ("(text: {} times), or {} MB", (WORDS[paths.MOST_EXPANSION_OF_TEXT], paths.SMALL // MB)),
+        ("(text: {} MB)", (paths.SMALL_TEXT // MB,)),
+        ("Files of more than {} MB are refused if less than", (paths.SMALL // MB,)),
+        ("less than a {}th of them is on the disk", (WORDS[paths.MOST_EXPANSION],)),
         ("a manifest (at most {} MB)", (folder.LARGEST // MB,)),
         ("| `dataset.toml`, `mine.toml` | at most {} MB", (documents.LARGEST // MB,)),
         ("at most {} folders deep", (fetch.DEEPEST,)),
-        ("times the archive's size or {} MB, and {} members", (text_limits.SMALL // MB, fetch.FEW)),
+        ("times the archive's size or {} MB, and {} members", (paths.SMALL // MB, fetch.FEW)),
         ("at most {} instructions", (tensor_files.MOST_STEPS,)),
         ("some {} MB at once", (image_files.PIECE // MB,)),
         ("image files by {} plugins", (WORDS[len(spelling.FORMATS)],)),

@@ -10,9 +10,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import cast
 
-from pyalign._extras import pip_install
 from pyalign._registry import load
 from pyalign.backends._host import HOST, Backend, Place
+from pyalign.errors import pip_install
 
 # The packages that each needs, and whether its kernels take float16 and bfloat16 rows as they are.
 NEEDS = {"cuda": (("torch",), True), "triton": (("torch", "triton"), True), "torch": (("torch",), False)}

@@ -18,7 +18,6 @@ import numpy as np
 
 import pyalign
 from pyalign import _registry
-from pyalign._extras import note_of_namesake, pip_install
 from pyalign._process import Progress
 from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native, slow_because
@@ -28,7 +27,7 @@ from pyalign.cli._outputs import described
 from pyalign.cli.study import fault_of
 from pyalign.concept.concepts_result import BY
 from pyalign.documents import csv_of
-from pyalign.errors import InputError
+from pyalign.errors import InputError, note_of_namesake, pip_install
 from pyalign.io.paths import Spec
 from pyalign.kinds import KINDS, entries
 from pyalign.nearest.scan import EXTRAS, faiss_facts

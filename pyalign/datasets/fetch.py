@@ -29,8 +29,7 @@ from pyalign.datasets.places import folder_of, remember, root
 from pyalign.datasets.registry import DATASETS, Remote
 from pyalign.errors import InputError, nearest, shorten
 from pyalign.io.arrays import check_directory
-from pyalign.io.paths import PUBLISHED_MAP, bad, checked_path, guarded
-from pyalign.io.text_limits import check_expansion
+from pyalign.io.paths import PUBLISHED_MAP, bad, check_expansion, checked_path, guarded
 from pyalign.io.transform import load_transform
 from pyalign.io.write import READ, has_ended, open_own, run_name, write_text
 

@@ -43,7 +43,7 @@ from pyalign.extraction.finished import (
     UNREADABLE, file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing,
 )
 from pyalign.extraction.folder import NAMES
-from pyalign.keys import digest_of
+from pyalign.journal import digest_of
 
 SHARED = (
     "preprocessing",

@@ -28,9 +28,8 @@ import numpy as np
 from pyalign.data.metadata import Texts
 from pyalign.errors import MissingExtraError
 from pyalign.io.arrays import Entry, Wanted, text_array
-from pyalign.io.paths import Array, PathLike, bad, is_memory
+from pyalign.io.paths import MOST_EXPANSION, SMALL, Array, PathLike, bad, check_expansion, is_memory
 from pyalign.io.tables import Columns, Table
-from pyalign.io.text_limits import MOST_EXPANSION, SMALL, check_expansion
 
 START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart_desk.BUSY`
 SLOWEST = 10e6  # bytes a second that a disk gives

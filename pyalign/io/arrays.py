@@ -19,8 +19,7 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
 from pyalign.io.layout import HeaderRule, embedding_header, triplet_header
-from pyalign.io.paths import Array, PathLike, bad, guarded, no_key
-from pyalign.io.text_limits import SMALL, check_expansion
+from pyalign.io.paths import SMALL, Array, PathLike, bad, check_expansion, guarded, no_key
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 1 << 16  # bytes

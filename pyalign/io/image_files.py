@@ -19,8 +19,7 @@ import numpy as np
 from pyalign.io.apart import ask, hdf5_entries
 from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
 from pyalign.io.metadata import HEADERS, first_column
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file
-from pyalign.io.text_limits import check_expansion
+from pyalign.io.paths import TEXT, Array, PathLike, bad, check_expansion, check_file
 
 SUFFIXES = frozenset(
     "jpg jpeg jpe jfif mpo png apng gif bmp tif tiff webp ppm pgm pbm pnm avif jp2 j2k jpf jpx j2c jpc".split()

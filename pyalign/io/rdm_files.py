@@ -22,9 +22,8 @@ from pyalign.errors import InputError
 from pyalign.io.apart import hdf5_attribute
 from pyalign.io.arrays import JUDGMENTS, Entries, Entry, strings
 from pyalign.io.documents import read_json
-from pyalign.io.paths import Array, PathLike, bad, suffix_of
+from pyalign.io.paths import Array, PathLike, bad, check_expansion, suffix_of
 from pyalign.io.tensor_files import read_pickle
-from pyalign.io.text_limits import check_expansion
 
 VALUES, MEASURE, PATTERNS, RDMS = "dissimilarities", "dissimilarity_measure", "pattern_descriptors", "rdm_descriptors"
 GROUPS = ("descriptors", PATTERNS, RDMS)

@@ -25,7 +25,7 @@ from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import (
     GROWTH, Choice, Maker, ProbeFit, choose_strength, fit_path, geometric_mean, problem_of, require_sides,
 )
-from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
+from pyalign.probing.held_out import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
 from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalties, options_of
 from pyalign.probing.probe import COMMON, Inputs, completed, maker, read_inputs, watch_over
 from pyalign.probing.problem import FINISHED, FITTED, REFIT, Watch

@@ -18,10 +18,10 @@ from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import one_blas_thread
 from pyalign.fitting.objective import part_of
+from pyalign.probing.held_out import HeldOut, held_out_score
 from pyalign.probing.local import LocalFigures, LocalProblem
 from pyalign.probing.parameters import SHARES, ProbeOptions, as_penalties
 from pyalign.probing.problem import CUT, INNER, Map, Problem, Watch, Watcher
-from pyalign.probing.scoring import HeldOut, held_out_score
 from pyalign.probing.search import ROUNDS, Search
 from pyalign.stats.splits import Fold, TripletKFold
 

@@ -30,10 +30,10 @@ from pyalign.fitting.objective import answer_weights, weighing_notes
 from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
+from pyalign.probing.held_out import scored
 from pyalign.probing.local import LocalProblem, other_batches
 from pyalign.probing.parameters import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
 from pyalign.probing.problem import Problem, Watch, finite_rows
-from pyalign.probing.scoring import scored
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, TripletsLike
 
 

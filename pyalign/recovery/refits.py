@@ -25,9 +25,9 @@ from pyalign.fitting.algebra import host_rows
 from pyalign.fitting.place import algebra_for
 from pyalign.ops.triplets import run_triplets
 from pyalign.probing.fit import GROWTH, Maker, choose_strength, fit_path, problem_of
+from pyalign.probing.held_out import held_out_score
 from pyalign.probing.parameters import ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem, finite_rows
-from pyalign.probing.scoring import held_out_score
 from pyalign.stats.divergences import log_choice_probabilities
 from pyalign.stats.splits import Fold, TripletKFold
 from pyalign.typing import BackendName, MeasureLike

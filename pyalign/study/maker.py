@@ -22,8 +22,7 @@ from pyalign.extraction.images import as_images
 from pyalign.io.documents import read_json
 from pyalign.io.paths import PathLike, one_line, require_file
 from pyalign.io.write import Content, require_no_link
-from pyalign.journal import Journal
-from pyalign.keys import key_of
+from pyalign.journal import Journal, key_of
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
 from pyalign.study.file import StudyFile, split_step
 from pyalign.study.folder import FIGURES, MANIFEST, MODELS, PARTS

@@ -20,7 +20,7 @@ from pyalign._result import SCHEMA
 from pyalign._version import __version__
 from pyalign.errors import InputError
 from pyalign.io.write import CREATE, READ, RUN, Files, create_temporary, has_ended, open_own, run_name
-from pyalign.keys import digest_of
+from pyalign.journal import digest_of
 from pyalign.study.file import StudyFile
 
 
@@ -120,7 +120,7 @@ class Record:
     """What is known of a unit that is done."""
 
     unit: str  # its id.
-    key: str  # SHA-256 of its inputs, options, function and version; see `pyalign.keys`.
+    key: str  # SHA-256 of its inputs, options, function and version; see `pyalign.journal`.
     asked: str  # SHA-256 of what the study file asks for, without what is in the inputs.
     files: Mapping[str, str]  # SHA-256 of its files, by path in the folder.
     seconds: float  # that it took.

@@ -12,7 +12,7 @@ from support import NATIVE, clustered_error, degrees_of, draw_triplets, reals, s
 from pyalign import TripletProbe, Triplets, predict_dimensions, score
 from pyalign.analysis.outcomes import scaled, triplet_outcomes, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
-from pyalign.probing.scoring import scored
+from pyalign.probing.held_out import scored
 from pyalign.stats.resampling import BY, Resampling
 
 X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)

@@ -32,7 +32,7 @@ def test_links_are_left_out_and_damaged_archives_are_one_line(tmp_path, message_
 
 
 def test_an_archive_that_becomes_far_too_large_is_refused(tmp_path, monkeypatch, message_of):
-    monkeypatch.setattr("pyalign.io.text_limits.SMALL", 1 << 20)
+    monkeypatch.setattr("pyalign.io.paths.SMALL", 1 << 20)
     (tmp_path / "data.zip").write_bytes(zipped({"a": bytes(5 << 20)}))
     assert "more than 100 times as many" in message_of(unpack, tmp_path / "data.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
@@ -78,7 +78,7 @@ def test_members_that_are_in_the_way_of_each_other_are_the_archives_fault(tmp_pa
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, b"?"])
 def test_headers_of_a_tar_do_not_become_far_too_large(tmp_path, kind, monkeypatch, message_of):
-    monkeypatch.setattr("pyalign.io.text_limits.SMALL", 1 << 20)
+    monkeypatch.setattr("pyalign.io.paths.SMALL", 1 << 20)
     out, block = io.BytesIO(), bytes(1 << 20)
     with gzip.open(out, "wb") as packed:
         told = tarfile.TarInfo("long")

@@ -11,7 +11,7 @@ from pyalign.data import Triplets, as_answers
 from pyalign.datasets.simulate import simulate
 from pyalign.fitting.objective import answer_weights, smoothed
 from pyalign.probing import fit_probe
-from pyalign.probing.scoring import scored
+from pyalign.probing.held_out import scored
 
 
 def test_counts_are_the_same_as_repeated_triplets():

@@ -17,9 +17,9 @@ from pyalign.probing import cross_validate
 from pyalign.probing import fit as choose
 from pyalign.probing import fit_probe
 from pyalign.probing.fit import choose_strength, least_of
+from pyalign.probing.held_out import scored
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.probing.problem import INNER, Watch
-from pyalign.probing.scoring import scored
 from pyalign.stats.splits import TripletKFold
 
 

@@ -20,7 +20,7 @@ from pyalign.fitting import objective as predicted
 from pyalign.fitting.objective import TripletTerm
 from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
-from pyalign.probing import scoring
+from pyalign.probing import held_out
 from pyalign.probing.fit import fit_path
 from pyalign.probing.local import LocalTerm, other_batches
 from pyalign.probing.parameters import ProbeOptions
@@ -293,7 +293,7 @@ def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, g
 
 def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
     used = set()
-    for module, name in ((scoring, "score"), (predicted, "run_triplets")):
+    for module, name in ((held_out, "score"), (predicted, "run_triplets")):
         real = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)

@@ -11,7 +11,7 @@ from support import reals
 import pyalign
 from pyalign import cross_validate_probe
 from pyalign.datasets.simulate import simulate
-from pyalign.probing.held_out_intervals import HeldOutRows, fold_intervals
+from pyalign.probing.held_out import HeldOutRows, fold_intervals
 from pyalign.stats.resampling import Resampling
 
 FIGURES = ("accuracy", "zero_shot_accuracy", "cross_entropy")

@@ -298,7 +298,7 @@ def functions_with_intervals():
 
 def test_intervals_are_asked_for_in_one_way_by_every_function():
     functions = functions_with_intervals()
-    # Those of the last two: probing/test_held_out_intervals.py and embedding/test_embedding_cross_validation.py.
+    # Those of the last two: probing/test_held_out.py and embedding/test_embedding_cross_validation.py.
     assert set(functions) == {*RUNS, "cross_validate_probe", "cross_validate_embedding"}
     for name, function in functions.items():
         options = inspect.signature(function).parameters

@@ -14,7 +14,7 @@ import pyalign
 from pyalign.datasets.simulate import simulate
 from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
-from pyalign.probing.held_out_intervals import HeldOutRows, fold_errors, fold_intervals, plan_for
+from pyalign.probing.held_out import HeldOutRows, fold_errors, fold_intervals, plan_for
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.stats.resampling import Resampling
 
