@@ -19,6 +19,7 @@ from dataclasses import field as field
 from dataclasses import fields as fields
 from dataclasses import is_dataclass as is_dataclass
 from dataclasses import replace as replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 HEADING = "Attributes:"
@@ -61,6 +62,7 @@ class _WithFields:
         return f"{given}\n\n    {HEADING}\n{listed}\n    "
 
 
+@lru_cache
 def field_texts(cls: type) -> list[str]:
     """What the source of a class says of its fields: "name: text" each, or "one, other: text" of several.
 

@@ -56,6 +56,12 @@ def pytest_make_collect_report(collector):
     return report
 
 
+def pytest_runtest_setup():
+    """Altair checks a chart when it is written, and not each of its parts as they are made besides."""
+    if altair := sys.modules.get("altair"):
+        altair.utils.schemapi.disable_debug_mode()
+
+
 ISAS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]
 
 

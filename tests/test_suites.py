@@ -222,6 +222,13 @@ def test_another_order_is_the_same_for_the_same_seed(pytest_in):
     assert len({tuple(plain), tuple(once), tuple(other)}) == 3
 
 
+def test_a_file_without_an_example_is_not_read_for_one(pytest_in, tmp_path):
+    (tmp_path / "silent.py").write_text("raise SystemExit")
+    (tmp_path / "shown.py").write_text('"""Adds.\n\n>>> 1 + 1\n2\n"""')
+    said = pytest_in("--doctest-modules", "-k", "shown or silent")
+    assert names(said) == ["shown.py::shown"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no nohup")
 def test_children_heed_ctrl_c_where_the_parent_of_pytest_ignores_it(pytest_in):
     pytest_in("-k", "ctrl_c", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))

@@ -63,14 +63,19 @@ def by_loops(models, triplets, seed, splits):
     return np.array(figures), chosen, rows, influence
 
 
+@pytest.fixture(scope="module")
+def looped():
+    _, models, triplets = world(3, 24, 400, 4, 2.0)
+    return models, triplets, by_loops(models, triplets, 5, 7)
+
+
 @pytest.mark.parametrize("by", BY)
-def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkeypatch):
+def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(looped, by, monkeypatch):
     """Figure, choices and error, from plain loops over splits, triplets and pairs of triplets."""
     monkeypatch.setattr(module, "SPLITS", 7)
-    _, models, triplets = world(3, 24, 400, 4, 2.0)
+    models, triplets, (figures, chosen, rows, influence) = looped
     people = np.arange(400) % 9
     found = compare(models, triplets, ci=Resampling(by, seed=5), subjects=people, choose_best=True)
-    figures, chosen, rows, influence = by_loops(models, triplets, 5, 7)
     assert found.best.n_choices == len(figures) == 14
     assert found.best.accuracy == pytest.approx(figures.mean(), rel=1e-12)
     assert found.best.chosen == {name: chosen.count(name) / 14 for name in models if name in chosen}

@@ -303,7 +303,7 @@ def test_what_is_wrong_with_a_matrix_of_a_model_is_told_of_that_model(message_of
 
 @pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
 def test_does_not_depend_on_the_number_of_threads(set_threads, correlation):
-    x, people = study(n=20, p=4)
+    x, people = study(p=4)
     seen = set()
     for threads in (1, 2, 5):
         set_threads(threads)

@@ -13,20 +13,12 @@ def things(data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("file", "penalties", "zero_shot", "accuracy", "cross_entropy"),
-    [
-        ("clip_vit_b32.npy", "auto", 0.5045, 0.592, 0.8900),
-        # One strength of the eight: how it is chosen is seen above, and this has two and a half times the columns.
-        ("efficientnet_lite0_penultimate.npy", (0.15,), 0.437, 0.52, 0.992),
-    ],
-)
-def test_held_out_accuracy(things, file, penalties, zero_shot, accuracy, cross_entropy):
-    x, triplets = load_embeddings(things / file), load_triplets(things / "human_triplets_375429.npy")
-    found = cross_validate_probe(x, triplets, repeats=1, penalties=penalties)
-    assert found.zero_shot_accuracy == pytest.approx(zero_shot, abs=0.002)
-    assert found.accuracy >= accuracy
-    assert found.cross_entropy <= cross_entropy
+def test_held_out_accuracy(things):
+    x, triplets = load_embeddings(things / "clip_vit_b32.npy"), load_triplets(things / "human_triplets_375429.npy")
+    found = cross_validate_probe(x, triplets, repeats=1)
+    assert found.zero_shot_accuracy == pytest.approx(0.5045, abs=0.002)
+    assert found.accuracy >= 0.592
+    assert found.cross_entropy <= 0.89
     assert max(fold.gap for fold in found.folds) <= 1e-4
     low, high = found.accuracy_interval
     assert low < found.accuracy < high < low + 0.03
