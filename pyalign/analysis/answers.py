@@ -37,7 +37,7 @@ def answered_triplets(triplets: object, answers: object, what: str | None, weigh
     """
     given = as_triplet_data(triplets)
     _checks.require_triplets(given.shape)
-    given = given.with_weights(weights)
+    given = given if weights is None else given.with_weights(weights)
     if answers is not None:
         given = given.with_answers(answers)
     if what is not None:

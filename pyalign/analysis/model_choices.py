@@ -17,8 +17,8 @@ from pyalign.analysis.each_model import of_each
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.backends import Array, HostBackend, get_host_backend
-from pyalign.data import Aligned, Provenance, Triplets
-from pyalign.data.missing import Present, with_rows
+from pyalign.data import Aligned, Embeddings, Provenance, Triplets, as_embeddings
+from pyalign.data.missing import Present, present_of
 from pyalign.data.similarities import as_models, named_models, several
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
@@ -53,8 +53,7 @@ class ModelChoices:
         """
         _checks.one_of(unreadable, UNREADABLE, "unreadable")
         checked_base(base)
-        given = {} if model_choices is None else model_choices
-        choices = named_models(given, "model_choices", "choices")
+        choices = {} if model_choices is None else named_models(model_choices, "model_choices", "choices")
         twice = next((name for name in choices if name in models), None)
         if twice is not None:
             raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
@@ -119,7 +118,7 @@ class Judged:
             Traceback (most recent call last):
             pyalign.errors.InputError: embeddings or model_choices must be given; got neither
         """
-        models = several(models)
+        models = models if isinstance(models, Embeddings | dict) else several(models)
         named = models if isinstance(models, Mapping) else {}
         choices = ModelChoices.of(
             model_choices, named, base=base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
@@ -132,8 +131,11 @@ class Judged:
         given = answered_triplets(triplets, answers, what, weights)
         for rule in rules:
             rule(given, what)
-        present = with_rows({**named, **beside} if beside else models, given, missing, subjects=subjects)
-        return cls(models, choices, present, answers, present.of(subjects, "subjects"))
+        every = {**named, **(beside or {})} if isinstance(models, Mapping) else {"embeddings": models}
+        rows = {str(name): x if isinstance(x, Embeddings) else as_embeddings(x, str(name)) for name, x in every.items()}
+        present = present_of(rows, given, missing, subjects)
+        left = None if subjects is None else present.of(subjects, "subjects")
+        return cls(models, choices, present, answers, left)
 
     @property
     def triplets(self) -> Triplets:
@@ -180,12 +182,13 @@ class Judged:
             return lambda by: recorded(one(by), {name or "embeddings": aligned.embeddings}, str(by))
 
         models = self.models if isinstance(self.models, Mapping) else {"embeddings": self.models}
-        results = of_each(as_models(self.models), kept, measures, progress, run) if models else ()
+        has_rows = bool(models) or not self.choices.choices
+        results = of_each(as_models(self.models), kept, measures, progress, run) if has_rows else ()
         for name, chosen in self.read(backend).items():
             progress(name, len(results), None)
             results += (recorded(of_choices(name, chosen), {name: self.choices.choices[name]}, None),)
         whole = kind(results, kept.source, notes=merged(*(result.notes for result in results)))
-        return recorded(whole, {**models, **self.choices.choices}, [*map(str, measures)] if models else None)
+        return recorded(whole, {**models, **self.choices.choices}, [*map(str, measures)] if has_rows else None)
 
     def described(
         self, result: Any, notes: Iterable[Iterable[str]], options: Mapping[str, Any], backend: str,

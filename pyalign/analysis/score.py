@@ -182,14 +182,15 @@ def score(
         nan_policy=nan_policy, unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects,
         weights=weights,
     )
-    each = EachAnswer.of(judged.triplets, weighting)
-    require_weighting(ceiling, each.weighting)
-    groups = groups if isinstance(groups, str) else judged.present.of(groups, "groups")
+    each = EachAnswer.of(judged.present.triplets, weighting)
+    if ceiling is not None:
+        require_weighting(ceiling, each.weighting)
+    groups = groups if groups is None or isinstance(groups, str) else judged.present.of(groups, "groups")
     plan = as_resampling(ci)
     if plan is not None and plan.by == AUTO and not each.given.answered:
         plan = None
     settings = _Settings(
-        each, ties, nan_policy, backend, plan, judged.subjects, each.groups(groups), ceiling, progress, measures,
+        each, ties, nan_policy, backend, plan, judged.people, each.groups(groups), ceiling, progress, measures,
         temperature, missing, n_permutations, seed, transform, kept_arrays,
     )
     scores = of_each(models, each.triplets, measures, progress, partial(_begin, settings), called)

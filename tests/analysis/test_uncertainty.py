@@ -140,7 +140,7 @@ def test_what_reads_no_interval_does_not_compute_one(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("an interval that nobody reads")
 
-    monkeypatch.setattr("pyalign.analysis.score.with_intervals", refuse)
+    monkeypatch.setattr("pyalign.analysis.score_choices.Asked.with_intervals", refuse)
     few = T[:200]
     assert TripletProbe(penalty=10.0).fit(X, few).score(X, few) > 0
     assert scored(X, few, None, "dot").accuracy > 0
