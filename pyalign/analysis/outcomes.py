@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count, cycle
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +26,6 @@ from pyalign.stats.degrees import are_enough, effective_numbers
 from pyalign.stats.intervals import FRACTION, POSITIVE, REST, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 from pyalign.typing import MeasureLike, Policy
-
-if TYPE_CHECKING:
-    from pyalign.analysis.comparison.paired_outcomes import OutcomeTable
 
 CREDIT_UNIT = 6  # credits of 1, 1/2 and 1/3 are whole sixths
 DECIMALS = 12  # of weighted means of credits
@@ -60,12 +57,12 @@ class Outcomes:
 
 
 def clusters_of(
-    one: Outcomes | OutcomeTable, aligned: Aligned | AlignedModels, people: object, plan: Resampling | None
+    one: Any, aligned: Aligned | AlignedModels, people: object, plan: Resampling | None
 ) -> tuple[Clusters, Resampling | None]:
     """How the triplets that were scored hang together, and what intervals are over.
 
     Args:
-        one: the outcomes of one model, or of several.
+        one: `Outcomes`, or the table of those of several models, with `kept`, `weights` and `backend` likewise.
         aligned: all triplets.
         people: (t,) who answered them, or None.
         plan: of intervals, or None.
