@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -16,22 +17,17 @@ from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.agreement_figures import (
     ENTROPIES, OF_BINS, AgreementBin, AgreementErrors, Correlations, ModelChoices, Values, bins_of, places_of,
 )
-from pyalign.analysis.answers import Repeats, answered_triplets, codes_of_people, find_repeats
+from pyalign.analysis.answers import Repeats, codes_of_people, find_repeats
 from pyalign.analysis.ceiling.leave_one_out import Entries, entries_of
 from pyalign.analysis.choices import Chosen
-from pyalign.analysis.each_model import Several, measures_of, of_each
-from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
+from pyalign.analysis.each_model import Several, measures_of
+from pyalign.analysis.model_choices import Judged, Rows, notes_on_choices
+from pyalign.analysis.notes import merged, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.backends import get_host_backend
-from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out, require_unweighted
-from pyalign.data.missing import with_rows
-from pyalign.data.similarities import as_models
+from pyalign.data import Triplets, require_odd_one_out, require_unweighted
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.ops._dispatch import dispatch_of
-from pyalign.ops.similarity import notes_on_similarities
-from pyalign.ops.triplets import checked_triplets
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, log_choice_probabilities
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
@@ -99,54 +95,24 @@ def agreement(
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     measures = measures_of(measure)
-    models, choices = models_with_choices(
-        embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    judged = Judged.of(
+        embeddings, model_choices, triplets, "agreement", base=choice_base, nan_policy=nan_policy,
+        unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects,
+        rules=(require_unweighted,),
     )
     plan = plan_of(ci, BY, (CORRECTED,))
-    answered = answered_triplets(triplets, answers, "agreement")
-    require_unweighted(answered, "agreement")
-    present = with_rows(models, answered, missing, subjects=subjects)
-    kept = present.triplets
+    kept = judged.triplets
     require_odd_one_out(kept, "agreement")
-    people = codes_of_people(kept, present.of(subjects, "subjects"))
-    settings = _Settings(int(min_answers), limits, people, plan)
-    divisor = _checks.as_temperature(temperature)
-    how = {"temperature": divisor, "ties": ties, "nan_policy": nan_policy, "backend": backend}
-
-    def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
-        data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
-        data |= {} if people is None else {"subjects": people}
-        options = {
-            "measure": measure,
-            "temperature": divisor,
-            "ties": ties,
-            "nan": nan_policy,
-            "backend": backend,
-            "missing": missing,
-            "min_answers": int(min_answers),
-            "edges": limits.tolist(),
-            "ci": record_of(plan),
-            **choices.options(),
-        }
-        return Provenance.now(data, options, backend)
-
-    def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Agreement]:
-        compared = _ready(aligned, name, settings, how)
-        inputs = {name or "embeddings": aligned.embeddings}
-        return lambda by: replace(compared(by), coverage=present.coverage, provenance=recorded(inputs, str(by)))
-
-    has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    results = of_each(as_models(models), kept, measures, progress, begin) if has_rows else ()
-    host = get_host_backend(backend)
-    for name, chosen in choices.among(present).read(kept, host).items():
-        result = _of_choices(chosen, kept, name, settings, ties, host.name)
-        inputs = {name: choices.choices[name]}
-        results += (replace(result, coverage=present.coverage, provenance=recorded(inputs, None)),)
-    inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
-    return Agreements(
-        results, kept.source, notes=merged(*(result.notes for result in results)), coverage=present.coverage,
-        provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
-    )
+    settings = _Settings(int(min_answers), limits, codes_of_people(kept, judged.subjects), plan)
+    how = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan_policy": nan_policy,
+           "backend": backend}
+    options = {"temperature": how["temperature"], "ties": ties, "nan": nan_policy, "backend": backend,
+               "missing": missing, "min_answers": int(min_answers), "edges": limits.tolist(), "ci": record_of(plan),
+               **judged.choices.options()}
+    return cast(Agreements, judged.results(
+        Agreements, measures, options, backend, progress, partial(_ready, settings, how),
+        partial(_of_choices, kept, settings, ties, backend),
+    ))
 
 
 @dataclass(frozen=True)
@@ -171,26 +137,19 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
     return limits
 
 
-def _ready(
-    aligned: Aligned, name: str | None, settings: _Settings, options: Mapping[str, Any]
-) -> Callable[[MeasureLike], Agreement]:
+def _ready(settings: _Settings, options: Mapping[str, Any], rows: Rows) -> Callable[[MeasureLike], Agreement]:
     """Repeats are brought together once; what comes back compares by a measure."""
-    dispatch = dispatch_of(options["backend"], aligned.x)
-    rows = dispatch.rows(aligned.x)
-    index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
-    repeats = find_repeats(index, aligned.triplets.answers)
+    repeats = find_repeats(rows.index, rows.aligned.triplets.answers)
     enough = _with_enough(repeats, settings.min_answers)
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned, name or "embeddings"))
 
     def compared(measure: MeasureLike) -> Agreement:
-        outcomes = triplet_outcomes(rows, repeats.triplets[enough], measure=measure, **options)
+        outcomes = triplet_outcomes(rows.x, repeats.triplets[enough], measure=measure, **options)
         kept = enough.copy()
         kept[enough] = True if outcomes.kept is None else outcomes.kept
-        result = _compare(outcomes, _Judged.of(repeats, kept, settings), settings)
+        result = _compare(outcomes, _Answers.of(repeats, kept, settings), settings)
         assert result.kl is not None
         remarks = notes_on_score(result.accuracy, result.n_distinct, result.kl + result.human_entropy)
-        of_measure = notes_on_similarities(rows, aligned.index, measure, name or "embeddings")
-        return replace(result, embeddings=name, notes=merged(notes, of_measure, remarks, result.notes))
+        return replace(result, embeddings=rows.name, notes=merged(rows.notes_by(measure), remarks, result.notes))
 
     return compared
 
@@ -205,7 +164,7 @@ def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
 
 
 def _of_choices(
-    chosen: Chosen, triplets: Triplets, name: str, settings: _Settings, ties: Ties, backend: str
+    triplets: Triplets, settings: _Settings, ties: Ties, backend: BackendName, name: str, chosen: Chosen
 ) -> Agreement:
     """Compares choices of a model, one per row, with people; a triplet in several rows gets the mean of its rows."""
     values = _checks.as_triplets(triplets.values)
@@ -233,8 +192,8 @@ def _of_choices(
         with np.errstate(divide="ignore"):
             model = ModelChoices(model.credits, p, np.log(p), entropy(np.sort(p, axis=1)))
     result = _figures(
-        model, _Judged.of(repeats, kept, settings), settings, n_dropped=int((enough & ~kept).sum()),
-        measure=None, temperature=None, ties=ties, backend=backend,
+        model, _Answers.of(repeats, kept, settings), settings, n_dropped=int((enough & ~kept).sum()),
+        measure=None, temperature=None, ties=ties, backend=get_host_backend(backend).name,
     )
     remarks = notes_on_score(result.accuracy, result.n_distinct, 0.0, name, rows=False)
     if result.kl is None and chosen.probabilities is not None:
@@ -247,7 +206,7 @@ def _of_choices(
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Answers:
     """The c triplets that count: their items (c, 3), how many people called each odd (c, 3), and who, where known."""
 
     triplets: np.ndarray
@@ -255,12 +214,12 @@ class _Judged:
     entries: Entries | None
 
     @classmethod
-    def of(cls, repeats: Repeats, kept: np.ndarray, settings: _Settings) -> _Judged:
+    def of(cls, repeats: Repeats, kept: np.ndarray, settings: _Settings) -> _Answers:
         """The answers to the distinct triplets that a mask selects."""
         return cls(repeats.triplets[kept], repeats.counts[kept], entries_of(repeats, settings.people, kept))
 
 
-def _compare(outcomes: Outcomes, judged: _Judged, settings: _Settings) -> Agreement:
+def _compare(outcomes: Outcomes, judged: _Answers, settings: _Settings) -> Agreement:
     """The agreement of the similarities of triplets that were scored."""
     score = outcomes.score
     assert score.measure is not None and score.temperature is not None
@@ -276,7 +235,7 @@ def _compare(outcomes: Outcomes, judged: _Judged, settings: _Settings) -> Agreem
     )
 
 
-def _figures(model: ModelChoices, judged: _Judged, settings: _Settings, **how: Any) -> Agreement:
+def _figures(model: ModelChoices, judged: _Answers, settings: _Settings, **how: Any) -> Agreement:
     """All figures of the triplets. how: the fields of the result that say how it was computed."""
     counts = judged.counts
     columns, correlations = model.values(counts), Correlations.of(model, counts)

@@ -37,7 +37,7 @@ def answered_triplets(triplets: object, answers: object, what: str | None, weigh
     """
     given = as_triplet_data(triplets)
     _checks.require_triplets(given.shape)
-    given = given.with_weights(weights)
+    given = given if weights is None else given.with_weights(weights)
     if answers is not None:
         given = given.with_answers(answers)
     if what is not None:
@@ -63,15 +63,19 @@ def with_people(
     """
     given = answered_triplets(triplets, answers, what, weights)
     people = given.subjects if subjects is None else checked_labels(subjects, len(given))
+    require_single(given, people)
+    return given, people
+
+
+def require_single(given: Triplets, people: object) -> None:
+    """Raises where people are known, and are not those who gave each a single answer."""
     if people is not None and given.answers is not None:
         raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
-    return given, people
 
 
 def codes_of_people(given: Triplets, subjects: object) -> np.ndarray | None:
     """Codes (t,) of who gave each answer, where each triplet has one; `subjects`: as the call names them, or None."""
-    if subjects is not None and given.answers is not None:
-        raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
+    require_single(given, subjects)
     if subjects is not None:
         return codes_of(subjects, len(given))
     return None if given.subjects is None or given.answers is not None else given.subjects.codes

@@ -1,23 +1,30 @@
-"""Models that are known by their choices only: read once against the triplets, for all analyses of several models."""
+"""What analyses of triplets share: models by rows and by recorded choices, triplets, answers; checked and read once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
+from pyalign._process import Progress
 from pyalign.analysis.accuracy import Score
+from pyalign.analysis.answers import answered_triplets, codes_of_people, require_single
 from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.each_model import of_each
+from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
-from pyalign.backends import HostBackend
-from pyalign.data import Triplets
-from pyalign.data.missing import Present
-from pyalign.data.similarities import named_models, several
+from pyalign.backends import Array, HostBackend, get_host_backend
+from pyalign.data import Aligned, Embeddings, Provenance, Triplets, as_embeddings
+from pyalign.data.missing import Present, present_of
+from pyalign.data.similarities import as_models, named_models, several
 from pyalign.errors import InputError
-from pyalign.typing import Policy, Ties
+from pyalign.ops._dispatch import dispatch_of
+from pyalign.ops.similarity import notes_on_similarities
+from pyalign.ops.triplets import checked_triplets
+from pyalign.typing import BackendName, MeasureLike, Policy, Ties
 
 TIES = ("fractional", "wrong")  # an answer that names none says nothing of how many alternatives tie
 
@@ -46,8 +53,7 @@ class ModelChoices:
         """
         _checks.one_of(unreadable, UNREADABLE, "unreadable")
         checked_base(base)
-        given = {} if model_choices is None else model_choices
-        choices = named_models(given, "model_choices", "choices")
+        choices = {} if model_choices is None else named_models(model_choices, "model_choices", "choices")
         twice = next((name for name in choices if name in models), None)
         if twice is not None:
             raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
@@ -83,24 +89,142 @@ class ModelChoices:
         return found
 
 
-def models_with_choices(x: Any, model_choices: object, **options: Any) -> tuple[Any, ModelChoices]:
-    """The embeddings of a call that also takes one model without a name, and the choices; see `ModelChoices.of`.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Models and the triplets that they are held against, checked once: the objects of what remains all have a row."""
 
-    Example:
-        >>> models_with_choices(None, None, base=None, nan_policy="raise", unreadable="raise")
-        Traceback (most recent call last):
-        pyalign.errors.InputError: embeddings or model_choices must be given; got neither
-    """
-    x = several(x)
-    named = x if isinstance(x, Mapping) else {}
-    choices = ModelChoices.of(model_choices, named, **options)
-    if choices.choices:
-        if x is not None and not isinstance(x, Mapping):
+    models: Any  # embeddings, or a mapping from names to several, as they were given.
+    choices: ModelChoices  # of models that are known by these only, on all triplets.
+    present: Present  # the triplets that remain.
+    answers: Any  # of all triplets, as the call gives them, or None.
+    subjects: Any  # (t,) who answered those that remain, as the call gives them; None: as the triplets do.
+
+    @classmethod
+    def of(
+        cls, models: Any, model_choices: object, triplets: object, what: str | None, *, base: int | None,
+        nan_policy: Policy, unreadable: Policy, missing: Policy, ties: Ties = "fractional", answers: object = None,
+        subjects: object = None, weights: object = None, beside: Mapping[str, object] | None = None,
+        rules: Iterable[Callable[[Triplets, Any], None]] = (),
+    ) -> Judged:
+        """Checks the arguments of a call of `what`, which needs answers; None: of one that does not.
+
+        Args:
+            beside: name -> what must have a row for each object as well, and is no model.
+            rules: what else the triplets must be, such as `require_unweighted`.
+
+        Example:
+            >>> options = {"base": None, "nan_policy": "raise", "unreadable": "raise", "missing": "raise"}
+            >>> Judged.of(None, None, [[0, 1, 2]], "calibrate", **options)
+            Traceback (most recent call last):
+            pyalign.errors.InputError: embeddings or model_choices must be given; got neither
+        """
+        models = models if isinstance(models, Embeddings | dict) else several(models)
+        named = models if isinstance(models, Mapping) else {}
+        choices = ModelChoices.of(
+            model_choices, named, base=base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+        )
+        if choices.choices and models is not None and not isinstance(models, Mapping):
             raise InputError("embeddings must map names to embeddings where model_choices are given too")
-        return named, choices
-    if x is None:
-        raise InputError("embeddings or model_choices must be given; got neither")
-    return x, choices
+        if models is None and not choices.choices:
+            raise InputError("embeddings or model_choices must be given; got neither")
+        models = named if models is None else models
+        given = answered_triplets(triplets, answers, what, weights)
+        for rule in rules:
+            rule(given, what)
+        every = {**named, **(beside or {})} if isinstance(models, Mapping) else {"embeddings": models}
+        rows = {str(name): x if isinstance(x, Embeddings) else as_embeddings(x, str(name)) for name, x in every.items()}
+        present = present_of(rows, given, missing, subjects)
+        left = None if subjects is None else present.of(subjects, "subjects")
+        return cls(models, choices, present, answers, left)
+
+    @property
+    def triplets(self) -> Triplets:
+        """The triplets that remain."""
+        return self.present.triplets
+
+    @property
+    def people(self) -> Any:
+        """(t,) who answered the triplets that remain, or None; raises where there are counts of answers too."""
+        people = self.triplets.subjects if self.subjects is None else self.subjects
+        require_single(self.triplets, people)
+        return people
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all models, of which there are several or none."""
+        return [*self.models, *self.choices.choices]
+
+    def read(self, backend: BackendName) -> dict[str, Chosen]:
+        """What became of each triplet that remains with each model that is known by its choices."""
+        return self.choices.among(self.present).read(self.triplets, get_host_backend(backend))
+
+    def results(
+        self, kind: Any, measures: Sequence[Any], options: Mapping[str, Any], backend: BackendName, progress: Progress,
+        begin: Callable[[Rows], Callable[[Any], Any]], of_choices: Callable[[str, Chosen], Any],
+    ) -> Any:
+        """The results of all models as one `kind` of `Several`.
+
+        Args:
+            options: what was asked for, for the record.
+            begin: makes of the rows of one model a function of a measure.
+            of_choices: makes the result of a model that is known by its choices.
+        """
+        kept = self.triplets
+        data = {"triplets": kept, "answers": kept.answers if self.answers is None else self.answers}
+        data |= {"subjects": codes_of_people(kept, self.subjects), "weights": kept.weights}
+
+        def recorded(result: Any, inputs: Mapping[str, Any], measure: Any) -> Any:
+            made = Provenance.now({**inputs, **data}, {"measure": measure, **options}, backend)
+            return replace(result, coverage=self.present.coverage, provenance=made)
+
+        def run(aligned: Aligned, name: str | None) -> Callable[[Any], Any]:
+            one = begin(Rows.of(aligned, name, backend))
+            return lambda by: recorded(one(by), {name or "embeddings": aligned.embeddings}, str(by))
+
+        models = self.models if isinstance(self.models, Mapping) else {"embeddings": self.models}
+        has_rows = bool(models) or not self.choices.choices
+        results = of_each(as_models(self.models), kept, measures, progress, run) if has_rows else ()
+        for name, chosen in self.read(backend).items():
+            progress(name, len(results), None)
+            results += (recorded(of_choices(name, chosen), {name: self.choices.choices[name]}, None),)
+        whole = kind(results, kept.source, notes=merged(*(result.notes for result in results)))
+        return recorded(whole, {**models, **self.choices.choices}, [*map(str, measures)] if has_rows else None)
+
+    def described(
+        self, result: Any, notes: Iterable[Iterable[str]], options: Mapping[str, Any], backend: str,
+        seed: int | None = None, **inputs: Any,
+    ) -> Any:
+        """The result of all models together, with notes and what is recorded; inputs: those besides the models."""
+        every = [*self.models.items(), *self.choices.choices.items(), *inputs.items()]
+        return replace(
+            result, triplets=self.triplets.source, coverage=self.present.coverage, notes=merged(*notes),
+            provenance=Provenance.now(every, options, backend, seed),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of one model where a backend computes, and the triplets of these rows; both are checked."""
+
+    name: str | None  # of the model, or None.
+    x: Array  # (n, d).
+    index: np.ndarray  # (t, 3) rows of the triplets, on the host.
+    aligned: Aligned  # the model as it came, with the triplets.
+    notes: tuple[str, ...]  # about the rows.
+
+    @classmethod
+    def of(cls, aligned: Aligned, name: str | None, backend: BackendName) -> Rows:
+        """Brings them to their place."""
+        dispatch = dispatch_of(backend, aligned.x)
+        x = dispatch.rows(aligned.x)
+        index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, x.shape)))
+        notes = merged(aligned.notes, notes_on_rows(x, aligned, name or "embeddings"))
+        return cls(name, x, index, aligned, notes)
+
+    def notes_by(self, measure: MeasureLike) -> tuple[str, ...]:
+        """The notes, with those on the similarities by a measure."""
+        of_measure = notes_on_similarities(self.x, self.aligned.index, measure, self.name or "embeddings")
+        return merged(self.notes, of_measure)
 
 
 def checked_base(base: int | None) -> None:

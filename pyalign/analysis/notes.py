@@ -6,7 +6,7 @@ Whether answers support the order in which rows are read: what another order wou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
@@ -23,10 +23,11 @@ from pyalign.measures import PRECOMPUTED
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
 from pyalign.ops._prepare import Aside
-from pyalign.ops.similarity import FEW
+from pyalign.ops.similarity import FEW, notes_on_similarities
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.clustered import standard_errors
 from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.typing import MeasureLike
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
 ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
@@ -70,6 +71,14 @@ def notes_on_rows(
     if task == ANCHORED:
         return (*notes, *notes_on_anchors(dispatch.host(dispatch.triplets(index)), task))
     return (*notes, *notes_on_order(aligned, source, rows))
+
+
+def notes_on_models(aligned: AlignedModels, measures: Mapping[str, MeasureLike]) -> Iterator[str]:
+    """What is odd about the rows of each of several models, and then about their similarities by its measure."""
+    for name, x in aligned.models.items():
+        yield from notes_on_rows(x, aligned, name)
+    for name, x in aligned.models.items():
+        yield from notes_on_similarities(x, aligned.index, measures[name], name)
 
 
 def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Aside:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count, cycle
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,9 @@ from pyalign._process import Progress, silent
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT, Weights, alternatives_of
-from pyalign.data.align import Aligned, name_of
+from pyalign.data.align import Aligned, AlignedModels, in_name_order, name_of
 from pyalign.data.answers import checked_labels
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.ops.triplets import TripletResults
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
 from pyalign.stats.degrees import are_enough, effective_numbers
@@ -46,9 +46,34 @@ class Outcomes:
     entropy: np.ndarray  # (c,) nats, of the choice probabilities.
     weights: np.ndarray | None = None  # float64 (c,), how much each counts; None: all the same.
 
+    @property
+    def backend(self) -> str:
+        """What computed them."""
+        return self.score.backend
+
     def credits(self, ties: str = "fractional") -> np.ndarray:
         """int16 (c,): what each triplet counts under a rule for ties, in sixths."""
         return credits_of(self.verdicts, ties)
+
+
+def clusters_of(
+    one: Any, aligned: Aligned | AlignedModels, people: object, plan: Resampling | None
+) -> tuple[Clusters, Resampling | None]:
+    """How the triplets that were scored hang together, and what intervals are over.
+
+    Args:
+        one: `Outcomes`, or the table of those of several models, with `kept`, `weights` and `backend` likewise.
+        aligned: all triplets.
+        people: (t,) who answered them, or None.
+        plan: of intervals, or None.
+    """
+    index = in_name_order(aligned)
+    if one.kept is not None:
+        people = None if people is None else checked_labels(people, len(index))[one.kept]
+        index = index[one.kept]
+    plan = None if plan is None else plan.over(people)
+    counted = people if plan is not None and "subjects" in plan.by else None
+    return Clusters.of(index, counted, one.backend, one.weights), plan
 
 
 def weighted(one: Outcomes, weights: Weights | None) -> Outcomes:
@@ -144,59 +169,19 @@ FINEST = 32767  # steps between 0 and the largest cross-entropy
 LARGE = 0.25  # of the variance over objects: an object with more is named
 
 
-def clusters_of(triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Clusters:
-    """The clusters of those triplets that all `outcomes` kept; `triplets` are those that they were made from."""
-    index = _checks.as_array(triplets, "triplets", "(t, 3)")
-    kept = common(outcomes)
-    if kept is not None:
-        if not kept.any():
-            raise InputError("models must share at least one triplet whose rows are finite in all; got none")
-        subjects = None if subjects is None else checked_labels(subjects, len(index))[kept]
-        index = index[kept]
-    first = outcomes[0]
-    weights = None if first.weights is None else kept_of(first.weights, first, kept)
-    return Clusters.of(index, subjects, first.score.backend, weights)
+def values_of(one: Outcomes) -> tuple[np.ndarray, np.ndarray]:
+    """What is averaged, as whole numbers: (2, c) int16, and the unit of each row (2,).
 
-
-def people_of(outcomes: Sequence[Outcomes], subjects: object) -> object:
-    """Who answered the triplets that all of them kept, where anybody says it."""
-    kept = common(outcomes)
-    return subjects if kept is None or subjects is None else checked_labels(subjects, len(kept))[kept]
-
-
-def common(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
-    """(t,) mask of the triplets that all of them kept, or None for all."""
-    masks = [one.kept for one in outcomes if one.kept is not None]
-    return np.logical_and.reduce(masks) if masks else None
-
-
-def values_of(outcomes: Sequence[Outcomes], ties: str, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """What is averaged, as whole numbers: (2 m, t) int16, and the unit of each row (2 m,).
-
-    Rows 2 k and 2 k + 1 are the credits of model k, in sixths, and its cross-entropies, in steps of 1 / 32,767 of the
-    largest.
+    The rows are the credits, in sixths, and the cross-entropies, in steps of 1 / 32,767 of the largest.
     """
-    rows, units = [], []
-    for one in outcomes:
-        cross_entropy = kept_of(one.cross_entropy, one, kept)
-        nats, step = in_steps(cross_entropy)
-        rows += [kept_of(one.credits(ties), one, kept), nats]
-        units += [1.0 / CREDIT_UNIT, step]
-    return np.stack(rows), np.array(units)
+    nats, step = in_steps(one.cross_entropy)
+    return np.stack([one.credits(one.score.ties), nats]), np.array([1.0 / CREDIT_UNIT, step])
 
 
 def in_steps(cross_entropy: np.ndarray) -> tuple[np.ndarray, float]:
     """Cross-entropies (t,) as int16 steps of 1 / 32,767 of the largest, and the step in nats."""
     step = float(cross_entropy.max()) / FINEST or 1.0
     return np.rint(cross_entropy / np.float64(step)).astype(np.int16), step  # 1 / step may overflow float32
-
-
-def kept_of(array: np.ndarray, one: Outcomes, kept: np.ndarray | None) -> np.ndarray:
-    """The elements for the triplets that all keep, from an array for those that `one` kept."""
-    if kept is None or one.kept is None:
-        return array if kept is None else array[kept]
-    within: np.ndarray = array[kept[one.kept]]
-    return within
 
 
 def in_units(

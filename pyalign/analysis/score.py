@@ -13,25 +13,24 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
-from pyalign.analysis.answers import EachAnswer, with_people
+from pyalign.analysis.answers import EachAnswer
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, require_weighting
-from pyalign.analysis.choices import UNREADABLE
 from pyalign.analysis.each_model import measures_of, of_each
-from pyalign.analysis.model_choices import ModelChoices
+from pyalign.analysis.model_choices import Judged
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of, weighted
 from pyalign.analysis.permutation import permutation_test
-from pyalign.analysis.score_choices import Grouped, score_choices, with_ceiling, with_intervals
+from pyalign.analysis.score_choices import Asked, score_choices, scores_of_choices
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.align import named_rows
-from pyalign.data.missing import Present, present_of
+from pyalign.data.missing import Present
 from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._prepare import Aside
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
+from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike, BackendName, EmbeddingsLike, JudgmentsLike, Kept, MatrixKind, MeasureLike, MeasureName, Models,
     NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, Weighting, WeightsLike,
@@ -43,30 +42,27 @@ CEILING_OF_ALL = (
 )
 
 
-@dataclass(frozen=True)
-class _Settings:
+@dataclass(eq=False)
+class _Settings(Asked):
     """The options of one call, checked."""
 
     measures: tuple[MeasureLike | None, ...]
     temperature: float | None
-    ties: Ties
-    nan_policy: Policy
     missing: Policy
-    backend: BackendName
-    plan: Resampling | None
-    subjects: object
-    groups: object
-    ceiling: NamedCeiling | None
     n_permutations: int | None
-    seed: int
+    seed: int  # of the permutations.
     transform: Transform | None
     keep: tuple[str, ...]
-    progress: Progress
-    grouped: Grouped
-    each: EachAnswer
+
+    def provenance(self, x: Mapping[str, object], backend: str) -> Provenance:
+        """Where a score of x, by its name, comes from."""
+        measures = [None if measure is None else str(measure) for measure in self.measures]
+        options = {"measure": measures, "ties": self.ties, "nan": self.nan_policy, "missing": self.missing,
+                   "weighting": self.each.weighting, "temperature": self.temperature, "ci": record_of(self.plan)}
+        return self.recorded(x, options, backend, None if self.n_permutations is None else self.seed)
 
 
-def score(  # noqa: C901
+def score(
     embeddings: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
     matrix: JudgmentsLike | Mapping[str, JudgmentsLike] | None = None, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] | None = None,
@@ -164,68 +160,63 @@ def score(  # noqa: C901
     progress = reporter(progress)
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan_policy, NAN, "nan_policy")
-    keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
-    for name in keep:
-        _checks.one_of(name, KEPT, "keep")
-    if transform is not None and not isinstance(transform, Transform):
-        what = f"got {type(transform).__name__} (of a file: load_transform(path))"
-        raise InputError(f"transform must be a pyalign.Transform; {what}")
+    kept_arrays = _checked(keep, transform)
     if triplets is None:
         raise InputError("triplets must be given; got None")
     measures = (None,) if measure is None else measures_of(measure)
     if embeddings is None and matrix is None and model_choices is not None:
-        for name, value in {"measure": measure, "temperature": temperature, "transform": transform, "kind": kind,
-                            "n_permutations": n_permutations, "keep": keep or None}.items():
-            if value is not None:
-                raise InputError(
-                    f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}"
-                )
+        _refuse_without_embeddings(measure=measure, temperature=temperature, transform=transform, kind=kind,
+                                   n_permutations=n_permutations, keep=kept_arrays or None)
         return score_choices(
             named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
             ties=cast("Any", ties), nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects,
             groups=groups, ceiling=ceiling, backend=backend, weights=weights, answers=answers,
             weighting=weighting, progress=progress,
         )
-    _checks.one_of(unreadable, UNREADABLE, "unreadable")
     called = "embeddings" if matrix is None else "matrix"
-    models = as_models(_models(embeddings, matrix, kind), called)
-    choices = None
-    if model_choices is not None:
-        if not isinstance(models, Mapping):
-            raise InputError(f"{called} must map names to models where model_choices are given too")
-        choices = ModelChoices.of(
-            model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
-        )
-    answered, _ = with_people(triplets, answers, subjects, None, weights)
-    plan = as_resampling(ci)
-    if plan is not None and plan.by == AUTO and not answered.answered:
-        plan = None
-    _refuse_for_matrices(models, measure, transform)
-    present = present_of(
-        {"embeddings": models} if isinstance(models, Embeddings) else models, answered, missing, subjects
+    models = _models(embeddings, matrix, kind, measure, transform)
+    if model_choices is not None and not isinstance(models, Mapping):
+        raise InputError(f"{called} must map names to models where model_choices are given too")
+    judged = Judged.of(
+        models, model_choices, triplets, None, base=None if model_choices is None else choice_base,
+        nan_policy=nan_policy, unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects,
+        weights=weights,
     )
-    labels = None if isinstance(groups, str) else groups
-    subjects, labels = present.of_each(subjects=subjects, groups=labels)
-    groups, each = groups if isinstance(groups, str) else labels, EachAnswer.of(present.triplets, weighting)
-    require_weighting(ceiling, each.weighting)
+    each = EachAnswer.of(judged.present.triplets, weighting)
+    if ceiling is not None:
+        require_weighting(ceiling, each.weighting)
+    groups = groups if groups is None or isinstance(groups, str) else judged.present.of(groups, "groups")
+    plan = as_resampling(ci)
+    if plan is not None and plan.by == AUTO and not each.given.answered:
+        plan = None
     settings = _Settings(
-        measures, temperature, ties, nan_policy, missing, backend, plan, subjects, each.groups(groups), ceiling,
-        n_permutations, seed, transform, tuple(keep), progress, Grouped(plan), each,
+        each, ties, nan_policy, backend, plan, judged.people, each.groups(groups), ceiling, progress, measures,
+        temperature, missing, n_permutations, seed, transform, kept_arrays,
     )
     scores = of_each(models, each.triplets, measures, progress, partial(_begin, settings), called)
-    if choices is not None and choices.choices:
-        scores += score_choices(
-            choices.among(present).choices, each.given, choice_base=choice_base, ties=cast("Any", ties),
-            nan_policy=nan_policy, unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling,
-            backend=backend, weighting=weighting, progress=progress,
-        ).results
-    assumed = present.notes_on(groups) if isinstance(groups, Categories) else ()
-    results = tuple(_covered(result, present, assumed) for result in scores)
-    inputs: dict[str, Any] = {**models} if isinstance(models, Mapping) else {called: models}
-    inputs |= {} if choices is None else choices.choices
-    notes = merged(*(result.notes for result in results))
-    return Scores(results, each.given.source, notes=notes, coverage=present.coverage,
-                  provenance=_provenance(settings, inputs, results[0].backend))
+    scores += scores_of_choices(judged.choices.among(judged.present), replace(settings))
+    assumed = judged.present.notes_on(groups) if isinstance(groups, Categories) else ()
+    results = tuple(_covered(result, judged.present, assumed) for result in scores)
+    inputs = {**(models if isinstance(models, Mapping) else {called: models}), **judged.choices.choices}
+    return Scores(results, each.given.source, notes=merged(*(result.notes for result in results)),
+                  coverage=judged.present.coverage, provenance=settings.provenance(inputs, results[0].backend))
+
+
+def _checked(keep: object, transform: object) -> tuple[str, ...]:
+    """The names of arrays to keep; raises for another, and for what is no map."""
+    kept = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
+    for name in kept:
+        _checks.one_of(name, KEPT, "keep")
+    if transform is not None and not isinstance(transform, Transform):
+        what = f"got {type(transform).__name__} (of a file: load_transform(path))"
+        raise InputError(f"transform must be a pyalign.Transform; {what}")
+    return kept
+
+
+def _refuse_without_embeddings(**options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}")
 
 
 def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
@@ -239,38 +230,23 @@ def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
     )
 
 
-def _models(x: Any, matrix: Any, kind: str | None) -> Any:
-    """What is to be scored, one or a mapping from names to several; a matrix as `Similarities`."""
+def _models(
+    x: Any, matrix: Any, kind: str | None, measure: Any, transform: Transform | None
+) -> Embeddings | dict[str, Embeddings]:
+    """What is to be scored, one or several by their names, a matrix as `Similarities`; measure and map suit it."""
     if matrix is not None and x is not None:
         raise InputError("matrix replaces embeddings; got both (a mapping of names may hold pyalign.Judgments too)")
-    if matrix is not None:
-        return similarities_of(matrix, kind)
-    if kind is not None:
+    if matrix is None and kind is not None:
         raise InputError("kind says what matrix holds; got no matrix")
-    if x is None:
+    if matrix is None and x is None:
         raise InputError("embeddings, matrix or model_choices must be given; got none")
-    return x
-
-
-def _refuse_for_matrices(x: Embeddings | Mapping[str, Embeddings], measure: Any, transform: Transform | None) -> None:
-    """Raises where an option serves embeddings, and there are none, or where a map would be of a matrix."""
-    matrices = [isinstance(model, Similarities) for model in (x.values() if isinstance(x, Mapping) else (x,))]
+    models = as_models(x) if matrix is None else as_models(similarities_of(matrix, kind), "matrix")
+    matrices = [isinstance(one, Similarities) for one in (models.values() if isinstance(models, Mapping) else [models])]
     if measure is not None and matrices and all(matrices):
         raise InputError(f"measure is of embeddings; a matrix has its values already; got {measure!r}")
     if transform is not None and any(matrices):
         raise InputError("transform maps the rows of embeddings; got a matrix")
-
-
-def _provenance(settings: _Settings, x: Mapping[str, object], backend: str) -> Provenance:
-    measures = [None if measure is None else str(measure) for measure in settings.measures]
-    options: dict[str, Any] = {"measure": measures, "ties": settings.ties, "nan": settings.nan_policy}
-    options.update(missing=settings.missing, weighting=settings.each.weighting)
-    options.update(temperature=settings.temperature, ci=record_of(settings.plan))
-    of_draws = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
-    seed = of_draws if settings.n_permutations is None else settings.seed
-    given = settings.each.given
-    inputs = [*x.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
-    return Provenance.now(inputs, options, backend, seed)
+    return models
 
 
 def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[[MeasureLike | None], Score]:
@@ -303,7 +279,7 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
             transform=None if settings.transform is None else settings.transform.source,
             in_sample=seen,
             notes=remarks,
-            provenance=_provenance(settings, {source: aligned.embeddings}, result.backend),
+            provenance=settings.provenance({source: aligned.embeddings}, result.backend),
         )
 
     return run
@@ -336,10 +312,8 @@ def _one(
         outcomes = weighted(outcomes_of(results, result), weights)
         result = outcomes.score
     if parts and outcomes is not None:
-        details: dict[str, Any] = {"subjects": settings.subjects, "groups": settings.groups}
-        result = with_intervals(outcomes, aligned, settings.grouped, **details, progress=settings.progress)
-    if settings.ceiling is not None:
-        result = with_ceiling(result, settings.ceiling, aligned, settings.grouped, outcomes, settings.subjects)
+        result = settings.with_intervals(outcomes, aligned)
+    result = settings.with_ceiling(result, outcomes, aligned)
     if settings.n_permutations is not None:
         at, index = named_rows(aligned)
         named = rows[at][:, at] if get_measure(measure).precomputed else rows[at]

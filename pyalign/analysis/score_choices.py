@@ -6,27 +6,26 @@ A score with what resampling adds: intervals, of the whole and of groups of trip
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
-from pyalign._process import Progress, reporter, silent
+from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN, GroupScore, Score, Scores, fraction_of_ceiling
 from pyalign.analysis.answers import EachAnswer, with_people
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, as_named_ceiling, people_of_ceiling, require_weighting
 from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
-from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
+from pyalign.analysis.model_choices import TIES, ModelChoices, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import (
-    CREDIT_UNIT, Outcomes, clusters_of, mean_of, notes_on_objects, people_of, uncertainty, values_of, weighted,
+    CREDIT_UNIT, Outcomes, clusters_of, mean_of, notes_on_objects, uncertainty, values_of, weighted,
 )
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import Aligned, Categories, Embeddings, Provenance, Triplets
-from pyalign.data.align import in_name_order
 from pyalign.data.answers import Subjects, checked_labels
 from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
@@ -39,22 +38,115 @@ from pyalign.typing import (
 )
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """The options of one call, checked."""
+@dataclass(eq=False)
+class Asked:
+    """What one call asks of each score, and how the triplets hang together: once for models in a row."""
 
-    base: int | None
+    each: EachAnswer  # the triplets.
     ties: Ties
     nan_policy: Policy
-    unreadable: Policy
-    host: HostBackend
-    plan: Resampling | None
-    subjects: object
-    groups: object
+    backend: BackendName
+    plan: Resampling | None  # of intervals.
+    subjects: object  # who answered, as the call names them.
+    groups: object  # of the rows of `each`.
     ceiling: NamedCeiling | None
     progress: Progress
-    grouped: Grouped
-    each: EachAnswer
+    _index: object = field(default=None, init=False)  # the triplets that the others are about
+    _clustering: tuple[Clusters, Resampling | None, Dependence | None] | None = field(default=None, init=False)
+    _of_index: tuple[object, CeilingForScores] | None = field(default=None, init=False)
+
+    @property
+    def host(self) -> HostBackend:
+        """What computes what is not about rows."""
+        return get_host_backend(self.backend)
+
+    def recorded(
+        self, inputs: Mapping[str, object], options: Mapping[str, Any], backend: str, seed: int | None = None
+    ) -> Provenance:
+        """The record of what was asked; seed: of what is drawn, where that is not the intervals alone."""
+        if seed is None and self.plan is not None and not self.plan.closed:
+            seed = self.plan.seed
+        given = self.each.given
+        every = [*inputs.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
+        return Provenance.now(every, options, backend, seed)
+
+    def people(self, aligned: Aligned) -> object:
+        """(t,) who answered, or None."""
+        return aligned.triplets.subjects if self.subjects is None else self.subjects
+
+    def clustering(
+        self, outcomes: Outcomes, aligned: Aligned
+    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
+        """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
+        if outcomes.kept is None and self._clustering is not None and self._index is aligned.index:
+            return self._clustering
+        clusters, plan = clusters_of(outcomes, aligned, self.people(aligned), self.plan)
+        clustering = clusters, plan, Dependence.of(clusters, plan) if plan is not None and plan.closed else None
+        if outcomes.kept is None:
+            self._index, self._clustering = aligned.index, clustering
+        return clustering
+
+    def with_intervals(self, outcomes: Outcomes, aligned: Aligned) -> Score:
+        """The score of `outcomes` with the intervals of the plan, and with the scores of groups of triplets."""
+        score = outcomes.score
+        assert score.accuracy is not None and score.cross_entropy is not None
+        clusters, plan, dependence = self.clustering(outcomes, aligned)
+        values, units = values_of(outcomes)
+        if plan is not None:
+            errors = None
+            if dependence is not None:
+                errors = dependence.errors(with_weights(values, clusters.weights)).in_units(units)
+            estimates = score.accuracy, score.cross_entropy
+            ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, self.progress, errors)
+            numbers = effective_numbers(clusters, plan.by)
+            single = () if errors is None else notes_on_objects(score.accuracy, errors, aligned)
+            notes = (*score.notes, *notes_on_few(numbers), *single)
+            score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
+            if errors is None:
+                score = replace(score, resamples=plan.drawn, seed=plan.seed)
+            elif clusters.weights is None:  # components are of answers that count the same
+                score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
+            if ci is None:
+                why = without_interval(plan.by, numbers)
+                score = replace(score, missing=("ci", "cross_entropy_ci"), notes=(*score.notes, why))
+        if self.groups is not None:
+            members = group_members(_labels_of(self.groups, self.people(aligned)), aligned, outcomes.kept)
+            scores = tuple(_group_scores(outcomes, values, units, clusters, members, self.plan))
+            score = with_pooled_groups(replace(score, groups=scores), clusters, values, units, plan)
+        return score
+
+    def with_ceiling(self, score: Score, outcomes: Outcomes | None, aligned: Aligned) -> Score:
+        """The score with its place between chance and the noise ceiling, and the interval of that where there are some.
+
+        outcomes: of the triplets, where intervals are asked for.
+        """
+        if self.ceiling is None:
+            return score
+        accuracy = score.accuracy
+        assert accuracy is not None
+        (name, value), people = as_named_ceiling(self.ceiling), people_of_ceiling(self.ceiling)
+        if people is not None and people.task != score.task:
+            raise InputError(f"ceiling must be one of {score.task} triplets, as those scored; got task {people.task!r}")
+        fraction = fraction_of_ceiling(accuracy, value, score.task)
+        score = replace(score, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
+        if self.plan is None or outcomes is None:
+            return score
+        if score.ci is None:
+            return replace(score, missing=(*score.missing, "fraction_of_ceiling_ci"))
+        if self._of_index is None or self._of_index[0] is not aligned.index:
+            who = self.people(aligned)
+            self._of_index = aligned.index, CeilingForScores.of(self.ceiling, aligned.triplets, who)
+        ceiling, covariance = self._of_index[1], 0.0
+        if ceiling.parts is not None and outcomes.kept is None:
+            clusters, plan, dependence = self.clustering(outcomes, aligned)
+            assert plan is not None
+            credits = outcomes.credits(score.ties) / CREDIT_UNIT
+            covariance = ceiling.covariance(credits, dependence or Dependence.of(clusters, plan))
+        interval = ceiling.interval(accuracy, score.ci, score.task, covariance)
+        return replace(
+            score, fraction_of_ceiling_ci=interval, notes=(*score.notes, *ceiling.note(score.ci, interval)),
+            missing=score.missing if interval is not None else (*score.missing, "fraction_of_ceiling_ci"),
+        )
 
 
 def score_choices(
@@ -109,29 +201,35 @@ def score_choices(
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(unreadable, UNREADABLE, "unreadable")
     checked_base(choice_base)
-    plan, host = as_resampling(ci), get_host_backend(backend)
+    plan = as_resampling(ci)
+    get_host_backend(backend)  # raises
     each = EachAnswer.of(with_people(triplets, answers, subjects, "score_choices", weights)[0], weighting)
     require_weighting(ceiling, each.weighting)
-    settings = _Settings(
-        choice_base, ties, nan_policy, unreadable, host, plan, subjects, each.groups(groups), ceiling, progress,
-        Grouped(plan), each,
-    )
-    aligned = _by_themselves(each.triplets, host)
+    asked = Asked(each, ties, nan_policy, backend, plan, subjects, each.groups(groups), ceiling, progress)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
-    results: list[Score] = []
     named: Mapping[Any, Any] = _checks.by_name(choices, "choices") if isinstance(choices, Mapping) else {None: choices}
-    for name, of_model in named.items():
-        progress(name or "choices", len(results), len(named))
+    given = ModelChoices(named, choice_base, nan_policy, unreadable)
+    results = scores_of_choices(given, asked)
+    provenance = _provenance(asked, given, {name or "choices": result for name, result in named.items()})
+    notes = merged(*(result.notes for result in results))
+    return Scores(results, each.triplets.source, notes=notes, provenance=provenance)
+
+
+def scores_of_choices(choices: ModelChoices, asked: Asked) -> tuple[Score, ...]:
+    """The score of each model's choices on the triplets that are given; a single one may be called None."""
+    results: list[Score] = []
+    aligned = _by_themselves(asked.each.triplets, asked.host) if choices.choices else None
+    for name, of_model in choices.choices.items():
+        asked.progress(name or "choices", len(results), len(choices.choices))
+        assert aligned is not None
         try:
-            results.append(_one(of_model, name, aligned, settings))
+            results.append(_one(of_model, name, aligned, choices, asked))
         except InputError as error:
             if name is None:
                 raise
             raise InputError(f"{' with '.join(filter(None, (name, aligned.triplets.source)))}: {error}") from error
-    provenance = _provenance(settings, {name or "choices": result for name, result in named.items()})
-    notes = merged(*(result.notes for result in results))
-    return Scores(tuple(results), aligned.triplets.source, notes=notes, provenance=provenance)
+    return tuple(results)
 
 
 def _by_themselves(answered: Triplets, host: HostBackend) -> Aligned:
@@ -143,46 +241,39 @@ def _by_themselves(answered: Triplets, host: HostBackend) -> Aligned:
     return Aligned(rows.values, index, answered, answered.names, answered.notes, rows)
 
 
-def _one(choices: object, name: str | None, aligned: Aligned, settings: _Settings) -> Score:
-    each, read = settings.each, (settings.base, settings.host, settings.unreadable)
+def _one(choices: object, name: str | None, aligned: Aligned, given: ModelChoices, asked: Asked) -> Score:
+    each, read = asked.each, (given.base, asked.host, given.unreadable)
     of_rows = chosen = as_chosen(choices, each.given, *read)
-    chosen.require_answers(settings.nan_policy)
+    chosen.require_answers(given.nan_policy)
     if each.rows is not None:
         of_rows = as_chosen(_checks.as_array(choices, "choices", "(t,)")[each.rows], each.triplets, *read)
-    score, outcomes = _scored(of_rows, name, aligned, settings)
-    if settings.ceiling is not None:
-        score = with_ceiling(score, settings.ceiling, aligned, settings.grouped, outcomes, settings.subjects)
+    score, outcomes = _scored(of_rows, name, aligned, asked)
+    score = asked.with_ceiling(score, outcomes, aligned)
     assert score.accuracy is not None
     n = score.effective_answers or score.n_triplets
     notes = notes_on_score(score.accuracy, n, score.cross_entropy or 0.0, name, score.task, rows=False)
     notes += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, score.task))
     anchors = notes_on_anchors(np.asarray(aligned.index), score.task)
-    provenance = _provenance(settings, {name or "choices": choices})
+    provenance = _provenance(asked, given, {name or "choices": choices})
     score = each.of_triplets(score, np.where(chosen.present, chosen.odd, LEFT_OUT))
     return replace(score, notes=merged(aligned.notes, anchors, notes, score.notes), provenance=provenance)
 
 
-def _scored(chosen: Chosen, name: str | None, aligned: Aligned, settings: _Settings) -> tuple[Score, Outcomes]:
+def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: Asked) -> tuple[Score, Outcomes]:
     """The score with its intervals and groups, and the outcomes that it is computed from.
 
     What needs probabilities is computed of zeros where there are none, and taken out.
     """
-    outcomes = outcomes_of_choices(
-        chosen,
-        ties=settings.ties,
-        nan_policy=settings.nan_policy,
-        backend=settings.host.name,
-        task=aligned.triplets.task,
+    outcomes = weighted(outcomes_of_choices(
+        chosen, ties=asked.ties, nan_policy=asked.nan_policy, backend=asked.host.name, task=aligned.triplets.task,
         name=name,
-    )
-    outcomes = weighted(outcomes, aligned.triplets.weights)
+    ), aligned.triplets.weights)
     score = outcomes.score
-    if settings.plan is None and settings.groups is None:
+    if asked.plan is None and asked.groups is None:
         return score, outcomes
     finite = score.cross_entropy is not None
     outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=0.0))
-    details: dict[str, Any] = {"subjects": settings.subjects, "groups": settings.groups}
-    score = with_intervals(outcomes, aligned, settings.grouped, **details, progress=settings.progress)
+    score = asked.with_intervals(outcomes, aligned)
     return (score if finite else _without_nats(score)), outcomes
 
 
@@ -196,87 +287,13 @@ def _without_nats(score: Score) -> Score:
     )
 
 
-def _provenance(settings: _Settings, choices: Mapping[str, object]) -> Provenance:
-    options: dict[str, Any] = {"choice_base": settings.base, "ties": settings.ties, "nan": settings.nan_policy}
-    options |= {"unreadable": settings.unreadable, "ci": record_of(settings.plan)}
-    options["weighting"] = settings.each.weighting
-    seed = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
-    given = settings.each.given
-    inputs = [*choices.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
-    return Provenance.now(inputs, options, settings.host.name, seed)
+def _provenance(asked: Asked, given: ModelChoices, choices: Mapping[str, object]) -> Provenance:
+    options = {"choice_base": given.base, "ties": asked.ties, "nan": asked.nan_policy, "unreadable": given.unreadable,
+               "ci": record_of(asked.plan), "weighting": asked.each.weighting}
+    return asked.recorded(choices, options, asked.host.name)
 
 
 PARTICIPANTS = "subjects"  # as groups: a group for each participant
-
-
-@dataclass
-class Grouped:
-    """How triplets hang together under a plan: the last ones, since models in a row mostly have the same."""
-
-    plan: Resampling | None
-    _index: object = None
-    _found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
-    _of_index: tuple[object, CeilingForScores] | None = None
-
-    def ceiling_for_scores(self, ceiling: NamedCeiling, aligned: Aligned, people: object) -> CeilingForScores:
-        """What scores of these triplets are held against; computed once for models in a row."""
-        if self._of_index is None or self._of_index[0] is not aligned.index:
-            self._of_index = aligned.index, CeilingForScores.of(ceiling, aligned.triplets, people)
-        return self._of_index[1]
-
-    def of(
-        self, outcomes: Outcomes, aligned: Aligned, people: object
-    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
-        """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
-        if outcomes.kept is None and self._found is not None and self._index is aligned.index:
-            return self._found
-        clustering = self._look(outcomes, in_name_order(aligned), people)
-        if outcomes.kept is None:
-            self._index, self._found = aligned.index, clustering
-        return clustering
-
-    def _look(
-        self, outcomes: Outcomes, index: object, people: object
-    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
-        if self.plan is None:
-            return clusters_of(index, [outcomes]), None, None
-        plan = self.plan.over(people_of([outcomes], people))
-        clusters = clusters_of(index, [outcomes], people if "subjects" in plan.by else None)
-        return clusters, plan, Dependence.of(clusters, plan) if plan.closed else None
-
-
-def with_intervals(
-    outcomes: Outcomes, aligned: Aligned, grouped: Grouped, *, subjects: object = None, groups: object = None,
-    progress: Progress = silent,
-) -> Score:
-    """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
-    score = outcomes.score
-    assert score.accuracy is not None and score.cross_entropy is not None
-    people = aligned.triplets.subjects if subjects is None else subjects
-    clusters, plan, dependence = grouped.of(outcomes, aligned, people)
-    values, units = values_of([outcomes], score.ties, None)
-    if plan is not None:
-        errors = (
-            None if dependence is None else dependence.errors(with_weights(values, clusters.weights)).in_units(units)
-        )
-        estimates = score.accuracy, score.cross_entropy
-        ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
-        numbers = effective_numbers(clusters, plan.by)
-        single = () if errors is None else notes_on_objects(score.accuracy, errors, aligned)
-        notes = (*score.notes, *notes_on_few(numbers), *single)
-        score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
-        if errors is None:
-            score = replace(score, resamples=plan.drawn, seed=plan.seed)
-        elif clusters.weights is None:  # components are of answers that count the same
-            score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
-        if ci is None:
-            why = without_interval(plan.by, numbers)
-            score = replace(score, missing=("ci", "cross_entropy_ci"), notes=(*score.notes, why))
-    if groups is not None:
-        members = group_members(_labels_of(groups, people), aligned, outcomes.kept)
-        scores = tuple(_group_scores(outcomes, values, units, clusters, members, grouped.plan))
-        score = with_pooled_groups(replace(score, groups=scores), clusters, values, units, plan)
-    return score
 
 
 def with_pooled_groups(
@@ -305,40 +322,6 @@ def with_pooled_groups(
             )
             for group, own in zip(groups, pooled.groups, strict=True)
         ),
-    )
-
-
-def with_ceiling(
-    score: Score, ceiling: NamedCeiling, aligned: Aligned, grouped: Grouped, outcomes: Outcomes | None, subjects: object
-) -> Score:
-    """The score with its place between chance and a noise ceiling, and the interval of that where there are intervals.
-
-    Args:
-        outcomes: of the triplets, where intervals are asked for.
-        subjects: who answered them, as the call names them.
-    """
-    accuracy = score.accuracy
-    assert accuracy is not None
-    (name, value), people = as_named_ceiling(ceiling), people_of_ceiling(ceiling)
-    if people is not None and people.task != score.task:
-        raise InputError(f"ceiling must be one of {score.task} triplets, as those scored; got task {people.task!r}")
-    fraction = fraction_of_ceiling(accuracy, value, score.task)
-    score = replace(score, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
-    if grouped.plan is None or outcomes is None:
-        return score
-    if score.ci is None:
-        return replace(score, missing=(*score.missing, "fraction_of_ceiling_ci"))
-    who = aligned.triplets.subjects if subjects is None else subjects
-    ceiling_for_scores, covariance = grouped.ceiling_for_scores(ceiling, aligned, who), 0.0
-    if ceiling_for_scores.parts is not None and outcomes.kept is None:
-        clusters, plan, dependence = grouped.of(outcomes, aligned, who)
-        assert plan is not None
-        credits = outcomes.credits(score.ties) / CREDIT_UNIT
-        covariance = ceiling_for_scores.covariance(credits, dependence or Dependence.of(clusters, plan))
-    interval = ceiling_for_scores.interval(accuracy, score.ci, score.task, covariance)
-    return replace(
-        score, fraction_of_ceiling_ci=interval, notes=(*score.notes, *ceiling_for_scores.note(score.ci, interval)),
-        missing=score.missing if interval is not None else (*score.missing, "fraction_of_ceiling_ci"),
     )
 
 

@@ -18,18 +18,16 @@ from pyalign.analysis.comparison.paired_outcomes import (
 )
 from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
-from pyalign.analysis.outcomes import Outcomes
+from pyalign.analysis.outcomes import Outcomes, clusters_of
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Families, Part, Parts, SimultaneousInference, simultaneous_inference
 from pyalign.data import AlignedModels, Transform
-from pyalign.data.align import in_name_order
-from pyalign.data.answers import checked_labels
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.stats.degrees import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
 from pyalign.stats.pooling import Pooled, PooledGroup, common_covariance, partially_pooled
-from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.stats.resampling import Resampling
 from pyalign.typing import BackendName, Correction
 
 NO_CONCEPT = "(none)"
@@ -46,7 +44,7 @@ class Run:
     options: Mapping[str, Any]  # measure, temperature, ties and nan.
     backend: BackendName  # that was asked for.
     plan: Resampling | None  # of the intervals, or None.
-    subjects: object  # who answered, instead of those of the triplets.
+    people: object  # who answered, or None.
     # correction, least: of p-values; the fewest triplets of a concept with an interval.
     correction: Correction
     least: int
@@ -73,11 +71,10 @@ class Run:
             nats.append([grouping.sums(model_outcomes.cross_entropy) + there for grouping in groupings.all])
 
         outcomes = open_outcome_table(
-            aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
-            progress=self.progress, look=look, names=aligned.names, choices=chosen,
+            replace(aligned, index=index), **self.options, backend=self.backend, progress=self.progress, look=look,
+            choices=chosen,
         )
-        numbers = in_name_order(aligned)
-        parts = self._parts(outcomes, numbers if kept is None else numbers[kept], kept)
+        parts = self._parts(replace(outcomes, kept=kept))
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
         by_grouping = [
             list(parts.of(grouping, own, self.progress)) for grouping, own in zip(groupings.all, sums, strict=True)
@@ -88,13 +85,8 @@ class Run:
             whole = self.families.added(whole)
         return self._concepts(outcomes, groupings, by_grouping, whole, parts, 0 if kept is None else int((~kept).sum()))
 
-    def _parts(self, outcomes: OutcomeTable, index: np.ndarray, kept: np.ndarray | None) -> Parts:
-        people = self.aligned.triplets.subjects if self.subjects is None else self.subjects
-        if people is not None and kept is not None:
-            people = checked_labels(people, len(kept))[kept]
-        plan = None if self.plan is None else self.plan.over(people)
-        counted = people if plan is not None and "subjects" in plan.by else None
-        clusters = Clusters.of(index, counted, outcomes.scores[0].backend)
+    def _parts(self, outcomes: OutcomeTable) -> Parts:
+        clusters, plan = clusters_of(outcomes, self.aligned, self.people, self.plan)
         if clusters.n < 1 << 15:  # rows are taken for each part: half as many bytes
             clusters = replace(clusters, objects=np.asarray(clusters.objects, np.int16))
         return Parts(outcomes, clusters, plan, self.least)

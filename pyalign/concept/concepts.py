@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.model_choices import ModelChoices
+from pyalign.analysis.model_choices import Judged
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
-from pyalign.backends import get_host_backend
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
 from pyalign.concept.dimensions import HOW, labels_of
@@ -21,10 +20,9 @@ from pyalign.concept.groupings import require_some
 from pyalign.concept.parts import Families
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (
-    AlignedModels, Provenance, Transform, align, align_models, as_embeddings, as_triplet_data, require_answers,
-    require_odd_one_out, require_one_answer_each, require_unweighted,
+    AlignedModels, Transform, Triplets, align, align_models, as_embeddings, require_odd_one_out,
+    require_one_answer_each, require_unweighted,
 )
-from pyalign.data.missing import with_rows
 from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -130,66 +128,58 @@ def score_concepts(
             raise InputError("top_objects are those of dimensions; got no dimensions")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
-    triplet_data = as_triplet_data(triplets)
-    require_answers(triplet_data, "concepts")
-    require_one_answer_each(triplet_data, "concepts")
-    require_unweighted(triplet_data, "concepts")
-    if entropy is not None:
-        require_odd_one_out(triplet_data, "the entropy of a choice")
     models = {} if embeddings is None else one_or_several(embeddings)
-    choices = ModelChoices.of(
-        model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    judged = Judged.of(
+        models, model_choices, triplets, "concepts", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
+        missing=missing, ties=ties, subjects=subjects, beside=beside(models, dimensions),
+        rules=(require_one_answer_each, require_unweighted, *([] if entropy is None else [_require_three])),
     )
-    if not models and not choices.choices:
+    triplet_data, present, names = judged.triplets, judged.present, judged.names
+    if not names:
         raise InputError("embeddings must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)
     chosen, divisor = choice_model(transform, measure, temperature)
     get_measure(chosen)
-    present = with_rows(with_dimensions(models, dimensions), triplet_data, missing, subjects=subjects)
     for category_set in (categories, *(levels or ())):
         present.require_names(category_set)
-    triplet_data, subjects = present.triplets, present.of(subjects, "subjects")
-    answered = choices.among(present).read(triplet_data, get_host_backend(backend))
+    answered = judged.read(backend)
     options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan_policy": nan_policy}
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
-    pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
-    aligned, rows = _aligned(scored, triplet_data, dimensions)
+    pairs = list(combinations(names, 2)) if transform is None else pairs
+    aligned, rows = aligned_beside(scored, triplet_data, dimensions)
     labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
     grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
                "entropy": entropy}
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
-    means = Families.of(families, [*models, *answered], plan)
     run = Run(
-        aligned, answered, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs),
-        means, progress,
+        aligned, answered, rows, options, backend, plan, judged.people, correction, min_triplets, transform,
+        tuple(pairs), Families.of(families, names, plan), progress,
     )
     concepts = run.result(grouped)
     plain: dict[str, Any] = {
-        "temperature": divisor,
-        "ties": ties,
-        "nan": nan_policy,
-        "measure": str(chosen),
-        "assign": assign,
-        "top": top,
-        "correction": correction,
+        "temperature": divisor, "ties": ties, "nan": nan_policy, "measure": str(chosen), "assign": assign, "top": top,
+        "correction": correction, "missing": missing, "ci": record_of(plan), "min_triplets": min_triplets,
     }
-    plain |= {"missing": missing, "ci": record_of(plan), "min_triplets": min_triplets}
     plain |= {} if entropy is None else {"entropy": entropy}
-    plain |= choices.options() | ({} if families is None else {"families": list(families)})
-    inputs = [*models.items(), *choices.choices.items(), ("triplets", triplet_data), (DIMENSIONS, dimensions)]
-    return replace(
+    plain |= judged.choices.options() | ({} if families is None else {"families": list(families)})
+    concepts = replace(
         concepts,
-        triplets=triplet_data.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
         entropy=entropy,
         assign=assign if dimensions is not None and top else None,
         top=None if dimensions is None else top or None,
         top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
-        coverage=present.coverage,
-        notes=merged(notes, aligned.notes, *map(present.notes_on, (categories, *(levels or ()))), concepts.notes),
-        provenance=Provenance.now(inputs, plain, concepts.backend, concepts.seed),
     )
+    told = map(present.notes_on, (categories, *(levels or ())))
+    return cast(Concepts, judged.described(
+        concepts, [notes, aligned.notes, *told, concepts.notes], plain, concepts.backend, concepts.seed,
+        triplets=triplet_data, dimensions=dimensions,
+    ))
+
+
+def _require_three(triplets: Triplets, what: str) -> None:
+    require_odd_one_out(triplets, "the entropy of a choice")
 
 
 def _top_objects(concepts: Concepts, dimensions: Any, count: int, names: Any) -> tuple[TopObjects, ...]:
@@ -218,19 +208,17 @@ def _with_transformed(
     return scored, pairs, merged(*notes)
 
 
-def with_dimensions(models: Mapping[str, object], dimensions: object) -> dict[str, object]:
-    """Everything that must have a row for each object: the embeddings and the human dimensions, if there are any."""
+def beside(models: Mapping[str, object], dimensions: object) -> dict[str, object]:
+    """What must have a row for each object next to the models: the human dimensions, if there are any."""
     if dimensions is None:
-        return dict(models)
+        return {}
     if DIMENSIONS in models:
         raise InputError(f"embeddings must not be called {DIMENSIONS!r}, as the human ones are called")
-    return {**models, DIMENSIONS: dimensions}
+    return {DIMENSIONS: dimensions}
 
 
-def _aligned(models: Mapping[str, object], triplets: Any, dimensions: object) -> tuple[AlignedModels, Any]:
-    """Models and dimensions in one order of rows, and the dimensions."""
-    aligned = align_models(with_dimensions(models, dimensions), triplets)
-    if dimensions is None:
-        return aligned, None
-    rows = aligned.models[DIMENSIONS]
+def aligned_beside(models: Mapping[str, object], triplets: Triplets, dimensions: object) -> tuple[AlignedModels, Any]:
+    """Models and dimensions in one order of rows, and the dimensions, or None."""
+    aligned = align_models({**models, **beside(models, dimensions)}, triplets)
+    rows = None if dimensions is None else aligned.models[DIMENSIONS]
     return replace(aligned, models={name: aligned.models[name] for name in models}), rows

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.model_choices import ModelChoices
-from pyalign.analysis.notes import merged
-from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions
+from pyalign.analysis.model_choices import Judged
+from pyalign.backends import get_host_backend
+from pyalign.concept.concepts import DIMENSIONS, FEWEST, aligned_beside, beside
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
 from pyalign.concept.dimensions import HOW, labels_of
-from pyalign.data import (
-    Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each, require_unweighted,
-)
-from pyalign.data.missing import with_rows
+from pyalign.data import as_embeddings, require_one_answer_each, require_unweighted
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -90,44 +87,36 @@ def error_consistency(
     progress = reporter(progress)
     rows = named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
-    choices = ModelChoices.of(model_choices, rows, base=choice_base, nan_policy=nan_policy, unreadable=unreadable)
-    n_models = len(rows) + len(choices.choices)
-    if n_models < 2:
-        raise InputError(f"models must be at least two, with model_choices; got {n_models}")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(assign, HOW, "assign")
     get_measure(measure)
     _checks.whole_number(min_triplets, "min_triplets", 1)
-    triplet_data = as_triplet_data(triplets)
-    require_answers(triplet_data, "consistency")
-    require_one_answer_each(triplet_data, "consistency")
-    require_unweighted(triplet_data, "consistency")
-    plan = as_resampling(ci)
-    present = with_rows(with_dimensions(rows, dimensions), triplet_data, missing, subjects=subjects)
+    judged = Judged.of(
+        rows, model_choices, triplets, "consistency", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
+        missing=missing, subjects=subjects, beside=beside(rows, dimensions),
+        rules=(require_one_answer_each, require_unweighted),
+    )
+    if len(judged.names) < 2:
+        raise InputError(f"models must be at least two, with model_choices; got {len(judged.names)}")
+    plan, present = as_resampling(ci), judged.present
     present.require_names(categories)
-    triplet_data, subjects = present.triplets, present.of(subjects, "subjects")
-    choices = choices.among(present)
+    if DIMENSIONS in rows:
+        raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
+    judged = replace(judged, choices=judged.choices.among(present))
+    aligned, table = aligned_beside(rows, judged.triplets, dimensions)
     run = Run(
-        rows, choices, dimensions, measure, nan_policy, backend, plan, subjects, correction, min_triplets, progress
+        aligned, judged.choices.read(judged.triplets, get_host_backend(backend)), table, measure, nan_policy, backend,
+        plan, judged.people, correction, min_triplets, progress,
     )
     labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
-    grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories}
-    consistency = run.result(triplet_data, grouped)
+    consistency = run.result({"labels": labels, "assign": assign, "top": top, "categories": categories})
     options: dict[str, Any] = {
-        "measure": consistency.measure,
-        "nan": nan_policy,
-        "missing": missing,
-        "correction": correction,
+        "measure": consistency.measure, "nan": nan_policy, "missing": missing, "correction": correction,
+        "ci": record_of(plan), "min_triplets": min_triplets, **judged.choices.options(),
+        **({} if dimensions is None else {"assign": assign, "top": top}),
     }
-    options |= {"ci": record_of(plan), "min_triplets": min_triplets}
-    options |= choices.options()
-    options |= {} if dimensions is None else {"assign": assign, "top": top}
-    inputs = [*rows.items(), *choices.choices.items(), ("triplets", triplet_data), (DIMENSIONS, dimensions)]
-    return replace(
-        consistency,
-        triplets=triplet_data.source,
-        dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
-        coverage=present.coverage,
-        notes=merged(consistency.notes, present.notes_on(categories)),
-        provenance=Provenance.now(inputs, options, consistency.backend, consistency.seed),
-    )
+    source = None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source
+    return cast(ErrorConsistency, judged.described(
+        replace(consistency, dimensions=source), [consistency.notes, present.notes_on(categories)], options,
+        consistency.backend, consistency.seed, triplets=judged.triplets, dimensions=dimensions,
+    ))

@@ -13,20 +13,14 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
-from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows
-from pyalign.analysis.outcomes import Outcomes
-from pyalign.backends import get_host_backend
-from pyalign.concept.concepts import DIMENSIONS, with_dimensions
+from pyalign.analysis.model_choices import notes_on_choices
+from pyalign.analysis.notes import merged, notes_on_models
+from pyalign.analysis.outcomes import Outcomes, clusters_of
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
 from pyalign.concept.groupings import Grouping, groupings_of
-from pyalign.data import AlignedModels, Triplets, align_models, alternatives_of
-from pyalign.data.align import in_name_order
-from pyalign.data.answers import checked_labels
+from pyalign.data import AlignedModels, alternatives_of
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops.similarity import notes_on_similarities
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.degrees import (
     EffectiveNumber, are_enough, effective_numbers, low_values, notes_on_few, without_interval,
@@ -50,7 +44,6 @@ class Answers:
     # for each column of the triplets such bits, of triplets in which the model calls that item odd.
     odd: tuple[np.ndarray, ...]
     index: np.ndarray  # (t, 3) the triplets.
-    people: Any  # (t,) who answered them, or None.
     backend: str  # what computed.
     notes: tuple[str, ...]  # a sentence each.
 
@@ -59,28 +52,22 @@ class Answers:
 class Run:
     """The options of one call; see `pyalign.error_consistency`."""
 
-    models: Mapping[str, object]
-    choices: ModelChoices
-    dimensions: object
+    aligned: AlignedModels  # models and triplets.
+    choices: Mapping[str, Chosen]  # of models that are known by these only.
+    dimensions: Any  # of the same rows, or None.
     measure: MeasureLike
     nan_policy: Policy
     backend: BackendName
     plan: Resampling | None
-    subjects: object
+    people: object  # (t,) who answered, or None.
     correction: Correction
     least: int
     progress: Progress
 
-    def result(self, triplets: Triplets, grouped: Mapping[str, Any]) -> ErrorConsistency:
-        """Aligns, answers, compares."""
-        aligned = self._aligned(triplets)
-        index = _checks.as_triplets(aligned.index)
-        answers = self._answers(aligned, index, self.choices.read(triplets, get_host_backend(self.backend)))
-        plan = None if self.plan is None else self.plan.over(answers.people)
-        counted = answers.people if plan is not None and "subjects" in plan.by else None
-        place = np.zeros(aligned.n_items, np.int32)
-        place[index] = in_name_order(aligned)
-        clusters = Clusters.of(place[answers.index], counted, answers.backend)
+    def result(self, grouped: Mapping[str, Any]) -> ErrorConsistency:
+        """Answers, compares."""
+        aligned, (answers, table) = self.aligned, self._answers()
+        clusters, plan = clusters_of(table, aligned, self.people, self.plan)
         numbers = () if plan is None else effective_numbers(clusters, plan.by)
         used = plan if are_enough(numbers) else None
         dependence = Dependence.of(clusters, used) if used is not None and _closed(used) else None
@@ -91,7 +78,7 @@ class Run:
         concepts: tuple[MissedConcept, ...] | None = None
         notes: tuple[str, ...] = ()
         if self.dimensions is not None or grouped["categories"] is not None:
-            concepts, notes = self._missed(aligned, answers, missed, clusters, dependence, used, grouped)
+            concepts, notes = self._missed(answers, missed, clusters, dependence, used, grouped)
         drawn = plan is not None and not plan.closed
         return ErrorConsistency(
             models=answers.models,
@@ -99,10 +86,10 @@ class Run:
             missed=concepts,
             n_triplets=len(answers.index),
             n_missed=int(np.unpackbits(missed, count=len(answers.index)).sum(dtype=np.int64)),
-            n_dropped=len(index) - len(answers.index),
+            n_dropped=0 if table.kept is None else int((~table.kept).sum()),
             n_objects=clusters.n,
-            n_subjects=clusters.people if counted is not None else None,
-            measure=str(get_measure(self.measure)) if self.models else None,
+            n_subjects=clusters.people if plan is not None and "subjects" in plan.by else None,
+            measure=str(get_measure(self.measure)) if aligned.models else None,
             correction=self.correction,
             min_triplets=self.least,
             seed=0 if plan is None else plan.seed,
@@ -112,7 +99,7 @@ class Run:
             confidence=None if plan is None else float(plan.confidence_level),
             resamples=plan.drawn if drawn and plan is not None else None,
             **low_values(numbers),
-            task=triplets.task,
+            task=aligned.triplets.task,
             notes=merged(
                 aligned.notes,
                 answers.notes,
@@ -122,14 +109,8 @@ class Run:
             ),
         )
 
-    def _aligned(self, triplets: Triplets) -> AlignedModels:
-        """Models and dimensions in one order of rows; of choices only the triplets as they are."""
-        if DIMENSIONS in self.models:
-            raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
-        return align_models(with_dimensions(self.models, self.dimensions), triplets)
-
-    def _answers(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> Answers:
-        models, task = {name: aligned.models[name] for name in self.models}, aligned.triplets.task
+    def _answers(self) -> tuple[Answers, OutcomeTable]:
+        aligned, task = self.aligned, self.aligned.triplets.task
         alternatives, odd = alternatives_of(task), list[np.ndarray]()  # (3, t / 8) of each model
 
         def note_odd(outcomes: Outcomes) -> None:
@@ -137,34 +118,26 @@ class Run:
                 odd.append(_odd_bits(odd_of(outcomes.similarities[:, :alternatives])))
 
         outcomes = open_outcome_table(
-            models, index, measure=self.measure, temperature=1.0, ties="wrong", nan_policy=self.nan_policy,
-            backend=self.backend,
-            task=task, progress=self.progress, names=aligned.names, choices=chosen,
-            look=note_odd,
+            aligned, measure=self.measure, temperature=1.0, ties="wrong", nan_policy=self.nan_policy,
+            backend=self.backend, progress=self.progress, choices=self.choices, look=note_odd,
         )
-        people = aligned.triplets.subjects if self.subjects is None else self.subjects
-        if outcomes.kept is not None:
-            people = people if people is None else checked_labels(people, len(index))[outcomes.kept]
-            index = index[outcomes.kept]
-        answered = replace(aligned, index=index)
-        notes = [notes_on_rows(x, answered, name) for name, x in models.items()]
-        notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
-        notes.append(tuple(notes_on_choices(chosen, task, "")))
-        errors = tuple(_errors_of(outcomes, k, len(index)) for k in range(len(outcomes.names)))
         kept = slice(None) if outcomes.kept is None else outcomes.kept
-        odd += [_odd_bits(one.odd[kept]) for one in chosen.values()]
+        index = _checks.as_triplets(aligned.index)[kept]
+        notes = notes_on_models(replace(aligned, index=index), dict.fromkeys(aligned.models, self.measure))
+        errors = tuple(_errors_of(outcomes, k, len(index)) for k in range(len(outcomes.names)))
+        odd += [_odd_bits(one.odd[kept]) for one in self.choices.values()]
+        told = merged(notes, notes_on_choices(self.choices, task, ""))
         bits = tuple(np.stack(odd, axis=1))
-        return Answers(errors, outcomes.right, bits, index, people, outcomes.scores[0].backend, merged(*notes))
+        return Answers(errors, outcomes.right, bits, index, outcomes.scores[0].backend, told), outcomes
 
     def _missed(
-        self, aligned: AlignedModels, answers: Answers, missed: np.ndarray, clusters: Clusters,
-        dependence: Dependence | None, plan: Resampling | None, grouped: Mapping[str, Any],
+        self, answers: Answers, missed: np.ndarray, clusters: Clusters, dependence: Dependence | None,
+        plan: Resampling | None, grouped: Mapping[str, Any],
     ) -> tuple[tuple[MissedConcept, ...], tuple[str, ...]]:
-        rows = aligned.models.get(DIMENSIONS)
-        table = None if rows is None else _checks.as_array(rows, DIMENSIONS, "(n, k)")
-        groupings = groupings_of(
-            answers.index, aligned.n_items, aligned.names, dimensions=table, levels=None, **grouped
-        )
+        aligned, rows = self.aligned, self.dimensions
+        table = None if rows is None else _checks.as_array(rows, "dimensions", "(n, k)")
+        n = aligned.n_items if rows is None else len(rows)
+        groupings = groupings_of(answers.index, n, aligned.names, dimensions=table, levels=None, **grouped)
         concepts = [
             concept
             for grouping in groupings.all

@@ -122,6 +122,8 @@ def one_or_several(embeddings: object) -> dict[str, Any]:
 
 def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
     """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each."""
+    if isinstance(x, Embeddings):
+        return x
     x = several(x)
     if not isinstance(x, Mapping):
         return as_embeddings(_in_place(x, "matrix"), name)

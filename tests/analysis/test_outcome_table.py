@@ -15,6 +15,7 @@ from pyalign import compare, score
 from pyalign.analysis.comparison import paired_outcomes
 from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
 from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.data import align_models
 from pyalign.stats import joint
 from pyalign.stats.resampling import Resampling
 
@@ -22,7 +23,7 @@ OPTIONS = {"measure": "dot", "temperature": 3.0, "ties": "fractional"}
 
 
 def opened(models, triplets, nan="raise", backend="auto", **options):
-    return open_outcome_table(models, triplets, nan_policy=nan, backend=backend, **{**OPTIONS, **options})
+    return open_outcome_table(align_models(models, triplets), nan_policy=nan, backend=backend, **{**OPTIONS, **options})
 
 
 def models_of(m, n=40, ties=True):
@@ -104,8 +105,7 @@ def test_a_problem_with_a_model_is_told_with_its_name(message_of):
     models["m9"] = models["m9"].copy()
     models["m9"][4] = np.nan
     assert message_of(opened, models, triplets).startswith("m9: embeddings must be finite; 1 of 40 rows")
-    models["m9"] = models["m9"][:20]
-    assert message_of(opened, {**models, "m9": reals(9, 20, 4)}, triplets).startswith("m9: ")
+    assert message_of(opened, {"m9": reals(9, 20, 4)}, triplets).startswith("m9: ")
 
 
 def test_models_are_told_as_they_are_scored():

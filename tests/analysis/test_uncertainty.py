@@ -140,7 +140,7 @@ def test_what_reads_no_interval_does_not_compute_one(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("an interval that nobody reads")
 
-    monkeypatch.setattr("pyalign.analysis.score.with_intervals", refuse)
+    monkeypatch.setattr("pyalign.analysis.score_choices.Asked.with_intervals", refuse)
     few = T[:200]
     assert TripletProbe(penalty=10.0).fit(X, few).score(X, few) > 0
     assert scored(X, few, None, "dot").accuracy > 0
@@ -254,7 +254,7 @@ def test_the_smallest_cross_entropies_are_counted_in_steps(backend):
     x = np.array([[1.0], [1.0], [0.0], [2.0], [2.0]], np.float32)
     outcomes = triplet_outcomes(x, [[0, 1, 2], [3, 4, 2]], measure="dot", temperature=1 / 95, backend=backend)
     assert 0 < outcomes.cross_entropy[0] < 1e-37
-    values, units = values_of([outcomes], "fractional", None)
+    values, units = values_of(outcomes)
     assert values[1, 0] == 32767
     assert (values[1] * units[1]).tolist() == pytest.approx(outcomes.cross_entropy.tolist(), rel=1e-4, abs=0)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -13,26 +14,21 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
-from pyalign.analysis.answers import answered_triplets, codes_of_people
+from pyalign.analysis.answers import codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.cross_fit import rest_sums
 from pyalign.analysis.calibration.held_out import held_out, lapses_of, part_of
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise, slopes
 from pyalign.analysis.choices import Chosen
-from pyalign.analysis.each_model import measures_of, of_each
-from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
-from pyalign.backends import Array, get_host_backend
-from pyalign.data import Aligned, Answers, Provenance, Triplets, align_models, alternatives_of
+from pyalign.analysis.each_model import measures_of
+from pyalign.analysis.model_choices import Judged, Rows, notes_on_choices
+from pyalign.analysis.notes import merged, notes_on_score
+from pyalign.backends import get_host_backend
+from pyalign.data import Answers, Triplets, align_models, alternatives_of
 from pyalign.data.align import in_name_order
-from pyalign.data.missing import with_rows
-from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._dispatch import dispatch_of
-from pyalign.ops.similarity import notes_on_similarities
-from pyalign.ops.triplets import checked_triplets
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.stats.splits import SPLITS
 from pyalign.typing import (
@@ -131,55 +127,22 @@ def calibrate(
     lapses = _checks.flag(lapses, "lapses")
     plan = plan_of(ci, BY, (CORRECTED,))
     settings = _Settings(split, bins, ties, nan_policy, backend, plan, lapses)
-    models, choices = models_with_choices(
-        embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    judged = Judged.of(
+        embeddings, model_choices, triplets, "calibrate", base=choice_base, nan_policy=nan_policy,
+        unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects, weights=weights,
     )
-    present = with_rows(models, answered_triplets(triplets, answers, "calibrate", weights), missing, subjects=subjects)
-    kept = present.triplets
-    people = codes_of_people(kept, present.of(subjects, "subjects"))
-    options: dict[str, Any] = {
-        "answers": _kind(kept.answers),
-        "bins": bins,
-        "ties": ties,
-        "nan": nan_policy,
-        "missing": missing,
-        "ci": record_of(plan),
-    }
-    options |= {"split": split, **choices.options(), **({"lapses": True} if lapses else {})}
+    kept = judged.triplets
+    people = codes_of_people(kept, judged.subjects)
+    options = {"answers": _kind(kept.answers), "bins": bins, "ties": ties, "nan": nan_policy, "missing": missing,
+               "ci": record_of(plan), "split": split, **judged.choices.options()} | ({"lapses": True} if lapses else {})
 
-    def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
-        data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
-        data |= {} if people is None else {"subjects": people}
-        data["weights"] = kept.weights
-        return Provenance.now(data, {"measure": measure, **options}, backend, None)
+    def begin(rows: Rows) -> Callable[[MeasureLike], Calibration]:
+        items = in_name_order(replace(rows.aligned, index=rows.index))
+        return partial(_calibration, rows, Ready(items, rows.aligned.triplets, people), settings)
 
-    def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
-        called = name or "embeddings"
-        dispatch = dispatch_of(backend, aligned.x)
-        rows = dispatch.rows(aligned.x)
-        index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
-        items, notes = in_name_order(replace(aligned, index=index)), notes_on_rows(rows, aligned, called)
-        ready = Ready(rows, index, items, aligned.triplets, people, merged(aligned.notes, notes))
-        inputs = {called: aligned.embeddings}
-
-        def run(measure: MeasureLike) -> Calibration:
-            result = _calibration(ready, name, measure, settings)
-            return replace(result, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
-
-        return run
-
-    has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    results = of_each(as_models(models), kept, measures, progress, begin) if has_rows else ()
-    for name, chosen in choices.among(present).read(kept, get_host_backend(backend)).items():
-        progress(name, len(results), None)
-        calibration = _of_choices(chosen, kept, people, name, settings)
-        inputs = {name: choices.choices[name]}
-        results += (replace(calibration, coverage=present.coverage, provenance=recorded(inputs, None)),)
-    inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
-    return Calibrations(
-        results, kept.source, notes=merged(*(calibration.notes for calibration in results)), coverage=present.coverage,
-        provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
-    )
+    return cast(Calibrations, judged.results(
+        Calibrations, measures, options, backend, progress, begin, partial(_of_choices, kept, people, settings)
+    ))
 
 
 def _check_bins(bins: int) -> None:
@@ -187,21 +150,20 @@ def _check_bins(bins: int) -> None:
         raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
 
 
-def _calibration(ready: Ready, name: str | None, measure: MeasureLike, settings: _Settings) -> Calibration:
+def _calibration(rows: Rows, ready: Ready, settings: _Settings, measure: MeasureLike) -> Calibration:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
-        ready.rows, ready.index, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
+        rows.x, rows.index, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
         backend=settings.backend, similarities=True, task=ready.triplets.task,
     )
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
     result = _fitted(
         similarities, n_dropped, ready, settings, measure=str(get_measure(measure)), backend=results.backend,
-        embeddings=name,
+        embeddings=rows.name,
     )
-    of_measure = notes_on_similarities(ready.rows, ready.index, measure, name or "embeddings")
-    seconds = time.perf_counter() - began
-    return replace(result, seconds=seconds, notes=merged(ready.notes, of_measure, result.notes))
+    notes = rows.notes_by(measure)
+    return replace(result, seconds=time.perf_counter() - began, notes=merged(notes, result.notes))
 
 
 def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, settings: _Settings, **how: Any) -> Calibration:
@@ -221,7 +183,7 @@ def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, settings: _S
 
 
 def _of_choices(
-    chosen: Chosen, triplets: Triplets, people: np.ndarray | None, name: str, settings: _Settings
+    triplets: Triplets, people: np.ndarray | None, settings: _Settings, name: str, chosen: Chosen
 ) -> Calibration:
     """Calibrates a model's own probabilities: their logarithms take the place of similarities."""
     k, began = alternatives_of(triplets.task), time.perf_counter()
@@ -236,19 +198,16 @@ def _of_choices(
         row = int(impossible.argmax())
         rule = "above 0 for a temperature, which divides their logarithms"
         raise InputError(f"{name}: choices must be probabilities {rule}; row {row} holds 0")
-    aligned = align_models({}, triplets)
-    index = _checks.as_triplets(aligned.index)
-    notes = merged(triplets.notes, notes_on_choices({name: chosen}, triplets.task))
-    ready = Ready(None, index, in_name_order(aligned), triplets, people, notes)
-    similarities = np.zeros((len(index), 3))
+    items = in_name_order(align_models({}, triplets))
+    similarities = np.zeros((len(items), 3))
     similarities[:, :k] = np.log(p)
-    absent = ~chosen.present
-    similarities[absent] = np.nan
+    similarities[~chosen.present] = np.nan
     result = _fitted(
-        similarities, int(absent.sum()), ready, settings, measure=None, embeddings=name, model_choices=chosen.kind,
-        backend=get_host_backend(settings.backend).name,
+        similarities, int((~chosen.present).sum()), Ready(items, triplets, people), settings, measure=None,
+        embeddings=name, model_choices=chosen.kind, backend=get_host_backend(settings.backend).name,
     )
-    return replace(result, seconds=time.perf_counter() - began, notes=merged(ready.notes, result.notes))
+    notes = merged(triplets.notes, notes_on_choices({name: chosen}, triplets.task), result.notes)
+    return replace(result, seconds=time.perf_counter() - began, notes=notes)
 
 
 def _kind(answers: Answers | None) -> str:
@@ -309,11 +268,8 @@ def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Ready:
-    """Triplets, and embeddings where there are some, for one measure after the other."""
+    """Answered triplets, for one measure after the other."""
 
-    rows: Array | None  # (n, d), or None.
-    index: np.ndarray  # (t, 3) rows of the triplets.
     items: np.ndarray  # (t, 3) their objects, in the order of names.
     triplets: Triplets  # with their answers, weights and task.
     people: np.ndarray | None  # (t,) who answered, or None.
-    notes: tuple[str, ...]  # about the rows.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import cast
 
 import numpy as np
 
@@ -18,19 +19,13 @@ from pyalign.analysis.comparison.comparison_result import (
 from pyalign.analysis.comparison.paired_outcomes import (
     ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, OutcomeTable, Resampled, open_outcome_table,
 )
-from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
-from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.backends import get_host_backend
-from pyalign.data import AlignedModels, Provenance, align_models, require_answers
-from pyalign.data.align import in_name_order
-from pyalign.data.answers import checked_labels
-from pyalign.data.missing import with_rows
+from pyalign.analysis.model_choices import Judged, notes_on_choices
+from pyalign.analysis.notes import notes_on_models, notes_on_score
+from pyalign.analysis.outcomes import CREDIT_UNIT, clusters_of
+from pyalign.data import AlignedModels, align_models, require_one_answer_each
 from pyalign.data.similarities import Similarities, named_models, with_similarities
-from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
-from pyalign.ops.similarity import notes_on_similarities
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.multiple import CORRECTIONS, corrected, ranks_of
@@ -138,57 +133,49 @@ def compare(
     named = with_similarities(named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, NAN, "nan_policy")
-    choices = ModelChoices.of(
-        model_choices, named, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    judged = Judged.of(
+        named, model_choices, triplets, "compare", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
+        missing=missing, ties=ties, subjects=subjects, weights=weights, rules=(require_one_answer_each,),
     )
-    every = [*named, *choices.choices]
+    every = judged.names
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(map(': {!r}'.format, every))}")
-    baseline = None if baseline is None else _checks.one_of(baseline, every, "baseline")
-    margin = None if difference is None else _checks.fraction(difference, "difference")
+    tests = PairTests(
+        correction, None if baseline is None else _checks.one_of(baseline, every, "baseline"),
+        None if difference is None else _checks.fraction(difference, "difference"),
+    )
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
-    for name, asked in (("choose_best", choose_best), ("difference", margin is not None)):
+    for name, asked in (("choose_best", choose_best), ("difference", tests.margin is not None)):
         if plan is None and asked:
             raise InputError(f"{name} needs intervals; got ci=None")
-    measures = measures_by_model(measure, named)
-    present = with_rows(named, answered_once(triplets, "compare", weights), missing, subjects=subjects)
-    aligned = align_models(named, present.triplets)
-    require_answers(aligned.triplets, "compare")
-    people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
-    chosen = choices.among(present).read(aligned.triplets, get_host_backend(backend))
+    measures, aligned = measures_by_model(measure, named), align_models(named, judged.triplets)
+    chosen = judged.read(backend)
     outcomes = open_outcome_table(
-        aligned.models, aligned.index, measure=measures, temperature=temperature, ties=ties, nan_policy=nan_policy,
-        backend=backend, task=aligned.triplets.task,
-        progress=progress, names=aligned.names, choices=chosen, weights=aligned.triplets.weights,
+        aligned, measure=measures, temperature=temperature, ties=ties, nan_policy=nan_policy, backend=backend,
+        progress=progress, choices=chosen,
     )
-    tests = PairTests(correction, baseline, margin)
     layers = layers_of(named)
-    comparison = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
+    comparison = _compared(
+        outcomes, aligned, plan, judged.people, tests, layers if choose_best else None, progress
+    )
     comparison = replace(comparison, models=tuple(replace(m, layer=layers.get(m.model)) for m in comparison.models))
-    remarks = [notes_on_rows(x, aligned, name) for name, x in aligned.models.items()]
-    remarks += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
-    remarks += [
+    remarks = [
         notes_on_score(
             m.accuracy, comparison.effective_answers or comparison.n_triplets, m.cross_entropy or 0.0, m.model,
             comparison.task, m.model_choices is None, getattr(named.get(m.model), "kind", None),
         )
         for m in comparison.models
     ]
-    remarks.append(tuple(notes_on_choices(chosen, comparison.task)))
     options = {
         "measure": comparison.measure or {name: str(of_model) for name, of_model in measures.items()},
         "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing, "ci": record_of(plan),
-        "correction": correction, **tests.options(), **choices.options(),
+        "correction": correction, **tests.options(), **judged.choices.options(),
     }
-    inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
-    inputs.append(("weights", aligned.triplets.weights))
-    return replace(
-        comparison,
-        triplets=aligned.triplets.source,
-        coverage=present.coverage,
-        notes=merged(aligned.notes, *remarks, comparison.notes),
-        provenance=Provenance.now(inputs, options, outcomes.scores[0].backend, comparison.seed),
-    )
+    told = notes_on_models(aligned, measures), *remarks, notes_on_choices(chosen, comparison.task)
+    return cast(Comparison, judged.described(
+        comparison, [aligned.notes, *told, comparison.notes], options, outcomes.scores[0].backend, comparison.seed,
+        triplets=aligned.triplets, weights=aligned.triplets.weights,
+    ))
 
 
 def measures_by_model(
@@ -225,25 +212,16 @@ def measures_by_model(
 
 def _compared(
     outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, tests: PairTests,
-    choose_best: bool, layers: Mapping[str, ModelLayer], progress: Progress,
+    layers: Mapping[str, ModelLayer] | None, progress: Progress,
 ) -> Comparison:
-    index = in_name_order(aligned)
-    if outcomes.kept is not None:
-        people = None if people is None else checked_labels(people, len(index))[outcomes.kept]
-        index = index[outcomes.kept]
-    plan = None if plan is None else plan.over(people)
-    counted = people if plan is not None and "subjects" in plan.by else None
-    clusters = Clusters.of(index, counted, outcomes.scores[0].backend, outcomes.weights)
+    """layers: those among which the best is chosen, which may be none; None: nothing is chosen."""
+    clusters, plan = clusters_of(outcomes, aligned, people, plan)
     progress("intervals", 0, None)
     comparison = compared(outcomes, clusters, plan, tests, progress)
-    if choose_best and plan is not None:
-        dependence = Dependence.of(clusters, plan)
-        best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, dependence, plan)
-        comparison = replace(comparison, best=best)
-        if layers:
-            of_each = best_layers(layers, outcomes, np.asarray(clusters.objects), clusters.n, dependence, plan)
-            comparison = replace(comparison, best_layers=of_each)
-    return comparison
+    if layers is None or plan is None:
+        return comparison
+    of_all = outcomes, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan
+    return replace(comparison, best=best_model(*of_all), best_layers=best_layers(layers, *of_all) if layers else None)
 
 
 def compared(

@@ -24,10 +24,10 @@ from pyalign.analysis.outcomes import (
     CREDIT_UNIT, Outcomes, in_steps, in_units, mean_interval, scaled, triplet_outcomes, weighted,
 )
 from pyalign.backends import get_host_backend
-from pyalign.data import ODD_ONE_OUT, Weights
+from pyalign.data import ODD_ONE_OUT, AlignedModels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import placed
@@ -38,7 +38,7 @@ from pyalign.stats.intervals import two_sided_p as student_p
 from pyalign.stats.intervals import upper_p
 from pyalign.stats.multiple import MaxT, equivalence_p, ranks_of, two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
-from pyalign.typing import BackendName, Policy
+from pyalign.typing import BackendName, MeasureLike, Policy
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
 IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
@@ -73,6 +73,11 @@ class OutcomeTable:
             right=self.right[list(models)],
         )
 
+    @property
+    def backend(self) -> str:
+        """What computed them."""
+        return self.scores[0].backend
+
     def tables(self) -> Iterator[np.ndarray]:
         """Credits and cross-entropies as `Dependence.errors` takes them: with the weights, where there are some."""
         for table in (self.credits, self.nats):
@@ -102,30 +107,26 @@ class OutcomeTable:
 
 
 def open_outcome_table(
-    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure],
-    nan_policy: Policy,
-    backend: BackendName, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes],
-    None] | None = None,
-    names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None,
-    weights: Weights | None = None, **options: Any,
+    aligned: AlignedModels, *, measure: MeasureLike | Mapping[str, MeasureLike], nan_policy: Policy,
+    backend: BackendName, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
+    choices: Mapping[str, Chosen] | None = None, **options: Any,
 ) -> OutcomeTable:
     """Scores each model; an error names the model that it is about.
 
     Args:
-        models: name -> (n, d), rows of the same items in the same order.
-        index: (t, 3) rows.
+        aligned: models and triplets.
         measure: of all models, or a mapping from their names; one of `PRECOMPUTED` for a matrix (n, n).
         nan_policy, backend, options: see `pyalign.score`.
-        task: of the triplets.
         look: is shown the outcomes of each model, which are not kept.
-        names: of the rows.
         choices: of models that are known by these only, of the same triplets; they come after the others.
-        weights: of all these triplets.
     """
-    choices = choices or {}
+    choices, models, index, weights = choices or {}, aligned.models, aligned.index, aligned.triplets.weights
     measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
     matrices = {name for name, own_measure in measures.items() if get_measure(own_measure).precomputed}
-    kept = common_triplets(models if nan_policy == "omit" else {}, index, backend, matrices, task, choices)
+    options |= {"nan_policy": nan_policy, "backend": backend, "task": aligned.triplets.task}
+    kept = common_triplets(
+        models if nan_policy == "omit" else {}, index, backend, matrices, aligned.triplets.task, choices
+    )
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
         weights = None if weights is None else weights.take(kept)
@@ -138,20 +139,12 @@ def open_outcome_table(
         for name, x in batch:
             progress(name, first + len(of_batch), m)
             if isinstance(x, Chosen):
-                ties, host = options["ties"], get_host_backend(backend).name
-                outcomes = outcomes_of_choices(x, ties=ties, nan_policy=nan_policy, backend=host, task=task, name=name)
-            else:
-                outcomes = _outcomes(
-                    name,
-                    x,
-                    index,
-                    names,
-                    measure=measures[name],
-                    nan_policy=nan_policy,
-                    backend=backend,
-                    task=task,
-                    **options,
+                outcomes = outcomes_of_choices(
+                    x, ties=options["ties"], nan_policy=nan_policy, backend=get_host_backend(backend).name,
+                    task=aligned.triplets.task, name=name,
                 )
+            else:
+                outcomes = named_outcomes(name, x, index, aligned.names, measure=measures[name], **options)
             outcomes = weighted(outcomes, weights)
             scores.append(outcomes.score)
             if look is not None:
@@ -166,7 +159,11 @@ def open_outcome_table(
     return OutcomeTable(tuple(every), tuple(scores), kept, credits, nats, steps, right, values)
 
 
-def _outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:
+def named_outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:
+    """The outcomes of a model on triplets, whose errors name the model, and rows by their names, where they have some.
+
+    options: see `triplet_outcomes`.
+    """
     try:
         with _checks.may_omit_rows(names):
             return triplet_outcomes(x, index, **options)

@@ -13,18 +13,18 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign._result import OfTask, Result
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.answers import inputs_of, with_people
+from pyalign.analysis.answers import inputs_of
 from pyalign.analysis.choices import Chosen
+from pyalign.analysis.comparison.paired_outcomes import named_outcomes
 from pyalign.analysis.failures.groups import (
     FailureGroup, ListedTriplet, ModelVerdicts, called_odd, called_odd_probabilities, group_failures, model_verdicts,
     probabilities_of_choices, verdicts_of_choices,
 )
-from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.analysis.model_choices import Judged, notes_on_choices
+from pyalign.analysis.notes import notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import get_host_backend
-from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models, require_unweighted
-from pyalign.data.missing import with_rows
+from pyalign.data import ANCHORED, ODD_ONE_OUT, align_models, require_unweighted
 from pyalign.data.similarities import named_models
 from pyalign.documents import csv_text, from_fields, hidden, read_as
 from pyalign.errors import InputError
@@ -197,39 +197,31 @@ def find_failures(
     progress = reporter(progress)
     models = named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
-    choices = ModelChoices.of(
-        model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    judged = Judged.of(
+        models, model_choices, triplets, "failures", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
+        missing=missing, ties=ties, answers=answers, subjects=subjects, rules=(require_unweighted,),
     )
-    every = [*models, *choices.choices]
-    require_families(every, families)
+    require_families(judged.names, families)
     if limit is not None:
         _checks.whole_number(limit, "limit", 0)
     if min_models is not None:
-        _checks.whole_number(min_models, "min_models", 1, len(every))
+        _checks.whole_number(min_models, "min_models", 1, len(judged.names))
     temperature = _checks.as_temperature(temperature)
-    given, people = with_people(triplets, answers, subjects, "failures")
-    require_unweighted(given, "failures")
-    present = with_rows(models, given, missing, subjects=people)
-    given, people = present.triplets, present.of(people, "subjects")
+    given, people, host = judged.triplets, judged.people, get_host_backend(backend)
     called = called_odd(given, people)
     aligned = align_models(models, given)
-    index, host = called.arranged(aligned.index), get_host_backend(backend)
+    index = called.arranged(aligned.index)
+    scored = {"measure": measure, "nan_policy": nan_policy, "backend": backend, "task": given.task}
     verdicts: list[ModelVerdicts] = []
     used, told = host.name, []
     for name, x in aligned.models.items():
-        progress(name, len(verdicts), len(every))
-        try:
-            with _checks.may_omit_rows(aligned.names):
-                outcomes = triplet_outcomes(
-                    x, index, measure=measure, ties=ties, nan_policy=nan_policy, backend=backend, task=given.task
-                )
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from error
+        progress(name, len(verdicts), len(judged.names))
+        outcomes = named_outcomes(name, x, index, aligned.names, ties=ties, **scored)
         verdicts.append(model_verdicts(outcomes))
         used = outcomes.score.backend
         told.append(notes_on_rows(x, aligned, name))
         told.append(notes_on_similarities(x, aligned.index, measure, name))
-    answered = choices.among(present).of_rows(called.rows, len(given))
+    answered = judged.choices.among(judged.present).of_rows(called.rows, len(given))
     chosen = answered.read(called.answered(aligned.triplets), host)
     dtype = verdicts[0].margins.dtype if verdicts else np.dtype(np.float64)
     verdicts += [verdicts_of_choices(one, ties, given.task, dtype) for one in chosen.values()]
@@ -242,32 +234,32 @@ def find_failures(
     groups = group_failures(verdicts, called, items, families, asked, limit, min_models)
     groups = _with_probabilities(
         groups, [np.searchsorted(called.rows, group.rows) for group in groups], index, aligned.models, chosen,
-        temperature, {"measure": measure, "nan_policy": nan_policy, "backend": backend, "task": given.task},
+        temperature, scored,
     )
     options = {
         "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan_policy, "missing": missing,
-        "limit": limit, "at_least": min_models, "temperature": temperature if models else None, **choices.options(),
+        "limit": limit, "at_least": min_models, "temperature": temperature if models else None,
+        **judged.choices.options(),
     }
-    return Failures(
-        models=tuple(every),
+    failures = Failures(
+        models=tuple(judged.names),
         families=None if families is None else tuple(families),
         n_triplets=int(asked.sum()),
         n_dropped=int((~asked).sum()),
         n_undecided=called.n_undecided,
         n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
-        groups=tuple(replace(group, rows=present.rows_among_all(group.rows)) for group in groups),
+        groups=tuple(replace(group, rows=judged.present.rows_among_all(group.rows)) for group in groups),
         measure=str(get_measure(measure)) if models else None,
         ties=ties,
         dtype=cast(Any, str(groups[0].margins.dtype)),
         names=_listed_names(groups, aligned.triplets.names),
-        triplets=given.source,
         task=given.task,
         temperature=temperature if models else None,
         at_least=min_models,
-        coverage=present.coverage,
-        notes=merged(aligned.notes, *told),
-        provenance=Provenance.now({**models, **choices.choices, **inputs_of(given, people)}, options, used),
     )
+    return cast(Failures, judged.described(
+        failures, [aligned.notes, *told], options, used, **inputs_of(given, people)
+    ))
 
 
 def _with_probabilities(
