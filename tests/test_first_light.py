@@ -73,8 +73,7 @@ def first_light(monkeypatch):
 @pytest.fixture
 def cases(first_light):
     """The title of each case of the benchmark, by the name of the step that profiles it."""
-    summary = importlib.import_module("first_light_summary")
-    return {summary.ncu_name(number): title for number, title in enumerate(summary.titles())}
+    return {first_light.ncu_name(number): first_light.title(case) for number, case in enumerate(first_light.GPU_CASES)}
 
 
 def counted(path, rows):

@@ -31,17 +31,19 @@ import tarfile
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / "tools"
 sys.path[:0] = [str(TOOLS), str(ROOT)]
 import first_light_summary  # noqa: E402
 from build_cache import key_of, sources_below  # noqa: E402
-from first_light_summary import COUNTS, PARTS  # noqa: E402
+from first_light_summary import COUNTS, PARTS, ncu_name  # noqa: E402
 
+from benchmarks.gpu_cases import GPU_CASES, title  # noqa: E402
 from benchmarks.results import commit  # noqa: E402
 
 STAMP = "sources"  # in the folder that pyalign is installed into: what names these
@@ -83,8 +85,7 @@ sys.exit("\\n".join(missing) or 0)
 """
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A command whose output goes to NAME.log. It needs a step before it to have passed; `once`: not again then."""
 
     name: str
@@ -93,38 +94,21 @@ class Step:
     once: bool = False
 
 
-@dataclass
-class Done:
-    """What came of a step."""
-
-    name: str
-    outcome: str  # PASSED, or why not
-    seconds: float = 0.0
-
-    @property
-    def fails(self) -> bool:
-        """A rehearsal is without the programs that need a device."""
-        return self.outcome != PASSED and not self.outcome.startswith(NOT_HERE)
+Done = dict[str, Any]  # what came of a step: name, outcome (PASSED, or why not), seconds
 
 
 @dataclass(frozen=True)
 class Setting:
     """What is asked for, and where things lie."""
 
-    python: str
     build: Path
     wheels: Path
     rehearse: bool
 
-    @property
-    def site(self) -> Path:
-        """Where pyalign is installed."""
-        return self.build / "site"
-
     def environment(self) -> dict[str, str]:
-        """Of every step: pyalign is that of `site`, the other modules are those of the sources."""
+        """Of every step: pyalign is the installed one, the other modules are those of the sources."""
         path = os.pathsep.join([os.environ["PATH"], str(CUDA), str(Path(sys.executable).parent)])
-        modules = os.pathsep.join([str(self.site), str(ROOT)])
+        modules = os.pathsep.join([str(self.build / "site"), str(ROOT)])
         emulated = {"TRITON_INTERPRET": "1"} if self.rehearse else {}
         return {**os.environ, "PATH": path, "PYTHONPATH": modules, **emulated}
 
@@ -133,59 +117,59 @@ class Setting:
     def check(self) -> list[Step]:
         few = ("topk",) if self.rehearse else ()  # the tests of the emulator run the others
         return [
-            Step("nvidia-smi", ("nvidia-smi", "-q")), Step("packages", (self.python, "-m", "pip", "list")),
-            *self._installed(), *self._built("normal"), self._engines(),
+            Step("nvidia-smi", ("nvidia-smi", "-q")), Step("packages", (sys.executable, "-m", "pip", "list")),
+            self._installed(), *self._built("normal"), self._engines(),
             Step("quick", (self._program("normal"), "--quick", *few), "build-normal"),
         ]
 
     def benchmarks(self) -> list[Step]:
-        extra = ("--rehearse", "--rounds", "1") if self.rehearse else ()
-        command = (self.python, "-m", "benchmarks.gpu", "--out", "gpu.csv", *extra)
-        return [*self._ready(), self._engines(), Step("benchmarks", command, "install")]
+        few = ("--rounds", "1") if self.rehearse else ()
+        return [*self._ready(), self._engines(), self._benchmark("benchmarks", (), "--out", "gpu.csv", *few)]
 
     def tests(self) -> list[Step]:
-        asked = ("--first-light", "rehearsal", "-k", "from_the_host") if self.rehearse else ("--first-light", "device")
-        command = (self.python, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", *asked, str(ROOT / "tests/gpu"))
-        return [*self._ready(), Step("tests", command, "install")]
+        asked = ("rehearsal", "-k", "from_the_host") if self.rehearse else ("device",)
+        options = ("-p", "no:cacheprovider", "-q", "-ra", "--first-light", *asked, str(ROOT / "tests/gpu"))
+        return [*self._ready(), Step("tests", (sys.executable, "-m", "pytest", *options), "install")]
 
     def ncu(self) -> list[Step]:
         """A step for each case; a rehearsal makes do with the first."""
-        rehearsed = ("--rehearse",) if self.rehearse else ()
-        profile = (self.python, "-m", "benchmarks.gpu", "--profile", *rehearsed, "--only")
-        steps = self._ready()
-        for number, title in enumerate(first_light_summary.titles()[: 1 if self.rehearse else None]):
-            name = first_light_summary.ncu_name(number)
-            steps.append(Step(name, (*NCU, f"{name}.csv", *profile, title), "install", once=True))
-        return steps
+        names = {ncu_name(number): title(case) for number, case in enumerate(GPU_CASES)}
+        steps = [self._benchmark(name, (*NCU, f"{name}.csv"), "--profile", "--only", case, once=True)
+                 for name, case in names.items()]
+        return [*self._ready(), *(steps[:1] if self.rehearse else steps)]
 
     def memcheck(self) -> list[Step]:
         return [*self._built("normal"), self._sanitized("memcheck", "normal")]
 
     def rest(self) -> list[Step]:
-        steps = self._ready()
-        for name in () if self.rehearse else ("kernel_table", "machine_code"):
-            steps.append(Step(name, (self.python, str(TOOLS / f"{name}.py")), "install"))
+        steps, tables = self._ready(), () if self.rehearse else ("kernel_table", "machine_code")
+        steps += [Step(name, (sys.executable, str(TOOLS / f"{name}.py")), "install") for name in tables]
         for limits in ("normal",) if self.rehearse else ("normal", "low"):
-            steps += self._built(limits)
-            steps.append(Step(f"check-{limits}", (self._program(limits),), f"build-{limits}"))
             tools = SANITIZERS[1:] if limits == "normal" else SANITIZERS  # memcheck is a part of its own
-            steps += [self._sanitized(tool, limits) for tool in tools]
+            check = Step(f"check-{limits}", (self._program(limits),), f"build-{limits}")
+            steps += [*self._built(limits), check, *(self._sanitized(tool, limits) for tool in tools)]
         return steps
 
     # ---------------------------------------------------------------- what they share
 
-    def _installed(self) -> list[Step]:
+    def _installed(self) -> Step:
         rehearsed = ("--rehearse",) if self.rehearse else ()
-        command = (self.python, __file__, "--install", str(self.site), "--wheels", str(self.wheels), *rehearsed)
-        return [Step("install", command)]
+        places = ("--install", str(self.build / "site"), "--wheels", str(self.wheels))
+        return Step("install", (sys.executable, __file__, *places, *rehearsed))
 
     def _ready(self) -> list[Step]:
         """pyalign with its CUDA kernels; those of a rehearsal are built apart."""
-        return [*self._installed(), *(self._built("normal") if self.rehearse else [])]
+        return [self._installed(), *(self._built("normal") if self.rehearse else [])]
 
     def _engines(self) -> Step:
         """Fails where one can't run, which tests and benchmarks by themselves would leave out."""
-        return Step("engines", (self.python, "-c", ENGINES, "cpu" if self.rehearse else "cuda:0"), "install")
+        command = (sys.executable, "-c", ENGINES, "cpu" if self.rehearse else "cuda:0")
+        return Step("engines", command, "install")
+
+    def _benchmark(self, name: str, under: tuple[str, ...], *options: str, once: bool = False) -> Step:
+        rehearsed = ("--rehearse",) if self.rehearse else ()
+        command = (*under, sys.executable, "-m", "benchmarks.gpu", *rehearsed, *options)
+        return Step(name, command, "install", once)
 
     def _folder(self, limits: str) -> Path:
         return self.build / ("emulated" if self.rehearse else limits)
@@ -195,17 +179,15 @@ class Setting:
 
     def _built(self, limits: str) -> list[Step]:
         """CMake's configuration, once, and the build of the checks; in a rehearsal of the module for Python too."""
-        folder, low = str(self._folder(limits)), "ON" if limits == "low" else "OFF"
+        folder, low = self._folder(limits), "ON" if limits == "low" else "OFF"
         device = ("-DPYALIGN_CUDA=ON", "-DPYALIGN_CUDA_ARCHITECTURES=native", "-DPYALIGN_PYTHON=OFF")
-        host = ("-DPYALIGN_CUDA=OFF", f"-DPython_EXECUTABLE={self.python}", *pybind11_of_python())
+        host = ("-DPYALIGN_CUDA=OFF", f"-DPython_EXECUTABLE={sys.executable}", *pybind11_of_python())
         options = ("-DPYALIGN_CUDA_EMULATION=ON", f"-DPYALIGN_LOW_LIMITS={low}", *(host if self.rehearse else device))
         targets = ("check_cuda", "_cuda_emulated") if self.rehearse else ("check_cuda_device",)
-        configure = Step(f"configure-{limits}", ("cmake", "-S", str(ROOT), "-B", folder, "-G", "Ninja", *options))
-        build = ("cmake", "--build", folder, "--parallel", "--target", *targets)
-        configured = (self._folder(limits) / "build.ninja").exists()
-        return [
-            *([] if configured else [configure]), Step(f"build-{limits}", build, "" if configured else configure.name),
-        ]
+        command = ("cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *options)
+        configure = [] if (folder / "build.ninja").exists() else [Step(f"configure-{limits}", command)]
+        build = ("cmake", "--build", str(folder), "--parallel", "--target", *targets)
+        return [*configure, Step(f"build-{limits}", build, configure[0].name if configure else "")]
 
     def _sanitized(self, tool: str, limits: str) -> Step:
         # Errors of calls are not reported: the checks provoke one, a device that does not exist.
@@ -281,13 +263,13 @@ def run_part(part: str, setting: Setting, seconds: float, device: str, out: Path
                 done.append(kept[step.name])
                 continue
             started = time.monotonic()
-            done.append(one := Done(step.name, "stopped here"))
+            done.append(one := {"name": step.name, "outcome": "stopped here", "seconds": 0.0})
             left = begin + seconds - min(RESERVED, seconds / 4) - started
-            one.outcome = run_step(step, done, setting, folder, left)
-            one.seconds = round(time.monotonic() - started, 1)
-            print(f"{part}: {step.name}: {one.outcome} ({one.seconds:g} s)", flush=True)
+            one["outcome"] = run_step(step, done, setting, folder, left)
+            one["seconds"] = round(time.monotonic() - started, 1)
+            print(f"{part}: {step.name}: {one['outcome']} ({one['seconds']:g} s)", flush=True)
     finally:
-        report |= {"seconds": round(time.monotonic() - begin, 1), "steps": [*map(asdict, done)]}
+        report |= {"seconds": round(time.monotonic() - begin, 1), "steps": done}
         (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
         archive(folder, out / f"{part}.tar.gz")
         first_light_summary.write(out)
@@ -300,13 +282,13 @@ def steps_to_keep(folder: Path, sources: str, steps: list[Step]) -> dict[str, Do
         return {}
     before = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     once = {step.name for step in steps if step.once}
-    passed = {one["name"]: Done(**one) for one in before["steps"] if one["outcome"] == PASSED and one["name"] in once}
+    passed = {one["name"]: one for one in before["steps"] if one["outcome"] == PASSED and one["name"] in once}
     return passed if before["sources"] == sources and len(passed) < len(once) else {}
 
 
 def run_step(step: Step, before: list[Done], setting: Setting, folder: Path, seconds: float) -> str:
     """What came of it: PASSED, or why not."""
-    if step.needs and not any(done.name == step.needs and done.outcome == PASSED for done in before):
+    if step.needs and not any(done["name"] == step.needs and done["outcome"] == PASSED for done in before):
         return f"left out: {step.needs} did not pass"
     environment = setting.environment()
     if not shutil.which(step.command[0], path=environment["PATH"]):
@@ -348,13 +330,11 @@ def archive(folder: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def printed(*command: str) -> str:
-    """The first line that a program prints; "" where there is no such program, or it fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.partition("\n")[0].strip()
+def device_here() -> str:
+    """The name of the CUDA device; "" where there is none, or no program that knows it."""
+    command = ("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    done = subprocess.run(command, capture_output=True, text=True) if shutil.which("nvidia-smi") else None
+    return done.stdout.partition("\n")[0].strip() if done and not done.returncode else ""
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -388,15 +368,15 @@ def main(arguments: list[str] | None = None) -> int:
         except subprocess.CalledProcessError as error:
             return error.returncode
         return 0
-    device = "rehearsal" if given.rehearse else printed("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    device = "rehearsal" if given.rehearse else device_here()
     if not device:
         print("no CUDA device (nvidia-smi finds none); --rehearse runs the kernels on the CPU", file=sys.stderr)
         return 2
-    setting = Setting(sys.executable, given.build.resolve(), given.wheels.resolve(), given.rehearse)
+    setting = Setting(given.build.resolve(), given.wheels.resolve(), given.rehearse)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     done = [one for part in given.part or PARTS for one in run_part(part, setting, given.seconds, device, out)]
     print((out / first_light_summary.PAGE).read_text(encoding="utf-8"))
-    return int(any(one.fails for one in done))
+    return int(any(one["outcome"] != PASSED and not one["outcome"].startswith(NOT_HERE) for one in done))
 
 
 if __name__ == "__main__":

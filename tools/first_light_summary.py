@@ -14,6 +14,7 @@ import math
 import sys
 import tarfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,7 @@ class Part:
         return next((card for card in CARDS if card.name in self.report["device"]), H100)
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """One launch, as Nsight Compute counted it: its mangled name, and what was counted, in seconds and bytes."""
-
-    name: str
-    counts: dict[str, float]
-
-
-def titles() -> list[str]:
-    """Of the cases that are profiled, in order."""
-    return [title(case) for case in GPU_CASES]
+Kernel = tuple[str, dict[str, float]]  # a launch that Nsight Compute counted: mangled name; seconds and bytes by name
 
 
 def ncu_name(number: int) -> str:
@@ -93,10 +84,8 @@ def read_ncu(text: str) -> list[Kernel]:
     """The launches in `ncu --csv --page raw`: a line of names, one of units, and a line for each launch."""
     lines = [line for line in text.splitlines() if line.startswith('"')]  # others are what ncu says of its work
     units, *launches = list(csv.DictReader(lines)) or [{}]
-    return [
-        Kernel(launch["Kernel Name"], {name: number(launch[name], units[name]) for name in launch if "__" in name})
-        for launch in launches
-    ]
+    return [(one["Kernel Name"], {name: number(one[name], units[name]) for name in one if "__" in name})
+            for one in launches]
 
 
 def number(text: str, unit: str) -> float:
@@ -112,7 +101,7 @@ def calls_of(log: str, kernels: list[Kernel]) -> dict[str, list[Kernel]]:
     names = [line.removeprefix("profiled ") for line in log.splitlines() if line.startswith("profiled ")]
     calls: list[list[Kernel]] = []
     for kernel in kernels:
-        if BETWEEN_CALLS in kernel.name:
+        if BETWEEN_CALLS in kernel[0]:
             calls.append([])
         elif calls:
             calls[-1].append(kernel)
@@ -177,28 +166,20 @@ def times_table(part: Part) -> list[str]:
         found.setdefault((row["op"], row["case"], row["dtype"]), {})[row["backend"]] = times
     rows = [("Case", "Predicted", *ENGINES, "Other routes", "Fastest peer")]
     for case in GPU_CASES:
-        contenders = found.get((case.op, case.case.name, case.dtype), {})
-        bound = case.seconds(part.card)
-
-        def cell(name: str, times: tuple[float, float], bound: float = bound) -> str:
-            return f"{name}: {timed(times, bound, part.rehearsal)}"
-
-        # The loss chooses its engine itself: the first that can.
-        ours = {name.removeprefix("pyalign").strip() or ENGINES[0]: times for name, times in contenders.items()
-                if name.startswith("pyalign")}
-        peers = {name: times for name, times in contenders.items() if not name.startswith("pyalign")}
-        others = "; ".join(cell(name, times) for name, times in ours.items() if name not in ENGINES)
-        fastest = min(peers, key=lambda name: peers[name][0], default="")
-        engines = [timed(ours.get(name), bound, part.rehearsal) for name in ENGINES]
-        peer = cell(fastest, peers[fastest]) if fastest else ""
-        rows.append((title(case), time_text(bound), *engines, others, peer))
+        ours, peers, shown = {}, {}, partial(timed, bound=case.seconds(part.card), rehearsal=part.rehearsal)
+        for name, times in found.get((case.op, case.case.name, case.dtype), {}).items():
+            # The loss chooses its engine itself: the first that can.
+            engine = name.removeprefix("pyalign").strip() or ENGINES[0]
+            (ours if name.startswith("pyalign") else peers)[engine] = times
+        others = "; ".join(f"{name}: {shown(ours[name])}" for name in ours if name not in ENGINES)
+        fastest = [f"{name}: {shown(peers[name])}" for name in sorted(peers, key=lambda name: peers[name][0])[:1]]
+        engines = [shown(ours[name]) if name in ours else "" for name in ENGINES]
+        rows.append((title(case), time_text(case.seconds(part.card)), *engines, others, *(fastest or [""])))
     return markdown(*rows)
 
 
-def timed(times: tuple[float, float] | None, bound: float, rehearsal: bool) -> str:
+def timed(times: tuple[float, float], bound: float, rehearsal: bool) -> str:
     """A call's time with its ratio to the bound, and its replay's."""
-    if times is None:
-        return ""
     if rehearsal:
         return NOT_MEASURED
     call, graph = (f"{time_text(seconds)}, {seconds / bound:.2f}" for seconds in times)
@@ -218,14 +199,13 @@ def counts_table(part: Part) -> list[str]:
 def compared(case: GpuCase, kernels: list[Kernel], part: Part) -> list[str]:
     """The cells of one call."""
     times, card = case.times(part.card), part.card
-    predicted = {TIME: max(times.values()), MEMORY: times["memory"] * card.memory, L2: case.l2}
-    measured = {name: sum(kernel.counts.get(name, math.nan) for kernel in kernels) for name in predicted}
-    cells = [
-        ratio(predicted[name], measured[name], time_text if name == TIME else byte_text, part.rehearsal)
-        for name in predicted
-    ]
-    longest = max(kernels, key=lambda kernel: kernel.counts.get(TIME, 0.0), default=Kernel("", {}))
-    light = ", ".join(f"{longest.counts.get(name, math.nan):.0f} %" for name in (COMPUTE_LIGHT, MEMORY_LIGHT))
+    cells = []
+    for name, predicted, shown in ((TIME, max(times.values()), time_text),
+                                   (MEMORY, times["memory"] * card.memory, byte_text), (L2, case.l2, byte_text)):
+        measured = sum(counts.get(name, math.nan) for _, counts in kernels)
+        cells.append(ratio(predicted, measured, shown, part.rehearsal))
+    longest = max((counts for _, counts in kernels), key=lambda counts: counts.get(TIME, 0.0), default={})
+    light = ", ".join(f"{longest.get(name, math.nan):.0f} %" for name in (COMPUTE_LIGHT, MEMORY_LIGHT))
     return [*cells, instructions(case, kernels, part), NOT_MEASURED if part.rehearsal else light]
 
 
@@ -233,12 +213,11 @@ def instructions(case: GpuCase, kernels: list[Kernel], part: Part) -> str:
     """Of the kernel of the case whose instructions machine_code.toml predicts; empty where there is none."""
     entries, rest = read_entries(ENTRIES)
     expected = {one["kernel"]: one for one in rest["case"] if one.get("benchmark") == title(case)}
-    counts = read_table(TABLE)
-    for name, kernel in zip(demangle([kernel.name for kernel in kernels]), kernels, strict=True):
+    for name, (_, counts) in zip(demangle([name for name, _ in kernels]), kernels, strict=True):
         if one := expected.get(readable(name)):
-            row = counts[one["kernel"], rest["device"]["sm"]]
+            row = read_table(TABLE)[one["kernel"], rest["device"]["sm"]]
             issued = warp_instructions(one, row, entry_of(one["kernel"], entries))
-            shown = ratio(issued, kernel.counts.get(INSTRUCTIONS, math.nan), significant, part.rehearsal)
+            shown = ratio(issued, counts.get(INSTRUCTIONS, math.nan), significant, part.rehearsal)
             return f"`{one['kernel']}`: {shown}"
     return ""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import draw_triplets, seeds, strict_json
+from support import draw_triplets, load_from_tools, seeds, strict_json
 
 import pyalign
 from pyalign import Embeddings, InputError, predict_dimensions
@@ -460,3 +460,20 @@ def test_objects_that_some_model_lacks_are_said_with_the_model():
         "2 of 12 objects have no row in some model ('object 10', 'object 11'; 'b' lacks 2), and are left out"
         in found.notes
     )
+
+
+def test_the_simulated_intervals_of_the_page_come_again():
+    """Of the first 60 of the 500 data sets of each row: means and shares within four of their standard errors."""
+    script = load_from_tools("prediction_intervals")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "dimensions.md").read_text(encoding="utf-8")
+    for world in script.WORLDS:
+        found, shown = script.row(*world, 60), next(line for line in page.splitlines() if line.startswith(
+            "| " + " | ".join(map(str, world)) + " |"))
+        (*_, mean, sd, error, held, bare, held_bare, zero), (*_, m, _, e, h, b, hb, z) = (
+            [float(cell.strip(" %")) if cell != "-" else None for cell in line.strip("| ").split(" | ")]
+            for line in (shown, found)
+        )
+        assert abs(m - mean) < 4 * sd / 60**0.5 and (e, b) == pytest.approx((error, bare), rel=0.2)
+        for rate, of in ((held, h), (held_bare, hb), (zero, z)):
+            assert (rate is None) == (of is None)
+            assert rate is None or abs(rate - of) < 400 * (max(rate, 5) * (105 - max(rate, 5)) / 1e4 / 60) ** 0.5

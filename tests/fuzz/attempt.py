@@ -36,6 +36,7 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io import apart, load_embeddings, load_judgments, load_transform, load_triplets, read_choices, read_names
 from pyalign.io.documents import key_of, quoted, read_toml
+from pyalign.io.formats import FORMATS
 from pyalign.io.tar import contents
 from pyalign.nearest.index import MARK, build_index, load_index
 
@@ -44,7 +45,6 @@ LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progres
 ROOM = 256 << 20
 MANIFEST = "manifest.json"
 FILE_NAMES = "file_names.txt"  # of a folder of thingsvision
-APART = (".h5", ".mat", ".parquet", ".pt")
 READERS = (
     load_embeddings,
     load_triplets,
@@ -332,6 +332,7 @@ VALID = {
     FILE_NAMES: lambda: [b"/i/a/1.jpg\n/i/a/2.jpg\n/i/b/1.jpg\n", b"a.jpg\nb.jpg\nc.jpg\n"],
     MANIFEST: _manifest, INDEX: _index, DOCUMENT: _json, STUDY: _toml,
 }
+APART = tuple(suffix for suffix in VALID if suffix in FORMATS and ".apart:" in FORMATS[suffix].function)
 
 
 def mutate(raw: bytes, others: list[bytes], rng: random.Random) -> bytes:

@@ -10,6 +10,13 @@ import pickle
 import shutil
 import zipfile
 
+from pyalign.io.formats import FORMATS
+
+FIRST = {}  # the first suffix of each reader
+for suffix, reader in FORMATS.items():
+    FIRST.setdefault(reader.function, suffix)
+OF_READERS, TEXTS = tuple(FIRST.values()), (".tsv", ".txt", ".csv.gz")
+
 
 class Code:
     """Makes a folder when it is unpickled."""
@@ -90,11 +97,9 @@ def contents():
         "noname": text,
         "cut.index": b"\x80" * 100,
     }
-    found |= {f"empty{suffix}": b"" for suffix in SUFFIXES} | {f"text{suffix}": b"hello\n" for suffix in SUFFIXES[:-4]}
+    found |= {f"empty{suffix}": b"" for suffix in (*OF_READERS, ".txt", ".toml")}
+    found |= {f"text{suffix}": b"hello\n" for suffix in OF_READERS if ".text:" not in FORMATS[suffix].function}
     return found
-
-
-SUFFIXES = (".npy", ".npz", ".pkl", ".safetensors", ".mat", ".h5", ".parquet", ".pt", ".csv", ".txt", ".json", ".toml")
 
 
 def write_hostile(folder):

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hostile_files import OF_READERS, TEXTS
 
 ATTEMPT = Path(__file__).with_name("attempt.py")
 SECONDS = float(os.environ.get("PYALIGN_FUZZ_SECONDS", "8"))
@@ -20,10 +21,7 @@ SEED = os.environ.get("PYALIGN_FUZZ_SEED", "0")
 # Seconds without PYALIGN_FUZZ_SECONDS: a hash refuses nearly all indexes, and lines of names are soon read.
 ENOUGH = {".index": 5.0, "file_names.txt": 3.0}
 PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch"}
-SUFFIXES = [
-    ".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".mat", ".h5", ".safetensors", ".pt", ".pkl",
-    ".tar", "manifest.json", "file_names.txt", ".index", ".json", ".toml",
-]
+SUFFIXES = [*OF_READERS, *TEXTS, ".tar", "manifest.json", "file_names.txt", ".index", ".toml"]
 MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
 
 

@@ -12,9 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hostile_files import OF_READERS, TEXTS
+
+from pyalign.io.formats import FORMATS
 
 GUIDED = Path(__file__).with_name("guided.py")
-SUFFIXES = [".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".safetensors", ".pkl", ".toml"]  # read by Python alone
+# Read by Python alone.
+SUFFIXES = [*(one for one in OF_READERS if ".apart:" not in FORMATS[one].function and one != ".json"), *TEXTS, ".toml"]
 SECONDS = max(3, int(os.environ.get("PYALIGN_FUZZ_SECONDS", "0")) // len(SUFFIXES))
 SEED = os.environ.get("PYALIGN_FUZZ_SEED", "1")
 

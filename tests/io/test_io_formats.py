@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 import sys
 import types
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from pyalign._registry import load
 from pyalign.io import formats, load_embeddings, load_triplets, read_answers, read_names, read_subjects
 from pyalign.io.arrays import Entry
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -55,6 +59,20 @@ def test_without_the_row_it_is_unknown(tmp_path, refused):
 def test_every_row_names_a_function_that_is_there():
     for reader in formats.FORMATS.values():
         assert callable(load(reader.function))
+
+
+def test_each_format_is_in_the_places_that_contributing_names():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.partition("## To add a reader")[2].partition("## ")[0]
+    places = re.findall(r"^\d\. .*?`([\w/.]+)`", section, re.MULTILINE)
+    assert len(places) == len(re.findall(r"^\d\. ", section, re.MULTILINE)) == 6 and "Six places" in section
+    assert all((ROOT / place.replace("PACKAGE", "h5py")).exists() for place in places)
+    valid = runpy.run_path(str(ROOT / "tests" / "fuzz" / "attempt.py"))["VALID"]
+    fuzzed = {formats.FORMATS[suffix].function for suffix in valid if suffix in formats.FORMATS}
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    for suffix, reader in formats.FORMATS.items():
+        assert reader.function in fuzzed, f"{suffix}: no valid file in tests/fuzz/attempt.py"
+        assert f"`{suffix.removesuffix('.gz')}`" in page and "`.gz`" in page, f"{suffix}: docs/files.md"
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "mat", "pt", "pkl", "safetensors"])
