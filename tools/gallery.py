@@ -23,7 +23,7 @@ import pyalign
 from pyalign.datasets.simulate import write_sample
 from pyalign.map_transfer.transfer_result import TransferFigure
 from pyalign.report.neighborhoods import figure_called, overall, unit_of
-from pyalign.study.preset import draft_preset
+from pyalign.study.preset import draft_study
 from pyalign.study.preset_steps import PresetStep
 
 # What is linked from DATA, and what it is called in the folder of the study.
@@ -130,7 +130,7 @@ def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path
     Where a model is not probed, its map has the same penalty and no held-out accuracy. The scores of all
     representations, human dimensions among them, are set against each other.
     """
-    draft = draft_preset(folder)
+    draft = draft_study(folder, preset="human-alignment")
     steps = {step.name: step for step in draft.steps}
     kept, penalty = {"probe": probed, "stronger": mapped}, steps["probe"].options["penalties"]
     for name in [*steps]:

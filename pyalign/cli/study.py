@@ -48,8 +48,7 @@ class StudyInitOptions(_options.Quiet):
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
-    from pyalign.study.draft import draft_study
-    from pyalign.study.preset import draft_preset
+    from pyalign.study.preset import draft_study
 
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
@@ -58,7 +57,7 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
         raise InputError(f"{out} is there already, perhaps with changes of yours: remove it, or write to another --out")
     progress("looking into files", 0, None)
     where = options.folder, os.path.dirname(out) or "."
-    draft = draft_study(*where) if options.preset is None else draft_preset(*where, options.preset)
+    draft = draft_study(*where, options.preset)
     count = len(draft.models)
     lines = [
         f"{out}: {count} {'model' if count == 1 else 'models'}; look through it, then",

@@ -1,6 +1,7 @@
 """What a folder contains, as far as a study can use it: contents decide, and names only where contents say nothing.
 
-`draft_study`: a study file from a folder, with what its files were taken for and what is not known.
+A file belongs to the data set that its path names, such as `king/clip.npy` or `rdms/king.mat`, and to THINGS where it
+names none. Rows of one data set are of the same objects. Without the preset of a paper there is one data set, "".
 """
 
 from __future__ import annotations
@@ -8,18 +9,17 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pyalign._dataclass import dataclass, field, replace
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import describe_file
 from pyalign.errors import InputError, MissingExtraError, shorten
-from pyalign.io.documents import key_of, quoted
 from pyalign.io.folder import holds_rows
 from pyalign.io.image_files import is_image
 from pyalign.io.paths import PathLike, bad, checked_path, one_line, require_file
+from pyalign.study.preset_steps import KINDS, Draft, free_name
 
 DEEPEST, MOST = 2, 500  # folders below the given one; files that are looked into
 HEADER = 1 << 16  # letters of a header at most
@@ -27,31 +27,41 @@ HUMAN_DIMENSIONS = re.compile(r"spose|vice|dimension", re.IGNORECASE)
 METADATA = ("model", "models", "name", "model_name")
 SMALLEST = 3  # images that make a folder one of images
 HUMAN_KINDS = {"similarities": "similarity", "dissimilarities": "dissimilarity"}
-PAIRED = ("names", "labels", "answers")  # kinds that belong to what has as many rows or columns
-HEAD = """\
-# A study of pyalign: pyalign study run THIS FILE. Paths are relative to this file.
-# Lines that begin with # are left out; docs/study.md says what else a study can have.
-"""
-TOP = (
-    ("names", "names.txt", "of the rows of embeddings that have none, and of item numbers"),
-    ("images", "photos", "of the objects: pictures in the report"),
-    ("metadata", "models.csv", "model, family, objective, ...: a row for each of [models]"),
+THINGS, CIFAR = "things", "cifar100"
+OWN = ("", THINGS)  # the data sets whose models are called as they are
+# What names a data set in a path, what it is called, and the data set of pyalign, whose judgments or triplets stand
+# in where the folder has none.
+SETS = (
+    (THINGS, r"things", "THINGS", "things"),
+    (CIFAR, r"cifar[-_]?100", "CIFAR-100 coarse", "cifar100-coarse"),
+    ("king", r"king(?:19|2019)?", "King et al. (2019)", "king19"),
+    ("cichy", r"cichy(?:118|2019)?", "Cichy et al. (2019)", "cichy118"),
+    ("peterson", r"peterson", "Peterson et al. (2018)", "peterson"),
+    ("objects92", r"objects92|kriegeskorte(?:92)?", "Kriegeskorte et al. (2008), 92 photographs", "kriegeskorte92"),
 )
-KINDS = {
-    "triplets": "what people answered; the odd item is last, unless odd_column says otherwise",
-    "human": "matrices of people, for rsa",
-    "dimensions": "human dimensions: what concepts, consistency and predict go by",
-    "categories": "of the objects",
+TITLES = {"": "", **{name: title for name, _, title, _ in SETS}}
+# Peterson's sets of images and King's are of different objects each: a data set of its own for each that is named.
+PARTS = {
+    "peterson": ("animals", "automobiles", "fruits", "furniture", "vegetables", "various"),
+    "king": ("set1", "set2"),
 }
+FEATURES = ("penultimate", "avgpool", "pooler", "visual")  # what is taken for a model where it has several layers
+LOGITS, ANSWERED = "logits", "answered"  # a layer; triplets that many people answered
+STEM = re.compile(r"(?P<model>.+?)[-_.](?P<layer>penultimate|logits)", re.IGNORECASE)  # of a file of one layer
+PAIRED = ("names", "labels", "answers")  # kinds that belong to what has as many rows or columns
 ROLES = {  # what names, labels and answers are of; "" of those that belong to nothing
-    "names": "{rows:,} names, of the rows",
-    "categories": "{rows:,} labels, taken for categories of the rows",
-    "labels": "{rows:,} names, of the dimensions in {file}",
-    "subjects": "{rows:,} labels, taken for who answered {file}",
-    "answers": "counts or shares of answers to {file}",
-    "": "{rows:,} {kind}, as many as nothing else has",
+    "names": "names of the {rows:,} objects{of}",
+    "categories": "{rows:,} labels, taken for categories{of}",
+    "labels": "labels of the dimensions in {file}",
+    "subjects": "who answered {file}",
+    "answers": "how many people gave each answer to {file}",
+    "": "{rows:,} {kind}, as many as nothing else has or lacks",
 }
-Tables = dict[str, list[dict[str, Any]]]  # of a study file, by their kind
+TAKEN = {  # what else a file can be taken for
+    "embeddings": "embeddings", "triplets": "triplets", "human": "matrices of people", "dimensions": "human dimensions",
+    "categories": "categories", "images": "images", "metadata": "table of models",
+}
+BY_ROWS = ("embeddings", "human", "dimensions", "categories")  # these have a row for each object
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Item:
     """One array of a file, or a folder of images, and what it seems to be."""
 
     spec: str  # FILE or FILE::KEY, relative to the folder.
-    kind: str  # such as "embeddings", "triplets" or "unknown".
+    kind: str  # such as "embeddings", "triplets", "human" (matrices) or "unknown".
     shape: tuple[int, ...] = ()  # of the array.
     named: bool = False  # whether the file has names of the rows.
     # what a reader needs to know about the file, such as its columns.
@@ -70,6 +80,11 @@ class Item:
     def size(self) -> str:
         """Its shape, for people."""
         return " x ".join(map(str, self.shape))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, of objects in embeddings; of matrices of several people those of one."""
+        return self.shape[-1 if self.kind == "human" else 0]
 
 
 def items_of(folder: PathLike, relative_to: PathLike | None = None) -> list[Item]:
@@ -157,6 +172,8 @@ def _item(spec: str, description: Description, layer: bool) -> Item:
         return Item(spec, "unknown", description.shape, remark=description.fault)
     if kind == "triplets":
         options = dict(description.layout or {})
+    if kind in HUMAN_KINDS:
+        kind, options = "human", {"kind": HUMAN_KINDS[kind]}
     if kind == "embeddings" and any("categories of items" in text for text in description.remarks):
         kind = "categories"
     if kind == "embeddings" and HUMAN_DIMENSIONS.search(os.path.basename(spec)):
@@ -164,112 +181,116 @@ def _item(spec: str, description: Description, layer: bool) -> Item:
     return Item(spec, kind, description.shape, layer or description.names is not None, options, remark)
 
 
+# The data sets of a folder
+
+
 @dataclass
-class Draft:
-    """What a study can be made of."""
+class Objects:
+    """A data set: what there is of the same objects."""
 
-    models: dict[str, Any] = field(default_factory=dict)  # embeddings, by name; a preset's with options of their entry.
-    # names, images, metadata: the files, or "".
-    names: str = ""
-    images: str = ""
-    metadata: str = ""
-    # triplets, human, dimensions, categories: each a list of tables with `file`, of which the first is taken; a preset
-    # has such a list for each data set.
-    sets: dict[str, Any] = field(default_factory=lambda: {kind: [] for kind in KINDS})
-    recognized: list[str] = field(default_factory=list)  # what each file was taken for, one line per file.
-    unknown: list[str] = field(default_factory=list)  # the files that no role was found for, one line per file.
-    missing: dict[str, str] = field(default_factory=dict)  # step of a preset -> why it is not there.
+    name: str  # such as "things" or "peterson-fruits".
+    n: int | None = None  # how many objects most embeddings have.
+    # model -> layer -> its embeddings; "" for a model that has none.
+    models: dict[str, dict[str, Item]] = field(default_factory=dict)
+    # tables of a study file, by their kind, the best one first.
+    sets: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    names: str = ""  # a file, or "".
+    fitted: list[str] = field(default_factory=list)  # human dimensions that are scored like models.
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know: files without a role, and what is missing."""
-        return (
-            *(f"not known: {fact}" for fact in self.unknown),
-            *(f"missing: {name}: {reason}" for name, reason in self.missing.items()),
-        )
+    def title(self) -> str:
+        """What people call it."""
+        name, _, part = self.name.partition("-")
+        return f"{TITLES[name]}{f', {part}' if part else ''}"
 
     @property
-    def text(self) -> str:
-        """The contents of the study file: what was found as it stands there, the rest as comments."""
-        lines = [HEAD, 'title = "Agreement with human similarity judgments"']
-        for key, example, what in TOP:
-            value = getattr(self, key)
-            lines.append(f"{key} = {quoted(value)}  # {what}" if value else f"# {key} = {quoted(example)}  # {what}")
-        lines += ["", "[models]  # the name of each, and where its embeddings are stored"]
-        lines += [f"{key_of(name)} = {quoted(spec)}" for name, spec in self.models.items()]
-        lite = 'lite0 = { extract = "efficientnet-lite:0", layer = "penultimate" }'
-        lines.append(lite if not self.models else f"# {lite}  # of [images]; needs the extra 'extract'")
-        for kind, what in KINDS.items():
-            none = f"# [{kind}]  # {what}", '# file = "..."'
-            lines += ["", *(set_lines(kind, kind, self.sets[kind]) if self.sets[kind] else none)]
-        return "\n".join([*lines, "", *_steps(self)]) + "\n"
+    def of(self) -> str:
+        """Behind what is said of its files; nothing of THINGS, which a path need not name."""
+        return "" if self.name in OWN else f" of {self.title}"
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What a table of a study file says of the names of the objects."""
+        return {"names": self.names} if self.names else {}
+
+    @property
+    def can_be_scored(self) -> bool:
+        """Whether there are models, and what people said."""
+        return bool(self.models and (self.sets["triplets"] or self.sets["human"]))
+
+    def called(self, model: str, layer: str = "") -> str:
+        """The name of a model in the study: those of THINGS have theirs, others that of their data set before it."""
+        whole = f"{model}::{layer}" if layer else model
+        return whole if self.name in OWN else f"{self.name}/{whole}"
 
 
-def set_lines(name: str, kind: str, tables: list[Mapping[str, Any]]) -> Iterator[str]:
-    """The first of some tables; the others below it, for the user to choose."""
-    first, *others = tables
-    yield f"[{name}]  # {KINDS[kind]}"
-    yield from (f"{key} = {quoted(value)}" for key, value in first.items())
-    for other in others:
-        yield f"# or: {', '.join(f'{key} = {quoted(value)}' for key, value in other.items())}"
-
-
-def _steps(draft: Draft) -> Iterator[str]:
-    """The steps that the draft has inputs for; the others are commented out."""
-    have, first = {kind for kind, tables in draft.sets.items() if tables}, (draft.sets["triplets"] or [{}])[0]
-    several, people, triplets = len(draft.models) > 1, says_who(first), "triplets" in have
-    alike = triplets and "weight_column" not in first  # these steps have no use for weights
-    rows = (
-        ("score", triplets, (), "accuracy, with intervals"),
-        ("compare", triplets and several, (), "paired differences"),
-        ("ceiling", triplets and people, (), "how well people predict people: needs repeated triplets"),
-        ("calibrate", triplets, (), "temperature and reliability"),
-        ("concepts", alike and bool({"dimensions", "categories"} & have), (), "accuracy for each human concept"),
-        ("consistency", alike and several, (), "whether models err on the same triplets"),
-        ("failures", alike, ("limit = 1000",), "triplets that every model gets wrong"),
-        ("rsa", "human" in have, (), "correlation with matrices of people"),
-        ("cka", several, (), "similarity of the models to each other"),
-        ("predict", False, (), "human dimensions from the embeddings, by ridge regression; minutes"),
-        ("neighbors", False, ('queries = ["name of an object"]',), "nearest rows"),
-        ("recover", False, (), "whether the triplets can tell the models apart"),
-        ("probe", False, (), "a linear map that predicts the answers, cross-validated; minutes for each model"),
-    )
-    yield "# Steps are functions of pyalign; their arguments follow. A second step of one function has a"
-    yield '# name of its own: [steps.score-dot] with function = "score".'
-    for name, possible, options, what in rows:
-        mark = "" if possible else "# "
-        yield f"{mark}[steps.{name}]  # {what}"
-        yield from (f"{mark}{option}" for option in options)
-
-
-def draft_study(folder: PathLike, relative_to: PathLike | None = None) -> Draft:
-    """Drafts a study of the files in a folder.
-
-    Args:
-        folder: the folder to search, subfolders included.
-        relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
-    """
-    items = items_of(folder, relative_to)
-    draft, n, shapes = Draft(), most_rows(items), {item.spec: item.shape for item in items}
+def objects_of(draft: Draft, name: str, items: list[Item]) -> Objects:
+    """What the files of a data set are taken for; of each kind what says most comes first."""
+    rows = Counter(item.shape[0] for item in items if item.kind == "embeddings").most_common(1)
+    objects, shapes = Objects(name, rows[0][0] if rows else None), {item.spec: item.shape for item in items}
     for item in items:
-        _place(draft, item, n)
+        if item.kind not in PAIRED:
+            _place(draft, objects, item)
     for item in items:
         if item.kind in PAIRED:
-            role, file = pair(item, n, draft.sets, shapes, draft.names, strict=False)
-            draft.names = item.spec if role == "names" else draft.names
-            known = draft.recognized if role else draft.unknown
-            known.append(f"{item.spec}: {ROLES[role].format(rows=item.shape[0], kind=item.kind, file=file)}")
-    for kind, tables in draft.sets.items():
-        tables.sort(key=lambda table: _worth(kind, table, shapes[table["file"]]), reverse=True)
-    if not draft.models and not draft.images:
-        raise InputError(f"{os.fspath(folder)}: holds no embeddings and no images that a study could take")
-    return draft
+            role, file = _pair(objects, item, shapes)
+            text = ROLES[role].format(rows=item.rows, kind=item.kind, file=one_line(file), of=objects.of)
+            (draft.recognized if role else draft.unknown).append(f"{one_line(item.spec)}: {text}")
+    objects.models = {model: _in_order(draft, layers) for model, layers in objects.models.items()}
+    ranks: dict[str, Callable[[Mapping[str, Any], tuple[int, ...]], Any]] = {
+        "triplets": lambda table, shape: (bool(name) and "answers" in table, not says_who(table), -shape[0]),
+        "human": lambda table, shape: -len(shape),  # with participants first
+        "dimensions": lambda table, shape: ("labels" not in table, -shape[1]),
+        "categories": lambda table, shape: -len(shape),
+    }
+    for kind, tables in objects.sets.items():
+        tables.sort(key=lambda table: ranks[kind](table, shapes[table["file"]]))
+        first, *others = [one_line(table["file"]) for table in tables if "answers" not in table] or [""]
+        if others and kind != "dimensions":
+            draft.unknown.append(f"{', '.join(others)}: {TAKEN[kind]}{objects.of} are taken from {first}")
+    return objects
 
 
-def most_rows(items: Iterable[Item]) -> int | None:
-    """How many rows, which are objects, most embeddings have; None where there are no embeddings."""
-    rows = Counter(item.shape[0] for item in items if item.kind == "embeddings")
-    return rows.most_common(1)[0][0] if rows else None
+def _place(draft: Draft, objects: Objects, item: Item) -> None:
+    """Adds to a data set what can be said about a file without looking at others."""
+    kind, shown, what, unknown = item.kind, one_line(item.spec), TAKEN.get(item.kind, ""), ""
+    if kind in BY_ROWS and objects.n not in (None, item.rows) and not (kind == "categories" and item.named):
+        unknown = f"{what} for {item.rows:,} objects, where most embeddings{objects.of} have {objects.n:,}; left out"
+        if kind == "human":
+            unknown += " ([human] can say which they are, by names)"
+    elif kind == "embeddings":
+        what = f"{what} {_add(draft, objects, item)}"
+    elif kind in KINDS:
+        objects.sets[kind].append({"file": item.spec, **item.options})
+    elif kind == "transform":
+        unknown = f"{item.remark.partition(':')[0]}: pyalign transfer FILE --map {shown} --on ..."
+    elif not what:
+        unknown = item.remark or kind
+    elif getattr(draft, kind):
+        unknown = f"{getattr(draft, kind)} is taken already"
+    else:
+        setattr(draft, kind, item.spec)
+    if unknown:
+        draft.unknown.append(f"{shown}: {unknown}")
+    else:
+        remarks = [item.size, item.options.get("kind", ""), item.remark * (kind in KINDS and kind != "human")]
+        draft.recognized.append(", ".join(filter(None, [f"{shown}: {what}{objects.of}", *remarks])))
+
+
+def _add(draft: Draft, objects: Objects, item: Item) -> str:
+    """Adds embeddings as a layer of a model; what both are called. In a study of no paper each is a model."""
+    model, layer = model_and_layer(item.spec)
+    if not objects.name:
+        stem, key = stem_and_key(item.spec)
+        model, layer = f"{stem} {key}" if key and stem in objects.models else stem, ""
+    layers = objects.models.setdefault(model, {})
+    if layer in layers:
+        called = free_name(model, objects.models)
+        also = f"{model} is also in {one_line(layers[layer].spec)}; called {called} here"
+        draft.unknown.append(f"{one_line(item.spec)}: {also}")
+        model, layers = called, objects.models.setdefault(called, {})
+    layers[layer] = item
+    return f"{model}, layer {layer}" if layer else model
 
 
 def says_who(table: Mapping[str, Any]) -> bool:
@@ -277,26 +298,21 @@ def says_who(table: Mapping[str, Any]) -> bool:
     return "subject_column" in table or "subjects" in table
 
 
-def pair(
-    item: Item, n: int | None, sets: Tables, shapes: Mapping[str, tuple[int, ...]], names: str, strict: bool
-) -> tuple[str, str]:
-    """Enters names, labels or answers where as many rows or columns are: as what, "" for nowhere, and for which file.
-
-    names: the file that has those of the rows already, or "". strict: whether there is one file of categories at most,
-    and people answered more than once.
-    """
-    kind, rows = item.kind, item.shape[0]
+def _pair(objects: Objects, item: Item, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:
+    """Enters names, labels or answers where as many rows or columns are: as what, "" for nowhere, and of which file."""
+    kind, rows, sets = item.kind, item.rows, objects.sets
     few = kind != "labels" or not item.remark.startswith(f"{rows:,} different")
-    if kind == "names" and rows == n and not names:
+    if kind == "names" and rows == objects.n and not objects.names:
+        objects.names = item.spec
         return "names", ""
-    if kind == "labels" and rows == n and few and not (strict and (sets["categories"] or "::" in item.spec)):
+    if kind == "labels" and rows == objects.n and few and not (objects.name and "::" in item.spec):
         sets["categories"].append({"file": item.spec})
         return "categories", ""
     columns = next((table for table in sets["dimensions"] if shapes[table["file"]][1] == rows), None)
     answers = next((table for table in sets["triplets"] if shapes[table["file"]][0] == rows), None)
     if kind == "names" and columns:
         role, table = "labels", columns
-    elif answers and (few or not strict):
+    elif answers and few:
         role, table = "answers" if kind == "answers" else "subjects", answers
     else:
         return "", ""
@@ -304,14 +320,43 @@ def pair(
     return role, table["file"]
 
 
-def free_name(name: str, taken: Container[str]) -> str:
-    """A name that is not taken, with a number behind it if need be.
+def set_of(spec: str) -> str:
+    """The data set of a file, by what its path names last.
 
     Example:
-        >>> free_name("clip", []), free_name("clip", ["clip", "clip 2"])
-        ('clip', 'clip 3')
+        >>> set_of("king/clip.npy"), set_of("rdms/peterson_fruits.mat"), set_of("clip.npy"), set_of("baking.npy")
+        ('king', 'peterson-fruits', 'things', 'things')
     """
-    return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)
+    path = spec.partition("::")[0].lower()
+    found = [
+        (match.start(), name)
+        for name, pattern, *_ in SETS
+        for match in re.finditer(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", path)
+    ]
+    name = max(found)[1] if found else THINGS
+    words = re.split(r"[^a-z0-9]+", path)
+    part = next((part for part in PARTS.get(name, ()) if part in words), "")
+    return f"{name}-{part}" if part else name
+
+
+def model_and_layer(spec: str) -> tuple[str, str]:
+    """The model that embeddings are of, and their layer, "" where the name says none.
+
+    Several arrays of one file, or of a folder of `pyalign extract`, are layers of one model. In files of several models
+    they are called MODEL/LAYER.
+
+    Example:
+        >>> model_and_layer("a/clip.npy"), model_and_layer("a/vgg16::fc7"), model_and_layer("vgg16_logits.npy")
+        (('clip', ''), ('vgg16', 'fc7'), ('vgg16', 'logits'))
+        >>> model_and_layer("features.pkl::custom/clip_ViT-B/32/penultimate")
+        ('custom-clip_ViT-B-32', 'penultimate')
+    """
+    stem, key = stem_and_key(spec)
+    model, _, layer = key.rpartition("/")
+    if not model:
+        match = None if key else STEM.fullmatch(stem)
+        model, layer = (match["model"], match["layer"].lower()) if match else (stem, key)
+    return _plain(model), _plain(layer)
 
 
 def stem_and_key(spec: str) -> tuple[str, str]:
@@ -326,31 +371,31 @@ def stem_and_key(spec: str) -> tuple[str, str]:
     return os.path.splitext(stem)[0], key
 
 
-def _worth(kind: str, table: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The rank of a file among several of its kind: those that say more come first, then the larger ones."""
-    return (says_who(table), shape[0]) if kind == "triplets" else ("labels" in table, *shape[1:2])
+def _plain(name: str) -> str:
+    """A name that no part of a study takes for a path, a layer or several lines."""
+    return "".join(sign if sign.isprintable() else "_" for sign in name.replace("/", "-").replace("::", "-"))
 
 
-def _place(draft: Draft, item: Item, n: int | None) -> None:
-    """Adds to the draft what can be said about a file without looking at others."""
-    spec, kind, size = item.spec, item.kind, item.size
-    if kind == "embeddings" and item.shape[0] != n:
-        draft.unknown.append(f"{spec}: {size}, where most embeddings have {n} rows; left out")
-    elif kind == "embeddings":
-        stem, key = stem_and_key(spec)
-        draft.models[free_name(f"{stem} {key}" if key and stem in draft.models else stem, draft.models)] = spec
-        draft.recognized.append(f"{spec}: embeddings, {size}{', with names' if item.named else ''}")
-    elif kind in ("triplets", "dimensions", "categories"):
-        draft.sets[kind].append({"file": spec, **item.options})
-        draft.recognized.append(f"{spec}: {kind}, {size}{f' ({item.remark})' if item.remark else ''}")
-    elif kind in HUMAN_KINDS and n not in (None, item.shape[-1]):
-        hint = f"matrices of {item.shape[-1]} objects, where embeddings have {n}"
-        draft.unknown.append(f"{spec}: {hint}: of which objects they are, names in [human] would say")
-    elif kind in HUMAN_KINDS:
-        draft.sets["human"].append({"file": spec, "kind": HUMAN_KINDS[kind]})
-        draft.recognized.append(f"{spec}: {kind}, {size}, taken for human data")
-    elif kind in ("images", "metadata"):
-        setattr(draft, kind, getattr(draft, kind) or spec)
-        draft.recognized.append(f"{spec}: {'images' if kind == 'images' else 'metadata of models'}")
-    elif kind not in PAIRED:
-        draft.unknown.append(f"{spec}: {item.remark or kind}")
+def main_layer(layers: Iterable[str]) -> str:
+    """The layer that stands for a model: the one before its logits by name, else the last that is not logits."""
+    names = [*layers]
+    known = [name for name in names if name.lower() in FEATURES or not name]
+    others = [name for name in names if name.lower() != LOGITS]
+    return (known or others or names)[-1]
+
+
+def _in_order(draft: Draft, layers: dict[str, Item]) -> dict[str, Item]:
+    """The layers in the order of the extraction or of the file; logits, of a file of their own, behind the others."""
+    names = sorted(layers, key=lambda name: name.lower() == LOGITS)
+    archives = {item.spec.partition("::")[0] for item in layers.values() if "::" in item.spec and not item.named}
+    if len(names) > 2 and archives:
+        if names == sorted(names):  # that of the alphabet, which says nothing: layer10 comes before layer2
+            names.sort(key=_natural)
+        shown = ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])}, ..."
+        draft.unknown.append(f"{one_line(min(archives))}: says no order of its layers; taken as {shown}")
+    return {name: layers[name] for name in names}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which layer2 comes before layer10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

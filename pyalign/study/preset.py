@@ -1,179 +1,62 @@
-"""`draft_preset`: a study of the figures of a paper, from a folder: `presets/NAME.toml` says which steps it has.
-
-A file belongs to the data set that its path names, such as `king/clip.npy` or `rdms/king.mat`, and to THINGS where it
-names none; what it is its contents decide, as in any draft. Rows of one data set are of the same objects.
-"""
+"""`draft_study`: a study of what a folder holds, by a preset: which steps it has, `presets/NAME.toml` says."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from pyalign.datasets.fetch import MAPS, place_of
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.metadata import read_names
-from pyalign.io.paths import PathLike, Spec, one_line
+from pyalign.io.metadata import families_of, load_metadata, metadata_of_models, read_names, row_of
+from pyalign.io.paths import PUBLISHED_MAP, PathLike, Spec, one_line
+from pyalign.io.transform import load_transform
 from pyalign.io.triplets import load_triplets
-from pyalign.study.draft import HUMAN_KINDS, PAIRED, Item, free_name, items_of, most_rows, pair, says_who
-from pyalign.study.preset_steps import (
-    ANSWERED, CIFAR, LOGITS, PARTS, SETS, THINGS, Objects, PresetDraft, facts_of, main_layer, model_and_layer,
-    plan_steps, read_preset, set_of,
+from pyalign.probing.parameters import FEWEST_OTHERS, LocalOptions
+from pyalign.study.draft import (
+    ANSWERED, CIFAR, LOGITS, OWN, PARTS, SETS, THINGS, Item, Objects, items_of, main_layer, model_and_layer, objects_of,
+    says_who, set_of,
 )
+from pyalign.study.preset_steps import KINDS, Draft, plan_steps, read_preset
 
-ROLES = {  # what names, labels and answers are of; "" of those that belong to nothing
-    "names": "names of the {rows:,} objects{of}",
-    "categories": "{rows:,} labels, taken for categories{of}",
-    "labels": "labels of the dimensions in {file}",
-    "subjects": "who answered {file}",
-    "answers": "how many people gave each answer to {file}",
-    "": "{rows:,} {kind}, as many as nothing else has or lacks",
-}
+OF_PAPERS = ("king", "cichy", "peterson")  # matrices of people that a study should have
+FEWEST_KNOWN = 3  # models with a row, for accuracy against a column
+MOST_LAYERS = 24  # of all models in one step of RSA
+OFTEN = 0.05  # share of answers to triplets that others answered too, from which on their entropy says something
 
 
-def draft_preset(
-    folder: PathLike, relative_to: PathLike | None = None, preset: str = "human-alignment"
-) -> PresetDraft:
-    """Drafts a study of every figure of a paper that the files of a folder are enough for.
+def draft_study(folder: PathLike, relative_to: PathLike | None = None, preset: str | None = None) -> Draft:
+    """Drafts a study of the files in a folder.
 
     Args:
         folder: the folder to search, subfolders included.
         relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
-        preset: the name of the preset.
+        preset: a paper, every figure of which is drafted that the files are enough for.
     """
-    draft, sets = PresetDraft(sets={}, preset=read_preset(preset)), dict[str, Objects]()
-    files = dict[str, list[Item]]()
+    draft, of_sets = Draft(preset=read_preset(preset)), dict[str, list[Item]]()
     for item in items_of(folder, relative_to):
-        name = set_of(item.spec)
-        files.setdefault(name, []).append(item)
-        _take(draft, sets.setdefault(name, Objects(name)), item)
-    for name, objects in sets.items():
-        _complete(draft, objects, files[name])
-    published = _published()
+        of_sets.setdefault(set_of(item.spec) if preset else "", []).append(item)
+    sets = {name: objects_of(draft, name, items) for name, items in of_sets.items()}
+    published = _published() if preset else {}
     for objects in sets.values():
         _stand_in(draft, objects, published)
-    if not any(objects.can_be_scored for objects in sets.values()):
+    if preset and not any(objects.can_be_scored for objects in sets.values()):
         raise InputError(
             f"{os.fspath(folder)}: holds nothing that the preset can score: of one data set it needs embeddings, and "
             "triplets or matrices of people"
         )
+    if not draft.images and not any(objects.models for objects in sets.values()):
+        raise InputError(f"{os.fspath(folder)}: holds no embeddings and no images that a study could take")
     base = os.fspath(folder if relative_to is None else relative_to)
     for objects in sets.values():
         _enter(draft, objects, base)
-    plain = draft.sets.get("triplets", {}).get(THINGS)
-    table = os.path.join(base, draft.metadata) if draft.metadata else ""
-    plan_steps(draft, facts_of(draft, sets, _repeated(base, plain[0]) if plain else 0.0, table))
+    if not draft.models:
+        draft.models.update(draft.preset["example"])
+    plan_steps(draft, _facts_of_paper(draft, sets, base) if preset else _facts_of(draft, sets, [*draft.models], ""))
     return draft
-
-
-def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
-    """Adds to the data set what can be said about a file without looking at others."""
-    kind, shown = item.kind, one_line(item.spec)
-    if kind == "embeddings":
-        model, layer = model_and_layer(item.spec)
-        layers = objects.models.setdefault(model, {})
-        if layer in layers:
-            called = free_name(model, objects.models)
-            draft.unknown.append(f"{shown}: {model} is also in {one_line(layers[layer].spec)}; called {called} here")
-            layers = objects.models.setdefault(called, {})
-        layers[layer] = item
-    elif kind in HUMAN_KINDS:
-        objects.sets["human"].append({"file": item.spec, "kind": HUMAN_KINDS[kind]})
-    elif kind in ("triplets", "dimensions") or (kind == "categories" and not objects.sets["categories"]):
-        objects.sets[kind].append({"file": item.spec, **item.options})
-        what = "human dimensions" if kind == "dimensions" else f"{kind}{objects.of}"
-        draft.recognized.append(f"{shown}: {what}, {item.size}")
-    elif kind in ("images", "metadata") and not getattr(draft, kind):
-        setattr(draft, kind, item.spec)
-        draft.recognized.append(f"{shown}: {'images' if kind == 'images' else 'table of models'}")
-    elif kind in ("images", "metadata"):
-        draft.unknown.append(f"{shown}: {getattr(draft, kind)} is taken already")
-    elif kind not in (*PAIRED, "transform"):
-        draft.unknown.append(f"{shown}: {item.remark or kind}")
-
-
-# What belongs to what, by numbers of rows
-
-
-def _complete(draft: PresetDraft, objects: Objects, mine: list[Item]) -> None:
-    """Leaves out what has other rows than most, pairs names with what has as many, sorts by what says most."""
-    shapes, n = {item.spec: item.shape for item in mine}, most_rows(mine)
-    objects.n = n
-    for model, layers in [*objects.models.items()]:
-        for layer, item in [*layers.items()]:
-            if item.shape[0] == n:
-                of_layer = f", layer {layer}" if layer else ""
-                draft.recognized.append(f"{one_line(item.spec)}: {model}{of_layer}, {item.size}{objects.of}")
-            else:
-                most = f"where most embeddings{objects.of} have {n:,} rows; left out"
-                draft.unknown.append(f"{one_line(item.spec)}: {item.size}, {most}")
-                del layers[layer]
-        if layers:
-            objects.models[model] = _in_order(draft, layers)
-        else:
-            del objects.models[model]
-    for item in mine:
-        if item.kind == "transform":
-            what = item.remark.partition(":")[0]
-            shown = one_line(item.spec)
-            draft.unknown.append(f"{shown}: {what}: pyalign transfer FILE --map {shown} --on ...")
-        elif item.kind in PAIRED:
-            role, file = pair(item, n, objects.sets, shapes, objects.names, strict=True)
-            objects.names = item.spec if role == "names" else objects.names
-            text = ROLES[role].format(rows=item.shape[0], kind=item.kind, file=one_line(file), of=objects.of)
-            (draft.recognized if role else draft.unknown).append(f"{one_line(item.spec)}: {text}")
-    _leave_out(draft, objects, shapes)
-    triplets, human, dimensions = (objects.sets[kind] for kind in ("triplets", "human", "dimensions"))
-    human.sort(key=lambda table: -len(shapes[table["file"]]))  # with participants first
-    dimensions.sort(key=lambda table: ("labels" not in table, -shapes[table["file"]][1]))
-    triplets.sort(key=lambda table: ("answers" in table, not says_who(table), -shapes[table["file"]][0]))
-    for kind, tables in (("triplets", triplets), ("matrices", human)):
-        first, *others = [table["file"] for table in tables if "answers" not in table] or [""]
-        if others:
-            left = ", ".join(map(one_line, others))
-            draft.unknown.append(f"{left}: {kind}{objects.of} are taken from {one_line(first)}")
-
-
-def _leave_out(draft: PresetDraft, objects: Objects, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Leaves out categories and matrices of other objects than the embeddings."""
-    rows = "" if objects.n is None else f"where embeddings{objects.of} have {objects.n:,}"
-    for table in [*objects.sets["categories"]]:
-        count = shapes[table["file"]][0]
-        if objects.n not in (None, count):
-            objects.sets["categories"].remove(table)
-            of_rows = f"categories of {count:,} objects, {rows}"
-            draft.unknown.append(f"{one_line(table['file'])}: {of_rows}; left out")
-    for table in [*objects.sets["human"]]:
-        shape, shown = shapes[table["file"]], one_line(table["file"])
-        if objects.n not in (None, shape[-1]):
-            objects.sets["human"].remove(table)
-            draft.unknown.append(f"{shown}: matrices of {shape[-1]:,} objects, {rows}")
-        else:
-            size = " x ".join(map(str, shape))
-            draft.recognized.append(f"{shown}: matrices of people about {objects.title}, {size}, {table['kind']}")
-
-
-def _in_order(draft: PresetDraft, layers: dict[str, Item]) -> dict[str, Item]:
-    """The layers in the order of the extraction or of the file; logits, of a file of their own, behind the others."""
-    names = sorted(layers, key=lambda name: name.lower() == LOGITS)
-    archives = {item.spec.partition("::")[0] for item in layers.values() if "::" in item.spec and not item.named}
-    if len(names) > 2 and archives:
-        if names == sorted(names):  # that of the alphabet, which says nothing: layer10 comes before layer2
-            names.sort(key=_natural)
-        shown = ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])}, ..."
-        draft.unknown.append(f"{one_line(min(archives))}: says no order of its layers; taken as {shown}")
-    return {name: layers[name] for name in names}
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A key by which layer2 comes before layer10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-# Published data sets that are on this machine
 
 
 def _published() -> dict[str, tuple[str, ...]]:
@@ -186,10 +69,10 @@ def _published() -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tuple[str, ...]]) -> None:
+def _stand_in(draft: Draft, objects: Objects, published: Mapping[str, tuple[str, ...]]) -> None:
     """Judgments or triplets of a published data set, for embeddings of its objects without a file of people."""
     name, _, part = objects.name.partition("-")
-    known = next(dataset for own, *_, dataset in SETS if own == name)
+    known = next((dataset for own, *_, dataset in SETS if own == name), "")
     if not objects.models or known not in published:
         return
     spec = f"dataset:{known}{f'::{part}' if part else ''}"
@@ -205,34 +88,31 @@ def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tupl
         objects.names = spec
 
 
-# Entries of the study
-
-
-def _enter(draft: PresetDraft, objects: Objects, base: str) -> None:
+def _enter(draft: Draft, objects: Objects, base: str) -> None:
     """The models and sets of a data set that can be scored, under the names that steps call them by."""
-    if not objects.can_be_scored:
+    if not objects.name:  # names of all that has none
+        draft.names, objects.names = objects.names, ""
+    elif not objects.can_be_scored:
         draft.unknown += [f"{model}: embeddings{objects.of} without judgments of people" for model in objects.models]
         return
     _enter_models(draft, objects, base)
-    names = {"item_names": objects.names} if objects.names else {}
-    triplets = [{**table, **names} for table in objects.sets["triplets"]]
-    answered = [table for table in triplets if "answers" in table]
-    dimensions = [{**table, **objects.named} for table in objects.sets["dimensions"]] if objects.name == THINGS else []
-    tables = {
-        "triplets": [table for table in triplets if "answers" not in table] or answered,
-        "human": [{**table, **objects.named} for table in objects.sets["human"]],
-        "dimensions": dimensions[:1], "categories": objects.sets["categories"],
-    }
-    for kind, entries in tables.items():
-        if entries:
-            draft.sets.setdefault(kind, {})[objects.name] = entries
-    if answered and objects.name == THINGS:
-        draft.sets["triplets"][ANSWERED] = answered
-    for table in dimensions[1:]:
-        draft.sets["dimensions"].setdefault(model_and_layer(table["file"])[0], [table])
+    kinds = {"triplets": "item_names", "human": "names", "dimensions": "names"}
+    sets = {kind: [{**table, **({kinds[kind]: objects.names} if objects.names and kind in kinds else {})}
+                   for table in tables] for kind, tables in objects.sets.items()}
+    if objects.name not in OWN:
+        del sets["dimensions"]
+    for kind, tables in sets.items():
+        if tables:
+            draft.sets[kind][objects.name] = tables
+    if objects.name == THINGS:
+        if answered := [table for table in sets["triplets"] if "answers" in table]:
+            draft.sets["triplets"][ANSWERED] = answered
+        for table in sets["dimensions"][1:]:
+            draft.sets["dimensions"].setdefault(model_and_layer(table["file"])[0], [table])
+        del sets["dimensions"][1:]
 
 
-def _enter_models(draft: PresetDraft, objects: Objects, base: str) -> None:
+def _enter_models(draft: Draft, objects: Objects, base: str) -> None:
     """The layers of each model, its logits under a name of their own, and human dimensions, scored as models are."""
     names = {*(_opened(base, objects.names, read_names) or ())} if objects.names else set[str]()
     for model, layers in objects.models.items():
@@ -244,7 +124,7 @@ def _enter_models(draft: PresetDraft, objects: Objects, base: str) -> None:
             if len(layers) > 1 and layer:
                 draft.models[objects.called(model, layer)] = options
             if layer.lower() == LOGITS and layer != main:
-                draft.models[objects.logits_of(model)] = options
+                draft.models[objects.called(f"{LOGITS}/{model}")] = options
     for table in objects.sets["dimensions"] if objects.name == THINGS else ():
         name = model_and_layer(table["file"])[0]
         if name not in draft.models:
@@ -258,9 +138,6 @@ def _rows_of(item: Item, objects: Objects, names: set[str], base: str) -> dict[s
         return objects.named
     own = getattr(_opened(base, item.spec, load_embeddings), "names", None) if names else None
     return {} if own is None or names <= set(own) else {"per_object": "mean"}
-
-
-# What can only be known from the contents of files
 
 
 def _repeated(base: str, table: Mapping[str, Any]) -> float:
@@ -280,3 +157,126 @@ def _opened(base: str, spec: str, load: Callable[..., Any], **options: Any) -> A
         return load(place.path, key=place.key, **options)
     except (InputError, MissingExtraError, OSError):
         return None
+
+
+# What the steps of a preset can ask for
+
+
+def _facts_of(draft: Draft, sets: Mapping[str, Objects], models: list[str], main: str) -> dict[str, Any]:
+    """Models by name, and whether there are sets; main: the data set that most steps are about."""
+    triplets, human, dimensions, categories = (draft.sets[kind].get(main) for kind in KINDS)
+    table = triplets[0] if triplets else {}
+    others = [[*map(objects.called, objects.models)] for objects in sets.values() if objects.can_be_scored]
+    return {
+        "models": models, "comparable": models if len(models) > 1 else max(others, key=len, default=[]),
+        "triplets": triplets, "human": human, "who": says_who(table),
+        "plain": triplets and "weight_column" not in table, "categories": categories,
+        "dimensions": models and dimensions, "concepts": models and (dimensions or categories),
+        # the models that scores of several steps are of, and these scores.
+        "own": {*models}, "others": {},
+    }
+
+
+def _facts_of_paper(draft: Draft, sets: Mapping[str, Objects], base: str) -> dict[str, Any]:
+    """Those of any folder, and what published studies were about."""
+    things, cifar = (sets.get(name) or Objects(name) for name in (THINGS, CIFAR))
+    triplets, dimensions, judged = (draft.sets[kind] for kind in ("triplets", "dimensions", "human"))
+    models = [*map(things.called, things.models)] if THINGS in triplets else []
+    known, families = _known(draft, models, base) if models else (0, [])
+    of_layers = {model: layers for model, layers in things.models.items() if len(layers) > 1}
+    facts = _facts_of(draft, sets, models, THINGS)
+    repeated = _repeated(base, triplets[THINGS][0]) if THINGS in triplets else 0.0
+    answered = ANSWERED if ANSWERED in triplets else THINGS if repeated >= OFTEN else ""
+    return {
+        **facts, "own": {*things.models}, "repeated": repeated > 0, "answered": answered if models else "",
+        "fitted": things.fitted,
+        "logits": [name for model in of_layers if (name := things.called(f"{LOGITS}/{model}")) in draft.models],
+        "layers": [things.called(model, layer) for model, layers in of_layers.items() for layer in layers if layer],
+        "cifar100": [*map(cifar.called, cifar.models)] if CIFAR in triplets else [],
+        "judged": [_judged(draft, sets[name]) for name in judged] + [
+            {"set": name, "title": title, "published": published, "of_set": []} for name, _, title, published in SETS
+            if name in OF_PAPERS and name not in {own.partition("-")[0] for own in judged}],
+        "known": known, "few_known": known < FEWEST_KNOWN, "families": families or None,
+        "top_objects": 8 if facts["dimensions"] else None,
+        "vice": next((name for name in dimensions if "vice" in dimensions[name][0]["file"].lower()), THINGS),
+        "each_model": [_mapped(draft, sets, things, model) for model in things.models] if models else [],
+    }
+
+
+def _known(draft: Draft, models: list[str], base: str) -> tuple[int, list[str]]:
+    """How many models a table has a row of, and the family of each, if there are several families."""
+    try:
+        own = load_metadata(os.path.join(base, draft.metadata)) if draft.metadata else None
+    except (InputError, OSError) as error:
+        draft.unknown.append(one_line(str(error)))
+        draft.metadata, own = "", None
+    found = metadata_of_models(models, own)
+    if found is None:
+        return 0, []
+    draft.recognized += [note for note in found.notes if note.startswith("the metadata of ")]
+    families = families_of(models, found) or []
+    return sum(row is not None for row in found.matched(models).rows), families if len({*families}) > 1 else []
+
+
+def _judged(draft: Draft, objects: Objects) -> dict[str, Any]:
+    """A data set with matrices of people; its models have all their layers where no figure over depth has these."""
+    models, others = [*map(objects.called, objects.models)], list[str]()
+    if objects.name not in draft.sets.get("triplets", {}):
+        others = [objects.called(model, layer) for model, layers in objects.models.items()
+                  for layer in layers if layer != main_layer(layers)]
+    few = len(models) + len(others) <= MOST_LAYERS
+    return {"set": objects.name, "title": objects.title, "of_set": models + others if few else models}
+
+
+def _mapped(draft: Draft, sets: Mapping[str, Objects], things: Objects, model: str) -> dict[str, Any]:
+    """A model, the images that its map keeps the neighbours of, and the data sets on which its maps are tried."""
+    main = main_layer(things.models[model])
+    item = things.models[model][main]
+    width = item.shape[1]
+    same = [(things, item), *((objects, other) for objects in sets.values() if objects is not things
+                              and (other := _same_layer(draft, objects, model, main)) is not None)]
+    most = max((other for _, other in same[1:] if other.shape[1] == width), key=lambda other: other.shape[0],
+               default=item)
+    published, why_not = _published_map(model, width)
+    half = batches_of_half(item.shape[0]) if most is item else {}
+    return {
+        "model": things.called(model), "other_images": most.spec, "batch_size": None, "batches": None, **half,
+        "published": published, "published_map": f"{PUBLISHED_MAP}{published}" if published else "",
+        "no_published_map": why_not, "images": [
+            {"set": objects.name, "title": objects.title, "on_set": objects.called(model), "other_width":
+             "" if other.shape[1] == width else f"{one_line(other.spec)} has {other.shape[1]:,} features, and the maps "
+             f"take {width:,}"} for objects, other in same
+        ],
+    }
+
+
+def _same_layer(draft: Draft, objects: Objects, model: str, layer: str) -> Item | None:
+    """The embeddings of the objects of another data set by what stands for a model, if it is the same layer."""
+    layers = objects.models.get(model, {})
+    if objects.called(model) not in draft.models or not layers:
+        return None
+    other = main_layer(layers)
+    return layers[other] if "" in (layer, other) or other.lower() == layer.lower() else None
+
+
+def batches_of_half(n: int) -> dict[str, int]:
+    """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps."""
+    batches = -(-n // (2 * LocalOptions.batch_size))
+    size = -(-n // (2 * batches))
+    return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}
+
+
+def _published_map(model: str, features: int) -> tuple[str, str]:
+    """The name under which gLocal has published a map of a model, "" unless it is on this machine and fits; why not."""
+    row = row_of(model)
+    name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
+    if not name:
+        return "", ""
+    try:
+        if not place_of(name).exists():
+            return "", f" is not on this machine; `pyalign transfer FILE --map {PUBLISHED_MAP}{name}` fetches it"
+        taken = load_transform(place_of(name)).weights.shape[0]
+    except (InputError, OSError) as error:
+        return "", f": {one_line(str(error))}"
+    wrong = f" takes {taken:,} features, of {MAPS[name]}; there are {features:,}"
+    return (name, "") if taken == features else ("", wrong)

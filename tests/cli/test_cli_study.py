@@ -92,7 +92,7 @@ def test_init_writes_a_file_that_runs_and_replaces_none(capsys):
     assert main(["study", "init", "."]) == 0
     shown = capsys.readouterr()
     assert "./study.toml: 2 models; look through it, then" in shown.out
-    assert "kinds.txt: 24 labels, taken for categories of the rows" in shown.out
+    assert "kinds.txt: 24 labels, taken for categories" in shown.out
     assert shown.err == ""
     text = Path("study.toml").read_text()
     assert main(["study", "run", "study.toml", "--only", "score", "--quiet"]) == 0

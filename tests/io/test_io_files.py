@@ -23,8 +23,8 @@ from pyalign.data import match_names
 from pyalign.errors import InputError
 from pyalign.integrations import human_alignment
 from pyalign.io import Spec, load_embeddings, load_triplets, read_names, write_array, write_text
-from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
+from pyalign.study.preset import draft_study
 from pyalign.study.tour import take_tour
 
 READERS = [load_embeddings, load_triplets, read_names]
@@ -331,8 +331,8 @@ PATHS = {
     "pyalign.integrations.human_alignment.find_temperature path": lambda p: human_alignment.find_temperature(p, "a/b"),
     "pyalign.analysis.describe.file.describe_file spec": describe_file,
     "pyalign.study.file.read_study path": read_study,
-    "pyalign.study.draft.draft_study folder": draft_study,
-    "pyalign.study.draft.draft_study relative_to": lambda p: draft_study(".", p),
+    "pyalign.study.preset.draft_study folder": draft_study,
+    "pyalign.study.preset.draft_study relative_to": lambda p: draft_study(".", p),
     "pyalign.study.tour.take_tour out": take_tour,
 }
 # Arguments that may be a path among other things.

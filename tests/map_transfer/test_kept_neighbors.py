@@ -15,7 +15,7 @@ from pyalign.data.provenance import fingerprint
 from pyalign.map_transfer.transfer_result import KEPT, VOTES
 from pyalign.report.page.sections.concepts import transfer as section
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.study.preset_steps import batches_of_half
+from pyalign.study.preset import batches_of_half
 
 N, K = 60, 4
 NAMES = tuple(f"stimuli/object {k}.png" for k in range(N))

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import pyalign
 from pyalign.cli import main
 from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError
+from pyalign.study.draft import main_layer
 from pyalign.study.file import read_study
-from pyalign.study.preset import draft_preset
-from pyalign.study.preset_steps import main_layer
+from pyalign.study.preset import draft_study
 
+draft_preset = partial(draft_study, preset="human-alignment")
 N, IMAGES, CATEGORY = (
     40,
     118,
@@ -180,6 +182,8 @@ def test_a_preset_of_another_paper_is_another_file(whole, capsys):
 def test_a_preset_that_is_not_there_is_one_line(folder, capsys):
     with pytest.raises(InputError, match="preset must be one of glocal, human-alignment; got 'mine'"):
         draft_preset(".", preset="mine")
+    with pytest.raises(InputError, match="preset must be one of glocal, human-alignment; got 'draft'"):
+        draft_preset(".", preset="draft")
 
 
 def test_a_published_map_is_tried_where_it_is_on_this_machine_and_fits(folder, monkeypatch):
@@ -222,8 +226,8 @@ def test_categories_of_another_data_set_count_within_it(folder):
     Path("objects92/kinds.txt").unlink()
     Path("objects92/kinds.tsv").write_text("face\thand\n" + "0\t1\n1\t0\n" * 5)
     lines = draft_preset(".").unknown
-    assert "objects92/kinds.tsv: categories of 10 objects, where embeddings of Kriegeskorte et al. (2008), 92 " \
-           "photographs have 12; left out" in lines
+    assert "objects92/kinds.tsv: categories for 10 objects, where most embeddings of Kriegeskorte et al. (2008), " \
+           "92 photographs have 12; left out" in lines
 
 
 def test_what_is_not_there_is_a_line(folder, capsys):
@@ -300,9 +304,9 @@ def test_rows_of_one_s_own_come_before_the_table_that_comes_along(folder):
 def test_matrices_of_other_objects_and_other_rows_are_left_out(folder):
     np.save("few.npy", np.ones((9, 2)) * np.arange(9)[:, None])
     np.save("rdm.npy", matrices(np.random.default_rng(0), 1, 12)[0])
-    draft = draft_preset(".")
-    assert "rdm.npy: matrices of 12 objects, where embeddings have 20" in draft.unknown
-    assert any(line.startswith("few.npy: 9 x 2, where most") for line in draft.unknown) and "few" not in draft.models
+    draft, most = draft_preset("."), "where most embeddings have 20; left out"
+    assert any(line.startswith(f"rdm.npy: matrices of people for 12 objects, {most}") for line in draft.unknown)
+    assert f"few.npy: embeddings for 9 objects, {most}" in draft.unknown and "few" not in draft.models
 
 
 def test_images_of_objects_are_pooled_by_object(folder):
