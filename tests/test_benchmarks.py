@@ -69,3 +69,12 @@ def test_targets_are_of_peers_and_bound_one_side(operations):
     assert len(operations.TARGETS) > 60
     for (op, _, peer), way in operations.TARGETS.items():
         assert peer != "pyalign" and (way.at_least is None) != (way.at_most is None), op
+
+
+def test_pytest_benchmark_has_a_case_for_each_contender(operations):
+    pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed")
+    from benchmarks.bench_all import test_contender
+
+    (cases,) = [mark.args[1] for mark in test_contender.pytestmark]
+    assert [case.id.split(",")[0] for case in cases] == [one.op.split(",")[0] for one in operations.COMPARISONS
+                                                         for _ in one.ways]

@@ -41,6 +41,7 @@ OTHERS = {  # flags of other programs
     "dask": "--resources",
     "cmake": "--build --install --prefix",
     "pip": "--no-deps",
+    "pytest-benchmark": "--benchmark-only",
     "sha256sum": "--check",
     "SPoSE and VICE": "--embed_dim --latent_dim --lmbda --n_folds --rnd_seed",
     "human_alignment": "--distance",
