@@ -32,14 +32,7 @@ def kriegeskorte92_names(place: Place, key: str | None = None) -> tuple[str, ...
 
 def kriegeskorte92_judgments(place: Place, key: str | None = None) -> Judgments:
     """Dissimilarities (16, 92, 92)."""
-    path = place.find(BEHAVIOUR)
-    if path is None:
-        path = place.file(NPZ, BEHAVIOUR)
-        values = _array(place, path, npz_entries(path), "behav_rdms")
-    else:
-        entries = mat_entries(path)
-        keys = [f"rdms_behav_92({k + 1}).RDM" for k in range(PEOPLE)]
-        values = np.stack([_array(place, path, entries, key) for key in keys])
+    values = _gathered(place, BEHAVIOUR, "rdms_behav_92({}).RDM", PEOPLE, "behav_rdms")
     if values.shape != (PEOPLE, OBJECTS_92, OBJECTS_92):
         raise place.bad(f"judgments must have shape {(PEOPLE, OBJECTS_92, OBJECTS_92)}; got {values.shape}")
     people = tuple(f"person {k + 1}" for k in range(PEOPLE))
@@ -48,14 +41,7 @@ def kriegeskorte92_judgments(place: Place, key: str | None = None) -> Judgments:
 
 def kriegeskorte92_images(place: Place, key: str | None = None) -> Pictures:
     """uint8 (92, 175, 175, 3)."""
-    path = place.find(STIMULI)
-    if path is None:
-        path = place.file(NPZ, STIMULI)
-        pixels = _array(place, path, npz_entries(path), "images")
-    else:
-        entries = mat_entries(path)
-        keys = [f"stimuli_92objs({k + 1}).image" for k in range(OBJECTS_92)]
-        pixels = np.stack([_array(place, path, entries, key) for key in keys])
+    pixels = _gathered(place, STIMULI, "stimuli_92objs({}).image", OBJECTS_92, "images")
     shape = (OBJECTS_92, SIDE, SIDE, 3)
     if pixels.shape != shape or pixels.dtype != np.uint8:
         raise place.bad(f"images must be uint8 of shape {shape}; got {pixels.dtype} {pixels.shape}")
@@ -69,6 +55,16 @@ def kriegeskorte92_categories(place: Place, key: str | None = None) -> Categorie
     if len(labels) != OBJECTS_92:
         raise place.bad(f"there must be {OBJECTS_92} categories; got {len(labels)}")
     return Categories.of(labels, names=kriegeskorte92_names(place))
+
+
+def _gathered(place: Place, file: str, key: str, count: int, gathered: str) -> np.ndarray:
+    """The arrays 1 to `count` of a file of the toolbox, or all of them at once from the ``.npz``."""
+    path = place.find(file)
+    if path is None:
+        path = place.file(NPZ, file)
+        return _array(place, path, npz_entries(path), gathered)
+    entries = mat_entries(path)
+    return np.stack([_array(place, path, entries, key.format(k + 1)) for k in range(count)])
 
 
 def _array(place: Place, path: Path, entries: Entries, key: str) -> np.ndarray:
