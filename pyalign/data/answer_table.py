@@ -19,7 +19,7 @@ from pyalign.data.answer_columns import (
 from pyalign.data.answers import answered_once
 from pyalign.data.metadata import Texts
 from pyalign.data.names import listing
-from pyalign.data.trials import ANCHORED, ODD_ONE_OUT
+from pyalign.data.trials import ANCHORED, ODD_ONE_OUT, answered_rows
 from pyalign.errors import InputError
 
 RATINGS = "ratings of pairs"
@@ -74,6 +74,8 @@ def answer_table(
         raise InputError(f"the items may be {' or '.join(sets)}; columns= says which")
     if not found and fault is not None:
         raise fault
+    if not found:
+        answered_rows(header, values, options)  # raises where most rows are no answers
     return max(found, key=lambda one: one.lowest is None, default=None)
 
 

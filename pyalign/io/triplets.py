@@ -217,8 +217,6 @@ def _completed(
     if found is not None and found.task == RATINGS:
         raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
     if found is None:
-        if named:
-            answered_rows(header, columns, stated)  # raises where most rows are no answers
         return dict(stated), ()
     of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,
                 "subject_column": found.subject, "one_based": found.lowest == 1 or None}

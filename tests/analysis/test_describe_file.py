@@ -162,9 +162,8 @@ def test_triplets_without_some_answers_are_still_triplets(tmp_path, suffix):
     path = tmp_path / f"t.{suffix}"
     np.save(path, values) if suffix == "npy" else np.savetxt(path, values, delimiter=",")
     found = only(path)
-    assert found.kind == "triplets" and found.remarks[-1].startswith(
-        "1 row holds NaN or infinity: an answer is missing"
-    )
+    told = "1 row holds NaN or infinity: an answer is missing"
+    assert found.kind == "triplets" and found.remarks[-1].startswith(told)
 
 
 def test_headers_that_a_command_line_cannot_hold_go_by_number(tmp_path):
@@ -265,19 +264,21 @@ def test_a_name_for_each_row_beside_counts_is_no_subject(tmp_path):
     assert only(path).kind == "embeddings"
 
 
-def test_a_table_of_words_says_which_column_may_name_the_rows(tmp_path):
-    path = tmp_path / "x.csv"
-    path.write_text("kind,word,n\nanimal,dog,1.5\nanimal,cat,2.5\ntool,saw,3.5\n")
+@pytest.mark.parametrize(
+    ("text", "kind", "shape", "remark"),
+    [
+        ("kind,word,n\nanimal,dog,1.5\nanimal,cat,2.5\ntool,saw,3.5\n", "other", (3, 3),
+         "no two rows share column 1: it may name them (--name-column)"),
+        ("f0,f1\n0.5,\n1.5,2.5\n", "other", (2, 2), "line 2, column 2: '' is not a number"),
+        ("object\tcategory\nsaw\ttool\napple\tfood\npear\tfood\n", "labels", (3,),
+         "2 categories of named objects (--categories)"),
+    ],
+)
+def test_a_table_of_words_says_what_they_may_be(tmp_path, text, kind, shape, remark):
+    path = tmp_path / ("x.tsv" if "\t" in text else "x.csv")
+    path.write_text(text)
     found = only(path)
-    assert (found.kind, found.shape) == ("other", (3, 3))
-    assert found.remarks[1] == "no two rows share column 1: it may name them (--name-column)"
-
-
-def test_a_table_with_a_bad_cell_says_where(tmp_path):
-    path = tmp_path / "x.csv"
-    path.write_text("f0,f1\n0.5,\n1.5,2.5\n")
-    found = only(path)
-    assert found.remarks == ("line 2, column 2: '' is not a number",)
+    assert (found.kind, found.shape, found.remarks[-1]) == (kind, shape, remark)
 
 
 def test_a_transform_says_what_it_maps_and_was_trained_on(tmp_path):
@@ -327,10 +328,8 @@ def test_the_facts_are_json(tmp_path):
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"", "is empty (0 bytes)"),
-        (b"1,2\n3,4\n5\n", "line 3 has 1 column"),
-        (b"\xff\xfe1,2", "not UTF-8"),
-        (b"\0\n", "NUL"),
+        (b"", "is empty (0 bytes)"), (b"1,2\n3,4\n5\n", "line 3 has 1 column"),
+        (b"\xff\xfe1,2", "not UTF-8"), (b"\0\n", "NUL"),
     ],
 )
 def test_a_file_at_fault_is_refused_in_one_line(tmp_path, message_of, raw, said):
@@ -369,20 +368,6 @@ def test_published_files(data, file):
             assert read_as_proposed(one.command).values.shape == (one.shape[0], 3)
 
 
-def test_answers_with_people_keep_the_interval_that_score_has_by_itself(tmp_path):
-    path, _, _ = things(tmp_path)
-    (found,) = describe_file(path).arrays
-    assert "--subject-column subject_id" in found.command and "--ci" not in found.command
-
-
-def test_labels_next_to_names_are_categories(tmp_path):
-    path = tmp_path / "kinds.tsv"
-    path.write_text("object\tcategory\nsaw\ttool\napple\tfood\npear\tfood\n")
-    found = only(path)
-    assert (found.kind, found.shape) == ("labels", (3,))
-    assert found.remarks == ("2 categories of named objects (--categories)",)
-
-
 def test_labels_of_dimensions_are_not_called_names_of_objects(tmp_path):
     labels = np.array(["big", "red", "old"])
     np.savez(tmp_path / "embedding.npz", embeddings=np.random.default_rng(0).random((9, 3)), dimension_labels=labels)
@@ -398,9 +383,8 @@ def test_rows_that_may_be_pairs_are_said_to_be_either_and_with_names_of_the_obje
     assert found.kind == "embeddings" and may in found.remarks
     np.savez(path, rdms=pairs, names=[f"n{k}" for k in range(6)])
     found = describe_file(path).arrays[0]
-    assert (found.kind, found.remarks) == (
-        "condensed matrices", ("each row is the pairs of the 6 objects that the file names",)
-    )
+    assert found.kind == "condensed matrices"
+    assert found.remarks == ("each row is the pairs of the 6 objects that the file names",)
     assert found.command == f"pyalign rsa --embeddings EMB --human {path}::rdms --kind KIND"
     np.savez(path, rdms=pairs, names=["a", "b", "c"])
     assert describe_file(path).arrays[0].names == ("a", "b", "c")

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets
 
-from pyalign.analysis.describe import array as description
 from pyalign.analysis.describe import array as module
 from pyalign.analysis.describe.array import count_repeated_rows, describe
 
@@ -23,12 +22,8 @@ def repeats(a):
 
 
 @given(
-    seed=st.integers(0, 2**32),
-    n=st.integers(1, 60),
-    d=st.integers(1, 12),
-    dtype=st.sampled_from(DTYPES),
-    held=st.sampled_from([1, 7, 1 << 23]),
-    chunk=st.sampled_from([8, 100, 1 << 23]),
+    seed=st.integers(0, 2**32), n=st.integers(1, 60), d=st.integers(1, 12), dtype=st.sampled_from(DTYPES),
+    held=st.sampled_from([1, 7, 1 << 23]), chunk=st.sampled_from([8, 100, 1 << 23]),
     hashes=st.sampled_from([1, 3, 2**62]),
 )
 def test_repeats_are_those_of_a_set_also_where_hashes_are_equal_by_chance(seed, n, d, dtype, held, chunk, hashes):
@@ -67,7 +62,6 @@ def test_many_triplets_are_described_in_little_memory(monkeypatch, tmp_path, dty
     a = draw_triplets(0, 300, 400_000, np.int64)
     a = np.column_stack([a, a[:, 0] % 3])[:, :columns]
     a = (a * 10**9 if dtype is np.int64 else a).astype(dtype)
-    monkeypatch.setattr(description, "CHUNK_ELEMENTS", 1 << 15)
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 1 << 15)
     monkeypatch.setattr(module, "CHUNK_BYTES", 1 << 16)
     np.save(tmp_path / "t.npy", a)

@@ -16,7 +16,6 @@ from pyalign.data.similarities import kind_of_matrix, shape_of_pairs
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 
-CHUNK_ELEMENTS = 1 << 22
 FEW = 4  # objects whose pairs are as many as features often are
 SHARE_TOLERANCE = 2e-3  # of the sum of a row of shares
 WORDS = ("count", "share")  # in the name of an array of answers
@@ -83,14 +82,14 @@ def describe(values: object, name: str | None = None) -> Description:
 
 
 def _of_text(a: np.ndarray) -> Description:
-    kind = "labels" if a.ndim == 1 and len(set(a.tolist())) < len(a) else "names" if a.ndim == 1 else "other"
-    remarks = (_labels(len(set(a.tolist())), len(a)),) if kind == "labels" else ()
+    different = len({*a.ravel().tolist()})
+    kind = "other" if a.ndim != 1 else "labels" if different < len(a) else "names"
+    remarks = (_labels(different, len(a)),) if kind == "labels" else ()
     return Description(kind, a.shape, "str", first_row=tuple(a.ravel()[:8].tolist()), remarks=remarks)
 
 
 def _of_others(a: np.ndarray) -> Description:
     """Numbers of other than two dimensions."""
-    first = tuple(a.ravel()[:8].tolist())
     finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
     kind, remarks = "other", []
@@ -101,7 +100,8 @@ def _of_others(a: np.ndarray) -> Description:
         remarks.append(f"{a.shape[0]} matrices of {a.shape[1]} items, of as many people or models")
     elif a.ndim > 2:
         remarks.append(f"{a.ndim} dimensions: as embeddings, pool or flatten each item to one row first")
-    return Description(kind, a.shape, str(a.dtype), low, high, first_row=first, remarks=tuple(remarks))
+    return Description(kind, a.shape, str(a.dtype), low, high, first_row=tuple(a.ravel()[:8].tolist()),
+                       remarks=tuple(remarks))
 
 
 def objects_of_pairs(a: np.ndarray) -> int | None:
@@ -130,20 +130,11 @@ def _of_matrix(a: np.ndarray, name: str) -> Description:
         answered = a[np.isfinite(a).all(axis=1)]
         kind = "triplets" if _kind(answered, True, low, high, name) == "triplets" else kind
     base = None if kind != "triplets" or low is None or low > 1 else int(low)
-    repeated = _repeated(a) if kind == "triplets" else None
+    repeated = count_with_repeats(*a.T[:3]) if kind == "triplets" else None
     span = None if nan_rows or not whole or low is None or high is None else (low, high)
     duplicates = count_repeated_rows(a, span)
     return Description(
-        kind=kind,
-        shape=a.shape,
-        dtype=str(a.dtype),
-        smallest=low,
-        largest=high,
-        base=base,
-        duplicate_rows=duplicates,
-        repeated_items=repeated,
-        nan_rows=nan_rows,
-        zero_rows=zero_rows,
+        kind, a.shape, str(a.dtype), low, high, base, duplicates, repeated, nan_rows, zero_rows,
         first_row=tuple(a[0, :8].tolist()),
         remarks=_remarks(a, kind, base, duplicates, repeated, nan_rows, zero_rows, span),
     )
@@ -166,8 +157,7 @@ def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
 
 def _parts(a: np.ndarray) -> Iterator[np.ndarray]:
     """The rows, so many at once that what is computed of them stays small."""
-    step = max(1, CHUNK_ELEMENTS // a.shape[1])
-    return (a[start : start + step] for start in range(0, len(a), step))
+    return (part for _, part in _chunks(a))
 
 
 def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, name: str) -> str:
@@ -178,7 +168,7 @@ def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, nam
     if whole and 3 <= d <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
         if d == 3 and (any(word in name.lower() for word in WORDS) or _same_sums(a, low, high or low)):
             return "answers"
-        if (2 * _repeated(a) <= n or n < 10) and high is not None and high - low >= 2:
+        if (2 * count_with_repeats(*a.T[:3]) <= n or n < 10) and high is not None and high - low >= 2:
             return "triplets"
         # Small counts are whole numbers too, but there most rows would name an item twice.
         return "answers" if d == 3 and all((part != 0).any(axis=1).all() for part in _parts(a)) else "embeddings"
@@ -216,10 +206,6 @@ def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
                 squares[k] += np.dot(apart, apart)
         variances = squares / len(a) - np.square(totals / len(a))
         return bool(variances[-1] < 0.1 * variances[:-1].sum())
-
-
-def _repeated(a: np.ndarray) -> int:
-    return count_with_repeats(a[:, 0], a[:, 1], a[:, 2])
 
 
 def _remarks(  # noqa: C901, PLR0912

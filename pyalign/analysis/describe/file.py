@@ -89,9 +89,10 @@ def describe_file(spec: Any, stated: Mapping[str, Any] | None = None) -> FileDes
     rdms = _rdms_in(path, key)
     if rdms is not None:
         return FileDescription(whole, (_of_rdms(whole, rdms),))
-    images = () if key is not None else _images_in(path)
-    if images:
-        return FileDescription(whole, (_of_images(path, images),))
+    if key is None and (images := _images_in(path)):
+        command = shlex.join(["pyalign", "extract", "--images", path, "--out", "OUT"])
+        one = Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
+        return FileDescription(whole, (one,))
     model = folder_model(path) if os.path.isdir(path) else None
     found = contents(path, key)
     arrays = tuple(_of_content(path, content, stated or {}) for content in islice(found, MOST))
@@ -147,11 +148,6 @@ def _images_in(path: str) -> Sequence[str]:
     return images_in(path) if suffix_of(path) == ".tar" else ()
 
 
-def _of_images(path: str, images: Sequence[str]) -> Description:
-    command = shlex.join(["pyalign", "extract", "--images", path, "--out", "OUT"])
-    return Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
-
-
 def _rdms_in(path: str, key: str | None) -> Judgments | None:
     suffix = "" if os.path.isdir(path) else suffix_of(path)
     opened = open_file(path, JUDGMENTS) if suffix in (".h5", ".hdf5", ".mat", *PICKLES) else {}
@@ -179,17 +175,14 @@ def _of_transform(path: str, transform: Transform) -> Description:
     else:
         fitted = f"fitted to {record.n_triplets:,} triplets of {len(record.items):,} items"
         remarks.append(f"{fitted}, for {record.measure} at temperature {record.temperature:g}")
-        held = ", ".join(f"{name} {_short(value)}" for name, value in (record.held_out or {}).items())
+        held = ", ".join(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+                         for name, value in (record.held_out or {}).items())
         remarks.append(f"on what the fit has not seen: {held}" if held else "no figures of triplets it has not seen")
     return Description(
         "transform", (d, r), str(transform.weights.dtype), float(np.min(transform.weights)),
         float(np.max(transform.weights)), first_row=tuple(transform.weights[0, :8].tolist()),
         remarks=tuple(remarks), command=_command("transform", path),
     )
-
-
-def _short(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 # Tables
@@ -216,8 +209,6 @@ def _of_table(  # noqa: C901
         try:
             named = names_items(header)
             answers = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
-            if answers is None and named:
-                answered_rows(header, columns, stated)  # raises where most rows are no answers
         except InputError as error:
             return _unsure(table, error)
         if answers is not None:
@@ -266,36 +257,27 @@ def _of_answers(
     spec: str, table: Content, answers: AnswerTable, asked: Mapping[str, Any] = MappingProxyType({}),
     notes: tuple[str, ...] = (),
 ) -> Description:
-    """A table of answers, of whose columns the detector is sure; asked: which of its rows these are, with notes."""
+    """A table of answers, of whose columns the detector is sure; asked: which of its rows these are."""
     if answers.task == RATINGS:
-        line = _command(RATINGS, spec)
-        return Description(
-            RATINGS, _shape(table), "other", remarks=answers.sentences, columns=table.header, command=line
-        )
+        return Description(RATINGS, _shape(table), "other", remarks=answers.sentences, columns=table.header,
+                           command=_command(RATINGS, spec))
     columns = [table.columns[c] for c in answers.items]
     named = answers.lowest is None
-    items, names = (
-        joined(columns) if named else (np.stack([np.asarray(x) for x in columns], axis=1).astype(np.int64), None)
-    )
+    items, names = joined(columns) if named else (np.stack([*map(np.asarray, columns)], axis=1).astype(np.int64), None)
     found = describe(items)
     base = answers.lowest if answers.lowest in (0, 1) else None
-    layout = {**layout_of(table, answers, base), **asked}
+    layout, said = {**layout_of(table, answers, base), **asked}, (*answers.sentences, *answers.notes)
     return replace(
         found,
         kind="triplets",
         base=base,
         shape=(len(items), table.width),
-        remarks=(
-            *(x for x in found.remarks if not named or "--one-based" not in x),
-            *notes,
-            *answers.sentences,
-            *answers.notes,
-        ),
+        remarks=(*(x for x in found.remarks if not named or "--one-based" not in x), *notes, *said),
         names=None if names is None else names[:3],
         columns=table.header,
         command=_score(spec, layout),
         layout=layout,
-        sentences=(*answers.sentences, *answers.notes),
+        sentences=said,
     )
 
 
@@ -337,32 +319,25 @@ def _flags(spec: str, layout: Mapping[str, Any]) -> Iterator[str]:
 def _called(table: Content, columns: Sequence[int]) -> list[int | str]:
     """Columns by their headers, where all of these can be told apart on a command line; else by number."""
     header = table.header or ()
-    names = [header[c] for c in columns] if header else []
-    plain = all(name and "," not in name and not name.lstrip("-").isdecimal() for name in names)
-    different = all(header.count(name) == 1 for name in names)
-    return [*names] if names and plain and different else [*columns]
+    names = [header[c] for c in columns if header]
+    plain = all(x and "," not in x and not x.lstrip("-").isdecimal() and header.count(x) == 1 for x in names)
+    return [*names] if names and plain else [*columns]
 
 
 def _of_embeddings(path: str, table: Content, load: Callable[[], Embeddings]) -> Description:
-    """Describes a table as embeddings, as a reader would read it, with what is noticed then."""
+    """A table as embeddings, as a reader would read it, with what is noticed then."""
     try:
         x = load()
         found = describe(x.values)
     except InputError as error:
         remark = str(error).removeprefix(f"{path}: ")
-        shape = len(table.values), table.width
-        return Description("other", shape, "float64", remarks=(remark,), columns=table.header)
+        return Description("other", _shape(table), "float64", remarks=(remark,), columns=table.header)
 
     notes = tuple(note.removeprefix(f"{path}: ") for note in x.notes)
     return replace(
-        found,
-        kind="embeddings",
-        base=None,
-        repeated_items=None,
+        found, kind="embeddings", base=None, repeated_items=None, columns=table.header,
         remarks=(*notes, *found.remarks) if found.kind == "embeddings" else notes,
-        names=None if x.names is None else x.names[:3],
-        columns=table.header,
-        command=_command("embeddings", path),
+        names=None if x.names is None else x.names[:3], command=_command("embeddings", path),
     )
 
 
@@ -374,11 +349,10 @@ def _of_words(path: str, table: Content) -> Description:
             n, remark = len(categories.names), f"{len(categories.labels):,} categories of named objects (--categories)"
             return Description("labels", (n,), "str", first_row=categories.labels[:8], remarks=(remark,),
                                columns=table.header)
-    shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
+    shape = _shape(table)
     remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
-    different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
-    if different:
-        remarks.append(f"no two rows share column {different[0]}: it may name them (--name-column)")
+    remarks += [f"no two rows share column {c}: it may name them (--name-column)"
+                for c, column in table.texts.items() if len(column.labels) == shape[0]][:1]
     try:
         names = read_names(path)
     except InputError:
