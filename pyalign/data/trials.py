@@ -7,6 +7,7 @@ The rows of an experiment's table that are answers: those that are asked for, wi
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -174,9 +175,9 @@ def _where(table: Sequence[Column], where: Sequence[str]) -> tuple[np.ndarray, l
 
 def _listed(cell: str) -> list[str]:
     """The items of a list as JSON or Python writes it; none of anything else."""
-    for text in (cell, cell.replace("'", '"')) if cell.startswith("[") and cell.endswith("]") else ():
-        with suppress(ValueError, RecursionError):
-            items = json.loads(text)
+    for read in (json.loads, ast.literal_eval) if cell.startswith("[") and cell.endswith("]") else ():
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            items = read(cell)
             return [*map(str, items)] if all(isinstance(x, str | int | float) for x in items) else []
     return []
 

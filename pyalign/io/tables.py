@@ -5,6 +5,7 @@ Embeddings in a table: which column names the rows, which only counts them, and 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -346,5 +347,7 @@ def _cells(label: str, column: Any) -> Texts | Array:
         return values
     if values.dtype.kind in "SU":
         return coded(text.strip() for text in strings(label, values))
-    empty = column.isna() if hasattr(column, "isna") else [cell is None or cell != cell for cell in values.tolist()]
-    return coded("" if gone else str(cell).strip() for cell, gone in zip(column.tolist(), empty, strict=True))
+    cells = [cell.tolist() if isinstance(cell, np.ndarray) else cell for cell in column.tolist()]
+    empty = column.isna() if hasattr(column, "isna") else [cell is None or cell != cell for cell in cells]
+    cells = [json.dumps(cell, default=str) if isinstance(cell, list | tuple) else cell for cell in cells]
+    return coded("" if gone else str(cell).strip() for cell, gone in zip(cells, empty, strict=True))

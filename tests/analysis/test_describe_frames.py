@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,30 @@ def test_what_is_stated_is_what_the_triplets_are_read_by():
     same(found.triplets(), pyalign.load_triplets(written(table())))
     unsure = describe(rows)
     assert unsure.sentences == () and "'who knows' may say which item is odd" in repr(unsure)
+
+
+@pytest.mark.parametrize("cell", [list, tuple, np.array], ids=lambda kind: kind.__name__)
+def test_trials_in_a_frame_are_kept_and_left_out_as_in_a_file_whatever_their_items_are_called(cell):
+    names = ["O'Neil", 'a "quoted" one', "both, 'a' and \"b\"", "back\\slash", "día", "plain"]
+    kept = {"where": "phase=test", "empty": "omit"}
+    rng = np.random.default_rng(0)
+    trials = [{"stimuli": [names[j] for j in rng.permutation(6)[:3]], "response": None if k % 9 == 0 else k % 3,
+               "phase": "practice" if k < 5 else "test", "subject": f"p{k % 4}"} for k in range(T)]
+    trials[7] |= {"stimuli": None}
+    Path("trials.json").write_text(json.dumps(trials))
+    expected = pyalign.load_triplets("trials.json", **kept)
+    assert (len(expected), set(expected.names)) == (T - 12, set(names))
+    frame = pytest.importorskip("pandas", reason="pandas is not installed").DataFrame(trials)
+    frame["stimuli"] = [items and cell(items) for items in frame["stimuli"]]
+    found = describe(frame, **kept)
+    same(found.triplets(), expected)
+    same(pyalign.load_triplets(frame, **kept), expected)
+    assert [note.split(": ", 1)[1] for note in found.triplets().notes] == [
+        "55 of 60 rows are kept: where 'phase=test'", "7 of 55 rows are left out: 1 without items, 6 without an answer"]
+    if cell is list:  # which pandas writes as Python does
+        frame.to_csv("answers.csv", index=False)
+        Path("mine.toml").write_text(found.toml())
+        same(pyalign.load_triplets("mine.toml"), expected)
 
 
 def test_numbered_columns_of_a_frame_are_named_by_number():
