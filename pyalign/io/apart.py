@@ -5,7 +5,7 @@ It is asked for one thing at a time and answers with a document in JSON and with
 One that crashes or takes too long is ended. If it has failed at an earlier file, which may have broken it, a new one is
 asked the same, so that no file is blamed for another.
 
-HDF5, MATLAB, PyTorch and Parquet files, which their packages read in a process apart.
+HDF5, netCDF 4, MATLAB, PyTorch and Parquet files.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.data.metadata import Texts
+from pyalign.data.metadata import Texts, coded
 from pyalign.errors import MissingExtraError
-from pyalign.io.arrays import Entry, Wanted, text_array
+from pyalign.io.arrays import Entry, Wanted, describe, strings, text_array
 from pyalign.io.paths import MOST_EXPANSION, SMALL, Array, PathLike, bad, check_expansion, is_memory
-from pyalign.io.tables import Columns, Table
+from pyalign.io.tables import Columns, Table, cells_table
 
 START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart_desk.BUSY`
 SLOWEST = 10e6  # bytes a second that a disk gives
@@ -204,6 +204,15 @@ NAME = 64  # bytes that a short Python string takes
 def hdf5_entries(path: PathLike) -> dict[str, Entry]:
     """The datasets of the file by path, without following links."""
     return _entries(path, "h5py", "files", "HDF5")
+
+
+def netcdf_table(path: PathLike, _wanted: Wanted) -> Table:
+    """The trials in a netCDF 4 file, as Brain-Score writes an assembly: each variable is a column."""
+    entries = hdf5_entries(path)
+    if len(shapes := {entry.shape for entry in entries.values()}) != 1 or len(shapes.pop()) != 1:
+        raise bad(path, f"must hold trials, variables of one dimension; got {describe(entries)}")
+    columns = (entry.load() for entry in entries.values())
+    return cells_table(path, tuple(entries), [x if x.dtype.kind in "iuf" else coded(strings(path, x)) for x in columns])
 
 
 def torch_entries(path: PathLike) -> dict[str, Entry]:

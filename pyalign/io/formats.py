@@ -23,6 +23,7 @@ class Reader:
 
     function: str
     table: bool = False
+    trials: str = ""  # of trials alone: what messages call it.
 
     @cached_property
     def read(self) -> Callable[..., Any]:
@@ -35,7 +36,7 @@ _HDF5 = Reader("pyalign.io.apart:hdf5_entries")
 _TORCH = Reader("pyalign.io.apart:torch_entries")
 _PICKLE = Reader("pyalign.io.tensor_files:pickle_entries")
 _TEXT = Reader("pyalign.io.text:text_table", table=True)
-_TRIALS = Reader("pyalign.io.text:json_table", table=True)
+_TRIALS = Reader("pyalign.io.text:json_table", table=True, trials="JSON")
 
 FORMATS: dict[str, Reader] = {
     ".npy": Reader("pyalign.io.arrays:npy_entries"),
@@ -52,6 +53,7 @@ FORMATS: dict[str, Reader] = {
     ".mat": Reader("pyalign.io.apart:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
+    ".nc": Reader("pyalign.io.apart:netcdf_table", table=True, trials="netCDF"),
     ".safetensors": Reader("pyalign.io.tensor_files:safetensors_entries"),
     ".pt": _TORCH,
     ".pth": _TORCH,
@@ -72,6 +74,8 @@ def open_file(path: PathLike, wanted: Wanted) -> Entries | Table:
 
         return folder_entries(path)
     reader = FORMATS[check_format(path, wanted.what)]
+    if reader.trials and wanted.what in ("embeddings", "judgments", "names", "choices"):
+        raise bad(path, f"a {reader.trials} file holds trials, and no {wanted.what}")
     opened: Entries | Table = reader.read(path, wanted) if reader.table else reader.read(path)
     return opened
 

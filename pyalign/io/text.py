@@ -172,10 +172,8 @@ INSIDE = ("annotations", "tasks", "trials", "data")  # keys under which an objec
 _JSON = re.compile(r"\s*(\[\s*\]\s*)*(\[\s*)*\{\s*[\"}]")
 
 
-def json_table(path: PathLike, wanted: Wanted | None = None) -> Table:
+def json_table(path: PathLike, _wanted: Wanted | None = None) -> Table:
     """The trials in one JSON document, or in several of them, each of which is the list of a participant."""
-    if wanted is not None and wanted.what in ("embeddings", "judgments", "names", "choices"):
-        raise bad(path, f"a JSON file holds trials, and no {wanted.what}")
     documents = read_json(path, many=True)
     rows = [
         {**row, LIST: row.get(LIST, number)} if len(documents) > 1 and isinstance(document, list) else row

@@ -200,19 +200,39 @@ def dimension_files():
 
 
 def brainscore_files():
+    """By brainscore_core where it is installed, which needs an old numpy; else as its version 2.5.0 lays them out."""
     h5py = pytest.importorskip("h5py", reason="h5py is not installed")
-    with h5py.File("assembly.nc", "w") as file:  # netCDF 4 is HDF5
-        file["choice"] = np.arange(300)
-        file["stimulus_id"] = np.arange(300)
+    odd, numbers = TRIPLETS[:, 2], range(len(TRIPLETS))
+    coordinates = {"stimulus_id": odd, "triplet_id": [f"triplet_{k}" for k in numbers]}
+    coordinates |= {f"image_{k + 1}": items for k, items in enumerate(TRIPLETS.T)}
+    if importlib.util.find_spec("brainscore_core") is not None:
+        brainio = "brainscore_core.supported_data_standards.brainio"
+        along = {name: ("presentation", values) for name, values in coordinates.items()}
+        made = importlib.import_module(f"{brainio}.assemblies").BehavioralAssembly(odd, along, ["presentation"])
+        importlib.import_module(f"{brainio}.packaging").write_netcdf(made, "assembly.nc")
+    else:
+        with h5py.File("assembly.nc", "w") as file:
+            rows = file.create_dataset("presentation", odd.shape, ">f4")
+            rows.make_scale("This is a netCDF dimension but not a netCDF variable.       300")
+            file.create_dataset("data", data=odd, compression="gzip").attrs["coordinates"] = " ".join(coordinates)
+            for name, values in coordinates.items():
+                file[name] = values
+                file[name].dims[0].attach_scale(rows)
+    with h5py.File("recording.nc", "w") as file:
+        file["data"], file["stimulus_id"] = X, OBJECTS
+    Path("cut.nc").write_bytes(Path("assembly.nc").read_bytes()[:-4000])
+    Path("classic.nc").write_bytes(b"CDF\x01" + bytes(28))
 
 
 # FILE, the command that reads it, and the figure or the refusal
 
 RSA = ("rsa", "x.npy", "--names", "names.txt", "--ci", "none", "--human")
 SCORE = ("score", "-t", "t.npy", "--ci", "none", "--item-names", "names.txt")
+ODD_LAST = ("score", "x.npy", "--ci", "none", "-t")
 COOLED = (*SCORE, "x.npy", "--measure", "dot", "--temperature")
 MAPPED = (*SCORE, "x.npy", "--transform")
 TWO = "two.hdf5: FILE::pattern_descriptors/KEY must say which pattern descriptor holds the names, 'file' or 'stimulus'"
+NO_TREE = "must be a tree of Meadows: tasks, each with its task, its stimuli with names"
 ANCHORED = ("score", "x.npy", "--ci", "none", "--measure", "neg_euclidean", "--task", "anchored", "-t")
 SIGN = "rdms.hdf5: kind must be that of rdms.hdf5, 'dissimilarity'; got 'similarity'"
 CASES = {
@@ -241,20 +261,12 @@ CASES = {
         ("rounds.json::round9", RSA, "rounds.json: holds 0 arrangements called 'round9', choose one as"),
         *((f"{name}.json", RSA, agreement()) for name in ("several", "absent", "one_task", "by_name")),
         ("several.json::brave-owl", RSA, agreement(JUDGED[1:2])),
-        (
-            "two_tasks.json",
-            RSA,
-            "two_tasks.json: holds 6 arrangements, choose one as FILE::KEY: round0, round1, round2",
-        ),
+        ("two_tasks.json", RSA, "two_tasks.json: holds 6 arrangements, choose one as FILE::KEY: round0, round1"),
         ("two_tasks.json::round0", RSA, agreement(JUDGED[:1])),
         ("two_tasks.json::calm-bee", RSA, "two_tasks.json: holds 2 arrangements called 'calm-bee', choose one as"),
-        (
-            "broken.json",
-            RSA,
-            "broken.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names",
-        ),
+        ("broken.json", RSA, f"broken.json: {NO_TREE}"),
         ("none.json", RSA, "none.json: a JSON file holds trials, and no judgments"),
-        ("odd.json", RSA, "odd.json: must be a tree of Meadows: tasks, each with its task, its stimuli with names"),
+        ("odd.json", RSA, f"odd.json: {NO_TREE}"),
         ("short.json", RSA, "short.json: must hold different names, and a number for each pair of them; got 12 of 12"),
         ("other.json", RSA, "other.json: "),
         ("cut.json", RSA, "cut.json: is not JSON: "),
@@ -307,9 +319,16 @@ CASES = {
     dimension_files: [
         ("spose_embedding_6d_sorted.txt", SCORE, accuracy(np.abs(X))),
         ("final_embedding.npy", SCORE, accuracy(np.abs(X))),
-        ("test_10.txt", ("score", "x.npy", "--ci", "none", "-t"), accuracy(X)),
+        ("test_10.txt", ODD_LAST, accuracy(X)),
     ],
-    brainscore_files: [("assembly.nc", SCORE, "assembly.nc: unknown extension '.nc'; embeddings are read from .npy")],
+    brainscore_files: [
+        ("assembly.nc", (*ODD_LAST[:-1], "--choice-column", "stimulus_id", "-t"), accuracy(X)),
+        ("assembly.nc", ODD_LAST, "assembly.nc: 'data', 'stimulus_id' may say which item is odd; --choice-column "),
+        ("assembly.nc", SCORE, "assembly.nc: a netCDF file holds trials, and no embeddings"),
+        ("recording.nc", ODD_LAST, "recording.nc: must hold trials, variables of one dimension; got data (12, 6)"),
+        ("cut.nc", ODD_LAST, "cut.nc: is not a sound HDF5 file ("),
+        ("classic.nc", ODD_LAST, "classic.nc: is not a sound HDF5 file ("),
+    ],
 }
 
 
