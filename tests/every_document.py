@@ -63,8 +63,7 @@ def every_result(folder):
     found = {
         "score": pyalign.score(models, answers, measure=["cosine", "dot"], ci="objects", ceiling=None),
         "compare": compared,
-        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5, split="triplets",
-                                        lapses=True),
+        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5, split="triplets", lapses=True),
         "ceiling": pyalign.noise_ceiling(answers, subjects=people),
         "agreement": pyalign.agreement(models, repeated),
         "failures": pyalign.find_failures(models, answers, families=FAMILIES, limit=40),

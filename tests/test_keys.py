@@ -82,9 +82,7 @@ def test_a_field_that_triplets_get_counts_by_itself():
     assert len({digest(), digest("more"), digest("more", more=np.ones(1)), digest("more", more=np.zeros(1))}) == 4
 
 
-@pytest.mark.parametrize("other", [
-    {"codes": np.array([0, 1, 1], np.int32)}, {"labels": ("a", "c")},
-], ids=repr)
+@pytest.mark.parametrize("other", [{"codes": np.array([0, 1, 1], np.int32)}, {"labels": ("a", "c")}], ids=repr)
 def test_people_count_by_who_and_what_they_are_called(other):
     people = Subjects(np.array([0, 1, 0], np.int32), ("a", "b"))
     assert digest_of(people._replace(**other)) != digest_of(people)

@@ -311,8 +311,6 @@ def test_500_of_the_1854_objects_of_things(data):
     found = pyalign.score(Embeddings(x, names)[some], asked, missing="omit", ci="auto")
     kept = np.isin(triplets[:, :3], some).all(axis=1)
     expected = pyalign.score(x, triplets[kept, :3], ci="auto", subjects=triplets[kept, 3])
-    assert (found.accuracy, found.cross_entropy, found.ci) == (
-        expected.accuracy, expected.cross_entropy, expected.ci,
-    )
+    assert (found.accuracy, found.cross_entropy, found.ci) == (expected.accuracy, expected.cross_entropy, expected.ci)
     assert found.coverage.n_triplets == kept.sum() and found.coverage.of_triplets == 127304
     assert found.coverage.of_objects == 1854 and found.coverage.n_subjects == len(set(triplets[kept, 3]))

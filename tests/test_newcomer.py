@@ -96,11 +96,7 @@ def in_python(call):
 
 # The mistake; the command and the call; whether it is an error; what is said, in both and in each.
 MISTAKES = {
-    "files swapped": (
-        "score answers.npy -t x.npy",
-        lambda: pyalign.score(ANSWERS, X),
-        False, ["swapped?"], [], [],
-    ),
+    "files swapped": ("score answers.npy -t x.npy", lambda: pyalign.score(ANSWERS, X), False, ["swapped?"], [], []),
     "named files swapped": (
         "score answers.csv -t x.csv",
         lambda: pyalign.score(pyalign.load_triplets("answers.csv"), pyalign.load_embeddings("x.csv")),

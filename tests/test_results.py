@@ -318,9 +318,7 @@ UNFIT = {  # what is done to a sound document -> what is said of it
     "failures: numbers for names": (
         "failures", lambda d: d["groups"][0]["triplets"][0].update(names=[1, 2, 3]), "'names' holds 1, which"
     ),
-    "neighborhoods: a name": (
-        "neighborhoods", lambda d: d["results"][0]["duplicates"][0]["names"].pop(), "'names'"
-    ),
+    "neighborhoods: a name": ("neighborhoods", lambda d: d["results"][0]["duplicates"][0]["names"].pop(), "'names'"),
     "neighborhoods: another model": (
         "neighborhoods", lambda d: d["differences"][0].update(a="other"), "'differences.a' must be one of"
     ),

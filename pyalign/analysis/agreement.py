@@ -226,9 +226,7 @@ def _compare(outcomes: Outcomes, judged: _Answers, settings: _Settings) -> Agree
     logs = log_choice_probabilities(outcomes.similarities, score.temperature)
     # Sorted, so that the same three numbers in another order have the same entropy bit for bit, and the same rank.
     ascending = np.exp(log_choice_probabilities(np.sort(outcomes.similarities, axis=1), score.temperature))
-    model = ModelChoices(
-        _credits(outcomes.similarities, score.ties), np.exp(logs), logs, entropy(ascending)
-    )
+    model = ModelChoices(_credits(outcomes.similarities, score.ties), np.exp(logs), logs, entropy(ascending))
     return _figures(
         model, judged, settings, n_dropped=score.n_dropped, measure=score.measure, temperature=score.temperature,
         ties=score.ties, backend=score.backend,

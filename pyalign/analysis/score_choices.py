@@ -74,9 +74,7 @@ class Asked:
         """(t,) who answered, or None."""
         return aligned.triplets.subjects if self.subjects is None else self.subjects
 
-    def clustering(
-        self, outcomes: Outcomes, aligned: Aligned
-    ) -> tuple[Clusters, Resampling | None, Dependence | None]:
+    def clustering(self, outcomes: Outcomes, aligned: Aligned) -> tuple[Clusters, Resampling | None, Dependence | None]:
         """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
         if outcomes.kept is None and self._clustering is not None and self._index is aligned.index:
             return self._clustering

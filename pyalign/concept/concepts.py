@@ -15,10 +15,9 @@ from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
-from pyalign.concept.dimensions import HOW, labels_of
+from pyalign.concept.dimensions import HOW, labels_of, strongest
 from pyalign.concept.groupings import require_some
 from pyalign.concept.parts import Families
-from pyalign.concept.prototypes import strongest
 from pyalign.data import (
     AlignedModels, Transform, Triplets, align, align_models, as_embeddings, require_odd_one_out,
     require_one_answer_each, require_unweighted,

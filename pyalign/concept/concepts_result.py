@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
-from pyalign.concept.prototypes import Prototype
+from pyalign.concept.dimensions import Prototype
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval, as_document, csv_of, flat, from_fields
 from pyalign.errors import InputError

@@ -9,8 +9,8 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign._result import Result, picked
+from pyalign.concept.dimensions import Prototype
 from pyalign.concept.neighbor_lists import DuplicateGroup
-from pyalign.concept.prototypes import Prototype
 from pyalign.data.names import largest_of
 from pyalign.documents import Interval, csv_text, flat_record, hidden
 from pyalign.typing import Correction

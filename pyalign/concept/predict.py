@@ -218,9 +218,7 @@ def _corrected(differences: list[DimensionDifference], correction: Correction) -
     return [replace(difference, p_adjusted=p) for difference, p in zip(differences, adjusted, strict=True)]
 
 
-def _notes(
-    results: Sequence[PredictedDimensions], grid: np.ndarray, objects: Objects, standardize: bool
-) -> list[str]:
+def _notes(results: Sequence[PredictedDimensions], grid: np.ndarray, objects: Objects, standardize: bool) -> list[str]:
     """Notes on dimensions or features that do not vary, and on penalties at an end of the grid."""
     y = objects.y
     same = int((np.ptp(y, axis=0) == 0).sum())

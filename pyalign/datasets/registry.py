@@ -105,9 +105,7 @@ OF_THINGS = (
                                           "things_concepts.tsv"),
             UNIQUE_ID,
         ),
-        needs=(NAMES, (
-            "things_concepts.tsv", "category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv",
-        )),
+        needs=(NAMES, ("things_concepts.tsv", "category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv")),
     ),
     Row(
         "spose49", "49 dimensions of the objects of THINGS (SPoSE)", "things",

@@ -220,9 +220,7 @@ def _expected(p: np.ndarray) -> tuple[float, float, float]:
     return float(top.sum()), float((top * (1.0 - top)).sum()), entropy
 
 
-FILES = (
-    "embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "images.tar", "NOTICE.txt", "provenance.json",
-)
+FILES = ("embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "images.tar", "NOTICE.txt", "provenance.json")
 
 
 def write_sample(folder: str | os.PathLike[str]) -> list[Path]:

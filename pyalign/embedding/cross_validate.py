@@ -306,9 +306,7 @@ def fit_embedding(
         (3, True)
     """
     given, chosen = dict(locals()), options_of(options)
-    inputs = read_answers(
-        triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend
-    )
+    inputs = read_answers(triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend)
     require_dimensions(inputs, chosen)
     penalty = penalty_of(shrinkage, sparsity, inputs.n, chosen.signed)
     first = None if start is None else as_start(start, inputs, chosen)
@@ -349,9 +347,7 @@ def embedding_path(
         True
     """
     chosen = options_of(options)
-    inputs = read_answers(
-        triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend
-    )
+    inputs = read_answers(triplets, answers=answers, weights=weights, names=names, missing=missing, backend=backend)
     require_dimensions(inputs, chosen)
     stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
     fitter = inputs.fitter(chosen, watcher(inputs, chosen, "path", reporter(progress), None))

@@ -276,9 +276,7 @@ class Fitter:
     def _bounded(self, penalty: EmbeddingPenalty, start: np.ndarray | None) -> RowsFit:
         began, objective, passes = time.perf_counter(), Objective(self.loss, penalty), 0
         if start is None:
-            start, passes = first_columns(
-                self.loss, penalty.shrinkage, self.at_zero, self._most, self.options.seed
-            )
+            start, passes = first_columns(self.loss, penalty.shrinkage, self.at_zero, self._most, self.options.seed)
 
         def fitted(solved: Solved) -> RowsFit:
             rows = by_mass(solved.rows)

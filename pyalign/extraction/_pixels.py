@@ -55,9 +55,7 @@ def load(name: str, request: Request) -> Pixels:
     if request.checkpoint is not None:
         raise InputError(f"checkpoint has no meaning for pixels; got {request.checkpoint}")
     resized = {"size": [3, side, side], "resize": "the middle square", "interpolation": "bicubic", "library": "pillow"}
-    return Pixels(
-        f"pixels:{side}", Weights("none", None), resized, {"pillow": version("pillow")}, side=side,
-    )
+    return Pixels(f"pixels:{side}", Weights("none", None), resized, {"pillow": version("pillow")}, side=side)
 
 
 def names() -> list[str]:

@@ -367,9 +367,7 @@ def predicted_answers(
     """
     backend = on.backend.name
     if answers is None:
-        outcomes = triplet_outcomes(
-            z, triplets, measure=measure, temperature=temperature, backend=backend, task=task
-        )
+        outcomes = triplet_outcomes(z, triplets, measure=measure, temperature=temperature, backend=backend, task=task)
         right = outcomes.credits() / CREDIT_UNIT
         return PredictedAnswers(np.ones(len(right)), right, outcomes.cross_entropy.astype(np.float64))
     results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)

@@ -105,16 +105,13 @@ def transfer(
     if not work.figures:
         raise InputError("; ".join(out.note for out in work.left_out))
     sources = [(name, one) for name, one in on.items() if not isinstance(one, DataSet)]
-    options = {"k": k, "measure": None if measure is None else str(measure), "missing": missing,
-               "ci": record_of(plan)}
+    options = {"k": k, "measure": None if measure is None else str(measure), "missing": missing, "ci": record_of(plan)}
     return Transfer(
         tuple(work.figures), tuple(work.left_out), tuple(named), tuple(map(str, work.measures.values())),
         str(measure or "pearson"), str(measure or "cosine"), k, len(x),
         None if plan is None else float(plan.confidence_level), 0 if plan is None else plan.seed, x.source,
         notes=tuple(dict.fromkeys((*_warnings(work.figures), *work.notes, *(out.note for out in work.left_out)))),
-        provenance=Provenance.now(
-            [("embeddings", x), *sources], options, backend, None if plan is None else plan.seed
-        ),
+        provenance=Provenance.now([("embeddings", x), *sources], options, backend, None if plan is None else plan.seed),
     )
 
 

@@ -144,9 +144,7 @@ def _kept(name: str, lists: list[np.ndarray], k: int, samples: Samples, plan: Re
         error = float(half_errors(of_halves, len(lists[0])))
         ci = interval_of(kept, error, len(lists[0]), plan.confidence_level)
     difference = None if ci is None else Interval(ci.low - 1, ci.high - 1, ci.error, ci.by, ci.method, ci.confidence)
-    return TransferFigure(
-        name, "", KEPT, None, None, len(lists[0]), 1.0, None, kept, ci, kept - 1.0, difference, None
-    )
+    return TransferFigure(name, "", KEPT, None, None, len(lists[0]), 1.0, None, kept, ci, kept - 1.0, difference, None)
 
 
 def _votes(

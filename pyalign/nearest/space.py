@@ -317,9 +317,7 @@ class Search:
         certain = np.full(len(near), True) if count >= n else self.space.certain(sought, values[:, -1], scores[:, -1])
         return indices, values, certain
 
-    def _widely(
-        self, wide: np.ndarray, inverses: np.ndarray, k: int, own: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _widely(self, wide: np.ndarray, inverses: np.ndarray, k: int, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest rows of each query by float64 scores of all rows, and by the order of those near the k-th."""
         scores, doubt = self.space.wide_scores(wide, inverses)
         kept = own >= 0

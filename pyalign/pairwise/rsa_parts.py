@@ -178,9 +178,7 @@ def corrected_tests(results: Sequence[RsaResult], correction: Correction) -> tup
     )
 
 
-def _corrected(
-    differences: Sequence[PersonDifference | None], correction: Correction
-) -> list[PersonDifference | None]:
+def _corrected(differences: Sequence[PersonDifference | None], correction: Correction) -> list[PersonDifference | None]:
     adjusted = of_known([None if difference is None else difference.p_value for difference in differences], correction)
     return [
         difference and replace(difference, p_adjusted=p) for difference, p in zip(differences, adjusted, strict=True)

@@ -196,9 +196,7 @@ def is_closed(plan: Resampling, measure: RepresentationMeasure, n: int, models: 
     return plan.method != HALF_SAMPLES and has_closed_form(measure, n, models)
 
 
-def halves_of(
-    plan: Resampling, measures: Sequence[RepresentationMeasure], n: int, models: int
-) -> int | None:
+def halves_of(plan: Resampling, measures: Sequence[RepresentationMeasure], n: int, models: int) -> int | None:
     """How many half-samples are drawn; None where no measure needs any."""
     needed = any(not is_closed(plan, measure, n, models) for measure in measures)
     return (plan.n_resamples or RESAMPLES) if needed else None

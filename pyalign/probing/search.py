@@ -280,9 +280,7 @@ def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterati
         nonlocal iterations_done
         iterations_done += 1
 
-    options = {
-        "maxcor": CORRECTIONS, "maxiter": iterations, "maxfun": 2 * iterations, "ftol": tolerance, "gtol": 1e-10,
-    }
+    options = {"maxcor": CORRECTIONS, "maxiter": iterations, "maxfun": 2 * iterations, "ftol": tolerance, "gtol": 1e-10}
     optimize.minimize(seen, theta, jac=True, method="L-BFGS-B", options=options, callback=count)
     return Solved(best[0], float(best[1]), best[2], iterations_done, passes)
 

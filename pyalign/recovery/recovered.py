@@ -74,9 +74,7 @@ class Simulations:
     def answers(self, rows: np.ndarray | slice, *key: int) -> np.ndarray:
         """int8 (k, m): the pairs that each model keeps together, drawn by its probabilities."""
         cuts = self._known()
-        drawn = [
-            drawn_pairs(of_model[rows], generator(self.seed, ANSWER, *key, m)) for m, of_model in enumerate(cuts)
-        ]
+        drawn = [drawn_pairs(of_model[rows], generator(self.seed, ANSWER, *key, m)) for m, of_model in enumerate(cuts)]
         return np.stack(drawn, axis=1)
 
     def at(self, size: int) -> Counts:

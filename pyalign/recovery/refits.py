@@ -93,9 +93,7 @@ class Pool:
         similarities = []
         for name, x in self.models.items():
             try:
-                results = run_triplets(
-                    x, index, measure=self.measures[name], backend=self._backend, similarities=True
-                )
+                results = run_triplets(x, index, measure=self.measures[name], backend=self._backend, similarities=True)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
             similarities.append(np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)")))
@@ -192,9 +190,7 @@ class ByProbe:
             losses[:, m] = self._of_model(m, index, everyone, split)
         return losses
 
-    def _of_model(
-        self, m: int, index: np.ndarray, everyone: Sequence[np.ndarray], split: Sequence[Fold]
-    ) -> np.ndarray:
+    def _of_model(self, m: int, index: np.ndarray, everyone: Sequence[np.ndarray], split: Sequence[Fold]) -> np.ndarray:
         """(g,) nats a held-out triplet."""
         x, total = self.models[m], np.zeros(len(everyone))
         for fold in split:
@@ -265,9 +261,7 @@ class OneModel:
         near: where on the grid to look first.
     """
 
-    def __init__(
-        self, host: HostBackend, similarities: np.ndarray, alternatives: int = 3, near: int = 0
-    ) -> None:
+    def __init__(self, host: HostBackend, similarities: np.ndarray, alternatives: int = 3, near: int = 0) -> None:
         self._host, self._similarities, self._alternatives, self.near = host, similarities, alternatives, near
         self._zero = self._sums(0.0)
         self._known = {-1: self._zero}

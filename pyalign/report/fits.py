@@ -115,8 +115,7 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
         column("rank", of("rank"), "count", keep=6),
-        column("gap", of("gap"), "digits", 2, keep=3, only=TEXT,
-               foot="gap: nats to the optimum, at most"),
+        column("gap", of("gap"), "digits", 2, keep=3, only=TEXT, foot="gap: nats to the optimum, at most"),
         column("passes", of("n_passes"), "count", keep=2, only=TEXT),
         column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
     )

@@ -15,11 +15,11 @@ from pyalign.report.fits import rank_text
 from pyalign.report.words import ELSEWHERE, called, counted, interval_header, number, one_line
 
 if TYPE_CHECKING:
+    from pyalign.concept.dimensions import Prototype
     from pyalign.concept.neighbor_lists import DuplicateGroup
     from pyalign.concept.neighborhood_result import (
         ConceptNeighborhood, NeighborDifference, NeighborFigures, Neighborhood, Neighborhoods, ObjectNeighborhood,
     )
-    from pyalign.concept.prototypes import Prototype
     from pyalign.nearest.scan import Neighbors
 
 
@@ -59,9 +59,7 @@ def name_of(row: ObjectNeighborhood | Prototype) -> str:
 
 def labels_of(found: Neighborhoods, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:
     """What the models are called; `labels`: those of a page."""
-    return called(
-        [(row.embeddings, None if labels is None else row.label) for row in found.results], labels, verbose
-    )
+    return called([(row.embeddings, None if labels is None else row.label) for row in found.results], labels, verbose)
 
 
 def neighborhoods_view(found: Neighborhoods, verbose: bool = False) -> list[Block]:

@@ -281,9 +281,7 @@ class Design:
     def in_common(self) -> np.ndarray:
         """(4,) the probabilities that two triplets have none, one, two or three objects in common."""
         n = self.effective_objects
-        counts = np.array([
-            (n - 3) * (n - 4) * (n - 5), 9 * (n - 3) * (n - 4), 18 * (n - 3), 6.0
-        ])
+        counts = np.array([(n - 3) * (n - 4) * (n - 5), 9 * (n - 3) * (n - 4), 18 * (n - 3), 6.0])
         return counts / (n * (n - 1) * (n - 2))
 
 

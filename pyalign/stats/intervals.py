@@ -200,9 +200,7 @@ def student_interval(
     return Interval(low, high, error, plan.by, plan.method or CORRECTED, float(plan.confidence_level))
 
 
-def proportion_interval(
-    share: float, error: float, degrees: float, rows: float, plan: Resampling
-) -> Interval:
+def proportion_interval(share: float, error: float, degrees: float, rows: float, plan: Resampling) -> Interval:
     """Wilson's score interval of a share with a standard error, with a quantile of Student's t: it lies within 0 and 1.
 
     It is that of share (1 - share) / error^2 independent rows. Where all rows are 1, or all are 0, there is no error to

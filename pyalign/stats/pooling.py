@@ -95,9 +95,7 @@ def partially_pooled(
     return Pooled(tuple(groups), *posterior.spread())
 
 
-def common_covariance(
-    error: float | None, count: int, sizes: Sequence[int], errors: Sequence[float | None]
-) -> float:
+def common_covariance(error: float | None, count: int, sizes: Sequence[int], errors: Sequence[float | None]) -> float:
     """The covariance that errors of groups have on average, at least 0: from the error of all rows together.
 
     0 where it can't be known: rows stand in several groups or in none, or there is no error of all of them.

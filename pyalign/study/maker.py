@@ -100,9 +100,7 @@ class Maker:
         if record is None or record.asked != self.plan.asked(unit):
             return step
         document = f"{STEPS}/{unit.stem}.json"
-        return replace(
-            step, status=FINISHED, document=document, key=record.key, how=REUSED, seconds=record.seconds
-        )
+        return replace(step, status=FINISHED, document=document, key=record.key, how=REUSED, seconds=record.seconds)
 
     def begun(self, unit: Unit) -> StudyStep:
         """A unit of which nothing is known."""

@@ -69,9 +69,7 @@ def test_the_ideal_observer_has_reached_the_ceiling():
     assert np.mean(fractions) == pytest.approx(1, abs=0.01)
 
 
-@given(
-    seed=seeds, n=st.integers(5, 12), t=st.integers(40, 150), weighting=st.sampled_from(BOTH), known=st.booleans()
-)
+@given(seed=seeds, n=st.integers(5, 12), t=st.integers(40, 150), weighting=st.sampled_from(BOTH), known=st.booleans())
 def test_the_estimate_is_never_outside_of_the_other_two(seed, n, t, weighting, known):
     subjects = np.random.default_rng(seed).integers(0, 30, t) if known else None
     lower, estimate, upper = three(noise_ceiling(draw_triplets(seed, n, t), subjects=subjects, weighting=weighting))

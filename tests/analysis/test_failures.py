@@ -383,8 +383,7 @@ def test_a_result_shows_what_it_is():
          "them out"),
         ({"triplets": Triplets(np.array([[0, 1, 2]]), answered=False)},
          "failures needs human choices, which these triplets do not hold"),
-        ({"triplets": [["a", "b", "c"]]},
-         "p: the triplets hold names; give the rows' names: Embeddings(x, names)"),
+        ({"triplets": [["a", "b", "c"]]}, "p: the triplets hold names; give the rows' names: Embeddings(x, names)"),
         ({"triplets": [[0, 1, 3]]}, "p: triplets must lie in [0, 3); row 0 is [0, 1, 3]"),
     ],
 )

@@ -405,9 +405,7 @@ def test_names_that_a_matrix_lacks_are_given_where_it_is_made(message_of, simila
     made = message_of(pyalign.score, matrix=similarities, kind="similarity", triplets=named)
     assert made == f"matrix: {told}Judgments(values, kind, names)"
     read = Judgments(similarities, "similarity", source="s.npy")
-    assert message_of(pyalign.score, matrix=read, triplets=named) == (
-        f"s.npy: {told}load_judgments(..., names=names)"
-    )
+    assert message_of(pyalign.score, matrix=read, triplets=named) == (f"s.npy: {told}load_judgments(..., names=names)")
 
 
 def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):

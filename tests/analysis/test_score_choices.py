@@ -242,8 +242,7 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
             "choices must answer the triplets; 3 have no answer, row 0 is the "
             "first"
         ),
-        (["a", "b", "c"], {}, "choices hold names, the triplets do not: "
-                              "load_triplets(..., item_names=names)"),
+        (["a", "b", "c"], {}, "choices hold names, the triplets do not: " "load_triplets(..., item_names=names)"),
         ([True, False, True], {}, "choices must be positions, names or probabilities; got dtype bool"),
         ([0, 1, 2], {"choice_base": 2}, "choice_base must be 0 or 1; got 2"),
         ([0, 1, 2], {"choice_base": True}, "choice_base must be 0 or 1; got True"),
@@ -279,9 +278,7 @@ def test_names_of_no_item_of_the_triplet_are_refused(message_of):
 
 def test_options_of_anchored_triplets_are_two(message_of):
     asked = Triplets(np.array(T3), task="anchored")
-    assert message_of(score_choices, [0, 1, 2], asked) == (
-        "choices must be 0 or 1, or -1 for none of them; row 2 is 2"
-    )
+    assert message_of(score_choices, [0, 1, 2], asked) == ("choices must be 0 or 1, or -1 for none of them; row 2 is 2")
     assert message_of(score_choices, [1, 1, 2], asked, choice_base=0).endswith("(choice_base=1)?")
     assert score_choices([1, 1, 2], asked).accuracy == pytest.approx(2 / 3)
 

@@ -29,9 +29,7 @@ def test_the_command_prints_what_the_function_finds(command, files):
         command("consistency", "a.npy", "b.npy", "--model-choices", "c.npy", "-t", "t.npy", "--dimensions", "d.npy",
                 "--labels", "A", "B", "C", "--json").out
     )
-    found = error_consistency(
-        x, triplets, model_choices={"c": np.load("c.npy")}, dimensions=np.load("d.npy")
-    ).to_dict()
+    found = error_consistency(x, triplets, model_choices={"c": np.load("c.npy")}, dimensions=np.load("d.npy")).to_dict()
     assert [one["kappa"] for one in document["pairs"]] == [one["kappa"] for one in found["pairs"]]
     assert document["missed"] == found["missed"]
     assert [one["label"] for one in document["models"]] == ["A", "B", "C"]

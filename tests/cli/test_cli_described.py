@@ -76,9 +76,7 @@ def test_files_are_told_apart_and_described(written, lab):
     assert found == {
         "names": "names.txt",
         "images": "pictures",
-        "triplets": {
-            "file": "answers.npy", "columns": [0, 1, 2], "odd_column": "last", "one_based": False,
-        },
+        "triplets": {"file": "answers.npy", "columns": [0, 1, 2], "odd_column": "last", "one_based": False},
         "embeddings": {"file": "human.npy", "dimensions": "labels.txt"},
         "categories": {"file": "kinds.txt"},
     }
@@ -291,9 +289,7 @@ def test_several_files_are_one_document(command, lab):
     np.savez("all.npz", x=reals(1, N, 6), t=draw_triplets(1, N, 50))
     assert command("describe", "all.npz", "names.txt", "--csv", "all.csv").code == 0
     rows = [line.split(",")[:2] for line in Path("all.csv").read_text().splitlines()]
-    assert rows == [
-        ["file", "kind"], ["all.npz", "embeddings"], ["all.npz", "triplets"], ["names.txt", "names"],
-    ]
+    assert rows == [["file", "kind"], ["all.npz", "embeddings"], ["all.npz", "triplets"], ["names.txt", "names"]]
 
 
 # How it is read

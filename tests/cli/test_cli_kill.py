@@ -56,9 +56,7 @@ COMMANDS = {
         ["triplets", "draw", "x.npy", "--count", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
          "p.npy", *DOCUMENTS[:4]], SEEDS,
     ),
-    "plan triplets": (
-        ["plan", "triplets", "x.npy", "y.npy", "-n", "30", "--out", "design.csv", *DOCUMENTS[:2]], SEEDS,
-    ),
+    "plan triplets": (["plan", "triplets", "x.npy", "y.npy", "-n", "30", "--out", "design.csv", *DOCUMENTS[:2]], SEEDS),
     "neighbors search": (
         ["neighbors", "search", "x.npy", "-k2", "--index", "flat", "--save-index", "i.index", *DOCUMENTS], MEASURES,
     ),

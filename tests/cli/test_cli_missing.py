@@ -20,9 +20,7 @@ COMMANDS = {
     "score": ("score", *MODELS, *ON),
     "compare": ("compare", *MODELS, *ON),
     "calibrate": ("calibrate", *MODELS, *ON, "--split", "none"),
-    "calibrate, a concept embedding": (
-        "calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz",
-    ),
+    "calibrate, a concept embedding": ("calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz"),
     "agreement": ("agreement", *MODELS, *ON, "--answers", "counts.npy"),
     "failures": ("failures", *MODELS, *ON),
     "consistency": ("consistency", *MODELS, *ON, "--dimensions", "d.npz", "--minimum", "5"),

@@ -60,9 +60,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
 )
 # the longest; needs a server; whose folder is that of `study run`, tested in tests/study
 ELSEWHERE = ("tour", "datasets fetch", "study units", "study step", "study finish")
-SUFFIXES = {
-    "json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy",
-}
+SUFFIXES = {"json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy"}
 OUT = {
     "failures": ".csv", "neighbors objects": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
     "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",

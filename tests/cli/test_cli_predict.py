@@ -92,15 +92,11 @@ def test_predictions_and_rows_are_written(predict, human, x, tmp_path):
 
 
 WRONG = {
-    "penalties must be positive and finite; got -1.0": (
-        "x.npy", "--dimensions", "d.npy", "--penalty=-1"
-    ),
+    "penalties must be positive and finite; got -1.0": ("x.npy", "--dimensions", "d.npy", "--penalty=-1"),
     "--confidence 0.9 applies only to intervals, and --ci none omits them": (
         "x.npy", "--dimensions", "d.npy", "--ci", "none", "--confidence", "0.9"
     ),
-    "folds must be at most as many as objects (30); got 31": (
-        "x.npy", "--dimensions", "d.npy", "--folds", "31"
-    ),
+    "folds must be at most as many as objects (30); got 31": ("x.npy", "--dimensions", "d.npy", "--folds", "31"),
     "labels must be one for each of 3 dimensions; got 1": (
         "x.npy", "--dimensions", "d.npy", "--dimension-labels", "one.txt"
     ),

@@ -354,9 +354,7 @@ WRONG = {
     "penalties must be positive and finite; got nan": (X, Y, {"penalties": [1.0, np.nan]}),
     "penalties must be numbers of shape (p,); got shape (0,) of float64": (X, Y, {"penalties": []}),
     "ci must be auto, objects or none here; got 'triplets'": (X, Y, {"ci": "triplets"}),
-    "ci_method must be corrected here; got 'bootstrap'": (
-        X, Y, {"ci": Resampling("objects", "bootstrap")}
-    ),
+    "ci_method must be corrected here; got 'bootstrap'": (X, Y, {"ci": Resampling("objects", "bootstrap")}),
     "nan_policy must be one of raise, omit; got 'drop'": (X, Y, {"nan_policy": "drop"}),
     "correction must be one of holm, benjamini-hochberg; got 'none'": (X, Y, {"correction": "none"}),
     "embeddings must be scaled down: its squares would overflow; got a value of 1e+200": (X * 0 + 1e200, Y, {}),

@@ -114,9 +114,7 @@ def test_models_are_matched_by_name_then_label_then_file():
     models = ["out/a.npy", "x/b.npy", "x/c.npy", "y/d.npy", "z"]
     rows = found.matched(models, {"x/b.npy": "Label"})
     assert rows.rows == (0, 1, 2, 3, None)
-    assert rows.notes == (
-        "no row of the metadata is of z", "the metadata has e, which is none of these models",
-    )
+    assert rows.notes == ("no row of the metadata is of z", "the metadata has e, which is none of these models")
 
 
 def test_models_that_are_not_there_are_one_note():

@@ -625,9 +625,7 @@ def test_a_checksum_that_was_recorded_of_a_bad_archive_is_dropped_with_it(row, s
         checksum_file(folder / name).write_text(f"{digest}  {name}\n")
     assert "it was removed" in message_of(fetch_dataset, "mine")
     fetch_dataset("mine")
-    assert recorded(folder) == {
-        "data.zip": hashlib.sha256(whole).hexdigest(), "other.bin": SHA
-    }
+    assert recorded(folder) == {"data.zip": hashlib.sha256(whole).hexdigest(), "other.bin": SHA}
 
 
 def test_an_archive_as_it_was_published_is_kept_where_it_does_not_unpack(row, server, message_of):

@@ -123,9 +123,7 @@ def test_the_seed_decides_and_lists_leave_the_choice_as_it_is(tmp_path):
     assert design.design() != plan_triplets(A, B, n_subjects=3, answers_per_subject=20, seed=5).design()
     assert np.array_equal(design.triplets, plan_triplets(A, B, design.n_triplets, seed=4).triplets)
     assert read_back(design, tmp_path) == design
-    assert design.to_dict()["lists"] == {
-        "n_subjects": 3, "n_trials": 20, "n_shared": 4, "n_repeated": 1, "n_common": 4,
-    }
+    assert design.to_dict()["lists"] == {"n_subjects": 3, "n_trials": 20, "n_shared": 4, "n_repeated": 1, "n_common": 4}
 
 
 def test_numbers_of_answers_follow_from_the_fractions():

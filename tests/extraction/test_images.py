@@ -84,9 +84,7 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
     os.symlink(".", tmp_path / "data/self")
     os.symlink("../data", tmp_path / "pool/data")
     os.symlink(tmp_path / "one.jpg", tmp_path / "data/z.jpg")
-    assert as_images(tmp_path / "data").names == (
-        "a.jpg", "linked/b.jpg", "up/one.jpg", "z.jpg",
-    )
+    assert as_images(tmp_path / "data").names == ("a.jpg", "linked/b.jpg", "up/one.jpg", "z.jpg")
 
 
 def test_a_folder_of_several_paths_is_listed_once_where_it_lies_or_under_the_first_link_to_it(tmp_path):

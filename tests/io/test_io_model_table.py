@@ -90,9 +90,7 @@ def test_rows_of_ones_own_stand_and_others_get_the_columns_of_that_table():
     own = Metadata.of([{"model": "resnet50", "family": "mine", "parameters": "26M", "site": "a"}], "models.csv")
     table = metadata_of_models(["resnet50", "vgg16"], own)
     assert table.models == ("resnet50", "vgg16") and table.source == "models.csv"
-    assert table.columns == {
-        "family": ("mine", "VGG"), "parameters": (26e6, 138357544.0), "site": ("a", None),
-    }
+    assert table.columns == {"family": ("mine", "VGG"), "parameters": (26e6, 138357544.0), "site": ("a", None)}
     assert metadata_of_models(["resnet50"], own) is own
 
 

@@ -138,9 +138,7 @@ def test_over_objects_and_the_people_who_answered_where_that_is_asked_for(valida
         assert (interval.by, interval.confidence, interval.method) == ("objects+subjects", 0.95, "corrected")
     assert validated.difference_interval.low < validated.difference < validated.difference_interval.high
     assert "intervals" not in validated.notes
-    named = pyalign.cross_validate_probe(
-        x, pyalign.Triplets(triplets, subjects=people), repeats=1, penalties=0.05
-    )
+    named = pyalign.cross_validate_probe(x, pyalign.Triplets(triplets, subjects=people), repeats=1, penalties=0.05)
     assert named.accuracy == validated.accuracy
     assert named.accuracy_interval.by == "objects"
     assert named.accuracy_interval.error <= validated.accuracy_interval.error
@@ -191,9 +189,7 @@ def test_a_run_that_goes_on_has_the_same_intervals(world, validated, tmp_path):
     place = tmp_path / "journal.json"
     with pytest.raises(KeyboardInterrupt):
         pyalign.cross_validate_probe(x, triplets, **asked, progress=stop, journal=Journal.open(place))
-    again = pyalign.cross_validate_probe(
-        x, triplets, **asked, journal=Journal.open(place, resume=True)
-    )
+    again = pyalign.cross_validate_probe(x, triplets, **asked, journal=Journal.open(place, resume=True))
     assert again.accuracy_interval == validated.accuracy_interval
     assert again.cross_entropy_interval == validated.cross_entropy_interval
     assert again.difference_interval == validated.difference_interval

@@ -228,9 +228,7 @@ def test_progress_tells_the_size_and_the_simulation(people):
     told = []
     recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=2, sizes=[100],
             progress=lambda *stage: told.append(stage))
-    assert told == [
-        ("similarities", 0, None), ("100 triplets, simulation", 0, 2), ("100 triplets, simulation", 1, 2),
-    ]
+    assert told == [("similarities", 0, None), ("100 triplets, simulation", 0, 2), ("100 triplets, simulation", 1, 2)]
 
 
 # Probes

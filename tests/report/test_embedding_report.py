@@ -49,7 +49,7 @@ def test_other_embeddings_have_their_differences(result):
 
 def test_the_picture_has_every_penalty_that_was_compared(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.penalty_path import penalty_path_chart
+    from pyalign.report.charts.concepts import penalty_path_chart
     from pyalign.report.charts.theme import rows_of
 
     for width in ("single", "double"):
@@ -64,7 +64,7 @@ def test_the_picture_has_every_penalty_that_was_compared(result):
 
 def test_the_picture_marks_the_penalty_of_each_fold_and_has_a_legend_of_them(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.penalty_path import penalty_path_chart
+    from pyalign.report.charts.concepts import penalty_path_chart
     from pyalign.report.charts.theme import rows_of
 
     chart = penalty_path_chart(result)
@@ -79,7 +79,7 @@ def test_the_picture_marks_the_penalty_of_each_fold_and_has_a_legend_of_them(res
 
 def test_one_penalty_has_no_picture(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.penalty_path import penalty_path_chart
+    from pyalign.report.charts.concepts import penalty_path_chart
 
     single = replace(result, folds=tuple(replace(fold, path=()) for fold in result.folds))
     with pytest.raises(InputError, match="needs several penalties"):
@@ -89,7 +89,7 @@ def test_one_penalty_has_no_picture(result):
 def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
     pytest.importorskip("altair")
     from pyalign.report.charts import charts_of
-    from pyalign.report.charts.penalty_path import dimension_stability_chart
+    from pyalign.report.charts.concepts import dimension_stability_chart
     from pyalign.report.charts.theme import rows_of
 
     rows = rows_of(dimension_stability_chart(result))
@@ -107,7 +107,7 @@ def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
 
 def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
     pytest.importorskip("altair")
-    from pyalign.report.charts.penalty_path import dimension_stability_chart
+    from pyalign.report.charts.concepts import dimension_stability_chart
     from pyalign.report.charts.theme import rows_of
     from pyalign.report.page.parts_html import MISSING, _cell
     from pyalign.report.text import shown_columns

@@ -106,9 +106,7 @@ def test_charts_are_sound_in_each_look(found, style, width, by):
 
 
 def test_many_families_are_told_apart_as_far_as_colours_go(comparison):
-    models = tuple(
-        ModelResult(f"m{k}", 0.3 + k / 100, None, 1.0, None, 0, 1.0, None) for k in range(30)
-    )
+    models = tuple(ModelResult(f"m{k}", 0.3 + k / 100, None, 1.0, None, 0, 1.0, None) for k in range(30))
     many = Comparison(
         models, (), 9, 0, None, 0, "dot", 1.0, "wrong", "objects", "corrected", 0.95, "holm", 80, None,
         covariance=tuple(map(tuple, (1e-4 * np.eye(30)).tolist())),

@@ -26,8 +26,8 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 from pyalign.analysis.comparison.paired_outcomes import ClosedForm
-from pyalign.concept.neighbor_figures import half_lists
 from pyalign.concept.neighbor_lists import list_length, neighbor_lists
+from pyalign.concept.neighborhood_run import half_lists
 from pyalign.datasets.simulate import random_triplets
 from pyalign.map_transfer.transfer_result import TransferFigure, neighbor_figures, voted
 from pyalign.stats.clustered import Dependence, Errors, with_weights
@@ -46,23 +46,15 @@ Tests = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by way: single p
 
 @dataclass(frozen=True)
 class World:
-    """Ten models on n objects and t triplets.
-
-    Attributes:
-        n, t: how many.
-        better: the accuracy of the first model; that of the others is one half.
-        own: shares of variance of objects in each model.
-        changed: of how many objects the models know something of their own; None: of all of them.
-        people: who answer as often as each other, and differ in each model by `person`.
-    """
+    """Ten models on n objects and t triplets."""
 
     n: int
     t: int
-    better: float = 0.5
-    own: tuple[float, ...] = (OWN,) * 10
-    changed: int | None = None
-    people: int = 0
-    person: float = 0.0
+    better: float = 0.5  # the accuracy of the first model; that of the others is one half
+    own: tuple[float, ...] = (OWN,) * 10  # shares of variance of objects in each model
+    changed: int | None = None  # of how many objects the models know something of their own; None: of all of them
+    people: int = 0  # who answer as often as each other
+    person: float = 0.0  # by which they differ in each model
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Triplets (t, 3), who answered them, and the credits (10, t)."""

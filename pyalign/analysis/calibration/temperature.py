@@ -200,9 +200,7 @@ def with_single_answers(dependence: Dependence, errors: Errors, products: np.nda
     return replace(errors, candidates=(*errors.candidates[:-1], single))
 
 
-def scores(
-    fit: AnsweredSimilarities, derivatives: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def scores(fit: AnsweredSimilarities, derivatives: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Derivatives of the loss, by triplet.
 
     Args:

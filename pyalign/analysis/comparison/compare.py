@@ -155,9 +155,7 @@ def compare(
         progress=progress, choices=chosen,
     )
     layers = layers_of(named)
-    comparison = _compared(
-        outcomes, aligned, plan, judged.people, tests, layers if choose_best else None, progress
-    )
+    comparison = _compared(outcomes, aligned, plan, judged.people, tests, layers if choose_best else None, progress)
     comparison = replace(comparison, models=tuple(replace(m, layer=layers.get(m.model)) for m in comparison.models))
     remarks = [
         notes_on_score(

@@ -257,9 +257,7 @@ def find_failures(
         temperature=temperature if models else None,
         at_least=min_models,
     )
-    return cast(Failures, judged.described(
-        failures, [aligned.notes, *told], options, used, **inputs_of(given, people)
-    ))
+    return cast(Failures, judged.described(failures, [aligned.notes, *told], options, used, **inputs_of(given, people)))
 
 
 def _with_probabilities(

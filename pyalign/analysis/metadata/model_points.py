@@ -306,8 +306,7 @@ def points_of(
         names = tuple(models.names[k] for k in members)
         points.append(replace(_point(name, names, models.accuracies[members], values, scores), ci=ci))
     clusters, families, told = _clusters(points)
-    return Points(tuple(points), accuracies, covariance, models.degrees, models.by, clusters, families,
-                  (*notes, *told))
+    return Points(tuple(points), accuracies, covariance, models.degrees, models.by, clusters, families, (*notes, *told))
 
 
 def around(

@@ -155,9 +155,7 @@ def _best_first(entries: Sequence[Entry]) -> list[Entry]:
     return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
 
 
-def _figure(
-    entries: Sequence[Entry], estimates: Sequence[NoiseCeiling], sources: Sources, label: str
-) -> Figure | None:
+def _figure(entries: Sequence[Entry], estimates: Sequence[NoiseCeiling], sources: Sources, label: str) -> Figure | None:
     drawn = [entry for entry in entries if entry.row.held_out is None and entry.row.accuracy is not None]
     if not drawn:
         return None

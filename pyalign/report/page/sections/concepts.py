@@ -18,10 +18,11 @@ from pyalign.documents import Interval
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile, Tiles
-from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
+from pyalign.report.charts.concepts import (
+    concepts_chart, dimension_stability_chart, dimensions_chart, heatmap, penalty_path_chart,
+)
 from pyalign.report.charts.differences import transfer_chart
 from pyalign.report.charts.entropy import entropy_chart, entropy_words
-from pyalign.report.charts.penalty_path import dimension_stability_chart, penalty_path_chart
 from pyalign.report.charts.theme import ends_of, known
 from pyalign.report.concepts import difference_columns, differences_table, models_table
 from pyalign.report.fits import against_table, dimensions_table, embedding_folds_table, stability_table
@@ -232,9 +233,7 @@ def _differences(result: Concepts, differences: Sequence[ConceptDifference], bes
     return Fold("Before and after the transform" if after else "Differences between models", (table,), after)
 
 
-def _all_differences(
-    result: Concepts, differences: Sequence[ConceptDifference], labels: Labels, caption: str
-) -> Table:
+def _all_differences(result: Concepts, differences: Sequence[ConceptDifference], labels: Labels, caption: str) -> Table:
     by = differences[0].by
     accuracies = {
         (of_model.embeddings, cell.concept): cell.accuracy
@@ -297,9 +296,7 @@ def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
     return objects
 
 
-def _panels(
-    result: Concepts, scores: Grid, objects: Mapping[str, tuple[str, ...]]
-) -> Iterator[Part]:
+def _panels(result: Concepts, scores: Grid, objects: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     """Panels of objects, those of the concepts with most triplets first."""
     counts = [cell.counts.get("triplets") for cell in scores.cells[0]]
     order = sorted(
