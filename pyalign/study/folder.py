@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -79,8 +80,10 @@ class StudyFolder:
         for folder in (self.path, *(self.path / name for name in (STEPS, FIGURES, RECORDS, PARTS)), *self._models()):
             sweep_temporaries(os.fspath(folder), now)
         with suppress(OSError):  # some is of units that are not done
-            for name in {*os.listdir(self.path / PARTS)}.intersection(f"{unit}.json" for unit in finished):
-                os.unlink(self.path / PARTS / name)
+            for name in os.listdir(self.path / PARTS):
+                unit, _, rest = name.rpartition(".")
+                if unit in finished:  # of a merge: what a run that was killed has left of its parts
+                    (os.unlink if rest == "json" else shutil.rmtree)(self.path / PARTS / name)
             os.rmdir(self.path / PARTS)
 
     def _models(self) -> list[Path]:

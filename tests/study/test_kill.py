@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,13 +20,12 @@ from small_study import TEXT, documents
 import pyalign
 from pyalign.errors import InputError
 
-MOMENTS, BY_TIME = 10, 3
-COMMAND = [sys.executable, "-m", "pyalign", "study", "run", "small.toml", "--quiet", "--threads", "1", "--out"]
+MOMENTS, BY_TIME, NEVER = 10, 3, 1 << 30
 # Each moment at which the disk changes is a place to die; which of them, the seed decides.
 DYING = """
-import os, random, signal, sys
-at = int(sys.argv[1])
-left = [at]
+import errno, fcntl, os, signal, sys
+at, flock, *words = sys.argv[1:]
+left = [int(at)]
 def counted(real):
     def call(*arguments, **options):
         left[0] -= 1
@@ -33,49 +33,90 @@ def counted(real):
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*arguments, **options)
     return call
-os.replace, os.unlink, os.fsync = counted(os.replace), counted(os.unlink), counted(os.fsync)
-import pyalign
-try:
-    pyalign.run_study("small.toml", sys.argv[2])
-finally:
-    print(at - left[0], file=sys.stderr)
+def without_locks(*_):
+    if flock == "fails":
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+if flock != "works":
+    fcntl.flock = without_locks
+for name in ("replace", "unlink", "fsync", "link", "mkdir", "rmdir"):
+    setattr(os, name, counted(getattr(os, name)))
+from pyalign.cli import main
+status = main(["study", words[0], "small.toml", "--quiet", "--out", *words[1:]])
+print(int(at) - left[0], file=sys.stderr)
+sys.exit(status)
 """
 
 
-def die(at, out):
-    return subprocess.run([sys.executable, "-c", DYING, str(at), out], capture_output=True, text=True)
+def start(at, *words, flock="works"):
+    """Begins a command of a study, which dies when it changes the disk for so many times and one more."""
+    command = [sys.executable, "-c", DYING, str(at), flock, *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*words, flock="works"):
+    """Runs it to its end; gives how often it has changed the disk."""
+    process = start(NEVER, *words, flock=flock)
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    return int(said.splitlines()[-1])
+
+
+def dies(at, *words, flock="works"):
+    """Whether it was killed before its end."""
+    process = start(at, *words, flock=flock)
+    said = process.communicate()[1]
+    assert process.returncode in (0, -signal.SIGKILL), said
+    return process.returncode != 0
 
 
 @pytest.mark.slow
 def test_killed_in_the_middle_and_resumed_it_has_the_same_documents(folder):
-    """By the clock, whatever it is doing."""
+    """By the clock, whatever it is doing in two processes, where locks fail."""
     began = time.monotonic()
-    subprocess.run([*COMMAND, "whole"], check=True, stdout=subprocess.DEVNULL)
+    finish("run", "whole", "--jobs", "2")
     took = time.monotonic() - began
     rng, killed = random.Random(16), 0
     for moment in sorted(rng.uniform(0.2, 0.9) for _ in range(BY_TIME)):
-        process = subprocess.Popen([*COMMAND, "killed"], stdout=subprocess.DEVNULL)
+        process = start(NEVER, "run", "killed", "--jobs", "2", flock="fails")
         time.sleep(moment * took)
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
-    subprocess.run([*COMMAND, "killed"], check=True, stdout=subprocess.DEVNULL)
+    finish("run", "killed", "--jobs", "2", flock="fails")
     assert killed >= 1
     assert documents("killed") == documents("whole")
 
 
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_and_resumed_it_has_the_same_documents(folder):
-    changes = int(die(1 << 30, "whole").stderr.splitlines()[-1])
+    changes = finish("run", "whole")
     rng = random.Random(16)
-    done = 0
-    for at in sorted(rng.sample(range(1, changes // 2), MOMENTS)):
-        found = die(at, "killed")
-        assert found.returncode in (0, -signal.SIGKILL), found.stderr
-        done += found.returncode == -signal.SIGKILL
-    assert die(1 << 30, "killed").returncode == 0
+    done = sum(dies(at, "run", "killed") for at in sorted(rng.sample(range(1, changes // 2), MOMENTS)))
+    finish("run", "killed")
     assert done >= 3
     assert documents("killed") == documents("whole")
     assert not [name for name in documents("killed") if ".tmp" in name]
+
+
+@pytest.mark.slow
+def test_a_unit_a_merge_and_the_end_that_are_killed_leave_the_same_bytes(extracting):
+    """Twice each, with locks of each kind, at less and less of what was changed on disk: less is left to do."""
+    finish("run", "whole", "--shards", "2", "--jobs", "2")
+    rng, killed, parts = random.Random(37), [], ("extract-b.1of2", "extract-b.2of2")
+    for flock, words in (
+        ("fails", ("step", *parts)), ("everybody has it", ("step", "extract-b")),
+        ("works", ("step", "ceiling", "score")), ("fails", ("finish",)),
+    ):
+        command = words[0], "killed", "--shards", "2", *words[1:]
+        if Path("killed").exists():
+            shutil.copytree("killed", "copy")
+        changes = finish(words[0], "copy", *command[2:])
+        shutil.rmtree("copy")
+        killed += [dies(int(rng.random() * changes / k), *command, flock=flock) for k in (1, 2)]
+        finish(*command, flock=flock)
+    assert sum(killed) >= 6
+    os.makedirs("killed/.parts/extract-b.1of2")  # as by one that dies before it has removed what was merged
+    finish("finish", "killed", "--shards", "2")
+    assert documents("killed") == documents("whole") and not Path("killed/.parts").exists()
 
 
 @pytest.mark.parametrize("name", ["records", "study.json", "report.html"])
@@ -228,8 +269,7 @@ def test_an_extraction_that_is_killed_goes_on_and_gives_the_same(folder):
     Path("small.toml").write_text(text.partition("[steps.concepts]")[0])
     whole = pyalign.run_study("small.toml", "whole")
     assert not whole.failed, whole
-    found = die(6, "killed")
-    assert found.returncode == -signal.SIGKILL
+    assert dies(6, "run", "killed")
     again = pyalign.run_study("small.toml", "killed", resume=True)
     assert not again.failed
     assert documents("killed") == documents("whole")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import random
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_study import TEXT, documents, how, write_inputs
-from support import load_from_tools
 
 import pyalign
 from pyalign.cli import main
@@ -334,24 +332,6 @@ def _is_alive(process):
         return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except FileNotFoundError:
         return False
-
-
-@pytest.mark.slow
-def test_a_study_that_is_killed_at_random_moments_has_the_same_bytes(tmp_path):
-    tool = load_from_tools("study_kills")
-    kills = tool.Kills(tmp_path / "kills", seed=37)
-    for kind, flock in zip(tool.KINDS, (*tool.LOCKS[1:], *tool.LOCKS), strict=False):
-        row = kills.folder(kind, flock, 3)
-        assert row.same == row.folders and row.killed >= 1, row
-
-
-def test_the_page_on_clusters_says_how_many_kills_of_the_script_left_the_same_bytes():
-    root = Path(__file__).parents[2]
-    rows = [*csv.DictReader((root / "tools/study_kills.csv").read_text().splitlines())]
-    kills, folders, same = (sum(int(row[name]) for row in rows) for name in ("killed", "folders", "same"))
-    assert len(rows) == 12 and same == folders and kills >= 80
-    page = " ".join((root / "docs/howto-cluster.md").read_text().split())
-    assert f"After {kills} kills, in {folders} folders, all bytes were those of a run that nobody killed" in page
 
 
 # Claims
