@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import load_from_tools
 
 import pyalign
 from pyalign import Embeddings, Triplets
@@ -98,7 +97,7 @@ def test_figures_are_those_of_the_triplets_with_other_rows(world):
 
 @pytest.mark.parametrize("people", ["who guess", "of another space"])
 def test_where_no_order_is_better_nothing_is_told(people):
-    """Of models that know nothing of the answers; tools/order_notes.py has more worlds and runs."""
+    """Of models that know nothing of the answers; tools/simulation/orders.py has more worlds and runs."""
     rng, ratios = np.random.default_rng(1), []
     theirs = rng.normal(size=(N, 3)).astype(np.float32)
     for _ in range(25):
@@ -221,19 +220,12 @@ def test_rows_taken_by_name_are_compared_with_rows_taken_by_number():
     assert not told(pyalign.score(right, triplets, ci=None).notes)
 
 
-def test_the_page_has_the_figures_of_the_script():
-    script = load_from_tools("order_notes")
-    with open(script.CSV, newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["world"], int(row["answers"])) for row in rows] == [
-        (w, t) for w in script.WORLDS for t in script.NUMBERS
-    ]
-    *others, few, many = ((int(row["notes"]), int(row["runs"])) for row in rows)
-    page = " ".join((Path(__file__).parents[2] / "docs" / "datasets.md").read_text().split())
-    said = f"In {sum(n for _, n in others):,} simulations of three worlds where no order is better"
-    assert f"{said} there was no such note" in page and sum(n for n, _ in others) == 0
-    assert (
-        f"a wrong order is noted with 500 answers in {few[0] / few[1]:.0%} and with 5,000 in {many[0] / many[1]:.0%}"
-        in page
-    )
-    assert script.figures(script.WORLDS[2], 500, 2)["notes"] == 0
+def test_the_page_has_the_figures_of_the_simulation():
+    root = Path(__file__).parents[2]
+    with open(root / "tools" / "simulation.csv", newline="") as file:
+        *others, few, many = (row for row in csv.DictReader(file) if row["kind"] == "orders")
+    page = " ".join((root / "docs" / "datasets.md").read_text().split())
+    said = f"In {sum(int(row['draws']) for row in others):,} simulations of three worlds where no order is better"
+    assert f"{said} there was no such note" in page and not any(float(row["rejected"]) for row in others)
+    found = [f"{float(row['rejected']):.0%}" for row in (few, many)]
+    assert f"a wrong order is noted with 500 answers in {found[0]} and with 5,000 in {found[1]} of 300" in page
