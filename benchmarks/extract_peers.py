@@ -154,19 +154,6 @@ def seconds(case: Case, name: str) -> float:
     return found * case.n / n
 
 
-def hashing_seconds(case: Case) -> float:
-    """What the hashes of all images take by one thread, of bytes that are in memory."""
-    from pyalign.extraction.finished import sha256_of
-    from pyalign.extraction.images import as_images
-
-    images = as_images(photographs(case.n))
-    raw = [images.open(k) for k in range(len(images))]
-    start = time.perf_counter()
-    for one in raw:
-        sha256_of(one)
-    return time.perf_counter() - start
-
-
 PEAK = """
 import sys, resource
 import pyalign
@@ -194,9 +181,6 @@ EXTRACT = (
     }, FEWER) for case in (cases.LITE0, VIT)),
     Comparison("extract, bf16", VIT, {
         SUBJECT: _way("pyalign bf16"), "pyalign fp32": _way("pyalign fp32", 2), "timm loop": _way("timm loop", 2),
-    }, FEWER),
-    Comparison("hashes of extract", cases.LITE0, {  # 3 % of it
-        SUBJECT: Way(lambda case: lambda: hashing_seconds(case), reports=True), "extract": _way("pyalign", 33),
     }, FEWER),
     Comparison("memory of extract", cases.MANY_IMAGES, {
         SUBJECT: Way(lambda case: lambda: peak_memory(case.n), reports=True), "limit": bound(2000.0),

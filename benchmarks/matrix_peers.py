@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any
@@ -97,43 +96,6 @@ def scipy_distances(x: np.ndarray, rows: int) -> Matrix:
     return lambda: cdist(x[:rows], x)
 
 
-def numkong_angles(x: np.ndarray) -> Matrix:
-    """1 - cosine, float64."""
-    import numkong
-
-    return _numkong(x, numkong.angulars_packed)
-
-
-def numkong_distances(x: np.ndarray) -> Matrix:
-    """Euclidean distances, float64."""
-    import numkong
-
-    return _numkong(x, numkong.euclideans_packed)
-
-
-def _numkong(x: np.ndarray, kernel: Callable[..., Any]) -> Matrix:
-    """NumKong is single-threaded and shares work out by rows: a slice of the rows for each core's thread.
-
-    Its `..._symmetric` kernels take half the time and fill in only the upper half of the matrix, which is not what the
-    others give.
-    """
-    import numkong
-
-    n = len(x)
-
-    def all_pairs() -> np.ndarray:
-        packed, out = numkong.dots_pack(x, dtype="float32"), numkong.empty((n, n), dtype="float64")
-
-        def part(p: int) -> None:
-            kernel(x, packed, out=out, start_row=p * n // CORES, end_row=(p + 1) * n // CORES)
-
-        with ThreadPoolExecutor(CORES) as pool:
-            list(pool.map(part, range(CORES)))
-        return np.asarray(out)
-
-    return all_pairs
-
-
 def same_matrix(theirs: np.ndarray, ours: np.ndarray) -> None:
     """Equal in some rows, off the diagonal: a peer's distance of a row to itself is mere rounding."""
     some, found = ours[:ROW_SLICE], theirs[:ROW_SLICE]
@@ -203,22 +165,17 @@ def two_lists(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return model[upper], people(case)[0][upper]
 
 
-def our_correlation(lists: tuple[np.ndarray, np.ndarray], name: str) -> Call:
-    return lambda: correlate(*lists, name)
+def scipy_correlation(lists: tuple[np.ndarray, np.ndarray]) -> Call:
+    from scipy.stats import spearmanr
+
+    return lambda: spearmanr(*lists).statistic
 
 
-def scipy_correlation(lists: tuple[np.ndarray, np.ndarray], name: str) -> Call:
-    from scipy import stats
-
-    function = {"spearman": stats.spearmanr, "kendall": stats.kendalltau}[name]
-    return lambda: function(*lists).statistic
-
-
-def rsatoolbox_correlation(lists: tuple[np.ndarray, np.ndarray], name: str) -> Call:
+def rsatoolbox_correlation(lists: tuple[np.ndarray, np.ndarray]) -> Call:
     from rsatoolbox.rdm import RDMs, compare
 
     a, b = (RDMs(values[None]) for values in lists)
-    return lambda: compare(a, b, name)[0, 0]
+    return lambda: compare(a, b, "spearman")[0, 0]
 
 
 def our_dual_bootstrap(case: Case) -> Call:
@@ -447,21 +404,15 @@ def _distances(make: Callable[[np.ndarray], Matrix], share: float = 1.0) -> Way:
     return Way(make, share=share, seen=np.negative, at_least=1.5)
 
 
-def _two(case: Case) -> np.ndarray:
-    return unit_rows(embeddings(case))
-
-
 COSINE = _matrices("cosine", MANY, {
     "numpy product": Way(numpy_product, at_most=1.05),
     "torch": Way(torch_cosine, at_least=1),
     "scikit-learn": Way(sklearn_cosine, at_least=1),
-    "numkong": Way(numkong_angles, seen=lambda angular: 1 - angular, at_least=1),
 })
 DISTANCES = _matrices("neg_euclidean", SOME, {
     "torch": _distances(torch_distances),
     "scipy": _distances(partial(scipy_distances, rows=ROW_SLICE), ROW_SLICE / cases.SQUARE.n),
     "scikit-learn": _distances(sklearn_distances),
-    "numkong": _distances(numkong_distances),
 })
 # At most 1.05 of BLAS's time; of a matrix with itself, half of which is computed, at most 0.65 of that of the whole.
 # Ours looks at all rows first.
@@ -469,7 +420,7 @@ PRODUCTS = tuple(
     Comparison(op, case, {
         SUBJECT: Way(lambda x, y, own=own: lambda: pyalign.similarity(x, None if own else y, measure="dot")),
         "numpy": Way(product_of_two, at_most=at_most),
-    }, MANY, (_two, _two), same_matrix)
+    }, MANY, (lambda case: unit_rows(embeddings(case)),) * 2, same_matrix)
     for op, own, at_most in (("product", False, 1.05), ("product with itself", True, 0.65)) for case in cases.PRODUCTS
 )
 CHOICE = Comparison("choice_similarity", cases.THINGS_SPOSE, {
@@ -480,16 +431,11 @@ CHOICE = Comparison("choice_similarity", cases.THINGS_SPOSE, {
 }, SOME, (embeddings,), same_probabilities)
 
 
-def _correlations(name: str, rounds: int, at_least: float | None, **others: Callable[..., Call]) -> Comparison:
-    ways = {SUBJECT: our_correlation, "scipy": scipy_correlation, **others}
-    rows = {key: Way(partial(make, name=name), at_least=None if key == SUBJECT else at_least)
-            for key, make in ways.items()}
-    return Comparison(f"rsa {name}", cases.THINGS_PAIRS, rows, rounds, (two_lists,), partial(close, atol=1e-9),
-                      "CPU s", time.process_time)
-
-
 RSA = (
-    _correlations("spearman", SOME, 8, rsatoolbox=rsatoolbox_correlation), _correlations("kendall", FEW, None),
+    Comparison("rsa spearman", cases.THINGS_PAIRS, {
+        SUBJECT: Way(lambda lists: lambda: correlate(*lists, "spearman")),
+        "scipy": Way(scipy_correlation, at_least=8), "rsatoolbox": Way(rsatoolbox_correlation, at_least=8),
+    }, SOME, (two_lists,), partial(close, atol=1e-9), "CPU s", time.process_time),
     Comparison("rsa dual bootstrap", cases.OBJECTS92, {
         SUBJECT: Way(our_dual_bootstrap),
         "rsatoolbox": Way(rsatoolbox_dual_bootstrap, share=LOOPS / RESAMPLES, at_least=200),

@@ -46,22 +46,6 @@ def numpy_decisions(s: np.ndarray, triplets: np.ndarray) -> Decisions:
     return decide
 
 
-def numpy_take_decisions(s: np.ndarray, triplets: np.ndarray) -> Decisions:
-    """`take` at flat positions: the fastest look-up that numpy has."""
-
-    def decide() -> np.ndarray:
-        return _numpy_odd(*_numpy_take(s, triplets))
-
-    return decide
-
-
-def _numpy_take(s: np.ndarray, triplets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    wide = triplets if triplets.dtype.itemsize > 2 else triplets.astype(np.int32)
-    a, b, c = wide.T
-    flat, row = s.ravel(), a * len(s)
-    return flat.take(row + b), flat.take(row + c), flat.take(b * len(s) + c)
-
-
 def _numpy_odd(s01: np.ndarray, s02: np.ndarray, s12: np.ndarray) -> np.ndarray:
     """argmax of three columns, in comparisons: several times faster than `argmax(axis=0)`."""
     later = np.where(s02 >= s12, np.int8(1), np.int8(0))
@@ -150,14 +134,12 @@ def same_means(theirs: Means, ours: Means) -> None:
     np.testing.assert_allclose(theirs, ours[: len(theirs)], rtol=0, atol=TOLERANCE)
 
 
-def numpy_score(x: np.ndarray, triplets: np.ndarray, take: bool = False) -> Scores:
-    """Unit rows, one product, fancy look-ups (or `take`), then log-softmax over the three pairs."""
+def numpy_score(x: np.ndarray, triplets: np.ndarray) -> Scores:
+    """Unit rows, one product, fancy look-ups, then log-softmax over the three pairs."""
 
     def score() -> Means:
         unit = unit_rows(x)
         s = unit @ unit.T
-        if take:
-            return _numpy_means(np.stack(_numpy_take(s, triplets)))
         a, b, c = triplets.T.astype(np.intp)
         return _numpy_means(np.stack((s[a, b], s[a, c], s[b, c])))
 
@@ -267,7 +249,6 @@ def _of_things(case: Case) -> Comparison:
     ways = {
         SUBJECT: Way(our_decisions),
         "numpy": Way(numpy_decisions, at_least=12 if case is cases.THINGS else None),
-        "numpy take": Way(numpy_take_decisions),
         "torch": Way(torch_decisions, at_least=8 if case is cases.THINGS else None),
         "numba": Way(numba_decisions, at_least=4 if case is cases.THINGS else None),
         "numba branch-free": Way(partial(numba_decisions, branches=False)),
@@ -294,7 +275,6 @@ DECISIONS = (
 )
 SCORE = _scores("score", cases.THINGS, {
     "numpy": Way(numpy_score, at_least=12),
-    "numpy take": Way(partial(numpy_score, take=True)),
     "torch": Way(torch_score, at_least=5),
     "human_alignment": Way(human_alignment_score, limit=LOOP_SLICE, seen=lambda means: means[:1], at_least=5000),
 }, SOME)

@@ -50,37 +50,23 @@ POWER = NormalDist().inv_cdf(0.8)
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers that could be collected.
+    """Answers that could be collected."""
 
-    Attributes:
-        triplets: (t, 3). people: (t,), or None.
-        credits: float64 (2, t): whether each model is right.
-        differ: (t,): whether they choose different items.
-        truths: (2,) their accuracies.
-    """
-
-    triplets: np.ndarray
-    people: np.ndarray | None
-    credits: np.ndarray
-    differ: np.ndarray
-    truths: tuple[float, float]
+    triplets: np.ndarray  # (t, 3)
+    people: np.ndarray | None  # (t,)
+    credits: np.ndarray  # float64 (2, t): whether each model is right
+    differ: np.ndarray  # (t,): whether they choose different items
+    truths: tuple[float, float]  # their accuracies
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A row.
+    """A row."""
 
-    Attributes:
-        name: of the answers.
-        share: of the design.
-        n: how many triplets are chosen.
-        world: what makes the answers; None: those of THINGS.
-    """
-
-    name: str
-    share: float
-    n: int
-    world: World | None = None
+    name: str  # of the answers
+    share: float  # of the design
+    n: int  # how many triplets are chosen
+    world: World | None = None  # what makes the answers; None: those of THINGS
 
     @property
     def key(self) -> str:

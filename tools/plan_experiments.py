@@ -52,23 +52,15 @@ BY = "objects+subjects"
 
 @dataclass(frozen=True)
 class Study:
-    """A design, and the world that it is in.
+    """A design, and the world that it is in."""
 
-    Attributes:
-        name: of the row.
-        world: whose people answer, one of `OF_PEOPLE`.
-        n, people, answers: objects, participants, and answers of each on average.
-        design: draws the triplets and who answers them.
-        balances: effective numbers of objects and of people as fractions of their numbers.
-    """
-
-    name: str
-    world: str
+    name: str  # of the row
+    world: str  # whose people answer, one of `OF_PEOPLE`
     n: int
     people: int
-    answers: int
-    design: Design
-    balances: tuple[float, float] = (1.0, 1.0)
+    answers: int  # of each of them on average
+    design: Design  # draws the triplets and who answers them
+    balances: tuple[float, float] = (1.0, 1.0)  # effective numbers of objects and people as fractions of their numbers
 
 
 def even(n: int, people: int, answers: int) -> Design:
