@@ -25,6 +25,7 @@ class Entry:
     what: str  # it does, a phrase.
     group: str  # of commands for one task, one of `GROUPS`.
     page: str  # of docs/ that says what it computes and why, without its suffix.
+    rare: bool = False  # whether `pyalign --help` leaves it to `pyalign --help-all`.
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def of_folders():
 
 
 def of_commands():
-    """Commands, the names of options, and slots: an option of two commands has two."""
+    """Commands in `pyalign --help`; the names of options, and slots: an option of two commands has two."""
     done = subprocess.run(
         [sys.executable, "-m", "pyalign", "commands", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -121,7 +121,7 @@ def of_commands():
     options = {one["name"]: [option for option in one["options"] if option["flags"]] for one in commands}
     names = Counter(option["flags"][-1] for held in options.values() for option in held)
     return {
-        "commands": Counter(dict.fromkeys(options, 1)),
+        "commands": Counter(one["name"] for one in commands if not one["rare"]),
         "names of options": Counter(dict.fromkeys(names, 1)),
         "options of commands": Counter({name: len(held) for name, held in options.items()}),
     }

@@ -13,16 +13,20 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign import _registry
 from pyalign._version import __version__
 from pyalign.cli._command import (
-    Command, Outcome, Parser, declared, drop, given_options, idle_options, make_parser, open_streams, parse, paths, say,
+    Command, HelpAll, Outcome, Parser, declared, drop, given_options, idle_options, make_parser, open_streams, parse,
+    paths, say,
 )
 from pyalign.cli._wording import Wording
 from pyalign.errors import RENAMED, InputError, MissingExtraError, SlowWarning
 from pyalign.kinds import FIRST, entries
+
+if TYPE_CHECKING:
+    from pyalign._registry import Entry
 
 __all__ = ["COMMANDS", "load", "main"]
 # name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
@@ -98,8 +102,8 @@ def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
         name = " ".join(words[:count])
         if name in COMMANDS:
             return name, words[count:]
-    if len(words) > 1 and words[1] in ("-h", "--help") and _seconds(words[0]):
-        _parser(words[0]).parse_args(["--help"])
+    if len(words) > 1 and words[1] in ("-h", "--help", "--help-all") and _seconds(words[0]):
+        _parser(words[0]).parse_args(words[1:2])
     both = " ".join(words[:2])
     _parser().parse_args([both] if both in RENAMED else list(words[:1]))
     raise AssertionError("the parser has exited")
@@ -111,8 +115,8 @@ def _firsts() -> list[str]:
 
 
 def _seconds(word: str) -> list[str]:
-    """The commands of two words that begin with that one."""
-    return [name for name in COMMANDS if name.startswith(word + " ")]
+    """The commands of two words that begin with that one, without those that are rarely needed."""
+    return [one.command for one in entries() if one.command.startswith(word + " ") and not one.rare]
 
 
 def _parser(first: str = "") -> Parser:
@@ -121,24 +125,33 @@ def _parser(first: str = "") -> Parser:
     from shutil import get_terminal_size
     from textwrap import wrap
 
-    shown = [entry for entry in entries() if not first or entry.command.startswith(first + " ")]
-    width = 2 + max(len(entry.command) for entry in shown)
+    known = [entry for entry in entries() if not first or entry.command.startswith(first + " ")]
+    width = 2 + max(len(entry.command) for entry in known)
     room = max(24, get_terminal_size().columns - 2 - width)
     apart = "\n" + " " * (2 + width)
-    lines: list[str] = []
-    for before, entry in zip([None, *shown], shown, strict=False):
-        if not first and (before is None or before.group != entry.group):
-            lines.append(f"{entry.group}:")
-        lines.append(f"  {entry.command:<{width}}{apart.join(wrap(entry.what, room))}")
-    listed = "\n".join(lines)
     most = "" if first else "\n  ".join(["what most people need:", *wrap(", ".join(FIRST), room + width)]) + "\n\n"
+
+    def epilog(shown: Sequence[Entry], more: str = "") -> str:
+        lines: list[str] = []
+        for before, entry in zip([None, *shown], shown, strict=False):
+            if not first and (before is None or before.group != entry.group):
+                lines.append(f"{entry.group}:")
+            lines.append(f"  {entry.command:<{width}}{apart.join(wrap(entry.what, room))}")
+        listed = "\n".join(lines)
+        return f"{most}commands (pyalign COMMAND --help says more):\n{listed}\n\n{more}example:\n  {EXAMPLE}"
+
     parser = Parser(
         prog="pyalign",
         usage=f"pyalign {first or 'COMMAND'}{' WORD' if first else ''} ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="How well does a representation agree with human similarity judgments?",
-        epilog=f"{most}commands (pyalign COMMAND --help says more):\n{listed}\n\nexample:\n  {EXAMPLE}",
     )
+    shown = [entry for entry in known if not entry.rare]
+    parser.epilog_in_full = parser.epilog = epilog(known)
+    if len(shown) < len(known):
+        every = " ".join(filter(None, ("pyalign", first, "--help-all")))
+        parser.epilog = epilog(shown, f"{len(known) - len(shown)} more commands that are rarely needed: {every}\n\n")
+        parser.add_argument("--help-all", action=HelpAll, nargs=0, help="show all commands and exit")
     parser.add_argument("--version", action="version", version=f"pyalign {__version__}")
     parser.add_argument("command", metavar="COMMAND", type=_command, help=argparse.SUPPRESS)
     return parser

@@ -166,6 +166,8 @@ class Command(Generic[Chosen]):
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in two lines: the mistake, and where to look."""
 
+    epilog_in_full = ""  # what `--help-all` shows instead of the epilog; "": the same.
+
     def error(self, message: str) -> Any:
         from pyalign.report.words import one_line
 
@@ -236,9 +238,10 @@ def flags_by_name(kind: type) -> dict[str, str]:
 
 
 class HelpAll(argparse.Action):
-    """`--help-all`: the help with the options that are rare."""
+    """`--help-all`: the help with the options and commands that are rare."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        parser.epilog = getattr(parser, "epilog_in_full", "") or parser.epilog
         for action in parser._actions:
             action.help = getattr(action, "help_in_full", action.help)
         parser.print_help()

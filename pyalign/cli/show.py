@@ -400,7 +400,8 @@ def all_commands() -> list[dict[str, Any]]:
     for entry in entries():
         command: Command[Any] = load(entry.command)
         commands.append({
-            "name": entry.command, "help": entry.what, "group": entry.group, "example": command.example,
+            "name": entry.command, "help": entry.what, "group": entry.group, "rare": entry.rare,
+            "example": command.example,
             "options": options_of(command),
             "result": _result(*results[entry.command]) if entry.command in results else None,
         })

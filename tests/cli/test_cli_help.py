@@ -16,7 +16,7 @@ from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, flag_of, make_parser, parse
 from pyalign.cli._vocabulary import VOCABULARY
 from pyalign.cli.show import all_commands
-from pyalign.kinds import FIRST
+from pyalign.kinds import FIRST, entries
 from pyalign.measures import MEASURES
 
 
@@ -47,7 +47,14 @@ def test_the_example_of_all_runs_as_it_stands(command, tmp_path, monkeypatch):
 
 
 def test_help_lists_every_command_and_score_every_measure(command):
-    assert all(re.search(rf"\n  {name}\s", command("--help").out) for name in COMMANDS)
+    brief, full = command("--help").out, command("--help-all").out
+    rare = {entry.command for entry in entries() if entry.rare}
+    assert rare == {"study units", "study step", "study finish", "commands"}
+    assert all(re.search(rf"\n  {name}\s", full) for name in COMMANDS)
+    assert {name for name in COMMANDS if not re.search(rf"\n  {name}\s", brief)} == rare
+    assert "4 more commands that are rarely needed: pyalign --help-all" in brief and "rarely" not in full
+    of_studies = command("study", "--help").out, command("study", "--help-all").out
+    assert ["study step" in text for text in of_studies] == [False, True]
     assert all(name in command("score", "--help").out for name in MEASURES)
 
 
