@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 RENAMED = dict.fromkeys(
     ("compare_neighbors", "hubness", "near_duplicates", "neighbor_changes", "neighbor_purity", "prototypes"),
     "neighborhoods",
-) | {
-    f"neighbors {word}": "neighbors objects"
-    for word in ("agreement", "changes", "duplicates", "hubness", "prototypes", "purity")
-}
+)
 LONGEST, LONGEST_WORD = 1000, 300  # letters of a message, which shows what came, and of what has no space in it
 
 

@@ -386,8 +386,7 @@ OTHER_COMMANDS = (
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
     Entry("datasets path", "folder where a data set is stored, or where it is looked for", DATA, "datasets"),
     Entry("commands", "inputs and outputs of each command, as a table or a JSON document", DATA, "results", True),
-    Entry("config", "where the C library and its header are, for CMake and compilers", DATA, "c-api"),
-    Entry("info", "version, instruction set, threads, backends, and faiss", DATA, "gpu"),
+    Entry("info", "version, instruction set, threads, backends, faiss, and where the C library is", DATA, "gpu"),
 )
 register("kinds", KINDS)
 

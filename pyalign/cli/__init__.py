@@ -22,7 +22,7 @@ from pyalign.cli._command import (
     paths, say,
 )
 from pyalign.cli._wording import Wording
-from pyalign.errors import RENAMED, InputError, MissingExtraError, SlowWarning
+from pyalign.errors import InputError, MissingExtraError, SlowWarning
 from pyalign.kinds import FIRST, entries
 
 if TYPE_CHECKING:
@@ -35,9 +35,15 @@ TOGETHER = {
     "calibrate": ("recover", "agreement", "ceiling"), "compare": ("metadata",),
     "data": ("describe", "datasets", "sample"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
     "export": ("transform", "rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
-    "show": ("report", "plot", "tour", "info", "config", "commands"),
+    "show": ("report", "plot", "tour", "info", "commands"),
 }
 COMMANDS = {entry.command: entry.what for entry in entries()}
+# Commands that are gone, and what does the same: docs/renamed.md has a row for each.
+RENAMED = {
+    "config": "info", "neighbors agreement": "neighbors objects", "neighbors changes": "neighbors objects",
+    "neighbors duplicates": "neighbors objects", "neighbors hubness": "neighbors objects",
+    "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects",
+}
 # What people call a command elsewhere.
 OTHER_WORDS = {
     "evaluate": "score", "accuracy": "score", "rdm": "rsa", "rdms": "rsa", "fit": "probe", "align": "probe",
@@ -165,7 +171,7 @@ def _command(word: str) -> str:
     known = _seconds(word)
     if known:
         raise argparse.ArgumentTypeError(f"{word!r} needs a second word: {', '.join(known)}")
-    meant = OTHER_WORDS.get(word)
+    meant = RENAMED.get(word) or OTHER_WORDS.get(word)
     near = f"; did you mean {meant!r}?" if meant else nearest(word, [*{*_firsts(), *COMMANDS}], cutoff=0.6)
     raise argparse.ArgumentTypeError(f"{word!r} is no command{near}")
 

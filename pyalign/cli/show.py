@@ -285,15 +285,40 @@ def _models_of(study: Study) -> str:
 TOUR = Command(TourOptions, run_tour, "pyalign tour --out demo")
 
 
+FOLDER, LIBRARY = Path(pyalign.__file__).resolve().parent / "_c", "C library"
+
+
 @dataclass(frozen=True)
 class InfoOptions(_options.Document):
     """The options of `pyalign info`."""
 
+    cmake_dir: bool = option("show only this: the folder for CMAKE_PREFIX_PATH", default=False, group=LIBRARY)
+    include_dir: bool = option("show only this: the folder of pyalign.h", default=False, group=LIBRARY)
+    libs: bool = option("show only this: the words that link a program", default=False, group=LIBRARY)
+
 
 def run_info(options: InfoOptions, progress: Progress) -> Outcome:
-    """What this installation can do."""
-    facts = gather()
+    """What this installation can do; or only what is asked for of its C library, one a line."""
+    files = files_of_library()
+    asked = [name for name in ("cmake_dir", "include_dir", "libs") if getattr(options, name)]
+    if asked and not files:
+        raise InputError(f"this installation has no C library: nothing was compiled for {FOLDER.parent}")
+    if asked:
+        return described(options, {name: files[name] for name in asked}, "\n".join(files[name] for name in asked))
+    facts = {**gather(), "c_library": files or None}
     return described(options, facts, _lines(facts))
+
+
+def files_of_library() -> dict[str, str]:
+    """What is needed to use the C library, by the names of the options; nothing where it is not there."""
+    include, library = FOLDER / "include", FOLDER / "lib"
+    if not (include / "pyalign.h").exists():
+        return {}
+    return {
+        "cmake_dir": str(library / "cmake" / "pyalign"),
+        "include_dir": str(include),
+        "libs": f"-L{library} -lpyalign -Wl,-rpath,{library}",
+    }
 
 
 def _lines(facts: dict[str, Any]) -> str:
@@ -305,6 +330,7 @@ def _lines(facts: dict[str, Any]) -> str:
     for name, reason in facts["backends"].items():
         lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
     lines.append(("faiss", _faiss(facts["faiss"])))
+    lines.append((LIBRARY, facts["c_library"]["libs"] if facts["c_library"] else "none"))
     lines += [("note", facts[name]) for name in ("speed", "note") if facts[name]]
     return "\n".join(f"{name:<18} {value}" for name, value in lines)
 
@@ -341,42 +367,6 @@ def gather() -> dict[str, Any]:
 
 
 INFO = Command(InfoOptions, run_info, "pyalign info --json")
-
-
-FOLDER = Path(pyalign.__file__).resolve().parent / "_c"
-
-
-@dataclass(frozen=True)
-class ConfigOptions(_options.Document):
-    """The options of `pyalign config`."""
-
-    cmake_dir: bool = option("show only this: the folder for CMAKE_PREFIX_PATH", default=False)
-    include_dir: bool = option("show only this: the folder of pyalign.h", default=False)
-    libs: bool = option("show only this: the words that link a program", default=False)
-
-
-def run_config(options: ConfigOptions, progress: Progress) -> Outcome:
-    """The folders of the C library, all of them or those that are asked for, one a line."""
-    facts = files_of_library()
-    asked = [name for name in facts if getattr(options, name)]
-    if asked:
-        return described(options, {name: facts[name] for name in asked}, "\n".join(facts[name] for name in asked))
-    return described(options, facts, "\n".join(f"{name.replace('_', '-'):<12} {facts[name]}" for name in facts))
-
-
-def files_of_library() -> dict[str, str]:
-    """What is needed to use the library, by the names of the options."""
-    include, library = FOLDER / "include", FOLDER / "lib"
-    if not (include / "pyalign.h").exists():
-        raise InputError(f"this installation has no C library: nothing was compiled for {FOLDER.parent}")
-    return {
-        "cmake_dir": str(library / "cmake" / "pyalign"),
-        "include_dir": str(include),
-        "libs": f"-L{library} -lpyalign -Wl,-rpath,{library}",
-    }
-
-
-CONFIG = Command(ConfigOptions, run_config, "pyalign config --cmake-dir")
 
 
 TYPES = {int: "integer", float: "number", bool: "switch", Spec: "file", str: "text"}

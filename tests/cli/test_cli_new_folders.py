@@ -52,7 +52,6 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("models table", "resnet50", "json csv latex"),
     ("models layers", "pixels:4", "json csv latex"),
     ("commands", "", "json"),
-    ("config", "", "json"),
     ("info", "", "json"),
     ("datasets list", "", "json csv latex"),
     ("datasets info", "things", "json csv latex"),
