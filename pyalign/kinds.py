@@ -302,7 +302,9 @@ KINDS: Mapping[str, Kind] = {
     "models list": Kind(
         "pyalign.extraction.models:ModelList",
         "pyalign.report.listings:models_view",
-        entry=Entry("models list", "names of the models that `pyalign extract` supports", DATA, "extraction"),
+        entry=Entry(
+            "models list", "models for `pyalign extract`; what is known of published models", DATA, "extraction"
+        ),
     ),
     "models layers": Kind(
         "pyalign.extraction.models:ModelLayers",
@@ -312,9 +314,6 @@ KINDS: Mapping[str, Kind] = {
     "models table": Kind(
         "pyalign.extraction.models:ModelTable",
         "pyalign.report.listings:model_table_view",
-        entry=Entry(
-            "models table", "published models: family, objective, training data, size, accuracy", DATA, "metadata"
-        ),
     ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",

@@ -40,9 +40,9 @@ TOGETHER = {
 COMMANDS = {entry.command: entry.what for entry in entries()}
 # Commands that are gone, and what does the same: docs/renamed.md has a row for each.
 RENAMED = {
-    "config": "info", "neighbors agreement": "neighbors objects", "neighbors changes": "neighbors objects",
-    "neighbors duplicates": "neighbors objects", "neighbors hubness": "neighbors objects",
-    "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects",
+    **{f"neighbors {word}": "neighbors objects" for word in ("agreement", "changes", "duplicates", "hubness")},
+    "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects", "config": "info",
+    "models table": "models list --metadata",
 }
 # What people call a command elsewhere.
 OTHER_WORDS = {

@@ -117,8 +117,8 @@ def families_of(options: Any) -> tuple[Sequence[str] | None, tuple[str, ...]]:
     families = metadata.families_of(models, table)
     if table is None or families is None:
         raise InputError(
-            "--families must name the family of each model; the table of models (pyalign models table) has none of "
-            f"{listing(models, 6)}"
+            "--families must name the family of each model; the table of models (pyalign models list --metadata) has "
+            f"none of {listing(models, 6)}"
         )
     return families, table.notes
 

@@ -54,7 +54,7 @@ class ConceptsOptions(
     )
     families: tuple[str, ...] | None = option(
         "family of each model: shows the mean of each family, and the differences of families; none typed: those of "
-        "`pyalign models table`", nargs="*", metavar="F", rare=True,
+        "`pyalign models list --metadata`", nargs="*", metavar="F", rare=True,
     )
     correction: Correction = option(
         "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the "

@@ -36,7 +36,7 @@ class FailureOptions(
     """The options of `pyalign failures`."""
 
     families: tuple[str, ...] | None = option(
-        "family of each model; none typed: those of `pyalign models table`", nargs="*", metavar="F"
+        "family of each model; none typed: those of `pyalign models list --metadata`", nargs="*", metavar="F"
     )
     out: str | None = option(
         "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", role="output",

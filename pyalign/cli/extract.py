@@ -159,17 +159,27 @@ EXTRACT = Command(ExtractOptions, run_extract, "pyalign extract --images photos 
 class ListOptions(_options.Output):
     """The options of `pyalign models list`."""
 
-    pattern: str | None = option(
+    patterns: tuple[str, ...] = option(
         "part of the name, or the whole with * and ?; letters of either case; after SOURCE: only of that source, "
-        f"one of {', '.join(SOURCES)}", metavar="PATTERN", positional=True,
+        f"one of {', '.join(SOURCES)}; with --metadata also names as papers have them", default=(), nargs="*",
+        metavar="PATTERN", positional=True,
+    )
+    metadata: Spec | str | None = option(
+        "show what is known of published models: family, objective, training data, size, accuracy; cells of a table of "
+        "your own come first, and its other models are added", nargs="?", const="", metavar="FILE", role="input",
     )
 
 
 def run_list(options: ListOptions, progress: Progress) -> Outcome:
-    """Lists."""
-    source, colon, _ = (options.pattern or "").partition(":")
-    listed = find_models(options.pattern, source if colon and source in SOURCES else None)
-    if options.pattern is None and not options.verbose:
+    """Lists names, or looks models up."""
+    if options.metadata is not None:
+        return Outcome(describe_models(options.patterns, load_metadata(options.metadata) if options.metadata else None))
+    if len(options.patterns) > 1:
+        raise InputError(f"PATTERN must be one, unless --metadata is given; got {' '.join(options.patterns)}")
+    pattern = options.patterns[0] if options.patterns else None
+    source, colon, _ = (pattern or "").partition(":")
+    listed = find_models(pattern, source if colon and source in SOURCES else None)
+    if pattern is None and not options.verbose:
         return Outcome(listed, text=_counts(listed))
     return Outcome(listed)
 
@@ -207,29 +217,3 @@ def run_layers(options: LayersOptions, progress: Progress) -> Outcome:
 
 
 LAYERS = Command(LayersOptions, run_layers, "pyalign models layers efficientnet-lite:0")
-
-
-# pyalign models table
-
-
-@dataclass(frozen=True)
-class TableOptions(_options.Output):
-    """The options of `pyalign models table`."""
-
-    models: tuple[str, ...] = option(
-        "models, as SOURCE:NAME or as papers call them, or parts of names (default: all)", default=(), nargs="*",
-        metavar="MODEL", positional=True,
-    )
-    metadata: Spec | None = option(
-        "table of your own, whose cells come before those of the table here; its other models are added",
-        metavar="FILE", role="input",
-    )
-
-
-def run_table(options: TableOptions, progress: Progress) -> Outcome:
-    """Looks the models up."""
-    own = None if options.metadata is None else load_metadata(options.metadata)
-    return Outcome(describe_models(options.models, own))
-
-
-TABLE = Command(TableOptions, run_table, "pyalign models table clip_ViT-B/32 resnet50 --csv models.csv")

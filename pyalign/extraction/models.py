@@ -1,4 +1,4 @@
-"""What `pyalign models table` gives: rows of the table of models that comes along.
+"""What `pyalign models list --metadata` gives: rows of the table of models that comes along.
 
 What `pyalign models` tells: the models that sources know, and the layers of one.
 """

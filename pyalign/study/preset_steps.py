@@ -32,7 +32,7 @@ KINDS = {
 TOP = {
     "names": "of the rows of embeddings that have none, and of item numbers",
     "images": "of the objects: pictures in the report",
-    "metadata": "a table of models: model, family, objective, ...; of others: pyalign models table",
+    "metadata": "a table of models: model, family, objective, ...; of others: pyalign models list --metadata",
 }
 MISSING = """\
 # What is not here, and what it would take; the page says it too. A step of that name takes the place of its line.

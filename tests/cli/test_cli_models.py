@@ -1,4 +1,4 @@
-"""`pyalign models list`, `pyalign models layers` and `pyalign models table`."""
+"""`pyalign models list` and `pyalign models layers`."""
 
 from __future__ import annotations
 
@@ -63,6 +63,8 @@ def test_a_pattern_that_nothing_fits_proposes(refused, folder):
     )
     assert refused("models", "list", "xyzzy") == "pattern must be part of a model's name; got 'xyzzy'"
     assert "needs onnxruntime" in refused("models", "list", "onnx:")
+    message = "PATTERN must be one, unless --metadata is given; got resnet vit"
+    assert refused("models", "list", "resnet", "vit") == message
 
 
 def test_a_list_is_a_document_that_is_read_back(command, tmp_path):
@@ -115,7 +117,7 @@ def test_layers_of_no_model_are_one_line(refused, command, folder):
 
 
 def test_the_table_gives_models_by_any_of_their_names(command, tmp_path):
-    ran = command("models", "table", "clip_ViT-B/32", "resnet50", "--csv", tmp_path / "m.csv", "--json")
+    ran = command("models", "list", "clip_ViT-B/32", "resnet50", "--metadata", "--csv", tmp_path / "m.csv", "--json")
     assert ran.code == 0
     rows = strict_json(ran.out)["models"]
     assert [row["model"] for row in rows] == ["open_clip:ViT-B-32/openai", "torchvision:resnet50/IMAGENET1K_V2"]
@@ -126,15 +128,15 @@ def test_the_table_gives_models_by_any_of_their_names(command, tmp_path):
 
 
 def test_the_whole_table_and_parts_of_names(command):
-    assert len(strict_json(command("models", "table", "--json").out)["models"]) > 250
-    lines = command("models", "table", "DINOv2", "--quiet").out.splitlines()
+    assert len(strict_json(command("models", "list", "--metadata", "--json").out)["models"]) > 250
+    lines = command("models", "list", "DINOv2", "--metadata", "--quiet").out.splitlines()
     assert len(lines) > 5 and all("DINOv2" in line for line in lines[1:])
-    assert "zero-shot" in command("models", "table", "resnet50", "--verbose").out
+    assert "zero-shot" in command("models", "list", "resnet50", "--metadata", "--verbose").out
 
 
 def test_cells_of_ones_own_come_before_those_of_the_table(command, tmp_path):
     (tmp_path / "own.csv").write_text("model,family,parameters\nresnet50,mine,\nmine,mine,5M\n")
-    ran = command("models", "table", "resnet50", "mine", "--metadata", tmp_path / "own.csv", "--json")
+    ran = command("models", "list", "resnet50", "mine", "--metadata", tmp_path / "own.csv", "--json")
     first, second = strict_json(ran.out)["models"]
     assert (first["family"], first["parameters"], first["training_source"]) == (
         "mine", 25557032, str(tmp_path / "own.csv"))
@@ -157,10 +159,10 @@ def test_cells_of_ones_own_come_before_those_of_the_table(command, tmp_path):
     ],
 )
 def test_models_that_are_not_there_or_there_twice_are_refused(refused, models, message):
-    assert message in refused("models", "table", *models)
+    assert message in refused("models", "list", *models, "--metadata")
 
 
 def test_a_cell_of_ones_own_that_is_no_number_is_refused(refused, tmp_path):
     (tmp_path / "own.csv").write_text("model,width\nresnet50,wide\n")
-    message = refused("models", "table", "--metadata", tmp_path / "own.csv")
+    message = refused("models", "list", "--metadata", tmp_path / "own.csv")
     assert message == "width of torchvision:resnet50/IMAGENET1K_V2 must be a number; got 'wide'"

@@ -49,7 +49,6 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("sample", "", "folder"),
     ("extract", "--images images --model pixels:4", "out"),
     ("models list", "", "json csv latex"),
-    ("models table", "resnet50", "json csv latex"),
     ("models layers", "pixels:4", "json csv latex"),
     ("commands", "", "json"),
     ("info", "", "json"),

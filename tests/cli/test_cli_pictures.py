@@ -315,6 +315,6 @@ def test_families_of_concepts_are_rows_of_the_command(done, command, human, fold
     refused = command("concepts", "vgg16.npy", "vgg19.npy", *CONCEPTS[3:], "--families")
     assert refused.code != 0 and "families must be at least two different ones; got only 'VGG'" in refused.err
     refused = command("concepts", "x.npy", "y.npy", *CONCEPTS[3:], "--families")
-    assert refused.code != 0 and "(pyalign models table) has none of x.npy, y.npy" in refused.err
+    assert refused.code != 0 and "(pyalign models list --metadata) has none of x.npy, y.npy" in refused.err
     refused = command("concepts", "x.npy", "y.npy", *CONCEPTS[3:], "--families", "a")
     assert refused.code != 0 and "families must be one per model (2); got 1" in refused.err

@@ -81,7 +81,7 @@ def test_models_are_looked_up_and_a_note_says_which_row_each_has():
     assert table.models == ("clip_vit_b32", "x") and table.columns["family"] == ("CLIP", "VGG")
     assert table.notes == (
         "the metadata of clip_vit_b32 (open_clip:ViT-B-32/openai), x (torchvision:vgg16/IMAGENET1K_V1) come from the "
-        "table of models of pyalign (pyalign models table)",
+        "table of models of pyalign (pyalign models list --metadata)",
     )
     assert metadata_of_models(["mine"]) is None
 
