@@ -373,7 +373,6 @@ KINDS: Mapping[str, Kind] = {
 # Commands whose result is of no kind of its own.
 OTHER_COMMANDS = (
     Entry("triplets collect", "join the answers to lists of trials, and check that the lists hold them", DATA, "plan"),
-    Entry("transform", "apply a linear map to embeddings, as written by `pyalign probe` or gLocal", IMPROVE, "probing"),
     Entry("plot", "figures of results, human dimensions and embeddings (HTML, SVG, PNG, PDF)", SHOW, "figures"),
     Entry("study init", "write a study file from a folder of embeddings and human data", SHOW, "study"),
     Entry("study units", "list the units of a study: what each needs, its command and its inputs", SHOW, "study", True),
@@ -381,7 +380,7 @@ OTHER_COMMANDS = (
     Entry("study finish", "check what the units of a study have written, and write its report", SHOW, "study", True),
     Entry("study export", "write the units of a study for SLURM, Snakemake or another engine", SHOW, "howto-cluster"),
     Entry("tour", "run a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
-    Entry("export", "write embeddings in another format, with the names of their rows", DATA, "files"),
+    Entry("export", "write embeddings in another format, or after a linear map such as gLocal's", DATA, "files"),
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
     Entry("datasets path", "folder where a data set is stored, or where it is looked for", DATA, "datasets"),
     Entry("commands", "inputs and outputs of each command, as a table or a JSON document", DATA, "results", True),

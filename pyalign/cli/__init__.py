@@ -34,7 +34,7 @@ __all__ = ["COMMANDS", "load", "main"]
 TOGETHER = {
     "calibrate": ("recover", "agreement", "ceiling"), "compare": ("metadata",),
     "data": ("describe", "datasets", "sample"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
-    "export": ("transform", "rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
+    "export": ("rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
     "show": ("report", "plot", "tour", "info", "commands"),
 }
 COMMANDS = {entry.command: entry.what for entry in entries()}
@@ -42,7 +42,7 @@ COMMANDS = {entry.command: entry.what for entry in entries()}
 RENAMED = {
     **{f"neighbors {word}": "neighbors objects" for word in ("agreement", "changes", "duplicates", "hubness")},
     "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects", "config": "info",
-    "models table": "models list --metadata",
+    "models table": "models list --metadata", "transform": "export --transform",
 }
 # What people call a command elsewhere.
 OTHER_WORDS = {

@@ -262,7 +262,7 @@ def per_object(x: Embeddings, spec: str, how: str, items: tuple[str, ...] | None
 
 def one_model(command: str, spec: str, transform: Spec | None) -> InputError:
     """The error of a command that compares models and has one; a map makes no second one of it."""
-    apply = f"; 'pyalign transform {spec} --transform {transform} --out after.npy' writes it after the map"
+    apply = f"; 'pyalign export {spec} --transform {transform} --out after.npy' writes it after the map"
     after = "" if transform is None else apply
     return InputError(f"{command} needs at least two models; got 1: {spec!r}{after}")
 

@@ -127,7 +127,8 @@ class MetadataOptions(_options.Output):
     )
     metadata: Spec | None = option(
         "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
-        "parameters, seed or any other column (default, and for models without a row: `pyalign models list --metadata`)",
+        "parameters, seed or any other column (default, and for models without a row: what `pyalign models list "
+        "--metadata` has)",
         metavar="FILE", role="input",
     )
     columns: tuple[str, ...] | None = option(

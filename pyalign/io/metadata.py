@@ -111,7 +111,8 @@ def metadata_of_models(
     if not known:
         return own
     found = [f"{name} ({row['model']})" for name, row in known.items()]
-    note = f"the metadata of {listing(found, 6)} come from the table of models of pyalign (pyalign models list --metadata)"
+    table = "the table of models of pyalign (pyalign models list --metadata)"
+    note = f"the metadata of {listing(found, 6)} come from {table}"
     looked_up = _described(known, (note,))
     return looked_up if own is None else _joined(own, looked_up)
 

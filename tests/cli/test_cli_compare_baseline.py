@@ -82,7 +82,7 @@ def test_one_model_and_a_map_are_told_how_to_compare_before_and_after(command, n
     ran = command(name, "a.npy", "-t", "t.npy", "--transform", "map.npz")
     line = ran.err.removeprefix(f"pyalign {name}: error: ").strip()
     assert line == (
-        f"{name} needs at least two models; got 1: 'a.npy'; 'pyalign transform a.npy --transform map.npz --out "
+        f"{name} needs at least two models; got 1: 'a.npy'; 'pyalign export a.npy --transform map.npz --out "
         "after.npy' writes it after the map"
     )
     assert command(*line.split("'")[3].split()[1:]).code == 0

@@ -144,7 +144,7 @@ def test_commands_are_declared_for_programs(command, tmp_path):
     )
     assert options["missing"]["choices"] == ["raise", "omit"] and options["missing"]["default"] == "raise"
     assert found["score"]["result"]["kind"] == "score" and "results" in found["score"]["result"]["fields"]
-    assert found["transform"]["result"] is None
+    assert found["export"]["result"] is None
     path = tmp_path / "c.json"
     assert command("commands", "--json", path).code == 0
     assert strict_json(path.read_text())["command"] == "commands"

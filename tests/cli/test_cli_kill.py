@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], MEASURES),
     "describe": (["describe", *DOCUMENTS[:4]], (("t.npy",), ("x.npy",))),
-    "transform": (["transform", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
+    "export --transform": (["export", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
     "triplets draw": (
         ["triplets", "draw", "x.npy", "--count", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
          "p.npy", *DOCUMENTS[:4]], SEEDS,

@@ -32,7 +32,6 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex"),
     ("embed", "-t t.npy --shrinkage 0.001 --folds 2 --figures none", "out json csv latex"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
-    ("transform", "x.npy --transform map.npz", "out"),
     ("transfer", "x.npy --map map.npz --on t.npy -k 3 --ci none", "json csv latex"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),
     ("plot", "compare.json", "out csv"),
@@ -60,7 +59,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
 ELSEWHERE = ("tour", "datasets fetch", "study units", "study step", "study finish")
 SUFFIXES = {"json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy"}
 OUT = {
-    "failures": ".csv", "neighbors objects": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
+    "failures": ".csv", "neighbors objects": ".csv", "probe": ".npz", "plot": ".svg",
     "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
     "plan triplets": ".csv", "triplets collect": ".csv",
 }

@@ -1,4 +1,4 @@
-"""`pyalign probe`, `pyalign transform` and `pyalign score --transform`."""
+"""`pyalign probe`, `pyalign export --transform` and `pyalign score --transform`."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_targets_need_a_row_for_each_triplet(refused, people):
 
 def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
     probe("--out", "w.npz", "--penalty", "0.05")
-    made = command("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
+    made = command("export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
     told = "note: z.npy does not say which triplets the map was fitted to; a .npz would\n"
     assert (made.code, made.err) == (0, told)
     np.testing.assert_array_equal(np.load("z.npy"), load_transform("w.npz").apply(people[0]))
@@ -155,7 +155,7 @@ def test_the_published_transform_applies_to_embeddings_of_its_width(command, fol
     x = reals(2, 9, 512)
     np.save("wide.npy", x)
     path = data / "glocal" / "resnet18_avgpool_transform.npz"
-    assert command("transform", "--embeddings", "wide.npy", "--transform", path, "--out", "z.npy").code == 0
+    assert command("export", "--embeddings", "wide.npy", "--transform", path, "--out", "z.npy").code == 0
     with np.load(path) as file:
         expected = ((x - file["mean"]) / file["std"]) @ file["weights"] + file["bias"]
     np.testing.assert_allclose(np.load("z.npy"), expected, rtol=1e-3, atol=1e-4)
@@ -448,10 +448,10 @@ def test_refuses_in_one_line_and_writes_nothing(refused, people, options, messag
 
 def test_transform_refuses_other_features_and_other_names(refused, folder, people):
     np.savez("w.npz", weights=np.eye(4), mean=np.array(0.0), std=np.array(1.0))
-    message = refused("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
+    message = refused("export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
     assert message == "p.npy: embeddings must have the 4 features of the transform; got shape (60, 6)"
     assert "is the same file as" in refused(
-        "transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
+        "export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
     )
 
 
@@ -460,7 +460,7 @@ def test_transform_refuses_rows_that_are_not_finite_before_and_after(refused, fo
     x[7, 2] = np.nan
     np.save("p.npy", x)
     np.savez("w.npz", weights=np.eye(6), mean=np.array(0.0), std=np.array(1.0))
-    args = ("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
+    args = ("export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
     assert refused(*args) == "p.npy: embeddings must be finite; 1 of 60 rows holds NaN or infinity, first row 7"
     x[7, 2] = 1e3
     np.save("p.npy", x.astype(np.float32))

@@ -28,7 +28,7 @@ COMMANDS = {
     "neighbors": ("neighbors", "search", "x.npz", "-k", "2"),
 }
 # What has no --transform: it learns or compares maps, or its rows are not what it is about.
-WITHOUT = {"probe", "transfer", "triplets simulate", "plot", "export"}
+WITHOUT = {"probe", "transfer", "triplets simulate", "plot"}
 NAMES = [f"item {k}" for k in range(30)]
 
 
@@ -96,7 +96,7 @@ def test_a_map_of_other_features_is_refused_in_one_line(refused, files):
 
 @pytest.mark.parametrize("name", ["z.npz", "z.npy", "z.csv", "z.safetensors"])
 def test_mapped_rows_keep_their_names_in_every_format(command, files, name):
-    ran = command("transform", "x.npz", "--transform", "w.npz", "--out", name)
+    ran = command("export", "x.npz", "--transform", "w.npz", "--out", name)
     assert ran.code == 0 and "30 x 6 float" in ran.out and "names" in ran.out
     found, expected = pyalign.load_embeddings(name), pyalign.load_embeddings("mapped-x.npz")
     names = pyalign.io.read_names("z.names.txt") if name == "z.npy" else found.names
@@ -105,12 +105,12 @@ def test_mapped_rows_keep_their_names_in_every_format(command, files, name):
 
 
 def test_mapped_rows_keep_the_record_of_the_map_in_an_npz(command, files):
-    assert command("transform", "x.npz", "--transform", "w.npz", "--out", "z.npz").err == ""
+    assert command("export", "x.npz", "--transform", "w.npz", "--out", "z.npz").err == ""
     told = "z.npz: these rows come from a fit to 150 triplets for measure dot: figures on what it has seen"
     assert any(note.startswith(told) for note in pyalign.load_embeddings("z.npz").notes)
     ran = command("score", "z.npz", *T, "--ci", "none")
     assert ran.code == 0 and f"note: {told} are in-sample" in ran.err
-    ran = command("transform", "x.npz", "--transform", "w.npz", "--out", "z.csv")
+    ran = command("export", "x.npz", "--transform", "w.npz", "--out", "z.csv")
     assert "note: z.csv does not say which triplets the map was fitted to; a .npz would" in ran.err
 
 

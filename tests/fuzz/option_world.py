@@ -64,7 +64,7 @@ WORDS = {
     "rsa --categories": "a.npy --kind dissimilarity --out o --figures none",
     "rsa --images": "a.npy --kind dissimilarity --out o --figures svg",
     "transfer --item-names": "--on t.npy",
-    "probe": "--folds 2 --penalty 0.1", "transform": "--out o.npy", "export": "--out o.csv", "report": "--out o.html",
+    "probe": "--folds 2 --penalty 0.1", "export": "--out o.csv", "report": "--out o.html",
     "extract": "--model pixels:4 --images photos.tar --out o", "extract --images": "--model pixels:4 --out o",
     "extract --text": "--model module:mine.py:letters --out o", "extract --merge": "--out o",
     "extract --checkpoint": "--model module:mine.py:net --images photos.tar --out o",

@@ -80,7 +80,7 @@ WITHOUT = {  # why a kind has no row: kinds
         "plan experiment; plan triplets",
     "it says of embeddings alone which rows are alike": "neighbors",
     "it makes or draws data": "extract; triplets",
-    "it lists, describes or downloads what there is": """models list; models layers; describe;
+    "it lists, describes or downloads what there is": """models list; models layers; models table; describe;
         descriptions; datasets list; datasets info; datasets fetch""",
 }
 NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path, or with a stroke one before
