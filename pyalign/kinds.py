@@ -155,7 +155,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("calibrate", SEVERAL),),
         entry=Entry(
             "calibrate",
-            "fit the temperature of choice probabilities and report their calibration",
+            "choice probabilities: temperature, calibration, agreement with many answers",
             SCORE,
             "calibration",
         ),
@@ -167,12 +167,6 @@ KINDS: Mapping[str, Kind] = {
         charts=("entropy",),
         sections=("agreement",),
         analyses=(Analysis("agreement", SEVERAL),),
-        entry=Entry(
-            "agreement",
-            "choice probabilities and entropies compared with those of many participants",
-            SCORE,
-            "ceilings",
-        ),
         reference="trust",
     ),
     "ceiling": Kind(

@@ -32,7 +32,7 @@ __all__ = ["COMMANDS", "load", "main"]
 # name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
 # Modules that hold commands of other first words than their name.
 TOGETHER = {
-    "calibrate": ("recover", "agreement", "ceiling"), "compare": ("metadata",),
+    "calibrate": ("recover", "ceiling"), "compare": ("metadata",),
     "data": ("describe", "datasets", "sample"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
     "export": ("rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
     "show": ("report", "plot", "tour", "info", "commands"),
@@ -43,6 +43,7 @@ RENAMED = {
     **{f"neighbors {word}": "neighbors objects" for word in ("agreement", "changes", "duplicates", "hubness")},
     "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects", "config": "info",
     "models table": "models list --metadata", "transform": "export --transform",
+    "agreement": "calibrate --temperature 1",
 }
 # What people call a command elsewhere.
 OTHER_WORDS = {

@@ -1,8 +1,7 @@
-"""`pyalign calibrate`: the temperature of choice probabilities, and how well calibrated they are with it.
+"""`pyalign calibrate`: the temperature of choice probabilities, and how well calibrated they are with it; or, at a
+given temperature, how well they agree with the shares of many participants' answers.
 
 `pyalign recover`: can these triplets tell these models apart, and how many would it take?
-
-`pyalign agreement`: choice probabilities of models against the shares of many people's answers.
 """
 
 from __future__ import annotations
@@ -26,9 +25,10 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.recovery.recover import REFITS, recover
+from pyalign.stats.resampling import Resampling
 from pyalign.typing import MeasureName
 
-FITTING = "fitting"
+FITTING, GIVEN = "fitting", "no fitting: agreement with the shares of many participants' answers"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class CalibrateOptions(
     lapses: bool = option(
         "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
     )
+    temperature: float | Spec | None = option(
+        "compare probabilities at this temperature, and their entropies, with the shares; FILE::MODEL/MODULE reads one "
+        "published by human_alignment, for dot", kind=_options.temperature, metavar="T", role="input", group=GIVEN,
+    )
+    min_answers: int | None = option(
+        "omit triplets with fewer answers (default: 2); alone, at temperature 1", "--minimum", kind=_options.count,
+        metavar="K", group=GIVEN,
+    )
 
 
 def run_calibrate(options: CalibrateOptions, progress: Progress) -> Outcome:
@@ -62,6 +70,8 @@ def run_calibrate(options: CalibrateOptions, progress: Progress) -> Outcome:
     plan, of_people = _inputs.check_intervals(options)
     notes = (*_model_choices.check(options), *of_people)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
+    if options.temperature is not None or options.min_answers is not None:
+        return _agreement(options, measures, plan, labels, notes, progress)
     triplets = _inputs.read_triplets(options)
     if options.human is None and not triplets.answered:
         raise InputError(f"{_inputs.said_by(options)} leaves no answers to fit to: give --answers or --human")
@@ -82,6 +92,24 @@ def run_calibrate(options: CalibrateOptions, progress: Progress) -> Outcome:
     if coverage is not None:
         found, results = replace(found, coverage=coverage), tuple(replace(one, coverage=coverage) for one in results)
     return Outcome(replace(found, triplets=options.triplets, results=results), notes=notes)
+
+
+def _agreement(
+    options: CalibrateOptions, measures: tuple[MeasureName, ...], plan: Resampling | None, labels: list[str] | None,
+    notes: tuple[str, ...], progress: Progress,
+) -> Outcome:
+    """Compares probabilities at the temperature that the options state."""
+    refuse_unused(options, ("human", "split", "lapses", "weights"), "a fit, and --temperature or --minimum omits it")
+    temperature = _options.read_temperature(options.temperature, measures)
+    triplets = _inputs.read_triplets(options, answered="agreement")
+    result = agreement(
+        _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
+        temperature=1.0 if temperature is None else temperature,
+        min_answers=2 if options.min_answers is None else options.min_answers, ci=plan, ties=options.ties,
+        nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
+    )
+    results = _inputs.with_labels(result.results, labels)
+    return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)
 
 
 def _answered_by_concepts(
@@ -210,43 +238,6 @@ def _each(values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 RECOVER = Command(RecoverOptions, run_recover, "pyalign recover clip.npy vgg.npy -t triplets.npy", about=("triplets",))
-
-
-@dataclass(frozen=True)
-class AgreementOptions(
-    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
-    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.ClosedIntervals, _options.People,
-    _model_choices.Categories, _options.Running, _options.Output,
-):
-    """The options of `pyalign agreement`."""
-
-    min_answers: int = option(
-        "omit triplets with fewer answers (default: 2)", "--minimum", default=2, kind=_options.count, metavar="K"
-    )
-
-
-def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
-    """Reads, compares."""
-    measures = options.measure or ("cosine",)
-    for measure in measures:
-        get_measure(measure)
-    plan, of_people = _inputs.check_intervals(options)
-    notes = (*_model_choices.check(options), *of_people)
-    temperature = _options.read_temperature(options.temperature, measures) or 1.0
-    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
-    triplets = _inputs.read_triplets(options, answered="agreement")
-    result = agreement(
-        _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
-        temperature=temperature, min_answers=options.min_answers, ci=plan, ties=options.ties,
-        nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
-    )
-    results = _inputs.with_labels(result.results, labels)
-    return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)
-
-
-AGREEMENT = Command(
-    AgreementOptions, run_agreement, "pyalign agreement spose.txt -t t.npy --answers counts.npy", about=("triplets",)
-)
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,7 @@ def test_each_array_of_several_is_described(tmp_path, suffix):
     np.testing.assert_array_equal(load_embeddings(Spec(given["--embeddings"]).path, key="x"), arrays["x"])
     start, given = options(found["counts"].command)
     spec = Spec(given["--answers"])
-    assert start == ["pyalign", "agreement"]
+    assert start == ["pyalign", "calibrate"]
     np.testing.assert_array_equal(read_answers(spec.path, key=spec.key), arrays["counts"])
     (one,) = describe_file(f"{path}::rdm").arrays
     assert one == found["rdm"]

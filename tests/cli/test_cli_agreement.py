@@ -1,4 +1,4 @@
-"""`pyalign agreement`: what it prints and writes is what the function returns."""
+"""`pyalign calibrate --temperature`: what it prints and writes is what the function returns."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ import pyalign
 
 WHO = np.arange(400) % 7  # who gave each answer
 APART = {"command", "schema", "version", "notes", "provenance", "embeddings", "label"}
+
+
+def at(*words):
+    """Options with a temperature, so that none is fitted."""
+    return words if {"--temperature", "--minimum"} & {*words} else (*words, "--temperature", 1)
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def rows(command, answered):
     """The ``results`` of the JSON document."""
 
     def run(*args):
-        ran = command("agreement", *args, "--json", "--quiet")
+        ran = command("calibrate", *at(*args), "--json", "--quiet")
         assert (ran.code, ran.err) == (0, "")
         return json.loads(ran.out)["results"]
 
@@ -75,15 +80,15 @@ def test_options_of_intervals_are_those_of_the_function(rows, answered, x, optio
 
 def test_participants_who_do_not_count_are_said(command, answered, x):
     np.savetxt("who.txt", WHO, "%d")
-    ran = command("agreement", "x.npy", "-t", "t3.npy", "--subjects", "who.txt", "--ci", "objects")
+    ran = command("calibrate", *at("x.npy", "-t", "t3.npy"), "--subjects", "who.txt", "--ci", "objects")
     assert ran.code == 0 and "--subjects who.txt has no effect here" in ran.err
-    ran = command("agreement", "x.npy", "-t", "t3.npy", "--ci", "none", "--confidence", 0.9)
+    ran = command("calibrate", *at("x.npy", "-t", "t3.npy"), "--ci", "none", "--confidence", 0.9)
     assert ran.code != 0 and "--ci none omits them" in ran.err
 
 
 def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
     args = ("-t", "c.npz::triplets", "--answers", "c.npz::counts", "--json", "out.json", "--csv", "out.csv")
-    ran = command("agreement", "x.npy", *args)
+    ran = command("calibrate", "x.npy", *at(*args))
     assert ran.code == 0
     file = np.load("c.npz")
     expected = pyalign.agreement(x, file["triplets"], answers=file["counts"])
@@ -118,7 +123,7 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
     assert found[0]["accuracy"] == pytest.approx(pyalign.agreement(x, answered).accuracy, rel=1e-12)
     assert found[1]["share_pearson"] is None
     assert ["constant.npy", "cosine", "-", "-", "-"] in [
-        line.split()[:5] for line in command("agreement", *args, "--verbose").out.splitlines()
+        line.split()[:5] for line in command("calibrate", *at(*args), "--verbose").out.splitlines()
     ]
 
 
@@ -138,12 +143,18 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
 )
 def test_refuses_in_one_line(refused, answered, options, said):
     np.save("shares.npy", np.full((400, 3), 1 / 3))
-    assert said in refused("agreement", "--embeddings", "x.npy", "--triplets", "t3.npy", *options)
+    assert said in refused("calibrate", *at("--embeddings", "x.npy", "--triplets", "t3.npy", *options))
+
+
+@pytest.mark.parametrize("option", [("--split", "none"), ("--lapses",), ("--human", "x.npy"), ("--weights", "x.npy")])
+def test_what_serves_a_fit_is_refused_where_none_is_made(refused, answered, option):
+    message = refused("calibrate", *at("x.npy", "-t", "t3.npy"), *option)
+    assert message == f"{' '.join(option)} applies only to a fit, and --temperature or --minimum omits it"
 
 
 @pytest.mark.parametrize("temperature", ["0", "-1", "nan"])
 def test_a_temperature_of_zero_is_no_missing_temperature(refused, answered, temperature):
-    message = refused("agreement", "x.npy", "-t", "t3.npy", f"--temperature={temperature}")
+    message = refused("calibrate", "x.npy", "-t", "t3.npy", f"--temperature={temperature}")
     assert message.endswith(f"temperature must be a positive number (1e-30 to 1e30); got {float(temperature)!r}")
 
 

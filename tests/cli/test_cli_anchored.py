@@ -164,7 +164,8 @@ def test_counts_of_three_are_one_line(refused, folder, triplets):
 def test_what_is_about_the_odd_one_is_one_line(refused, folder, triplets):
     np.save("n.npy", np.ones((len(triplets), 2), int))
     told = "takes only odd-one-out triplets; got task 'anchored'"
-    assert refused("agreement", "x.npy", "-t", "t.npy", *ANCHORED, "--answers", "n.npy") == f"t.npy: agreement {told}"
+    words = ("x.npy", "-t", "t.npy", *ANCHORED, "--answers", "n.npy", "--minimum", 1)
+    assert refused("calibrate", *words) == f"t.npy: agreement {told}"
 
 
 def test_a_ceiling_is_of_the_same_task(command, refused, folder):

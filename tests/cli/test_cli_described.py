@@ -24,7 +24,6 @@ CALLS = {
     "score": ("x.npy",),
     "compare": ("x.npy", "y.npy"),
     "ceiling": (),
-    "agreement": ("x.npy",),
     "calibrate": ("x.npy", "--split", "triplets"),
     "failures": ("x.npy", "y.npy"),
     "concepts": ("x.npy", "--categories", "kinds.txt"),

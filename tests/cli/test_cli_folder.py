@@ -67,7 +67,7 @@ def test_every_command_takes_a_layer(command, extracted, x):
         ("calibrate", layer, *on),
         ("calibrate", layer, *on, "--human", "E::logits"),
         ("failures", layer, "E::logits", *on),
-        ("agreement", layer, *on, "--answers", "c.npy"),
+        ("calibrate", layer, *on, "--answers", "c.npy", "--temperature", 1),
         ("export", layer, "--transform", "w.npz", "--out", "z.npy"),
         ("triplets", "draw", layer, "--count", "50", "--out", "s.npy"),
         ("triplets", "simulate", "sim", "--embeddings", layer, "--count", "50"),

@@ -21,7 +21,7 @@ COMMANDS = {
     "compare": ("compare", *MODELS, *ON),
     "calibrate": ("calibrate", *MODELS, *ON, "--split", "none"),
     "calibrate, a concept embedding": ("calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz"),
-    "agreement": ("agreement", *MODELS, *ON, "--answers", "counts.npy"),
+    "agreement": ("calibrate", *MODELS, *ON, "--answers", "counts.npy", "--temperature", 1),
     "failures": ("failures", *MODELS, *ON),
     "consistency": ("consistency", *MODELS, *ON, "--dimensions", "d.npz", "--minimum", "5"),
     "concepts": ("concepts", *MODELS, *ON, "--dimensions", "d.npz", "--minimum", "5"),

@@ -223,7 +223,7 @@ def test_embeddings_are_still_required_without_choices(command, folder):
     ran = command("compare", "-t", "t.npy")
     assert ran.code == 2
     assert "the following arguments are required: --embeddings, --matrix or --model-choices\n" in ran.err
-    for name in ("consistency", "calibrate", "failures", "concepts", "agreement"):
+    for name in ("consistency", "calibrate", "failures", "concepts"):
         assert "are required: --embeddings or --model-choices\n" in command(name, "-t", "t.npy").err
     assert "are required: -t/--triplets\n" in command("concepts", "x.npy").err
     assert "are required: --embeddings\n" in command("neighbors", "search").err
@@ -369,7 +369,7 @@ def test_failures_of_choices(documents):
 
 def test_agreement_of_choices(documents, folder, triplets):
     np.save("counts.npy", np.random.default_rng(3).integers(1, 9, triplets.shape))
-    expected, *others = documents("agreement", "--answers", "counts.npy")
+    expected, *others = documents("calibrate", "--answers", "counts.npy", "--minimum", 2)
     for found in others:
         for one, same in zip(found["results"], expected["results"], strict=True):
             for name in ("accuracy", "majority_accuracy", "majority_share"):
@@ -424,13 +424,13 @@ def test_labels_name_choices_after_embeddings(command, documents):
         more = ("--categories", "kinds.txt") if name == "concepts" else ()
         out = command(name, *words, *more).out
         assert "clip" in out and "gpt" in out and "y-c" not in out
-    for name in ("failures", "agreement"):
+    for name in ("failures", "calibrate"):
         out = command(name, *[word for word in words if word not in ("--ci", "none")],
-                      *(("--minimum", 1) if name == "agreement" else ())).out
+                      *(("--minimum", 1) if name == "calibrate" else ())).out
         assert "clip" in out and "gpt" in out and "y-c" not in out
 
 
-@pytest.mark.parametrize("name", ["compare", "failures", "concepts", "agreement", "calibrate", "consistency"])
+@pytest.mark.parametrize("name", ["compare", "failures", "concepts", "calibrate", "consistency"])
 def test_what_serves_embeddings_is_refused_without_any(refused, documents, name):
     documents("compare")
     words = (name, "--model-choices", "x-p.npy", "y-p.npy", "-t", "t.npy")

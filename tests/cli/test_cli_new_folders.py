@@ -19,7 +19,6 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("score", "x.npy -t t.npy", "choices probabilities json csv latex"),
     ("compare", "x.npy y.npy -t t.npy", "json csv latex"),
     ("ceiling", "-t t.npy --answers counts.npy", "json csv latex"),
-    ("agreement", "x.npy -t t.npy --answers counts.npy", "json csv latex"),
     ("calibrate", "x.npy -t t.npy", "json csv latex"),
     ("failures", "x.npy y.npy -t t.npy", "out json csv latex"),
     ("consistency", "x.npy y.npy -t t.npy", "json csv latex"),

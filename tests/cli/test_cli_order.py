@@ -59,7 +59,7 @@ CALLS = {
     "concepts": ("x.npy", "--categories", "kinds.txt"),
     "consistency": ("x.npy", "y.npy"),
     "probe": ("x.npy", "--split", "none", "--penalty", "10"),
-    "agreement": ("x.npy",),
+    "calibrate, agreement": ("x.npy", "--temperature", 1),
     "plan experiment": ("x.npy", "--difference", "0.05"),
 }
 
@@ -68,7 +68,7 @@ CALLS = {
 def test_every_command_that_compares_rows_with_answers_tells(files, command, name):
     if name in ("calibrate", "probe"):
         pytest.importorskip("scipy", reason="scipy is not installed")
-    ran = command(*name.split(), *CALLS[name], "-t", "t.npy", "--quiet", "--json")
+    ran = command(*name.partition(",")[0].split(), *CALLS[name], "-t", "t.npy", "--quiet", "--json")
     assert ran.code == 0 and ran.err == ""
     found = json.dumps(json.loads(ran.out))
     assert "the answers contradict the order in which rows of x.npy are read" in found

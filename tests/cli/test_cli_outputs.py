@@ -217,7 +217,7 @@ OUTPUTS = [
     ("score", "--embeddings", "x.npy", "--choices"),
     ("compare", "--embeddings", "x.npy", "y.npy", "--json"),
     ("ceiling", "--json"),
-    ("agreement", "--embeddings", "x.npy", "--json"),
+    ("calibrate", "--temperature", "1", "--embeddings", "x.npy", "--json"),
     ("calibrate", "--embeddings", "x.npy", "--json"),
     ("failures", "--embeddings", "x.npy", "y.npy", "--out"),
     ("failures", "--embeddings", "x.npy", "y.npy", "--json"),

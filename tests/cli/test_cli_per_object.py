@@ -103,13 +103,13 @@ def test_items_without_an_image_are_told(refused, images):
     assert message.startswith("E: no row is of 'unicorn' (1 of 30 items have no row, by their file names")
 
 
-@pytest.mark.parametrize("name", ["calibrate", "agreement", "failures", "probe", "probe, one fit"])
+@pytest.mark.parametrize("name", ["calibrate", "calibrate, agreement", "failures", "probe", "probe, one fit"])
 def test_every_command_that_reads_names_takes_it(command, images, x, name):
     pytest.importorskip("scipy")
     np.save("t.npy", pyalign.sample_triplets(x, 400, temperature=0.5))
     np.save("c.npy", np.tile([1, 2, 7], (400, 1)))
     more = {
-        "agreement": ("--answers", "c.npy"),
+        "calibrate, agreement": ("--answers", "c.npy", "--temperature", 1),
         "calibrate": ("--human", "objects.npz"),
         "failures": ("objects.npz",),
         "probe": ("--penalty", "1"),

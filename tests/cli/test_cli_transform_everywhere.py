@@ -19,7 +19,7 @@ COMMANDS = {
     "consistency": ("consistency", "x.npz", "y.npz", *T, "--ci", "none"),
     "failures": ("failures", "x.npz", "y.npz", *T),
     "calibrate": ("calibrate", "x.npz", *T),
-    "agreement": ("agreement", "x.npz", *T, "--answers", "counts.npy"),
+    "agreement": ("calibrate", "x.npz", *T, "--answers", "counts.npy", "--temperature", 1),
     "recover": ("recover", "x.npz", "y.npz", *T, "--simulations", "2", "--count", "50"),
     "rsa": ("rsa", "x.npz", "y.npz", "--human", "human.npz", "--kind", "similarity", "--ci", "none"),
     "cka": ("cka", "x.npz", "y.npz", "--permutations", "9"),

@@ -28,7 +28,6 @@ GIVEN = {
 RUNS = {
     "compare": ("x.npy", "y.npy"),
     "calibrate": ("x.npy", "--split", "none"),
-    "agreement": ("x.npy", "--minimum", 1),
     "ceiling": (),
     "recover": ("x.npy", "y.npy", "--simulations", 2, "--count", 50),
     "failures": ("x.npy",),
@@ -49,7 +48,7 @@ def idle(name):
 
 def test_the_commands_that_read_triplets_are_these():
     assert READ_TRIPLETS == [
-        "score", "compare", "calibrate", "agreement", "ceiling", "recover", "plan experiment", "concepts",
+        "score", "compare", "calibrate", "ceiling", "recover", "plan experiment", "concepts",
         "dimensions predict", "embed", "failures", "consistency", "probe",
     ]
 
@@ -118,9 +117,9 @@ def test_people_that_no_fold_and_no_interval_counts_are_noted(command, files):
 def test_rows_that_choices_do_not_have_are_noted(command, files):
     np.save("c.npy", np.arange(500) % 3)
     np.save("e.npy", (np.arange(500) + 1) % 3)
-    for name in ("score", "compare", "failures", "agreement", "consistency", "concepts"):
+    for name in ("score", "compare", "failures", "calibrate", "consistency", "concepts"):
         words = (name, "--model-choices", "c.npy", "e.npy", "-t", "t.npy", "--columns", "0,1,2")
-        words += ("--minimum", 1) if name == "agreement" else ()
+        words += ("--minimum", 1) if name == "calibrate" else ()
         words += ("--categories", "kinds.txt") if name == "concepts" else ()
         expected = command(*words)
         for option in ("missing", "name_column", "per_object"):

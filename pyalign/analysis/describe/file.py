@@ -136,7 +136,7 @@ def _command(kind: str, spec: str) -> str | None:
         "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
         RDMS: [*rsa, "dissimilarity"],
         RATINGS: [*rsa, "KIND"],
-        "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
+        "answers": ["pyalign", "calibrate", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
 
