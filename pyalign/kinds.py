@@ -347,21 +347,17 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.datasets.dataset:DataSetList",
         "pyalign.report.listings:datasets_view",
         entry=Entry(
-            "datasets list",
-            "names of published data sets, and whether they are stored on this machine",
-            DATA,
-            "datasets",
+            "datasets list", "published data sets, and which are here; source and licence of one", DATA, "datasets"
         ),
     ),
     "datasets info": Kind(
         "pyalign.datasets.dataset:DataSetInfo",
         "pyalign.report.listings:dataset_info_view",
-        entry=Entry("datasets info", "source, licence, citation and layout of a data set", DATA, "datasets"),
     ),
     "datasets fetch": Kind(
         "pyalign.datasets.fetch:Fetched",
         "pyalign.report.listings:fetched_view",
-        entry=Entry("datasets fetch", "download a data set from its publisher", DATA, "datasets"),
+        entry=Entry("datasets fetch", "download a data set, register your copy, or write the sample", DATA, "datasets"),
     ),
 }
 # Commands whose result is of no kind of its own.
@@ -375,8 +371,6 @@ OTHER_COMMANDS = (
     Entry("study export", "write the units of a study for SLURM, Snakemake or another engine", SHOW, "howto-cluster"),
     Entry("tour", "run a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
     Entry("export", "write embeddings in another format, or after a linear map such as gLocal's", DATA, "files"),
-    Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
-    Entry("datasets path", "folder where a data set is stored, or where it is looked for", DATA, "datasets"),
     Entry("commands", "inputs and outputs of each command, as a table or a JSON document", DATA, "results", True),
     Entry("info", "version, instruction set, threads, backends, faiss, and where the C library is", DATA, "gpu"),
 )

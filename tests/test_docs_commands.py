@@ -121,7 +121,7 @@ def test_the_process_that_runs_commands_of_pages_gives_what_the_installed_progra
         folder = tmp_path / str(place is None)
         folder.mkdir()
         code = """
-pyalign sample demo
+pyalign datasets fetch sample --folder demo
 pyalign score demo/embeddings.npy -t demo/triplets.npy 2> /dev/null | cat
 cd demo; cat embeddings.npy | pyalign describe - 2>&1 || echo $?
 PYALIGN_NUM_THREADS=none pyalign score embeddings.npy -t triplets.npy || echo $?

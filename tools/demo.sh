@@ -12,7 +12,7 @@ run() {
 }
 
 run pyalign info
-run pyalign sample "$dir"
+run pyalign datasets fetch sample --folder "$dir"
 run pyalign score --embeddings "$dir/embeddings.npy" --triplets "$dir/triplets.npy"
 
 printf '\nThe same at THINGS size: answers drawn from a known choice model, so the right accuracy is known.\n'

@@ -33,7 +33,7 @@ __all__ = ["COMMANDS", "load", "main"]
 # Modules that hold commands of other first words than their name.
 TOGETHER = {
     "calibrate": ("recover", "ceiling"), "compare": ("metadata",),
-    "data": ("describe", "datasets", "sample"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
+    "data": ("describe", "datasets"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
     "export": ("rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
     "show": ("report", "plot", "tour", "info", "commands"),
 }
@@ -43,14 +43,15 @@ RENAMED = {
     **{f"neighbors {word}": "neighbors objects" for word in ("agreement", "changes", "duplicates", "hubness")},
     "neighbors prototypes": "neighbors objects", "neighbors purity": "neighbors objects", "config": "info",
     "models table": "models list --metadata", "transform": "export --transform",
-    "agreement": "calibrate --temperature 1",
+    "agreement": "calibrate --temperature 1", "sample": "datasets fetch sample", "datasets info": "datasets list",
+    "datasets path": "datasets fetch",
 }
 # What people call a command elsewhere.
 OTHER_WORDS = {
     "evaluate": "score", "accuracy": "score", "rdm": "rsa", "rdms": "rsa", "fit": "probe", "align": "probe",
     "simulate": "triplets simulate", "predict": "dimensions predict", "page": "report", "layers": "models layers",
 }
-EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/triplets.npy"
+EXAMPLE = "pyalign datasets fetch sample --folder demo &&\n  pyalign score demo/embeddings.npy -t demo/triplets.npy"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

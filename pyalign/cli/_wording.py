@@ -36,7 +36,7 @@ PHRASES = {
     "rsa(..., rdms=True)": "'pyalign rsa --out DIR'",
     "(pyalign.calibrate)": "(pyalign calibrate)",
     "must be of pyalign.compare or pyalign.score": "must be of pyalign compare or pyalign score",
-    "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",
+    "load_dataset(..., folder=path)": "'pyalign datasets fetch NAME --folder DIR'",
 }
 # Arguments that a message proposes with a number.
 NUMBERED = ("choice_base", "choice_column", "subject_column", "name_column")
@@ -69,7 +69,7 @@ class Wording:
             if match["phrase"]:
                 return PHRASES[match[0]]
             if match["set"]:
-                return f"'pyalign datasets path {match['set']} --folder {'DIR' if match['remember'] else 'none'}'"
+                return f"'pyalign datasets fetch {match['set']} --folder {'DIR' if match['remember'] else 'none'}'"
             name = match["inner"] or match["argument"] or match["method"]
             value = match["held"] or match["value"] or match["word"]
             return (name in options and _setting(*options[name], value)) or match[0]

@@ -1,7 +1,6 @@
 """`pyalign describe`: what files and folders seem to be; and a description of the data set that they are.
 
 `pyalign datasets ...`: what is known of published data sets, where they are, and how they come here.
-`pyalign sample`: the built-in sample as files.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import argparse
 import os
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from pyalign._process import Progress
@@ -22,8 +22,9 @@ from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option
 from pyalign.cli._wording import Wording
 from pyalign.data import KINDS
 from pyalign.data.align import align, asked_items
+from pyalign.data.provenance import digest_of_file
 from pyalign.datasets import DATASETS
-from pyalign.datasets.dataset import dataset_info, forget_dataset, list_datasets, load_dataset, remember_dataset
+from pyalign.datasets.dataset import dataset_info, forget_dataset, list_datasets, remember_dataset
 from pyalign.datasets.description import Parts, described_at
 from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError
@@ -128,33 +129,18 @@ DESCRIBE = Command(
 class ListOptions(_options.Output):
     """The options of `pyalign datasets list`."""
 
+    name: str | None = option(
+        "one data set, or a folder with a dataset.toml, such as ./mine: its source, licence, citation, layout, place",
+        metavar="NAME", words=DATASETS, positional=True,
+    )
+
 
 def run_list(options: ListOptions, progress: Progress) -> Outcome:
-    """Lists."""
-    return Outcome(list_datasets())
+    """Lists, or tells of one."""
+    return Outcome(list_datasets() if options.name is None else dataset_info(options.name))
 
 
 LIST = Command(ListOptions, run_list, "pyalign datasets list")
-
-
-# pyalign datasets info
-
-
-@dataclass(frozen=True)
-class InfoOptions(_options.Output):
-    """The options of `pyalign datasets info`."""
-
-    name: str = option("name of a data set (see `pyalign datasets list`), or a folder with a dataset.toml, such as "
-    "./mine", required=True,
-                       metavar="NAME", words=DATASETS, positional=True)
-
-
-def run_info(options: InfoOptions, progress: Progress) -> Outcome:
-    """Tells."""
-    return Outcome(dataset_info(options.name))
-
-
-INFO = Command(InfoOptions, run_info, "pyalign datasets info things")
 
 
 # pyalign datasets fetch
@@ -165,72 +151,46 @@ class FetchOptions(_options.Output):
     """The options of `pyalign datasets fetch`."""
 
     name: str = option(
-        "name of a data set (see `pyalign datasets list`)",
-        required=True,
-        metavar="NAME",
-        words=DATASETS,
-        positional=True,
+        "name of a data set (see `pyalign datasets list`); with --folder also a new one, if a dataset.toml is there",
+        required=True, metavar="NAME", words=DATASETS, positional=True,
     )
     folder: str | None = option(
-        "folder to download to, which is remembered (default: PYALIGN_DATA, otherwise the user's cache)", metavar="DIR"
-    )
-
-
-def run_fetch(options: FetchOptions, progress: Progress) -> Outcome:
-    """Fetches what is not here yet."""
-    from pyalign.datasets.fetch import fetch_dataset
-
-    return Outcome(fetch_dataset(options.name, options.folder, progress=progress))
-
-
-FETCH = Command(FetchOptions, run_fetch, "pyalign datasets fetch things")
-
-
-# pyalign datasets path
-
-
-@dataclass(frozen=True)
-class PathOptions:
-    """The options of `pyalign datasets path`."""
-
-    name: str = option("name of a data set (see `pyalign datasets list`); with --folder, also a new name for a folder "
-    "with a dataset.toml",
-                       required=True, metavar="NAME", words=DATASETS, positional=True)
-    folder: str | None = option(
-        "folder where the data set is already stored; it is checked for the required files, and remembered; none: the "
-        "folder is forgotten",
+        "folder that holds the data set, which is checked and remembered; an empty one is downloaded to (default: "
+        "PYALIGN_DATA, otherwise the user's cache). none: forget the folder. Of sample: where to write its files",
         metavar="DIR",
     )
 
 
-def run_path(options: PathOptions, progress: Progress) -> Outcome:
-    """Says where; remembers where; or forgets it, and says so."""
-    if options.folder == "none":
-        folder = forget_dataset(options.name)
-        gone = (
-            f"nothing is remembered of {options.name}" if folder is None else f"forgotten: {options.name} in {folder}"
-        )
-        return Outcome(text=gone)
-    if options.folder is not None:
-        return Outcome(text=str(remember_dataset(options.name, options.folder).folder))
-    return Outcome(text=str(load_dataset(options.name).folder))
+def run_fetch(options: FetchOptions, progress: Progress) -> Outcome:
+    """Fetches what is not here yet; or remembers, or forgets, where it is."""
+    from pyalign.datasets.fetch import Fetched, FetchedFile, fetch_dataset
+
+    name, folder = options.name, options.folder
+    if folder == "none":
+        refuse_unused(options, ("json", "csv", "latex"), "a data set, and --folder none forgets its folder")
+        gone = forget_dataset(name)
+        return Outcome(text=f"nothing is remembered of {name}" if gone is None else f"forgotten: {name} in {gone}")
+    if name == "sample":
+        if folder is None:
+            raise InputError("dataset:sample: is part of pyalign, and needs no download; --folder DIR writes its files")
+        written = write_sample(folder)
+        files = tuple(FetchedFile(path.name, digest_of_file(path), True, "nothing") for path in written)
+        return Outcome(Fetched(name, folder, files), text="\n".join(map(str, written)))
+    if folder is None or _is_for_download(name, folder):
+        return Outcome(fetch_dataset(name, folder, progress=progress))
+    try:
+        place = str(remember_dataset(name, folder).folder)
+    except InputError as error:
+        hint = "; to download it, name an empty folder" if name in DATASETS and DATASETS[name].files else ""
+        raise InputError(f"{error}{hint}") from error
+    return Outcome(Fetched(name, place, ()), text=place)
 
 
-PATH = Command(PathOptions, run_path, "pyalign datasets path things --folder data/things")
+def _is_for_download(name: str, folder: str) -> bool:
+    """Whether that is an empty folder, or one of a download that was begun, of a data set that can be downloaded."""
+    files, place = DATASETS[name].files if name in DATASETS else (), Path(folder)
+    begun = (place / f"{remote.file}{end}" for remote in files for end in (".part", ".sha256"))
+    return bool(files) and place.is_dir() and (not any(place.iterdir()) or any(path.exists() for path in begun))
 
 
-@dataclass(frozen=True)
-class SampleOptions:
-    """The options of `pyalign sample`."""
-
-    folder: str = option(
-        "folder to write to; created if it does not exist", required=True, metavar="DIR", positional=True
-    )
-
-
-def run_sample(options: SampleOptions, progress: Progress) -> Outcome:
-    """Writes the sample and says where."""
-    return Outcome(text="\n".join(map(str, write_sample(options.folder))))
-
-
-SAMPLE = Command(SampleOptions, run_sample, "pyalign sample demo")
+FETCH = Command(FetchOptions, run_fetch, "pyalign datasets fetch things")

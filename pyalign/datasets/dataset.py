@@ -109,7 +109,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     Args:
         name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --out` writes it;
             or a folder with one called ``dataset.toml``, whose path is absolute or has a ``/`` in it, or a `Path`; or
-            which was given a name by ``pyalign datasets path NAME --folder``.
+            which was given a name by ``pyalign datasets fetch NAME --folder``.
         folder: where it lies; None: where it was fetched to, or said to lie, or where the description lies.
 
     Raises:

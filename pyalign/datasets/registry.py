@@ -335,7 +335,7 @@ OF_OTHER_TRIPLETS = (
         "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "other_triplets:sample",
         {"triplets": (), "embeddings": (), "categories": (), "names": (), "images": ()},
         "part of pyalign", "see NOTICE.txt", "pyalign, docs/sample.md",
-        (("embeddings.npy, triplets.npy, names.txt, subgroups.txt, images.tar", "as `pyalign sample` writes them"),),
+        (("embeddings.npy, triplets.npy, names.txt, subgroups.txt, images.tar", "as `datasets fetch sample` writes"),),
         OURS, note="its triplets are categories of Unicode, no human judgments",
     ),
 )

@@ -205,8 +205,8 @@ def test_a_line_break_in_a_file_name_stays_one_line(score_refused):
         (["triplets", "simulate", "d", "--count", "10", "--temperature", "0"], ["temperature"]),
         (["triplets", "simulate", "d", "--n-objects", str(10**11)], ["memory"]),
         (["triplets", "simulate", "t.npy", "--n-objects", "5", "--count", "10"], ["t.npy"]),
-        (["sample", "t.npy"], ["t.npy"]),
-        (["sample", "t.npy/inside"], ["t.npy"]),
+        (["datasets", "fetch", "sample", "--folder", "t.npy"], ["t.npy"]),
+        (["datasets", "fetch", "sample", "--folder", "t.npy/inside"], ["t.npy"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -294,7 +294,8 @@ def unprivileged(command, monkeypatch, x, triplets):
     np.save(folder / "t.npy", triplets)
     monkeypatch.chdir(folder)
     score = ("score", "--embeddings", "x.npy", "--triplets", "t.npy")
-    for args in (score, ("sample", "warm"), ("triplets", "simulate", "drawn", "--n-objects", "5", "--count", "5")):
+    sample = ("datasets", "fetch", "sample", "--folder", "warm")
+    for args in (score, sample, ("triplets", "simulate", "drawn", "--n-objects", "5", "--count", "5")):
         assert command(*args).code == 0  # every module is imported now
     shutil.rmtree("warm")
     shutil.rmtree("drawn")
@@ -314,8 +315,10 @@ def test_a_file_without_permission_is_named(command, unprivileged, name):
 
 
 @pytest.mark.parametrize("args", [["score", "--embeddings", "x.npy", "--triplets", "t.npy", "--choices", "c.npy"],
-                                  ["sample", "here"], ["triplets", "simulate", "here", "--count", "5"],
-                                  ["sample", "."], ["triplets", "simulate", ".", "--count", "5"]],
+                                  ["datasets", "fetch", "sample", "--folder", "here"],
+                                  ["triplets", "simulate", "here", "--count", "5"],
+                                  ["datasets", "fetch", "sample", "--folder", "."],
+                                  ["triplets", "simulate", ".", "--count", "5"]],
                          ids=lambda args: " ".join(args[:2]))
 def test_a_folder_without_permission_is_refused(command, unprivileged, args):
     folder, without_rights = unprivileged
@@ -323,7 +326,7 @@ def test_a_folder_without_permission_is_refused(command, unprivileged, args):
     with without_rights():
         ran = command(*args)
     assert (ran.code, ran.out) == (1, "")
-    name = " ".join(args[: 2 if args[0] == "triplets" else 1])
+    name = " ".join(args[: 1 if args[0] == "score" else 2])
     assert ran.err.startswith(f"pyalign {name}: error: ")
     assert ran.err.endswith(": Permission denied\n")
     assert len(ran.err.splitlines()) == 1

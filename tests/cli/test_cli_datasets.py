@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,11 @@ def root(tmp_path, monkeypatch):
     folder = tmp_path / "root"
     monkeypatch.setenv("PYALIGN_DATA", str(folder))
     return folder
+
+
+def told_folder(command, name):
+    """Where a data set is, as the command line tells it."""
+    return strict_json(command("datasets", "list", name, "--json").out)["folder"]
 
 
 @pytest.fixture
@@ -40,14 +46,14 @@ def test_a_remembered_folder_that_has_gone_is_answered_with_the_commands(command
     monkeypatch.setenv("PYALIGN_DATA", str(folder))
     (folder / "folders.json").write_text(json.dumps({"levels": str(folder / "gone")}))
     ran = command("score", "x.npy", "-t", "dataset:levels")
-    assert ran.code == 1 and "'pyalign datasets path levels --folder DIR' says where it is stored now" in ran.err
-    assert "'pyalign datasets path levels --folder none' forgets it" in ran.err
+    assert ran.code == 1 and "'pyalign datasets fetch levels --folder DIR' says where it is stored now" in ran.err
+    assert "'pyalign datasets fetch levels --folder none' forgets it" in ran.err
 
 
 @pytest.mark.parametrize("name", ["levels", "mine"])
 def test_a_folder_that_is_not_there_is_not_answered_with_the_same_command(command, folder, monkeypatch, name):
     monkeypatch.setenv("PYALIGN_DATA", str(folder))
-    ran = command("datasets", "path", name, "--folder", "gone")
+    ran = command("datasets", "fetch", name, "--folder", "gone")
     assert ran.code == 1 and ran.err.endswith(f"dataset:{name}: {folder / 'gone'} does not exist\n")
 
 
@@ -67,14 +73,14 @@ def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_info_tells_source_licence_citation_and_layout(command, name):
-    ran = command("datasets", "info", name)
+    ran = command("datasets", "list", name)
     long = max(map(len, ran.out.split())) + 10  # an address is not broken
     assert ran.code == 0 and max(map(len, ran.out.splitlines())) <= max(80, long)
     row = DATASETS[name]
     text = " ".join(ran.out.split())
     for told in (row.name, row.what, row.source, row.licence, row.citation, *(what for _, what in row.layout)):
         assert " ".join(told.split()) in text
-    document = strict_json(command("datasets", "info", name, "--json").out)
+    document = strict_json(command("datasets", "list", name, "--json").out)
     assert document["parts"] == {part: list(keys) for part, keys in row.parts.items()}
 
 
@@ -83,7 +89,7 @@ def test_what_was_begun_is_not_here(command, root):
     for name in ("x.csv.part", "x.csv.part.json", "x.csv.sha256"):
         (root / "things" / name).write_text("")
     assert "things           -" in command("datasets", "list").out and "(not here)" in command(
-        "datasets", "info", "things").out
+        "datasets", "list", "things").out
     for name in ("unique_id.txt", "train_90.npy"):
         assert "things           -" in command("datasets", "list").out
         (root / "things" / name).write_text("x")
@@ -91,38 +97,39 @@ def test_what_was_begun_is_not_here(command, root):
 
 
 def test_info_comes_back_as_a_result(command, tmp_path):
-    assert command("datasets", "info", "things", "--json", tmp_path / "i.json").code == 0
+    assert command("datasets", "list", "things", "--json", tmp_path / "i.json").code == 0
     assert pyalign.load_result(tmp_path / "i.json").licence == "CC BY 4.0"
 
 
-def test_path_says_where_and_remembers_where(command, refused, mine, folder):
-    assert "is not here" in refused("datasets", "path", "things")
-    assert "there is no such data set" in refused("datasets", "path", "mine")
-    assert command("datasets", "path", "mine", "--folder", mine).out == f"{mine}\n"
-    assert command("datasets", "path", "mine").out == f"{mine}\n"
+def test_a_folder_is_remembered_and_told(command, refused, mine, folder, root):
+    assert told_folder(command, "things") == str(root / "things")
+    assert "there is no such data set" in refused("datasets", "list", "mine")
+    assert command("datasets", "fetch", "mine", "--folder", mine).out == f"{mine}\n"
+    assert told_folder(command, "mine") == str(mine)
     lines = command("datasets", "list", "--verbose").out.splitlines()
     assert lines[-1].split()[:2] == ["mine", "yes"] and lines[-1].endswith(f"in {mine}")
-    assert "described by dataset.toml" in command("datasets", "info", "mine").out
+    assert "described by dataset.toml" in command("datasets", "list", "mine").out
     (mine / "mine.toml").write_text((mine / "dataset.toml").read_text())
-    assert "described by mine.toml" in command("datasets", "info", mine / "mine.toml").out
-    told = refused("datasets", "path", "thing", "--folder", folder)
+    assert "described by mine.toml" in command("datasets", "list", mine / "mine.toml").out
+    told = refused("datasets", "fetch", "thing", "--folder", folder)
     assert f"there is no such data set; did you mean 'things'?, and {folder} has no dataset.toml" in told
-    told = refused("datasets", "path", "zzzzzz", "--folder", folder)
+    told = refused("datasets", "fetch", "zzzzzz", "--folder", folder)
     assert f"there is no such data set, and {folder} has no dataset.toml" in told
 
 
 def test_a_wrong_folder_is_not_remembered_and_a_remembered_one_is_forgotten(command, refused, folder, tmp_path):
-    told = refused("datasets", "path", "kriegeskorte92", "--folder", folder)
+    told = refused("datasets", "fetch", "kriegeskorte92", "--folder", folder)
     npz = "kriegeskorte92_images_and_behaviour.npz"
-    assert told == f"dataset:kriegeskorte92: {folder} lacks 92_behavRDMs.mat or {npz}; it holds t.npy, x.npy"
-    assert "is not here" in refused("datasets", "path", "kriegeskorte92")
+    held = f"lacks 92_behavRDMs.mat or {npz}; it holds t.npy, x.npy; to download it, name an empty folder"
+    assert told == f"dataset:kriegeskorte92: {folder} {held}"
+    assert "(not here)" in command("datasets", "list", "kriegeskorte92").out
     (folder / npz).write_bytes(b"PK")
-    assert command("datasets", "path", "kriegeskorte92", "--folder", folder).out == f"{folder}\n"
-    ran = command("datasets", "path", "kriegeskorte92", "--folder", "none")
+    assert command("datasets", "fetch", "kriegeskorte92", "--folder", folder).out == f"{folder}\n"
+    ran = command("datasets", "fetch", "kriegeskorte92", "--folder", "none")
     assert (ran.code, ran.out, ran.err) == (0, f"forgotten: kriegeskorte92 in {folder}\n", "")
-    ran = command("datasets", "path", "kriegeskorte92", "--folder", "none")
+    ran = command("datasets", "fetch", "kriegeskorte92", "--folder", "none")
     assert (ran.code, ran.out) == (0, "nothing is remembered of kriegeskorte92\n")
-    assert "is not here" in refused("datasets", "path", "kriegeskorte92")
+    assert "(not here)" in command("datasets", "list", "kriegeskorte92").out
 
 
 def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, folder):
@@ -150,14 +157,14 @@ def test_the_example_of_the_sample_runs(command):
 
 def test_images_of_a_data_set_are_extracted(command, data, tmp_path):
     pytest.importorskip("PIL", reason="pillow is not installed")
-    assert command("datasets", "path", "kriegeskorte92", "--folder", data / "objects92").code == 0
+    assert command("datasets", "fetch", "kriegeskorte92", "--folder", data / "objects92").code == 0
     out = tmp_path / "px"
     assert command("extract", "--images", "dataset:kriegeskorte92", "--model", "pixels:8", "--out", out).code == 0
     assert pyalign.load_embeddings(out).names == pyalign.load_judgments("dataset:kriegeskorte92").names
 
 
 def test_real_dimensions_and_real_triplets_meet_by_name(command, data, tmp_path):
-    assert command("datasets", "path", "things", "--folder", data / "things").code == 0
+    assert command("datasets", "fetch", "things", "--folder", data / "things").code == 0
     lab = tmp_path / "lab"
     lab.mkdir()
     for name in ("unique_id.txt", "human_triplets_127304.npy"):
@@ -218,19 +225,39 @@ def test_fetch_tells_checksums_where_it_lies_and_what_to_know(command, served, r
     assert command("datasets", "fetch", "mine", "--json", tmp_path / "f.json").code == 0
     found = pyalign.load_result(tmp_path / "f.json")
     assert [(one.is_new, one.checked) for one in found.files] == [(False, "first fetch")]
-    assert command("datasets", "path", "mine").out == f"{root / 'mine'}\n"
+    assert told_folder(command, "mine") == str(root / "mine")
 
 
-def test_fetch_into_a_folder(command, served, tmp_path):
-    ran = command("datasets", "fetch", "mine", "--folder", tmp_path / "here")
-    assert ran.code == 0 and (tmp_path / "here/x.bin").read_bytes() == b"bytes"
-    assert command("datasets", "path", "mine").out == f"{tmp_path / 'here'}\n"
+def test_fetch_into_an_empty_folder_and_again(command, served, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    for is_new in (True, False):
+        ran = command("datasets", "fetch", "mine", "--folder", here, "--json")
+        assert ran.code == 0 and (here / "x.bin").read_bytes() == b"bytes"
+        assert [one["is_new"] for one in strict_json(ran.out)["files"]] == [is_new]
+    assert told_folder(command, "mine") == str(here)
+
+
+@pytest.mark.parametrize("there", ["no folder", "a folder of something else", "a file"])
+def test_a_wrong_folder_begins_no_download(refused, served, root, tmp_path, monkeypatch, there):
+    monkeypatch.setitem(DATASETS, "mine", replace(DATASETS["mine"], needs=(("x.bin",),)))
+    wrong = tmp_path / "wrong"
+    if there == "a file":
+        wrong.write_text("x")
+    elif there == "a folder of something else":
+        wrong.mkdir()
+        (wrong / "y.txt").write_text("y")
+    before = sorted(wrong.rglob("*"))
+    message = refused("datasets", "fetch", "mine", "--folder", wrong)
+    assert message.startswith(f"dataset:mine: {wrong} ") and message.endswith("to download it, name an empty folder")
+    assert sorted(wrong.rglob("*")) == before and wrong.exists() == (there != "no folder") and not root.exists()
 
 
 def test_what_cannot_be_fetched_is_one_line(command, refused, served, folder, monkeypatch):
     assert "has no address that is known; get it from" in refused("datasets", "fetch", "vice42")
     assert "there is no such data set to fetch" in refused("datasets", "fetch", "nothing")
-    assert refused("datasets", "fetch", "sample") == "dataset:sample: is part of pyalign: there is nothing to fetch"
+    told = "dataset:sample: is part of pyalign, and needs no download; --folder DIR writes its files"
+    assert refused("datasets", "fetch", "sample") == told
     monkeypatch.setitem(DATASETS, "mine", DATASETS["mine"].__class__(**{
         **vars(DATASETS["mine"]), "files": (DATASETS["mine"].files[0]._replace(url=f"{served}/gone"),)
     }))

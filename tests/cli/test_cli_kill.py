@@ -62,7 +62,7 @@ COMMANDS = {
     ),
     "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
     "triplets simulate": (["triplets", "simulate", "out", "--n-objects", "9", "--count", "50"], SEEDS),
-    "sample": (["sample", "out"], ((), ())),
+    "datasets fetch": (["datasets", "fetch", "sample", "--folder", "out"], ((), ())),
     "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--penalty", "1"), ("--penalty", "9"))),
     "probe, one fit": (
         ["probe", "x.npy", *T, "--split", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],

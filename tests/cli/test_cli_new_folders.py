@@ -44,18 +44,17 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("plan experiment", "--components objects=0.002 answers=0.4 --difference 0.1", "json csv latex"),
     ("plan triplets", "x.npy y.npy -n 50", "out json"),
     ("describe", "t.npy", "json csv latex"),
-    ("sample", "", "folder"),
     ("extract", "--images images --model pixels:4", "out"),
     ("models list", "", "json csv latex"),
     ("models layers", "pixels:4", "json csv latex"),
     ("commands", "", "json"),
     ("info", "", "json"),
-    ("datasets list", "", "json csv latex"),
-    ("datasets info", "things", "json csv latex"),
+    ("datasets list", "things", "json csv latex"),
+    ("datasets fetch", "sample --folder demo", "json csv latex"),
     ("triplets simulate", "--n-objects 20 --count 50", "folder"),
 )
-# the longest; needs a server; whose folder is that of `study run`, tested in tests/study
-ELSEWHERE = ("tour", "datasets fetch", "study units", "study step", "study finish")
+# the longest; whose folder is that of `study run`, tested in tests/study
+ELSEWHERE = ("tour", "study units", "study step", "study finish")
 SUFFIXES = {"json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy"}
 OUT = {
     "failures": ".csv", "neighbors objects": ".csv", "probe": ".npz", "plot": ".svg",
@@ -69,7 +68,7 @@ WRITTEN = ("output", "folder")
 
 def outputs_of(name):
     """The flag of each output of a command, by the name of its option; none of what stands by itself."""
-    if name in ("sample", "triplets simulate"):
+    if name == "triplets simulate":
         return {"folder": ""}
     return {one.name: flag_of(one, told) for one, told in declared(load(name).options) if told.role in WRITTEN}
 

@@ -1,4 +1,4 @@
-"""`pyalign info`, `pyalign sample` and `pyalign triplets simulate`."""
+"""`pyalign info`, `pyalign datasets fetch sample` and `pyalign triplets simulate`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_backend_stands_in_its_own_column(command):
 def sample(command, tmp_path):
     """The sample in a folder, two levels of which were not there."""
     folder = tmp_path / "new" / "demo"
-    ran = command("sample", folder)
+    ran = command("datasets", "fetch", "sample", "--folder", folder)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [str(folder / name) for name in FILES]
     return folder
@@ -89,7 +89,7 @@ def test_sample_writes_the_packages_files_byte_by_byte(sample):
 
 def test_sample_again_replaces_what_was_there(command, sample):
     (sample / "names.txt").write_text("changed")
-    assert command("sample", sample).code == 0
+    assert command("datasets", "fetch", "sample", "--folder", sample).code == 0
     assert (sample / "names.txt").read_bytes() == (files("pyalign.datasets") / "sample" / "names.txt").read_bytes()
     assert sorted(path.name for path in sample.iterdir()) == sorted(FILES)
 
@@ -100,12 +100,6 @@ def test_scoring_the_sample_gives_the_figure_of_its_page(command, sample):
     assert round(100 * row["accuracy"], 3) == 56.375
     assert (row["n_triplets"], row["n_ties"]) == (28770, 0)
     assert "56.4%" in command(*args).out
-
-
-def test_sample_needs_a_folder(command):
-    ran = command("sample")
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.splitlines()[0] == "pyalign sample: error: the following arguments are required: DIR"
 
 
 # simulate

@@ -223,6 +223,6 @@ def cite(sources: Sources) -> Section | None:
     parts = (
         Text((f"Behind this page stand papers on {topics}.",) if topics else ("Behind this page stands the toolkit.",)),
         Code("BibTeX", "\n\n".join((PYALIGN, *(entry for _, entry in cited)))),
-        Text(("Data sets and models have papers of their own: pyalign datasets info NAME says which.",)),
+        Text(("Data sets and models have papers of their own: pyalign datasets list NAME says which.",)),
     )
     return Section("cite", "How to cite", CITE, parts)
