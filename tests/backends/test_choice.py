@@ -147,7 +147,7 @@ sys.exit(main(sys.argv[1:]))
     assert note == f"note: {SLOW}{reason}"
     assert "backend numpy" in " ".join(out)
     assert "slow" not in without_kernels(code, *map(str, words), "--quiet")[1]
-    assert without_kernels(code, "sample", str(tmp_path / "demo"))[1] == ""
+    assert without_kernels(code, "datasets", "fetch", "sample", "--folder", str(tmp_path / "demo"))[1] == ""
     after = code.replace("sys.exit(", f"main(['score', *{[*map(str, words[1:])]}])\nsys.exit(")  # in the same process
     assert without_kernels(after, "describe", str(tmp_path / "x.npy"))[1].count(SLOW) == 1
     out, err, _ = without_kernels(code, "info")
