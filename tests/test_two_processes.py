@@ -41,7 +41,7 @@ WRONG_CLOCKS = [
     *(Clocks(second=seconds) for seconds in (HOUR, -HOUR, DAY, -DAY)),
     *(Clocks(files=seconds) for seconds in (HOUR, -HOUR, DAY, -DAY)),
 ]
-MOST = 100  # calls at which two processes meet
+MOST = 200  # calls at which two processes meet: all that change or lock something or ask a clock
 AS_USUAL = ("work", Clocks())
 TIMES = ("seconds", "items_per_second", "provenance")
 
@@ -267,11 +267,11 @@ def differing(left, right):
 
 
 def chosen_points(calls, most):
-    """At most so many: calls that change something first, then looks at what is there."""
+    """At most so many calls that change something, and looks at what is there, up to half of that in all."""
     acts = [k for k, call in enumerate(calls) if not call.startswith("os.stat")]
     looks = [k for k, call in enumerate(calls) if call.startswith("os.stat")]
     points = [acts[k] for k in spread(len(acts), most)]
-    return sorted([*points, *(looks[k] for k in spread(len(looks), most - len(points)))])
+    return sorted([*points, *(looks[k] for k in spread(len(looks), max(0, most // 2 - len(points))))])
 
 
 def faults_of(scenario, most, conditions):
