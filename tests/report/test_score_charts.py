@@ -86,6 +86,16 @@ def test_points_have_two_intervals_and_a_line_of_equal_accuracies(found):
     assert "over other families like these" in told(drawn)
 
 
+def test_scores_that_span_a_factor_of_100_have_no_logarithm_for_their_intervals_may_hold_0(results):
+    rows = [replace(row, value=0.2 if k else 0.001, ci=replace(row.ci, low=-0.1)) for k, row in
+            enumerate(results[2].results)]
+    found = pyalign.regress_metadata(results[0], FAMILIES, others=(replace(results[2], results=tuple(rows)),))
+    (score,) = found.others
+    assert [row.scale for row in found.results if row.column == score.column] == ["linear"]
+    drawn = spec_rows(chart(found, by=score.column), "value_low")
+    assert {row["value_low"] for row in drawn} == {-0.1}
+
+
 def test_a_correlation_and_an_accuracy_have_no_line_of_equals(found):
     drawn = chart(found, by="RSA, pearson, spearman", width="single")
     assert not [row for row in spec_rows(drawn, "value", "accuracy") if "model" not in row]

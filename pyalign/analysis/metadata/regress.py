@@ -58,8 +58,8 @@ def regress_metadata(
     Returns:
         `MetadataRegressions`. A slope's interval over objects (and participants) is in closed form: c'y has variance
         c'Cc, with the covariance C of the accuracies y. That over models is cluster-robust over families (CR2, with
-        Satterthwaite's degrees of freedom). Positive numbers that span a factor of 100 are also used on a
-        logarithmic scale.
+        Satterthwaite's degrees of freedom). Positive numbers that span a factor of 100, but not scores, are also
+        used on a logarithmic scale.
 
     Raises:
         InputError: a result or a table of another kind, a column that is not there, no model with a row.
@@ -93,11 +93,11 @@ def regress_metadata(
     wanted = _columns(columns, table.columns)
     plan = _Plan(points, level, seed)
     # Scores of other results have errors too: these models' own covariance says too little for them.
-    of_scores = _Plan(replace(points, covariance=None), level, seed)
+    of_scores = _Plan(replace(points, covariance=None), level, seed, of_scores=True)
     plans = {name: plan for name in wanted} | {score.about.column: of_scores for score in scores}
     notes = [*models.notes, *table.notes, *points.notes, *_noted(points)]
     numbers = [name for name in wanted if name in table.numbers]
-    count = sum(len(_scales(points.numbers(name)[1])) for name in numbers)
+    count = sum(len(plans[name].scales(points.numbers(name)[1])) for name in numbers)
     results = [row for name in numbers for row in plans[name].regressions(name, count, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
     provenance = Provenance.now({}, {"columns": columns, "confidence": confidence_level}, seed=seed)
@@ -136,13 +136,6 @@ def _noted(points: Points) -> Iterator[str]:
         )
 
 
-def _scales(x: np.ndarray) -> tuple[str, ...]:
-    """On which scales a column has a slope; none where it does not vary."""
-    if len(x) < 2 or np.ptp(x) == 0.0:
-        return ()
-    return ("linear", "log10") if x.min() > 0 and x.max() >= SPAN * x.min() else ("linear",)
-
-
 @dataclass(frozen=True)
 class _Plan:
     """The points, and how intervals are made for any linear figure of them."""
@@ -150,7 +143,14 @@ class _Plan:
     points: Points
     confidence: float
     seed: int
+    of_scores: bool = False  # which have no logarithm: their intervals may hold 0
     ranks: dict[bytes, np.ndarray] = field(default_factory=dict)  # of simulated accuracies, by whose these are
+
+    def scales(self, x: np.ndarray) -> tuple[str, ...]:
+        """On which scales a column has a slope; none where it does not vary."""
+        if len({*x}) < 2:
+            return ()
+        return ("linear", "log10") if not self.of_scores and 0 < SPAN * x.min() <= x.max() else ("linear",)
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
         """The interval of weights'y over some of the points, where the models are treated as fixed."""
@@ -169,7 +169,7 @@ class _Plan:
     def regressions(self, column: str, count: int, notes: list[str]) -> Iterator[MetadataRegression]:
         """Regressions on the column as it is, and on its logarithm where it spans enough; `count`: of all columns."""
         some, x = self.points.numbers(column)
-        y, scales = self.points.accuracies[some], _scales(x)
+        y, scales = self.points.accuracies[some], self.scales(x)
         if not scales:
             notes.append(f"column {column!r} has the same value for all models, or too few of them: no slope")
             return
@@ -230,15 +230,14 @@ class _Plan:
     def _rank_over_objects(self, x: np.ndarray, some: np.ndarray, found: float) -> Interval | None:
         """The interval of Spearman's correlation by draws of the accuracies.
 
-        Errors draw ranks towards no order. How far, the draws tell: they are around accuracies that vary as much as
-        the true ones do (those that were found vary by their errors more), which have the ranks that were found. So
-        the end that is further from 0 is moved outwards by twice the mean difference of the draws from what was found.
+        Errors draw ranks towards no order. How far, the draws tell, which are around accuracies that vary as much as
+        the true ones do: the end further from 0 moves outwards by twice their mean difference from what was found.
         """
         if self.points.covariance is None:
             return None
         drawn = rank_correlations(x, self._ranks(some, self.points.covariance[np.ix_(some, some)]))
         tail = (1.0 - self.confidence) / 2.0
-        low, high = (float(end) for end in np.quantile(drawn, [tail, 1.0 - tail]))
+        low, high = np.quantile(drawn, [tail, 1.0 - tail]).tolist()
         moved = 2.0 * (found - float(drawn.mean()))
         low, high = max(-1.0, min(low, low + moved, found)), min(1.0, max(high, high + moved, found))
         return Interval(low, high, float(drawn.std(ddof=1)), self.points.by, "parametric", self.confidence)
@@ -259,7 +258,7 @@ class _Plan:
         ends = around(fisher(found, len(line.x)), error, degrees, self.points.models_by, "jackknife", self.confidence)
         if ends is None:
             return None
-        low, high = (math.tanh(end) for end in ends)
+        low, high = map(math.tanh, ends)
         return replace(ends, low=min(found, low), high=max(found, high), error=None)
 
     def groups(self, column: str, asked: bool, notes: list[str]) -> Iterator[MetadataGroup]:

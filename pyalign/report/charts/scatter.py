@@ -238,10 +238,11 @@ def _against_numbers(
             dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
             layers.append(dashed.encode(x=x, y=y))
     layers += _points(rows, {"x": x, "y": y}, "y", look, line.column, result)
-    left, right = map(math.log10, ends) if logs else ends
+    place = math.log10 if logs else float
+    left, right = map(place, ends)
 
     def across(value: float) -> float:
-        return room * ((np.log10(value) if logs else value) - left) / (right - left)
+        return room * (place(value) - left) / (right - left)
 
     def down(value: float | None) -> float:
         return HEIGHT * (top - (value or 0.0)) / (top - bottom)
