@@ -22,11 +22,7 @@ from pyalign.study.file import read_study
 from pyalign.study.preset import draft_study
 
 draft_preset = partial(draft_study, preset="human-alignment")
-N, IMAGES, CATEGORY = (
-    40,
-    118,
-    120,
-)  # objects of THINGS here; images of King's and Cichy's matrices, of each of Peterson's
+N, IMAGES, CATEGORY = 40, 118, 120  # objects of THINGS here; images of King's and Cichy's, of each of Peterson's
 MODELS = "model,family,objective,data,parameters,imagenet_accuracy\n" + "".join(
     f"{name},{family},{objective},ImageNet-1k,{size}M,{accuracy} %\n"
     for name, family, objective, size, accuracy in (

@@ -18,9 +18,7 @@ pytest.importorskip("vl_convert", reason="vl-convert is not installed")
 
 OBJECTS, MODELS = (118, 120), 5  # of data sets in the preset: King's and Cichy's images, Peterson's
 SHOWN = 100  # objects of a chart
-WHOLE = (
-    2_000_000  # bytes of the preset's page: of five models, with four sets of matrices, maps of each model on each set
-)
+WHOLE = 2_000_000  # bytes of the preset's page: of five models, four sets of matrices, maps of each model on each set
 SETS, ON = 4, 6  # sets of matrices; data sets that maps are tried on: these, THINGS, CIFAR-100
 CATEGORIES, MAPS = 27, 3
 
