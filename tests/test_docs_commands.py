@@ -18,7 +18,7 @@ from pyalign.cli._command import make_parser, parse
 ROOT = Path(__file__).resolve().parents[1]
 ALL = [ROOT / name for name in ("README.md", "benchmarks/README.md", "tools/README.md")]
 ALL += sorted((ROOT / "docs").glob("*.md"))
-FENCE = re.compile(r"^```(?!\{)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # {...}: of the site, such as figures
+FENCE = re.compile(r"^```(?:\{[^\n]*)?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # {...}: of the site
 COMMAND = re.compile(r"^(\$ |pyalign (?!.*: error: ))", re.MULTILINE)
 PACKAGES = {  # what commands need that the package itself does not
     r"pyalign (extract|tour)": ("torch", "timm"),
@@ -180,11 +180,12 @@ def test_every_stand_in_is_named_by_a_command(script):
 
 
 @pytest.mark.parametrize("path", ALL, ids=[str(path.relative_to(ROOT)) for path in ALL])
-def test_all_commands_and_python_of_a_page_stand_where_they_run(path):
-    """Commands in blocks of sh, Python as a doctest or with a word of what it needs; no comment takes any out."""
+def test_all_commands_and_python_of_a_page_stand_where_they_run_and_lines_fit(path):
+    """Commands are in blocks of sh, Python is a doctest or says what it needs; a page shows 84 characters of a line."""
     text = path.read_text(encoding="utf-8")
     for language, body in FENCE.findall(text):
         assert language in ("sh", "text", "python", "toml", "bibtex", "groovy", "yaml", ""), language
+        assert max(map(len, body.splitlines()), default=0) <= 84, body
         assert language in ("sh", "python") or not COMMAND.search(body), body  # a doctest may print one
         assert language != "python" or ">>> " in body or "# needs " in body, body
     assert "<!-- not run" not in text

@@ -27,6 +27,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +86,7 @@ class Block:
             said, came = SIZE.sub("0 MB", said), SIZE.sub("0 MB", came)
         if "about" in self.comment:
             said, came = NUMBER.sub("0", said), NUMBER.sub("0", came)
-        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        return doctest.OutputChecker().check_output(said, came, flags)
+        return doctest.OutputChecker().check_output(said, came, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
 
 
 def blocks_of(text: str) -> list[Block]:
@@ -149,8 +149,7 @@ def main() -> int:
     parser.add_argument("pages", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, help="the folder of real data, for the blocks that need it")
     parser.add_argument("--write", action="store_true", help="put what is printed into the pages")
-    given = parser.parse_args()
-    wrong = 0
+    given, wrong = parser.parse_args(), 0
     for page in given.pages:
         text = page.read_text(encoding="utf-8")
         for real in (False, True) if given.data else (False,):
@@ -161,8 +160,9 @@ def main() -> int:
             wrong += len(found)
             for block, printed in reversed(found):
                 print(f"{page}:\n{block.commands}prints\n{printed}")
-                if given.write:
-                    text = text[: block.start] + printed.rstrip() + "\n" + text[block.end :]
+                if given.write:  # with notes in lines that a page shows
+                    folded = re.sub("(?m)^ *note: .*", lambda note: textwrap.fill(note[0], 80), printed)
+                    text = text[: block.start] + folded.rstrip() + "\n" + text[block.end :]
         if given.write:
             page.write_text(text, encoding="utf-8")
     return 0 if given.write else min(wrong, 1)
