@@ -18,10 +18,9 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
 from pyalign.io.embeddings import Pictures, open_named
 from pyalign.io.image_files import (
-    SUFFIXES, Files, Rows, hdf5_images, images_below, is_image, listed_images, parquet_images,
+    SUFFIXES, Archive, Files, Rows, hdf5_images, images_below, is_image, listed_images, parquet_images,
 )
 from pyalign.io.paths import TEXT, Spec, bad, checked_path, is_named, suffix_of
-from pyalign.io.tar import Archive
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -2,6 +2,7 @@ from .answers import read_answers as read_answers
 from .answers import read_choices as read_choices
 from .answers import read_subjects as read_subjects
 from .answers import read_weights as read_weights
+from .contents import Content as Content
 from .embeddings import load_embeddings as load_embeddings
 from .embeddings import write_embeddings as write_embeddings
 from .judgments import load_judgments as load_judgments
@@ -9,7 +10,6 @@ from .metadata import load_categories as load_categories
 from .metadata import load_metadata as load_metadata
 from .metadata import read_names as read_names
 from .paths import Spec as Spec
-from .tar import Content as Content
 from .transform import ModelSpec as ModelSpec
 from .transform import holds_transform as holds_transform
 from .transform import load_transform as load_transform

@@ -22,12 +22,12 @@ from pyalign.data.trials import ANCHORS, OMIT, anchor_first, answered_rows, may_
 from pyalign.errors import InputError, shorten
 from pyalign.io.answers import code_subjects, notes_on_unused, weights_in
 from pyalign.io.arrays import TRIPLETS, Wanted
+from pyalign.io.contents import columns_of
 from pyalign.io.embeddings import open_named
 from pyalign.io.formats import open_table
 from pyalign.io.layout import always, is_number
 from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named
 from pyalign.io.tables import Column, Table, by_name, cells_table, column_index, frame_table, from_one, whole_numbers
-from pyalign.io.tar import columns_of
 from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]

@@ -35,9 +35,9 @@ import numpy as np
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io import apart, load_embeddings, load_judgments, load_transform, load_triplets, read_choices, read_names
+from pyalign.io.contents import contents
 from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.formats import FORMATS
-from pyalign.io.tar import contents
 from pyalign.nearest.index import MARK, build_index, load_index
 
 sys.path.append(str(Path(__file__).parent.parent))  # tests, which have a document of each command

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pyalign.io import load_embeddings, load_triplets
-from pyalign.io.tar import contents
+from pyalign.io.contents import contents
 
 HEAD = (
     b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (80000, 1024), }".ljust(117) + b"\n"

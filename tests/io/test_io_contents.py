@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign.io.tar import contents
+from pyalign.io.contents import contents
 
 
 def only(path, key=None):

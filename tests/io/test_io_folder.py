@@ -15,8 +15,8 @@ from support import reals, write_folder
 
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings, load_triplets, read_names
+from pyalign.io.contents import contents
 from pyalign.io.folder import folder_files
-from pyalign.io.tar import contents
 
 NAMES = ("ant/ant_01b.jpg", "ant/ant_02s.jpg", "b c/tab\there.jpg", "d/ä, 1.jpg", " e")
 LAYERS = {"penultimate": reals(1, 5, 4), "logits": reals(2, 5, 3)}

@@ -12,7 +12,7 @@ import pytest
 
 from pyalign.errors import InputError
 from pyalign.extraction.images import as_images
-from pyalign.io.tar import Archive
+from pyalign.io.image_files import Archive
 
 FORMS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 LONG = "f/" + "n" * 90 + "/" + "m" * 140 + ".png"

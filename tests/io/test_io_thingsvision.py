@@ -11,8 +11,8 @@ from support import reals
 
 import pyalign
 from pyalign.io import load_embeddings, read_names
+from pyalign.io.contents import contents
 from pyalign.io.folder import folder_files
-from pyalign.io.tar import contents
 
 X = reals(1, 4, 3)
 FILES = ("ant/1.jpg", "ant/2.jpg", "bee/1.jpg", "cat/in/1.png")

@@ -24,15 +24,15 @@ from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
 from pyalign.io.answers import WEIGHT
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
+from pyalign.io.contents import Content, content_of, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
-from pyalign.io.image_files import images_below
+from pyalign.io.image_files import images_below, images_in
 from pyalign.io.metadata import load_categories, read_names
 from pyalign.io.paths import TEXT, Spec, checked_path, suffix_of
 from pyalign.io.rdm_files import PICKLES, find_rdms
 from pyalign.io.tables import Table, frame_table
-from pyalign.io.tar import Content, content_of, contents, images_in
 from pyalign.io.transform import holds_transform, load_transform
 from pyalign.io.triplets import with_remedy
 
