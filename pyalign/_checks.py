@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache, partial, wraps
+from itertools import chain, repeat
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import numpy as np
 
@@ -21,6 +25,71 @@ from pyalign.measures import LONGEST_SQUARE, SHORTEST_SQUARE
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
 SPARE = 256e6  # bytes that a large result may take in passing, next to itself
 ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
+Function = TypeVar("Function", bound=Callable[..., Any])
+Rule = Callable[[Any, str], Any]  # gives the value as it is to be used, or raises; from it and the argument's name
+
+
+def checked(function: Function) -> Function:
+    """The function, whose arguments are checked by their annotations, as `rule_of` says, before it is called."""
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        rules = _rules_of(function)
+        for name in rules.keys() & named:
+            named[name] = rules[name](named[name], name)
+        pairs = zip(given, chain(placed, repeat("")), strict=False)
+        return function(*(rules[name](value, name) if name in rules else value for value, name in pairs), **named)
+
+    placed = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return cast(Function, call)
+
+
+@cache  # with the first call, since annotations take time to read
+def _rules_of(function: Callable[..., Any]) -> dict[str, Rule]:
+    """The rules of arguments that have one; of backends, the function that looks them up knows which there are."""
+    rules = {name: rule_of(hint) for name, hint in hints_of(function).items() if name != "backend"}
+    return {name: rule for name, rule in rules.items() if rule is not None}
+
+
+@cache
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function by the names of its arguments; `object` for what can't be read."""
+    scope = vars(sys.modules[function.__module__])
+    return {name: _hint(text, scope) for name, text in function.__annotations__.items()}
+
+
+def _hint(annotation: Any, scope: dict[str, Any]) -> Any:
+    try:
+        return eval(annotation, scope) if isinstance(annotation, str) else annotation
+    except (NameError, TypeError):
+        return object
+
+
+def kinds_of(hint: Any) -> tuple[Any, ...]:
+    """The types of which a value may be, by an annotation that joins them with `|`."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def rule_of(hint: Any) -> Rule | None:
+    """The rule that an annotation states: a word of a `Literal`, True or False, or what it is `Annotated` with."""
+    kinds = kinds_of(hint)
+    kind, *others = (one for one in kinds if one is not NoneType)
+    rule: Rule | None = flag if kind is bool else None
+    if get_origin(kind) is Literal:
+        rule = partial(_word, get_args(kind))
+    elif get_origin(kind) is Annotated:
+        rule = get_args(kind)[1]
+    if rule is None or others:
+        return None
+    return rule if NoneType not in kinds else partial(_unless_none, rule)
+
+
+def _word(allowed: tuple[str, ...], value: Any, name: str) -> str:
+    return one_of(value, allowed, name)
+
+
+def _unless_none(rule: Rule, value: Any, name: str) -> Any:
+    return None if value is None else rule(value, name)
 
 
 def as_rows(x: object, name: str = "embeddings") -> np.ndarray:
@@ -259,11 +328,11 @@ def apart_from_transpose(matrix: Array) -> tuple[Any, Any]:
     return abs(matrix - matrix.T).max(), ASYMMETRY * abs(matrix).max()
 
 
-def as_temperature(temperature: float) -> float:
+def as_temperature(temperature: object, name: str = "temperature") -> float:
     """A number in [1e-30, 1e30], so that its inverse is one in float32."""
     value = math.nan if isinstance(temperature, bool | np.bool_) else plain_number(temperature)
     if not 1e-30 <= value <= 1e30:
-        raise InputError(f"temperature must be a positive number (1e-30 to 1e30); got {temperature!r}")
+        raise InputError(f"{name} must be a positive number (1e-30 to 1e30); got {temperature!r}")
     return value
 
 

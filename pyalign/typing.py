@@ -1,16 +1,18 @@
 """Types of arguments: what an editor completes, and what a type checker compares.
 
-Functions check their arguments all the same: a wrong word is one clear line. A measure may be any text, since
-it may have a parameter, as in "rbf:0.5".
+Functions check their arguments by these types too (`_checks.checked`): a wrong word, or a number out of its range, is
+one clear line. A measure may be any text, since it may have a parameter, as in "rbf:0.5".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from functools import partial
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from numpy.typing import ArrayLike
 
+from pyalign._checks import as_temperature, fraction, whole_number
 from pyalign.data import Answers, Categories, Embeddings, Judgments, Subjects, Triplets, Weights
 from pyalign.measures import Measure
 
@@ -37,7 +39,7 @@ Penalties: TypeAlias = Literal["auto"] | float | Sequence[float]
 MeasureName: TypeAlias = Literal["cosine", "dot", "pearson", "neg_sqeuclidean", "neg_euclidean", "rbf"]
 MeasureLike: TypeAlias = MeasureName | str | Measure
 CorrelationName: TypeAlias = Literal["spearman", "pearson", "kendall", "tau-a", "rho-a", "cosine"]
-MatrixKind: TypeAlias = Literal["similarity", "dissimilarity"]
+MatrixKind: TypeAlias = Literal["dissimilarity", "similarity"]
 Ties: TypeAlias = Literal["fractional", "wrong", "human_alignment"]
 Weighting: TypeAlias = Literal["answers", "triplets"]
 Policy: TypeAlias = Literal["raise", "omit"]
@@ -48,3 +50,8 @@ Assign: TypeAlias = Literal["sum", "product"]
 Kept: TypeAlias = Literal["choices", "probabilities"]
 Split: TypeAlias = Literal["objects", "triplets", "subjects", "objects+subjects"]
 Task: TypeAlias = Literal["odd-one-out", "anchored"]
+NotNegative: TypeAlias = Annotated[int, partial(whole_number, least=0)]  # such as a seed
+Positive: TypeAlias = Annotated[int, partial(whole_number, least=1)]
+AtLeastTwo: TypeAlias = Annotated[int, partial(whole_number, least=2)]
+Fraction: TypeAlias = Annotated[float, fraction]  # strictly between 0 and 1
+Temperature: TypeAlias = Annotated[float, as_temperature]

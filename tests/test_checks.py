@@ -15,6 +15,29 @@ import pyalign
 from pyalign import _checks
 from pyalign.backends import TripletCheck, get_backend
 from pyalign.errors import LONGEST, InputError, MissingExtraError
+from pyalign.typing import Fraction, Positive, Ties
+
+# Annotations
+
+
+@_checks.checked
+def annotated(
+    x: object, k: Positive = 1, *more: int, ties: Ties = "wrong", share: Fraction | None = None, flag: bool = False,
+    either: Ties | int = 3, **rest: object,
+) -> object:
+    return x, k, more, ties, share, flag, either, rest
+
+
+def test_arguments_are_made_what_their_annotations_say_wherever_they_stand():
+    given = annotated("x", np.int8(3), 7, 8, ties="fractional", share=np.float32(0.5), flag=1, either="none", other=2)
+    assert given == ("x", 3, (7, 8), "fractional", 0.5, True, "none", {"other": 2})
+    assert [type(one) for one in (given[1], given[4], given[5])] == [int, float, bool]
+    assert annotated(None, k=2) == (None, 2, (), "wrong", None, False, 3, {})
+    assert inspect.signature(annotated).parameters["k"].annotation == "Positive"
+    for name, value in {"k": None, "ties": "x", "share": 1.5, "flag": None}.items():
+        with pytest.raises(InputError, match=f"^{name} must .*; got {value!r}"):
+            annotated("x", **{"k": 1} | {name: value})
+
 
 # Embeddings
 

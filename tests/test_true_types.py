@@ -1,5 +1,6 @@
 """Types of arguments are what functions take: each word of a `Literal` is accepted, and other words are refused.
 
+So are numbers out of the range that a type states, and what is no flag.
 Where a word does not fit what else is given, or needs a package or a device, the reason is that, and not the word.
 """
 
@@ -176,6 +177,34 @@ def test_words_of_a_type_are_accepted_and_others_refused_with_the_list(name, arg
     assert not refused
     said = refusal(name, argument, "no such word")
     assert "got 'no such word'" in said and all(word.partition(":")[0] in said for word in words), said
+
+
+# Of the types of numbers in `pyalign.typing`, and of flags: what lies outside.
+OUTSIDE = {
+    "NotNegative": (-1, 2**31, 1.5, True), "Positive": (0, "many"), "AtLeastTwo": (1, [3]), "Number": (0, 2**20 + 1),
+    "Fraction": (0.0, 1, np.nan, "half"), "Temperature": (0, np.inf, True, "warm"), "bool": (2, "yes"),
+}
+CHECKED = [one for one in PUBLIC if hasattr(one, "__wrapped__")]
+RANGES = [
+    (function, name, kind)
+    for function in CHECKED
+    for name, argument in inspect.signature(function).parameters.items()
+    if (kind := str(argument.annotation).removesuffix(" | None")) in OUTSIDE
+]
+
+
+@pytest.mark.parametrize(("function", "argument", "kind"), RANGES, ids=lambda part: getattr(part, "__name__", part))
+def test_numbers_outside_of_a_type_are_refused_before_anything_else(function, argument, kind, message_of):
+    parameters = inspect.signature(function).parameters
+    nothing = {name: None for name, one in parameters.items() if one.default is one.empty}
+    for value in OUTSIDE[kind]:
+        said = message_of(function, **nothing | {argument: value})
+        assert said.startswith(f"{argument} must ") and said.endswith(f"; got {value!r}")
+
+
+def test_functions_that_state_a_range_check_it():
+    stated = re.compile(r"\b(NotNegative|Positive|AtLeastTwo|Fraction|Temperature)\b")
+    assert {one for one in PUBLIC if stated.search(str(inspect.signature(one)))} <= {*CHECKED}
 
 
 @pytest.mark.parametrize("command", COMMANDS_OF)

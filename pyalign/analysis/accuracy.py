@@ -232,8 +232,6 @@ def score_triplets(
 
     A dropped triplet has choice -2, probabilities NaN and similarities NaN.
     """
-    _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     chosen = get_measure(measure)
     return score_placed(
         placed(x, triplets, backend, chosen.precomputed), chosen, temperature, nan_policy, choices=choices,

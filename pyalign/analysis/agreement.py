@@ -13,7 +13,6 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign._result import Result
-from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.agreement_figures import (
     ENTROPIES, OF_BINS, AgreementBin, AgreementErrors, Correlations, ModelChoices, Values, bins_of, places_of,
 )
@@ -32,18 +31,19 @@ from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, log_choice_probabilities
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.typing import (
-    AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties,
-    TripletsLike,
+    AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy, Positive, SubjectsLike,
+    Temperature, Ties, TripletsLike,
 )
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
 
+@_checks.checked
 def agreement(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
-    measure: MeasureLike | Sequence[MeasureLike] = "cosine", temperature: float = 1.0, min_answers: int = 2,
+    measure: MeasureLike | Sequence[MeasureLike] = "cosine", temperature: Temperature = 1.0, min_answers: Positive = 2,
     ci: IntervalsOver = AUTO,
     edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise",
@@ -91,9 +91,6 @@ def agreement(
     """
     progress = reporter(progress)
     limits = _checked_edges(edges)
-    _checks.whole_number(min_answers, "min_answers", 1)
-    _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     measures = measures_of(measure)
     judged = Judged.of(
         embeddings, model_choices, triplets, "agreement", base=choice_base, nan_policy=nan_policy,
@@ -103,11 +100,10 @@ def agreement(
     plan = plan_of(ci, BY, (CORRECTED,))
     kept = judged.triplets
     require_odd_one_out(kept, "agreement")
-    settings = _Settings(int(min_answers), limits, codes_of_people(kept, judged.subjects), plan)
-    how = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan_policy": nan_policy,
-           "backend": backend}
-    options = {"temperature": how["temperature"], "ties": ties, "nan": nan_policy, "backend": backend,
-               "missing": missing, "min_answers": int(min_answers), "edges": limits.tolist(), "ci": record_of(plan),
+    settings = _Settings(min_answers, limits, codes_of_people(kept, judged.subjects), plan)
+    how = {"temperature": temperature, "ties": ties, "nan_policy": nan_policy, "backend": backend}
+    options = {"temperature": temperature, "ties": ties, "nan": nan_policy, "backend": backend,
+               "missing": missing, "min_answers": min_answers, "edges": limits.tolist(), "ci": record_of(plan),
                **judged.choices.options()}
     return cast(Agreements, judged.results(
         Agreements, measures, options, backend, progress, partial(_ready, settings, how),

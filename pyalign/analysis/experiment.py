@@ -24,6 +24,7 @@ from pyalign.errors import InputError
 from pyalign.stats.components import Components, Design, Outlook
 from pyalign.stats.degrees import NAMES
 from pyalign.stats.resampling import LEAST, is_enough
+from pyalign.typing import Fraction
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,11 @@ class _Pilot:
     source: str | None = None
 
 
+@_checks.checked
 def plan_experiment(
     pilot: Scores | Score | Comparison | PairResult | Components, *, difference: float,
     n_objects: int | Sequence[int] = N_OBJECTS, n_subjects: int | Sequence[int] = N_SUBJECTS,
-    answers_per_subject: int | Sequence[int] = ANSWERS, power: float = 0.8, confidence_level: float = 0.95,
+    answers_per_subject: int | Sequence[int] = ANSWERS, power: Fraction = 0.8, confidence_level: Fraction = 0.95,
     prices: Sequence[float] | None = None, object_balance: float = 1.0, subject_balance: float = 1.0,
 ) -> ExperimentPlan:
     """Plan a study that is to find a difference: between two models, or between a model and a fixed value.
@@ -186,8 +188,8 @@ def plan_experiment(
         components=components,
         ranges={name: own for name in ("objects", "subjects") if (own := getattr(known.components, f"{name}_ci"))},
         difference=_difference_of(difference, known),
-        power=_checks.fraction(power, "power"),
-        confidence=_checks.fraction(confidence_level, "confidence_level"),
+        power=power,
+        confidence=confidence_level,
         prices=_prices(prices),
         balances=(_balance(object_balance, "object_balance"), _balance(subject_balance, "subject_balance")),
     )

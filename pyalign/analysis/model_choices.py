@@ -12,7 +12,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.answers import answered_triplets, codes_of_people, require_single
-from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.choices import Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.each_model import of_each
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
@@ -51,7 +51,6 @@ class ModelChoices:
             Traceback (most recent call last):
             pyalign.errors.InputError: model_choices must not have the name of a model; got 'x'
         """
-        _checks.one_of(unreadable, UNREADABLE, "unreadable")
         checked_base(base)
         choices = {} if model_choices is None else named_models(model_choices, "model_choices", "choices")
         twice = next((name for name in choices if name in models), None)

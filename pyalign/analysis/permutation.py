@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, require_alike_orders, scored_part
+from pyalign.analysis.accuracy import PermutationTest, accuracy_of, require_alike_orders, scored_part
 from pyalign.analysis.answers import counts_of_two
 from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
@@ -28,13 +28,17 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
-from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Ties, TripletsLike, WeightsLike
+from pyalign.typing import (
+    BackendName, EmbeddingsLike, Fraction, MeasureLike, NotNegative, Policy, Positive, Ties, TripletsLike, WeightsLike,
+)
 
 
+@_checks.checked
 def permutation_test(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, measure: MeasureLike = "cosine", ties: Ties = "fractional",
-    nan_policy: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto", n_permutations: int = 1000,
-    confidence_level: float = 0.95, seed: int = 0, weights: WeightsLike | None = None, progress: Progress | None = None,
+    nan_policy: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
+    n_permutations: Positive = 1000, confidence_level: Fraction = 0.95, seed: NotNegative = 0,
+    weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> PermutationTest:
     """How accurate these embeddings would be if their rows belonged to the items in random order.
 
@@ -73,10 +77,6 @@ def permutation_test(
         (True, True)
     """
     progress = reporter(progress)
-    _checks.whole_number(n_permutations, "n_permutations", 1)
-    _checks.fraction(confidence_level, "confidence_level")
-    _checks.whole_number(seed, "seed", 0)
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     chosen, embeddings = get_measure(measure), with_similarities(embeddings)
     present = with_rows(embeddings, answered_once(triplets, "permutation_test", weights), missing)
     aligned = align(embeddings, present.triplets, features=not chosen.precomputed)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
+from pyalign.analysis.accuracy import Score, Scores, score_placed, summarise
 from pyalign.analysis.answers import EachAnswer
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, require_weighting
 from pyalign.analysis.each_model import measures_of, of_each
@@ -62,6 +62,7 @@ class _Settings(Asked):
         return self.recorded(x, options, backend, None if self.n_permutations is None else self.seed)
 
 
+@_checks.checked
 def score(
     embeddings: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
     matrix: JudgmentsLike | Mapping[str, JudgmentsLike] | None = None, kind: MatrixKind | None = None,
@@ -158,8 +159,6 @@ def score(
         0.667
     """
     progress = reporter(progress)
-    _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     kept_arrays = _checked(keep, transform)
     if triplets is None:
         raise InputError("triplets must be given; got None")

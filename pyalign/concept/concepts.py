@@ -9,13 +9,12 @@ from typing import Any, Literal, cast
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.model_choices import Judged
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
-from pyalign.concept.dimensions import HOW, labels_of, strongest
+from pyalign.concept.dimensions import labels_of, strongest
 from pyalign.concept.groupings import require_some
 from pyalign.concept.parts import Families
 from pyalign.data import (
@@ -25,11 +24,10 @@ from pyalign.data import (
 from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
     Assign, BackendName, CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy,
-    SubjectsLike, Ties, TripletsLike,
+    Positive, SubjectsLike, Ties, TripletsLike,
 )
 
 DIMENSIONS = "dimensions"  # the name of their rows in messages, next to those of the models
@@ -37,6 +35,7 @@ FEWEST = 30  # triplets of a concept with an interval
 TRANSFORMED = "{} (transformed)"
 
 
+@_checks.checked
 def score_concepts(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, dimensions: EmbeddingsLike | None = None, *,
     model_choices: NamedChoices | None = None, choice_base: int | None = None,
@@ -46,7 +45,7 @@ def score_concepts(
     transform: Transform | None = None, measure: MeasureLike | None = None, temperature: float | None = None,
     ties: Ties = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise", missing: Policy = "raise",
     backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
-    correction: Correction = "holm", min_triplets: int = FEWEST, top_objects: int | None = None,
+    correction: Correction = "holm", min_triplets: Positive = FEWEST, top_objects: Positive | None = None,
     families: Sequence[str] | None = None, progress: Progress | None = None,
 ) -> Concepts:
     """Compute accuracy and cross-entropy per human concept, with intervals, and differences between models.
@@ -116,15 +115,9 @@ def score_concepts(
     """
     progress = reporter(progress)
     require_some(dimensions, categories, levels, entropy)
-    _checks.one_of(nan_policy, NAN, "nan_policy")
-    _checks.one_of(assign, HOW, "assign")
     _checks.whole_number(top, "top", 0 if entropy == "dimensions" and top_objects is None else 1)
-    _checks.whole_number(min_triplets, "min_triplets", 1)
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    if top_objects is not None:
-        _checks.whole_number(top_objects, "top_objects", 1)
-        if dimensions is None:
-            raise InputError("top_objects are those of dimensions; got no dimensions")
+    if top_objects is not None and dimensions is None:
+        raise InputError("top_objects are those of dimensions; got no dimensions")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
     models = {} if embeddings is None else one_or_several(embeddings)

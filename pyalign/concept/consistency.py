@@ -8,32 +8,31 @@ from typing import Any, cast
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.model_choices import Judged
 from pyalign.backends import get_host_backend
 from pyalign.concept.concepts import DIMENSIONS, FEWEST, aligned_beside, beside
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
-from pyalign.concept.dimensions import HOW, labels_of
+from pyalign.concept.dimensions import labels_of
 from pyalign.data import as_embeddings, require_one_answer_each, require_unweighted
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
     Assign, BackendName, CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy,
-    SubjectsLike, TripletsLike,
+    Positive, SubjectsLike, TripletsLike,
 )
 
 
+@_checks.checked
 def error_consistency(
     models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None, dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None, categories: CategoriesLike | None = None, assign: Assign = "sum",
     top: int = 1, measure: MeasureLike = "cosine", nan_policy: Policy = "raise", unreadable: Policy = "raise",
     missing: Policy = "raise", backend: BackendName = "auto", ci: IntervalsOver = AUTO,
-    subjects: SubjectsLike | None = None, correction: Correction = "holm", min_triplets: int = FEWEST,
+    subjects: SubjectsLike | None = None, correction: Correction = "holm", min_triplets: Positive = FEWEST,
     progress: Progress | None = None,
 ) -> ErrorConsistency:
     """Compute error consistency, Cohen's kappa of correct and incorrect choices, for every two models.
@@ -86,11 +85,7 @@ def error_consistency(
     """
     progress = reporter(progress)
     rows = named_models({} if models is None else models)
-    _checks.one_of(nan_policy, NAN, "nan_policy")
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(assign, HOW, "assign")
     get_measure(measure)
-    _checks.whole_number(min_triplets, "min_triplets", 1)
     judged = Judged.of(
         rows, model_choices, triplets, "consistency", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
         missing=missing, subjects=subjects, beside=beside(rows, dimensions),

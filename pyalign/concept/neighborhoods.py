@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pyalign import _checks
+from pyalign._checks import checked
 from pyalign._process import Progress, reporter
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.concept.neighbor_lists import Lists, chance_of_rbo, checked_k, level_of, list_length, neighbor_lists
@@ -21,21 +21,23 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import match_rows, notes_on_similarities
 from pyalign.stats.intervals import RESAMPLES, half_samples
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling
-from pyalign.typing import CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models
+from pyalign.typing import (
+    CategoriesLike, Correction, EmbeddingsLike, Fraction, MeasureLike, Models, NotNegative, Positive,
+)
 
 HUMAN = "human"  # what the human embedding is called beside models
 PERMUTATIONS = 999
 
 
+@checked
 def neighborhoods(
     embeddings: EmbeddingsLike | Models, human: EmbeddingsLike | None = None, *,
     before: EmbeddingsLike | str | None = None, categories: CategoriesLike | None = None,
     dimensions: EmbeddingsLike | None = None, dimension_labels: Sequence[str] | None = None,
     threshold: float | None = None, k: int = 10, measure: MeasureLike = "cosine", human_measure: MeasureLike = "cosine",
-    before_measure: MeasureLike | None = None, rbo_p: float = 0.9, top: int = 10, ci: OverObjects = AUTO,
-    n_permutations: int = PERMUTATIONS, correction: Correction = "holm", seed: int = 0,
+    before_measure: MeasureLike | None = None, rbo_p: Fraction = 0.9, top: Positive = 10, ci: OverObjects = AUTO,
+    n_permutations: NotNegative = PERMUTATIONS, correction: Correction = "holm", seed: NotNegative = 0,
     progress: Progress | None = None,
 ) -> Neighborhoods:
     """Describe each object by its k nearest neighbours, and models by the means over objects and concepts.
@@ -99,7 +101,6 @@ def neighborhoods(
         got = f"none called {HUMAN!r} or {BEFORE!r}; got {[*models]}"
         raise InputError(f"embeddings must hold at least one model, {got}")
     requested, level = half_samples(ci), None if threshold is None else level_of(threshold, get_measure(measure))
-    _check(rbo_p, top, n_permutations, correction, seed)
     earlier = before if isinstance(before, str) and before in models else None if before is None else BEFORE
     references = {HUMAN: human, BEFORE: before if earlier == BEFORE else None}
     matched = match_rows({name: x for name, x in references.items() if x is not None} | models)
@@ -140,14 +141,6 @@ def neighborhoods(
         matched.names, notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now([*models.items(), *references.items()], given, "auto", seed),
     )
-
-
-def _check(rbo_p: float, top: int, n_permutations: int, correction: Correction, seed: int) -> None:
-    _checks.fraction(rbo_p, "rbo_p")
-    _checks.whole_number(top, "top", 1)
-    _checks.whole_number(n_permutations, "n_permutations", 0)
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.whole_number(seed, "seed", 0)
 
 
 def _notes(

@@ -21,16 +21,15 @@ from pyalign.concept.predicted import (
 )
 from pyalign.data import Aligned, Embeddings, Provenance, Triplets, align, require_answers, require_odd_one_out
 from pyalign.data.missing import Coverage, with_rows
-from pyalign.data.names import MISSING
 from pyalign.data.similarities import one_or_several
 from pyalign.data.triplets import require_one_answer_each, require_unweighted
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.triplets import checked_triplets
-from pyalign.stats.multiple import CORRECTIONS, corrected
+from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling, record_of
-from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, Policy, TripletsLike
+from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, NotNegative, Policy, TripletsLike
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
@@ -41,13 +40,14 @@ MADE_FROM = (
 )
 
 
+@_checks.checked
 def predict_dimensions(
     embeddings: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
     penalties: float | Sequence[float] = PENALTIES,
     folds: int | ArrayLike = FOLDS, standardize: bool = False, triplets: TripletsLike | None = None,
     measure: MeasureLike = "dot",
     ci: OverObjects = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
-    seed: int = 0, progress: Progress | None = None,
+    seed: NotNegative = 0, progress: Progress | None = None,
 ) -> DimensionPredictions:
     """Predict human dimensions from representations by ridge regression, for held-out objects.
 
@@ -96,12 +96,8 @@ def predict_dimensions(
     """
     progress = reporter(progress)
     plan = over_objects(ci)
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
-    _checks.one_of(missing, MISSING, "missing")
     get_measure(measure)
-    grid, standardize = checked_penalties(penalties), _checks.flag(standardize, "standardize")
-    seed = _checks.whole_number(seed, "seed", 0)
+    grid = checked_penalties(penalties)
     models = one_or_several(embeddings)
     if not models:
         raise InputError("embeddings must hold at least one model; got none")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyalign import _checks
+from pyalign._checks import checked
 from pyalign._process import Progress, reporter
 from pyalign.data.similarities import named_models
 from pyalign.embedding.embedding_result import (
@@ -31,12 +31,13 @@ from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.journal import Journal, journal_of, packed, unpacked
 from pyalign.stats.resampling import OverAnswers, record_of
 from pyalign.stats.splits import Fold
-from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, SubjectsLike, TripletsLike
+from pyalign.typing import AnswersLike, AtLeastTwo, BackendName, EmbeddingsLike, NotNegative, SubjectsLike, TripletsLike
 
 
+@checked
 def cross_validate_embedding(
-    triplets: TripletsLike, *, folds: int = 3, penalties: Any = "auto", split: str = "triplets", seed: int = 0,
-    n_seeds: int = 0, halves: bool = False, n_resamples: int = 0,
+    triplets: TripletsLike, *, folds: AtLeastTwo = 3, penalties: Any = "auto", split: str = "triplets",
+    seed: NotNegative = 0, n_seeds: NotNegative = 0, halves: bool = False, n_resamples: NotNegative = 0,
     against: Mapping[str, EmbeddingsLike] | None = None, subjects: SubjectsLike | None = None,
     answers: AnswersLike | None = None, weights: ArrayLike | None = None, names: Any = None, missing: str = "raise",
     ci: OverAnswers = "auto", backend: BackendName = "auto", progress: Progress | None = None,
@@ -85,12 +86,8 @@ def cross_validate_embedding(
     """
     given, began, progress = dict(locals()), time.perf_counter(), reporter(progress)
     chosen = options_of(options)
-    folds = _checks.whole_number(folds, "folds", 2)
-    for name, count in (("seed", seed), ("n_seeds", n_seeds), ("n_resamples", n_resamples)):
-        _checks.whole_number(count, name, 0)
     if n_resamples == 1:
         raise InputError("n_resamples must be 0 or at least 2; got 1")
-    _checks.flags(halves=halves)
     models = {} if against is None else named_models(against, "against")
     inputs = read_answers(
         triplets, answers=answers, weights=weights, subjects=subjects, names=names, missing=missing, backend=backend

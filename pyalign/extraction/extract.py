@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from typing import Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
@@ -25,19 +26,18 @@ from pyalign.io.paths import PathLike, checked_path
 from pyalign.typing import Policy
 
 BATCH, MOST = 32, 1 << 20
-DECODERS = ("pil", "torchvision")
-UNREADABLE = ("raise", "omit")
+Number = Annotated[int, partial(_checks.whole_number, least=1, most=MOST)]
 
 
+@_checks.checked
 def extract(
     model: Any = DEFAULT, images: Any = None, layers: Sequence[str] = (PENULTIMATE,), *, texts: Any = None,
     preprocess: Callable[[Any], Any] | None = None, pool: str = "auto", out: PathLike | None = None,
-    checkpoint: str | None = None, batch_size: int = BATCH, device: str = "auto", precision: Literal["fp32",
-    "bf16"] = "fp32",
-    compile: bool = False, workers: int | None = None, shard: tuple[int, int] | None = None, resume: bool = False,
-    unreadable: Policy = "raise", decoder: Literal["pil", "torchvision"] = "pil", background: str = "white",
-    prompt: str | None = None,
-    transform: Transform | None = None, meta: Mapping[str, str] | None = None, n_threads: int | None = None,
+    checkpoint: str | None = None, batch_size: Number = BATCH, device: str = "auto",
+    precision: Literal["fp32", "bf16"] = "fp32", compile: bool = False, workers: Number | None = None,
+    shard: tuple[int, int] | None = None, resume: bool = False, unreadable: Policy = "raise",
+    decoder: Literal["pil", "torchvision"] = "pil", background: str = "white", prompt: str | None = None,
+    transform: Transform | None = None, meta: Mapping[str, str] | None = None, n_threads: Number | None = None,
     progress: Progress | None = None,
 ) -> Extraction:
     """Extract embeddings of images or texts from the layers of a model.
@@ -91,7 +91,7 @@ def extract(
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     progress = reporter(progress)
-    _check(batch_size, workers, n_threads, shard, unreadable, decoder, resume, out)
+    _check(shard, resume, out)
     layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
@@ -143,25 +143,16 @@ def _finished_before(job: Job, folder: Folder, workers: int, progress: Progress)
     return replace(finished.extraction, notes=(*finished.extraction.notes, *folder.notes))
 
 
-def _check(
-    batch_size: int, workers: int | None, n_threads: int | None, shard: tuple[int, int] | None, unreadable: str,
-    decoder: str, resume: bool, out: PathLike | None,
-) -> None:
+def _check(shard: tuple[int, int] | None, resume: bool, out: PathLike | None) -> None:
     if out is not None:
         checked_path(out, "out")
-    _checks.whole_number(batch_size, "batch_size", 1, MOST)
-    for name, value in (("workers", workers), ("n_threads", n_threads)):
-        if value is not None:
-            _checks.whole_number(value, name, 1, MOST)
-    for name, word, words in (("unreadable", unreadable, UNREADABLE), ("decoder", decoder, DECODERS)):
-        _checks.one_of(word, words, name)
     if shard is not None:
         if not isinstance(shard, tuple | list):
             raise InputError(f"shard must be part i of k, as (i, k); got {shard!r}")
         part, parts = (_checks.index_number(number, 1) or 0 for number in shard) if len(shard) == 2 else (0, 0)
         if not 1 <= part <= parts:
             raise InputError(f"shard must be part i of k, from 1; got {'/'.join(map(repr, shard))}")
-    if _checks.flag(resume, "resume") and out is None:
+    if resume and out is None:
         raise InputError("resume needs out, the folder that an interrupted run has left")
 
 

@@ -17,7 +17,6 @@ from pyalign.concept.neighbor_lists import checked_k
 from pyalign.data import Categories, Embeddings, Judgments, Provenance, Transform, Triplets, as_embeddings
 from pyalign.data.align import align
 from pyalign.data.judgments import as_judgments, is_rdms
-from pyalign.data.names import MISSING
 from pyalign.data.triplets import as_triplet_data
 from pyalign.datasets.dataset import DataSet
 from pyalign.documents import Interval
@@ -37,6 +36,7 @@ WITHIN = "categories"
 FEWEST = 3  # triplets, or pairs, within categories
 
 
+@_checks.checked
 def transfer(
     embeddings: EmbeddingsLike, maps: Transform | Mapping[str, Transform], on: Mapping[str, Any], *,
     categories: CategoriesLike | None = None, k: int = 10, measure: MeasureLike | None = None, ci: IntervalsOver = AUTO,
@@ -95,7 +95,6 @@ def transfer(
     mapped = {name: _mapped(x, one, name) for name, one in named.items()}
     sets = [part for name, given in _checks.by_name(on, "on").items() for part in _parts(name, given)]
     k, plan = checked_k(k, len(x)), as_resampling(ci)
-    _checks.one_of(missing, MISSING, "missing")
     _checks.one_of(backend, ("auto", *BACKENDS), "backend")
     of_all = None if categories is None else Categories.of(categories)
     work = _Work(x, named, mapped, measure, plan, missing, backend, k, progress)

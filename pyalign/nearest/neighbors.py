@@ -80,6 +80,7 @@ FACTORS = {True: 8, False: 2}  # candidates for each that is asked for: of codes
 BACKENDS = ("auto", "native", "faiss", *TENSOR_BACKENDS)
 
 
+@_checks.checked
 def neighbors(
     embeddings: EmbeddingsLike, queries: EmbeddingsLike | Sequence[str] | None = None, k: int = 10, *,
     measure: MeasureLike = "cosine", backend: SearchName = "auto", index: Any = "auto", include_self: bool = False,
@@ -129,8 +130,6 @@ def neighbors(
     progress = reporter(progress)
     chosen = get_measure(measure)
     _checks.one_of(backend, BACKENDS, "backend")
-    _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
-    include_self = _checks.flag(include_self, "include_self")
     rows = as_embeddings(embeddings)
     there = search_there(rows.values, backend, index)
     values = bring(rows.values, "embeddings", backend) if there else on_host(rows.values, "embeddings")

@@ -36,24 +36,25 @@ from pyalign.pairwise.study import (
     EXTREME, FEWEST, aligned_rows, as_dissimilarity, assumed_of, finite_rows, left_out, of_rounding, rdm_in_order,
     study_of,
 )
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, OverMatrices, Resampling, plan_of
 from pyalign.typing import (
-    BackendName, Correction, CorrelationName, EmbeddingsLike, JudgmentsLike, MatrixKind, MeasureLike, Models, Policy,
+    BackendName, Correction, CorrelationName, EmbeddingsLike, JudgmentsLike, MatrixKind, MeasureLike, Models,
+    NotNegative, Policy, Positive,
 )
 
 PARTIAL = ("spearman", "pearson")
 METHODS = (CORRECTED, BOOTSTRAP)
 
 
+@_checks.checked
 def rsa(
     embeddings: EmbeddingsLike | Models | None, human: JudgmentsLike, *, kind: MatrixKind | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "pearson",
     correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
-    model_rdms: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO, n_permutations: int | None = None,
-    pooling: str | None = None, partial: bool = False, weighted: bool = False, correction: Correction = "holm",
-    nan_policy: Policy = "raise", missing: Policy = "raise", seed: int = 0, rdms: bool = False,
-    backend: BackendName = "auto", progress: Progress | None = None,
+    model_rdms: Mapping[str, JudgmentsLike] | None = None, ci: OverMatrices = AUTO,
+    n_permutations: Positive | None = None, pooling: str | None = None, partial: bool = False, weighted: bool = False,
+    correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise", seed: NotNegative = 0,
+    rdms: bool = False, backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Rsa:
     """Correlate the similarity matrices of representations with those of participants.
 
@@ -121,15 +122,8 @@ def rsa(
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
-    partial, weighted = _checks.flag(partial, "partial"), _checks.flag(weighted, "weighted")
-    rdms = _checks.flag(rdms, "rdms")
     _check(models, further, measures, chosen, judged, partial)
     plan = _plan(ci, chosen, judged)
-    _checks.whole_number(seed, "seed", 0)
-    if n_permutations is not None:
-        _checks.whole_number(n_permutations, "n_permutations", 1)
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
     judged, coverage = judged_with_rows(models, further, judged, missing, FEWEST)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyalign import _checks
+from pyalign._checks import checked
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign._result import OfTask, OnCards, Result
@@ -31,17 +31,19 @@ from pyalign.probing.probe import COMMON, Inputs, completed, maker, read_inputs,
 from pyalign.probing.problem import FINISHED, FITTED, REFIT, Watch
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.resampling import IntervalsOver, Resampling, record_of
-from pyalign.stats.splits import SPLITS, Fold, TripletKFold
+from pyalign.stats.splits import Fold, TripletKFold
 from pyalign.typing import (
-    AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, Split, SubjectsLike, TripletsLike,
+    AnswersLike, AtLeastTwo, BackendName, EmbeddingsLike, Penalties, Policy, Positive, Split, SubjectsLike,
+    TripletsLike,
 )
 
 REPEATS = 4  # each costs as much as the first; together at most four times as much as one
 ARGUMENTS = ("folds", "repeats", "penalties", "split", "subjects", "ci", "journal", *COMMON)
 
 
+@checked
 def cross_validate_probe(
-    embeddings: EmbeddingsLike, triplets: TripletsLike, *, folds: int = 3, repeats: int = REPEATS,
+    embeddings: EmbeddingsLike, triplets: TripletsLike, *, folds: AtLeastTwo = 3, repeats: Positive = REPEATS,
     penalties: Penalties = "auto", seed: int = 0, split: Split = "objects",
     subjects: SubjectsLike | None = None, answers: AnswersLike | None = None, weights: ArrayLike | None = None,
     other_embeddings: EmbeddingsLike | None = None,
@@ -105,8 +107,7 @@ def cross_validate_probe(
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
     local = LocalOptions(local_weight, tau, batch_size, batches)
     as_penalties(penalties)
-    folds, repeats = _checks.whole_number(folds, "folds", 2), _checks.whole_number(repeats, "repeats", 1)
-    if _checks.one_of(split, SPLITS, "split") == "triplets" and subjects is not None:
+    if split == "triplets" and subjects is not None:
         raise InputError("subjects must be left out with split 'triplets', which makes no use of them; got some")
     inputs = read_inputs(
         embeddings, triplets, answers=answers, weights=weights, subjects=subjects, others=other_embeddings,

@@ -24,7 +24,9 @@ from pyalign.probing.parameters import ProbeOptions, as_penalties
 from pyalign.recovery.recovered import Counts, RateAtSize, RecoveredModel, Recovery, Simulations, along_sizes, needed
 from pyalign.recovery.refits import ByProbe, ByTemperature, Pool
 from pyalign.stats.intervals import share_interval
-from pyalign.typing import BackendName, MeasureLike, Models, Penalties, Policy, TripletsLike
+from pyalign.typing import (
+    AtLeastTwo, BackendName, Fraction, MeasureLike, Models, NotNegative, Penalties, Policy, Positive, TripletsLike,
+)
 
 REFITS = ("temperature", "probe")
 SIMULATIONS = {"temperature": 100, "probe": 10}
@@ -52,12 +54,13 @@ class _Settings:
     progress: Progress
 
 
+@_checks.checked
 def recover(
     models: Models, triplets: TripletsLike, *, measure: MeasureLike | Mapping[str, MeasureLike] = "cosine",
     temperature: float | Mapping[str, float] | None = None, refit: Literal["temperature", "probe"] = "temperature",
-    n_simulations: int | None = None, sizes: Sequence[int] | None = None, most_triplets: int | None = None,
-    target: float = 0.95, confidence_level: float = 0.95, folds: int = 3, penalties: Penalties = "auto",
-    probe: ProbeOptions | None = None, seed: int = 0, missing: Policy = "raise", backend: BackendName = "auto",
+    n_simulations: Positive | None = None, sizes: Sequence[int] | None = None, most_triplets: AtLeastTwo | None = None,
+    target: Fraction = 0.95, confidence_level: Fraction = 0.95, folds: AtLeastTwo = 3, penalties: Penalties = "auto",
+    probe: ProbeOptions | None = None, seed: NotNegative = 0, missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Recovery:
     """Estimate whether these triplets can distinguish these models, and how many triplets it would take.
@@ -122,9 +125,12 @@ def recover(
     models = named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
-    settings = _checked(
-        refit, n_simulations, sizes, most_triplets, target, confidence_level, folds, penalties, probe, seed, missing,
-        backend, progress,
+    as_penalties(penalties)
+    if probe is not None and not isinstance(probe, ProbeOptions):
+        raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
+    settings = _Settings(
+        refit, n_simulations or SIMULATIONS[refit], _checked_sizes(sizes), most_triplets, target, confidence_level,
+        folds, penalties, probe or ProbeOptions(), seed, missing, backend, progress,
     )
     measures = {name: get_measure(chosen) for name, chosen in _by_name(measure, models, "measure").items()}
     stated = None if temperature is None else _temperatures(temperature, models)
@@ -154,25 +160,6 @@ def recover(
         coverage=present.coverage,
         notes=merged(aligned.notes, *row_notes, recovery.notes),
         provenance=_provenance(settings, pool, temperatures, {**models, "triplets": aligned.triplets}),
-    )
-
-
-def _checked(
-    refit: str, n_simulations: object, sizes: object, most: object, target: float, confidence_level: float,
-    folds: object,
-    penalties: object, probe: object, seed: object, missing: Policy, backend: BackendName, progress: Progress,
-) -> _Settings:
-    _checks.one_of(refit, REFITS, "refit")
-    as_penalties(penalties)
-    if probe is not None and not isinstance(probe, ProbeOptions):
-        raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
-    chosen = SIMULATIONS[refit] if n_simulations is None else _checks.whole_number(n_simulations, "n_simulations", 1)
-    return _Settings(
-        refit, chosen, _checked_sizes(sizes),
-        None if most is None else _checks.whole_number(most, "most_triplets", SMALLEST),
-        _checks.fraction(target, "target"), _checks.fraction(confidence_level, "confidence_level"),
-        _checks.whole_number(folds, "folds", 2), penalties, probe or ProbeOptions(),
-        _checks.whole_number(seed, "seed", 0), missing, backend, progress,
     )
 
 

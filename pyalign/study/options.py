@@ -6,12 +6,12 @@ Options of a step: arguments of its function, checked against the signature befo
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+from pyalign import _checks
 from pyalign._dataclass import dataclass, fields, is_dataclass
 from pyalign._registry import load, registered
 from pyalign.data import Transform
@@ -91,12 +91,9 @@ FILES = {
 @cache  # thousands of steps may call one function
 def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Mapping[str, Any]:
     """The arguments of a function that have names, each with its type; `object` takes anything."""
-    scope = vars(sys.modules[function.__module__])
-    return {
-        name: _hint(parameter.annotation, scope)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is not parameter.VAR_KEYWORD and name not in without
-    }
+    hints = _checks.hints_of(function)
+    parameters = inspect.signature(function).parameters.items()
+    return {name: hints[name] for name, one in parameters if one.kind is not one.VAR_KEYWORD and name not in without}
 
 
 def arguments_of(analysis: Analysis) -> dict[str, Any]:
@@ -107,14 +104,6 @@ def arguments_of(analysis: Analysis) -> dict[str, Any]:
         hints = get_type_hints(kind)
         arguments.update({field.name: hints[field.name] for field in fields(kind)})
     return arguments
-
-
-def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
-    """What an annotation, which is text, means; `object` where that can't be found out."""
-    try:
-        return eval(annotation, dict(scope)) if isinstance(annotation, str) else annotation
-    except (NameError, TypeError):
-        return object
 
 
 def checked(analysis: Analysis, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +146,8 @@ def checked_value(name: str, hint: Any, value: Any) -> Any:
     if not any(_fits(kind, value) for kind in kinds):
         words = list(dict.fromkeys(word for kind in kinds for word in _words(kind)))
         raise InputError(f"{name} must be {' or '.join(words)}; got {value!r:.80}")
-    return tuple(value) if isinstance(value, list) else value
+    rule = _checks.rule_of(hint)
+    return tuple(value) if isinstance(value, list) else value if rule is None else rule(value, name)
 
 
 def _file(name: str, value: Any) -> Any:
@@ -192,7 +182,9 @@ def _table(name: str, kind: Any, value: Mapping[str, Any]) -> Any:
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    """The types of which a value may be, without the rules that they state."""
+    kinds = _checks.kinds_of(hint)
+    return tuple(get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds)
 
 
 def _fits(kind: Any, value: Any) -> bool:

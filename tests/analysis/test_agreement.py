@@ -161,18 +161,13 @@ def test_low_temperatures_keep_divergences_finite(case):
         ({"answers": [[1, 2, 3]], "min_answers": 7},
          "triplets must hold some with at least 7 answers; got at most 6 for any"),
         ({"min_answers": 0}, "min_answers must be a whole number from 1 to 2,147,483,647; got 0"),
-        ({"min_answers": 2.5}, "min_answers must be a whole number from 1 to 2,147,483,647; got 2.5"),
         ({"edges": ["a", 1]}, "edges must be two or more numbers that ascend; got ['a', 1]"),
         ({"answers": [[1, 2]]}, "answers must have shape (1, 3), a row for each triplet; got (1, 2)"),
         ({"answers": [[0.2, 0.3, 0.5]]},
          "answers must be counts (whole numbers) here; got shares, which do not say of how many"),
         ({"answers": [[0.0, 0.0, 0.0]]}, "answers must hold at least one answer in each row; row 0 is [0, 0, 0]"),
-        ({"answers": [[1, 2, 3]], "nan_policy": "skip"}, "nan_policy must be one of raise, omit; got 'skip'"),
         ({"edges": [0.5]}, "edges must be two or more numbers that ascend; got [0.5]"),
         ({"edges": [0.5, 1]}, "edges must span all majority shares, 1/3 to 1; got 0.5 to 1"),
-        ({"answers": [[1, 2, 3]], "temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
-        ({"answers": [[1, 2, 3]], "ties": "half"},
-         "ties must be one of fractional, wrong, human_alignment; got 'half'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(message_of, options, message):

@@ -269,10 +269,6 @@ def test_without_intervals_and_of_too_few_objects_there_is_a_rate_only(people):
     assert lapses.rate > 0.1 and math.isnan(lapses.rate_ci.low) and lapses.gain_ci is None
 
 
-def test_lapses_are_asked_for_by_true_or_false(people, message_of):
-    assert message_of(calibrate, *people, lapses="yes") == "lapses must be True or False; got 'yes'"
-
-
 def test_the_command_shows_the_rate_and_its_document_is_read_again(tmp_path, people, capsys):
     x, triplets = people
     np.save(tmp_path / "x.npy", x)

@@ -67,12 +67,6 @@ def test_counts_what_is_done_and_can_be_written_as_json():
 
 
 def test_bad_options_are_one_clear_line(message_of):
-    assert message_of(permutation_test, X, T, n_permutations=0).startswith(
-        "n_permutations must be a whole number from 1"
-    )
-    assert message_of(permutation_test, X, T, confidence_level=2).startswith(
-        "confidence_level must lie between 0 and 1; got 2"
-    )
     broken = X.copy()
     broken[3] = np.nan
     assert message_of(permutation_test, broken, T).startswith("embeddings must be finite; 1 of 30 rows")

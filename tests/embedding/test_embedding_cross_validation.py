@@ -309,7 +309,6 @@ SMALL = planted(12, 2, 300)[1]
         ({"split": "objects"}, "split must be triplets or subjects: an object without answers has no row"),
         ({"split": "people"}, "split must be one of triplets, subjects; got 'people'"),
         ({"split": "subjects"}, "subjects must identify who answered each triplet with split 'subjects'"),
-        ({"folds": 1}, "folds must be a whole number"),
         ({"folds": 4000}, r"at most the number of sets of three objects"),
         ({"n_resamples": 1}, "n_resamples must be 0 or at least 2; got 1"),
         ({"ci": "objects"}, "ci must be auto, subjects, triplets or none here; got 'objects'"),

@@ -174,10 +174,6 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be a whole number from 1"),
-        ({"workers": 0}, "workers must be a whole number from 1"),
-        ({"unreadable": "ignore"}, "unreadable must be one of raise, omit; got 'ignore'"),
-        ({"decoder": "cv2"}, "decoder must be one of pil, torchvision; got 'cv2'"),
         ({"shard": (3, 2)}, "shard must be part i of k, from 1; got 3/2"),
         ({"resume": True}, "resume needs out"),
         ({"background": "nocolour"}, "background must be a colour such as white or #808080; got 'nocolour'"),

@@ -279,16 +279,9 @@ def test_probes_try_a_quarter_and_a_half_by_default(few):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"refit": "linear"}, "refit must be one of temperature, probe; got 'linear'"),
-        ({"n_simulations": 0}, "n_simulations must be a whole number from 1 to 2,147,483,647; got 0"),
         ({"sizes": []}, "sizes must be numbers of triplets; got []"),
         ({"sizes": [1]}, "sizes must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"sizes": 100}, "sizes must be a sequence of numbers of triplets; got 100"),
-        ({"most_triplets": 1}, "most_triplets must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"target": 1.0}, "target must lie between 0 and 1; got 1.0"),
-        ({"confidence_level": 2}, "confidence_level must lie between 0 and 1; got 2"),
-        ({"folds": 1}, "folds must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"measure": {"x": "dot"}}, "measure must name each model; it lacks 'other'"),
         ({"temperature": {"x": 1, "other": 1, "z": 1}}, "temperature must name each model; 'z' is no model"),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),

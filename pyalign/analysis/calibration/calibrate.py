@@ -13,7 +13,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import NAN, TIES, score_triplets
+from pyalign.analysis.accuracy import score_triplets
 from pyalign.analysis.answers import codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.cross_fit import rest_sums
@@ -30,7 +30,6 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
-from pyalign.stats.splits import SPLITS
 from pyalign.typing import (
     AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties,
     TripletsLike, WeightsLike,
@@ -56,6 +55,7 @@ class _Settings:
     lapses: bool
 
 
+@_checks.checked
 def calibrate(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
@@ -118,13 +118,8 @@ def calibrate(
         True
     """
     progress = reporter(progress)
-    _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     _check_bins(bins)
-    if split is not None:
-        _checks.one_of(split, SPLITS[:2], "split")
     measures = measures_of(measure)
-    lapses = _checks.flag(lapses, "lapses")
     plan = plan_of(ci, BY, (CORRECTED,))
     settings = _Settings(split, bins, ties, nan_policy, backend, plan, lapses)
     judged = Judged.of(

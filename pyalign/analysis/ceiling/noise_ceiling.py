@@ -39,16 +39,17 @@ from pyalign.stats.divergences import entropy
 from pyalign.stats.intervals import FRACTION, quantile, student_interval
 from pyalign.stats.pooling import Influence, fit_by_answers
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
-from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, Weighting, WeightsLike
+from pyalign.typing import AnswersLike, Fraction, SubjectsLike, TripletsLike, Weighting, WeightsLike
 
 MOST_EXACT = 300
 MUCH, SURE = 0.01, 0.99  # a difference of two shares, and the confidence, from which a note speaks of it
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
 
 
+@_checks.checked
 def noise_ceiling(
     triplets: TripletsLike, *, subjects: SubjectsLike | None = None, answers: AnswersLike | None = None,
-    confidence_level: float = 0.95, weights: WeightsLike | None = None, weighting: Weighting = "answers",
+    confidence_level: Fraction = 0.95, weights: WeightsLike | None = None, weighting: Weighting = "answers",
 ) -> NoiseCeiling:
     """Estimate how well participants predict each other, from triplets that were answered more than once.
 
@@ -88,8 +89,6 @@ def noise_ceiling(
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
-    _checks.fraction(confidence_level, "confidence_level")
-    _checks.one_of(weighting, WEIGHTINGS, "weighting")
     given, people = with_people(triplets, answers, subjects, "ceiling", weights)
     persons = None if people is None else subject_codes(people, len(given))
     repeats, rows = first_answers(given, persons)

@@ -12,7 +12,6 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter, silent
-from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.comparison.comparison_result import (
     Comparison, Matrix, ModelLayer, ModelResult, PairResult, best_layers, best_model, layers_of,
 )
@@ -28,10 +27,11 @@ from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import are_enough, effective_numbers, low_values, notes_on_few, without_interval
-from pyalign.stats.multiple import CORRECTIONS, corrected, ranks_of
+from pyalign.stats.multiple import corrected, ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
-    BackendName, Correction, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, WeightsLike,
+    BackendName, Correction, Fraction, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike,
+    WeightsLike,
 )
 
 
@@ -65,12 +65,13 @@ class PairTests:
         return [(a, place) for a in range(len(names)) if a != place]
 
 
+@_checks.checked
 def compare(
     models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None, measure: MeasureLike | Mapping[str, MeasureLike] | None = None,
     temperature: float = 1.0, ties: Ties = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise",
     missing: Policy = "raise", backend: BackendName = "auto", ci: IntervalsOver = AUTO,
-    subjects: SubjectsLike | None = None, baseline: str | None = None, difference: float | None = None,
+    subjects: SubjectsLike | None = None, baseline: str | None = None, difference: Fraction | None = None,
     correction: Correction = "holm", choose_best: bool = False, weights: WeightsLike | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -131,8 +132,6 @@ def compare(
     """
     progress = reporter(progress)
     named = with_similarities(named_models({} if models is None else models))
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     judged = Judged.of(
         named, model_choices, triplets, "compare", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
         missing=missing, ties=ties, subjects=subjects, weights=weights, rules=(require_one_answer_each,),
@@ -142,9 +141,9 @@ def compare(
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(map(': {!r}'.format, every))}")
     tests = PairTests(
         correction, None if baseline is None else _checks.one_of(baseline, every, "baseline"),
-        None if difference is None else _checks.fraction(difference, "difference"),
+        difference,
     )
-    plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
+    plan = as_resampling(ci)
     for name, asked in (("choose_best", choose_best), ("difference", tests.margin is not None)):
         if plan is None and asked:
             raise InputError(f"{name} needs intervals; got ci=None")

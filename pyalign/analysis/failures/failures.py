@@ -12,7 +12,6 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign._result import OfTask, Result
-from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.answers import inputs_of
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import named_outcomes
@@ -31,7 +30,8 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.typing import (
-    AnswersLike, BackendName, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike,
+    AnswersLike, BackendName, MeasureLike, Models, NamedChoices, NotNegative, Policy, SubjectsLike, Temperature, Ties,
+    TripletsLike,
 )
 
 
@@ -145,13 +145,14 @@ class Failures(OfTask, Result):
         return any(group.subjects is not None for group in self.groups)
 
 
+@_checks.checked
 def find_failures(
     models: Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None, families: Sequence[str] | None = None, subjects: SubjectsLike | None = None,
-    answers: AnswersLike | None = None, limit: int | None = None, min_models: int | None = None,
-    measure: MeasureLike = "cosine", temperature: float = 1.0, ties: Ties = "fractional", nan_policy: Policy = "raise",
-    unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
-    progress: Progress | None = None,
+    answers: AnswersLike | None = None, limit: NotNegative | None = None, min_models: int | None = None,
+    measure: MeasureLike = "cosine", temperature: Temperature = 1.0, ties: Ties = "fractional",
+    nan_policy: Policy = "raise", unreadable: Policy = "raise", missing: Policy = "raise",
+    backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Failures:
     """Find the triplets that every model gets wrong, and those that one family of models gets right and another wrong.
 
@@ -196,17 +197,13 @@ def find_failures(
     """
     progress = reporter(progress)
     models = named_models({} if models is None else models)
-    _checks.one_of(nan_policy, NAN, "nan_policy")
     judged = Judged.of(
         models, model_choices, triplets, "failures", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
         missing=missing, ties=ties, answers=answers, subjects=subjects, rules=(require_unweighted,),
     )
     require_families(judged.names, families)
-    if limit is not None:
-        _checks.whole_number(limit, "limit", 0)
     if min_models is not None:
         _checks.whole_number(min_models, "min_models", 1, len(judged.names))
-    temperature = _checks.as_temperature(temperature)
     given, people, host = judged.triplets, judged.people, get_host_backend(backend)
     called = called_odd(given, people)
     aligned = align_models(models, given)

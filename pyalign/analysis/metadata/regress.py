@@ -23,6 +23,7 @@ from pyalign.io.metadata import metadata_of_models
 from pyalign.ops.ranks import double_ranks
 from pyalign.stats.multiple import sidak
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
+from pyalign.typing import Fraction
 
 DRAWS = 4000  # of the accuracies, for rank correlations
 SPAN = 100.0  # of a column from its least to its largest, from which on it is looked at on a logarithmic scale too
@@ -33,9 +34,10 @@ LEAST_RANKED = 5  # models; fewer have so few orders that an interval of their r
 RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
 
 
+@_checks.checked
 def regress_metadata(
     result: Any, metadata: Any = None, *, others: Any = (), columns: Sequence[str] | None = None,
-    confidence_level: float = 0.95, seed: int = 0, labels: Mapping[str, str] | None = None,
+    confidence_level: Fraction = 0.95, seed: int = 0, labels: Mapping[str, str] | None = None,
 ) -> MetadataRegressions:
     """Compute slopes and rank correlations of accuracy with columns of numbers, and means by columns of text.
 
@@ -78,7 +80,6 @@ def regress_metadata(
         >>> row.column, row.slope < 0, row.rank_correlation, row.ci.by
         ('noise', True, -1.0, 'objects')
     """
-    level = _checks.fraction(confidence_level, "confidence_level")
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
     if labels is not None and not isinstance(labels, Mapping):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
@@ -89,11 +90,11 @@ def regress_metadata(
         few = listing(list(models.names), 4)
         raise InputError(f"metadata or others must be given: pyalign's own table of models has no row of {few}")
     rows, table = joined(models, known, scores, labels)
-    points = points_of(models, rows, table, scores, level)
+    points = points_of(models, rows, table, scores, confidence_level)
     wanted = _columns(columns, table.columns)
-    plan = _Plan(points, level, seed)
+    plan = _Plan(points, confidence_level, seed)
     # Scores of other results have errors too: these models' own covariance says too little for them.
-    of_scores = _Plan(replace(points, covariance=None), level, seed, of_scores=True)
+    of_scores = _Plan(replace(points, covariance=None), confidence_level, seed, of_scores=True)
     plans = {name: plan for name in wanted} | {score.about.column: of_scores for score in scores}
     notes = [*models.notes, *table.notes, *points.notes, *_noted(points)]
     numbers = [name for name in wanted if name in table.numbers]
@@ -104,7 +105,7 @@ def regress_metadata(
     made_from = getattr(result, "provenance", None)
     return MetadataRegressions(
         results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
-        models_by=points.models_by, confidence=level, draws=DRAWS, seed=seed,
+        models_by=points.models_by, confidence=confidence_level, draws=DRAWS, seed=seed,
         percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
         others=tuple(score.about for score in scores) or None, notes=tuple(dict.fromkeys(notes)), **models.about,
         provenance=provenance if made_from is None else replace(provenance, inputs=made_from.inputs),
