@@ -6,7 +6,7 @@ Triplets that ask about a pair for which a given matrix has no value: NaN, a pai
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,11 +20,11 @@ from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of,
 from pyalign.data.missing import in_places
 from pyalign.documents import Interval, hidden
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops._prepare import Aside, finite_mask
 from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
 from pyalign.stats.components import Components
-from pyalign.typing import MeasureLike, Policy
+from pyalign.typing import MeasureLike, Policy, Ties
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
@@ -223,67 +223,72 @@ class Scores(OnCards, Several[Score], OnlyScore):
     results: tuple[Score, ...]  # a `Score` each, embeddings by embeddings.
 
 
+@dataclass(frozen=True)
+class ChoiceModel:
+    """How similarities become choices, and what these count; fields as arguments of `pyalign.score`."""
+
+    measure: MeasureLike = "cosine"
+    temperature: float = 1.0
+    ties: Ties = "fractional"
+    nan_policy: Policy = "raise"
+    task: str = ODD_ONE_OUT  # what the numbers of a triplet are.
+
+
+PLAIN = ChoiceModel()
+
+
 def score_triplets(
-    x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
-    nan_policy: Policy = "raise", backend: str = "auto", choices: bool = False, probabilities: bool = False,
-    similarities: bool = False, task: str = ODD_ONE_OUT,
+    x: object, triplets: object, how: ChoiceModel, backend: str = "auto", **wanted: Any
 ) -> tuple[TripletResults, int]:
-    """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
+    """The pass behind `score`, and the number of dropped triplets.
 
     A dropped triplet has choice -2, probabilities NaN and similarities NaN.
+    wanted: which arrays, of choices, probabilities and similarities.
     """
-    chosen = get_measure(measure)
-    return score_placed(
-        placed(x, triplets, backend, chosen.precomputed), chosen, temperature, nan_policy, choices=choices,
-        probabilities=probabilities, similarities=similarities, task=task,
-    )
+    return score_placed(placed(x, triplets, backend, get_measure(how.measure).precomputed), how, **wanted)
 
 
 def score_placed(
-    ready: Placed, measure: Measure, temperature: float, nan_policy: Policy, *, choices: bool, probabilities: bool,
-    similarities: bool, task: str, aside: Aside | None = None,
+    ready: Placed, how: ChoiceModel, *, choices: bool = False, probabilities: bool = False, similarities: bool = False,
+    aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:
     """The same of what is ready; `aside`: see `run_placed`."""
-    kept = None
-    precomputed = measure.precomputed
-    if nan_policy == "omit":
-        ready, kept = scored_part(ready, precomputed, task)
-    elif precomputed:
+    kept, measure = None, get_measure(how.measure)
+    if how.nan_policy == "omit":
+        ready, kept = scored_part(ready, measure.precomputed, how.task)
+    elif measure.precomputed:
         require_values(ready.dispatch.host(ready.rows))
     wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
-    if task == ANCHORED:
-        results = run_anchored(ready, measure, temperature=temperature, aside=aside, **wanted)
+    if how.task == ANCHORED:
+        results = run_anchored(ready, measure, temperature=how.temperature, aside=aside, **wanted)
     else:
-        results = run_placed(ready, measure, temperature=temperature, sums=True, aside=aside, **wanted)
+        results = run_placed(ready, measure, temperature=how.temperature, sums=True, aside=aside, **wanted)
     if kept is None:
         return results, 0
     return _spread(results, kept), int((~kept).sum())
 
 
-def summarise(
-    results: TripletResults, n_dropped: int, *, measure: MeasureLike, temperature: float, ties: str,
-    nan_policy: Policy = "raise", task: str = ODD_ONE_OUT,
-) -> Score:
+def summarise(results: TripletResults, n_dropped: int, how: ChoiceModel) -> Score:
     """A `Score` from the sums of one pass."""
     sums = results.sums
     assert sums is not None
     n = results.n_triplets
     cross_entropy, entropy = sums.cross_entropy / n, sums.entropy / n
     if not (np.isfinite(cross_entropy) and np.isfinite(entropy)):
-        raise InputError(f"temperature must be large enough for a finite cross-entropy; got {temperature:g}")
+        raise InputError(f"temperature must be large enough for a finite cross-entropy; got {how.temperature:g}")
     return Score(
-        accuracy=accuracy_of(sums, n, ties),
+        accuracy=accuracy_of(sums, n, how.ties),
         n_triplets=n,
         n_ties=sum(sums.ties),
         n_dropped=n_dropped,
         cross_entropy=cross_entropy,
         mean_entropy=entropy,
-        measure=str(get_measure(measure)),
-        temperature=float(temperature),
-        ties=ties,
-        nan=nan_policy,
+        measure=str(get_measure(how.measure)),
+        temperature=float(how.temperature),
+        ties=how.ties,
+        nan=how.nan_policy,
         backend=results.backend,
-        task=task,
+        task=how.task,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -13,6 +13,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign._result import Result
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.agreement_figures import (
     ENTROPIES, OF_BINS, AgreementBin, AgreementErrors, Correlations, ModelChoices, Values, bins_of, places_of,
 )
@@ -101,12 +102,12 @@ def agreement(
     kept = judged.triplets
     require_odd_one_out(kept, "agreement")
     settings = _Settings(min_answers, limits, codes_of_people(kept, judged.subjects), plan)
-    how = {"temperature": temperature, "ties": ties, "nan_policy": nan_policy, "backend": backend}
+    how = ChoiceModel(temperature=temperature, ties=ties, nan_policy=nan_policy)
     options = {"temperature": temperature, "ties": ties, "nan": nan_policy, "backend": backend,
                "missing": missing, "min_answers": min_answers, "edges": limits.tolist(), "ci": record_of(plan),
                **judged.choices.options()}
     return cast(Agreements, judged.results(
-        Agreements, measures, options, backend, progress, partial(_ready, settings, how),
+        Agreements, measures, options, backend, progress, partial(_ready, settings, how, backend),
         partial(_of_choices, kept, settings, ties, backend),
     ))
 
@@ -133,13 +134,15 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
     return limits
 
 
-def _ready(settings: _Settings, options: Mapping[str, Any], rows: Rows) -> Callable[[MeasureLike], Agreement]:
+def _ready(
+    settings: _Settings, how: ChoiceModel, backend: BackendName, rows: Rows
+) -> Callable[[MeasureLike], Agreement]:
     """Repeats are brought together once; what comes back compares by a measure."""
     repeats = find_repeats(rows.index, rows.aligned.triplets.answers)
     enough = _with_enough(repeats, settings.min_answers)
 
     def compared(measure: MeasureLike) -> Agreement:
-        outcomes = triplet_outcomes(rows.x, repeats.triplets[enough], measure=measure, **options)
+        outcomes = triplet_outcomes(rows.x, repeats.triplets[enough], replace(how, measure=measure), backend)
         kept = enough.copy()
         kept[enough] = True if outcomes.kept is None else outcomes.kept
         result = _compare(outcomes, _Answers.of(repeats, kept, settings), settings)

@@ -14,9 +14,9 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
-from pyalign.analysis.accuracy import Score, score_triplets, summarise
+from pyalign.analysis.accuracy import PLAIN, ChoiceModel, Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
-from pyalign.data import ODD_ONE_OUT, Weights, alternatives_of
+from pyalign.data import Weights, alternatives_of
 from pyalign.data.align import Aligned, AlignedModels, in_name_order, name_of
 from pyalign.data.answers import checked_labels
 from pyalign.documents import Interval
@@ -25,7 +25,6 @@ from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_we
 from pyalign.stats.degrees import are_enough, effective_numbers
 from pyalign.stats.intervals import FRACTION, POSITIVE, REST, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
-from pyalign.typing import MeasureLike, Policy
 
 CREDIT_UNIT = 6  # credits of 1, 1/2 and 1/3 are whole sixths
 DECIMALS = 12  # of weighted means of credits
@@ -130,21 +129,11 @@ def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
 
 
 def triplet_outcomes(
-    x: object, triplets: object, *, measure: MeasureLike = "cosine", temperature: float = 1.0, ties: str = "fractional",
-    nan_policy: Policy = "raise", backend: str = "auto", task: str = ODD_ONE_OUT,
+    x: object, triplets: object, how: ChoiceModel = PLAIN, backend: str = "auto"
 ) -> Outcomes:
-    """The outcome of each triplet; arguments and errors as `pyalign.score`, but that `task` says what numbers are."""
-    results, n_dropped = score_triplets(
-        x, triplets, measure=measure, temperature=temperature, ties=ties, nan_policy=nan_policy, backend=backend,
-        similarities=True,
-        task=task,
-    )
-    return outcomes_of(
-        results,
-        summarise(
-            results, n_dropped, measure=measure, temperature=temperature, ties=ties, nan_policy=nan_policy, task=task
-        ),
-    )
+    """The outcome of each triplet; errors as `pyalign.score`."""
+    results, n_dropped = score_triplets(x, triplets, how, backend, similarities=True)
+    return outcomes_of(results, summarise(results, n_dropped, how))
 
 
 def outcomes_of(results: TripletResults, score: Score) -> Outcomes:

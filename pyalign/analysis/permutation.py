@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import PermutationTest, accuracy_of, require_alike_orders, scored_part
+from pyalign._dataclass import replace
+from pyalign._process import Progress, reporter, silent
+from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, accuracy_of, require_alike_orders, scored_part
 from pyalign.analysis.answers import counts_of_two
 from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
@@ -20,7 +20,7 @@ from pyalign.data.align import named_rows
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.data.triplets import answered_once
-from pyalign.measures import PRECOMPUTED, Measure, get_measure
+from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._dispatch import Dispatch
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
@@ -86,20 +86,20 @@ def permutation_test(
     task, weighing = aligned.triplets.task, aligned.triplets.weights
     given = {"embeddings": aligned.embeddings, "triplets": aligned.triplets, "weights": weighing}
     embeddings, triplets = aligned.x, aligned.index
+    how = ChoiceModel(chosen, ties=ties, nan_policy=nan_policy, task=task)
     with _checks.may_omit_rows(aligned.names):
-        outcomes = triplet_outcomes(
-            embeddings, triplets, measure=chosen, ties=ties, nan_policy=nan_policy, backend=backend, task=task
-        )
+        outcomes = triplet_outcomes(embeddings, triplets, how, backend)
     score = weighted(outcomes, weighing).score
     assert score.accuracy is not None
-    options: dict[str, Any] = {"n_permutations": n_permutations, "seed": seed, "progress": progress}
+    orders = partial(_orders, n_permutations, seed)
     order = notes_on_order(aligned, aligned.embeddings.source or "embeddings")
     remarks = (*aligned.notes, *order, *notes_on_similarities(embeddings, triplets, chosen))
     rows, triplets = named_rows(aligned)
     embeddings = aligned.x[rows][:, rows] if chosen.precomputed else aligned.x[rows]
     if chosen.precomputed and np.isnan(np.asarray(embeddings)).any():
         accuracies = _permuted_with_missing(
-            np.asarray(embeddings), np.asarray(triplets), task, chosen, ties, backend, weighing, **options
+            np.asarray(embeddings), np.asarray(triplets), replace(how, nan_policy="omit"), backend, weighing, orders,
+            progress,
         )
     else:
         ready = placed(embeddings, triplets, backend, chosen.precomputed)
@@ -107,7 +107,7 @@ def permutation_test(
             ready, kept = scored_part(ready, chosen.precomputed, task)
             embeddings, triplets = ready.rows, ready.index
             weighing = weighing if weighing is None or kept is None else weighing.take(kept)
-        accuracies = _permuted(ready, task, chosen, ties, weighing, **options)
+        accuracies = _permuted(ready, how, weighing, orders, progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     options = {"measure": str(chosen), "ties": ties, "nan": nan_policy, "missing": missing}
     return PermutationTest(
@@ -128,13 +128,23 @@ def permutation_test(
     )
 
 
+def _orders(n_permutations: int, seed: int, n: int, progress: Progress = silent) -> Iterator[np.ndarray]:
+    """The permutations of n rows, one after another."""
+    for k in range(n_permutations):
+        yield permutation(n, k, seed=seed)
+        progress("permutations", k + 1, n_permutations)
+
+
+Orders = Callable[..., Iterator[np.ndarray]]  # of so many rows
+
+
 def _permuted(
-    ready: Placed, task: str, measure: Measure, ties: Ties, weights: Weights | None, n_permutations: int, seed: int,
-    progress: Progress,
+    ready: Placed, how: ChoiceModel, weights: Weights | None, orders: Orders, progress: Progress
 ) -> np.ndarray:
     """(permutations,) accuracies."""
     dispatch, values, index = ready.dispatch, ready.rows, ready.index
     n, t, dtype = len(values), len(index), _checks.result_dtype(values)
+    measure = get_measure(how.measure)
     matrix = values if measure.precomputed else None
     if matrix is None:
         rows, _ = prepare(dispatch.backend, measure, values)
@@ -142,57 +152,48 @@ def _permuted(
             matrix = dispatch.empty((n, n), dtype)
             dispatch.backend.similarity(rows, None, matrix)
     on_host = None if matrix is not None and n * n < 3 * t else dispatch.host(index)
-    similarities = dispatch.empty((t, 3), dtype) if task == ANCHORED or weights is not None else None
-    accuracy = partial(_accuracy, dispatch, similarities, t, ties, task, weights)
-    accuracies = np.empty(n_permutations)
-    for k in range(n_permutations):
-        order = permutation(n, k, seed=seed)
+    similarities = dispatch.empty((t, 3), dtype) if how.task == ANCHORED or weights is not None else None
+    accuracy = partial(_accuracy, dispatch, similarities, t, how, weights)
+    accuracies = []
+    for order in orders(n, progress):
         if on_host is not None:  # fewer elements to move than the matrix has
             moved = dispatch.bring(order.astype(np.int32)[on_host])
             if matrix is None:
-                accuracies[k] = accuracy(partial(dispatch.backend.triplets_from_rows, rows, moved))
+                run = partial(dispatch.backend.triplets_from_rows, rows, moved)
             else:
-                accuracies[k] = accuracy(partial(dispatch.backend.triplets_from_matrix, matrix, moved))
+                run = partial(dispatch.backend.triplets_from_matrix, matrix, moved)
         else:
-            again = dispatch.reordered(matrix, order)
-            accuracies[k] = accuracy(partial(dispatch.backend.triplets_from_matrix, again, index))
-        progress("permutations", k + 1, n_permutations)
-    return accuracies
+            run = partial(dispatch.backend.triplets_from_matrix, dispatch.reordered(matrix, order), index)
+        accuracies.append(accuracy(run))
+    return np.array(accuracies)
 
 
 def _permuted_with_missing(
-    matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: Ties, backend: BackendName,
-    weights: Weights | None, n_permutations: int, seed: int, progress: Progress,
+    matrix: np.ndarray, triplets: np.ndarray, how: ChoiceModel, backend: BackendName, weights: Weights | None,
+    orders: Orders, progress: Progress,
 ) -> np.ndarray:
     """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""
-
-    def moved(k: int) -> np.ndarray:
-        return permutation(len(matrix), k, seed=seed).astype(np.int32)[triplets]
-
-    require_alike_orders(matrix, triplets, map(moved, range(n_permutations)), task)
-    accuracies = np.empty(n_permutations)
-    for k in range(n_permutations):
-        found = triplet_outcomes(
-            matrix, moved(k), measure=measure, ties=ties, nan_policy="omit", backend=backend, task=task
-        )
-        reached = weighted(found, weights).score.accuracy
+    n, accuracies = len(matrix), []
+    require_alike_orders(matrix, triplets, (order.astype(np.int32)[triplets] for order in orders(n)), how.task)
+    for order in orders(n, progress):
+        moved = order.astype(np.int32)[triplets]
+        reached = weighted(triplet_outcomes(matrix, moved, how, backend), weights).score.accuracy
         assert reached is not None
-        accuracies[k] = reached
-        progress("permutations", k + 1, n_permutations)
-    return accuracies
+        accuracies.append(reached)
+    return np.array(accuracies)
 
 
 def _accuracy(
-    dispatch: Dispatch, similarities: Array | None, t: int, ties: Ties, task: str, weights: Weights | None,
+    dispatch: Dispatch, similarities: Array | None, t: int, how: ChoiceModel, weights: Weights | None,
     run: Callable[[Wanted], Sums | None],
 ) -> float:
     """The accuracy of one matching of t triplets; anchored or weighted ones need their similarities (t, 3)."""
     sums = run(Wanted(sums=similarities is None, similarities=similarities))
     if similarities is None:
         assert sums is not None
-        return accuracy_of(sums, t, ties)
+        return accuracy_of(sums, t, how.ties)
     verdicts, host = np.empty(t, np.int8), get_host_backend(dispatch.backend.name)
-    host.outcomes(dispatch.host(similarities), 1.0, verdicts, None, None, alternatives=alternatives_of(task))
+    host.outcomes(dispatch.host(similarities), 1.0, verdicts, None, None, alternatives=alternatives_of(how.task))
     if weights is not None:
-        return mean_of(credits_of(verdicts, ties), weights.values) / CREDIT_UNIT
-    return accuracy_of(counts_of_two(verdicts), t, ties)
+        return mean_of(credits_of(verdicts, how.ties), weights.values) / CREDIT_UNIT
+    return accuracy_of(counts_of_two(verdicts), t, how.ties)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import Score, Scores, score_placed, summarise
+from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, Score, Scores, score_placed, summarise
 from pyalign.analysis.answers import EachAnswer
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, require_weighting
 from pyalign.analysis.each_model import measures_of, of_each
@@ -266,7 +266,8 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
         if matrix is not None:
             measure = PRECOMPUTED[matrix.kind]
         chosen, temperature = choice_model(settings.transform, measure, settings.temperature)
-        result = _one(ready, rows, aligned, chosen, temperature, settings, aside)
+        how = ChoiceModel(chosen, temperature, settings.ties, settings.nan_policy, aligned.triplets.task)
+        result = _one(ready, rows, aligned, how, settings, aside)
         of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
         remarks = merged(notes, looked(), of_measure, result.notes)  # triplets are known to be valid now
         if result.accuracy is not None:
@@ -285,24 +286,18 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
 
 
 def _one(
-    ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, settings: _Settings,
-    aside: Aside,
+    ready: Placed, rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings, aside: Aside
 ) -> Score:
     """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
     parts = settings.plan is not None or settings.groups is not None
     needed = parts or weights is not None
     results, n_dropped = score_placed(
-        ready, get_measure(measure), temperature, settings.nan_policy,
-        choices="choices" in settings.keep or settings.each.rows is not None,
-        probabilities="probabilities" in settings.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
+        ready, how, choices="choices" in settings.keep or settings.each.rows is not None,
+        probabilities="probabilities" in settings.keep, similarities=needed, aside=aside,
     )
     seconds = time.perf_counter() - began
-    result = summarise(
-        results, n_dropped, measure=measure, temperature=temperature, ties=settings.ties,
-        nan_policy=settings.nan_policy,
-        task=aligned.triplets.task,
-    )
+    result = summarise(results, n_dropped, how)
     if not aligned.triplets.answered:
         _refuse_without_answers(settings)
         result = replace(result, accuracy=None, cross_entropy=None)
@@ -314,15 +309,7 @@ def _one(
         result = settings.with_intervals(outcomes, aligned)
     result = settings.with_ceiling(result, outcomes, aligned)
     if settings.n_permutations is not None:
-        at, index = named_rows(aligned)
-        named = rows[at][:, at] if get_measure(measure).precomputed else rows[at]
-        test = permutation_test(
-            named, Triplets(index, task=result.task, weights=weights), measure=measure, ties=settings.ties,
-            nan_policy=settings.nan_policy,
-            backend=settings.backend, seed=settings.seed, n_permutations=settings.n_permutations,
-            confidence_level=settings.plan.confidence_level if settings.plan else 0.95, progress=settings.progress,
-        )
-        result = replace(result, permutation_test=replace(test, provenance=None))
+        result = replace(result, permutation_test=_tested(rows, aligned, how, settings))
     triplets = aligned.triplets
     choices = None if results.choices is None else _checks.as_array(results.choices, "choices", "(t,)")
     p = None if results.probabilities is None else _checks.as_array(results.probabilities, "probabilities", "(t, 3)")
@@ -333,6 +320,19 @@ def _one(
         choices=choices if "choices" in settings.keep else None,
         probabilities=None if p is None else settings.each.first(triplets.columns_in_file(p)),
     )
+
+
+def _tested(rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings) -> PermutationTest:
+    """The test of the rows of triplets, without where they come from, which the score says."""
+    at, index = named_rows(aligned)
+    test = permutation_test(
+        rows[at][:, at] if get_measure(how.measure).precomputed else rows[at],
+        Triplets(index, task=how.task, weights=aligned.triplets.weights), measure=how.measure, ties=settings.ties,
+        nan_policy=how.nan_policy, backend=settings.backend, seed=settings.seed,
+        n_permutations=cast(int, settings.n_permutations),
+        confidence_level=settings.plan.confidence_level if settings.plan else 0.95, progress=settings.progress,
+    )
+    return replace(test, provenance=None)
 
 
 def _refuse_without_answers(settings: _Settings) -> None:

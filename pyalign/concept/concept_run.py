@@ -12,6 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import (
     ACCURACY, NATS, ClosedForm, OutcomeTable, common_triplets, open_outcome_table,
@@ -41,7 +42,7 @@ class Run:
     aligned: AlignedModels  # models and triplets.
     choices: Mapping[str, Chosen]  # of models that are known by these only.
     dimensions: np.ndarray | None  # of the same rows, or None.
-    options: Mapping[str, Any]  # measure, temperature, ties and nan.
+    how: ChoiceModel
     backend: BackendName  # that was asked for.
     plan: Resampling | None  # of the intervals, or None.
     people: object  # who answered, or None.
@@ -57,7 +58,7 @@ class Run:
         """Groups, scores, and takes the figures of each group."""
         aligned, dimensions = self.aligned, self.dimensions
         index = _checks.as_triplets(aligned.index)
-        with_rows = aligned.models if self.options["nan_policy"] == "omit" else {}
+        with_rows = aligned.models if self.how.nan_policy == "omit" else {}
         kept = common_triplets(with_rows, index, self.backend, choices=self.choices)
         index = index if kept is None else index[kept]
         chosen = {name: recorded.take(kept) for name, recorded in self.choices.items()}
@@ -71,8 +72,7 @@ class Run:
             nats.append([grouping.sums(model_outcomes.cross_entropy) + there for grouping in groupings.all])
 
         outcomes = open_outcome_table(
-            replace(aligned, index=index), **self.options, backend=self.backend, progress=self.progress, look=look,
-            choices=chosen,
+            replace(aligned, index=index), self.how, self.backend, progress=self.progress, look=look, choices=chosen,
         )
         parts = self._parts(replace(outcomes, kept=kept))
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
@@ -147,7 +147,7 @@ class Run:
             if name in self.aligned.models:
                 x = self.aligned.models[name]
                 notes += notes_on_rows(x, self.aligned, name)
-                notes += notes_on_similarities(x, index, self.options["measure"], name)
+                notes += notes_on_similarities(x, index, self.how.measure, name)
             rows = name not in self.choices
             notes += notes_on_score(score.accuracy, score.n_triplets, score.cross_entropy or 0.0, name, task, rows)
         return [*notes, *notes_on_choices(self.choices, task)]

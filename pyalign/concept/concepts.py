@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.model_choices import Judged
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
@@ -135,7 +136,7 @@ def score_concepts(
     for category_set in (categories, *(levels or ())):
         present.require_names(category_set)
     answered = judged.read(backend)
-    options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan_policy": nan_policy}
+    how = ChoiceModel(chosen, divisor, ties, nan_policy)
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations(names, 2)) if transform is None else pairs
     aligned, rows = aligned_beside(scored, triplet_data, dimensions)
@@ -145,7 +146,7 @@ def score_concepts(
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
     run = Run(
-        aligned, answered, rows, options, backend, plan, judged.people, correction, min_triplets, transform,
+        aligned, answered, rows, how, backend, plan, judged.people, correction, min_triplets, transform,
         tuple(pairs), Families.of(families, names, plan), progress,
     )
     concepts = run.result(grouped)

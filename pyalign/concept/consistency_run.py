@@ -11,6 +11,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import notes_on_choices
@@ -118,8 +119,8 @@ class Run:
                 odd.append(_odd_bits(odd_of(outcomes.similarities[:, :alternatives])))
 
         outcomes = open_outcome_table(
-            aligned, measure=self.measure, temperature=1.0, ties="wrong", nan_policy=self.nan_policy,
-            backend=self.backend, progress=self.progress, choices=self.choices, look=note_odd,
+            aligned, ChoiceModel(self.measure, ties="wrong", nan_policy=self.nan_policy), self.backend,
+            progress=self.progress, choices=self.choices, look=note_odd,
         )
         kept = slice(None) if outcomes.kept is None else outcomes.kept
         index = _checks.as_triplets(aligned.index)[kept]

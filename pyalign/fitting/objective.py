@@ -19,6 +19,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.answers import option_probabilities
 from pyalign.analysis.outcomes import CREDIT_UNIT, triplet_outcomes
 from pyalign.backends import Array, Wanted
@@ -367,7 +368,7 @@ def predicted_answers(
     """
     backend = on.backend.name
     if answers is None:
-        outcomes = triplet_outcomes(z, triplets, measure=measure, temperature=temperature, backend=backend, task=task)
+        outcomes = triplet_outcomes(z, triplets, ChoiceModel(measure, temperature, task=task), backend)
         right = outcomes.credits() / CREDIT_UNIT
         return PredictedAnswers(np.ones(len(right)), right, outcomes.cross_entropy.astype(np.float64))
     results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)

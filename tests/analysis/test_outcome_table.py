@@ -14,7 +14,7 @@ from support import definition, draw_triplets, pairs_of, reals, seeds, whole
 from pyalign import compare, score
 from pyalign.analysis.comparison import paired_outcomes
 from pyalign.analysis.comparison.paired_outcomes import OutcomeTable, open_outcome_table
-from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.outcomes import ChoiceModel, triplet_outcomes
 from pyalign.data import align_models
 from pyalign.stats import joint
 from pyalign.stats.resampling import Resampling
@@ -23,7 +23,8 @@ OPTIONS = {"measure": "dot", "temperature": 3.0, "ties": "fractional"}
 
 
 def opened(models, triplets, nan="raise", backend="auto", **options):
-    return open_outcome_table(align_models(models, triplets), nan_policy=nan, backend=backend, **{**OPTIONS, **options})
+    how = ChoiceModel(**{name: options.pop(name, value) for name, value in OPTIONS.items()}, nan_policy=nan)
+    return open_outcome_table(align_models(models, triplets), how, backend, **options)
 
 
 def models_of(m, n=40, ties=True):
@@ -53,7 +54,7 @@ def test_columns_are_what_each_triplet_counts_with_each_model(backend, m, ties):
         counts = {"fractional": 6 / tied, "wrong": 6 * (tied == 1), "human_alignment": 6 * (tied < 3)}[ties]
         if k % 3 == 0:  # whole numbers, of which every backend knows the ties
             np.testing.assert_array_equal(found.credits[:, 1 + k], np.rint(np.where(right, counts, 0)))
-        alone = triplet_outcomes(x, triplets, **{**OPTIONS, "ties": ties}, nan_policy="raise", backend=backend)
+        alone = triplet_outcomes(x, triplets, ChoiceModel(**{**OPTIONS, "ties": ties}), backend)
         np.testing.assert_array_equal(found.credits[:, 1 + k], alone.credits(ties))
         np.testing.assert_array_equal(np.unpackbits(found.right[k], count=1001).astype(bool), alone.verdicts == 1)
         np.testing.assert_allclose(found.nats[:, 1 + k] * found.steps[k], alone.cross_entropy, atol=found.steps[k])

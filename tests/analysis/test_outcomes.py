@@ -11,7 +11,7 @@ from support import FLOATS, TRIPLETS, draw_triplets, reals, seeds, whole
 
 from pyalign import score
 from pyalign.analysis.accuracy import TIES
-from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.outcomes import ChoiceModel, triplet_outcomes
 from pyalign.backends import get_host_backend
 
 # An exponent of up to 87 (708 in float64) carries a relative rounding of its own size.
@@ -47,7 +47,7 @@ def test_what_is_not_wanted_is_not_touched(host_backend, t):
 def test_add_up_to_the_score(seed):
     x, triplets = whole(seed, 30, 3), draw_triplets(seed, 30, 400)
     for ties in TIES:
-        outcomes = triplet_outcomes(x, triplets, measure="dot", temperature=2.0, ties=ties)
+        outcomes = triplet_outcomes(x, triplets, ChoiceModel("dot", 2.0, ties))
         expected = replace(score(x, triplets, measure="dot", temperature=2.0, ties=ties, ci=None).only, notes=())
         assert outcomes.score == expected
         assert outcomes.credits(ties).sum() / 6 / 400 == pytest.approx(expected.accuracy, rel=1e-14)
@@ -59,7 +59,7 @@ def test_add_up_to_the_score(seed):
 def test_left_out_triplets_have_no_outcome(backend):
     x, triplets = whole(3, 30, 4), draw_triplets(3, 30, 400)
     x[7] = np.nan
-    outcomes = triplet_outcomes(x, triplets, nan_policy="omit", backend=backend)
+    outcomes = triplet_outcomes(x, triplets, ChoiceModel(nan_policy="omit"), backend)
     kept = (triplets != 7).all(axis=1)
     np.testing.assert_array_equal(outcomes.kept, kept)
     alone = triplet_outcomes(np.nan_to_num(x), triplets[kept], backend=backend)

@@ -14,7 +14,7 @@ from support import FLOATS, MEASURES, definition, draw_triplets, pairs_of, reals
 
 from pyalign import score as score_of
 from pyalign import similarity
-from pyalign.analysis.accuracy import TIES, score_triplets
+from pyalign.analysis.accuracy import TIES, ChoiceModel, score_triplets
 from pyalign.documents import from_document
 from pyalign.ops.triplets import placed
 from pyalign.results import Score
@@ -224,8 +224,9 @@ def test_omit_leaves_choices_and_probabilities_in_their_places(backend):
     x, triplets = reals(15, 20, 5), draw_triplets(16, 20, 500)
     bad, good = with_bad_rows(x)
     kept = good[triplets].all(axis=1)
-    plain, _ = score_triplets(x, triplets, choices=True, probabilities=True, backend=backend)
-    ours, dropped = score_triplets(bad, triplets, choices=True, probabilities=True, nan_policy="omit", backend=backend)
+    both = {"choices": True, "probabilities": True}
+    plain, _ = score_triplets(x, triplets, ChoiceModel(), backend, **both)
+    ours, dropped = score_triplets(bad, triplets, ChoiceModel(nan_policy="omit"), backend, **both)
     assert dropped == (~kept).sum() and ours.choices.shape == (500,) and ours.probabilities.shape == (500, 3)
     np.testing.assert_array_equal(ours.choices, np.where(kept, plain.choices, -2))
     np.testing.assert_allclose(ours.probabilities[kept], plain.probabilities[kept], rtol=1e-6)

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from support import NATIVE, clustered_error, degrees_of, draw_triplets, reals, seeds, whole, wilson
 
 from pyalign import TripletProbe, Triplets, predict_dimensions, score
-from pyalign.analysis.outcomes import scaled, triplet_outcomes, values_of
+from pyalign.analysis.outcomes import ChoiceModel, scaled, triplet_outcomes, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.probing.held_out import scored
 from pyalign.stats.resampling import BY, Resampling
@@ -252,7 +252,7 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
 @pytest.mark.parametrize("backend", ["numpy", NATIVE])
 def test_the_smallest_cross_entropies_are_counted_in_steps(backend):
     x = np.array([[1.0], [1.0], [0.0], [2.0], [2.0]], np.float32)
-    outcomes = triplet_outcomes(x, [[0, 1, 2], [3, 4, 2]], measure="dot", temperature=1 / 95, backend=backend)
+    outcomes = triplet_outcomes(x, [[0, 1, 2], [3, 4, 2]], ChoiceModel("dot", 1 / 95), backend)
     assert 0 < outcomes.cross_entropy[0] < 1e-37
     values, units = values_of(outcomes)
     assert values[1, 0] == 32767

@@ -13,7 +13,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import score_triplets
+from pyalign.analysis.accuracy import ChoiceModel, score_triplets
 from pyalign.analysis.answers import codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.cross_fit import rest_sums
@@ -148,10 +148,8 @@ def _check_bins(bins: int) -> None:
 def _calibration(rows: Rows, ready: Ready, settings: _Settings, measure: MeasureLike) -> Calibration:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
-    results, n_dropped = score_triplets(
-        rows.x, rows.index, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
-        backend=settings.backend, similarities=True, task=ready.triplets.task,
-    )
+    how = ChoiceModel(measure, ties=settings.ties, nan_policy=settings.nan_policy, task=ready.triplets.task)
+    results, n_dropped = score_triplets(rows.x, rows.index, how, settings.backend, similarities=True)
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
     result = _fitted(
         similarities, n_dropped, ready, settings, measure=str(get_measure(measure)), backend=results.backend,

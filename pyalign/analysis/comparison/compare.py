@@ -12,6 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter, silent
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.comparison.comparison_result import (
     Comparison, Matrix, ModelLayer, ModelResult, PairResult, best_layers, best_model, layers_of,
 )
@@ -150,7 +151,7 @@ def compare(
     measures, aligned = measures_by_model(measure, named), align_models(named, judged.triplets)
     chosen = judged.read(backend)
     outcomes = open_outcome_table(
-        aligned, measure=measures, temperature=temperature, ties=ties, nan_policy=nan_policy, backend=backend,
+        aligned, ChoiceModel(temperature=temperature, ties=ties, nan_policy=nan_policy), backend, measures=measures,
         progress=progress, choices=chosen,
     )
     layers = layers_of(named)

@@ -17,7 +17,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
-from pyalign.analysis.accuracy import Score, scored_part
+from pyalign.analysis.accuracy import ChoiceModel, Score, scored_part
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.model_choices import outcomes_of_choices
 from pyalign.analysis.outcomes import (
@@ -38,7 +38,7 @@ from pyalign.stats.intervals import two_sided_p as student_p
 from pyalign.stats.intervals import upper_p
 from pyalign.stats.multiple import MaxT, equivalence_p, ranks_of, two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
-from pyalign.typing import BackendName, MeasureLike, Policy
+from pyalign.typing import BackendName, MeasureLike
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
 IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
@@ -107,25 +107,26 @@ class OutcomeTable:
 
 
 def open_outcome_table(
-    aligned: AlignedModels, *, measure: MeasureLike | Mapping[str, MeasureLike], nan_policy: Policy,
-    backend: BackendName, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
-    choices: Mapping[str, Chosen] | None = None, **options: Any,
+    aligned: AlignedModels, how: ChoiceModel, backend: BackendName, *,
+    measures: Mapping[str, MeasureLike] | None = None, progress: Progress = silent,
+    look: Callable[[Outcomes], None] | None = None, choices: Mapping[str, Chosen] | None = None,
 ) -> OutcomeTable:
     """Scores each model; an error names the model that it is about.
 
     Args:
         aligned: models and triplets.
-        measure: of all models, or a mapping from their names; one of `PRECOMPUTED` for a matrix (n, n).
-        nan_policy, backend, options: see `pyalign.score`.
+        how: with the measure of all models; one of `PRECOMPUTED` for a matrix (n, n).
+        backend: see `pyalign.score`.
+        measures: of models, by their names, that have each its own.
         look: is shown the outcomes of each model, which are not kept.
         choices: of models that are known by these only, of the same triplets; they come after the others.
     """
     choices, models, index, weights = choices or {}, aligned.models, aligned.index, aligned.triplets.weights
-    measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
-    matrices = {name for name, own_measure in measures.items() if get_measure(own_measure).precomputed}
-    options |= {"nan_policy": nan_policy, "backend": backend, "task": aligned.triplets.task}
+    measures = dict.fromkeys(models, how.measure) if measures is None else measures
+    matrices = {name for name in models if get_measure(measures[name]).precomputed}
+    how = replace(how, task=aligned.triplets.task)
     kept = common_triplets(
-        models if nan_policy == "omit" else {}, index, backend, matrices, aligned.triplets.task, choices
+        models if how.nan_policy == "omit" else {}, index, backend, matrices, aligned.triplets.task, choices
     )
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
@@ -140,11 +141,13 @@ def open_outcome_table(
             progress(name, first + len(of_batch), m)
             if isinstance(x, Chosen):
                 outcomes = outcomes_of_choices(
-                    x, ties=options["ties"], nan_policy=nan_policy, backend=get_host_backend(backend).name,
-                    task=aligned.triplets.task, name=name,
+                    x, ties=how.ties, nan_policy=how.nan_policy, backend=get_host_backend(backend).name,
+                    task=how.task, name=name,
                 )
             else:
-                outcomes = named_outcomes(name, x, index, aligned.names, measure=measures[name], **options)
+                outcomes = named_outcomes(
+                    name, x, index, aligned.names, replace(how, measure=measures[name]), backend
+                )
             outcomes = weighted(outcomes, weights)
             scores.append(outcomes.score)
             if look is not None:
@@ -159,14 +162,13 @@ def open_outcome_table(
     return OutcomeTable(tuple(every), tuple(scores), kept, credits, nats, steps, right, values)
 
 
-def named_outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:
-    """The outcomes of a model on triplets, whose errors name the model, and rows by their names, where they have some.
-
-    options: see `triplet_outcomes`.
-    """
+def named_outcomes(
+    name: str, x: object, index: object, names: Sequence[str] | None, how: ChoiceModel, backend: BackendName
+) -> Outcomes:
+    """`triplet_outcomes` of a model, whose errors name the model, and rows by their names, where they have some."""
     try:
         with _checks.may_omit_rows(names):
-            return triplet_outcomes(x, index, **options)
+            return triplet_outcomes(x, index, how, backend)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 

@@ -12,6 +12,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign._result import OfTask, Result
+from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.answers import inputs_of
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import named_outcomes
@@ -208,12 +209,12 @@ def find_failures(
     called = called_odd(given, people)
     aligned = align_models(models, given)
     index = called.arranged(aligned.index)
-    scored = {"measure": measure, "nan_policy": nan_policy, "backend": backend, "task": given.task}
+    how = ChoiceModel(measure, ties=ties, nan_policy=nan_policy, task=given.task)
     verdicts: list[ModelVerdicts] = []
     used, told = host.name, []
     for name, x in aligned.models.items():
         progress(name, len(verdicts), len(judged.names))
-        outcomes = named_outcomes(name, x, index, aligned.names, ties=ties, **scored)
+        outcomes = named_outcomes(name, x, index, aligned.names, how, backend)
         verdicts.append(model_verdicts(outcomes))
         used = outcomes.score.backend
         told.append(notes_on_rows(x, aligned, name))
@@ -231,7 +232,7 @@ def find_failures(
     groups = group_failures(verdicts, called, items, families, asked, limit, min_models)
     groups = _with_probabilities(
         groups, [np.searchsorted(called.rows, group.rows) for group in groups], index, aligned.models, chosen,
-        temperature, scored,
+        replace(how, temperature=temperature), backend,
     )
     options = {
         "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan_policy, "missing": missing,
@@ -259,7 +260,7 @@ def find_failures(
 
 def _with_probabilities(
     groups: Sequence[FailureGroup], places: Sequence[np.ndarray], index: np.ndarray, models: Mapping[str, Any],
-    chosen: Mapping[str, Chosen], temperature: float, options: Mapping[str, Any],
+    chosen: Mapping[str, Chosen], how: ChoiceModel, backend: BackendName,
 ) -> tuple[FailureGroup, ...]:
     """The groups with the probabilities of what they list: of all triplets they would take much memory.
 
@@ -268,10 +269,10 @@ def _with_probabilities(
     rows = np.concatenate(places)
     found = np.zeros((len(rows), len(models) + len(chosen), 3), np.float32)
     for k, x in enumerate(models.values()) if len(rows) else ():
-        similarities = triplet_outcomes(x, index[rows], **options).similarities
-        found[:, k] = called_odd_probabilities(similarities, temperature, options["task"])
+        similarities = triplet_outcomes(x, index[rows], replace(how, temperature=1.0), backend).similarities
+        found[:, k] = called_odd_probabilities(similarities, how.temperature, how.task)
     for k, one in enumerate(chosen.values()):
-        found[:, len(models) + k] = probabilities_of_choices(one, rows, options["task"])
+        found[:, len(models) + k] = probabilities_of_choices(one, rows, how.task)
     parts = np.split(found, np.cumsum([len(one) for one in places])[:-1])
     return tuple(replace(group, probabilities=part) for group, part in zip(groups, parts, strict=True))
 

@@ -96,9 +96,9 @@ def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
     """Right is full credit and wrong none under the rule for ties; a part of it is neither.
 
     Example:
-        >>> from pyalign.analysis.outcomes import triplet_outcomes
+        >>> from pyalign.analysis.outcomes import ChoiceModel, triplet_outcomes
         >>> model_verdicts(triplet_outcomes(np.array([[1.0], [1.0], [4.0], [7.0]]), [[0, 1, 2], [0, 2, 3]],
-        ...     measure="neg_euclidean")).margins
+        ...     ChoiceModel("neg_euclidean"))).margins
         array([3., 0.])
     """
     s, score = outcomes.similarities, outcomes.score
