@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,22 @@ def scipy_distances(x: np.ndarray, rows: int) -> Matrix:
     from scipy.spatial.distance import cdist
 
     return lambda: cdist(x[:rows], x)
+
+
+def numkong_angles(x: np.ndarray) -> Matrix:
+    """1 - cosine, float64. NumKong has one thread: each core gets a slice of the rows."""
+    import numkong
+
+    def all_pairs() -> np.ndarray:
+        packed, out = numkong.dots_pack(x, dtype="float32"), numkong.empty((len(x), len(x)), dtype="float64")
+        ends = np.linspace(0, len(x), CORES + 1, dtype=int).tolist()
+        with ThreadPoolExecutor(CORES) as pool:
+            parts = [pool.submit(numkong.angulars_packed, x, packed, out=out, start_row=a, end_row=b)
+                     for a, b in pairwise(ends)]
+        [part.result() for part in parts]
+        return np.asarray(out)
+
+    return all_pairs
 
 
 def same_matrix(theirs: np.ndarray, ours: np.ndarray) -> None:
@@ -408,6 +425,7 @@ COSINE = _matrices("cosine", MANY, {
     "numpy product": Way(numpy_product, at_most=1.05),
     "torch": Way(torch_cosine, at_least=1),
     "scikit-learn": Way(sklearn_cosine, at_least=1),
+    "numkong": Way(numkong_angles, seen=lambda angular: 1 - angular, at_least=1),
 })
 DISTANCES = _matrices("neg_euclidean", SOME, {
     "torch": _distances(torch_distances),

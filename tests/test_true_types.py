@@ -132,7 +132,7 @@ WORDS = [(name, *pair) for name, arguments in ARGUMENTS.items() for pair in argu
 
 
 COMMANDS_OF = {  # the function that a command calls
-    "agreement": "agreement", "calibrate": "calibrate", "ceiling": "noise_ceiling", "cka": "cka", "compare": "compare",
+    "calibrate": "calibrate", "ceiling": "noise_ceiling", "cka": "cka", "compare": "compare",
     "concepts": "score_concepts", "consistency": "error_consistency", "dimensions predict": "predict_dimensions",
     "embed": "cross_validate_embedding", "extract": "extract", "failures": "find_failures",
     "neighbors objects": "neighborhoods", "neighbors search": "neighbors",
