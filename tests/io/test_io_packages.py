@@ -11,6 +11,7 @@ import pytest
 
 from pyalign.errors import MissingExtraError
 from pyalign.io import load_embeddings
+from pyalign.io.apart import torch_entries
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
 
@@ -144,6 +145,16 @@ def test_torch_bfloat16_becomes_the_same_numbers_in_float32(tmp_path):
     np.testing.assert_array_equal(found, values.float().numpy())
 
 
+def test_the_size_of_torch_tensors_is_that_of_the_arrays_that_they_become(tmp_path):
+    torch = pytest.importorskip("torch")
+    from pyalign.io._apart_torch import _described
+
+    for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.uint8):
+        torch.save(torch.ones(4, 6, dtype=dtype), tmp_path / "x.pt")
+        (entry,) = torch_entries(tmp_path / "x.pt").values()
+        assert _described(torch.ones(4, 6, dtype=dtype))[2] == entry.load().nbytes
+
+
 def test_torch_refuses_other_objects_without_running_them(tmp_path, refused):
     torch = pytest.importorskip("torch")
     path = tmp_path / "x.pt"
@@ -202,6 +213,14 @@ def test_a_heap_of_text_without_an_end_is_refused(tmp_path, refused, length):
     raw[gap + 8 : gap + 16] = length.to_bytes(8, "little")
     path.write_bytes(raw)
     assert "a heap of text with a gap of no length" in refused(load_embeddings, path)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
+def test_an_hdf5_dataset_without_rows_or_columns_is_refused(tmp_path, refused, shape):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"] = np.empty(shape, np.float32)
+    assert refused(load_embeddings, tmp_path / "x.h5") == f"embeddings are empty; got shape {shape}"
 
 
 def test_hdf5_data_in_other_files_are_not_read(tmp_path, refused):
@@ -289,7 +308,7 @@ import subprocess
 import sys
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings
-from pyalign.io.tar import contents
+from pyalign.io.contents import contents
 for read in (load_embeddings, lambda path: list(contents(path))):
     try:
         found = read(sys.argv[1])

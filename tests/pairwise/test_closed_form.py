@@ -139,6 +139,8 @@ def test_degrees_of_freedom_are_those_of_as_many_equal_sums_at_most():
     assert equal.degrees(1) == pytest.approx(2 / (1 / 2 - 1 / 10))
     assert equal.degrees(0, 1) == 9.0 and equal.degrees(0, 1, 5.0) < 9.0
     assert ClosedForm((np.eye(2),), 3).degrees(0) == 3
+    assert equal.degrees(1, 1) == 9.0  # sums that are all 0
+    assert ClosedForm((np.eye(2),), 9, equal.sums / 100).degrees(1) == pytest.approx(equal.degrees(1))
 
 
 def with_gaps(people):

@@ -20,6 +20,13 @@ def test_a_map_is_the_same_for_the_same_seed(models, method):
     np.testing.assert_array_equal(once, again)
 
 
+@pytest.mark.parametrize(("n", "perplexity"), [(4, "1"), (31, "10"), (94, "30")])
+def test_the_perplexity_of_tsne_is_a_third_of_the_other_rows_and_30_at_most(n, perplexity):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    x = np.random.default_rng(n).normal(size=(n, 5))
+    assert positions(x, "tsne")[2].startswith(f"Perplexity {perplexity}, ")
+
+
 def test_pca_is_that_of_scikit_learn_but_for_the_sign(models):
     decomposition = pytest.importorskip("sklearn.decomposition", reason="scikit-learn is not installed")
     pca = decomposition.PCA(2).fit(models["clip"])

@@ -182,6 +182,14 @@ def test_a_perfect_order_of_enough_models_is_no_matter_of_too_few(results):
         assert "not for a perfect order" in text and "too few" not in text.partition("Rank correlation")[2]
 
 
+def test_an_imperfect_order_of_three_models_has_no_interval_since_they_are_too_few(answered, models):
+    first, second, third = list(models)[:3]
+    swapped = {first: models[second], second: models[first], third: models[third]}
+    some, other = (pyalign.compare({name: of[name] for name in swapped}, answered[1]) for of in (models, swapped))
+    text = told(chart([some, other], "scores"))
+    assert "Rank correlation 0.500 (no interval over models: too few models)." in text
+
+
 def test_a_correlation_is_set_against_accuracies_and_metadata(results, tmp_path):
     compared, dot, rsa = results
     found = pyalign.regress_metadata(rsa, FAMILIES, others=[compared, dot])

@@ -54,6 +54,17 @@ def test_the_grid_holds_each_point_of_the_simplex_once_in_descending_order(parts
         assert n == len(set(itertools.permutations(point)))
 
 
+@pytest.mark.parametrize("patterns", [1, 60_000, 100_000, 1_000_000])
+@pytest.mark.parametrize(("answers", "finest"), [(3.0, 1), (97.0, 2), (1e6, 4)])
+def test_the_grid_is_as_fine_as_answers_are_sure_while_its_table_has_no_more_cells_than_are_allowed(
+    answers, finest, patterns
+):
+    cells = {parts: patterns * len(simplex(parts, 3)[0]) for parts in range(24, 24 * finest + 1, 24)}
+    fit = [parts for parts, n in cells.items() if n <= pooling.MOST_CELLS * 1.1]  # how many are in order is estimated
+    found = pooling._parts(answers, patterns, 3)
+    assert found == (max(fit) if fit else 24)
+
+
 @given(seeds, st.integers(2, 4))
 def test_likelihoods_are_those_of_a_loop(seed, k):
     rng = np.random.default_rng(seed)
