@@ -103,16 +103,6 @@ def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
     assert ran.err == "".join(f"note: {note}\n" for note in again.notes) != ""
 
 
-@pytest.mark.parametrize("suffix", ["npy", "csv", "txt"])
-@pytest.mark.parametrize("flag", ["--answers"])
-def test_counts_come_from_any_file_and_also_as_floats(rows, x, flag, suffix):
-    file = np.load("c.npz")
-    np.save("counts.npy", file["counts"].astype(np.float64))
-    np.savetxt("counts.csv", file["counts"], "%d", ","), np.savetxt("counts.txt", file["counts"], "%.1f", " ")
-    (row,) = rows("x.npy", "-t", "c.npz::triplets", flag, f"counts.{suffix}", "--choice-column", "none")
-    assert plain(row) == plain(pyalign.agreement(x, file["triplets"], answers=file["counts"]))
-
-
 def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, folder):
     (folder / "names.csv").write_text("\n".join(f"n{a},n{b},n{c}" for a, b, c in answered) + "\n")
     (folder / "names.txt").write_text("".join(f"n{k}\n" for k in range(9)))
@@ -132,13 +122,10 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
     [
         (("--minimum", "500"), "x.npy with t3.npy: triplets must hold some with at least 500 answers"),
         (("--measure", "dott"), "did you mean 'dot'?"),
-        (("--temperature", "0"), "temperature must be a positive number"),
         (("--choice-column", "none"),
          "agreement needs human choices, which --choice-column none says are not recorded: give --answers"),
         (("--answers", "shares.npy"), "answers must be counts (whole numbers) here; got shares"),
         (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (400, 3), a row for each triplet"),
-        (("--json", "x.npy"), "--json PATH must end in .json; got x.npy"),
-        (("--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
     ],
 )
 def test_refuses_in_one_line(refused, answered, options, said):

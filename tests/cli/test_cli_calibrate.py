@@ -130,13 +130,12 @@ def test_the_table_is_that_of_the_functions_result_and_documents_come_back(calib
 # Answers of many people
 
 
-@pytest.mark.parametrize("flag", ["--answers"])
 @pytest.mark.parametrize("suffix", ["npy", "npz::counts", "csv"])
-def test_counts_come_from_any_file(rows, x, triplets, suffix, flag):
+def test_counts_come_from_any_file(rows, x, triplets, suffix):
     counts = np.random.default_rng(0).integers([0, 0, 2], [4, 4, 6], (4000, 3))
     np.save("counts.npy", counts), np.savez("counts.npz", counts=counts)
     np.savetxt("counts.csv", counts, fmt="%d", delimiter=",")
-    (row,) = rows(flag, f"counts.{suffix}", "--choice-column", "none")
+    (row,) = rows("--answers", f"counts.{suffix}", "--choice-column", "none")
     assert row == plain(pyalign.calibrate(x, triplets, answers=counts), embeddings="x.npy")
     assert (row["answers"], row["targets"]) == ("counts", "counts")
 

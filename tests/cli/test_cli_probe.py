@@ -450,9 +450,7 @@ def test_transform_refuses_other_features_and_other_names(refused, folder, peopl
     np.savez("w.npz", weights=np.eye(4), mean=np.array(0.0), std=np.array(1.0))
     message = refused("export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
     assert message == "p.npy: embeddings must have the 4 features of the transform; got shape (60, 6)"
-    assert "is the same file as" in refused(
-        "export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
-    )
+    assert "is the same file as" in refused("export", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy")
 
 
 def test_transform_refuses_rows_that_are_not_finite_before_and_after(refused, folder, people):
