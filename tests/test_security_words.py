@@ -89,10 +89,21 @@ def test_a_promise_on_the_page_has_the_tests_that_keep_it(words, files, name):
     assert words in PAGE.replace("**", "")
     for stem in files.split():
         (path,) = (path for path in TESTS.rglob("test_*.py") if re.fullmatch(f"test_(sources_)?{stem}", path.stem))
-        known = {
-            one.name for one in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(one, ast.FunctionDef)
-        }
-        assert {f"test_{one}" for one in name.split()} <= known, path
+        assert {f"test_{one}" for one in name.split()} <= names_of_tests(path), path
+
+
+def names_of_tests(path):
+    return {one.name for one in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(one, ast.FunctionDef)}
+
+
+def test_the_script_of_attacks_names_tests_that_exist():
+    text = (TESTS.parent / "tools" / "attacks.sh").read_text(encoding="utf-8")
+    places = dict(re.findall(r"\b(\w+)=(tests/\S+\.py)", text))
+    named = re.findall(r"(\$\w+|tests/\S+\.py)::(test_\w+)", text)
+    assert len(named) > 12 and "$(pytest" in text
+    for place, name in named:
+        assert name in names_of_tests(TESTS.parent / places.get(place[1:], place)), name
+    assert all((TESTS.parent / path).exists() for path in re.findall(r"tests/\S+\.py", text))
 
 
 def test_the_table_has_every_format_with_the_process_that_reads_it():
