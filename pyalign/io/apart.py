@@ -209,8 +209,9 @@ def hdf5_entries(path: PathLike) -> dict[str, Entry]:
 def netcdf_table(path: PathLike, _wanted: Wanted) -> Table:
     """The trials in a netCDF 4 file, as Brain-Score writes an assembly: each variable is a column."""
     entries = hdf5_entries(path)
-    if len(shapes := {entry.shape for entry in entries.values()}) != 1 or len(shapes.pop()) != 1:
-        raise bad(path, f"must hold trials, variables of one dimension; got {describe(entries)}")
+    lengths = {len(entry.shape) == 1 and entry.shape[0] for entry in entries.values()}
+    if len(lengths) != 1 or not all(lengths):
+        raise bad(path, f"must hold trials, variables of one length; got {describe(entries) or 'no variables'}")
     columns = (entry.load() for entry in entries.values())
     return cells_table(path, tuple(entries), [x if x.dtype.kind in "iuf" else coded(strings(path, x)) for x in columns])
 

@@ -75,13 +75,8 @@ def mixed():
 @pytest.mark.parametrize(
     ("where", "kept"),
     [
-        ("phase=test", 21),
-        (["phase=test"], 21),
-        (["phase=test", "block=1"], 12),
-        (["block=1", "block=2"], 21),
-        (("block=3.0", "practice=True"), 5),
-        ("practice=false", 21),
-        ("1=0", 9),
+        ("phase=test", 21), (["phase=test"], 21), (["phase=test", "block=1"], 12), (["block=1", "block=2"], 21),
+        (("block=3.0", "practice=True"), 5), ("practice=false", 21), ("1=0", 9),
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "json"])

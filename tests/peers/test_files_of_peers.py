@@ -64,8 +64,7 @@ def rsatoolbox_files():
     rdms().save("rdms.pkl", "pkl")
     rdms(people={"subject": np.array(PEOPLE)}, patterns={"stimulus": np.array(NAMES)}).save("text.pkl", "pkl")
     rdms(patterns={"file": [f"{name}.jpg" for name in NAMES]}).save("two.hdf5")
-    with open("object.pkl", "wb") as handle:
-        pickle.dump(rdms(), handle)
+    Path("object.pkl").write_bytes(pickle.dumps(rdms()))
     from rsatoolbox.data import Dataset
 
     Dataset(X, {"noise_precision": np.eye(6)}, {"conds": OBJECTS}, {"voxel": np.arange(6)}).save("dataset.hdf5")
@@ -220,6 +219,8 @@ def brainscore_files():
                 file[name].dims[0].attach_scale(rows)
     with h5py.File("recording.nc", "w") as file:
         file["data"], file["stimulus_id"] = X, OBJECTS
+    with h5py.File("no_trials.nc", "w") as file:
+        file["image_1"] = np.zeros(0, int)
     Path("cut.nc").write_bytes(Path("assembly.nc").read_bytes()[:-4000])
     Path("classic.nc").write_bytes(b"CDF\x01" + bytes(28))
 
@@ -325,7 +326,8 @@ CASES = {
         ("assembly.nc", (*ODD_LAST[:-1], "--choice-column", "stimulus_id", "-t"), accuracy(X)),
         ("assembly.nc", ODD_LAST, "assembly.nc: 'data', 'stimulus_id' may say which item is odd; --choice-column "),
         ("assembly.nc", SCORE, "assembly.nc: a netCDF file holds trials, and no embeddings"),
-        ("recording.nc", ODD_LAST, "recording.nc: must hold trials, variables of one dimension; got data (12, 6)"),
+        ("recording.nc", ODD_LAST, "recording.nc: must hold trials, variables of one length; got data (12, 6)"),
+        ("no_trials.nc", ODD_LAST, "no_trials.nc: must hold trials, variables of one length; got image_1 (0,) int64"),
         ("cut.nc", ODD_LAST, "cut.nc: is not a sound HDF5 file ("),
         ("classic.nc", ODD_LAST, "classic.nc: is not a sound HDF5 file ("),
     ],
