@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
@@ -221,7 +221,7 @@ class Dependence:
     by: str  # what is resampled.
     objects: SharedTriplets | None  # rows by their objects, or None where they don't matter.
     people: np.ndarray | None  # (t,) int64, or None.
-    both: SharedTriplets | None  # rows by their objects within each participant, or None.
+    both: WithinPeople | None  # rows by their objects within each participant, or None.
     degrees: int  # of freedom: objects, people or triplets, less one; the smaller of the first two where both count.
     backend: str = "auto"  # what adds up.
     # (t,) the number of each row's set of three objects, where triplets are resampled and some are in several rows, or
@@ -242,9 +242,9 @@ class Dependence:
             degrees.append(_distinct(index, clusters.n) if clusters.taken else clusters.n)
         if "subjects" in plan.by:
             people = clusters.persons()
-            degrees.append(len(np.unique(people)))
+            degrees.append(int(np.count_nonzero(np.bincount(people))))
         if objects is not None and people is not None:
-            both = share_triplets(*_within(index, clusters.n, people), clusters.backend)
+            both = WithinPeople.of(index, clusters.n, people, clusters.backend)
         return cls(plan.by, objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend, sets)
 
     def errors(self, table: np.ndarray) -> Errors:
@@ -255,14 +255,15 @@ class Dependence:
                 times value.
         """
         totals, alone = row_moments(table, self.backend)
+        columns = np.ascontiguousarray(table.T, np.float64)
         means, square = totals[1:] / totals[0], float(totals[0]) ** 2
         groups: list[_Groups] = []
         objects = within = None
         candidate_products = [alone]
         if self.by == "triplets":
-            candidate_products.insert(0, alone if self.sets is None else self._by_group(self.sets, table)[1])
+            candidate_products.insert(0, alone if self.sets is None else self._by_group(self.sets, columns)[1])
         if self.people is not None:
-            sums, products = self._by_group(self.people, table)
+            sums, products = self._by_group(self.people, columns)
             groups.append(_Groups.of("subjects", sums, float(totals[0]), products))
             candidate_products.insert(0, groups[0].products)
         if self.objects is not None:
@@ -270,7 +271,7 @@ class Dependence:
             groups.insert(0, _Groups.of("objects", sums_of_objects, float(totals[0]), objects[0]))
             candidate_products = [np.tensordot(SIGNS, objects, 1), *candidate_products[:-1], objects[2], alone]
         if self.both is not None:
-            within = self.both.products(table)
+            within = self.both.products(table, columns, alone)
             candidate_products.insert(0, candidate_products[0] + candidate_products[1] - np.tensordot(SIGNS, within, 1))
         candidates = [variances_of(products, means, square) for products in candidate_products]
         if self.by == "subjects":
@@ -294,10 +295,64 @@ class Dependence:
         )
         return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances, leading)
 
-    def _by_group(self, numbers: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _by_group(self, numbers: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(g, 1 + k) sums of the rows of each group, and (1 + k, 1 + k) sums of their products, two by two."""
-        sums = np.stack([np.bincount(numbers, column) for column in table.T], axis=1)
+        sums = np.stack([np.bincount(numbers, column) for column in columns], axis=1)
         return sums, row_moments(sums, self.backend)[1]
+
+
+@dataclass(frozen=True)
+class WithinPeople:
+    """Rows by their objects within each participant.
+
+    With many objects, hardly any two rows of a participant share a pair: sums of squares over pairs, and over sets of
+    three, are then those of single rows, and only the rows that may share a pair are grouped.
+    """
+
+    own: np.ndarray  # (t, 3) numbers of objects, others for each participant.
+    some: np.ndarray | slice  # which rows may share a pair with another row of the same participant; or all.
+    shared: SharedTriplets  # these rows.
+
+    @classmethod
+    def of(cls, index: np.ndarray, n: int, people: np.ndarray, backend: str) -> WithinPeople:
+        """Groups rows of objects (t, 3) below n, by who answered (t,)."""
+        own = people[:, None].astype(np.int64) * n + index.astype(np.int64)  # uint64 and int64 would be float64
+        total = (int(people.max()) + 1) * n
+        if total > max(1 << 16, MOST_LABELS * own.size):
+            labels, codes = np.unique(own, return_inverse=True)
+            own = codes.reshape(own.shape)
+        else:
+            there, codes = np.zeros(total, bool), np.empty(total, np.int64)
+            there[own.ravel()] = True
+            labels = np.flatnonzero(there)
+            codes[labels] = np.arange(len(labels))
+            own = codes[own]
+        n, (a, b, c) = len(labels), own.T
+        low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+        middle = a + b + c - low - high
+        pairs = np.stack([low * n + middle, low * n + high, middle * n + high])
+        ordered = np.sort(pairs, axis=None)
+        bits = (1 << int(np.log2(16 * len(own)))) - 1
+        again = np.zeros(bits + 1, bool)  # by the last bits of a pair: a few that occur once are among these
+        again[ordered[1:][ordered[1:] == ordered[:-1]] & bits] = True
+        shared = again[pairs & bits].any(axis=0)
+        shared[0] = True  # a row too many changes nothing, and none would have no groups
+        some = np.flatnonzero(shared)
+        if 2 * len(some) > len(own):
+            return cls(own, slice(None), share_triplets(own, n, backend))
+        objects, numbers = np.unique(own[some], return_inverse=True)
+        return cls(own, some, share_triplets(numbers.reshape(-1, 3), len(objects), backend))
+
+    def products(self, table: np.ndarray, columns: np.ndarray, alone: np.ndarray) -> np.ndarray:
+        """What `SharedTriplets.products` gives of (t, k) numbers; alone: (k, k), the products of single rows."""
+        products = self.shared.products(table[self.some])
+        if isinstance(self.some, slice):
+            return products
+        sums, k = [np.bincount(self.own.ravel(), np.repeat(column, 3)) for column in columns], len(columns)
+        of_objects, rest = np.empty((k, k)), alone - row_moments(table[self.some])[1]
+        for a, b in combinations_with_replacement(range(k), 2):
+            of_objects[a, b] = of_objects[b, a] = np.einsum("i,i->", sums[a], sums[b])
+        return np.stack([of_objects, products[1] + 3.0 * rest, products[2] + rest])
 
 
 @dataclass(frozen=True)
@@ -385,16 +440,6 @@ def _distinct(index: np.ndarray, n: int) -> int:
     for column in index.T:
         seen[column] = True
     return int(seen.sum())
-
-
-def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, int]:
-    """Triplets whose objects are others for each participant, and how many there then are."""
-    own = people[:, None].astype(np.int64) * n + index.astype(np.int64)  # uint64 and int64 would be float64
-    total = (int(people.max()) + 1) * n
-    if total > max(1 << 16, MOST_LABELS * own.size):
-        labels, codes = np.unique(own, return_inverse=True)
-        return codes.reshape(own.shape), len(labels)
-    return own, total
 
 
 def standard_errors(clusters: Clusters, values: np.ndarray, plan: Resampling) -> tuple[np.ndarray, int]:

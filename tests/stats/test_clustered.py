@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from itertools import combinations
-from types import SimpleNamespace
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
@@ -12,8 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support import FLOORS, clustered_error, draw_triplets, more_for_many_rows, reals, seeds
 
-from pyalign.stats import clustered
-from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
+from pyalign.stats.clustered import Dependence, Errors, WithinPeople, standard_errors, with_weights
 from pyalign.stats.resampling import BY, Clusters, Resampling
 
 KINDS = (np.int8, np.int16, np.float64)
@@ -186,21 +185,22 @@ def test_large_and_sparse_object_numbers_change_nothing(by):
         np.testing.assert_array_equal(found.candidates, expected.candidates)
 
 
-def test_many_people_and_many_objects_are_numbered_anew(monkeypatch):
-    """Objects within people are labels of their own: far more than occur, or all of them at once."""
-    table, triplets, _ = case(8, 900, 400, 3, np.int16, True)
-    people = np.random.default_rng(8).permutation(np.arange(400) % 150)
-    calls, real = [], np.unique
-    counting = {**vars(np), "unique": lambda *a, **o: calls.append(o) or real(*a, **o)}
-    monkeypatch.setattr(clustered, "np", SimpleNamespace(**counting))  # backends have theirs
-    anew = errors_of(table, triplets, people, "objects+subjects")
-    assert {"return_inverse": True} in calls
-    monkeypatch.setattr(clustered, "MOST_LABELS", 1 << 20)
-    calls.clear()
-    direct = errors_of(table, triplets, people, "objects+subjects")
-    assert calls and {"return_inverse": True} not in calls
-    np.testing.assert_array_equal(anew.candidates, direct.candidates)
-    same(anew.candidates[0], by_loops(table, triplets, people, "objects+subjects"), table)
+@pytest.mark.parametrize("n, people, kind", [
+    (900, 150, np.int16), (900, 40, np.float64), (60, 20, np.int8), (9, 3, np.int8),
+])
+def test_rows_that_share_a_pair_within_a_participant_are_grouped(n, people, kind):
+    """Objects within people are labels of their own: far more than occur, or not; all are grouped if most share."""
+    table, triplets, _ = case(8, n, 400, 3, kind, True)
+    who = np.random.default_rng(8).integers(0, people, 400)
+    triplets[:2], who[:2] = [[0, 1, 2], [3, 1, 0]], 1
+    rows = zip(who, triplets.tolist(), strict=True)
+    pairs = [[(p, *sorted(pair)) for pair in combinations(row, 2)] for p, row in rows]
+    often = {pair for pair, times in Counter(chain(*pairs)).items() if times > 1}
+    share = [k for k, row in enumerate(pairs) if often & {*row}]
+    grouped = np.arange(400)[WithinPeople.of(triplets, n, who, "auto").some]
+    assert {*share} <= {*grouped.tolist()} and (len(grouped) <= len(share) + 20 or 2 * len(share) > 400 - 20)
+    found = errors_of(table, triplets, who, "objects+subjects")
+    same(found.candidates[0], by_loops(table, triplets, who, "objects+subjects"), table)
 
 
 def test_some_of_the_rows_are_those_rows_alone():

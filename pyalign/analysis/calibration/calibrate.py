@@ -223,11 +223,13 @@ def _report(answered: AnsweredSimilarities, settings: _Settings, **how: Any) -> 
     plan = None if settings.plan is None else settings.plan.over(answered.people)
     if plan is not None:
         of_fit = answered.dependence(plan)
-        known = error_of_beta(answered, table, squares, plan, of_fit)
+        of_test = of_fit if test is answered else test.dependence(plan)
+    together = table[:, 1] if test is answered else None
+    figures, of_slope = held_out(test, betas[there], settings.bins, plan, of_test, together)
+    if plan is not None and of_fit is not None:
+        known = error_of_beta(answered, table, squares, plan, of_fit, of_slope if test is answered else None)
         ci = interval(minimum.beta, known)
         notes = _notes(ci, known.why)
-        of_test = of_fit if test is answered else test.dependence(plan)
-    figures = held_out(test, betas[there], settings.bins, plan, of_test)
     lapses = None
     if settings.lapses:
         lapses = lapses_of(answered, test, minimum.beta, betas, split, plan, of_fit, of_test)

@@ -198,7 +198,7 @@ def _totals(
     totals = np.zeros((1 + len(columns), bins))
     for start in range(0, len(confidence), CHUNK):
         part = slice(start, start + CHUNK)
-        place = places_of(confidence[part], edges[1:-1])
+        place = places_of(confidence[part], edges[1:-1]).astype(np.intp)
         weight = None if weights is None else weights[part]
         totals[0] += np.bincount(place, weight, bins)
         for row, column in enumerate(columns, start=1):

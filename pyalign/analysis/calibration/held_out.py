@@ -27,7 +27,7 @@ from pyalign.analysis.calibration.temperature import (
 from pyalign.analysis.outcomes import mean_interval
 from pyalign.backends import LossSums
 from pyalign.documents import Interval
-from pyalign.stats.clustered import Dependence
+from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.stats.intervals import FRACTION, POSITIVE, student_interval
@@ -73,9 +73,10 @@ def part_of(n: int, before: LossSums, after: LossSums, chosen: Confidences) -> P
 
 
 def held_out(
-    test: AnsweredSimilarities, betas: np.ndarray, bins: int, plan: Resampling | None, dependence: Dependence | None
-) -> HeldOut:
-    """The figures at inverse temperatures (t,), and their intervals under a plan; without one there are none."""
+    test: AnsweredSimilarities, betas: np.ndarray, bins: int, plan: Resampling | None, dependence: Dependence | None,
+    slopes: np.ndarray | None = None,
+) -> tuple[HeldOut, Errors | None]:
+    """The figures at inverse temperatures (t,), with intervals under a plan; and the errors of `slopes`."""
     at_fit = replace(test, similarities=test.similarities * betas[:, None])  # where they are 1
     before, unsure = test.with_confidences(1.0)
     after, sure = at_fit.with_confidences(1.0)
@@ -93,14 +94,14 @@ def held_out(
         chosen.reliability(equal_mass_edges(sure, test.weights, bins), floor=floor),
     )
     if plan is None or dependence is None:
-        return figures
+        return figures, None
     means = {**_means(test, at_fit, unsure, chosen), **(distances or {})}
-    intervals, notes = intervals_of_means(test, means, _estimates(figures), plan, dependence)
+    intervals, notes, of_slopes = intervals_of_means(test, means, _estimates(figures), plan, dependence, slopes)
     if intervals and floor:
         members = _members(test, plan.by, dependence)
         for kind, table in (("equal_width", figures.equal_width), ("equal_mass", figures.equal_mass)):
             intervals[kind] = ece_interval(chosen, np.array(table.edges), members, dependence.degrees, plan)
-    return _with_intervals(replace(figures, notes=notes), intervals)
+    return _with_intervals(replace(figures, notes=notes), intervals), of_slopes
 
 
 def _members(test: AnsweredSimilarities, by: str, dependence: Dependence) -> list[np.ndarray]:
@@ -159,19 +160,20 @@ def _estimates(figures: HeldOut) -> dict[str, float]:
 
 def intervals_of_means(
     test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
-    dependence: Dependence,
-) -> tuple[dict[str, Interval | None], tuple[str, ...]]:
-    """The interval of each figure by its name, and notes on them."""
+    dependence: Dependence, slopes: np.ndarray | None = None,
+) -> tuple[dict[str, Interval | None], tuple[str, ...], Errors]:
+    """The interval of each figure by its name, notes, and the errors of `slopes` (t,), if any: quicker together."""
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
-    table = np.stack([weights, *(weights * one.values for one in means.values())], axis=1)
-    errors = dependence.errors(table)
+    more = () if slopes is None else (slopes,)
+    errors = dependence.errors(np.stack([weights, *(weights * one.values for one in means.values()), *more], axis=1))
+    of_slopes, errors = errors.of(slice(len(means), None)), errors.of(slice(len(means)))
     if test.totals is not None:
         errors = with_single_answers(dependence, errors, _products(test, list(means.values())))
     if not errors.known:
-        return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",)
+        return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",), of_slopes
     intervals = {name: mean_interval(estimates[name], errors, k, plan, one.within)
              for k, (name, one) in enumerate(means.items())}
-    return intervals, notes_on_few(errors.numbers)
+    return intervals, notes_on_few(errors.numbers), of_slopes
 
 
 def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
@@ -255,9 +257,9 @@ def lapses_of(
         return lapses
     inverse, mean = np.linalg.inv(curvature), gradient[:, None, None]
     table, squares = scores(answered, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, found)[0] - mean))
-    of_beta, of_rate = errors_of_estimates(answered, table, squares, plan, of_fit)
+    of_beta, of_rate = errors_of_estimates(answered, of_fit.errors(table), squares, plan, of_fit)
     rate_ci = student_interval(found.rate, of_rate.error, of_rate.degrees, of_rate.plan, FRACTION)
-    intervals, _ = intervals_of_means(test, means, figures, plan, of_test)
+    intervals, *_ = intervals_of_means(test, means, figures, plan, of_test)
     return replace(
         lapses, rate_ci=replace(rate_ci, method="sandwich"), temperature_ci=interval(found.beta, of_beta),
         cross_entropy_ci=intervals.get("cross_entropy"), gain_ci=intervals.get("gain"),

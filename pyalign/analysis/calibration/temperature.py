@@ -125,7 +125,8 @@ class EstimateError(NamedTuple):
 
 
 def error_of_beta(
-    fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence
+    fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence,
+    errors: Errors | None = None,
 ) -> EstimateError:
     """The standard error of the best inverse temperature.
 
@@ -134,11 +135,11 @@ def error_of_beta(
         table, squares: the derivatives there, of `slopes`.
         plan: over what the error is.
         dependence: of the triplets under that plan.
+        errors: of the mean of the first derivatives; None: they are computed.
     """
-    per_answer = np.array([1.0, table[:, 0].sum() / table[:, 2].sum()])
-    (known,) = errors_of_estimates(
-        fit, table[:, :2] * per_answer, squares[:1, :1] * per_answer[1] ** 2, plan, dependence
-    )
+    per_answer = table[:, 0].sum() / table[:, 2].sum()
+    errors = (errors or dependence.errors(table[:, :2])).in_units(np.array([per_answer]))
+    (known,) = errors_of_estimates(fit, errors, squares[:1, :1] * per_answer**2, plan, dependence)
     return known
 
 
@@ -158,7 +159,7 @@ def slopes(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, np.ndarr
 
 
 def errors_of_estimates(
-    fit: AnsweredSimilarities, table: np.ndarray, squares: np.ndarray, plan: Resampling, dependence: Dependence
+    fit: AnsweredSimilarities, errors: Errors, squares: np.ndarray, plan: Resampling, dependence: Dependence
 ) -> tuple[EstimateError, ...]:
     """The standard errors of parameters that minimize the mean loss of answers.
 
@@ -167,14 +168,15 @@ def errors_of_estimates(
 
     Args:
         fit: what the parameters were fitted to, with its objects.
-        table, squares: by `scores`, of the derivatives of the loss times the inverse of the matrix of mean second ones.
+        errors: of the mean derivatives of the loss, times the inverse of the matrix of mean second ones.
+        squares: by `scores`, of the same.
         plan: over what the errors are.
         dependence: of the triplets under that plan.
     """
-    count = table.shape[1] - 1
+    count = len(squares)
     products = np.zeros((1 + count, 1 + count))
-    products[0, 0], products[1:, 1:] = table[:, 0].sum(), squares
-    known = with_single_answers(dependence, dependence.errors(table), products)
+    products[0, 0], products[1:, 1:] = fit.n_answers, squares
+    known = with_single_answers(dependence, errors, products)
     if not are_enough(known.numbers):
         return (EstimateError(math.nan, math.nan, plan, without_interval(plan.by, known.numbers)),) * count
     if not known.known and dependence.objects is not None:

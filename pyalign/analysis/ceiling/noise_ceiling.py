@@ -33,6 +33,7 @@ from pyalign.data import Provenance, alternatives_of
 from pyalign.data.answers import WEIGHTINGS
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.ops.plan import row_moments
 from pyalign.stats.clustered import SIGNS, Dependence, with_weights
 from pyalign.stats.degrees import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.divergences import entropy
@@ -327,7 +328,8 @@ def variance_with_people(
     people = float(sums @ sums) * square / independent
     if not over_objects:
         return people
-    both = float(SIGNS @ entries.both.products(changes[:, None]).ravel()) * square / independent
+    table = changes[:, None]
+    both = float(SIGNS @ entries.both.products(table, table.T, row_moments(table)[1]).ravel()) * square / independent
     return max(variance + people - both, variance, people if centred else 0.0)
 
 
