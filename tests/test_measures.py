@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from support import reals, whole
 
+from pyalign import similarity
 from pyalign.measures import MEASURES, MEDIAN_ROWS, PAIR_KERNELS, column_shift, get_measure, median_distance, with_sigma
+from pyalign.typing import MeasureName
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_the_table_holds_what_the_documentation_names():
     page = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
     table = page.partition("| measure |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `(\w+)", table, re.MULTILINE) == list(MEASURES)
+    assert re.findall(r"^\| `(\w+)", table, re.MULTILINE) == list(MEASURES) == [*get_args(MeasureName)]
     for name, row in MEASURES.items():
         assert row.name == name and row.pair in PAIR_KERNELS and row.transform in ("none", "centre", "shift")
         assert get_measure(name) is row and get_measure(row) is row and str(row) == name
@@ -41,8 +44,10 @@ def test_slopes_are_those_of_finite_differences(kernel):
 
 
 def test_measures_whose_largest_similarity_is_1_are_bounded():
-    bounded = {name for name, measure in MEASURES.items() if measure.kernel.bounded}
-    assert bounded == {"cosine", "pearson", "rbf"}
+    x = 10.0 * reals(3, 20, 4)
+    for name, measure in MEASURES.items():
+        of_itself = np.diagonal(similarity(x, measure="rbf:5" if name == "rbf" else name))
+        assert measure.kernel.bounded == np.allclose(of_itself, 1.0), name
 
 
 def test_gamma_follows_from_sigma_or_from_the_median_which_is_asked_for_then():
