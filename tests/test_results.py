@@ -223,7 +223,7 @@ def places(document, path=()):
         yield from places(value, (*path, key))
 
 
-JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3])
+JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a": 1}, [[1, 2], 3])  # by turns
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ JUNK = (None, True, -1, 1.5, 10**400, "text", [], [1], [None, "a", {}], {}, {"a"
 def test_however_a_document_is_damaged_it_loads_or_is_refused_in_one_line(name, monkeypatch):
     document = strictly(MAKERS[name]().to_json())
     outcomes = set()
-    for place in places(document):
-        for value in (KeyError, *JUNK):  # KeyError: the place is gone
+    for k, place in enumerate(places(document)):
+        for value in (KeyError, *JUNK[k % 4 :: 4]):  # KeyError: the place is gone
             damaged = copy.deepcopy(document)
             holder = damaged
             for key in place[:-1]:

@@ -20,7 +20,6 @@ from support import reals
 
 import pyalign
 from pyalign.cli import main
-from pyalign.datasets.triplets import draw_triplets
 from pyalign.io import write
 
 PLAIN = (".npy", ".tar", ".txt", ".index")  # the same bytes in every run
@@ -34,7 +33,6 @@ FIT = ("--folds", "2", "--split", "triplets")
 # words, then what tells the old run from the new one
 COMMANDS = {
     "score": (["score", "x.npy", *T, "--choices", "c.npy", "--probabilities", "p.npy", *DOCUMENTS], MEASURES),
-    "compare": (["compare", "x.npy", "y.npy", *T, *DOCUMENTS], MEASURES),
     "concepts": (  # pictures take a process that is no fork of one that has drawn, and the same way into the folder
         ["concepts", "x.npy", "y.npy", *T, "--dimensions", "h.npy", "--out", "out", "--figures", "none", "--quiet"],
         MEASURES,
@@ -43,14 +41,11 @@ COMMANDS = {
         ["dimensions", "predict", "x.npy", *T, "--dimensions", "h.npy", "--out", "out", "--figures", "none", "--quiet"],
         SEEDS,
     ),
-    "consistency": (["consistency", "x.npy", "y.npy", *T, "--dimensions", "h.npy", *DOCUMENTS], MEASURES),
     "neighbors objects": (
         ["neighbors", "objects", "x.npy", "--human", "y.npy", "-k5", "--permutations", "9", "--out", "q.csv",
          *DOCUMENTS],
         MEASURES,
     ),
-    "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], MEASURES),
-    "describe": (["describe", *DOCUMENTS[:4]], (("t.npy",), ("x.npy",))),
     "export --transform": (["export", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
     "triplets draw": (
         ["triplets", "draw", "x.npy", "--count", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
@@ -153,7 +148,6 @@ def require_whole(before, after, now):
 def place(folder):
     np.save("y.npy", reals(8, 30, 6))
     np.save("h.npy", np.abs(reals(9, 30, 3)))
-    np.save("a.npy", draw_triplets(np.load("x.npy"), 400, temperature=1.0, seed=0).triplets)
     np.savez("w.npz", weights=np.eye(6, dtype=np.float32), mean=0.0, std=2.0)
     return folder
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from support import BEST, draw_triplets, reals
+from support import BEST, draw_triplets, numeric, reals
 
 import pyalign
 from pyalign import backends, cross_validate_probe, fit_probe
@@ -100,16 +100,6 @@ def terms(seed, measure, *, soft=False, dtype=np.float64, n=12, k=5, r=3, t=60):
     options = {"measure": measure, "temperature": 0.7, "answers": y}
     both = [TripletTerm(x, triplets, on=algebra_for(name, x), **options) for name in ("auto", "torch")]
     return *both, reals(seed + 1, k, r, dtype=np.float64), reals(seed + 2, r, dtype=np.float64)
-
-
-def numeric(function, at, step=1e-6):
-    slope = np.empty_like(at)
-    for place in np.ndindex(at.shape):
-        moved = [at.copy(), at.copy()]
-        moved[0][place] += step
-        moved[1][place] -= step
-        slope[place] = (function(moved[0]) - function(moved[1])) / (2 * step)
-    return slope
 
 
 @pytest.mark.parametrize("measure", MEASURES)

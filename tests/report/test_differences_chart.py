@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-from support import draw_triplets
 
 import pyalign
 from pyalign.report.charts import chart, default_chart, kind_of
@@ -16,21 +15,15 @@ from pyalign.report.charts.theme import WIDTHS, rows_of
 
 pytest.importorskip("altair", reason="altair is not installed")
 
-ITEMS = 30
-
 
 @pytest.fixture(scope="module")
-def compared_models():
+def compared_models(answered):
     """Three models, of which the second and the third are much alike, and answers of the first with noise."""
-    rng = np.random.default_rng(0)
-    good = rng.normal(size=(ITEMS, 4))
-    triplets = draw_triplets(3, ITEMS, 900)
-    distance = ((good[:, None] - good) ** 2).sum(axis=2)
-    order = [sorted(row, key=lambda k, row=row: -sum(distance[k, other] for other in row)) for row in triplets.tolist()]
+    rng, good = np.random.default_rng(3), answered[0]
     worse = good + rng.normal(size=good.shape)
     models = {"worse": worse + 0.02 * rng.normal(size=good.shape), "good": good + 0.1 * rng.normal(size=good.shape),
               "alike": worse}
-    return models, np.array([(b, c, a) for a, b, c in order])
+    return models, answered[1]
 
 
 @pytest.fixture(scope="module")
