@@ -12,14 +12,13 @@ from pyalign._dataclass import replace
 from pyalign._process import Progress, reporter, silent
 from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, accuracy_of, require_alike_orders, scored_part
 from pyalign.analysis.answers import counts_of_two
+from pyalign.analysis.model_choices import Judged
 from pyalign.analysis.notes import notes_on_order
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
-from pyalign.data import ANCHORED, Provenance, Weights, align, alternatives_of, require_answers
+from pyalign.data import ANCHORED, Aligned, Provenance, Weights, align, alternatives_of, require_one_answer_each
 from pyalign.data.align import named_rows
-from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
-from pyalign.data.triplets import answered_once
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._dispatch import Dispatch
 from pyalign.ops._prepare import prepare
@@ -78,36 +77,22 @@ def permutation_test(
     """
     progress = reporter(progress)
     chosen, embeddings = get_measure(measure), with_similarities(embeddings)
-    present = with_rows(embeddings, answered_once(triplets, "permutation_test", weights), missing)
-    aligned = align(embeddings, present.triplets, features=not chosen.precomputed)
+    judged = Judged.of(
+        embeddings, None, triplets, "permutation_test", base=None, nan_policy=nan_policy, unreadable="raise",
+        missing=missing, ties=ties, weights=weights, rules=(require_one_answer_each,),
+    )
+    aligned = align(embeddings, judged.triplets, features=not chosen.precomputed)
     if isinstance(aligned.embeddings, Similarities):
         chosen = PRECOMPUTED[aligned.embeddings.kind]
-    require_answers(aligned.triplets, "permutation_test")
     task, weighing = aligned.triplets.task, aligned.triplets.weights
-    given = {"embeddings": aligned.embeddings, "triplets": aligned.triplets, "weights": weighing}
-    embeddings, triplets = aligned.x, aligned.index
     how = ChoiceModel(chosen, ties=ties, nan_policy=nan_policy, task=task)
     with _checks.may_omit_rows(aligned.names):
-        outcomes = triplet_outcomes(embeddings, triplets, how, backend)
+        outcomes = triplet_outcomes(aligned.x, aligned.index, how, backend)
     score = weighted(outcomes, weighing).score
     assert score.accuracy is not None
-    orders = partial(_orders, n_permutations, seed)
     order = notes_on_order(aligned, aligned.embeddings.source or "embeddings")
-    remarks = (*aligned.notes, *order, *notes_on_similarities(embeddings, triplets, chosen))
-    rows, triplets = named_rows(aligned)
-    embeddings = aligned.x[rows][:, rows] if chosen.precomputed else aligned.x[rows]
-    if chosen.precomputed and np.isnan(np.asarray(embeddings)).any():
-        accuracies = _permuted_with_missing(
-            np.asarray(embeddings), np.asarray(triplets), replace(how, nan_policy="omit"), backend, weighing, orders,
-            progress,
-        )
-    else:
-        ready = placed(embeddings, triplets, backend, chosen.precomputed)
-        if nan_policy == "omit":
-            ready, kept = scored_part(ready, chosen.precomputed, task)
-            embeddings, triplets = ready.rows, ready.index
-            weighing = weighing if weighing is None or kept is None else weighing.take(kept)
-        accuracies = _permuted(ready, how, weighing, orders, progress)
+    remarks = (*aligned.notes, *order, *notes_on_similarities(aligned.x, aligned.index, chosen))
+    accuracies = _accuracies(aligned, how, backend, partial(_orders, n_permutations, seed), progress)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     options = {"measure": str(chosen), "ties": ties, "nan": nan_policy, "missing": missing}
     return PermutationTest(
@@ -122,9 +107,12 @@ def permutation_test(
         seed=seed,
         n_triplets=score.n_triplets,
         task=task,
-        coverage=present.coverage,
+        coverage=judged.present.coverage,
         notes=remarks,
-        provenance=Provenance.now(given, options, score.backend, seed),
+        provenance=Provenance.now(
+            {"embeddings": aligned.embeddings, "triplets": aligned.triplets, "weights": weighing}, options,
+            score.backend, seed,
+        ),
     )
 
 
@@ -136,6 +124,23 @@ def _orders(n_permutations: int, seed: int, n: int, progress: Progress = silent)
 
 
 Orders = Callable[..., Iterator[np.ndarray]]  # of so many rows
+
+
+def _accuracies(
+    aligned: Aligned, how: ChoiceModel, backend: BackendName, orders: Orders, progress: Progress
+) -> np.ndarray:
+    """(permutations,) of the rows that triplets name."""
+    (rows, triplets), weights = named_rows(aligned), aligned.triplets.weights
+    precomputed = get_measure(how.measure).precomputed
+    x = aligned.x[rows][:, rows] if precomputed else aligned.x[rows]
+    if precomputed and np.isnan(np.asarray(x)).any():
+        how = replace(how, nan_policy="omit")
+        return _permuted_with_missing(np.asarray(x), np.asarray(triplets), how, backend, weights, orders, progress)
+    ready = placed(x, triplets, backend, precomputed)
+    if how.nan_policy == "omit":
+        ready, kept = scored_part(ready, precomputed, how.task)
+        weights = weights if weights is None or kept is None else weights.take(kept)
+    return _permuted(ready, how, weights, orders, progress)
 
 
 def _permuted(
