@@ -42,13 +42,11 @@ EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three cho
 @_checks.checked
 def agreement(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
-    choice_base: int | None = None,
-    answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
+    choice_base: int | None = None, answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", temperature: Temperature = 1.0, min_answers: Positive = 2,
-    ci: IntervalsOver = AUTO,
-    edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
-    unreadable: Policy = "raise",
-    missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
+    ci: IntervalsOver = AUTO, edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
+    unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
+    progress: Progress | None = None,
 ) -> Agreements:
     """Compare a model's choice probabilities with the proportions of many people's answers to the same triplets.
 

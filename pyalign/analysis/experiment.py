@@ -206,10 +206,7 @@ def plan_experiment(
             f"up to {MOST_SUBJECTS:,} participants do not reach a power of {planner.power:g} with so many objects",
         )
     return ExperimentPlan(
-        figure=known.figure,
-        models=known.models,
-        difference=planner.difference,
-        target_power=planner.power,
+        figure=known.figure, models=known.models, difference=planner.difference, target_power=planner.power,
         confidence=planner.confidence,
         ci_by="objects+subjects" if planner.over_subjects else "objects",
         designs=tuple(planner.planned(*size) for size in product(objects, people, answers)),
@@ -218,8 +215,7 @@ def plan_experiment(
         power_range=None if chosen is None else planner.power_range(chosen),
         components=components,
         n_pilot=known.n_answers,
-        object_balance=planner.balances[0],
-        subject_balance=planner.balances[1],
+        object_balance=planner.balances[0], subject_balance=planner.balances[1],
         price_object=planner.prices[0],
         price_subject=planner.prices[1],
         price_answer=planner.prices[2],

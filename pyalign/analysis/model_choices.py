@@ -41,8 +41,7 @@ class ModelChoices:
     @classmethod
     def of(
         cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan_policy: Policy,
-        unreadable: Policy,
-        ties: Ties = "fractional",
+        unreadable: Policy, ties: Ties = "fractional",
     ) -> ModelChoices:
         """Checks the arguments of a call. `models` are those that have embeddings and no choices.
 

@@ -66,17 +66,14 @@ class _Settings(Asked):
 def score(
     embeddings: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
     matrix: JudgmentsLike | Mapping[str, JudgmentsLike] | None = None, kind: MatrixKind | None = None,
-    measure: MeasureLike | Sequence[MeasureLike] | None = None,
-    temperature: float | None = None, ties: Ties = "fractional", nan_policy: Policy = "raise",
-    missing: Policy = "raise",
-    backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
-    groups: ArrayLike | Categories | Literal["subjects"] | None = None,
-    ceiling: NamedCeiling | None = None, n_permutations: int | None = None, seed: int = 0,
-    transform: Transform | None = None, keep: Kept | Sequence[Kept] = (),
-    model_choices: NamedChoices | None = None,
-    choice_base: int | None = None, unreadable: Policy = "raise", weights: WeightsLike | None = None,
-    answers: AnswersLike | None = None, weighting: Weighting = "answers",
-    progress: Progress | None = None,
+    measure: MeasureLike | Sequence[MeasureLike] | None = None, temperature: float | None = None,
+    ties: Ties = "fractional", nan_policy: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
+    ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
+    groups: ArrayLike | Categories | Literal["subjects"] | None = None, ceiling: NamedCeiling | None = None,
+    n_permutations: int | None = None, seed: int = 0, transform: Transform | None = None,
+    keep: Kept | Sequence[Kept] = (), model_choices: NamedChoices | None = None, choice_base: int | None = None,
+    unreadable: Policy = "raise", weights: WeightsLike | None = None, answers: AnswersLike | None = None,
+    weighting: Weighting = "answers", progress: Progress | None = None,
 ) -> Scores:
     """Score embeddings, or a similarity or dissimilarity matrix, by their odd-one-out accuracy on human triplets.
 
@@ -182,8 +179,7 @@ def score(
         weights=weights,
     )
     each = EachAnswer.of(judged.present.triplets, weighting)
-    if ceiling is not None:
-        require_weighting(ceiling, each.weighting)
+    require_weighting(ceiling, each.weighting)
     groups = groups if groups is None or isinstance(groups, str) else judged.present.of(groups, "groups")
     plan = as_resampling(ci)
     if plan is not None and plan.by == AUTO and not each.given.answered:

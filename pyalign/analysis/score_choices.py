@@ -149,12 +149,11 @@ class Asked:
 
 def score_choices(
     choices: ArrayLike | NamedChoices, triplets: TripletsLike, *, choice_base: int | None = None,
-    ties: Literal["fractional", "wrong"] = "fractional",
-    nan_policy: Policy = "raise",
-    unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
-    groups: ArrayLike | Categories | Literal["subjects"] | None = None,
-    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
-    answers: AnswersLike | None = None, weighting: Weighting = "answers", progress: Progress | None = None,
+    ties: Literal["fractional", "wrong"] = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise",
+    ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
+    groups: ArrayLike | Categories | Literal["subjects"] | None = None, ceiling: NamedCeiling | None = None,
+    backend: BackendName = "auto", weights: WeightsLike | None = None, answers: AnswersLike | None = None,
+    weighting: Weighting = "answers", progress: Progress | None = None,
 ) -> Scores:
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a participant's.
 

@@ -108,8 +108,7 @@ class Option:
 
 def option(
     help: str = "", *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
-    metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | int | None = None,
-    const: Any = None,
+    metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | int | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
     unless: Sequence[str] = (), rare: bool = False, idle: str = "", many: bool = False,
 ) -> Any:

@@ -42,8 +42,7 @@ class People:
     )
     subject_column: int | str | None = option(
         "column that identifies the participant", kind=_options.column, metavar="K", group=IDLE, exclusive="people",
-        rare=True,
-        idle="no result generalizes over participants",
+        rare=True, idle="no result generalizes over participants",
     )
 
 

@@ -179,8 +179,7 @@ class TripletLayout:
         "(default: raise)", choices=MISSING, group=TRIPLETS, rare=True,
     )
     item_names: Spec | None = option(
-        "name of the item that each number stands for, one per line; embeddings with names are then "
-        "matched by name",
+        "name of the item that each number stands for, one per line; embeddings with names are then " "matched by name",
         metavar="FILE", role="input", group=TRIPLETS, rare=True,
     )
 
@@ -224,8 +223,7 @@ class RowNames:
         metavar="FILE", role="input",
     )
     name_column: int | str | None = option(
-        "column with the names in a table of embeddings; a number from 0 or a header (default: the "
-        "text column)",
+        "column with the names in a table of embeddings; a number from 0 or a header (default: the " "text column)",
         kind=column, metavar="K", rare=True,
     )
     per_object: str | None = option(
@@ -265,8 +263,7 @@ class People:
     )
     subject_column: int | str | None = option(
         "column of the triplet file that identifies the participant; a number from 0 or a header", kind=column,
-        metavar="K", group=PEOPLE,
-        exclusive="people",
+        metavar="K", group=PEOPLE, exclusive="people",
     )
 
 
@@ -448,8 +445,7 @@ class Document(Quiet):
 
     json: str | None = option(
         "write the result as a JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH",
-        role="output",
-        group=OUTPUT,
+        role="output", group=OUTPUT,
     )
 
 

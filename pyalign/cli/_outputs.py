@@ -33,8 +33,7 @@ class Folder:
     """A folder for everything that a command finds, with pictures that need no images."""
 
     out: str | None = option(
-        "folder for the JSON document, its tables and its figures", metavar="DIR", role="folder",
-        group=OUTPUT,
+        "folder for the JSON document, its tables and its figures", metavar="DIR", role="folder", group=OUTPUT,
     )
     figures: tuple[str, ...] | None = option(
         "formats of the figures in --out: html, svg, png, pdf, or none (default: html and svg, if the"

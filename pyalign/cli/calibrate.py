@@ -160,8 +160,7 @@ class RecoverOptions(
 
     measure: tuple[MeasureName, ...] | None = option(
         "similarity measure, one of those above for all models, or one for each (default: cosine)", nargs="+",
-        metavar="M",
-        group=ANSWERING, words=MEASURES,
+        metavar="M", group=ANSWERING, words=MEASURES,
     )
     temperature: tuple[float, ...] | None = option(
         "temperature at which models answer, one for all or one for each (default: the one that fits "
@@ -185,8 +184,7 @@ class RecoverOptions(
     )
     n_simulations: int | None = option(
         "number of simulations of each model at each number of triplets (default: 100; 10 for probes)",
-        kind=_options.count, metavar="S",
-        group=SIMULATING,
+        kind=_options.count, metavar="S", group=SIMULATING,
     )
     sizes: tuple[int, ...] | None = option(
         "numbers of triplets to try, which may exceed those in the file (default: successive halves, "
@@ -219,8 +217,7 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
         refit=options.refit, n_simulations=options.n_simulations, sizes=options.sizes,
-        confidence_level=options.confidence_level,
-        folds=3 if options.folds is None else options.folds,
+        confidence_level=options.confidence_level, folds=3 if options.folds is None else options.folds,
         penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,
     )

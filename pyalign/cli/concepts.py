@@ -45,8 +45,7 @@ class ConceptsOptions(
     )
     measure: MeasureName | None = option(
         "similarity measure, one of those above (default: that of the transform, otherwise cosine)", metavar="M",
-        group=_options.MODEL,
-        words=MEASURES,
+        group=_options.MODEL, words=MEASURES,
     )
     top_objects: int | None = option(
         "list the K top objects of each dimension in the document, so that a report can show their images", "--limit",
@@ -77,13 +76,10 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         models, triplets, dimensions, **_model_choices.arguments(options),
         categories=_shared_options.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_shared_options.read_categories, options.levels)),
-        entropy=options.entropy,
-        transform=_transform(options.transform), measure=options.measure,
-        temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
-        missing=options.missing,
+        entropy=options.entropy, transform=_transform(options.transform), measure=options.measure,
+        temperature=temperature, ties=options.ties, nan_policy=options.nan_policy, missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
-        min_triplets=options.min_triplets, top_objects=options.top_objects, families=families,
-        progress=progress,
+        min_triplets=options.min_triplets, top_objects=options.top_objects, families=families, progress=progress,
     )
     concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
@@ -143,6 +139,5 @@ def _labelled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | 
 
 
 CONCEPTS = Command(
-    ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66",
-    about=("triplets",),
+    ConceptsOptions, run, "pyalign concepts clip.npy -t triplets.npy --dimensions dataset:spose66", about=("triplets",),
 )

@@ -52,9 +52,8 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
         role="input", positional=True,
     )
     out: str | None = option(
-        "describe the files as one data set, in a new .toml file in their folder, which every command"
-        " accepts as -t", kind=toml_file,
-        metavar="PATH.toml", role="output", group=OUTPUT,
+        "describe the files as one data set, in a new .toml file in their folder, which every command" " accepts as -t",
+        kind=toml_file, metavar="PATH.toml", role="output", group=OUTPUT,
     )
     categories: Spec | None = option("categories of the objects", metavar="FILE", role="input", group=SET)
     dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)

@@ -228,8 +228,7 @@ PREDICTION_TABLE, PREDICTED = "predict.csv", "predictions.npy"
 PREDICTION_FILES, PREDICTION_CHARTS = (PREDICTION_TABLE, PREDICTED, "predict.json"), ("dimensions",)  # to --out
 UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
 OF_TRIPLETS = (
-    "task", "choice_column", "choice_base", "columns", "one_based", "item_names",
-    "subject_column", "where", "empty",
+    "task", "choice_column", "choice_base", "columns", "one_based", "item_names", "subject_column", "where", "empty",
 )
 
 
@@ -252,8 +251,7 @@ class PredictOptions(
     dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input")
     folds: int = option(
         f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, kind=_options.count,
-        metavar="K",
-        group=REGRESSION,
+        metavar="K", group=REGRESSION,
     )
     penalties: tuple[float, ...] | None = option(
         "penalties of the ridge regression, chosen from by leave-one-out (default: 0.1, 1, ..., 1e6)", "--penalty",
@@ -261,8 +259,7 @@ class PredictOptions(
     )
     standardize: str = option(
         "features: divide each feature by its standard deviation over the training objects (default: none)",
-        default="none",
-        choices=("features", "none"), group=REGRESSION,
+        default="none", choices=("features", "none"), group=REGRESSION,
     )
     ci: str = _options.over("objects", auto="objects")
     correction: Correction = option(

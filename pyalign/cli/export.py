@@ -140,14 +140,12 @@ class RsaOptions(
         group=HUMAN,
     )
     item_names: Spec | None = option(
-        "name of the item in each row of --human, one per line; embeddings with names are then "
-        "matched by name", metavar="FILE",
-        role="input", group=HUMAN,
+        "name of the item in each row of --human, one per line; embeddings with names are then " "matched by name",
+        metavar="FILE", role="input", group=HUMAN,
     )
     model_rdms: tuple[Spec, ...] | None = option(
         "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", nargs="+",
-        metavar="FILE",
-        role="input", group=MODELS,
+        metavar="FILE", role="input", group=MODELS,
     )
     partial: bool = option(
         "also report partial correlations, which control for the other models", default=False, group=MODELS
@@ -157,8 +155,7 @@ class RsaOptions(
     )
     measure: tuple[MeasureName, ...] | None = option(
         f"similarity measure for the rows, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+",
-        metavar="M",
-        group=HOW, words=MEASURES,
+        metavar="M", group=HOW, words=MEASURES,
     )
     correlation: tuple[str, ...] | None = option(
         "correlation of the matrices, one or more of those above (default: spearman)",
@@ -271,8 +268,7 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
 
     measure: tuple[MeasureName, ...] | None = option(
         "similarity measure, one or more of those above (default: debiased-cka)", nargs="+", metavar="M",
-        group=COMPARED,
-        words=REPRESENTATION_MEASURES,
+        group=COMPARED, words=REPRESENTATION_MEASURES,
     )
     n_permutations: int = option(
         "number of random permutations of the items of one model, which give the null distribution of unrelated models "

@@ -45,8 +45,7 @@ class ExtractOptions(_options.Quiet):
     checkpoint: Spec | None = option("file or folder with the model's weights", metavar="FILE", role="input",
                                     group=MODEL)
     layer: tuple[str, ...] = option(
-        "penultimate (default: before the classifier), logits, or names of modules (see `pyalign "
-        "models layers`)",
+        "penultimate (default: before the classifier), logits, or names of modules (see `pyalign " "models layers`)",
         default=(PENULTIMATE,), nargs="+", metavar="NAME", group=MODEL,
     )
     pool: str = option(

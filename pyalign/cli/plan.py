@@ -144,8 +144,7 @@ def _components(words: tuple[str, ...]) -> Components:
 
 
 EXPERIMENT = Command(
-    ExperimentOptions, run_experiment,
-    "pyalign plan experiment clip.npy vgg.npy -t pilot.npy --difference 0.03",
+    ExperimentOptions, run_experiment, "pyalign plan experiment clip.npy vgg.npy -t pilot.npy --difference 0.03",
     about=("triplets", "pilot"), epilog=EPILOG,
 )
 
@@ -281,13 +280,11 @@ class DrawOptions(_options.Output):
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
     out: str = option(
         "write the triplets, with the odd item last", required=True, kind=_options.npy_file, metavar="T.npy",
-        role="output",
-        group=OUTPUT,
+        role="output", group=OUTPUT,
     )
     probabilities: str | None = option(
         "write the probability that each item is the odd one out, three per triplet; requires --temperature",
-        kind=_options.npy_file, metavar="P.npy",
-        role="output", group=OUTPUT,
+        kind=_options.npy_file, metavar="P.npy", role="output", group=OUTPUT,
     )
 
 

@@ -294,9 +294,8 @@ def run_transfer(options: TransferOptions, progress: Progress) -> Outcome:
                 raise
             missing.append(LeftOut(spec.removeprefix(DATA_SET), "everything", str(error)))
     found = transfer(
-        _ordered(x, on), maps, on, categories=read_categories(options.categories), k=options.k,
-        measure=options.measure, ci=_options.plan(options), missing=options.missing, backend=options.backend,
-        progress=progress,
+        _ordered(x, on), maps, on, categories=read_categories(options.categories), k=options.k, measure=options.measure,
+        ci=_options.plan(options), missing=options.missing, backend=options.backend, progress=progress,
     )
     notes = (*found.notes, *(out.note for out in missing))
     return Outcome(replace(found, embeddings=options.embeddings, left_out=(*missing, *found.left_out), notes=notes))
@@ -337,6 +336,5 @@ def _ordered(x: Embeddings, on: dict[str, Any]) -> Embeddings:
 
 
 TRANSFER = Command(
-    TransferOptions, run_transfer, "pyalign transfer clip.npy --map map.npz --on dataset:things",
-    about=("embeddings",),
+    TransferOptions, run_transfer, "pyalign transfer clip.npy --map map.npz --on dataset:things", about=("embeddings",),
 )

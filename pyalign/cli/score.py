@@ -37,8 +37,7 @@ class ScoreOptions(
     )
     groups: Spec | None = option(
         "file of t labels, or the word subjects for the participants; also shows the score of each group of triplets",
-        metavar="FILE", role="input", group=EXTRA,
-        exclusive="groups",
+        metavar="FILE", role="input", group=EXTRA, exclusive="groups",
     )
     categories: Spec | None = option(
         f"{_options.CATEGORIES}; also shows the score on pairs of each category",

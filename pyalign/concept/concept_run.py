@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes, clusters_of
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
-from pyalign.concept.groupings import Grouping, Groupings, groupings_of
+from pyalign.concept.groupings import Grouping, Groupings, Ways, groupings_of
 from pyalign.concept.parts import Families, Part, Parts, SimultaneousInference, simultaneous_inference
 from pyalign.data import AlignedModels, Transform
 from pyalign.ops.similarity import notes_on_similarities
@@ -54,7 +53,7 @@ class Run:
     families: Families | None  # of the models, whose means are further rows; None without.
     progress: Progress  # see `pyalign.score_concepts`.
 
-    def result(self, grouped: Mapping[str, Any]) -> Concepts:
+    def result(self, by: Ways) -> Concepts:
         """Groups, scores, and takes the figures of each group."""
         aligned, dimensions = self.aligned, self.dimensions
         index = _checks.as_triplets(aligned.index)
@@ -64,7 +63,7 @@ class Run:
         chosen = {name: recorded.take(kept) for name, recorded in self.choices.items()}
         n = aligned.n_items if dimensions is None else len(dimensions)
         rows = None if dimensions is None else _checks.as_array(dimensions, "dimensions", "(n, k)")
-        groupings = groupings_of(index, n, aligned.names, dimensions=rows, backend=self.backend, **grouped)
+        groupings = groupings_of(index, n, aligned.names, rows, by, self.backend)
         nats: list[list[np.ndarray]] = []
 
         def look(model_outcomes: Outcomes) -> None:
@@ -102,7 +101,10 @@ class Run:
         means = () if self.families is None else self.families.names
         names, ties = (*outcomes.names, *means), [*(score.n_ties for score in outcomes.scores), *(0 for _ in means)]
         results = [
-            result_of(k, name, grouping, parts, whole, ties[k], source if name in after else None, self.correction)
+            replace(
+                result_of(k, grouping, parts, whole, self.correction), embeddings=name, n_ties=ties[k],
+                transform=source if name in after else None,
+            )
             for k, name in enumerate(names)
             for grouping, parts in both
         ]
@@ -116,17 +118,11 @@ class Run:
         score = outcomes.scores[0]
         drawn = plan is not None and not plan.closed
         return Concepts(
-            results=tuple(results),
-            differences=tuple(differences),
-            n_triplets=len(outcomes.credits),
+            results=tuple(results), differences=tuple(differences), n_triplets=len(outcomes.credits),
             n_objects=whole.n_objects,
             n_subjects=clusters.people if plan is not None and "subjects" in plan.by else None,
-            n_dropped=dropped,
-            min_triplets=self.least,
-            measure=score.measure,
-            temperature=score.temperature,
-            ties=score.ties,
-            correction=self.correction,
+            n_dropped=dropped, min_triplets=self.least, measure=score.measure, temperature=score.temperature,
+            ties=score.ties, correction=self.correction,
             seed=0 if plan is None else plan.seed,
             backend=score.backend,
             n_assignment_ties=groupings.n_tied,
@@ -153,18 +149,15 @@ class Run:
         return [*notes, *notes_on_choices(self.choices, task)]
 
 
-def result_of(
-    k: int, name: str, grouping: Grouping, parts: Sequence[Part], whole: Part, n_ties: int, transform: str | None,
-    correction: str,
-) -> ConceptScores:
-    """The result of model k."""
+def result_of(k: int, grouping: Grouping, parts: Sequence[Part], whole: Part, correction: str) -> ConceptScores:
+    """The result of model k, but for its name, ties and map."""
     *of_concepts, rest = parts
     among_all = simultaneous_inference(k, of_concepts, whole, correction)
     pooled = _pooled(k, parts, whole)
     intervals = whole.intervals
     _, nats = _known(whole.estimates[:, k])
     return ConceptScores(
-        embeddings=name,
+        embeddings="",
         by=grouping.by,
         concepts=tuple(
             _row(label, part, k, inference, group)
@@ -174,12 +167,12 @@ def result_of(
         ),
         unassigned=_row(NO_CONCEPT, rest, k) if rest.n_triplets else None,
         n_triplets=whole.n_triplets,
-        n_ties=n_ties,
+        n_ties=0,
         accuracy=float(whole.estimates[ACCURACY, k]),
         ci=None if intervals is None else intervals.own(k, ACCURACY),
         cross_entropy=nats,
         cross_entropy_ci=None if intervals is None else intervals.own(k, NATS),
-        transform=transform,
+        transform=None,
         spread=None if pooled is None else pooled.spread,
         spread_ci=None if pooled is None else pooled.spread_ci,
     )

@@ -16,7 +16,7 @@ from pyalign.analysis.score import choice_model, seen_by
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
 from pyalign.concept.dimensions import labels_of, strongest
-from pyalign.concept.groupings import require_some
+from pyalign.concept.groupings import Ways, require_some
 from pyalign.concept.parts import Families
 from pyalign.data import (
     AlignedModels, Transform, Triplets, align, align_models, as_embeddings, require_odd_one_out,
@@ -141,15 +141,13 @@ def score_concepts(
     pairs = list(combinations(names, 2)) if transform is None else pairs
     aligned, rows = aligned_beside(scored, triplet_data, dimensions)
     labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
-    grouped = {"labels": labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
-               "entropy": entropy}
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
     run = Run(
         aligned, answered, rows, how, backend, plan, judged.people, correction, min_triplets, transform,
         tuple(pairs), Families.of(families, names, plan), progress,
     )
-    concepts = run.result(grouped)
+    concepts = run.result(Ways(labels, assign, top, categories, levels, entropy))
     plain: dict[str, Any] = {
         "temperature": divisor, "ties": ties, "nan": nan_policy, "measure": str(chosen), "assign": assign, "top": top,
         "correction": correction, "missing": missing, "ci": record_of(plan), "min_triplets": min_triplets,

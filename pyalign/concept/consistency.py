@@ -14,6 +14,7 @@ from pyalign.concept.concepts import DIMENSIONS, FEWEST, aligned_beside, beside
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
 from pyalign.concept.dimensions import labels_of
+from pyalign.concept.groupings import Ways
 from pyalign.data import as_embeddings, require_one_answer_each, require_unweighted
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
@@ -104,7 +105,7 @@ def error_consistency(
         plan, judged.people, correction, min_triplets, progress,
     )
     labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
-    consistency = run.result({"labels": labels, "assign": assign, "top": top, "categories": categories})
+    consistency = run.result(Ways(labels, assign, top, categories))
     options: dict[str, Any] = {
         "measure": consistency.measure, "nan": nan_policy, "missing": missing, "correction": correction,
         "ci": record_of(plan), "min_triplets": min_triplets, **judged.choices.options(),

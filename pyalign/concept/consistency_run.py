@@ -18,7 +18,7 @@ from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_models
 from pyalign.analysis.outcomes import Outcomes, clusters_of
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
-from pyalign.concept.groupings import Grouping, groupings_of
+from pyalign.concept.groupings import Grouping, Ways, groupings_of
 from pyalign.data import AlignedModels, alternatives_of
 from pyalign.documents import Interval
 from pyalign.measures import get_measure
@@ -65,7 +65,7 @@ class Run:
     least: int
     progress: Progress
 
-    def result(self, grouped: Mapping[str, Any]) -> ErrorConsistency:
+    def result(self, by: Ways) -> ErrorConsistency:
         """Answers, compares."""
         aligned, (answers, table) = self.aligned, self._answers()
         clusters, plan = clusters_of(table, aligned, self.people, self.plan)
@@ -78,8 +78,8 @@ class Run:
         missed = missed_by_all(answers.right, len(answers.index))
         concepts: tuple[MissedConcept, ...] | None = None
         notes: tuple[str, ...] = ()
-        if self.dimensions is not None or grouped["categories"] is not None:
-            concepts, notes = self._missed(answers, missed, clusters, dependence, used, grouped)
+        if self.dimensions is not None or by.categories is not None:
+            concepts, notes = self._missed(answers, missed, clusters, dependence, used, by)
         drawn = plan is not None and not plan.closed
         return ErrorConsistency(
             models=answers.models,
@@ -102,10 +102,7 @@ class Run:
             **low_values(numbers),
             task=aligned.triplets.task,
             notes=merged(
-                aligned.notes,
-                answers.notes,
-                notes,
-                notes_on_few(numbers),
+                aligned.notes, answers.notes, notes, notes_on_few(numbers),
                 _notes_on_kappa(answers.models, pairs, plan, numbers),
             ),
         )
@@ -133,20 +130,39 @@ class Run:
 
     def _missed(
         self, answers: Answers, missed: np.ndarray, clusters: Clusters, dependence: Dependence | None,
-        plan: Resampling | None, grouped: Mapping[str, Any],
+        plan: Resampling | None, by: Ways,
     ) -> tuple[tuple[MissedConcept, ...], tuple[str, ...]]:
         aligned, rows = self.aligned, self.dimensions
         table = None if rows is None else _checks.as_array(rows, "dimensions", "(n, k)")
         n = aligned.n_items if rows is None else len(rows)
-        groupings = groupings_of(answers.index, n, aligned.names, dimensions=table, levels=None, **grouped)
+        groupings = groupings_of(answers.index, n, aligned.names, table, by)
         concepts = [
             concept
             for grouping in groupings.all
-            for concept in missed_concepts(
-                missed, grouping, clusters, dependence, plan, self.least, self.correction, self.progress
-            )
+            for concept in self._missed_concepts(missed, grouping, clusters, dependence, plan)
         ]
         return tuple(concepts), groupings.notes
+
+    def _missed_concepts(
+        self, missed: np.ndarray, grouping: Grouping, clusters: Clusters, dependence: Dependence | None,
+        plan: Resampling | None,
+    ) -> tuple[MissedConcept, ...]:
+        """Each concept of a grouping, where `missed` has a bit for each triplet that all models miss."""
+        t = len(clusters.objects)
+        whole = np.unpackbits(missed, count=t)
+        counts = grouping.sums(whole)
+        n_missed, sizes = int(whole.sum(dtype=np.int64)), grouping.sizes
+        large = [k for k in range(len(grouping.labels)) if sizes[k] >= self.least]
+        known: dict[int, Joint | None] = {}
+        for part in _some(large):
+            bits = np.stack([missed, *(_bits_of(grouping.part(k), t) for k in part)])
+            pairs = [(0, 1 + k) for k in range(len(part))]
+            known |= zip(part, joints(bits, pairs, clusters, dependence, plan, self.progress), strict=True)
+        rows = [
+            _concept(grouping, k, int(sizes[k]), int(counts[k]), n_missed, t, known.get(k))
+            for k in range(len(grouping.labels))
+        ]
+        return adjusted(rows, self.correction)
 
 
 def _closed(plan: Resampling) -> bool:
@@ -263,28 +279,6 @@ def missed_by_all(right: np.ndarray, t: int) -> np.ndarray:
     """
     missed = np.unpackbits(np.bitwise_or.reduce(right, axis=0), count=t) == 0
     return np.packbits(missed)
-
-
-def missed_concepts(
-    missed: np.ndarray, grouping: Grouping, clusters: Clusters, dependence: Dependence | None,
-    plan: Resampling | None, least: int, correction: Correction, progress: Progress = silent,
-) -> tuple[MissedConcept, ...]:
-    """Each concept of a grouping, where `missed` has a bit for each triplet that all models miss."""
-    t = len(clusters.objects)
-    whole = np.unpackbits(missed, count=t)
-    counts = grouping.sums(whole)
-    n_missed, sizes = int(whole.sum(dtype=np.int64)), grouping.sizes
-    large = [k for k in range(len(grouping.labels)) if sizes[k] >= least]
-    known: dict[int, Joint | None] = {}
-    for part in _some(large):
-        bits = np.stack([missed, *(_bits_of(grouping.part(k), t) for k in part)])
-        pairs = [(0, 1 + k) for k in range(len(part))]
-        known |= zip(part, joints(bits, pairs, clusters, dependence, plan, progress), strict=True)
-    rows = [
-        _concept(grouping, k, int(sizes[k]), int(counts[k]), n_missed, t, known.get(k))
-        for k in range(len(grouping.labels))
-    ]
-    return adjusted(rows, correction)
 
 
 def _concept(

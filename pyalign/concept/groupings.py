@@ -49,29 +49,40 @@ def require_some(dimensions: object, categories: object, levels: object, entropy
         raise InputError("levels must be a pair: fine categories and coarse ones")
 
 
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """By what triplets are grouped; fields as arguments of `pyalign.score_concepts`."""
+
+    labels: Sequence[str] | None
+    assign: Assign
+    top: int
+    categories: object
+    levels: Sequence[object] | None = None
+    entropy: str | None = None
+
+
 def groupings_of(  # noqa: C901
-    index: np.ndarray, n: int, names: Sequence[str] | None, *, dimensions: np.ndarray | None,
-    labels: Sequence[str] | None, assign: Assign, top: int, categories: object, levels: Sequence[object] | None,
-    entropy: str | None = None, backend: BackendName = "auto",
+    index: np.ndarray, n: int, names: Sequence[str] | None, dimensions: np.ndarray | None, by: Ways,
+    backend: BackendName = "auto",
 ) -> Groupings:
     """The groupings of triplets (t, 3) of n rows with these names."""
     _checks.require_items(index, n)
-    groupings, n_tied, notes = [], None, []
-    if dimensions is not None and top:
-        assignment = assigned(index, dimensions, assign, top, backend)
-        groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions), assignment.codes))
+    groupings, n_tied, notes, entropy = [], None, [], by.entropy
+    if dimensions is not None and by.top:
+        assignment = assigned(index, dimensions, by.assign, by.top, backend)
+        groupings.append(Grouping.of_codes("dimensions", labels_of(by.labels, dimensions), assignment.codes))
         n_tied = assignment.n_tied
         if n_tied:
             notes.append(f"{_triplets(n_tied)} of which several dimensions carry the same: the lowest has them")
         if assignment.n_none:
             notes.append(f"{_triplets(assignment.n_none)} of no dimension: nothing carries the chosen pair")
-    if categories is not None:
-        converted = Categories.of(categories)
+    if by.categories is not None:
+        converted = Categories.of(by.categories)
         groupings.append(Grouping.of_categories(converted.labels, converted.of_rows(n, names), index))
         if not groupings[-1].apart:
             notes.append("categories overlap: a triplet counts in each that holds both chosen objects")
-    if levels is not None:
-        fine, coarse = (Categories.of(level).of_rows(n, names) for level in levels)
+    if by.levels is not None:
+        fine, coarse = (Categories.of(level).of_rows(n, names) for level in by.levels)
         codes = level_codes(index, fine, coarse)[:, None]
         groupings.append(Grouping.of_codes("levels", LEVELS, codes))
         astray = _astray(fine, coarse)

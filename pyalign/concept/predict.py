@@ -43,11 +43,10 @@ MADE_FROM = (
 @_checks.checked
 def predict_dimensions(
     embeddings: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
-    penalties: float | Sequence[float] = PENALTIES,
-    folds: int | ArrayLike = FOLDS, standardize: bool = False, triplets: TripletsLike | None = None,
-    measure: MeasureLike = "dot",
-    ci: OverObjects = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
-    seed: NotNegative = 0, progress: Progress | None = None,
+    penalties: float | Sequence[float] = PENALTIES, folds: int | ArrayLike = FOLDS, standardize: bool = False,
+    triplets: TripletsLike | None = None, measure: MeasureLike = "dot", ci: OverObjects = AUTO,
+    correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise", seed: NotNegative = 0,
+    progress: Progress | None = None,
 ) -> DimensionPredictions:
     """Predict human dimensions from representations by ridge regression, for held-out objects.
 

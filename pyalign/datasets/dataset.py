@@ -379,8 +379,7 @@ def dataset_info(name: str) -> DataSetInfo:
     return DataSetInfo(
         name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.licence, row.citation, row.kind,
         tuple(ExpectedFile(*entry) for entry in row.layout), HOW[row.checked],
-        tuple(remote.file for remote in row.files),
-        notes=(row.note,) if row.note else (),
+        tuple(remote.file for remote in row.files), notes=(row.note,) if row.note else (),
     )
 
 

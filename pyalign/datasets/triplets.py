@@ -71,9 +71,8 @@ def sample_triplets(
 ) -> tuple[np.ndarray, np.ndarray]: ...
 def sample_triplets(
     embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike | Precomputed = "cosine",
-    categories: CategoriesLike | None = None,
-    scheme: Literal["uniform", "within", "across"] = "uniform", temperature: float | None = None, soft: bool = False,
-    seed: int = 0,
+    categories: CategoriesLike | None = None, scheme: Literal["uniform", "within", "across"] = "uniform",
+    temperature: float | None = None, soft: bool = False, seed: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Draw random triplets of items, answered by the similarities of embeddings.
 
@@ -116,8 +115,7 @@ def sample_triplets(
     """
     drawn = draw_triplets(
         embeddings, n_triplets, measure=measure, categories=categories, scheme=scheme, temperature=temperature,
-        soft=soft,
-        seed=seed,
+        soft=soft, seed=seed,
     )
     return drawn.triplets if drawn.probabilities is None else (drawn.triplets, drawn.probabilities)
 

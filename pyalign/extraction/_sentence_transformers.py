@@ -141,11 +141,8 @@ def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> To
         return embeddings
 
     prompt_name = getattr(model, "default_prompt_name", None)
-    own = (
-        f"{spec} has a prompt of its own, {model.prompts[prompt_name]!r}, which prompt=text would add"
-        if prompt_name
-        else ""
-    )
+    of_prompt = f"{model.prompts[prompt_name]!r}" if prompt_name else ""
+    own = f"{spec} has a prompt of its own, {of_prompt}, which prompt=text would add" if prompt_name else ""
     preprocessing = {
         "library": "sentence-transformers", "longest": model.max_seq_length, "pooling": how, "modules": kinds,
     }

@@ -80,10 +80,8 @@ def encoder_of(spec: str, module: Any, weights: Weights, request: Request) -> To
                     outputs[f"{name}.prefix"] = prefix
         else:
             features = module.forward_features(batch)
-        outputs.update(
-            {end: module.forward_head(features, pre_logits=end == PENULTIMATE) for end in names if end in meanings}
-        )
-        return outputs
+        heads = [name for name in names if name in meanings]
+        return outputs | {end: module.forward_head(features, pre_logits=end == PENULTIMATE) for end in heads}
 
     def parts() -> int:
         if not inside:

@@ -67,8 +67,7 @@ class TripletLoss:
 
     def __init__(
         self, n: int, triplets: np.ndarray, dtype: np.dtype, *, measure: MeasureLike = "dot", temperature: float = 1.0,
-        answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
-        task: str = ODD_ONE_OUT,
+        answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None, task: str = ODD_ONE_OUT,
     ) -> None:
         self.on = on or algebra_for()
         self.n, self.dtype, bring = n, dtype, self.on.dispatch.bring

@@ -102,9 +102,8 @@ def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
         kept = KeptRows(arrays["kept"], record["kept_sha256"], names_of["kept_names"]) if "kept" in arrays else None
         source = None if record["provenance"] is None else Provenance.from_dict(record["provenance"])
         return TrainedOn(
-            record["measure"], record["temperature"], record["n_triplets"], arrays["items"],
-            names_of["names"], arrays["sketch"], record["triplets_sha256"], record["x_sha256"], record["held_out"],
-            source, kept,
+            record["measure"], record["temperature"], record["n_triplets"], arrays["items"], names_of["names"],
+            arrays["sketch"], record["triplets_sha256"], record["x_sha256"], record["held_out"], source, kept,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise bad(path, f"holds a record that is not sound ({type(error).__name__}: {error})") from error

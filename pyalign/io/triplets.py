@@ -168,8 +168,7 @@ register("frames", _of_frame)
 
 
 def _of_data_set(
-    path: PathLike, key: str | None, answers: object, subjects: object,
-    layout: dict[str, object],
+    path: PathLike, key: str | None, answers: object, subjects: object, layout: dict[str, object],
 ) -> Triplets:
     triplets: Triplets = open_named(path, "triplets", key, **layout)
     both = {"subjects": (subjects, triplets.subjects), "answers": (answers, triplets.answers)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,7 @@ from pyalign.data.triplets import as_triplet_data
 from pyalign.datasets.dataset import DataSet
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.map_transfer.transfer_result import (
-    ACCURACY, RSA, VOTES, LeftOut, Transfer, TransferFigure, neighbor_figures,
-)
+from pyalign.map_transfer.transfer_result import ACCURACY, RSA, VOTES, LeftOut, NearestFigures, Transfer, TransferFigure
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import match_rows
 from pyalign.pairwise.rsa import rsa
@@ -97,7 +95,7 @@ def transfer(
     k, plan = checked_k(k, len(x)), as_resampling(ci)
     _checks.one_of(backend, ("auto", *BACKENDS), "backend")
     of_all = None if categories is None else Categories.of(categories)
-    work = _Work(x, named, mapped, measure, plan, missing, backend, k, progress)
+    work = _Work({BEFORE: x, **mapped}, named, measure, plan, missing, backend, k, progress)
     for part in sets:
         work.of_set(part, of_all)
     work.of_neighbors(of_all or next((part.categories for part in sets if part.categories is not None), None))
@@ -158,22 +156,32 @@ def _categories_of(given: DataSet) -> Categories | None:
         return None
 
 
+@dataclass(eq=False)
 class _Work:
     """What the figures are computed from, and what has been found."""
 
-    def __init__(
-        self, x: Embeddings, maps: Mapping[str, Transform], mapped: Mapping[str, Embeddings],
-        measure: MeasureLike | None, plan: Resampling | None, missing: Policy, backend: BackendName, k: int,
-        progress: Progress,
-    ) -> None:
-        self.x, self.maps, self.models = x, maps, {BEFORE: x, **mapped}
-        own = {name: "cosine" if one.trained is None else one.trained.measure for name, one in maps.items()}
-        self.measure = measure
-        self.measures: dict[str, Any] = {name: measure or own.get(name, "cosine") for name in self.models}
-        self.plan, self.missing, self.backend, self.k, self.progress = plan, missing, backend, k, progress
-        self.figures: list[TransferFigure] = []
-        self.left_out: list[LeftOut] = []
-        self.notes: list[str] = []
+    models: Mapping[str, Embeddings]  # the rows as they are, as `BEFORE`, and by each map.
+    maps: Mapping[str, Transform]
+    measure: MeasureLike | None
+    plan: Resampling | None
+    missing: Policy
+    backend: BackendName
+    k: int
+    progress: Progress
+    figures: list[TransferFigure] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def x(self) -> Embeddings:
+        """The rows as they are."""
+        return self.models[BEFORE]
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """The measure of triplets of each model: that which was asked for, or of its map's fit."""
+        own = {name: "cosine" if one.trained is None else one.trained.measure for name, one in self.maps.items()}
+        return {name: self.measure or own.get(name, "cosine") for name in self.models}
 
     def of_set(self, part: _Set, of_all: Categories | None) -> None:
         """The figures of one set: over all of it, and within categories."""
@@ -265,9 +273,9 @@ class _Work:
         elif self.plan is not None:
             self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
         order = np.argsort(np.argsort(matched.order)[chosen])
+        nearest = NearestFigures(members, labels, self.k, self.measure or "cosine", plan, order, len(seen))
         for name, mask in seen.items():
-            known = neighbor_figures(name, rows[BEFORE][chosen], rows[name][chosen], members, labels, self.k,
-                                     self.measure or "cosine", plan, order, len(seen))
+            known = nearest.of(name, rows[BEFORE][chosen], rows[name][chosen])
             of_fit = None if mask is None else int(mask[chosen].sum())
             self.figures += [replace(figure, in_sample=of_fit) for figure in known]
 

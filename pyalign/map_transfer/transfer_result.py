@@ -106,30 +106,27 @@ class Transfer(Result):
 RBO_P = 0.9  # of the rank-biased overlap, which is not shown
 
 
-def neighbor_figures(
-    name: str, before: np.ndarray, after: np.ndarray, members: np.ndarray | None, labels: tuple[str, ...], k: int,
-    measure: MeasureLike, plan: Resampling | None, order: np.ndarray | None = None, maps: int = 1,
-) -> Iterator[TransferFigure]:
-    """Neighbours kept, and k-NN accuracy over all objects with a category and for each category.
+@dataclass(frozen=True, eq=False)
+class NearestFigures:
+    """Neighbours kept, and k-NN accuracy over all objects with a category and for each category."""
 
-    Args:
-        name: of the map.
-        before, after: (n, d) and (n, r), the rows without and with it.
-        members: bool (n, c), or None where there are no categories.
-        labels: the c categories.
-        k: the number of neighbours.
-        measure: see `pyalign.similarity`.
-        plan: of the half-samples; None: no intervals.
-        order: (n,) see `pyalign.stats.intervals.halves`.
-        maps: how many there are; simultaneous intervals hold for the categories of all of them.
-    """
-    n = len(before)
-    length = list_length(k, n)
-    lists = [neighbor_lists(rows, length, measure, k).rows for rows in (before, after)]
-    samples = [] if plan is None else list(halves(n, plan.drawn, plan.seed, order))
-    yield _kept(name, lists, k, samples, plan)
-    if members is not None:
-        yield from _votes(name, lists, members, labels, k, plan, maps)
+    members: np.ndarray | None  # bool (n, c), or None where there are no categories.
+    labels: tuple[str, ...]  # the c categories.
+    k: int  # neighbours.
+    measure: MeasureLike  # see `pyalign.similarity`.
+    plan: Resampling | None  # of the half-samples; None: no intervals.
+    order: np.ndarray | None = None  # (n,) see `pyalign.stats.intervals.halves`.
+    maps: int = 1  # how many there are; simultaneous intervals hold for the categories of all of them.
+
+    def of(self, name: str, before: np.ndarray, after: np.ndarray) -> Iterator[TransferFigure]:
+        """The figures of a map by its name, from rows (n, d) without and (n, r) with it."""
+        n, plan = len(before), self.plan
+        length = list_length(self.k, n)
+        lists = [neighbor_lists(rows, length, self.measure, self.k).rows for rows in (before, after)]
+        samples = [] if plan is None else list(halves(n, plan.drawn, plan.seed, self.order))
+        yield _kept(name, lists, self.k, samples, plan)
+        if self.members is not None:
+            yield from _votes(name, lists, self.members, self.labels, self.k, plan, self.maps)
 
 
 Samples = list[tuple[np.ndarray, np.ndarray]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,19 @@ def upper_p(nulls: np.ndarray, observed: float, rounding: float = ROUNDING[8]) -
     return float(1 + (~(nulls < observed - rounding)).sum()) / (1 + len(nulls))
 
 
+class Null(NamedTuple):
+    """What scores are calibrated with."""
+
+    permutations: int
+    alpha: float
+    seed: int
+
+    @classmethod
+    def of(cls, n_permutations: object, alpha: object, seed: object) -> Null:
+        """Checks the arguments of `pyalign.cka`."""
+        return cls(*checked_permutations(n_permutations, alpha), whole_number(seed, "seed", 0, 2**63 - 1))
+
+
 def checked_permutations(n_permutations: object, alpha: object) -> tuple[int, float]:
     """How many permutations, and alpha; 0 for none.
 
@@ -130,9 +143,7 @@ AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def compare_layers(
-    layers: object, measure: Measure, aggregate: str, n_permutations: int, alpha: float, seed: int,
-    backend: BackendName,
-    progress: Progress = silent,
+    layers: object, measure: Measure, aggregate: str, null: Null, backend: BackendName, progress: Progress = silent
 ) -> LayerSimilarity:
     """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
 
@@ -145,7 +156,7 @@ def compare_layers(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> a, b = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
-        >>> similarity = compare_layers((a, b), "linear-cka", "max", 99, 0.05, 0, "auto")
+        >>> similarity = compare_layers((a, b), "linear-cka", "max", Null(99, 0.05, 0), "auto")
         >>> round(similarity.value, 3), similarity.calibrated, similarity.p_value
         (0.459, 0.0, 0.9)
     """
@@ -154,9 +165,8 @@ def compare_layers(
         raise InputError(f"layers must be those of two models, (first, second); got {got}")
     _checks.one_of(aggregate, tuple(AGGREGATES), "aggregate")
     chosen_measure = get_representation_measure(measure)
-    count, level = checked_permutations(n_permutations, alpha)
-    _checks.whole_number(n_permutations, "n_permutations", 1)
-    seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    count, level, seed = null
+    _checks.whole_number(count, "n_permutations", 1)
     sides = [_layers(models, name) for models, name in zip(layers, ("first", "second"), strict=True)]
     matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
                           for layer, x in models.items()})
@@ -193,16 +203,15 @@ PERMUTATIONS = 200
 
 
 def compare_all(
-    models: object, measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
-    backend: BackendName, progress: Progress = silent, ci: OverObjects = AUTO, correction: Correction = "holm",
+    models: object, measure: Measure | Sequence[Measure], null: Null, backend: BackendName,
+    progress: Progress = silent, ci: OverObjects = AUTO, correction: Correction = "holm",
 ) -> ModelSimilarities:
     """The similarity of every two models, by each measure; see `pyalign.cka`."""
     given = named_models(models)
     if len(given) < 2:
         raise InputError(f"models must be at least two; got {len(given)}")
     measures = measures_of(measure)
-    count, level = checked_permutations(n_permutations, alpha)
-    seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    count, level, seed = null
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     plan = plan_of(ci, ("objects",), METHODS)
     require_closed_form(ci, measures)

@@ -18,7 +18,7 @@ from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
 from pyalign.ops.similarity import match_rows
 from pyalign.pairwise._families import prepared
-from pyalign.pairwise.all_pairs import Measure, compare_all, compare_layers
+from pyalign.pairwise.all_pairs import Measure, Null, compare_all, compare_layers
 from pyalign.pairwise.rdms import Features, Matrix, MatrixFamily, RepresentationMeasure, get_representation_measure
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.stats.resampling import AUTO, OverObjects
@@ -126,8 +126,7 @@ def _rows_of(
 
 def _hsic(
     rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: BackendName,
-    number: int,
-    scales: dict[str, int],
+    number: int, scales: dict[str, int],
 ) -> np.ndarray:
     """(m, m) the unbiased HSIC of each pair of models in one batch, each model on the scale of its first batch."""
     b = len(rows[names[0]])
@@ -170,24 +169,21 @@ def cka(
 @overload
 def cka(
     *, batches: Iterable[Mapping[str, EmbeddingsLike]] | None, measure: Measure = ..., seed: int = ...,
-    backend: BackendName = ...,
-    progress: Progress | None = ...,
+    backend: BackendName = ..., progress: Progress | None = ...,
 ) -> ModelSimilarities: ...
 @overload
 def cka(
-    *, layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None, aggregate: Literal["max",
-    "mean"] | None = ..., measure: Measure = ...,
-    n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: BackendName = ...,
-    progress: Progress | None = ...,
+    *, layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None,
+    aggregate: Literal["max", "mean"] | None = ..., measure: Measure = ..., n_permutations: int | None = ...,
+    alpha: float = ..., seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
 ) -> LayerSimilarity: ...
 def cka(
     models: Models | None = None, *,
-    layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None = None, aggregate: Literal["max",
-    "mean"] | None = None,
-    batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None, batch_size: int | None = None,
-    measure: Measure | Sequence[Measure] = "debiased-cka", n_permutations: int | None = None, alpha: float = 0.05,
-    ci: OverObjects = AUTO, correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto",
-    progress: Progress | None = None,
+    layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None = None,
+    aggregate: Literal["max", "mean"] | None = None, batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None,
+    batch_size: int | None = None, measure: Measure | Sequence[Measure] = "debiased-cka",
+    n_permutations: int | None = None, alpha: float = 0.05, ci: OverObjects = AUTO, correction: Correction = "holm",
+    seed: int = 0, backend: BackendName = "auto", progress: Progress | None = None,
 ) -> ModelSimilarities | LayerSimilarity:
     """Compute how similar models are to each other, by CKA or a relative, and how much of that exceeds chance.
 
@@ -263,10 +259,10 @@ def cka(
     count = PERMUTATIONS if n_permutations is None else n_permutations
     progress = reporter(progress)
     if models is not None and batch_size is None:
-        return compare_all(models, measure, count, alpha, seed, backend, progress, ci, correction)
+        return compare_all(models, measure, Null.of(count, alpha, seed), backend, progress, ci, correction)
     if not isinstance(measure, str | RepresentationMeasure):
         raise InputError(f"measure must be a single one for {'batches' if in_batches else 'layers'}; got {measure!r}")
     if layers is not None:
-        return compare_layers(layers, measure, aggregate or "max", count, alpha, seed, backend, progress)
+        return compare_layers(layers, measure, aggregate or "max", Null.of(count, alpha, seed), backend, progress)
     rows = batches if models is None else models
     return minibatch_cka(rows, BATCH if batch_size is None else batch_size, measure, seed, backend, progress)

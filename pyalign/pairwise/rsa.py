@@ -171,9 +171,8 @@ def rsa(
         corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
         None if plan is None else plan.by, None if drawn is None else drawn.value.method,
         plan.drawn if plan is not None and resampled else None,
-        float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
-        correction, plan.seed if plan is not None and resampled else seed, judged.source,
-        tuple(sums) if weighted else None, kept,
+        float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations, correction,
+        plan.seed if plan is not None and resampled else seed, judged.source, tuple(sums) if weighted else None, kept,
         notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *filter(None, [few])),
         coverage=coverage, provenance=provenance,
     )

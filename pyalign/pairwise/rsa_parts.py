@@ -59,25 +59,14 @@ def results_of(
             each = PerPerson(mean, interval(mean, errors), tuple(map(float, own)))
             if ceiling is not None:
                 each = _against_ceiling(each, ceiling, errors, (k, len(study.models)), plan)
-        results.append(
-            RsaResult(
-                model.name,
-                model.measure,
-                correlation.name,
-                value,
-                interval(value, drawn.value if drawn else None),
-                None if null is None or math.isnan(value) else upper_p(null[:, k], value),
-                each,
-                ceiling,
-                study.n,
-                len(study.items),
-                study.n_missing,
-                None
-                if parts is None
-                else Partial(float(parts[k]), interval(float(parts[k]), drawn.partial if drawn else None)),
-                missing=() if plan is None else ("ci",),
-            )
-        )
+        part = None if parts is None else float(parts[k])
+        results.append(RsaResult(
+            model.name, model.measure, correlation.name, value, interval(value, drawn.value if drawn else None),
+            None if null is None or math.isnan(value) else upper_p(null[:, k], value),
+            each, ceiling, study.n, len(study.items), study.n_missing,
+            None if part is None else Partial(part, interval(part, drawn.partial if drawn else None)),
+            missing=() if plan is None else ("ci",),
+        ))
     return results
 
 

@@ -95,8 +95,7 @@ def study_of(
         tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*computed, *given)),
         missing,
         (*notes, *of_rounding(aligned, measures), *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
-        objects,
-        np.arange(len(objects)) if human.names is None else in_order([human.names[k] for k in objects]),
+        objects, np.arange(len(objects)) if human.names is None else in_order([human.names[k] for k in objects]),
     )
 
 

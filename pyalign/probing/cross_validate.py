@@ -44,14 +44,11 @@ ARGUMENTS = ("folds", "repeats", "penalties", "split", "subjects", "ci", "journa
 @checked
 def cross_validate_probe(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, folds: AtLeastTwo = 3, repeats: Positive = REPEATS,
-    penalties: Penalties = "auto", seed: int = 0, split: Split = "objects",
-    subjects: SubjectsLike | None = None, answers: AnswersLike | None = None, weights: ArrayLike | None = None,
-    other_embeddings: EmbeddingsLike | None = None,
-    local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
-    missing: Policy = "raise", ci: IntervalsOver = "auto", backend: BackendName = "auto",
-    progress: Progress | None = None,
-    journal: Journal | None = None,
-    **options: Any,
+    penalties: Penalties = "auto", seed: int = 0, split: Split = "objects", subjects: SubjectsLike | None = None,
+    answers: AnswersLike | None = None, weights: ArrayLike | None = None,
+    other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25, tau: float = 0.1,
+    batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise", ci: IntervalsOver = "auto",
+    backend: BackendName = "auto", progress: Progress | None = None, journal: Journal | None = None, **options: Any,
 ) -> ProbeCrossValidation:
     """Cross-validate a probe with the penalty chosen inside each fold, then refit it to all triplets.
 
@@ -132,7 +129,7 @@ def cross_validate_probe(
         None if inputs.subjects is None else [inputs.subjects[test] for test in tests], plan, inputs.on.backend.name,
     )
     fit = completed(fit, inputs, local, _held_out(results, split))
-    return _summary(results, intervals, plan, inputs, split, repeats, fit, local, began)
+    return replace(run.summary(results, intervals, repeats, fit, local), seconds=time.perf_counter() - began)
 
 
 @dataclass(frozen=True)
@@ -218,6 +215,49 @@ class _Run:
         self.watch.at("refit").offer((REFIT, fit.objective), lambda: fit)
         return fit
 
+    def summary(
+        self, results: Sequence[FoldResult], intervals: FoldIntervals, repeats: int, fit: ProbeFit, local: LocalOptions
+    ) -> ProbeCrossValidation:
+        """The result, but for how long it took."""
+        inputs, plan, split = self.inputs, self.plan, self.split
+        others = inputs.arguments.get("other_embeddings")
+        notes = notes_on_few(intervals.numbers)
+        if plan is not None and intervals.accuracy is None:
+            notes = (*notes, without_interval(plan.by, intervals.numbers))
+        return ProbeCrossValidation(
+            accuracy=float(np.mean([result.accuracy for result in results])),
+            accuracy_interval=intervals.accuracy,
+            cross_entropy=float(np.mean([result.cross_entropy for result in results])),
+            cross_entropy_interval=intervals.cross_entropy,
+            zero_shot_accuracy=float(np.mean([result.zero_shot_accuracy for result in results])),
+            zero_shot_interval=intervals.zero_shot,
+            difference_interval=intervals.difference,
+            folds=tuple(results),
+            split=split,
+            seed=fit.options.seed,
+            fit=replace(fit, notes=(), coverage=None, provenance=None),  # they are those of the whole
+            seconds=0.0,
+            options=fit.options,
+            task=inputs.task,
+            repeats=repeats,
+            n_subjects=None if inputs.subjects is None else len(np.unique(inputs.subjects)),
+            images=None if others is None else Others(getattr(others, "source", None), local.local_weight, local.tau),
+            embeddings=inputs.aligned.embeddings.source,
+            triplets=inputs.aligned.triplets.source,
+            coverage=inputs.coverage,
+            notes=(*inputs.notes, *notes),
+            provenance=inputs.provenance(
+                {
+                    "folds": len(results) // repeats,
+                    "repeats": repeats,
+                    "split": split,
+                    "ci": record_of(plan),
+                    **fit.options.to_dict(),
+                },
+                fit.options.seed,
+            ),
+        )
+
 
 def _warn(fits: Sequence[FoldResult | ProbeFit]) -> None:
     names = [*(f"fold {number + 1}" for number in range(len(fits) - 1)), "the refit"]
@@ -231,49 +271,6 @@ def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
     """What the record of the refit says of the folds."""
     means = {name: float(np.mean([getattr(r, name) for r in results])) for name in ("accuracy", "cross_entropy")}
     return {**means, "over": split, "folds": len(results)}
-
-
-def _summary(
-    results: Sequence[FoldResult], intervals: FoldIntervals, plan: Resampling | None, inputs: Inputs, split: str,
-    repeats: int, fit: ProbeFit, local: LocalOptions, began: float,
-) -> ProbeCrossValidation:
-    others = inputs.arguments.get("other_embeddings")
-    notes = notes_on_few(intervals.numbers)
-    if plan is not None and intervals.accuracy is None:
-        notes = (*notes, without_interval(plan.by, intervals.numbers))
-    return ProbeCrossValidation(
-        accuracy=float(np.mean([result.accuracy for result in results])),
-        accuracy_interval=intervals.accuracy,
-        cross_entropy=float(np.mean([result.cross_entropy for result in results])),
-        cross_entropy_interval=intervals.cross_entropy,
-        zero_shot_accuracy=float(np.mean([result.zero_shot_accuracy for result in results])),
-        zero_shot_interval=intervals.zero_shot,
-        difference_interval=intervals.difference,
-        folds=tuple(results),
-        split=split,
-        seed=fit.options.seed,
-        fit=replace(fit, notes=(), coverage=None, provenance=None),  # they are those of the whole
-        seconds=time.perf_counter() - began,
-        options=fit.options,
-        task=inputs.task,
-        repeats=repeats,
-        n_subjects=None if inputs.subjects is None else len(np.unique(inputs.subjects)),
-        images=None if others is None else Others(getattr(others, "source", None), local.local_weight, local.tau),
-        embeddings=inputs.aligned.embeddings.source,
-        triplets=inputs.aligned.triplets.source,
-        coverage=inputs.coverage,
-        notes=(*inputs.notes, *notes),
-        provenance=inputs.provenance(
-            {
-                "folds": len(results) // repeats,
-                "repeats": repeats,
-                "split": split,
-                "ci": record_of(plan),
-                **fit.options.to_dict(),
-            },
-            fit.options.seed,
-        ),
-    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,7 +84,8 @@ def choose_strength(
         paths = []
         for number, fold in enumerate(folds):
             inner = watch.at(f"{watch.stage} {number + 1}/{INNER_FOLDS}")
-            paths.append(_walk(x, triplets, answers, fold, options, stated, shares, inner, make))
+            test = Asked(x, triplets[fold.test], part_of(answers, fold.test))
+            paths.append(_walk(problem_of(x, triplets, answers, fold, options, make), test, stated, shares, inner))
         return _Curve.of(paths)
 
     tried = curve(SHARES)
@@ -186,17 +187,22 @@ def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
     return float(np.exp(np.clip(-curve.coef[1] / (2 * curve.coef[2]), logs.min(), logs.max())))
 
 
+class Asked(NamedTuple):
+    """Held-out triplets of rows, and what was answered."""
+
+    x: np.ndarray
+    triplets: np.ndarray
+    answers: np.ndarray | None
+
+
 def _walk(
-    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch, make: Maker,
+    problem: Problem, test: Asked, penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch
 ) -> _Path:
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
-    problem = problem_of(x, triplets, answers, fold, options, make)
     path = _Path(penalties or problem.strengths(shares), problem.n_triplets)
     worse = 0
     for fit in fit_path(problem, path.strengths, rounds=ROUNDS_OF_CHOICE, watch=watch):
-        test = part_of(answers, fold.test)
-        held_out = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on, problem.task)
+        held_out = held_out_score(fit.transform, problem.options, *test, problem.on, problem.task)
         watch.accuracy = held_out.accuracy
         watch.offer((INNER, held_out.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
         path.n_passes += fit.n_passes

@@ -114,10 +114,9 @@ def read_inputs(
     arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     arguments["other_embeddings"] = others
     return Inputs(
-        on, rows[items], index, items, weighed,
-        None if people is None else checked_labels(people, len(index)),
-        None if others is None else _others(on, as_embeddings(others, "other_embeddings")),
-        aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,
+        on, rows[items], index, items, weighed, None if people is None else checked_labels(people, len(index)),
+        None if others is None else _others(on, as_embeddings(others, "other_embeddings")), aligned,
+        {name: value for name, value in arguments.items() if value is not None}, present.coverage,
     )
 
 
@@ -145,12 +144,10 @@ COMMON = (
 
 def fit_probe(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, penalty: float, answers: AnswersLike | None = None,
-    weights: ArrayLike | None = None,
-    start: Transform | None = None, other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25,
-    tau: float = 0.1,
-    batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise",
-    backend: BackendName = "auto",
-    progress: Progress | None = None, journal: Journal | None = None, **options: Any,
+    weights: ArrayLike | None = None, start: Transform | None = None, other_embeddings: EmbeddingsLike | None = None,
+    local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
+    missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
+    journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:
     """Fit the linear map W of embeddings that minimizes the mean cross-entropy of human choices plus a penalty on W.
 
@@ -219,10 +216,8 @@ def probe_path(
     embeddings: EmbeddingsLike, triplets: TripletsLike, *, penalties: Penalties = "auto",
     answers: AnswersLike | None = None, weights: ArrayLike | None = None,
     other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25, tau: float = 0.1,
-    batch_size: int = 1024,
-    batches: int | None = None, missing: Policy = "raise",
-    backend: BackendName = "auto", progress: Progress | None = None,
-    **options: Any,
+    batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise", backend: BackendName = "auto",
+    progress: Progress | None = None, **options: Any,
 ) -> tuple[ProbeFit, ...]:
     """Fit a probe for several penalties, largest first; each fit starts from the map of the one before.
 

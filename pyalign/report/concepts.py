@@ -189,12 +189,10 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
         blocks += [dimensions, foot(left_out if len(shown) < len(order) else "")]
     if not result.differences:
         return blocks
-    means = [difference for difference in result.differences if difference.dimension is None]
-    rest = [difference for difference in result.differences if difference.dimension is not None]
+    means, rest = ([one for one in result.differences if (one.dimension is None) is of_all] for of_all in (True, False))
     surest = sorted(rest, key=lambda difference: -abs(difference.difference) / (difference.standard_error or 1.0))
-    surest = surest if verbose else surest[:MOST_DIFFERENCES]
-    n, n_shown = len(rest), len(surest)
-    return [*blocks, differences_table(result, labels, [*means, *surest]), foot(
+    n, n_shown = len(rest), len(rest) if verbose else min(len(rest), MOST_DIFFERENCES)
+    return [*blocks, differences_table(result, labels, [*means, *surest[:n_shown]]), foot(
         f"p ({CORRECTED[result.correction]}) corrected for {counted(n, 'difference')} of dimensions",
         f"means for {len(means):,}" if len(means) > 1 else "",
         f"the {n_shown} surest of {n:,} differences of dimensions: {ELSEWHERE}" if n_shown < n else "",

@@ -290,19 +290,14 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
     hidden = len(shown) < sum(len(matrix.pairs) for matrix in result)
     tested = sum(len(matrix.pairs) for matrix in result if matrix.p_adjusted is not None)
     by_itself = "p of each pair by itself" if result.correction is None else _corrected_for(result, tested, "pair")
-    blocks: list[Block] = [
-        similarities_table(result, labels, shown),
-        foot(
-            f"{len(names):,} models",
-            f"{result.n_objects:,} objects",
-            f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
-            "" if result.batches is None else f"means over {result.batches:,} batches",
-            f"the {MOST_PAIRS} most similar of {n_pairs:,} pairs are shown: {ELSEWHERE}" if hidden else "",
-            _interval_note(result),
-            *(_null_notes(result) if result.permutations else ()),
-            by_itself if result.permutations and n_pairs > 1 else "",
-        ),
-    ]
+    blocks: list[Block] = [similarities_table(result, labels, shown), foot(
+        f"{len(names):,} models", f"{result.n_objects:,} objects",
+        f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
+        "" if result.batches is None else f"means over {result.batches:,} batches",
+        f"the {MOST_PAIRS} most similar of {n_pairs:,} pairs are shown: {ELSEWHERE}" if hidden else "",
+        _interval_note(result), *(_null_notes(result) if result.permutations else ()),
+        by_itself if result.permutations and n_pairs > 1 else "",
+    )]
     differences = [(matrix.measure, each) for matrix in result for each in matrix.differences or ()]
     if differences:
         few = differences

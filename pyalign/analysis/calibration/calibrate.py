@@ -58,13 +58,11 @@ class _Settings:
 @_checks.checked
 def calibrate(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
-    choice_base: int | None = None,
-    answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
+    choice_base: int | None = None, answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
-    bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO,
-    ties: Ties = "fractional", nan_policy: Policy = "raise",
-    unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
-    weights: WeightsLike | None = None, progress: Progress | None = None,
+    bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO, ties: Ties = "fractional",
+    nan_policy: Policy = "raise", unreadable: Policy = "raise", missing: Policy = "raise",
+    backend: BackendName = "auto", weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:
     """Fit the temperature that minimizes the cross-entropy of choices, and evaluate it on held-out answers.
 

@@ -24,12 +24,12 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
-from pyalign.analysis.answers import alike, first_answers, inputs_of, with_people
+from pyalign.analysis.answers import Repeats, alike, first_answers, inputs_of, with_people
 from pyalign.analysis.ceiling.leave_one_out import (
     Ceiling, Ceilings, Entries, LeaveOneOut, NoiseCeiling, RepeatedSets, leave_one_out, repeated_sets,
 )
 from pyalign.analysis.notes import merged, notes_on_anchors
-from pyalign.data import Provenance, alternatives_of
+from pyalign.data import Provenance, Triplets, alternatives_of
 from pyalign.data.answers import WEIGHTINGS
 from pyalign.documents import Interval
 from pyalign.errors import InputError
@@ -91,18 +91,7 @@ def noise_ceiling(
         0.6
     """
     given, people = with_people(triplets, answers, subjects, "ceiling", weights)
-    persons = None if people is None else subject_codes(people, len(given))
-    repeats, rows = first_answers(given, persons)
-    once, within = given[rows], None
-    if persons is not None:
-        persons, within = persons[rows], len(given) - len(once)
-    weights = (alike(once, repeats) if weighting == "triplets" else once).weights
-    sets = repeated_sets(repeats, persons, None if weights is None else weights.values)
-    if not len(sets.counts) and within:
-        raise InputError("subjects must include two participants who answered the same triplet; no triplet has two")
-    if not len(sets.counts):
-        n = len(repeats.counts)
-        raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
+    sets, repeats, within = _answered_twice(given, people, weighting)
     others, confidence = leave_one_out(sets), float(confidence_level)
     errors = CeilingErrors.of(sets, confidence)
     found = _ceilings(sets, others, errors)
@@ -135,6 +124,25 @@ def noise_ceiling(
                      notes_on_anchors(repeats.triplets, given.task)),
         provenance=made,
     )
+
+
+def _answered_twice(
+    given: Triplets, people: object, weighting: Weighting
+) -> tuple[RepeatedSets, Repeats, int | None]:
+    """The sets with several answers, all sets, and how many answers repeat one of the same participant."""
+    persons = None if people is None else subject_codes(people, len(given))
+    repeats, rows = first_answers(given, persons)
+    once, within = given[rows], None
+    if persons is not None:
+        persons, within = persons[rows], len(given) - len(once)
+    weights = (alike(once, repeats) if weighting == "triplets" else once).weights
+    sets = repeated_sets(repeats, persons, None if weights is None else weights.values)
+    if not len(sets.counts) and within:
+        raise InputError("subjects must include two participants who answered the same triplet; no triplet has two")
+    if not len(sets.counts):
+        n = len(repeats.counts)
+        raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
+    return sets, repeats, within
 
 
 def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:

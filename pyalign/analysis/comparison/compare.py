@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -141,8 +141,7 @@ def compare(
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(map(': {!r}'.format, every))}")
     tests = PairTests(
-        correction, None if baseline is None else _checks.one_of(baseline, every, "baseline"),
-        difference,
+        correction, None if baseline is None else _checks.one_of(baseline, every, "baseline"), difference,
     )
     plan = as_resampling(ci)
     for name, asked in (("choose_best", choose_best), ("difference", tests.margin is not None)):
@@ -157,23 +156,24 @@ def compare(
     layers = layers_of(named)
     comparison = _compared(outcomes, aligned, plan, judged.people, tests, layers if choose_best else None, progress)
     comparison = replace(comparison, models=tuple(replace(m, layer=layers.get(m.model)) for m in comparison.models))
-    remarks = [
-        notes_on_score(
-            m.accuracy, comparison.effective_answers or comparison.n_triplets, m.cross_entropy or 0.0, m.model,
-            comparison.task, m.model_choices is None, getattr(named.get(m.model), "kind", None),
-        )
-        for m in comparison.models
-    ]
     options = {
         "measure": comparison.measure or {name: str(of_model) for name, of_model in measures.items()},
         "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing, "ci": record_of(plan),
         "correction": correction, **tests.options(), **judged.choices.options(),
     }
-    told = notes_on_models(aligned, measures), *remarks, notes_on_choices(chosen, comparison.task)
+    of_choices = notes_on_choices(chosen, comparison.task)
+    told = notes_on_models(aligned, measures), *_notes_on_scores(comparison, named), of_choices
     return cast(Comparison, judged.described(
         comparison, [aligned.notes, *told, comparison.notes], options, outcomes.scores[0].backend, comparison.seed,
         triplets=aligned.triplets, weights=aligned.triplets.weights,
     ))
+
+
+def _notes_on_scores(comparison: Comparison, named: Mapping[str, Any]) -> Iterator[Iterable[str]]:
+    n = comparison.effective_answers or comparison.n_triplets
+    for m in comparison.models:
+        by_choices, kind = m.model_choices is None, getattr(named.get(m.model), "kind", None)
+        yield notes_on_score(m.accuracy, n, m.cross_entropy or 0.0, m.model, comparison.task, by_choices, kind)
 
 
 def measures_by_model(

@@ -180,8 +180,7 @@ def _columns(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndar
 
 def common_triplets(
     models: Mapping[str, object], index: Any, backend: BackendName, matrices: Collection[str] = (),
-    task: str = ODD_ONE_OUT,
-    choices: Mapping[str, Chosen] | None = None,
+    task: str = ODD_ONE_OUT, choices: Mapping[str, Chosen] | None = None,
 ) -> np.ndarray | None:
     """(t,) mask of the triplets whose rows are finite in all models, and which all choices answer; None for all.
 

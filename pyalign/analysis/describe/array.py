@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
 from pyalign.data.similarities import kind_of_matrix, shape_of_pairs
 from pyalign.documents import hidden
 from pyalign.errors import InputError
@@ -133,11 +133,11 @@ def _of_matrix(a: np.ndarray, name: str) -> Description:
     repeated = count_with_repeats(*a.T[:3]) if kind == "triplets" else None
     span = None if nan_rows or not whole or low is None or high is None else (low, high)
     duplicates = count_repeated_rows(a, span)
-    return Description(
+    found = Description(
         kind, a.shape, str(a.dtype), low, high, base, duplicates, repeated, nan_rows, zero_rows,
         first_row=tuple(a[0, :8].tolist()),
-        remarks=_remarks(a, kind, base, duplicates, repeated, nan_rows, zero_rows, span),
     )
+    return replace(found, remarks=_remarks(a, found, span))
 
 
 def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
@@ -209,11 +209,11 @@ def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
 
 
 def _remarks(  # noqa: C901, PLR0912
-    a: np.ndarray, kind: str, base: int | None, duplicates: int, repeated: int | None, nan_rows: int, zero_rows: int,
-    span: tuple[float, float] | None,
+    a: np.ndarray, found: Description, span: tuple[float, float] | None
 ) -> tuple[str, ...]:
+    kind, duplicates, nan_rows, zero_rows = found.kind, found.duplicate_rows, found.nan_rows, found.zero_rows
     remarks = _of_pairs(a) if kind == "embeddings" else []
-    if base == 1:
+    if found.base == 1:
         remarks.append("the smallest item is 1: items may count from 1 (--one-based)")
     if kind == "triplets" and a.shape[1] > 3:
         remarks.append(
@@ -229,8 +229,9 @@ def _remarks(  # noqa: C901, PLR0912
         remarks.append("zero on one side of the diagonal: one half of a matrix of pairs? add its transpose")
     if kind == "answers":
         remarks.append("answers to triplets, which are another table: how often each of three items was called odd")
-    if repeated:
-        remarks.append(f"{_rows(repeated, 'names', 'name')} an item twice: not triplets of three different items")
+    if found.repeated_items:
+        twice = _rows(found.repeated_items, "names", "name")
+        remarks.append(f"{twice} an item twice: not triplets of three different items")
     if duplicates and kind == "triplets":
         remarks.append(
             f"{_rows(duplicates, 'repeats', 'repeat')} an earlier one: answers to the same triplet, or copies"

@@ -333,10 +333,7 @@ def group_failures(
 
     def listed(right: str | None, wrong: str | None, rows: np.ndarray, listed: np.ndarray) -> FailureGroup:
         return FailureGroup(
-            right=right,
-            wrong=wrong,
-            n=len(rows),
-            rows=people.rows[listed],
+            right=right, wrong=wrong, n=len(rows), rows=people.rows[listed],
             items=np.asarray(items[listed]),
             margins=np.stack([model.margins[listed] for model in models], axis=1),
             human_shares=people.shares[listed],

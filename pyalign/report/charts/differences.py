@@ -41,13 +41,11 @@ def differences_chart(
     look, points = style_of(style), width_of(width)
     if not result.pairs:
         raise InputError("a picture of differences needs two models; the result has one")
-    names, pairs = labels_of(result, labels=labels), result.pairs
-    of_neighbors = len(pairs) > (limit or MOST_PAIRS) and result.baseline is None
-    if of_neighbors:
-        pairs = result.between_neighbors
-    in_pairs = dict(
-        zip(names, different(shortened([*names.values()], int(0.2 * points / LETTER / TEXT) - 3)), strict=True)
-    )
+    names = labels_of(result, labels=labels)
+    of_neighbors = len(result.pairs) > (limit or MOST_PAIRS) and result.baseline is None
+    pairs = result.between_neighbors if of_neighbors else result.pairs
+    short = different(shortened([*names.values()], int(0.2 * points / LETTER / TEXT) - 3))
+    in_pairs = dict(zip(names, short, strict=True))
     rows = [_row(pair, in_pairs, result.baseline is not None) for pair in pairs]
     order = order_of([replace(row, model="") for row in rows], sort)
     shown = order[: limit or MOST_PAIRS]

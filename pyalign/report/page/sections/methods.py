@@ -26,9 +26,8 @@ LAYERS = ("name", "what", "pooling", "shape", "dtype", "file", "sha256")
 # What a document says of itself, in addition to its results.
 SAID = (
     "measure", "temperature", "ties", "nan", "seed", "backend", "correction", "ci_by", "ci_method", "confidence",
-    "resamples", "permutations", "n_triplets", "n_objects", "n_subjects", "n_dropped", "coverage",
-    "triplets", "task", "split", "dimensions", "assign", "top", "min_triplets", "human", "kind", "pooling",
-    "simulations", "refit", "folds",
+    "resamples", "permutations", "n_triplets", "n_objects", "n_subjects", "n_dropped", "coverage", "triplets", "task",
+    "split", "dimensions", "assign", "top", "min_triplets", "human", "kind", "pooling", "simulations", "refit", "folds",
 )
 
 
