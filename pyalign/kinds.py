@@ -13,8 +13,8 @@ from pyalign.study.options import (
 )
 
 SCORE, EXPLAIN, PAIRS, IMPROVE = "Score", "Explain", "Pairs and models", "Improve"
-DATA, SHOW = "Models and data", "Show"
-GROUPS = (SCORE, EXPLAIN, PAIRS, IMPROVE, DATA, SHOW)  # of commands, in the order of the reference
+PLAN, DATA, SHOW = "Plan a study", "Models and data", "Show"
+GROUPS = (SCORE, EXPLAIN, PAIRS, IMPROVE, PLAN, DATA, SHOW)  # of commands, in the order of the reference
 FIRST = (  # what most people need
     "tour", "describe", "score", "compare", "ceiling", "concepts", "rsa", "probe", "extract", "report",
 )
@@ -100,7 +100,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("concepts",),
         analyses=(Analysis("score_concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
-            "concepts", "where models agree with people: accuracy per dimension, category or level", EXPLAIN, "concepts"
+            "concepts", "where models agree with people: accuracy by category, dimension or level", EXPLAIN, "concepts"
         ),
         reference="concepts",
     ),
@@ -225,7 +225,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("recovery",),
         analyses=(Analysis("recover", NAMED),),
         entry=Entry(
-            "recover", "simulate whether triplets can distinguish models, and how many are needed", SCORE, "recovery"
+            "recover", "simulate whether triplets can distinguish models, and how many are needed", PLAN, "recovery"
         ),
         reference="trust",
     ),
@@ -237,7 +237,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "plan experiment",
             "objects, participants and answers that a study needs to find a difference",
-            SCORE,
+            PLAN,
             "plan",
         ),
         reference="trust",
@@ -325,12 +325,12 @@ KINDS: Mapping[str, Kind] = {
     ),
     "triplets": Kind(
         "pyalign.datasets.triplets:SampledTriplets",
-        entry=Entry("triplets draw", "sample triplets and answer them with embeddings", DATA, "sampling"),
+        entry=Entry("triplets draw", "sample triplets and answer them with embeddings", PLAN, "sampling"),
     ),
     "plan triplets": Kind(
         "pyalign.datasets.chosen:ChosenTriplets",
         entry=Entry(
-            "plan triplets", "triplets on which two models differ, also as lists for participants", DATA, "sampling"
+            "plan triplets", "triplets on which two models differ, also as lists for participants", PLAN, "sampling"
         ),
         reference="data",
     ),
@@ -339,7 +339,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "triplets simulate",
             "simulate triplets from a known choice model, and report the expected accuracy",
-            DATA,
+            PLAN,
             "recovery",
         ),
     ),
@@ -362,7 +362,7 @@ KINDS: Mapping[str, Kind] = {
 }
 # Commands whose result is of no kind of its own.
 OTHER_COMMANDS = (
-    Entry("triplets collect", "join the answers to lists of trials, and check that the lists hold them", DATA, "plan"),
+    Entry("triplets collect", "join the answers to lists of trials, and check that the lists hold them", PLAN, "plan"),
     Entry("plot", "figures of results, human dimensions and embeddings (HTML, SVG, PNG, PDF)", SHOW, "figures"),
     Entry("study init", "write a study file from a folder of embeddings and human data", SHOW, "study"),
     Entry("study units", "list the units of a study: what each needs, its command and its inputs", SHOW, "study", True),

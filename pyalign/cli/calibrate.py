@@ -57,8 +57,8 @@ class CalibrateOptions(
         "published by human_alignment, for dot", kind=_options.temperature, metavar="T", role="input", group=GIVEN,
     )
     min_answers: int | None = option(
-        "omit triplets with fewer answers (default: 2); temperature is 1 unless given", "--minimum", kind=_options.count,
-        metavar="K", group=GIVEN,
+        "omit triplets with fewer answers (default: 2); temperature is 1 unless given", "--minimum",
+        kind=_options.count, metavar="K", group=GIVEN,
     )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import re
 import shlex
+from collections import Counter
 from dataclasses import is_dataclass
+from pathlib import Path
 
 import pytest
 from support import strict_json
@@ -124,6 +127,35 @@ def test_help_names_ten_commands_first_and_groups_the_rest(command):
 def test_a_near_word_or_one_of_the_same_meaning_is_proposed(command, words, meant):
     ran = command(*words)
     assert ran.code == 2 and f"; did you mean '{meant}'?" in ran.err
+
+
+TOUR = Path(__file__).resolve().parents[2] / "docs" / "tour.md"
+TASKS = re.findall(r"^\| (.+) \| `pyalign ([a-z ]+)` \|$", TOUR.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def stems(text):
+    """The words of a text without their ends, and without the addresses of links."""
+    return {word[:6].removesuffix("s") for word in re.findall(r"[a-z]{3,}", re.sub(r"\]\(.*?\)", "", text.lower()))}
+
+
+def found_by(task, listed):
+    """The commands whose lines of the help share most with the task; words that few lines have count more."""
+    lines = {name: stems(f"{name} {what}") for name, what in listed.items()}
+    having = Counter(word for own in lines.values() for word in own)
+    rare = {word: math.log(len(lines) / count) for word, count in having.items()}
+    shared = {name: sum(rare[word] for word in own & stems(task)) for name, own in lines.items()}
+    return [name for name in shared if shared[name] == max(shared.values())]
+
+
+@pytest.mark.parametrize(("task", "name"), TASKS)
+def test_a_task_of_the_tour_has_one_command_that_the_help_alone_finds(command, monkeypatch, task, name):
+    monkeypatch.setitem(os.environ, "COLUMNS", "300")
+    groups = command("--help").out.partition("\nScore:")[2]
+    assert found_by(task, dict(re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +(.+)$", groups, re.MULTILINE))) == [name]
+
+
+def test_the_tour_has_twenty_tasks_and_each_another_command():
+    assert len(TASKS) == len({name for _, name in TASKS}) == 20
 
 
 @pytest.mark.parametrize("word", ["analyse", "test", "xyz"])
