@@ -351,7 +351,7 @@ def _predictions(seconds: Mapping[str, Model], memory: Mapping[str, Model]) -> l
         ("10⁹ triplets, 1,854 objects, no intervals", 1, plain, {"t": t, **things}, 6 * t, 0),
         ("the same with intervals", 1, small, {"t": t, **things}, 6 * t, 0),
         ("10⁶ items, 10⁸ triplets, with intervals", 1, many, {"t": 1e8, **million}, 12e8 + 4 * 1e6 * 512, 0),
-        ("10⁶ items, neighbours of each", 1, "neighbors", million, 4 * 1e6 * 512, 0),
+        ("10⁶ items, neighbors of each", 1, "neighbors", million, 4 * 1e6 * 512, 0),
         ("10⁶ items, `rsa` of one model", 1, "rsa", {"m": 1.0, **million}, 8e12, 0),
         ("10⁴ checkpoints, 1,854 images each: `extract`", 1e4, of_images, {"k": 1854.0}, 1e4 * 1854 * 1e5, 1),
         ("their 20 layers each, 4.7 M triplets: `score`", 2e5, small, of_layers, 2e5 * (4 * 1854 * 768), 1),
