@@ -88,7 +88,8 @@ def draw(seed):  # noqa: C901, PLR0915
         answer, answers, place = _one(rng, words[True, "rating"], used), "rating", place * 0
         columns[answer] = [str(x) for x in rng.integers(1, 8, t)]
     elif answers != "order":
-        answer = _one(rng, words[unknown != "answer", "answer"], used)
+        said = [word for word in words[unknown != "answer", "answer"] if role == "three" or "odd" not in word]
+        answer = _one(rng, said, used)
         say = {
             "item": lambda k: objects[shown[k, options[place[k]]]],
             "place 0": lambda k: str(place[k]),
@@ -100,7 +101,7 @@ def draw(seed):  # noqa: C901, PLR0915
     if rng.random() < 0.7:
         each = int(rng.integers(4, 12))
         who = np.sort(rng.integers(each, size=t)) if rng.random() < 0.5 else rng.integers(each, size=t)
-        people = [f"P{k:02d}" if rng.random() < 2 and kind != "from 0" else str(k + 100) for k in who]
+        people = [f"P{k:02d}" if kind != "from 0" else str(k + 100) for k in who]
         columns[_one(rng, words[unknown != "participant", "participant"], used)] = people
     for _ in range(int(rng.integers(0, 5))):
         name = _one(rng, words[True, "spare"], used)

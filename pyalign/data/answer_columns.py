@@ -57,7 +57,9 @@ OTHERS: Final = frozenset(
         "confidence country language device browser os screen width height practice"
     ).split()
 )
+STOOD: Final = frozenset({"middle", "center", "centre", "top"})  # where an item stood, not whether it was odd
 WIDEST = 2000  # columns of a table in which answers are looked for
+_KEY = re.compile(r"^(arrow|[0-9]+$)", re.IGNORECASE)  # what is no word in an answer
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -132,7 +134,8 @@ def series_in(header: Sequence[str], size: int) -> list[Series]:
             words = tuple(line.split())
             if len(words) == size and all(group.get(word, -1) >= 0 for word in words):
                 longer = any(_continues(words, other) and set(other.split()) <= {*group} for other in SERIES)
-                more = len(words[-1]) == 1 and chr(ord(words[-1]) + 1) in group  # a fourth item
+                ends = {chr(ord(words[0][0]) - 1), chr(ord(words[-1][-1]) + 1)}
+                more = len(words[0] + words[-1]) == 2 and bool(ends & {*group})  # a fourth item
                 if not longer and not more:
                     columns = tuple(group[word] for word in words)
                     found.setdefault(columns, Series(columns, line in FIRST_CHOSEN))
@@ -169,7 +172,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     roles = [c for c, name in enumerate(first) if any(says(name, role) for role in ("anchor", "answer", "rating"))]
     people = any(says(name, "participant") for name in first)
     named = [c for series in series_in(first, 3) for c in series.columns]
-    named = [c for c in named if roles or people or len(words_of(first[c])) > 1]  # a, b, c may be items
+    stood = any(STOOD & {*words_of(first[c])} for c in named)
+    named = [c for c in named if roles or people or stood or len(words_of(first[c])) > 1]  # a, b, c may be items
     named += [c for c, name in enumerate(first) if says(name, "odd")]
     named += [c for c, name in enumerate(first) if LISTED & {*words_of(name)} and (roles or people)]
     pairs = [c for series in series_in(first, 2) for c in series.columns]
@@ -272,7 +276,7 @@ def fit_answer(answer: Column, options: Sequence[Column], named: bool, base: int
     fits = [Fit(BY_ITEM, _by_item(answer, options, named, str))]
     if named and fits[0].share < 0.5:
         fits.append(Fit(BY_ITEM, _by_item(answer, options, named, _stem)))
-    said = ["" if x.isdecimal() else " ".join(words_of(x)) for x in answer.labels]  # numbers are read as such, below
+    said = [" ".join(words_of(_KEY.sub("", x))) for x in answer.labels]  # numbers are read as such, below
     ways = [_of_labels(answer, [words.get(x, -1) for x in said]) for words in place_words([x.header for x in options])]
     fits.append(max((Fit(IN_WORDS, places) for places in ways), key=lambda fit: fit.share))
     for start in (0, 1) if base is None else (base,):

@@ -6,7 +6,7 @@ One detector for files, DataFrames and structured arrays. It is sure, or it refu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign.data.answer_columns import (
-    BY_ITEM, SEVERAL, Column, Fit, fit_answer, is_of_another_kind, number_in, says, series_in,
+    BY_ITEM, BY_PLACE, SEVERAL, STOOD, Column, Fit, fit_answer, is_of_another_kind, names_items, number_in, says,
+    series_in, words_of,
 )
 from pyalign.data.answers import answered_once
 from pyalign.data.metadata import Texts
@@ -42,6 +43,44 @@ class AnswerTable:
     # on the task, the items, the answer and the participant, with counts; the last may be a note.
     sentences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what a reader of the answers should know.
+
+
+def recognized(
+    header: Sequence[str], width: int, read: Callable[[], Sequence[Texts | np.ndarray]], stated: Mapping[str, Any]
+) -> AnswerTable | None:
+    """What a table of answers is, by its header or else by its columns, None where neither says it.
+
+    Args:
+        header: of the columns, if there is one.
+        width: how many there are.
+        read: gives their values, see `answer_table`.
+        stated: arguments of `load_triplets`.
+
+    Raises:
+        InputError: the table seems to hold answers, and it is not sure which.
+    """
+    said = {name for name, value in stated.items() if value is not None}
+    if {*_ORDER} & said or {"columns", "choice_column"} <= said:  # which say all themselves
+        return None
+    if any(header) and ("columns" in said or names_items(header)):
+        return answer_table(header, read(), stated)
+    return None if said - _BESIDE or width not in UNNAMED else unnamed_table(read(), header)
+
+
+_ORDER = ("odd_column", "anchor")  # options that say what the order of the items means
+_BESIDE = {"task", "one_based", "where", "empty"}  # what may be stated where columns themselves say the rest
+
+
+def require_items(header: Sequence[str], stated: Mapping[str, Any]) -> None:
+    """Raises where the headers of three columns say something else than the items of triplets, and nobody stated it."""
+    if len(header) != 3 or any(stated.get(name) is not None for name in ("columns", *_ORDER)):
+        return
+    roles = ("participant", "answer", "rating")
+    others = [name for name in header if is_of_another_kind(name) or any(says(name, role) for role in roles)]
+    others = others or [header[k] for k in range(3) if any(k not in pair.columns for pair in series_in(header, 2))]
+    if 0 < len(others) < 3:
+        remedy = f"columns=({', '.join(header)}) says that it is, and the last the odd one"
+        raise InputError(f"{others[0]!r} is not known to be a column of items: {remedy}")
 
 
 def answer_table(
@@ -74,7 +113,7 @@ def answer_table(
         raise InputError(f"the items may be {' or '.join(sets)}; columns= says which")
     if not found and fault is not None:
         raise fault
-    if not found:
+    if not found and names_items(header):
         answered_rows(header, values, options)  # raises where most rows are no answers
     return max(found, key=lambda one: one.lowest is None, default=None)
 
@@ -107,13 +146,18 @@ def _candidates(
     """The tasks and items that a header may name, and whether their order says which was chosen."""
     task = stated.get("task")
     if "columns" in stated:
-        return [(task or ODD_ONE_OUT, [columns[_index(header, c)] for c in stated["columns"]], False)]
+        places = [_index(header, c) for c in stated["columns"]]
+        items = [columns[k] for k in places if 0 <= k < len(columns)]
+        known = len(items) == 3 and (names_items(header) or _differ(items))
+        first = task == ANCHORED and any(pair.first_chosen for pair in series_in([c.header for c in items[1:]], 2))
+        return [(task or ODD_ONE_OUT, items, first)] if known else []
     free = [c for c in columns if c.index not in {_index(header, stated[k]) for k in _STATED if k in stated}]
     names = [c.header if c in free else "" for c in columns]
     found: list[tuple[str, list[Column], bool]] = []
     if task in (None, ODD_ONE_OUT):
         found = [(ODD_ONE_OUT, [columns[k] for k in series.columns], False) for series in series_in(names, 3)]
         found = [one for one in found if _alike(one[1])]
+        found = [one for one in found if not _say_where(one[1])] or found
     anchors = [c for c in free if says(c.header, "anchor")] if task in (None, ANCHORED) and not found else []
     pairs = series_in(names, 2)
     for anchor in anchors:
@@ -137,6 +181,11 @@ def _candidates(
     return found
 
 
+def _say_where(items: Sequence[Column]) -> bool:
+    """Whether columns hold the same few cells in each of many rows: where items stood, not which they were."""
+    return len(items[0]) >= FEW and len({label for c in items for label in c.labels}) == len(items)
+
+
 def _rates(column: Column) -> bool:
     """Whether a column holds ratings: numbers, of which there are more than of two options."""
     enough = len(column) < FEW or len(column.labels) > 2
@@ -157,6 +206,12 @@ def _alike(columns: Sequence[Column]) -> bool:
     numbers = [column.share(column.whole) for column in columns]
     filled = [column.share(np.array([label != "" for label in column.labels])) for column in columns]
     return min(filled) > 0.5 and (min(numbers) > 0.5 or all(_texts(column) > 0.5 for column in columns))
+
+
+def _differ(items: Sequence[Column]) -> bool:
+    """Whether columns are of one kind and differ from each other in most rows."""
+    a, b, c = (np.array(x.labels, dtype=object)[x.codes] for x in items)
+    return _alike(items) and float(((a != b) & (b != c) & (a != c)).mean()) > 0.5
 
 
 def _texts(column: Column) -> float:
@@ -246,6 +301,8 @@ def _read(
     asked = Asked(task, items, in_order, named, stated)
     choice, fit = _answer(asked, [c for c in spare if c.index not in said_too], subject)
     _check_items(items, named, subject)
+    if not {"columns", "choice_column"} & {*stated}:
+        _check_design(asked, spare, fit)
     lowest = None if named else int(min(c.numbers[c.codes].min() for c in items))
     sentences = (*_sentences(task, items, choice, fit, lowest), *(() if notes else (about_people,)))
     chosen, who = (None if c is None else c.index for c in (choice, subject))
@@ -287,9 +344,12 @@ def _answer(asked: Asked, spare: Sequence[Column], subject: Column | None) -> tu
     fits = {c: asked.fit(c) for c in free}
     strong = stated or [c for c in free if says(c.header, "answer")]
     likely = stated or [c for c in strong if fits[c].share >= 0.5]
+    full = [c for c in free if fits[c].share == 1.0]
     if asked.in_order and not stated:
         place = 2 if asked.task == ODD_ONE_OUT else 0
-        against = [c for c in likely if (fits[c].places != place).any()]
+        shown = {free[k] for pair in series_in([c.header for c in free], 2) for k in pair.columns}  # left, right
+        unknown = [c for c in full if fits[c].how != BY_PLACE and c not in shown]
+        against = [c for c in (*likely, *unknown) if (fits[c].places != place).any()]
         if against:
             raise InputError(
                 f"{_listed([*asked.items, against[0]])} say different things of what was chosen; {_REMEDY}"
@@ -297,15 +357,32 @@ def _answer(asked: Asked, spare: Sequence[Column], subject: Column | None) -> tu
         return None, None
     for c in likely:
         _require_sure(asked, c, fits[c])
+        if asked.task == ANCHORED and not stated and says(c.header, "odd"):
+            raise InputError(f"{c.called} may name the option that was not chosen; {_REMEDY} names the chosen one")
     if any(not np.array_equal(fits[c].places, fits[likely[0]].places) for c in likely[1:]):
         raise InputError(f"{_listed(likely)} may each say {_ASKED[asked.task]}; {_REMEDY}")
-    full = [c for c in free if fits[c].share == 1.0]
     if likely:
         best = next((c for c in likely if says(c.header, "odd")), likely[0])
         return best, fits[best]
-    if "columns" in asked.stated or "task" in asked.stated or (asked.task == ODD_ONE_OUT and not spare):
+    alone = asked.task == ODD_ONE_OUT and not (spare or any(STOOD & {*words_of(c.header)} for c in asked.items))
+    if not (strong or full) and ("columns" in asked.stated or "task" in asked.stated or alone):
         return None, None
     raise InputError(_not_known(asked, strong, full, fits))
+
+
+def _check_design(asked: Asked, spare: Sequence[Column], fit: Fit | None) -> None:
+    """Raises where other columns show that more items were asked about, or that places are those of another order."""
+    anchors = [c for c in spare if asked.task == ODD_ONE_OUT and says(c.header, "anchor") and len(c.labels) > 3]
+    more = [c for c in anchors if _alike([c, asked.items[0]]) and asked.fit(c).share < 0.5]
+    if more:
+        what = f"{more[0].called} holds other items, to which {_listed(asked.items)} may be options"
+        raise InputError(f"{what}: choice_column=column says that one of these is odd")
+    named = [c for c in spare if c.header]
+    for series in series_in([c.header for c in named], len(asked.options)) if fit and fit.how != BY_ITEM else ():
+        where = [named[k] for k in series.columns]
+        if _say_where(where):
+            raise InputError(f"places may be those that {_listed(where)} hold: choice_column=column says that they "
+                             "are those of the columns")
 
 
 def _not_known(asked: Asked, strong: Sequence[Column], full: Sequence[Column], fits: Mapping[Column, Fit]) -> str:

@@ -175,9 +175,11 @@ def _where(table: Sequence[Column], where: Sequence[str]) -> tuple[np.ndarray, l
 
 def _listed(cell: str) -> list[str]:
     """The items of a list as JSON or Python writes it; none of anything else."""
-    for read in (json.loads, ast.literal_eval) if cell.startswith("[") and cell.endswith("]") else ():
+    for read in (json.loads, ast.literal_eval) if cell[:1] + cell[-1:] in ("[]", "()") else ():
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             items = read(cell)
+            if not isinstance(items, list | tuple):
+                return []
             return [*map(str, items)] if all(isinstance(x, str | int | float) for x in items) else []
     return []
 
@@ -197,7 +199,10 @@ def _with_lists(
         for n in range(size):
             plain = column.labels if size == 1 else [""] * len(lists)
             of_labels = [x[n] if len(x) == size else y for x, y in zip(lists, plain, strict=True)]
-            cells = coded(of_labels[code] for code in column.codes.tolist())
+            cells: Texts | np.ndarray = coded(of_labels[code] for code in column.codes.tolist())
+            numbers = np.array([number_in(label) for label in of_labels])
+            if np.isnan(numbers).tolist() == [label == "" for label in of_labels]:
+                cells = numbers[column.codes]
             if size == 1:
                 parted[k] = cells
             else:

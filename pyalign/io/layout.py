@@ -226,7 +226,7 @@ def _layout(
 def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
     """The delimiter that parts the first rows best, and these rows."""
     scores: dict[str | None, tuple[bool | float, ...]] = {}
-    decimal, fault, best = False, None, list[Row]()
+    decimal, parted, fault, best = False, False, None, list[Row]()
     chosen: str | None = None
     for delimiter in DELIMITERS:
         try:
@@ -238,6 +238,9 @@ def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
             raise bad(path, "is empty (no rows)")
         cells = [row.cells for row in rows]
         decimal |= _has_decimal_commas(cells[1:] or cells)
+        if delimiter is None and parted:  # words of names that have several
+            continue
+        parted |= {*map(len, cells)} == {len(cells[0])} and len(cells[0]) > 2
         scores[delimiter] = _score(delimiter, cells)
         if len(scores) == 1 or scores[delimiter] > scores[chosen]:
             chosen, best = delimiter, rows

@@ -15,8 +15,7 @@ from pyalign import _checks
 from pyalign._registry import register
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Subjects, Triplets
 from pyalign.data.answer_columns import Column as Cells
-from pyalign.data.answer_columns import names_items
-from pyalign.data.answer_table import RATINGS, UNNAMED, Asked, answer_table, base_note, unnamed_table
+from pyalign.data.answer_table import RATINGS, Asked, base_note, recognized, require_items
 from pyalign.data.metadata import NO_LABEL, Texts, joined
 from pyalign.data.trials import ANCHORS, OMIT, anchor_first, answered_rows, may_hold_lists, odd_last
 from pyalign.errors import InputError, shorten
@@ -207,21 +206,21 @@ def _completed(
     path: PathLike, table: Table, wanted: Wanted, stated: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A layout with what the header and the cells of a table say about the rest of it, and notes."""
-    header, said = table.header or (), {name for name, value in stated.items() if value is not None}
-    named = not said & {"columns", "odd_column", "anchor"} and names_items(header)  # which say all themselves
-    if not named and (said - {"task", "one_based", "where", "empty"} or table.width not in UNNAMED):
-        return dict(stated), ()
-    columns = columns_of(path, table, wanted)
-    found = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
+    header = table.header or ()
+    found = recognized(header, table.width, lambda: columns_of(path, table, wanted), stated)
     if found is not None and found.task == RATINGS:
         raise InputError(f"holds ratings of pairs, not triplets: {'; '.join(found.sentences)}")
     if found is None:
+        require_items(header, stated)
         return dict(stated), ()
-    of_table = {"task": found.task, "columns": list(found.items), "choice_column": found.choice,
-                "subject_column": found.subject, "one_based": found.lowest == 1 or None}
-    plain = table.width == 3 and found.task == ODD_ONE_OUT
-    notes = found.notes if plain else ("; ".join((*found.sentences, *found.notes)),)
-    notes += base_note(found.lowest) if stated["one_based"] is None else ()
+    of_table: dict[str, Any] = {"choice_column": found.choice}
+    notes = found.sentences[2:3] if found.choice is not None else ()
+    if stated["columns"] is None:
+        of_table |= {"task": found.task, "columns": list(found.items), "subject_column": found.subject,
+                     "one_based": found.lowest == 1 or None}
+        plain = table.width == 3 and found.task == ODD_ONE_OUT
+        notes = found.notes if plain else ("; ".join((*found.sentences, *found.notes)),)
+        notes += base_note(found.lowest) if stated["one_based"] is None else ()
     layout = {name: of_table.get(name) if value is None else value for name, value in stated.items()}
     return layout, tuple(f"{os.fspath(path)}: {note}" for note in notes)
 

@@ -81,7 +81,7 @@ def test_tabs_go_before_white_space_though_cells_hold_more_numbers_there(tmp_pat
     for row in rows:
         row[4] = "s 1 2 3"
     path = write(tmp_path / "t.tsv", rows, "\t", header)
-    found = load_triplets(path, columns=(0, 1, 2), subject_column="subject_id")
+    found = load_triplets(path, columns=(0, 1, 2), odd_column="last", subject_column="subject_id")
     assert found.subjects.labels == ("s 1 2 3",)
     np.testing.assert_array_equal(found.values, items)
 

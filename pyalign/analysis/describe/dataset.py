@@ -146,6 +146,9 @@ class Described:
                 roles[role].append(thing)
             elif thing.one.kind in LISTS:
                 lists.append(thing)
+            elif thing.is_only and thing.one.columns is not None:
+                remedy = "triplets=path and columns=(0, 1, 2) say which three columns hold the items of answers"
+                raise bad(thing.spec, f"{'; '.join(thing.one.remarks)}, and no part of a data set is known in it; {remedy}")
             else:
                 notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
         sizes = _sizes(roles, lists)
@@ -311,7 +314,7 @@ def _document(  # noqa: C901
 def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """How the triplets are laid out, with what no file shows: where the odd item stands, and from what items count."""
     one = thing.one
-    if one.fault is not None and "columns" not in given:
+    if one.fault is not None:
         raise bad(thing.spec, one.fault)
     layout, _ = restated(one.layout or {}, given)
     numbered = one.names is None

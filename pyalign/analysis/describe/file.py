@@ -17,8 +17,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
 from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
-from pyalign.data.answer_columns import names_items
-from pyalign.data.answer_table import RATINGS, AnswerTable, answer_table, unnamed_table
+from pyalign.data.answer_table import RATINGS, AnswerTable, recognized, require_items, unnamed_table
 from pyalign.data.metadata import joined
 from pyalign.data.trials import answered_rows
 from pyalign.errors import InputError
@@ -113,7 +112,7 @@ def _of_content(path: str, content: Content, stated: Mapping[str, Any] | None = 
     if found.kind == "triplets":
         table = Content(values=content.values, numbers=tuple(range(content.values.shape[1])))
         answers = unnamed_table(table.columns)
-        of_file = _of_triplets(spec, found) if answers is None else _of_answers(spec, table, answers)
+        of_file = _of_triplets(spec, found, stated) if answers is None else _of_answers(spec, table, answers)
         return replace(of_file, key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
     if content.listed and content.values.ndim < 3 and objects_of_pairs(content.values) == content.listed:
@@ -193,7 +192,7 @@ def _of_table(  # noqa: C901
 ) -> Description:
     """in_memory: gives what the table is as embeddings, where it is not in a file."""
     asked, notes = {name: stated[name] for name in ("where", "empty") if name in stated}, tuple[str, ...]()
-    lists = any(label.startswith("[") for column in table.texts.values() for label in column.labels)
+    lists = any(label.startswith(("[", "(")) for column in table.texts.values() for label in column.labels)
     if table.header is not None and table.fault is None and (asked or lists):
         try:
             kept = answered_rows(table.header, table.columns, stated)
@@ -205,22 +204,24 @@ def _of_table(  # noqa: C901
         return _of_content(path, Content(values=table.values[:, 0]))
     found = describe(table.values, os.path.basename(path)) if matrix else None
     if table.fault is None and table.width > 1:
-        header, columns = table.header or (), table.columns
         try:
-            named = names_items(header)
-            answers = answer_table(header, columns, stated) if named else unnamed_table(columns, header)
+            answers = recognized(table.header or (), table.width, lambda: table.columns, stated)
         except InputError as error:
             return _unsure(table, error)
         if answers is not None:
             return _of_answers(path, table, answers, asked, notes)
-    if found is not None and found.kind == "triplets":
-        return replace(_of_triplets(path, found), columns=table.header)
-    if found is not None and found.kind != "embeddings":
-        return replace(found, columns=table.header, command=_command(found.kind, path))
+    names = None
     if table.width == len(table.texts) == 3:
         items, names = joined(table.columns)
-        if len(names) * 3 <= items.size * 2:
-            return replace(_of_triplets(path, describe(items), names), columns=table.header)
+        found = describe(items) if len(names) * 3 <= items.size * 2 else None
+    if found is not None and (found.kind == "triplets" or names is not None):
+        try:
+            require_items(table.header or (), stated)
+        except InputError as error:
+            return _unsure(table, error)
+        return replace(_of_triplets(path, found, stated, names), columns=table.header)
+    if found is not None and found.kind != "embeddings":
+        return replace(found, columns=table.header, command=_command(found.kind, path))
     if len(table.texts) < 2 or in_memory is not None:
         return _of_embeddings(path, table, in_memory or partial(load_embeddings, path))
     return _of_words(path, table)
@@ -235,7 +236,9 @@ def _unsure(table: Content, error: InputError) -> Description:
     return Description("triplets", _shape(table), "other", columns=table.header, fault=said, remarks=(said,))
 
 
-def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = None) -> Description:
+def _of_triplets(
+    spec: str, found: Description, stated: Mapping[str, Any] | None, names: tuple[str, ...] | None = None
+) -> Description:
     """Three columns, the last of which is odd; of more nobody knows which."""
     base, width = None if names is not None else found.base, found.shape[1]
     layout = {"one_based": True} if base == 1 else {}
@@ -249,7 +252,7 @@ def _of_triplets(spec: str, found: Description, names: tuple[str, ...] | None = 
         names=None if names is None else names[:3],
         command=_score(spec, layout) if width == 3 else None,
         layout=layout if width == 3 else None,
-        fault=None if width == 3 else fault,
+        fault=None if width == 3 or "columns" in (stated or {}) else fault,
     )
 
 
@@ -357,7 +360,8 @@ def _of_words(path: str, table: Content) -> Description:
         names = read_names(path)
     except InputError:
         names = ()
-    if not names or len(set(names)) < len(names):
+    cells = table.texts[0].cells() if 0 in table.texts else ()
+    if not names or len(set(names)) < len(names) or names != cells[-len(names) :]:
         return Description("other", shape, "str", remarks=tuple(remarks), columns=table.header)
     remarks.append("the first column is read as names")
     return Description(
