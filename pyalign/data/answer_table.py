@@ -78,7 +78,7 @@ def require_items(header: Sequence[str], stated: Mapping[str, Any]) -> None:
     roles = ("participant", "answer", "rating")
     others = [name for name in header if is_of_another_kind(name) or any(says(name, role) for role in roles)]
     others = others or [header[k] for k in range(3) if any(k not in pair.columns for pair in series_in(header, 2))]
-    if 0 < len(others) < 3:
+    if others and (len(others) < 3 or not set.intersection(*({*words_of(name)} for name in header))):
         remedy = f"columns=({', '.join(header)}) says that it is, and the last the odd one"
         raise InputError(f"{others[0]!r} is not known to be a column of items: {remedy}")
 

@@ -226,7 +226,7 @@ def _layout(
 def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
     """The delimiter that parts the first rows best, and these rows."""
     scores: dict[str | None, tuple[bool | float, ...]] = {}
-    decimal, parted, fault, best = False, False, None, list[Row]()
+    decimal, fault, best = False, None, list[Row]()
     chosen: str | None = None
     for delimiter in DELIMITERS:
         try:
@@ -238,9 +238,6 @@ def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
             raise bad(path, "is empty (no rows)")
         cells = [row.cells for row in rows]
         decimal |= _has_decimal_commas(cells[1:] or cells)
-        if delimiter is None and parted:  # words of names that have several
-            continue
-        parted |= {*map(len, cells)} == {len(cells[0])} and len(cells[0]) > 2
         scores[delimiter] = _score(delimiter, cells)
         if len(scores) == 1 or scores[delimiter] > scores[chosen]:
             chosen, best = delimiter, rows
@@ -277,10 +274,11 @@ def _has_decimal_commas(rows: list[Cells]) -> bool:
     return any(map(_DECIMAL.fullmatch, cells)) and all(is_number(cell) or _DECIMAL.fullmatch(cell) for cell in cells)
 
 
-def _score(delimiter: str | None, rows: list[Cells]) -> tuple[bool, bool, bool, float, bool]:
-    """How table-like the rows are. White space loses to a delimiter that parts all rows alike: cells may be empty.
+def _score(delimiter: str | None, rows: list[Cells]) -> tuple[bool | float, ...]:
+    """How table-like the rows are: first what parts all rows alike, the header too, then what finds numbers.
 
-    Names such as `object 25` are parted by white space into a word and a number: most cells must be numbers.
+    White space loses to a delimiter that parts all rows alike, since cells may be empty. It parts names such as
+    `object 25` into a word and a number: most cells must be numbers.
     """
     data = rows[1:] or rows
     filled = [cell for row in data for cell in row[1:] if cell]
@@ -288,4 +286,5 @@ def _score(delimiter: str | None, rows: list[Cells]) -> tuple[bool, bool, bool, 
     widths = {len(row) for row in data}
     alike = len(widths) == 1
     some = numbers > 0 if delimiter is not None else 2 * numbers > len(filled)
-    return min(widths) > 1, some, alike and delimiter is not None, numbers / max(len(filled), 1), alike
+    whole = widths == {len(rows[0])} and len(rows[0]) > 2
+    return whole, min(widths) > 1, some, alike and delimiter is not None, numbers / max(len(filled), 1), alike

@@ -320,11 +320,74 @@ def test_the_annotations_of_meadows_are_read(tmp_path):
     assert answers(read(tmp_path, text), None)[1][1] == different(1)[1]
 
 
-def test_a_spare_column_of_places_is_named_where_no_answer_is_known(tmp_path, message_of):
-    text = "reference,left,right,v17\n" + rows(lambda k: (*different(k), k % 2))
-    assert "'v17' may say which option was chosen; choice_column=column says which" in message_of(read, tmp_path, text)
-    text = "reference,left,right,rt\n" + rows(lambda k: (*different(k), k % 2))
-    assert "no column is known to say which option was chosen" in message_of(read, tmp_path, text)
+def nth(k):
+    return different(k)[k % 3]
+
+
+def shuffled(k):
+    return np.roll([1, 2, 3], k // 3).tolist()
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("reference,left,right,v17", lambda k: (*different(k), k % 2), "'v17' may say which option was chosen; choice"),
+        ("reference,left,right,rt", lambda k: (*different(k), k % 2), "no column is known to say which option was"),
+        ("reference,left,right,odd", lambda k: (*different(k), k % 2), "'odd' may name the option that was not chosen"),
+        ("query,a,b,c,choice", lambda k: (f"q{k % 5}", *different(k), k % 3), "'query' holds other items, to which"),
+        ("img0,img1,img2,img3,choice", lambda k: (f"q{k % 5}", *different(k), k % 3), "has 5 columns, not 3"),
+        ("stim1,stim2,stim3,pos1,pos2,pos3,key_press", lambda k: (*different(k), *shuffled(k), k % 3),
+         "places may be those that 'pos1', 'pos2', 'pos3' hold"),
+        ("left,middle,right", different, "no column is known to say which item is odd"),
+        ("anchor,near,far,most_alike", lambda k: (*different(k), different(k)[1 + k % 2]), "say different things"),
+        ("subject,trial,choice", lambda k: (k % 5, k, k % 3), "'subject' is not known to be a column of items"),
+        ("item1,item2,same", lambda k: (k % 7, (k + 1) % 7, k % 2), "'same' is not known to be a column of items"),
+        ("item1,item2,item3,choice", lambda k: (*different(k), "fgh"[k % 3]), "seems to say which item is odd, but"),
+    ],
+)
+def test_what_other_columns_put_in_doubt_is_refused_by_all(tmp_path, message_of, header, row, said):
+    assert said in message_of(read, tmp_path, header + "\n" + rows(row))
+    with pytest.raises(InputError):
+        pyalign.describe(str(tmp_path / "answers.csv")).triplets()
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("left,right,top,response", lambda k: (*different(k), ["ArrowLeft", "ArrowRight", "top"][k % 3])),
+        ("image1,image2,image3,response", lambda k: (*different(k), f"Image {k % 3 + 1}")),
+        ("subject,triplet,odd", lambda k: (k % 5, f'"{different(k)}"', nth(k))),
+        ("image1;image2;image3;odd;rt", lambda k: (";".join((*different(k), nth(k), f"{k},5")),)),
+        ("stim1,stim2,stim3,pos1,pos2,pos3,odd", lambda k: (*different(k), *shuffled(k), nth(k))),
+    ],
+)
+def test_answers_in_other_words_are_read(tmp_path, header, row):
+    assert [odd for _, odd in answers(read(tmp_path, header + "\n" + rows(row)), None)] == [*map(nth, range(40))]
+
+
+def test_lists_of_numbers_are_numbers_of_items(tmp_path):
+    text = "triplet,odd\n" + rows(lambda k: (f'"({k}, {k + 1}, {k + 2})"', k + k % 3))
+    assert read(tmp_path, text).names is None
+    assert [odd for _, odd in answers(read(tmp_path, text), 0)] == [str(k + k % 3) for k in range(40)]
+    assert pyalign.describe(str(tmp_path / "answers.csv")).triplets().names is None
+
+
+@pytest.mark.parametrize("header", ["image1,image2,image3,choice", "q,p,r,choice"])
+def test_answers_next_to_columns_that_are_stated_are_not_passed_over(tmp_path, message_of, header):
+    text, columns = header + "\n" + rows(lambda k: (*different(k), nth(k))), tuple(header.split(",")[:3])
+    assert [odd for _, odd in answers(read(tmp_path, text, columns=columns), None)] == [*map(nth, range(40))]
+    told = message_of(read, tmp_path, text.replace("choice", "v17"), columns=columns)
+    assert "'v17' may say which item is odd" in told
+    assert (read(tmp_path, text, columns=columns, odd_column="last").values[0] == [0, 1, 4]).all()
+
+
+def test_a_table_of_which_no_part_is_known_is_described_by_nothing(tmp_path, message_of):
+    (tmp_path / "names.txt").write_text("".join(f"o{k}\n" for k in range(7)))
+    for separator in ",;":
+        table = tmp_path / "answers.csv"
+        table.write_text(("p,q,r,t\n" + rows(lambda k: (k % 5, *different(k)))).replace(",", separator))
+        told = message_of(pyalign.describe(str(table), str(tmp_path / "names.txt")).toml)
+        assert "no part of a data set is known in it; triplets=path and columns=(0, 1, 2) say" in told
 
 
 # Bad input
@@ -383,10 +446,8 @@ def test_a_million_columns_are_one_line(tmp_path, message_of):
 
 
 def test_decimal_commas_of_places_are_one_line(tmp_path, message_of):
-    text = "image1;image2;image3;odd\n" + rows(lambda k: (*different(k), f"{k % 3 + 1},0")).replace(",", ";")
-    path = tmp_path / "t.csv"
-    path.write_text(text.replace(";0\n", ",0\n"))
-    assert "\n" not in message_of(load_triplets, path)
+    text = "image1;image2;image3;odd\n" + rows(lambda k: (";".join((*different(k), f"{k % 3 + 1},0")),))
+    assert "'odd' seems to say which item is odd, but row 0 (from 0) holds '1,0'" in message_of(read, tmp_path, text)
 
 
 @pytest.mark.filterwarnings("error")

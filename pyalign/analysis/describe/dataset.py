@@ -147,8 +147,8 @@ class Described:
             elif thing.one.kind in LISTS:
                 lists.append(thing)
             elif thing.is_only and thing.one.columns is not None:
-                remedy = "triplets=path and columns=(0, 1, 2) say which three columns hold the items of answers"
-                raise bad(thing.spec, f"{'; '.join(thing.one.remarks)}, and no part of a data set is known in it; {remedy}")
+                what = f"{'; '.join(thing.one.remarks)}, and no part of a data set is known in it"
+                raise bad(thing.spec, f"{what}; triplets=path and columns=(0, 1, 2) say which columns hold items")
             else:
                 notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
         sizes = _sizes(roles, lists)
