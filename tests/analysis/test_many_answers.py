@@ -119,7 +119,7 @@ def test_answers_are_by_the_positions_in_the_file_however_reading_has_moved_them
     layout = {"columns": ("a", "b", "c")}
     ways = {
         "as they stand": load_triplets(path, **layout, odd_column="none"),
-        "last": load_triplets(path, **layout),
+        "last": load_triplets(path, **layout, odd_column="last"),
         "first": load_triplets(path, **layout, odd_column="first"),
         "by a column": load_triplets(path, **layout, choice_column="choice", choice_base=0),
     }
