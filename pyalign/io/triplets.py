@@ -64,7 +64,8 @@ def load_triplets(
             knows its layout and its task; or ``mine.toml``, which describes a data set and is overridden by the
             arguments of this call. Or a DataFrame of pandas or structured rows (t,), read as a CSV file of them is.
         key: which array to read from a file with several.
-        columns: the three item columns of a wider table, from 0 or by header.
+        columns: the three item columns of a wider table, from 0 or by header. A column of answers next to them is used,
+            unless `odd_column` or `anchor` says where the answer is.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them; the default), "first", or "none" (not
             recorded).
         choice_column: the column with the odd item, by its place among the three or as the item itself, from 0 or by

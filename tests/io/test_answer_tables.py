@@ -17,7 +17,7 @@ from pyalign.errors import InputError
 from pyalign.io import load_judgments, load_triplets
 
 SEPARATORS = {",": "t.csv", "\t": "t.tsv", ";": "semicolons.csv"}
-NEVER_LOOKED_AT = 43_112_609  # the detector was written with the seeds up to 2000
+NEVER_LOOKED_AT = 3744060691  # the detector was written with other seeds
 
 
 def answers(triplets, base):
