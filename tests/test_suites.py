@@ -87,7 +87,7 @@ ONLY_ELSEWHERE = {
     "tests/probing/test_probing_real_data.py",
     "tests/report/page/test_browser_figures.py",
     "tests/report/page/test_tour_page.py",
-    "tests/test_gallery.py",
+    "tests/test_gallery.py", "tests/test_last_step.py",
     "tests/typing/test_typing.py",
 }
 
