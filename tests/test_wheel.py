@@ -174,7 +174,7 @@ def test_the_wheel_says_what_compiled_it_and_where_its_library_is(installed, tmp
     of_kernels = r"GNU \d+[\d.]*, " if shutil.which("g++") else ""
     assert re.search(rf"^compiler +{of_kernels}Clang \d+[\d.]*, POOL$", said, re.MULTILINE)
     assert re.search(r"^backend native +ready$", said, re.MULTILINE)
-    folder = Path(run(installed, "pyalign", "info", "--cmake-dir", cwd=tmp_path)[0].strip())
+    folder = Path(run(installed, "pyalign", "info", "--only", "cmake-dir", cwd=tmp_path)[0].strip())
     assert installed.site in folder.parents and (folder / "pyalign-config.cmake").exists()
 
 

@@ -146,7 +146,8 @@ def _parser(first: str = "") -> Parser:
                 lines.append(f"{entry.group}:")
             lines.append(f"  {entry.command:<{width}}{apart.join(wrap(entry.what, room))}")
         listed = "\n".join(lines)
-        return f"{most}commands (pyalign COMMAND --help says more):\n{listed}\n\n{more}example:\n  {EXAMPLE}"
+        example = "" if first else f"example:\n  {EXAMPLE}"
+        return f"{most}commands (pyalign COMMAND --help says more):\n{listed}\n\n{more}{example}".strip()
 
     parser = Parser(
         prog="pyalign",

@@ -11,13 +11,17 @@ import argparse
 import inspect
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeAlias, TypeVar
 
 from pyalign._dataclass import MISSING, Field, dataclass, field, fields, replace
-from pyalign.cli._vocabulary import FLAGS, VOCABULARY
+from pyalign._registry import registered
+from pyalign.cli._vocabulary import FLAGS, OTHER_FLAGS, VOCABULARY
 from pyalign.errors import InputError, nearest
+from pyalign.kinds import entries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +71,6 @@ def say(line: str) -> None:
 
 
 LAST = RUNNING, OUTPUT = "running", "output"  # the last groups of a command's options
-
-# What people call an option elsewhere.
-OTHER_FLAGS = {
-    "--metric": ("--measure",), "--distance": ("--measure",), "--similarity": ("--measure", "--matrix"),
-    "--n-jobs": ("--threads",), "--bootstrap": ("--resamples",), "--n-bootstrap": ("--resamples",),
-    "--output": ("--out", "--json"), "--save": ("--out", "--json"), "--rdm": ("--matrix", "--human"),
-    "--lambda": ("--penalty",), "--strength": ("--penalty",), "--l2": ("--penalty",), "--device": ("--backend",),
-}
 
 Chosen = TypeVar("Chosen")
 Output: TypeAlias = "np.ndarray | str | bytes | Iterable[bytes] | Callable[[Mapping[str, str]], str]"
@@ -328,6 +324,7 @@ def _standing(field_: Field[Any]) -> str:
 
 def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     """The options of the words; exits with 2 where they are not understood."""
+    _require_once(parser, kind, words)
     known, rest = parser.parse_known_intermixed_args(_with_flags(kind, words))
     if rest:
         parser.error(_unrecognized(rest, parser))
@@ -350,6 +347,18 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     return kind(**values)
 
 
+def _require_once(parser: Parser, kind: type, words: Sequence[str]) -> None:
+    """Exits with 2 where an option is given twice, of which only the last would count."""
+    once = {
+        flag: flag_of(field_, option_)
+        for field_, option_ in declared(kind) if not option_.many for flag in flags_of(field_, option_)
+    }
+    given = Counter(once.get(word.partition("=")[0]) for word in takewhile(lambda word: word != "--", words))
+    twice = next((flag for flag, count in given.items() if flag and count > 1), None)
+    if twice:
+        parser.error(f"argument {twice}: must be given once; got it {given[twice]} times")
+
+
 def _with_flags(kind: type, words: Sequence[str]) -> list[str]:
     """The words, with each value that is made of another program's options tied to its flag: argparse takes none."""
     flags = {flag_of(field_, option_) for field_, option_ in declared(kind) if option_.role == "flags"}
@@ -366,10 +375,16 @@ def _unrecognized(words: Sequence[str], parser: Parser) -> str:
     """What is said of words that no option takes: the flag that was meant, where one is near the first of them."""
     message = f"unrecognized arguments: {' '.join(words)}"
     flag = words[0].partition("=")[0]
-    if not flag.startswith("--"):
-        return message
     meant = next((other for other in OTHER_FLAGS.get(flag, ()) if other in parser.flags()), None)
-    return message + (f"; did you mean {meant!r}?" if meant else nearest(flag, parser.flags(), cutoff=0.6))
+    if meant:
+        return f"{message}; did you mean {meant!r}?"
+    if flag in VOCABULARY:
+        from pyalign.data.names import listing
+
+        load = registered("load_command")
+        having = [one.command for one in entries() if flag in flags_by_name(load(one.command).options).values()]
+        return f"{message}; {flag} is an option of {listing(having, 4)}"
+    return message + (nearest(flag, parser.flags(), cutoff=0.6) if flag.startswith("--") else "")
 
 
 def _either(parser: Parser, field_: Field[Any], option_: Option, by_flag: Any, standing: Any) -> Any:

@@ -36,14 +36,12 @@ VOCABULARY = {
         ("--answers", "answers", "file", None, "counts or proportions of participants who gave each answer"),
         ("--model-choices", "model_choices", "file", None, "choices of models or participants, without embeddings"),
         ("--matrix", "matrix", "file", None, "similarity or dissimilarity matrices (n, n), without embeddings"),
-        ("--model-rdms", "model_rdms", "file", None, "dissimilarity matrices (RDMs, (n, n)) to compare as models"),
         ("--pilot", "pilot", "file", None, "a pilot: the JSON document of a score or of a comparison"),
         ("--components", "", "text", None, "variance components of an answer, NAME=VALUE"),
         ("--kind", "kind", "text", None, "whether larger values of a matrix mean more similar or more dissimilar"),
         ("--human", "human", "file", None, "human similarities: a matrix or a human embedding"),
         ("--other-embeddings", "other_embeddings", "file", None, "embeddings of other items by the same model"),
         ("--transform", "transform", "file", None, "a linear map to apply to the embeddings first"),
-        ("--map", "", "file", None, "linear maps that are compared with the embeddings as they are"),
         ("--on", "", "file", None, "the data sets on which maps are compared"),
         ("--dimensions", "dimensions", "file", None, "human dimensions: (n, k) non-negative numbers"),
         ("--dimension-labels", "dimension_labels", "file", None, "the labels of the dimensions"),
@@ -150,7 +148,7 @@ VOCABULARY = {
         ("--jobs", "jobs", "integer", 1, "how many steps of a study run at once"),
         ("--die-with-parent", "", "switch", False, "end with the process that has started this one"),
         ("--shards", "shards", "integer", None, "in how many parts models are extracted"),
-        ("--only", "only", "text", None, "run only one step of a study"),
+        ("--only", "only", "text", None, "run or show only one part"),
         ("--engine", "", "text", None, "what runs the units of a study"),
         ("--group", "", "number", 5.0, "how many minutes of units run in one process"),
         ("--gpu-options", "", "text", None, "options of sbatch for units that want a device"),
@@ -174,12 +172,27 @@ VOCABULARY = {
         ("--style", "style", "text", "light", "the colours of a figure"),
         ("--width", "width", "text", "double", "the width of a figure"),
         ("--title", "title", "text", None, "the heading of a page"),
-        ("--cmake-dir", "", "switch", False, "show the folder of the C library's CMake package"),
-        ("--include-dir", "", "switch", False, "show the folder of the C library's header"),
-        ("--libs", "", "switch", False, "show the words that link a program with the C library"),
         ("--verbose", "", "switch", False, "show all columns of the table"),
         ("--quiet", "", "switch", False, "suppress notes and progress"),
     )
+}
+
+# What an option is called elsewhere, or was called here -> what it may be; the first that the command has is meant.
+OTHER_FLAGS = {
+    f"--{word}": tuple(f"--{flag}" for flag in meant.split())
+    for words, meant in (
+        ("metric metrics distance", "measure"), ("similarity", "measure matrix"), ("rdm rdms", "human matrix"),
+        ("similarities dissimilarities model-rdms", "matrix"), ("map maps", "transform"), ("device", "backend"),
+        ("n-jobs workers model-threads", "threads"), ("bootstrap n-bootstrap ci-method", "resamples"),
+        ("output save spec write predicted", "out json"), ("lambda strength strengths l2 penalties", "penalty"),
+        ("alpha", "local-weight confidence"), ("counts targets", "answers"), ("target-embedding against", "human"),
+        ("human-names", "item-names"), ("min-answers min-triplets at-least", "minimum"), ("top-objects", "limit"),
+        ("sizes triplets", "count"), ("on-error unknown", "unreadable"), ("features items shape", "n-objects"),
+        ("margin", "difference"), ("odd-column anchor", "columns"), ("weight-column", "weights"), ("data", "csv"),
+        ("price-object price-subject price-answer", "prices"), ("model-choice-base", "choice-base"),
+        ("queries", "query"), ("standardise", "standardize"), ("cmake-dir include-dir libs", "only"),
+    )
+    for word in words.split()
 }
 
 # By what an argument is called in Python, where one flag alone stands for it.

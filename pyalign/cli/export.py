@@ -144,8 +144,8 @@ class RsaOptions(
         metavar="FILE", role="input", group=HUMAN,
     )
     model_rdms: tuple[Spec, ...] | None = option(
-        "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", nargs="+",
-        metavar="FILE", role="input", group=MODELS,
+        "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", "--matrix",
+        nargs="+", metavar="FILE", role="input", group=MODELS,
     )
     partial: bool = option(
         "also report partial correlations, which control for the other models", default=False, group=MODELS
@@ -205,7 +205,7 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
-    rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--model-rdms")
+    rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--matrix")
     found = rsa(
         models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction,
@@ -233,7 +233,7 @@ def _check(options: RsaOptions) -> None:
     if options.out is None:
         refuse_unused(options, ("categories",), "the folder of results: add --out")
     if not options.embeddings and not options.model_rdms:
-        raise InputError("--embeddings, --model-rdms, or both are needed; got neither")
+        raise InputError("--embeddings, --matrix, or both are needed; got neither")
     if not options.embeddings:
         refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")
     for measure in options.measure or ():

@@ -182,7 +182,7 @@ def _elsewhere(options: ProbeCommandOptions) -> tuple[str, ...]:
     if options.out is None or options.out.startswith("/dev/"):
         return ()
     names = () if options.names is None else ("--names", options.names)
-    words = ("pyalign", "transfer", options.embeddings, *names, "--map", options.out, "--on", "SETS")
+    words = ("pyalign", "transfer", options.embeddings, *names, "--transform", options.out, "--on", "SETS")
     command = " ".join(map(shlex.quote, words))
     return (f"a map can lower agreement on other data, or within categories, and change neighbours: {command}",)
 
@@ -238,7 +238,7 @@ class TransferOptions(
     """The options of `pyalign transfer`."""
 
     maps: tuple[Spec, ...] = option(
-        "linear maps, as written by `pyalign probe`, or glocal:MODEL", "--map", required=True, nargs="+",
+        "linear maps, as written by `pyalign probe`, or glocal:MODEL", "--transform", required=True, nargs="+",
         metavar="W.npz", role="input",
     )
     on: tuple[Spec, ...] = option(
@@ -277,7 +277,7 @@ def run_transfer(options: TransferOptions, progress: Progress) -> Outcome:
 
     if options.measure is not None:
         get_measure(options.measure)
-    for flag, specs in (("--map", options.maps), ("--on", options.on)):
+    for flag, specs in (("--transform", options.maps), ("--on", options.on)):
         twice = next((spec for spec in specs if specs.count(spec) > 1), None)
         if twice is not None:
             raise InputError(f"{flag} must differ; got {twice} twice")
@@ -336,5 +336,6 @@ def _ordered(x: Embeddings, on: dict[str, Any]) -> Embeddings:
 
 
 TRANSFER = Command(
-    TransferOptions, run_transfer, "pyalign transfer clip.npy --map map.npz --on dataset:things", about=("embeddings",),
+    TransferOptions, run_transfer, "pyalign transfer clip.npy --transform map.npz --on dataset:things",
+    about=("embeddings",),
 )

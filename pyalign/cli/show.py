@@ -292,25 +292,26 @@ FOLDER, LIBRARY = Path(pyalign.__file__).resolve().parent / "_c", "C library"
 class InfoOptions(_options.Document):
     """The options of `pyalign info`."""
 
-    cmake_dir: bool = option("show only this: the folder for CMAKE_PREFIX_PATH", default=False, group=LIBRARY)
-    include_dir: bool = option("show only this: the folder of pyalign.h", default=False, group=LIBRARY)
-    libs: bool = option("show only this: the words that link a program", default=False, group=LIBRARY)
+    only: str | None = option(
+        "show only the folder for CMAKE_PREFIX_PATH, the folder of pyalign.h, or the words that link a program",
+        choices=("cmake-dir", "include-dir", "libs"), group=LIBRARY,
+    )
 
 
 def run_info(options: InfoOptions, progress: Progress) -> Outcome:
     """What this installation can do; or only what is asked for of its C library, one a line."""
     files = files_of_library()
-    asked = [name for name in ("cmake_dir", "include_dir", "libs") if getattr(options, name)]
-    if asked and not files:
-        raise InputError(f"this installation has no C library: nothing was compiled for {FOLDER.parent}")
-    if asked:
-        return described(options, {name: files[name] for name in asked}, "\n".join(files[name] for name in asked))
+    if options.only is not None:
+        if not files:
+            raise InputError(f"this installation has no C library: nothing was compiled for {FOLDER.parent}")
+        name = options.only.replace("-", "_")
+        return described(options, {name: files[name]}, files[name])
     facts = {**gather(), "c_library": files or None}
     return described(options, facts, _lines(facts))
 
 
 def files_of_library() -> dict[str, str]:
-    """What is needed to use the C library, by the names of the options; nothing where it is not there."""
+    """What is needed to use the C library, by name; nothing where it is not there."""
     include, library = FOLDER / "include", FOLDER / "lib"
     if not (include / "pyalign.h").exists():
         return {}

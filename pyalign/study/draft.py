@@ -263,7 +263,7 @@ def _place(draft: Draft, objects: Objects, item: Item) -> None:
     elif kind in KINDS:
         objects.sets[kind].append({"file": item.spec, **item.options})
     elif kind == "transform":
-        unknown = f"{item.remark.partition(':')[0]}: pyalign transfer FILE --map {shown} --on ..."
+        unknown = f"{item.remark.partition(':')[0]}: pyalign transfer FILE --transform {shown} --on ..."
     elif not what:
         unknown = item.remark or kind
     elif getattr(draft, kind):

@@ -274,7 +274,7 @@ def _published_map(model: str, features: int) -> tuple[str, str]:
         return "", ""
     try:
         if not place_of(name).exists():
-            return "", f" is not on this machine; `pyalign transfer FILE --map {PUBLISHED_MAP}{name}` fetches it"
+            return "", f" is not on this machine; `pyalign transfer FILE --transform {PUBLISHED_MAP}{name}` fetches it"
         taken = load_transform(place_of(name)).weights.shape[0]
     except (InputError, OSError) as error:
         return "", f": {one_line(str(error))}"

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import NAMELESS, draw_triplets, reals
+from support import draw_triplets, reals
 
 import pyalign
 from pyalign.datasets.simulate import simulate
@@ -97,14 +97,6 @@ def test_one_result_shows_its_reliability(calibrate, rows):
     lines = calibrate().out.splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("confidence"))
     assert [int(line.split()[-1]) for line in lines[start + 1 :]] == [c for c in row["equal_mass"]["count"] if c]
-
-
-def test_json_goes_to_a_file_beside_the_table(calibrate, folder):
-    ran = calibrate("--json", "out.json")
-    assert (ran.code, ran.err) == (0, NAMELESS)
-    document = json.loads((folder / "out.json").read_text())
-    assert document["version"] == pyalign.__version__ and len(document["results"]) == 1
-    assert "T = 1" in ran.out
 
 
 def test_labels_stand_in_the_table_and_beside_the_files_names(calibrate, rows, x):
@@ -221,9 +213,6 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
         (("--answers", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
         (("--answers", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),
         (("--human", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
-        (("--measure", "cosin"), ["did you mean 'cosine'?"]),
-        (("--json", "x.npy"), ["--json PATH must end in .json; got x.npy"]),
-        (("--labels", "a", "b"), ["--labels must name each of 1 models; got 2"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

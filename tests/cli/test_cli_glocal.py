@@ -41,7 +41,7 @@ OPTIONS = ("--local-weight", "0.5", "--penalty", "0.02", "--norm", "squared")
 
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     ran = glocal(*OPTIONS, "--seed", "3", "--json")
-    hint = "pyalign transfer x.npy --map w.npz --on SETS\n"
+    hint = "pyalign transfer x.npy --transform w.npz --on SETS\n"
     assert ran.code == 0 and ran.err.startswith("note: a map can lower agreement") and ran.err.endswith(hint + NAMELESS)
     fit = pyalign.fit_probe(
         x, triplets, other_embeddings=np.load("i.npy"), local_weight=0.5, penalty=0.02, norm="squared", seed=3,

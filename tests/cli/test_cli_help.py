@@ -16,8 +16,8 @@ from support import strict_json
 
 import pyalign
 from pyalign.cli import COMMANDS, load
-from pyalign.cli._command import declared, flag_of, make_parser, parse
-from pyalign.cli._vocabulary import VOCABULARY
+from pyalign.cli._command import declared, flag_of, flags_of, make_parser, parse
+from pyalign.cli._vocabulary import OTHER_FLAGS, VOCABULARY
 from pyalign.cli.show import all_commands
 from pyalign.kinds import FIRST, entries
 from pyalign.measures import MEASURES
@@ -115,9 +115,7 @@ def test_help_names_ten_commands_first_and_groups_the_rest(command):
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
-        (("score", "x.npy", "-t", "t.npy", "--metric", "dot"), "--measure"),
         (("score", "x.npy", "-t", "t.npy", "--mesure", "dot"), "--measure"),
-        (("rsa", "x.npy", "--rdm", "h.npy", "--human", "h.npy"), "--human"),
         (("scroe",), "score"),
         (("evaluate",), "score"),
         (("simulate",), "triplets simulate"),
@@ -156,6 +154,43 @@ def test_a_task_of_the_tour_has_one_command_that_the_help_alone_finds(command, m
 
 def test_the_tour_has_twenty_tasks_and_each_another_command():
     assert len(TASKS) == len({name for _, name in TASKS}) == 20
+
+
+def usage_error(capsys, parser, name, words):
+    """The line that such words are answered with."""
+    with pytest.raises(SystemExit) as stop:
+        parse(parser, load(name).options, words)
+    line, hint = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2 and hint == f"try 'pyalign {name} --help'"
+    return line.removeprefix(f"pyalign {name}: error: ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_given_twice_or_of_another_command_is_refused(capsys, name):
+    parser, options = make_parser(name, COMMANDS[name], load(name)), declared(load(name).options)
+    for one, told in options:
+        for flag in flags_of(one, told):
+            value, shown = ([] if one.default is False else ["1"]), flag_of(one, told)
+            if not told.many:
+                line = usage_error(capsys, parser, name, [flag, *value, shown, *value])
+                assert line == f"argument {shown}: must be given once; got it 2 times"
+    for flag in sorted(VOCABULARY.keys() - {flag_of(one, told) for one, told in options})[::9]:
+        line = usage_error(capsys, parser, name, [flag, "1"])
+        found = line.rpartition(f"{flag} is an option of ")[2].partition(" and ")[0].split(", ")
+        meant = set(OTHER_FLAGS.get(flag, ())) & set(parser.flags())
+        assert "did you mean" in line if meant else all(flag in EVERY[other] for other in found)
+
+
+EVERY = {name: {flag_of(one, told) for one, told in declared(load(name).options)} for name in COMMANDS}
+
+
+@pytest.mark.parametrize(("old", "new"), OTHER_FLAGS.items())
+def test_a_name_of_an_option_elsewhere_is_answered_with_the_one_here(capsys, old, new):
+    having = [name for name in COMMANDS if old not in EVERY[name] and EVERY[name] & {*new}]
+    assert having and {*new} <= VOCABULARY.keys()
+    line = usage_error(capsys, make_parser(having[0], "x", load(having[0])), having[0], [old, "1"])
+    meant = next(flag for flag in new if flag in EVERY[having[0]])
+    assert re.fullmatch(rf"unrecognized arguments: {old}( 1)?; did you mean '{meant}'\?", line)
 
 
 @pytest.mark.parametrize("word", ["analyse", "test", "xyz"])
@@ -217,6 +252,7 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
 # Flags that stand for arguments of several names: flag -> what else commands call it.
 OTHERWISE = {
     "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"}, "--count": {"sizes"},
+    "--transform": {"maps"}, "--matrix": {"model_rdms"},
     "--by": {"columns"}, "--limit": {"top_objects"}, "--layer": {"layer"}, "--text": {"text"},
 }
 

@@ -31,7 +31,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex"),
     ("embed", "-t t.npy --shrinkage 0.001 --folds 2 --figures none", "out json csv latex"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
-    ("transfer", "x.npy --map map.npz --on t.npy -k 3 --ci none", "json csv latex"),
+    ("transfer", "x.npy --transform map.npz --on t.npy -k 3 --ci none", "json csv latex"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),
     ("plot", "compare.json", "out csv"),
     ("report", "compare.json", "out json"),

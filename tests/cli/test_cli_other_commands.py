@@ -40,16 +40,16 @@ def test_info_as_json(command):
 
 @pytest.mark.parametrize("name", ["cmake_dir", "include_dir", "libs"])
 def test_info_says_where_the_c_library_is_or_that_there_is_none(command, monkeypatch, tmp_path, name):
-    flag = f"--{name.replace('_', '-')}"
+    only = "--only", name.replace("_", "-")
     monkeypatch.setattr("pyalign.cli.show.FOLDER", tmp_path)
-    ran = command("info", flag)
+    ran = command("info", *only)
     assert ran.code == 1 and "this installation has no C library: nothing was compiled" in ran.err
     assert strict_json(command("info", "--json").out)["c_library"] is None
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "pyalign.h").touch()
     place = strict_json(command("info", "--json").out)["c_library"][name]
-    assert str(tmp_path) in place and command("info", flag).out == f"{place}\n"
-    assert strict_json(command("info", flag, "--json").out)[name] == place
+    assert str(tmp_path) in place and command("info", *only).out == f"{place}\n"
+    assert strict_json(command("info", *only, "--json").out)[name] == place
 
 
 def test_info_gives_the_reason_where_a_backend_cannot_run(command, monkeypatch):

@@ -42,7 +42,7 @@ def document(ran):
 
 def test_the_document_is_what_the_function_returns(command, files):
     how = ("--measure", "pearson", "cosine", "--correlation", "spearman", "pearson", "--partial", "--weighted")
-    ran = command("rsa", "a.npy", "b.csv", *HUMAN, *how, *QUICK, "--permutations", 30, "--model-rdms", "stack.npy",
+    ran = command("rsa", "a.npy", "b.csv", *HUMAN, *how, *QUICK, "--permutations", 30, "--matrix", "stack.npy",
                   "--json")
     found = document(ran)
     human = pyalign.Judgments(files["people"], "dissimilarity", files["names"])
@@ -147,7 +147,7 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", "--human", "people.npz", "--kind", "similarity"), "people.npz: holds several arrays"),
         (("a.npy", "--human", "people.npz::no", "--kind", "similarity"), "people.npz: has no array 'no'"),
         (("a.npy", "--human", "a.npy", "--kind", "similarity"), "a.npy: judgments must be a square matrix"),
-        (("--human", "mean.npy", "--kind", "similarity"), "error: --embeddings, --model-rdms, or both are needed"),
+        (("--human", "mean.npy", "--kind", "similarity"), "error: --embeddings, --matrix, or both are needed"),
         (("a.npy", *HUMAN, "--measure", "pearson,cosine"), "separate measures by spaces"),
         (("a.npy", *HUMAN, "--correlation", "rho"), "correlation must be one of"),
         (("a.npy", *HUMAN, "--ci", "none", "--resamples", "9"), "--resamples 9 applies only to intervals"),
@@ -155,17 +155,17 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", "a.npy", *HUMAN), "--embeddings must differ; got a.npy 2 times"),
         (("a.npy", *HUMAN, "--labels", "x", "y"), "--labels must name each of 1 models; got 2"),
         (("a.npy", *HUMAN, "--partial"), "partial needs at least two models; got one"),
-        (("a.npy", *HUMAN, "--model-rdms", "mean.npy", "mean.npy"), "--model-rdms must differ; got mean.npy 2 times"),
+        (("a.npy", *HUMAN, "--matrix", "mean.npy", "mean.npy"), "--matrix must differ; got mean.npy 2 times"),
         (("a.npy", *HUMAN, "--json", "people.npz"), "--json PATH must end in .json; got people.npz"),
         (("a.npy", "--human", "mean.npy", "--kind", "dissimilarity", "--ci", "subjects"), "ci subjects needs"),
         (("few.npy", *HUMAN), "error: few.npy must have a row for each of 14 judged objects"),
-        (("a.npy", *HUMAN, "--model-rdms", "a.npy"), "a.npy: judgments must be a square matrix, or condensed"),
-        (("a.npy", *HUMAN, "--model-rdms", "crooked.npy"), "error: crooked.npy must be symmetric; [0, 1] is"),
-        (("a.npy", *HUMAN, "--model-rdms", "blank.npy"), "error: blank.npy must have a value for at least one pair"),
+        (("a.npy", *HUMAN, "--matrix", "a.npy"), "a.npy: judgments must be a square matrix, or condensed"),
+        (("a.npy", *HUMAN, "--matrix", "crooked.npy"), "error: crooked.npy must be symmetric; [0, 1] is"),
+        (("a.npy", *HUMAN, "--matrix", "blank.npy"), "error: blank.npy must have a value for at least one pair"),
         (("a.npy", *HUMAN, "--measure", "cosine", "cosine"), "error: measure must differ; got 'cosine' twice"),
         (("a.npy", *HUMAN, "--correlation", "rho-a", "rho-a"), "error: correlation must differ; got 'rho-a' twice"),
         (("a.npy", *HUMAN, "--ci", "none", "--seed", "4"), "--seed 4 applies only to random steps"),
-        (("--model-rdms", "mean.npy", *HUMAN, "--measure", "dot"), "--measure dot applies only to embeddings, and"),
+        (("--matrix", "mean.npy", *HUMAN, "--measure", "dot"), "--measure dot applies only to embeddings, and"),
         (("a.npy", "--human", "", "--kind", "similarity"), "error: '': No such file or directory"),
         (("a.npy", "--human", "crooked.npy", "--kind", "dissimilarity"), "human must be symmetric; [0, 1] is"),
         (("nan.npy", *HUMAN), "nan.npy must be finite; 1 of 14 rows holds NaN or infinity, first row 3"),

@@ -23,7 +23,7 @@ def files(folder, x):
 
 
 def test_as_json_is_what_the_function_returns(command, files):
-    ran = command("transfer", "x.npz", "--map", "w.npz", "--on", "t.npy", "people.npz", "--kind", "dissimilarity",
+    ran = command("transfer", "x.npz", "--transform", "w.npz", "--on", "t.npy", "people.npz", "--kind", "dissimilarity",
                   "--categories", "kinds.txt", "-k", "4", "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
@@ -42,17 +42,17 @@ def test_as_json_is_what_the_function_returns(command, files):
 
 def test_the_table_and_what_is_missing(command, files, monkeypatch):
     monkeypatch.setenv("PYALIGN_DATA", str(files / "data"))
-    ran = command("transfer", "x.npz", "--map", "w.npz", "--on", "t.npy", "dataset:kriegeskorte92")
+    ran = command("transfer", "x.npz", "--transform", "w.npz", "--on", "t.npy", "dataset:kriegeskorte92")
     assert ran.code == 0 and "neighbours kept" in ran.out
     assert "note: kriegeskorte92: everything is left out: dataset:kriegeskorte92: is not here" in ran.err
     assert "note: t.npy: accuracy within categories is left out: there are no categories of its objects" in ran.err
-    ran = command("transfer", "x.npz", "--map", "w.npz", "--quiet")
+    ran = command("transfer", "x.npz", "--transform", "w.npz", "--quiet")
     assert ran.code == 0 and ran.out.splitlines()[1].split()[:2] == ["neighbours", "kept,"]
 
 
 def test_several_maps_stand_in_one_table_and_on_a_page(command, files):
     pyalign.write_transform("v.npz", pyalign.Transform(np.eye(6), None, 0.0, 1.0))
-    words = ("transfer", "x.npz", "--map", "w.npz", "v.npz", "--on", "t.npy", "--categories", "kinds.txt")
+    words = ("transfer", "x.npz", "--transform", "w.npz", "v.npz", "--on", "t.npy", "--categories", "kinds.txt")
     ran = command(*words, "--json", "transfer.json")
     assert ran.code == 0 and "v.npz" in ran.out and "w.npz" in ran.out
     assert command("report", "transfer.json", "--out", "page.html").code == 0
@@ -64,14 +64,14 @@ def test_several_maps_stand_in_one_table_and_on_a_page(command, files):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--map", "none.npz"), "none.npz: No such file or directory"),
-        (("--map", "w.npz", "w.npz"), "--map must differ; got w.npz twice"),
-        (("--map", "w.npz", "--on", "t.npy", "t.npy"), "--on must differ; got t.npy twice"),
-        (("--map", "w.npz", "--on", "blank.npy"), "blank.npy: --kind dissimilarity or --kind similarity must say what"),
-        (("--map", "w.npz", "--on", "none.npy"), "none.npy: No such file or directory"),
-        (("--map", "five.npz"), "five.npz: embeddings must have the 5 features of the transform"),
-        (("--map", "w.npz", "-k", "30"), "k must be a whole number from 1 to 29"),
-        (("--map", "glocal:efficientnet"), "glocal:efficientnet: gLocal has published no map of it"),
+        (("--transform", "none.npz"), "none.npz: No such file or directory"),
+        (("--transform", "w.npz", "w.npz"), "--transform must differ; got w.npz twice"),
+        (("--transform", "w.npz", "--on", "t.npy", "t.npy"), "--on must differ; got t.npy twice"),
+        (("--transform", "w.npz", "--on", "blank.npy"), "blank.npy: --kind dissimilarity or --kind similarity"),
+        (("--transform", "w.npz", "--on", "none.npy"), "none.npy: No such file or directory"),
+        (("--transform", "five.npz"), "five.npz: embeddings must have the 5 features of the transform"),
+        (("--transform", "w.npz", "-k", "30"), "k must be a whole number from 1 to 29"),
+        (("--transform", "glocal:efficientnet"), "glocal:efficientnet: gLocal has published no map of it"),
     ],
 )
 def test_what_is_wrong_is_one_line(command, files, words, message):
@@ -84,5 +84,5 @@ def test_what_is_wrong_is_one_line(command, files, words, message):
 def test_a_probe_that_writes_its_map_names_the_command(command, files):
     words = ("probe", "x.npz", "-t", "t.npy", "--penalty", "1", "--split", "none")
     ran = command(*words, "--out", "map file.npz")
-    assert ran.code == 0 and "pyalign transfer x.npz --map 'map file.npz' --on SETS" in ran.err
+    assert ran.code == 0 and "pyalign transfer x.npz --transform 'map file.npz' --on SETS" in ran.err
     assert "pyalign transfer" not in command(*words).err

@@ -186,7 +186,7 @@ def test_a_published_map_is_tried_where_it_is_on_this_machine_and_fits(folder, m
     monkeypatch.setenv("PYALIGN_DATA", str(folder / "data"))
     Path("clip.npy").rename("clip_RN50.npy")
     reason = draft_preset(".").missing["glocal-clip_RN50"]
-    assert "is not on this machine; `pyalign transfer FILE --map glocal:clip_RN50` fetches it" in reason
+    assert "is not on this machine; `pyalign transfer FILE --transform glocal:clip_RN50` fetches it" in reason
     Path("data/glocal").mkdir(parents=True)
     for width, there in ((4, True), (5, False)):
         pyalign.write_transform("data/glocal/clip_RN50.npz", pyalign.Transform(np.eye(width), None, 0.0, 1.0))
