@@ -74,13 +74,6 @@ def test_help_fits_a_terminal_of_80_columns(command, monkeypatch):
         assert max(map(len, command(*args, "--help").out.splitlines())) <= 80, args
 
 
-def test_a_misspelt_option_or_command_is_a_usage_error_that_names_it(command):
-    assert "'scroe'" in command("scroe").err
-    ran = command("score", "--embeddings", "x.npy", "--triplets", "t.npy", "--measures-all")
-    assert ran.code == 2
-    assert "--measures-all" in ran.err
-
-
 def shown(text):
     """The long flags, or else the only one, of the options in a help."""
     return {re.findall(r"--?[a-z][\w-]*", line)[-1] for line in re.findall(r"^  (-[^ ].*)$", text, re.MULTILINE)}

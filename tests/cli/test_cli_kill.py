@@ -46,7 +46,6 @@ COMMANDS = {
          *DOCUMENTS],
         MEASURES,
     ),
-    "export --transform": (["export", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
     "triplets draw": (
         ["triplets", "draw", "x.npy", "--count", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
          "p.npy", *DOCUMENTS[:4]], SEEDS,

@@ -159,7 +159,6 @@ def test_a_matrix_given_as_embeddings_names_the_option_that_takes_it(command, si
         (("s.npy", "--matrix", "s.npy", *KIND), "--matrix must be other files than those of embeddings; got s.npy as"),
         (("--matrix", "lower.npy", *KIND), "lower.npy must be symmetric; [0, 1] is"),
         (("--matrix", "rows.npy", *KIND), "rows.npy: judgments must be a square matrix, or condensed"),
-        (("--matrix", "s.npy", *KIND, "--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
         ((), "the following arguments are required: --embeddings"),
     ],
 )

@@ -75,7 +75,6 @@ def test_without_a_table_models_that_nobody_knows_are_refused(command, compared)
         (("--confidence", "3"), "confidence_level must lie between 0 and 1"),
         (("--csv", "compare.json"), "--csv PATH must end in .csv"),
         (("--latex", "table.csv"), "--latex PATH must end in .tex"),
-        (("--json", "models.csv"), "--json PATH must end in .json"),
     ],
 )
 def test_what_is_wrong_is_one_line(command, compared, change, message):

@@ -122,7 +122,6 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
         (("--measure", "dot", "cosine"), "--measure must be one for all, or one for each of 3 models; got 2"),
         (("--temperature", 1, 2), "--temperature must be one for all, or one for each of 3 models; got 2"),
         (("--measure", "cosin"), "measure must be one of"),
-        (("--labels", "a"), "--labels must name each of 3 models; got 1"),
         (("--choice-column", "none"), "recover without --temperature needs human choices"),
         (("--count", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),

@@ -94,16 +94,6 @@ def test_a_map_of_other_features_is_refused_in_one_line(refused, files):
     assert message == f"wide.npz: --transform w.npz: {shape}"
 
 
-@pytest.mark.parametrize("name", ["z.npz", "z.npy", "z.csv", "z.safetensors"])
-def test_mapped_rows_keep_their_names_in_every_format(command, files, name):
-    ran = command("export", "x.npz", "--transform", "w.npz", "--out", name)
-    assert ran.code == 0 and "30 x 6 float" in ran.out and "names" in ran.out
-    found, expected = pyalign.load_embeddings(name), pyalign.load_embeddings("mapped-x.npz")
-    names = pyalign.io.read_names("z.names.txt") if name == "z.npy" else found.names
-    assert names == expected.names == tuple(NAMES)
-    np.testing.assert_array_equal(found.values, expected.values)
-
-
 def test_mapped_rows_keep_the_record_of_the_map_in_an_npz(command, files):
     assert command("export", "x.npz", "--transform", "w.npz", "--out", "z.npz").err == ""
     told = "z.npz: these rows come from a fit to 150 triplets for measure dot: figures on what it has seen"
