@@ -220,7 +220,7 @@ class RowNames:
     names: Spec | None = option(
         "names of the rows of the embeddings, one per line, if the files have none (or the same "
         "names, in the order to use)",
-        metavar="FILE", role="input",
+        metavar="FILE", role="input", rare=True,
     )
     name_column: int | str | None = option(
         "column with the names in a table of embeddings; a number from 0 or a header (default: the " "text column)",
@@ -263,7 +263,7 @@ class People:
     )
     subject_column: int | str | None = option(
         "column of the triplet file that identifies the participant; a number from 0 or a header", kind=column,
-        metavar="K", group=PEOPLE, exclusive="people",
+        metavar="K", group=PEOPLE, exclusive="people", rare=True,
     )
 
 
