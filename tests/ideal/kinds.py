@@ -57,8 +57,8 @@ def score(w, _):
 def permutation(w, _):
     rng = np.random.default_rng(7)
     null = [(w.shares * credit(w.x[rng.permutation(N)], w.triplets)).sum() for _ in range(400)]
-    known = {"null_mean": 1 / 3, "null_standard_deviation": np.std(null), "p_value": 0.0}
-    return w.by_draws(lambda c: {"accuracy": means(w, w.x, c)["accuracy"]}) | known
+    drawn = w.by_draws(lambda c: {"accuracy": means(w, w.x, c)["accuracy"]})
+    return drawn | {"null_mean": 1 / 3, "null_standard_deviation": np.std(null), "p_value": 0.0}
 
 
 def ordered(w):
@@ -129,8 +129,7 @@ def calibrate(w, _):
 
         one, two = (minimize(loss, [0.5, 0.1 * k], bounds=[(-3, 6), (0, 0.999 * k)], tol=1e-10) for k in (0, 1))
         says = {"temperature": np.exp(one.x[0]), "lapses/cross_entropy": two.fun, "lapses/gain": one.fun - two.fun}
-        if x is w.x:
-            says |= {"lapses/rate": two.x[1], "lapses/temperature": np.exp(two.x[0])}
+        says |= {"lapses/rate": two.x[1], "lapses/temperature": np.exp(two.x[0])} if x is w.x else {}
         for part in ("fit/", "test/"):
             says |= {f"{part}accuracy": w.of_sets @ hit, f"{part}cross_entropy": one.fun}
             says[f"{part}cross_entropy_before"] = loss([0.0, 0.0])
@@ -210,14 +209,11 @@ def fit(name, w, _):
     return drawn | {"objective": objective, "accuracy": drawn["accuracy"][0]}  # the map has an error of its own
 
 
-def probe(name, w, _):
+def probe(name, w, _):  # held out from two thirds of the sets
     fitted, before = fit(name, w, None), w.by_draws(lambda counts: means(w, unit(w.models[name]), counts))
-    held_out = {
-        "accuracy": fitted["accuracy"],
-        "cross_entropy": fitted["cross_entropy"][0],
-    }  # by two thirds of the sets
+    held_out = {"accuracy": fitted["accuracy"], "cross_entropy": fitted["cross_entropy"][0]}
     held_out |= {f"fit/{key}": v for key, v in fitted.items()} | {"zero_shot_accuracy": before["accuracy"]}
-    of_splits = {key: 0.0 for key in ("accuracy", "difference", "cross_entropy")}  # so many answers leave one map
+    of_splits = dict.fromkeys(("accuracy", "difference", "cross_entropy"), 0.0)  # so many answers leave one map
     of_splits["zero_shot"] = 0.0, 1e-4  # any split holds out all answers; its folds are of almost as many
     return held_out | {f"split_sd/{key}": v for key, v in of_splits.items()}
 
@@ -255,8 +251,7 @@ def neighborhoods(w, _):
             "kept": agreed["overlap"], "kept_rbo": agreed["rbo"],
             "skewness": (counts**3).mean() / (counts**2).mean() ** 1.5,
             "robin_hood": np.abs(counts).sum() / (2 * K * (N - 1)), "antihubs": (counts == -K).mean(),
-            "hub_occurrence": (counts + K)[counts >= K].sum() / (N * K),
-        }
+            "hub_occurrence": (counts + K)[counts >= K].sum() / (N * K)}
 
     return each(w.models, of) | {"overlap_chance": K / (N - 1)}
 
@@ -340,10 +335,9 @@ def embedding(w, _):
 
 
 def embed(w, _):
-    held_out, known = embedding(w, None), {"against/0/n_dimensions": D, "against/0/matched": 1.0}
-    known |= {f"fit/{key}": value for key, value in held_out.items()}
-    del held_out["n_dimensions"]
-    return held_out | known | w.by_draws(lambda c: means(w, w.x, c, "against/0/"))
+    own, drawn = embedding(w, None), w.by_draws(lambda c: means(w, w.x, c, "against/0/"))
+    known = drawn | {f"fit/{key}": value for key, value in own.items()} | dict([*own.items()][1:])
+    return known | {"against/0/n_dimensions": D, "against/0/matched": 1.0}
 
 
 def recover(w, _):
@@ -359,5 +353,5 @@ def recover(w, _):
 def simulate(w, _):
     p = np.exp(log_softmax(similarities(w.x, every_triplet())))
     figures = {"expected_accuracy": p.max(axis=1), "expected_cross_entropy": entropy(p)}
-    error = {"standard_error": np.sqrt((p.max(axis=1) * (1 - p.max(axis=1))).mean()) / 200}
-    return error | {key: (v.mean(), v.std() / 200) for key, v in figures.items()}  # of 40,000 triplets
+    says = {key: (v.mean(), v.std() / 200) for key, v in figures.items()}  # of 40,000 triplets
+    return says | {"standard_error": np.sqrt((p.max(axis=1) * (1 - p.max(axis=1))).mean()) / 200}

@@ -84,18 +84,18 @@ WITHOUT = {  # why a kind has no row: kinds
         descriptions; datasets list; datasets info; datasets fetch""",
 }
 NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path, or with a stroke one before
-    "an error: tools/coverage*.py simulate how often intervals hold": """
+    "an error: tools/simulation simulates how often intervals hold": """
         error standard_error cross_entropy_standard_error accuracy_error cross_entropy_error zero_shot_error
         difference_error""",
     "a test: its rate is in test_rates.py": """
         p_value p_adjusted p_max_t p_lowest p_highest rbo_p_value permutations alpha null_threshold""",
     "a test: tests/concept/test_neighborhoods.py counts its relabellings": "purity_p_value",
     "a number, a setting or a time": """
-        schema chance temperature n_triplets n_ties n_dropped n_objects n_subjects n_answers n_distinct n_missing
-        n_pairs n_models n_within_folds n_train n_test n_passes n_iterations n_undecided n_choices n_missed n_people
-        n_with_concept n_predicted n_persons n_assignment_ties n_repeats_within_person n_unused n repeats seed seconds
-        triplets_per_second strength strengths penalties k folds draws shrinkage sparsity target n_needed
-        n_needed_within simulations drawn rbo_p steps min_answers min_triplets confidence resamples noise top""",
+        schema chance temperature n_triplets n_ties n_objects n_answers n_distinct n_pairs n_models n_within_folds
+        n_train n_test n_passes n_iterations n_choices n_missed n_with_concept n_persons n_assignment_ties
+        n_repeats_within_person n repeats seed seconds triplets_per_second strength strengths penalties k folds draws
+        shrinkage sparsity target n_needed n_needed_within simulations drawn rbo_p steps min_answers min_triplets
+        confidence resamples noise top""",
     "of other objects: tools/simulation simulates it": """
         components/ cross_entropy_components/ spread group_spread pooled effective_objects effective_subjects
         covariance cross_entropy_covariance""",
@@ -108,6 +108,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
         folds/ stability/ groups/ lapses/ categories/""",
     "of rows: which are alike, and which stand for a concept": "n_tied duplicates/ medoid/ top/",
 }
+PARTS = {"groups", "concepts", "missed", "differences", "folds", "bins", "entropy_bins", "dimensions"}  # have fewer
 DEAR = ("score", "metadata", "probe", "predict", "embed", "calibrate", "agreement")  # some tenths of a second each
 SAID_WHY = {word for words in NO_TRUTH.values() for word in words.split()}
 
@@ -119,15 +120,22 @@ def test_each_kind_of_result_has_a_row_or_a_reason():
 
 def numbers(value, path=""):
     """(path, number) of all numbers in a document that are no ends of an interval."""
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if not key.endswith(("ci", "interval")) and key not in ("provenance", "notes", "options", "intervals"):
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            if not re.search("(ci|interval)$|^(provenance|notes|options|intervals)$", str(key)):
                 yield from numbers(one, f"{path}/{key}")
-    elif isinstance(value, list):
-        for k, one in enumerate(value):
-            yield from numbers(one, f"{path}/{k}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield path[1:], value
+
+
+def counted(w, kind, found):
+    """Path -> how many there are in the world, of figures that count all answers, triplets and objects."""
+    known = {"n_objects": N, "n_distinct": len(w.triplets), "n_subjects": len(w.by_person), "n_people": 5}
+    known |= dict.fromkeys(("n_dropped", "n_missing", "n_unused", "n_undecided"), 0)
+    if kind not in ("recover", "simulate"):  # which draw their own
+        known |= dict.fromkeys(("n_triplets", "n_answers", "n_predicted"), len(w.rows))
+    ends = {path: path.split("/") for path in found}
+    return {path: (known[of[-1]], 0.0) for path, of in ends.items() if of[-1] in known and not PARTS & {*of}}
 
 
 def off(kind, found, expected):
@@ -161,6 +169,7 @@ def test_each_figure_is_what_the_world_says(row, name):
         result = ROWS[row](w)
     found, expected = dict(numbers(result.to_dict())), getattr(says, kind.replace(" ", "_"))
     expected = expected(model, w, result) if model else expected(w, result)
+    expected = counted(w, kind, found) | expected
     assert expected.keys() <= found.keys()
     assert off(kind, found, expected) == {}
     rest = [re.sub("(/[0-9]+)+$", "", path).split("/") for path in found.keys() - expected.keys()]

@@ -42,23 +42,19 @@ def against_ceiling(x, models, rows):
 TESTS = {
     "score": against_ceiling,
     "permutation": lambda x, models, rows: pyalign.permutation_test(
-        x[np.random.default_rng(int(rows.sum())).permutation(N)], rows, measure="dot", n_permutations=99
-    ).p_value,
+        x[np.random.default_rng(int(rows.sum())).permutation(N)], rows, measure="dot", n_permutations=99).p_value,
     "compare": lambda x, models, rows: smallest(pyalign.compare(models, rows, measure="dot").pairs),
     "compare, max-t": lambda x, models, rows: smallest(pyalign.compare(models, rows, measure="dot").pairs, "p_max_t"),
     "concepts": lambda x, models, rows: smallest(
-        pyalign.score_concepts(models, rows, x[:, :2], measure="dot").differences
-    ),
+        pyalign.score_concepts(models, rows, x[:, :2], measure="dot").differences),
     "consistency": lambda x, models, rows: smallest(pyalign.error_consistency(
         {"ideal": x, "one": sparse_rows(np.random.default_rng(int(rows.sum())), N)}, rows, measure="dot").pairs),
     "predict": lambda x, models, rows: smallest(pyalign.predict_dimensions(models, x).differences),
     "rsa": lambda x, models, rows: smallest(pyalign.rsa(models, x @ x.T, kind="similarity", measure="dot").pairs),
     "cka": lambda x, models, rows: smallest(
-        [row for row in pyalign.cka(models | {"ideal": x}, n_permutations=0)[0].differences if row.model == "ideal"]
-    ),
+        [row for row in pyalign.cka(models | {"ideal": x}, n_permutations=0)[0].differences if row.model == "ideal"]),
     "neighborhoods": lambda x, models, rows: smallest(
-        pyalign.neighborhoods(models, x, k=5, n_permutations=0).differences
-    ),
+        pyalign.neighborhoods(models, x, k=5, n_permutations=0).differences),
 }
 DRAWS = 80
 
