@@ -83,11 +83,6 @@ def mean(rows: list[dict[str, float]], name: str) -> str:
     return "" if found is None else f"{found**0.5 if name.startswith('error') else found:.3f}"
 
 
-def read(path: Path) -> list[dict[str, float]]:
-    """The lines of the CSV; none where there is none."""
-    return [{name: float(value) for name, value in row.items()} for row in csv_rows.read(path)]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=400)
@@ -95,9 +90,10 @@ def main() -> int:
     args = parser.parse_args()
     if not args.table:
         for number, spread in enumerate(SPREADS):
-            for k in range(sum(row["spread"] == spread for row in read(CSV)), args.draws):
+            for k in range(sum(float(row["spread"]) == spread for row in csv_rows.read(CSV)), args.draws):
                 csv_rows.append(CSV, [draw(np.random.default_rng([number, k]), spread)], 6)
-    print("\n".join(table(read(CSV))))
+    rows = [{name: float(value) for name, value in row.items()} for row in csv_rows.read(CSV)]
+    print("\n".join(table(rows)))
     return 0
 
 

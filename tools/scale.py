@@ -323,7 +323,7 @@ def tables() -> dict[str, str]:
     for kind in KINDS:
         time, space, output = (formula(model[kind.name].coefficients) for model in (seconds, memory, written))
         of_kinds.append((kind.name, time, space, _shown(kind.read), output + MORE.get(kind.name, "")))
-    rows = {"kinds": of_kinds, "predictions": _predictions(seconds, memory), "nodes": _nodes(seconds)}
+    rows = {"kinds": of_kinds, "predictions": _predictions(seconds, memory)}
     return {name: "\n".join(markdown(*lines)) for name, lines in rows.items()}
 
 
@@ -363,25 +363,6 @@ def _predictions(seconds: Mapping[str, Model], memory: Mapping[str, Model]) -> l
         rows.append([what, f"{units:,.0f}", _time(units * each), _size(memory[kind](**sizes)), _size(read),
                      _time(whole)])
     return rows
-
-
-def _nodes(seconds: Mapping[str, Model]) -> list[list[str]]:
-    """How long the study of 10^4 checkpoints takes on more and more nodes, in tasks of five minutes."""
-    things = {"t": 4.7e6, "n": 1854.0, "d": 768.0}
-    extract, score = seconds["extract, efficientnet-lite0"](k=1854.0), seconds["score, n up to 5,000"](**things)
-    levels = (1e4, extract), (1e4, 20 * score)  # tasks of 20 layers each, which share a start
-    lines = [["nodes", "time", "share of it in which all cores work"]]
-    for nodes in (1, 16, 64, 256):
-        cores = nodes * CORES
-        waves = [max(count * each / cores, min(TASK, count * each), each) for count, each in levels]
-        tails = sum(min(TASK, max(each, TASK)) / 2 for _, each in levels)  # until the last task of a level has ended
-        whole = sum(waves) + tails + FINISH * 2e5
-        ideal = sum(count * each for count, each in levels) / cores
-        lines.append([f"{nodes:,}", _time(whole), f"{min(ideal / whole, 1):.0%}"])
-    return lines
-
-
-TASK, FINISH = 300.0, 0.002  # seconds of a task of several units; CPU seconds of `study finish` for each unit
 
 
 def _time(seconds: float) -> str:
