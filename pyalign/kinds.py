@@ -305,10 +305,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.listings:model_layers_view",
         entry=Entry("models layers", "layers of a model: names, shapes and types", DATA, "extraction"),
     ),
-    "models table": Kind(
-        "pyalign.extraction.models:ModelTable",
-        "pyalign.report.listings:model_table_view",
-    ),
+    "models table": Kind("pyalign.extraction.models:ModelTable", "pyalign.report.listings:model_table_view"),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",
         "pyalign.report.listings:page_view",
@@ -350,10 +347,7 @@ KINDS: Mapping[str, Kind] = {
             "datasets list", "published data sets, and which are here; source and licence of one", DATA, "datasets"
         ),
     ),
-    "datasets info": Kind(
-        "pyalign.datasets.dataset:DataSetInfo",
-        "pyalign.report.listings:dataset_info_view",
-    ),
+    "datasets info": Kind("pyalign.datasets.dataset:DataSetInfo", "pyalign.report.listings:dataset_info_view"),
     "datasets fetch": Kind(
         "pyalign.datasets.fetch:Fetched",
         "pyalign.report.listings:fetched_view",

@@ -128,9 +128,7 @@ def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
     return credits
 
 
-def triplet_outcomes(
-    x: object, triplets: object, how: ChoiceModel = PLAIN, backend: str = "auto"
-) -> Outcomes:
+def triplet_outcomes(x: object, triplets: object, how: ChoiceModel = PLAIN, backend: str = "auto") -> Outcomes:
     """The outcome of each triplet; errors as `pyalign.score`."""
     results, n_dropped = score_triplets(x, triplets, how, backend, similarities=True)
     return outcomes_of(results, summarise(results, n_dropped, how))

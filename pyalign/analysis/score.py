@@ -281,9 +281,7 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
     return run
 
 
-def _one(
-    ready: Placed, rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings, aside: Aside
-) -> Score:
+def _one(ready: Placed, rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings, aside: Aside) -> Score:
     """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
     parts = settings.plan is not None or settings.groups is not None

@@ -227,9 +227,7 @@ def require_new_folder(path: str, output: str | None = None) -> None:
         raise OSError(number, os.strerror(number), path if output is None else output)
 
 
-def write_outcome(
-    outcome: Outcome, options: Any, check: Callable[[], None], in_words: Callable[[str], str]
-) -> None:
+def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None], in_words: Callable[[str], str]) -> None:
     """Files whole or not at all; then the table, or the document; notes on stderr unless --quiet.
 
     check: raises where the files should not appear after all; called when all of them are whole.

@@ -68,9 +68,7 @@ class Concepts:
         "non-negative human dimensions (n, k), such as dataset:spose66; a triplet is assigned to the "
         "dimension that contributes most to the chosen pair", metavar="D", role="input", group=CONCEPTS,
     )
-    dimension_labels: Spec | None = option(
-        LABELS, metavar="FILE", role="input", group=CONCEPTS,
-    )
+    dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
     categories: Spec | None = option(
         f"{_options.CATEGORIES}; a triplet is assigned to the categories that hold both objects of the chosen pair",
         metavar="FILE", role="input", group=CONCEPTS,

@@ -130,9 +130,7 @@ def _answered_by_concepts(
         triplets = triplets if present.kept is None else present.triplets
         concept = align(rows, present.triplets, spec)
         asked = Triplets(concept.index, task=triplets.task)
-        shares = score(
-            concept.x, asked, measure="dot", ci=None, keep="probabilities",
-        ).probabilities
+        shares = score(concept.x, asked, measure="dot", ci=None, keep="probabilities").probabilities
     except InputError as error:
         told = str(error)
         raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error
@@ -257,6 +255,4 @@ def run_ceiling(options: CeilingOptions, progress: Progress) -> Outcome:
     return Outcome(replace(found, triplets=options.triplets))
 
 
-CEILING = Command(
-    CeilingOptions, run_ceiling, "pyalign ceiling -t answers.npy --subject-column 3", about=("triplets",)
-)
+CEILING = Command(CeilingOptions, run_ceiling, "pyalign ceiling -t answers.npy --subject-column 3", about=("triplets",))

@@ -116,9 +116,7 @@ HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}
 
 
 @dataclass(frozen=True)
-class RsaOptions(
-    _options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _outputs.FolderWithImages
-):
+class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _outputs.FolderWithImages):
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[Spec, ...] = option(

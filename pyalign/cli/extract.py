@@ -79,8 +79,7 @@ class ExtractOptions(_options.Quiet):
                                             metavar="DIR", role="input", group=OUTPUT)
     mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
                          default=False, group=OUTPUT)
-    batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B",
-                             group=RUNNING)
+    batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B", group=RUNNING)
     device: str = option("device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto",
                          metavar="D", group=RUNNING)
     precision: Literal["fp32", "bf16"] = option(

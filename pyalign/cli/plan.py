@@ -91,9 +91,7 @@ class ExperimentOptions(
 def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
     """Reads or scores the pilot, and plans."""
     pilot = _pilot(options, progress)
-    names = (
-        "difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "prices",
-    )
+    names = ("difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "prices")
     found = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
     return Outcome(replace(found, pilot=found.pilot if options.triplets is None else options.triplets))
 

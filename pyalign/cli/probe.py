@@ -232,9 +232,7 @@ PROBE = Command(
 
 
 @dataclass(frozen=True)
-class TransferOptions(
-    _options.Model, _options.JudgedRows, _options.ClosedIntervals, _options.Running, _options.Output,
-):
+class TransferOptions(_options.Model, _options.JudgedRows, _options.ClosedIntervals, _options.Running, _options.Output):
     """The options of `pyalign transfer`."""
 
     maps: tuple[Spec, ...] = option(

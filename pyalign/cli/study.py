@@ -41,9 +41,7 @@ class StudyInitOptions(_options.Quiet):
         "a study of every figure of a paper that the files of FOLDER are enough for; the page says what is missing for"
         " the others", choices=PRESETS, metavar="PRESET",
     )
-    out: str | None = option(
-        "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
-    )
+    out: str | None = option("file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output")
 
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
@@ -271,9 +269,7 @@ class StudyExportOptions(_options.Quiet, Sharded):
         'options of sbatch for units that want a device, in one word: "--constraint=gpu --time=60"', metavar="OPTIONS",
         role="flags",
     )
-    cpu_options: str | None = option(
-        "options of sbatch for all other units, likewise", metavar="OPTIONS", role="flags",
-    )
+    cpu_options: str | None = option("options of sbatch for all other units, likewise", metavar="OPTIONS", role="flags")
 
 
 def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:

@@ -126,9 +126,7 @@ def noise_ceiling(
     )
 
 
-def _answered_twice(
-    given: Triplets, people: object, weighting: Weighting
-) -> tuple[RepeatedSets, Repeats, int | None]:
+def _answered_twice(given: Triplets, people: object, weighting: Weighting) -> tuple[RepeatedSets, Repeats, int | None]:
     """The sets with several answers, all sets, and how many answers repeat one of the same participant."""
     persons = None if people is None else subject_codes(people, len(given))
     repeats, rows = first_answers(given, persons)

@@ -140,9 +140,7 @@ def compare(
     every = judged.names
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(map(': {!r}'.format, every))}")
-    tests = PairTests(
-        correction, None if baseline is None else _checks.one_of(baseline, every, "baseline"), difference,
-    )
+    tests = PairTests(correction, None if baseline is None else _checks.one_of(baseline, every, "baseline"), difference)
     plan = as_resampling(ci)
     for name, asked in (("choose_best", choose_best), ("difference", tests.margin is not None)):
         if plan is None and asked:

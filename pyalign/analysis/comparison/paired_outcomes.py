@@ -145,9 +145,7 @@ def open_outcome_table(
                     task=how.task, name=name,
                 )
             else:
-                outcomes = named_outcomes(
-                    name, x, index, aligned.names, replace(how, measure=measures[name]), backend
-                )
+                outcomes = named_outcomes(name, x, index, aligned.names, replace(how, measure=measures[name]), backend)
             outcomes = weighted(outcomes, weights)
             scores.append(outcomes.score)
             if look is not None:
