@@ -48,16 +48,9 @@ class AnswerTable:
 def recognized(
     header: Sequence[str], width: int, read: Callable[[], Sequence[Texts | np.ndarray]], stated: Mapping[str, Any]
 ) -> AnswerTable | None:
-    """What a table of answers is, by its header or else by its columns, None where neither says it.
+    """What a table of so many columns is, by its header or else by the values that `read` gives; None: neither says it.
 
-    Args:
-        header: of the columns, if there is one.
-        width: how many there are.
-        read: gives their values, see `answer_table`.
-        stated: arguments of `load_triplets`.
-
-    Raises:
-        InputError: the table seems to hold answers, and it is not sure which.
+    stated: arguments of `load_triplets`. Raises InputError where the table seems to hold answers that are not sure.
     """
     said = {name for name, value in stated.items() if value is not None}
     if {*_ORDER} & said or {"columns", "choice_column"} <= said:  # which say all themselves
@@ -67,8 +60,8 @@ def recognized(
     return None if said - _BESIDE or width not in UNNAMED else unnamed_table(read(), header)
 
 
-_ORDER = ("odd_column", "anchor")  # options that say what the order of the items means
-_BESIDE = {"task", "one_based", "where", "empty"}  # what may be stated where columns themselves say the rest
+_ORDER = ("odd_column", "anchor")  # what the order of the items means
+_BESIDE = {"task", "one_based", "where", "empty"}  # what values don't say
 
 
 def require_items(header: Sequence[str], stated: Mapping[str, Any]) -> None:

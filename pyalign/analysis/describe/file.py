@@ -203,23 +203,20 @@ def _of_table(  # noqa: C901
     if matrix and table.width == 1:
         return _of_content(path, Content(values=table.values[:, 0]))
     found = describe(table.values, os.path.basename(path)) if matrix else None
+    names: tuple[str, ...] | None = None
     if table.fault is None and table.width > 1:
         try:
             answers = recognized(table.header or (), table.width, lambda: table.columns, stated)
+            if answers is not None:
+                return _of_answers(path, table, answers, asked, notes)
+            if table.width == len(table.texts) == 3:
+                items, names = joined(table.columns)
+                found = describe(items) if len(names) * 3 <= items.size * 2 else None
+            if found is not None and (found.kind == "triplets" or names):
+                require_items(table.header or (), stated)
+                return replace(_of_triplets(path, found, stated, names), columns=table.header)
         except InputError as error:
             return _unsure(table, error)
-        if answers is not None:
-            return _of_answers(path, table, answers, asked, notes)
-    names = None
-    if table.width == len(table.texts) == 3:
-        items, names = joined(table.columns)
-        found = describe(items) if len(names) * 3 <= items.size * 2 else None
-    if found is not None and (found.kind == "triplets" or names is not None):
-        try:
-            require_items(table.header or (), stated)
-        except InputError as error:
-            return _unsure(table, error)
-        return replace(_of_triplets(path, found, stated, names), columns=table.header)
     if found is not None and found.kind != "embeddings":
         return replace(found, columns=table.header, command=_command(found.kind, path))
     if len(table.texts) < 2 or in_memory is not None:
