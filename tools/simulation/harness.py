@@ -232,16 +232,16 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "cka": "^(?!.* 0.5:).*: difference|n=50 debiased-cka: ",
     "concepts": "n=(10|60) t=(30|100): accuracy$",
     "lapses": "60 objects.*, (0|15)%|40 people, 15%.*: (lapse rate|T$)|held out",
-    "metadata": "m=10: rank|families m=30|m=8|noise=1.0|random",
+    "metadata": "m=10: rank|families m=30|m=8|noise=1.0",
     "neighbors": "n=50.*: (overlap|difference|purity$|neighbours kept|k-NN difference$)|n=200.*: overlap",
     "people": "p=(50|264): accuracy|^(?!people).*: accuracy",
-    "probe": "^4.*n=90: (gain|cross)|: accuracy",
+    "probe": "^4.*n=90: cross|objects, for|^one.*1 x.*: acc|^probe n=90.*: acc",
     "rsa ceiling": r"objects\+subjects n=92 p=4: (diff|less|of lower|dis|rel)|subjects n=92 p=4: lower|"
                    "objects n=40 p=8: of lower",
     "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: difference",
     "rsa null": "much noise: p <= 0.05",
     "score": "^score n=(30 t|50 t=500|400|1854 .*x20).*: accuracy|^(pigeon|bootstrap n=100|the same).*: accuracy|blind",
-    "several": "(better|models|categories): pyalign, s|: (pyalign, [ma]|together, any)|pyalign, Holm, the better",
+    "several": "equal models: pyalign, s|(effects|equal models): pyalign, m|copies: .*single|categories: .*, any cat",
     "small best": "100 objects",
     "small baseline": "^20",
     "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
@@ -296,8 +296,18 @@ def table(rows: list[Row], kind: str) -> list[str]:
     return csv_rows.markdown(kept, *([line[name] for name in kept] for line in lines))
 
 
+def compared(rows: list[Row]) -> list[str]:
+    """What was seen before, beside the cells of the rows that say it now, in Markdown."""
+    found, before = {row.name: cells(row) for row in rows}, Path(__file__).parents[1] / "simulation_before.csv"
+    lines = csv_rows.read(before)
+    now = [found[line["now"]][line["column"]] if line["now"] else line["column"] for line in lines]
+    told = ((line["what"], line["before"], say) for line, say in zip(lines, now, strict=True))
+    return csv_rows.markdown(("what", "before", "now"), *told)
+
+
 def renewed(page: str, rows: list[Row]) -> str:
-    """A page with the tables of those of the rows that are `SHOWN`."""
-    rows = [row for row in rows if re.search(SHOWN.get(row.kind, ""), row.name)]
+    """A page with the tables of those of the rows that are `SHOWN`, and of those that were something else before."""
+    shown = [row for row in rows if re.search(SHOWN.get(row.kind, ""), row.name)]
     mark = re.compile(r"(<!-- simulated: ([^\n]+) -->\n\n)((?:\|[^\n]*\n)*)")
-    return mark.sub(lambda found: found[1] + "".join(f"{line}\n" for line in table(rows, found[2])), page)
+    lines = {kind: table(shown, kind) for kind in {row.kind for row in shown}} | {"before and after": compared(rows)}
+    return mark.sub(lambda found: found[1] + "".join(f"{line}\n" for line in lines[found[2]]), page)

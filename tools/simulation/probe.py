@@ -35,9 +35,8 @@ def study(n: int, t: int, people: int, rng: np.random.Generator) -> tuple[np.nda
 def figures_of(found: pyalign.probing.ProbeCrossValidation) -> Iterator[Found]:
     """Of a cross-validation: means over its folds, with their intervals."""
     values = found.accuracy, found.difference, found.zero_shot_accuracy, found.cross_entropy
-    intervals = (
-        found.accuracy_interval, found.difference_interval, found.zero_shot_interval, found.cross_entropy_interval,
-    )
+    stems = "accuracy", "difference", "zero_shot", "cross_entropy"
+    intervals = (getattr(found, f"{stem}_interval") for stem in stems)
     for name, value, interval in zip(FIGURES, values, intervals, strict=True):
         yield Found.of(name, value, interval)
 
