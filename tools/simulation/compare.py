@@ -29,7 +29,7 @@ from pyalign.analysis.comparison.paired_outcomes import ClosedForm
 from pyalign.concept.neighbor_lists import list_length, neighbor_lists
 from pyalign.concept.neighborhood_run import half_lists
 from pyalign.datasets.simulate import random_triplets
-from pyalign.map_transfer.transfer_result import TransferFigure, neighbor_figures, voted
+from pyalign.map_transfer.transfer_result import NearestFigures, TransferFigure, voted
 from pyalign.stats.clustered import Dependence, Errors, with_weights
 from pyalign.stats.intervals import half_errors, half_samples, halves, quantile, two_sided_p
 from pyalign.stats.multiple import DRAWS, corrected, step_down
@@ -203,7 +203,7 @@ def views(n: int, categories: int, k: int) -> Callable[[np.random.Generator], It
         both = [(x + 0.8 * rng.normal(size=x.shape)).astype(np.float32) for _ in range(2)]
         members = kind[:, None] == np.arange(categories)
         plan, labels = half_samples("auto"), tuple(map(str, range(categories)))
-        figures = list(neighbor_figures("map", *both, members, labels, k, "cosine", plan))[2:]
+        figures = list(NearestFigures(members, labels, k, "cosine", plan).of("map", *both))[2:]
         figures = [one for one in figures if one.ci is not None]
         errors = earlier_errors(both, members, k, rng)
         for name, ends in (
