@@ -193,8 +193,7 @@ def test_rows_that_share_a_pair_within_a_participant_are_grouped(n, people, kind
     table, triplets, _ = case(8, n, 400, 3, kind, True)
     who = np.random.default_rng(8).integers(0, people, 400)
     triplets[:2], who[:2] = [[0, 1, 2], [3, 1, 0]], 1
-    rows = zip(who, triplets.tolist(), strict=True)
-    pairs = [[(p, *sorted(pair)) for pair in combinations(row, 2)] for p, row in rows]
+    pairs = [[(p, *sorted(two)) for two in combinations(row, 2)] for p, row in zip(who, triplets.tolist(), strict=True)]
     often = {pair for pair, times in Counter(chain(*pairs)).items() if times > 1}
     share = [k for k, row in enumerate(pairs) if often & {*row}]
     grouped = np.arange(400)[WithinPeople.of(triplets, n, who, "auto").some]
