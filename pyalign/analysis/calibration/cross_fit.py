@@ -20,6 +20,7 @@ import numpy as np
 from pyalign.analysis.calibration.calibration_result import Confidences, less_in_squares, places_of
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.ops.plan import row_moments
 from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Resampling
 from pyalign.stats.splits import sets_of_three
@@ -97,7 +98,7 @@ def _gaps(
     """(b,) mean gaps, their covariances (b, b), and these if triplets were independent."""
     bins, place = len(edges) - 1, places_of(of.confidence, edges[1:-1]).astype(np.int64)
     weights = np.ones(len(place)) if of.weights is None else of.weights
-    gaps, total, single = weights * (of.accuracy - of.confidence), weights.sum(), weights @ weights
+    gaps, total, single = weights * (of.accuracy - of.confidence), weights.sum(), np.einsum("t,t->", weights, weights)
     means = np.bincount(place, gaps, bins) / total
     cross = np.outer(means, np.bincount(place, gaps * weights, bins))
     own = np.diag(np.bincount(place, gaps * gaps, bins)) - cross - cross.T + np.outer(means, means) * single
@@ -108,6 +109,6 @@ def _gaps(
         sizes += np.bincount(groups, weights, count)
     residuals = sums.reshape(count, bins) - sizes[:, None] * means
     more = len(members) - 1  # how many times too often an answer is counted with itself
-    covariance = residuals.T @ residuals - more * own
-    dependent = sizes @ sizes - more * single
+    covariance = row_moments(residuals)[1] - more * own  # BLAS's threads would wait for more to do
+    dependent = np.einsum("g,g->", sizes, sizes) - more * single
     return means, covariance / max(total**2 - dependent, 1.0), own / max(total**2 - single, 1.0)

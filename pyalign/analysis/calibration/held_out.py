@@ -165,7 +165,7 @@ def intervals_of_means(
     """The interval of each figure by its name, notes, and the errors of `slopes` (t,), if any: quicker together."""
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
     more = () if slopes is None else (slopes,)
-    errors = dependence.errors(np.stack([weights, *(weights * one.values for one in means.values()), *more], axis=1))
+    errors = dependence.errors(np.stack([weights, *(weights * one.values for one in means.values()), *more]).T)
     of_slopes, errors = errors.of(slice(len(means), None)), errors.of(slice(len(means)))
     if test.totals is not None:
         errors = with_single_answers(dependence, errors, _products(test, list(means.values())))
