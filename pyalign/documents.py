@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import NoneType, SimpleNamespace, UnionType
-from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -58,6 +58,19 @@ class Interval:
 
     def __len__(self) -> int:
         return 2
+
+
+class WithError:
+    """What figures with an interval have in common: a standard error, in documents too."""
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    ci: Interval | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of the figure that `ci` is an interval of."""
+        return None if self.ci is None else self.ci.error
 
 
 def hidden(**options: Any) -> Any:

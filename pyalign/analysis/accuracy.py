@@ -18,7 +18,7 @@ from pyalign.analysis.each_model import Several
 from pyalign.backends import Sums
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
 from pyalign.data.missing import in_places
-from pyalign.documents import Interval, hidden
+from pyalign.documents import Interval, WithError, hidden
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._prepare import Aside, finite_mask
@@ -31,10 +31,8 @@ NAN = ("raise", "omit")
 
 
 @dataclass(frozen=True)
-class GroupScore:
+class GroupScore(WithError):
     """The score of the triplets that share a label."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     group: str  # the label.
     accuracy: float  # fraction, ties counted as in the whole.
@@ -52,14 +50,9 @@ class GroupScore:
     p_lowest: float | None = None
     p_highest: float | None = None
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the accuracy."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True, repr=False)
-class Score(OfTask, OnCards, Result):
+class Score(OfTask, OnCards, WithError, Result):
     """How well similarities predict which item people called odd, or which of two options they chose for an anchor.
 
     Or how well a model's own choices do (`score_choices`); what only similarities have is then None.
@@ -136,11 +129,6 @@ class Score(OfTask, OnCards, Result):
     # (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that was left out.
     # Kept on demand.
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the accuracy, a fraction."""
-        return None if self.ci is None else self.ci.error
 
     @property
     def cross_entropy_standard_error(self) -> float | None:

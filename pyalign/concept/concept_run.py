@@ -27,7 +27,7 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.stats.degrees import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
 from pyalign.stats.pooling import Pooled, PooledGroup, common_covariance, partially_pooled
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.resampling import Resampling, inference_of
 from pyalign.typing import BackendName, Correction
 
 NO_CONCEPT = "(none)"
@@ -116,21 +116,15 @@ class Run:
             for difference in differences_of(names, pairs, grouping, parts, self.correction)
         ]
         score = outcomes.scores[0]
-        drawn = plan is not None and not plan.closed
         return Concepts(
             results=tuple(results), differences=tuple(differences), n_triplets=len(outcomes.credits),
             n_objects=whole.n_objects,
             n_subjects=clusters.people if plan is not None and "subjects" in plan.by else None,
             n_dropped=dropped, min_triplets=self.least, measure=score.measure, temperature=score.temperature,
             ties=score.ties, correction=self.correction,
-            seed=0 if plan is None else plan.seed,
             backend=score.backend,
             n_assignment_ties=groupings.n_tied,
-            ci_by=None if plan is None else plan.by,
-            ci_method=None if plan is None else plan.method,
-            confidence=None if plan is None else float(plan.confidence_level),
-            resamples=plan.drawn if drawn and plan is not None else None,
-            **low_values(whole.numbers),
+            **inference_of(plan), **low_values(whole.numbers),
             task=score.task,
             notes=merged(groupings.notes, notes_on_small(both), self._notes(outcomes, whole)),
         )

@@ -115,12 +115,8 @@ def score_concepts(
         (['food', 'tools'], 400)
     """
     progress = reporter(progress)
-    require_some(dimensions, categories, levels, entropy)
-    _checks.whole_number(top, "top", 0 if entropy == "dimensions" and top_objects is None else 1)
-    if top_objects is not None and dimensions is None:
-        raise InputError("top_objects are those of dimensions; got no dimensions")
-    if transform is not None and not isinstance(transform, Transform):
-        raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
+    ways = Ways(dimension_labels, assign, top, categories, levels, entropy)
+    _check(ways, dimensions, top_objects, transform)
     models = {} if embeddings is None else one_or_several(embeddings)
     judged = Judged.of(
         models, model_choices, triplets, "concepts", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
@@ -140,33 +136,42 @@ def score_concepts(
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations(names, 2)) if transform is None else pairs
     aligned, rows = aligned_beside(scored, triplet_data, dimensions)
-    labels = dimension_labels if dimensions is None else labels_of(dimension_labels, dimensions)
+    if dimensions is not None:
+        ways = replace(ways, labels=labels_of(dimension_labels, dimensions))
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
     run = Run(
         aligned, answered, rows, how, backend, plan, judged.people, correction, min_triplets, transform,
         tuple(pairs), Families.of(families, names, plan), progress,
     )
-    concepts = run.result(Ways(labels, assign, top, categories, levels, entropy))
+    concepts = run.result(ways)
     plain: dict[str, Any] = {
         "temperature": divisor, "ties": ties, "nan": nan_policy, "measure": str(chosen), "assign": assign, "top": top,
         "correction": correction, "missing": missing, "ci": record_of(plan), "min_triplets": min_triplets,
     }
     plain |= {} if entropy is None else {"entropy": entropy}
     plain |= judged.choices.options() | ({} if families is None else {"families": list(families)})
-    concepts = replace(
-        concepts,
-        dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
-        entropy=entropy,
-        assign=assign if dimensions is not None and top else None,
-        top=None if dimensions is None else top or None,
-        top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
-    )
+    if dimensions is not None:
+        concepts = replace(
+            concepts, dimensions=as_embeddings(dimensions, DIMENSIONS).source, assign=assign if top else None,
+            top=top or None,
+            top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
+        )
     told = map(present.notes_on, (categories, *(levels or ())))
     return cast(Concepts, judged.described(
-        concepts, [notes, aligned.notes, *told, concepts.notes], plain, concepts.backend, concepts.seed,
-        triplets=triplet_data, dimensions=dimensions,
+        replace(concepts, entropy=entropy), [notes, aligned.notes, *told, concepts.notes], plain, concepts.backend,
+        concepts.seed, triplets=triplet_data, dimensions=dimensions,
     ))
+
+
+def _check(ways: Ways, dimensions: object, top_objects: int | None, transform: object) -> None:
+    """Raises where what triplets are grouped by does not go together, and for what is no map."""
+    require_some(dimensions, ways.categories, ways.levels, ways.entropy)
+    _checks.whole_number(ways.top, "top", 0 if ways.entropy == "dimensions" and top_objects is None else 1)
+    if top_objects is not None and dimensions is None:
+        raise InputError("top_objects are those of dimensions; got no dimensions")
+    if transform is not None and not isinstance(transform, Transform):
+        raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
 
 
 def _require_three(triplets: Triplets, what: str) -> None:

@@ -9,7 +9,7 @@ from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.concept.dimensions import Prototype
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval, as_document, csv_of, flat, from_fields
+from pyalign.documents import Interval, WithError, as_document, csv_of, flat, from_fields
 from pyalign.errors import InputError
 from pyalign.typing import Correction
 
@@ -20,10 +20,8 @@ BY: tuple[Grouped, ...] = get_args(Grouped)
 
 
 @dataclass(frozen=True)
-class ConceptScore:
+class ConceptScore(WithError):
     """How well the triplets of one concept are predicted."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     concept: str  # the label of the dimension, category, level or bin of entropy.
     n_triplets: int  # the number of triplets that are assigned to it.
@@ -51,17 +49,10 @@ class ConceptScore:
     p_lowest: float | None = None  # the probability that no other concept has a lower true accuracy.
     p_highest: float | None = None  # the probability that no other concept has a higher true accuracy.
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the accuracy, a fraction."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class ConceptScores:
+class ConceptScores(WithError):
     """The scores of one model for each concept."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     embeddings: str  # the name of the model; ``(transformed)`` is appended after a transform.
     by: Grouped  # how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
@@ -84,17 +75,10 @@ class ConceptScores:
     spread: float | None = None
     spread_ci: Interval | None = None  # its interval.
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the accuracy, a fraction."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class ConceptDifference:
+class ConceptDifference(WithError):
     """The difference between two models on the same triplets of one concept."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     embeddings: str  # the name of the first model.
     other: str  # the name of the second model.
@@ -107,11 +91,6 @@ class ConceptDifference:
     p_adjusted: float | None  # the p-value, corrected over all concepts and pairs of models with the same `by`.
     cross_entropy_difference: float | None  # the cross-entropy of `embeddings` minus that of `other`, in nats.
     cross_entropy_ci: Interval | None  # its paired interval.
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the difference, a fraction."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.concept.concepts_result import Grouped
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Interval, WithError
 from pyalign.errors import InputError
 from pyalign.typing import Correction
 
@@ -29,7 +29,7 @@ class ModelErrors:
 
 
 @dataclass(frozen=True)
-class ErrorPair:
+class ErrorPair(WithError):
     """The error consistency of two models on the same triplets."""
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error", "both_wrong", "both_wrong_expected")
@@ -62,11 +62,6 @@ class ErrorPair:
     same_choice_ci: Interval | None = None  # its interval, or None.
 
     @property
-    def standard_error(self) -> float | None:
-        """The standard error of kappa."""
-        return None if self.ci is None else self.ci.error
-
-    @property
     def both_wrong(self) -> float:
         """The proportion of triplets that both models get wrong."""
         return (1 + self.observed - self.accuracy_a - self.accuracy_b) / 2
@@ -78,10 +73,8 @@ class ErrorPair:
 
 
 @dataclass(frozen=True)
-class MissedConcept:
+class MissedConcept(WithError):
     """How often all models miss the triplets of one concept."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     by: Grouped  # how concepts are defined: by "dimensions" or "categories".
     concept: str  # the label of the concept.
@@ -98,11 +91,6 @@ class MissedConcept:
     # the proportion of these triplets that is in excess of `expected`: n_triplets * excess divided by the number of
     # triplets that all models get wrong. It is negative if the concept has fewer than expected.
     explained: float | None
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the excess."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from pyalign.stats.joint import (
     COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, chunks, joints, of_counts, pair_counts, share_intervals,
 )
 from pyalign.stats.multiple import corrected
-from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.stats.resampling import Clusters, Resampling, inference_of
 from pyalign.typing import BackendName, Correction, MeasureLike, Policy
 
 Tested = TypeVar("Tested", ErrorPair, MissedConcept)
@@ -80,7 +80,6 @@ class Run:
         notes: tuple[str, ...] = ()
         if self.dimensions is not None or by.categories is not None:
             concepts, notes = self._missed(answers, missed, clusters, dependence, used, by)
-        drawn = plan is not None and not plan.closed
         return ErrorConsistency(
             models=answers.models,
             pairs=pairs,
@@ -93,13 +92,8 @@ class Run:
             measure=str(get_measure(self.measure)) if aligned.models else None,
             correction=self.correction,
             min_triplets=self.least,
-            seed=0 if plan is None else plan.seed,
             backend=answers.backend,
-            ci_by=None if plan is None else plan.by,
-            ci_method=None if plan is None else plan.method,
-            confidence=None if plan is None else float(plan.confidence_level),
-            resamples=plan.drawn if drawn and plan is not None else None,
-            **low_values(numbers),
+            **inference_of(plan), **low_values(numbers),
             task=aligned.triplets.task,
             notes=merged(
                 aligned.notes, answers.notes, notes, notes_on_few(numbers),

@@ -242,7 +242,6 @@ def _require(finite: np.ndarray, name: str, nan_policy: Policy, names: Sequence[
             _checks.require_finite(~finite, name)
 
 
-HOW = ("sum", "product")
 AT_ONCE = 1 << 18  # numbers of pairs that are held at once, so that they stay in L2
 NONE = -1
 
@@ -276,7 +275,6 @@ def assigned(
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5.
     """
-    _checks.one_of(how, HOW, "assign")
     rows = as_dimensions(dimensions)
     _checks.whole_number(top, "top", 1)
     if top > rows.shape[1]:

@@ -39,11 +39,9 @@ class Groupings:
 
 def require_some(dimensions: object, categories: object, levels: object, entropy: str | None) -> None:
     """Raises if no grouping is requested, if levels are not a pair, or if entropy is of something that is not there."""
-    if entropy is not None:
-        _checks.one_of(entropy, tuple(ENTROPY_OF), "entropy")
-        if entropy == "dimensions" and dimensions is None:
-            raise InputError(f"entropy={entropy!r} needs dimensions, which predict the choices; got none")
-    elif dimensions is None and categories is None and levels is None:
+    if entropy == "dimensions" and dimensions is None:
+        raise InputError(f"entropy={entropy!r} needs dimensions, which predict the choices; got none")
+    if entropy is None and dimensions is None and categories is None and levels is None:
         raise InputError("dimensions, categories or levels must say what the concepts are; got none of them")
     if levels is not None and (not isinstance(levels, tuple | list) or len(levels) != 2):
         raise InputError("levels must be a pair: fine categories and coarse ones")

@@ -12,7 +12,7 @@ from pyalign._result import Result, picked
 from pyalign.concept.dimensions import Prototype
 from pyalign.concept.neighbor_lists import DuplicateGroup
 from pyalign.data.names import largest_of
-from pyalign.documents import Interval, csv_text, flat_record, hidden
+from pyalign.documents import Interval, WithError, csv_text, flat_record, hidden
 from pyalign.typing import Correction
 
 BEFORE = "before"  # what embeddings before a change are called beside models, unless they are one of them
@@ -40,10 +40,8 @@ class ObjectNeighborhood:
 
 
 @dataclass(frozen=True)
-class NeighborFigures:
+class NeighborFigures(WithError):
     """Means over objects. Those of agreement are None without a human embedding, those of purity without concepts."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     n_objects: int  # the number of objects. Their neighbours may be any objects.
     # the mean proportion of neighbours that are so by the human embedding too; None without objects.
@@ -61,11 +59,6 @@ class NeighborFigures:
     purity_ci: Interval | None
     purity_p_value: float | None  # one-sided, by shuffling the concepts; None without permutations.
     chance: float | None  # the expected purity of random neighbours.
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the overlap, a fraction."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)
@@ -129,10 +122,8 @@ def extremes(columns: Mapping[str, np.ndarray], by: str, names: Any) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class NeighborDifference:
+class NeighborDifference(WithError):
     """The difference in overlap between two models, paired by the same halves of the objects."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     # a, b: the names of the two models.
     a: str
@@ -143,11 +134,6 @@ class NeighborDifference:
     ci: Interval | None  # the interval of the difference; None with too few objects.
     p_value: float | None  # two-sided, for the hypothesis of no difference, by Student's t.
     p_adjusted: float | None  # the p-value, corrected over all differences of the result.
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the difference, a fraction."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -96,10 +97,7 @@ def neighborhoods(
         (True, np.float64(300.0))
     """
     progress = reporter(progress)
-    models = one_or_several(embeddings)
-    if not models or HUMAN in models or BEFORE in models:
-        got = f"none called {HUMAN!r} or {BEFORE!r}; got {[*models]}"
-        raise InputError(f"embeddings must hold at least one model, {got}")
+    models = _models(embeddings)
     requested, level = half_samples(ci), None if threshold is None else level_of(threshold, get_measure(measure))
     earlier = before if isinstance(before, str) and before in models else None if before is None else BEFORE
     references = {HUMAN: human, BEFORE: before if earlier == BEFORE else None}
@@ -123,9 +121,7 @@ def neighborhoods(
     several = [Model(name, rows[name], lists[name], asked, None if name == earlier else then) for name in models]
     drawn = None if plan is None else halved(several, plan, progress)
     null = nulls(several, n_permutations, progress) if averaged and n_permutations else None
-    results = tuple(
-        result_of(model, *(None if of is None else of[:, m] for of in (drawn, null))) for m, model in enumerate(several)
-    )
+    results = _results(several, drawn, null)
     notes = [*matched.notes, *_notes(asked, several, results, requested), *notes_on_lists(rows, lists, k)]
     given = {"k": k, "measure": str(measure), "human_measure": str(human_measure), "threshold": level, "rbo_p": rbo_p,
              "top": top, "ci": None if requested is None else requested.by,
@@ -141,6 +137,19 @@ def neighborhoods(
         matched.names, notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now([*models.items(), *references.items()], given, "auto", seed),
     )
+
+
+def _results(several: Sequence[Model], drawn: Any, null: Any) -> tuple[Neighborhood, ...]:
+    columns = [[None if of is None else of[:, m] for of in (drawn, null)] for m in range(len(several))]
+    return tuple(result_of(model, *own) for model, own in zip(several, columns, strict=True))
+
+
+def _models(embeddings: EmbeddingsLike | Models) -> dict[str, Any]:
+    models = one_or_several(embeddings)
+    if not models or HUMAN in models or BEFORE in models:
+        got = f"none called {HUMAN!r} or {BEFORE!r}; got {[*models]}"
+        raise InputError(f"embeddings must hold at least one model, {got}")
+    return models
 
 
 def _notes(

@@ -14,17 +14,16 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign._result import Result, picked
 from pyalign.concept.held_out import HeldOut
-from pyalign.documents import Interval, as_document, hidden
+from pyalign.documents import Interval, WithError, as_document, hidden
 from pyalign.stats.intervals import student_interval, two_sided_p
 from pyalign.stats.resampling import CORRECTED, Resampling, plan_of
 from pyalign.typing import Correction
 
 
 @dataclass(frozen=True)
-class PredictedDimension:
+class PredictedDimension(WithError):
     """One human dimension as a representation predicts it."""
 
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
     filled: ClassVar = ("penalties",)
 
     dimension: str  # its label.
@@ -36,18 +35,12 @@ class PredictedDimension:
     correlation: float | None
     penalties: tuple[float, ...]  # the penalty that leave-one-out chose in each fold.
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of R^2."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class PredictedDimensions(Result):
+class PredictedDimensions(WithError, Result):
     """All human dimensions as one representation predicts them."""
 
     rows: ClassVar[str] = "dimensions"
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     embeddings: str  # the name of the embeddings.
     dimensions: tuple[PredictedDimension, ...]  # the dimensions, in the order of the input.
@@ -65,17 +58,10 @@ class PredictedDimensions(Result):
     # (n, k) float64 held-out predictions, a row for each object, NaN if it was left out. Documents do not contain them.
     predictions: np.ndarray | None = hidden(default=None, compare=False)
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the mean R^2."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class DimensionDifference:
+class DimensionDifference(WithError):
     """How much more one representation explains of a dimension than another, on the same objects and folds."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     # embeddings, other: their names.
     embeddings: str
@@ -85,11 +71,6 @@ class DimensionDifference:
     ci: Interval | None  # its interval over objects.
     p_value: float | None  # two-sided, for the hypothesis of no difference.
     p_adjusted: float | None  # the p-value, corrected over all pairs and dimensions; for means, over all pairs.
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the difference."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

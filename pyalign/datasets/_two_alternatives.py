@@ -50,7 +50,6 @@ def with_note(place: Place, triplets: Triplets, note: str) -> Triplets:
 
 # NIGHTS: 20,019 triplets of generated images, a reference and two variations
 
-SPLITS_OF_NIGHTS = ("train", "val", "test", "test_imagenet", "test_no_imagenet")
 FEWEST = 6  # votes of a triplet that counts, as in the published code
 LARGEST_TABLE = 256 << 20  # bytes of the table
 COLUMNS_OF_NIGHTS = ("right_vote", "votes", "ref_path", "left_path", "right_path", "is_imagenet", "split")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeAlias, overload
 
 import numpy as np
@@ -142,32 +143,7 @@ def draw_triplets(
     _checks.require_room(float(of_result * n_triplets), "n_triplets", f"{n_triplets:,} triplets")
     triplets = np.empty((n_triplets, 3), np.int32)
     probabilities = np.empty((n_triplets, 3), rows.dtype) if soft else None
-    n_kept = n_tied = n_sharing = empty = 0
-    size = n_triplets
-    while n_kept < n_triplets:
-        before = n_kept
-        # What could meet is drawn into the room that is left, and what is kept of it moves to its front.
-        drawn = triplets[n_kept:] if size == n_triplets - n_kept else np.empty((size, 3), np.int32)
-        candidates = meet(drawn, rng)
-        n_sharing += size - len(candidates)
-        for part in pieces(len(candidates)):
-            some = candidates[part]
-            odd, p = _answers(chooser, some, len(candidates), temperature, rng)
-            decided = odd >= 0
-            n_tied += int((~decided).sum())
-            some = put_odd_last(some[decided], odd[decided])[: n_triplets - n_kept]
-            place = slice(n_kept, n_kept + len(some))
-            triplets[place] = some
-            if probabilities is not None and p is not None:
-                probabilities[place] = put_odd_last(p[decided], odd[decided])[: len(some)]
-            n_kept += len(some)
-        size = max(n_triplets - n_kept, FEWEST)
-        empty = 0 if n_kept > before else empty + 1
-        if empty == ROUNDS:
-            why = "tied" if n_tied else "had a third item that shares a category with one of the two"
-            raise InputError(
-                f"embeddings and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}"
-            )
+    n_tied, n_sharing = _draw(triplets, probabilities, meet, partial(_answers, chooser, temperature, rng), rng)
     options = {"scheme": scheme, "measure": str(measure), "temperature": temperature}
     return SampledTriplets(
         n_triplets=n_triplets,
@@ -184,8 +160,42 @@ def draw_triplets(
     )
 
 
+def _draw(
+    triplets: np.ndarray, probabilities: np.ndarray | None, meet: Candidates,
+    answers: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray | None]], rng: np.random.Generator,
+) -> tuple[int, int]:
+    """Fills triplets (t, 3), and probabilities where wanted; how many tied, or shared a category, and were left out."""
+    n_triplets, n_kept, n_tied, n_sharing, empty = len(triplets), 0, 0, 0, 0
+    size = n_triplets
+    while n_kept < n_triplets:
+        before = n_kept
+        # What could meet is drawn into the room that is left, and what is kept of it moves to its front.
+        drawn = triplets[n_kept:] if size == n_triplets - n_kept else np.empty((size, 3), np.int32)
+        candidates = meet(drawn, rng)
+        n_sharing += size - len(candidates)
+        for part in pieces(len(candidates)):
+            some = candidates[part]
+            odd, p = answers(some, len(candidates))
+            decided = odd >= 0
+            n_tied += int((~decided).sum())
+            some = put_odd_last(some[decided], odd[decided])[: n_triplets - n_kept]
+            place = slice(n_kept, n_kept + len(some))
+            triplets[place] = some
+            if probabilities is not None and p is not None:
+                probabilities[place] = put_odd_last(p[decided], odd[decided])[: len(some)]
+            n_kept += len(some)
+        size = max(n_triplets - n_kept, FEWEST)
+        empty = 0 if n_kept > before else empty + 1
+        if empty == ROUNDS:
+            why = "tied" if n_tied else "had a third item that shares a category with one of the two"
+            raise InputError(
+                f"embeddings and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}"
+            )
+    return n_tied, n_sharing
+
+
 def _answers(
-    chooser: Chooser, triplets: np.ndarray, t: int, temperature: float | None, rng: np.random.Generator
+    chooser: Chooser, temperature: float | None, rng: np.random.Generator, triplets: np.ndarray, t: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The odd position of each of some of t triplets, -1 for a tie; the probabilities where there is a temperature."""
     if temperature is None:

@@ -112,20 +112,11 @@ def cross_validate_embedding(
     tables = [unpacked(one.table)["table"] for one in finished]
     figures = HeldOutFigures.of(tables, [fold.test for fold in drawn], others, inputs, plan)
     return EmbeddingCrossValidation(
-        accuracy=figures.means[0],
-        accuracy_interval=figures.fraction(0),
-        cross_entropy=figures.means[1],
-        cross_entropy_interval=figures.nats(1),
-        folds=tuple(results),
-        split=split,
-        seed=seed,
-        fit=replace(fit, notes=()),
-        seconds=time.perf_counter() - began,
-        options=chosen,
+        accuracy=figures.means[0], accuracy_interval=figures.fraction(0), cross_entropy=figures.means[1],
+        cross_entropy_interval=figures.nats(1), folds=tuple(results), split=split, seed=seed,
+        fit=replace(fit, notes=()), seconds=time.perf_counter() - began, options=chosen,
         against=tuple(figures.comparison(k, other, fit.embedding.values) for k, other in enumerate(others)),
-        stability=stability,
-        triplets=inputs.source,
-        standard_errors=errors_of_entries,
+        stability=stability, triplets=inputs.source, standard_errors=errors_of_entries,
         notes=(*fit.notes, *(note for other in others for note in other.notes), *figures.notes),
         provenance=inputs.provenance(
             {"folds": folds, "split": split, "ci": record_of(plan), "penalties": penalties, "n_seeds": n_seeds,

@@ -115,8 +115,7 @@ def load_triplets(
     _checks.require_dense(path, "path")
     path = type(path).__name__ if in_memory else checked_path(path)
     if in_memory is None and is_named(path):
-        layout["item_names"] = item_names
-        return _of_data_set(path, key, answers, subjects, layout).with_weights(weights)
+        return _of_data_set(path, key, answers, subjects, layout | {"item_names": item_names}).with_weights(weights)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
     if weights is not None and weight_column is not None:
@@ -132,22 +131,17 @@ def load_triplets(
         values, positions, names, who, weight = _arranged(path, table, layout)
     except InputError as error:
         message = with_remedy(str(error).removeprefix(f"{path}: "))
-        among = "(from 0, of those that are kept)" if kept else "(from 0)"
-        raise bad(path, message.replace("(from 0)", among)) from error
+        among = "(from 0, of those that are kept)"
+        raise bad(path, message.replace("(from 0)", among) if kept else message) from error
     file = path if key is None else f"{path}::{key}"
     triplets = Triplets(
-        values,
-        *_names(path, names, item_names),
-        positions=positions,
-        answered=odd_column != "none",
-        subjects=_subjects(path, who, subjects, len(values)),
-        source=None if in_memory else file,
-        task=layout["task"] or ODD_ONE_OUT,
-        notes=(*kept, *notes),
+        values, *_names(path, names, item_names), positions=positions, answered=odd_column != "none",
+        subjects=_subjects(path, who, subjects, len(values)), source=None if in_memory else file,
+        task=layout["task"] or ODD_ONE_OUT, notes=(*kept, *notes),
     )
     if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
-        noted = tuple(f"{file}: {note}" for note in triplets.subjects.notes())
-        triplets = replace(triplets, notes=(*triplets.notes, *noted))
+        of_people = (f"{file}: {note}" for note in triplets.subjects.notes())
+        triplets = replace(triplets, notes=(*triplets.notes, *of_people))
     if weight is None and weights is None:
         triplets = replace(triplets, notes=(*triplets.notes, *notes_on_unused(path, table)))
     else:

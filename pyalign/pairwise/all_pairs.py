@@ -26,7 +26,6 @@ from pyalign.pairwise._families import Family, family_of, long_rows, notes_on, p
 from pyalign.pairwise.rdms import LARGEST, RepresentationMeasure, get_representation_measure
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling, plan_of
 from pyalign.typing import BackendName, Correction
 
@@ -163,7 +162,6 @@ def compare_layers(
     if not isinstance(layers, tuple | list) or len(layers) != 2:
         got = f"{len(layers)} of them" if isinstance(layers, tuple | list) else type(layers).__name__
         raise InputError(f"layers must be those of two models, (first, second); got {got}")
-    _checks.one_of(aggregate, tuple(AGGREGATES), "aggregate")
     chosen_measure = get_representation_measure(measure)
     count, level, seed = null
     _checks.whole_number(count, "n_permutations", 1)
@@ -212,7 +210,6 @@ def compare_all(
         raise InputError(f"models must be at least two; got {len(given)}")
     measures = measures_of(measure)
     count, level, seed = null
-    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     plan = plan_of(ci, ("objects",), METHODS)
     require_closed_form(ci, measures)
     matched = match_rows(given)

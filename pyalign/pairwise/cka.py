@@ -177,6 +177,7 @@ def cka(
     aggregate: Literal["max", "mean"] | None = ..., measure: Measure = ..., n_permutations: int | None = ...,
     alpha: float = ..., seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
 ) -> LayerSimilarity: ...
+@_checks.checked
 def cka(
     models: Models | None = None, *,
     layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None = None,

@@ -137,17 +137,12 @@ def rsa(
     provenance = Provenance.now([*models.items(), *further.items(), ("human", judged)], options, backend, seed)
     asked = n_permutations is not None or partial or weighted or rdms
     plain = plan is None and not asked and nan_policy == "raise"
-    if (
-        plain
-        and judged.n_people is None
-        and judged.n >= FROM
-        and {coefficient.name for coefficient in chosen} <= set(CORRELATIONS)
-    ):
+    if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(CORRELATIONS):
         streamed, notes = in_tiles(models, further, judged, measures, chosen, backend, progress)
-        return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction,
-        seed,
-                   judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage,
-                   provenance=provenance)
+        return Rsa(
+            streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction, seed,
+            judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage, provenance=provenance,
+        )
     study = study_of(models, further, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []

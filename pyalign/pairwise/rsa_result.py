@@ -12,26 +12,13 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pyalign._dataclass import dataclass
 from pyalign._result import OnCards, Result, picked
-from pyalign.documents import Interval
+from pyalign.documents import Interval, WithError
 from pyalign.pairwise.rdms import Rdms
 from pyalign.stats.intervals import quantile, two_sided_p
 from pyalign.stats.resampling import CORRECTED, Resampling
 from pyalign.typing import Correction
 
 SUM = "weighted sum"  # as pairs call it
-
-
-class WithError:
-    """What figures with an interval have in common: a standard error, in documents too."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
-
-    ci: Interval | None
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the figure that `ci` is an interval of."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

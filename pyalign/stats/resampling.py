@@ -106,6 +106,14 @@ OverMatrices: TypeAlias = Literal["auto", "objects", "subjects", "objects+subjec
 OverAnswers: TypeAlias = Literal["auto", "subjects", "triplets"] | Resampling | None
 
 
+def inference_of(plan: Resampling | None) -> dict[str, Any]:
+    """What fields of results say of how intervals were found."""
+    if plan is None:
+        return {"ci_by": None, "ci_method": None, "confidence": None, "resamples": None, "seed": 0}
+    return {"ci_by": plan.by, "ci_method": plan.method, "confidence": float(plan.confidence_level),
+            "resamples": None if plan.closed else plan.drawn, "seed": plan.seed}
+
+
 def record_of(plan: Resampling | None) -> dict[str, Any] | None:
     """A plan for the record of a call.
 

@@ -14,27 +14,20 @@ from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.analysis.answers import Repeats
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Interval, WithError
 from pyalign.errors import InputError
 
 BOUNDS = ("upper", "lower", "estimate")  # ceilings by name
 
 
 @dataclass(frozen=True)
-class Ceiling:
+class Ceiling(WithError):
     """The accuracy that a model of people's choice probabilities would have, a fraction."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     value: float  # an estimate of it, or a bound.
     # interval over other objects like these, and other participants where they are known; by Student's t, within [0,
     # 1]. None where all triplets share an object.
     ci: Interval | None
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the value."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.multiple import corrected, ranks_of
-from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
+from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, inference_of, record_of
 from pyalign.typing import (
     BackendName, Correction, Fraction, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike,
     WeightsLike,
@@ -246,11 +246,7 @@ def compared(
         notes = _too_few(len(tests.pairs(outcomes.names)), plan)
     return replace(
         _comparison(outcomes, paired, clusters, tests),
-        resamples=None if closed else plan.drawn,
-        seed=plan.seed,
-        ci_by=plan.by,
-        ci_method=plan.method,
-        confidence=float(plan.confidence_level),
+        **inference_of(plan),
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
@@ -267,14 +263,10 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, t
         pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests, len(outcomes.names))),
         n_triplets=len(outcomes.credits),
         n_dropped=0 if outcomes.kept is None else int((~outcomes.kept).sum()),
-        resamples=None,
-        seed=0,
+        **inference_of(None),
         measure=measures.pop() if len(measures) == 1 else None,
         temperature=score.temperature,
         ties=score.ties,
-        ci_by=None,
-        ci_method=None,
-        confidence=None,
         correction=tests.correction,
         baseline=tests.baseline,
         margin=tests.margin,

@@ -20,7 +20,7 @@ from pyalign._result import OfTask, Result, picked
 from pyalign.analysis.comparison.paired_outcomes import OutcomeTable
 from pyalign.analysis.outcomes import CREDIT_UNIT, mean_interval
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Interval, WithError
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.components import Components
@@ -191,10 +191,8 @@ class ModelLayer:
 
 
 @dataclass(frozen=True)
-class ModelResult:
+class ModelResult(WithError):
     """One model among several."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     model: str  # its name.
     accuracy: float  # fraction, of the triplets that all models could be scored on.
@@ -217,17 +215,10 @@ class ModelResult:
     # which layer of which model it is; None where it is not one of several layers of a model.
     layer: ModelLayer | None = None
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the accuracy, a fraction."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class PairResult:
+class PairResult(WithError):
     """Two models, a and b, on the same triplets. Whether they err on the same ones says `pyalign.error_consistency`."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     # a, b: their names.
     a: str
@@ -251,17 +242,10 @@ class PairResult:
     components: Components | None = None
     cross_entropy_components: Components | None = None  # the same of the difference of cross-entropies, square nats.
 
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of the difference, a fraction."""
-        return None if self.ci is None else self.ci.error
-
 
 @dataclass(frozen=True)
-class BestModel:
+class BestModel(WithError):
     """The best of the models, with a figure that is free of the choice."""
-
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
 
     model: str  # the most accurate on all triplets.
     in_sample_accuracy: float  # its accuracy there, which the choice has pushed up.
@@ -271,11 +255,6 @@ class BestModel:
     chosen: Mapping[str, float]  # how often each model was chosen, a fraction of the choices.
     n_choices: int  # how many there were: two for each split that left triplets on both sides.
     seed: int  # of the splits.
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error, a fraction, of the accuracy that is free of the choice."""
-        return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pyalign.analysis.model_choices import Judged, notes_on_choices
 from pyalign.analysis.notes import notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import get_host_backend
-from pyalign.data import ANCHORED, ODD_ONE_OUT, align_models, require_unweighted
+from pyalign.data import ANCHORED, ODD_ONE_OUT, AlignedModels, align_models, require_unweighted
 from pyalign.data.similarities import named_models
 from pyalign.documents import csv_text, from_fields, hidden, read_as
 from pyalign.errors import InputError
@@ -210,20 +210,13 @@ def find_failures(
     aligned = align_models(models, given)
     index = called.arranged(aligned.index)
     how = ChoiceModel(measure, ties=ties, nan_policy=nan_policy, task=given.task)
-    verdicts: list[ModelVerdicts] = []
-    used, told = host.name, []
-    for name, x in aligned.models.items():
-        progress(name, len(verdicts), len(judged.names))
-        outcomes = named_outcomes(name, x, index, aligned.names, how, backend)
-        verdicts.append(model_verdicts(outcomes))
-        used = outcomes.score.backend
-        told.append(notes_on_rows(x, aligned, name))
-        told.append(notes_on_similarities(x, aligned.index, measure, name))
     answered = judged.choices.among(judged.present).of_rows(called.rows, len(given))
     chosen = answered.read(called.answered(aligned.triplets), host)
-    dtype = verdicts[0].margins.dtype if verdicts else np.dtype(np.float64)
-    verdicts += [verdicts_of_choices(one, ties, given.task, dtype) for one in chosen.values()]
-    told.append(tuple(notes_on_choices(chosen, given.task, "margin")))
+    verdicts, used = _verdicts(aligned, index, how, backend, chosen, progress)
+    told = [
+        notes for name, x in aligned.models.items()
+        for notes in (notes_on_rows(x, aligned, name), notes_on_similarities(x, aligned.index, measure, name))
+    ]
     asked = np.logical_and.reduce([model.asked for model in verdicts])
     if not asked.any():
         rule = "answer" if chosen else "be finite in the rows of"
@@ -240,22 +233,31 @@ def find_failures(
         **judged.choices.options(),
     }
     failures = Failures(
-        models=tuple(judged.names),
-        families=None if families is None else tuple(families),
-        n_triplets=int(asked.sum()),
-        n_dropped=int((~asked).sum()),
-        n_undecided=called.n_undecided,
+        models=tuple(judged.names), families=None if families is None else tuple(families),
+        n_triplets=int(asked.sum()), n_dropped=int((~asked).sum()), n_undecided=called.n_undecided,
         n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
         groups=tuple(replace(group, rows=judged.present.rows_among_all(group.rows)) for group in groups),
-        measure=str(get_measure(measure)) if models else None,
-        ties=ties,
-        dtype=cast(Any, str(groups[0].margins.dtype)),
-        names=_listed_names(groups, aligned.triplets.names),
-        task=given.task,
-        temperature=temperature if models else None,
+        measure=options["measure"], ties=ties, dtype=cast(Any, str(groups[0].margins.dtype)),
+        names=_listed_names(groups, aligned.triplets.names), task=given.task, temperature=options["temperature"],
         at_least=min_models,
     )
+    told.append(tuple(notes_on_choices(chosen, given.task, "margin")))
     return cast(Failures, judged.described(failures, [aligned.notes, *told], options, used, **inputs_of(given, people)))
+
+
+def _verdicts(
+    aligned: AlignedModels, index: np.ndarray, how: ChoiceModel, backend: BackendName, choices: Mapping[str, Chosen],
+    progress: Progress,
+) -> tuple[list[ModelVerdicts], str]:
+    """Those of each model, by rows and then by choices, and the backend that computed."""
+    verdicts, used = list[ModelVerdicts](), get_host_backend(backend).name
+    for name, x in aligned.models.items():
+        progress(name, len(verdicts), len(aligned.models) + len(choices))
+        outcomes = named_outcomes(name, x, index, aligned.names, how, backend)
+        verdicts.append(model_verdicts(outcomes))
+        used = outcomes.score.backend
+    dtype = verdicts[0].margins.dtype if verdicts else np.dtype(np.float64)
+    return [*verdicts, *(verdicts_of_choices(one, how.ties, how.task, dtype) for one in choices.values())], used
 
 
 def _with_probabilities(
