@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 from support import run_python
 
 import pyalign
 from pyalign._registry import load
 from pyalign.kinds import KINDS
-from pyalign.report.charts import CHARTS, drawing
+from pyalign.report.charts import CHARTS, Chart, drawing
 from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.study.options import find_analysis
 
@@ -163,6 +166,39 @@ def test_contributing_names_the_files_of_that_toy():
     assert len(re.findall(r" \d\. ", section)) == len(TOY) + 3 == 8
     rows = ("pyalign/kinds.py", "pyalign/__init__.pyi", "pyalign/report/charts/__init__.py")
     assert all(path.replace("toy_", "") in section.replace("analysis/", "") for path in (*TOY, *rows))
+
+
+def test_the_analysis_in_contributing_is_a_whole_one(monkeypatch, tmp_path):
+    pytest.importorskip("altair", reason="altair is not installed")
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)
+    assert code.count("\n") <= 60
+    toy = ModuleType("pyalign.toy_margin")
+    for name in (toy.__name__, "pyalign.report.charts.margin", "pyalign.report.page.sections.margins"):
+        monkeypatch.setitem(sys.modules, name, toy)
+    exec(code, vars(toy))
+    monkeypatch.setitem(KINDS, "margin", toy.MARGIN)
+    monkeypatch.setitem(CHARTS, "margin", Chart(("result",)))
+    rng = np.random.default_rng(0)
+    x, weights, people = rng.normal(size=(30, 4)), rng.random(600) + 0.5, np.arange(600) % 12
+    index = np.stack([rng.permutation(30)[:3] for _ in range(600)])
+    triplets = pyalign.Triplets(index, tuple(f"{k:02}" for k in range(30)))
+    model = pyalign.Embeddings(x[:28], triplets.names[:28])  # two objects have no row
+    options = {"measure": "dot", "subjects": people, "weights": weights, "missing": "omit"}
+    found = toy.margin({"a": model}, triplets, **options)
+    there = (index < 28).all(axis=1)
+    s = x @ x.T
+    i, j, k = index[there].T
+    ahead = s[i, j] - np.maximum(s[i, k], s[j, k])
+    assert found.only.mean == pytest.approx(np.average(ahead, weights=weights[there]))
+    assert found.only.ci.by == "objects+subjects" and found.only.ci.low < found.only.mean < found.only.ci.high
+    plain = toy.margin({"a": model}, triplets, measure="dot", ci="triplets", missing="omit").only
+    assert plain.standard_error == pytest.approx(ahead.std(ddof=1) / len(ahead) ** 0.5, rel=1e-2)
+    with pytest.raises(pyalign.InputError, match=r"^missing must be one of raise, omit; got 'drop'"):
+        toy.margin({"a": model}, triplets, missing="drop")
+    assert re.search(r"margin[^$]*\na +", str(found))
+    assert "How far ahead" in str(pyalign.plot(found).to_dict()["title"])
+    pyalign.write_report([found], tmp_path / "page.html")
+    assert "How far ahead the pair is." in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("word", KINDS)
