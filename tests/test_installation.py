@@ -262,7 +262,7 @@ def test_info_names_the_packages_of_faiss(installed, on_system, capsys, monkeypa
 
     installed()
     on_system("Linux")
-    monkeypatch.setattr("pyalign.cli.show.faiss_facts", lambda: {"version": None})
+    monkeypatch.setattr("pyalign.cli.info.faiss_facts", lambda: {"version": None})
     assert main(["info"]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("faiss ")]
     wanted = "pip install 'faiss-cpu>=1.8', or pip install 'faiss-gpu>=1.8', or pip install 'faiss-gpu-cuvs>=1.10'"

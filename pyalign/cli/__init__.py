@@ -32,10 +32,9 @@ __all__ = ["COMMANDS", "load", "main"]
 # name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
 # Modules that hold commands of other first words than their name.
 TOGETHER = {
-    "calibrate": ("recover", "ceiling"), "compare": ("metadata",),
-    "data": ("describe", "datasets"), "embed": ("dimensions",), "errors": ("failures", "consistency"),
-    "export": ("rsa", "cka"), "extract": ("models",), "plan": ("triplets",), "probe": ("transfer",),
-    "show": ("report", "plot", "tour", "info", "commands"),
+    "calibrate": ("recover", "ceiling"), "compare": ("metadata",), "data": ("describe", "datasets", "export"),
+    "embed": ("dimensions",), "errors": ("failures", "consistency"), "extract": ("models",), "info": ("commands",),
+    "matrices": ("rsa", "cka"), "plan": ("triplets",), "probe": ("transfer",), "report": ("plot", "tour"),
 }
 COMMANDS = {entry.command: entry.what for entry in entries()}
 # Commands that are gone, and what does the same: docs/renamed.md has a row for each.

@@ -18,7 +18,7 @@ import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, flag_of, flags_of, make_parser, parse
 from pyalign.cli._vocabulary import OTHER_FLAGS, VOCABULARY
-from pyalign.cli.show import all_commands
+from pyalign.cli.info import all_commands
 from pyalign.kinds import FIRST, entries
 from pyalign.measures import MEASURES
 

@@ -41,7 +41,7 @@ def test_info_as_json(command):
 @pytest.mark.parametrize("name", ["cmake_dir", "include_dir", "libs"])
 def test_info_says_where_the_c_library_is_or_that_there_is_none(command, monkeypatch, tmp_path, name):
     only = "--only", name.replace("_", "-")
-    monkeypatch.setattr("pyalign.cli.show.FOLDER", tmp_path)
+    monkeypatch.setattr("pyalign.cli.info.FOLDER", tmp_path)
     ran = command("info", *only)
     assert ran.code == 1 and "this installation has no C library: nothing was compiled" in ran.err
     assert strict_json(command("info", "--json").out)["c_library"] is None

@@ -11,7 +11,7 @@ import pytest
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared
 from pyalign.cli._options import SomeTriplets
-from pyalign.cli.show import all_commands
+from pyalign.cli.info import all_commands
 
 EVERYWHERE = {
     "--subjects", "--subject-column", "--nan", "--missing", "--names", "--name-column", "--per-object", "--columns",

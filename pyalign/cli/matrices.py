@@ -1,28 +1,20 @@
-"""`pyalign export`: embeddings in another format, with the names of their rows, as they are or after a linear map.
+"""`pyalign rsa`: similarity matrices of representations against those of people.
 
-`pyalign rsa`: similarity matrices of representations against those of people.
+`pyalign cka`: representations against each other.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from pyalign import _checks
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _options, _outputs, _shared_options
-from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, paths, refuse_unused
-from pyalign.cli._outputs import require_apart
-from pyalign.data import KINDS, Embeddings, Transform
+from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
+from pyalign.data import KINDS
 from pyalign.errors import InputError
-from pyalign.io.embeddings import WRITERS, embedding_files
-from pyalign.io.folder import read_manifest
-from pyalign.io.paths import Spec, bad, suffix_of
-from pyalign.io.transform import ModelSpec
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.pairwise.all_pairs import checked_permutations, measures_of
 from pyalign.pairwise.bootstrap import OVER
@@ -32,80 +24,6 @@ from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
 from pyalign.pairwise.rsa import rsa
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
-
-SPECIFICATION = ".json"
-
-
-def export_file(text: str) -> str:
-    """Embeddings, as the name of the file says, or a specification as .json."""
-    if not text.endswith(SPECIFICATION) and suffix_of(text) not in WRITERS:
-        raise argparse.ArgumentTypeError(f"expected a name that ends in {', '.join(WRITERS)}; got {text!r}")
-    return text
-
-
-@dataclass(frozen=True)
-class ExportOptions(_options.Model, _options.RowNames, _options.Mapped, _options.Quiet):
-    """The options of `pyalign export`."""
-
-    out: str = option(
-        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with the names in "
-        "FILE.names.txt next to it; or .json, with the model, layer and preprocessing of a folder written by `pyalign "
-        "extract`, in the format of the Re-Align registry", required=True, kind=export_file, metavar="FILE",
-        role="output",
-    )
-
-
-def run_export(options: ExportOptions, progress: Progress) -> Outcome:
-    """Reads, multiplies, writes; a note where the file does not hold the record of the map."""
-    if options.out.endswith(SPECIFICATION):
-        refuse_unused(options, ("transform",), f"embeddings, and --out {options.out} is a specification")
-        return Outcome(None, {options.out: _spec(options).to_json()}, f"{options.out}: the specification of the model")
-    x, trained = _inputs.read_model(options), None
-    lost: tuple[str, ...] = ()
-    if options.transform is not None:
-        from pyalign.io.transform import load_transform
-
-        transform = load_transform(options.transform)
-        x, trained = _after(transform, x, options.embeddings), transform.trained
-        if trained is not None and suffix_of(options.out) != ".npz":
-            lost = (f"{options.out} does not say which triplets the map was fitted to; a .npz would",)
-    files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(options.out, x, trained)}
-    inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
-    name_files = [("--out (its names)", path) for path in files if path != options.out]
-    require_apart(inputs, [("--out", options.out), *name_files])
-    n, d = x.shape
-    names = "no names" if x.names is None else f"names in {next(iter(files))}" if len(files) > 1 else "with names"
-    return Outcome(None, files, f"{options.out}: {n:,} x {d:,} {x.dtype}, {names}", notes=(*x.notes, *lost))
-
-
-def _after(transform: Transform, x: Embeddings, spec: Spec) -> Embeddings:
-    """The rows after the map; raises where they were not finite, or no longer are."""
-    try:
-        _checks.require_finite(np.asarray(~np.isfinite(np.asarray(x)).all(axis=1)))
-    except InputError as error:
-        raise InputError(f"{spec}: {error}") from error
-    with np.errstate(over="ignore", invalid="ignore"):  # told below
-        mapped = transform.apply(x)
-    overflows = np.asarray(~np.isfinite(np.asarray(mapped)).all(axis=1))
-    if overflows.any():
-        raise InputError(f"row {int(overflows.argmax())} overflows {mapped.dtype} after the map")
-    return mapped
-
-
-def _spec(options: ExportOptions) -> ModelSpec:
-    path, layer = options.embeddings.path, options.embeddings.key
-    if not os.path.isdir(path):
-        raise InputError(f"{options.embeddings}: --out {options.out} needs a folder of pyalign extract")
-    try:
-        return ModelSpec.from_manifest(read_manifest(path).document, layer)
-    except InputError as error:
-        raise error if str(error).startswith(f"{path}:") else bad(path, error) from error
-
-
-EXPORT = Command(
-    ExportOptions, run_export, "pyalign export E::penultimate --out x.parquet", about=("embeddings", "transform")
-)
-
 
 HUMAN, MODELS = "human judgments", "more models"
 OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan_policy")
