@@ -293,3 +293,12 @@ def numeric(function, at, step=1e-6):
         moved[1][place] -= step
         slope[place] = (function(moved[0]) - function(moved[1])) / (2 * step)
     return slope
+
+
+def instead(words, options):
+    """The words of a command with these options, which stand in place of earlier ones of the same names."""
+    flags, kept, left_out = {word for word in options if str(word).startswith("-")}, [], False
+    for word in words:
+        left_out = word in flags if str(word).startswith("-") else left_out
+        kept += [] if left_out else [word]
+    return (*kept, *options)

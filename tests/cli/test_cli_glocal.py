@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import BEST, NAMELESS, reals
+from support import BEST, NAMELESS, instead, reals
 
 import pyalign
 from pyalign.probing import probe as probing
@@ -127,7 +127,7 @@ def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
     np.save("i.npy", reals(7, 40, x.shape[1]))
     np.save("narrow.npy", reals(7, 40, 3))
     args = ("--embeddings", "x.npy", "--triplets", "t.npy", "--other-embeddings", "i.npy", "--out", "w.npz")
-    assert words in refused("probe", "--split", "none", *args, *options)
+    assert words in refused("probe", "--split", "none", *instead(args, options))
 
 
 def test_without_other_embeddings_it_is_the_plain_fit(command, folder, x, triplets):

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import reals, strict_json
+from support import instead, reals, strict_json
 
 import pyalign
 
@@ -78,7 +78,7 @@ def test_without_a_table_models_that_nobody_knows_are_refused(command, compared)
     ],
 )
 def test_what_is_wrong_is_one_line(command, compared, change, message):
-    ran = command("metadata", "compare.json", "--metadata", "models.csv", *change)
+    ran = command("metadata", "compare.json", *instead(("--metadata", "models.csv"), change))
     assert ran.code == 1 and message in ran.err and len(ran.err.strip().splitlines()) == 1
 
 
