@@ -234,6 +234,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "lapses": "60 objects.*, (0|15)%|40 people, 15%.*: (lapse rate|T$)|held out",
     "metadata": "m=10: rank|families m=30|m=8|noise=1.0",
     "neighbors": "n=50.*: (overlap|difference|purity$|neighbours kept|k-NN difference$)|n=200.*: overlap",
+    "orders": "raw",
     "people": "p=(50|264): accuracy|^(?!people).*: accuracy",
     "probe": "^4.*n=90: cross|objects, for|^probe n=90.*: acc",
     "rsa ceiling": r"objects\+subjects n=92 p=4: (diff|less|of lower|dis|rel)|subjects n=92 p=4: lower|"
