@@ -11,8 +11,8 @@ from scipy.special import logsumexp, softmax
 from support import draw_triplets, pairs_of, reals, seeds
 
 from pyalign import calibrate
-from pyalign.analysis.calibration import cross_fit as module
-from pyalign.analysis.calibration.cross_fit import rest_sums
+from pyalign.analysis.calibration import held_out as module
+from pyalign.analysis.calibration.held_out import rest_sums
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
 

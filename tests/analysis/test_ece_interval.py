@@ -12,7 +12,7 @@ from support import draw_triplets, seeds
 
 from pyalign import calibrate, load_result
 from pyalign.analysis.calibration.calibration_result import Confidences, equal_width_edges
-from pyalign.analysis.calibration.cross_fit import ece_interval
+from pyalign.analysis.calibration.held_out import ece_interval
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Resampling

@@ -15,7 +15,7 @@ from support import draw_triplets, seeds
 
 import pyalign
 from pyalign import calibrate
-from pyalign.analysis.calibration import cross_fit
+from pyalign.analysis.calibration import held_out
 from pyalign.analysis.calibration.held_out import fit_lapses
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
 from pyalign.backends import get_host_backend
@@ -146,7 +146,7 @@ def test_without_lapses_all_other_figures_stay_as_they_are(people):
 @pytest.mark.parametrize(("lapses", "few"), [(0.2, 100), (0.0, 100), (0.2, 0)])
 def test_what_lapses_bring_is_reported_of_held_out_answers(people, monkeypatch, lapses, few):
     """Each at the rate and the temperature of those that share no object with it, about: against fits to these."""
-    monkeypatch.setattr(cross_fit, "FEW", few)
+    monkeypatch.setattr(held_out, "FEW", few)
     rng = np.random.default_rng(4)
     x = people[0][:60]
     triplets = guessed(simulate(x, 3000, temperature=0.25, seed=4).triplets, lapses)

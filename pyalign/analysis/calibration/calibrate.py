@@ -16,8 +16,7 @@ from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import ChoiceModel, score_triplets
 from pyalign.analysis.answers import codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
-from pyalign.analysis.calibration.cross_fit import rest_sums
-from pyalign.analysis.calibration.held_out import held_out, lapses_of, part_of
+from pyalign.analysis.calibration.held_out import held_out, lapses_of, part_of, rest_sums
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise, slopes
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of
