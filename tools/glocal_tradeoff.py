@@ -26,9 +26,7 @@ SETTINGS = (  # penalty, l2, alpha
     ("identity", 1.0, 0.25), *(("squared", 0.03, alpha) for alpha in (0.0, 0.25, 0.5)),
 )
 TOLERANCE = 1e-2  # as `pyalign probe --split none` has it
-HEADER = (
-    "penalty", "l2", "alpha", "accuracy", "cross-entropy", "1 kept", "10 kept", "1 kept, fitted", "10 kept, fitted",
-)
+HEADER = "penalty|l2|alpha|accuracy|cross-entropy|1 kept|10 kept|1 kept, fitted|10 kept, fitted".split("|")
 
 
 def main() -> None:

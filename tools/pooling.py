@@ -52,9 +52,8 @@ def draw(rng: np.random.Generator, spread: float) -> dict[str, float]:
     ):
         figures[f"error {name}"] = float(np.mean((values - truths) ** 2))
         figures[f"rank {name}"] = float(spearmanr(values, truths).statistic)
-        figures[f"held {name}"] = float(
-            np.mean([ci.low <= p <= ci.high for ci, p in zip(intervals, truths, strict=True)])
-        )
+        held = [ci.low <= p <= ci.high for ci, p in zip(intervals, truths, strict=True)]
+        figures[f"held {name}"] = float(np.mean(held))
         figures[f"width {name}"] = float(np.mean([ci.high - ci.low for ci in intervals]))
     lowest = [row.p_lowest for row in rows]
     figures["named raw"] = float(np.argmin(raw) == truths.argmin())

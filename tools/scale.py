@@ -245,9 +245,7 @@ def keep_cheapest(rows: list[dict[str, str]], earlier: list[dict[str, str]]) -> 
     """Where an earlier run took fewer seconds it is kept: what else runs on a machine only adds to them."""
     seconds = {(row["kind"], row["sizes"]): row["seconds"] for row in earlier}
     for row in rows:
-        before = seconds.get((row["kind"], row["sizes"]))
-        if before and float(before) < float(row["seconds"]):
-            row["seconds"] = before
+        row["seconds"] = min(row["seconds"], seconds.get((row["kind"], row["sizes"])) or row["seconds"], key=float)
 
 
 # --- the models
@@ -276,8 +274,7 @@ def fitted(kind: Kind, rows: list[dict[str, str]], what: str) -> Model:
         seen[use] = np.array([float(row[what]) for row in cases]) + LEAST[what]
     if not len(seen["fit"]):
         return Model({}, 0.0, 0.0)
-    scale = values["fit"].max(axis=0)
-    weights = 1 / seen["fit"]
+    scale, weights = values["fit"].max(axis=0), 1 / seen["fit"]
     coefficients = nnls(values["fit"] / scale * weights[:, None], np.ones(len(weights)))[0] / scale
     errors = {
         use: np.abs(values[use] @ coefficients / seen[use] - 1).max(initial=0.0) for use in values if len(seen[use])
@@ -332,8 +329,8 @@ def checks() -> str:
     seconds, memory = models("seconds"), models("memory")
     lines = [("kind of unit", "fitted sizes", "largest error of these", "error at two others", "of memory, at these")]
     for kind in KINDS:
-        times, bytes_ = seconds[kind.name], memory[kind.name]
-        errors = (f"{error:.0%}" for error in (times.error, times.checked, bytes_.checked))
+        of = seconds[kind.name]
+        errors = (f"{error:.0%}" for error in (of.error, of.checked, memory[kind.name].checked))
         lines.append((kind.name, str(len(kind.fit)), *errors))
     return "\n".join(markdown(*lines))
 
@@ -383,9 +380,8 @@ def write_page() -> None:
     """Puts the tables into the page, each behind its comment."""
     text = PAGE.read_text(encoding="utf-8")
     for name, table in tables().items():
-        text = re.sub(
-            rf"(<!-- table: {name} -->\n\n)(?:\|.*\n)*", lambda match, table=table: f"{match[1]}{table}\n", text
-        )
+        head, rest = text.split(f"<!-- table: {name} -->\n\n")
+        text = f"{head}<!-- table: {name} -->\n\n{table}\n" + re.sub(r"\A(?:\|.*\n)*", "", rest)
     PAGE.write_text(text, encoding="utf-8")
 
 
@@ -399,10 +395,7 @@ def main() -> int:
         print(json.dumps(measure_here(given.case[0], json.loads(given.case[1]))))
         return 0
     if given.measure is not None:
-        chosen = [
-            kind for kind in KINDS if not given.measure or any(kind.name.startswith(one) for one in given.measure)
-        ]
-        for kind in chosen:
+        for kind in (one for one in KINDS if one.name.startswith(tuple(given.measure) or "")):
             new = measured(kind)
             keep_cheapest(new, rows_of(ROWS))
             csv_rows.put(ROWS, new, "kind")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from pyalign.journal import Journal, sibling_path
 
 NONE = "none"
 FORMATS = ("html", "svg", "png", "pdf")
+MOST_NOTES = 2  # that are alike
 
 
 @dataclass(frozen=True)
@@ -252,8 +254,20 @@ def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None], in_
         from pyalign.report.words import one_line
 
         sys.stdout.flush()
-        for note in notes:
+        for note in _few_of_each(notes) if isinstance(options, Document) else notes:
             print(f"note: {one_line(in_words(note))}", file=sys.stderr)
+
+
+def _few_of_each(notes: Sequence[str]) -> Iterator[str]:
+    """Of notes that are alike but for the model and for numbers, the first few and how many more there are."""
+    alike: dict[str, list[str]] = {}
+    for note in notes:
+        name, _, rest = note.partition(": ")
+        alike.setdefault(re.sub(r"\d[\d.,]*", "0", rest) or name, []).append(note)
+    for same in alike.values():
+        yield from same[:MOST_NOTES]
+        if len(same) > MOST_NOTES:
+            yield f"and {len(same) - MOST_NOTES} more like these; --json has all"
 
 
 def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:

@@ -318,15 +318,8 @@ class Others:
 class Kept:
     """How much of the neighborhoods of other embeddings a map keeps."""
 
-    derived: ClassVar[tuple[str, ...]] = ("neighbours",)
-
     neighbors: int  # how many of each were looked at.
     overlap: float  # the fraction that is kept.
-
-    @property
-    def neighbours(self) -> int:
-        """`neighbors`, under the key that documents had first."""
-        return self.neighbors
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +134,24 @@ def test_errors_and_notes_of_a_run_name_flags(command, refused, folder, x, tripl
     np.save("late.npy", triplets[(triplets > 0).all(axis=1)])
     ran = command("score", "x.npy", "-t", "late.npy")
     assert "note: item 0 never occurs, every other row of x.npy does: do items count from 1 (--one-based)?\n" in ran.err
+
+
+def test_notes_of_many_models_that_are_alike_are_shown_in_part_and_counted(command, folder, triplets):
+    rng = np.random.default_rng(0)
+    names = [f"m{k}.npy" for k in range(9)]
+    for name in names:
+        np.save(name, rng.normal(size=(30, 4)))
+    np.save("drawn.npy", np.array([rng.permutation(30)[:3] for _ in triplets]))
+    ran = command("score", *names, "-t", "drawn.npy", "--json", "all.json")
+    notes = json.loads(Path("all.json").read_text())["notes"]
+    shown = [line.removeprefix("note: ") for line in ran.err.splitlines()]
+    kinds = Counter(note.partition(": ")[2] for note in notes if "chance" in note)
+    assert kinds.total() == 9 and max(kinds.values()) > 2
+    for kind, number in kinds.items():
+        assert sum(line.endswith(kind) for line in shown) == min(number, 2)
+    assert [line for line in shown if line.startswith("and ")] == [
+        f"and {number - 2} more like these; --json has all" for number in kinds.values() if number > 2
+    ]
 
 
 def test_a_table_whose_header_says_nothing_is_described_by_a_command(score_refused, folder):
