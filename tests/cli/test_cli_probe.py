@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from support import BEST, NAMELESS, interrupting, reals
+from support import BEST, NAMELESS, instead, interrupting, reals
 
 import pyalign
 from pyalign import cross_validate_probe, load_transform
@@ -32,7 +32,7 @@ def people(folder):
 def probe(command, people):
     def run(*options):
         once = () if {"none", "--repeats"} & {*options} else ("--repeats", "1")
-        return command("probe", "--embeddings", "p.npy", "--triplets", "a.npy", *once, *options)
+        return command("probe", *instead(("--embeddings", "p.npy", "--triplets", "a.npy", *once), options))
 
     return run
 
