@@ -159,7 +159,7 @@ def test_killed_at_any_call_each_output_is_the_old_or_the_new_one_and_the_next_r
     after = {path: content for path, content in written(place).items() if path not in given}
     assert run([*words, *old]) == 0
     before = {path: path.read_bytes() for path in after}
-    assert before != after or name == "sample"
+    assert before != after or name == "datasets fetch"
     ended, point, seen, missing = signal.SIGKILL, 0, 0, 0
     while ended == signal.SIGKILL:
         for path, content in before.items():

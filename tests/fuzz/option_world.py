@@ -46,8 +46,10 @@ FILES = {
 WORDS = {
     "score --matrix": "--kind dissimilarity", "score --temperature": "--measure dot",
     "compare --matrix": "--kind dissimilarity", "compare --temperature": "--measure dot",
-    "agreement --temperature": "--measure dot", "failures --temperature": "--measure dot",
+    "calibrate --temperature": "--measure dot", "failures --temperature": "--measure dot",
     "calibrate --answers": "- a.npy -t t.npy", "recover": "--simulations 2 --count 50",
+    "plan experiment --subjects": "- a.npy b.npy -t t.npy --difference 0.03",
+    "plan experiment --triplets": "- a.npy b.npy --difference 0.03",
     "plan experiment": "- a.npy b.npy -t t.npy --subjects people.txt --difference 0.03",
     "plan experiment --embeddings": "- -t t.npy --subjects people.txt --difference 0.03",
     "plan experiment --pilot": "- --difference 0.03", "metadata RESULT": "--metadata models.csv",

@@ -45,7 +45,7 @@ def world(begun):
 
 def test_options_that_read_files_are_known():
     of = Counter(name.rpartition(" ")[2] for name in inputs())
-    assert of["--embeddings"] > 20 and of["--triplets"] > 10 and of["--images"] >= 7 and len(of) > 30
+    assert of["--embeddings"] >= 20 and of["--triplets"] > 10 and of["--images"] >= 7 and len(of) > 30
 
 
 @pytest.mark.parametrize("command", COMMANDS)
