@@ -249,16 +249,17 @@ def test_score_takes_a_temperature_of_human_alignment(results, temperatures):
         (("--measure", "dot", "--temperature", "model_dict.json::a/b/m"), ["did you mean 'a/b/m/vice'?"]),
         (("--measure", "dot", "--temperature", "none.json::a"), ["none.json", "No such file"]),
         (("--measure", "dot", "--temperature", "t.npy::a"), ["t.npy"]),
-        (
-            ("--measure", "dot", "--temperature", "model_dict.json::a/b/m/vice", "--json", "model_dict.json"),
-            ["--json model_dict.json is the same file"],
-        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_temperature_that_is_not_there_or_not_of_dot_is_refused(score_refused, temperatures, options, pieces):
     message = score_refused(*options)
     assert all(piece in message for piece in pieces)
+
+
+def test_a_temperature_is_not_read_from_an_output(refused, temperatures):
+    asked = ("--measure", "dot", "--temperature", "model_dict.json::a/b/m/vice", "--json", "model_dict.json")
+    assert "--json model_dict.json is the same file" in refused("score", "x.npy", "-t", "t.npy", *asked)
 
 
 def test_a_temperature_of_no_file_is_a_usage_error(score):

@@ -48,8 +48,8 @@ def idle(name):
 
 def test_the_commands_that_read_triplets_are_these():
     assert READ_TRIPLETS == [
-        "score", "compare", "calibrate", "ceiling", "recover", "plan experiment", "concepts",
-        "dimensions predict", "embed", "failures", "consistency", "probe",
+        "score", "compare", "calibrate", "ceiling", "concepts", "dimensions predict", "embed", "failures",
+        "consistency", "probe", "recover", "plan experiment",
     ]
 
 

@@ -94,7 +94,7 @@ def test_the_table_of_the_docs_is_made_of_the_committed_draws():
         spec.loader.exec_module(script)
     finally:
         sys.path.remove(str(ROOT / "tools"))
-    rows = script.read(script.CSV)
+    rows = [{name: float(value) for name, value in row.items()} for row in script.csv_rows.read(script.CSV)]
     assert "\n".join(script.table(rows)) in (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
     for spread in script.SPREADS:
         mean = {name: np.mean([row[name] for row in rows if row["spread"] == spread]) for name in rows[0]}

@@ -324,8 +324,20 @@ def _toml() -> list[bytes]:
     return [SHORT_STUDY.encode(), b'models.a = "a.npy"\ntriplets = "t.csv"\n[steps.score]\n']
 
 
+def _nc() -> list[bytes]:
+    import h5py
+
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            for k in range(3):
+                file[f"image_{k}"] = ["dog", "cat", "ä", "d"]
+            file["data"] = np.arange(4) % 3
+
+    return [_saved(write)]
+
+
 VALID = {
-    ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
+    ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5, ".nc": _nc,
     ".parquet": _parquet, ".pt": _pt, ".tar": _tar,
     ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n", b"subject,a,b,rating\nx,p,q,1\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
