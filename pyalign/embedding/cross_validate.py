@@ -241,7 +241,7 @@ def _warn(fits: Sequence[EmbeddingFold | EmbeddingFit]) -> None:
     early = [name for name, fit in zip(names, fits, strict=True) if not fit.converged]
     if early:
         what = f"{', '.join(early)} ended before a stationary point"
-        warnings.warn(f"{what}; raise the penalties, tolerance or max_iterations", ConvergenceWarning, stacklevel=3)
+        warnings.warn(f"{what}; raise the penalties, tolerance or max_iterations", ConvergenceWarning, stacklevel=4)
 
 
 CUT, REFIT = 1, 0  # what fits are worth to whoever interrupts, the least most

@@ -264,7 +264,7 @@ def _warn(fits: Sequence[FoldResult | ProbeFit]) -> None:
     early = [name for name, fit in zip(names, fits, strict=True) if not fit.converged]
     if early:
         what = f"{', '.join(early)} ended before the optimum"
-        warnings.warn(f"{what}; raise the penalties, tolerance or max_iterations", ConvergenceWarning, stacklevel=3)
+        warnings.warn(f"{what}; raise the penalties, tolerance or max_iterations", ConvergenceWarning, stacklevel=4)
 
 
 def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -41,7 +42,7 @@ class Call:
     def run(self, progress: Progress, journal: Journal | None) -> Any:
         """Runs the step and returns its result. `journal` is for functions that can resume from one."""
         more: dict[str, Any] = {"journal": journal} if journal is not None else {}
-        if "progress" in self.step.analysis.call.__code__.co_varnames:
+        if "progress" in inspect.signature(self.step.analysis.call).parameters:
             more["progress"] = progress
         threads = one_blas_thread() if self.step.analysis.one_thread else nullcontext()
         with threads, warnings.catch_warnings():

@@ -336,9 +336,11 @@ def test_soft_figures_are_those_of_the_definition_where_probabilities_vanish(dty
 
 def test_a_fold_that_ends_before_its_optimum_is_told():
     x, triplets = world(t=6000)
-    with pytest.warns(pyalign.ConvergenceWarning, match="fold 1, fold 2, fold 3, the refit ended before the optimum"):
+    early = "fold 1, fold 2, fold 3, the refit ended before the optimum"
+    with pytest.warns(pyalign.ConvergenceWarning, match=early) as warned:
         result = cross_validate_probe(x, triplets, repeats=1, penalties=1e-3, max_iterations=2)
     assert not any(fold.converged for fold in result.folds)
+    assert {one.filename for one in warned} == {__file__}  # of who called, not of what checks arguments
 
 
 # Other computers
