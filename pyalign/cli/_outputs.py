@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -258,12 +258,11 @@ def write_outcome(outcome: Outcome, options: Any, check: Callable[[], None], in_
             print(f"note: {one_line(in_words(note))}", file=sys.stderr)
 
 
-def _few_of_each(notes: Sequence[str]) -> Iterator[str]:
+def _few_of_each(notes: Iterable[str]) -> Iterator[str]:
     """Of notes that are alike but for the model and for numbers, the first few and how many more there are."""
     alike: dict[str, list[str]] = {}
     for note in notes:
-        name, _, rest = note.partition(": ")
-        alike.setdefault(re.sub(r"\d[\d.,]*", "0", rest) or name, []).append(note)
+        alike.setdefault(re.sub(r"\d[\d.,]*", "0", note.partition(": ")[2]) or note, []).append(note)
     for same in alike.values():
         yield from same[:MOST_NOTES]
         if len(same) > MOST_NOTES:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from pyalign._dataclass import dataclass, fields, replace
@@ -41,9 +41,8 @@ class Call:
 
     def run(self, progress: Progress, journal: Journal | None) -> Any:
         """Runs the step and returns its result. `journal` is for functions that can resume from one."""
-        more: dict[str, Any] = {"journal": journal} if journal is not None else {}
-        if "progress" in inspect.signature(self.step.analysis.call).parameters:
-            more["progress"] = progress
+        taken = signature(self.step.analysis.call).parameters
+        more = {name: one for name, one in (("journal", journal), ("progress", progress)) if one and name in taken}
         threads = one_blas_thread() if self.step.analysis.one_thread else nullcontext()
         with threads, warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # results say it
