@@ -86,7 +86,16 @@ def test_tables_of_experiments_are_read_rightly_or_refused(tmp_path):
 
 @pytest.mark.slow
 def test_of_two_thousand_tables_none_is_read_wrongly(tmp_path):
-    check(tally(range(NEVER_LOOKED_AT, NEVER_LOOKED_AT + 2000), tmp_path))
+    counts = tally(range(NEVER_LOOKED_AT, NEVER_LOOKED_AT + 2000), tmp_path)
+    check(counts)
+    read, named = counts["known", "clean", "read"], counts["known", "bad cell", "right row"]
+    clean, bad, unknown = (sum(count for key, count in counts.items() if key[: len(kind)] == kind)
+                           for kind in (("known", "clean"), ("known", "bad cell"), ("unknown",)))
+    refused = unknown - counts["unknown", "clean", "read"]
+    page = " ".join((Path(__file__).parents[2] / "docs" / "files.md").read_text().split())
+    assert f"{read:,} of {clean:,} with known headers and sound cells were read" in page
+    assert f"a bad cell named in all {named}," in page and named == bad
+    assert f"{refused} of {unknown} with an unknown header were refused" in page
 
 
 @pytest.mark.parametrize("seed", range(0, 120, 3))
