@@ -118,7 +118,7 @@ $(VENV)/wheel-tools: $(VENV)/created
 		|| echo "no ziglang or auditwheel to be had: the wheel for older systems is not built"
 	touch $@
 
-# Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
+# Known holes of what is installed (asks the index of PyPI), and the licenses that come with it.
 audit: $(VENV)/created
 	$(BIN)/pip install --quiet '.[all]' pip-audit
 	$(BIN)/python tools/audit.py

@@ -39,7 +39,7 @@ def our_sums(n: int, t: np.ndarray, models: int = 1) -> Call:
 
 
 def numpy_sums(n: int, t: np.ndarray) -> Call:
-    """A loop over a few resamples, vectorised over triplets. The draws are given, as columns of an index are."""
+    """A loop over a few resamples, vectorized over triplets. The draws are given, as columns of an index are."""
     a, b, c = (np.ascontiguousarray(column) for column in t.T)
     given = values(len(t), 1).astype(np.float64)
     drawn = multiplicities(n, 0, 64, seed=0, stream=OBJECTS).T[:LOOP_RESAMPLES].astype(np.float64)

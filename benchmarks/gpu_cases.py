@@ -189,7 +189,7 @@ def _resamples(case: Case) -> GpuCase:
 
 
 def _topk(case: Case) -> GpuCase:
-    """The candidates of 20 neighbours, 13 more than these: every similarity is read once, a column of each written."""
+    """The candidates of 20 neighbors, 13 more than these: every similarity is read once, a column of each written."""
     memory = 4 * case.n**2 + 4 * CANDIDATES * case.n
     return GpuCase("topk", case, "float32", memory, memory, case.n**2, 1)
 

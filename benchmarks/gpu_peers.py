@@ -287,7 +287,7 @@ def _similarity_peers(case: GpuCase) -> dict[str, Call]:
     return {
         "product alone": lambda: x @ y.T,
         **_plain_and_compiled(with_epilogue, x, y),
-        "torch normalised": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(y.float(), dim=1).T,
+        "torch normalized": lambda: functional.normalize(x.float(), dim=1) @ functional.normalize(y.float(), dim=1).T,
     }
 
 
@@ -319,7 +319,7 @@ def _loss_peers(case: GpuCase) -> dict[str, Call]:
 
 
 def _probe_peers(case: GpuCase) -> dict[str, Call]:
-    """Autograd, with the weights on the device, where an optimiser of torch would leave them."""
+    """Autograd, with the weights on the device, where an optimizer of torch would leave them."""
     rows, index = rows_of(case), _index(case)
     weights = torch.from_numpy(start(case.case.d)).float().cuda()
 

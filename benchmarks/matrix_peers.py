@@ -1,4 +1,4 @@
-"""Similarity matrices and what is made of them, beside their peers: choices, RSA, CKA, neighbours.
+"""Similarity matrices and what is made of them, beside their peers: choices, RSA, CKA, neighbors.
 
 Every function returns the call that is timed, as in `peers.py`.
 """
@@ -33,8 +33,8 @@ LOOPS = 3  # resamples with which loops in Python are timed
 CKA_PERMUTATIONS, FEW_PERMUTATIONS = 200, 4  # ours, and of the peer, whose time is in proportion to them
 WIDTHS = (512, 768, 1024, 2048, 4096)  # of four models each
 PAIRS = ((0, 1), (2, 3), (4, 0), (1, 2), (3, 4))  # on which the loop over pairs is timed: each width twice
-K, QUERIES, BLOCK = 20, 4096, 1024  # neighbours; queries with which all are timed, and of a block in numpy
-SET_K, RELABELLINGS = 10, 999
+K, QUERIES, BLOCK = 20, 4096, 1024  # neighbors; queries with which all are timed, and of a block in numpy
+SET_K, RELABELINGS = 10, 999
 
 
 # ---------------------------------------------------------------- all similarities
@@ -313,12 +313,12 @@ def loop_over_pairs(models: dict[str, np.ndarray]) -> Call:
 
 
 def _debiased(x: np.ndarray, y: np.ndarray) -> float:
-    """Of each of three HSICs both matrices are made, looked at for symmetry and centred anew."""
-    cross, own, other = ((_centred(a @ a.T) * _centred(b @ b.T)).sum() for a, b in ((x, y), (x, x), (y, y)))
+    """Of each of three HSICs both matrices are made, looked at for symmetry and centered anew."""
+    cross, own, other = ((_centered(a @ a.T) * _centered(b @ b.T)).sum() for a, b in ((x, y), (x, x), (y, y)))
     return float(cross / np.sqrt(own * other))
 
 
-def _centred(kernel: np.ndarray) -> np.ndarray:
+def _centered(kernel: np.ndarray) -> np.ndarray:
     if not np.allclose(kernel, kernel.T, rtol=1e-3, atol=1e-4):
         raise ValueError("no symmetric matrix")
     n = len(kernel)
@@ -331,7 +331,7 @@ def _centred(kernel: np.ndarray) -> np.ndarray:
     return kernel
 
 
-# ---------------------------------------------------------------- neighbours
+# ---------------------------------------------------------------- neighbors
 
 
 def our_neighbors(x: np.ndarray, backend: str) -> Matrix:
@@ -343,7 +343,7 @@ def our_neighbors(x: np.ndarray, backend: str) -> Matrix:
 
 
 def faiss_flat(x: np.ndarray) -> Matrix:
-    """`faiss.knn`, in float32, each row its own neighbour."""
+    """`faiss.knn`, in float32, each row its own neighbor."""
     import faiss
 
     unit = unit_rows(x)
@@ -369,7 +369,7 @@ def numpy_blocks(x: np.ndarray) -> Matrix:
 def same_neighbors(theirs: np.ndarray, ours: np.ndarray) -> None:
     """What we find but where float32 can't tell."""
     shared = np.mean([np.isin(a, b).mean() for a, b in zip(theirs, ours, strict=True)])
-    assert shared > 0.999, f"{shared} of the neighbours are the same"
+    assert shared > 0.999, f"{shared} of the neighbors are the same"
 
 
 @lru_cache(maxsize=1)
@@ -380,13 +380,13 @@ def seen(case: Case) -> np.ndarray:
 
 
 def our_agreement(x: np.ndarray, human: np.ndarray) -> Call:
-    """Overlap, rank-biased overlap, and 999 relabellings of both."""
-    found = partial(pyalign.neighborhoods, x, human, k=SET_K, ci=None, n_permutations=RELABELLINGS)
+    """Overlap, rank-biased overlap, and 999 relabelings of both."""
+    found = partial(pyalign.neighborhoods, x, human, k=SET_K, ci=None, n_permutations=RELABELINGS)
     return lambda: found()[0].overlap
 
 
 def sets(x: np.ndarray, human: np.ndarray) -> Call:
-    """The overlap alone, an intersection for each object and relabelling, timed on a few; the search is not counted."""
+    """The overlap alone, an intersection for each object and relabeling, timed on a few; the search is not counted."""
     rng, n = np.random.default_rng(0), len(x)
 
     def lists(rows: np.ndarray) -> np.ndarray:
@@ -489,5 +489,5 @@ NEIGHBORS = (
     memory("neighbors", cases.NEAREST, 1000 + cases.NEAREST.n * K * 16 / MB),
 )
 NEIGHBORHOODS = Comparison("neighbor agreement", cases.THINGS_PAIRS, {
-    SUBJECT: Way(our_agreement), "sets": Way(sets, share=(1 + LOOPS) / (1 + RELABELLINGS)),
+    SUBJECT: Way(our_agreement), "sets": Way(sets, share=(1 + LOOPS) / (1 + RELABELINGS)),
 }, FEW, (embeddings, seen), partial(close, rtol=0, atol=1e-3))

@@ -1,4 +1,4 @@
-// series.h: exp and log as short series, branch-free, so that loops over them vectorise on every instruction set.
+// series.h: exp and log as short series, branch-free, so that loops over them vectorize on every instruction set.
 //
 // Arguments are bounded by the callers: exponents are <= 0 (a maximum is subtracted first, or a distance negated) and
 // the logarithm is that of a sum of three exponentials whose largest is 1, so that it lies in [1, 3].

@@ -17,8 +17,8 @@ features = np.asarray(x.values, dtype=np.float32)
 # %%
 # The features of an image network, their eight largest principal components, and the features under much noise.
 
-centred = features - features.mean(axis=0)
-components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:8].T
+centered = features - features.mean(axis=0)
+components = centered @ np.linalg.svd(centered, full_matrices=False)[2][:8].T
 noise = np.random.default_rng(0).normal(scale=2 * features.std(), size=features.shape)
 models = {"features": features, "8 components": components, "with noise": features + noise}
 result = pyalign.score(models, triplets, ci="objects")

@@ -2,7 +2,7 @@
 Who is near whom
 ================
 
-The nearest neighbours of a few objects, with their similarity. A frame says that a neighbour is of the same category as
+The nearest neighbors of a few objects, with their similarity. A frame says that a neighbor is of the same category as
 the query. Where there are images, `plot` takes them with ``images="folder"`` and shows them in place of the names.
 """
 

@@ -12,7 +12,7 @@ x = pyalign.load_embeddings("dataset:sample")
 subgroups = pyalign.load_dataset("sample").categories()
 
 # %%
-# Twenty-eight categories are more than colours can tell apart: five kinds.
+# Twenty-eight categories are more than colors can tell apart: five kinds.
 
 kinds = {"animal": "animals", "plant": "plants", "food": "food", "drink": "food", "transport": "vehicles"}
 called = [kinds.get(label.partition("-")[0], "things") for label in subgroups.labels]

@@ -13,13 +13,13 @@ import pyalign
 x = pyalign.load_embeddings("dataset:sample")
 triplets = pyalign.load_triplets("dataset:sample")
 features = np.asarray(x.values, dtype=np.float32)
-centred = features - features.mean(axis=0)
-axes = np.linalg.svd(centred, full_matrices=False)[2]
+centered = features - features.mean(axis=0)
+axes = np.linalg.svd(centered, full_matrices=False)[2]
 
 # %%
 # The features, fewer and fewer of their principal components, and more and more noise.
 
-models = {"features": features, "32 components": centred @ axes[:32].T, "4 components": centred @ axes[:4].T}
+models = {"features": features, "32 components": centered @ axes[:32].T, "4 components": centered @ axes[:4].T}
 for scale in (1, 4):
     noise = np.random.default_rng(scale).normal(scale=scale * features.std(), size=features.shape)
     models[f"noise x {scale}"] = features + noise

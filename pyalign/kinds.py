@@ -89,7 +89,7 @@ KINDS: Mapping[str, Kind] = {
             Analysis("transfer", {"embeddings": MODEL, "on": PEOPLE, "categories": CATEGORIES}, ("categories",)),
         ),
         entry=Entry(
-            "transfer", "what a map wins and loses: triplets, RSA, categories, neighbours", IMPROVE, "transfer"
+            "transfer", "what a map gains and loses: triplets, RSA, categories, neighbors", IMPROVE, "transfer"
         ),
         reference="maps",
     ),
@@ -250,7 +250,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("neighbors", {"embeddings": MODEL}),),
         entry=Entry(
             "neighbors search",
-            "nearest neighbours in embeddings, by name or vector, exact or with an index",
+            "nearest neighbors in embeddings, by name or vector, exact or with an index",
             EXPLAIN,
             "neighbors",
         ),
@@ -271,7 +271,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         entry=Entry(
             "neighbors objects",
-            "each object's neighbours: hubs, purity, human agreement, changes, duplicates",
+            "each object's neighbors: hubs, purity, human agreement, changes, duplicates",
             EXPLAIN,
             "neighborhoods",
         ),
@@ -344,7 +344,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.datasets.dataset:DataSetList",
         "pyalign.report.listings:datasets_view",
         entry=Entry(
-            "datasets list", "published data sets, and which are here; source and licence of one", DATA, "datasets"
+            "datasets list", "published data sets, and which are here; source and license of one", DATA, "datasets"
         ),
     ),
     "datasets info": Kind("pyalign.datasets.dataset:DataSetInfo", "pyalign.report.listings:dataset_info_view"),

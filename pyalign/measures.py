@@ -25,7 +25,7 @@ SHORTEST_SQUARE = {"float32": 2.0**-80, "float64": 2.0**-900}  # |x|^2 of the lo
 LONGEST_SQUARE = {"float32": 2.0**125, "float64": 2.0**1020}  # |x|^2 at which x.y or |x - y|^2 may overflow
 # Norms outside this range are brought to about 1 before cosines: their float32 products would over- or underflow.
 SAFE_INVERSE_NORM = (2.0**-50, 2.0**50)
-LARGEST_CENTRED = 2.0**60  # magnitude beyond which d * x could overflow
+LARGEST_CENTERED = 2.0**60  # magnitude beyond which d * x could overflow
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Measure:
     """A similarity measure."""
 
     name: str  # as given to ``measure=`` and ``--measure``.
-    # what is done to each row first: ``"none"``, ``"centre"`` (subtract the row's mean, up to a positive factor) or
+    # what is done to each row first: ``"none"``, ``"center"`` (subtract the row's mean, up to a positive factor) or
     # ``"shift"`` (subtract one vector from all rows, which leaves distances unchanged and keeps them accurate).
     transform: str
     pair: str  # the kernel over pairs of rows, one of `PAIR_KERNELS`.
@@ -142,7 +142,7 @@ MEASURES = {
         Measure("cosine", "none", "cosine", "x.y / (|x| |y|), 0 for a zero row", units="a cosine, from -1 to 1"),
         Measure("dot", "none", "dot", "x.y", units="units of x times those of the queries"),
         Measure(
-            "pearson", "centre", "cosine", "cosine of x - mean(x) and y - mean(y)", units="a correlation, from -1 to 1"
+            "pearson", "center", "cosine", "cosine of x - mean(x) and y - mean(y)", units="a correlation, from -1 to 1"
         ),
         Measure("neg_sqeuclidean", "shift", "neg_sqeuclidean", "-|x - y|^2", units="squared units of x"),
         Measure("neg_euclidean", "shift", "neg_euclidean", "-|x - y|", units="units of x"),

@@ -99,7 +99,7 @@ class ReferenceBackend(ReferenceRanks, HostBackend):
     def row_squares(self, x: np.ndarray) -> np.ndarray:
         return np.array([inner_product(row, row) for row in x], dtype=np.float64)
 
-    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+    def center_rows(self, x: np.ndarray) -> np.ndarray:
         out = np.zeros(x.shape, x.dtype)
         for i, row in enumerate(x):
             values = row.tolist()

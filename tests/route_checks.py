@@ -86,7 +86,7 @@ def check_nan_and_no_rows(kernels):
             assert similarities(kernels, x[:0], x, measure).shape == (0, 40)
             assert similarities(kernels, x, x[:0], measure).shape == (40, 0)
         others = [i for i in range(40) if i != 7]
-        if measure != "pearson":  # which is centred before
+        if measure != "pearson":  # which is centered before
             assert torch.equal(found[others][:, others], clean[others][:, others])
 
 
@@ -110,8 +110,8 @@ def check_topk(kernels, name, counted):
         kernels.topk(torch.empty(0, 4), 2, -1, torch.empty(0, 2, dtype=torch.int32))
 
 
-def check_neighbours(name):
-    """Candidates may come in any order: neighbours are the same. Rows of whole numbers tie; k near n."""
+def check_neighbors(name):
+    """Candidates may come in any order: neighbors are the same. Rows of whole numbers tie; k near n."""
     plain = Counted(torch.Tensor, "topk")
     torch.Tensor.topk = lambda self, *arguments, **options: plain(self, *arguments, **options)
     for x in (whole(3, 60, 4), reals(4, 60, 5)):
@@ -175,7 +175,7 @@ def main(name):
     check_products(kernels, name, Counted(import_module(f"pyalign.backends.{where}"), "multiply"))
     check_nan_and_no_rows(kernels)
     check_topk(kernels, name, Counted(_torch_kernels.KERNELS, "topk"))
-    check_neighbours(name)
+    check_neighbors(name)
     check_messages(kernels)
     if name == "cuda":
         check_gradient(kernels, import_module("pyalign.backends._cuda"))

@@ -269,15 +269,15 @@ def test_refuses_any_other_temperature(temperature, message_of):
 @pytest.mark.parametrize(
     "value,message",
     [
-        ("blu", "colour must be one of red, blue; got 'blu'; did you mean 'blue'?"),
-        ("xyzzy", "colour must be one of red, blue; got 'xyzzy'"),
-        (7, "colour must be one of red, blue; got 7"),
-        (None, "colour must be one of red, blue; got None"),
+        ("blu", "color must be one of red, blue; got 'blu'; did you mean 'blue'?"),
+        ("xyzzy", "color must be one of red, blue; got 'xyzzy'"),
+        (7, "color must be one of red, blue; got 7"),
+        (None, "color must be one of red, blue; got None"),
     ],
 )
 def test_refuses_an_unknown_choice_and_proposes_the_nearest(value, message, message_of):
-    assert _checks.one_of("blue", ("red", "blue"), "colour") == "blue"
-    assert message_of(_checks.one_of, value, ("red", "blue"), "colour") == message
+    assert _checks.one_of("blue", ("red", "blue"), "color") == "blue"
+    assert message_of(_checks.one_of, value, ("red", "blue"), "color") == message
 
 
 def test_takes_torch_tensors_with_a_graph_and_in_bfloat16():

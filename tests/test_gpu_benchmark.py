@@ -268,7 +268,7 @@ results = []
 for case in (alone, pair):
     case = dataclasses.replace(case, case=Case("small", 30, 8))
     ours, peers = gpu_peers.OURS[case.op](case, KERNELS)().clone(), gpu_peers.PEERS[case.op](case)
-    for name in ("torch", "torch normalised"):
+    for name in ("torch", "torch normalized"):
         assert float((peers[name]() - ours).abs().max()) < 1e-6
     results.append(ours)
 assert bool((results[0] == results[0].T).all()) and not bool((results[1] == results[1].T).all())

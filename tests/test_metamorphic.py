@@ -82,7 +82,7 @@ CALLS = {
     "rsa": lambda w, **o: pyalign.rsa(w.models, w.human, n_permutations=20, **o),
     "rsa: drawn": lambda w, **o: pyalign.rsa(w.models, w.human, ci=DRAWN, weighted=True, **o),
     "cka": lambda w: pyalign.cka(w.models, n_permutations=20),
-    "cka: of neighbours": lambda w: pyalign.cka(w.models, measure="mutual-knn:3", n_permutations=20),
+    "cka: of neighbors": lambda w: pyalign.cka(w.models, measure="mutual-knn:3", n_permutations=20),
     "cka: in batches": lambda w: pyalign.cka(w.models, batch_size=6),
     "neighborhoods": lambda w: pyalign.neighborhoods(w.models, w.dimensions, k=3, n_permutations=20),
     "neighborhoods: purity": lambda w: pyalign.neighborhoods(w.models, categories=w.categories, k=3, n_permutations=20),
@@ -158,13 +158,13 @@ EXCEPTIONS = {
             score: a matrix, permutations;
             score_choices; compare; compare: drawn objects;
             error_consistency: drawn; permutation_test;
-            permutation_test: a matrix; score_concepts; predict_dimensions; rsa: drawn; cka; cka: of neighbours;
+            permutation_test: a matrix; score_concepts; predict_dimensions; rsa: drawn; cka; cka: of neighbors;
             cka: in batches; neighborhoods; neighborhoods: purity; neighbors; build_index; similarity;
             choice_similarity; transfer; cross_validate_probe; cross_validate_probe: triplets;
             cross_validate_probe: images; fit_embedding; embedding_path; TripletEmbedding; cross_validate_embedding;
             write_embeddings; neighborhoods: changes""",
         (MORE, "each row is an object that counts"): """
-            cka; cka: of neighbours; cka: in batches; neighborhoods: changes; neighborhoods: hubs; neighbors;
+            cka; cka: of neighbors; cka: in batches; neighborhoods: changes; neighborhoods: hubs; neighbors;
             build_index; neighborhoods: duplicates; similarity; choice_similarity; transfer; write_embeddings""",
         (MORE, "a row that the other side does not name is refused"):
             "neighborhoods: purity; neighborhoods: concepts; match_dimensions",

@@ -67,7 +67,7 @@ def folder(tmp_path, monkeypatch):
     write_rows("shuffled.csv", [NAMES[k] for k in shuffled], X[shuffled])
     np.save("shuffled.npy", X[shuffled])
     write_answers("answers.csv")
-    write_answers("misspelt.csv", [name if name != "object_07" else "objct_07" for name in NAMES])
+    write_answers("misspelled.csv", [name if name != "object_07" else "objct_07" for name in NAMES])
     return tmp_path
 
 
@@ -133,14 +133,14 @@ MISTAKES = {
         lambda: pyalign.score(pyalign.load_embeddings("nan.csv"), pyalign.load_triplets("answers.csv")),
         False, ["2 of 40 rows hold NaN or infinity", "object_03"], ["--nan omit"], ['nan_policy="omit"'],
     ),
-    "a misspelt measure": (
+    "a misspelled measure": (
         "score x.npy -t answers.npy --measure cosin",
         lambda: pyalign.score(X, ANSWERS, measure="cosin"),
         False, ["measure must be one of cosine, dot", "got 'cosin'; did you mean 'cosine'?"], [], [],
     ),
-    "a misspelt name of an object": (
-        "score x.csv -t misspelt.csv",
-        lambda: pyalign.score(pyalign.load_embeddings("x.csv"), pyalign.load_triplets("misspelt.csv")),
+    "a misspelled name of an object": (
+        "score x.csv -t misspelled.csv",
+        lambda: pyalign.score(pyalign.load_embeddings("x.csv"), pyalign.load_triplets("misspelled.csv")),
         False, ["no row is named 'objct_07' (1 of 40 items have no row)", "did you mean 'object_07'?"], [], [],
     ),
     "rows in another order than the numbers": (
@@ -183,7 +183,7 @@ def test_a_mistake_is_answered_with_its_cause_and_its_remedy(mistake, folder, ca
         ("compare x.npy -t answers.npy", "compare needs at least two models; got 1"),
     ],
 )
-def test_a_misspelt_word_or_a_missing_one_is_named(words, expected, folder, capsys):
+def test_a_misspelled_word_or_a_missing_one_is_named(words, expected, folder, capsys):
     code, printed = on_the_command_line(capsys, words)
     assert code in (1, 2) and expected in printed, printed
 

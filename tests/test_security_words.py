@@ -10,7 +10,7 @@ import pytest
 
 from pyalign.datasets import fetch
 from pyalign.extraction import sources, spelling
-from pyalign.io import _apart_desk, apart, documents, folder, image_files, paths, tensor_files, write
+from pyalign.io import _isolated_channel, documents, folder, image_files, isolated, paths, tensor_files, write
 from pyalign.io.formats import FORMATS
 from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
@@ -26,8 +26,9 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
 @pytest.mark.parametrize(
     "words, numbers",
     [
-        ("after {} seconds of CPU time without progress ({} more", (_apart_desk.BUSY, GB // _apart_desk.SLOWEST)),
-        ("or {} seconds without a word", (apart.SILENCE,)),
+        ("after {} seconds of CPU time without progress ({} more",
+         (_isolated_channel.BUSY, GB // _isolated_channel.SLOWEST)),
+        ("or {} seconds without a word", (isolated.SILENCE,)),
         ("twice the size of the data plus {} MB", (paths.SMALL // MB,)),
         ("at most a {} times its size", (WORDS[paths.MOST_EXPANSION],)),
         ("(text: {} times), or {} MB", (WORDS[paths.MOST_EXPANSION_OF_TEXT], paths.SMALL // MB)),
@@ -107,15 +108,15 @@ def test_the_script_of_attacks_names_tests_that_exist():
 
 
 def test_the_table_has_every_format_with_the_process_that_reads_it():
-    told = {}
+    stated = {}
     for row in TEXT.splitlines():
         if row.startswith("| `."):
             _, formats, how, _ = row.split("|")
-            told |= dict.fromkeys(re.findall(r"`(\.\w+)`", formats), "in a separate process" in how)
-    assert ".gz" in told
-    wanted = {suffix: "apart" in reader.function for suffix, reader in FORMATS.items()}
-    wanted = {suffix: apart for suffix, apart in wanted.items() if not suffix.endswith(".gz")}
-    assert told == {**wanted, ".gz": False}
+            stated |= dict.fromkeys(re.findall(r"`(\.\w+)`", formats), "in a separate process" in how)
+    assert ".gz" in stated
+    wanted = {suffix: "isolated" in reader.function for suffix, reader in FORMATS.items()}
+    wanted = {suffix: isolated for suffix, isolated in wanted.items() if not suffix.endswith(".gz")}
+    assert stated == {**wanted, ".gz": False}
 
 
 def test_pages_and_figures_load_nothing():

@@ -273,7 +273,7 @@ def test_its_own_threads_give_the_same_bits_for_any_number(installed, tmp_path):
 @builds
 @pytest.mark.slow
 def test_a_cpu_without_avx_runs_it(installed, tmp_path):
-    """An instruction of AVX outside of the files of its instruction set would end the process. BLAS takes its own kind."""
+    """An instruction of AVX outside of the files of its instruction set would end the process. BLAS has its own."""
     if not shutil.which("qemu-x86_64"):
         pytest.skip("qemu-user is not installed")
     code = (

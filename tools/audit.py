@@ -1,6 +1,6 @@
-"""Prints the licence of every installed package, then the known holes by pip-audit.
+"""Prints the license of every installed package, then the known holes by pip-audit.
 
-Ends with 1 where metadata and files of a package tell no licence, where there are holes, or nothing is known of any.
+Ends with 1 where metadata and files of a package tell no license, where there are holes, or nothing is known of any.
 pip-audit skips a package that the index tells nothing of, and then finds no hole: an index that tells of none, as some
 mirrors do, would look like one without holes.
 """
@@ -13,8 +13,8 @@ import sys
 from importlib.metadata import Distribution, distributions
 
 
-def licence(package: Distribution) -> str:
-    """The expression, else the classifiers, else the first line of the licence or of its file, else ""."""
+def license(package: Distribution) -> str:
+    """The expression, else the classifiers, else the first line of the license or of its file, else ""."""
     told = package.metadata
     classifiers = [value.split(" :: ")[-1] for value in told.get_all("Classifier") or () if value.startswith("License")]
     files = [package.read_text(f"licenses/{name}") for name in told.get_all("License-File") or ()]
@@ -38,7 +38,7 @@ def judged(packages: list[dict]) -> tuple[list[str], bool]:
 
 
 def main() -> None:
-    found = {f"{one.metadata['Name']} {one.version}": licence(one) for one in distributions()}
+    found = {f"{one.metadata['Name']} {one.version}": license(one) for one in distributions()}
     for name in sorted(found, key=str.lower):
         print(f"{name:40} {found[name] or 'none told'}")
     command = [sys.executable, "-m", "pip_audit", "--skip-editable", "--progress-spinner", "off", "-f", "json"]

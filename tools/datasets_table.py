@@ -14,11 +14,11 @@ BEGIN, END = "<!-- made by tools/datasets_table.py -->", "<!-- end of what is ma
 
 def table() -> str:
     """A row a data set."""
-    lines = ["| `dataset:` | what | holds | layout | fetched | licence | citation |", "|---|---|---|---|---|---|---|"]
+    lines = ["| `dataset:` | what | holds | layout | fetched | license | citation |", "|---|---|---|---|---|---|---|"]
     for row in DATASETS.values():
         fetched = "here" if row.name == "sample" else "yes" if row.files else "by hand"
         citation = f"[{row.citation}]({row.source})" if row.source.startswith("http") else row.citation
-        cells = (f"`{row.name}`", row.what, ", ".join(row.parts), row.checked, fetched, row.licence, citation)
+        cells = (f"`{row.name}`", row.what, ", ".join(row.parts), row.checked, fetched, row.license, citation)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

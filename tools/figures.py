@@ -81,7 +81,7 @@ def draw_rdms(objects: Path, out: Path) -> None:
 
 
 def shrink(path: Path) -> None:
-    """240 colours are enough for a page, and a third of the bytes."""
+    """240 colors are enough for a page, and a third of the bytes."""
     from PIL import Image
 
     image = Image.open(path).convert("RGB").quantize(240, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

@@ -1,10 +1,10 @@
-"""The table of docs/glocal.md: answers predicted and neighbours kept by gLocal on THINGS, for several alphas.
+"""The table of docs/glocal.md: answers predicted and neighbors kept by gLocal on THINGS, for several alphas.
 
     python tools/glocal_tradeoff.py --data ../shared/data
 
 CLIP ViT-B/32 stands on both sides. Of each fold over objects, the triplets of the training objects are fitted. There
 are no other images at hand, so that half of the held-out objects, which are in no triplet of the fit, stand in for
-them; their answers take no part. Neighbours are counted among that half ("fitted") and among the other half, to which
+them; their answers take no part. Neighbors are counted among that half ("fitted") and among the other half, to which
 nothing was fitted.
 """
 

@@ -191,8 +191,8 @@ def report(embeddings: np.ndarray, inputs: torch.Tensor, triplets: np.ndarray, s
     print(f"{len(embeddings)} objects, {len(set(subgroups))} subgroups, {len(triplets)} triplets")
     print(f"{'':24s}   cosine   mean subtracted, then cosine")
     for label, features in compared(embeddings, inputs):
-        centred = features - features.mean(axis=0, dtype=np.float64)
-        print(f"{label:24s} {accuracy(features, triplets):8.3f} {accuracy(centred, triplets):30.3f}")
+        centered = features - features.mean(axis=0, dtype=np.float64)
+        print(f"{label:24s} {accuracy(features, triplets):8.3f} {accuracy(centered, triplets):30.3f}")
     print("trained network, cosine, by subgroup of the first two items:")
     of_pair = np.array(subgroups)[triplets[:, 0]]
     for subgroup in dict.fromkeys(subgroups):

@@ -25,7 +25,7 @@ import pyalign
 
 CSV = Path(__file__).resolve().with_name("pooling.csv")
 SPREADS = 0.02, 0.06  # standard deviations of true accuracies between concepts
-CENTRE = 0.5
+CENTER = 0.5
 ROWS = (
     ("error", "root mean squared error"), ("rank", "rank correlation with the true accuracies"),
     ("held", "95 % intervals that hold, share"), ("width", "width of intervals"),
@@ -36,7 +36,7 @@ ROWS = (
 def draw(rng: np.random.Generator, spread: float) -> dict[str, float]:
     """The figures of one draw, for raw accuracies and for pooled ones."""
     triplets, dimensions, codes = things(THINGS)
-    truths = np.clip(CENTRE + spread * rng.standard_normal(CONCEPTS), 0.05, 0.95)
+    truths = np.clip(CENTER + spread * rng.standard_normal(CONCEPTS), 0.05, 0.95)
     n = int(triplets.max()) + 1
     effects = np.sqrt(COMMON) * rng.standard_normal((n, 1)) + np.sqrt(OWN) * rng.standard_normal((n, CONCEPTS))
     rest = np.sqrt(1.0 - 3.0 * (COMMON + OWN)) * rng.standard_normal(len(triplets))

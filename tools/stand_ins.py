@@ -17,7 +17,7 @@ import numpy as np
 
 N, DIMENSIONS, PEOPLE, ANSWERS = 1854, 66, 12, 2400
 OBJECTS = ("apple", "banana", "tiger", "violin", "doughnut", *(f"object{k:04}" for k in range(5, N)))
-PHOTOS = tuple(f"{colour}{k}" for colour in ("red", "green", "blue") for k in range(4))
+PHOTOS = tuple(f"{color}{k}" for color in ("red", "green", "blue") for k in range(4))
 OF_92 = 92
 FEATURES = 24
 
@@ -119,7 +119,7 @@ def with_names(path: Path) -> None:
 
 
 def photos(folder: Path) -> None:
-    """Small pictures in one colour each, called after objects."""
+    """Small pictures in one color each, called after objects."""
     from PIL import Image
 
     folder.mkdir()
@@ -284,7 +284,7 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
 
 
 def of_photos() -> list[tuple[str, str, str]]:
-    """Two photographs of one colour and one of another."""
+    """Two photographs of one color and one of another."""
     rng = np.random.default_rng(0)
     rows = []
     for _ in range(300):

@@ -127,7 +127,7 @@ py::dict counts() {
   result["memory_sets"] = c.memory_sets;
   result["copies"] = c.copies;
   result["allocations"] = c.allocations;
-  result["synchronisations"] = c.synchronisations;
+  result["synchronizations"] = c.synchronizations;
   return result;
 }
 #endif

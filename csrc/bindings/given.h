@@ -25,7 +25,7 @@ struct Members;
 template <class Struct>
 Struct struct_of(const pybind11::tuple& given);
 
-// An element of a tuple. It becomes what that member of a struct is which it initialises.
+// An element of a tuple. It becomes what that member of a struct is which it initializes.
 struct Element {
   pybind11::handle given;
 

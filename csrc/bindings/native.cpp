@@ -72,12 +72,12 @@ py::array row_squares(const py::array& x) {
   return out;
 }
 
-void centre_rows(const py::array& x, py::array out) {
+void center_rows(const py::array& x, py::array out) {
   const pa_matrix rows = matrix_of(x);
   require(out.strides(0) == rows.d * out.itemsize(), "output must be contiguous");
   void* target = output(out, rows.n, rows.d, rows.type);
   WithoutGil release;
-  check(pa_centre_rows(&rows, target));
+  check(pa_center_rows(&rows, target));
 }
 
 void shift_rows(const py::array& x, const py::array& shift, py::array out) {

@@ -57,7 +57,7 @@ void check_of(const pa_triplets* triplets, int64_t n, pa_triplet_check* report, 
     reduction(max : largest)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     const int64_t start = chunk * kChunk, end = smaller(t, start + kChunk);
-    const Rows<I> packed = {rows.data, 3, 1};  // constant strides: vectorises
+    const Rows<I> packed = {rows.data, 3, 1};  // constant strides: vectorizes
     const Verdict v = rows.down == 3 && rows.across == 1 ? scan(packed, start, end) : scan(rows, start, end);
     smallest = smaller(smallest, v.smallest);
     largest = larger(largest, v.largest);

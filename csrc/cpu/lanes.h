@@ -1,7 +1,7 @@
 // lanes.h: 64 resamples side by side as 16-bit numbers, and sums of products of two triplets at once.
 //
-// A pair of triplets q, q + 1 is stored so that neighbouring 16-bit numbers belong to one resample: the instruction
-// that multiplies 16-bit numbers and adds neighbours (pmaddwd on x86) then serves two triplets. That pairing is done
+// A pair of triplets q, q + 1 is stored so that neighboring 16-bit numbers belong to one resample: the instruction
+// that multiplies 16-bit numbers and adds neighbors (pmaddwd on x86) then serves two triplets. That pairing is done
 // within blocks of 128 bits, the only way that every instruction set offers; `lane_of` says where a resample has gone.
 #pragma once
 

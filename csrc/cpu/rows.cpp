@@ -21,7 +21,7 @@ void row_squares_of(const pa_matrix* x, double* out, int threads) {
 
 // d * x - sum(x) instead of x - mean: the same up to a positive factor, and whole numbers stay whole.
 template <class T>
-void centre_row(const T* x, int64_t d, T* out) {
+void center_row(const T* x, int64_t d, T* out) {
   double s = 0.0;
   int32_t others = 0;
 #pragma omp simd reduction(+ : s) reduction(| : others)
@@ -36,9 +36,9 @@ void centre_row(const T* x, int64_t d, T* out) {
 }
 
 template <class T>
-void centre_rows_of(const pa_matrix* x, T* out, int threads) {
+void center_rows_of(const pa_matrix* x, T* out, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (x->n * x->d > 32768)
-  for (int64_t i = 0; i < x->n; ++i) centre_row(row<T>(x, i), x->d, out + i * x->d);
+  for (int64_t i = 0; i < x->n; ++i) center_row(row<T>(x, i), x->d, out + i * x->d);
 }
 
 template <class T>
@@ -59,9 +59,9 @@ pa_status row_squares(const pa_matrix* x, double* out, int threads) {
   return PA_OK;
 }
 
-pa_status centre_rows(const pa_matrix* x, void* out, int threads) {
-  if (x->type == PA_FLOAT32) centre_rows_of(x, static_cast<float*>(out), threads);
-  else centre_rows_of(x, static_cast<double*>(out), threads);
+pa_status center_rows(const pa_matrix* x, void* out, int threads) {
+  if (x->type == PA_FLOAT32) center_rows_of(x, static_cast<float*>(out), threads);
+  else center_rows_of(x, static_cast<double*>(out), threads);
   return PA_OK;
 }
 

@@ -168,10 +168,10 @@ void forget_refusal() { text[0] = 0; }
 
 bool row_squares(const pa_matrix* x, double* out) { return matrix(x, "x") && array(out, x->n, 8, "out"); }
 
-bool centre_rows(const pa_matrix* x, void* out) { return matrix(x, "x") && output(out, x->n, x->d, x->d, x->type); }
+bool center_rows(const pa_matrix* x, void* out) { return matrix(x, "x") && output(out, x->n, x->d, x->d, x->type); }
 
 bool shift_rows(const pa_matrix* x, const void* shift, void* out) {
-  return centre_rows(x, out) && array(shift, 1, size_of(x->type), "shift");
+  return center_rows(x, out) && array(shift, 1, size_of(x->type), "shift");
 }
 
 bool similarity(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride) {

@@ -2,7 +2,7 @@
 //
 // Division of the work. A thread takes a chunk of kChunk triplets; a chunk is worked in blocks that stay in L1: unpack
 // and check the indices, fetch or compute the three similarities, then decide and sum. Each step is a plain loop that
-// vectorises. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
+// vectorizes. Sums are kept in float64 per chunk and added in the order of the chunks, so that they
 // do not depend on the number of threads.
 #include "buckets.h"
 #include "choice.h"
@@ -72,7 +72,7 @@ struct FromMatrix {
   }
 };
 
-// The same from the pairs of a symmetric matrix: all places first, which vectorises, so that the loads follow closely.
+// The same from the pairs of a symmetric matrix: all places first, which vectorizes, so that the loads follow closely.
 template <class T>
 struct FromTriangle {
   const T* similarities;

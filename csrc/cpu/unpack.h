@@ -13,7 +13,7 @@ struct Items {
   int32_t column[3][kTripletBlock];
 };
 
-// The contiguous case has constant strides, so that it vectorises. Returns the bits that any index has set: those of
+// The contiguous case has constant strides, so that it vectorizes. Returns the bits that any index has set: those of
 // 64-bit indices beyond int32 would be lost in the columns.
 template <class I>
 int64_t copy_columns(const I* source, int64_t down, int64_t across, int64_t count, Items* items) {

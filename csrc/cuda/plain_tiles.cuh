@@ -11,7 +11,7 @@ struct Plain {
   static constexpr int side = 16;  // threads along either side of the tile
   static constexpr int vector = 16 / sizeof(T);
   static constexpr int micro = 2 * vector;     // sums along either side of a thread's part: two groups of `vector`,
-  static constexpr int group = side * vector;  // `group` rows apart, so that neighbours read neighbouring 16 bytes
+  static constexpr int group = side * vector;  // `group` rows apart, so that neighbors read neighboring 16 bytes
   static constexpr int tile = 2 * group;
   static constexpr int depth = 8;
   static constexpr int pitch = tile + vector;

@@ -1,7 +1,7 @@
 // rows.cu: what is done once to each row before pairs are formed, and what the caller must know of the rows.
 //
 // Division of the work. A warp takes a row, and with the grid's other warps every so-many-th: at most 8,192 rows are on
-// the way at once. Its lanes stride over the row by 16 bytes, four loads each on the way. A row that is to be centred,
+// the way at once. Its lanes stride over the row by 16 bytes, four loads each on the way. A row that is to be centered,
 // shifted or copied is read a second time, from L1 or L2, and written. Maxima over rows are taken in registers, then in
 // the block, and each block adds its own to the report by at most four atomics: a maximum is the same in any order.
 //
@@ -109,12 +109,12 @@ __device__ Seen<T> look_at_row(const Preparation<T>& p, int64_t i) {
 template <class T>
 struct Transform {
   pa_transform kind;
-  double factor, offset;  // of PA_CENTRE: d * x - sum(x) instead of x - mean, so that whole numbers stay whole
+  double factor, offset;  // of PA_CENTER: d * x - sum(x) instead of x - mean, so that whole numbers stay whole
   const T* shift;
 
   __device__ Result<T> at(T given, int64_t k) const {
     const Result<T> value = to_float(given);
-    if (kind == PA_CENTRE) return Result<T>(factor * double(value) - offset);
+    if (kind == PA_CENTER) return Result<T>(factor * double(value) - offset);
     return kind == PA_SHIFT ? value - to_float(shift[k]) : value;
   }
 };
@@ -219,7 +219,7 @@ int launch_rows(const pa_matrix* x, const pa_cuda_prepared* out, void* stream) {
 
 template <class T>
 int rows_of_type(const pa_matrix* x, const pa_cuda_prepared* out, void* stream) {
-  return out->transform == PA_CENTRE ? launch_rows<Result<T>, T>(x, out, stream) : launch_rows<T, T>(x, out, stream);
+  return out->transform == PA_CENTER ? launch_rows<Result<T>, T>(x, out, stream) : launch_rows<T, T>(x, out, stream);
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ __device__ inline unsigned block_now() {
   return block;
 }
 
-// To nearest; without it the tensor cores cut the last 13 bits off. Halves go to the even neighbour where one
+// To nearest; without it the tensor cores cut the last 13 bits off. Halves go to the even neighbor where one
 // instruction does that (sm_90), else away from zero, which takes two.
 __device__ inline uint32_t to_tf32(float v) {
   uint32_t bits;

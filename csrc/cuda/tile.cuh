@@ -182,7 +182,7 @@ __device__ void finish_strip(const Job<T>& job, Tile at, Result<T>* strip) {
 }
 
 // out[j][i] for j > i from a strip of finished similarities. A warp takes 8 rows and 4 columns at a time: eight
-// neighbours of a row of the result fill a sector of float32, and with rows of the strip 16 bytes off a multiple of 128
+// neighbors of a row of the result fill a sector of float32, and with rows of the strip 16 bytes off a multiple of 128
 // no two lanes meet in a bank. A thread keeps its row and moves along the columns.
 template <class S, class T>
 __device__ void write_mirror(const Job<T>& job, Tile at, const Result<T>* strip) {

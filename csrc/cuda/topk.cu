@@ -6,7 +6,7 @@
 //
 // A row of m numbers is read from memory once and k - 1 times from L1 or L2, where 80 KB of a row of 20,000 fit. On an
 // H100 all rows of n = m = 20,000 in float32 are 1.6 GB, 0.5 ms of memory; ten passes are 16 GB of L1 and L2, 3 ms
-// at 5.5 TB/s. That is meant for neighbours, tens of them: for k near m a sort would do less.
+// at 5.5 TB/s. That is meant for neighbors, tens of them: for k near m a sort would do less.
 #include "common.cuh"
 
 namespace pa {

@@ -192,7 +192,7 @@ typedef struct {
 PA_API pa_status pa_row_squares(const pa_matrix* x, double* out);
 
 /* out (n, d) contiguous: d * x - sum(x) of each row (zero for a constant row); its cosine is Pearson's r. */
-PA_API pa_status pa_centre_rows(const pa_matrix* x, void* out);
+PA_API pa_status pa_center_rows(const pa_matrix* x, void* out);
 
 /* out (n, d) contiguous: x - shift (d,) with shift of x's type. */
 PA_API pa_status pa_shift_rows(const pa_matrix* x, const void* shift, void* out);

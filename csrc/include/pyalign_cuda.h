@@ -43,7 +43,7 @@ typedef struct {
 /* What is done to each row before pairs are formed. */
 typedef enum {
   PA_KEEP = 0,   /* nothing                                                                                   */
-  PA_CENTRE = 1, /* d * x - sum(x), zero for a constant row: its cosine is Pearson's r                        */
+  PA_CENTER = 1, /* d * x - sum(x), zero for a constant row: its cosine is Pearson's r                        */
   PA_SHIFT = 2   /* x - shift                                                                                 */
 } pa_transform;
 
@@ -54,7 +54,7 @@ typedef enum {
 typedef struct {
   pa_transform transform;
   const void* shift;     /* (d,) of the rows' type, for PA_SHIFT                                              */
-  void* values;          /* (n, d) of the rows' type, of `result` for PA_CENTRE: the rows that come out,      */
+  void* values;          /* (n, d) of the rows' type, of `result` for PA_CENTER: the rows that come out,      */
                          /* aligned to 16 bytes, as is each row; zero between its end and the next 16 bytes.  */
                          /* NULL with PA_KEEP alone: they are those that were given                           */
   int64_t stride;        /* of the values, in elements                                                        */

@@ -8,7 +8,7 @@
 
 #define PA_OPERATIONS(OPERATION)     \
   OPERATION(row_squares, 2)          \
-  OPERATION(centre_rows, 2)          \
+  OPERATION(center_rows, 2)          \
   OPERATION(shift_rows, 3)           \
   OPERATION(similarity, 4)           \
   OPERATION(product, 4)              \

@@ -12,7 +12,7 @@ INTRODUCTION = """Python
 Functions and the classes that they take are names of ``pyalign`` itself, as in ``pyalign.score(x, triplets)``; the
 classes of what they return are in ``pyalign.results``. Arrays, DataFrames and tensors
 are taken wherever a matrix of embeddings is asked for. Shapes come first, with the same letters everywhere: n, m rows;
-d features; t triplets; k neighbours.
+d features; t triplets; k neighbors.
 """
 
 

@@ -42,7 +42,7 @@ BESIDES = {
     ),
     "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("abstraction_levels",)),
     "neighbors": Names(
-        "Neighbours", "Which objects are near each other, and whether human judgments agree.",
+        "Neighbors", "Which objects are near each other, and whether human judgments agree.",
         ("build_index", "load_index"), ("NeighborIndex",),
     ),
     "pairs": Names(

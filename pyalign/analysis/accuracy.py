@@ -21,8 +21,8 @@ from pyalign.data.missing import in_places
 from pyalign.documents import Interval, WithError, hidden
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._prepare import Aside, finite_mask
-from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
+from pyalign.ops._prepare import Deferred, finite_mask
+from pyalign.ops.triplets import ReadyInputs, TripletResults, ready_inputs, run_ready
 from pyalign.stats.components import Components
 from pyalign.typing import MeasureLike, Policy, Ties
 
@@ -107,7 +107,7 @@ class Score(OfTask, OnCards, WithError, Result):
     # its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with the covariance of both
     # where they come from the same answers. None where it was left out or is not known.
     fraction_of_ceiling_ci: Interval | None = None
-    groups: tuple[GroupScore, ...] | None = None  # the scores of labelled groups of triplets.
+    groups: tuple[GroupScore, ...] | None = None  # the scores of labeled groups of triplets.
     # the standard deviation of true accuracies between these groups, a fraction; None as `GroupScore.pooled`.
     group_spread: float | None = None
     group_spread_ci: Interval | None = None  # its interval.
@@ -233,14 +233,14 @@ def score_triplets(
     A dropped triplet has choice -2, probabilities NaN and similarities NaN.
     wanted: which arrays, of choices, probabilities and similarities.
     """
-    return score_placed(placed(x, triplets, backend, get_measure(how.measure).precomputed), how, **wanted)
+    return score_ready(ready_inputs(x, triplets, backend, get_measure(how.measure).precomputed), how, **wanted)
 
 
-def score_placed(
-    ready: Placed, how: ChoiceModel, *, choices: bool = False, probabilities: bool = False, similarities: bool = False,
-    aside: Aside | None = None,
+def score_ready(
+    ready: ReadyInputs, how: ChoiceModel, *, choices: bool = False, probabilities: bool = False,
+    similarities: bool = False, deferred: Deferred | None = None,
 ) -> tuple[TripletResults, int]:
-    """The same of what is ready; `aside`: see `run_placed`."""
+    """The same of what is ready; `deferred`: see `run_ready`."""
     kept, measure = None, get_measure(how.measure)
     if how.nan_policy == "omit":
         ready, kept = scored_part(ready, measure.precomputed, how.task)
@@ -248,15 +248,15 @@ def score_placed(
         require_values(ready.dispatch.host(ready.rows))
     wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
     if how.task == ANCHORED:
-        results = run_anchored(ready, measure, temperature=how.temperature, aside=aside, **wanted)
+        results = run_anchored(ready, measure, temperature=how.temperature, deferred=deferred, **wanted)
     else:
-        results = run_placed(ready, measure, temperature=how.temperature, sums=True, aside=aside, **wanted)
+        results = run_ready(ready, measure, temperature=how.temperature, sums=True, deferred=deferred, **wanted)
     if kept is None:
         return results, 0
     return _spread(results, kept), int((~kept).sum())
 
 
-def summarise(results: TripletResults, n_dropped: int, how: ChoiceModel) -> Score:
+def summarize(results: TripletResults, n_dropped: int, how: ChoiceModel) -> Score:
     """A `Score` from the sums of one pass."""
     sums = results.sums
     assert sums is not None
@@ -304,8 +304,8 @@ def fraction_of_ceiling(accuracy: float, ceiling: float, task: str = ODD_ONE_OUT
         raise InputError(f"accuracy must be a fraction from 0 to 1; got {accuracy!r}")
     chance = chance_of(_checks.one_of(task, TASKS, "task"))
     if not chance < ceiling <= 1:
-        told = f"1/{alternatives_of(task)}"
-        raise InputError(f"ceiling must be a fraction above chance ({told}), at most 1; got {ceiling!r}")
+        reason = f"1/{alternatives_of(task)}"
+        raise InputError(f"ceiling must be a fraction above chance ({reason}), at most 1; got {ceiling!r}")
     return (accuracy - chance) / (ceiling - chance)
 
 
@@ -319,7 +319,7 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
     return (6 * alone + 3 * two_way + 2 * three_way) / (6 * n)  # whole numbers: rounded once
 
 
-def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np.ndarray | None]:
+def scored_part(ready: ReadyInputs, precomputed: bool, task: str) -> tuple[ReadyInputs, np.ndarray | None]:
     """What is left without NaN, and which triplets (t,) touch none; None for all. See ``nan_policy="omit"``."""
     dispatch, rows, index = ready.dispatch, ready.rows, ready.index
     _checks.require_valid(dispatch.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
@@ -335,7 +335,7 @@ def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np
             f"embeddings must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity"
         )
     renumbered = np.cumsum(finite) - 1
-    return Placed(dispatch, dispatch.take(rows, finite), dispatch.triplets(renumbered[items[kept]])), kept
+    return ReadyInputs(dispatch, dispatch.take(rows, finite), dispatch.triplets(renumbered[items[kept]])), kept
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:
@@ -419,7 +419,7 @@ def require_alike_orders(matrix: np.ndarray, triplets: np.ndarray, permuted: Ite
         )
 
 
-def without_missing_pairs(ready: Placed, task: str) -> tuple[Placed, np.ndarray | None]:
+def without_missing_pairs(ready: ReadyInputs, task: str) -> tuple[ReadyInputs, np.ndarray | None]:
     """A matrix (n, n) without NaN with the triplets that ask about none of its NaN, and which are those; None: all."""
     dispatch = ready.dispatch
     matrix, index = dispatch.host(ready.rows), dispatch.host(ready.index)
@@ -428,7 +428,7 @@ def without_missing_pairs(ready: Placed, task: str) -> tuple[Placed, np.ndarray 
         return ready, None
     kept = has_values(matrix, index, task)
     if not kept.any():
-        told = f"all {len(kept)} ask about a pair that is NaN"
-        raise InputError(f"matrix must have a value for every pair of at least one triplet; {told}")
+        reason = f"all {len(kept)} ask about a pair that is NaN"
+        raise InputError(f"matrix must have a value for every pair of at least one triplet; {reason}")
     filled = np.where(missing, matrix.dtype.type(0), matrix)
-    return Placed(dispatch, dispatch.similarities(filled), dispatch.triplets(index[kept])), kept
+    return ReadyInputs(dispatch, dispatch.similarities(filled), dispatch.triplets(index[kept])), kept

@@ -15,7 +15,7 @@ import numpy as np
 
 from pyalign._dataclass import dataclass
 from pyalign.analysis.ceiling.leave_one_out import Entries
-from pyalign.analysis.ceiling.noise_ceiling import centred_changes, variance_with_people
+from pyalign.analysis.ceiling.noise_ceiling import centered_changes, variance_with_people
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence
@@ -228,7 +228,7 @@ class AgreementErrors:
         for name, each in whole.items():
             changes = np.zeros(len(sets))
             changes[there] = each[sets[there]] - left[name]
-            changes_of[name] = weights[sets] * centred_changes(changes, entries, len(counts))
+            changes_of[name] = weights[sets] * centered_changes(changes, entries, len(counts))
         return changes_of
 
     def _error(self, error: float, degrees: float, changes: np.ndarray | None) -> tuple[float, float]:

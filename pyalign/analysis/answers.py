@@ -21,8 +21,8 @@ from pyalign.data.answers import WEIGHTINGS, checked_labels
 from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
 from pyalign.measures import Measure
-from pyalign.ops._prepare import Aside
-from pyalign.ops.triplets import Placed, TripletResults, run_placed
+from pyalign.ops._prepare import Deferred
+from pyalign.ops.triplets import ReadyInputs, TripletResults, run_ready
 from pyalign.stats.resampling import codes_of
 
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
@@ -296,24 +296,24 @@ def _sorted(key: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run_anchored(
-    ready: Placed, measure: Measure, *, temperature: float, choices: bool, probabilities: bool, similarities: bool,
-    aside: Aside | None = None,
+    ready: ReadyInputs, measure: Measure, *, temperature: float, choices: bool, probabilities: bool, similarities: bool,
+    deferred: Deferred | None = None,
 ) -> TripletResults:
-    """Does for triplets (anchor, chosen, other) what `run_placed` does with sums.
+    """Does for triplets (anchor, chosen, other) what `run_ready` does with sums.
 
     choices are 1 or 2, the column of the option that the model takes, -1 for a tie; probabilities (t, 2) of the two.
 
     Example:
         >>> from pyalign.measures import get_measure
-        >>> from pyalign.ops.triplets import placed
-        >>> ready = placed(np.eye(3)[[0, 0, 1]], [[0, 1, 2], [0, 2, 1]])
+        >>> from pyalign.ops.triplets import ready_inputs
+        >>> ready = ready_inputs(np.eye(3)[[0, 0, 1]], [[0, 1, 2], [0, 2, 1]])
         >>> found = run_anchored(ready, get_measure("cosine"), temperature=1.0, choices=True, probabilities=True,
         ...     similarities=False)
         >>> found.choices, found.sums.right, found.probabilities.round(3)
         (array([1, 2], dtype=int8), (1, 0, 0), array([[0.731, 0.269],
                [0.269, 0.731]]))
     """
-    results = run_placed(ready, measure, temperature=temperature, similarities=True, aside=aside)
+    results = run_ready(ready, measure, temperature=temperature, similarities=True, deferred=deferred)
     s = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
     temperature = _checks.as_temperature(temperature)
     verdicts, sums = sums_of_two(get_host_backend(results.backend), s, temperature)

@@ -199,8 +199,8 @@ def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
         yield f"{chosen.n_none:,} of {int(chosen.present.sum()):,} choices name none (-1): each {each}"
     if chosen.n_left_out:
         were = "was" if chosen.n_left_out == 1 else "were"
-        told = f"{were} left out where the choices were made ({LEFT_OUT})"
-        yield f"{chosen.n_left_out:,} of {len(chosen.present):,} triplets {told}"
+        reason = f"{were} left out where the choices were made ({LEFT_OUT})"
+        yield f"{chosen.n_left_out:,} of {len(chosen.present):,} triplets {reason}"
     if chosen.cross_entropy is not None:
         impossible = int(np.isinf(chosen.cross_entropy[chosen.present]).sum())
         if impossible:

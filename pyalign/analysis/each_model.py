@@ -114,7 +114,7 @@ def of_each(
     each = {name: measures[:1] if isinstance(values, Similarities) else measures for name, values in models.items()}
     for name, values in models.items():
         ready = aligned(values, triplets, name or called)  # whose errors name the embeddings themselves
-        with _told(name, triplets.source), _checks.may_omit_rows(ready.names):
+        with _naming(name, triplets.source), _checks.may_omit_rows(ready.names):
             run = begin(ready, name)
             for measure in each[name]:
                 progress(f"{name or called} {measure or ''}".rstrip(), len(found), sum(map(len, each.values())))
@@ -123,7 +123,7 @@ def of_each(
 
 
 @contextmanager
-def _told(name: str | None, source: str | None) -> Iterator[None]:
+def _naming(name: str | None, source: str | None) -> Iterator[None]:
     """An error about one of several models gets its name and where the triplets are from."""
     try:
         yield

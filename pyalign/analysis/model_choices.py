@@ -18,7 +18,7 @@ from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.backends import Array, HostBackend, get_host_backend
 from pyalign.data import Aligned, Embeddings, Provenance, Triplets, as_embeddings
-from pyalign.data.missing import Present, present_of
+from pyalign.data.missing import WithRows, present_of
 from pyalign.data.similarities import as_models, named_models, several
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
@@ -63,7 +63,7 @@ class ModelChoices:
         """For the record of a call: what was said of choices, where there are any."""
         return {"choice_base": self.base, "unreadable": self.unreadable} if self.choices else {}
 
-    def among(self, present: Present) -> ModelChoices:
+    def among(self, present: WithRows) -> ModelChoices:
         """The choices on the triplets that remain, from choices on all triplets."""
         return replace(self, choices={name: present.of(one, name) for name, one in self.choices.items()})
 
@@ -93,7 +93,7 @@ class Judged:
 
     models: Any  # embeddings, or a mapping from names to several, as they were given.
     choices: ModelChoices  # of models that are known by these only, on all triplets.
-    present: Present  # the triplets that remain.
+    present: WithRows  # the triplets that remain.
     answers: Any  # of all triplets, as the call gives them, or None.
     subjects: Any  # (t,) who answered those that remain, as the call gives them; None: as the triplets do.
 

@@ -22,7 +22,7 @@ from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
-from pyalign.ops._prepare import Aside
+from pyalign.ops._prepare import Deferred
 from pyalign.ops.similarity import FEW, notes_on_similarities
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.clustered import standard_errors
@@ -35,7 +35,7 @@ CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 
 def notes_on_rows(
-    x: Array, aligned: Aligned | AlignedModels, source: str = "embeddings", aside: Aside | None = None
+    x: Array, aligned: Aligned | AlignedModels, source: str = "embeddings", deferred: Deferred | None = None
 ) -> tuple[str, ...]:
     """What is odd about the rows: unused or zero ones, an index among the features, items from 1, another order.
 
@@ -45,15 +45,15 @@ def notes_on_rows(
         x: (n, d) embeddings.
         aligned: triplets of these rows; of several models x is the one called `source`.
         source: of x, for the sentences.
-        aside: from `glance_at_rows`, where a call in between has read it.
+        deferred: from `glance_at_rows`, where a call in between has read it.
     """
     index, task = aligned.index, aligned.triplets.task
     features = not isinstance(aligned.of(source).embeddings, Similarities)
     dispatch = dispatch_of("auto", x)
     rows = dispatch.rows(x)
-    if aside is None:
-        aside = glance_at_rows(dispatch, rows, dispatch.triplets(index[:FIRST_LOOK]))
-    zero, column, _, used = aside.read()
+    if deferred is None:
+        deferred = glance_at_rows(dispatch, rows, dispatch.triplets(index[:FIRST_LOOK]))
+    zero, column, _, used = deferred.read()
     notes = []
     if not used.all() and length(index) > FIRST_LOOK:
         used = used_rows(dispatch.host(dispatch.triplets(index)), len(rows))
@@ -64,8 +64,8 @@ def notes_on_rows(
     elif n < len(rows):
         notes.append(f"triplets name {n:,} of the {len(rows):,} rows of {source}")
     if zero[0] and features:
-        told = "row" if zero[0] == 1 else "rows"
-        notes.append(f"{zero[0]:,} {told} of {source} zero throughout: cosines with them are 0")
+        noun = "row" if zero[0] == 1 else "rows"
+        notes.append(f"{zero[0]:,} {noun} of {source} zero throughout: cosines with them are 0")
     if features and looks_like_index(column):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
     if task == ANCHORED:
@@ -81,7 +81,7 @@ def notes_on_models(aligned: AlignedModels, measures: Mapping[str, MeasureLike])
         yield from notes_on_similarities(x, aligned.index, measures[name], name)
 
 
-def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Aside:
+def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Deferred:
     """What notes begin with: zero rows, the first column, a few rows, and the rows that the first triplets name.
 
     Args:
@@ -89,7 +89,7 @@ def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Aside:
     """
     few = dispatch.backend.widened(rows[:: max(1, len(rows) // FEW)][:FEW])
     some = dispatch.used_rows(triplets[:FIRST_LOOK], len(rows))
-    return Aside(dispatch, [dispatch.zero_rows(rows), dispatch.backend.widened(rows[:, :1])[:, 0], few, some])
+    return Deferred(dispatch, [dispatch.zero_rows(rows), dispatch.backend.widened(rows[:, :1])[:, 0], few, some])
 
 
 def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
@@ -103,8 +103,8 @@ def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
         return ()
     rows_with_anchor = find_repeats(triplets[:, [1, 2, 0]]).counts  # (u, 3), by the item that stands last here
     several = int(((rows_with_anchor > 0).sum(axis=1) > 1).sum())
-    told = "1 set of three items is" if several == 1 else f"{several:,} sets of three items are"
-    return (f"{told} presented with more than one anchor",) if several else ()
+    count = "1 set of three items is" if several == 1 else f"{several:,} sets of three items are"
+    return (f"{count} presented with more than one anchor",) if several else ()
 
 
 def used_rows(index: np.ndarray, n: int) -> np.ndarray:
@@ -148,8 +148,8 @@ def notes_on_score(
     if accuracy < chance - BELOW * error:
         item, option = ("odd item", 'odd_column="first"') if task == ODD_ONE_OUT else ("chosen option", 'anchor="last"')
         swapped = "".join(f"kind of the matrix {other}, or the " for other in KINDS if kind not in (None, other))
-        told = f"is the {swapped}{item} in another column (load_triplets(..., {option}))?"
-        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.1f}%): {told}")
+        question = f"is the {swapped}{item} in another column (load_triplets(..., {option}))?"
+        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.1f}%): {question}")
     elif accuracy <= chance + ABOVE * error:
         question = ": is the order of rows right?" if rows else ""
         clearly = "clearly " if accuracy > chance else ""
@@ -168,7 +168,7 @@ def merged(*groups: Any) -> tuple[str, ...]:
 
 
 ORDER = "the order in which rows of"  # as notes have it
-BEYOND = 4.0  # standard errors, from which a difference is told of
+BEYOND = 4.0  # standard errors, from which a difference is reported
 FIRST, MOST, FEWEST = 500, 5_000, 100  # triplets about objects of other rows: at first, at most and at least
 THINGS = 1854  # objects
 MOVED = {  # from unique_id.txt to the order: START:A:B, A objects from START on change places with the B behind them

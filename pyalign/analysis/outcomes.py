@@ -14,7 +14,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
-from pyalign.analysis.accuracy import PLAIN, ChoiceModel, Score, score_triplets, summarise
+from pyalign.analysis.accuracy import PLAIN, ChoiceModel, Score, score_triplets, summarize
 from pyalign.backends import get_host_backend
 from pyalign.data import Weights, alternatives_of
 from pyalign.data.align import Aligned, AlignedModels, in_name_order, name_of
@@ -131,7 +131,7 @@ def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
 def triplet_outcomes(x: object, triplets: object, how: ChoiceModel = PLAIN, backend: str = "auto") -> Outcomes:
     """The outcome of each triplet; errors as `pyalign.score`."""
     results, n_dropped = score_triplets(x, triplets, how, backend, similarities=True)
-    return outcomes_of(results, summarise(results, n_dropped, how))
+    return outcomes_of(results, summarize(results, n_dropped, how))
 
 
 def outcomes_of(results: TripletResults, score: Score) -> Outcomes:

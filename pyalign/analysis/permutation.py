@@ -24,7 +24,7 @@ from pyalign.ops._dispatch import Dispatch
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.ops.triplets import Placed, placed, use_matrix
+from pyalign.ops.triplets import ReadyInputs, ready_inputs, use_matrix
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import (
@@ -136,7 +136,7 @@ def _accuracies(
     if precomputed and np.isnan(np.asarray(x)).any():
         how = replace(how, nan_policy="omit")
         return _permuted_with_missing(np.asarray(x), np.asarray(triplets), how, backend, weights, orders, progress)
-    ready = placed(x, triplets, backend, precomputed)
+    ready = ready_inputs(x, triplets, backend, precomputed)
     if how.nan_policy == "omit":
         ready, kept = scored_part(ready, precomputed, how.task)
         weights = weights if weights is None or kept is None else weights.take(kept)
@@ -144,7 +144,7 @@ def _accuracies(
 
 
 def _permuted(
-    ready: Placed, how: ChoiceModel, weights: Weights | None, orders: Orders, progress: Progress
+    ready: ReadyInputs, how: ChoiceModel, weights: Weights | None, orders: Orders, progress: Progress
 ) -> np.ndarray:
     """(permutations,) accuracies."""
     dispatch, values, index = ready.dispatch, ready.rows, ready.index

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, Score, Scores, score_placed, summarise
+from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, Score, Scores, score_ready, summarize
 from pyalign.analysis.answers import EachAnswer
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, require_weighting
 from pyalign.analysis.each_model import measures_of, of_each
@@ -23,13 +23,13 @@ from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import Asked, score_choices, scores_of_choices
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.align import named_rows
-from pyalign.data.missing import Present
+from pyalign.data.missing import WithRows
 from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, get_measure
-from pyalign.ops._prepare import Aside
+from pyalign.ops._prepare import Deferred
 from pyalign.ops.similarity import notes_on_similarities
-from pyalign.ops.triplets import Placed, placed
+from pyalign.ops.triplets import ReadyInputs, ready_inputs
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike, BackendName, EmbeddingsLike, JudgmentsLike, Kept, MatrixKind, MeasureLike, MeasureName, Models,
@@ -214,7 +214,7 @@ def _refuse_without_embeddings(**options: object) -> None:
             raise InputError(f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}")
 
 
-def _covered(score: Score, present: Present, assumed: tuple[str, ...]) -> Score:
+def _covered(score: Score, present: WithRows, assumed: tuple[str, ...]) -> Score:
     """A score of the triplets that remain, with its arrays in the places that these have among all."""
     notes = merged(score.notes, assumed)
     if present.kept is not None and score.ceiling is not None:
@@ -253,18 +253,18 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
     if settings.transform is not None:
         seen, remarks = seen_by(settings.transform, aligned)
         values, notes = settings.transform.apply(values), merged(notes, remarks)
-    ready = placed(values, aligned.index, settings.backend, matrix is not None)
+    ready = ready_inputs(values, aligned.index, settings.backend, matrix is not None)
     rows = ready.rows if matrix is None else values
-    aside = glance_at_rows(ready.dispatch, ready.rows, ready.index)
-    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned, source, aside))
+    deferred = glance_at_rows(ready.dispatch, ready.rows, ready.index)
+    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned, source, deferred))
 
     def run(measure: MeasureLike | None) -> Score:
         if matrix is not None:
             measure = PRECOMPUTED[matrix.kind]
         chosen, temperature = choice_model(settings.transform, measure, settings.temperature)
         how = ChoiceModel(chosen, temperature, settings.ties, settings.nan_policy, aligned.triplets.task)
-        result = _one(ready, rows, aligned, how, settings, aside)
-        of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
+        result = _one(ready, rows, aligned, how, settings, deferred)
+        of_measure = notes_on_similarities(rows, aligned.index, chosen, source, deferred)
         remarks = merged(notes, looked(), of_measure, result.notes)  # triplets are known to be valid now
         if result.accuracy is not None:
             nats, n = result.cross_entropy or 0.0, result.effective_answers or result.n_answers or result.n_triplets
@@ -281,17 +281,19 @@ def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[
     return run
 
 
-def _one(ready: Placed, rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings, aside: Aside) -> Score:
+def _one(
+    ready: ReadyInputs, rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings, deferred: Deferred
+) -> Score:
     """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
     parts = settings.plan is not None or settings.groups is not None
     needed = parts or weights is not None
-    results, n_dropped = score_placed(
+    results, n_dropped = score_ready(
         ready, how, choices="choices" in settings.keep or settings.each.rows is not None,
-        probabilities="probabilities" in settings.keep, similarities=needed, aside=aside,
+        probabilities="probabilities" in settings.keep, similarities=needed, deferred=deferred,
     )
     seconds = time.perf_counter() - began
-    result = summarise(results, n_dropped, how)
+    result = summarize(results, n_dropped, how)
     if not aligned.triplets.answered:
         _refuse_without_answers(settings)
         result = replace(result, accuracy=None, cross_entropy=None)

@@ -104,7 +104,7 @@ def preferred(place: Place) -> tuple[str, ...]:
     """The order in which "auto" tries the backends for such rows.
 
     On a device `cuda` comes first. For large similarity matrices of half precision, and of float32 where TF32 is
-    allowed in torch, on Hopper and Blackwell (that of data centres) `triton` does: its products use their warp-group
+    allowed in torch, on Hopper and Blackwell (that of data centers) `triton` does: its products use their warp-group
     instructions, the CUDA kernels those that all GPUs since Ampere have.
     """
     if place.on_host:
@@ -122,7 +122,7 @@ def _tf32_allowed() -> bool:
 
 @lru_cache
 def has_warp_groups(device: str) -> bool:
-    """Whether a device multiplies by groups of warps: Hopper (9.0) and the Blackwell of data centres (10, 11).
+    """Whether a device multiplies by groups of warps: Hopper (9.0) and the Blackwell of data centers (10, 11).
 
     That of graphics cards (12.x) has a higher number and the instructions of Ampere.
     """

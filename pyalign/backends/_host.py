@@ -142,7 +142,7 @@ class Backend(Protocol):
     def widened(self, x: Array) -> Array:
         """x in the dtype of its similarities: half precision as float32."""
 
-    def centre_rows(self, x: Array) -> Array:
+    def center_rows(self, x: Array) -> Array:
         """d * x - sum(x) of each row, zero for a constant row: (n, d)."""
 
     def shift_rows(self, x: Array, shift: np.ndarray) -> Array:

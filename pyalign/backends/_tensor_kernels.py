@@ -26,7 +26,7 @@ from pyalign.measures import SAFE_INVERSE_NORM, Measure
 
 BLOCK_ELEMENTS = 1 << 24
 SAMPLE_ROWS = 63
-TRANSFORMS = ("none", "centre", "shift")  # in the order of `pa_transform`
+TRANSFORMS = ("none", "center", "shift")  # in the order of `pa_transform`
 REPORT = 4  # numbers about the rows, see `Prepared`
 NO_NUMBER = (1 << 63) - 1  # the bits of a NaN, above those of infinity
 
@@ -35,9 +35,9 @@ NO_NUMBER = (1 << 63) - 1  # the bits of a NaN, above those of infinity
 class Prepared:
     """What `Kernels.prepare_rows` does to the rows v of x, and fills; None for what is not wanted."""
 
-    transform: str = "none"  # "none", "centre" or "shift", as in `pyalign.measures.Measure`.
+    transform: str = "none"  # "none", "center" or "shift", as in `pyalign.measures.Measure`.
     shift: Tensor | None = None  # (d,) of x's dtype, for "shift".
-    # (n, d), the rows that come out: of x's dtype, centred ones float32 or float64. None with "none" alone.
+    # (n, d), the rows that come out: of x's dtype, centered ones float32 or float64. None with "none" alone.
     values: Tensor | None = None
     squares: Tensor | None = None  # (n,) float64, |v|^2; NaN where a row of x is not finite.
     inverse_norms: Tensor | None = None  # (n,) float64, 1 / |v|, 0 for a zero row; NaN likewise.
@@ -70,13 +70,13 @@ def row_extremes(x: Tensor) -> Tensor:
     return torch.maximum(x.amax(dim=1), -x.amin(dim=1))
 
 
-def centre_rows(x: Tensor) -> Tensor:
+def center_rows(x: Tensor) -> Tensor:
     """d * x - sum(x) of each row, zero for a constant row: (n, d) float32 or float64."""
     out = torch.empty(x.shape, dtype=result_dtype(x), device=x.device)
     for part in row_blocks(x):
         wide = x[part].double()
-        centred = wide.shape[1] * wide - wide.sum(dim=1, keepdim=True)
-        out[part] = centred.masked_fill_((wide.amin(dim=1) == wide.amax(dim=1))[:, None], 0.0)
+        centered = wide.shape[1] * wide - wide.sum(dim=1, keepdim=True)
+        out[part] = centered.masked_fill_((wide.amin(dim=1) == wide.amax(dim=1))[:, None], 0.0)
     return out
 
 
@@ -107,7 +107,7 @@ def prepare_rows(x: Tensor, out: Prepared) -> None:
     )
     values, squares = x, original_squares
     if out.values is not None:
-        values = centre_rows(x) if out.transform == "centre" else x if out.shift is None else x - out.shift
+        values = center_rows(x) if out.transform == "center" else x if out.shift is None else x - out.shift
         out.values.copy_(values)
         squares = row_squares(values)
     inverse_norms = torch.where(squares > 0, _inverse_roots(squares), 0.0)
@@ -144,7 +144,7 @@ def ready_rows(
     """
     values = None
     if measure.transform != "none" or not starts_aligned(x, kernels.row_bytes):
-        dtype = result_dtype(x) if measure.transform == "centre" else x.dtype
+        dtype = result_dtype(x) if measure.transform == "center" else x.dtype
         values = aligned_rows(x, dtype, kernels.row_bytes)
     terms = None
     if measure.kernel.terms:

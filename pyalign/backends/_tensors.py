@@ -19,10 +19,10 @@ from torch import Tensor
 
 from pyalign.backends._host import HOST, InvalidTripletsError, NotOrdinaryError, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._tensor_kernels import (
-    REPORT, Kernels, Prepared, TensorGradient, TensorWanted, centre_rows, column_shift, on_host, ready_rows,
+    REPORT, Kernels, Prepared, TensorGradient, TensorWanted, center_rows, column_shift, on_host, ready_rows,
     result_dtype, row_extremes, row_squares, scale_rows, tf32_allowed,
 )
-from pyalign.measures import LARGEST_CENTRED, LONGEST_SQUARE, SHORTEST_SQUARE, Measure, median_distance, spaced_rows
+from pyalign.measures import LARGEST_CENTERED, LONGEST_SQUARE, SHORTEST_SQUARE, Measure, median_distance, spaced_rows
 
 # What is found out, eight bytes each: of x, of y, a doubt, invalid triplets, seven sums.
 OF_Y, DOUBT, INVALID, SUMS, FOUND_WORDS = REPORT, 2 * REPORT, 2 * REPORT + 1, 2 * REPORT + 2, 2 * REPORT + 9
@@ -105,10 +105,10 @@ class Queue(Passing):
     def resample_items(self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor) -> None:
         self.kernels.resample_items(triplets, multiplicities, values, sums, self._invalid())
 
-    def read(self, aside: Sequence[Tensor] = ()) -> tuple[Any, list[np.ndarray]]:
+    def read(self, deferred: Sequence[Tensor] = ()) -> tuple[Any, list[np.ndarray]]:
         """Waits. What the last method of `TensorBackend` would have returned, and what lies in the tensors in addition.
         """
-        words, *arrays = read_together(self.words, *aside)
+        words, *arrays = read_together(self.words, *deferred)
         self._require_ordinary(words)
         if words[INVALID]:
             raise InvalidTripletsError
@@ -129,7 +129,7 @@ class Queue(Passing):
             return math.isfinite(largest_square)
         if not self._measure.kernel.angular:
             return bool(largest_square <= LONGEST_SQUARE[self._type])
-        return not report[3] and (self._measure.transform == "none" or largest <= LARGEST_CENTRED)
+        return not report[3] and (self._measure.transform == "none" or largest <= LARGEST_CENTERED)
 
     @property
     def _type(self) -> str:
@@ -198,8 +198,8 @@ class TensorBackend(Passing):
     def some_rows(self, x: Tensor, rows: np.ndarray) -> np.ndarray:
         return on_host(x[torch.as_tensor(rows, device=x.device)])
 
-    def centre_rows(self, x: Tensor) -> Tensor:
-        return centre_rows(x)
+    def center_rows(self, x: Tensor) -> Tensor:
+        return center_rows(x)
 
     def widened(self, x: Tensor) -> Tensor:
         return x.to(result_dtype(x))

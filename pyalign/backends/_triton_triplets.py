@@ -312,7 +312,7 @@ def residual_kernel(
 
 @triton.jit
 def segmented_add(reset_a, a, reset_b, b):
-    """Joins the sums of two neighbours: a new sum starts where reset is not 0."""
+    """Joins the sums of two neighbors: a new sum starts where reset is not 0."""
     return reset_a | reset_b, tl.where(reset_b != 0, b, a + b)
 
 

@@ -89,9 +89,9 @@ class NativeBackend(HostBackend):
         squares: np.ndarray = _native.row_squares(x)
         return squares
 
-    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+    def center_rows(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape, x.dtype)
-        _native.centre_rows(x, out)
+        _native.center_rows(x, out)
         return out
 
     def shift_rows(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:

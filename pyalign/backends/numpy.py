@@ -1,4 +1,4 @@
-"""Plain vectorised numpy: runs anywhere, and is what the compiled kernels are timed against.
+"""Plain vectorized numpy: runs anywhere, and is what the compiled kernels are timed against.
 
 Inner products come from the BLAS in the rows' dtype; the last step is taken in float64 and rounded once, as in
 csrc/pair.h. Triplets are worked in chunks of `CHUNK`, and sums added in the order of the chunks.
@@ -36,13 +36,13 @@ class NumpyBackend(NumpyRanks, HostBackend):
             squares[part] = np.einsum("ij,ij->i", wide, wide)
         return squares
 
-    def centre_rows(self, x: np.ndarray) -> np.ndarray:
+    def center_rows(self, x: np.ndarray) -> np.ndarray:
         out = np.empty(x.shape, x.dtype)
         for part in _row_blocks(x):
             wide = x[part].astype(np.float64)
-            centred = wide.shape[1] * wide - wide.sum(axis=1, keepdims=True)
-            centred[wide.min(axis=1) == wide.max(axis=1)] = 0.0
-            out[part] = centred
+            centered = wide.shape[1] * wide - wide.sum(axis=1, keepdims=True)
+            centered[wide.min(axis=1) == wide.max(axis=1)] = 0.0
+            out[part] = centered
         return out
 
     def similarity(self, x: Rows, y: Rows | None, out: np.ndarray) -> None:

@@ -267,7 +267,7 @@ def one_model(command: str, spec: str, transform: Spec | None) -> InputError:
     return InputError(f"{command} needs at least two models; got 1: {spec!r}{after}")
 
 
-def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:
+def labeled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:
     """The labels of models, one each, all different; None where none are given."""
     if labels is None:
         return None

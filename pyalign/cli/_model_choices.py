@@ -111,7 +111,7 @@ def families_of(options: Any) -> tuple[Sequence[str] | None, tuple[str, ...]]:
     from pyalign.io import metadata
 
     models = models_of(options)
-    labels = dict(zip(models, _inputs.labelled(models, options.labels) or models, strict=True))
+    labels = dict(zip(models, _inputs.labeled(models, options.labels) or models, strict=True))
     table = metadata.metadata_of_models(models, labels=labels)
     families = metadata.families_of(models, table)
     if table is None or families is None:

@@ -56,7 +56,7 @@ VOCABULARY = {
         ("--weighting", "weighting", "text", "answers", "what counts the same in means: answers, or triplets"),
         ("--images", "images", "source", None, "the images of the objects"),
         ("--text", "texts", "file", None, "names or sentences, one per line"),
-        ("--query", "queries", "file or text", None, "names of rows, or a file of vectors, to search neighbours of"),
+        ("--query", "queries", "file or text", None, "names of rows, or a file of vectors, to search neighbors of"),
         ("--checkpoint", "checkpoint", "file", None, "the weights of a model"),
         # How triplets and names are read
         ("--task", "task", "text", None, "the participants' task"),
@@ -82,7 +82,7 @@ VOCABULARY = {
         ("--temperature", "temperature", "number", None, "the temperature T in p = softmax(similarity / T)"),
         ("--ties", "ties", "text", "fractional", "how ties are scored"),
         ("--correlation", "correlation", "text", None, "the correlation by which matrices are compared"),
-        ("-k", "k", "integer", 10, "the number of neighbours"),
+        ("-k", "k", "integer", 10, "the number of neighbors"),
         ("--index", "index", "text or file", "auto", "the index to search"),
         ("--threshold", "threshold", "number", None, "the minimum similarity of near-duplicates"),
         ("--minimum", "", "integer", None, "the minimum number of triplets, answers or models"),
@@ -90,7 +90,7 @@ VOCABULARY = {
         ("--ci", "ci", "text", "auto", "what intervals generalize to"),
         ("--confidence", "confidence_level", "number", 0.95, "the confidence level of the intervals"),
         ("--resamples", "n_resamples", "integer", None, "the number of bootstrap resamples"),
-        ("--permutations", "n_permutations", "integer", None, "the number of random relabellings"),
+        ("--permutations", "n_permutations", "integer", None, "the number of random relabelings"),
         ("--simulations", "n_simulations", "integer", None, "the number of simulations"),
         ("--seed", "seed", "integer", 0, "the random seed"),
         ("--correction", "correction", "text", "holm", "the correction of p-values for multiple tests"),
@@ -169,7 +169,7 @@ VOCABULARY = {
         ("--limit", "limit", "integer", None, "the maximum number of rows, objects or names to show"),
         ("--chart", "chart", "text", None, "which chart of a result, of dimensions or of embeddings"),
         ("--method", "method", "text", None, "the projection of objects onto a plane"),
-        ("--style", "style", "text", "light", "the colours of a figure"),
+        ("--style", "style", "text", "light", "the colors of a figure"),
         ("--width", "width", "text", "double", "the width of a figure"),
         ("--title", "title", "text", None, "the heading of a page"),
         ("--verbose", "", "switch", False, "show all columns of the table"),
@@ -190,7 +190,7 @@ OTHER_FLAGS = {
         ("sizes triplets", "count"), ("on-error unknown", "unreadable"), ("features items shape", "n-objects"),
         ("margin", "difference"), ("odd-column anchor", "columns"), ("weight-column", "weights"), ("data", "csv"),
         ("price-object price-subject price-answer", "prices"), ("model-choice-base", "choice-base"),
-        ("queries", "query"), ("standardise", "standardize"), ("cmake-dir include-dir libs", "only"),
+        ("queries", "query"), ("standardize", "standardize"), ("cmake-dir include-dir libs", "only"),
     )
     for word in words.split()
 }

@@ -20,7 +20,7 @@ from pyalign.cli import _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
 from pyalign.data.align import asked_items, one_order
-from pyalign.data.missing import Present, with_rows
+from pyalign.data.missing import WithRows, with_rows
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
@@ -69,7 +69,7 @@ def run_calibrate(options: CalibrateOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     plan, of_people = _inputs.check_intervals(options)
     notes = (*_model_choices.check(options), *of_people)
-    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
+    labels = _inputs.labeled(_model_choices.models_of(options), options.labels)
     if options.temperature is not None or options.min_answers is not None:
         return _agreement(options, measures, plan, labels, notes, progress)
     triplets = _inputs.read_triplets(options)
@@ -114,7 +114,7 @@ def _agreement(
 
 def _answered_by_concepts(
     triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
-) -> tuple[Triplets, Present]:
+) -> tuple[Triplets, WithRows]:
     """The triplets with choice probabilities of the concept embedding as answers; item numbers are those of the models.
 
     Only triplets of objects that have a row there and in all models are kept; the second value says which.
@@ -132,8 +132,8 @@ def _answered_by_concepts(
         asked = Triplets(concept.index, task=triplets.task)
         shares = score(concept.x, asked, measure="dot", ci=None, keep="probabilities").probabilities
     except InputError as error:
-        told = str(error)
-        raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error
+        message = str(error)
+        raise error if message.startswith(spec) else InputError(f"{spec} with {options.triplets}: {message}") from error
     notes = merged(triplets.notes, concept.notes, notes_on_order(concept, spec))
     given = as_answers(shares, len(triplets), alternatives=alternatives_of(triplets.task))
     return replace(triplets, answers=given, answered=True, notes=notes), present
@@ -203,7 +203,7 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
         refuse_unused(options, ("folds", "penalties"), "probes: add --refit probe")
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labeled(options.embeddings, options.labels)
     for flag, values in (("--measure", options.measure), ("--temperature", options.temperature)):
         _check_number(flag, values, len(options.embeddings))
     answered = "recover without --temperature" if options.temperature is None else None

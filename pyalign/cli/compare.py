@@ -84,7 +84,7 @@ def run_compare(options: CompareOptions, progress: Progress) -> Outcome:
     called = _model_choices.models_of(options, tuple(matrices))
     if len(called) == 1 and options.transform is not None:
         raise _inputs.one_model("compare", called[0], options.transform)
-    labels = _inputs.labelled(called, options.labels)
+    labels = _inputs.labeled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
     models: dict[str, Any] = {**_inputs.read_models(options, triplets), **matrices}
     choices = _model_choices.arguments(options)

@@ -68,7 +68,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     families, looked_up = _model_choices.families_of(options)
     notes = (*notes, *looked_up)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
-    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
+    labels = _inputs.labeled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
     dimensions = _shared_options.dimensions_of(options, triplets)
     models = _inputs.read_models(options, triplets)
@@ -81,7 +81,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, top_objects=options.top_objects, families=families, progress=progress,
     )
-    concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
+    concepts = replace(_labeled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
         return Outcome(concepts, notes=notes)
     tables = {"concepts.csv": concepts.to_csv()}
@@ -127,7 +127,7 @@ def _transform(path: str | None) -> Any:
     return load_transform(path)
 
 
-def _labelled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:
+def _labeled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:
     """The result with labels of the command line next to the files' names, also of what a transform made of them."""
     if labels is None:
         return concepts

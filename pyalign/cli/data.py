@@ -137,7 +137,7 @@ class ListOptions(_options.Output):
     """The options of `pyalign datasets list`."""
 
     name: str | None = option(
-        "one data set, or a folder with a dataset.toml, such as ./mine: its source, licence, citation, layout, place",
+        "one data set, or a folder with a dataset.toml, such as ./mine: its source, license, citation, layout, place",
         metavar="NAME", words=DATASETS, positional=True,
     )
 
@@ -256,7 +256,7 @@ def _after(transform: Transform, x: Embeddings, spec: Spec) -> Embeddings:
         _checks.require_finite(np.asarray(~np.isfinite(np.asarray(x)).all(axis=1)))
     except InputError as error:
         raise InputError(f"{spec}: {error}") from error
-    with np.errstate(over="ignore", invalid="ignore"):  # told below
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
         mapped = transform.apply(x)
     overflows = np.asarray(~np.isfinite(np.asarray(mapped)).all(axis=1))
     if overflows.any():

@@ -276,7 +276,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     """Reads the models, the dimensions and, where they are given, the triplets; predicts."""
     _check(options)
     formats, notes = _outputs.check_folder(options, PREDICTION_FILES, PREDICTION_CHARTS)
-    called = _inputs.labelled(options.embeddings, options.labels)
+    called = _inputs.labeled(options.embeddings, options.labels)
     triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
     dimensions = _shared_options.dimensions_of(options, triplets)
     predictions = predict_dimensions(

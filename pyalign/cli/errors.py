@@ -58,7 +58,7 @@ def run_failures(options: FailureOptions, progress: Progress) -> Outcome:
     families, looked_up = _model_choices.families_of(options)
     require_families(called, families)
     temperature = _options.read_temperature(options.temperature, (options.measure,))
-    labels = _inputs.labelled(called, options.labels)
+    labels = _inputs.labeled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="failures")
     models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     if labels is not None:
@@ -106,7 +106,7 @@ class ConsistencyOptions(
 def run_consistency(options: ConsistencyOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     notes = _check(options)
-    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
+    labels = _inputs.labeled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="consistency")
     dimensions = _shared_options.dimensions_of(options, triplets)
     categories = _shared_options.read_categories(options.categories)

@@ -96,7 +96,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
     )
     n_permutations: int | None = option(
-        "number of random relabellings of the objects for p-values",
+        "number of random relabelings of the objects for p-values",
         kind=_options.count,
         metavar="K",
         group=_options.INTERVALS,
@@ -118,7 +118,7 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
     human = _shared_options.read_judgments(options.human, options.kind, options.item_names)
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labeled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
     rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--matrix")
@@ -172,7 +172,7 @@ COMPARED = f"""comparison
 measures, 1 for a model with itself:
 {SIMILARITIES}
 parameters follow a colon: rbf-cka:0.5 takes half the median distance for s,
-rbf-cka:sigma=2 takes s = 2; mutual-knn:20 and cknna:20 use 20 neighbours,
+rbf-cka:sigma=2 takes s = 2; mutual-knn:20 and cknna:20 use 20 neighbors,
 svcca:20 keeps 20 components, svcca:0.95 components with 95% of the variance;
 rsa-spearman:cosine compares cosine similarities"""
 NULL = "null"
@@ -227,7 +227,7 @@ def run_cka(options: CkaOptions, progress: Progress) -> Outcome:
         refuse_unused(options, ("seed",), "permutations and half-samples, and there are none")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labeled(options.embeddings, options.labels)
     models = _inputs.read_models(options)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))

@@ -1,4 +1,4 @@
-"""`pyalign neighbors ...`: the nearest rows of embeddings, and how neighbourhoods agree with those of people."""
+"""`pyalign neighbors ...`: the nearest rows of embeddings, and how neighborhoods agree with those of people."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ EPILOG = "Distances are printed as they are; documents negate them (larger is cl
 
 @dataclass(frozen=True)
 class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Output):
-    """What neighbours are, for one embedding or several."""
+    """What neighbors are, for one embedding or several."""
 
     k: int = option(
-        "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
+        "number of neighbors of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
     )
 
 
@@ -43,7 +43,7 @@ def _transform(spec: Spec) -> Any:
 def _models(options: Any) -> dict[str, Any]:
     """The embeddings of a command, and those after a transform where one is given."""
     get_measure(options.measure)
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labeled(options.embeddings, options.labels)
     models: dict[str, Any] = dict(_inputs.read_models(options))
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
@@ -131,7 +131,7 @@ def _in_folder(
 
 
 def _search(options: SearchOptions, rows: Any, progress: Progress, transform: Any = None) -> Outcome:
-    """The neighbours of what the options ask for among rows that are read, mapped where there is a transform."""
+    """The neighbors of what the options ask for among rows that are read, mapped where there is a transform."""
     from pyalign.nearest.index import load_index
     from pyalign.nearest.neighbors import neighbors, prepared_index
 
@@ -181,7 +181,7 @@ class ObjectsOptions(_options.Models, Near, _options.Intervals):
         "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
         metavar="W.npz", role="input",
     )
-    human: Spec | None = option("human embedding that defines the human neighbours, by cosine", metavar="HUMAN",
+    human: Spec | None = option("human embedding that defines the human neighbors, by cosine", metavar="HUMAN",
                                 role="input")
     threshold: float | None = option(
         "minimum similarity of duplicates (default: only identical rows are listed)", kind=float, metavar="S"
@@ -196,7 +196,7 @@ class ObjectsOptions(_options.Models, Near, _options.Intervals):
         "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
     )
     n_permutations: int | None = option(
-        "number of random relabellings for p-values (default: 999); 0: no p-values", kind=_options.seed, metavar="K",
+        "number of random relabelings for p-values (default: 999); 0: no p-values", kind=_options.seed, metavar="K",
         group=INTERVALS,
     )
     correction: str | None = option(
@@ -209,7 +209,7 @@ class ObjectsOptions(_options.Models, Near, _options.Intervals):
 
 
 def run_objects(options: ObjectsOptions, progress: Progress) -> Outcome:
-    """Reads; the first of several models, or one before its map, is what neighbours change from."""
+    """Reads; the first of several models, or one before its map, is what neighbors change from."""
     from pyalign.concept.neighborhoods import neighborhoods
 
     if options.ci == "none":

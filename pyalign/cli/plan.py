@@ -111,7 +111,7 @@ def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
         raise InputError(
             f"--embeddings must be of one model, or of two that are to be compared; got {len(options.embeddings)}"
         )
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labeled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options, answered="plan experiment")
     models = _inputs.read_models(options, triplets)
     if labels is not None:

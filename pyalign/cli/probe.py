@@ -184,7 +184,7 @@ def _elsewhere(options: ProbeCommandOptions) -> tuple[str, ...]:
     names = () if options.names is None else ("--names", options.names)
     words = ("pyalign", "transfer", options.embeddings, *names, "--transform", options.out, "--on", "SETS")
     command = " ".join(map(shlex.quote, words))
-    return (f"a map can lower agreement on other data, or within categories, and change neighbours: {command}",)
+    return (f"a map can lower agreement on other data, or within categories, and change neighbors: {command}",)
 
 
 def _probe(
@@ -256,11 +256,11 @@ class TransferOptions(_options.Model, _options.JudgedRows, _options.ClosedInterv
         f"{_options.CATEGORIES} (default: those of the first data set that has some)", metavar="FILE", role="input",
     )
     k: int = option(
-        "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
+        "number of neighbors of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
     )
     measure: MeasureName | None = option(
         "similarity measure of all figures (default: for triplets cosine, and after a map its own; pearson for "
-        "matrices; cosine for neighbours)", metavar="M", words=MEASURES, group=_options.MODEL,
+        "matrices; cosine for neighbors)", metavar="M", words=MEASURES, group=_options.MODEL,
     )
     seed: int = option(
         "random seed of the half-samples (default: 0)", default=0, kind=_options.seed, metavar="S",

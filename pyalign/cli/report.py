@@ -23,7 +23,7 @@ from pyalign.report.charts.entropy import LINES
 from pyalign.report.charts.map import METHODS
 from pyalign.report.charts.matrix import ERRORS, ORDERS
 from pyalign.report.charts.ranked import SORTS
-from pyalign.report.charts.rdm import COLOURED
+from pyalign.report.charts.rdm import COLORED
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of, rows_of
@@ -140,7 +140,7 @@ class PlotOptions(_options.Quiet):
         group=OBJECTS,
     )
     categories: Spec | None = option(
-        "categories of the objects: colours of a map, frames of a gallery, the order of an rdm",
+        "categories of the objects: colors of a map, frames of a gallery, the order of an rdm",
         metavar="FILE",
         role="input",
         group=OBJECTS,
@@ -156,7 +156,7 @@ class PlotOptions(_options.Quiet):
         "what to show, if the result has several: dimensions, categories, levels or entropy (concepts); groups"
         " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); families or models (entropy); "
         "a column (metadata); percentiles or values (rdm); kappa or same-choice (consistency)",
-        metavar="BY", words=(*BY, "groups", *BINS, *COLOURED, *ERRORS, *LINES), group=OBJECTS,
+        metavar="BY", words=(*BY, "groups", *BINS, *COLORED, *ERRORS, *LINES), group=OBJECTS,
     )
     sort: str | None = option(
         f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",
@@ -166,7 +166,7 @@ class PlotOptions(_options.Quiet):
         "show at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
     )
     style: Literal["light", "dark"] = option(
-        "colours: light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
+        "colors: light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
     )
     width: Literal["single", "double"] = option(
         "width of one journal column, 85 mm, or of two, 174 mm (default: double)", default="double",

@@ -72,7 +72,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     notes += _model_choices.check(options)
     _shared_options.check(options)
     matrices = _shared_options.read(options)
-    labels = _inputs.labelled(_model_choices.models_of(options, tuple(matrices)), options.labels)
+    labels = _inputs.labeled(_model_choices.models_of(options, tuple(matrices)), options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     triplets = _inputs.read_triplets(options)
     alone = not triplets.answered  # what the model says, which there is nothing to compare with

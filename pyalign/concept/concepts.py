@@ -157,10 +157,10 @@ def score_concepts(
             top=top or None,
             top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
         )
-    told = map(present.notes_on, (categories, *(levels or ())))
+    level_notes = map(present.notes_on, (categories, *(levels or ())))
     return cast(Concepts, judged.described(
-        replace(concepts, entropy=entropy), [notes, aligned.notes, *told, concepts.notes], plain, concepts.backend,
-        concepts.seed, triplets=triplet_data, dimensions=dimensions,
+        replace(concepts, entropy=entropy), [notes, aligned.notes, *level_notes, concepts.notes], plain,
+        concepts.backend, concepts.seed, triplets=triplet_data, dimensions=dimensions,
     ))
 
 

@@ -118,9 +118,9 @@ class Run:
         notes = notes_on_models(replace(aligned, index=index), dict.fromkeys(aligned.models, self.measure))
         errors = tuple(_errors_of(outcomes, k, len(index)) for k in range(len(outcomes.names)))
         odd += [_odd_bits(one.odd[kept]) for one in self.choices.values()]
-        told = merged(notes, notes_on_choices(self.choices, task, ""))
+        all_notes = merged(notes, notes_on_choices(self.choices, task, ""))
         bits = tuple(np.stack(odd, axis=1))
-        return Answers(errors, outcomes.right, bits, index, outcomes.scores[0].backend, told), outcomes
+        return Answers(errors, outcomes.right, bits, index, outcomes.scores[0].backend, all_notes), outcomes
 
     def _missed(
         self, answers: Answers, missed: np.ndarray, clusters: Clusters, dependence: Dependence | None,

@@ -21,7 +21,7 @@ from pyalign.stats.divergences import entropy as entropy_of
 from pyalign.typing import Assign, BackendName, CategoriesLike, TripletsLike
 
 LEVELS = ("fine", "coarse", "border", "other")
-UNCATEGORISED = "uncategorised"
+UNCATEGORIZED = "uncategorized"
 # Whose entropy triplets are in bins of, and their edges in nats, which are the paper's for what dimensions predict.
 ENTROPY_OF = {"dimensions": tuple(k / 10 for k in range(12)), "answers": ENTROPIES}
 WORD = 64  # categories in a number
@@ -230,7 +230,7 @@ def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: Cat
     - ``border``: they do not, but two objects share a coarse category, and the third is outside of it: a class border
       separates them.
     - ``other``: no two objects share a coarse category.
-    - ``uncategorised``: the triplet is neither fine nor coarse, and some object has no coarse category, so the level is
+    - ``uncategorized``: the triplet is neither fine nor coarse, and some object has no coarse category, so the level is
       unknown.
 
     The level does not depend on which object was chosen as odd. Objects with several categories share one if they have
@@ -255,7 +255,7 @@ def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: Cat
     Example:
         >>> fine, coarse = ["bee", "bee", "bee", "ant", "cat", ""], ["insect"] * 4 + ["mammal", ""]
         >>> abstraction_levels([[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 5]], fine, coarse).tolist()
-        ['fine', 'coarse', 'border', 'uncategorised']
+        ['fine', 'coarse', 'border', 'uncategorized']
     """
     triplet_data = as_triplet_data(triplets)
     index = _checks.as_triplets(triplet_data.values)
@@ -263,12 +263,12 @@ def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: Cat
     n = len(two[0].members) if triplet_data.names is None else len(triplet_data.names)
     members = [categories.of_rows(n, triplet_data.names) for categories in two]
     _checks.require_items(index, n, ", the objects of the categories")
-    words: np.ndarray = np.array([*LEVELS, UNCATEGORISED])[level_codes(index, members[0], members[1])]
+    words: np.ndarray = np.array([*LEVELS, UNCATEGORIZED])[level_codes(index, members[0], members[1])]
     return words
 
 
 def level_codes(index: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
-    """int8 (t,): the place in `LEVELS` of triplets (t, 3) of objects with memberships (n, c), -1 for uncategorised.
+    """int8 (t,): the place in `LEVELS` of triplets (t, 3) of objects with memberships (n, c), -1 for uncategorized.
 
     Example:
         >>> codes = np.eye(3, dtype=bool)[[0, 0, 1, 2]]
@@ -276,8 +276,8 @@ def level_codes(index: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> np.n
         array([2, 3], dtype=int8)
     """
     of_fine, of_coarse = _words(fine), _words(coarse)
-    categorised = np.asarray(coarse.any(axis=1))
-    known = categorised[index].all(axis=1)
+    categorized = np.asarray(coarse.any(axis=1))
+    known = categorized[index].all(axis=1)
     two, three = _shared(index, of_coarse)
     codes = np.full(len(index), LEVELS.index("other"), np.int8)
     codes[two] = LEVELS.index("border")

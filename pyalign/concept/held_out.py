@@ -1,7 +1,7 @@
 """Predictions of human dimensions for objects that the fit has not seen: folds over objects, ridge inside.
 
-One decomposition serves all penalties and all targets. With rows centred, X = U S V', the fit at penalty a is mean(y) +
-U S^2 / (S^2 + a) U'y. A row's residual when it is left out is its residual e over 1 - h, h the diagonal of that map
+One decomposition serves all penalties and all targets. With rows centered, X = U S V', the fit at penalty a is mean(y)
++ U S^2 / (S^2 + a) U'y. A row's residual when it is left out is its residual e over 1 - h, h the diagonal of that map
 (Allen 1974), so no fit is made again. What a row that was not fitted is predicted as needs its products with the fitted
 rows alone.
 
@@ -106,7 +106,7 @@ def _scaled(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The decomposition of centred rows, and other rows in its terms."""
+    """The decomposition of centered rows, and other rows in its terms."""
 
     left: np.ndarray  # (n, r) orthonormal columns U, each of mean 0.
     squares: np.ndarray  # (r,) squared singular values.
@@ -133,12 +133,12 @@ class Spectrum:
 
     def left_out(self, y: np.ndarray, penalty: float) -> np.ndarray:
         """(n, k) residuals of targets y (n, k), each of a fit to all other rows."""
-        centred = y - y.mean(axis=0)
-        inside = self.left.T @ centred
+        centered = y - y.mean(axis=0)
+        inside = self.left.T @ centered
         shrunk = penalty / (self.squares + penalty)
         residual, rest = self.left @ (shrunk[:, None] * inside), (self.left**2) @ shrunk
         if not self.complete:  # what no feature reaches
-            residual += centred - self.left @ inside
+            residual += centered - self.left @ inside
             rest += 1.0 - 1.0 / len(y) - (self.left**2).sum(axis=1)
         left_out: np.ndarray = residual / rest[:, None]
         return left_out

@@ -1,4 +1,4 @@
-"""Lists of nearest neighbours of the same objects in two representations, and their overlap.
+"""Lists of nearest neighbors of the same objects in two representations, and their overlap.
 
 Duplicates and near-duplicates among the rows of embeddings, such as images that are in a set twice.
 """
@@ -21,15 +21,15 @@ from pyalign.ops.similarity import similarity
 from pyalign.typing import MeasureLike
 
 TIED = 64 * float(np.finfo(np.float64).eps)  # the relative error of a similarity by rounding
-SPARE = (4, 30)  # lists have 4 k + 30 neighbours, so that k of them are in a half, except for 1 in 10^10
+SPARE = (4, 30)  # lists have 4 k + 30 neighbors, so that k of them are in a half, except for 1 in 10^10
 
 
 class Lists(NamedTuple):
-    """The neighbours of n rows.
+    """The neighbors of n rows.
 
     Attributes:
         rows: (n, l) int64, nearest first.
-        tied: bool (n,), whether the k-th neighbour is as near as the next one.
+        tied: bool (n,), whether the k-th neighbor is as near as the next one.
     """
 
     rows: np.ndarray
@@ -37,7 +37,7 @@ class Lists(NamedTuple):
 
 
 def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", k: int | None = None) -> Lists:
-    """The nearest neighbours of each row, except the row itself; of equally near ones the lower row comes first.
+    """The nearest neighbors of each row, except the row itself; of equally near ones the lower row comes first.
 
     The search is exact, with similarities in float64, so the lists depend only on the embeddings.
 
@@ -45,7 +45,7 @@ def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", 
         x: (n, d) embeddings.
         length: the length of the lists.
         measure: see `pyalign.similarity`.
-        k: the number of neighbours that are used, for which ties are counted; None: all.
+        k: the number of neighbors that are used, for which ties are counted; None: all.
     """
     k = length if k is None else k
     nearest = neighbors(x, k=min(max(length, k + 1), len(x) - 1), measure=measure, index="flat")
@@ -53,7 +53,7 @@ def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", 
 
 
 def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
-    """bool (n,), whether the similarity after the k-th, of (n, l) neighbours, is equal to it up to rounding.
+    """bool (n,), whether the similarity after the k-th, of (n, l) neighbors, is equal to it up to rounding.
 
     Example:
         >>> tied_at(np.array([[0.9, 0.5, 0.5], [0.9, 0.5, 0.4]]), 2)
@@ -67,21 +67,21 @@ def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
 
 
 def checked_k(k: object, n: int) -> int:
-    """Check a number of neighbours of n objects.
+    """Check a number of neighbors of n objects.
 
     Example:
         >>> checked_k(10, 11)
         10
     """
     if n < 2:
-        raise InputError(f"neighbours need at least two objects; got {n}")
+        raise InputError(f"neighbors need at least two objects; got {n}")
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < n:
         raise InputError(f"k must be a whole number from 1 to {n - 1}, below the number of objects; got {k!r}")
     return int(k)
 
 
 def list_length(k: int, n: int) -> int:
-    """The number of neighbours to search for, so that k of them remain within half of the objects.
+    """The number of neighbors to search for, so that k of them remain within half of the objects.
 
     Example:
         >>> list_length(10, 1854), list_length(10, 20)
@@ -91,10 +91,10 @@ def list_length(k: int, n: int) -> int:
 
 
 def rbo_weights(k: int, p: float) -> np.ndarray:
-    """(k,) the weight of a shared neighbour in the rank-biased overlap, by the larger of its two ranks, 1 to k.
+    """(k,) the weight of a shared neighbor in the rank-biased overlap, by the larger of its two ranks, 1 to k.
 
     The extrapolated RBO of two lists of length k is X_k / k p^k + (1 - p) / p sum_d X_d / d p^d, where X_d is the
-    number of neighbours that the first d of both lists share. A neighbour at ranks r and s counts in X_d for every
+    number of neighbors that the first d of both lists share. A neighbor at ranks r and s counts in X_d for every
     d >= max(r, s).
 
     Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", 2010, equation 23.
@@ -112,11 +112,11 @@ def chance_of_rbo(k: int, n: int, p: float) -> float:
 
 
 class SharedNeighbors:
-    """The overlap of two neighbour lists of each object among their first k, and their rank-biased overlap.
+    """The overlap of two neighbor lists of each object among their first k, and their rank-biased overlap.
 
     Args:
         a, b: (n, l) integers, nearest first. l is at least k; `halved` uses longer lists.
-        k: the number of neighbours that count.
+        k: the number of neighbors that count.
         p: the persistence of the rank-biased overlap.
     """
 
@@ -135,8 +135,8 @@ class SharedNeighbors:
         """(n, 2) the overlap and rank-biased overlap of each object."""
         return self._of(np.arange(1, self.k + 1), self._places[:, : self.k])
 
-    def relabelled(self, order: np.ndarray) -> np.ndarray:
-        """(n, 2) with the objects of a relabelled: object i becomes order[i], and row j is that of the new object j."""
+    def relabeled(self, order: np.ndarray) -> np.ndarray:
+        """(n, 2) with the objects of a relabeled: object i becomes order[i], and row j is that of the new object j."""
         ranks = self._ranks.of(order[:, None], order.take(self.a[:, : self.k]))
         out = np.empty((len(order), 2))
         out[order] = self._of(np.arange(1, self.k + 1), ranks)

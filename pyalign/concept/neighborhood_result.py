@@ -1,4 +1,4 @@
-"""The result of `pyalign.neighborhoods`: a table of objects by their neighbours, and what it comes to."""
+"""The result of `pyalign.neighborhoods`: a table of objects by their neighbors, and what it comes to."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ COLUMNS = ("occurrences", "purity", "overlap", "rbo", "kept", "kept_rbo", "dupli
 
 @dataclass(frozen=True)
 class ObjectNeighborhood:
-    """What the neighbours of one object say."""
+    """What the neighbors of one object say."""
 
     row: int  # the row of the object among the matched objects.
     name: str | None  # its name, or None.
-    # the number of objects that have it among their k nearest neighbours. If further objects are as near as the k-th
-    # neighbour, this is the mean over all ways to break the ties.
+    # the number of objects that have it among their k nearest neighbors. If further objects are as near as the k-th
+    # neighbor, this is the mean over all ways to break the ties.
     occurrences: float
-    # the proportion of its neighbours that share a concept with it; None without concepts, or if it has none.
+    # the proportion of its neighbors that share a concept with it; None without concepts, or if it has none.
     purity: float | None = None
-    overlap: float | None = None  # the proportion of its neighbours that are so by the human embedding too.
+    overlap: float | None = None  # the proportion of its neighbors that are so by the human embedding too.
     rbo: float | None = None  # the rank-biased overlap with them, a fraction.
-    kept: float | None = None  # the proportion of its neighbours that it has before the change.
+    kept: float | None = None  # the proportion of its neighbors that it has before the change.
     kept_rbo: float | None = None  # the rank-biased overlap with those before the change, a fraction.
-    lost: tuple[str, ...] = ()  # the neighbours that it has only before the change, nearest first, by name or row.
-    gained: tuple[str, ...] = ()  # the neighbours that it has only after the change, nearest first, by name or row.
+    lost: tuple[str, ...] = ()  # the neighbors that it has only before the change, nearest first, by name or row.
+    gained: tuple[str, ...] = ()  # the neighbors that it has only after the change, nearest first, by name or row.
     duplicate: str | None = None  # the most similar of its duplicates, by name or row; None without any.
 
 
@@ -43,8 +43,8 @@ class ObjectNeighborhood:
 class NeighborFigures(WithError):
     """Means over objects. Those of agreement are None without a human embedding, those of purity without concepts."""
 
-    n_objects: int  # the number of objects. Their neighbours may be any objects.
-    # the mean proportion of neighbours that are so by the human embedding too; None without objects.
+    n_objects: int  # the number of objects. Their neighbors may be any objects.
+    # the mean proportion of neighbors that are so by the human embedding too; None without objects.
     overlap: float | None
     ci: Interval | None  # the interval of the overlap; None if it was not requested, or with too few objects.
     # one-sided, for the hypothesis that model and human embedding are unrelated; None without permutations.
@@ -52,18 +52,18 @@ class NeighborFigures(WithError):
     rbo: float | None  # the mean rank-biased overlap, a fraction.
     rbo_ci: Interval | None  # the interval of the rank-biased overlap.
     rbo_p_value: float | None  # the one-sided p-value of the rank-biased overlap.
-    # the mean proportion of neighbours that share a concept with the object, over the objects that have one; in the row
-    # of a concept only neighbours in that concept count.
+    # the mean proportion of neighbors that share a concept with the object, over the objects that have one; in the row
+    # of a concept only neighbors in that concept count.
     purity: float | None
     # the interval of the purity, over objects; also None if all objects have the same purity.
     purity_ci: Interval | None
     purity_p_value: float | None  # one-sided, by shuffling the concepts; None without permutations.
-    chance: float | None  # the expected purity of random neighbours.
+    chance: float | None  # the expected purity of random neighbors.
 
 
 @dataclass(frozen=True)
 class ConceptNeighborhood(NeighborFigures):
-    """What the neighbours of the objects of one concept say."""
+    """What the neighbors of the objects of one concept say."""
 
     concept: str  # the label of the category or dimension.
     p_adjusted: float | None  # the p-value of the overlap, corrected over the concepts.
@@ -75,25 +75,25 @@ class ConceptNeighborhood(NeighborFigures):
 
 @dataclass(frozen=True)
 class Neighborhood(NeighborFigures, Result):
-    """What the neighbours of one model say, over all objects.
+    """What the neighbors of one model say, over all objects.
 
-    How often objects are neighbours of others is N, whose mean is k.
+    How often objects are neighbors of others is N, whose mean is k.
     """
 
     embeddings: str  # the name of the model.
     skewness: float  # the skewness of N, the mean of ((N - k) / standard deviation of N)^3; 0 if all N are equal.
-    # the Robin Hood index, the sum of |N - k| / (2 k (n - 1)): the proportion of places in neighbour lists that would
+    # the Robin Hood index, the sum of |N - k| / (2 k (n - 1)): the proportion of places in neighbor lists that would
     # have to be redistributed until all objects had equally many. It is 0 if all N are equal, and about 1 if the same k
-    # objects are the neighbours of all others.
+    # objects are the neighbors of all others.
     robin_hood: float
-    # the proportion of objects that are not a neighbour of any other, as a mean over all ways to break ties.
+    # the proportion of objects that are not a neighbor of any other, as a mean over all ways to break ties.
     antihubs: float
-    # the proportion of places in neighbour lists that are taken by objects with N of at least 2 k.
+    # the proportion of places in neighbor lists that are taken by objects with N of at least 2 k.
     hub_occurrence: float
-    # the number of objects for which further objects are as near as the k-th neighbour, up to rounding.
+    # the number of objects for which further objects are as near as the k-th neighbor, up to rounding.
     n_tied: int
-    kept: float | None  # the mean proportion of neighbours that objects have before the change; None without one.
-    kept_rbo: float | None  # the mean rank-biased overlap with the neighbours before the change, a fraction.
+    kept: float | None  # the mean proportion of neighbors that objects have before the change; None without one.
+    kept_rbo: float | None  # the mean rank-biased overlap with the neighbors before the change, a fraction.
     # the objects that occur most often first, then those that agree least with people, then those that change most.
     objects: tuple[ObjectNeighborhood, ...]
     duplicates: tuple[DuplicateGroup, ...]  # the groups of duplicates, sorted by their first row.
@@ -138,7 +138,7 @@ class NeighborDifference(WithError):
 
 @dataclass(frozen=True)
 class Neighborhoods(Result):
-    """The neighbourhoods of the objects of one or more models."""
+    """The neighborhoods of the objects of one or more models."""
 
     command: ClassVar[str] = "neighborhoods"
     rows: ClassVar[str] = "results"
@@ -147,10 +147,10 @@ class Neighborhoods(Result):
     results: tuple[Neighborhood, ...]  # a result for each model.
     # the differences in overlap of every two models, over all objects and for each concept; empty without intervals.
     differences: tuple[NeighborDifference, ...]
-    k: int  # the number of neighbours of each object.
+    k: int  # the number of neighbors of each object.
     measure: str  # the similarity measure of the models.
     human_measure: str | None  # the similarity measure of the human embedding; None without one.
-    before: str | None  # the model with which neighbours before the change are those of; None without one.
+    before: str | None  # the model with which neighbors before the change are those of; None without one.
     before_measure: str | None  # its similarity measure.
     rbo_p: float  # the persistence of the rank-biased overlap, a fraction.
     overlap_chance: float  # the expected overlap of an unrelated model.
@@ -161,9 +161,9 @@ class Neighborhoods(Result):
     threshold: float | None  # the smallest similarity of duplicates; None: only equal rows are duplicates.
     resamples: int | None  # the number of half-samples; None without intervals.
     confidence: float | None  # the confidence level of the intervals; None without intervals.
-    permutations: int | None  # the number of relabellings; None without p-values.
+    permutations: int | None  # the number of relabelings; None without p-values.
     correction: Correction  # how p-values are corrected.
-    seed: int  # the seed of the half-samples; without intervals, that of the relabellings.
+    seed: int  # the seed of the half-samples; without intervals, that of the relabelings.
     human: str | None = None  # the source of the human embedding, or None.
     # the names of the objects, or None. Documents do not contain them.
     names: tuple[str, ...] | None = hidden(default=None, compare=False)

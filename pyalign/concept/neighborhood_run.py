@@ -1,7 +1,7 @@
-"""What neighbour lists say of models: means over objects and concepts, their errors, and what chance would give.
+"""What neighbor lists say of models: means over objects and concepts, their errors, and what chance would give.
 
 Means are (1 + g, 3): over all objects first, then over those of each concept; overlap and rank-biased overlap with
-people's neighbours, and purity. They are NaN without a human embedding, or without concepts.
+people's neighbors, and purity. They are NaN without a human embedding, or without concepts.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ class Question:
         everyone = np.ones((self.n, 1), bool)
         return everyone if self.concepts is None else np.concatenate([everyone, self.concepts.of], axis=1)
 
-    def means(self, agreement: np.ndarray | None, near: np.ndarray, rows: Any, labelled: Any) -> np.ndarray:
-        """(1 + g, 3) over some objects with lists (m, k), and concepts of the objects in another order, `labelled`."""
+    def means(self, agreement: np.ndarray | None, near: np.ndarray, rows: Any, labeled: Any) -> np.ndarray:
+        """(1 + g, 3) over some objects with lists (m, k), and concepts of the objects in another order, `labeled`."""
         out = np.full((self.members.shape[1], 3), np.nan)
         if agreement is not None:
             out[:, :2] = group_means(agreement, self.members[rows])
         if self.concepts is not None:
-            out[:, 2] = purities(near, self.concepts.of[labelled])
+            out[:, 2] = purities(near, self.concepts.of[labeled])
         return out
 
     def row_text(self, row: int) -> str:
@@ -79,7 +79,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Model:
-    """The lists of one model: (n, l) neighbours of each object, longer than k."""
+    """The lists of one model: (n, l) neighbors of each object, longer than k."""
 
     name: str
     x: np.ndarray
@@ -95,7 +95,7 @@ class Model:
 
     @cached_property
     def near(self) -> np.ndarray:
-        """(n, k) the nearest neighbours."""
+        """(n, k) the nearest neighbors."""
         return self.lists.rows[:, : self.asked.k]
 
     @cached_property
@@ -109,9 +109,9 @@ class Model:
         values = None if self.agreement is None else self.agreement.halved(rows, inside)
         return self.asked.means(values, half_lists(self.lists.rows, self.asked.k, rows, inside), rows, rows)
 
-    def relabelled(self, order: np.ndarray) -> np.ndarray:
-        """(1 + g, 3) with the objects of the model relabelled, and with the concepts shuffled."""
-        values = None if self.agreement is None else self.agreement.relabelled(order)
+    def relabeled(self, order: np.ndarray) -> np.ndarray:
+        """(1 + g, 3) with the objects of the model relabeled, and with the concepts shuffled."""
+        values = None if self.agreement is None else self.agreement.relabeled(order)
         return self.asked.means(values, self.near, slice(None), order)
 
 
@@ -126,11 +126,11 @@ def halved(models: list[Model], plan: Resampling, progress: Progress) -> np.ndar
 
 
 def nulls(models: list[Model], count: int, progress: Progress) -> np.ndarray:
-    """(permutations, models, 1 + g, 3): means with the objects of each model relabelled, or the concepts shuffled."""
+    """(permutations, models, 1 + g, 3): means with the objects of each model relabeled, or the concepts shuffled."""
     asked, out = models[0].asked, np.empty((count, len(models), *models[0].means.shape))
     for part, orders in permutations_of(asked.n, count, asked.seed, asked.order):
         for number, order in enumerate(orders.astype(np.int64)):
-            out[part.start + number] = [model.relabelled(order) for model in models]
+            out[part.start + number] = [model.relabeled(order) for model in models]
         progress("permutations", part.stop, count)
     return out
 
@@ -264,9 +264,9 @@ def notes_on_intervals(results: tuple[Neighborhood, ...]) -> list[str]:
     return notes
 
 
-# Hubness, purity and what neighbour lists share
+# Hubness, purity and what neighbor lists share
 
-HUB = 2  # a hub is a neighbour this many times as often as the mean
+HUB = 2  # a hub is a neighbor this many times as often as the mean
 BLOCK = 1 << 22  # similarities at once
 
 
@@ -281,7 +281,7 @@ class Occurrences(NamedTuple):
 
 
 def occurrences(x: np.ndarray, lists: Lists, k: int, measure: MeasureLike) -> Occurrences:
-    """Counts from the exact lists of neighbours; similarities that differ only by rounding tie.
+    """Counts from the exact lists of neighbors; similarities that differ only by rounding tie.
 
     Example:
         >>> from pyalign.concept.neighbor_lists import neighbor_lists
@@ -340,7 +340,7 @@ def purities(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = 
     Args:
         lists: (n, k) rows of members.
         members: bool (n, c).
-        there: bool (n, k): which neighbours count, where not all do.
+        there: bool (n, k): which neighbors count, where not all do.
 
     Example:
         >>> purities(np.array([[1], [0], [0]]), np.array([[True], [True], [False]])).tolist()
@@ -355,7 +355,7 @@ def purities(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = 
 
 
 def shared(members: np.ndarray, near: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
-    """bool (n, 1 + c): whether each object and its neighbour, a row of (n,), share any category, and each one."""
+    """bool (n, 1 + c): whether each object and its neighbor, a row of (n,), share any category, and each one."""
     both = members & members[near]
     return _owned(both if there is None else both & there[:, None])
 
@@ -365,7 +365,7 @@ def _owned(members: np.ndarray) -> np.ndarray:
 
 
 def half_lists(lists: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(m, k) the nearest of half of the objects, as places among its m rows; lists hold more than k neighbours.
+    """(m, k) the nearest of half of the objects, as places among its m rows; lists hold more than k neighbors.
 
     Example:
         >>> half_lists(np.array([[1, 2], [2, 0], [1, 0]]), 1, np.array([0, 2]), np.array([True, False, True]))

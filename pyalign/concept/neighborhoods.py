@@ -1,4 +1,4 @@
-"""One table of each object's neighbourhood: hubs, purity, agreement with people, changes and duplicates."""
+"""One table of each object's neighborhood: hubs, purity, agreement with people, changes and duplicates."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def neighborhoods(
     n_permutations: NotNegative = PERMUTATIONS, correction: Correction = "holm", seed: NotNegative = 0,
     progress: Progress | None = None,
 ) -> Neighborhoods:
-    """Describe each object by its k nearest neighbours, and models by the means over objects and concepts.
+    """Describe each object by its k nearest neighbors, and models by the means over objects and concepts.
 
-    Columns of the table are how often an object is a neighbour of others; with concepts the proportion of its
-    neighbours that share one with it (purity); with a human embedding the proportion that are so by people too
+    Columns of the table are how often an object is a neighbor of others; with concepts the proportion of its
+    neighbors that share one with it (purity); with a human embedding the proportion that are so by people too
     (overlap); with `before` the proportion that it had before a change (kept); and its most similar duplicate.
 
     Args:
@@ -57,25 +57,25 @@ def neighborhoods(
         threshold: the smallest similarity of duplicates, in the unit of the measure; None: only equal rows are
             duplicates. It depends on the embeddings; for cosines of image embeddings .95 to .99 are usual. Groups are
             the connected components of such pairs.
-        k: the number of neighbours, from 1 to n - 1. Of equally near objects the lower row counts as nearer.
+        k: the number of neighbors, from 1 to n - 1. Of equally near objects the lower row counts as nearer.
         measure: the similarity measure of the models; see `pyalign.similarity`.
         human_measure: the similarity measure of the human embedding. SPoSE and VICE predict choices by dot products,
-            but by these the nearest neighbours are often the same few objects with long rows, so the default is the
+            but by these the nearest neighbors are often the same few objects with long rows, so the default is the
             cosine.
         before_measure: the similarity measure of embeddings given as `before`; None: that of the models.
         rbo_p: the persistence of the rank-biased overlap, a fraction. Smaller values give more weight to the first
             ranks.
         top: the number of objects that the result lists by each column, and for each concept.
         ci: ``"objects"`` (or ``"auto"``), a `pyalign.Resampling` of objects by half-samples, or None for no intervals.
-        n_permutations: the number of relabellings of objects, for p-values of overlaps and purities; 0 for none.
+        n_permutations: the number of relabelings of objects, for p-values of overlaps and purities; 0 for none.
         correction: how p-values are corrected over concepts and over differences: ``"holm"`` or
             ``"benjamini-hochberg"``.
-        seed: the seed of the relabellings. Relabellings and half-samples are the same for all models.
+        seed: the seed of the relabelings. Relabelings and half-samples are the same for all models.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        A `Neighborhoods`. If a model's objects are relabelled, the expected overlap is exactly k / (n - 1). A p-value
-        is (1 + the number of relabellings with at least as much overlap) / (1 + `n_permutations`). Intervals generalize
+        A `Neighborhoods`. If a model's objects are relabeled, the expected overlap is exactly k / (n - 1). A p-value
+        is (1 + the number of relabelings with at least as much overlap) / (1 + `n_permutations`). Intervals generalize
         to other samples of as many objects; they are based on half-samples (`pyalign.stats.intervals`) and Student's t.
 
     Raises:
@@ -83,7 +83,7 @@ def neighborhoods(
             threshold that no pair can reach, or unknown options.
 
     Source: Webber, Moffat and Zobel 2010 (rank-biased overlap); Huh et al., "The platonic representation hypothesis",
-    2024 (mutual nearest neighbours); Radovanović et al., "Hubness in space", 2010.
+    2024 (mutual nearest neighbors); Radovanović et al., "Hubness in space", 2010.
 
     Example:
         >>> import pyalign
@@ -158,21 +158,21 @@ def _notes(
     """What a reader should know of concepts, intervals and similarities."""
     concepts, n, notes = asked.concepts, asked.n, []
     if requested is not None and asked.plan is None and (concepts is not None or asked.human is not None):
-        notes.append(f"no intervals: half of {n:,} objects holds no {asked.k} neighbours of each")
+        notes.append(f"no intervals: half of {n:,} objects holds no {asked.k} neighbors of each")
     if asked.plan is not None:
         notes += notes_on_intervals(results)
     if concepts is not None:
         notes += concepts.notes
         without = n - int(concepts.of.any(axis=1).sum())
         if without:
-            notes.append(f"{without:,} of {n:,} objects have no concept: they count only as neighbours of others")
+            notes.append(f"{without:,} of {n:,} objects have no concept: they count only as neighbors of others")
     if concepts is not None or asked.threshold is not None:
         notes += [note for model in models for note in notes_on_similarities(model.x, None, asked.measure, model.name)]
     return notes
 
 
 def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k: int) -> list[str]:
-    """Notes on rows of zeros, to which all others are equally near by cosine, and on ties for the k-th neighbour.
+    """Notes on rows of zeros, to which all others are equally near by cosine, and on ties for the k-th neighbor.
 
     Example:
         >>> [note.partition(":")[0] for note in notes_on_lists({"clip": np.array([[0.0], [1.0]])}, {}, 1)]
@@ -183,12 +183,12 @@ def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k
         zero = int((~x.any(axis=1)).sum())
         if zero:
             subject, it, its = ("row of {} is", "it", "its") if zero == 1 else ("rows of {} are", "them", "their")
-            why = f"cosines and products with {it} are 0, {its} neighbours by them the first rows"
+            why = f"cosines and products with {it} are 0, {its} neighbors by them the first rows"
             notes.append(f"{zero:,} {subject.format(name)} zero throughout: {why}")
     for name, nearest in lists.items():
         tied = int(nearest.tied.sum())
         if tied:
             whose = f"all objects of {name}" if tied == len(nearest.tied) else f"{tied:,} objects of {name}"
             why = "but for rounding: the first rows are taken, and occurrences count each of them equally"
-            notes.append(f"for {whose} others are as near as neighbour {k}, {why}")
+            notes.append(f"for {whose} others are as near as neighbor {k}, {why}")
     return notes

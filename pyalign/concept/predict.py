@@ -101,8 +101,8 @@ def predict_dimensions(
     if not models:
         raise InputError("embeddings must hold at least one model; got none")
     objects = objects_of(models, dimensions, labels, nan_policy, missing)
-    labelled = _checks.as_array(folds, "folds", "(n,)").ndim > 0
-    fold = _folds(objects, folds, labelled, seed)
+    labeled = _checks.as_array(folds, "folds", "(n,)").ndim > 0
+    fold = _folds(objects, folds, labeled, seed)
     judged = None if triplets is None else judged_triplets(objects, triplets, measure, plan, missing)
     results, explained = [], {}
     for name, rows in objects.rows.items():
@@ -116,7 +116,7 @@ def predict_dimensions(
     fold_of[objects.kept] = fold
     predictions = DimensionPredictions(
         tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
-        bool(standardize), None if labelled else seed, None if plan is None else plan.confidence_level,
+        bool(standardize), None if labeled else seed, None if plan is None else plan.confidence_level,
         None if plan is None else plan.by, None if plan is None else plan.method, correction,
         None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
         objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
@@ -151,9 +151,9 @@ def checked_penalties(penalties: object) -> np.ndarray:
     return np.unique(a.astype(np.float64))
 
 
-def _folds(objects: Objects, folds: object, labelled: bool, seed: int) -> np.ndarray:
+def _folds(objects: Objects, folds: object, labeled: bool, seed: int) -> np.ndarray:
     kept = objects.kept
-    if labelled:
+    if labeled:
         labels = _checks.as_array(folds, "folds", "(n,)")
         if len(labels) != len(kept):
             raise InputError(f"folds must be a label for each of {len(kept):,} objects; got {len(labels):,}")

@@ -51,7 +51,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, eq=False)
-class Present:
+class WithRows:
     """Triplets whose objects have a row in all models."""
 
     triplets: Triplets  # with all that is known of them, and a note where some were left out.
@@ -107,7 +107,7 @@ def in_places(array: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return everywhere
 
 
-def with_rows(x: object, triplets: object, missing: str, *, subjects: object = None) -> Present:
+def with_rows(x: object, triplets: object, missing: str, *, subjects: object = None) -> WithRows:
     """The triplets whose three items have a row in each of the embeddings.
 
     Numbers of items that nobody has named can't be found missing: they index rows, and one beyond them is an error
@@ -125,7 +125,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
                       subjects)
 
 
-def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, subjects: object = None) -> Present:
+def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, subjects: object = None) -> WithRows:
     """Does what `with_rows` does, to embeddings by their names and to triplets."""
     _checks.one_of(missing, MISSING, "missing")
     ordered, notes = one_order(models, whole)
@@ -155,9 +155,9 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
             _require_same_rows(item_names, np.flatnonzero(np.isin(items, values[kept])), rows_by_model, others)
             remaining = _coverage(ordered, kept, people)
             noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, remaining)))
-            return Present(_part(noted, values, kept), kept, remaining, row_names)
+            return WithRows(_part(noted, values, kept), kept, remaining, row_names)
     coverage = None if missing == "raise" else _coverage(whole, slice(None), people)
-    return Present(whole, None, coverage, row_names)
+    return WithRows(whole, None, coverage, row_names)
 
 
 def judged_with_rows(

@@ -79,7 +79,7 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
         return Match(matched, f"items are found by the stems of their names: {example}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     candidates = doubled or _candidates(missing, row_names)
-    if len(missing) == 1 and not candidates:  # misspelt perhaps
+    if len(missing) == 1 and not candidates:  # misspelled perhaps
         same_numbers = [name for name in row_names if _DIGITS.findall(name) == _DIGITS.findall(missing[0])]
         candidates = nearest(missing[0], same_numbers, NEAR)
     message = f"no row is named {_some(missing)} ({count}){candidates}"

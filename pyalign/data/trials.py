@@ -263,5 +263,5 @@ def _check_lists(table: Sequence[Column], kept: np.ndarray) -> None:
     twice = np.flatnonzero(np.bincount(both[0]) > 1)
     if len(twice):
         name, lists = who[0].labels[twice[0]], [given[0].labels[k] for k in both[1][both[0] == twice[0]]]
-        told = f'where="list={lists[0]}" keeps one, subject_column="{who[0].header}" takes all'
-        raise InputError(f"participant {shorten(name)} has several lists of trials, {listing(lists, 3)}: {told}")
+        remedy = f'where="list={lists[0]}" keeps one, subject_column="{who[0].header}" takes all'
+        raise InputError(f"participant {shorten(name)} has several lists of trials, {listing(lists, 3)}: {remedy}")

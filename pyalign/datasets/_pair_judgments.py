@@ -11,9 +11,9 @@ import numpy as np
 
 from pyalign.data import Categories, Judgments
 from pyalign.datasets.places import Place, by_number, check_judgments, names_in
-from pyalign.io.apart import mat_entries
 from pyalign.io.arrays import Entries, npz_entries
 from pyalign.io.embeddings import Pictures
+from pyalign.io.isolated import mat_entries
 from pyalign.io.judgments import load_judgments
 from pyalign.io.paths import PathLike, bad, open_text
 from pyalign.io.tensor_files import read_pickle
@@ -22,7 +22,7 @@ from pyalign.io.tensor_files import read_pickle
 
 OBJECTS_92, PEOPLE, SIDE = 92, 16, 175
 NPZ = "kriegeskorte92_images_and_behaviour.npz"
-BEHAVIOUR, STIMULI = "92_behavRDMs.mat", "Kriegeskorte_Neuron2008_supplementalData.mat"
+BEHAVIOR, STIMULI = "92_behavRDMs.mat", "Kriegeskorte_Neuron2008_supplementalData.mat"
 
 
 def kriegeskorte92_names(place: Place, key: str | None = None) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def kriegeskorte92_names(place: Place, key: str | None = None) -> tuple[str, ...
 
 def kriegeskorte92_judgments(place: Place, key: str | None = None) -> Judgments:
     """Dissimilarities (16, 92, 92)."""
-    values = _gathered(place, BEHAVIOUR, "rdms_behav_92({}).RDM", PEOPLE, "behav_rdms")
+    values = _gathered(place, BEHAVIOR, "rdms_behav_92({}).RDM", PEOPLE, "behav_rdms")
     if values.shape != (PEOPLE, OBJECTS_92, OBJECTS_92):
         raise place.bad(f"judgments must have shape {(PEOPLE, OBJECTS_92, OBJECTS_92)}; got {values.shape}")
     people = tuple(f"person {k + 1}" for k in range(PEOPLE))

@@ -313,7 +313,7 @@ def _balanced(triplets: np.ndarray, n: int) -> np.ndarray:
 def choose(candidates: np.ndarray, pi: np.ndarray, n_triplets: int, rng: np.random.Generator) -> np.ndarray:
     """The numbers of n_triplets candidates, each with its probability (m,), none twice; in random order.
 
-    As many times more are drawn as their probabilities allow, and halved again and again: of two neighbours one stays,
+    As many times more are drawn as their probabilities allow, and halved again and again: of two neighbors one stays,
     each with probability 1/2, so that what is left has half of the triplets of each object.
     """
     most = min(MOST_HALVINGS, int(np.log2(1.0 / pi.max())), int(np.log2(max(1.0, MOST_DRAWN / n_triplets))))
@@ -335,7 +335,7 @@ def _systematic(candidates: np.ndarray, pi: np.ndarray, n: int, rng: np.random.G
 
 
 def _half(rows: np.ndarray, triplets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One of each two neighbours among rows (m,), whose triplets are these (m, 3).
+    """One of each two neighbors among rows (m,), whose triplets are these (m, 3).
 
     It is the one whose objects were taken less often so far, or either. The rule is the same for what is taken and for
     what is left, so that each is as likely as the other.

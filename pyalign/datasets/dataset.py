@@ -346,9 +346,9 @@ class DataSetInfo(Result):
     parts: Mapping[str, tuple[str, ...]]
     folder: str  # where it is, or would.
     is_here: bool  # as in `KnownDataSet`.
-    # source, licence, citation: as its publishers have them; None of a folder that does not say.
+    # source, license, citation: as its publishers have them; None of a folder that does not say.
     source: str | None = None
-    licence: str | None = None
+    license: str | None = None
     citation: str | None = None
     kind: str | None = None  # of its judgments.
     layout: tuple[ExpectedFile, ...] = ()  # the files that are expected.
@@ -377,7 +377,7 @@ def dataset_info(name: str) -> DataSetInfo:
         what = f"described by {DESCRIPTION if dataset.description is None else dataset.description.name}"
         return DataSetInfo(dataset.name, what, dataset.parts, str(dataset.folder), True)
     return DataSetInfo(
-        name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.licence, row.citation, row.kind,
+        name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.license, row.citation, row.kind,
         tuple(ExpectedFile(*entry) for entry in row.layout), HOW[row.checked],
         tuple(remote.file for remote in row.files), notes=(row.note,) if row.note else (),
     )

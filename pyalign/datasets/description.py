@@ -274,7 +274,7 @@ TABLES: dict[str, dict[str, Rule]] = {
     "names": {**COMMON, "order": ORDER},
 }
 FILES = ("file", "answers", "subjects", "dimensions")  # keys of a table that name files
-TEXTS = ("name", "dataset", "about", "source", "licence", "citation")
+TEXTS = ("name", "dataset", "about", "source", "license", "citation")
 TOP = (*TEXTS, "files", *TABLES)
 PARTS = {
     "names": "the objects, in the order of their numbers and of rows that have no names",

@@ -179,7 +179,7 @@ class Resuming:
             reason: Any = getattr(error, "reason", error)
             if not self._answered and _is_offline(reason):
                 raise bad(url, self._without_network(url, reason)) from error
-            raise _Cut(_told(reason)) from error
+            raise _Cut(_reason(reason)) from error
         self._has_answered()
         with response:
             if response.headers.get_content_type() == "text/html":
@@ -270,7 +270,7 @@ def _read(response: Any) -> bytes:
     try:
         piece: bytes = response.read1(CHUNK)
     except (HTTPException, OSError) as error:
-        raise _Cut(_told(error)) from error
+        raise _Cut(_reason(error)) from error
     return piece
 
 
@@ -279,7 +279,7 @@ def _is_offline(error: object) -> bool:
     return isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in UNREACHABLE)
 
 
-def _told(error: object) -> str:
+def _reason(error: object) -> str:
     if isinstance(error, TimeoutError):
         return f"nothing came for {TIMEOUT:g} s"
     return " ".join(str(error).split())[:120] or type(error).__name__

@@ -37,7 +37,7 @@ class Row:
     # what it holds, with the keys of each; without a key the function decides, or says which there are.
     parts: Mapping[str, tuple[str, ...]]
     source: str  # where it is published.
-    licence: str  # as its publishers have it; "not stated" where they say nothing.
+    license: str  # as its publishers have it; "not stated" where they say nothing.
     citation: str  # a line.
     # the files that are expected, and what is in them; names of folders end in a slash.
     layout: tuple[tuple[str, str], ...]
@@ -202,7 +202,7 @@ OF_PAIRS = (
             ("images/", "118 images; rows of the judgments are their names in plain order"),
         ),
         kind="dissimilarity",
-        note="people arranged the images by shape, function, colour and background too: this is the general file",
+        note="people arranged the images by shape, function, color and background too: this is the general file",
         needs=(("judgments_general.mat",),),
     ),
     Row(

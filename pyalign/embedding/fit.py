@@ -23,7 +23,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
-from pyalign.embedding.solve import Seen, Solved, minimise, rounded
+from pyalign.embedding.solve import Seen, Solved, minimize, rounded
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import one_blas_thread
 from pyalign.fitting.objective import Curvature, TripletLoss, curvature_of_rows
@@ -136,7 +136,7 @@ def signed_optimum(
         new = new_columns(curvature)
         if not rows.shape[1] and not new.shape[1]:
             break  # nothing lowers the objective: the optimum is zero
-        solved = minimise(
+        solved = minimize(
             objective, np.hstack([rows, new]), tolerance=tolerance, iterations=max(1, iterations - done),
             bounded=False, watch=watch,
         )
@@ -171,7 +171,7 @@ def first_columns(
         seed: turns the axes at random first; None: they stay.
     """
     penalty = EmbeddingPenalty(max(shrinkage, -WEAKEST * at_zero.least))
-    solved = minimise(
+    solved = minimize(
         Objective(loss, penalty), new_columns(at_zero, penalty.shrinkage),
         tolerance=RESIDUALS[0], iterations=ITERATIONS, bounded=False, watch=watch,
     )
@@ -323,7 +323,7 @@ class Fitter:
                 so_far = Solved(rows, value, float("inf"), False, passes, passes)
                 self.watch(passes, value, lambda: fitted(so_far))
 
-        return minimise(
+        return minimize(
             objective, start, tolerance=self.options.tolerance, iterations=self.options.max_iterations,
             bounded=bounded, drops=bounded, watch=seen,
         )

@@ -55,7 +55,7 @@ def kkt_residual(rows: np.ndarray, by_rows: np.ndarray, bounded: bool = True) ->
     return len(rows) * float(np.abs(by_rows).max(initial=0.0))
 
 
-def minimise(  # noqa: C901
+def minimize(  # noqa: C901
     function: Function, rows: np.ndarray, *, tolerance: float, iterations: int, bounded: bool = True,
     drops: bool = False, watch: Seen | None = None,
 ) -> Solved:

@@ -229,10 +229,11 @@ def known_mean(values: ArrayLike) -> float | None:
 
 
 def units(x: np.ndarray) -> np.ndarray:
-    """Columns centred and of length 1; constant ones are 0."""
-    centred = x - x.mean(axis=0)
-    lengths = np.sqrt((centred**2).sum(axis=0))
-    return np.asarray(np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-12 * np.sqrt(len(x))))
+    """Columns centered and of length 1; constant ones are 0."""
+    centered = x - x.mean(axis=0)
+    lengths = np.sqrt((centered**2).sum(axis=0))
+    varies = lengths > 1e-12 * np.sqrt(len(x))
+    return np.asarray(np.divide(centered, lengths, out=np.zeros_like(centered), where=varies))
 
 
 ABOVE = (0.8, 0.9)

@@ -1,12 +1,12 @@
 """Models of OpenCLIP: the image side here; `create` serves the text side as well.
 
-`logits` is the joint space with text, as `encode_image` gives it and not normalised. `penultimate` is the feature
+`logits` is the joint space with text, as `encode_image` gives it and not normalized. `penultimate` is the feature
 before the projection into it: of a ViT the pooled token after the last norm; of a ModifiedResNet what its attention
 pool gives before that pool's own output projection, for the query that is the mean over places; of a trunk of timm its
 output before the head, or before its own classifier where that is the projection. A map is pooled by its mean.
 
 Of the text tower `penultimate` is the pooled token before the projection, `logits` the joint space with images, before
-it is normalised.
+it is normalized.
 
 Looks up the weights that a name of OpenCLIP means, and how images are prepared for them.
 """
@@ -42,7 +42,7 @@ from pyalign.extraction.torch_encoder import Ends, TorchEncoder, choose_device, 
 __all__ = ["create", "load", "names"]
 
 TOKENIZERS = ("tokenizer.json", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tokenizer_config.json")
-JOINT = "joint space with text, not normalised"
+JOINT = "joint space with text, not normalized"
 Pair = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # a batch -> before and after the projection
 # (spec, name, request) -> a model with both towers, its preprocessing of images, what gives its tokenizer, its weights.
 Create = Callable[[str, str, Request], tuple[Any, Callable[[Any], Any], Callable[[], Any], Weights]]
@@ -218,7 +218,7 @@ def encoder_of(spec: str, model: Any, tokenizer: Any, weights: Weights, request:
     """The text tower of a model, with its tokenizer."""
     place = choose_device(request.device)
     projection = _take_projection(model.to(place))
-    joint = "joint space with images, before normalisation"
+    joint = "joint space with images, before normalization"
     meanings = {PENULTIMATE: "pooled token before the projection" if projection else joint, LOGITS: joint}
     notes = () if projection else (f"{spec} has no projection: penultimate and logits are both the {joint}",)
     tower = getattr(model, "text", model)

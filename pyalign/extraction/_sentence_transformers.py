@@ -1,6 +1,6 @@
 """Sentence embeddings: `sentence-transformers:NAME`, as the hub has it, or `sentence-transformers:FOLDER`.
 
-`penultimate` is what the model's pooling gives, before any normalisation. `logits` is what its dense layers make of it,
+`penultimate` is what the model's pooling gives, before any normalization. `logits` is what its dense layers make of it,
 the space that was trained, where it has such layers. A prompt that the model's configuration has is not added.
 """
 
@@ -116,10 +116,10 @@ def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> To
     kinds = [type(module).__name__ for module in modules]
     dense = "Dense" in kinds
     how = next((_how(module.get_config_dict()) for module in modules if type(module).__name__ == "Pooling"), None)
-    meanings = {PENULTIMATE: f"sentence embedding before normalisation, {how or 'as the model pools it'}"}
+    meanings = {PENULTIMATE: f"sentence embedding before normalization, {how or 'as the model pools it'}"}
     if dense:
         meanings[PENULTIMATE] += ", before the dense layers"
-        meanings[LOGITS] = "sentence embedding after the dense layers, before normalisation"
+        meanings[LOGITS] = "sentence embedding after the dense layers, before normalization"
 
     def collate(prepared: Sequence[Any]) -> tuple[Any, torch.Tensor]:
         features = getattr(model, "preprocess", None) or model.tokenize

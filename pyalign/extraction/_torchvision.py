@@ -174,7 +174,7 @@ def names() -> list[str]:
 
 
 def decode(data: Any, background: tuple[int, int, int] = WHITE) -> Any:
-    """Decodes like `pyalign.extraction.decode.decode`; torchvision reads JPEG in RGB or grey, turned as EXIF says."""
+    """Decodes like `pyalign.extraction.decode.decode`; torchvision reads JPEG in RGB or gray, turned as EXIF says."""
     if not isinstance(data, bytes):
         return by_pillow(data, background)
     header = open_image(data)  # no pixels yet: what it refuses is refused

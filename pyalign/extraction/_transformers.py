@@ -28,7 +28,7 @@ from pyalign.extraction.layers import Tokens, find_classifier, tap
 from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings
 
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-JOINT = "joint space with text, not normalised"
+JOINT = "joint space with text, not normalized"
 SIDE = 256  # of the blank image by which a processor shows what it gives
 
 

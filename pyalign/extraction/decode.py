@@ -39,12 +39,12 @@ def decode(data: bytes | npt.NDArray[Any] | Image, background: tuple[int, int, i
     with them. Arrays are uint8 of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), the last with alpha.
 
     - What EXIF (or XMP) says of orientation is applied; where it can't be read, the image stays as it is.
-    - Alpha, a transparent colour and transparent entries of a palette: ``(alpha * value + (255 - alpha) * background)
+    - Alpha, a transparent color and transparent entries of a palette: ``(alpha * value + (255 - alpha) * background)
       / 255``, rounded.
-    - Grey and 1 bit become three equal channels; a palette its colours.
-    - CMYK, YCbCr: Pillow's plain conversion. Profiles of colour (ICC) are not applied, to any image.
-    - 16 bits of grey: ``value * 255 / 65535``, rounded; 12 bits in TIFF by 4095. 32 bits of whole numbers are taken for
-      16, if all values fit. Of colours with 16 bits Pillow keeps the higher byte.
+    - Gray and 1 bit become three equal channels; a palette its colors.
+    - CMYK, YCbCr: Pillow's plain conversion. Profiles of color (ICC) are not applied, to any image.
+    - 16 bits of gray: ``value * 255 / 65535``, rounded; 12 bits in TIFF by 4095. 32 bits of whole numbers are taken for
+      16, if all values fit. Of colors with 16 bits Pillow keeps the higher byte.
     - Floating point and CIELAB are refused.
     - Of animations the first frame, of several pages the first.
 
@@ -52,7 +52,7 @@ def decode(data: bytes | npt.NDArray[Any] | Image, background: tuple[int, int, i
     libtiff itself prints lines on broken TIFF.
 
     Args:
-        background: the colour behind transparent pixels, red, green, blue.
+        background: the color behind transparent pixels, red, green, blue.
 
     Returns:
         A new image of mode RGB without any metadata.
@@ -89,7 +89,7 @@ def pillow_image() -> Any:
 
 
 def check_background(background: object) -> None:
-    """Refuse what is no colour."""
+    """Refuse what is no color."""
     channels = background if isinstance(background, tuple) and len(background) == 3 else (None,)
     if not all(isinstance(channel, int) and 0 <= channel <= 255 for channel in channels):
         raise InputError(f"background must be three whole numbers from 0 to 255; got {background!r}")
@@ -159,17 +159,17 @@ def _is_transparent(image: Any) -> bool:
 
 
 def _eight_bits(pillow: Any, image: Any) -> Any:
-    """Grey of more bits as L, or as LA where one grey is transparent."""
+    """Gray of more bits as L, or as LA where one gray is transparent."""
     values = np.asarray(image)
     tags = getattr(image, "tag_v2", {})
     most = 4095 if tags.get(_BITS) == (12,) else 65535
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > most:
-        raise InputError(f"has grey values from {low} to {high}; only 0 to {most} are read")
-    grey = ((values.astype(np.uint32) * 510 + most) // (2 * most)).astype(np.uint8)
+        raise InputError(f"has gray values from {low} to {high}; only 0 to {most} are read")
+    gray = ((values.astype(np.uint32) * 510 + most) // (2 * most)).astype(np.uint8)
     if tags.get(_PHOTOMETRIC) == 0:  # white is zero, which Pillow turns round for 8 bits and fewer alone
-        grey = 255 - grey
-    reduced = pillow.fromarray(grey)
+        gray = 255 - gray
+    reduced = pillow.fromarray(gray)
     transparent = image.info.get("transparency")
     if transparent is not None:
         opaque = np.where(values == transparent, 0, 255).astype(np.uint8)

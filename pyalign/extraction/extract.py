@@ -67,8 +67,8 @@ def extract(
         shard: (i, k) for part i of k, counted from 1, which may have no items. `merge_extractions` merges the parts.
         resume: whether to continue an interrupted run in `out`.
         unreadable: ``"raise"``, or ``"omit"`` to leave out items that can't be read, and to list them as failures.
-        decoder: the decoder of images, ``"pil"`` or ``"torchvision"``; their JPEG pixels may differ by one grey level.
-        background: the background of transparent images, a colour name of Pillow.
+        decoder: the decoder of images, ``"pil"`` or ``"torchvision"``; their JPEG pixels may differ by one gray level.
+        background: the background of transparent images, a color name of Pillow.
         prompt: a template for texts with {} in place of the text, such as "a photo of a {}".
         transform: a linear map for the rows of a single layer, such as one of gLocal.
         meta: further entries for the manifest, as a mapping of names to strings.
@@ -86,7 +86,7 @@ def extract(
 
     Example:
         >>> from PIL import Image
-        >>> pictures = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+        >>> pictures = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
         >>> extract("pixels:1", pictures)["penultimate"].values.tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
@@ -117,7 +117,7 @@ def extract(
         model, tuple(chosen), items, decode, batch_size, numbers_of(len(items.names), batch_size, shard),
         map=transform, skip=unreadable == "omit", shard=shard, meta=dict(meta or {}), options=options,
         decoder=decoder if model.modality == "images" else None,
-        background=_colour(background) if model.modality == "images" else None, prompt=prompt,
+        background=_color(background) if model.modality == "images" else None, prompt=prompt,
     )
     workers = workers or default_workers()
     if out is None:
@@ -205,19 +205,19 @@ def _images(images: Any, decoder: str, background: str) -> tuple[Any, Callable[[
     from pyalign.extraction.decode import decode
     from pyalign.extraction.images import as_images
 
-    pictures, colour = as_images(images), _colour(background)
+    pictures, color = as_images(images), _color(background)
     if decoder == "torchvision":
         from pyalign.extraction._torchvision import decode
-    return pictures, lambda picture: decode(picture, colour)
+    return pictures, lambda picture: decode(picture, color)
 
 
-def _colour(name: str) -> tuple[int, int, int]:
+def _color(name: str) -> tuple[int, int, int]:
     from PIL import ImageColor
 
     try:
         red, green, blue = ImageColor.getrgb(name)[:3]
     except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"background must be a colour such as white or #808080; got {name!r}") from error
+        raise InputError(f"background must be a color such as white or #808080; got {name!r}") from error
     return red, green, blue
 
 

@@ -102,7 +102,7 @@ def sha256_of(item: Any) -> str:
     """SHA-256 of an item as it was read: the bytes of a file, a text, an array or a Pillow image.
 
     Of an array it is that of its type, shape and values; of a Pillow image that of the pixels that `decode` gives
-    before white and before black, which tell every colour and every transparency.
+    before white and before black, which tell every color and every transparency.
     """
     if isinstance(item, bytes):
         return hashlib.sha256(item).hexdigest()

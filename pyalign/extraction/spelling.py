@@ -1,6 +1,6 @@
 """What the name of a model names on the disk: a file or folder that its source reads, or runs.
 
-What a misspelt name of a model was meant to be.
+What a misspelled name of a model was meant to be.
 
 The formats that are read, each by its plugin of Pillow, after its header was looked at.
 """
@@ -150,7 +150,7 @@ class Entry(NamedTuple):
 
 
 def closest(name: str, known: Iterable[str] | Mapping[str, Known]) -> list[str]:
-    """The names that a misspelt one was probably meant to be, best first; at most three.
+    """The names that a misspelled one was probably meant to be, best first; at most three.
 
     An architecture stands before its tags, and its default tag before the others.
 
@@ -347,16 +347,16 @@ def _jpeg2000_size(data: bytes) -> Size | None:
 
 
 def _mend_transparency(image: Any, data: bytes) -> None:
-    """The transparent grey of a PNG in the values that Pillow spreads its pixels to, which it forgets for 2 and 4 bits.
+    """The transparent gray of a PNG in the values that Pillow spreads its pixels to, which it forgets for 2 and 4 bits.
 
-    Colours of 16 bits lose their lower byte, so it is not known which of them are the transparent one.
+    Colors of 16 bits lose their lower byte, so it is not known which of them are the transparent one.
     """
     value = image.info.get("transparency")
     bits = data[24]
     if value is None or image.mode not in ("L", "RGB"):
         return
     if image.mode == "RGB" and bits == 16:
-        raise InputError("is PNG with one transparent colour of 16 bits, which is not read")
+        raise InputError("is PNG with one transparent color of 16 bits, which is not read")
     if image.mode == "L" and bits in (2, 4):
         image.info["transparency"] = (value & (1 << bits) - 1) * {2: 85, 4: 17}[bits]
 

@@ -103,7 +103,7 @@ class TensorAlgebra(Algebra):
 def by_first_pair(triplets: Tensor, answers: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
     """Triplets (t, 3) by items 0 and 1, equal ones in their order, and their answers (t, 3).
 
-    Neighbours then look up and add to the same row: two of three similarities come from L1, and additions to one pair
+    Neighbors then look up and add to the same row: two of three similarities come from L1, and additions to one pair
     reach L2 together. Sums of whole numbers, as the gradient of float32 is added up, are the same in any order.
     """
     first, second, _ = triplets.long().unbind(dim=1)

@@ -6,7 +6,7 @@ With weights g_ij = dL / ds_ij the derivative by x_i is sum_j g_ij ds_ij / dx_i:
     cosine           (sum_j g_ij v_j - (sum_j g_ij s_ij) u_i) / |x_i|     u, v: unit rows; 0 for a zero row
     the distances    sum_j w_ij (y_j - x_i)     w as `pyalign.measures.PairKernel.slope` says
 
-Pearson is the cosine of centred rows: what it gives is centred already. At distance zero, where -|x - y| has no
+Pearson is the cosine of centered rows: what it gives is centered already. At distance zero, where -|x - y| has no
 derivative, 0 is taken. The weights may be a matrix or a list of pairs.
 
 What the ops of the loss run: cross-entropies of triplets, their derivative by similarities, and from there by the
@@ -76,8 +76,8 @@ def pull_back(measure: Measure, gamma: float | Tensor, pairs: Weighed, x: Tensor
     g, s = pairs.weights, pairs.similarities
     if not measure.kernel.terms:
         return pairs.product(g, y)
-    if measure.transform == "centre":
-        x, y = _centred(x), _centred(y)
+    if measure.transform == "center":
+        x, y = _centered(x), _centered(y)
     if measure.kernel.angular:
         inverse = _inverse_norms(x)
         return inverse * (pairs.product(g, _inverse_norms(y) * y) - pairs.sums(g * s) * inverse * x)
@@ -87,11 +87,11 @@ def pull_back(measure: Measure, gamma: float | Tensor, pairs: Weighed, x: Tensor
     return pairs.product(w, y - offset) - pairs.sums(w) * (x - offset)
 
 
-def _centred(x: Tensor) -> Tensor:
+def _centered(x: Tensor) -> Tensor:
     """x minus the mean of each row, 0 for a constant row."""
     wide = x.double()
-    centred = wide - wide.mean(dim=1, keepdim=True)
-    return torch.where(x.amin(dim=1, keepdim=True) == x.amax(dim=1, keepdim=True), 0.0, centred).to(x.dtype)
+    centered = wide - wide.mean(dim=1, keepdim=True)
+    return torch.where(x.amin(dim=1, keepdim=True) == x.amax(dim=1, keepdim=True), 0.0, centered).to(x.dtype)
 
 
 def _inverse_norms(x: Tensor) -> Tensor:

@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
 from pyalign.errors import InputError, shorten
-from pyalign.io.apart import hdf5_entries, mat_entries, torch_entries
 from pyalign.io.arrays import (
     EMBEDDINGS, NAME_KEYS, Entry, choose, describe, names_array, npy_entries, open_npy, type_name, under_key,
 )
 from pyalign.io.documents import read_json
+from pyalign.io.isolated import hdf5_entries, mat_entries, torch_entries
 from pyalign.io.layout import whole_lines
 from pyalign.io.paths import Array, PathLike, bad, check_file, suffix_of
 from pyalign.io.tables import read_rows

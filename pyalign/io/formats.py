@@ -32,8 +32,8 @@ class Reader:
         return function
 
 
-_HDF5 = Reader("pyalign.io.apart:hdf5_entries")
-_TORCH = Reader("pyalign.io.apart:torch_entries")
+_HDF5 = Reader("pyalign.io.isolated:hdf5_entries")
+_TORCH = Reader("pyalign.io.isolated:torch_entries")
 _PICKLE = Reader("pyalign.io.tensor_files:pickle_entries")
 _TEXT = Reader("pyalign.io.text:text_table", table=True)
 _TRIALS = Reader("pyalign.io.text:json_table", table=True, trials="JSON")
@@ -49,11 +49,11 @@ FORMATS: dict[str, Reader] = {
     ".txt.gz": _TEXT,
     ".json": _TRIALS,
     ".jsonl": _TRIALS,
-    ".parquet": Reader("pyalign.io.apart:parquet_table", table=True),
-    ".mat": Reader("pyalign.io.apart:mat_entries"),
+    ".parquet": Reader("pyalign.io.isolated:parquet_table", table=True),
+    ".mat": Reader("pyalign.io.isolated:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
-    ".nc": Reader("pyalign.io.apart:netcdf_table", table=True, trials="netCDF"),
+    ".nc": Reader("pyalign.io.isolated:netcdf_table", table=True, trials="netCDF"),
     ".safetensors": Reader("pyalign.io.tensor_files:safetensors_entries"),
     ".pt": _TORCH,
     ".pth": _TORCH,

@@ -1,7 +1,7 @@
 """Image files: those below a folder, those of a list, and the bytes of one.
 
-Images in the rows of HDF5 and Parquet files, which are read in a process apart, a piece of some rows at a time. Images
-in tar archives, whose members are read where they are.
+Images in the rows of HDF5 and Parquet files, which are read in a separate process, a piece of some rows at a time.
+Images in tar archives, whose members are read where they are.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pyalign.errors import shorten
-from pyalign.io.apart import ask, hdf5_entries
 from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
+from pyalign.io.isolated import ask, hdf5_entries
 from pyalign.io.metadata import HEADERS, first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_expansion, check_file
 
@@ -281,7 +281,7 @@ def _parquet_files(path: PathLike, leaf: str, rows: int, nbytes: int, start: int
 
 
 def _room(nbytes: int) -> int:
-    """Bytes that the process apart may take for a piece, of `nbytes` of images in all: it is copied some times."""
+    """Bytes that the separate process may take for a piece, of `nbytes` of images in all: it is copied some times."""
     return 4 * (PIECE + min(LARGEST, max(0, nbytes)))
 
 

@@ -358,9 +358,9 @@ def load_categories(path: PathLike) -> Categories:
         return Categories.of(array if array.ndim == 1 else _zeros_and_ones(path, array))
     if suffix.startswith(".txt") or not _several_columns(path, suffix):
         return Categories.of(text_array(path, read_names(path)))
-    labelled = _labels_by_name(path, suffix)
-    if labelled is not None:
-        return labelled
+    labeled = _labels_by_name(path, suffix)
+    if labeled is not None:
+        return labeled
     try:
         embeddings = load_embeddings(path)
     except InputError as error:

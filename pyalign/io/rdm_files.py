@@ -19,9 +19,9 @@ from pyalign._registry import registered
 from pyalign.data import Judgments
 from pyalign.data.judgments import about
 from pyalign.errors import InputError
-from pyalign.io.apart import hdf5_attribute
 from pyalign.io.arrays import JUDGMENTS, Entries, Entry, strings
 from pyalign.io.documents import read_json
+from pyalign.io.isolated import hdf5_attribute
 from pyalign.io.paths import Array, PathLike, bad, check_expansion, suffix_of
 from pyalign.io.tensor_files import read_pickle
 

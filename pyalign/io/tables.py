@@ -201,7 +201,7 @@ class Table:
     width: int  # how many columns.
     head: tuple[Cells, ...]  # the first rows, as text.
     text: tuple[bool, ...]  # which columns hold text.
-    typed: bool  # whether the format says so, for all rows; otherwise the first rows have told it.
+    typed: bool  # whether the format says so, for all rows; otherwise the first rows show it.
     # (numbers, texts) -> `Columns`, where both are column numbers.
     read: Callable[[Sequence[int], Sequence[int]], Columns]
     index: tuple[int, ...] = ()  # columns that the file itself calls its index.

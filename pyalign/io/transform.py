@@ -248,15 +248,15 @@ class ModelSpec:
             raise InputError(f"a specification must hold what JSON has: {error}") from error
 
     @classmethod
-    def from_dict(cls, told: object) -> ModelSpec:
+    def from_dict(cls, document: object) -> ModelSpec:
         """The specification that an object of the registry states."""
-        if not isinstance(told, Mapping):
-            raise InputError(f"a specification must be one object; got {shorten(told)}")
-        missing = [name for name in (*TEXTS, "weights") if name not in told]
+        if not isinstance(document, Mapping):
+            raise InputError(f"a specification must be one object; got {shorten(document)}")
+        missing = [name for name in (*TEXTS, "weights") if name not in document]
         if missing:
-            raise InputError(f"a specification must have {', '.join(missing)}; it has {shorten(list(told), 200)}")
-        known = {name: told[name] for name in KEYS if name in told}
-        return cls(**known, more={name: value for name, value in told.items() if name not in KEYS})
+            raise InputError(f"a specification must have {', '.join(missing)}; it has {shorten(list(document), 200)}")
+        known = {name: document[name] for name in KEYS if name in document}
+        return cls(**known, more={name: value for name, value in document.items() if name not in KEYS})
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any], layer: str | None = None) -> ModelSpec:

@@ -1,1 +1,1 @@
-"""What a linear map wins and loses on other data than it was fitted to."""
+"""What a linear map gains and loses on other data than it was fitted to."""

@@ -40,7 +40,7 @@ def transfer(
     categories: CategoriesLike | None = None, k: int = 10, measure: MeasureLike | None = None, ci: IntervalsOver = AUTO,
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Transfer:
-    """Compare embeddings before and after linear maps: agreement with people on several sets, and neighbours.
+    """Compare embeddings before and after linear maps: agreement with people on several sets, and neighbors.
 
     Args:
         embeddings: (n, d) embeddings.
@@ -49,10 +49,10 @@ def transfer(
             far as it has them. An empty mapping leaves the figures without people.
         categories: of the objects, as `Categories.of` takes them; None: those of the first data set that has some.
             Within categories, only triplets of three objects, and pairs of two objects, that share one are counted.
-        k: the number of neighbours.
+        k: the number of neighbors.
         measure: of all figures; None: for triplets the cosine before, and after a map the measure that it was fitted
-            for, if its file says so; Pearson's for similarity matrices; the cosine for neighbours.
-        ci: what intervals are over, as in `pyalign.compare`; neighbours have intervals over objects. None: none.
+            for, if its file says so; Pearson's for similarity matrices; the cosine for neighbors.
+        ci: what intervals are over, as in `pyalign.compare`; neighbors have intervals over objects. None: none.
         missing: "raise", or "omit" for triplets and pairs of items without a row.
         backend: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
@@ -72,7 +72,7 @@ def transfer(
         >>> human = Judgments(np.corrcoef(x * [1, 1, 1, 0]), "similarity")
         >>> found = transfer(x, stretch, {"people": human}, k=3)
         >>> [(row.figure, row.difference > 0) for row in found.figures]
-        [('rsa', True), ('neighbours kept', False)]
+        [('rsa', True), ('neighbors kept', False)]
     """
     progress = reporter(progress)
     x = as_embeddings(embeddings)
@@ -253,7 +253,7 @@ class _Work:
         return iter(figures)
 
     def of_neighbors(self, categories: Categories | None) -> None:
-        """Neighbours kept and k-NN accuracy of the rows by themselves."""
+        """Neighbors kept and k-NN accuracy of the rows by themselves."""
         members: np.ndarray | None = None
         labels: tuple[str, ...] = ()
         matched = match_rows(self.models)
@@ -271,7 +271,7 @@ class _Work:
             confidence = self.plan.confidence_level
             plan = half_samples(Resampling("objects", confidence_level=confidence, seed=self.plan.seed))
         elif self.plan is not None:
-            self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
+            self.notes.append(f"no intervals of neighbors: half of {matched.n:,} objects holds no {self.k} of each")
         order = np.argsort(np.argsort(matched.order)[chosen])
         nearest = NearestFigures(members, labels, self.k, self.measure or "cosine", plan, order, len(seen))
         for name, mask in seen.items():
@@ -280,13 +280,11 @@ class _Work:
             self.figures += [replace(figure, in_sample=of_fit) for figure in known]
 
     def _kept_by(self, name: str, rows: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray | None:
-        """The rows whose neighbours a map was fitted to keep; None where its file says nothing about that."""
+        """The rows whose neighbors a map was fitted to keep; None where its file says nothing about that."""
         trained = self.maps[name].trained
         if trained is not None and trained.kept is not None:
             return trained.kept.shared(rows, names)
-        self.notes.append(
-            f"neighbours, {name}: the map does not say whose it was to keep: whether in-sample is unknown"
-        )
+        self.notes.append(f"neighbors, {name}: the map does not say whose it was to keep: whether in-sample is unknown")
         return None
 
     def _unseen(self, seen: Mapping[str, np.ndarray | None], n: int) -> np.ndarray:
@@ -295,7 +293,7 @@ class _Work:
         rest = np.flatnonzero(~np.any([np.zeros(n, bool), *masks.values()], axis=0))
         enough = len(rest) // 2 > self.k
         done = f"these are left out, and figures are of {len(rest):,} others" if enough else "figures are too high"
-        self.notes += [f"neighbours, {name}: the map was fitted to keep those of {mask.sum():,} of {n:,} objects, "
+        self.notes += [f"neighbors, {name}: the map was fitted to keep those of {mask.sum():,} of {n:,} objects, "
                        f"in-sample: {done}" for name, mask in masks.items()]
         return rest if enough or not masks else np.arange(n)
 
@@ -341,7 +339,7 @@ def _within(given: Triplets | Judgments, categories: Categories, x: Embeddings) 
 
 
 def _warnings(figures: list[TransferFigure]) -> Iterator[str]:
-    """Where a map wins over all of a set and loses within categories, or loses neighbours' categories."""
+    """Where a map wins over all of a set and loses within categories, or loses neighbors' categories."""
     within = {(row.map, row.on, row.figure): row for row in figures if row.within is not None}
     for row in figures:
         inside = within.get((row.map, row.on, row.figure))

@@ -1,6 +1,6 @@
 """The result of `pyalign.transfer`.
 
-What a map does to neighbours, without people: k-NN accuracy by category, and which neighbours it keeps.
+What a map does to neighbors, without people: k-NN accuracy by category, and which neighbors it keeps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyalign.stats.multiple import sidak
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import MeasureLike
 
-ACCURACY, RSA, VOTES, KEPT = "accuracy", "rsa", "k-NN accuracy", "neighbours kept"
+ACCURACY, RSA, VOTES, KEPT = "accuracy", "rsa", "k-NN accuracy", "neighbors kept"
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class TransferFigure:
 
     map: str  # the name of the map.
     on: str  # the name of the data: a set of `on`; "" for figures of the embeddings by themselves.
-    # "accuracy" on triplets, a fraction; "rsa", the correlation of similarity matrices; "k-NN accuracy" and "neighbours
-    # kept", fractions of the objects and of their neighbours.
+    # "accuracy" on triplets, a fraction; "rsa", the correlation of similarity matrices; "k-NN accuracy" and "neighbors
+    # kept", fractions of the objects and of their neighbors.
     figure: str
     within: str | None  # None; or "categories": only triplets and pairs of one category.
     category: str | None  # the one category that a k-NN accuracy is over; None: all.
@@ -47,7 +47,7 @@ class TransferFigure:
     ci: Interval | None
     # two-sided, of no difference, not corrected; None where the interval is not one of `compare` or `rsa`.
     p_value: float | None
-    # of figures of neighbours: of how many of all these objects the map was fitted to keep them; None where that is not
+    # of figures of neighbors: of how many of all these objects the map was fitted to keep them; None where that is not
     # known, and of other figures.
     in_sample: int | None = None
     # of one category, the interval of the difference that holds together with those of all other categories and maps
@@ -69,14 +69,14 @@ class LeftOut:
 
         Example:
             >>> LeftOut("", "k-NN accuracy", "there are no categories of the objects").note
-            'neighbours: k-NN accuracy is left out: there are no categories of the objects'
+            'neighbors: k-NN accuracy is left out: there are no categories of the objects'
         """
-        return f"{self.on or 'neighbours'}: {self.figure} is left out: {self.reason}"
+        return f"{self.on or 'neighbors'}: {self.figure} is left out: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Transfer(Result):
-    """What maps of embeddings win and lose."""
+    """What maps of embeddings gain and lose."""
 
     command: ClassVar[str] = "transfer"
     rows: ClassVar[str] = "figures"
@@ -87,10 +87,10 @@ class Transfer(Result):
     # of the embeddings and after each map, by which triplets are answered; None where there are none.
     measures: tuple[str, ...]
     rsa_measure: str  # the measure of the similarity matrices.
-    # the measure of the neighbours. These are among the objects that no map was fitted to keep, where those are enough
+    # the measure of the neighbors. These are among the objects that no map was fitted to keep, where those are enough
     # for k.
     neighbor_measure: str
-    k: int  # the number of neighbours.
+    k: int  # the number of neighbors.
     n_objects: int  # the number of rows of the embeddings.
     confidence: float | None  # the confidence level; None without intervals.
     seed: int  # of the half-samples and of resamples.
@@ -108,11 +108,11 @@ RBO_P = 0.9  # of the rank-biased overlap, which is not shown
 
 @dataclass(frozen=True, eq=False)
 class NearestFigures:
-    """Neighbours kept, and k-NN accuracy over all objects with a category and for each category."""
+    """Neighbors kept, and k-NN accuracy over all objects with a category and for each category."""
 
     members: np.ndarray | None  # bool (n, c), or None where there are no categories.
     labels: tuple[str, ...]  # the c categories.
-    k: int  # neighbours.
+    k: int  # neighbors.
     measure: MeasureLike  # see `pyalign.similarity`.
     plan: Resampling | None  # of the half-samples; None: no intervals.
     order: np.ndarray | None = None  # (n,) see `pyalign.stats.intervals.halves`.
@@ -148,7 +148,7 @@ def _votes(
     name: str, lists: list[np.ndarray], members: np.ndarray, labels: tuple[str, ...], k: int, plan: Resampling | None,
     maps: int,
 ) -> Iterator[TransferFigure]:
-    """The first is over all objects with a category; those without can only be neighbours."""
+    """The first is over all objects with a category; those without can only be neighbors."""
     groups = np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
     before, after = (_Votes.of(rows[:, : k + 1], members, plan is not None) for rows in lists)
     change = _Votes(
@@ -180,7 +180,7 @@ def _votes(
 
 @dataclass(frozen=True)
 class _Votes:
-    """Whether neighbours vote for a category of each object (n,), which (n, l), and what each of them adds (n, l)."""
+    """Whether neighbors vote for a category of each object (n,), which (n, l), and what each of them adds (n, l)."""
 
     right: np.ndarray
     lists: np.ndarray
@@ -188,7 +188,7 @@ class _Votes:
 
     @classmethod
     def of(cls, lists: np.ndarray, members: np.ndarray, with_errors: bool) -> _Votes:
-        """Of lists (n, k + 1): k neighbours and the next in line."""
+        """Of lists (n, k + 1): k neighbors and the next in line."""
         right = voted(lists[:, :-1], members).astype(np.float64)
         places = range(lists.shape[1] - 1) if with_errors else ()
         lost = [right - voted(np.delete(lists, place, axis=1), members) for place in places]
@@ -207,19 +207,19 @@ class _Votes:
 
 
 def voted(lists: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """bool (n,): whether the category that most of an object's neighbours have is one of its own.
+    """bool (n,): whether the category that most of an object's neighbors have is one of its own.
 
-    Of categories with as many neighbours, the one whose neighbours are nearer wins. Where no neighbour has a category,
+    Of categories with as many neighbors, the one whose neighbors are nearer wins. Where no neighbor has a category,
     the answer is wrong.
 
     Args:
-        lists: (n, k) the neighbours of each object, the nearest first.
+        lists: (n, k) the neighbors of each object, the nearest first.
         members: bool (n, c).
     """
     k = lists.shape[1]
     votes = np.zeros(members.shape)
     for place in range(k):
-        votes += members[lists[:, place]] * (k * k + k - place)  # all nearness together is less than one neighbour
+        votes += members[lists[:, place]] * (k * k + k - place)  # all nearness together is less than one neighbor
     chosen = votes.argmax(axis=1)
     answered = votes.any(axis=1)
     right: np.ndarray = members[np.arange(len(members)), chosen] & answered

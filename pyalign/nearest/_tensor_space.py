@@ -36,7 +36,7 @@ MOST = 2048  # candidates that faiss gives on a GPU
 
 @dataclass(frozen=True)
 class DeviceSpace(Space):
-    """A space whose rows, centre, inverses and searched rows are tensors on one device."""
+    """A space whose rows, center, inverses and searched rows are tensors on one device."""
 
     cached: ClassVar[int] = BLOCK
     threaded: ClassVar[bool] = False  # a thread of its own would not wait for the stream of the caller
@@ -62,7 +62,7 @@ class DeviceSpace(Space):
         return _host(products * (inverses[:, None] * self.inverse[places]) if self.angular else products)
 
     def sought(self, wide: Any, inverses: Any) -> Sought:
-        rows: Any = inside(wide, inverses, self.centre, self.angular)
+        rows: Any = inside(wide, inverses, self.center, self.angular)
         lengths = np.ldexp(_host(_lengths(rows)), -self.shrink if self.distance else 0)
         if self.distance:
             rows = torch.cat([scaled(rows, -self.shrink), rows.new_ones(len(rows), 1)], dim=1)
@@ -70,11 +70,11 @@ class DeviceSpace(Space):
         return Sought(cast(Any, scaled(rows, powers).float()), lengths, powers)
 
     def wide_scores(self, wide: Any, inverses: Any) -> tuple[np.ndarray, np.ndarray]:
-        rows: Any = inside(wide, inverses, self.centre, self.angular)
+        rows: Any = inside(wide, inverses, self.center, self.angular)
         rows = scaled(rows, -self.shrink if self.distance else 0)
         scores = rows.new_empty(len(rows), len(self.values))
         for part in parts(*_size(self.values), BLOCK):
-            others = inside(self.wide(self.values[part]), self.inverse[part], self.centre, self.angular)
+            others = inside(self.wide(self.values[part]), self.inverse[part], self.center, self.angular)
             others = scaled(cast(Any, others), -self.shrink)
             scores[:, part] = rows @ others.T
             if self.distance:
@@ -96,25 +96,25 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
     exponent = max(exponents, default=0)
     n, d = x.shape
     blocks = parts(n, d, BLOCK)
-    centre = None
+    center = None
     if measure.kernel.distance:
-        centre = torch.stack([_wide(x[part], measure, exponent).sum(dim=0) for part in blocks]).sum(dim=0) / n
+        center = torch.stack([_wide(x[part], measure, exponent).sum(dim=0) for part in blocks]).sum(dim=0) / n
     inverse, lengths = (torch.ones(n, dtype=torch.float64, device=x.device) for _ in range(2))
     for part in blocks:
         wide = _wide(x[part], measure, exponent)
         if angular:
             inverse[part] = _inverses(wide)
-        lengths[part] = _lengths(inside(wide, inverse[part], centre, angular))
+        lengths[part] = _lengths(inside(wide, inverse[part], center, angular))
     shrink = 0 if angular else int(np.frexp(float(lengths.max()))[1])
-    search = torch.empty((n, d + (centre is not None)), dtype=torch.float32, device=x.device)
+    search = torch.empty((n, d + (center is not None)), dtype=torch.float32, device=x.device)
     for part in blocks:
-        placed = inside(_wide(x[part], measure, exponent), inverse[part], centre, angular)
+        placed = inside(_wide(x[part], measure, exponent), inverse[part], center, angular)
         search[part, :d] = scaled(placed, -shrink)
     lengths = scaled(lengths[:, None], -shrink)[:, 0]
-    if centre is not None:
+    if center is not None:
         search[:, -1] = -0.5 * lengths**2
     make: Any = DeviceSpace  # arrays are tensors in it
-    return cast(DeviceSpace, make(measure, x, exponent, centre, inverse, search, float(lengths.max()), shrink))
+    return cast(DeviceSpace, make(measure, x, exponent, center, inverse, search, float(lengths.max()), shrink))
 
 
 def tensor_rows(values: object, name: str, backend: SearchName = "torch", device: torch.device | None = None) -> Tensor:
@@ -185,7 +185,7 @@ def _wide(rows: Any, measure: Measure, exponent: int) -> Tensor:
         return scaled(wide, -exponent)
     if rows.dtype == torch.float64:
         wide = scaled(wide, -np.frexp(_host(wide.abs().amax(dim=1)))[1])
-    if measure.transform == "centre":
+    if measure.transform == "center":
         constant = wide.amax(dim=1) == wide.amin(dim=1)
         wide = wide.shape[1] * wide - in_one_order(wide.clone())[:, None]
         wide[constant] = 0.0

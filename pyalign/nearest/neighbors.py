@@ -1,4 +1,4 @@
-"""How many nearest neighbours a transform keeps.
+"""How many nearest neighbors a transform keeps.
 
 The nearest rows of each query, exactly or by an index.
 """
@@ -32,12 +32,12 @@ ENGINES = {"auto": "auto", "exact": "auto", "faiss": "faiss"}  # and the backend
 def neighbor_overlap(
     before: object, after: object, *, k: Sequence[int] = (1, 10), measure: MeasureLike = "cosine", engine: str = "auto"
 ) -> dict[int, float]:
-    """The fraction of each row's k nearest neighbours in `before` that are among its k nearest in `after`.
+    """The fraction of each row's k nearest neighbors in `before` that are among its k nearest in `after`.
 
     Args:
         before: (n, d) real numbers, one row per item.
         after: (n, r), the same items, transformed. Where both have names, rows are matched by name.
-        k: how many neighbours, each below n; a row is no neighbour of itself.
+        k: how many neighbors, each below n; a row is no neighbor of itself.
         measure: see `pyalign.similarity`; the largest are the nearest.
         engine: ``"exact"``: the kernels of pyalign. ``"faiss"``: faiss's flat search. ``"auto"``: the first. All find
             the same, by similarities in float64; of equal ones the lower row is nearer. See `pyalign.neighbors`.
@@ -97,18 +97,18 @@ def neighbors(
         embeddings: (n, d) real numbers, one row per item. Names come from `Embeddings` or the index of a DataFrame.
         queries: None for all rows; names of rows, each of which must belong to exactly one row; or (q, d) vectors with
             the same features.
-        k: the number of neighbours of each query, from 1 to n, or to n - 1 if queries are rows of the embeddings.
+        k: the number of neighbors of each query, from 1 to n, or to n - 1 if queries are rows of the embeddings.
         measure: see `pyalign.similarity`; larger is nearer. Zero rows (for cosine) and constant rows (for pearson)
             have similarity 0 to everything.
         backend: ``"native"``: pyalign's own kernels. ``"faiss"``: `faiss.knn`. ``"auto"``: native for the exact search,
-            which finds the same neighbours and is faster here, and faiss for other indexes. Rows on a device are
+            which finds the same neighbors and is faster here, and faiss for other indexes. Rows on a device are
             searched exactly on that device, by faiss if it has GPU support, or else by ``"cuda"``, ``"triton"`` or
             ``"torch"``, each of which you can also request.
         index: ``"flat"``: the exact search. ``"hnsw"``, ``"ivf"`` or a factory string of faiss: an approximate search,
             whose recall is measured. ``"auto"`` or None: see `pyalign.nearest.index.choose_index`. Or an index of
             `build_index` or `load_index`, or a path to one (`pathlib.Path`), of the same rows and measure.
-        include_self: whether a query that is a row of the embeddings counts as its own neighbour.
-        nan_policy: ``"raise"``, or ``"omit"`` to leave out rows with NaN or infinity, as neighbours and as queries.
+        include_self: whether a query that is a row of the embeddings counts as its own neighbor.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out rows with NaN or infinity, as neighbors and as queries.
         memory: the number of bytes that an index may take, for ``"auto"``.
         progress: a callback that gets "neighbors", the number of queries done and their total.
 
@@ -205,10 +205,10 @@ def _number(k: object, n: int, own: bool) -> int:
     most = n - own
     if most < 1:
         raise InputError(
-            f"embeddings must have rows that can be neighbours of each query; got {n} without NaN or infinity"
+            f"embeddings must have rows that can be neighbors of each query; got {n} without NaN or infinity"
         )
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= most:
-        why = f"{n:,} rows, and none is its own neighbour" if own else f"{n:,} rows"
+        why = f"{n:,} rows, and none is its own neighbor" if own else f"{n:,} rows"
         raise InputError(f"k must be a whole number from 1 to {most:,} ({why}); got {k!r}")
     return int(k)
 
@@ -257,14 +257,14 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = [*rows.notes, *notes_on_values(rows, "embeddings")]
     if not kept.all():
-        notes.append(f"{int((~kept).sum()):,} of {len(kept):,} rows hold NaN or infinity and are no neighbours")
+        notes.append(f"{int((~kept).sum()):,} of {len(kept):,} rows hold NaN or infinity and are no neighbors")
     if not served.all():
-        notes.append(f"{int((~served).sum()):,} of {len(served):,} queries hold NaN or infinity and have no neighbours")
+        notes.append(f"{int((~served).sum()):,} of {len(served):,} queries hold NaN or infinity and have no neighbors")
     short = int((nearest_rows.indices < 0).any(axis=1).sum())
     if short:
-        notes.append(f"the index found fewer than {nearest_rows.indices.shape[1]:,} neighbours for {short:,} queries")
+        notes.append(f"the index found fewer than {nearest_rows.indices.shape[1]:,} neighbors for {short:,} queries")
     if nearest_rows.recall is not None and nearest_rows.recall < TARGET:
-        notes.append(f'the index finds {100 * nearest_rows.recall:.1f}% of the true neighbours; index="flat" finds all')
+        notes.append(f'the index finds {100 * nearest_rows.recall:.1f}% of the true neighbors; index="flat" finds all')
     several = note_of_packages() if engine == "faiss" else None
     return (*notes, several) if several else tuple(notes)
 
@@ -276,7 +276,7 @@ def _notes_on_zeros(space: Space) -> list[str]:
     if count == 0:
         return []
     rows, its = ("1 row of embeddings is", "its") if count == 1 else (f"{count:,} rows of embeddings are", "their")
-    return [f"{rows} {what} throughout: {its} similarities are 0, {its} neighbours the first rows"]
+    return [f"{rows} {what} throughout: {its} similarities are 0, {its} neighbors the first rows"]
 
 
 class NearestRows(NamedTuple):
@@ -292,7 +292,7 @@ def approximately(
     space: Space, index: Any, factory: str, queries: np.ndarray, k: int, own: np.ndarray | None,
     report: Report | None = None,
 ) -> NearestRows:
-    """The neighbours that an index of faiss proposes, ordered exactly.
+    """The neighbors that an index of faiss proposes, ordered exactly.
 
     The search is the narrowest one with a recall of 0.95 on the sample, or the widest possible one.
     """

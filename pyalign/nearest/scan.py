@@ -238,12 +238,12 @@ def load_faiss(what: str) -> Any:
     return faiss
 
 
-MOST_GAPS = 100  # ranks that may be asked for, for each neighbour that a document holds
+MOST_GAPS = 100  # ranks that may be asked for, for each neighbor that a document holds
 
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A neighbour of a query, as documents have it; see `Neighbors.records`."""
+    """A neighbor of a query, as documents have it; see `Neighbors.records`."""
 
     query: str | int
     rank: int
@@ -270,7 +270,7 @@ class Neighbors(Result):
     embeddings: str | None  # the source of the rows, or None.
     n: int  # the number of rows.
     d: int  # the number of features.
-    k: int  # the number of neighbours of each query.
+    k: int  # the number of neighbors of each query.
     n_queries: int  # the number of queries.
     measure: str  # the similarity measure; see `pyalign.similarity`.
     kind: str  # "similarity", or "negated distance" for measures that are distances. Larger is nearer for both.
@@ -280,13 +280,13 @@ class Neighbors(Result):
     backend: str
     index: str  # "flat", or the factory string of faiss.
     exact: bool  # whether the search was exact.
-    # for an approximate index, the proportion of the true neighbours that it found, over queries that were also
+    # for an approximate index, the proportion of the true neighbors that it found, over queries that were also
     # searched exactly; None if the search was exact.
     recall: float | None = None
     recall_queries: int | None = None  # the number of queries behind `recall`.
     n_omitted: int = 0  # the number of rows with NaN or infinity that were left out (``nan_policy="omit"``).
     transform: str | None = None  # the file of the map that was applied to the rows first, or None.
-    # (q, k) int64, the rows of the neighbours, nearest first and of equally near ones the lower row first; -1 for a
+    # (q, k) int64, the rows of the neighbors, nearest first and of equally near ones the lower row first; -1 for a
     # query that was left out, or where an approximate index found fewer than k.
     indices: np.ndarray = hidden(default=None)
     similarities: np.ndarray = hidden(default=None)  # (q, k) float64, NaN where the index is -1.
@@ -296,7 +296,7 @@ class Neighbors(Result):
     query_rows: np.ndarray | None = hidden(default=None)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both have the same content; names count only if they occur among queries or neighbours."""
+        """Whether both have the same content; names count only if they occur among queries or neighbors."""
         return self._said() == other._said() if isinstance(other, Neighbors) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
@@ -305,7 +305,7 @@ class Neighbors(Result):
         return {name: value for name, value in self.to_dict().items() if name not in ("provenance", "outputs")}
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """A dict for each pair of query and neighbour, with query, rank (from 1), neighbor, row and similarity.
+        """A dict for each pair of query and neighbor, with query, rank (from 1), neighbor, row and similarity.
 
         Query and neighbor are names, or row numbers if there are no names.
         """
@@ -341,7 +341,7 @@ class Neighbors(Result):
         return {**document, **lists, **tail}
 
     def to_json(self) -> str:
-        """The document as text, with one line for each neighbour, since there may be millions."""
+        """The document as text, with one line for each neighbor, since there may be millions."""
         document = self.to_dict()
         records, rows = document.pop("results"), document.pop("query_rows")
         encode = json.JSONEncoder(allow_nan=False).encode
@@ -360,9 +360,9 @@ class Neighbors(Result):
         if firsts + len(left_out) != q or (records and records[0].rank != 1):
             raise InputError(f"n_queries must be those of results and left_out, {firsts} + {len(left_out)}; got {q}")
         if not 1 <= k <= MOST_GAPS * max(1, len(records)) or not all(1 <= record.rank <= k for record in records):
-            raise InputError(f"k must be 1 or more, and no less than any rank; got {k} for {len(records)} neighbours")
+            raise InputError(f"k must be 1 or more, and no less than any rank; got {k} for {len(records)} neighbors")
         if not all(record.row >= 0 and math.isfinite(record.similarity) for record in records):
-            raise InputError("neighbours must have a row from 0 up and a finite similarity")
+            raise InputError("neighbors must have a row from 0 up and a finite similarity")
         indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
         without = {entry.place: entry.query for entry in left_out}
         called: list[Any] = [without.get(place) for place in range(q)]
@@ -375,7 +375,7 @@ class Neighbors(Result):
         names = {one.row: one.neighbor for one in records if isinstance(one.neighbor, str)}
         named = all(isinstance(query, str) for query in called) and bool(called)
         if names and not (all(one.row in names for one in records) and (named or rows is None)):
-            raise InputError("all queries and neighbours must have names, or none")
+            raise InputError("all queries and neighbors must have names, or none")
         if rows is not None and len(rows) != q:
             raise InputError(f"'query_rows' must be one for each of {q} queries; got {len(rows)}")
         return replace(
@@ -388,7 +388,7 @@ LARGEST_TABLE = 1 << 27  # entries (n, n); beyond it pairs are looked up by bise
 
 
 class NeighborRanks:
-    """The ranks of k neighbours of each of n rows.
+    """The ranks of k neighbors of each of n rows.
 
     Args:
         neighbors: (n, k) integers in [0, n), the nearest first, none twice in a row.
@@ -409,7 +409,7 @@ class NeighborRanks:
         self._ranks = np.take_along_axis(ranks, order, axis=1).ravel()
 
     def of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """The rank from 1 of each column among the neighbours of its row, 0 where it is none; arrays that broadcast."""
+        """The rank from 1 of each column among the neighbors of its row, 0 where it is none; arrays that broadcast."""
         if self._table is not None:
             ranks: np.ndarray = self._table.ravel().take(rows.astype(np.int64, copy=False) * self.n + columns)
             return ranks

@@ -1,8 +1,8 @@
-"""Where rows are compared: in float64 for what is reported, in float32 for the search, and how far the two may differ.
+"""How rows are compared: in float64 for what is reported, in float32 for the search, and how far these may differ.
 
-The float32 search maximises one inner product for every measure: of unit rows (cosine), of centred unit rows (pearson),
-of rows as they are (dot), and for distances of (a, 1) and (b, -|b|^2 / 2), with a and b centred on the mean of x, since
--|a - b|^2 / 2 is that product less |a|^2 / 2. All scales are powers of two, which change no digit.
+The float32 search maximizes one inner product for every measure: of unit rows (cosine), of centered unit rows
+(pearson), of rows as they are (dot), and for distances of (a, 1) and (b, -|b|^2 / 2), with a and b centered on the mean
+of x, since -|a - b|^2 / 2 is that product less |a|^2 / 2. All scales are powers of two, which change no digit.
 
 The exact search: candidates by float32, their order by float64, and a bound that says where that is not enough.
 """
@@ -35,7 +35,7 @@ class Space:
     measure: Measure  # with its sigma, for rbf.
     values: np.ndarray  # x, float32 or float64, finite.
     exponent: int  # distances and dot products are of rows times 2^-exponent.
-    centre: np.ndarray | None  # (d,) what is subtracted before distances are searched, in these units.
+    center: np.ndarray | None  # (d,) what is subtracted before distances are searched, in these units.
     inverse: np.ndarray  # (n,) one over the length of each row, 0 for a zero row; only for cosines.
     search: np.ndarray  # (n, d) or (n, d + 1) float32, what is searched.
     reach: float  # the length of the longest row that is searched.
@@ -64,7 +64,7 @@ class Space:
         return equal_rows(self.values)
 
     def values_of(self, queries: np.ndarray, inverses: np.ndarray, near: np.ndarray) -> np.ndarray:
-        """(q, c) float64 by which neighbours are ordered: of wide queries (q, d) with the rows `near` (q, c) of x.
+        """(q, c) float64 by which neighbors are ordered: of wide queries (q, d) with the rows `near` (q, c) of x.
 
         Sums are taken pair by pair over the features in one order, so that equal rows have equal numbers.
         """
@@ -92,7 +92,7 @@ class Space:
 
     def sought(self, wide: np.ndarray, inverses: np.ndarray) -> Sought:
         """Queries as the search takes them."""
-        rows = inside(wide, inverses, self.centre, self.angular)
+        rows = inside(wide, inverses, self.center, self.angular)
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         if self.distance:
             rows = np.concatenate([np.ldexp(rows, -self.shrink), np.ones((len(rows), 1))], axis=1)
@@ -102,13 +102,13 @@ class Space:
 
     def wide_scores(self, wide: np.ndarray, inverses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(q, n) float64 scores of queries with all rows, and (q,) how far these may be from what they stand for."""
-        rows = inside(wide, inverses, self.centre, self.angular)
+        rows = inside(wide, inverses, self.center, self.angular)
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         if self.distance:
             rows, lengths = np.ldexp(rows, -self.shrink), np.ldexp(lengths, -self.shrink)
         scores = np.empty((len(rows), len(self.values)))
         for part in parts(*self.values.shape):
-            others = inside(self.wide(self.values[part]), self.inverse[part], self.centre, self.angular)
+            others = inside(self.wide(self.values[part]), self.inverse[part], self.center, self.angular)
             others = np.ldexp(others, -self.shrink)
             np.matmul(rows, others.T, out=scores[:, part])
             if self.distance:
@@ -163,23 +163,23 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
         for rows, name in checked:
             _require_squares(rows, measure, name)
         exponent = max((_exponent(rows) for rows, _ in checked if rows.dtype == np.float64), default=0)
-    centre = _mean(x, measure, exponent) if measure.kernel.distance else None
+    center = _mean(x, measure, exponent) if measure.kernel.distance else None
     inverse, lengths = np.ones(len(x)), np.empty(len(x))
     for part in parts(*x.shape):
         wide = _wide(x[part], measure, exponent)
         if angular:
             inverse[part] = inverses_of(wide)
-        placed = inside(wide, inverse[part], centre, angular)
+        placed = inside(wide, inverse[part], center, angular)
         lengths[part] = np.sqrt(np.einsum("ij,ij->i", placed, placed))
     shrink = 0 if angular else int(np.frexp(lengths.max())[1])
-    search = np.empty((len(x), x.shape[1] + (centre is not None)), np.float32)
+    search = np.empty((len(x), x.shape[1] + (center is not None)), np.float32)
     for part in parts(*x.shape):
-        placed = inside(_wide(x[part], measure, exponent), inverse[part], centre, angular)
+        placed = inside(_wide(x[part], measure, exponent), inverse[part], center, angular)
         search[part, : x.shape[1]] = np.ldexp(placed, -shrink)
     lengths = np.ldexp(lengths, -shrink)
-    if centre is not None:
+    if center is not None:
         search[:, -1] = -0.5 * lengths**2
-    return Space(measure, x, exponent, centre, inverse, search, float(lengths.max()), shrink)
+    return Space(measure, x, exponent, center, inverse, search, float(lengths.max()), shrink)
 
 
 def parts(n: int, d: int, block: int | None = None) -> list[slice]:
@@ -208,18 +208,18 @@ def _wide(rows: np.ndarray, measure: Measure, exponent: int) -> np.ndarray:
         return np.ldexp(wide, -exponent) if exponent else wide
     if rows.dtype == np.float64:  # squares of float32 fit
         wide = np.ldexp(wide, -np.frexp(np.abs(wide).max(axis=1))[1][:, None])
-    if measure.transform == "centre":  # the deviations times d, which keeps whole numbers whole
+    if measure.transform == "center":  # the deviations times d, which keeps whole numbers whole
         constant = wide.max(axis=1) == wide.min(axis=1)
         wide = wide.shape[1] * wide - wide.sum(axis=1, keepdims=True)
         wide[constant] = 0.0
     return wide
 
 
-def inside(wide: np.ndarray, inverses: np.ndarray, centre: np.ndarray | None, angular: bool) -> np.ndarray:
+def inside(wide: np.ndarray, inverses: np.ndarray, center: np.ndarray | None, angular: bool) -> np.ndarray:
     """Rows as they are searched, in float64."""
     if angular:
         return wide * inverses[:, None]
-    return wide if centre is None else wide - centre
+    return wide if center is None else wide - center
 
 
 def _exponent(rows: np.ndarray) -> int:

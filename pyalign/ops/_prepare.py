@@ -13,11 +13,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
-from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, PairKernel, median_distance, spaced_rows
+from pyalign.measures import LARGEST_CENTERED, SAFE_INVERSE_NORM, Measure, PairKernel, median_distance, spaced_rows
 from pyalign.ops._dispatch import Dispatch
 
 
-class Aside:
+class Deferred:
     """Arrays where the backend works, whose values become known later.
 
     Attributes:
@@ -43,7 +43,7 @@ class Aside:
 
 def run_prepared(
     dispatch: Dispatch, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any],
-    aside: Aside | None = None,
+    deferred: Deferred | None = None,
 ) -> Any:
     """What `work(backend, rows of x, rows of y)` returns, with the rows made ready for the pair kernel of the measure.
 
@@ -54,7 +54,7 @@ def run_prepared(
     def queued(queue: Any) -> None:
         work(queue, *queue.prepare(measure, x, y))
 
-    return _run(dispatch, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)), aside)
+    return _run(dispatch, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)), deferred)
 
 
 def run_finite(dispatch: Dispatch, matrix: Array, name: str, work: Callable[[Any], Any]) -> Any:
@@ -73,7 +73,7 @@ def run_finite(dispatch: Dispatch, matrix: Array, name: str, work: Callable[[Any
 
 def _run(
     dispatch: Dispatch, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any],
-    aside: Aside | None = None,
+    deferred: Deferred | None = None,
 ) -> Any:
     begin = getattr(dispatch.backend, "queue", None)  # of tensor backends
     if begin is None:
@@ -81,10 +81,10 @@ def _run(
     queue = begin(x)
     try:
         queued(queue)
-        waiting = [] if aside is None else aside.waiting
+        waiting = [] if deferred is None else deferred.waiting
         result, arrays = queue.read(waiting)
-        if aside is not None and waiting:
-            aside.fill(arrays)
+        if deferred is not None and waiting:
+            deferred.fill(arrays)
         return result
     except NotOrdinaryError:
         return careful(dispatch.backend)
@@ -134,8 +134,8 @@ def _rows(
 ) -> Rows:
     """Rows of x, whose squared norms are `squares`, as the measure takes them."""
     original = x
-    if measure.transform == "centre":
-        x = backend.centre_rows(_bounded(backend, x))
+    if measure.transform == "center":
+        x = backend.center_rows(_bounded(backend, x))
     elif shift is not None:
         x = backend.shift_rows(x, shift)
     if not kernel.terms:
@@ -149,7 +149,7 @@ def _rows(
 def _bounded(backend: Backend, x: Array) -> Array:
     """Rows scaled by powers of two where d * x could overflow; correlation does not change."""
     extremes = backend.row_extremes(x)
-    return _rescale(backend, x, extremes, np.ones(len(x), bool)) if extremes.max() > LARGEST_CENTRED else x
+    return _rescale(backend, x, extremes, np.ones(len(x), bool)) if extremes.max() > LARGEST_CENTERED else x
 
 
 def _unit_terms(backend: Backend, x: Array, squares: np.ndarray) -> tuple[Array, np.ndarray]:

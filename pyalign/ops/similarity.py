@@ -20,7 +20,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
-from pyalign.ops._prepare import Aside, run_prepared
+from pyalign.ops._prepare import Deferred, run_prepared
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
 
 FEW = 32  # rows whose similarities differ by more than rounding, most of the time
@@ -101,7 +101,7 @@ def _matched(dispatch: Dispatch, x: object, y: object | None) -> tuple[Array, Ar
 
 
 def notes_on_similarities(
-    x: Array, index: Array | None, measure: MeasureLike, source: str = "embeddings", aside: Aside | None = None
+    x: Array, index: Array | None, measure: MeasureLike, source: str = "embeddings", deferred: Deferred | None = None
 ) -> tuple[str, ...]:
     """Whether the similarities of rows all lie within rounding of each other, so that they say nothing of the model.
 
@@ -112,11 +112,11 @@ def notes_on_similarities(
         index: (t, 3) rows, valid ones; None: all pairs of rows count.
         measure: of the similarity.
         source: of x, for the sentence.
-        aside: from `pyalign.analysis.notes.glance_at_rows`, where a call in between has read it.
+        deferred: from `pyalign.analysis.notes.glance_at_rows`, where a call in between has read it.
     """
     if get_measure(measure).precomputed:  # `as_similarities` notes it
         return ()
-    few = _few_rows(x) if aside is None else aside.read()[2]
+    few = _few_rows(x) if deferred is None else deferred.read()[2]
     dtype = _checks.result_dtype(few)
     if _spread(few, measure) is None:
         return ()

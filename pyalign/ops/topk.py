@@ -26,7 +26,7 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
         similarities: (n, m) real numbers, finite. float64 stays, everything else is taken as float32.
         k: how many, from 1 to m, or to m - 1 with `own`.
         own: column own + i is left out of row i: 0 for similarities of rows with themselves, which are then no
-            neighbours of their own. None: nothing is left out.
+            neighbors of their own. None: nothing is left out.
         backend: see `pyalign.similarity`.
 
     Returns:
@@ -37,7 +37,7 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
     n, m = matrix.shape
     if own is not None and not (isinstance(own, int) and 0 <= own <= m - n):
         raise InputError(f"own must leave a column of {m} to each of {n} rows; got {own!r}")
-    _require_neighbours(k, m if own is None else m - 1)
+    _require_neighbors(k, m if own is None else m - 1)
     with dispatch.running():
         out = dispatch.empty((n, int(k)), np.int32)
         first = -1 if own is None else own
@@ -45,13 +45,13 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
         return dispatch.give(out)
 
 
-def _require_neighbours(k: object, most: int) -> None:
+def _require_neighbors(k: object, most: int) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= most:
         raise InputError(f"k must be a whole number from 1 to {most}; got {k!r}")
 
 
-def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Any:
-    """The k rows most similar to each row of x, which is no neighbour of itself.
+def neighbors(x: object, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Any:
+    """The k rows most similar to each row of x, which is no neighbor of itself.
 
     Args:
         x: (n, d) real numbers.
@@ -62,13 +62,13 @@ def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: s
         (n, k) int32 where x is, the nearest first; of equally near ones the lower row first.
     """
     rows = as_embeddings(x).values
-    _require_neighbours(k, length(rows) - 1)
-    blocks = [near for _, near in neighbour_blocks(rows, k, measure=measure, backend=backend)]
+    _require_neighbors(k, length(rows) - 1)
+    blocks = [near for _, near in neighbor_blocks(rows, k, measure=measure, backend=backend)]
     return blocks[0] if len(blocks) == 1 else array_namespace(blocks[0]).concat(blocks)
 
 
-def neighbour_blocks(x: Any, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Iterator[Any]:
-    """The neighbours in pieces: which rows (a slice), and (rows, k) of them; at most one block of similarities."""
+def neighbor_blocks(x: Any, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Iterator[Any]:
+    """The neighbors in pieces: which rows (a slice), and (rows, k) of them; at most one block of similarities."""
     n = length(x)
     step = max(1, BLOCK // n)
     for start in range(0, n, step):

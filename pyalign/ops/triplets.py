@@ -22,7 +22,7 @@ from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length, lengths
-from pyalign.ops._prepare import Aside, run_finite, run_prepared
+from pyalign.ops._prepare import Deferred, run_finite, run_prepared
 from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MeasureLike, TripletsLike
 
 LEAST_ROWS = 3
@@ -294,7 +294,7 @@ def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: flo
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class ReadyInputs:
     """Rows and triplets that are checked and are where a backend computes, for as many passes as there are measures."""
 
     dispatch: Dispatch  # by which results come back.
@@ -302,12 +302,13 @@ class Placed:
     index: Array  # (t, 3) integers, not compared with n yet.
 
 
-def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool = False) -> Placed:
+def ready_inputs(x: object, triplets: object, backend: str = "auto", precomputed: bool = False) -> ReadyInputs:
     """Rows and triplets, checked; `precomputed`: whether x is a matrix of similarities."""
     n, t = lengths(x, triplets)
     computed = t and not precomputed and use_matrix(n, t, 4)
     dispatch = dispatch_of(backend, x, elements=n * n if computed else 0)
-    return Placed(dispatch, dispatch.similarities(x) if precomputed else dispatch.rows(x), dispatch.triplets(triplets))
+    rows = dispatch.similarities(x) if precomputed else dispatch.rows(x)
+    return ReadyInputs(dispatch, rows, dispatch.triplets(triplets))
 
 
 def run_triplets(
@@ -320,19 +321,19 @@ def run_triplets(
     without NaN.
     """
     chosen = get_measure(measure)
-    return run_placed(
-        placed(x, triplets, backend, chosen.precomputed), chosen, temperature=temperature, choices=choices,
+    return run_ready(
+        ready_inputs(x, triplets, backend, chosen.precomputed), chosen, temperature=temperature, choices=choices,
         probabilities=probabilities, sums=sums, similarities=similarities,
     )
 
 
-def run_placed(
-    ready: Placed, measure: Measure, *, temperature: float = 1.0, choices: bool = False, probabilities: bool = False,
-    sums: bool = False, similarities: bool = False, aside: Aside | None = None,
+def run_ready(
+    ready: ReadyInputs, measure: Measure, *, temperature: float = 1.0, choices: bool = False,
+    probabilities: bool = False, sums: bool = False, similarities: bool = False, deferred: Deferred | None = None,
 ) -> TripletResults:
-    """What `run_triplets` gives, of rows and triplets that are `placed`.
+    """What `run_triplets` gives, of what `ready_inputs` has made.
 
-    aside: arrays where these are, to be read with the numbers of this call.
+    deferred: arrays where these are, to be read with the numbers of this call.
     """
     dispatch, rows, index = ready.dispatch, ready.rows, ready.index
     dtype, shape = _checks.result_dtype(rows), (len(index), 3)
@@ -345,7 +346,7 @@ def run_placed(
             sums=sums,
             temperature=temperature,
         )
-        total = _run(ready, measure, want, dtype, aside)
+        total = _run(ready, measure, want, dtype, deferred)
         wanted = want.choices, want.probabilities, want.similarities
         outputs = [None if array is None else dispatch.give(array) for array in wanted]
     return TripletResults(dispatch.backend.name, len(index), outputs[0], outputs[1], total, outputs[2])
@@ -358,7 +359,7 @@ def checked_triplets(dispatch: Dispatch, triplets: object, n: int, columns: int 
     return index
 
 
-def _run(ready: Placed, measure: Measure, want: Wanted, dtype: np.dtype, aside: Aside | None) -> Sums | None:
+def _run(ready: ReadyInputs, measure: Measure, want: Wanted, dtype: np.dtype, deferred: Deferred | None) -> Sums | None:
     dispatch, x, triplets = ready.dispatch, ready.rows, ready.index
     if measure.precomputed:
         given = x, triplets, want
@@ -372,4 +373,4 @@ def _run(ready: Placed, measure: Measure, want: Wanted, dtype: np.dtype, aside: 
         backend.similarity(rows, None, matrix)
         return backend.triplets_from_matrix(matrix, triplets, want)
 
-    return run_prepared(dispatch, measure, x, None, work, aside)
+    return run_prepared(dispatch, measure, x, None, work, deferred)

@@ -1,7 +1,7 @@
 """The families of representation measures, and models made ready for one.
 
-Those of symmetric matrices are in `rdms`; two stand here. Mutual k-nearest neighbours and CKNNA say who is near whom,
-of rows compared by their cosines: a permutation moves both ends of a pair of neighbours, so that the null of n k pairs
+Those of symmetric matrices are in `rdms`; two stand here. Mutual k-nearest neighbors and CKNNA say who is near whom,
+of rows compared by their cosines: a permutation moves both ends of a pair of neighbors, so that the null of n k pairs
 is n k look-ups. Orthogonal Procrustes, CCA, SVCCA and PWCCA are singular values of a product of features, in float64.
 The features of a model are turned to their principal components once; a permutation of the items moves the rows of one
 of the two, so that a null is a product and the singular values of a small matrix.
@@ -21,23 +21,23 @@ from pyalign.nearest.scan import NeighborRanks
 from pyalign.ops.resample import identity
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
-from pyalign.pairwise.rdms import MatrixFamily, RepresentationMeasure, centred_columns, not_defined
+from pyalign.pairwise.rdms import MatrixFamily, RepresentationMeasure, centered_columns, not_defined
 from pyalign.typing import BackendName
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """Who is near whom."""
 
     # rows, columns: (n k,) the pairs.
     rows: np.ndarray
     columns: np.ndarray
-    near: NeighborRanks  # the rank of any column among the neighbours of any row.
+    near: NeighborRanks  # the rank of any column among the neighbors of any row.
     similarities: np.ndarray | None  # (n, n), or None where they don't count.
     length: float = 1.0  # the root of the alignment of the model with itself; 1 for shares.
 
 
-class NeighbourFamily:
+class NeighborFamily:
     """See the module."""
 
     def __init__(
@@ -48,34 +48,34 @@ class NeighbourFamily:
         if not self.k < self.n:
             raise InputError(f"{measure} needs more than {self.k} rows: k is at most n - 1; got {self.n}")
 
-    def prepare(self, x: np.ndarray) -> Neighbours:
-        """The neighbours of the rows of a model (n, d)."""
+    def prepare(self, x: np.ndarray) -> Neighbors:
+        """The neighbors of the rows of a model (n, d)."""
         similarities = similarity(x, measure="cosine", backend=self.backend)
         columns = topk(similarities, self.k, own=0, backend=self.backend).ravel()
         rows = np.repeat(np.arange(self.n), self.k)
         near = NeighborRanks(columns.reshape(self.n, self.k))
         if self.measure.kernel == "overlap":
-            return Neighbours(rows, columns, near, None)
-        neighbours = Neighbours(rows, columns, near, similarities)
-        square = float(self._alignments(neighbours, neighbours, identity(self.n))[0])
+            return Neighbors(rows, columns, near, None)
+        neighbors = Neighbors(rows, columns, near, similarities)
+        square = float(self._alignments(neighbors, neighbors, identity(self.n))[0])
         if not square > 0:
             raise InputError(f"{self.measure} is not defined: the alignment of the model with itself is not positive")
-        return Neighbours(rows, columns, near, similarities, square**0.5)
+        return Neighbors(rows, columns, near, similarities, square**0.5)
 
-    def score(self, a: Neighbours, b: Neighbours) -> float:
+    def score(self, a: Neighbors, b: Neighbors) -> float:
         return float(self.nulls(a, b, identity(self.n))[0])
 
-    def nulls(self, a: Neighbours, b: Neighbours, orders: np.ndarray) -> np.ndarray:
+    def nulls(self, a: Neighbors, b: Neighbors, orders: np.ndarray) -> np.ndarray:
         """(k,) scores of a with b, whose rows stand in other orders (k, n)."""
         if self.measure.kernel == "kernel":
             return self._alignments(a, b, orders) / (a.length * b.length)
         pairs = ((order[a.rows], order[a.columns]) for order in orders)
         return np.array([np.count_nonzero(b.near.of(*pair)) / len(a.rows) for pair in pairs])
 
-    def _alignments(self, a: Neighbours, b: Neighbours, orders: np.ndarray) -> np.ndarray:
-        """(k,) the unbiased HSIC, times n (n - 3), of similarities K, L between neighbours in both models; 0 elsewhere.
+    def _alignments(self, a: Neighbors, b: Neighbors, orders: np.ndarray) -> np.ndarray:
+        """(k,) the unbiased HSIC, times n (n - 3), of similarities K, L between neighbors in both models; 0 elsewhere.
 
-        Its first term is the trace of K L, as published, to which only pairs that are neighbours both ways add.
+        Its first term is the trace of K L, as published, to which only pairs that are neighbors both ways add.
         """
         n, out = self.n, np.empty(len(orders))
         assert a.similarities is not None and b.similarities is not None
@@ -111,7 +111,7 @@ class SubspaceFamily:
 
     def prepare(self, x: np.ndarray) -> Subspace:
         """The principal components of a model (n, d); raises where all rows are the same."""
-        left, values, right = self.linalg.svd(centred_columns(x.astype(np.float64))[0], full_matrices=False)
+        left, values, right = self.linalg.svd(centered_columns(x.astype(np.float64))[0], full_matrices=False)
         rank = int((values > values[0] * max(x.shape) * np.finfo(x.dtype).eps).sum())
         if rank == 0:
             raise not_defined(self.measure)
@@ -196,7 +196,7 @@ class Family(Protocol):
         """(k,) similarities of the two with the rows of b in other orders (k, n)."""
 
 
-FAMILIES: dict[str, type[Any]] = {"matrix": MatrixFamily, "neighbours": NeighbourFamily, "subspace": SubspaceFamily}
+FAMILIES: dict[str, type[Any]] = {"matrix": MatrixFamily, "neighbors": NeighborFamily, "subspace": SubspaceFamily}
 
 
 def family_of(measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName) -> Family:
@@ -236,7 +236,7 @@ def long_rows(measure: RepresentationMeasure, models: Mapping[str, Any], items: 
     """Sentences about rows so long that pairs with one hold over a quarter of a linear kernel's sum of squares."""
     notes = []
     for name, x in models.items() if measure.kernel == "linear" else ():
-        rows = centred_columns(x)[0].astype(np.float64)
+        rows = centered_columns(x)[0].astype(np.float64)
         squares = np.einsum("nd,nd->n", np.linalg.multi_dot([rows, rows.T, rows]), rows)
         squares -= (rows * rows).sum(axis=1) ** 2
         longest, share = int(squares.argmax()), 2.0 * float(squares.max() / squares.sum())

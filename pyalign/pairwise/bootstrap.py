@@ -326,9 +326,9 @@ def weighted_mean(people: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, 
 
 
 def permuted_values(correlated: Correlated, n_permutations: int, seed: int, progress: Progress = silent) -> np.ndarray:
-    """(permutations, k): correlations of models with the people's mean matrix, model objects relabelled at random.
+    """(permutations, k): correlations of models with the people's mean matrix, model objects relabeled at random.
 
-    The same relabelling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in;
+    The same relabeling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in;
     where a model's own matrix has none for some of those that are in, these are left out.
     """
     human = correlated.correlation.of.unit(correlated.mean)

@@ -374,9 +374,9 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     values = np.stack([np.ones(m), a.scores, b.scores, a.scores**2, b.scores**2, a.scores * b.scores])
     of_objects = sums_of_objects(values, items, n)
     left, x, y, xx, yy, xy = values.sum(axis=1, keepdims=True) - of_objects
-    centred = a.name != "cosine"
+    centered = a.name != "cosine"
     with np.errstate(divide="ignore", invalid="ignore"):
-        if centred:
+        if centered:
             xx, yy, xy = xx - x * x / left, yy - y * y / left, xy - x * y / left
         below = np.sqrt(a.square * b.square) * left if a.name == "rho-a" else np.sqrt(xx) * np.sqrt(yy)
         without = xy / below

@@ -82,7 +82,7 @@ def minibatch_cka(
 
 
 def _debiased(measure: RepresentationMeasure) -> RepresentationMeasure:
-    if measure.centring != "unbiased":
+    if measure.centering != "unbiased":
         allowed = "debiased-cka or debiased-rbf-cka:sigma=S: others depend on the size of a batch"
         raise InputError(f"measure must be {allowed}; got {str(measure)!r}")
     if measure.kernel == "rbf" and not measure.absolute:
@@ -201,7 +201,7 @@ def cka(
             arrays: they are read in random batches of about this many rows, at least 4. None: all at once.
         measure: one of the measures in docs/cka.md or, for models, several. ``rbf-cka:0.5`` has half the median
             distance as its bandwidth, ``rbf-cka:sigma=2`` a bandwidth of 2; ``mutual-knn:20`` and ``cknna:20`` use 20
-            neighbours; ``svcca:20`` uses 20 components, ``svcca:0.95`` those with 95% of the variance;
+            neighbors; ``svcca:20`` uses 20 components, ``svcca:0.95`` those with 95% of the variance;
             ``rsa-spearman:cosine`` uses cosines instead of Pearson correlations. Batches take ``debiased-cka`` or
             ``debiased-rbf-cka:sigma=S``, since others depend on the size of a batch.
         n_permutations: the number K of permutations of one model's items (None: 200); 0: no null. Batches have none.

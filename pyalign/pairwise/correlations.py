@@ -143,9 +143,9 @@ class Ranks:
 
     def unit(self, a: RankedPairs) -> np.ndarray | None:
         m = len(a.ranks)
-        centred: np.ndarray = a.ranks.astype(np.float64) - (m + 1)
-        square = (float(m) ** 3 - m) / 3.0 if self.name == "rho-a" else float(np.einsum("i,i->", centred, centred))
-        return centred / math.sqrt(square) if square > 0 else centred
+        centered: np.ndarray = a.ranks.astype(np.float64) - (m + 1)
+        square = (float(m) ** 3 - m) / 3.0 if self.name == "rho-a" else float(np.einsum("i,i->", centered, centered))
+        return centered / math.sqrt(square) if square > 0 else centered
 
     def resampled(
         self, a: Sequence[RankedPairs], b: Sequence[RankedPairs], table: np.ndarray, backend: BackendName = "auto"
@@ -273,7 +273,7 @@ class Correlation:
     # looks at values.
     pooling: str
     # whether a constant may be added to the values, so that -d is the similarity of a dissimilarity d.
-    centred: bool = True
+    centered: bool = True
 
     @property
     def of(self) -> Family:

@@ -1,6 +1,6 @@
 """Measures that compare a symmetric matrix (n, n) of each model: CKA in its forms, and RSA of two models.
 
-The score is the cosine of two centred matrices. A permutation of the items turns one of them, and changes no norm: the
+The score is the cosine of two centered matrices. A permutation of the items turns one of them, and changes no norm: the
 null is inner products alone. Two forms give the same numbers. The matrices themselves serve every kernel; with few
 linear features, |X'Y|^2 is the inner product of XX' and YY', and no matrix is needed.
 
@@ -30,12 +30,12 @@ from pyalign.typing import BackendName, MeasureName
 FEATURES_PER_ROW = 4  # d * e below so many n: products of features are cheaper than a pass over a matrix
 MOST_ROWS = 16_384  # of a matrix, where features would do: 1 GiB of float32
 BLOCK = 1 << 22  # elements that are worked on at once in float64
-NOTHING_LEFT = {4: 1e-5, 8: 1e-11}  # of a matrix, by bytes of a number: what centring leaves there is rounding
+NOTHING_LEFT = {4: 1e-5, 8: 1e-11}  # of a matrix, by bytes of a number: what centering leaves there is rounding
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A centred matrix (n, n) of length 1; the length that it had is `length` times 4 to the power of `exponent`."""
+    """A centered matrix (n, n) of length 1; the length that it had is `length` times 4 to the power of `exponent`."""
 
     values: np.ndarray
     length: float
@@ -44,7 +44,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Features:
-    """Centred features (n, d), scaled so that their score with themselves is 1; squared lengths (n,) of the rows."""
+    """Centered features (n, d), scaled so that their score with themselves is 1; squared lengths (n,) of the rows."""
 
     values: np.ndarray
     squares: np.ndarray
@@ -68,7 +68,7 @@ class MatrixFamily:
         if self.by_features:
             return self._features(x)
         kernel, exponent = self._kernel(x)
-        matrix = centred(kernel, self.measure)
+        matrix = centered(kernel, self.measure)
         return replace(matrix, exponent=exponent)
 
     def score(self, a: Matrix | Features, b: Matrix | Features) -> float:
@@ -84,13 +84,13 @@ class MatrixFamily:
         return np.clip(scores, -1.0, 1.0)
 
     def _kernel(self, x: np.ndarray) -> tuple[np.ndarray, int]:
-        """(n, n) not centred yet, and the power of 4 by which it is too small."""
+        """(n, n) not centered yet, and the power of 4 by which it is too small."""
         kernel, value = self.measure.kernel, self.measure.value
         if kernel in ("rdm", "ranks"):
             measure = get_measure(str(value))
             similarities = with_exact_ends(similarity(x, measure=measure, backend=self.backend), measure)
             return (similarities if kernel == "rdm" else ranked(similarities)), 0
-        values, exponent = centred_columns(x)  # distances are those of x, but for the scale
+        values, exponent = centered_columns(x)  # distances are those of x, but for the scale
         if kernel == "linear":
             return similarity(values, measure="dot", backend=self.backend), exponent
         assert isinstance(value, float)
@@ -98,7 +98,7 @@ class MatrixFamily:
         return similarity(values, measure=get_measure(f"rbf:{sigma!r}"), backend=self.backend), 0
 
     def _features(self, x: np.ndarray) -> Features:
-        values, exponent = centred_columns(x)
+        values, exponent = centered_columns(x)
         squares = get_host_backend(self.backend).row_squares(values)
         plain = Features(values, squares, 1.0)
         whole = float(self._products(plain, plain, identity(self.n), corrected=False)[0])
@@ -108,7 +108,7 @@ class MatrixFamily:
         return Features(values / values.dtype.type(square**0.25), squares / square**0.5, square**0.5, exponent)
 
     def _products(self, a: Features, b: Features, orders: np.ndarray, corrected: bool = True) -> np.ndarray:
-        """(k,) inner products of the two centred matrices, from the features."""
+        """(k,) inner products of the two centered matrices, from the features."""
         host, n = get_host_backend(self.backend), self.n
         turned, product = (
             np.ascontiguousarray(a.values.T),
@@ -119,22 +119,22 @@ class MatrixFamily:
             host.product(turned, b.values[order], product)
             wide = product.astype(np.float64)
             out[k] = np.einsum("ij,ij->", wide, wide)
-        if not corrected or self.measure.centring == "double":
+        if not corrected or self.measure.centering == "double":
             return out
         diagonal = np.array([np.einsum("i,i->", a.squares, b.squares[order]) for order in orders])
-        if self.measure.centring == "off-diagonal":
+        if self.measure.centering == "off-diagonal":
             return out - diagonal
         traces = float(a.squares.sum()) * float(b.squares.sum())
         return out - (1 + 2 / (n - 2)) * diagonal + traces / ((n - 1) * (n - 2))
 
 
-def centred_columns(x: np.ndarray) -> tuple[np.ndarray, int]:
+def centered_columns(x: np.ndarray) -> tuple[np.ndarray, int]:
     """x less the mean of each column, scaled so that the largest number is between 1/2 and 1; and the power of two.
 
     Means are summed in float64; a constant column becomes 0 exactly.
 
     Example:
-        >>> centred_columns(np.array([[0.1, 1.0], [0.1, 3.0]]))
+        >>> centered_columns(np.array([[0.1, 1.0], [0.1, 3.0]]))
         (array([[ 0. , -0.5],
                [ 0. ,  0.5]]), 1)
     """
@@ -152,13 +152,13 @@ def ranked(similarities: np.ndarray) -> np.ndarray:
     return out + out.T
 
 
-def centred(kernel: np.ndarray, measure: RepresentationMeasure) -> Matrix:
-    """A symmetric matrix, centred in place and of length 1. Sums are in float64."""
-    n, whole = len(kernel), measure.centring == "double"
-    if not whole and measure.centring != "off-diagonal":
+def centered(kernel: np.ndarray, measure: RepresentationMeasure) -> Matrix:
+    """A symmetric matrix, centered in place and of length 1. Sums are in float64."""
+    n, whole = len(kernel), measure.centering == "double"
+    if not whole and measure.centering != "off-diagonal":
         np.fill_diagonal(kernel, 0)
     sums = kernel.sum(axis=1, dtype=np.float64)
-    means, mean = _means(sums, n, measure.centring)
+    means, mean = _means(sums, n, measure.centering)
     before = after = 0.0
     step = max(1, BLOCK // n)
     for start in range(0, n, step):
@@ -177,12 +177,12 @@ def centred(kernel: np.ndarray, measure: RepresentationMeasure) -> Matrix:
     return Matrix(kernel, after**0.5)
 
 
-def _means(sums: np.ndarray, n: int, centring: str) -> tuple[np.ndarray, float]:
+def _means(sums: np.ndarray, n: int, centering: str) -> tuple[np.ndarray, float]:
     """What is taken off each row and each column (n,), and what is added to all."""
     total = float(sums.sum())
-    if centring == "unbiased":
+    if centering == "unbiased":
         return sums / (n - 2), total / ((n - 1) * (n - 2))
-    if centring == "mean":
+    if centering == "mean":
         return np.zeros(n), -total / (n * (n - 1))
     return sums / n, total / n**2
 
@@ -290,7 +290,7 @@ class RepresentationMeasure:
     """A measure of similarity between two representations (n, d) and (n, e) of the same n items."""
 
     name: str  # as given to ``measure=`` and ``--measure``.
-    # ``"matrix"``: a symmetric matrix (n, n) of each model, compared by its cosine; ``"neighbours"``: who is near whom;
+    # ``"matrix"``: a symmetric matrix (n, n) of each model, compared by its cosine; ``"neighbors"``: who is near whom;
     # ``"subspace"``: singular values of a product of features.
     family: str
     # of ``matrix`` what stands in the matrix: ``"linear"``, ``"rbf"``, ``"rdm"`` (similarities), ``"ranks"`` (of
@@ -299,9 +299,9 @@ class RepresentationMeasure:
     formula: str  # for people; `pyalign cka --help` shows it.
     source: str  # where it is from.
     # of ``matrix`` what is taken off: ``"double"`` (row and column means), ``"off-diagonal"`` (the same, then the
-    # diagonal is left out), ``"unbiased"`` (U-centred), ``"mean"`` (the mean of all pairs).
-    centring: str = ""
-    # what may stand behind a colon: ``"bandwidth"``, ``"neighbours"``, ``"dimensions"``, ``"similarity"``; or "".
+    # diagonal is left out), ``"unbiased"`` (U-centered), ``"mean"`` (the mean of all pairs).
+    centering: str = ""
+    # what may stand behind a colon: ``"bandwidth"``, ``"neighbors"``, ``"dimensions"``, ``"similarity"``; or "".
     parameter: str = ""
     # that parameter; for a bandwidth a factor of the median distance, unless `absolute`.
     value: float | int | str | None = None
@@ -325,7 +325,7 @@ REPRESENTATION_MEASURES = {
     m.name: m
     for m in (
         _ROWS("linear-cka", "matrix", "linear", "cosine of H XX' H and H YY' H", _KORNBLITH, "double", biased=True),
-        _ROWS("debiased-cka", "matrix", "linear", "the same of U-centred XX' and YY'", _SONG, "unbiased", least=4),
+        _ROWS("debiased-cka", "matrix", "linear", "the same of U-centered XX' and YY'", _SONG, "unbiased", least=4),
         _ROWS("lange-cka", "matrix", "linear", "as linear-cka, of pairs of different rows",
               "Lange et al. 2023", "off-diagonal"),
         _ROWS("rbf-cka", "matrix", "rbf", "linear-cka's of exp(-|x - y|^2 / 2 s^2)", _KORNBLITH, "double",
@@ -336,11 +336,11 @@ REPRESENTATION_MEASURES = {
               "similarity", "pearson", least=3),
         _ROWS("rsa-spearman", "matrix", "ranks", "Spearman's rho of them", _KRIEGESKORTE, "mean", "similarity",
               "pearson", least=3),
-        _ROWS("mutual-knn", "neighbours", "overlap", "share of k nearest neighbours in common", _HUH,
-              parameter="neighbours", value=10),
-        _ROWS("cknna", "neighbours", "kernel", "debiased CKA over neighbours in common", _HUH,
-              parameter="neighbours", value=10, least=4, symmetric=False),
-        _ROWS("procrustes", "subspace", "procrustes", "|X'Y|_* / (|X| |Y|), columns centred",
+        _ROWS("mutual-knn", "neighbors", "overlap", "share of k nearest neighbors in common", _HUH,
+              parameter="neighbors", value=10),
+        _ROWS("cknna", "neighbors", "kernel", "debiased CKA over neighbors in common", _HUH,
+              parameter="neighbors", value=10, least=4, symmetric=False),
+        _ROWS("procrustes", "subspace", "procrustes", "|X'Y|_* / (|X| |Y|), columns centered",
               "Williams et al., NeurIPS 2021"),
         _ROWS("cca", "subspace", "cca", "mean canonical correlation", "Hotelling 1936", biased=True),
         _ROWS("svcca", "subspace", "svcca", "cca of the largest principal components", "Raghu et al., NeurIPS 2017",
@@ -379,10 +379,10 @@ def _bandwidth(name: str, text: str) -> tuple[float, bool]:
     return value, bool(equals)
 
 
-def _neighbours(name: str, text: str) -> tuple[int, bool]:
+def _neighbors(name: str, text: str) -> tuple[int, bool]:
     least = 2 if name == "cknna" else 1
     if not (text.isdecimal() and int(text) >= least):
-        raise InputError(f"neighbours of {name} must be a whole number of at least {least}; got {text!r}")
+        raise InputError(f"neighbors of {name} must be a whole number of at least {least}; got {text!r}")
     return int(text), False
 
 
@@ -408,4 +408,4 @@ def _number(text: str) -> float:
         return math.nan
 
 
-_PARAMETERS = {"bandwidth": _bandwidth, "neighbours": _neighbours, "dimensions": _dimensions, "similarity": _similarity}
+_PARAMETERS = {"bandwidth": _bandwidth, "neighbors": _neighbors, "dimensions": _dimensions, "similarity": _similarity}

@@ -78,7 +78,7 @@ def rsa(
             which counts the noise of single pairs once; or "bootstrap", which is used if there is no closed form or if
             resamples are requested. Over objects and participants it is the dual bootstrap of
             `pyalign.pairwise.bootstrap`.
-        n_permutations: the number of relabellings of the objects for p-values; None: no p-values.
+        n_permutations: the number of relabelings of the objects for p-values; None: no p-values.
         pooling: how participants are pooled for the noise ceiling: "ranks", "standardized", "unit" or "raw"; None: as
             the correlation requires.
         partial: whether to also report partial correlations, with the other models regressed out of the model and the
@@ -186,7 +186,7 @@ def _check(
     both = set(models) & set(rdms)
     if both:
         raise InputError(f"model_rdms must have names of their own; got {min(both)!r} twice")
-    bare = [correlation.name for correlation in chosen if not correlation.centred]
+    bare = [correlation.name for correlation in chosen if not correlation.centered]
     if bare and rdms and judged.kind == "similarity":
         raise InputError(f"correlation {bare[0]} compares values as they are: model_rdms are dissimilarities, so human "
                          "must be; got similarities")

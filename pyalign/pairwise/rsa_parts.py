@@ -258,7 +258,7 @@ def weighted_rsa(
     if np.isnan(folds[:, 0]).all():
         raise InputError("weighted needs judged pairs that differ within folds of objects and outside; got none")
     each, means = _mean_of_folds(folds)[1:, 0].tolist(), crossed.means(folds, everybody)
-    weights, _, _ = _fit(matrix, study.mean, correlated.correlation.centred)
+    weights, _, _ = _fit(matrix, study.mean, correlated.correlation.centered)
     several = len({model.measure for model in study.models if model.measure}) > 1
     names = [f"{m.name} {m.measure}" if several and m.measure else m.name for m in study.models]
     found = WeightedRsa(
@@ -319,8 +319,8 @@ class _Crossed:
             train, test = (np.repeat(np.arange(len(mean)), objects[first] * objects[second] * kept)
                            for kept in (~(left | right), left & right))
             if len(train) and len(test):
-                weights, centre, scale = _fit(self.matrix[train], mean[train], self.correlated.correlation.centred)
-                predicted = ((self.matrix[test] - centre) / scale) @ weights
+                weights, center, scale = _fit(self.matrix[train], mean[train], self.correlated.correlation.centered)
+                predicted = ((self.matrix[test] - center) / scale) @ weights
                 out[fold] = self._correlations(np.stack([mean, *self.people])[:, test],
                                                np.stack([predicted, *self.matrix[test].T]))
                 out[fold, :, 0] = out[fold, :, 0] if weights.any() else 0.0
@@ -369,13 +369,13 @@ def _mean_of_folds(folds: np.ndarray) -> np.ndarray:
     return means_over(folds.reshape(1, len(folds), -1), np.ones((1, len(folds))))[0].reshape(folds.shape[1:])
 
 
-def _fit(matrix: np.ndarray, mean: np.ndarray, centred: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit(matrix: np.ndarray, mean: np.ndarray, centered: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights of the scaled columns, and what was taken from them (the cosine takes nothing) and divided by."""
     both = np.concatenate([matrix, mean[:, None]], axis=1)
-    centre = both.mean(axis=0) if centred else np.zeros(both.shape[1])
-    scale = np.sqrt(((both - centre) ** 2).mean(axis=0))
+    center = both.mean(axis=0) if centered else np.zeros(both.shape[1])
+    scale = np.sqrt(((both - center) ** 2).mean(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
-    return _nonnegative((both - centre) / scale), centre[:-1], scale[:-1]
+    return _nonnegative((both - center) / scale), center[:-1], scale[:-1]
 
 
 def _nonnegative(both: np.ndarray) -> np.ndarray:

@@ -138,7 +138,7 @@ class WeightedRsa(WithError):
     # fitted to.
     value: float
     folds: tuple[float, ...]  # the value of each fold, three for each of ten splits; 0 where no model has a weight.
-    # of each model's standardised matrix (for the cosine: divided by its root mean square), none negative, fitted to
+    # of each model's standardized matrix (for the cosine: divided by its root mean square), none negative, fitted to
     # all pairs; by "name", or "name measure" of several measures.
     weights: Mapping[str, float]
     seed: int  # the seed of the folds.
@@ -215,8 +215,8 @@ def interval_of(at: float, errors: Variances, a: int, b: int | None, plan: Resam
     reach = quantile(plan.confidence_level, errors.degrees(a, b)) * error
     low, high = at - reach, at + reach
     if errors.method == CORRECTED and b is None and abs(at) < 1.0:
-        centre, span = math.atanh(at), reach / (1.0 - at * at)
-        low, high = math.tanh(centre - span), math.tanh(centre + span)
+        center, span = math.atanh(at), reach / (1.0 - at * at)
+        low, high = math.tanh(center - span), math.tanh(center + span)
     bound = 1.0 if b is None else 2.0
     return Interval(max(-bound, low), min(bound, high), error, plan.by, errors.method, float(plan.confidence_level))
 

@@ -1,10 +1,10 @@
 """Errors of similarities between models over objects, and of differences of two similarities that share a model.
 
-Measures of symmetric matrices have a closed form. Of unit matrices A and B, U- or doubly centred, the score is
-c = sum A_ij B_ij, and pair (i, j) moves it by A_ij B_ij - c (A_ij^2 + B_ij^2) / 2: what centring takes off has no part
-in that, to first order. With object i left out matrices are centred again, which follows from R_i = sum_j A_ij B_ij and
-from the diagonal. The variance is that of `pyalign.pairwise.closed_form` over objects, with the sums of the jackknife.
-A bandwidth that is the median distance is taken as it is.
+Measures of symmetric matrices have a closed form. Of unit matrices A and B, U- or doubly centered, the score
+is c = sum A_ij B_ij, and pair (i, j) moves it by A_ij B_ij - c (A_ij^2 + B_ij^2) / 2: what centering takes off has
+no part in that, to first order. With object i left out matrices are centered again, which follows from
+R_i = sum_j A_ij B_ij and from the diagonal. The variance is that of `pyalign.pairwise.closed_form` over objects, with
+the sums of the jackknife. A bandwidth that is the median distance is taken as it is.
 
 Other measures have half-samples: each model's rows are halved without replacement, prepared again and compared. In a
 half, canonical correlations of too many dimensions would be 1 by themselves; then there is no error.
@@ -115,9 +115,9 @@ def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.n
     scores = []
     for products in (product, left, right):
         rest = float(products.rows.sum()) - 2.0 * products.rows + products.diagonal
-        if measure.centring == "unbiased":
+        if measure.centering == "unbiased":
             rest -= 2.0 / (n - 3) * products.rows
-        elif measure.centring == "double":
+        elif measure.centering == "double":
             rest += -2.0 / (n - 1) * (products.rows - products.diagonal) + products.diagonal / (n - 1) ** 2
         scores.append(rest)
     without = scores[0] / np.sqrt(scores[1] * scores[2])

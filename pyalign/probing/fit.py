@@ -178,7 +178,7 @@ class _Curve:
 
 
 def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
-    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbours, is least."""
+    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbors, is least."""
     k = int(np.argmin(nats))
     if not 0 < k < len(nats) - 1:
         return float(penalties[k])

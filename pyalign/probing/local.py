@@ -1,7 +1,7 @@
 """gLocal: a map that predicts human answers and keeps who is near whom among other embeddings.
 
-Minimises (1 - alpha) * mean cross-entropy of triplets + alpha * `LocalTerm` + strength * penalty: the same search as
-without the local term, from a multiple of the identity, and without a certificate.
+Minimizes (1 - alpha) * mean cross-entropy of triplets + alpha * `LocalTerm` + strength * penalty: the same search as
+without the local term, from a multiple of the identity, and without a duality gap.
 
 Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS 2023,
 equation 5. There by SGD; the published code also leaves the other embeddings unstandardized when it trains, not when it

@@ -1,4 +1,4 @@
-"""The coordinates in which a probe is optimised: principal axes of the rows, stretched so that L-BFGS needs few steps.
+"""The coordinates in which a probe is optimized: principal axes of the rows, stretched so that L-BFGS needs few steps.
 
 Features of networks share a direction that carries half of the variance, and have hundreds that carry next to none. In
 the features' own coordinates L-BFGS takes 5 times as many passes on CLIP as in these. The optimum is the same.
@@ -58,7 +58,7 @@ def standardization(x: np.ndarray, kind: str) -> Standardization:
 
 @dataclass(frozen=True)
 class Basis:
-    """Coordinates of weights: W (d, r) = axes @ (stretch * V), with V (k, r) what is optimised."""
+    """Coordinates of weights: W (d, r) = axes @ (stretch * V), with V (k, r) what is optimized."""
 
     axes: np.ndarray | None  # (d, k) orthonormal columns, or None for the features' own axes (k = d).
     stretch: np.ndarray  # (k,) positive.
@@ -105,7 +105,7 @@ ROUNDING = 1e-12  # added under the root of a norm, whose derivative at zero wou
 
 
 class Form(Protocol):
-    """A parametrisation of weights V (k, r), and its penalty."""
+    """A parametrization of weights V (k, r), and its penalty."""
 
     size: int
 

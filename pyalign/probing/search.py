@@ -24,7 +24,7 @@ from pyalign.probing.parameters import Diagonal, Factored, Form, Full
 from pyalign.probing.problem import Map, Problem, Watcher, ignore
 
 TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
-STILL = 1e-5  # of `tolerance` (nats): without a certificate, an iteration that brings less is the last
+STILL = 1e-5  # of `tolerance` (nats): without a duality gap, an iteration that brings less is the last
 WIDE_TOLERANCE = 1e-12  # in the rounds after them, in float64
 SETTLED, FINEST = 1e-9, 1e-13  # of `tolerance`, and the least: the relative tolerance of the last run, in float64
 ROUNDS = 10  # those beyond `TOLERANCES` in float64: what float32 can reach has been reached
@@ -63,18 +63,18 @@ class Search:
         return self.iterations < self.problem.options.max_iterations
 
     def _still(self, rounds: int) -> float:
-        """The relative tolerance of the last L-BFGS run of so many rounds, without a certificate."""
+        """The relative tolerance of the last L-BFGS run of so many rounds, without a duality gap."""
         finest = TOLERANCES[rounds - 1] if rounds <= len(TOLERANCES) else WIDE_TOLERANCE
         return max(finest, STILL * self.problem.options.tolerance)
 
     def _settled(self, at: Map) -> Map:
         """The end of every search: what is printed, the number of columns too, is then the same on other computers."""
-        at = self._minimise(at, max(FINEST, SETTLED * self.problem.options.tolerance), wide=True)
+        at = self._minimize(at, max(FINEST, SETTLED * self.problem.options.tolerance), wide=True)
         return at if self.problem.whole else self._compressed(at)
 
     def _polished(self, at: Map, rounds: int) -> Map:
-        """Minimizes from a map that has all its columns; where there is a certificate, more exactly until it holds."""
-        at = self._minimise(at, self._still(rounds))
+        """Minimizes from a map that has all its columns; where there is a duality gap, more exactly until it holds."""
+        at = self._minimize(at, self._still(rounds))
         if not self.problem.convex:
             return at
         last = float("inf")
@@ -82,7 +82,7 @@ class Search:
             gap = self.gap(at, self.look(at)) or 0.0
             if gap <= self.problem.options.tolerance or gap >= last or not self.converged:
                 break
-            at, last = self._minimise(at, WIDE_TOLERANCE, wide=True), gap
+            at, last = self._minimize(at, WIDE_TOLERANCE, wide=True), gap
         return at
 
     def _unless_nothing(self, start: Map | None) -> Map:
@@ -105,11 +105,11 @@ class Search:
     def _thinned(self, at: Map, rounds: int) -> Map:
         """The best of maps with fewer and fewer columns: half of them are left out, a quarter, ... and at last one."""
         tolerance = self._still(rounds)
-        at = self._compressed(self._minimise(at, tolerance))
+        at = self._compressed(self._minimize(at, tolerance))
         value, drop = self.value, at.weights.shape[1] // 2
         while drop and self.converged:
             kept = at.weights.shape[1] - drop
-            fewer = self._compressed(self._minimise(Map(at.weights[:, :kept], at.bias[:kept]), tolerance))
+            fewer = self._compressed(self._minimize(Map(at.weights[:, :kept], at.bias[:kept]), tolerance))
             if self.value < value:
                 at, value = fewer, self.value
             else:
@@ -129,7 +129,7 @@ class Search:
                 return Map(np.zeros((self.problem.directions, 1)), np.zeros(1))
             wide = number >= len(TOLERANCES)
             tolerance = WIDE_TOLERANCE if wide else TOLERANCES[number]
-            at = self._compressed(self._minimise(wider, tolerance, wide))
+            at = self._compressed(self._minimize(wider, tolerance, wide))
             if self.iterations >= options.max_iterations:
                 break
             curvature_at = self.look(at)
@@ -143,7 +143,7 @@ class Search:
                 break
         return at
 
-    def _minimise(self, at: Map, tolerance: float, wide: bool = False) -> Map:
+    def _minimize(self, at: Map, tolerance: float, wide: bool = False) -> Map:
         """L-BFGS from a map; wide: in float64."""
         problem, bias, before = self.problem, self.problem.options.bias, self.passes
         form = self._form(at)
@@ -164,7 +164,7 @@ class Search:
 
         theta = np.concatenate([form.start(at.weights), at.bias if bias else []])
         left = max(1, problem.options.max_iterations - self.iterations)
-        solved = minimise(function, theta, tolerance=tolerance, iterations=left, watch=watch)
+        solved = minimize(function, theta, tolerance=tolerance, iterations=left, watch=watch)
         self.iterations += solved.iterations
         self.passes += solved.passes
         self.value, self.gradient_norm = solved.value, solved.gradient_norm
@@ -248,7 +248,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Solved:
-    """The end of a minimisation: the best parameters seen, their value and gradient norm, and what it took."""
+    """The end of a minimization: the best parameters seen, their value and gradient norm, and what it took."""
 
     theta: np.ndarray
     value: float
@@ -257,7 +257,7 @@ class Solved:
     passes: int
 
 
-def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterations: int, watch: Seen) -> Solved:
+def minimize(function: Function, theta: np.ndarray, *, tolerance: float, iterations: int, watch: Seen) -> Solved:
     """L-BFGS from theta until an iteration lowers the value by less than `tolerance` of it, or iterations run out.
 
     function: value and derivative (float64) at the parameters. watch: called with (pass, value, parameters) after each

@@ -148,7 +148,7 @@ def recover(
     simulated = _simulations(pool, temperatures, settings)
     counts = along_sizes(simulated, _sizes(settings, pool.n_given), settings.target, _most(settings, pool.n_given))
     kept = Kept(settings.simulations, settings.target, settings.confidence, settings.seed)
-    recovery = summarised(counts, pool, temperatures, kept)
+    recovery = summarized(counts, pool, temperatures, kept)
     row_notes = [notes_on_rows(x, aligned, name) for name, x in aligned.models.items()]
     row_notes += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     return replace(
@@ -236,7 +236,7 @@ class Kept:
         return share_interval(rate, n, self.confidence, "simulations")
 
 
-def summarised(counts: Sequence[Counts], pool: Pool, temperatures: Sequence[float], kept: Kept) -> Recovery:
+def summarized(counts: Sequence[Counts], pool: Pool, temperatures: Sequence[float], kept: Kept) -> Recovery:
     """The result, of refits by temperatures that were fitted; counts: by sizes, ascending."""
     t, m = pool.n_given, len(temperatures)
     curve = tuple(

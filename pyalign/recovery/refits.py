@@ -16,7 +16,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._process import Progress, silent
-from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimize
 from pyalign.backends import HostBackend, LossSums, get_host_backend
 from pyalign.data import ANCHORED, alternatives_of, as_embeddings
 from pyalign.datasets.simulate import put_odd_last, random_triplets
@@ -84,7 +84,7 @@ class Pool:
         for name, s in zip(self.models, self.similarities, strict=True):
             people = AnsweredSimilarities(self.host, s, None, "fractional", alternatives=self.alternatives)
             try:
-                temperatures.append(1.0 / minimise(people.sums).beta)
+                temperatures.append(1.0 / minimize(people.sums).beta)
             except InputError as error:
                 raise InputError(f"{name}: {error}; temperature must then be given") from error
         return tuple(temperatures)

@@ -33,7 +33,7 @@ def dataset_info_view(info: DataSetInfo, verbose: bool = False) -> list[Block]:
     """What is known, a heading a line, and the files that are expected."""
     parts = [f"{part} ({', '.join(keys)})" if keys else part for part, keys in info.parts.items()]
     facts = {
-        "holds": ", ".join(parts), "kind": info.kind, "source": info.source, "licence": info.licence,
+        "holds": ", ".join(parts), "kind": info.kind, "source": info.source, "license": info.license,
         "citation": info.citation, "folder": f"{info.folder}{'' if info.is_here else ' (not here)'}",
         "fetches": ", ".join(info.files) or None, "layout": info.checked,
     }

@@ -38,7 +38,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
             "" if result.n_people is None else counted(result.n_people, "participant"),
             "" if result.ci_by is None else f"intervals ({how}) over {over_words(result.ci_by)}",
             "" if result.permutations is None
-            else f"p by {result.permutations:,} relabellings of the objects, one-sided",
+            else f"p by {result.permutations:,} relabelings of the objects, one-sided",
         ),
     ]
     if of_people:
@@ -96,7 +96,7 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
         column("correlation", lambda r: r.value, "number", 4, ci=lambda r: r.ci,
                note="With the mean matrix of the participants, or with the one human matrix."),
         column("s.e.", lambda r: r.standard_error, "number", 4, keep=6, only=TEXT) if intervals else None,
-        column("p", lambda r: r.p_value, "p", note="By relabelling the objects, one-sided.")
+        column("p", lambda r: r.p_value, "p", note="By relabeling the objects, one-sided.")
         if result.permutations is not None else None,
         column("partial", lambda r: None if r.partial is None else r.partial.value, "number", 4, keep=8,
                ci=lambda r: None if r.partial is None else r.partial.ci, ends="interval", keep_ends=5)

@@ -1,6 +1,6 @@
-"""Neighbours: searches, and the table of each object's neighbourhood.
+"""Neighbors: searches, and the table of each object's neighborhood.
 
-Embeddings before and after maps: one table for each set, and one for the categories of neighbours.
+Embeddings before and after maps: one table for each set, and one for the categories of neighbors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3
 
 
 def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
-    """The neighbours of the first queries, the nearest first, and what was searched; verbose: of all queries."""
+    """The neighbors of the first queries, the nearest first, and what was searched; verbose: of all queries."""
     records = list(search.records() if verbose else islice(search.records(), max(search.k, MOST_ROWS)))
     column = Rows(records).column
     what, sign = ("distance", -1.0) if search.kind == "negated distance" else ("similarity", 1.0)
@@ -101,7 +101,7 @@ def _how(found: Neighborhoods, over: str) -> list[str]:
         f"by chance {number(found.overlap_chance)}, rbo {number(found.rbo_chance)}" if human else "",
         "" if found.resamples is None
         else f"intervals over objects ({found.resamples:,} half-samples, seed {found.seed})",
-        f"p by {found.permutations:,} relabellings of the objects, one-sided" if found.permutations else "",
+        f"p by {found.permutations:,} relabelings of the objects, one-sided" if found.permutations else "",
         f"rbo: rank-biased overlap, p = {found.rbo_p:g}" if human else "",
         f"purity of {found.n_with_concept:,} objects with {found.grouping}" if found.grouping else "",
     ]
@@ -144,7 +144,7 @@ def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Colu
     if found.grouping is not None:
         columns += [
             column("purity", lambda r: r.purity, "number", 4, ci=lambda r: r.purity_ci, ends="interval" * intervals,
-                   keep_ends=6, note="share of neighbours with the same concept"),
+                   keep_ends=6, note="share of neighbors with the same concept"),
             column("by chance", lambda r: r.chance, "number", 4, keep=5, note="of shuffled concepts"),
             column("p of purity", lambda r: r.purity_p_value, "p", keep=6) if found.permutations else None,
         ]
@@ -189,13 +189,13 @@ def hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
     changed = found.before is not None
     return table(
         Column("model", tuple(labels)),
-        column("skewness", lambda r: r.skewness, "number", 3, note="of how often objects are neighbours; 0: evenly"),
+        column("skewness", lambda r: r.skewness, "number", 3, note="of how often objects are neighbors; 0: evenly"),
         column("Robin Hood", lambda r: r.robin_hood, "number", 4, keep=8,
                note="share of places in lists that would have to change hands"),
-        column("of none", lambda r: r.antihubs, "number", 4, keep=7, note="share of objects, neighbours of none"),
+        column("of none", lambda r: r.antihubs, "number", 4, keep=7, note="share of objects, neighbors of none"),
         column("by hubs", lambda r: r.hub_occurrence, "number", 4, keep=6,
                note="share of places that objects hold which are there twice as often"),
-        column("kept", lambda r: r.kept, "number", 4, note="share of neighbours as before") if changed else None,
+        column("kept", lambda r: r.kept, "number", 4, note="share of neighbors as before") if changed else None,
         column("rbo kept", lambda r: r.kept_rbo, "number", 4, keep=7) if changed else None,
     )
 
@@ -203,7 +203,7 @@ def hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
 def objects_table(
     found: Neighborhoods, rows: Sequence[tuple[str, ObjectNeighborhood]], most: int, title: str = ""
 ) -> Table:
-    """A row for each object of a model, whose label comes before it; `most`: neighbours that are named."""
+    """A row for each object of a model, whose label comes before it; `most`: neighbors that are named."""
     column = Rows(rows).column
     human, changed = found.human_measure is not None, found.before is not None
 
@@ -214,7 +214,7 @@ def objects_table(
     return table(
         column("object", lambda r: name_of(r[1])),
         column("model", lambda r: r[0], filter=True, only=PAGE),
-        column("neighbour of", lambda r: r[1].occurrences, "number", 1, write=often, note="how many others"),
+        column("neighbor of", lambda r: r[1].occurrences, "number", 1, write=often, note="how many others"),
         column("purity", lambda r: r[1].purity, "number", 4, keep=8) if found.grouping is not None else None,
         column("overlap", lambda r: r[1].overlap, "number", 4) if human else None,
         column("rbo", lambda r: r[1].rbo, "number", 4, keep=7) if human else None,
@@ -256,19 +256,19 @@ def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
         rows if result.embeddings is None else f"{one_line(result.embeddings)}: {rows}",
         f"triplets by {' and '.join(dict.fromkeys(result.measures))}",
         f"similarity matrices by {result.rsa_measure}, Spearman",
-        f"neighbours by {result.neighbor_measure}, k = {result.k}{among(result)}",
+        f"neighbors by {result.neighbor_measure}, k = {result.k}{among(result)}",
         "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
     )]
 
 
 def among(result: Transfer) -> str:
-    """How many objects neighbours are among, where that is not all of them."""
+    """How many objects neighbors are among, where that is not all of them."""
     n = next((row.n for row in result.figures if row.figure == KEPT), result.n_objects)
     return "" if n == result.n_objects else f" among {n:,} objects that no map was fitted to keep"
 
 
 def overall(result: Transfer) -> list[TransferFigure]:
-    """The figures that are not of one category of neighbours."""
+    """The figures that are not of one category of neighbors."""
     return [row for row in result.figures if row.category is None]
 
 
@@ -303,7 +303,7 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
     several = len(result.maps) > 1
     tested, together = any(row.p_value is not None for row in rows), any(row.simultaneous_ci for row in rows)
     return table(
-        *(() if all(row.on == "" for row in rows) else (column("on", lambda r: one_line(r.on) or "neighbours"),)),
+        *(() if all(row.on == "" for row in rows) else (column("on", lambda r: one_line(r.on) or "neighbors"),)),
         Column("figure", tuple(map(figure_called, rows)), left=True),
         *((column("map", lambda r: one_line(r.map), left=True),) if several else ()),
         column("over", lambda r: counted(r.n, unit_of(r)), keep=5),
@@ -330,5 +330,5 @@ def sentence_of(result: Transfer) -> str:
 
 
 def _change(row: TransferFigure, several: bool) -> str:
-    on = f"{one_line(row.on) or 'neighbours'}{f' by {one_line(row.map)}' if several else ''}"
+    on = f"{one_line(row.on) or 'neighbors'}{f' by {one_line(row.map)}' if several else ''}"
     return f"{figure_called(row)} on {on}: {row.before:.3f} before, {row.after:.3f} after"

@@ -60,11 +60,11 @@ def plot(  # noqa: C901
     """Plot a result, human dimensions, or embeddings.
 
     - "accuracy": accuracies of models with intervals, sorted; chance and the noise ceiling.
-    - "differences": differences between models with intervals, those that can't be told apart in grey, and ranks.
+    - "differences": differences between models with intervals, those that can't be told apart in gray, and ranks.
     - "depth": accuracy over the layers of models, named MODEL::LAYER.
     - "ceiling": the noise ceiling and its bounds, with intervals.
     - "before-after": accuracy without and with a probe, held out; or before and after a transform.
-    - "transfer": agreement with people on several sets, and neighbours, before and after a map.
+    - "transfer": agreement with people on several sets, and neighbors, before and after a map.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
     - "entropy": how often people's answers differ from a model's choice, by the entropy of people's choice; a line for
       each model, or each family of models.
@@ -74,9 +74,9 @@ def plot(  # noqa: C901
     - "cka": similarities of models (or layers) to each other as a matrix, ordered by clustering.
     - "consistency": kappa of the errors of every two models, or the share of equal choices, as a matrix.
     - "concepts": accuracy per concept with intervals, of one model or several, and the difference of two.
-    - "concepts-map": the same of many models: concepts by models, as colours.
+    - "concepts-map": the same of many models: concepts by models, as colors.
     - "dimensions": R^2 of each human dimension on held-out objects, with intervals.
-    - "gallery": queries and their nearest neighbours, as images where there are some.
+    - "gallery": queries and their nearest neighbors, as images where there are some.
     - "cards": of human dimensions the eight objects that have most of each, and the share of choices that it explains.
     - "metadata": accuracy against a column of numbers with a line, or by the values of one of text.
     - "scores": two scores of each model against each other, of two results, such as accuracy and RSA.
@@ -95,7 +95,7 @@ def plot(  # noqa: C901
         dimension_labels: the labels of the k dimensions.
         triplets: (t, 3) answered triplets, for the shares of cards.
         names: the names of the rows of embeddings or dimensions that have none.
-        categories: categories of the objects: colours of a map, frames of a gallery, the order of RDMs.
+        categories: categories of the objects: colors of a map, frames of a gallery, the order of RDMs.
         method, seed: for a map: "pca" (None), "tsne" or "umap", and the seed of the latter two (None: 0).
         queries: the queries of a gallery to show.
         by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories",

@@ -88,8 +88,8 @@ def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Co
     column = Rows(parts).column
 
     def shares(what: str, field: str) -> Column | None:
-        told = f"by {what}: correlation of two answers with a common {what}"
-        found = column(f"by {what}", lambda one: getattr(one, field, None), "percent", 2, keep=0, only=TEXT, foot=told)
+        note = f"by {what}: correlation of two answers with a common {what}"
+        found = column(f"by {what}", lambda one: getattr(one, field, None), "percent", 2, keep=0, only=TEXT, foot=note)
         return found if any(value is not None for value in found.values) else None
 
     return shares("object", "object_share"), shares("participant", "subject_share")

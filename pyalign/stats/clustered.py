@@ -58,9 +58,9 @@ def shrunken(
     ratios = np.divide(squares, floor, out=np.zeros_like(squares), where=floor > 0.0)
     r, d, k = ratios[pairs], own[pairs], len(squares)
     mean, usual = float(r.mean()), float(1.0 / (1.0 / d).mean())
-    centred = covariance - covariance.mean(axis=0) - covariance.mean(axis=1)[:, None] + covariance.mean()
-    total = float(np.trace(centred)) ** 2
-    product = (float((centred**2).sum()) - total / usual) * usual**2 / ((usual - 1.0) * (usual + 2.0))  # unbiased
+    centered = covariance - covariance.mean(axis=0) - covariance.mean(axis=1)[:, None] + covariance.mean()
+    total = float(np.trace(centered)) ** 2
+    product = (float((centered**2).sum()) - total / usual) * usual**2 / ((usual - 1.0) * (usual + 2.0))  # unbiased
     independent = min(max(total / product, 1.0), k - 1.0) if product > 0.0 else k - 1.0
     spread = float(r.var(ddof=1) - (2.0 * r * r / (d + 2.0)).mean() * (1.0 - 1.0 / independent))
     prior = min(2.0 * mean**2 / spread if spread > 0.0 else math.inf, (independent - 1.0) * usual)

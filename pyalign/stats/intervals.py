@@ -1,9 +1,9 @@
 """Standard errors of means over objects whose values depend on which other objects there are, by half-samples.
 
-An object's neighbours are other objects, so that values of different objects depend on each other and the plain error
-is too small (by up to 1.6 times). Where half of the objects is drawn without replacement, neighbours are found within
+An object's neighbors are other objects, so that values of different objects depend on each other and the plain error
+is too small (by up to 1.6 times). Where half of the objects is drawn without replacement, neighbors are found within
 that half, and the mean is taken again, its variance over such halves is about that of the mean of all n: the factor
-m / (n - m) of m objects of n is 1. Leaving one object out at a time counts the noise of single pairs of neighbours
+m / (n - m) of m objects of n is 1. Leaving one object out at a time counts the noise of single pairs of neighbors
 more than twice; of halves it is counted less (`tools/simulation/pairs.py`).
 
 Source: Shao and Wu, "A general theory for jackknife variance estimation", Annals of Statistics 1989 (delete-d).

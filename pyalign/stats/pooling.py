@@ -287,7 +287,7 @@ def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> Choice
     times = np.bincount(inverse, weights) / (len(counts) if weights is None else weights.sum())
     points, orders = simplex(_parts(float(counts.sum(axis=1).mean()), len(patterns), counts.shape[1]), counts.shape[1])
     logs = _likelihoods(patterns, points)
-    weights, steps = _maximise(logs, times, orders / orders.sum(), LEAST_GAIN / len(counts))
+    weights, steps = _maximize(logs, times, orders / orders.sum(), LEAST_GAIN / len(counts))
     return ChoiceMixture(points, weights, _scores(logs, times, weights, points[:, 0]), steps)
 
 
@@ -344,7 +344,7 @@ def _log_factorials(a: np.ndarray) -> np.ndarray:
     return found
 
 
-def _maximise(logs: np.ndarray, times: np.ndarray, weights: np.ndarray, least: float) -> tuple[np.ndarray, int]:
+def _maximize(logs: np.ndarray, times: np.ndarray, weights: np.ndarray, least: float) -> tuple[np.ndarray, int]:
     """Weights (g,) of the points that make patterns, seen in shares `times` (u,), most likely; and the steps taken.
 
     least: the gain per set that is worth a step.

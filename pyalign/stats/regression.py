@@ -175,7 +175,7 @@ def _raised(q: np.ndarray) -> np.ndarray:
 def jackknife(x: np.ndarray, y: np.ndarray, clusters: np.ndarray) -> tuple[float, float]:
     """Fisher's z of the rank correlation's standard error, and degrees of freedom; NaN, 0 where there is none.
 
-    A perfect order has no finite z: it is taken for one that misses it by a quarter of what an exchange of neighbours
+    A perfect order has no finite z: it is taken for one that misses it by a quarter of what an exchange of neighbors
     costs. Where no cluster makes a difference there is no error.
     """
     count = int(clusters.max()) + 1
@@ -193,7 +193,7 @@ def jackknife(x: np.ndarray, y: np.ndarray, clusters: np.ndarray) -> tuple[float
 
 
 def fisher(correlation: float, m: int) -> float:
-    """Fisher's z; of 1 that of a quarter of the step 12 / (m (m^2 - 1)) less, which an exchange of neighbours costs."""
+    """Fisher's z; of 1 that of a quarter of the step 12 / (m (m^2 - 1)) less, which an exchange of neighbors costs."""
     most = 1.0 - 3.0 / (m * (m * m - 1.0))
     return math.atanh(max(-most, min(most, correlation))) if correlation == correlation else math.nan
 

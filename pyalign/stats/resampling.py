@@ -51,7 +51,7 @@ class Resampling:
     # objects and participants if at least four of these (an effective number) are known, else objects.
     by: str
     # "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over objects
-    # "pigeonhole", the bootstrap without the scale that brings it to the corrected error; for neighbours
+    # "pigeonhole", the bootstrap without the scale that brings it to the corrected error; for neighbors
     # "half-samples". None: the closed form, or a bootstrap if the analysis has none or if `n_resamples` is set.
     method: str | None = None
     # how many are drawn; None: 1,000, or 200 half-samples.

@@ -229,7 +229,7 @@ def _judged(draft: Draft, objects: Objects) -> dict[str, Any]:
 
 
 def _mapped(draft: Draft, sets: Mapping[str, Objects], things: Objects, model: str) -> dict[str, Any]:
-    """A model, the images that its map keeps the neighbours of, and the data sets on which its maps are tried."""
+    """A model, the images that its map keeps the neighbors of, and the data sets on which its maps are tried."""
     main = main_layer(things.models[model])
     item = things.models[model][main]
     width = item.shape[1]
@@ -260,7 +260,7 @@ def _same_layer(draft: Draft, objects: Objects, model: str, layer: str) -> Item 
 
 
 def batches_of_half(n: int) -> dict[str, int]:
-    """The options by which a fit keeps the neighbours of half of n images, so that the others show what it keeps."""
+    """The options by which a fit keeps the neighbors of half of n images, so that the others show what it keeps."""
     batches = -(-n // (2 * LocalOptions.batch_size))
     size = -(-n // (2 * batches))
     return {"batch_size": size, "batches": batches} if size >= FEWEST_OTHERS else {}

@@ -108,7 +108,7 @@ def test_errors_over_objects_are_those_of_a_loop_over_pairs_of_triplets(name, se
 
 
 def changes(x, triplets, odd, name):
-    """(persons, c): what the value of each triplet loses without each person, centred in each triplet and scaled."""
+    """(persons, c): what the value of each triplet loses without each person, centered in each triplet and scaled."""
     whole = counts_of(odd)
     values = values_of(x, triplets, whole)[0][name]
     found = np.full(odd.shape, np.nan)

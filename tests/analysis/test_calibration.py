@@ -278,7 +278,7 @@ def test_to_dict_is_what_json_can_write(people):
     assert f"{found.temperature:.5g}" in repr(found)
 
 
-# Real data. Temperatures and cross-entropies are also those of scipy's bounded minimiser.
+# Real data. Temperatures and cross-entropies are also those of scipy's bounded minimizer.
 
 
 def test_figures_of_clip_on_human_triplets(data):

@@ -153,7 +153,7 @@ def test_guessing_is_a_mean_as_the_ceiling_is():
     assert noise_ceiling(triplets, weighting="triplets").guessing == pytest.approx((2 / 3 + 2 * 17 / 27) / 3)
 
 
-def test_intervals_widen_with_confidence_and_are_centred():
+def test_intervals_widen_with_confidence_and_are_centered():
     triplets = draw_triplets(5, 8, 300)
     narrow, wide = noise_ceiling(triplets, confidence_level=0.5), noise_ceiling(triplets, confidence_level=0.99)
     assert wide.ci[0] < narrow.ci[0] < narrow.ceiling < narrow.ci[1] < wide.ci[1]

@@ -45,7 +45,7 @@ def predicted(told):
     return n, right
 
 
-def error_by_loop(sets, weights, values, changes=None, centred=True, each=None):
+def error_by_loop(sets, weights, values, changes=None, centered=True, each=None):
     """The definition, pair by pair. changes: what the sum of weight * value loses without (set, person).
 
     each: how much an answer to each set counts; None: all the same.
@@ -76,11 +76,11 @@ def error_by_loop(sets, weights, values, changes=None, centred=True, each=None):
                 both += one * other * bool(set(sets[s]) & set(sets[u]))
     entries = sum(each[s] for s, _ in changes) ** 2
     scale = entries / (entries - same) / total**2
-    return math.sqrt(max(variance, variance + (people - both) * scale, people * scale if centred else 0.0))
+    return math.sqrt(max(variance, variance + (people - both) * scale, people * scale if centered else 0.0))
 
 
 def jackknifed(told, psi, weights):
-    """Changes of weight times psi of the counts of each set without each person, centred and scaled."""
+    """Changes of weight times psi of the counts of each set without each person, centered and scaled."""
     changes = {}
     for s, one in enumerate(told.values()):
         own = {}
@@ -132,7 +132,7 @@ def expected(triplets, subjects, known, weighting):
     worth = {(s, who): each[s] * (change - means[len(told[sets[s]])]) for (s, who), change in worth.items()}
     values = [right / n if n else 0.0 for n, right in both]
     found["lower"] = error_by_loop(
-        sets, [n for n, _ in both], values, worth if known else None, centred=False, each=each
+        sets, [n for n, _ in both], values, worth if known else None, centered=False, each=each
     )
     return found
 

@@ -1,4 +1,4 @@
-"""Lapse rates: against a general minimiser of the plain likelihood, known rates, and where answers say none."""
+"""Lapse rates: against a general minimizer of the plain likelihood, known rates, and where answers say none."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy import optimize
 from support import draw_triplets, seeds
 
 import pyalign
 from pyalign import calibrate
 from pyalign.analysis.calibration import held_out
 from pyalign.analysis.calibration.held_out import fit_lapses
-from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimise
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimize
 from pyalign.backends import get_host_backend
 from pyalign.cli import main
 from pyalign.data import as_answers
@@ -55,14 +55,15 @@ def by_scipy(s, by_pair, beta):
         return nats(s, by_pair, math.exp(min(at[0], 50.0)), 1 / (1 + math.exp(-np.clip(at[1], -500, 500))))
 
     starts = [(math.log(beta * times), logit) for times in (1.0, 3.0, 20.0) for logit in (-6.0, -1.0, 1.0)]
-    found = [minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13}) for start in starts]
+    exact = {"method": "Nelder-Mead", "options": {"xatol": 1e-9, "fatol": 1e-13}}
+    found = [optimize.minimize(loss, start, **exact) for start in starts]
     return min(one.fun for one in found)
 
 
 def fitted(s, answers=None, k=3, weights=None):
     """What was fitted to, the best inverse temperature without lapses, and the fit with them."""
     fit = AnsweredSimilarities(HOST, s, answers, "fractional", None, None, k, weights)
-    beta = minimise(fit.sums).beta
+    beta = minimize(fit.sums).beta
     return fit, beta, fit_lapses(fit, beta)
 
 
@@ -71,7 +72,7 @@ def fitted(s, answers=None, k=3, weights=None):
     seed=seeds, t=st.integers(300, 900), strength=st.floats(1.0, 5.0), rate=st.sampled_from([0.0, 0.02, 0.1, 0.4]),
     kind=st.sampled_from(["counts", "shares", "weights"]), k=st.sampled_from([2, 3]),
 )
-def test_the_rate_and_the_temperature_are_those_of_a_general_minimiser(seed, t, strength, rate, kind, k):
+def test_the_rate_and_the_temperature_are_those_of_a_general_minimizer(seed, t, strength, rate, kind, k):
     s, counts = drawn(seed, t, strength, rate, 4, k)
     weights = np.random.default_rng(seed).uniform(0.5, 2.0, t) if kind == "weights" else None
     given = counts / 4 if kind == "shares" else counts

@@ -16,7 +16,7 @@ from pyalign import score as score_of
 from pyalign import similarity
 from pyalign.analysis.accuracy import TIES, ChoiceModel, score_triplets
 from pyalign.documents import from_document
-from pyalign.ops.triplets import placed
+from pyalign.ops.triplets import ready_inputs
 from pyalign.results import Score
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)
@@ -239,10 +239,10 @@ def test_rows_and_triplets_are_checked_once_for_all_measures(monkeypatch, nan):
 
     def recorded(*arguments):
         checked.append(arguments)
-        return placed(*arguments)
+        return ready_inputs(*arguments)
 
-    monkeypatch.setattr("pyalign.analysis.score.placed", recorded)
-    monkeypatch.setattr("pyalign.ops.triplets.placed", lambda *arguments: pytest.fail("they lie ready"))
+    monkeypatch.setattr("pyalign.analysis.score.ready_inputs", recorded)
+    monkeypatch.setattr("pyalign.ops.triplets.ready_inputs", lambda *arguments: pytest.fail("they lie ready"))
     models = {"a": reals(17, 20, 5), "b": reals(18, 20, 3)}
     found = score_of(models, draw_triplets(19, 20, 300), measure=["cosine", "dot", "pearson"], nan_policy=nan)
     assert len(found) == 6 and len(checked) == 2

@@ -1,4 +1,4 @@
-"""The optimal temperature: against a general minimiser, and where there is none."""
+"""The optimal temperature: against a general minimizer, and where there is none."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from support import reals, seeds
 
-from pyalign.analysis.calibration.temperature import minimise
+from pyalign.analysis.calibration.temperature import minimize
 from pyalign.backends import get_host_backend
 
 HOST = get_host_backend()
 
 
 def fitted(similarities, targets=None, weights=None):
-    return minimise(lambda beta: HOST.temperature_sums(similarities, targets, weights, beta))
+    return minimize(lambda beta: HOST.temperature_sums(similarities, targets, weights, beta))
 
 
 def by_scipy(similarities, targets, weights, near):
@@ -34,7 +34,7 @@ def by_scipy(similarities, targets, weights, near):
 
 
 @given(seed=seeds, t=st.integers(20, 3000), log_scale=st.floats(-6, 6), strength=st.floats(0.1, 8), soft=st.booleans())
-def test_is_that_of_a_general_minimiser(seed, t, log_scale, strength, soft):
+def test_is_that_of_a_general_minimizer(seed, t, log_scale, strength, soft):
     """Answers are drawn at a known strength, then the similarities are scaled by whatever."""
     rng = np.random.default_rng(seed)
     s = rng.normal(size=(t, 3))

@@ -12,7 +12,7 @@ from support import draw_triplets, more_for_many_rows, reals, seeds
 
 from pyalign import calibrate, load_result
 from pyalign.analysis.calibration.temperature import (
-    AnsweredSimilarities, EstimateError, error_of_beta, interval, minimise, slopes,
+    AnsweredSimilarities, EstimateError, error_of_beta, interval, minimize, slopes,
 )
 from pyalign.backends import get_host_backend
 from pyalign.data import as_answers
@@ -27,7 +27,7 @@ def fitted(similarities, objects, counts=None, people=None):
     """The best beta, what it was fitted to, and its error."""
     answers = None if counts is None else as_answers(counts, len(objects))
     fit = AnsweredSimilarities(HOST, similarities, answers, "fractional", objects, people)
-    beta, plan = minimise(fit.sums).beta, Resampling("auto").over(people)
+    beta, plan = minimize(fit.sums).beta, Resampling("auto").over(people)
     return beta, fit, error_of_beta(fit, *slopes(fit, beta), plan, fit.dependence(plan))
 
 

@@ -179,15 +179,15 @@ print(score([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], [[0, 1, 2]], backend="torch").
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_transforms_agree(host_backend, dtype):
-    """Squares, centring and shifts of whole numbers are exact."""
+    """Squares, centering and shifts of whole numbers are exact."""
     engine, reference = get_backend(host_backend), get_backend("reference")
     for d in (1, 2, 31, 33, 129, 300):
         x = whole(d, 40, d, dtype=dtype)
         x[7], x[8] = 3, 0
         np.testing.assert_array_equal(engine.row_squares(x), reference.row_squares(x))
-        np.testing.assert_array_equal(engine.centre_rows(x), reference.centre_rows(x))
+        np.testing.assert_array_equal(engine.center_rows(x), reference.center_rows(x))
         np.testing.assert_array_equal(engine.shift_rows(x, x[3]), reference.shift_rows(x, x[3]))
-        assert (engine.centre_rows(x)[7:9] == 0).all()
+        assert (engine.center_rows(x)[7:9] == 0).all()
 
 
 def test_squares_are_summed_in_float64(host_backend):
@@ -197,16 +197,16 @@ def test_squares_are_summed_in_float64(host_backend):
     assert np.isnan(get_backend(host_backend).row_squares(x)[1])
 
 
-def test_centring_a_row_with_nan_does_not_make_it_constant(host_backend):
+def test_centering_a_row_with_nan_does_not_make_it_constant(host_backend):
     x = np.array([[np.nan, 1, 1], [1, np.nan, 1], [1, 1, np.inf]], np.float32)
     with np.errstate(invalid="ignore"):
-        assert np.isnan(get_backend(host_backend).centre_rows(x)).any(axis=1).all()
+        assert np.isnan(get_backend(host_backend).center_rows(x)).any(axis=1).all()
 
 
-def test_constant_rows_far_from_zero_are_centred_to_zero(host_backend):
+def test_constant_rows_far_from_zero_are_centered_to_zero(host_backend):
     """Where d * x - sum(x) would leave rounding errors."""
     x = np.repeat(reals(1, 50, 1, dtype=np.float64) * 1e6, 33, axis=1)
-    assert (get_backend(host_backend).centre_rows(x) == 0).all()
+    assert (get_backend(host_backend).center_rows(x) == 0).all()
 
 
 @pytest.mark.parametrize(

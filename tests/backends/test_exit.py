@@ -38,7 +38,7 @@ def out(*shape, dtype=np.float32):
 
 kernels = [
     lambda: _native.row_squares(wide),
-    lambda: _native.centre_rows(wide, out(*wide.shape)),
+    lambda: _native.center_rows(wide, out(*wide.shape)),
     lambda: _native.shift_rows(wide, wide[0], out(*wide.shape)),
     lambda: _native.similarity(rows, None, out(n, n)),
     lambda: _native.product(wide, x, out(3000, 200)),

@@ -72,7 +72,7 @@ def shared(sharing):
 # (i, k): the inputs, and which of two the call takes.
 KERNELS = {
     "row_squares": lambda i, k: _native.row_squares(i.wide[k:]),
-    "centre_rows": lambda i, k: into(lambda out: _native.centre_rows(i.wide[k:], out), new(N - k, 2000)),
+    "center_rows": lambda i, k: into(lambda out: _native.center_rows(i.wide[k:], out), new(N - k, 2000)),
     "shift_rows": lambda i, k: into(lambda out: _native.shift_rows(i.wide, i.wide[k], out), new(N, 2000)),
     "similarity": lambda i, k: into(lambda out: _native.similarity(i.rows(PAIRS[k]), None, out), new(N, N)),
     "product": lambda i, k: into(lambda out: _native.product(i.s[k:], i.wide, out), new(N - k, 2000)),

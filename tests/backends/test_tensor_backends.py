@@ -157,7 +157,7 @@ import numpy as np, pyalign
 triplets = np.array([[0, 1, 2], [3, 2, 1]])
 pyalign.odd_one_out(np.eye(4, dtype=np.float32), triplets, backend="cuda")
 counts = module.counts()
-assert counts["launches"] >= 1 and counts["synchronisations"] == 0, counts
+assert counts["launches"] >= 1 and counts["synchronizations"] == 0, counts
 assert not any(module.counts().values())
 try:
     module.gradient_workspace(0, 4, 2, 0, (0, 0))

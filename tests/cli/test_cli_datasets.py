@@ -72,13 +72,13 @@ def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_info_tells_source_licence_citation_and_layout(command, name):
+def test_info_tells_source_license_citation_and_layout(command, name):
     ran = command("datasets", "list", name)
     long = max(map(len, ran.out.split())) + 10  # an address is not broken
     assert ran.code == 0 and max(map(len, ran.out.splitlines())) <= max(80, long)
     row = DATASETS[name]
     text = " ".join(ran.out.split())
-    for told in (row.name, row.what, row.source, row.licence, row.citation, *(what for _, what in row.layout)):
+    for told in (row.name, row.what, row.source, row.license, row.citation, *(what for _, what in row.layout)):
         assert " ".join(told.split()) in text
     document = strict_json(command("datasets", "list", name, "--json").out)
     assert document["parts"] == {part: list(keys) for part, keys in row.parts.items()}
@@ -98,7 +98,7 @@ def test_what_was_begun_is_not_here(command, root):
 
 def test_info_comes_back_as_a_result(command, tmp_path):
     assert command("datasets", "list", "things", "--json", tmp_path / "i.json").code == 0
-    assert pyalign.load_result(tmp_path / "i.json").licence == "CC BY 4.0"
+    assert pyalign.load_result(tmp_path / "i.json").license == "CC BY 4.0"
 
 
 def test_a_folder_is_remembered_and_told(command, refused, mine, folder, root):

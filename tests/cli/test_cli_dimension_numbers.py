@@ -31,16 +31,16 @@ def fit(answers):
     return found
 
 
-@pytest.fixture(params=["unlabelled", "labelled"])
+@pytest.fixture(params=["unlabeled", "labeled"])
 def written(request, fit, folder):
     """The labels that are expected, and the embedding as it is read from a file."""
     embedding = fit.embedding
-    if request.param == "labelled":
+    if request.param == "labeled":
         embedding = replace(embedding, dimension_labels=LABELS)
     write_embeddings("embedding.npz", embedding)
     back = load_embeddings("embedding.npz")
     assert back.dimension_labels == embedding.dimension_labels and back.names == NAMES
-    return LABELS if request.param == "labelled" else NUMBERS, back
+    return LABELS if request.param == "labeled" else NUMBERS, back
 
 
 def rows_of(text, column):

@@ -94,7 +94,7 @@ def test_a_search_is_still_a_search(command, files):
 
 
 @pytest.mark.parametrize(("args", "told"), [
-    (("objects", "one.npy"), "neighbours need at least two objects; got 1"),
+    (("objects", "one.npy"), "neighbors need at least two objects; got 1"),
     (("objects", "x.npy", "--threshold", "98"), "threshold must be at most 1, the largest cosine; got 98"),
     (("objects", "x.npy", "--human", "none.npy"), "none.npy: No such file or directory"),
     (("objects", "x.npy", "--human", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),

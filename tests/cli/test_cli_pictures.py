@@ -147,7 +147,7 @@ def test_predictions_are_written_with_their_picture_and_need_no_triplets(done, h
     assert (folder / "o/predict.csv").read_text() == pyalign.load_result("o/predict.json").to_csv()
 
 
-def test_a_gallery_has_the_neighbours_of_the_document_and_their_images(done, human, images, folder):
+def test_a_gallery_has_the_neighbors_of_the_document_and_their_images(done, human, images, folder):
     ran = done(*NEIGHBORS, "--query", "object_3", "object_5", "--out", "o", "--images", images)
     assert {one.name for one in (folder / "o").iterdir()} == {
         "neighbors.json", "neighbors.csv", "gallery.html", "gallery.svg"
@@ -159,7 +159,7 @@ def test_a_gallery_has_the_neighbours_of_the_document_and_their_images(done, hum
     ]
     assert all(row["uri"].startswith("data:image/jpeg") for row in tiles if row["name"] != NAMES[0])
     assert len(re.findall("<image", (folder / "o/gallery.svg").read_text())) >= 8
-    assert ran.err.count("note:") <= 1  # where the broken one is among the neighbours
+    assert ran.err.count("note:") <= 1  # where the broken one is among the neighbors
 
 
 def test_a_gallery_after_a_map_has_the_search_before_beside_it(done, human, folder):

@@ -105,8 +105,8 @@ def test_images_that_are_missing_are_notes(folder, human, command):
 
 def test_an_unknown_option_is_named_and_not_taken_for_a_result_without_a_picture(folder, command):
     assert command("score", "x.npy", "-t", "t.npy", "--json", "x.json").code == 0
-    ran = command("plot", "x.json", "--colour", "red", "--out", "a.svg")
-    assert ran.code == 2 and "unrecognized arguments: --colour" in ran.err and "pyalign plot --help" in ran.err
+    ran = command("plot", "x.json", "--color", "red", "--out", "a.svg")
+    assert ran.code == 2 and "unrecognized arguments: --color" in ran.err and "pyalign plot --help" in ran.err
     assert command("plot", "x.json", "--seed", 3, "--out", "a.svg").err == (
         "pyalign plot: error: --seed 3 applies only to a map: add --embeddings\n"
     )

@@ -161,7 +161,7 @@ def test_the_published_transform_applies_to_embeddings_of_its_width(command, fol
     np.testing.assert_allclose(np.load("z.npy"), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_other_images_keep_their_neighbours(probe, folder):
+def test_other_images_keep_their_neighbors(probe, folder):
     np.save("images.npy", reals(7, 100, 6))
     args = ("--norm", "identity", "--penalty", "0.01", "--other-embeddings", "images.npy", "--local-weight")
     overlaps = [json.loads(probe(*args, alpha, "--json").out)["local"]["overlap"] for alpha in ("0", "0.9")]

@@ -36,18 +36,18 @@ def test_as_json_is_what_the_function_returns(command, files):
     assert document["figures"] == strict_json(found.to_json())["figures"] and document["embeddings"] == "x.npz"
     assert {(row["on"], row["figure"], row["within"]) for row in document["figures"]} == {
         ("t.npy", "accuracy", None), ("t.npy", "accuracy", "categories"), ("people.npz", "rsa", None),
-        ("people.npz", "rsa", "categories"), ("", "neighbours kept", None), ("", "k-NN accuracy", None),
+        ("people.npz", "rsa", "categories"), ("", "neighbors kept", None), ("", "k-NN accuracy", None),
     }
 
 
 def test_the_table_and_what_is_missing(command, files, monkeypatch):
     monkeypatch.setenv("PYALIGN_DATA", str(files / "data"))
     ran = command("transfer", "x.npz", "--transform", "w.npz", "--on", "t.npy", "dataset:kriegeskorte92")
-    assert ran.code == 0 and "neighbours kept" in ran.out
+    assert ran.code == 0 and "neighbors kept" in ran.out
     assert "note: kriegeskorte92: everything is left out: dataset:kriegeskorte92: is not here" in ran.err
     assert "note: t.npy: accuracy within categories is left out: there are no categories of its objects" in ran.err
     ran = command("transfer", "x.npz", "--transform", "w.npz", "--quiet")
-    assert ran.code == 0 and ran.out.splitlines()[1].split()[:2] == ["neighbours", "kept,"]
+    assert ran.code == 0 and ran.out.splitlines()[1].split()[:2] == ["neighbors", "kept,"]
 
 
 def test_several_maps_stand_in_one_table_and_on_a_page(command, files):

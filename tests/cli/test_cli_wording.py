@@ -48,7 +48,7 @@ def test_a_remedy_of_python_becomes_a_flag(message, said):
     [
         "runs/nan=3/x.npy: No such file or directory",
         "a/seed=1.npy: is empty",
-        "no such option: colour=3",
+        "no such option: color=3",
         "x: is empty",
         "the shape is 5 x 3",
         "got 'x'; got x.npy",

@@ -1,4 +1,4 @@
-"""Human dimensions are checked, cleared of noise and labelled by one rule, whichever analysis takes them."""
+"""Human dimensions are checked, cleared of noise and labeled by one rule, whichever analysis takes them."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def by_hand(triplet, fine, coarse):
     if a & b & c:
         return "coarse"
     if not (a and b and c):
-        return "uncategorised"
+        return "uncategorized"
     return "border" if a & b or a & c or b & c else "other"
 
 

@@ -1,4 +1,4 @@
-"""Neighbours of concepts: against definitions written out, by brute force."""
+"""Neighbors of concepts: against definitions written out, by brute force."""
 
 from __future__ import annotations
 
@@ -71,23 +71,23 @@ def test_identical_lists_have_an_rbo_of_one_and_disjoint_ones_of_none(k, p):
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_chance_is_the_mean_over_all_relabellings(k):
+def test_chance_is_the_mean_over_all_relabelings(k):
     """k / (n - 1), exactly: the mean over all 720 orders of six objects."""
     x, y = both(k, 6)
     shared = SharedNeighbors(neighbor_lists(x, k).rows, neighbor_lists(y, k).rows, k, 0.8)
-    means = [shared.relabelled(np.array(order)).mean(axis=0) for order in permutations(range(6))]
+    means = [shared.relabeled(np.array(order)).mean(axis=0) for order in permutations(range(6))]
     np.testing.assert_allclose(np.mean(means, axis=0), [k / 5, chance_of_rbo(k, 6, 0.8)], rtol=1e-10)
 
 
 @given(seed=seeds, k=st.integers(1, 8))
-def test_a_relabelling_moves_objects_and_their_neighbours(seed, k):
+def test_a_relabeling_moves_objects_and_their_neighbors(seed, k):
     x, y = both(seed)
     order = np.random.default_rng(seed).permutation(24)
     moved = np.empty_like(x)
     moved[order] = x
     shared = SharedNeighbors(neighbor_lists(x, k).rows, neighbor_lists(y, k).rows, k, 0.9)
     plain = SharedNeighbors(neighbor_lists(moved, k).rows, neighbor_lists(y, k).rows, k, 0.9).values()
-    assert np.array_equal(shared.relabelled(order), plain)
+    assert np.array_equal(shared.relabeled(order), plain)
 
 
 def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatch):
@@ -98,7 +98,7 @@ def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatc
     assert pyalign.neighborhoods(x, y, **options) == plain
 
 
-def test_p_values_count_relabellings():
+def test_p_values_count_relabelings():
     x, y = both(3)
     found = pyalign.neighborhoods(x, y + 0.5 * x[:, :3], k=4, ci=None, n_permutations=50, seed=7)
     null = []
@@ -232,7 +232,7 @@ def test_where_half_of_the_objects_is_too_small_there_is_no_interval():
     x, y = both(0)
     found = pyalign.neighborhoods(x, y, k=12, n_permutations=0)
     assert found[0].ci is None and found.differences == () and found.resamples is None
-    assert "no intervals: half of 24 objects holds no 12 neighbours of each" in found.notes
+    assert "no intervals: half of 24 objects holds no 12 neighbors of each" in found.notes
 
 
 # Purity
@@ -295,7 +295,7 @@ def test_objects_without_a_category_do_not_count(message_of, tmp_path):
     x = reals(0, 12, 3)
     found = pyalign.neighborhoods(x, categories=["a"] * 6 + [""] * 6, k=2, n_permutations=9)
     assert (found.n_objects, found.n_with_concept) == (12, 6)
-    assert "6 of 12 objects have no concept: they count only as neighbours of others" in found.notes
+    assert "6 of 12 objects have no concept: they count only as neighbors of others" in found.notes
     assert read_back(found, tmp_path) == found
     assert "at least one object" in message_of(pyalign.neighborhoods, x, categories=np.zeros((12, 1), int), k=2)
 
@@ -321,16 +321,16 @@ def test_the_order_of_objects_that_is_assumed_without_names_is_noted(against, ro
 
 
 @given(seed=seeds, k=st.integers(1, 8))
-def test_hubs_count_how_often_rows_are_neighbours(seed, k):
+def test_hubs_count_how_often_rows_are_neighbors(seed, k):
     x = reals(seed, 20, 3, dtype=np.float64)
     counts = np.bincount(np.ravel(plain_lists(x, k)), minlength=20)
     found = pyalign.neighborhoods(x, k=k)[0]
     assert found.columns["occurrences"].tolist() == counts.tolist()
     assert found.extreme("occurrences", 1)[0].occurrences == counts.max()
-    centred = counts - counts.mean()
-    expected = np.mean(centred**3) / np.mean(centred**2) ** 1.5 if centred.any() else 0.0
+    centered = counts - counts.mean()
+    expected = np.mean(centered**3) / np.mean(centered**2) ** 1.5 if centered.any() else 0.0
     assert found.skewness == pytest.approx(expected)
-    assert found.robin_hood == pytest.approx(np.abs(centred).sum() / 2 / (counts.sum() - k))
+    assert found.robin_hood == pytest.approx(np.abs(centered).sum() / 2 / (counts.sum() - k))
     assert found.antihubs == np.mean(counts == 0)
 
 
@@ -344,7 +344,7 @@ def test_one_row_near_all_is_the_hub(tmp_path):
 
 
 def by_hand(x, k):
-    """How often rows are neighbours where those as near as the k-th share its place, by cosine of whole numbers."""
+    """How often rows are neighbors where those as near as the k-th share its place, by cosine of whole numbers."""
     unit = x / np.linalg.norm(x, axis=1)[:, None]
     near = np.round(unit @ unit.T, 12)
     counts = np.zeros(len(x))
@@ -374,7 +374,7 @@ def test_equal_rows_have_no_hubs_and_their_ties_are_counted(tmp_path, measure, d
     one = found[0]
     assert (one.skewness, one.n_tied) == (0.0, 40) and one.antihubs == pytest.approx((1 - 10 / 39) ** 39)
     assert one.robin_hood == pytest.approx(0, abs=1e-12) and one.columns["occurrences"] == pytest.approx(10)
-    told = "for all objects of embeddings others are as near as neighbour 10, but for rounding: the first rows are "
+    told = "for all objects of embeddings others are as near as neighbor 10, but for rounding: the first rows are "
     told += "taken, and occurrences count each of them equally"
     assert told in found.notes and told in " ".join(str(found).split())
     assert read_back(found, tmp_path) == found
@@ -391,7 +391,7 @@ def test_equal_rows_have_no_hubs_and_their_ties_are_counted(tmp_path, measure, d
 )
 def test_ties_for_the_last_place_in_a_list_are_counted_in_a_note(call):
     def said(x):
-        return [note for note in call(x).notes if "as near as neighbour 10" in note]
+        return [note for note in call(x).notes if "as near as neighbor 10" in note]
 
     x = reals(1, 40, 4)
     assert said(x) == [] and len(said(np.ones((40, 4)))) == 1 and "all objects" in said(np.ones((40, 4)))[0]
@@ -505,7 +505,7 @@ def test_a_threshold_that_no_pair_can_reach_is_refused(message_of, measure, most
 # Real data
 
 
-def test_clip_shares_more_neighbours_with_people_than_chance(data):
+def test_clip_shares_more_neighbors_with_people_than_chance(data):
     things = data / "things"
     human = np.loadtxt(things / "spose_embedding_66d_sorted.txt")
     models = {

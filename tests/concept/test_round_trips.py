@@ -45,8 +45,8 @@ MAKERS = {
     "neighborhoods without anything": lambda: pyalign.neighborhoods(BOTH, k=3),
     "changes": lambda: pyalign.neighborhoods(WITH_ZERO, before=X, k=3),
     "duplicates": lambda: pyalign.neighborhoods(np.concatenate([X.values, X.values]), threshold=0.9),
-    "neighbours": lambda: pyalign.neighbors(X, ["object 1", "object 2"], 3),
-    "neighbours of vectors": lambda: pyalign.neighbors(X, WITH_ZERO.values[2:4], 3, measure="neg_euclidean"),
+    "neighbors": lambda: pyalign.neighbors(X, ["object 1", "object 2"], 3),
+    "neighbors of vectors": lambda: pyalign.neighbors(X, WITH_ZERO.values[2:4], 3, measure="neg_euclidean"),
 }
 
 
@@ -83,6 +83,6 @@ def test_the_page_of_documents_names_the_fields(name):
         assert fields <= of_document[name], name
 
 
-def test_other_neighbours_are_another_result():
-    assert MAKERS["neighbours"]() == MAKERS["neighbours"]()
-    assert MAKERS["neighbours"]() != pyalign.neighbors(Embeddings(X.values**2, NAMES), ["object 1", "object 2"], 3)
+def test_other_neighbors_are_another_result():
+    assert MAKERS["neighbors"]() == MAKERS["neighbors"]()
+    assert MAKERS["neighbors"]() != pyalign.neighbors(Embeddings(X.values**2, NAMES), ["object 1", "object 2"], 3)

@@ -53,7 +53,7 @@ void check_calls() {
   check_that(out == 0 && copy == 4, "it is done in its order when the call ends");
   const emulation::Counts counts = emulation::take_counts();
   check_that(counts.launches == 2 && counts.sorts == 0 && counts.memory_sets == 1 && counts.copies == 1 &&
-                 counts.allocations == 0 && counts.synchronisations == 1,
+                 counts.allocations == 0 && counts.synchronizations == 1,
              "what a call does is counted");
 }
 

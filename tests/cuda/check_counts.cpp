@@ -29,7 +29,7 @@ Counts queued(int launches, int memory_sets = 0, int sorts = 0) {
 
 std::string words(const Counts& c) {
   return text("%d launches, %d sorts, %d memory sets, %d copies, %d allocations, %d waits", int(c.launches),
-              int(c.sorts), int(c.memory_sets), int(c.copies), int(c.allocations), int(c.synchronisations));
+              int(c.sorts), int(c.memory_sets), int(c.copies), int(c.allocations), int(c.synchronizations));
 }
 
 void check_row(const Row& row) {
@@ -49,7 +49,7 @@ struct Inputs {
   Memory out{size_t(n * n) * sizeof(double)}, choices{size_t(t)}, sums{size_t(7 * sizeof(double))};
   Memory invalid{sizeof(int32_t)}, cross_entropy{sizeof(double)};
   Memory multiplicities{size_t(n * lanes)}, values{size_t(4 * t) * sizeof(int16_t)};
-  Memory resampled{size_t(5 * lanes) * sizeof(int64_t)}, neighbours{size_t(n * k) * sizeof(int32_t)};
+  Memory resampled{size_t(5 * lanes) * sizeof(int64_t)}, neighbors{size_t(n * k) * sizeof(int32_t)};
   Memory squares{size_t(n) * sizeof(double)}, inverse_norms{size_t(n) * sizeof(double)}, report{4 * sizeof(uint64_t)};
   Memory workspace{workspace_bytes()};
 
@@ -59,7 +59,7 @@ struct Inputs {
   pa_cuda_wanted choice = {at<int8_t>(choices), nullptr, nullptr, nullptr, 1.0, at<int32_t>(invalid)};
   pa_cuda_wanted choice_and_sums = choice;
   pa_cuda_prepared prepared = {
-      PA_CENTRE, nullptr, out.device(), d, at<double>(squares), at<double>(inverse_norms), at<uint64_t>(report)};
+      PA_CENTER, nullptr, out.device(), d, at<double>(squares), at<double>(inverse_norms), at<uint64_t>(report)};
   pa_triplet_loss loss = {nullptr, 1.0, 1.0, 3};
   pa_cuda_gradient gradient = {out.device(), at<double>(cross_entropy), at<int32_t>(invalid)};
   pa_resamples of_three = {at<const int16_t>(values), 3, lanes, at<int64_t>(resampled)}, of_four = of_three;
@@ -87,7 +87,7 @@ struct Inputs {
 void check_counts() {
   Inputs in;
   void* const workspace = in.workspace.device();
-  int32_t *const invalid = in.at<int32_t>(in.invalid), *const neighbours = in.at<int32_t>(in.neighbours);
+  int32_t *const invalid = in.at<int32_t>(in.invalid), *const neighbors = in.at<int32_t>(in.neighbors);
   const uint8_t* const multiplicities = in.at<const uint8_t>(in.multiplicities);
   void* const out = in.out.device();
   const Row rows[] = {
@@ -110,7 +110,7 @@ void check_counts() {
              fixed_bytes, workspace),
       PA_ROW(resample_items, "", queued(1, 1), &in.triplets, n, multiplicities, &in.of_three, invalid),
       PA_ROW(resample_items, " of four values", queued(2, 1), &in.triplets, n, multiplicities, &in.of_four, invalid),
-      PA_ROW(topk, "", queued(1), &in.matrix, k, 0, neighbours),
+      PA_ROW(topk, "", queued(1), &in.matrix, k, 0, neighbors),
       PA_ROW(choice_similarity, "", queued(3), &in.matrix, 1.0, out, n, workspace),
   };
   for (const Row& row : rows) check_row(row);

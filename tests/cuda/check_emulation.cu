@@ -185,7 +185,7 @@ __global__ void outside_mask_kernel(int* out) {
   if (threadIdx.x < 16) *out = __shfl_sync(0xffffu, 1, 20);
 }
 
-// A neighbour's value, ordered by a shuffle only: what lockstep would seem to allow and CUDA does not.
+// A neighbor's value, ordered by a shuffle only: what lockstep would seem to allow and CUDA does not.
 __global__ void unordered_kernel(int* out) {
   __shared__ int values[32];
   values[threadIdx.x] = int(threadIdx.x);

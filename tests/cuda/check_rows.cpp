@@ -5,7 +5,7 @@
 
 enum Special { ORDINARY, CONSTANT, LONG, SHORT, WITH_NAN, WITH_INFINITY, kSpecials };
 static const char* const special_names[kSpecials] = {"ordinary", "constant", "long", "short", "NaN", "infinity"};
-static const char* const transform_names[3] = {"keep", "centre", "shift"};
+static const char* const transform_names[3] = {"keep", "center", "shift"};
 
 struct RowsCase {
   const int64_t n, d;
@@ -21,7 +21,7 @@ struct RowsCase {
       : n(rows),
         d(features),
         type(of),
-        out_type(what == PA_CENTRE ? result_of(of) : of),
+        out_type(what == PA_CENTER ? result_of(of) : of),
         transform(what),
         written(copied || what != PA_KEEP),
         stride(shape == 0   ? features
@@ -56,7 +56,7 @@ struct RowsCase {
   double number(int64_t i, int64_t k, Special special) const {
     const double value = double(random_below(9) - 4);
     if (i != n / 2) return i == 0 && n > 3 ? 0.0 : value;
-    if (special == CONSTANT) return transform == PA_CENTRE ? 0.3 : 3.0;  // d * 0.3 and its sum are not equal
+    if (special == CONSTANT) return transform == PA_CENTER ? 0.3 : 3.0;  // d * 0.3 and its sum are not equal
     if (special == LONG) return ldexp(value, 60);
     if (special == SHORT) return ldexp(value, type == PA_FLOAT64 ? -600 : -60);  // squares of float64 become 0
     if (k != d - 1) return value;
@@ -147,7 +147,7 @@ static void check_one(int64_t n, int64_t d, int shape, pa_float_type type, pa_tr
 void check_rows() {
   int number = 0;
   for (const pa_float_type type : {PA_FLOAT32, PA_FLOAT64, PA_FLOAT16, PA_BFLOAT16})
-    for (const pa_transform what : {PA_KEEP, PA_CENTRE, PA_SHIFT})
+    for (const pa_transform what : {PA_KEEP, PA_CENTER, PA_SHIFT})
       for (const int64_t d : {1, 3, 8, 17, 300, 1100}) {  // around a load, a round of the warp, four rounds
         const int64_t n = d > 17 ? 3 : 57;                // of one block, and of blocks that take several rows
         const Special special = Special(number % (type == PA_FLOAT32 || type == PA_FLOAT64 ? kSpecials : CONSTANT + 1));
@@ -157,9 +157,9 @@ void check_rows() {
         if (quick && number % 2) continue;
         check_one(n, d, number % 3, type, what, number % 4 < 2, special);
       }
-  for (const int64_t d : {7, 13, 300}) check_one(3, d, 0, PA_FLOAT64, PA_CENTRE, true, CONSTANT);
+  for (const int64_t d : {7, 13, 300}) check_one(3, d, 0, PA_FLOAT64, PA_CENTER, true, CONSTANT);
   for (const Special special : {WITH_NAN, WITH_INFINITY, LONG, SHORT})
-    for (const pa_transform what : {PA_KEEP, PA_CENTRE})
+    for (const pa_transform what : {PA_KEEP, PA_CENTER})
       check_one(57, 5, 2, special == LONG || (special == SHORT && what == PA_KEEP) ? PA_FLOAT64 : PA_FLOAT32, what,
                 true, special);
 }

@@ -40,8 +40,8 @@ void work_off() {
   for (; !waiting.empty(); waiting.pop_front()) waiting.front()();
 }
 
-void synchronise() {
-  ++counts.synchronisations;
+void synchronize() {
+  ++counts.synchronizations;
   work_off();
   if (in_call) close_memory();
 }
@@ -113,11 +113,11 @@ cudaError_t cudaFreeAsync(void* address, cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   must_be_the_callers(stream, "waiting");
-  synchronise();
+  synchronize();
   return cudaSuccess;
 }
 
 cudaError_t cudaDeviceSynchronize() {
-  synchronise();
+  synchronize();
   return cudaSuccess;
 }

@@ -23,7 +23,7 @@ class Call {
 inline void* some_stream() { return reinterpret_cast<void*>(uintptr_t(0x57EA)); }
 
 struct Counts {
-  int64_t launches, sorts, memory_sets, copies, allocations, synchronisations;
+  int64_t launches, sorts, memory_sets, copies, allocations, synchronizations;
 };
 Counts take_counts();  // since the last time
 

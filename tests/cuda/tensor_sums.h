@@ -11,7 +11,7 @@
 // From published measurements: Fasi, Higham, Mikaitis and Pranesh, "Numerical behavior of NVIDIA tensor cores" (PeerJ
 // CS 7:e330, 2021; V100, T4, A100); Khattak and Mikaitis, "Accurate models of NVIDIA tensor cores" (arXiv 2512.07004;
 // A100, H100, B200 and others); Xie, Wang, Yang and Yang, "MMA-Sim" (arXiv 2511.10909). They agree, but for sums below
-// 2^-120, which are not modelled. The exponent of a product is the sum of its factors' exponents, even if it is 2 or
+// 2^-120, which are not modeled. The exponent of a product is the sum of its factors' exponents, even if it is 2 or
 // more times that power of two; factors below the normal numbers of their type have the exponent of the smallest.
 #pragma once
 

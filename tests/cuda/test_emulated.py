@@ -1,7 +1,7 @@
 """The CUDA kernels on the CPU: check_cuda and check_emulation, plain and under sanitizers, and on kernels broken once.
 
 ThreadSanitizer sees a missing barrier, AddressSanitizer a bound that is not kept, and its companion for undefined
-behaviour a vector access that is not aligned; the emulator itself sees what a launch may not ask for.
+behavior a vector access that is not aligned; the emulator itself sees what a launch may not ask for.
 """
 
 from __future__ import annotations
@@ -326,7 +326,7 @@ BROKEN = {
         "threads", "topk", "topk.cu", f"}}\n    {BARRIER}\n    last", "}\n    last"),
     "topk: the later of equal columns comes first": (
         "threads", "topk", "topk.cu", "a.column < b.column);", "a.column > b.column);"),
-    "topk: a row is its own neighbour": (
+    "topk: a row is its own neighbor": (
         "threads", "topk", "topk.cu", "j != left_out && after", "after"),
     "rows: maxima of warps are read before they are written": (
         "threads", "rows", "rows.cu", f"= maxima;\n  {BARRIER}", "= maxima;"),

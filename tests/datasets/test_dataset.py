@@ -17,7 +17,7 @@ from pyalign.io import load_categories, load_embeddings, load_judgments, load_tr
 
 def test_every_row_says_what_a_person_should_know():
     for name, row in DATASETS.items():
-        assert row.name == name and row.what and row.source and row.licence and row.citation and row.layout
+        assert row.name == name and row.what and row.source and row.license and row.citation and row.layout
         assert set(row.parts) <= set(PARTS) and row.checked in HOW
         assert ("judgments" in row.parts) == (row.kind is not None)
         assert row.home is None or row.home in DATASETS

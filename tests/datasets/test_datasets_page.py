@@ -21,7 +21,7 @@ def test_the_page_is_what_the_registry_says(script):
     page = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
     assert page == script.with_table(page), "python tools/datasets_table.py --write"
     for row in DATASETS.values():
-        assert f"| `{row.name}` | " in page and row.licence in page and row.citation in page
+        assert f"| `{row.name}` | " in page and row.license in page and row.citation in page
 
 
 @pytest.mark.plants

@@ -230,8 +230,8 @@ def test_king19_lies_in_structs_and_its_rows_are_not_the_images_in_plain_order(t
     sets = {f"set{k}": rdms(k, 4, 144)[(slice(None), *np.triu_indices(144, 1))] for k in (1, 2)}
     folder = tmp_path / "sim_judgements"
     folder.mkdir()
-    behaviour = {name: {"pairwisedistances": pairs, "note": "text"} for name, pairs in sets.items()}
-    matlab.savemat(folder / "BEHAVIOR.mat", {"BEHAVIOR": behaviour}, do_compression=True)
+    behavior = {name: {"pairwisedistances": pairs, "note": "text"} for name, pairs in sets.items()}
+    matlab.savemat(folder / "BEHAVIOR.mat", {"BEHAVIOR": behavior}, do_compression=True)
     order = np.random.default_rng(0).permutation(144) + 1
     lines = ["category,label,alphorder", *(f"thing,{k},{number}" for k, number in enumerate(order))]
     for k in (1, 2):

@@ -81,7 +81,7 @@ def test_pictures_and_categories_and_names_are_parts_of_the_data_set(sample):
     assert match_names(known.names(), as_images("dataset:sample").names).rows.tolist() == list(range(411))
 
 
-def test_its_licence_names_its_sources_and_quotes_that_of_the_pictures(sample):
+def test_its_license_names_its_sources_and_quotes_that_of_the_pictures(sample):
     notice = (sample / "NOTICE.txt").read_text()
     assert all(word in notice for word in ("Noto", "Open Font License", "EfficientNet", "Apache", "Unicode"))
     assert "images.tar" in notice and "Copyright 2022 Google Inc." in notice

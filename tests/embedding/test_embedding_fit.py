@@ -135,13 +135,13 @@ def test_every_fit_of_a_path_is_a_stationary_point(world):
 def test_strong_sparsity_does_not_end_at_zero_where_something_is_better():
     """The start of SPoSE, N(0.1, 0.01), does: sparsity outweighs what little similarity it has."""
     from pyalign.embedding.fit import EmbeddingPenalty, Objective
-    from pyalign.embedding.solve import minimise
+    from pyalign.embedding.solve import minimize
     from pyalign.fitting.objective import TripletLoss
 
     _, triplets = planted(60, 4, 1500)
     objective = Objective(TripletLoss(60, triplets, np.dtype(np.float64)), EmbeddingPenalty(0.0, 0.2))
     published = np.abs(np.random.default_rng(0).normal(0.1, 0.01, (60, 20)))
-    assert not minimise(objective, published, tolerance=1e-3, iterations=500).rows.any()
+    assert not minimize(objective, published, tolerance=1e-3, iterations=500).rows.any()
     fit = fit_embedding(triplets, shrinkage=0.0, sparsity=0.2)
     assert fit.n_dimensions >= 2 and fit.objective < np.log(3) - 0.02
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign.embedding.solve import kkt_residual, minimise
+from pyalign.embedding.solve import kkt_residual, minimize
 
 
 def quadratic(seed=0, n=6, d=5):
@@ -25,14 +25,14 @@ def quadratic(seed=0, n=6, d=5):
 @pytest.mark.parametrize("seed", range(5))
 def test_reaches_the_least_value_under_the_bound(seed):
     function, least = quadratic(seed)
-    solved = minimise(function, np.full((6, 5), 0.5), tolerance=1e-6, iterations=500)
+    solved = minimize(function, np.full((6, 5), 0.5), tolerance=1e-6, iterations=500)
     assert solved.converged and solved.value == pytest.approx(least, rel=1e-9)
     assert (solved.rows >= 0).all() and (solved.rows == 0).any()
 
 
 def test_meets_the_conditions_of_an_optimum():
     function, _ = quadratic()
-    solved = minimise(function, np.full((6, 5), 0.5), tolerance=1e-6, iterations=500)
+    solved = minimize(function, np.full((6, 5), 0.5), tolerance=1e-6, iterations=500)
     slope = function(solved.rows)[1]
     assert np.abs(slope[solved.rows > 0]).max() <= 1e-6 / 6
     assert slope[solved.rows == 0].min() >= -1e-6 / 6
@@ -41,28 +41,28 @@ def test_meets_the_conditions_of_an_optimum():
 
 def test_without_the_bound_is_least_squares():
     function, least = quadratic()
-    solved = minimise(function, np.zeros((6, 5)), tolerance=1e-7, iterations=500, bounded=False)
+    solved = minimize(function, np.zeros((6, 5)), tolerance=1e-7, iterations=500, bounded=False)
     assert solved.value < least and np.abs(function(solved.rows)[1]).max() <= 1e-7 / 6
 
 
 def test_its_own_result_passes_at_once():
     function, _ = quadratic()
-    first = minimise(function, np.full((6, 5), 0.5), tolerance=1e-6, iterations=500)
-    again = minimise(function, first.rows, tolerance=1e-6, iterations=500)
+    first = minimize(function, np.full((6, 5), 0.5), tolerance=1e-6, iterations=500)
+    again = minimize(function, first.rows, tolerance=1e-6, iterations=500)
     assert (again.iterations, again.passes) == (0, 1)
     np.testing.assert_array_equal(again.rows, first.rows)
 
 
 def test_says_that_iterations_ran_out():
     function, _ = quadratic()
-    solved = minimise(function, np.full((6, 5), 0.5), tolerance=1e-9, iterations=2)
+    solved = minimize(function, np.full((6, 5), 0.5), tolerance=1e-9, iterations=2)
     assert not solved.converged and solved.iterations == 2
 
 
 def test_ends_where_nothing_can_be_lower():
     """A function with noise has no residual as small as is asked for: the line search gives up."""
     values = iter(np.arange(10**6))
-    solved = minimise(
+    solved = minimize(
         lambda rows: (float(next(values)), np.ones_like(rows)), np.ones((2, 2)), tolerance=1e-6, iterations=50
     )
     assert not solved.converged and solved.iterations == 0
@@ -85,10 +85,10 @@ def similarities(seed=0, n=12, d=6):
 
 def test_columns_that_are_zero_are_left_out_and_change_nothing():
     function, start, widths = similarities()
-    solved = minimise(function, start, tolerance=1e-7, iterations=3000, drops=True)
+    solved = minimize(function, start, tolerance=1e-7, iterations=3000, drops=True)
     assert solved.converged and solved.rows.shape == start.shape and widths[0] == 6
     assert widths[-1] == np.count_nonzero(solved.rows.any(axis=0)) < 6
     all_columns, start, widths = similarities()
-    same = minimise(all_columns, start, tolerance=1e-7, iterations=3000)
+    same = minimize(all_columns, start, tolerance=1e-7, iterations=3000)
     assert set(widths) == {6} and same.value == pytest.approx(solved.value, rel=1e-10)
     assert kkt_residual(solved.rows, all_columns(solved.rows)[1]) <= 1e-7

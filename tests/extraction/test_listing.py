@@ -1,4 +1,4 @@
-"""What models there are: names as sources give them, kept between calls; and what a misspelt name was meant to be."""
+"""What models there are: names as sources give them, kept between calls; and what a misspelled name was meant to be."""
 
 from __future__ import annotations
 

@@ -265,5 +265,5 @@ def test_of_a_bare_clip_name_a_note_says_that_its_default_is_a_classifier():
     }
 
 
-def test_misspelt_names_propose_the_nearest(message_of):
+def test_misspelled_names_propose_the_nearest(message_of):
     assert "did you mean 'resnet50.a1_in1k'" in message_of(load_encoder, "timm:resnet50.a1in1k")

@@ -58,7 +58,7 @@ def sentences(tmp_path_factory):
 
 
 @pytest.mark.suite("test")
-def test_sentence_embeddings_are_those_of_encode_before_normalisation(sentences, message_of):
+def test_sentence_embeddings_are_those_of_encode_before_normalization(sentences, message_of):
     path, model = sentences("normal", "mean", ("Normalize",))
     from pyalign.extraction.sources import load_encoder
 
@@ -67,7 +67,7 @@ def test_sentence_embeddings_are_those_of_encode_before_normalisation(sentences,
     expected = model.encode(TEXTS, show_progress_bar=False)
     np.testing.assert_allclose(found / np.linalg.norm(found, axis=1, keepdims=True), expected, atol=1e-5)
     assert not np.allclose(np.linalg.norm(found, axis=1), 1)
-    assert encoder.resolve(["penultimate"])[0].what == "sentence embedding before normalisation, mean"
+    assert encoder.resolve(["penultimate"])[0].what == "sentence embedding before normalization, mean"
     assert encoder.modality == "texts" and encoder.weights.file_sha256
     assert "has no layer 'logits'; it has penultimate" in message_of(encoder.resolve, ["logits"])
     require_same_alone(encoder, "penultimate")
@@ -264,7 +264,7 @@ def test_the_text_tower_of_clip_is_encode_text_and_what_stands_before_its_projec
     np.testing.assert_allclose(again, joint, atol=1e-5)
     require_same_alone(encoder, "penultimate")
     require_same_alone(encoder, next(name for name, what, _ in encoder.listed() if what == "ResidualAttentionBlock"))
-    assert encoder.resolve(["logits"])[0].what == "joint space with images, before normalisation"
+    assert encoder.resolve(["logits"])[0].what == "joint space with images, before normalization"
     found = extract(encoder, texts=["dog"], layers=["logits"], prompt="a photo of a {}")
     assert found.modality == "texts" and found.preprocessing["prompt"] == "a photo of a {}"
 

@@ -34,7 +34,9 @@ import numpy as np
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
-from pyalign.io import apart, load_embeddings, load_judgments, load_transform, load_triplets, read_choices, read_names
+from pyalign.io import (
+    isolated, load_embeddings, load_judgments, load_transform, load_triplets, read_choices, read_names,
+)
 from pyalign.io.contents import contents
 from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.formats import FORMATS
@@ -344,7 +346,7 @@ VALID = {
     FILE_NAMES: lambda: [b"/i/a/1.jpg\n/i/a/2.jpg\n/i/b/1.jpg\n", b"a.jpg\nb.jpg\nc.jpg\n"],
     MANIFEST: _manifest, INDEX: _index, DOCUMENT: _json, STUDY: _toml,
 }
-APART = tuple(suffix for suffix in VALID if suffix in FORMATS and ".apart:" in FORMATS[suffix].function)
+ISOLATED = tuple(suffix for suffix in VALID if suffix in FORMATS and ".isolated:" in FORMATS[suffix].function)
 
 
 def mutate(raw: bytes, others: list[bytes], rng: random.Random) -> bytes:
@@ -442,9 +444,9 @@ def _late(*_: object) -> None:
 
 
 def _limit(suffix: str) -> None:
-    """Address space: what is in use, and what a reader may take; processes apart have limits of their own."""
+    """Address space: what is in use, and what a reader may take; separate processes have limits of their own."""
     signal.signal(signal.SIGALRM, _late)
-    if suffix not in APART:
+    if suffix not in ISOLATED:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * os.sysconf("SC_PAGESIZE") + 2 * ROOM
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
@@ -493,7 +495,7 @@ def main() -> None:
                 count += 1
             print(count, "files")
     own = peak()
-    apart._stop_all()
+    isolated._stop_all()
     print(own >> 10, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10, "MB")
 
 

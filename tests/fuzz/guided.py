@@ -31,7 +31,7 @@ def instrumented() -> tuple[ModuleType, ModuleType]:
         import pyalign.io
 
         for told in pkgutil.iter_modules(pyalign.io.__path__, "pyalign.io."):
-            if "._apart_" not in told.name:
+            if "._isolated_" not in told.name:
                 import_module(told.name)
     return atheris, attempt
 

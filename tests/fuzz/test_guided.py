@@ -18,7 +18,8 @@ from pyalign.io.formats import FORMATS
 
 GUIDED = Path(__file__).with_name("guided.py")
 # Read by Python alone.
-SUFFIXES = [*(one for one in OF_READERS if ".apart:" not in FORMATS[one].function and one != ".json"), *TEXTS, ".toml"]
+OWN = [one for one in OF_READERS if ".isolated:" not in FORMATS[one].function and one != ".json"]
+SUFFIXES = [*OWN, *TEXTS, ".toml"]
 SECONDS = max(3, int(os.environ.get("PYALIGN_FUZZ_SECONDS", "0")) // len(SUFFIXES))
 SEED = os.environ.get("PYALIGN_FUZZ_SEED", "1")
 

@@ -155,7 +155,7 @@ def test_probes_of_every_form_end_where_those_of_the_cpu_end(engine, options):
     assert ours.objective == pytest.approx(expected.objective, abs=1e-4)  # rounding decides where the last iteration is
 
 
-def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
+def test_a_probe_is_cross_validated_and_keeps_neighbors_on_the_device(engine):
     x, images = reals(20, 120, 16), reals(21, 200, 16)
     triplets = simulate(x[:, :4], 40_000, measure="dot", temperature=2.0, seed=20).triplets
     device, where = on_device(x), {"backend": engine}
@@ -325,13 +325,13 @@ def test_a_step_of_training_is_captured_in_a_graph_and_replayed_as_it_runs_witho
 
     def training():
         x = start.clone().requires_grad_()
-        optimiser = torch.optim.SGD([x], lr=0.1, momentum=0.9)
+        optimizer = torch.optim.SGD([x], lr=0.1, momentum=0.9)
 
         def step():
-            optimiser.zero_grad(set_to_none=False)
+            optimizer.zero_grad(set_to_none=False)
             value = loss(x, triplets)
             value.backward()
-            optimiser.step()
+            optimizer.step()
             return value
 
         return x, step

@@ -1,4 +1,4 @@
-"""Neighbours of rows on a real device: those of the host, by our operations and by faiss where it has GPUs."""
+"""Neighbors of rows on a real device: those of the host, by our operations and by faiss where it has GPUs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def on_device(array):
 
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf:20"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_neighbours_at_the_size_of_things_are_those_of_the_host(engine, measure, dtype):
+def test_neighbors_at_the_size_of_things_are_those_of_the_host(engine, measure, dtype):
     x = reals(0, 1854, 512, dtype=dtype)
     found = pyalign.neighbors(on_device(x), k=20, measure=measure, backend=engine)
     expected = pyalign.neighbors(x, k=20, measure=measure)

@@ -10,7 +10,7 @@ import pyalign
 from pyalign.ops.topk import topk
 
 pytestmark = pytest.mark.gpu
-EXACT = [measure for measure in MEASURES if measure != "pearson"]  # centred rows have products beyond 2^24
+EXACT = [measure for measure in MEASURES if measure != "pearson"]  # centered rows have products beyond 2^24
 
 
 def on_device(array, dtype=None):

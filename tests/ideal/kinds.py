@@ -228,7 +228,7 @@ def nearest(x):
 
 
 def shared(a, b):
-    """(N,) overlap, and rank-biased overlap, of the neighbours of each object."""
+    """(N,) overlap, and rank-biased overlap, of the neighbors of each object."""
     lists, depths = zip(nearest(a), nearest(b), strict=True), np.arange(1, K + 1)
     x = np.array([[len({*p[:d]} & {*q[:d]}) for d in depths] for p, q in lists])
     rbo = x[:, -1] / K * 0.9**K + (0.1 / 0.9) * (x / depths * 0.9**depths).sum(axis=1)

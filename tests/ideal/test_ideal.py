@@ -89,7 +89,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
         difference_error""",
     "a test: its rate is in test_rates.py": """
         p_value p_adjusted p_max_t p_lowest p_highest rbo_p_value permutations alpha null_threshold""",
-    "a test: tests/concept/test_neighborhoods.py counts its relabellings": "purity_p_value",
+    "a test: tests/concept/test_neighborhoods.py counts its relabelings": "purity_p_value",
     "a number, a setting or a time": """
         schema chance temperature n_triplets n_ties n_objects n_answers n_distinct n_pairs n_models n_within_folds
         n_train n_test n_passes n_iterations n_choices n_missed n_with_concept n_persons n_assignment_ties

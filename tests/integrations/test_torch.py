@@ -209,13 +209,13 @@ def test_module_trains_a_network(t):
     order = torch.tensor([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd]
     index = index.gather(1, order)
     network, loss = torch.nn.Linear(8, 2, bias=False), integration.TripletLoss("neg_sqeuclidean", 1.0)
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
     first = loss(network(x), index).item()
     for _ in range(100):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value = loss(network(x), index)
         value.backward()
-        optimiser.step()
+        optimizer.step()
     assert value.item() < 0.3 * first
     accuracy = pyalign.score(network(x), index, measure="neg_sqeuclidean").accuracy
     assert accuracy > 0.9

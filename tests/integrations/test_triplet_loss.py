@@ -230,18 +230,18 @@ def test_a_computed_temperature_passes_its_gradient_on(t, reduction):
     torch.testing.assert_close(ours, theirs)
 
 
-def test_an_optimiser_learns_the_logarithm_of_a_temperature():
+def test_an_optimizer_learns_the_logarithm_of_a_temperature():
     x, truth = torch.randn(40, 4, generator=torch.Generator().manual_seed(1)), 2.5
     index = torch.from_numpy(draw_triplets(3, 40, 4000))
     answers = pyalign.choice_probabilities(x, index, measure="dot", temperature=truth)
     loss, log_t = TripletLoss("dot"), nn.Parameter(torch.tensor(0.0))
-    optimiser = torch.optim.Adam([log_t], lr=0.05)
+    optimizer = torch.optim.Adam([log_t], lr=0.05)
     losses = []
     for _ in range(120):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value = loss(x, index, answers, temperature=log_t.exp())
         value.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(value.item())
     assert losses[-1] < losses[0] and log_t.exp().item() == pytest.approx(truth, rel=0.05)
 
@@ -276,15 +276,15 @@ def test_finds_the_temperature_under_which_answers_were_drawn():
     index = torch.from_numpy(draw_triplets(3, 40, 4000))
     answers = pyalign.choice_probabilities(x, index, measure="dot", temperature=truth)
     loss = TripletLoss("dot", nn.Parameter(torch.tensor(1.0)))
-    optimiser = torch.optim.LBFGS(loss.parameters(), lr=0.5, max_iter=60)
+    optimizer = torch.optim.LBFGS(loss.parameters(), lr=0.5, max_iter=60)
 
     def closure():
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value = loss(x, index, answers)
         value.backward()
         return value
 
-    optimiser.step(closure)
+    optimizer.step(closure)
     assert loss.temperature.item() == pytest.approx(truth, rel=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Images in HDF5 and Parquet are read in a process apart, by and by, never more than a piece of the file at once."""
+"""Images in HDF5 and Parquet are read in a separate process, by and by, never more than a piece of the file at once."""
 
 from __future__ import annotations
 
@@ -203,14 +203,14 @@ print([name for name in ("h5py", "pyarrow") if name in sys.modules])
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are those of Linux")
 def test_a_large_row_group_is_read_from_front_to_back_without_being_held(parquet, tmp_path):
-    """The process apart takes pages, not the group, which is the file."""
+    """The separate process takes pages, not the group, which is the file."""
     rng = np.random.default_rng(0)
     rows = [rng.bytes(1 << 20) for _ in range(200)]
     images = as_images(parquet({"a": rows}, compression="none", use_dictionary=False, write_batch_size=4))
     assert all(images.open(k) == rows[k] for k in range(200))
-    from pyalign.io import apart
+    from pyalign.io import isolated
 
-    (worker,) = [one for (_, package), one in apart._workers.items() if package == "pyarrow"]
+    (worker,) = [one for (_, package), one in isolated._workers.items() if package == "pyarrow"]
     with open(f"/proc/{worker.process.pid}/status") as file:
         peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     assert peak < 250 << 10, f"{peak >> 10} MB"

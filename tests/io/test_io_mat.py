@@ -10,7 +10,7 @@ import pytest
 
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings
-from pyalign.io.apart import mat_entries
+from pyalign.io.isolated import mat_entries
 
 scipy_io = pytest.importorskip("scipy.io")
 TYPES = "f8 f4 i1 u1 i2 u2 i4 u4 i8 u8".split()

@@ -11,7 +11,7 @@ import pytest
 
 from pyalign.errors import MissingExtraError
 from pyalign.io import load_embeddings
-from pyalign.io.apart import torch_entries
+from pyalign.io.isolated import torch_entries
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
 
@@ -147,7 +147,7 @@ def test_torch_bfloat16_becomes_the_same_numbers_in_float32(tmp_path):
 
 def test_the_size_of_torch_tensors_is_that_of_the_arrays_that_they_become(tmp_path):
     torch = pytest.importorskip("torch")
-    from pyalign.io._apart_torch import _described
+    from pyalign.io._isolated_torch import _described
 
     for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.uint8):
         torch.save(torch.ones(4, 6, dtype=dtype), tmp_path / "x.pt")

@@ -1,4 +1,4 @@
-"""Neighbours that a map was fitted to keep: its file says whose, and `transfer` measures others or says in-sample."""
+"""Neighbors that a map was fitted to keep: its file says whose, and `transfer` measures others or says in-sample."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(*maps, x=X, k=K, **options):
 
 
 def notes_of(found):
-    return [note for note in found.notes if note.startswith("neighbours, ")]
+    return [note for note in found.notes if note.startswith("neighbors, ")]
 
 
 # Which rows are the same: what the fit kept -> how many of X are among them
@@ -93,7 +93,7 @@ def test_images_of_an_object_are_known_by_its_name_and_numbers_say_nothing():
 
 
 @pytest.mark.parametrize("case", ["a subset", "overlapping", "a subset, in another order"])
-def test_where_some_are_shared_neighbours_are_those_of_the_others(case):
+def test_where_some_are_shared_neighbors_are_those_of_the_others(case):
     record, n = SAME[case]
     found = run(map_of(record), categories=KINDS)
     rest = np.flatnonzero(~record.shared(ROWS, NAMES))
@@ -109,14 +109,14 @@ def test_where_some_are_shared_neighbours_are_those_of_the_others(case):
 def test_where_all_are_shared_result_table_page_picture_and_notes_say_in_sample(case, tmp_path):
     found = run(map_of(SAME[case][0]), categories=KINDS)
     assert [(row.n, row.in_sample) for row in (of(found), of(found, VOTES))] == [(N, N)] * 2
-    assert {row.in_sample for row in found.figures} == {N} and "neighbours kept, in-sample" in str(found)
+    assert {row.in_sample for row in found.figures} == {N} and "neighbors kept, in-sample" in str(found)
     (note,) = notes_of(found)
     assert "to keep those of 60 of 60 objects, in-sample" in note
     page = json.dumps(section(Sources((Loaded("t.json", found),))).parts, default=vars)
-    assert "neighbours kept, in-sample" in page and note[1:40] in page
+    assert "neighbors kept, in-sample" in page and note[1:40] in page
     assert read_back(found, tmp_path) == found
     pytest.importorskip("altair", reason="altair is not installed")
-    assert "neighbours kept, in-sample" in json.dumps(found.plot().to_dict())
+    assert "neighbors kept, in-sample" in json.dumps(found.plot().to_dict())
 
 
 def test_too_few_others_for_k_are_no_others():
@@ -136,7 +136,7 @@ def test_several_maps_are_measured_on_the_same_objects():
 
 def test_a_map_without_a_record_is_unknown():
     found = run(Transform(np.eye(6), None, 0.0, 1.0))
-    assert of(found).in_sample is None and "neighbours kept, in-sample unknown" in found.table()
+    assert of(found).in_sample is None and "neighbors kept, in-sample unknown" in found.table()
     assert [note for note in notes_of(found) if "whether in-sample is unknown" in note]
 
 

@@ -81,8 +81,8 @@ def test_within_categories_only_pairs_of_two_objects_of_one_count(found):
     assert (row.before, row.n) == (pytest.approx(alone.value), 4 * (15 * 14 // 2))
 
 
-def test_neighbours_kept_are_those_of_neighborhoods(found):
-    row = of(found, "toward", "", "neighbours kept")
+def test_neighbors_kept_are_those_of_neighborhoods(found):
+    row = of(found, "toward", "", "neighbors kept")
     assert row.after == pytest.approx(pyalign.neighborhoods(TOWARD.apply(X), before=X, k=5)[0].kept)
     assert (row.before, row.difference) == (1.0, pytest.approx(row.after - 1.0)) and row.ci.low < row.difference
 
@@ -121,7 +121,7 @@ def test_a_map_that_changes_nothing_wins_and_loses_nothing():
 
 
 def test_intervals_are_paired_and_narrower_than_those_of_either_side(found):
-    """Where a map changes few of the neighbours."""
+    """Where a map changes few of the neighbors."""
     gentle = pyalign.Transform(np.diag([1.0, 1, 1, 0.8, 0.8, 0.8]), None, 0.0, 1.0)
     row = of(transfer(X, gentle, {}, categories=KINDS, k=5), "map", "", "k-NN accuracy")
     assert row.ci.error < np.hypot(row.before_ci.error, row.after_ci.error)
@@ -167,8 +167,8 @@ def test_of_categories_there_are_intervals_that_hold_together(found, tmp_path):
 
 
 def test_a_map_that_raises_agreement_and_lowers_it_within_categories_is_warned_of():
-    centres = 5 * reals(5, 4, 2)
-    human = np.concatenate([centres[np.arange(N) % 4], reals(6, N, 2)], axis=1)
+    centers = 5 * reals(5, 4, 2)
+    human = np.concatenate([centers[np.arange(N) % 4], reals(6, N, 2)], axis=1)
     x = pyalign.Embeddings(np.concatenate([0.2 * human[:, :2], human[:, 2:], 2 * reals(7, N, 2)], axis=1), NAMES)
     toward = pyalign.Transform(np.diag([10.0, 10, 0, 0, 0.3, 0.3]), None, 0.0, 1.0)
     people = pyalign.Judgments(-((human[:, None] - human) ** 2).sum(axis=2), "similarity", NAMES)
@@ -212,7 +212,7 @@ def test_a_data_set_gives_its_triplets_and_its_categories():
     x = pyalign.Embeddings(rng.normal(size=(411, 8)), sample.names())
     found = transfer(x, pyalign.Transform(rng.normal(size=(8, 8)), None, 0.0, 1.0), {"sample": sample}, ci=None)
     assert {(row.on, row.figure) for row in found.figures} == {
-        ("sample", "accuracy"), ("", "neighbours kept"), ("", "k-NN accuracy")
+        ("sample", "accuracy"), ("", "neighbors kept"), ("", "k-NN accuracy")
     }
     assert {row.category for row in found.figures if row.category} == {*sample.categories().labels}
 
@@ -243,4 +243,4 @@ def test_it_is_read_back_and_drawn(found, tmp_path):
     assert again.figures == found.figures and again.left_out == found.left_out
     rows = again.plot().to_dict()
     text = str(rows)
-    assert "rdm: rsa within categories, toward" in text and "neighbours kept, in-sample unknown, away" in text
+    assert "rdm: rsa within categories, toward" in text and "neighbors kept, in-sample unknown, away" in text

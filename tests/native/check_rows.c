@@ -1,4 +1,4 @@
-// check_rows.c: pa_row_squares, pa_centre_rows, pa_shift_rows and pa_similarity.
+// check_rows.c: pa_row_squares, pa_center_rows, pa_shift_rows and pa_similarity.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static const char* kind_name(Kind kind) { return kind == WHOLE ? "whole" : "real
 
 // --- one row at a time
 
-typedef enum { SQUARES, CENTRE, SHIFT } RowOperation;
+typedef enum { SQUARES, CENTER, SHIFT } RowOperation;
 
 typedef struct {
   Case base;
@@ -31,7 +31,7 @@ typedef struct {
 static pa_status run_row(Case* c) {
   const RowCase* r = (const RowCase*)c;
   if (r->operation == SQUARES) return pa_row_squares(&r->x->rows, c->out);
-  if (r->operation == CENTRE) return pa_centre_rows(&r->x->rows, c->out);
+  if (r->operation == CENTER) return pa_center_rows(&r->x->rows, c->out);
   return pa_shift_rows(&r->x->rows, r->shift, c->out);
 }
 
@@ -49,7 +49,7 @@ static int right_squares(RowCase* r) {
   return 1;
 }
 
-static int right_centre(RowCase* r) {
+static int right_center(RowCase* r) {
   const pa_matrix* x = &r->x->rows;
   for (int64_t i = 0; i < x->n; ++i) {
     double sum = 0.0, size = 0.0;
@@ -82,11 +82,11 @@ static int right_row(Case* c) {
   RowCase* r = (RowCase*)c;
   const size_t tail = sizeof(double);
   if (!untouched((char*)c->out + c->bytes - tail, tail)) return complain(c, "wrote past the end");
-  return r->operation == SQUARES ? right_squares(r) : r->operation == CENTRE ? right_centre(r) : right_shift(r);
+  return r->operation == SQUARES ? right_squares(r) : r->operation == CENTER ? right_center(r) : right_shift(r);
 }
 
 static void check_row_operations(const Table* x, Kind kind) {
-  static const char* const names[3] = {"row_squares", "centre_rows", "shift_rows"};
+  static const char* const names[3] = {"row_squares", "center_rows", "shift_rows"};
   const Table shift = make_table(1, x->rows.d, x->rows.d, x->rows.type, kind);
   for (int operation = SQUARES; operation <= SHIFT; ++operation) {
     RowCase r = {{run_row, right_row, NULL, 0, "", ""}, x, shift.rows.data, (RowOperation)operation, kind};
@@ -103,7 +103,7 @@ static void check_row_operations(const Table* x, Kind kind) {
   free_table(&done);
 }
 
-// A constant row is centred to zero even where d times its value rounds; NaN and infinity are never hidden, not even in
+// A constant row is centered to zero even where d times its value rounds; NaN and infinity are never hidden, not even in
 // a row that is constant otherwise.
 static void check_odd_rows(pa_float_type type) {
   enum { n = 3, d = 37 };
@@ -115,12 +115,12 @@ static void check_odd_rows(pa_float_type type) {
   put(data, type, d + 20, NAN);
   put(data, type, 2 * d + 36, INFINITY);
   for (int isa = 0; set_isa(isa); ++isa) {
-    pa_centre_rows(&x.rows, out);
+    pa_center_rows(&x.rows, out);
     pa_row_squares(&x.rows, squares);
     int zeros = 1;
     for (int i = 0; i < d; ++i) zeros &= get(out, type, i) == 0.0;
-    check_that(zeros, "a constant row is centred to zero");
-    check_that(isnan(get(out, type, d + 20)), "centring keeps a NaN");
+    check_that(zeros, "a constant row is centered to zero");
+    check_that(isnan(get(out, type, d + 20)), "centering keeps a NaN");
     check_that(isfinite(squares[0]) && !isfinite(squares[1]) && !isfinite(squares[2]), "squares show NaN and infinity");
   }
   free_table(&x);

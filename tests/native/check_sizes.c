@@ -42,7 +42,7 @@ static void check_rows_and_matrices(void) {
   REFUSED(pa_row_squares(&wide, out), "x.stride must be from -192153584101141162 to 192153584101141162; got " MANY);
   REFUSED(pa_product(&three, &three, out, (int64_t)1 << 61),
           "out_stride must be from -288230376151711744 to 288230376151711744; got " MANY);
-  REFUSED(pa_centre_rows(&rows, NULL), "out must not be NULL");
+  REFUSED(pa_center_rows(&rows, NULL), "out must not be NULL");
   REFUSED(pa_shift_rows(&rows, NULL, out), "shift must not be NULL");
   REFUSED(pa_similarity(&cosine, NULL, out, 4), "terms of this pair kernel must not be NULL");
   REFUSED(pa_similarity(&other, NULL, out, 4), "x.pair is no pair kernel: 9");

@@ -64,7 +64,7 @@ def sanitized():
 
 
 @pytest.mark.of_kernels
-def test_has_no_memory_error_no_leak_and_no_undefined_behaviour(sanitized):
+def test_has_no_memory_error_no_leak_and_no_undefined_behavior(sanitized):
     command = [sanitized, "--quick"]
     done = run(command, **SANITIZERS)
     if "LeakSanitizer has encountered a fatal error" in done.stderr:  # under a debugger or in some containers
@@ -88,7 +88,7 @@ ENDS = (  # of the runs of each, of which a sanitizer needs fewer
     ],
     ids=["on arrays of numpy", "beside other threads"],
 )
-def test_python_module_has_no_memory_error_and_no_undefined_behaviour(sanitized, tmp_path, monkeypatch, tests):
+def test_python_module_has_no_memory_error_and_no_undefined_behavior(sanitized, tmp_path, monkeypatch, tests):
     libraries = [must(["g++", f"-print-file-name={name}"]).strip() for name in ("libasan.so", "libubsan.so")]
     if not all(map(os.path.isabs, libraries)):
         pytest.skip("the libraries of g++'s sanitizers are not installed.")

@@ -34,7 +34,7 @@ def one_by_one(x, measure, k):
 
 @pytest.mark.parametrize("measure", ALL)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16])
-def test_neighbours_are_those_of_the_host(measure, dtype):
+def test_neighbors_are_those_of_the_host(measure, dtype):
     x = whole(1, 90, 7, dtype=np.float32).astype(dtype)
     expected = neighbors(x, k=9, measure=measure)
     for given in (x, torch.from_numpy(x)):
@@ -219,7 +219,7 @@ def test_the_rows_are_left_as_they_were(measure):
     assert (x == before).all()
 
 
-def test_neighbours_of_things_are_those_of_the_host(data):
+def test_neighbors_of_things_are_those_of_the_host(data):
     x = np.load(data / "things" / "clip_vit_b32.npy")
     for measure in ("cosine", "pearson", "neg_euclidean"):
         found, expected = (neighbors(x, x[::5], 20, measure=measure, backend=name) for name in ("torch", "auto"))

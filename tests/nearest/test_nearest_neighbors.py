@@ -1,4 +1,4 @@
-"""Neighbours as they are asked for: names, other vectors, refusals, NaN, the document, indexes and their files."""
+"""Neighbors as they are asked for: names, other vectors, refusals, NaN, the document, indexes and their files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def without_faiss(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
 
 
-def test_queries_by_name_are_rows_and_not_their_own_neighbours():
+def test_queries_by_name_are_rows_and_not_their_own_neighbors():
     found = neighbors(NAMED, ["item 7", "item 3"], 4)
     everything = neighbors(NAMED, k=4)
     np.testing.assert_array_equal(found.indices, everything.indices[[7, 3]])
@@ -42,7 +42,7 @@ def test_queries_by_name_are_rows_and_not_their_own_neighbours():
     assert neighbors(NAMED, "item 7", 1, include_self=True).indices.tolist() == [[7]]
 
 
-def test_other_vectors_have_all_rows_for_neighbours():
+def test_other_vectors_have_all_rows_for_neighbors():
     found = neighbors(X, X[:3] * 2, 40)
     assert found.indices[:, 0].tolist() == [0, 1, 2]
     assert sorted(found.indices[0]) == list(range(40))
@@ -52,7 +52,7 @@ def test_other_vectors_have_all_rows_for_neighbours():
 def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
     doubled = Embeddings(X[:3], ("a", "b", "a"))
     assert message_of(neighbors, X, k=40) == (
-        "k must be a whole number from 1 to 39 (40 rows, and none is its own neighbour); got 40"
+        "k must be a whole number from 1 to 39 (40 rows, and none is its own neighbor); got 40"
     )
     assert message_of(neighbors, X, X, 41) == "k must be a whole number from 1 to 40 (40 rows); got 41"
     assert message_of(neighbors, X, k=True).endswith("got True")
@@ -72,7 +72,7 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
         "backend 'native' can only search the flat index; got index 'HNSW32'"
     )
     assert "overflows float64" in message_of(neighbors, X.astype(np.float64) * 1e200, k=3, measure="dot")
-    assert message_of(neighbors, X[:1], k=1).startswith("embeddings must have rows that can be neighbours")
+    assert message_of(neighbors, X[:1], k=1).startswith("embeddings must have rows that can be neighbors")
 
 
 def test_names_that_occur_twice_do_not_matter_where_nobody_asks_for_them():
@@ -100,13 +100,13 @@ def test_rows_that_are_alike_to_none_are_told(measure, what):
     x = X.copy()
     x[[5, 8]] = 2.0 * (measure == "pearson")
     told = [note for note in neighbors(x, k=2, measure=measure).notes if "throughout" in note]
-    expected = f"2 rows of embeddings are {what} throughout: their similarities are 0, their neighbours the first rows"
+    expected = f"2 rows of embeddings are {what} throughout: their similarities are 0, their neighbors the first rows"
     assert told == ([expected] if what else [])
     assert not neighbors(X, k=2, measure=measure).notes
     x[8] = X[8]
     told = neighbors(x, k=2, measure=measure).notes
     assert told == ((
-        f"1 row of embeddings is {what} throughout: its similarities are 0, its neighbours the first "
+        f"1 row of embeddings is {what} throughout: its similarities are 0, its neighbors the first "
         f"rows"
     ,) if what
                     else ())
@@ -313,7 +313,7 @@ def test_no_extra_but_those_of_faiss_and_of_our_tests_asks_for_faiss():
     assert asking == {"neighbors", "neighbors-gpu", "neighbors-cuvs", "test", "bench"}
 
 
-def test_neighbours_of_things_are_those_of_all_cosines_in_float64(data):
+def test_neighbors_of_things_are_those_of_all_cosines_in_float64(data):
     folder = data / "things"
     names = (folder / "unique_id.txt").read_text().split()
     x = np.load(folder / "clip_vit_b32.npy")

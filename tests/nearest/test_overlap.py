@@ -1,4 +1,4 @@
-"""Neighbours kept: against a plain count, with ties, blocks and both engines."""
+"""Neighbors kept: against a plain count, with ties, blocks and both engines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_of_equal_similarities_the_lower_row_is_nearer(seed):
 
 @pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
 @pytest.mark.parametrize("measure", ["cosine", "dot", "neg_euclidean"])
-def test_faiss_finds_the_same_neighbours(measure):
+def test_faiss_finds_the_same_neighbors(measure):
     before, after = reals(1, 500, 16), reals(2, 500, 12)
     after[:, :8] = 3 * before[:, :8]
     exact = neighbor_overlap(before, after, measure=measure)
@@ -51,7 +51,7 @@ def test_faiss_finds_the_same_neighbours(measure):
 
 
 @pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
-def test_equal_rows_are_the_same_neighbours_for_faiss():
+def test_equal_rows_are_the_same_neighbors_for_faiss():
     x = np.ones((30, 3), np.float32)
     assert neighbor_overlap(x, x, k=(5,), engine="faiss") == {5: 1.0}
 

@@ -1,4 +1,4 @@
-"""Ranks of neighbours: the table and the bisection give what the lists say."""
+"""Ranks of neighbors: the table and the bisection give what the lists say."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_ranks_are_places_in_the_lists(largest, seed, n, data):
 
 
 @pytest.mark.parametrize("largest", [1 << 27, 0])
-def test_more_neighbours_than_a_byte_counts(largest, monkeypatch):
+def test_more_neighbors_than_a_byte_counts(largest, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_TABLE", largest)
     found = lists(0, 302, 300)
     ranks = NeighborRanks(found)

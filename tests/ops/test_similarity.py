@@ -166,8 +166,8 @@ def test_distances_between_close_rows_far_from_zero_are_accurate(backend, spread
 
 
 def test_distances_within_clusters_far_apart_are_accurate(backend):
-    centres = 100 * reals(6, 4, 96)
-    x = np.repeat(centres, 20, axis=0) + 0.01 * reals(7, 80, 96)
+    centers = 100 * reals(6, 4, 96)
+    x = np.repeat(centers, 20, axis=0) + 0.01 * reals(7, 80, 96)
     exact = definition(x, x, "neg_euclidean")
     np.testing.assert_allclose(similarity(x, measure="neg_euclidean", backend=backend), exact, rtol=1e-3, atol=0)
 
@@ -268,7 +268,7 @@ def test_rows_just_short_enough_do_not_overflow(backend, measure):
 def test_rbf_takes_the_median_distance_or_a_given_sigma(backend, dtype):
     x, y = reals(12, 40, 7, dtype=dtype), reals(13, 21, 7, dtype=dtype)
     pairs = -definition(x, x, "neg_euclidean")[np.triu_indices(40, 1)]
-    rtol = 1000 * np.finfo(dtype).eps  # exponents up to 10, each from a cancelling sum of magnitude 40
+    rtol = 1000 * np.finfo(dtype).eps  # exponents up to 10, each from a canceling sum of magnitude 40
     for others, sigma in ((None, np.median(pairs)), (y, np.median(-definition(x, y, "neg_euclidean")))):
         exact = definition(x, x if others is None else y, "rbf", sigma)
         np.testing.assert_allclose(similarity(x, others, measure="rbf", backend=backend), exact, rtol=rtol)

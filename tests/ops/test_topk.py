@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import definition, floats, reals, seeds, whole
 
 from pyalign.ops import topk as module
-from pyalign.ops.topk import neighbours, topk
+from pyalign.ops.topk import neighbors, topk
 
 
 def by_sorting(s, k, own=None):
@@ -70,27 +70,27 @@ def test_come_back_as_int32_and_from_tensors_as_tensors(device):
 
 
 @given(seed=seeds, n=st.integers(2, 30), measure=st.sampled_from(["cosine", "dot", "neg_euclidean"]))
-def test_neighbours_are_the_most_similar_rows(backend, seed, n, measure):
+def test_neighbors_are_the_most_similar_rows(backend, seed, n, measure):
     x = reals(seed, n, 4, dtype=np.float64)
     expected = by_sorting(definition(x, x, measure), min(3, n - 1), 0)
-    np.testing.assert_array_equal(neighbours(x, min(3, n - 1), measure=measure, backend=backend), expected)
+    np.testing.assert_array_equal(neighbors(x, min(3, n - 1), measure=measure, backend=backend), expected)
 
 
 @pytest.mark.parametrize("block", [1, 60, 10_000])
-def test_neighbours_in_blocks_are_the_same(backend, block, monkeypatch):
+def test_neighbors_in_blocks_are_the_same(backend, block, monkeypatch):
     x = whole(5, 40, 3)
-    expected = neighbours(x, 6, measure="dot", backend="reference")
+    expected = neighbors(x, 6, measure="dot", backend="reference")
     monkeypatch.setattr(module, "BLOCK", block)
-    np.testing.assert_array_equal(neighbours(x, 6, measure="dot", backend=backend), expected)
+    np.testing.assert_array_equal(neighbors(x, 6, measure="dot", backend=backend), expected)
 
 
-def test_what_is_no_number_of_neighbours_is_refused(message_of):
+def test_what_is_no_number_of_neighbors_is_refused(message_of):
     s = np.eye(4)
     assert message_of(topk, s, 5) == "k must be a whole number from 1 to 4; got 5"
     assert message_of(topk, s, 4, own=0) == "k must be a whole number from 1 to 3; got 4"
     assert message_of(topk, s, 0) == "k must be a whole number from 1 to 4; got 0"
     assert message_of(topk, s, True) == "k must be a whole number from 1 to 4; got True"
-    assert message_of(neighbours, s, 4) == "k must be a whole number from 1 to 3; got 4"
+    assert message_of(neighbors, s, 4) == "k must be a whole number from 1 to 3; got 4"
     assert message_of(topk, s, 1, own=1) == "own must leave a column of 4 to each of 4 rows; got 1"
 
 

@@ -18,7 +18,7 @@ from pyalign import choice_probabilities, odd_one_out, similarity
 from pyalign.backends import Wanted
 from pyalign.backends.native import BACKEND, NativeBackend
 from pyalign.measures import get_measure
-from pyalign.ops.triplets import placed, run_placed, run_triplets, use_matrix
+from pyalign.ops.triplets import ready_inputs, run_ready, run_triplets, use_matrix
 
 INDEX_DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 sizes = st.sampled_from((3, 4, 31, 48, 193))
@@ -71,9 +71,9 @@ def test_every_triplet_of_any_number_is_decided_once(backend, route, dtype):
 
 def test_several_passes_over_what_lies_ready_are_those_over_rows_and_triplets(backend):
     x, triplets = reals(3, 30, 4), draw_triplets(4, 30, 300)
-    ready = placed(x, triplets, backend)
+    ready = ready_inputs(x, triplets, backend)
     for measure in MEASURES:
-        found = run_placed(ready, get_measure(measure), temperature=0.3, choices=True, probabilities=True, sums=True)
+        found = run_ready(ready, get_measure(measure), temperature=0.3, choices=True, probabilities=True, sums=True)
         expected = run_triplets(
             x, triplets, measure=measure, temperature=0.3, backend=backend, choices=True, probabilities=True, sums=True
         )

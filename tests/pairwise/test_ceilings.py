@@ -81,8 +81,8 @@ def test_influences_of_the_ceiling_have_a_mean_of_0_and_pairs_of_people_are_in_t
     _, people = study(p=6, noise=0.05)
     values, items = pairs_of(people)
     found = among_people(values, items, 12, name, get_correlation(name).pooling, "objects+subjects")
-    centred = found.rows[:, :, : len(items)].mean(axis=2)
-    assert np.abs(centred).max() < 1e-9  # the sums themselves are in `jackknife`
+    centered = found.rows[:, :, : len(items)].mean(axis=2)
+    assert np.abs(centered).max() < 1e-9  # the sums themselves are in `jackknife`
     assert found.pairs[:, : len(items)].mean(axis=1) == pytest.approx(np.zeros(3), abs=1e-9)
     assert found.rows[2].mean(axis=0) == pytest.approx(2.0 * found.pairs[2])
 

@@ -56,7 +56,7 @@ def test_measures_give_what_public_implementations_give(measure, data):
 
 
 def test_every_measure_has_a_row_or_a_reason():
-    """Neighbours are compared by other shares there; weights of PWCCA are arbitrary where correlations are equal."""
+    """Neighbors are compared by other shares there; weights of PWCCA are arbitrary where correlations are equal."""
     with_rows = {measure.partition(":")[0] for measure in ROWS}
     assert set(REPRESENTATION_MEASURES) - with_rows == {"mutual-knn", "cknna", "pwcca"}
 
@@ -70,11 +70,11 @@ def test_the_row_of_pwcca_has_no_answer():
 # Definitions, written from the formulas
 
 
-def centre(n):
+def center(n):
     return np.eye(n) - 1 / n
 
 
-def u_centred(kernel):
+def u_centered(kernel):
     """Szekely and Rizzo 2014, equation 2.2, of similarities."""
     n, k = len(kernel), kernel - np.diag(np.diag(kernel))
     out = k - k.sum(0) / (n - 2) - k.sum(1)[:, None] / (n - 2) + k.sum() / ((n - 1) * (n - 2))
@@ -86,16 +86,16 @@ def cosine_of(a, b):
 
 
 def cka_by_definition(x, y):
-    return cosine_of(*(centre(len(z)) @ z @ z.T @ centre(len(z)) for z in (x, y)))
+    return cosine_of(*(center(len(z)) @ z @ z.T @ center(len(z)) for z in (x, y)))
 
 
 def debiased_by_definition(x, y):
-    return cosine_of(*(u_centred(z @ z.T) for z in (x, y)))
+    return cosine_of(*(u_centered(z @ z.T) for z in (x, y)))
 
 
 def lange_by_definition(x, y):
     lower = np.tril_indices(len(x), -1)
-    return cosine_of(*((centre(len(z)) @ z @ z.T @ centre(len(z)))[lower] for z in (x, y)))
+    return cosine_of(*((center(len(z)) @ z @ z.T @ center(len(z)))[lower] for z in (x, y)))
 
 
 def rbf_kernel(x, factor):
@@ -140,9 +140,9 @@ def test_cka_is_the_formula(seed, n, d, e):
 def test_bandwidths_are_factors_of_the_median_distance(factor):
     x, y = reals(1, 30, 6, dtype=np.float64), reals(2, 30, 9, dtype=np.float64)
     kernels = [rbf_kernel(z, factor) for z in (x, y)]
-    expected = cosine_of(*(centre(30) @ k @ centre(30) for k in kernels))
+    expected = cosine_of(*(center(30) @ k @ center(30) for k in kernels))
     assert score(x, y, f"rbf-cka:{factor}") == pytest.approx(expected, abs=1e-9)
-    assert score(x, y, f"debiased-rbf-cka:{factor}") == pytest.approx(cosine_of(*map(u_centred, kernels)), abs=1e-9)
+    assert score(x, y, f"debiased-rbf-cka:{factor}") == pytest.approx(cosine_of(*map(u_centered, kernels)), abs=1e-9)
 
 
 def test_an_rbf_of_a_wide_bandwidth_is_linear():
@@ -152,13 +152,13 @@ def test_an_rbf_of_a_wide_bandwidth_is_linear():
 
 
 @given(seed=seeds, n=st.integers(4, 30), d=widths, k=st.integers(1, 3))
-def test_mutual_neighbours_are_the_share_in_common(seed, n, d, k):
+def test_mutual_neighbors_are_the_share_in_common(seed, n, d, k):
     x, y = reals(seed, n, d, dtype=np.float64), reals(seed + 1, n, 3, dtype=np.float64)
     assert score(x, y, f"mutual-knn:{k}") == pytest.approx(knn_by_definition(x, y, k), abs=1e-12)
 
 
 @given(seed=seeds, n=st.integers(5, 30), d=widths)
-def test_cknna_of_all_neighbours_is_debiased_cka_of_unit_rows(seed, n, d):
+def test_cknna_of_all_neighbors_is_debiased_cka_of_unit_rows(seed, n, d):
     x, y = reals(seed, n, d, dtype=np.float64), reals(seed + 1, n, 7, dtype=np.float64)
     units = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in (x, y)]
     assert score(x, y, f"cknna:{n - 1}") == pytest.approx(debiased_by_definition(*units), abs=1e-8)
@@ -258,7 +258,7 @@ def test_several_measures_where_one_is_taken_are_refused_as_they_are(message_of)
     ("linear-cka:2", "measure 'linear-cka' takes no parameter; got 'linear-cka:2'"),
     ("rbf-cka:0", "bandwidth of rbf-cka must be a positive factor of the median distance, or sigma=S; got '0'"),
     ("rbf-cka:width=2", "or sigma=S; got 'width=2'"),
-    ("mutual-knn:0", "neighbours of mutual-knn must be a whole number of at least 1; got '0'"),
+    ("mutual-knn:0", "neighbors of mutual-knn must be a whole number of at least 1; got '0'"),
     ("cknna:1", "at least 2; got '1'"),
     ("svcca:1.5", "dimensions of svcca must be a whole number, or a share of the variance; got '1.5'"),
     ("rsa-pearson:manhattan", "similarity of rsa-pearson must be one of cosine"),

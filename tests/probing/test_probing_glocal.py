@@ -137,7 +137,7 @@ def test_without_the_local_loss_it_is_the_probe(case):
     assert glocal.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01).objective, abs=1e-5)
 
 
-def test_a_larger_alpha_keeps_more_neighbours_and_predicts_answers_less_well(case):
+def test_a_larger_alpha_keeps_more_neighbors_and_predicts_answers_less_well(case):
     x, triplets, images = case
     fits = [fit_glocal(x, triplets, images, local_weight=alpha, penalty=1e-3) for alpha in (0.0, 0.25, 0.75)]
     local, nats = [f.local.cross_entropy for f in fits], [f.cross_entropy for f in fits]
@@ -231,8 +231,8 @@ def test_the_published_transform_is_read_and_applied(data):
     assert 0.2 < kept[10] < 1.0
 
 
-def test_on_things_a_few_passes_predict_more_and_keep_most_neighbours(data):
-    """Another fit than that of docs/glocal.md, cut short; zero-shot 50% and chance 3% of neighbours."""
+def test_on_things_a_few_passes_predict_more_and_keep_most_neighbors(data):
+    """Another fit than that of docs/glocal.md, cut short; zero-shot 50% and chance 3% of neighbors."""
     x = np.load(data / "things/clip_vit_b32.npy").astype(np.float32)
     triplets = np.load(data / "things/human_triplets_375429.npy")
     fold = next(TripletKFold().folds(triplets))

@@ -68,7 +68,7 @@ def test_rows_times_weights_are_the_same_in_every_basis(n, d, complete):
         np.testing.assert_allclose(basis.coordinates(basis.weights(v)), v, atol=1e-10)
 
 
-def test_standardisations_are_of_all_numbers_or_of_each_feature():
+def test_standardizations_are_of_all_numbers_or_of_each_feature():
     x = reals(1, 20, 4) * [1, 2, 3, 0] + 5
     flat, each = standardization(x, "global").apply(x), standardization(x, "features").apply(x)
     assert (flat.mean(), flat.std()) == pytest.approx((0, 1), abs=1e-9)

@@ -14,8 +14,8 @@ LABELS = ("food", "tools", "round/red things", "<script>alert(1)</script>")
 NAMES = tuple([f"object_{k}" for k in range(N - 2)] + ['"quoted" & <b>', "שלום"])
 
 
-def neighbours(queries=("object_0", NAMES[-1]), k=3):
-    """A result of `neighbors`: of each query k neighbours, with similarities that are exact in binary."""
+def neighbors(queries=("object_0", NAMES[-1]), k=3):
+    """A result of `neighbors`: of each query k neighbors, with similarities that are exact in binary."""
     rows = [
         {"query": query, "rank": rank, "neighbor": NAMES[row], "row": row, "similarity": 1 - 0.125 * rank}
         for at, query in enumerate(queries) for rank in range(1, k + 1) for row in [(5 * rank + at) % N]

@@ -18,7 +18,7 @@ from pyalign.report.charts.gallery import top_cards
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import STYLES, WIDTHS, alt, chart_of, finished, style_of, wrapped
 
-from .conftest import LABELS, NAMES, N, neighbours
+from .conftest import LABELS, NAMES, N, neighbors
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -111,10 +111,10 @@ def test_chance_and_the_whole_are_lines(one_model, rows_of):
 
 
 def test_the_title_says_what_the_figures_are_over(one_model):
-    told = texts(chart(one_model))
-    assert "2,000 triplets under concepts; all 4 concepts" in told
-    assert "95% intervals over objects" in told
-    assert told.replace(": clip", ": clip.", 1) == chart(one_model).to_dict()["description"]
+    spoken = texts(chart(one_model))
+    assert "2,000 triplets under concepts; all 4 concepts" in spoken
+    assert "95% intervals over objects" in spoken
+    assert spoken.replace(": clip", ": clip.", 1) == chart(one_model).to_dict()["description"]
 
 
 def test_each_way_of_grouping_is_a_picture_of_its_own(models, triplets, human, rows_of, message_of):
@@ -123,8 +123,8 @@ def test_each_way_of_grouping_is_a_picture_of_its_own(models, triplets, human, r
     assert {row["item"] for row in rows_of(chart(found), "item", "low")} == {"1", "2", "3", "4"}
     assert {row["item"] for row in rows_of(chart(found, by="categories"), "item", "low")} == {"animal", "tool"}
     none = found.results[1].unassigned.n_triplets
-    told = texts(chart(found, by="categories"))
-    assert none and f"2,000 triplets, {none:,} of them of no concept; all 2 concepts" in told
+    spoken = texts(chart(found, by="categories"))
+    assert none and f"2,000 triplets, {none:,} of them of no concept; all 2 concepts" in spoken
     assert "by must be one of dimensions, categories" in message_of(chart, found, by="levels")
 
 
@@ -156,8 +156,8 @@ def test_dimensions_show_the_numbers_of_the_document(predicted, rows_of):
 # Galleries
 
 
-def test_a_gallery_shows_queries_and_neighbours_with_their_similarity(rows_of):
-    found = neighbours()
+def test_a_gallery_shows_queries_and_neighbors_with_their_similarity(rows_of):
+    found = neighbors()
     tiles = rows_of(chart(found), "uri", "below")
     shown = [(row["name"], row["below"]) for row in tiles if row["frame"] != "query"]
     assert shown == [(row["neighbor"], f"{row['similarity']:.3f}") for row in found.records()]
@@ -178,12 +178,12 @@ def test_frames_say_who_shares_a_category_with_the_query(rows_of):
     labels = np.array(["animal", "tool"])[np.arange(N) % 2]
     labels[15] = ""
     categories = pyalign.Categories.of(labels, names=NAMES)
-    tiles = rows_of(chart(neighbours(("object_0",)), categories=categories), "uri", "below")
+    tiles = rows_of(chart(neighbors(("object_0",)), categories=categories), "uri", "below")
     assert [row["frame"] for row in tiles] == ["query", "shares none", "shares a category with the query", ""]
 
 
 def test_a_query_that_was_not_asked_for_is_an_error(message_of):
-    assert "queries must be among those of the result; got 'pear'" in message_of(chart, neighbours(), queries=["pear"])
+    assert "queries must be among those of the result; got 'pear'" in message_of(chart, neighbors(), queries=["pear"])
 
 
 def test_two_searches_stand_side_by_side_and_frames_say_what_they_share(models, rows_of):
@@ -212,9 +212,9 @@ def test_two_searches_stand_side_by_side_and_frames_say_what_they_share(models, 
 
 
 def test_what_can_not_stand_beside_a_gallery_is_one_line(one_model, human, message_of):
-    assert "queries must be among" in message_of(pyalign.plot, [neighbours(), neighbours(("object_1",))])
-    assert "no picture of kind 'gallery' in a result of" in message_of(pyalign.plot, [neighbours(), one_model])
-    assert "shows one search, or two; got 3" in message_of(pyalign.plot, [neighbours()] * 3)
+    assert "queries must be among" in message_of(pyalign.plot, [neighbors(), neighbors(("object_1",))])
+    assert "no picture of kind 'gallery' in a result of" in message_of(pyalign.plot, [neighbors(), one_model])
+    assert "shows one search, or two; got 3" in message_of(pyalign.plot, [neighbors()] * 3)
 
 
 # Cards
@@ -256,14 +256,14 @@ def test_shares_of_cards_are_of_dimensions_wherever_they_stand_in_a_result(
 # Looks, and what is refused
 
 
-def parts(colour):
+def parts(color):
     """Red, green and blue from 0 to 255."""
-    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+    return np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)])
 
 
-def contrast(*colours):
-    """Of two colours, as WCAG defines it."""
-    shares = [parts(colour) / 255 for colour in colours]
+def contrast(*colors):
+    """Of two colors, as WCAG defines it."""
+    shares = [parts(color) / 255 for color in colors]
     linear = [np.where(one <= 0.04045, one / 12.92, ((one + 0.055) / 1.055) ** 2.4) for one in shares]
     low, high = sorted(one @ (0.2126, 0.7152, 0.0722) for one in linear)
     return (high + 0.05) / (low + 0.05)
@@ -273,12 +273,12 @@ def contrast(*colours):
 def test_text_stands_out_from_the_background(style):
     look = style_of(style)
     assert contrast(look.text, look.background) > 7 and contrast(look.muted, look.background) > 4.5  # of WCAG
-    assert min(contrast(colour, look.background) for colour in look.palette) > 1.8
+    assert min(contrast(color, look.background) for color in look.palette) > 1.8
     assert len(set(look.palette)) == MOST_MODELS
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_values_go_from_the_tile_to_the_first_colour_and_their_numbers_are_of_the_colour_that_is_read_better(style):
+def test_values_go_from_the_tile_to_the_first_color_and_their_numbers_are_of_the_color_that_is_read_better(style):
     look = style_of(style)
     ends = parts(look.tile), parts(look.palette[0])
 
@@ -352,7 +352,7 @@ def _changed(document, place, value):
 def test_a_damaged_document_is_a_picture_or_one_line(two_models, predicted, kind, value, monkeypatch):
     for name in ("ranked", "finished"):  # what is drawn of sound rows is tested above, and takes most of the time
         monkeypatch.setattr(f"pyalign.report.charts.concepts.{name}", lambda *_: None)
-    found = {"concepts": two_models, "dimensions": predicted, "gallery": neighbours()}[kind]
+    found = {"concepts": two_models, "dimensions": predicted, "gallery": neighbors()}[kind]
     document = json.loads(found.to_json())
     refused = 0
     for place in _places(document):
@@ -396,8 +396,8 @@ def test_an_option_of_another_kind_is_refused(one_model, models, triplets, human
 def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
     document = one_model.to_dict()
     document["results"] = [{**document["results"][0], "embeddings": str(k)} for k in range(MOST_MODELS + 1)]
-    told = message_of(chart, document, "concepts")
-    assert f"at most {MOST_MODELS} models apart; got {MOST_MODELS + 1}" in told
+    spoken = message_of(chart, document, "concepts")
+    assert f"at most {MOST_MODELS} models apart; got {MOST_MODELS + 1}" in spoken
 
 
 def test_every_kind_of_a_command_is_found(one_model, predicted):

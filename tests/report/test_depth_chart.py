@@ -16,7 +16,7 @@ from pyalign.report.charts.theme import rows_of
 from pyalign.report.page.sections.comparisons import differences
 from pyalign.report.page.sources import Loaded, Sources
 
-from .test_model_charts import told
+from .test_model_charts import spoken
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -80,7 +80,7 @@ def test_a_line_for_each_model_with_intervals_and_the_best_layer(found):
         assert (row["layer"], row["depth"]) == (model.layer.name, depth)
     chosen = [(row["value"], row["low"]) for row in rows if row["layer"] == CHOSEN]
     assert sorted(chosen) == sorted((best.accuracy, best.ci.low) for best in found.best_layers)
-    assert "Order of layers: as given." in told(drawn) and "Diamond" in told(drawn)
+    assert "Order of layers: as given." in spoken(drawn) and "Diamond" in spoken(drawn)
     one = chart(pyalign.compare({k: v for k, v in zip(("n::it's", "n::b"), np.random.default_rng(0).normal(
         size=(2, N, 3)), strict=True)}, draw_triplets(1, N, 90)), "depth", width="single")
     assert r"'it\'s','b'" in str(one.to_dict(validate=False)["layer"][0]["encoding"]["x"]["axis"]["labelExpr"])

@@ -125,8 +125,8 @@ def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
     chart = dimension_stability_chart(replace(result, stability=(halves,)))
     drawn = [row for row in rows_of(chart) if row.get("value") is not None and "low" in row]
     assert len(drawn) == n_matched and all(row["low"] is not None for row in drawn)
-    told = f"Dimensions without a match, which have no point: {n - n_matched} over halves of the answers."
-    assert told in json.dumps(chart.to_dict())
+    spoken = f"Dimensions without a match, which have no point: {n - n_matched} over halves of the answers."
+    assert spoken in json.dumps(chart.to_dict())
 
 
 def test_penalties_are_shown_with_their_significant_digits_in_text_and_on_pages(result):

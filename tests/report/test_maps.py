@@ -37,7 +37,7 @@ def test_pca_is_that_of_scikit_learn_but_for_the_sign(models):
 
 def test_a_map_keeps_the_proportions_of_positions(models, rows_of):
     places = positions(models["clip"])[0]
-    rows = rows_of(map_chart(models["clip"], NAMES), "category", "told")
+    rows = rows_of(map_chart(models["clip"], NAMES), "category", "spoken")
     drawn = {row["name"]: (row["x"], -row["y"]) for row in rows}
     at = np.array([drawn[name] for name in NAMES])
     scale = np.ptp(at[:, 0]) / np.ptp(places[:, 0])
@@ -63,7 +63,7 @@ def test_what_has_no_map_is_one_line(message_of):
     assert "names must have one for each of 4 rows; got 1" in message_of(map_chart, np.eye(4), ["a"])
 
 
-def test_the_largest_categories_have_colours_of_their_own(rows_of):
+def test_the_largest_categories_have_colors_of_their_own(rows_of):
     labels = np.repeat([f"c{k}" for k in range(10)], range(1, 11))
     names = [f"o{k}" for k in range(len(labels))]
     words, legend = main_categories(members_of(labels, names, names), names, 7)

@@ -12,7 +12,7 @@ from pyalign.report.charts.matrix import clustered, sampled
 from pyalign.report.charts.theme import rows_of
 from pyalign.report.plot import figures
 
-from .test_model_charts import told
+from .test_model_charts import spoken
 
 pytest.importorskip("altair", reason="altair is not installed")
 pytest.importorskip("scipy", reason="scipy is not installed")
@@ -45,7 +45,7 @@ def test_a_matrix_of_models_shows_the_numbers_of_the_document(alike):
         drawn = chart(alike, by=one["measure"])
         assert cells(drawn, "value", "calibrated", "p_value") == expected
         assert sorted(order(drawn)) == sorted(names) and order(drawn) == order(drawn, "x")
-        assert f"{alike.n_objects} objects that all models have" in told(drawn) and "20 permutations" in told(drawn)
+        assert f"{alike.n_objects} objects that all models have" in spoken(drawn) and "20 permutations" in spoken(drawn)
 
 
 def test_each_cell_is_read_out_with_its_numbers(alike):
@@ -87,13 +87,13 @@ def test_a_matrix_with_nothing_known_has_an_order():
 def test_other_orders(alike):
     assert order(chart(alike, sort="document")) == ["a", "b", "c", "<d>"]
     assert order(chart(alike, sort="name")) == ["<d>", "a", "b", "c"]
-    assert "Order: by name." in told(chart(alike, sort="name"))
+    assert "Order: by name." in spoken(chart(alike, sort="name"))
 
 
 def test_of_many_models_some_are_shown_evenly_spread_over_the_order(alike):
     found = chart(alike, limit=2)
     assert order(found) == [order(chart(alike))[k] for k in (0, 3)] and len(cells(found)) == 4
-    assert "2 of 4 models, evenly spread over it." in told(found)
+    assert "2 of 4 models, evenly spread over it." in spoken(found)
     assert sampled(list(range(100)), 5) == [0, 25, 50, 74, 99]
 
 
@@ -107,7 +107,7 @@ def test_layers_stay_in_their_order(pictures):
         for i, row in enumerate(found.first) for j, column in enumerate(found.second)
     }
     assert cells(drawn, "value") == expected
-    assert f"calibrated {found.calibrated:.3f}" in told(drawn)
+    assert f"calibrated {found.calibrated:.3f}" in spoken(drawn)
 
 
 def test_kappa_with_its_interval_and_what_the_accuracies_allow(pictures, triplets):
@@ -118,8 +118,8 @@ def test_kappa_with_its_interval_and_what_the_accuracies_allow(pictures, triplet
         expected[pair["a"], pair["b"]] = expected[pair["b"], pair["a"]] = figures
     drawn = chart(found)
     assert cells(drawn, "value", "low", "high", "kappa_min", "kappa_max") == expected
-    assert f"2,000 triplets, of which all models miss {found.n_missed:,}" in told(drawn)
-    assert "over objects" in told(drawn)
+    assert f"2,000 triplets, of which all models miss {found.n_missed:,}" in spoken(drawn)
+    assert "over objects" in spoken(drawn)
 
 
 def test_concepts_of_many_models_are_a_map(two_models):
@@ -136,7 +136,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
     assert list(figures(document)) == ["concepts"]
     best = max(first, key=lambda one: one["accuracy"])
     assert order(drawn, "x")[:6] == [f"m{k}" for k in range(12) if first[k % 2] is best]
-    assert "12 of 12 models, the most accurate to the left" in told(drawn)
+    assert "12 of 12 models, the most accurate to the left" in spoken(drawn)
 
 
 def test_a_hundred_models_and_sixty_six_concepts_take_little_room(two_models):
@@ -175,7 +175,7 @@ def test_equal_choices_are_a_matrix_next_to_kappa(pictures, triplets, message_of
     shown = cells(drawn, "value", "kappa")
     assert len(shown) == 12
     assert all(shown[pair] == (one.same_choice, one.kappa) for pair, one in place.items())
-    assert order(drawn) != [] and "right or wrong" in told(drawn)
+    assert order(drawn) != [] and "right or wrong" in spoken(drawn)
     section = consistency(Sources((Loaded("c.json", found),)))
     assert [part.name for part in section.parts] == ["consistency-figure", "choices-figure", "consistency-table"]
     assert "same choice" in [column.header for column in section.parts[-1].columns]
@@ -203,4 +203,4 @@ def test_equal_choices_have_the_interval_of_an_accuracy_over_the_same_triplets(p
     assert tuple(pair.same_choice_ci) == pytest.approx(tuple(score.ci), abs=1e-9 if ci == "objects" else 0.01)
     drawn = chart(pyalign.error_consistency(pictures, triplets), by="same-choice")
     assert all(low < value < high for value, low, high in cells(drawn, "value", "low", "high").values())
-    assert "95% intervals over objects" in told(drawn)
+    assert "95% intervals over objects" in spoken(drawn)

@@ -79,7 +79,7 @@ def test_a_scatter_shows_each_model_with_its_interval_and_the_line(found, rows_o
         assert (row["accuracy"], row["low"], row["high"]) == (point.accuracy, *point.ci)
         assert row["value"] == point.values["parameters"]
         assert (row["lowest"], row["highest"]) == (point.lowest, point.highest)
-    assert rows["c"]["seeds"] == 2 and "mean of 2 seeds" in rows["c"]["told"]
+    assert rows["c"]["seeds"] == 2 and "mean of 2 seeds" in rows["c"]["spoken"]
     spec = chart(found, by="parameters").to_dict()
     assert '"type": "log"' in str(spec).replace("'", '"')
     line = found.results[1].line
@@ -91,7 +91,7 @@ def test_a_scatter_shows_each_model_with_its_interval_and_the_line(found, rows_o
 
 def test_strips_show_models_and_the_means_of_their_groups(found, rows_of):
     drawn = chart(found, by="objective")
-    groups = {row["value"]: row for row in rows_of(drawn, "value", "told") if "model" not in row}
+    groups = {row["value"]: row for row in rows_of(drawn, "value", "spoken") if "model" not in row}
     for group in found.groups:
         if group.column == "objective":
             row = groups[group.value]
@@ -105,7 +105,7 @@ def test_charts_are_sound_in_each_look(found, style, width, by):
     chart(found, by=by, style=style, width=width).to_dict()
 
 
-def test_many_families_are_told_apart_as_far_as_colours_go(comparison):
+def test_many_families_are_told_apart_as_far_as_colors_go(comparison):
     models = tuple(ModelResult(f"m{k}", 0.3 + k / 100, None, 1.0, None, 0, 1.0, None) for k in range(30))
     many = Comparison(
         models, (), 9, 0, None, 0, "dot", 1.0, "wrong", "objects", "corrected", 0.95, "holm", 80, None,

@@ -67,7 +67,7 @@ def correlations(answered, embeddings):
     return pyalign.rsa(embeddings, people, kind="dissimilarity", correlation=["spearman", "pearson"], ci="objects")
 
 
-def told(drawn):
+def spoken(drawn):
     title = drawn.to_dict()["title"]
     return " ".join([*title["text"], *title["subtitle"]])
 
@@ -92,7 +92,7 @@ def test_accuracy_shows_the_numbers_of_the_document(scores):
         (row["embeddings"], row["measure"]): (row["accuracy"], *row["ci"]) for row in document["results"]
     }
     assert lines(chart(scores)) == {"chance 33.3%": pytest.approx(1 / 3), "ceiling 90.0% (given)": 0.9}
-    assert "Over 900 triplets. Bars: 95% intervals over objects." in told(chart(scores))
+    assert "Over 900 triplets. Bars: 95% intervals over objects." in spoken(chart(scores))
 
 
 def test_accuracy_is_sorted_by_the_first_measure(scores):
@@ -101,7 +101,7 @@ def test_accuracy_is_sorted_by_the_first_measure(scores):
     assert y == sorted(by, key=lambda name: -by[name])
 
 
-def test_groups_are_rows_and_models_colours(scores):
+def test_groups_are_rows_and_models_colors(scores):
     document = scores.to_dict()
     assert points(chart(scores, by="groups")) == {
         (group["group"], f"{row['embeddings']}, {row['measure']}"): (group["accuracy"], *group["ci"])
@@ -147,7 +147,7 @@ def test_of_three_hundred_models_the_best_are_shown_and_the_picture_says_so(scor
     drawn = chart({**document, "results": rows})
     shown = points(drawn)
     assert len(shown) == 60 and min(value for value, _, _ in shown.values()) == 240 / 300
-    assert "The first 60 of 300 models. Of all: median 49.8%, from 0.0 to 99.7%." in told(drawn)
+    assert "The first 60 of 300 models. Of all: median 49.8%, from 0.0 to 99.7%." in spoken(drawn)
     assert len(points(chart({**document, "results": rows}, limit=300))) == 300
     assert len(str(drawn.to_dict())) < 100_000
 
@@ -175,7 +175,7 @@ def test_a_probe_is_shown_before_and_after_with_its_folds(probe):
         assert shown[f"fold {k + 1}", second][0] == fold["accuracy"]
     assert len(shown) == 3 * 7
     tests = sum(fold["n_test"] for fold in document["folds"]) // 2
-    assert f"{tests:,} triplets of held-out objects, in 6 folds; none chose anything." in told(chart(probe))
+    assert f"{tests:,} triplets of held-out objects, in 6 folds; none chose anything." in spoken(chart(probe))
 
 
 def test_a_probe_of_an_older_document_shows_what_is_missing(probe):
@@ -185,7 +185,7 @@ def test_a_probe_of_an_older_document_shows_what_is_missing(probe):
     shown = points(chart(document))
     assert shown["mean of the folds", "zero-shot"] == (document["zero_shot_accuracy"], None, None)
     assert {model for _, model in shown} == {"zero-shot", "probed, held out"}
-    assert "Hollow: the result has no interval of it." in told(chart(document))
+    assert "Hollow: the result has no interval of it." in spoken(chart(document))
 
 
 def test_several_probes_are_a_row_each(probe):
@@ -219,7 +219,7 @@ def test_reliability_shows_the_bins_of_the_document(calibrations, by):
         expected += [(row["embeddings"], *column) for column in columns if column[2]]
     assert shown == expected and len(expected) > 5
     first = calibrations[0]
-    assert f"{first.test.n_answers:,} answers about held-out objects" in told(chart(calibrations, by=by))
+    assert f"{first.test.n_answers:,} answers about held-out objects" in spoken(chart(calibrations, by=by))
 
 
 def test_other_bins_are_refused(calibrations, message_of):
@@ -250,7 +250,7 @@ def test_rsa_shows_both_quantities_their_ceiling_and_each_person(correlations):
         (row["embeddings"], row["correlation"], row["ceiling"]["lower"], row["ceiling"]["upper"])
         for row in document["results"]
     }
-    assert "30 objects, 435 pairs, 5 participants. Bars: 95% intervals over objects." in told(drawn)
+    assert "30 objects, 435 pairs, 5 participants. Bars: 95% intervals over objects." in spoken(drawn)
 
 
 def test_the_ceiling_of_one_correlation_is_one_band_with_its_name(correlations):
@@ -328,13 +328,13 @@ def test_a_drawing_function_that_is_broken_shows_itself(scores, monkeypatch, tmp
 
 
 def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlations, message_of):
-    told = message_of(chart, correlations, by="x")
-    assert told == "an option of a picture of kind 'rsa' must be one of style, width, sort, limit, labels; got 'by'"
+    spoken = message_of(chart, correlations, by="x")
+    assert spoken == "an option of a picture of kind 'rsa' must be one of style, width, sort, limit, labels; got 'by'"
     assert message_of(chart, scores, sorted="name").endswith("got 'sorted'; did you mean 'sort'?")
     for draw in (pyalign.plot, type(scores).plot):
-        told = message_of(draw, scores, widht="single")
-        assert told.startswith("an option of plot must be one of result, chart, out, images, ")
-        assert told.endswith("; got 'widht'; did you mean 'width'?")
+        spoken = message_of(draw, scores, widht="single")
+        assert spoken.startswith("an option of plot must be one of result, chart, out, images, ")
+        assert spoken.endswith("; got 'widht'; did you mean 'width'?")
 
 
 def test_bins_without_their_edges_are_one_line(calibrations, message_of):

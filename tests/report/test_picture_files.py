@@ -21,7 +21,7 @@ from pyalign.report.charts.save import rendered
 from pyalign.report.charts.theme import WIDTHS
 from pyalign.report.plot import as_files, figures
 
-from .conftest import NAMES, neighbours
+from .conftest import NAMES, neighbors
 
 pytest.importorskip("altair", reason="altair is not installed")
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
@@ -60,7 +60,7 @@ def test_a_png_has_the_size_that_width_and_ppi_say(one_model, tmp_path):
 @pytest.mark.parametrize("kind", ["concepts", "two models", "gallery", "cards", "map"])
 def test_pictures_are_as_wide_as_a_column_of_a_journal(one_model, two_models, human, kind, width):
     given = {
-        "concepts": (one_model,), "two models": (two_models,), "gallery": (neighbours(k=12),),
+        "concepts": (one_model,), "two models": (two_models,), "gallery": (neighbors(k=12),),
         "cards": (None, "cards"), "map": (None, "map"),
     }[kind]
     more = {"cards": {"dimensions": human}, "map": {"embeddings": human}}.get(kind, {})
@@ -112,7 +112,7 @@ def test_names_are_text_whatever_they_hold(one_model):
     assert "<script>alert(1)" not in page and "\\u003cscript>alert(1)" in page
     svg = rendered(chart(one_model), ".svg")
     assert "<script>alert(1)</script>" in texts(svg) and b"<script" not in svg
-    shown = texts(rendered(pyalign.plot(neighbours(NAMES[-2:])), ".svg"))
+    shown = texts(rendered(pyalign.plot(neighbors(NAMES[-2:])), ".svg"))
     assert {'"quoted" & <b>', "שלום"} <= set(shown)
 
 
@@ -158,14 +158,14 @@ def test_options_that_make_no_sense_are_one_line(one_model, message_of, options,
 def test_a_document_of_a_newer_schema_is_not_drawn(one_model, tmp_path, message_of):
     path = tmp_path / "newer.json"
     path.write_text(one_model.to_json().replace('"schema": 1', '"schema": 99'))
-    told = message_of(pyalign.plot, path, out=tmp_path / "a.svg")
-    assert told == f"{path} must have schema 1, which this version knows; got 99"
+    spoken = message_of(pyalign.plot, path, out=tmp_path / "a.svg")
+    assert spoken == f"{path} must have schema 1, which this version knows; got 99"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_results_that_only_a_page_shows_say_so(message_of, models, triplets):
-    told = message_of(pyalign.plot, pyalign.find_failures(models, triplets))
-    assert told == "there is no picture of a result of 'failures'; `pyalign report` shows it on a page"
+    spoken = message_of(pyalign.plot, pyalign.find_failures(models, triplets))
+    assert spoken == "there is no picture of a result of 'failures'; `pyalign report` shows it on a page"
 
 
 def test_a_failure_leaves_the_earlier_picture_as_it_was(one_model, tmp_path, monkeypatch):
@@ -200,7 +200,7 @@ def test_without_what_a_map_needs_the_error_says_what_to_install(human, method, 
 def test_the_figures_of_a_result_are_named_after_their_kinds(two_models, predicted):
     assert set(as_files(figures(two_models), ("html", "svg"))[0]) == {"concepts.html", "concepts.svg"}
     assert set(as_files(figures(predicted), ("pdf",))[0]) == {"dimensions.pdf"}
-    assert as_files(figures(neighbours()), ("svg",))[0].keys() == {"gallery.svg"}
+    assert as_files(figures(neighbors()), ("svg",))[0].keys() == {"gallery.svg"}
     assert as_files(figures(pyalign.neighborhoods(np.eye(4), k=2))) == ({}, "")
 
 

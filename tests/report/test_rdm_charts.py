@@ -19,7 +19,7 @@ from pyalign.report.page.sections.people import rsa
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.plot import figures
 
-from .test_model_charts import told
+from .test_model_charts import spoken
 
 pytest.importorskip("altair", reason="altair is not installed")
 pytest.importorskip("scipy", reason="scipy is not installed")
@@ -111,7 +111,7 @@ def test_all_matrices_have_one_order_and_one_scale(compared, drawn):
     assert order(drawn) in (line, line[::-1])  # the clustering of the people's matrix
     scales = [layer["encoding"]["color"]["scale"]["domain"] for layer in drawn.to_dict(validate=False)["layer"][:6]]
     assert scales == [[0.0, 1.0]] * 6
-    assert "percentile" in told(drawn) and "hierarchical clustering" in told(drawn)
+    assert "percentile" in spoken(drawn) and "hierarchical clustering" in spoken(drawn)
     values = rdm_chart(compared, by="values")
     everything = [value for matrix in compared.rdms.matrices for value in matrix.values]
     assert values.to_dict(validate=False)["layer"][0]["encoding"]["color"]["scale"]["domain"] == [
@@ -124,7 +124,7 @@ def test_categories_stand_together_the_largest_first_with_lines_between(compared
     drawn = rdm_chart(compared, categories=KINDS)
     animals = [name for name, kind in zip(NAMES, KINDS, strict=True) if kind == "animal"]
     assert order(drawn) == [*animals, *(name for name in NAMES if name not in animals)]
-    assert "lines separate categories" in told(drawn)
+    assert "lines separate categories" in spoken(drawn)
     assert order(rdm_chart(compared, sort="name", limit=5))[:2] == sorted(NAMES)[:4:3]
     assert order(rdm_chart(compared, sort="document")) == list(NAMES)
 
@@ -145,7 +145,7 @@ def test_mds_of_distances_on_a_plane_are_these_positions():
     found = scaled(distances)
     np.testing.assert_allclose(np.linalg.norm(found[:, None] - found, axis=2), distances, atol=1e-12)
     drawn = mds_chart(Rdms(NAMES[:9], "dissimilarity", (Rdm("x", None, tuple(distances[np.triu_indices(9, 1)])),)))
-    assert "x 1.00" in told(drawn)
+    assert "x 1.00" in spoken(drawn)
 
 
 def test_similarities_become_distances_and_maps_are_turned_to_the_first():

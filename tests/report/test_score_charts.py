@@ -17,7 +17,7 @@ from pyalign.report.charts.theme import DOT, placed
 from pyalign.report.page.sections.comparisons import metadata
 from pyalign.report.page.sources import Loaded, Sources
 
-from .test_model_charts import told
+from .test_model_charts import spoken
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -81,9 +81,9 @@ def test_points_have_two_intervals_and_a_line_of_equal_accuracies(found):
         assert (row["value"], row["value_low"], row["value_high"]) == (score.value, *score.ci)
     equal = [row for row in spec_rows(drawn, "value", "accuracy") if "model" not in row]
     assert len(equal) == 2 and all(row["value"] == row["accuracy"] for row in equal)
-    assert "Dashed: equal accuracies." in told(drawn)
-    assert "accuracy, dot is over 300 triplets of other.npy." in told(drawn)
-    assert "over other families like these" in told(drawn)
+    assert "Dashed: equal accuracies." in spoken(drawn)
+    assert "accuracy, dot is over 300 triplets of other.npy." in spoken(drawn)
+    assert "over other families like these" in spoken(drawn)
 
 
 def test_scores_that_span_a_factor_of_100_have_no_logarithm_for_their_intervals_may_hold_0(results):
@@ -99,13 +99,13 @@ def test_scores_that_span_a_factor_of_100_have_no_logarithm_for_their_intervals_
 def test_a_correlation_and_an_accuracy_have_no_line_of_equals(found):
     drawn = chart(found, by="RSA, pearson, spearman", width="single")
     assert not [row for row in spec_rows(drawn, "value", "accuracy") if "model" not in row]
-    assert "RSA, pearson, spearman is over 435 pairs." in told(drawn) and "Dashed" not in told(drawn)
+    assert "RSA, pearson, spearman is over 435 pairs." in spoken(drawn) and "Dashed" not in spoken(drawn)
 
 
 def test_accuracies_of_another_chance_have_no_line_of_equals(results, answered, models):
     anchored = pyalign.compare(models, pyalign.Triplets(answered[1], task="anchored"))
     found = pyalign.regress_metadata(results[0], others=anchored)
-    assert "Dashed" not in told(chart(found)) and found.models_by == "models"
+    assert "Dashed" not in spoken(chart(found)) and found.models_by == "models"
 
 
 def test_probes_of_the_same_triplets_are_one_column_of_others_none(results, answered, models, message_of):
@@ -117,8 +117,8 @@ def test_probes_of_the_same_triplets_are_one_column_of_others_none(results, answ
     assert [point.values["probed accuracy"] for point in found.points] == [probe.accuracy for probe in probes]
     assert "probed accuracy has no score of 5 of 8 models" in found.notes
     probes[1] = replace(probes[1], triplets="cifar.npy")
-    told = message_of(pyalign.regress_metadata, results[0], others=probes)
-    assert told == "others must be probes on the same triplets to be one column; got t.npy and cifar.npy"
+    spoken = message_of(pyalign.regress_metadata, results[0], others=probes)
+    assert spoken == "others must be probes on the same triplets to be one column; got t.npy and cifar.npy"
 
 
 def test_what_has_no_score_of_these_models_is_one_line(results, models, message_of):
@@ -178,7 +178,7 @@ def test_a_perfect_order_of_enough_models_is_no_matter_of_too_few(results):
     same = pyalign.regress_metadata(results[0], others=[results[0]])
     section = metadata(Sources((Loaded("scores.json", same),)))
     summary = next(part for part in section.parts if isinstance(part, Figure)).summary
-    for text in (summary, told(chart([results[0], results[0]], "scores"))):
+    for text in (summary, spoken(chart([results[0], results[0]], "scores"))):
         assert "not for a perfect order" in text and "too few" not in text.partition("Rank correlation")[2]
 
 
@@ -186,7 +186,7 @@ def test_an_imperfect_order_of_three_models_has_no_interval_since_they_are_too_f
     first, second, third = list(models)[:3]
     swapped = {first: models[second], second: models[first], third: models[third]}
     some, other = (pyalign.compare({name: of[name] for name in swapped}, answered[1]) for of in (models, swapped))
-    text = told(chart([some, other], "scores"))
+    text = spoken(chart([some, other], "scores"))
     assert "Rank correlation 0.500 (no interval over models: too few models)." in text
 
 
@@ -202,12 +202,12 @@ def test_a_correlation_is_set_against_accuracies_and_metadata(results, tmp_path)
     assert read_back(found, tmp_path) == found
     drawn = chart(found, by="accuracy, cosine")
     assert drawn.to_dict()["title"]["text"] == ["RSA, pearson, spearman against accuracy, cosine"]
-    assert "on 435 pairs" in told(drawn) and "is over 600 triplets of t.npy" in told(drawn)
-    assert "Dashed" not in told(drawn)
+    assert "on 435 pairs" in spoken(drawn) and "is over 600 triplets of t.npy" in spoken(drawn)
+    assert "Dashed" not in spoken(drawn)
     text = str(found)
     assert "RSA, pearson, spearman against" in text and "units of RSA, pearson, spearman" in text
     again = pyalign.regress_metadata(rsa, others=replace(rsa, human="other people"))
-    assert "Dashed: equal correlations." in told(chart(again))
+    assert "Dashed: equal correlations." in spoken(chart(again))
 
 
 def test_two_documents_are_one_picture_without_a_command_between(results, tmp_path, message_of):
@@ -237,7 +237,7 @@ def test_probes_at_the_beginning_are_one_score(results, answered, models):
     drawn = chart([*probes, results[0]], "scores")
     assert drawn.to_dict()["title"]["text"] == ["Probed accuracy against accuracy, cosine"]
     assert [row["accuracy"] for row in spec_rows(drawn, "model", "family")] == [probe.accuracy for probe in probes]
-    assert "Dashed: equal accuracies." in told(drawn)
+    assert "Dashed: equal accuracies." in spoken(drawn)
 
 
 def test_several_scores_of_a_model_are_no_axis(models, answered, message_of):

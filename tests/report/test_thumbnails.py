@@ -15,17 +15,17 @@ from pyalign.report.charts.gallery import gallery_chart
 from pyalign.report.charts.map import LARGEST_TILE, thumbnails
 from pyalign.report.charts.theme import notes_of
 
-from .conftest import neighbours, search
+from .conftest import neighbors, search
 
 pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("altair", reason="altair is not installed")
 
 WHITE = (255, 255, 255)
-COLOURS = {"apple": (200, 0, 0), "pear": (0, 200, 0), "plum": (0, 0, 200)}
+COLORS = {"apple": (200, 0, 0), "pear": (0, 200, 0), "plum": (0, 0, 200)}
 
 
-def picture(colour=(200, 0, 0), size=(40, 20), mode="RGB"):
-    return pillow.new(mode, size, colour)
+def picture(color=(200, 0, 0), size=(40, 20), mode="RGB"):
+    return pillow.new(mode, size, color)
 
 
 def opened(uri):
@@ -42,19 +42,19 @@ def save(folder, name, image):
 
 @pytest.mark.parametrize("layout", ["{}.png", "{}/01.jpg", "{}_01b.jpg", "images/{0}/{0}_01b.jpg", "a/{}.webp"])
 def test_images_are_found_by_the_names_of_objects(layout, tmp_path):
-    for name, colour in COLOURS.items():
-        save(tmp_path, layout.format(name), picture(colour))
-    uris, notes = thumbnails(tmp_path, [*COLOURS, "kiwi"], 30, WHITE)
-    for name, colour in COLOURS.items():
-        np.testing.assert_allclose(opened(uris[name]).getpixel((5, 5)), colour, atol=6)
+    for name, color in COLORS.items():
+        save(tmp_path, layout.format(name), picture(color))
+    uris, notes = thumbnails(tmp_path, [*COLORS, "kiwi"], 30, WHITE)
+    for name, color in COLORS.items():
+        np.testing.assert_allclose(opened(uris[name]).getpixel((5, 5)), color, atol=6)
     assert notes == ["1 of 4 objects have no image: 'kiwi'"]
 
 
 def test_of_several_images_the_first_is_taken(tmp_path):
-    for k, colour in enumerate(COLOURS.values()):
-        save(tmp_path, f"apple/{k}.png", picture(colour))
+    for k, color in enumerate(COLORS.values()):
+        save(tmp_path, f"apple/{k}.png", picture(color))
     uris, _ = thumbnails(tmp_path, ["apple"], 30, WHITE)
-    np.testing.assert_allclose(opened(uris["apple"]).getpixel((5, 5)), COLOURS["apple"], atol=6)
+    np.testing.assert_allclose(opened(uris["apple"]).getpixel((5, 5)), COLORS["apple"], atol=6)
 
 
 def test_thumbnails_are_small_and_keep_their_proportions(tmp_path):
@@ -87,7 +87,7 @@ def bomb():
 def test_a_broken_image_is_a_note_and_its_name_stands_in_its_place(data, tmp_path, rows_of):
     save(tmp_path, "object_0.png", picture())
     (tmp_path / "object_5.png").write_bytes(data)
-    drawn = gallery_chart([neighbours(("object_0",), k=2)], images=tmp_path)
+    drawn = gallery_chart([neighbors(("object_0",), k=2)], images=tmp_path)
     tiles = {row["name"]: row for row in rows_of(drawn, "uri", "below")}
     assert tiles["object_0"]["uri"].startswith("data:image/jpeg") and tiles["object_5"]["uri"] == ""
     assert tiles["object_5"]["inside"].replace("\n", "") == "object_5"
@@ -109,15 +109,15 @@ def test_a_folder_without_images_is_an_error(tmp_path, message_of):
 
 
 def test_cards_and_maps_show_images(tmp_path, rows_of):
-    for name, colour in COLOURS.items():
-        save(tmp_path, f"{name}.png", picture(colour))
-    x, names = np.array([[3.0, 0], [0, 2], [1, 1], [9, 9]]), [*COLOURS, "kiwi"]
+    for name, color in COLORS.items():
+        save(tmp_path, f"{name}.png", picture(color))
+    x, names = np.array([[3.0, 0], [0, 2], [1, 1], [9, 9]]), [*COLORS, "kiwi"]
     for drawn in (
         pyalign.plot(dimensions=x, names=names, images=tmp_path),
         pyalign.plot(embeddings=x, names=names, images=tmp_path),
     ):
         shown = {row["name"] for row in rows_of(drawn, "uri", "below") if row["uri"]}
-        assert shown == set(COLOURS)
+        assert shown == set(COLORS)
 
 
 def test_images_of_a_map_do_not_overlap(tmp_path, rows_of):
@@ -129,7 +129,7 @@ def test_images_of_a_map_do_not_overlap(tmp_path, rows_of):
     at = np.array([(row["x"], row["y"]) for row in tiles])
     apart = np.abs(at[:, None] - at[None]).max(axis=2)[~np.eye(len(at), dtype=bool)]
     assert 5 < len(tiles) < 60 and apart.min() >= tiles[0]["x2"] - tiles[0]["x"]
-    points = rows_of(drawn, "category", "told")
+    points = rows_of(drawn, "category", "spoken")
     points = [row for row in points if "uri" not in row]
     assert {row["name"] for row in (*tiles, *points)} == set(names)
     assert len(tiles) + len(points) == 60
@@ -149,4 +149,4 @@ def test_long_names_stand_whole_below_images_and_nothing_overlaps(tmp_path, rows
     found = pyalign.plot(search(rows, "/far/away/clip.npz::fc7"), images=tmp_path)
     below = [row["below"] for row in rows_of(found, "uri", "below") if row["frame"] != "query"]
     assert below == ["artificial inanimate_91\n0.500", "pear\n0.500"]  # wide tiles: one line, the number right below
-    assert found.to_dict()["title"]["text"] == ["Nearest neighbours by clip::fc7"]
+    assert found.to_dict()["title"]["text"] == ["Nearest neighbors by clip::fc7"]

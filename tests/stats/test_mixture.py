@@ -160,8 +160,8 @@ def test_the_standard_error_of_the_influences_is_the_spread_over_new_sets(world,
 def test_many_sets_cost_what_their_different_counts_do(monkeypatch):
     """100,000 sets of up to eleven answers have few patterns of counts, and a step goes through those only."""
     counts, _ = drawn(2, 100_000, np.random.default_rng(2).integers(2, 12, 100_000))
-    seen, real = [], pooling._maximise
-    monkeypatch.setattr(pooling, "_maximise", lambda logs, *rest: seen.append(logs.shape) or real(logs, *rest))
+    seen, real = [], pooling._maximize
+    monkeypatch.setattr(pooling, "_maximize", lambda logs, *rest: seen.append(logs.shape) or real(logs, *rest))
     fit_mixture(counts)
     ((patterns, points),) = seen
     assert patterns == len(distinct_patterns(counts)[0]) < 200

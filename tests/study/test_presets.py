@@ -164,7 +164,7 @@ def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_mod
 
 
 def test_a_preset_of_another_paper_is_another_file(whole, capsys):
-    """That of gLocal: maps of each model with and without its neighbours, tried on every set of the same model."""
+    """That of gLocal: maps of each model with and without its neighbors, tried on every set of the same model."""
     folder, _ = whole
     assert main(["study", "init", "--preset", "glocal", str(folder), "--out", str(folder / "other.toml")]) == 0
     study = read_study(folder / "other.toml")

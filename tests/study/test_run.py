@@ -378,7 +378,7 @@ def test_the_files_of_a_study_are_those_that_it_names(folder):
     assert read_study("small.toml").files == ("a.npy", "b.npy", "t.csv", "kinds.txt")
 
 
-def test_neighbours_that_change_between_a_model_and_a_file(folder):
+def test_neighbors_that_change_between_a_model_and_a_file(folder):
     Path("small.toml").write_text(
         'names = "names.txt"\nmodels.a = "a.npy"\n[steps.neighborhoods]\nbefore = "b.npy"\nk = 3\n'
     )
@@ -401,7 +401,7 @@ def test_neighbours_that_change_between_a_model_and_a_file(folder):
         ("", 'human = "none"', "dimensions", ("p", "q", "r")),
     ],
 )
-def test_neighbourhoods_take_the_dimensions_of_a_study_as_concepts_where_it_has_no_categories(
+def test_neighborhoods_take_the_dimensions_of_a_study_as_concepts_where_it_has_no_categories(
     folder, sets, options, grouping, labels
 ):
     human = np.abs(np.load("a.npy"))[:, :3]

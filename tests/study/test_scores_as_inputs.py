@@ -62,8 +62,8 @@ def test_a_step_sets_scores_of_other_steps_against_each_other(study):
     assert "figures/accuracy-chart.svg" in Path("s/manifest.json").read_text()
 
 
-def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
-    """Mean R² of human dimensions, agreement of neighbours and their purity, each with what its document says."""
+def test_scores_of_dimensions_and_of_neighbors_are_columns_too(study):
+    """Mean R² of human dimensions, agreement of neighbors and their purity, each with what its document says."""
     np.save("human.npy", np.abs(np.load("a.npy")))
     steps = "[steps.predict]\n[steps.neighborhoods]\nk = 3\n"
     sets = 'dimensions = { file = "human.npy", names = "names.txt" }\ncategories = "kinds.txt"\n'
@@ -73,8 +73,8 @@ def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
     assert not pyalign.run_study("s.toml", only="metadata").failed
     read = {name: pyalign.load_result(f"s/steps/{name}.json") for name in ("metadata", "predict", "neighborhoods")}
     values = {"R2": [row.mean_r2 for row in read["predict"].results],
-              "near: overlap of neighbours, cosine": [row.overlap for row in read["neighborhoods"].results],
-              "near: purity of neighbours, cosine": [row.purity for row in read["neighborhoods"].results]}
+              "near: overlap of neighbors, cosine": [row.overlap for row in read["neighborhoods"].results],
+              "near: purity of neighbors, cosine": [row.purity for row in read["neighborhoods"].results]}
     for column, expected in values.items():
         assert [point.score(column).value for point in read["metadata"].points] == expected
 

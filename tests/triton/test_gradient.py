@@ -63,7 +63,7 @@ def readings(n, triplets):
 def agree(similarities, triplets, temperature=1.0, scale=1.0):
     got, total, invalid = gradient_of(similarities, index(triplets), temperature, scale)
     expected, count = by_definition(similarities, triplets, temperature, scale), readings(len(similarities), triplets)
-    # Few different triplets have few different residuals, whose roundings add up instead of cancelling.
+    # Few different triplets have few different residuals, whose roundings add up instead of canceling.
     tolerance = 1e-6 * (abs(expected) + count * abs(scale) / temperature)
     assert (abs(got - expected) <= tolerance).all(), abs(got - expected).max()
     assert not np.signbit(got[count == 0]).any()

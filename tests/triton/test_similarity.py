@@ -149,7 +149,7 @@ def test_few_close_pairs_far_out_are_found(aligned):
 @pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("pair", ["cosine", "neg_sqeuclidean", "neg_euclidean"])
 def test_next_to_a_rounding_border_the_last_step_is_that_of_float64(pair, aligned):
-    """Within 2^-52 of half a unit two float32 cannot tell; neighbours that they can tell stay as they are."""
+    """Within 2^-52 of half a unit two float32 cannot tell; neighbors that they can tell stay as they are."""
     x, y = torch.zeros(40, 8, device=DEVICE), torch.zeros(33, 8, device=DEVICE)
     x[:, 0], y[:, 0 if pair == "cosine" else 1] = 1025, 1
     nudges = np.arange(-20, 20) * 2.0**-51

@@ -21,7 +21,7 @@ GUARD = -77
 
 
 def guarded(*shape, dtype, margin=3):
-    """An uninitialised tensor inside a larger one of guards, and a function that checks these."""
+    """An uninitialized tensor inside a larger one of guards, and a function that checks these."""
     whole = torch.full([size + 2 * margin for size in shape], GUARD, dtype=dtype, device=DEVICE)
     inner = tuple(slice(margin, margin + size) for size in shape)
 

@@ -195,11 +195,11 @@ def models(world: World) -> Callable[[np.random.Generator], Iterator[Found]]:
 
 def views(n: int, categories: int, k: int) -> Callable[[np.random.Generator], Iterator[Found]]:
     """Two views of objects with noise of their own: the k-NN accuracy of each category differs by 0."""
-    centres = np.random.default_rng(5).normal(size=(categories, FEATURES))
+    centers = np.random.default_rng(5).normal(size=(categories, FEATURES))
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         kind = rng.integers(0, categories, n)
-        x = centres[kind] + 0.6 * rng.normal(size=(n, FEATURES))
+        x = centers[kind] + 0.6 * rng.normal(size=(n, FEATURES))
         both = [(x + 0.8 * rng.normal(size=x.shape)).astype(np.float32) for _ in range(2)]
         members = kind[:, None] == np.arange(categories)
         plan, labels = half_samples("auto"), tuple(map(str, range(categories)))
@@ -269,7 +269,7 @@ def cases() -> Iterator[Case]:
         sizes = f"{world.n} objects, {world.t:,} triplets" + (f", {world.people} people" if world.people else "")
         yield Case("several", name, over, sizes, models(world), asked=asked, share=0.4, rejects=True)
     asked = {"pyalign, single": (0.03, 0.07), "together, any category": FAMILY}
-    yield Case("several", "two equal views, 25 categories", "objects", "500 objects, 10 neighbours", views(500, 25, 10),
+    yield Case("several", "two equal views, 25 categories", "objects", "500 objects, 10 neighbors", views(500, 25, 10),
                asked=asked, share=0.4, rejects=True)
 
 

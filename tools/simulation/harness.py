@@ -67,7 +67,7 @@ class Case:
     asked: dict[str, tuple[float, float]] = field(default_factory=dict)  # rates by quantity; by "" of all others
     share: float = 1.0  # of the number of draws
     rejects: bool = False  # whether a rate is of tests that reject
-    centred: bool = False  # whether the truth is the mean of all estimates, where no other is known
+    centered: bool = False  # whether the truth is the mean of all estimates, where no other is known
     number: int = 0  # for its generators; by default from the name
     seeds: Callable[[int, int, int], Sequence[int]] = lambda seed, number, k: [seed, 2, number, k]  # of draw k
 
@@ -135,7 +135,7 @@ def rows_of(case: Case, draws: dict[int, list[Found]], seed: int = 0) -> list[Ro
 
 def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]) -> Row:
     estimates, errors, low, high = np.array([astuple(one)[1:5] for one in found], float).T
-    truth = truths.get(quantity, float(estimates.mean()) if case.centred else 0.0)
+    truth = truths.get(quantity, float(estimates.mean()) if case.centered else 0.0)
     tests = [one.rejected for one in found if one.rejected is not None]
     there = ~np.isnan(low) & (not case.rejects)
     low, high = low[there], high[there]
@@ -233,7 +233,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "concepts": "n=(10|60) t=(30|100): accuracy$",
     "lapses": "60 objects.*, (0|15)%|40 people, 15%.*: (lapse rate|T$)|held out",
     "metadata": "m=10: rank|families m=30|m=8|noise=1.0",
-    "neighbors": "n=50.*: (overlap|difference|purity$|neighbours kept|k-NN difference$)|n=200.*: overlap",
+    "neighbors": "n=50.*: (overlap|difference|purity$|neighbors kept|k-NN difference$)|n=200.*: overlap",
     "orders": "raw",
     "people": "p=(50|264): accuracy|^(?!people).*: accuracy",
     "probe": "^4.*n=90: cross|objects, for|^probe n=90.*: acc",

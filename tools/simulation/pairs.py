@@ -1,9 +1,9 @@
-"""What pairs say: correlations with people's matrices and their ceilings, similarities of models, neighbours.
+"""What pairs say: correlations with people's matrices and their ceilings, similarities of models, neighbors.
 
 What is drawn anew in a case is what its interval is over. With people who stay the same, the truth is what these people
 would give about all objects; with objects that stay the same, what all people would give about these. The truth of a
 correlation with the mean matrix is that of the mean of as many people as there are: with more it would be higher. That
-of similarities of models and of neighbours is the mean of all estimates with so many objects.
+of similarities of models and of neighbors is the mean of all estimates with so many objects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyalign.pairwise.correlations import correlate
 from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
 
 from .harness import NOMINAL, SIZE, Case, Found
-from .worlds import CENTRES, FEATURES, SEEN, STAYS, judged, model, objects, shifted, weights
+from .worlds import CENTERS, FEATURES, SEEN, STAYS, judged, model, objects, shifted, weights
 
 LITTLE, MUCH = 0.1, 1.0  # what each person adds to each pair, standard deviations; matrices have one of about 0.3
 AS_DATA = 0.3  # with which one participant is as reliable (.33) as on the 92 photographs (.34)
@@ -151,7 +151,7 @@ def null_cases() -> Iterator[Case]:
     for (n, people), noise in product(((20, 8), (40, 16), (92, 16), (92, 1)), (LITTLE, MUCH)):
         (name, sizes), ci = told(n, people, noise), "objects+subjects" if people > 1 else "objects"
         yield Case("rsa null", f"equals corrected {name}", f"{ci.replace('+', ' and ')}, corrected", sizes,
-                   partial(equals, n=n, people=people, noise=noise, ci=ci), asked=near, rejects=True, centred=True,
+                   partial(equals, n=n, people=people, noise=noise, ci=ci), asked=near, rejects=True, centered=True,
                    share=0.4)
 
 
@@ -186,17 +186,17 @@ def cka_cases() -> Iterator[Case]:
         (92, "procrustes", 0.3),
     ):
         yield Case("cka", f"cka n={n} {measure.replace(':', ' ')}", "objects", f"{n} objects",
-                   partial(alike, n=n, measure=measure), asked={"": NOMINAL}, centred=True, share=share)
+                   partial(alike, n=n, measure=measure), asked={"": NOMINAL}, centered=True, share=share)
     for n in (50, 92):
         yield Case("cka null", f"equally alike n={n} debiased-cka", "objects", f"{n} objects",
                    partial(equally_alike, n=n, measure="debiased-cka"), asked={"": SIZE}, rejects=True,
-                   centred=True)
+                   centered=True)
 
 
-# Neighbours, of objects of six kinds: three of eight are of the first
+# Neighbors, of objects of six kinds: three of eight are of the first
 def of_six_kinds(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     kind = np.maximum(rng.integers(-2, 6, n), 0)
-    return CENTRES[kind] + 0.8 * rng.normal(size=(n, FEATURES)), kind
+    return CENTERS[kind] + 0.8 * rng.normal(size=(n, FEATURES)), kind
 
 
 def neighbors(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
@@ -216,11 +216,11 @@ def neighbors(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
 
 
 def after_a_map(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
-    """A map that favours four features of twelve, before and after."""
+    """A map that favors four features of twelve, before and after."""
     stretch = pyalign.Transform(np.diag([2.5] * 4 + [0.6] * (FEATURES - 4)), None, 0.0, 1.0)
     x, kind = of_six_kinds(n, rng)
     kept, votes, of_one = pyalign.transfer(x, stretch, {}, categories=kind, k=k).figures[:3]
-    yield Found.of("neighbours kept", kept.difference, kept.ci)
+    yield Found.of("neighbors kept", kept.difference, kept.ci)
     yield Found.of("k-NN accuracy", votes.before, votes.before_ci)
     yield Found.of("k-NN difference", votes.difference, votes.ci)
     if of_one.ci is not None:
@@ -230,8 +230,8 @@ def after_a_map(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
 def neighbor_cases() -> Iterator[Case]:
     both = (("", neighbors), (" after a map", after_a_map))
     for (n, k), (what, draw) in product(((50, 5), (100, 5), (200, 10)), both):
-        yield Case("neighbors", f"neighbors{what} n={n} k={k}", "objects", f"{n} objects, {k} neighbours",
-                   partial(draw, n=n, k=k), asked={"": (0.92, 1.0)}, share=0.2, centred=True)
+        yield Case("neighbors", f"neighbors{what} n={n} k={k}", "objects", f"{n} objects, {k} neighbors",
+                   partial(draw, n=n, k=k), asked={"": (0.92, 1.0)}, share=0.2, centered=True)
 
 
 CASES = [*held_cases(), *strong_cases(), *null_cases(), *cka_cases(), *neighbor_cases()]

@@ -86,11 +86,11 @@ def cases() -> Iterator[Case]:
     for repeats in (1, 4):
         yield Case(
             "probe", f"one study, other seeds, {repeats} x 3 folds", "objects", f"{sizes(60, 3_000)}, penalties chosen",
-            reseeded(60, 3_000, repeats), share=0.03, centred=True,
+            reseeded(60, 3_000, repeats), share=0.03, centered=True,
         )
     yield Case(
         "probe", "4 x 3 folds n=90", "objects", sizes(90, 9_000), probed(90, 9_000, penalties=PENALTY), asked=ASKED,
-        centred=True,
+        centered=True,
     )
     people = f"{sizes(60, 3_000)}, 5 unlike people"
     for split, over in (("objects", "objects"), ("objects+subjects", "objects and people")):

@@ -87,11 +87,11 @@ def score_cases() -> Iterator[Case]:
 def probe_cases() -> Iterator[Case]:
     for n, t in ((90, 9_000), (240, 20_000)):
         yield Case("probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", probed(n, t, **ONE_SEED), asked=BOTH,
-                   share=0.3, centred=True)
+                   share=0.3, centered=True)
     for over, ci in (("objects and people", "objects+subjects"), ("objects", "objects")):
         yield Case("probe", f"probe n=90 p=8 over {over}", over, f"{sizes(90, 9_000)}, 8 unlike people, 3 folds",
                    probed(90, 9_000, 8, ci=ci, penalties=PENALTY, **ONE_SEED), asked=BOTH if "people" in over else {},
-                   share=0.5, centred=True)
+                   share=0.5, centered=True)
 
 
 # Concepts, of which each is a category that holds all objects, and error consistency

@@ -92,16 +92,16 @@ def cases() -> Iterator[Case]:
         over = "objects" if people == 1 else "objects and subjects"
         names = ("mean matrix", "each person", "less the first")
         yield Case("rsa weighted", f"weighted n={n} p={people}", over, f"{n} objects, {people} people",
-                   weighted(n, people), asked=dict.fromkeys(names, (0.92, 0.99)), centred=True)
+                   weighted(n, people), asked=dict.fromkeys(names, (0.92, 0.99)), centered=True)
     for n, spread in product((50, 92), (0.5, 1.0)):
         yield Case("cka", f"cka n={n} debiased-cka, lengths of rows log-normal with {spread:g}", "objects",
                    f"{n} objects", of_lengths(n, spread),
-                   asked=dict.fromkeys(("near", "far", "difference"), (0.92, 1.0)), centred=True)
+                   asked=dict.fromkeys(("near", "far", "difference"), (0.92, 1.0)), centered=True)
     for world, by_assurance in product(("like THINGS", "people differ more"), (False, True)):
         yield Case("plan", f"chosen by {'assurance' if by_assurance else 'power'}, {world}", "pilots",
                    "60 objects, 12 people, 1,200 answers", chosen(world, by_assurance),
                    asked=dict.fromkeys(FIGURES, (0.0, 0.15)) if by_assurance else NOTHING, rejects=True,
-                   centred=True)
+                   centered=True)
 
 
 CASES = list(cases())

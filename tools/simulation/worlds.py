@@ -38,13 +38,13 @@ SEEN = tuple(range(8))
 STAYS = 11  # the seed of what stays the same
 UNLIKE = 1.2  # how much people differ in what features matter to them, where they are unlike each other
 UNSHIFTED = np.random.default_rng(7).normal(size=(KINDS // 6, FEATURES))
-CENTRES = np.concatenate([np.roll(UNSHIFTED, 2 * k, axis=1) for k in range(6)])
+CENTERS = np.concatenate([np.roll(UNSHIFTED, 2 * k, axis=1) for k in range(6)])
 
 
 def objects(n: int, rng: np.random.Generator) -> np.ndarray:
     """(n, 12) float32."""
     kind = rng.integers(0, KINDS, n)
-    return (CENTRES[kind] + 0.8 * rng.normal(size=(n, FEATURES))).astype(np.float32)
+    return (CENTERS[kind] + 0.8 * rng.normal(size=(n, FEATURES))).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pyalign.analysis.accuracy import ChoiceModel, score_triplets
 from pyalign.analysis.answers import codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.held_out import held_out, lapses_of, part_of, rest_sums
-from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise, slopes
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimize, slopes
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of
 from pyalign.analysis.model_choices import Judged, Rows, notes_on_choices
@@ -206,7 +206,7 @@ def _kind(answers: Answers | None) -> str:
 
 def _report(answered: AnsweredSimilarities, settings: _Settings, **how: Any) -> Calibration:
     """Fits to all answers, and looks at each with the temperature of those that it is held out of."""
-    minimum, split = minimise(answered.sums), settings.split
+    minimum, split = minimize(answered.sums), settings.split
     table, squares = slopes(answered, minimum.beta)
     betas = np.full(len(table), minimum.beta)
     if split is not None:

@@ -315,7 +315,7 @@ class Calibration(OfTask, Result):
     measure: str | None
     ties: str
     backend: str
-    steps: int  # of the optimisation.
+    steps: int  # of the optimization.
     embeddings: str | None = None  # what the embeddings, or the choices, are called, or None.
     label: str | None = None  # a shorter name for tables, or None.
     seconds: float | None = field(default=None, compare=False)  # that it took.

@@ -48,7 +48,7 @@ class Minimum:
     steps: int  # of Newton's method or bisection.
 
 
-def minimise(sums_at: Callable[[float], LossSums]) -> Minimum:
+def minimize(sums_at: Callable[[float], LossSums]) -> Minimum:
     """The inverse temperature with the least loss: Newton's method, kept within a bracket.
 
     The derivative rises with beta, from its value at 0, which must be negative, to the shortfall, which must be

@@ -168,7 +168,7 @@ def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
     table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
     worth = None
     if sets.entries is not None:
-        of_groups = _centred(_worth(groups, sets.counts, share), groups, weights) * weights[groups.sets]
+        of_groups = _centered(_worth(groups, sets.counts, share), groups, weights) * weights[groups.sets]
         group_of = (np.cumsum(sets.counts > 0) - 1).reshape(sets.counts.shape)
         worth = of_groups[group_of[sets.entries.sets, sets.entries.own.argmax(axis=1)]]
     return LeaveOneOut(share, predicted, table, worth)
@@ -207,7 +207,7 @@ def _worth(groups: _Groups, counts: np.ndarray, share: float) -> np.ndarray:
     return worth
 
 
-def _centred(worth: np.ndarray, groups: _Groups, weights: np.ndarray) -> np.ndarray:
+def _centered(worth: np.ndarray, groups: _Groups, weights: np.ndarray) -> np.ndarray:
     """Less the mean among sets of as many participants: fewer others predict worse, whoever is missing.
 
     weights: (u,) of the sets.
@@ -216,8 +216,8 @@ def _centred(worth: np.ndarray, groups: _Groups, weights: np.ndarray) -> np.ndar
     each = groups.members * weights[groups.sets]
     sums = np.bincount(persons, each)
     totals = np.bincount(persons, each * worth) / np.where(sums > 0.0, sums, 1.0)
-    centred: np.ndarray = worth - totals[persons]
-    return centred
+    centered: np.ndarray = worth - totals[persons]
+    return centered
 
 
 def _pairs(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ objects, is taken off once:
 
     V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
 
-where W_p counts the entries of a participant by their weights, and W all: as many pairs of entries are of different
-participants. V is at least V_objects, and at least V_people where the changes are centred in each set: others hold what
-sets differ by, and the chance within sets up to twice, which V_both takes off again.
+where W_p counts the entries of a participant by their weights, and W all: as many pairs of entries are of
+different participants. V is at least V_objects, and at least V_people where the changes are centered in each set:
+others hold what sets differ by, and the chance within sets up to twice, which V_both takes off again.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Efron and Stein, "The jackknife
 estimate of variance", 1981.
@@ -99,7 +99,7 @@ def noise_ceiling(
     remarks = _remarks(sets.counts)
     made = Provenance.now(inputs_of(given, people), {"confidence": confidence, "weighting": weighting})
     [one.sha256 for one in made.inputs]  # now: scores compare it, and what was read for this call is gone by then
-    told = remarks if found.upper.ci is not None else (*remarks, without_interval(errors.plan.by, errors.numbers))
+    no_interval = () if found.upper.ci is not None else (without_interval(errors.plan.by, errors.numbers),)
     return NoiseCeiling(
         ceilings=found,
         ceiling=found.upper.value,
@@ -120,8 +120,8 @@ def noise_ceiling(
         task=given.task,
         effective_answers=None if sets.weights is None else _effective(sets.answers, sets.weights),
         weighting=weighting,
-        notes=merged(given.notes, told, _notes(sets, within or 0), _on_numbers_of_answers(sets, errors, weighting),
-                     notes_on_anchors(repeats.triplets, given.task)),
+        notes=merged(given.notes, remarks, no_interval, _notes(sets, within or 0),
+                     _on_numbers_of_answers(sets, errors, weighting), notes_on_anchors(repeats.triplets, given.task)),
         provenance=made,
     )
 
@@ -157,7 +157,7 @@ def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) ->
         return Ceiling(value, errors.interval(value, table, changes))
 
     upper = mean_of(float(np.average(majority_shares(sets.counts), weights=totals)), majority_shares)
-    lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
+    lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centered=False))
     return Ceilings(upper, lower, mean_of(min(max(estimate, lower.value), upper.value), influence))
 
 
@@ -290,7 +290,7 @@ class CeilingErrors:
         return cls(objects, both, both.degrees, plan, effective_numbers(clusters, plan.by), weights)
 
     def interval(
-        self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
+        self, value: float, table: np.ndarray, changes: np.ndarray | None, centered: bool = True
     ) -> Interval | None:
         """The interval of a ceiling; None where no two sets, or no two participants, are independent.
 
@@ -298,20 +298,20 @@ class CeilingErrors:
             value: the ceiling.
             table: float64 (u, 2), weights of the sets and weight * psi.
             changes: float64 (e,), what the sum of weight * psi would lose without each entry, or None.
-            centred: whether the changes are centred in each set.
+            centered: whether the changes are centered in each set.
         """
         found = self.sets.errors(np.ascontiguousarray(table))
         variance = float(found.errors[0]) ** 2
         if self.entries is not None and changes is not None:
             of_mean = changes / float(table[:, 0].sum())
-            variance = variance_with_people(variance, self.entries, of_mean, centred, weights=self.weights)
+            variance = variance_with_people(variance, self.entries, of_mean, centered, weights=self.weights)
         if math.isnan(variance) or self.degrees < 1 or not are_enough(self.numbers):
             return None
         return student_interval(value, math.sqrt(variance), self.degrees, self.plan, FRACTION)
 
 
 def variance_with_people(
-    variance: float, entries: Dependence, changes: np.ndarray, centred: bool = True, over_objects: bool = True,
+    variance: float, entries: Dependence, changes: np.ndarray, centered: bool = True, over_objects: bool = True,
     weights: np.ndarray | None = None,
 ) -> float:
     """The variance over objects with that over people added, or only that over people; NaN for a single participant.
@@ -320,7 +320,7 @@ def variance_with_people(
         variance: over objects.
         entries: by their objects and participants.
         changes: float64 (e,), what the figure would lose without each entry.
-        centred: whether the changes are centred in each set.
+        centered: whether the changes are centered in each set.
         over_objects: whether objects vary too.
         weights: float64 (e,), how much each entry counts; None: all the same.
     """
@@ -336,14 +336,14 @@ def variance_with_people(
         return people
     table = changes[:, None]
     both = float(SIGNS @ entries.both.products(table, table.T, row_moments(table)[1]).ravel()) * square / independent
-    return max(variance + people - both, variance, people if centred else 0.0)
+    return max(variance + people - both, variance, people if centered else 0.0)
 
 
 def changes_without(counts: np.ndarray, entries: Entries, psi: Influence) -> np.ndarray:
     """(e,): what psi of a set, a function of its counts (., k), loses without a participant, as a jackknife within the
     set.
 
-    The changes are centred in each set, which takes off the bias that psi has for few answers, and scaled by
+    The changes are centered in each set, which takes off the bias that psi has for few answers, and scaled by
     sqrt((m - 1) / m) with m participants, so that the sum of their squares has the size of a variance.
 
     Example:
@@ -356,13 +356,13 @@ def changes_without(counts: np.ndarray, entries: Entries, psi: Influence) -> np.
     changes = np.zeros(len(without))
     whole = psi(counts, np.arange(len(counts)))[entries.sets[there]]
     changes[there] = whole - psi(without[there], entries.sets[there])
-    return centred_changes(changes, entries, len(counts))
+    return centered_changes(changes, entries, len(counts))
 
 
-def centred_changes(changes: np.ndarray, entries: Entries, n_sets: int) -> np.ndarray:
-    """Changes (e,) without each entry, centred in each of so many sets and scaled as `changes_without` says."""
+def centered_changes(changes: np.ndarray, entries: Entries, n_sets: int) -> np.ndarray:
+    """Changes (e,) without each entry, centered in each of so many sets and scaled as `changes_without` says."""
     persons = np.bincount(entries.sets, minlength=n_sets).astype(np.float64)
     means = np.bincount(entries.sets, changes, n_sets) / np.maximum(persons, 1.0)
     scale = np.sqrt((persons - 1.0) / np.maximum(persons, 1.0))[entries.sets]
-    centred: np.ndarray = (changes - means[entries.sets]) * scale
-    return centred
+    centered: np.ndarray = (changes - means[entries.sets]) * scale
+    return centered

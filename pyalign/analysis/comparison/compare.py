@@ -160,9 +160,9 @@ def compare(
         "correction": correction, **tests.options(), **judged.choices.options(),
     }
     of_choices = notes_on_choices(chosen, comparison.task)
-    told = notes_on_models(aligned, measures), *_notes_on_scores(comparison, named), of_choices
+    further = notes_on_models(aligned, measures), *_notes_on_scores(comparison, named), of_choices
     return cast(Comparison, judged.described(
-        comparison, [aligned.notes, *told, comparison.notes], options, outcomes.scores[0].backend, comparison.seed,
+        comparison, [aligned.notes, *further, comparison.notes], options, outcomes.scores[0].backend, comparison.seed,
         triplets=aligned.triplets, weights=aligned.triplets.weights,
     ))
 

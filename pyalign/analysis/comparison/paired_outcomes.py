@@ -30,7 +30,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._prepare import finite_mask
-from pyalign.ops.triplets import placed
+from pyalign.ops.triplets import ready_inputs
 from pyalign.stats.clustered import Errors
 from pyalign.stats.components import Components
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, quantile, student_interval
@@ -190,7 +190,7 @@ def common_triplets(
     kept = np.ones(len(host), bool)
     for name, x in models.items():
         if name in matrices:
-            _, part = scored_part(placed(x, host, precomputed=True), True, task)
+            _, part = scored_part(ready_inputs(x, host, precomputed=True), True, task)
             kept &= True if part is None else part
             continue
         dispatch = dispatch_of(backend, x)

@@ -196,11 +196,11 @@ def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
     """Whether rows sum to much the same, as answers of the same people do and items do not."""
     if len(a) < 10 or high - low <= 2:
         return False
-    centre = a[:1000].astype(np.float64).mean(axis=0, keepdims=True)[0]  # near the mean, so that squares lose nothing
+    center = a[:1000].astype(np.float64).mean(axis=0, keepdims=True)[0]  # near the mean, so that squares lose nothing
     totals, squares = np.zeros(a.shape[1] + 1), np.zeros(a.shape[1] + 1)
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers near 1e300: then the answer is no
         for part in _parts(a):
-            columns = [column - middle for column, middle in zip(part.T, centre, strict=True)]
+            columns = [column - middle for column, middle in zip(part.T, center, strict=True)]
             for k, apart in enumerate((*columns, sum(columns))):
                 totals[k] += np.sum(apart)
                 squares[k] += np.dot(apart, apart)

@@ -137,9 +137,9 @@ class Failures(OfTask, Result):
     def _cells(self) -> Iterator[list[Any]]:
         who = self._has_subjects()
         for group in self.groups:
-            told = group.right, self.who_fails(group)
+            start = group.right, self.who_fails(group)
             for record in self.records(group):
-                cells = [*told, record["row"], *record["items"], *(record["names"] or ()), *record["margins"].values()]
+                cells = [*start, record["row"], *record["items"], *(record["names"] or ()), *record["margins"].values()]
                 yield [*cells, record["human_share"], record["n_answers"], *([record["subject"]] if who else ())]
 
     def _has_subjects(self) -> bool:
@@ -213,7 +213,7 @@ def find_failures(
     answered = judged.choices.among(judged.present).of_rows(called.rows, len(given))
     chosen = answered.read(called.answered(aligned.triplets), host)
     verdicts, used = _verdicts(aligned, index, how, backend, chosen, progress)
-    told = [
+    row_notes = [
         notes for name, x in aligned.models.items()
         for notes in (notes_on_rows(x, aligned, name), notes_on_similarities(x, aligned.index, measure, name))
     ]
@@ -241,8 +241,9 @@ def find_failures(
         names=_listed_names(groups, aligned.triplets.names), task=given.task, temperature=options["temperature"],
         at_least=min_models,
     )
-    told.append(tuple(notes_on_choices(chosen, given.task, "margin")))
-    return cast(Failures, judged.described(failures, [aligned.notes, *told], options, used, **inputs_of(given, people)))
+    row_notes.append(tuple(notes_on_choices(chosen, given.task, "margin")))
+    sentences = [aligned.notes, *row_notes]
+    return cast(Failures, judged.described(failures, sentences, options, used, **inputs_of(given, people)))
 
 
 def _verdicts(

@@ -43,9 +43,9 @@ FIGURES = {
     "probe": _Figure("accuracy", "probed accuracy", "accuracy_interval"),
     "rsa": _Figure("value", "RSA", "ci", ("measure", "correlation"), "n_pairs", "pairs", "human"),
     "predict": _Figure("mean_r2", "mean R²", "ci", (), "n_objects", "objects", "human"),
-    "neighborhoods": _Figure("overlap", "overlap of neighbours", "ci", ("measure",), "n_objects", "objects", "human"),
+    "neighborhoods": _Figure("overlap", "overlap of neighbors", "ci", ("measure",), "n_objects", "objects", "human"),
 }
-PURITY = _Figure("purity", "purity of neighbours", "purity_ci", ("measure",), "n_objects", "objects", "")
+PURITY = _Figure("purity", "purity of neighbors", "purity_ci", ("measure",), "n_objects", "objects", "")
 ACCURACIES = ("score", "compare", "probe")  # which have a chance level
 LABELS = ("group", "seed")  # columns that say which rows are one model
 
@@ -305,8 +305,9 @@ def points_of(
             ci = around(estimate, error, models.degrees, models.by, "corrected", confidence, FRACTION)
         names = tuple(models.names[k] for k in members)
         points.append(replace(_point(name, names, models.accuracies[members], values, scores), ci=ci))
-    clusters, families, told = _clusters(points)
-    return Points(tuple(points), accuracies, covariance, models.degrees, models.by, clusters, families, (*notes, *told))
+    clusters, families, more_notes = _clusters(points)
+    notes.extend(more_notes)
+    return Points(tuple(points), accuracies, covariance, models.degrees, models.by, clusters, families, tuple(notes))
 
 
 def around(

@@ -18,10 +18,10 @@ from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScore
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.report.charts.matrix import Cells, matrix, names_told
+from pyalign.report.charts.matrix import Cells, matrix, names_spoken
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SMALL, alt, chart_of, colours_and_shapes, ends_of, finished, known, letters_width, of_field, style_of, width_of,
+    SMALL, alt, chart_of, colors_and_shapes, ends_of, finished, known, letters_width, of_field, style_of, width_of,
 )
 from pyalign.report.fits import OVER
 from pyalign.report.words import bars_text, counted, different, labels_of, model_labels, one_line
@@ -193,9 +193,9 @@ def concepts_map_chart(
         f"{results[0].n_triplets:,} triplets; {len(shown)} of {len(names)} concepts, {len(table)} of {len(results)} "
         "models, the most accurate to the left.",
         "Concepts by the mean accuracy of the models." if sort == "value" else f"Concepts by {sort}.",
-        "Colours end at the first and the last hundredth of the cells; intervals are "
+        "Colors end at the first and the last hundredth of the cells; intervals are "
         f"{'in the tips and in the data' if more else 'only in the result'}.",
-        names_told(cells, points),
+        names_spoken(cells, points),
     ]
     chart = matrix(cells, look, points, (low, high), square=False)
     return finished(chart, look, points, f"Accuracy per concept of {counted(len(results), 'model')}", sentences)
@@ -244,7 +244,7 @@ def heatmap(
             model=f"{json.dumps(rows)}[floor((datum.number - 1) / {across})]",
             concept=f"{json.dumps(columns)}[(datum.number - 1) % {across}]",
         )
-        .transform_calculate(told=f"datum.model + ', ' + datum.concept + ': ' + {shown}")
+        .transform_calculate(spoken=f"datum.model + ', ' + datum.concept + ': ' + {shown}")
     )
     height = max(LEAST, min(STEP, TALL / max(1, len(rows))))
     side, label = max(LEAST, min(1.5 * STEP, ROOM[width] / max(1, across))), LABEL[width]
@@ -255,7 +255,7 @@ def heatmap(
         y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=label, **axis)),
         color=alt.Color("value:Q", scale=alt.Scale(scheme="cividis"), legend=legend),
         tooltip=[alt.Tooltip("model:N"), alt.Tooltip("concept:N"), alt.Tooltip("value:Q", title=what, format=form)],
-        description=alt.Description("told:N"),
+        description=alt.Description("spoken:N"),
     )
     names = max((min(label, letters_width(row, SMALL)) for row in rows), default=0.0)
     chart = chart.properties(width=side * across, height=height * len(rows))
@@ -269,7 +269,7 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         {
             "fold": str(number), "penalty": point.shrinkage or point.sparsity, "nats": point.cross_entropy,
             "dimensions": point.n_dimensions,
-            "told": f"fold {number}, penalty {point.shrinkage or point.sparsity:.3g}: "
+            "spoken": f"fold {number}, penalty {point.shrinkage or point.sparsity:.3g}: "
             f"{point.cross_entropy:.4f} nats, {point.n_dimensions} dimensions",
         }
         for number, fold in enumerate(result.folds, start=1)
@@ -281,9 +281,9 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
     each = (points - 130) / 2 if width == "double" else points - 60
     names = [str(number) for number in range(1, len(result.folds) + 1)]
     legend = alt.Legend(title="fold", orient="top") if 1 < len(names) <= len(look.palette) else None
-    folds = colours_and_shapes("fold", names, look.palette, legend)
+    folds = colors_and_shapes("fold", names, look.palette, legend)
     chosen = [
-        {"fold": number, "chosen": getattr(fold, name), "told": f"fold {number}, chosen: {getattr(fold, name):.3g}"}
+        {"fold": number, "chosen": getattr(fold, name), "spoken": f"fold {number}, chosen: {getattr(fold, name):.3g}"}
         for number, fold in zip(names, result.folds, strict=True)
     ]
     panels = []
@@ -296,10 +296,10 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
                 alt.Tooltip("dimensions:Q")]
         lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=folds["color"])
         dots = base.mark_point(size=24, filled=True, opacity=1)
-        dots = dots.encode(**folds, tooltip=tips, description=alt.Description("told:N"))
+        dots = dots.encode(**folds, tooltip=tips, description=alt.Description("spoken:N"))
         rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
-        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description=alt.Description("told:N"),
-                             tooltip=alt.Tooltip("told:N"))
+        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description=alt.Description("spoken:N"),
+                             tooltip=alt.Tooltip("spoken:N"))
         panels.append(alt.layer(rules, lines, dots, width=each, height=180))
     chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
     sentences = [

@@ -1,4 +1,4 @@
-"""Differences between models with their intervals, those that can't be told apart in grey, and the ranks.
+"""Differences between models with their intervals, those that can't be told apart in gray, and the ranks.
 
 Before and after a map: a row for each figure of each set, and the difference in a column of its own.
 Power over designs: a line for each number of objects, along participants.
@@ -15,7 +15,7 @@ from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    LETTER, SHAPES, TEXT, alt, chart_of, colours_and_shapes, finished, first_of, letters_width, style_of, width_of,
+    LETTER, SHAPES, TEXT, alt, chart_of, colors_and_shapes, finished, first_of, letters_width, style_of, width_of,
 )
 from pyalign.report.neighborhoods import among, figure_called, overall
 from pyalign.report.words import CORRECTED, bars_text, counted, different, labels_of, one_line, over_words, shortened
@@ -35,7 +35,7 @@ def differences_chart(
 ) -> Any:
     """The ranks of the models, and a row for each pair: the more accurate model less the other, or less the baseline.
 
-    Pairs whose corrected p-value is at least 0.05 are grey. Of more pairs than `limit` (default: 45), those of
+    Pairs whose corrected p-value is at least 0.05 are gray. Of more pairs than `limit` (default: 45), those of
     models next to each other by rank are shown.
     """
     look, points = style_of(style), width_of(width)
@@ -50,7 +50,7 @@ def differences_chart(
     order = order_of([replace(row, model="") for row in rows], sort)
     shown = order[: limit or MOST_PAIRS]
     series = [name for name in (DIFFER, ALIKE, UNTESTED) if any(row.model == name for row in rows)]
-    grey = replace(look, palette=tuple(look.muted if name == ALIKE else look.palette[0] for name in series))
+    gray = replace(look, palette=tuple(look.muted if name == ALIKE else look.palette[0] for name in series))
     models = [row_of(names[model.model], "rank", model.rank, model.rank_ci) for model in result.models]
     best_first = sorted(models, key=lambda row: row.value or 0.0)
     ranks = [row.item for row in (best_first if sort == "value" else models)][: limit or MOST_PAIRS]
@@ -58,7 +58,7 @@ def differences_chart(
     differences = Panel(rows, "difference in accuracy", "+.0%", {"0": 0.0}, item="pair", counted=False, dodged=False)
     chart = alt.vconcat(
         ranked([places], ranks, ["rank"], look, points, room_for=shown),
-        ranked([differences], shown, series, grey, points, room_for=ranks), spacing=16,
+        ranked([differences], shown, series, gray, points, room_for=ranks), spacing=16,
     ).resolve_scale(color="independent", shape="independent")
     apart, tested = (sum(pair.p_adjusted is not None and pair.p_adjusted < most for pair in result.pairs)
                      for most in (LEVEL, 2.0))
@@ -122,13 +122,13 @@ def transfer_chart(
     chart = ranked(panels, shown, NAMES, look, points, stacked=width == "single")
     sentences = [
         f"{result.n_objects:,} objects. {bars_text(row.ci for row in figures)}".strip(),
-        f"Neighbours{among(result)}." if among(result) else "",
+        f"Neighbors{among(result)}." if among(result) else "",
         "Differences are paired: over the same triplets, pairs or objects.",
         "Within categories: only triplets and pairs of objects of one category.",
         first_of(len(shown), len(order), "figures"),
     ]
     of = "" if result.embeddings is None else f": {(labels or {}).get(result.embeddings, one_line(result.embeddings))}"
-    title = f"What the {'maps win and lose' if several else 'map wins and loses'}{of}"
+    title = f"What the {'maps gain and lose' if several else 'map gains and loses'}{of}"
     return finished(chart, look, points, title, sentences)
 
 
@@ -140,7 +140,7 @@ def power_chart(
 ) -> Any:
     """Power along participants, a line for each number of objects, and of answers by each participant if several.
 
-    `limit`: of lines, at most and by default 8, as many as colours tell apart.
+    `limit`: of lines, at most and by default 8, as many as colors tell apart.
     """
     look, points = style_of(style), width_of(width)
     if not result.designs:
@@ -150,7 +150,7 @@ def power_chart(
         {
             "participants": one.n_subjects, "power": one.power,
             "design": f"{one.n_objects:,} objects" + f", {one.answers_per_subject:,} answers each" * several,
-            "told": f"{one}: power {100 * one.power:.0f}%",
+            "spoken": f"{one}: power {100 * one.power:.0f}%",
         }
         for one in result.designs
     ]
@@ -161,7 +161,7 @@ def power_chart(
     widest = max(letters_width(name) for name in shown) + 20
     beside = widest + 250 < points
     legend = alt.Legend(title=None, orient="right" if beside else "top", columns=1, labelLimit=0)
-    channels = colours_and_shapes("design", shown, look.palette, legend)
+    channels = colors_and_shapes("design", shown, look.palette, legend)
     scale = alt.Scale(type="log", domain=[min(people) / 1.1, max(people) * 1.1], nice=False)
     ticks = sorted(set(people))
     x = alt.X("participants:Q", scale=scale, axis=alt.Axis(title="participants", values=ticks, format=","))
@@ -171,7 +171,7 @@ def power_chart(
     tips = [alt.Tooltip("design:N"), alt.Tooltip("participants:Q"), alt.Tooltip("power:Q", format=".1%")]
     lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=channels["color"])
     dots = base.mark_point(size=24, filled=True, opacity=1)
-    dots = dots.encode(**channels, tooltip=tips, description=alt.Description("told:N"))
+    dots = dots.encode(**channels, tooltip=tips, description=alt.Description("spoken:N"))
     room = points - 60 - widest * beside
     chart = alt.layer(target.encode(y=alt.Y("power:Q")), lines, dots, width=room, height=220)
     each = "" if several else f" {counted(result.designs[0].answers_per_subject, 'answer')} by each participant."

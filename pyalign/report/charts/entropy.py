@@ -15,7 +15,7 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.models import MOST_LINES, joined
 from pyalign.report.charts.theme import (
-    alt, colours_and_shapes, ends_of, finished, first_of, style_of, width_of, with_margin,
+    alt, colors_and_shapes, ends_of, finished, first_of, style_of, width_of, with_margin,
 )
 from pyalign.report.words import bars_text, called, counted, different, labels_of, short_labels
 
@@ -67,7 +67,7 @@ def entropy_chart(
         raise InputError("a picture of entropy needs triplets in its bins; the result has none")
     order = [*names, *([LEAST] if least else [])]
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(order) > 1 else None
-    channels = colours_and_shapes("model", order, [*look.palette[: len(names)], look.text][: len(order)], legend)
+    channels = colors_and_shapes("model", order, [*look.palette[: len(names)], look.text][: len(order)], legend)
     axis = alt.Axis(title="entropy of people's choice, nats", format=".1f", tickCount=6, grid=False)
     x = alt.X("entropy:Q", scale=alt.Scale(domain=[0, 1.1], nice=False), axis=axis)
     values = [row[end] for row in [*rows, *least] for end in ("value", "low", "high")]
@@ -146,10 +146,10 @@ def _rows(name: str, bins: Iterable[_Bin]) -> list[dict[str, Any]]:
         if bin_.accuracy is None:
             continue
         low, high = ends_of(bin_.ci)
-        told = f"{name}: entropy {bin_.low:.2f} to {bin_.high:.2f} nats, error {100 * (1 - bin_.accuracy):.1f}%"
+        spoken = f"{name}: entropy {bin_.low:.2f} to {bin_.high:.2f} nats, error {100 * (1 - bin_.accuracy):.1f}%"
         rows.append({
             "model": name, "entropy": (bin_.low + bin_.high) / 2, "value": 1 - bin_.accuracy,
             "low": None if high is None else 1 - high, "high": None if low is None else 1 - low, "n": bin_.n,
-            "told": told,
+            "spoken": spoken,
         })
     return rows

@@ -1,4 +1,4 @@
-"""Rows of objects: the nearest neighbours of queries, and cards of human dimensions with the objects that have most."""
+"""Rows of objects: the nearest neighbors of queries, and cards of human dimensions with the objects that have most."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from pyalign.report.charts.theme import (
 )
 from pyalign.report.words import called, different, one_line, short_labels
 
-MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
+MOST_QUERIES, MOST_NEIGHBORS = 12, {"single": 4, "double": 10}  # of each width
 MOST_OF_BOTH = {"single": 2, "double": 4}  # of each of two searches
 QUERY, SAME, OTHER, BOTH = "query", "shares a category with the query", "shares none", "near by both"
-LEFT, GAP, HEADS = 6, 10, 14  # points between query and neighbours, between two searches, and of their names
+LEFT, GAP, HEADS = 6, 10, 14  # points between query and neighbors, between two searches, and of their names
 TOP, ACROSS, MOST_CARDS = 8, 4, 6  # objects of a card, and of each of its rows; cards
 MARGIN, HEAD, BAR = 6, 20, 12  # points inside a card, above its objects, and of the bar
-Near = Mapping[str, Sequence[tuple[str, float | None]]]  # query -> neighbours with their values
+Near = Mapping[str, Sequence[tuple[str, float | None]]]  # query -> neighbors with their values
 
 
 def nearest_of(search: Neighbors, queries: Sequence[str] | None = None) -> dict[str, list[tuple[str, float | None]]]:
-    """query -> its neighbours, the nearest first, each with its value; of these queries, or of all.
+    """query -> its neighbors, the nearest first, each with its value; of these queries, or of all.
 
     Raises InputError for a query that the result does not have.
     """
@@ -47,13 +47,13 @@ def gallery_chart(
     images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Any:
-    """The query, and to its right its neighbours with their similarity below, the nearest first.
+    """The query, and to its right its neighbors with their similarity below, the nearest first.
 
     Args:
-        searches: one, or two for the same queries, such as before and after a transform: the neighbours of the second
+        searches: one, or two for the same queries, such as before and after a transform: the neighbors of the second
             are to the right of those of the first, at most 4 of each, 2 in a single column; without categories frames
             say which both have.
-        limit: at most so many queries (default: 12); of neighbours at most 10 are shown, 4 in a single column.
+        limit: at most so many queries (default: 12); of neighbors at most 10 are shown, 4 in a single column.
         images: what `as_images` takes, such as a folder; names without.
         categories: of the objects, with names: frames say who shares one with the query.
         queries: which ones; default: the first.
@@ -62,10 +62,10 @@ def gallery_chart(
     if len(searches) > 2:
         raise InputError(f"a picture of kind 'gallery' shows one search, or two; got {len(searches)}")
     both = len(searches) == 2
-    most = (MOST_OF_BOTH if both else MOST_NEIGHBOURS)[width]
+    most = (MOST_OF_BOTH if both else MOST_NEIGHBORS)[width]
     rows = nearest_of(searches[0], queries)
     if not rows:
-        raise InputError("a picture of neighbours needs at least one; the result has none")
+        raise InputError("a picture of neighbors needs at least one; the result has none")
     drawn = list(rows)[: limit or MOST_QUERIES]
     panels = [{query: near[:most] for query, near in nearest_of(search, drawn).items()} for search in searches]
     k = max(len(near) for panel in panels for near in panel.values())
@@ -88,7 +88,7 @@ def gallery_chart(
         for number, panel in enumerate(panels):
             for rank, (name, value) in enumerate(panel[query], 1):
                 figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
-                description = f"neighbour {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
+                description = f"neighbor {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
                 tiles.add(name, left(number, rank), y, description, figure, frame)
     frames = {QUERY: look.text}
     if members is not None:
@@ -103,7 +103,7 @@ def gallery_chart(
                                          color=look.text, limit=left(1, 1) - left(0, 1) - GAP)
         layers.append(text.encode(**at_point(), text=alt.Text("head:N")))
     room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(drawn) * step - 8 + head}
-    title = f"Nearest neighbours by {' and by '.join(sources)}"
+    title = f"Nearest neighbors by {' and by '.join(sources)}"
     over = _over_rows(searches, sources, k, len(drawn), len(rows))
     return finished(alt.layer(*layers, **room), look, points, title, over, notes)
 
@@ -119,11 +119,11 @@ def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) ->
 
 
 def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
-    """Sentences on how many rows were searched, what the numbers are, and how many true neighbours an index found."""
+    """Sentences on how many rows were searched, what the numbers are, and how many true neighbors an index found."""
     values = " or ".join(dict.fromkeys(f"{search.kind} ({search.units})" for search in searches))
     indices = [
         f"{'By' if len(sources) == 1 else f'{source}: by'} an approximate index, which finds "
-        f"{100 * search.recall:.1f}% of the true neighbours."
+        f"{100 * search.recall:.1f}% of the true neighbors."
         for search, source in zip(searches, sources, strict=True) if search.recall is not None
     ]
     return [
@@ -134,7 +134,7 @@ def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, sh
 
 
 def _frame(panels: Sequence[Near], members: Members | None, query: str, name: str) -> str:
-    """What a neighbour has in common with the query or, without categories, with that of the other search."""
+    """What a neighbor has in common with the query or, without categories, with that of the other search."""
     if members is None:
         return BOTH if len(panels) > 1 and all(name in dict(panel[query]) for panel in panels) else ""
     own, its = members.get(query), members.get(name)
@@ -242,7 +242,7 @@ def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: 
             "bar": x + MARGIN + full * (card.share or 0.0) / most, "top": y + 19, "bottom": y + 23, "share": card.share,
             "label": wrapped(f"{card.number}. {card.label}", full - (75 if share_text else 0), TEXT)[0], "line": y + 6,
             "figure": share_text,
-            "told": f"dimension {card.number}, {card.label}" + (f": {share_text}" if share_text else ""),
+            "spoken": f"dimension {card.number}, {card.label}" + (f": {share_text}" if share_text else ""),
         })
     base = chart_of(rows)
     shares = base.transform_filter("isValid(datum.share)")
@@ -252,7 +252,7 @@ def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: 
                            color=style.text)
     figure = base.mark_text(align="right", fontSize=SMALL, baseline="top", color=style.muted)
     return [
-        outline.encode(**at_point(), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), description=alt.Description("told:N")),
+        outline.encode(**at_point(), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), description=alt.Description("spoken:N")),
         shares.mark_rect(fill=style.tile).encode(**rail, x2=alt.X2("right:Q")),
         shares.mark_rect(fill=style.palette[0]).encode(**rail, x2=alt.X2("bar:Q")),
         title.encode(**at_point("left", "line"), text=alt.Text("label:N")),

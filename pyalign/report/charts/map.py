@@ -1,4 +1,4 @@
-"""Objects on a plane: PCA, t-SNE or UMAP of embeddings, with small images or points in the colours of categories.
+"""Objects on a plane: PCA, t-SNE or UMAP of embeddings, with small images or points in the colors of categories.
 
 Objects as tiles, laid out in points: their images, found by name and shrunk, or their names; their categories.
 """
@@ -22,7 +22,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.decode import decode
 from pyalign.extraction.images import Images, as_images
 from pyalign.report.charts.theme import (
-    SHAPES, SMALL, Style, alt, at_point, chart_of, colours_and_shapes, finished, letters_width, module_for, style_of,
+    SHAPES, SMALL, Style, alt, at_point, chart_of, colors_and_shapes, finished, letters_width, module_for, style_of,
     two_lines, width_of,
 )
 from pyalign.report.words import one_line
@@ -31,7 +31,7 @@ METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 PRINCIPAL = 50  # components that t-SNE and UMAP start from, where there are more columns
 SIDE = {"single": 16.0, "double": 22.0}  # points of an image
 MOST_IMAGES, MOST_NAMES = 300, 60
-LARGEST = 7  # categories with a colour; the others share one
+LARGEST = 7  # categories with a color; the others share one
 
 
 class _OfMatrix(TypedDict, total=False):
@@ -45,7 +45,7 @@ class MapRow(_OfMatrix):
     category: str
     x: float
     y: float
-    told: str
+    spoken: str
 
 
 Positions = tuple[np.ndarray, list[str], str]  # (n, 2) float64; titles of the axes; how to read them
@@ -54,7 +54,7 @@ Positions = tuple[np.ndarray, list[str], str]  # (n, 2) float64; titles of the a
 def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
     """Where objects stand on a plane, what the axes are, and what a reader should know of the method.
 
-    PCA is numpy's SVD of the centred rows, the sign of each component such that its largest entry is positive. t-SNE
+    PCA is numpy's SVD of the centered rows, the sign of each component such that its largest entry is positive. t-SNE
     (van der Maaten and Hinton 2008) is scikit-learn's, begun at PCA; UMAP (McInnes et al. 2018) is umap-learn's. Both
     give the same positions for the same seed.
 
@@ -105,7 +105,7 @@ def _umap(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
         # Begun at PCA where the spectrum of few rows does not give one.
         start = "spectral" if len(rows) > 30 else "pca"
         coordinates = umap.UMAP(n_neighbors=near, init=start, random_state=seed, n_jobs=1).fit_transform(rows)
-    return coordinates, f"{near} neighbours"
+    return coordinates, f"{near} neighbors"
 
 
 def map_chart(
@@ -118,7 +118,7 @@ def map_chart(
         x: (n, d) embeddings.
         names: of the n objects.
         method, seed: see `positions`.
-        categories: of the objects: colours and shapes. The seven largest have one of their own.
+        categories: of the objects: colors and shapes. The seven largest have one of their own.
         images: what `as_images` takes, such as a folder.
         limit: at most so many images, or names (default: 300 or 60).
         label: what the embeddings are called.
@@ -129,7 +129,7 @@ def map_chart(
         raise InputError(f"names must have one for each of {len(coordinates)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
     side = SIDE[width]
-    words, frames = coloured(categories, names, look)
+    words, frames = colored(categories, names, look)
     layers, frame, pictured, notes = objects_on_plane(
         coordinates, names, words, frames, images, points - 2 * 6 - 16.0, side, limit, look
     )
@@ -139,8 +139,8 @@ def map_chart(
     return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
 
 
-def coloured(categories: Any, names: Sequence[str], look: Style) -> tuple[list[str], dict[str, str]]:
-    """The category of each object, and the colours of the largest ones; no words and no colours without categories."""
+def colored(categories: Any, names: Sequence[str], look: Style) -> tuple[list[str], dict[str, str]]:
+    """The category of each object, and the colors of the largest ones; no words and no colors without categories."""
     members = members_of(categories, names, names)
     words, legend = ([""] * len(names), []) if members is None else main_categories(members, names, LARGEST)
     return words, {word: look.muted if word == REST else look.palette[k] for k, word in enumerate(legend)}
@@ -154,7 +154,7 @@ def objects_on_plane(
 
     Args:
         coordinates: (n, 2).
-        words, frames: see `coloured`.
+        words, frames: see `colored`.
         images, limit: see `map_chart`; room, side: the width of the frame and of an image, in points.
         matrix: what the positions are of, where there are several maps.
     """
@@ -167,7 +167,7 @@ def objects_on_plane(
         shown = [there[k] for k in _apart(at[there], [(side + 2, side + 2)] * len(there), limit or MOST_IMAGES)]
     uris, notes = thumbnails(images, [names[k] for k in shown], side, look.rgb)
     rows: list[MapRow] = [
-        {"name": name, "category": word, "x": across, "y": down, "told": f"{name} {word}".strip()}
+        {"name": name, "category": word, "x": across, "y": down, "spoken": f"{name} {word}".strip()}
         for name, word, (across, down) in zip(names, words, at.tolist(), strict=True)
     ]
     if matrix is not None:
@@ -177,7 +177,7 @@ def objects_on_plane(
     if pictured:
         tiles = TileSheet((side, side), uris)
         for row in pictured:
-            tiles.add(row["name"], row["x"] - side / 2, row["y"] - side / 2, row["told"], None, row["category"])
+            tiles.add(row["name"], row["x"] - side / 2, row["y"] - side / 2, row["spoken"], None, row["category"])
         layers += tiles.layers(look, frames, legend=False)
     else:
         layers += _names(at, names, limit or MOST_NAMES, frame, look)
@@ -211,24 +211,24 @@ def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> l
 
 
 def _points(rows: Sequence[MapRow], n: int, frames: Mapping[str, str], pictured: bool, style: Style) -> Any:
-    """Points for the objects that have no image, the grey ones behind; smaller where they are many."""
+    """Points for the objects that have no image, the gray ones behind; smaller where they are many."""
     points = chart_of(sorted(rows, key=lambda row: row["category"] != REST))
     points = points.mark_point(size=14 if n > 400 else 22, filled=True, opacity=0.75)
     tips = [alt.Tooltip("name:N"), alt.Tooltip("category:N")] if frames else [alt.Tooltip("name:N")]
-    points = points.encode(**at_point(), tooltip=tips, description=alt.Description("told:N"))
+    points = points.encode(**at_point(), tooltip=tips, description=alt.Description("spoken:N"))
     if not frames:
         return points.encode(color=alt.ColorValue(style.palette[0]))
     shapes = ["circle" if pictured or word == REST else SHAPES[k] for k, word in enumerate(frames)]
     legend = alt.Legend(title=None, orient="bottom", columns=4, labelLimit=110, offset=18)
-    return points.encode(**colours_and_shapes("category", [*frames], [*frames.values()], legend, shapes))
+    return points.encode(**colors_and_shapes("category", [*frames], [*frames.values()], legend, shapes))
 
 
 def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, float], style: Style) -> list[Any]:
     """Beside their points, where there is room, on a rim of the background."""
     sizes = [(letters_width(name, SMALL) + 4, SMALL + 3) for name in names]
-    centres = at + np.array([(width / 2 + 4, 0) for width, _ in sizes])
-    inside = [k for k in _shuffled(len(names)) if centres[k, 0] + sizes[k][0] / 2 < frame[0]]
-    kept = _apart(centres[inside], [sizes[k] for k in inside], most)
+    centers = at + np.array([(width / 2 + 4, 0) for width, _ in sizes])
+    inside = [k for k in _shuffled(len(names)) if centers[k, 0] + sizes[k][0] / 2 < frame[0]]
+    kept = _apart(centers[inside], [sizes[k] for k in inside], most)
     rows = [{"name": names[inside[k]], "x": float(at[inside[k], 0]) + 4, "y": float(at[inside[k], 1])} for k in kept]
     base = chart_of(rows).encode(**at_point(), text=alt.Text("name:N"))
     text = {"align": "left", "baseline": "middle", "fontSize": SMALL, "aria": False}
@@ -277,17 +277,17 @@ class TileSheet:
         middle = y + height / 2
         self.rows.append({
             "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame,
-            "told": description, "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2,
+            "spoken": description, "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2,
             "cy": middle, "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
         })
 
     def layers(self, style: Style, frames: Mapping[str, str] | None = None, legend: bool = True) -> list[Any]:
-        """The layers that draw the tiles; `frames`: the colours of words of the legend."""
+        """The layers that draw the tiles; `frames`: the colors of words of the legend."""
         base, (side, height) = chart_of(self.rows), self.size
         named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
         square = {**at_point(), "x2": alt.X2("x2:Q"), "y2": alt.Y2("y2:Q")}
-        tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
-        described = {"tooltip": tips, "description": alt.Description("told:N")}
+        tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("spoken:N", title="is")]
+        described = {"tooltip": tips, "description": alt.Description("spoken:N")}
         image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
         words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
         inside, below = ({"text": alt.Text(field)} for field in ("inside:N", "below:N"))
@@ -298,12 +298,12 @@ class TileSheet:
             base.mark_text(baseline="top", limit=side, **words).encode(**below, **at_point("cx", "by")),
         ]
         if frames:
-            colours = alt.Scale(domain=list(frames), range=list(frames.values()))
+            colors = alt.Scale(domain=list(frames), range=list(frames.values()))
             drawn = (
                 alt.Legend(title=None, orient="bottom", symbolType="square", labelLimit=0, offset=8) if legend else None
             )
             frame = base.transform_filter("datum.frame != ''").mark_rect(fill=None, strokeWidth=1.5)
-            layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **square))
+            layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colors, legend=drawn), **square))
         return layers
 
 

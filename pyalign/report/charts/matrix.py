@@ -1,4 +1,4 @@
-"""Matrices as colours, cells with their numbers where there is room: similarities of models, and of their errors."""
+"""Matrices as colors, cells with their numbers where there is room: similarities of models, and of their errors."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def sampled(order: Sequence[int], most: int) -> list[int]:
     return [order[k] for k in np.linspace(0, len(order) - 1, most).round().astype(int)]
 
 
-def names_told(cells: Cells, width: float) -> str:
+def names_spoken(cells: Cells, width: float) -> str:
     """A sentence where columns are too narrow for their names."""
     narrow = _sizes(cells, width)[0] < SMALL
     return "Columns are too narrow for their names: those are in the tips and in the data." if narrow else ""
@@ -93,10 +93,10 @@ def _sizes(cells: Cells, width: float) -> tuple[float, float]:
 
 
 def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float], square: bool = True) -> Any:
-    """Coloured cells with the names of rows and columns, and a legend.
+    """Colored cells with the names of rows and columns, and a legend.
 
     Args:
-        domain: least and largest value of the colours.
+        domain: least and largest value of the colors.
         square: whether cells are; else they are lower than wide.
     """
     side, label = _sizes(cells, width)
@@ -119,7 +119,7 @@ def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float]
     tips = [alt.Tooltip("row:N"), alt.Tooltip("column:N"), alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
     tips += [alt.Tooltip(name, type="quantitative", format=cells.form) for name in cells.more]
     tile = base.mark_rect(stroke=style.background, strokeWidth=0.5 if side > 8 else 0.0).encode(
-        color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=tips, description=alt.Description("told:N")
+        color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=tips, description=alt.Description("spoken:N")
     )
     size = {"width": side * len(cells.columns), "height": height * len(cells.rows)}
     if side < ROOM_FOR_NUMBER:
@@ -143,7 +143,7 @@ def _axis(channel: Any, size: float, **options: float | str) -> Any:
 
 
 def _unfolded(cells: Cells) -> Any:
-    """A chart of the cells, each with `row`, `column`, `value`, what there is more, and `told`.
+    """A chart of the cells, each with `row`, `column`, `value`, what there is more, and `spoken`.
 
     The data have a row for each row, which is unfolded where it is drawn: many cells take little room.
     """
@@ -154,17 +154,17 @@ def _unfolded(cells: Cells) -> Any:
     ]
     names = alt.InlineData(values=[{"place": k, "column": name} for k, name in enumerate(cells.columns, 1)])
     title = cells.title.replace("\\", "\\\\").replace("'", "\\'")
-    told = f"datum.row + ', ' + datum.column + ': {title} ' + format(datum.value, '{cells.form}')"
+    spoken = f"datum.row + ', ' + datum.column + ': {title} ' + format(datum.value, '{cells.form}')"
     for name in cells.more:
         words = name.replace("_", " ")
-        told += f" + (isValid(datum.{name}) ? ', {words} ' + format(datum.{name}, '{cells.form}') : '')"
+        spoken += f" + (isValid(datum.{name}) ? ', {words} ' + format(datum.{name}, '{cells.form}') : '')"
     return (
         chart_of(rows)
         .transform_flatten([*columns], as_=["value", *cells.more])
         .transform_window(place="row_number()", groupby=["row"])
         .transform_lookup(lookup="place", from_=alt.LookupData(data=names, key="place", fields=["column"]))
         .transform_filter("isValid(datum.value)")
-        .transform_calculate(told=told)
+        .transform_calculate(spoken=spoken)
     )
 
 
@@ -223,7 +223,7 @@ def cka_chart(
         f"Faint numbers: p above {result.alpha:g} in {result.permutations:,} permutations, {corrected} for the number "
         "of pairs.",
         order,
-        names_told(cells, points),
+        names_spoken(cells, points),
     ]
     return finished(chart, look, points, f"Similarity of {counted(len(names), 'model')}: {one.measure}", sentences)
 
@@ -270,7 +270,7 @@ def consistency_chart(
         "the same.",
         f"Faint numbers: the {level} over {over_words(found.ci_by)} holds 0." if found.ci_by else "No intervals.",
         order,
-        names_told(cells, points),
+        names_spoken(cells, points),
     ]
     return finished(chart, look, points, f"Error consistency of {counted(len(names), 'model')}", sentences)
 
@@ -308,7 +308,7 @@ def _same_choices(
         if found.ci_by is None or np.isnan(cells.more["low"]).all()
         else f"Tips and numbers have {100 * (found.confidence or 0.95):g}% intervals over {over_words(found.ci_by)}.",
         order,
-        names_told(cells, points),
+        names_spoken(cells, points),
     ]
     title = f"Equal choices of {counted(len(names), 'model')}"
     return finished(matrix(cells, look, points, ends), look, points, title, sentences)

@@ -21,8 +21,8 @@ from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SHAPES, Look, alt, chart_of, colours_and_shapes, ends_of, finished, first_of, known, letters_width, of_field,
-    spread, style_of, width_of, with_margin,
+    SHAPES, Look, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width, of_field, spread,
+    style_of, width_of, with_margin,
 )
 from pyalign.report.scored import Scored, scored_of, unprobed
 from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line, percent
@@ -39,10 +39,10 @@ def accuracy_chart(
     results: Sequence[object], *, style: str = "light", width: str = "double", sort: str = "value",
     limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:
-    """Points with intervals, a row for each model; several measures, or sets of triplets, by colour and shape.
+    """Points with intervals, a row for each model; several measures, or sets of triplets, by color and shape.
 
     Of results of `pyalign.score` and `pyalign.compare`; one of `pyalign.noise_ceiling` may be among them. `by`
-    "groups": a row for each group of triplets instead, models by colour. `limit`: default 60.
+    "groups": a row for each group of triplets instead, models by color. `limit`: default 60.
     """
     look, points = style_of(style), width_of(width)
     if by not in (None, "groups"):
@@ -80,7 +80,7 @@ def accuracy_chart(
 
 
 def _by_model(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
-    """A row for each model, series by colour; the same twice is two rows."""
+    """A row for each model, series by color; the same twice is two rows."""
     rows, seen = [], Counter[tuple[str, str]]()
     for entry, name, series_name in zip(entries, names, series, strict=True):
         seen[name, series_name] += 1
@@ -90,7 +90,7 @@ def _by_model(entries: Sequence[Scored], names: Sequence[str], series: Sequence[
 
 
 def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
-    """A row for each group of triplets, models by colour."""
+    """A row for each group of triplets, models by color."""
     if len(set(names)) < len(names):
         names = [f"{name}, {series_name}" for name, series_name in zip(names, series, strict=True)]
     rows = [
@@ -264,7 +264,7 @@ def rsa_chart(
 ) -> Any:
     """Two columns: with people's mean matrix, and the mean of those with each participant, before the noise ceiling.
 
-    Several measures and correlations by colour and shape. In a single column of a journal they stand below each other.
+    Several measures and correlations by color and shape. In a single column of a journal they stand below each other.
     `sort` "value" is by the correlation with the mean matrix. `limit`: default 60.
     """
     results = [results] if isinstance(results, Rsa) else list(results)
@@ -298,7 +298,7 @@ def rsa_chart(
     for panel in of_people:
         if panel.bands:
             sentences.append(
-                "Grey: noise ceiling, each participant with the mean of the others and of all; it belongs to the "
+                "Gray: noise ceiling, each participant with the mean of the others and of all; it belongs to the "
                 "correlations with each participant."
             )
         sentences.append(
@@ -373,12 +373,12 @@ def depth_chart(
         depth = layer.place / max(1, len(each[layer.of]) - 1)
         at = {"model": names[layer.of], "layer": one_line(layer.name), "place": layer.place, "depth": depth}
         interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f}%"
-        told = f"{names[layer.of]}, {one_line(layer.name)}: {percent(model.accuracy)}{interval}"
-        rows.append({**at, "value": model.accuracy, "low": low, "high": high, "told": told})
+        spoken = f"{names[layer.of]}, {one_line(layer.name)}: {percent(model.accuracy)}{interval}"
+        rows.append({**at, "value": model.accuracy, "low": low, "high": high, "spoken": spoken})
         if (b := best.get(model.model)) is not None:
             low, high = ends_of(b.ci)
-            told = f"{names[layer.of]}, {CHOSEN}: {percent(b.accuracy)}"
-            chosen.append({**at, "layer": CHOSEN, "value": b.accuracy, "low": low, "high": high, "told": told})
+            spoken = f"{names[layer.of]}, {CHOSEN}: {percent(b.accuracy)}"
+            chosen.append({**at, "layer": CHOSEN, "value": b.accuracy, "low": low, "high": high, "spoken": spoken})
     field = "place" if same else "depth"
     ends = with_margin([float(row[field]) for row in rows], 0.05)
     words = [one_line(name) for name in each[shown[0]]]
@@ -394,7 +394,7 @@ def depth_chart(
     y = alt.Y("value:Q", axis=alt.Axis(title="accuracy", format=".0%", tickCount=5),
               scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False, zero=False))
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(shown) > 1 else None
-    channels = colours_and_shapes("model", list(names.values()), look.palette, legend)
+    channels = colors_and_shapes("model", list(names.values()), look.palette, legend)
     tips = [alt.Tooltip("model:N"), alt.Tooltip("layer:N"),
             *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
     marks = joined(rows, x, y, channels, tips)
@@ -403,7 +403,7 @@ def depth_chart(
         bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
         diamonds = base.mark_point(opacity=1, strokeWidth=1.4, filled=False, size=60, shape="diamond")
         marks += [bars.encode(y=of_field(y, "low"), y2=alt.Y2("high:Q")),
-                  diamonds.encode(y=y, tooltip=tips, description=alt.Description("told:N"))]
+                  diamonds.encode(y=y, tooltip=tips, description=alt.Description("spoken:N"))]
     known = all(layer.known for _, layer in held)
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(model.ci for model in layers)}".strip(),
@@ -428,5 +428,5 @@ def joined(rows: Sequence[Any], x: Any, y: Any, channels: Look, tips: Sequence[A
     for filled in (True, False) if barred else (True,):
         some = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
         dots = some.mark_point(opacity=1, filled=filled, size=26, strokeWidth=1)
-        layers.append(dots.encode(y=y, shape=channels["shape"], tooltip=tips, description=alt.Description("told:N")))
+        layers.append(dots.encode(y=y, shape=channels["shape"], tooltip=tips, description=alt.Description("spoken:N")))
     return layers

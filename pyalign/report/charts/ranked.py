@@ -13,7 +13,7 @@ from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.theme import (
-    SHAPES, SMALL, At, Look, Style, alt, chart_of, colours_and_shapes, ends_of, known, letters_width, of_field,
+    SHAPES, SMALL, At, Look, Style, alt, chart_of, colors_and_shapes, ends_of, known, letters_width, of_field,
     with_margin,
 )
 
@@ -75,7 +75,7 @@ class Panel:
     axis: str  # the title of its axis.
     format: str  # of ticks and figures, as d3 has it.
     lines: Mapping[str, float]  # name -> value, of dashed lines: a chance level, zero.
-    # model -> value, of solid lines in the colour of the model.
+    # model -> value, of solid lines in the color of the model.
     means: Mapping[str, float] = field(default_factory=dict)
     item: str = "model"  # what a row is, for people who point at it.
     unit: str = "triplets"  # what n counts.
@@ -150,11 +150,11 @@ def _panel(
     if several:
         columns = 2 if 2 * (24 + max(letters_width(model) for model in models)) < 1.6 * width else 1
         legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=columns, offset=14)
-        look = colours_and_shapes("model", models, style.palette, legend)
+        look = colors_and_shapes("model", models, style.palette, legend)
     else:
         own = style.palette[0] if panel.rows[0].model in models[:1] else style.text
         look = {"color": alt.ColorValue(own), "shape": alt.ShapeValue("circle")}
-    points = chart_of([{**vars(row), "told": _description(row, panel)} for row in panel.rows])
+    points = chart_of([{**vars(row), "spoken": _description(row, panel)} for row in panel.rows])
     points = points.encode(y=alt.Y("item:N", sort=list(order), axis=side), **offset)
     layers = [_bands(panel.bands, x, on_row, style)] if panel.bands else []
     layers += _lines(panel, x, domain, models, style, several, width)
@@ -196,7 +196,7 @@ def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
     layers = [rule.encode(x=of_field(x, "low"), x2=alt.X2("high:Q"), color=look["color"])] if bars else []
     shown = base.transform_filter("isValid(datum.value)")
     filled = "isValid(datum.low)" if bars else "true"
-    point = {"x": x, **look, "tooltip": tips, "description": alt.Description("told:N")}
+    point = {"x": x, **look, "tooltip": tips, "description": alt.Description("spoken:N")}
     layers.append(shown.transform_filter(filled).mark_point(size=18, filled=True, opacity=1).encode(**point))
     if bars:
         hollow = shown.transform_filter(f"!{filled}")
@@ -208,26 +208,26 @@ def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
     """Bands of all rows, drawn from top to bottom, and bands of single rows, drawn as bars in them."""
     rows = [
         {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
-         "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
+         "spoken": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
         for band in bands
     ]
     tips = [alt.Tooltip("name:N"), alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
     span = {"x": of_field(x, "low"), "x2": alt.X2("high:Q")}
-    base = chart_of(rows).encode(**span, description=alt.Description("told:N"), tooltip=tips)
+    base = chart_of(rows).encode(**span, description=alt.Description("spoken:N"), tooltip=tips)
     if bands[0].item is None:
         return base.mark_rect(color=style.muted, opacity=0.2)
     return base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row)
 
 
-def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, colour: Any) -> Any:
+def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, color: Any) -> Any:
     """A faint stroke for each value."""
     rows = [
-        {"item": tick.item, "model": tick.model, "of": "one", "value": tick.value, "told": tick.description}
+        {"item": tick.item, "model": tick.model, "of": "one", "value": tick.value, "spoken": tick.description}
         for tick in ticks
     ]
     strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
-    said = {"description": alt.Description("told:N"), "tooltip": alt.Tooltip("told:N")}
-    return strokes.encode(x=x, color=colour, **said, **on_row)
+    said = {"description": alt.Description("spoken:N"), "tooltip": alt.Tooltip("spoken:N")}
+    return strokes.encode(x=x, color=color, **said, **on_row)
 
 
 def _links(rows: Sequence[Row], x: Any, on_row: At, style: Style) -> Any:
@@ -250,26 +250,26 @@ def _lines(
         for model, value in panel.means.items()
     ]
     rules = [
-        chart_of([{"value": value, "name": name}]).mark_rule(strokeWidth=0.8, aria=False, color=colour, **look)
+        chart_of([{"value": value, "name": name}]).mark_rule(strokeWidth=0.8, aria=False, color=color, **look)
         for lines, look in ((dashed, {"strokeDash": [3, 2]}), (means, {"opacity": 0.8}))
-        for value, name, colour in lines
+        for value, name, color in lines
     ]
     named = [*dashed, *(() if several else means)]
     named += [(band.high, band.name, style.muted) for band in panel.bands if band.item is None]
     least = -math.inf if several else min(panel.means.values(), default=-math.inf)
     low, high = domain
-    at = [((value - low) / (high - low) * width, name, colour, value <= least) for value, name, colour in named]
+    at = [((value - low) / (high - low) * width, name, color, value <= least) for value, name, color in named]
     return [*(rule.encode(x=x) for rule in rules), *_heads(at, width)]
 
 
 def _heads(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[Any]:
     """Names above a panel of so many points, none over another: in the line above where there is no room.
 
-    names: (where, in points from the left; the name; its colour; whether it had better stand to the left of there).
+    names: (where, in points from the left; the name; its color; whether it had better stand to the left of there).
     """
     taken: list[tuple[int, float, float]] = []
     layers = []
-    for at, name, colour, left in sorted(names, key=lambda head: head[0]):
+    for at, name, color, left in sorted(names, key=lambda head: head[0]):
         room = letters_width(name, SMALL)
         sides = [(at - room, at, "right"), (at, at + room, "left")][:: 1 if left else -1]
         free = [
@@ -280,7 +280,7 @@ def _heads(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[
         level, start, end, align = free[0] if free else (len(names) - 1, *sides[0])
         taken.append((level, start, end))
         text = chart_of([{"name": name, "at": at}]).mark_text(
-            align=align, baseline="bottom", dy=-2 - (SMALL + 1) * level, color=colour, fontSize=SMALL, aria=False
+            align=align, baseline="bottom", dy=-2 - (SMALL + 1) * level, color=color, fontSize=SMALL, aria=False
         )
         layers.append(text.encode(x=alt.XValue(at), y=alt.YValue(0), text=alt.Text("name:N")))
     return layers

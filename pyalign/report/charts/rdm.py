@@ -12,7 +12,7 @@ from pyalign.errors import InputError
 from pyalign.pairwise.rdms import Rdms, percentiles
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report.charts.map import (
-    SIDE, TileSheet, coloured, main_categories, members_of, objects_on_plane, thumbnails,
+    SIDE, TileSheet, colored, main_categories, members_of, objects_on_plane, thumbnails,
 )
 from pyalign.report.charts.matrix import ORDERS, clustered, sampled
 from pyalign.report.charts.theme import (
@@ -26,7 +26,7 @@ MOST_ACROSS = {"single": 2, "double": 3}  # matrices in a row
 LARGEST_CELL, PICTURE = 18.0, 11.0  # points; the side of an image, which decides how many objects there are
 READ_OUT = 30  # objects up to which each cell is read out
 GAP, HEAD = 12.0, 14.0  # points between matrices, and for the name above each
-COLOURED = ("percentiles", "values")
+COLORED = ("percentiles", "values")
 ORDER_BY_CATEGORY = "Order: by category; lines separate categories."
 
 
@@ -55,7 +55,7 @@ def rdm_chart(
     """
     look, points = style_of(style), width_of(width)
     rdms, names, objects = _read(result, labels)
-    by = _checks.one_of(by or COLOURED[len(names) == 1], COLOURED, "by")
+    by = _checks.one_of(by or COLORED[len(names) == 1], COLORED, "by")
     across = _across(len(names), width)
     words = [""] * len(objects) if categories is None else _categories(categories, objects)
     order, sentence = _order(rdms, objects, words, sort or ("cluster" if categories is None else "category"))
@@ -82,7 +82,7 @@ def rdm_chart(
     unit = f"{rdms.kind} of a pair"
     sentences = [
         f"{counted(len(objects), 'object')}, the same order everywhere. "
-        + (f"Colour: percentile of the {unit} within its matrix." if by == COLOURED[0] else f"Colour: the {unit}."),
+        + (f"Color: percentile of the {unit} within its matrix." if by == COLORED[0] else f"Color: the {unit}."),
         sentence,
         "" if len(objects) == total else f"{len(objects)} of {total:,} objects, evenly spread over the order.",
         first_of(len(names), len(rdms.matrices), "matrices"),
@@ -163,7 +163,7 @@ def _left(objects: Sequence[str], words: Sequence[str], room: float, points: flo
 
 
 def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: str, by: str, look: Style) -> list[Any]:
-    """The coloured cells of all matrices, with one legend; data hold each pair once, which is drawn twice."""
+    """The colored cells of all matrices, with one legend; data hold each pair once, which is drawn twice."""
     names = alt.InlineData(values=[{"place": k, "column": name} for k, name in enumerate(objects, 1)])
     ends = [0.0, 1.0]
     if by == "values":
@@ -174,7 +174,7 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
                         titleLimit=0, offset=6, **({"format": ".3~g", "tickCount": 4} if by == "values" else
                                                    {"format": ".0%", "values": [0, 0.5, 1]}))
     scale = alt.Scale(domain=ends, range=list(look.ramp), clamp=True)
-    colour = alt.Color("percentile:Q" if by == COLOURED[0] else "value:Q", scale=scale, legend=legend)
+    color = alt.Color("percentile:Q" if by == COLORED[0] else "value:Q", scale=scale, legend=legend)
     tips = [*map(alt.Tooltip, ("matrix:N", "row:N", "column:N")), alt.Tooltip("value:Q", title=kind, format=".4~g"),
             alt.Tooltip("percentile:Q", format=".1%")]
     layers = []
@@ -187,22 +187,22 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
              "more_percentile": [*map(known, shares[k, :k].tolist())]}
             for k, name in enumerate(objects) if k > 0
         ]
-        told = f"datum.matrix + ', ' + datum.row + ', ' + datum.column + ': {kind} ' + format(datum.value, '.4~g')"
+        spoken = f"datum.matrix + ', ' + datum.row + ', ' + datum.column + ': {kind} ' + format(datum.value, '.4~g')"
         base = (
             chart_of(rows)
             .transform_flatten(["cells", "more_percentile"], as_=["value", "percentile"])
             .transform_window(place="row_number()", groupby=["row"])
             .transform_lookup(lookup="place", from_=alt.LookupData(data=names, key="place", fields=["column"]))
             .transform_filter("isValid(datum.value)")
-            .transform_calculate(told=told)
+            .transform_calculate(spoken=spoken)
         )
         for across, down in (("datum.place - 1", "datum.line"), ("datum.line", "datum.place - 1")):
             corners = {"left": f"{panel.x} + {side} * ({across})", "top": f"{panel.y} + {side} * ({down})"}
             cells = base.transform_calculate(
                 **corners, right=f"datum.left + {side}", bottom=f"datum.top + {side}"
             ).mark_rect(aria=len(objects) <= READ_OUT and across != "datum.line", strokeWidth=0)
-            cells = cells.encode(x2=alt.X2("right:Q"), y2=alt.Y2("bottom:Q"), color=colour, tooltip=tips)
-            layers.append(cells.encode(**at_point("left", "top"), description=alt.Description("told:N")))
+            cells = cells.encode(x2=alt.X2("right:Q"), y2=alt.Y2("bottom:Q"), color=color, tooltip=tips)
+            layers.append(cells.encode(**at_point("left", "top"), description=alt.Description("spoken:N")))
     return layers
 
 
@@ -276,8 +276,8 @@ def scaled(dissimilarities: np.ndarray) -> np.ndarray:
     if n < 3 or not np.isfinite(d).all():
         what = "pairs without a value" if n >= 3 else f"{n} objects"
         raise InputError(f"MDS needs at least 3 objects and a value for each of their pairs; got {what}")
-    centred = d**2 - (d**2).mean(axis=0) - (d**2).mean(axis=1)[:, None] + (d**2).mean()
-    values, vectors = np.linalg.eigh(-centred / 2)
+    centered = d**2 - (d**2).mean(axis=0) - (d**2).mean(axis=1)[:, None] + (d**2).mean()
+    values, vectors = np.linalg.eigh(-centered / 2)
     axes = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 0.0))
     signs = np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
     out: np.ndarray = axes * signs
@@ -305,12 +305,12 @@ def mds_chart(
 
     Args:
         limit: at most so many images, or names, in each.
-        categories: of the objects: colours and shapes.
+        categories: of the objects: colors and shapes.
         images: what `as_images` takes, such as a folder.
     """
     look, points = style_of(style), width_of(width)
     rdms, names, objects = _read(result, labels)
-    words, frames = coloured(categories, objects, look)
+    words, frames = colored(categories, objects, look)
     across = _across(len(names), width)
     side = SIDE[width] * (1.0 if across == 1 else 0.6)
     room = (points - 2 * 6 - 16.0 - GAP * (across - 1)) / across

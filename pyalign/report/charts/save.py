@@ -12,7 +12,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.apart import made_by
+from pyalign.io.isolated import made_by
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.report.charts.theme import Spec, alt
 
@@ -86,7 +86,7 @@ def javascript() -> str:
 
 
 def _made(function: str, *args: object) -> bytes:
-    """What vl-convert makes, in a process apart: it ends that where it does not get the memory that it wants."""
+    """What vl-convert makes, in a separate process: it ends that where it does not get the memory that it wants."""
     require_drawing()
     release = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     try:

@@ -17,7 +17,7 @@ from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import (
-    SMALL, At, Look, Style, alt, chart_of, colours_and_shapes, ends_of, finished, first_of, known, letters_width,
+    SMALL, At, Look, Style, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width,
     of_field, placed, spread, style_of, width_of, with_margin,
 )
 from pyalign.report.fits import rank_text
@@ -34,13 +34,13 @@ BARS: tuple[tuple[Literal["low", "lowest"], Literal["high", "highest"], float, f
 )
 # A bin of a calibration, with the ends of its confidences.
 BinRow = TypedDict("BinRow", {
-    "model": str, "confidence": float, "accuracy": float, "n": int, "from": float, "to": float, "told": str,
+    "model": str, "confidence": float, "accuracy": float, "n": int, "from": float, "to": float, "spoken": str,
 })
 
 
 # A model with its `value` in a column of the metadata; its `accuracy`, with the ends of its interval (`low`, `high`),
-# and of its `seeds` (`lowest`, `highest`); its `family`, and what is `told`. `value_low`, `value_high`: the ends of the
-# value's own interval, where the column is a score in another result that has one.
+# and of its `seeds` (`lowest`, `highest`); its `family`, and the words that are `spoken`. `value_low`, `value_high`:
+# the ends of the value's own interval, where the column is a score in another result that has one.
 ModelRow = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ def reliability_chart(
     """A point for each bin, at the mean confidence of its answers; on the diagonal a model is what it says.
 
     `by`: "equal-mass" (default), bins of about as many answers each; or "equal-width". `limit`: at most and by default
-    8, as many as colours tell apart.
+    8, as many as colors tell apart.
     """
     results = [results] if isinstance(results, Calibration | Calibrations) else list(results)
     look, points = style_of(style), width_of(width)
@@ -106,7 +106,7 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
     return [
         {"model": name, "confidence": bin_.confidence, "accuracy": bin_.accuracy, "n": bin_.n, "from": bin_.low,
          "to": bin_.high,
-         "told": f"{name}: of {counted(bin_.n, 'answer')} at a confidence from {100 * bin_.low:.1f} to "
+         "spoken": f"{name}: of {counted(bin_.n, 'answer')} at a confidence from {100 * bin_.low:.1f} to "
                  f"{100 * bin_.high:.1f}%, mean {100 * bin_.confidence:.1f}%, {100 * bin_.accuracy:.1f}% are the "
                  "model's choice"}
         for bin_ in bins_of(reliability)
@@ -130,14 +130,14 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
     look: Look = {"color": alt.ColorValue(style.palette[0]), "shape": alt.ShapeValue("circle")}
     if several:
         legend = alt.Legend(title=None, orient="right" if at_side else "top", columns=1, labelLimit=0)
-        look = colours_and_shapes("model", names, style.palette, legend)
+        look = colors_and_shapes("model", names, style.palette, legend)
     tips = [alt.Tooltip("model:N"), *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
             alt.Tooltip("n:Q", title="answers", format=",")]
     base = chart_of(rows).encode(x=x, y=y)
     joined = base.mark_line(strokeWidth=1, opacity=0.7, aria=False)
     joined = joined.encode(color=look["color"], order=alt.Order("confidence:Q"), detail=alt.Detail("model:N"))
     dots = base.mark_point(size=22, filled=True, opacity=1)
-    dots = dots.encode(**look, tooltip=tips, description=alt.Description("told:N"))
+    dots = dots.encode(**look, tooltip=tips, description=alt.Description("spoken:N"))
     return alt.layer(line, joined, dots, width=room, height=room)
 
 
@@ -145,7 +145,7 @@ def metadata_chart(
     result: MetadataRegressions, *, style: str = "light", width: str = "double", limit: int | None = None,
     by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:
-    """Models as points with their intervals; colour and shape are families.
+    """Models as points with their intervals; color and shape are families.
 
     `by`: the column; default: the first of numbers, else of text. A column that is a score in another result has its
     own intervals. `limit`: at most so many names (default: 40), as many as have room.
@@ -177,13 +177,13 @@ def _model_rows(result: MetadataRegressions, column: str, labels: Mapping[str, s
     for point, value in pairs:
         (low, high), seeds, name = ends_of(point.ci), len(point.members), names[point.model]
         shown = one_line(value) if isinstance(value, str) else f"{value:,.6g}"
-        told = f"{name}: {_figure(point.accuracy, low, high, result.is_share)}, {column} {shown}"
-        told += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
+        spoken = f"{name}: {_figure(point.accuracy, low, high, result.is_share)}, {column} {shown}"
+        spoken += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
         family = NONE if point.family is None else one_line(point.family) if point.family in largest else OTHERS
         rows.append({
             "model": name, "value": value, "accuracy": known(point.accuracy), "low": low, "high": high,
             "lowest": known(point.lowest), "highest": known(point.highest), "seeds": seeds, "family": family,
-            "told": told,
+            "spoken": spoken,
         })
         score = point.score(column)
         left, right = ends_of(None if score is None else score.ci)
@@ -299,7 +299,7 @@ def _points(
     families = sorted({row["family"] for row in rows}, key=lambda name: (name in (OTHERS, NONE), name))
     palette = [look.muted if name in (OTHERS, NONE) else look.palette[k] for k, name in enumerate(families)]
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=4, offset=6) if families != [NONE] else None
-    family = colours_and_shapes("family", families, palette, legend)
+    family = colors_and_shapes("family", families, palette, legend)
     layers = []
     for low, high, thick, opacity in BARS:
         if any(row[low] is not None for row in rows):
@@ -315,7 +315,7 @@ def _points(
         alt.Tooltip("value:N" if along == "x" else "value:Q", title=one_line(column)), alt.Tooltip("family:N"),
         alt.Tooltip("seeds:Q"),
     ]
-    point = {**at, **family, "tooltip": tips, "description": alt.Description("told:N")}
+    point = {**at, **family, "tooltip": tips, "description": alt.Description("spoken:N")}
     barred = any(row["low"] is not None for row in rows)
     for filled in (True, False) if barred else (True,):
         shown = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
@@ -329,8 +329,8 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     means = list[dict[str, Any]]()
     for group in groups:
         (low, high), name = ends_of(group.ci), one_line(group.value)
-        told = f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"
-        means.append({"value": name, "accuracy": known(group.accuracy), "low": low, "high": high, "told": told})
+        spoken = f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"
+        means.append({"value": name, "accuracy": known(group.accuracy), "low": low, "high": high, "spoken": spoken})
     values = [mean["value"] for mean in means]
     label = min(0.38 * points, 10 + max(map(letters_width, values)))
     side = alt.Axis(labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True)
@@ -342,7 +342,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
         strokeWidth=5, opacity=0.25, color=look.text, aria=False
     )
     ticks = base.mark_tick(thickness=1.6, size=15, color=look.text, opacity=1)
-    read = {"description": alt.Description("told:N"), "tooltip": [alt.Tooltip("told:N", title="mean")]}
+    read = {"description": alt.Description("spoken:N"), "tooltip": [alt.Tooltip("spoken:N", title="mean")]}
     # Intervals of models would hide the means.
     plain: list[ModelRow] = [{**row, "value": one_line(row["value"]), "low": None, "high": None} for row in rows]
     layers = [bars.encode(x=of_field(x, "low"), x2=alt.X2("high:Q")), ticks.encode(x=x, **read),

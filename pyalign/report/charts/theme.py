@@ -1,6 +1,6 @@
 """Altair, and how marks read the rows of data: where they stand, and what tells models apart.
 
-How pictures look: colours that colour-blind people tell apart, widths of a journal's columns, letters of 7 points.
+How pictures look: colors that color-blind people tell apart, widths of a journal's columns, letters of 7 points.
 
 The numbers of a picture: those that can be drawn, their words, and all of them read back from a specification.
 """
@@ -113,11 +113,11 @@ def of_field(channel: Any, name: str) -> Any:
     return other
 
 
-def colours_and_shapes(
-    field: str, names: Sequence[str], colours: Sequence[str], legend: Any, shapes: Sequence[str] = SHAPES
+def colors_and_shapes(
+    field: str, names: Sequence[str], colors: Sequence[str], legend: Any, shapes: Sequence[str] = SHAPES
 ) -> Look:
-    """The encoding that tells names apart by colour and by shape, for prints without colour; one legend for both."""
-    scales = [alt.Scale(domain=list(names), range=list(of)[: len(names)]) for of in (colours, shapes)]
+    """The encoding that tells names apart by color and by shape, for prints without color; one legend for both."""
+    scales = [alt.Scale(domain=list(names), range=list(of)[: len(names)]) for of in (colors, shapes)]
     return {
         "color": alt.Color(f"{field}:N", scale=scales[0], legend=legend),
         "shape": alt.Shape(f"{field}:N", scale=scales[1], legend=legend),
@@ -140,7 +140,7 @@ WIDEST = 1015
 
 @dataclass(frozen=True)
 class Style:
-    """The colours of a picture."""
+    """The colors of a picture."""
 
     # background, text: of all of it.
     background: str
@@ -150,7 +150,7 @@ class Style:
     tile: str  # behind a name that stands where an image would.
     palette: tuple[str, ...]  # of models and categories, in this order.
     ramp: tuple[str, ...]  # of values, from the tile to the first of the palette.
-    turn: float  # the share of the ramp from which on letters are read better in the colour of the background.
+    turn: float  # the share of the ramp from which on letters are read better in the color of the background.
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -266,7 +266,7 @@ def _config(style: Style) -> dict[str, Any]:
     }
 
 
-UNTOLD = ("told", "uri")  # what is said of a mark, and its image
+HIDDEN = ("spoken", "uri")  # what is said of a mark, and its image
 
 
 def known(value: float | None) -> float | None:
@@ -312,7 +312,7 @@ def first_of(shown: int, total: int, what: str) -> str:
 def rows_of(chart: Any) -> list[dict[str, Value]]:
     """A row for each mark that stands for data, unrounded; lines that only help to read are none.
 
-    Such marks are those that say something to people who have the picture read to them: rows with `told`.
+    Such marks are those that say something to people who have the picture read to them: rows with `spoken`.
     """
     datasets = list(chart.to_dict(validate=False)["datasets"].values())
     columns = [
@@ -325,8 +325,8 @@ def rows_of(chart: Any) -> list[dict[str, Value]]:
                 more = {name.removeprefix("more_"): of for name, of in row.items() if name.startswith("more_")}
                 head = {name: row[name] for name in ("matrix", "row") if name in row}
                 rows += _unfolded(head, columns[0], {"value": row["cells"], **more})
-            elif "told" in row:
-                rows.append({name: value for name, value in row.items() if name not in UNTOLD})
+            elif "spoken" in row:
+                rows.append({name: value for name, value in row.items() if name not in HIDDEN})
     return rows
 
 

@@ -260,7 +260,7 @@ def _bar(bar: Bar, line: float | None, scale: tuple[float, float]) -> str:
     )
 
 
-SIDE = 96  # pixels of a tile: whole blocks of JPEG and WebP, so that neighbours don't run into each other
+SIDE = 96  # pixels of a tile: whole blocks of JPEG and WebP, so that neighbors don't run into each other
 ACROSS = 16  # tiles of a row of a sheet
 SHEET = ACROSS * ACROSS  # tiles of a sheet: 9 MB in a browser that shows it
 LARGEST = 5_000  # bytes of a tile in the page, in mean over a sheet

@@ -63,28 +63,28 @@ def packed() -> str:
     return f'<script type="text/plain" data-library="gzip">{zipped(javascript())}</script>'
 
 
-def colours() -> dict[str, str]:
-    """Colours of charts made for light pages -> the variable that has them, light or dark."""
+def colors() -> dict[str, str]:
+    """Colors of charts made for light pages -> the variable that has them, light or dark."""
     return {light: f"var(--{name})" for light, (name, _) in _variables().items()}
 
 
 def variables() -> str:
-    """The style sheet that gives each variable its colour on light and on dark pages."""
+    """The style sheet that gives each variable its color on light and on dark pages."""
     declarations = "".join(f"--{name}:light-dark({light},{dark});" for light, (name, dark) in _variables().items())
     return f":root{{{declarations}}}"
 
 
 def _variables() -> dict[str, tuple[str, str]]:
-    """Colour of a light page -> the name of its variable, and the colour of a dark page."""
+    """Color of a light page -> the name of its variable, and the color of a dark page."""
     from pyalign.report.charts.theme import STYLES
 
     light, dark = STYLES["light"], STYLES["dark"]
-    by_colour: dict[str, tuple[str, str]] = {}
+    by_color: dict[str, tuple[str, str]] = {}
     for name in ("background", "text", "muted", "grid", "tile"):
-        by_colour.setdefault(getattr(light, name), (f"chart-{name}", getattr(dark, name)))
-    for k, (light_colour, dark_colour) in enumerate(zip(light.palette, dark.palette, strict=True)):
-        by_colour.setdefault(light_colour, (f"chart-{k}", dark_colour))
-    return by_colour
+        by_color.setdefault(getattr(light, name), (f"chart-{name}", getattr(dark, name)))
+    for k, (light_color, dark_color) in enumerate(zip(light.palette, dark.palette, strict=True)):
+        by_color.setdefault(light_color, (f"chart-{k}", dark_color))
+    return by_color
 
 
 def least_height(spec: Spec) -> int:

@@ -26,7 +26,7 @@ from pyalign.report.blocks import Figure, Fold, Section
 from pyalign.report.charts.save import javascript
 from pyalign.report.charts.theme import Drawn
 from pyalign.report.page.html import Page, assets, shown, written
-from pyalign.report.page.parts_html import colours, failures, figure_html, packed, table, variables
+from pyalign.report.page.parts_html import colors, failures, figure_html, packed, table, variables
 from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.report.page.sources import Sources, metadata_of, read_documents
 from pyalign.report.words import one_line
@@ -220,10 +220,10 @@ def render(
     """
     script = assets(".js")
     if page.drawn:
-        page.keep("chart-colours", colours())
+        page.keep("chart-colors", colors())
     links = (f'<li><a href="#{escape(section.name)}">{shown(section.title)}</a></li>' for section in sections)
     first = f"""<section class="warning" id="left-out" aria-labelledby="left-out-title">
-<h2 id="left-out-title">To know first</h2><ul>{_items(warnings)}</ul></section>"""
+<h2 id="left-out-title">Warnings</h2><ul>{_items(warnings)}</ul></section>"""
     return Template(assets(".html")).substitute(
         version=escape(__version__),
         policy=_policy([script, javascript()] if page.drawn else [script]),

@@ -28,7 +28,7 @@ int main(void) {
   const pa_matrix matrix = {s, N, N, N, PA_FLOAT32}, triples = {s, N * N / 3, 3, 3, PA_FLOAT32};
   const pa_triplets triplets = {items, T, 3, 1, PA_INT32};
   printf("threads %d\n", pa_threads());
-  print_hash("centre_rows", pa_centre_rows(&rows.values, out), out, sizeof(float) * N * D);
+  print_hash("center_rows", pa_center_rows(&rows.values, out), out, sizeof(float) * N * D);
   print_hash("similarity", pa_similarity(&rows, NULL, s, N), s, sizeof(float) * N * N);
   pa_sums sums;
   const pa_wanted want = {malloc(T), malloc(sizeof(float) * 3 * T), malloc(sizeof(float) * 3 * T), &sums, 0.7};

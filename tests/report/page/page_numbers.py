@@ -255,7 +255,7 @@ def tables(documents):
 
 
 def of_neighborhoods(d):
-    """The tables of each object's neighbourhood."""
+    """The tables of each object's neighborhood."""
     tables = {}
     for end, name in (("", "neighborhoods"), ("-2", "neighborhoods of dimensions")):
         rows = d[name]["results"]
@@ -273,7 +273,7 @@ def of_neighborhoods(d):
             "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)} | (
             {"p (corrected)": ("p_adjusted", None)} if people else {})
         tables[f"neighborhoods-objects{end}"] = flat(rows, "objects"), kept | {
-            "neighbour of": ("occurrences", None), "purity": ("purity", None)} | (
+            "neighbor of": ("occurrences", None), "purity": ("purity", None)} | (
             {"overlap": ("overlap", None), "rbo": ("rbo", None)} if people else {})
     d_objects = d["neighborhoods"]
     tables["neighborhoods-differences"] = [row for row in d_objects["differences"] if row["concept"] is None], {
@@ -417,7 +417,7 @@ def numbers_in(value):
 
 
 # Fields of charts that are places on the paper, and charts whose numbers are rounded to four digits.
-PLACES = ("at", "place", "told", "x", "y", "row", "column")
+PLACES = ("at", "place", "spoken", "x", "y", "row", "column")
 
 
 def check_chart(name, chart, documents):

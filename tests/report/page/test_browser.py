@@ -84,7 +84,7 @@ def parts_page():
 
 
 def cells(page, table, column):
-    """What a column shows; letters of other directions stand apart from their neighbours."""
+    """What a column shows; letters of other directions stand apart from their neighbors."""
     found = page.locator(f"#{table} tbody tr > :nth-child({column})").all_text_contents()
     return [text.strip() for text in found]
 
@@ -302,7 +302,7 @@ def test_names_that_are_no_names_are_copied_and_shown_as_they_are(opened, parts_
     quiet(at)
 
 
-# Charts, colours, paper
+# Charts, colors, paper
 
 
 def test_charts_are_drawn_when_they_come_into_view_with_a_name_for_each_mark(opened, parts_page):
@@ -343,7 +343,7 @@ def test_a_chart_tells_its_figures_as_text(opened, parts_page):
     assert "<b>point</b> 5" in at.page.locator(".tip").inner_text() and at.page.locator(".tip b").count() == 0
 
 
-def colour_of(at, what, of="fill"):
+def color_of(at, what, of="fill"):
     return at.page.locator(what).first.evaluate(f"(one) => getComputedStyle(one).{of}")
 
 
@@ -351,25 +351,25 @@ def test_the_switch_changes_page_and_charts_and_the_system_is_followed(opened, p
     at = opened(parts_page, color_scheme="dark")
     mark = "#squares [aria-roledescription=point]"
     at.page.locator(mark).first.wait_for(state="attached")
-    dark = colour_of(at, "body", "backgroundColor"), colour_of(at, mark, "stroke")
+    dark = color_of(at, "body", "backgroundColor"), color_of(at, mark, "stroke")
     at.page.get_by_text("Light", exact=True).click()
-    light = colour_of(at, "body", "backgroundColor"), colour_of(at, mark, "stroke")
+    light = color_of(at, "body", "backgroundColor"), color_of(at, mark, "stroke")
     assert light[1] == "rgb(0, 114, 178)" and dark[1] == "rgb(86, 180, 233)" and dark[0] != light[0]
     at.page.get_by_text("System", exact=True).click()
-    assert colour_of(at, mark, "stroke") == dark[1]
+    assert color_of(at, mark, "stroke") == dark[1]
     at.page.emulate_media(color_scheme="light")
-    assert colour_of(at, mark, "stroke") == light[1]
+    assert color_of(at, mark, "stroke") == light[1]
     quiet(at)
 
 
 def test_paper_is_light_and_has_everything(opened, parts_page, tmp_path):
     at = opened(parts_page, color_scheme="dark")
     at.page.emulate_media(media="print")
-    assert colour_of(at, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert color_of(at, "body", "backgroundColor") == "rgb(255, 255, 255)"
     assert not at.page.locator(".table-tools").first.is_visible()
     at.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     at.page.locator("#folded svg.marks").wait_for()
-    assert colour_of(at, "#folded [aria-roledescription=point]", "stroke") == "rgb(0, 114, 178)"
+    assert color_of(at, "#folded [aria-roledescription=point]", "stroke") == "rgb(0, 114, 178)"
     at.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert not at.page.locator("#folded svg.marks").is_visible()
     content = at.page.pdf(format="A4")
@@ -377,7 +377,7 @@ def test_paper_is_light_and_has_everything(opened, parts_page, tmp_path):
     quiet(at)
 
 
-def test_a_chart_is_saved_with_its_colours(opened, parts_page):
+def test_a_chart_is_saved_with_its_colors(opened, parts_page):
     at = opened(parts_page)
     with at.page.expect_download() as waiting:
         at.page.locator("#squares").get_by_role("button", name="Save SVG").click()

@@ -162,9 +162,9 @@ def test_the_score_of_two_participants_is_that_of_their_answers(visit, site, peo
     assert "'odd' holds the item itself, in all 20 rows" in " ".join(capsys.readouterr().out.split())
     collect = ("triplets", "collect", "answers-1.csv", "answers-2.csv", "--lists", "site/lists.csv")
     assert main([*collect, "--out", "answers.csv"]) == 0
-    told = capsys.readouterr()
-    assert "40 answers, participants: 2; of 4 triplets asked twice 4 have the same answer" in told.out
-    assert told.err == ""
+    spoken = capsys.readouterr()
+    assert "40 answers, participants: 2; of 4 triplets asked twice 4 have the same answer" in spoken.out
+    assert spoken.err == ""
     score = ("score", "x.npy", "-t", "answers.csv", "--names", "names.txt", "--weights", "answers.csv")
     assert main([*score, "--json", "score.json", "--quiet"]) == 0
     found = json.loads(Path("score.json").read_text())["results"][0]

@@ -70,7 +70,7 @@ def test_drawn_names_of_120_models_cover_no_name_and_no_point(opened, width):
     forms = figure.evaluate(
         "of => [...of.querySelectorAll('.mark-symbol.role-mark path')].map(one => one.getAttribute('d'))"
     )
-    assert len({form for form in forms if form}) >= 7  # families differ in shape, not in colour only
+    assert len({form for form in forms if form}) >= 7  # families differ in shape, not in color only
     for k, box in enumerate(labels):
         for other in (*labels[:k], *points):
             assert box[0] >= other[2] or other[0] >= box[2] or box[1] >= other[3] or other[1] >= box[3], names[k]

@@ -24,10 +24,10 @@ MODELS = {name: pyalign.Embeddings(RNG.normal(size=(N, 3)), NAMES) for name in (
 
 
 def pictures(count, names=None, side=96):
-    """Plain colours that tell objects apart."""
-    colours = np.stack([np.full((side, side, 3), [40 + k % 200, 40 + 7 * k % 200, 40 + 31 * k % 200], np.uint8)
+    """Plain colors that tell objects apart."""
+    colors = np.stack([np.full((side, side, 3), [40 + k % 200, 40 + 7 * k % 200, 40 + 31 * k % 200], np.uint8)
                         for k in range(count)])
-    return as_images(colours, names=names or [f"object {k}" for k in range(count)])
+    return as_images(colors, names=names or [f"object {k}" for k in range(count)])
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +148,8 @@ def test_the_order_and_the_pages_are_the_reader_s(opened, html, failed):
     assert wrong() == many[:24]
 
 
-def colour(page, selector, k=0):
-    """The colour in the middle of a picture, as it is on the screen."""
+def color(page, selector, k=0):
+    """The color in the middle of a picture, as it is on the screen."""
     import io
 
     from PIL import Image
@@ -170,7 +170,7 @@ def test_pictures_are_those_of_their_objects(opened, html, theme):
         for k in (0, 2):
             k_th = NAMES.index(page.locator(selector).nth(k).get_attribute("aria-label"))
             expected = [40 + k_th % 200, 40 + 7 * k_th % 200, 40 + 31 * k_th % 200]
-            np.testing.assert_allclose(colour(page, selector, k), expected, atol=12)
+            np.testing.assert_allclose(color(page, selector, k), expected, atol=12)
 
 
 def test_names_are_text_and_stand_where_there_is_no_picture(opened, html):
@@ -265,19 +265,19 @@ def test_many_models_and_pictures_stay_responsive(opened, capsys):
     shown = opened(made.html)
     page = shown.page
     page.wait_for_selector(".card")
-    page.evaluate("window.told = () => document.querySelector('.failures > .count').textContent")
+    page.evaluate("window.spoken = () => document.querySelector('.failures > .count').textContent")
     figures = {
         "filter by name": busy(shown, """(k) => {
-            window.before = told();
+            window.before = spoken();
             const box = document.querySelector('.failure-tools input[type=search]');
             box.value = `object ${k + 1}`;
             box.dispatchEvent(new Event('input'));
-        }""", "() => told() !== before"),
+        }""", "() => spoken() !== before"),
         "filter by model": busy(shown, """(k) => {
-            window.before = told();
+            window.before = spoken();
             document.querySelector('.by-model select').value = String(k);
             document.querySelector('.by-model button').click();
-        }""", "() => told() !== before"),
+        }""", "() => spoken() !== before"),
         "open": busy(shown, "(k) => (location.hash = `#failure-${k + 1}`)",
                      "(k) => document.querySelector('dialog h3')?.textContent === `Failure ${k + 1}`"),
     }

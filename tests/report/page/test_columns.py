@@ -59,9 +59,9 @@ def test_tables_are_compressed_together_and_long_ones_come_last():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_json_has_not_is_refused_in_long_columns_too(value):
-    told = table_data(Table((Column("x", (*FLOATS, value), "number"),), name="t", caption="T."))
+    spoken = table_data(Table((Column("x", (*FLOATS, value), "number"),), name="t", caption="T."))
     with pytest.raises(ValueError, match="JSON compliant"):
-        json.dumps(told, allow_nan=False)
+        json.dumps(spoken, allow_nan=False)
 
 
 def test_what_scripts_read_is_what_was_kept():

@@ -63,16 +63,16 @@ def test_every_number_is_that_of_the_document():
 
 def test_the_script_reads_the_same_in_thousandths():
     (part,) = browser(document(min_models=1))
-    told = json.loads(json.dumps(data_of(part, Page())))
+    spoken = json.loads(json.dumps(data_of(part, Page())))
     for k, one in enumerate(part.failures):
-        assert [told["names"][told["items"][3 * k + i]] for i in range(3)] == list(one.items)
-        assert (told["rows"][k], told["shares"][k], told["answers"][k]) == (one.row, one.share, one.n_answers)
-        assert told["groupsOf"][k] == list(one.groups)
-        code = told["codes"][k]
+        assert [spoken["names"][spoken["items"][3 * k + i]] for i in range(3)] == list(one.items)
+        assert (spoken["rows"][k], spoken["shares"][k], spoken["answers"][k]) == (one.row, one.share, one.n_answers)
+        assert spoken["groupsOf"][k] == list(one.groups)
+        code = spoken["codes"][k]
         assert len(code) == 4 * len(one.verdicts)
         for m, verdict in enumerate(one.verdicts):
-            number = sum(told["letters"].index(code[4 * m + i]) * 64 ** (3 - i) for i in range(4))
-            assert told["choices"][number // 1002**2] == verdict.choice
+            number = sum(spoken["letters"].index(code[4 * m + i]) * 64 ** (3 - i) for i in range(4))
+            assert spoken["choices"][number // 1002**2] == verdict.choice
             assert number // 1002 % 1002 == round(1000 * verdict.chosen) and number % 1002 == round(
                 1000 * verdict.human
             )
@@ -138,8 +138,8 @@ def test_a_plain_list_stands_there_without_scripts_and_names_are_text():
 def test_pictures_are_asked_for_by_number():
     sprites = SimpleNamespace(tile=lambda name: None if name == NAMES[0] else len(name))
     (part,) = browser(document(min_models=1))
-    told = data_of(part, Page(sprites=sprites))
-    assert told["tiles"] == [None if name == NAMES[0] else len(name) for name in told["names"]]
+    spoken = data_of(part, Page(sprites=sprites))
+    assert spoken["tiles"] == [None if name == NAMES[0] else len(name) for name in spoken["names"]]
 
 
 def test_no_failures_no_section():

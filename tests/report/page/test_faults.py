@@ -44,8 +44,8 @@ def test_a_section_that_refuses_one_document_has_the_others_and_names_it(failing
         paths[-1].write_text(json.dumps({**held["compare"], "seed": seed}))
     made = make_report(paths, "report.html")
     assert "differences" in made.sections
-    (told,) = made.notes
-    assert told == f"{paths[1]}: differences: what is this"
+    (spoken,) = made.notes
+    assert spoken == f"{paths[1]}: differences: what is this"
     assert "Left out: " in made.html and str(paths[1]) in made.html
 
 

@@ -47,12 +47,12 @@ def size_of(*results):
 
 
 def transfer_of(embeddings, categories):
-    """A document of maps whose figures have all digits, over some categories of neighbours."""
+    """A document of maps whose figures have all digits, over some categories of neighbors."""
     rng = np.random.default_rng(len(embeddings))
     path = Path(__file__).resolve().parents[2] / "snapshots" / "documents" / "transfer.json"
     made = json.loads(path.read_text(encoding="utf-8"))["every: transfer"]
     (one,) = (row for row in made["figures"] if row["category"] == "kind 0" and row["map"] == "away")
-    kinds = ("accuracy", None), ("neighbours kept", None), ("accuracy", "categories"), ("k-NN accuracy", None)
+    kinds = ("accuracy", None), ("neighbors kept", None), ("accuracy", "categories"), ("k-NN accuracy", None)
     rows = [*((*kind, None) for kind in kinds[: 4 if categories else 2]),
             *(("k-NN accuracy", None, f"category {k}") for k in range(categories))]
     names = [f"map with penalty {k}" for k in range(MAPS)]
@@ -64,7 +64,7 @@ def transfer_of(embeddings, categories):
             key: [middle[of] - 2 * errors[key]["error"], middle[of] + 2 * errors[key]["error"]]
             for key, of in (("before_ci", "before"), ("after_ci", "after"), ("ci", "difference"))
         }
-        on = "" if row[1] in ("neighbours kept", "k-NN accuracy") else "answers"
+        on = "" if row[1] in ("neighbors kept", "k-NN accuracy") else "answers"
         made["figures"].append({**one, **figures, **middle, **ends, "on": on, "intervals": errors, "p_value": None})
     del made["figures"][: -len(rows) * MAPS]
     return {**made, "maps": names, "embeddings": embeddings}

@@ -1,4 +1,4 @@
-"""Concepts, dimensions, neighbours: every value of the parts is that of the document."""
+"""Concepts, dimensions, neighbors: every value of the parts is that of the document."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_summary_names_the_best_and_the_worst(of_few):
     assert chart.summary.startswith(expected)
 
 
-def test_many_models_are_colours_and_a_row_for_each_model_and_concept():
+def test_many_models_are_colors_and_a_row_for_each_model_and_concept():
     found = pyalign.score_concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
     held = document(found)
     (chart,) = parts_of(concepts(given(found)), Figure)
@@ -193,7 +193,7 @@ def test_panels_have_the_objects_of_each_concept_and_the_figures(of_few):
     assert "<script>alert" not in html and "<b>" not in html
 
 
-def test_objects_of_neighbourhoods_are_taken_first(of_few):
+def test_objects_of_neighborhoods_are_taken_first(of_few):
     typical = pyalign.neighborhoods(MODELS["zoo/m0.npy"], dimensions=HUMAN, dimension_labels=LABELS, top=2, ci=None)
     (panels,) = parts_of(concepts(given(of_few, typical)), Panels)
     assert {len(panel.tiles) for panel in panels.panels} == {2}
@@ -249,7 +249,7 @@ def test_searches_for_the_same_queries_stand_beside_each_other():
         assert [tile.mark == "both" for tile in tiles[1:]] == [tile.name in shared[0] & shared[1] for tile in tiles[1:]]
 
 
-def test_neighbourhoods_have_their_parts():
+def test_neighborhoods_have_their_parts():
     x = MODELS["zoo/m0.npy"]
     twice = pyalign.Embeddings(np.repeat(x.values[: N // 2], 2, axis=0), NAMES)
     found = pyalign.neighborhoods(
@@ -274,7 +274,7 @@ def test_neighbourhoods_have_their_parts():
     assert [row["overlap"][0] for row in tables["neighborhoods-differences"]] == [one["difference"] for one in whole]
     listed = [one for each in held for one in each["objects"]]
     for row, one in zip(tables["neighborhoods-objects"], listed, strict=True):
-        assert (row["object"][0], row["neighbour of"][0], row["kept"][0]) == (
+        assert (row["object"][0], row["neighbor of"][0], row["kept"][0]) == (
             one["name"], one["occurrences"], one["kept"]
         )
         assert row["only before"][0] == ", ".join(one["lost"])

@@ -43,8 +43,8 @@ def test_the_manifest_of_an_extraction_is_read_and_shown(tmp_path):
     found, faults = read_documents(tmp_path)
     assert (commands(found), faults) == (["extract"], ())
     html = make_report(tmp_path, "report.html").html
-    for told in ("ab" * 32, "cd" * 32, "ef" * 32, "12" * 32, "2.6.0", "timm:test_vit"):
-        assert told in html
+    for spoken in ("ab" * 32, "cd" * 32, "ef" * 32, "12" * 32, "2.6.0", "timm:test_vit"):
+        assert spoken in html
 
 
 def test_a_result_of_one_model_is_one_of_several(results):
@@ -121,14 +121,14 @@ def test_a_document_with_half_a_letter_takes_no_other_down(results, held, docume
     at_hand = replace(results["score"], notes=("\ud800",))
     made = write_report([*sorted(documents.glob("*.json")), at_hand], documents / "report.html")
     assert "leaderboard" in made.sections and made.n_documents == len(results)
-    told = "text must be Unicode; got half of a surrogate pair in "
-    assert [told in note for note in made.notes] == [True] * 3
+    spoken = "text must be Unicode; got half of a surrogate pair in "
+    assert [spoken in note for note in made.notes] == [True] * 3
     assert made.notes[0].startswith(str(documents / "a.json"))
 
 
 def test_a_pipe_is_refused_and_not_waited_for(documents, message_of):
     os.mkfifo(documents / "pipe.json")
-    told = f"{documents / 'pipe.json'}: is not a regular file"
-    assert message_of(pyalign.load_result, documents / "pipe.json") == told
+    spoken = f"{documents / 'pipe.json'}: is not a regular file"
+    assert message_of(pyalign.load_result, documents / "pipe.json") == spoken
     _, faults = read_documents([documents / "pipe.json", *sorted(documents.glob("[a-o]*.json"))])
-    assert faults == (told,)
+    assert faults == (spoken,)

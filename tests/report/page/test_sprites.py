@@ -20,7 +20,7 @@ NAMES = ("apple", 'a "quoted" <b>&amp;', "שלום", "pear\u202etxt", "two words
 
 
 def pixels(k, size=(60, 40)):
-    """(40, 60, 3): a plain colour that tells k, with a corner of another."""
+    """(40, 60, 3): a plain color that tells k, with a corner of another."""
     image = np.full((size[1], size[0], 3), [(37 * k) % 256, (91 * k) % 256, (153 * k) % 256], np.uint8)
     image[:10, :10] = 255 - image[0, 0]
     return image
@@ -87,7 +87,7 @@ def test_objects_that_are_not_asked_for_are_in_no_sheet():
 def test_names_are_text_whatever_they_hold():
     sprites = Sprites(named(NAMES))
     for name in NAMES:
-        html = sprites.html(name, f"neighbour: {name}")
+        html = sprites.html(name, f"neighbor: {name}")
         assert "<script" not in html and "<b>" not in html and "\u202e" not in html
         assert html.count('"') == 8  # of four attributes
         assert "&lt;script&gt;" in html or "script" not in name
@@ -159,11 +159,11 @@ def test_a_sheet_keeps_to_its_bytes_whatever_is_on_it(webp, monkeypatch):
 
 
 def test_progress_is_told_of_each_picture():
-    sprites, told = Sprites(named(NAMES)), []
+    sprites, spoken = Sprites(named(NAMES)), []
     for name in NAMES:
         sprites.tile(name)
-    finished(sprites, progress=lambda *one: told.append(one))
-    assert told == [("pictures", k, len(NAMES)) for k in range(1, len(NAMES) + 1)]
+    finished(sprites, progress=lambda *one: spoken.append(one))
+    assert spoken == [("pictures", k, len(NAMES)) for k in range(1, len(NAMES) + 1)]
 
 
 def test_many_pictures_take_the_memory_of_a_sheet():

@@ -50,7 +50,7 @@ def shown(page, places, count):
     assert page.evaluate(UNSHOWN, places) == []
 
 
-def test_every_neighbour_concept_and_failure_is_a_picture(opened, tour):
+def test_every_neighbor_concept_and_failure_is_a_picture(opened, tour):
     at = opened(tour)
     at.page.evaluate(OPEN_ALL)
     shown(at.page, "#gallery .picture", 4 * 6)

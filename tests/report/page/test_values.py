@@ -95,7 +95,7 @@ def numbers(value):
 
 # Tables whose numbers are not those of a document: counts of documents, and the place between chance and ceiling.
 OWN = {("inputs-table", "Documents"), ("accuracy-table", "Chance to ceiling")}
-DERIVED = ("chart-colours", "entropy-figure-data")  # the latter has errors, held against documents by test_every_number
+DERIVED = ("chart-colors", "entropy-figure-data")  # the latter has errors, held against documents by test_every_number
 
 
 def test_no_table_has_a_number_that_no_document_has(data, held):

@@ -1,5 +1,5 @@
 "use strict";
-// What all scripts of the page share: its data, how values are shown, colours, copying, printing.
+// What all scripts of the page share: its data, how values are shown, colors, copying, printing.
 const pyalign = (() => {
   const MISSING = "–";
   const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";

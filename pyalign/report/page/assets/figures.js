@@ -5,17 +5,17 @@
   const ROOM = 600; // CSS pixels: in less a chart is drawn as for a telephone, if there is one of that kind
   const MANY = 3000; // marks, from which a bitmap is lighter than as many elements
   const KEPT = new Set(["values", "datasets", "domain", "sort", "text", "title", "description", "usermeta", "expr"]);
-  const names = data("chart-colours") ?? {};
+  const names = data("chart-colors") ?? {};
 
-  // A specification with the colours of the page in place of those that it was made with; its data stay.
-  function recoloured(value, colour) {
-    if (typeof value === "string") return names[value.toLowerCase()] ? colour(names[value.toLowerCase()]) : value;
-    if (Array.isArray(value)) return value.map((one) => recoloured(one, colour));
+  // A specification with the colors of the page in place of those that it was made with; its data stay.
+  function recolored(value, color) {
+    if (typeof value === "string") return names[value.toLowerCase()] ? color(names[value.toLowerCase()]) : value;
+    if (Array.isArray(value)) return value.map((one) => recolored(one, color));
     if (value === null || typeof value !== "object") return value;
     const made = {};
     for (const [key, one] of Object.entries(value)) {
       const kept = KEPT.has(key) && !(key === "title" && typeof one === "object") && !(key === "text" && typeof one === "object");
-      made[key] = kept ? one : recoloured(one, colour);
+      made[key] = kept ? one : recolored(one, color);
     }
     return made;
   }
@@ -97,11 +97,11 @@
     await library();
     await pyalign.started;
     const narrow = isNarrow(place);
-    const told = fitting(place, narrow);
-    const order = told.usermeta?.pyalign?.order;
-    if (order) fill(pyalign.tables.get(place.closest("figure").querySelector("[data-table]").dataset.table), order, Object.values(told.datasets));
-    const bitmap = size(told) > MANY;
-    const spec = recoloured(told, bitmap ? fixed : (name) => name);
+    const given = fitting(place, narrow);
+    const order = given.usermeta?.pyalign?.order;
+    if (order) fill(pyalign.tables.get(place.closest("figure").querySelector("[data-table]").dataset.table), order, Object.values(given.datasets));
+    const bitmap = size(given) > MANY;
+    const spec = recolored(given, bitmap ? fixed : (name) => name);
     spec.config = { ...spec.config, background: "transparent" };
     const found = await vegaEmbed(place, spec, {
       mode: "vega-lite",
@@ -175,7 +175,7 @@
     button.addEventListener("click", () => saveDrawing(place));
     place.closest("figure").querySelector(".chart-tools").append(button);
   }
-  pyalign.redraw.push(() => again((held) => held.bitmap)); // which has its colours in it
+  pyalign.redraw.push(() => again((held) => held.bitmap)); // which has its colors in it
   addEventListener("resize", () => again((held, place) => held.narrow !== isNarrow(place)));
   pyalign.beforePrint.push(() => Promise.all(places.map(draw)));
   addEventListener("load", later);

@@ -105,8 +105,8 @@ def leaderboard(sources: Sources) -> Section | None:
         return None
     of_sets = [[one for one in entries if one.triplets == k] for k in dict.fromkeys(one.triplets for one in entries)]
     notes = notes_of(sources, (*sources.loaded(Scores), *sources.loaded(ProbeCrossValidation)))
-    told = Text(notes, "note") if notes else None
-    folded = Fold(f"{len(notes)} notes", (told,)) if len(notes) > MOST_NOTES else told
+    sentences = Text(notes, "note") if notes else None
+    folded = Fold(f"{len(notes)} notes", (sentences,)) if len(notes) > MOST_NOTES else sentences
     parts = [*parts_of_each(of_sets, _of_set, sources, sets), folded]
     return section_of("leaderboard", "Leaderboard", LEAD, parts)
 
@@ -261,7 +261,7 @@ def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label
     counts = [entry.row.n for entry in entries if entry.row.n is not None]
     on = triplets_text(spread(counts) if counts else "", entries[0].row.task, label)
     bars = ", or ".join(dict.fromkeys(filter(None, (intervals_over([entry.row.ci]) for entry in entries))))
-    told = [
+    sentences = [
         f"Accuracy on {on}",
         f"{bars}; a row without one has none in its document" if bars else "no intervals in the documents",
         f"chance {words.percent(entries[0].row.chance)}",
@@ -269,12 +269,12 @@ def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label
     known = list(dict.fromkeys(ceiling for ceiling in ceilings if ceiling is not None))
     each = " and ".join(f"{words.percent(value)} ({name})" for value, name in known)
     several = f"noise ceilings {each}, of each row that of its document" if len(known) > 1 else f"noise ceiling {each}"
-    told.append(several if known else "no noise ceiling in the documents")
+    sentences.append(several if known else "no noise ceiling in the documents")
     if any(entry.row.held_out is not None for entry in entries):
-        told.append("a probed figure is of those triplets that a fold holds out, the others of all")
+        sentences.append("a probed figure is of those triplets that a fold holds out, the others of all")
     if any(entry.row.in_sample for entry in entries):
-        told.append("in-sample figures are of objects that the map was fitted to, and too high")
-    return "; ".join(told) + "."
+        sentences.append("in-sample figures are of objects that the map was fitted to, and too high")
+    return "; ".join(sentences) + "."
 
 
 # Zero-shot against probed accuracy, both on triplets that the probe has not seen

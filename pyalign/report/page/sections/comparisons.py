@@ -181,12 +181,12 @@ def _most_and_least_alike(found: ErrorConsistency, labels: Labels) -> str:
     known = [(pair.kappa, pair) for pair in found.pairs if pair.kappa is not None]
     if not known:
         return "No pair of models has a kappa: a model is always right or always wrong."
-    told = []
+    sentences = []
     for pick, word in ((max, "Most"), (min, "least"))[: len(known)]:
         kappa, pair = pick(known, key=lambda one: one[0])
         interval = "" if pair.ci is None else f" ({pair.ci.low:.3f} to {pair.ci.high:.3f})"
-        told.append(f"{word} alike are the errors of {labels[pair.a]} and {labels[pair.b]}: {kappa:.3f}{interval}")
-    return "; ".join(told) + "."
+        sentences.append(f"{word} alike are the errors of {labels[pair.a]} and {labels[pair.b]}: {kappa:.3f}{interval}")
+    return "; ".join(sentences) + "."
 
 
 def cka(sources: Sources) -> Section | None:

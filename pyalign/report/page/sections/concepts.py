@@ -1,6 +1,6 @@
 """Accuracy per human concept, and human dimensions as models predict them: a figure for each model and concept.
 
-Before and after maps: a figure and a table of every set, and the categories of neighbours.
+Before and after maps: a figure and a table of every set, and the categories of neighbors.
 Human dimensions that were learned from triplets: held-out figures, the choice of penalties, each dimension.
 """
 
@@ -282,7 +282,7 @@ def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
 
 
 def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
-    """concept -> the names of its objects: of neighbourhoods, else of the results of concepts themselves."""
+    """concept -> the names of its objects: of neighborhoods, else of the results of concepts themselves."""
     rows: list[ConceptNeighborhood | TopObjects] = []
     for neighborhoods in sources.results(Neighborhoods):
         rows += neighborhoods.results[0].concepts or ()

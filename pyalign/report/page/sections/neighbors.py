@@ -1,4 +1,4 @@
-"""Neighbours: galleries, and the neighbourhoods of objects, in tables and pictures."""
+"""Neighbors: galleries, and the neighborhoods of objects, in tables and pictures."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.words import different, intervals_over
 
 QUERIES, NEAR = 24, 10  # of a gallery
-LISTED, MOST_MODELS = 20, 6  # objects whose neighbourhoods differ most, of each model, and of how many models
+LISTED, MOST_MODELS = 20, 6  # objects whose neighborhoods differ most, of each model, and of how many models
 LEAD = "Which objects are near each other for a representation, and whether people would say so."
 
 
 def neighbors(sources: Sources) -> Section | None:
-    """Parts for each result that is about neighbours."""
+    """Parts for each result that is about neighbors."""
     parts = [
         *parts_of_each(_same_queries(sources), _gallery, sources),
         *parts_of_each(pooled(sources.results(Neighborhoods)), _neighborhoods, sources),
     ]
-    return section_of("neighbors", "Neighbours", LEAD, parts)
+    return section_of("neighbors", "Neighbors", LEAD, parts)
 
 
 def _same_queries(sources: Sources) -> list[list[Loaded]]:
@@ -68,11 +68,11 @@ def _caption(documents: Sequence[Loaded], labels: Sequence[str], queries: int) -
     by = " and by ".join(labels)
     text = f"The nearest of {documents[0].result.n:,} rows to each query by {by}, the nearest first; below: {value}."
     if len(documents) > 1:
-        text += " Framed: neighbours that all of them have."
+        text += " Framed: neighbors that all of them have."
     for document, label in zip(documents, labels, strict=True):
         if document.result.recall is not None:
             text += (
-                f" {label}: an approximate index, which finds {percent(document.result.recall)} of the true neighbours."
+                f" {label}: an approximate index, which finds {percent(document.result.recall)} of the true neighbors."
             )
     return text if queries <= QUERIES else f"{text} The first {QUERIES} of {queries:,} queries."
 
@@ -81,14 +81,14 @@ def _neighborhoods(found: Neighborhoods, sources: Sources) -> Iterator[Part]:
     """Figures of models, hubs, concepts, differences of models; objects that stand out, and duplicates."""
     labels = neighborhoods.labels_of(found, labels=sources.labels)
     several = list(zip(labels, found.results, strict=True))
-    over = f"the {found.k} nearest neighbours of {found.n_objects:,} objects"
+    over = f"the {found.k} nearest neighbors of {found.n_objects:,} objects"
     if found.human_measure or found.grouping:
         yield neighborhoods.models_table(found, labels).on_page("neighborhoods", _of_models(found, over), _first(found))
     caption = f"Hubness: how unequally objects are among {over}{_kept(found, sources)}."
     yield neighborhoods.hubs_table(found, labels).on_page("neighborhoods-hubs", caption, "skewness", True, True)
     concepts = [(label, row) for label, result in several for row in result.concepts or ()]
     if concepts:
-        yield Fold("Neighbourhoods per concept", tuple(_concepts(found, concepts, several[0][1])))
+        yield Fold("Neighborhoods per concept", tuple(_concepts(found, concepts, several[0][1])))
     pairs = [row for row in found.differences if row.concept is None]
     if pairs:
         caption = (
@@ -101,7 +101,7 @@ def _neighborhoods(found: Neighborhoods, sources: Sources) -> Iterator[Part]:
         yield Fold("Differences between models", (of_page,))
     listed = [(label, row) for label, result in several for row in result.objects]
     table = neighborhoods.objects_table(found, listed, found.k)
-    caption = "Objects that are neighbours of most others, that agree least with people, or that change most."
+    caption = "Objects that are neighbors of most others, that agree least with people, or that change most."
     pictures = _pictures(found, several[:MOST_MODELS])
     yield Fold("Objects that stand out", (table.on_page("neighborhoods-objects", caption), *pictures))
     groups = [(label, group) for label, result in several for group in result.duplicates]
@@ -143,7 +143,7 @@ def _level(intervals: Iterable[Interval | None]) -> str:
 def _kept(found: Neighborhoods, sources: Sources) -> str:
     if found.before is None:
         return ""
-    return f", and the share of neighbours as {'' if found.before == BEFORE else 'by '}{sources.label(found.before)}"
+    return f", and the share of neighbors as {'' if found.before == BEFORE else 'by '}{sources.label(found.before)}"
 
 
 def _concepts(
@@ -152,7 +152,7 @@ def _concepts(
     """The table of concepts, and the objects that stand for each by the first model."""
     level = _level(row.ci if found.human_measure else row.purity_ci for _, row in rows)
     caption = (
-        f"The same for the objects of each concept ({found.grouping}); their neighbours may be any, but only those in "
+        f"The same for the objects of each concept ({found.grouping}); their neighbors may be any, but only those in "
         f"the concept make it pure; {level}. p-values of overlaps corrected over concepts ({found.correction}), those "
         "of purity of each by itself. A medoid is most similar to the others."
     )
@@ -168,10 +168,10 @@ def _concepts(
 
 
 def _pictures(found: Neighborhoods, several: Sequence[tuple[str, Neighborhood]]) -> Iterator[Tiles]:
-    """Objects that are neighbours of most others, that agree least, and what neighbours those that change most have."""
+    """Objects that are neighbors of most others, that agree least, and what neighbors those that change most have."""
     for name, by, caption in (
-        ("often", "occurrences", "The objects that are neighbours of most others; below: of how many."),
-        ("lowest", "rbo", "Objects whose neighbourhoods differ most from those by people; below: the overlap."),
+        ("often", "occurrences", "The objects that are neighbors of most others; below: of how many."),
+        ("lowest", "rbo", "Objects whose neighborhoods differ most from those by people; below: the overlap."),
     ):
         rows = ((label, [Tile(str(item.name), f"{100 * item.overlap:.0f}%" if by == "rbo" and item.overlap is not None
                               else f"{item.occurrences:,g} times")
@@ -184,7 +184,7 @@ def _pictures(found: Neighborhoods, several: Sequence[tuple[str, Neighborhood]])
         for label, result in several for item in result.extreme("kept_rbo", QUERIES // 2) if item.name is not None
         for which, items in (("lost", item.lost), ("gained", item.gained)) if items
     )
-    yield from _tiles("neighborhoods-changes", "Neighbours that were lost and gained, the nearest first.", tiles)
+    yield from _tiles("neighborhoods-changes", "Neighbors that were lost and gained, the nearest first.", tiles)
 
 
 def _tiles(name: str, caption: str, rows: Iterable[tuple[str, Sequence[Tile]]]) -> list[Tiles]:

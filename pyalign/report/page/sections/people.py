@@ -229,12 +229,12 @@ def _pairs_column(name: str, values: Sequence[float]) -> Column:
 def _most_alike(rdms: Rdms, names: Sequence[str]) -> str:
     """The pair that is most alike in each matrix."""
     upper, sign = np.triu_indices(len(rdms.objects), 1), 1.0 if rdms.kind == "similarity" else -1.0
-    told = []
+    sentences = []
     for name, matrix in zip(names, rdms.matrices, strict=False):
         best = int(np.nanargmax(sign * np.array(matrix.values)))
         a, b = (one_line(rdms.objects[side[best]]) for side in upper)
-        told.append(f"{name} {a} and {b} ({matrix.values[best]:.3g})")
-    return f"Most alike: {'; '.join(told)}."
+        sentences.append(f"{name} {a} and {b} ({matrix.values[best]:.3g})")
+    return f"Most alike: {'; '.join(sentences)}."
 
 
 def _most_correlated(result: Rsa, labels: Labels) -> str:

@@ -31,10 +31,10 @@ from pyalign.io.arrays import Entry, Wanted, describe, strings, text_array
 from pyalign.io.paths import MOST_EXPANSION, SMALL, Array, PathLike, bad, check_expansion, is_memory
 from pyalign.io.tables import Columns, Table, cells_table
 
-START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart_desk.BUSY`
+START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see `_isolated_channel.BUSY`
 SLOWEST = 10e6  # bytes a second that a disk gives
 PATIENT = 1 << 36  # bytes of a file that one waits for as long as for what is drawn
-_CODE = "import sys; sys.path[:] = {path!r}; from pyalign.io._apart import serve; serve({descriptor})"
+_CODE = "import sys; sys.path[:] = {path!r}; from pyalign.io._isolated import serve; serve({descriptor})"
 _QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "system", "CUDA_VISIBLE_DEVICES": ""}
 
@@ -45,7 +45,7 @@ _lock = threading.Lock()
 def ask(
     path: PathLike, package: str, extra: str, function: str, *args: object, room: int = 0, kind: str = ""
 ) -> tuple[Any, list[Array]]:
-    """What `function` of `pyalign.io._apart_PACKAGE` says of a file: a document and arrays.
+    """What `function` of `pyalign.io._isolated_PACKAGE` says of a file: a document and arrays.
 
     Args:
         package: that reads the format; extra: of pyalign, brings it.
@@ -75,7 +75,7 @@ def ask(
 
 
 def made_by(package: str, function: str, *args: object) -> bytes:
-    """The bytes that `function` of `pyalign.io._apart_PACKAGE` makes, which is as good as unbounded."""
+    """The bytes that `function` of `pyalign.io._isolated_PACKAGE` makes, which is as good as unbounded."""
     request = {"function": function, "path": "", "args": args, "size": PATIENT, "room": PATIENT << 8}
     with _lock:
         try:

@@ -1,4 +1,4 @@
-"""Parquet in the process apart: what pyarrow says of a table, and its columns as numbers or as text."""
+"""Parquet in the separate process: what pyarrow says of a table, and its columns as numbers or as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.data.names import listing
-from pyalign.io._apart_desk import Desk, give_rows
+from pyalign.io._isolated_channel import Channel, give_rows
 from pyalign.io.layout import HEAD
 from pyalign.io.paths import Array, bad, needed
 from pyalign.io.tables import EXACT
@@ -26,7 +26,7 @@ NUMBERS = {*WHOLE, "halffloat", "float", "double", "bool"}
 TEXT = {"string", "large_string", "string_view"}
 
 
-def table(desk: Desk, path: str) -> dict[str, Any]:
+def table(channel: Channel, path: str) -> dict[str, Any]:
     """Header, rows, first cells, which columns are text, which are pandas' index, and the range that is one."""
     with _open(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -39,28 +39,28 @@ def table(desk: Desk, path: str) -> dict[str, Any]:
     return {"header": header, "rows": rows, "head": head, "text": text, "index": index, "range": counted}
 
 
-def columns(desk: Desk, path: str, numbers: Sequence[int], texts: Sequence[int]) -> list[list[str] | None]:
+def columns(channel: Channel, path: str, numbers: Sequence[int], texts: Sequence[int]) -> list[list[str] | None]:
     """Gives the numbers (rows, k), then each column of text as codes; returns their labels, None for one of numbers."""
     with _open(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
         of_numbers, of_text = ([schema.field(column) for column in some] for some in (numbers, texts))
         types = [_dtype(path, field) for field in of_numbers]
-        values = desk.array((rows if types else 0, len(types)), np.result_type(*types) if types else np.float64)
+        values = channel.array((rows if types else 0, len(types)), np.result_type(*types) if types else np.float64)
         sinks: list[_Numbers | _Codes] = [_Numbers(field, values[:, k]) for k, field in enumerate(of_numbers)]
-        sinks += [_sink(desk, path, field, rows) for field in of_text]
-        _fill(desk, path, file, sinks, rows)
+        sinks += [_sink(channel, path, field, rows) for field in of_text]
+        _fill(channel, path, file, sinks, rows)
     for sink in sinks:
         sink.check(path)
     return [None if isinstance(sink, _Numbers) else list(sink.known) for sink in sinks[len(numbers) :]]
 
 
-def _sink(desk: Desk, path: str, field: Any, rows: int) -> _Numbers | _Codes:
+def _sink(channel: Channel, path: str, field: Any, rows: int) -> _Numbers | _Codes:
     """The sink of a column that is read as text."""
     if pyarrow.types.is_nested(field.type):
         raise bad(path, f"column {field.name!r} holds {field.type}, not text")
     if str(field.type) in NUMBERS:
-        return _Numbers(field, desk.array((rows,), _dtype(path, field)))
-    return _Codes(field, desk.array((rows,), np.int32))
+        return _Numbers(field, channel.array((rows,), _dtype(path, field)))
+    return _Codes(field, channel.array((rows,), np.int32))
 
 
 def _open(path: str) -> Any:
@@ -74,7 +74,7 @@ def _batches(file: Any, names: list[str], rows: int) -> Iterator[Any]:
     yield from file.iter_batches(rows, columns=list(dict.fromkeys(names)), use_threads=False)
 
 
-def _fill(desk: Desk, path: str, file: Any, sinks: Sequence[_Numbers | _Codes], rows: int) -> None:
+def _fill(channel: Channel, path: str, file: Any, sinks: Sequence[_Numbers | _Codes], rows: int) -> None:
     place = 0
     for batch in _batches(file, [sink.field.name for sink in sinks], BATCH):
         if place + batch.num_rows > rows:
@@ -82,7 +82,7 @@ def _fill(desk: Desk, path: str, file: Any, sinks: Sequence[_Numbers | _Codes], 
         for sink in sinks:
             sink.take(place, batch.column(sink.field.name))
         place += batch.num_rows
-        desk.progress()
+        channel.progress()
     if place != rows:
         raise bad(path, f"is not a sound Parquet file (it says that it has {rows} rows; it has others)")
 
@@ -192,7 +192,7 @@ AT_ONCE = 16  # rows
 _last: _Reading | None = None  # where the rows that were asked for last ended
 
 
-def pictures(desk: Desk, path: str, column: str | None) -> dict[str, Any]:
+def pictures(channel: Channel, path: str, column: str | None) -> dict[str, Any]:
     """The column of images: its name, the leaves in it with their bytes and their paths; and all columns of text."""
     with parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
         schema, metadata = file.schema_arrow, file.metadata
@@ -221,17 +221,17 @@ def pictures(desk: Desk, path: str, column: str | None) -> dict[str, Any]:
         }
 
 
-def picture_names(desk: Desk, path: str, leaf: str) -> list[str | None]:
+def picture_names(channel: Channel, path: str, leaf: str) -> list[str | None]:
     """A column of text, or one within a column."""
     names = list[str | None]()
     with parquet.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=BUFFER) as file:
         for batch in file.iter_batches(1 << 14, columns=[leaf], use_threads=False):
             names += _cells(batch, leaf).to_pylist()
-            desk.progress()
+            channel.progress()
     return names
 
 
-def picture_rows(desk: Desk, path: str, leaf: str, start: int, stop: int, most: int) -> None:
+def picture_rows(channel: Channel, path: str, leaf: str, start: int, stop: int, most: int) -> None:
     """Gives the lengths of rows and their bytes: rows until they have `most` bytes.
 
     A row group may be the whole file, and is read from its front alone; so it stays open for the rows behind these.
@@ -245,7 +245,7 @@ def picture_rows(desk: Desk, path: str, leaf: str, start: int, stop: int, most: 
     _last = None  # unless all goes well
     while reading.place < stop and total < most:
         if reading.place % AT_ONCE == 0:
-            desk.progress()
+            channel.progress()
         try:
             row = next(reading.rows)
         except StopIteration:
@@ -255,7 +255,7 @@ def picture_rows(desk: Desk, path: str, leaf: str, start: int, stop: int, most: 
             total += len(row or b"")
         reading.place += 1
     _last = reading
-    give_rows(desk, rows)
+    give_rows(channel, rows)
 
 
 class _Reading:

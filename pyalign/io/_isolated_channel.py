@@ -1,4 +1,4 @@
-"""What functions in the process of `apart` read files with: memory for their arrays, and a limit on their time."""
+"""What functions in the process of `isolated` read files with: memory for their arrays, and a limit on their time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SLOWEST = 200 << 20  # bytes a second of a file that a library takes in at once
 ALIGNED = 4096
 
 
-class Desk:
+class Channel:
     """What a reading function is given: memory for its arrays, and the way to say that it makes progress."""
 
     def __init__(self, line: socket.socket, size: int) -> None:
         self._line, self._descriptor, self._size = line, -1, 0
         self._busy = BUSY + size // SLOWEST
-        self._told: list[tuple[int, str, tuple[int, ...]]] = []
+        self._sent: list[tuple[int, str, tuple[int, ...]]] = []
 
     def progress(self) -> None:
         """Restarts the time limit."""
@@ -41,7 +41,7 @@ class Desk:
         if self._descriptor < 0:
             self._descriptor = _memory()
         place, nbytes = self._size, prod(shape) * dtype.itemsize
-        self._told.append((place if nbytes else 0, dtype.str, shape))
+        self._sent.append((place if nbytes else 0, dtype.str, shape))
         if nbytes == 0:
             return np.empty(shape, dtype)
         self._size += -(-nbytes // ALIGNED) * ALIGNED
@@ -53,7 +53,7 @@ class Desk:
         self.array(values.shape, values.dtype)[...] = values
 
     def reply(self, document: dict[str, Any]) -> None:
-        raw = json.dumps({**document, "arrays": self._told}).encode()
+        raw = json.dumps({**document, "arrays": self._sent}).encode()
         head = len(raw).to_bytes(8, "little")
         if self._descriptor >= 0 and self._size == 0:  # only arrays without elements
             os.ftruncate(self._descriptor, ALIGNED)
@@ -65,11 +65,11 @@ class Desk:
         self._line.sendall(raw)
 
 
-def give_rows(desk: Desk, rows: Sequence[bytes | None]) -> None:
+def give_rows(channel: Channel, rows: Sequence[bytes | None]) -> None:
     """Bytes of several lengths as two arrays: int64 lengths, -1 where there are none, and all bytes in a row."""
-    lengths = desk.array((len(rows),), np.int64)
+    lengths = channel.array((len(rows),), np.int64)
     lengths[:] = [-1 if row is None else len(row) for row in rows]
-    joined = desk.array((int(lengths.clip(0).sum()),), np.uint8)
+    joined = channel.array((int(lengths.clip(0).sum()),), np.uint8)
     joined[:] = np.frombuffer(b"".join(row or b"" for row in rows), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""MATLAB files of versions 4 to 7 in the process apart: `scipy.io`, and what is in the fields of structs."""
+"""MATLAB files of versions 4 to 7 in the separate process: `scipy.io`, and what is in the fields of structs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart_desk import Desk
+from pyalign.io._isolated_channel import Channel
 from pyalign.io.arrays import Listed, type_name
 from pyalign.io.paths import bad, needed
 from pyalign.io.tables import native
@@ -22,7 +22,7 @@ MOST = 100_000  # variables, and fields of structs
 DEEPEST = 32  # structs in structs
 
 
-def arrays(desk: Desk, path: str) -> list[Listed]:
+def arrays(channel: Channel, path: str) -> list[Listed]:
     """Each variable, and each field of a struct; only structs are read for that."""
     variables = matlab.whosmat(path)
     structs = _read(path, [name for name, _, kind in variables if kind == "struct"])
@@ -38,7 +38,7 @@ def arrays(desk: Desk, path: str) -> list[Listed]:
     return entries
 
 
-def values(desk: Desk, path: str, key: str, variable: str) -> tuple[list[str], tuple[int, ...]] | None:
+def values(channel: Channel, path: str, key: str, variable: str) -> tuple[list[str], tuple[int, ...]] | None:
     """The values under a key: an array, which is given transposed, or text and its shape."""
     value = _fields_of(path, os.stat(path).st_mtime_ns, variable)[key]
     if key == variable:
@@ -53,7 +53,7 @@ def values(desk: Desk, path: str, key: str, variable: str) -> tuple[list[str], t
         return rows, shape
     if not _width(dtype):
         raise bad(path, f"variable {key!r} is a {dtype}, not a full array of real numbers")
-    desk.give(native(value).T)
+    channel.give(native(value).T)
     return None
 
 

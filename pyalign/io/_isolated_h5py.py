@@ -1,4 +1,4 @@
-"""HDF5 in the process apart: h5py, after what is known to crash or hang libhdf5 was looked for."""
+"""HDF5 in the separate process: h5py, after what is known to crash or hang libhdf5 was looked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart_desk import Desk, give_rows
+from pyalign.io._isolated_channel import Channel, give_rows
 from pyalign.io.arrays import Listed, strings, type_name
 from pyalign.io.paths import Array, bad, needed
 
@@ -22,7 +22,7 @@ OUTSIDE = "keeps its data in other files, which are not read"
 _checked: tuple[str, int, int] | None = None  # the file whose heaps were last looked through
 
 
-def arrays(desk: Desk, path: str) -> list[Listed]:
+def arrays(channel: Channel, path: str) -> list[Listed]:
     """Each dataset that is in the file itself, not behind a link."""
     entries: list[Listed] = []
     with _open(path) as file:
@@ -30,7 +30,7 @@ def arrays(desk: Desk, path: str) -> list[Listed]:
     return entries
 
 
-def variables(desk: Desk, path: str) -> list[Listed]:
+def variables(channel: Channel, path: str) -> list[Listed]:
     """Each array of a MATLAB 7.3 file, which is stored transposed, and each field of a struct."""
     entries: list[Listed] = []
     with _open(path) as file:
@@ -73,7 +73,7 @@ def _fields(path: str, file: Any, node: Any, key: str = "", depth: int = 0) -> I
         yield key, node
 
 
-def values(desk: Desk, path: str, key: str, where: str) -> tuple[Sequence[str], tuple[int, ...]] | None:
+def values(channel: Channel, path: str, key: str, where: str) -> tuple[Sequence[str], tuple[int, ...]] | None:
     """The values of a dataset: an array, or text and its shape."""
     with _open(path) as file:
         node = file[where]
@@ -88,7 +88,7 @@ def values(desk: Desk, path: str, key: str, where: str) -> tuple[Sequence[str], 
             return strings(path, text.ravel()), text.shape
         if node.dtype.hasobject or node.dtype.names is not None or node.dtype.kind not in "biuf":
             raise bad(path, f"{key!r} holds {node.dtype}, not real numbers")
-        _read(desk, node)
+        _read(channel, node)
         return None
 
 
@@ -99,7 +99,7 @@ def _is_text(node: Any) -> bool:
     return node.attrs.get_id("MATLAB_class").dtype.kind == "S" and bool(node.attrs["MATLAB_class"] == b"char")
 
 
-def attribute(desk: Desk, path: str, name: str) -> str | None:
+def attribute(channel: Channel, path: str, name: str) -> str | None:
     """An attribute of the file that is one text."""
     check_heaps(path)
     with _open(path) as file:
@@ -107,7 +107,7 @@ def attribute(desk: Desk, path: str, name: str) -> str | None:
         return value if text and isinstance(value := file.attrs[name], str) else None
 
 
-def pictures(desk: Desk, path: str, key: str) -> dict[str, Any]:
+def pictures(channel: Channel, path: str, key: str) -> dict[str, Any]:
     """Shape of a dataset of images, whether they are bytes of files, and how many rows its chunks have (0: none)."""
     with _open(path) as file:
         node = _pictures(file, path, key)
@@ -115,22 +115,22 @@ def pictures(desk: Desk, path: str, key: str) -> dict[str, Any]:
         return {"shape": node.shape, "files": node.ndim == 1, "chunk": chunk, "nbytes": int(node.nbytes)}
 
 
-def picture_rows(desk: Desk, path: str, key: str, start: int, stop: int, most: int) -> None:
+def picture_rows(channel: Channel, path: str, key: str, start: int, stop: int, most: int) -> None:
     """Gives rows as an array; of files their lengths, then their bytes: rows until they have `most` bytes."""
     with _open(path) as file:
         node = _pictures(file, path, key)
         if node.ndim > 1:
-            node.read_direct(desk.array((stop - start, *node.shape[1:]), np.uint8), np.s_[start:stop])
+            node.read_direct(channel.array((stop - start, *node.shape[1:]), np.uint8), np.s_[start:stop])
             return
         _check_heaps_once(path)
         rows, total = list[bytes](), 0
         for row in range(start, stop):
             rows.append(bytes(node[row]))
-            desk.progress()
+            channel.progress()
             total += len(rows[-1])
             if total >= most:
                 break
-    give_rows(desk, rows)
+    give_rows(channel, rows)
 
 
 def _pictures(file: Any, path: str, key: str) -> Any:
@@ -169,8 +169,8 @@ def _type(dtype: np.dtype[Any]) -> str:
     return "str" if h5py.check_string_dtype(dtype) is not None else type_name(dtype)
 
 
-def _read(desk: Desk, node: Any) -> None:
-    array: Array = desk.array(node.shape, node.dtype)
+def _read(channel: Channel, node: Any) -> None:
+    array: Array = channel.array(node.shape, node.dtype)
     if node.ndim == 0 or node.size == 0:
         array[...] = node[()]
         return
@@ -180,7 +180,7 @@ def _read(desk: Desk, node: Any) -> None:
     for start in range(0, len(node), rows):
         stop = min(start + rows, len(node))
         node.read_direct(array, np.s_[start:stop], np.s_[start:stop])
-        desk.progress()
+        channel.progress()
 
 
 def check_heaps(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Libraries that crash, hang or take all memory do so in a process apart; here one line is left of it."""
+"""Libraries that crash, hang or take all memory do so in a separate process; here one line is left of it."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ import time
 import numpy as np
 import pytest
 
-from pyalign.io import apart, load_embeddings
+from pyalign.io import isolated, load_embeddings
 
 FAKE = """
 import sys, types
-fake = types.ModuleType("pyalign.io._apart_fake")
+fake = types.ModuleType("pyalign.io._isolated_fake")
 exec({source!r}, fake.__dict__)
-sys.modules["pyalign.io._apart_fake"] = fake
-import pyalign.io._apart_desk as own
+sys.modules["pyalign.io._isolated_fake"] = fake
+import pyalign.io._isolated_channel as own
 own.BUSY = 1
 """
 SOURCE = """
 import os, signal, time
 import numpy as np
 
-def fine(desk, path, *told):
-    desk.give(np.arange(6.0).reshape(2, 3))
-    desk.give(np.empty((0, 2), np.int32))
+def fine(channel, path, *told):
+    channel.give(np.arange(6.0).reshape(2, 3))
+    channel.give(np.empty((0, 2), np.int32))
     return [os.getpid(), *told]
 
-def crash(desk, path):
+def crash(channel, path):
     os.kill(os.getpid(), signal.SIGSEGV)
 
-def leave(desk, path):
+def leave(channel, path):
     os._exit(3)
 
-def spin(desk, path):
+def spin(channel, path):
     while True:
         pass
 
-def sleep(desk, path):
+def sleep(channel, path):
     time.sleep(300)
 
-def eat(desk, path):
+def eat(channel, path):
     return len(bytearray(1 << 40))
 
-def fail(desk, path):
+def fail(channel, path):
     raise RuntimeError("the library does not like " + path)
 
-def slow(desk, path):
+def slow(channel, path):
     start = time.process_time()
     while time.process_time() - start < 2.4:
-        desk.progress()
+        channel.progress()
         step = time.process_time()
         while time.process_time() - step < 0.04:
             pass
@@ -62,12 +62,12 @@ def slow(desk, path):
 def fake(tmp_path, monkeypatch):
     """``fake(function, *args)``: what `ask` says of a function of a made-up package."""
     prefix = FAKE.format(source=SOURCE).replace("{", "{{").replace("}", "}}")
-    monkeypatch.setattr(apart, "_CODE", prefix + apart._CODE)
-    monkeypatch.setattr(apart, "SILENCE", 1.0)
+    monkeypatch.setattr(isolated, "_CODE", prefix + isolated._CODE)
+    monkeypatch.setattr(isolated, "SILENCE", 1.0)
     path = tmp_path / "x.fake"
     path.write_bytes(b"x")
-    yield lambda function, *args: apart.ask(path, "fake", "files", function, *args, kind="made-up")
-    worker = apart._workers.pop((os.getpid(), "fake"), None)
+    yield lambda function, *args: isolated.ask(path, "fake", "files", function, *args, kind="made-up")
+    worker = isolated._workers.pop((os.getpid(), "fake"), None)
     if worker is not None:
         worker.stop()
 
@@ -105,13 +105,13 @@ def test_who_makes_progress_may_take_long(fake):
 
 def test_a_file_is_not_blamed_for_an_earlier_one(fake, tmp_path, refused):
     refused(lambda path: fake("fail"), tmp_path / "x.fake")
-    before = apart._workers[os.getpid(), "fake"]
+    before = isolated._workers[os.getpid(), "fake"]
     assert before.has_failed
     refused(lambda path: fake("crash"), tmp_path / "x.fake")  # asked twice: by the old process, by a new one
     assert before.process.returncode is not None
     (pid,), _ = fake("fine")
     os.kill(pid, 9)
-    before = apart._workers[os.getpid(), "fake"].process.wait()
+    before = isolated._workers[os.getpid(), "fake"].process.wait()
     assert fake("fine")[1]
 
 

@@ -1,4 +1,4 @@
-"""The other side of `apart`: the process that reads files, or draws, with one package as long as somebody asks."""
+"""The other side of `isolated`: the process that reads files, or draws, with one package as long as somebody asks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from pyalign._registry import load
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io._apart_desk import Desk, set_limit
+from pyalign.io._isolated_channel import Channel, set_limit
 
 
 def serve(descriptor: int) -> None:
@@ -25,12 +25,12 @@ def serve(descriptor: int) -> None:
         score.write("1000")  # where memory runs out, this process is the one to lose
     module: ModuleType | None = None
     with suppress(MissingExtraError):
-        module = load(f"pyalign.io._apart_{package}")
+        module = load(f"pyalign.io._isolated_{package}")
     while request := _request(line):
-        desk = Desk(line, request["size"])
-        desk.progress()
+        channel = Channel(line, request["size"])
+        channel.progress()
         function = None if module is None else getattr(module, request["function"])
-        desk.reply(_answer(desk, function, request))
+        channel.reply(_answer(channel, function, request))
 
 
 def _request(line: socket.socket) -> dict[str, Any] | None:
@@ -39,13 +39,13 @@ def _request(line: socket.socket) -> dict[str, Any] | None:
         return json.loads(file.read(int.from_bytes(head, "little"))) if len(head) == 8 else None
 
 
-def _answer(desk: Desk, function: Callable[..., Any] | None, request: dict[str, Any]) -> dict[str, Any]:
+def _answer(channel: Channel, function: Callable[..., Any] | None, request: dict[str, Any]) -> dict[str, Any]:
     if function is None:
         return {"fault": "missing", "own": False}
     path, room = request["path"], request["room"]
     try:
         set_limit("RLIMIT_AS", _in_use() + room)
-        return {"document": function(desk, path, *request["args"])}
+        return {"document": function(channel, path, *request["args"])}
     except InputError as error:
         return {"fault": str(error).removeprefix(f"{path}: "), "own": True}
     except MemoryError:

@@ -1,4 +1,4 @@
-"""PyTorch files in the process apart: `torch.load` with `weights_only`, and the tensors in nested dicts."""
+"""PyTorch files in the separate process: `torch.load` with `weights_only`, and the tensors in nested dicts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart_desk import Desk
+from pyalign.io._isolated_channel import Channel
 from pyalign.io.arrays import Listed
 from pyalign.io.paths import Array, bad, needed
 from pyalign.io.tensor_files import widen_bfloat16
@@ -19,12 +19,12 @@ DEEPEST = 4
 PIECE = 64 << 20  # bytes copied at once
 
 
-def arrays(desk: Desk, path: str) -> list[Listed]:
+def arrays(channel: Channel, path: str) -> list[Listed]:
     """Each tensor, or list of names, in (nested) dicts."""
     return [(key, *_described(leaf), key) for key, leaf in _leaves(path, _load(path))]
 
 
-def values(desk: Desk, path: str, key: str, where: str) -> tuple[list[str], tuple[int, ...]] | None:
+def values(channel: Channel, path: str, key: str, where: str) -> tuple[list[str], tuple[int, ...]] | None:
     """The values under a key: a tensor, or names and their shape."""
     leaf = dict(_leaves(path, _load(path)))[key]
     if not isinstance(leaf, torch.Tensor):
@@ -32,14 +32,14 @@ def values(desk: Desk, path: str, key: str, where: str) -> tuple[list[str], tupl
     leaf = leaf.detach()
     is_bfloat16 = leaf.dtype == torch.bfloat16
     source = leaf.view(torch.int16).numpy() if is_bfloat16 else leaf.resolve_conj().resolve_neg().numpy()
-    array = desk.array(source.shape, np.float32 if is_bfloat16 else source.dtype)
+    array = channel.array(source.shape, np.float32 if is_bfloat16 else source.dtype)
     if array.ndim == 0 or array.size == 0:
         array[...] = _plain(source, is_bfloat16)
         return None
     rows = max(1, PIECE // max(1, array.nbytes // len(array)))
     for start in range(0, len(array), rows):
         array[start : start + rows] = _plain(source[start : start + rows], is_bfloat16)
-        desk.progress()
+        channel.progress()
     return None
 
 
