@@ -190,7 +190,7 @@ OTHER_FLAGS = {
         ("sizes triplets", "count"), ("on-error unknown", "unreadable"), ("features items shape", "n-objects"),
         ("margin", "difference"), ("odd-column anchor", "columns"), ("weight-column", "weights"), ("data", "csv"),
         ("price-object price-subject price-answer", "prices"), ("model-choice-base", "choice-base"),
-        ("queries", "query"), ("standardize", "standardize"), ("cmake-dir include-dir libs", "only"),
+        ("queries", "query"), ("standardise", "standardize"), ("cmake-dir include-dir libs", "only"),
     )
     for word in words.split()
 }

@@ -112,7 +112,7 @@ def test_help_names_ten_commands_first_and_groups_the_rest(command):
         (("scroe",), "score"),
         (("evaluate",), "score"),
         (("simulate",), "triplets simulate"),
-        (("neighbors",), "neighbors"),
+        (("neighbours",), "neighbors"),
     ],
 )
 def test_a_near_word_or_one_of_the_same_meaning_is_proposed(command, words, meant):
