@@ -103,8 +103,8 @@ static void check_row_operations(const Table* x, Kind kind) {
   free_table(&done);
 }
 
-// A constant row is centered to zero even where d times its value rounds; NaN and infinity are never hidden, not even in
-// a row that is constant otherwise.
+// A constant row is centered to zero even where d times its value rounds; NaN and infinity are never hidden, not even
+// in a row that is constant otherwise.
 static void check_odd_rows(pa_float_type type) {
   enum { n = 3, d = 37 };
   Table x = make_table(n, d, d, type, REAL);
