@@ -16,7 +16,7 @@ features = np.asarray(x.values, dtype=np.float32)
 
 # %%
 # A representation that has lost how much each of its directions counts: 32 principal components of the features, all
-# scaled to the same variance. The map finds it again. One strength of the penalty is enough to be quick.
+# scaled to the same variance. The map finds it again. One penalty is enough to be quick.
 
 whitened = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[0][:, :32]
 result = pyalign.cross_validate_probe(whitened, triplets, penalties=[0.03], measure="dot")

@@ -199,7 +199,7 @@ def _shown(kind: type) -> tuple[tuple[str, str, bool], ...]:
 
 
 def key_of(field_: Field[Any]) -> str:
-    """The key of a field in documents: its name, unless it says otherwise (``metadata={"key": "penalty"}``)."""
+    """The key of a field in documents: its name, unless it says otherwise (``metadata={"key": "alpha"}``)."""
     key: str = field_.metadata.get("key", field_.name)
     return key
 

@@ -42,7 +42,7 @@ PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects,
 DEFAULTS: dict[str, Any] = {
     "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
 }
-STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
+PENALTY, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
 
 
 def rank(text: str) -> int | str:
@@ -211,9 +211,9 @@ def _one_fit(
     """One map, fitted to all triplets."""
     from pyalign.probing.probe import fit_probe
 
-    strength = options.penalties[0] if options.penalties else STRENGTH
+    penalty = options.penalties[0] if options.penalties else PENALTY
     fit = fit_probe(
-        x, triplets, penalty=strength, seed=options.seed, **more, **_local(options), missing=options.missing,
+        x, triplets, penalty=penalty, seed=options.seed, **more, **_local(options), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)

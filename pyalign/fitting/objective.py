@@ -207,7 +207,7 @@ class TripletTerm(TripletLoss):
 class Curvature:
     """The derivative of the objective by M at a fit, along the directions in which it falls."""
 
-    least: float  # smallest eigenvalue of X^T H X + strength * I; a diagonal map: its smallest diagonal element.
+    least: float  # smallest eigenvalue of X^T H X + penalty * I; a diagonal map: its smallest diagonal element.
     # (k, m) directions V of negative eigenvalues, steepest first: columns that would lower the objective.
     directions: np.ndarray
     values: np.ndarray  # (m,) eigenvalues of these.
@@ -264,8 +264,8 @@ def _least_eigenvectors(matrix: np.ndarray, most: int) -> tuple[np.ndarray, np.n
     return values, vectors
 
 
-def steepest_strength(term: TripletTerm, stretch: np.ndarray, diagonal: bool = False) -> float:
-    """The penalty strength from which on the best map is zero.
+def largest_penalty(term: TripletTerm, stretch: np.ndarray, diagonal: bool = False) -> float:
+    """The penalty from which on the best map is zero.
 
     At M = 0 all answers have probability 1/3, or 1/2 of two; the penalty outweighs the loss in every direction from
     there on.

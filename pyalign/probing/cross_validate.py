@@ -23,7 +23,7 @@ from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.fitting.objective import part_of
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import (
-    GROWTH, Choice, Maker, ProbeFit, choose_strength, fit_path, geometric_mean, problem_of, require_sides,
+    GROWTH, Choice, Maker, ProbeFit, choose_penalty, fit_path, geometric_mean, problem_of, require_sides,
 )
 from pyalign.probing.held_out import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
 from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalties, options_of
@@ -147,7 +147,7 @@ class _Run:
     inputs: Inputs
     make: Maker
     options: ProbeOptions
-    strengths: object
+    penalties: object
     split: str
     plan: Resampling | None
     watch: Watch
@@ -160,14 +160,14 @@ class _Run:
             return finished
         began, inputs = time.perf_counter(), self.inputs
         people = inputs.subjects if self.split == "subjects" else None
-        choice = choose_strength(
-            inputs.x, inputs.index[fold.train], self.options, penalties=self.strengths,
+        choice = choose_penalty(
+            inputs.x, inputs.index[fold.train], self.options, penalties=self.penalties,
             split=self.split.partition("+")[0], subjects=None if people is None else people[fold.train],
             answers=part_of(inputs.answers, fold.train), seed=self.options.seed, watch=self.watch.at(f"{stage}, inner"),
             make=self.make,
         )
         problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
-        fit = next(fit_path(problem, [choice.strength], watch=watch))
+        fit = next(fit_path(problem, [choice.penalty], watch=watch))
         watch.offer((FITTED, fit.objective), lambda: fit)
         finished = self._result(fold, choice, fit, began)
         watch.offer((FINISHED, finished.result.cross_entropy), lambda: fit)
@@ -183,7 +183,7 @@ class _Run:
         people = None if inputs.subjects is None else inputs.subjects[fold.test]
         errors = fold_errors(rows, test, people, self.plan, inputs.on.backend.name)
         result = FoldResult(
-            strength=choice.strength,
+            penalty=choice.penalty,
             accuracy=accuracy,
             cross_entropy=nats,
             accuracy_error=errors.accuracy,
@@ -197,7 +197,7 @@ class _Run:
             at_edge=choice.at_edge,
             n_passes=choice.n_passes + fit.n_passes,
             seconds=time.perf_counter() - began,
-            strengths=choice.strengths,
+            penalties=choice.penalties,
             inner_cross_entropy=choice.cross_entropy,
             inner_accuracy=choice.accuracy,
             zero_shot_error=errors.zero_shot,
@@ -206,12 +206,12 @@ class _Run:
         return FinishedFold(result, rows.packed())
 
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
-        """All triplets, with the strengths of the folds, which had fewer triplets."""
-        inputs, strengths = self.inputs, as_penalties(self.strengths)
-        grown = [r.strength * (r.n_train / len(inputs.index)) ** GROWTH for r in results]
-        strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(geometric_mean(grown))
+        """All triplets, with the penalties of the folds, which had fewer triplets."""
+        inputs, penalties = self.inputs, as_penalties(self.penalties)
+        grown = [r.penalty * (r.n_train / len(inputs.index)) ** GROWTH for r in results]
+        penalty = penalties[0] if penalties is not None and len(penalties) == 1 else float(geometric_mean(grown))
         problem = self.make(inputs.x, inputs.index, self.options, inputs.answers)
-        fit = next(fit_path(problem, [strength], watch=self.watch.at("refit"), figures=True))
+        fit = next(fit_path(problem, [penalty], watch=self.watch.at("refit"), figures=True))
         self.watch.at("refit").offer((REFIT, fit.objective), lambda: fit)
         return fit
 
@@ -277,7 +277,7 @@ def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
 class FoldResult(Result):
     """One fold."""
 
-    strength: float  # of the penalty, chosen within the training triplets, or given.
+    penalty: float  # chosen within the training triplets, or given.
     accuracy: float  # fraction of the test triplets.
     cross_entropy: float  # nats, of the test triplets.
     # accuracy_error, cross_entropy_error: standard errors, over what the intervals of the means are over; None without
@@ -292,11 +292,11 @@ class FoldResult(Result):
     # gap, converged: nats, and whether the fit came as near to its optimum as was asked for; see `ProbeFit`.
     gap: float | None
     converged: bool
-    at_edge: bool  # whether the strongest or the weakest strength that was tried was the best.
+    at_edge: bool  # whether the largest or the smallest penalty that was tried was the best.
     n_passes: int  # over the training triplets, those of the choice included.
     seconds: float  # that the fold took.
-    # strengths, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
-    strengths: tuple[float, ...]
+    # penalties, inner_cross_entropy, inner_accuracy: what the choice saw; see `Choice`.
+    penalties: tuple[float, ...]
     inner_cross_entropy: tuple[float, ...]
     inner_accuracy: tuple[float, ...]
     # standard error of `zero_shot_accuracy`, over the same as `accuracy_error`; None as that.
@@ -358,7 +358,7 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
     folds: tuple[FoldResult, ...]  # a `FoldResult` for each fold, repeat by repeat.
     split: str  # what was held out: ``"objects"``, ``"triplets"``, ``"subjects"`` or ``"objects+subjects"``.
     seed: int  # the seed of the split.
-    fit: ProbeFit  # the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
+    fit: ProbeFit  # the probe fitted to all triplets, with the geometric mean of the folds' penalties, scaled.
     seconds: float  # the time that all of it took.
     options: ProbeOptions  # the options of the probe.
     images: Others | None = None  # the other embeddings, if there are any.

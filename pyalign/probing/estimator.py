@@ -11,7 +11,7 @@ from pyalign.analysis.score import score
 from pyalign.data import Transform
 from pyalign.errors import MissingExtraError
 from pyalign.journal import Journal, journal_of
-from pyalign.probing.fit import Choice, ProbeFit, choose_strength, fit_path
+from pyalign.probing.fit import Choice, ProbeFit, choose_penalty, fit_path
 from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalty
 from pyalign.probing.probe import Inputs, completed, maker, read_inputs, warned, watch_over
 from pyalign.probing.problem import Problem, Watch
@@ -42,7 +42,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         transform_: the map, a `pyalign.Transform`; `pyalign.write_transform` saves it.
-        strength_: the penalty.
+        penalty_: the penalty.
         fit_: the `ProbeFit`, with its duality gap.
         choice_: how the penalty was chosen; None unless it was ``"auto"``.
         n_features_in_: the number of features, d.
@@ -58,7 +58,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     transform_: Transform
-    strength_: float
+    penalty_: float
     fit_: ProbeFit
     choice_: Choice | None
     n_features_in_: int
@@ -119,17 +119,17 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise
             self.fit_ = best.value
             warnings.warn("interrupted: the probe is the best map so far, not the optimum", stacklevel=2)
-        self.strength_, self.transform_ = self.fit_.strength, self.fit_.transform
+        self.penalty_, self.transform_ = self.fit_.penalty, self.fit_.transform
         return self
 
     def _search(self, inputs: Inputs, options: ProbeOptions, penalty: float | None, watch: Watch) -> ProbeFit:
         self.choice_ = None
         if penalty is None:
-            self.choice_ = choose_strength(
+            self.choice_ = choose_penalty(
                 inputs.x, inputs.index, options, answers=inputs.answers, seed=options.seed, watch=watch.at("inner"),
                 make=maker(inputs, LocalOptions()),
             )
-            penalty = self.choice_.strength
+            penalty = self.choice_.penalty
         problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on, inputs.task)
         fit = next(fit_path(problem, [penalty], watch=watch))
         return completed(fit, inputs, LocalOptions())

@@ -1,4 +1,4 @@
-"""The choice of a penalty's strength by triplets that a fit has not seen.
+"""The choice of a penalty by triplets that a fit has not seen.
 
 Fits of a probe: for one penalty, or for a path of penalties with warm starts.
 """
@@ -31,7 +31,7 @@ WEAKER = tuple(float(share) for share in np.geomspace(0.0005, 0.00001, 5))
 PATIENCE = 2  # a path ends when the cross-entropy of held-out triplets has been above its least that often in a row
 INNER_FOLDS = 3
 ROUNDS_OF_CHOICE = 1  # of a fit on the path: within about 1e-5 of its optimum
-# The best strength falls with the number of triplets t as t^-1/2 where it balances the noise of the gradient, as 1/t
+# The best penalty falls with the number of triplets t as t^-1/2 where it balances the noise of the gradient, as 1/t
 # where it stands for a prior that does not change. Between the two, as on THINGS:
 GROWTH = 0.75
 
@@ -40,29 +40,29 @@ GROWTH = 0.75
 class Choice(Result):
     """How a penalty was chosen."""
 
-    strength: float  # the chosen penalty, for a fit to all triplets.
+    penalty: float  # the chosen penalty, for a fit to all triplets.
     # whether the lowest cross-entropy was at the largest or smallest penalty that was tried, so that a penalty beyond
     # the grid might be better.
     at_edge: bool
     # the penalties that were tried, largest first, as geometric means over the inner folds.
-    strengths: tuple[float, ...]
+    penalties: tuple[float, ...]
     # the cross-entropy on held-out triplets for each penalty, in nats, as means over the inner folds.
     cross_entropy: tuple[float, ...]
     accuracy: tuple[float, ...]  # the accuracy on held-out triplets for each penalty, as means over the inner folds.
     n_passes: int  # the total number of passes over the triplets of an inner fold.
 
 
-def choose_strength(
+def choose_penalty(
     x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
     subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, watch: Watch | None = None,
     make: Maker = Problem,
 ) -> Choice:
-    """The strength with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
+    """The penalty with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
 
-    A parabola through the three best in the logarithm places the least between the strengths that were tried. An inner
-    fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
+    A parabola through the three best in the logarithm places the least between the penalties that were tried. An inner
+    fold has fewer triplets than the fit to come, so the penalty is scaled by (t_inner / t)^`GROWTH`.
 
-    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
+    penalties: numbers, or ``"auto"`` for `SHARES` of the penalty from which on the best map is zero, and `STRONGER` or
         `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
         nor scaled.
     watch: what reports progress; its journal gets the fit with the least cross-entropy on its held-out triplets.
@@ -94,9 +94,9 @@ def choose_strength(
     elif stated is None and tried.at_weakest:
         tried = tried.joined(curve(WEAKER))
     growth = (tried.n_triplets / len(triplets)) ** GROWTH
-    strength = least_of(np.array(tried.strengths), np.array(tried.nats)) * growth
+    penalty = least_of(np.array(tried.penalties), np.array(tried.nats)) * growth
     at_edge = tried.at_strongest or tried.at_weakest
-    return Choice(strength, at_edge, tried.strengths, tried.nats, tried.right, tried.n_passes)
+    return Choice(penalty, at_edge, tried.penalties, tried.nats, tried.right, tried.n_passes)
 
 
 def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
@@ -115,16 +115,16 @@ def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
 
 @dataclass
 class _Path:
-    """One inner fold: scores of held-out triplets along the strengths."""
+    """One inner fold: scores of held-out triplets along the penalties."""
 
-    strengths: tuple[float, ...]
+    penalties: tuple[float, ...]
     n_triplets: int
     scores: list[HeldOut] = field(default_factory=list)
     n_passes: int = 0
 
 
 def geometric_mean(penalties: ArrayLike) -> np.ndarray:
-    """Over the first axis; 0 where one of the strengths is."""
+    """Over the first axis; 0 where one of the penalties is."""
     with np.errstate(divide="ignore"):
         mean: np.ndarray = np.exp(np.log(penalties).mean(axis=0))
     return mean
@@ -134,12 +134,12 @@ def geometric_mean(penalties: ArrayLike) -> np.ndarray:
 class _Curve:
     """Figures of held-out triplets along a path, means over the inner folds."""
 
-    strengths: tuple[float, ...]
+    penalties: tuple[float, ...]
     nats: tuple[float, ...]
     right: tuple[float, ...]
     n_triplets: float
     n_passes: int
-    whole: bool  # no fold gave up before the last strength
+    whole: bool  # no fold gave up before the last penalty
 
     @classmethod
     def of(cls, paths: Sequence[_Path]) -> _Curve:
@@ -149,12 +149,12 @@ class _Curve:
             return tuple(map(float, np.mean([some[:shortest] for some in values], axis=0)))
 
         return cls(
-            strengths=tuple(map(float, geometric_mean([path.strengths[:shortest] for path in paths]))),
+            penalties=tuple(map(float, geometric_mean([path.penalties[:shortest] for path in paths]))),
             nats=mean([[score.cross_entropy for score in path.scores] for path in paths]),
             right=mean([[score.accuracy for score in path.scores] for path in paths]),
             n_triplets=float(np.mean([path.n_triplets for path in paths])),
             n_passes=sum(path.n_passes for path in paths),
-            whole=all(len(path.scores) == len(path.strengths) for path in paths),
+            whole=all(len(path.scores) == len(path.penalties) for path in paths),
         )
 
     @property
@@ -166,10 +166,10 @@ class _Curve:
         return self.whole and int(np.argmin(self.nats)) == len(self.nats) - 1
 
     def joined(self, weaker: _Curve) -> _Curve:
-        """This one and then one of weaker strengths."""
+        """This one and then one of smaller penalties."""
         return replace(
             self,
-            strengths=self.strengths + weaker.strengths,
+            penalties=self.penalties + weaker.penalties,
             nats=self.nats + weaker.nats,
             right=self.right + weaker.right,
             n_passes=self.n_passes + weaker.n_passes,
@@ -178,7 +178,7 @@ class _Curve:
 
 
 def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
-    """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbors, is least."""
+    """The penalty at which a parabola in its logarithm, through the least of `nats` and its neighbors, is least."""
     k = int(np.argmin(nats))
     if not 0 < k < len(nats) - 1:
         return float(penalties[k])
@@ -198,10 +198,10 @@ class Asked(NamedTuple):
 def _walk(
     problem: Problem, test: Asked, penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch
 ) -> _Path:
-    """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
-    path = _Path(penalties or problem.strengths(shares), problem.n_triplets)
+    """Held-out scores along the penalties, until they have been worse `PATIENCE` times in a row."""
+    path = _Path(penalties or problem.penalties_of(shares), problem.n_triplets)
     worse = 0
-    for fit in fit_path(problem, path.strengths, rounds=ROUNDS_OF_CHOICE, watch=watch):
+    for fit in fit_path(problem, path.penalties, rounds=ROUNDS_OF_CHOICE, watch=watch):
         held_out = held_out_score(fit.transform, problem.options, *test, problem.on, problem.task)
         watch.accuracy = held_out.accuracy
         watch.offer((INNER, held_out.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
@@ -231,11 +231,11 @@ class ProbeFit(OfTask, Result):
 
     # the map, for the original rows.
     transform: Transform = field(metadata={"hidden": True}, repr=False, compare=False)
-    strength: float  # the penalty, by which the norm is multiplied.
+    penalty: float  # the penalty, by which the norm is multiplied.
     norm: float  # the value of the norm of the weights; `options.norm` says which norm.
     cross_entropy: float  # the mean over the triplets of the fit, in nats.
-    # cross_entropy + strength * norm, in nats; with other embeddings (1 - local_weight) * cross_entropy + local_weight
-    # * local.cross_entropy + strength * norm.
+    # cross_entropy + penalty * norm, in nats; with other embeddings (1 - local_weight) * cross_entropy + local_weight
+    # * local.cross_entropy + penalty * norm.
     objective: float
     # the duality gap in nats, a bound on how far the objective is above the optimum over maps of any rank. None if the
     # problem is not convex.
@@ -279,9 +279,9 @@ def fit_path(
         watch: gets the number of passes and the best map so far.
         figures: whether to compute how the map changes the other embeddings.
     """
-    for strength in penalties:
+    for penalty in penalties:
         began = time.perf_counter()
-        search = Search(problem, strength)
+        search = Search(problem, penalty)
         search.watch = _watcher(watch or Watch(), search, began)
         with one_blas_thread():
             start = search.run(start, rounds)
@@ -300,14 +300,14 @@ def _watcher(watch: Watch, search: Search, began: float) -> Watcher:
         if merit < least:
             least, kept = merit, Map(at.weights.copy(), at.bias.copy())
             watch.offer(merit, lambda: _cut(search, passes, kept, began))
-        watch.report(search.strength, passes, value)
+        watch.report(search.penalty, passes, value)
 
     return seen
 
 
 def _cut(search: Search, passes: int, at: Map, began: float) -> ProbeFit:
     """The fit at the best map so far, after Ctrl-C."""
-    again = Search(search.problem, search.strength)
+    again = Search(search.problem, search.penalty)
     again.iterations, again.passes = search.iterations, passes
     return _result(again, at, began, interrupted=True)
 
@@ -318,7 +318,7 @@ def _result(search: Search, at: Map, began: float, figures: bool = False, interr
     certified = gap is not None and gap <= problem.options.tolerance
     return ProbeFit(
         transform=problem.transform(at),
-        strength=search.strength,
+        penalty=search.penalty,
         norm=search.norm(at),
         cross_entropy=curvature.loss,
         objective=search.objective(at, curvature),

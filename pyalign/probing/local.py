@@ -1,6 +1,6 @@
 """gLocal: a map that predicts human answers and keeps who is near whom among other embeddings.
 
-Minimizes (1 - alpha) * mean cross-entropy of triplets + alpha * `LocalTerm` + strength * penalty: the same search as
+Minimizes (1 - alpha) * mean cross-entropy of triplets + alpha * `LocalTerm` + penalty * penalty: the same search as
 without the local term, from a multiple of the identity, and without a duality gap.
 
 Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS 2023,

@@ -105,7 +105,7 @@ ROUNDING = 1e-12  # added under the root of a norm, whose derivative at zero wou
 
 
 class Form(Protocol):
-    """A parametrization of weights V (k, r), and its penalty."""
+    """A parametrization of weights V (k, r), and its norm."""
 
     size: int
 
@@ -115,8 +115,8 @@ class Form(Protocol):
     def pull_back(self, theta: np.ndarray, by_weights: np.ndarray) -> np.ndarray:
         """The derivative by the parameters from that by V."""
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """The norm that the penalty strength multiplies, and its derivative by the parameters."""
+    def norm(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """The norm that the penalty multiplies, and its derivative by the parameters."""
 
     def start(self, v: np.ndarray) -> np.ndarray:
         """Parameters whose weights are V (k, r)."""
@@ -146,7 +146,7 @@ class Full:
     def pull_back(self, theta: np.ndarray, by_weights: np.ndarray) -> np.ndarray:
         return by_weights.ravel()
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+    def norm(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         v = self.weights(theta)
         slope = self.squares * v
         square = float(np.vdot(slope, v))
@@ -190,7 +190,7 @@ class Factored:
         a, b = self.factors(theta)
         return np.concatenate([(by_weights @ b.T).ravel(), (a.T @ by_weights).ravel()])
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+    def norm(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         a, b = self.factors(theta)
         slope = self.stretch**2 * a
         value = 0.5 * float(np.vdot(slope, a) + np.vdot(b, b))
@@ -198,7 +198,7 @@ class Factored:
 
 
 class Diagonal:
-    """W = diag(w): one scale per feature, in the features' own axes; penalties as those of `Full`."""
+    """W = diag(w): one scale per feature, in the features' own axes; norms as those of `Full`."""
 
     def __init__(self, basis: Basis, norm: str, relative: bool = False) -> None:
         self.size = len(basis.stretch)
@@ -213,7 +213,7 @@ class Diagonal:
     def pull_back(self, theta: np.ndarray, by_weights: np.ndarray) -> np.ndarray:
         return by_weights.diagonal().copy()
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+    def norm(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         w = self.stretch * theta
         square = float(w @ w)
         if self.kind == "squared":
@@ -232,7 +232,7 @@ class Diagonal:
 
 
 MEASURES = ("dot", "cosine")
-# Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
+# Shares of the penalty from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
 SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
 
 
@@ -243,7 +243,7 @@ class ProbeOptions:
     # the norm that is penalized. ``"squared"``: ``|W|_F^2``, which is the trace of M = W W^T. ``"frobenius"``:
     # ``|W|_F``, as published. ``"identity"``: ``|W - m I|_F^2`` with m = mean(diag W), as in gLocal, with cosines
     # divided by m^2. ``"nuclear"``: the sum of the singular values of W.
-    norm: Literal["squared", "frobenius", "identity", "nuclear"] = field(default="squared", metadata={"key": "penalty"})
+    norm: Literal["squared", "frobenius", "identity", "nuclear"] = "squared"
     # ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
     rank: int | str = "full"
     bias: bool = False  # whether Z = X W + b has a bias b, which is not penalized.

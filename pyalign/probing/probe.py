@@ -241,7 +241,7 @@ def probe_path(
         >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> path = probe_path(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], penalties=[0.01, 0.1])
-        >>> [fit.strength for fit in path], path[0].cross_entropy > path[1].cross_entropy
+        >>> [fit.penalty for fit in path], path[0].cross_entropy > path[1].cross_entropy
         ([0.1, 0.01], True)
     """
     progress = reporter(progress)
@@ -253,7 +253,7 @@ def probe_path(
     )
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     fits = list(
-        fit_path(problem, stated or problem.strengths(SHARES), watch=Watch(progress, stage="path"), figures=True)
+        fit_path(problem, stated or problem.penalties_of(SHARES), watch=Watch(progress, stage="path"), figures=True)
     )
     return tuple(warned(completed(fit, inputs, local)) for fit in fits)
 
@@ -283,7 +283,7 @@ def completed(
 def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None) -> ProbeFit:
     """A fit whose map records the data of the fit, with notes."""
     options = fit.options
-    settings = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
+    settings = {"penalty": fit.penalty, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
     provenance = inputs.provenance(settings, options.seed)
     kept = kept_rows(inputs, local, options.seed)
     transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out, kept)
@@ -307,7 +307,7 @@ def warned(fit: ProbeFit) -> ProbeFit:
         options = fit.options
         more = f"tolerance ({options.tolerance:g}) or max_iterations ({options.max_iterations})"
         warnings.warn(
-            f"the fit with penalty {fit.strength:.4g} ended before its optimum{distance}; raise the penalty, {more}",
+            f"the fit with penalty {fit.penalty:.4g} ended before its optimum{distance}; raise the penalty, {more}",
             ConvergenceWarning,
             stacklevel=3,
         )

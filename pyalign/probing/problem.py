@@ -17,7 +17,7 @@ from pyalign._process import Progress, silent
 from pyalign.data import ODD_ONE_OUT, Transform, alternatives_of
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import Algebra, one_blas_thread, valid_triplets
-from pyalign.fitting.objective import Slope, TripletTerm, smoothed, steepest_strength
+from pyalign.fitting.objective import Slope, TripletTerm, largest_penalty, smoothed
 from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
 from pyalign.probing.parameters import Basis, ProbeOptions, Standardization, own_basis, principal_basis, standardization
@@ -32,7 +32,7 @@ class Map:
 
 
 class Problem:
-    """The loss of triplets as a function of a `Map`, for any penalty strength.
+    """The loss of triplets as a function of a `Map`, for any penalty.
 
     Args:
         x: (n, d) real numbers, one row per item. Only the rows that triplets name are used: for the loss, and for the
@@ -111,14 +111,14 @@ class Problem:
         """The loss without its penalty, from that of the triplets."""
         return loss
 
-    def zero_strength(self) -> float:
-        """The strength of the squared penalty from which on the best map is zero."""
+    def zero_penalty(self) -> float:
+        """The penalty on the squared norm from which on the best map is zero."""
         with one_blas_thread():
-            return steepest_strength(self.term, self.basis.stretch, self.options.rank == "diagonal")
+            return largest_penalty(self.term, self.basis.stretch, self.options.rank == "diagonal")
 
-    def strengths(self, shares: tuple[float, ...]) -> tuple[float, ...]:
-        """Penalties that are these shares of `zero_strength`."""
-        strongest = self.zero_strength()
+    def penalties_of(self, shares: tuple[float, ...]) -> tuple[float, ...]:
+        """Penalties that are these shares of `zero_penalty`."""
+        strongest = self.zero_penalty()
         return tuple(share * strongest for share in shares)
 
     def transform(self, at: Map) -> Transform:

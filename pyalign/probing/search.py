@@ -1,4 +1,4 @@
-"""The search for the best map at one penalty strength.
+"""The search for the best map at one penalty.
 
 A map of full rank is found through maps of low rank. The directions in which the derivative by M = W W^T is negative
 are those in which the objective falls; they become columns, L-BFGS moves all columns, columns that have shrunk to
@@ -41,7 +41,7 @@ class Search:
     """One search; counts what it takes."""
 
     def __init__(self, problem: Problem, penalty: float, watch: Watcher = ignore) -> None:
-        self.problem, self.strength, self.watch = problem, penalty, watch
+        self.problem, self.penalty, self.watch = problem, penalty, watch
         self.iterations = self.passes = 0
         self.value = self.gradient_norm = float("inf")
         self.norm_name = problem.options.norm
@@ -154,10 +154,10 @@ class Search:
 
         def function(theta: np.ndarray) -> tuple[float, np.ndarray]:
             slope = problem.slope(as_map(theta), wide)
-            norm, by_norm = form.penalty(theta[: form.size])
-            by_form = form.pull_back(theta[: form.size], slope.weights) + self.strength * by_norm
+            norm, by_norm = form.norm(theta[: form.size])
+            by_form = form.pull_back(theta[: form.size], slope.weights) + self.penalty * by_norm
             by_theta = np.concatenate([by_form, slope.bias]) if bias else by_form
-            return slope.value + self.strength * norm, by_theta
+            return slope.value + self.penalty * norm, by_theta
 
         def watch(passes: int, value: float, theta: np.ndarray) -> None:
             self.watch(before + passes, value, as_map(theta))
@@ -182,31 +182,31 @@ class Search:
         problem, weights, bias = self.problem, at.weights, at.bias
         if weights.shape[1] == 0:
             weights, bias = np.zeros((problem.directions, 1)), np.zeros(1)
-        strength = self._trace_strength(at)
+        penalty = self._trace_penalty(at)
         return curvature(
-            problem.term, problem.basis.stretch, weights, bias, strength, problem.options.rank == "diagonal"
+            problem.term, problem.basis.stretch, weights, bias, penalty, problem.options.rank == "diagonal"
         )
 
     def objective(self, at: Map, curvature_at: Curvature) -> float:
         """The objective, computed in float64, in nats."""
-        return self.problem.total(curvature_at.loss, at) + self.strength * self.norm(at)
+        return self.problem.total(curvature_at.loss, at) + self.penalty * self.norm(at)
 
     def norm(self, at: Map) -> float:
-        """What the penalty's strength multiplies."""
+        """What the penalty multiplies."""
         form = self._form(at)
-        return form.penalty(form.start(at.weights))[0]
+        return form.norm(form.start(at.weights))[0]
 
     def gap(self, at: Map, curvature_at: Curvature) -> float | None:
         """An upper bound of the objective's distance from the optimum; None where the problem isn't convex."""
         return max(0.0, self.objective(at, curvature_at) - curvature_at.entropy) if self.problem.convex else None
 
-    def _trace_strength(self, at: Map) -> float:
+    def _trace_penalty(self, at: Map) -> float:
         """What the penalty costs per unit of trace(M), in a direction that W does not have yet."""
         if self.norm_name == "squared":
-            return self.strength
+            return self.penalty
         square = float((self._weights(at) ** 2).sum())
         one_norm = self.norm_name == "frobenius"
-        return self.strength / (2.0 * np.sqrt(square)) if one_norm and square > 0 else 0.0
+        return self.penalty / (2.0 * np.sqrt(square)) if one_norm and square > 0 else 0.0
 
     def _weights(self, at: Map) -> np.ndarray:
         """W turned into the basis: its norms are those of W."""

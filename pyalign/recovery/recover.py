@@ -46,7 +46,7 @@ class _Settings:
     target: float
     confidence: float
     folds: int
-    strengths: object
+    penalties: object
     probe: ProbeOptions
     seed: int
     missing: Policy
@@ -194,7 +194,7 @@ def _simulations(pool: Pool, temperatures: tuple[float, ...], settings: _Setting
         return Simulations(
             pool, temperatures, ByTemperature(pool), settings.simulations, settings.seed, settings.progress
         )
-    probes = ByProbe(pool, settings.probe, settings.folds, settings.strengths, settings.seed, settings.progress)
+    probes = ByProbe(pool, settings.probe, settings.folds, settings.penalties, settings.seed, settings.progress)
     simulated = Simulations(pool, temperatures, probes, settings.simulations, settings.seed, settings.progress)
     probes.choose(simulated.answers(slice(0, pool.n_given), 0))
     return simulated
@@ -218,7 +218,7 @@ def _provenance(
     options |= {"simulations": settings.simulations, "sizes": settings.sizes, "target": settings.target}
     options["missing"] = settings.missing
     if settings.refit == "probe":
-        options |= {"folds": settings.folds, "strengths": settings.strengths, "probe": settings.probe.to_dict()}
+        options |= {"folds": settings.folds, "penalties": settings.penalties, "probe": settings.probe.to_dict()}
     return Provenance.now(inputs, options, pool.host.name, settings.seed)
 
 

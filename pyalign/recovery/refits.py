@@ -24,7 +24,7 @@ from pyalign.errors import InputError
 from pyalign.fitting.algebra import host_rows
 from pyalign.fitting.place import algebra_for
 from pyalign.ops.triplets import run_triplets
-from pyalign.probing.fit import GROWTH, Maker, choose_strength, fit_path, problem_of
+from pyalign.probing.fit import GROWTH, Maker, choose_penalty, fit_path, problem_of
 from pyalign.probing.held_out import held_out_score
 from pyalign.probing.parameters import ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem, finite_rows
@@ -160,20 +160,20 @@ class ByProbe:
         self._candidates, self._single = penalties, grid is not None and len(grid) == 1
         self._progress = progress
         self.models = [_rows(self.on, name, x) for name, x in pool.models.items()]
-        self.strengths: np.ndarray | None = None
+        self.penalties: np.ndarray | None = None
 
     def choose(self, pairs: np.ndarray) -> None:
         """Chooses the penalties (g, m) by inner folds over objects, on choices int8 (t, g) that have no other use."""
         index_of_study, count = self.pool.index[: len(pairs)], pairs.shape[1] * len(self.models)
-        self.strengths = np.empty((pairs.shape[1], len(self.models)))
+        self.penalties = np.empty((pairs.shape[1], len(self.models)))
         for g, kept in enumerate(pairs.T):
             index = answered(index_of_study, kept, self.pool.task)
             for m, x in enumerate(self.models):
                 self._progress("penalties", g * len(self.models) + m, count)
-                self.strengths[g, m] = choose_strength(
+                self.penalties[g, m] = choose_penalty(
                     x, index, self.options, penalties=self._candidates, split="objects", seed=self.seed,
                     make=self._make,
-                ).strength
+                ).penalty
 
     def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
         """(g, m) nats per triplet, the loss of each model's probe on held-out triplets of g simulated participants.
@@ -197,17 +197,17 @@ class ByProbe:
             problem = problem_of(x, index, None, fold, self.options, self._make)
             for g, theirs in enumerate(everyone):
                 again = problem.answered(theirs[fold.train])
-                fit = next(fit_path(again, [self._strength(g, m, len(fold.train))]))
+                fit = next(fit_path(again, [self._penalty(g, m, len(fold.train))]))
                 test = theirs[fold.test]
                 held_out = held_out_score(fit.transform, self.options, x, test, None, self.on, self.pool.task)
                 total[g] += held_out.cross_entropy * len(test)
         nats: np.ndarray = total / sum(len(fold.test) for fold in split)
         return nats
 
-    def _strength(self, g: int, m: int, n_train: int) -> float:
+    def _penalty(self, g: int, m: int, n_train: int) -> float:
         """The penalty for a fit to `n_train` triplets: larger than that for all triplets, for which it was chosen."""
-        assert self.strengths is not None
-        chosen = float(self.strengths[g, m])
+        assert self.penalties is not None
+        chosen = float(self.penalties[g, m])
         return chosen if self._single else chosen * float(self.pool.n_given / n_train) ** GROWTH
 
 

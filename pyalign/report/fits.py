@@ -33,7 +33,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     fit, interval, before = result.fit, result.accuracy_interval, unprobed([result])
     rows = Rows([result], "" if interval is None else interval_header(interval.confidence))
     generalize = "" if interval is None else f"; intervals over {over(interval.by)}"
-    of_map = f"penalty {fit.strength:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
+    of_map = f"penalty {fit.penalty:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
     blocks: list[Block] = [
         table(rows.column("folds", lambda row: len(row.folds), "count"), *before_and_after(rows, before)),
         foot(f"accuracy on triplets of {held_out(result)}, which chose nothing{generalize}", chance_note(result.task)),
@@ -106,8 +106,7 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
     return table(
         column("model", lambda row: row[0], filter=True, only=PAGE),
         column("fold", lambda row: row[1], "count"),
-        column("strength", of("strength"), "digits", 4, keep=8,
-               note="Of the penalty, chosen within the training triplets."),
+        column("penalty", of("penalty"), "digits", 4, keep=8, note="Chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
         column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
         column(before, of("zero_shot_accuracy"), "percent"),
@@ -124,7 +123,7 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
 def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
     """What one map does to the triplets of its fit and to other embeddings, and how to read it."""
     rows = {
-        "strength": f"{fit.strength:.4g}",
+        "penalty": f"{fit.penalty:.4g}",
         "accuracy": percent(fit.accuracy),
         "cross-entropy": f"{fit.cross_entropy:.5f}",
     }

@@ -59,7 +59,7 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     assert kept <= set(document["local"]) and document["local"]["n_batches"] == 1
 
 
-def test_one_fit_without_other_embeddings_needs_a_strength(refused, folder):
+def test_one_fit_without_other_embeddings_needs_a_penalty(refused, folder):
     args = ("probe", "x.npy", "-t", "t.npy", "--split", "none", "--out", "w.npz")
     assert refused(*args) == "--split none fits one map: --penalty says how strongly it is penalized"
 

@@ -74,7 +74,7 @@ def test_options_reach_the_probe(probe):
     options = document["fit"]["options"]
     assert (options["rank"], options["penalty"], options["standardize"]) == (2, "frobenius", "features")
     assert (options["temperature"], document["split"]) == (2.0, "triplets")
-    assert document["folds"][0]["strengths"] == pytest.approx([0.1, 0.01]) and document["fit"]["rank"] <= 2
+    assert document["folds"][0]["penalties"] == pytest.approx([0.1, 0.01]) and document["fit"]["rank"] <= 2
 
 
 def test_over_subjects_with_a_file_of_them(probe, people):
@@ -237,8 +237,8 @@ def test_ctrl_c_leaves_the_best_map_and_the_finished_folds_and_resume_goes_on(pr
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     seen = []
-    real = fit.choose_strength
-    monkeypatch.setattr(cross_validate, "choose_strength", lambda *a, **o: seen.append(1) or real(*a, **o))
+    real = fit.choose_penalty
+    monkeypatch.setattr(cross_validate, "choose_penalty", lambda *a, **o: seen.append(1) or real(*a, **o))
     document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
     assert len(seen) == 2
     assert without_times(document) == without_times(whole)
@@ -380,8 +380,8 @@ def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, fol
     np.save("counts.npy", rng.integers(0, 3, (2400, 3)) + np.array([0, 0, 2]))
     np.save("shares.npy", rng.dirichlet([1, 1, 5], 2400))
     np.save("weights.npy", np.arange(2400) % 3)
-    strength = [] if "--penalty" in options else ["--penalty", "0.1"] if options else ["--penalty", "1", "0.1", "0.01"]
-    ran = probe("--json", "d.json", "--out", "w.npz", *options, *strength)
+    penalty = [] if "--penalty" in options else ["--penalty", "0.1"] if options else ["--penalty", "1", "0.1", "0.01"]
+    ran = probe("--json", "d.json", "--out", "w.npz", *options, *penalty)
     assert ran.code == 0, ran.err
     document = strictly((folder / "d.json").read_text())
     found = pyalign.load_result("d.json")
@@ -389,16 +389,16 @@ def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, fol
     assert found.folds and ran.out == found.table() + "\n"
     for name in ("accuracy_interval", "cross_entropy_interval"):
         assert len(document[name]) == 2 and (getattr(found, name).error > 0 or found.fit.norm == 0)
-    assert document["folds"][0]["strength"] == found.folds[0].strength and document["interrupted"] is False
+    assert document["folds"][0]["penalty"] == found.folds[0].penalty and document["interrupted"] is False
 
 
 KEYS = {
     "": "version embeddings triplets options accuracy accuracy_interval cross_entropy cross_entropy_interval "
     "zero_shot_accuracy folds split seed fit fit_stage interrupted seconds",
-    "fit": "strength cross_entropy objective gap converged gradient_norm rank n_triplets n_iterations n_passes seconds "
+    "fit": "penalty cross_entropy objective gap converged gradient_norm rank n_triplets n_iterations n_passes seconds "
     "interrupted backend options",
-    "folds": "strength accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test "
-    "rank gap converged at_edge n_passes seconds strengths inner_cross_entropy inner_accuracy",
+    "folds": "penalty accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test "
+    "rank gap converged at_edge n_passes seconds penalties inner_cross_entropy inner_accuracy",
     "options": "penalty rank bias measure temperature standardize tolerance max_iterations smoothing seed",
 }
 
@@ -417,7 +417,7 @@ def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objec
     assert trained.held_out == {
         "accuracy": document["accuracy"], "cross_entropy": document["cross_entropy"], "over": "objects", "folds": 3,
     }
-    assert trained.provenance.options["strength"] == 0.05 and trained.provenance.version == pyalign.__version__
+    assert trained.provenance.options["penalty"] == 0.05 and trained.provenance.version == pyalign.__version__
     ran = command("score", "p.npy", "-t", "a.npy", "--transform", "w.npz", "--json")
     scored = json.loads(ran.out)["results"][0]
     assert scored["measure"] == "dot" and scored["in_sample"] == {"triplets": 1.0, "objects": 1.0}

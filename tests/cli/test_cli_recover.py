@@ -59,10 +59,10 @@ def test_measures_and_temperatures_are_one_for_all_or_one_for_each(recover, mode
     assert {(row["measure"], row["temperature"]) for row in found["by_model"]} == {("dot", 0.5)}
 
 
-def test_probes_take_folds_and_strengths(recover):
+def test_probes_take_folds_and_penalties(recover):
     found = recover("--refit", "probe", "--folds", 2, "--penalty", 0.1, "--simulations", 1, "--count", 400,
                     "--temperature", 0.2)
-    assert (found["refit"], found["folds"], found["provenance"]["options"]["strengths"]) == ("probe", 2, [0.1])
+    assert (found["refit"], found["folds"], found["provenance"]["options"]["penalties"]) == ("probe", 2, [0.1])
 
 
 def test_triplets_without_answers_do_with_a_temperature(recover):

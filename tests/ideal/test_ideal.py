@@ -93,7 +93,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
     "a number, a setting or a time": """
         schema chance temperature n_triplets n_ties n_objects n_answers n_distinct n_pairs n_models n_within_folds
         n_train n_test n_passes n_iterations n_choices n_missed n_with_concept n_persons n_assignment_ties
-        n_repeats_within_person n repeats seed seconds triplets_per_second strength strengths penalties k folds draws
+        n_repeats_within_person n repeats seed seconds triplets_per_second penalty penalties k folds draws
         shrinkage sparsity target n_needed n_needed_within simulations drawn rbo_p steps min_answers min_triplets
         confidence resamples noise top""",
     "of other objects: tools/simulation simulates it": """

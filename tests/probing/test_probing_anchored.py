@@ -84,7 +84,7 @@ def test_a_fit_is_certified_to_be_at_its_optimum(people, host_backend):
     )
 
 
-def test_from_the_zero_strength_on_the_best_map_is_zero(people):
+def test_from_the_zero_penalty_on_the_best_map_is_zero(people):
     x, rows = people
     path = pyalign.probe_path(x, anchored(rows[:500]), penalties=[10.0, 0.01])
     assert path[0].cross_entropy == pytest.approx(math.log(2), rel=1e-9)

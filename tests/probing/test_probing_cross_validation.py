@@ -1,4 +1,4 @@
-"""The choice of a strength, cross-validation: what is held out stays out, and figures are those of score."""
+"""The choice of a penalty, cross-validation: what is held out stays out, and figures are those of score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyalign.journal import Journal
 from pyalign.probing import cross_validate
 from pyalign.probing import fit as choose
 from pyalign.probing import fit_probe
-from pyalign.probing.fit import choose_strength, least_of
+from pyalign.probing.fit import choose_penalty, least_of
 from pyalign.probing.held_out import scored
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.probing.problem import INNER, Watch
@@ -31,45 +31,45 @@ def world(seed=0, n=90, t=8000):
 # The choice
 
 
-def test_the_least_of_a_parabola_lies_between_the_strengths():
-    strengths = np.array([1.0, 0.1, 0.01, 0.001])
-    assert least_of(strengths, (np.log(strengths) - np.log(0.05)) ** 2) == pytest.approx(0.05)
-    assert least_of(strengths, np.array([1.0, 2.0, 3.0, 4.0])) == 1.0
-    assert least_of(strengths, np.array([4.0, 3.0, 2.0, 1.0])) == 0.001
+def test_the_least_of_a_parabola_lies_between_the_penalties():
+    penalties = np.array([1.0, 0.1, 0.01, 0.001])
+    assert least_of(penalties, (np.log(penalties) - np.log(0.05)) ** 2) == pytest.approx(0.05)
+    assert least_of(penalties, np.array([1.0, 2.0, 3.0, 4.0])) == 1.0
+    assert least_of(penalties, np.array([4.0, 3.0, 2.0, 1.0])) == 0.001
 
 
 def test_a_path_ends_when_held_out_triplets_get_worse():
     x, triplets = world(t=4000)
-    choice = choose_strength(x, triplets, ProbeOptions(), penalties=np.geomspace(3, 1e-5, 14))
-    assert choose.PATIENCE < len(choice.strengths) < 14
-    assert choice.strengths[-1] < choice.strength < choice.strengths[0]
+    choice = choose_penalty(x, triplets, ProbeOptions(), penalties=np.geomspace(3, 1e-5, 14))
+    assert choose.PATIENCE < len(choice.penalties) < 14
+    assert choice.penalties[-1] < choice.penalty < choice.penalties[0]
 
 
-def test_automatic_strengths_do_not_depend_on_the_scale_of_the_features():
+def test_automatic_penalties_do_not_depend_on_the_scale_of_the_features():
     x, triplets = world()
-    one, other = (choose_strength(factor * x, triplets, ProbeOptions()) for factor in (1, 100))
-    assert one.strength == pytest.approx(other.strength, rel=1e-2)
-    loose = [choose_strength(factor * x, triplets, ProbeOptions(standardize="none")).strength for factor in (1, 100)]
+    one, other = (choose_penalty(factor * x, triplets, ProbeOptions()) for factor in (1, 100))
+    assert one.penalty == pytest.approx(other.penalty, rel=1e-2)
+    loose = [choose_penalty(factor * x, triplets, ProbeOptions(standardize="none")).penalty for factor in (1, 100)]
     assert loose[1] == pytest.approx(1e4 * loose[0], rel=0.5)  # the curve is flat there
 
 
-def test_strengths_beyond_the_automatic_ones_are_tried_where_the_best_lies_at_an_end():
+def test_penalties_beyond_the_automatic_ones_are_tried_where_the_best_lies_at_an_end():
     x, triplets = world(t=6000)
     shuffled = np.random.default_rng(0).permuted(triplets, axis=1)
-    silent = choose_strength(x, shuffled, ProbeOptions())
-    assert np.all(np.diff(silent.strengths) < 0)
-    assert silent.strengths[0] == pytest.approx(10 * silent.strengths[3])  # the first of the eight
+    silent = choose_penalty(x, shuffled, ProbeOptions())
+    assert np.all(np.diff(silent.penalties) < 0)
+    assert silent.penalties[0] == pytest.approx(10 * silent.penalties[3])  # the first of the eight
     assert np.argmin(silent.cross_entropy) < 3 and min(silent.cross_entropy) < np.log(3) + 1e-3
     exact = simulate(x, 50_000, measure="dot", temperature=1e-3).triplets
-    loud = choose_strength(x, exact, ProbeOptions())
-    assert len(loud.strengths) > 8 and np.argmin(loud.cross_entropy) >= 8
+    loud = choose_penalty(x, exact, ProbeOptions())
+    assert len(loud.penalties) > 8 and np.argmin(loud.cross_entropy) >= 8
 
 
 def test_says_whether_the_best_strength_was_the_first_or_the_last():
     x, triplets = world(t=4000)
     inside, strong, weak = (
-        choose_strength(x, triplets, ProbeOptions(), penalties=strengths)
-        for strengths in ([10, 0.01, 1e-6], [0.01, 1e-6], [10, 0.01])
+        choose_penalty(x, triplets, ProbeOptions(), penalties=penalties)
+        for penalties in ([10, 0.01, 1e-6], [0.01, 1e-6], [10, 0.01])
     )
     assert [inside.at_edge, strong.at_edge, weak.at_edge] == [False, True, True]
 
@@ -77,10 +77,10 @@ def test_says_whether_the_best_strength_was_the_first_or_the_last():
 def test_one_strength_is_taken_as_it_is():
     x, triplets = world(t=6000)
     result = cross_validate_probe(x, triplets, repeats=1, penalties=0.02)
-    assert [fold.strength for fold in result.folds] == [0.02] * 3 and result.fit.strength == 0.02
-    assert result.folds[0].strengths == (0.02,) and result.folds[0].inner_accuracy == ()
+    assert [fold.penalty for fold in result.folds] == [0.02] * 3 and result.fit.penalty == 0.02
+    assert result.folds[0].penalties == (0.02,) and result.folds[0].inner_accuracy == ()
     several = cross_validate_probe(x, triplets, repeats=1, penalties=[0.02, 0.01])
-    assert all(fold.strength != 0.02 for fold in several.folds)
+    assert all(fold.penalty != 0.02 for fold in several.folds)
 
 
 # Cross-validation
@@ -95,7 +95,7 @@ def validated():
 def test_every_fold_can_be_had_by_hand(validated):
     x, triplets, result = validated
     for fold, found in zip(TripletKFold(seed=5).folds(triplets), result.folds, strict=True):
-        fit = fit_probe(x, triplets[fold.train], penalty=found.strength, seed=5)
+        fit = fit_probe(x, triplets[fold.train], penalty=found.penalty, seed=5)
         z = fit.transform.apply(x)
         assert found.accuracy == pytest.approx(
             pyalign.score(z, triplets[fold.test], measure="dot").accuracy, abs=2 / found.n_test
@@ -115,7 +115,7 @@ def test_a_probe_helps_on_held_out_objects_and_the_refit_uses_everything(validat
     _, triplets, result = validated
     assert result.accuracy > result.zero_shot_accuracy + 0.05
     assert result.fit.n_triplets == len(triplets) and not result.interrupted and result.fit_stage == "refit"
-    assert result.fit.strength < np.exp(np.mean(np.log([f.strength for f in result.folds])))
+    assert result.fit.penalty < np.exp(np.mean(np.log([f.penalty for f in result.folds])))
     assert json.loads(result.to_json())["folds"][0]["n_train"] == result.folds[0].n_train
     assert "3 folds over objects" in repr(result)
 
@@ -197,7 +197,7 @@ def test_of_inner_fits_an_interruption_keeps_the_best_on_held_out_triplets(valid
     assert not journal.best.value.interrupted and journal.best.value.cross_entropy < np.log(3) - 0.1
 
 
-@pytest.mark.parametrize("place", ["problem_of", "fold_errors", "choose_strength"])
+@pytest.mark.parametrize("place", ["problem_of", "fold_errors", "choose_penalty"])
 def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkeypatch, place):
     x, triplets, result = validated
     monkeypatch.setattr(cross_validate, place, interrupting(getattr(cross_validate, place), at=2))
@@ -210,13 +210,13 @@ def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkey
 
 def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(validated, monkeypatch):
     x, triplets, _ = validated
-    whole = choose_strength(x, triplets, ProbeOptions())
+    whole = choose_penalty(x, triplets, ProbeOptions())
     monkeypatch.setattr(choose, "held_out_score", interrupting(choose.held_out_score, at=4))
     watch = Watch()
     with pytest.raises(KeyboardInterrupt):
-        choose_strength(x, triplets, ProbeOptions(), watch=watch)
+        choose_penalty(x, triplets, ProbeOptions(), watch=watch)
     assert watch.journal.best.merit[0] == INNER  # of the three that were scored: the weakest, as the curve falls there
-    assert watch.journal.best.value.strength == pytest.approx(whole.strengths[2], rel=0.1)
+    assert watch.journal.best.value.penalty == pytest.approx(whole.penalties[2], rel=0.1)
 
 
 @pytest.mark.slow
@@ -274,13 +274,13 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
         "many folds as there are subjects (2); got 3); give one penalty, or more data"
     )
     result = cross_validate_probe(x, triplets, repeats=1, penalties=[0.05], **people)
-    assert [fold.strength for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
+    assert [fold.penalty for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
     few = draw_triplets(1, 20, 30)
     told = message_of(pyalign.TripletProbe().fit, reals(1, 20, 3), few)
     assert told.startswith(
         "the penalty can't be chosen on an inner split over objects (a split over objects must leave"
     )
-    assert pyalign.TripletProbe(penalty=0.1).fit(reals(1, 20, 3), few).strength_ == 0.1
+    assert pyalign.TripletProbe(penalty=0.1).fit(reals(1, 20, 3), few).penalty_ == 0.1
 
 
 def test_refuses_what_it_does_not_know(message_of):
@@ -358,5 +358,5 @@ def test_printed_figures_are_those_of_every_backend_and_instruction_set(by_numpy
     assert result.accuracy == pytest.approx(expected.accuracy, abs=2e-4)
     for one, other in zip(result.folds, expected.folds, strict=True):
         assert one.cross_entropy == pytest.approx(other.cross_entropy, abs=2e-6)
-        assert one.strength == pytest.approx(other.strength, rel=2e-4)
+        assert one.penalty == pytest.approx(other.penalty, rel=2e-4)
         np.testing.assert_allclose(one.inner_cross_entropy, other.inner_cross_entropy, atol=4e-6)

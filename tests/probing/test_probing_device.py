@@ -277,7 +277,7 @@ def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, g
         assert found.accuracy == pytest.approx(host.accuracy, abs=2 / n)
         assert found.zero_shot_accuracy == pytest.approx(host.zero_shot_accuracy, abs=2 / n)
         assert found.cross_entropy == pytest.approx(host.cross_entropy, abs=1e-3)
-        assert found.fit.objective == pytest.approx(host.fit.objective, abs=1e-3)  # the strength differs a little
+        assert found.fit.objective == pytest.approx(host.fit.objective, abs=1e-3)  # the penalty differs a little
         np.testing.assert_allclose(found.accuracy_interval, host.accuracy_interval, atol=0.01)
 
 
@@ -306,7 +306,7 @@ def test_the_estimator_fits_on_tensors(device, world):
     on_device = pyalign.TripletProbe().fit(torch.from_numpy(x), torch.from_numpy(triplets))
     for one in (probe, on_device):
         assert one.fit_.backend == "torch" and one.fit_.gap <= one.tolerance
-        assert one.strength_ == pytest.approx(host.strength_, rel=1e-2)
+        assert one.penalty_ == pytest.approx(host.penalty_, rel=1e-2)
         assert one.score(x, triplets) == pytest.approx(host.score(x, triplets), abs=0.01)
 
 

@@ -37,7 +37,7 @@ def test_with_no_arguments_it_finds_what_people_see(world):
     assert probe.score(x, triplets) > pyalign.score(x, triplets).accuracy + 0.05
     weights = probe.transform_.weights
     assert np.linalg.norm(weights[:3]) > 3 * np.linalg.norm(weights[3:])
-    assert probe.strength_ == probe.choice_.strength and probe.fit_.gap <= probe.tolerance
+    assert probe.penalty_ == probe.choice_.penalty and probe.fit_.gap <= probe.tolerance
 
 
 def test_score_is_the_accuracy_of_the_transformed_rows(world):
@@ -46,7 +46,7 @@ def test_score_is_the_accuracy_of_the_transformed_rows(world):
     accuracy = probe.score(x, triplets)
     assert isinstance(accuracy, float)
     assert accuracy == pyalign.score(probe.transform(x), triplets, measure="dot").accuracy
-    assert probe.choice_ is None and probe.strength_ == 0.05 and probe.n_features_in_ == 10
+    assert probe.choice_ is None and probe.penalty_ == 0.05 and probe.n_features_in_ == 10
 
 
 def test_parameters_can_be_read_set_and_cloned():
@@ -68,7 +68,7 @@ def test_answers_reach_the_fit(world):
     assert not flat.transform_.weights.any()
     weights = np.arange(len(triplets)) % 2
     probe = TripletProbe().fit(x, triplets, answers, weights)
-    same = TripletProbe(penalty=probe.strength_).fit(x, triplets[1::2], answers[1::2])
+    same = TripletProbe(penalty=probe.penalty_).fit(x, triplets[1::2], answers[1::2])
     assert probe.fit_.objective == pytest.approx(same.fit_.objective, abs=1e-3)
 
 

@@ -110,7 +110,7 @@ def test_the_cross_entropy_is_that_of_score_on_transformed_rows():
 def test_a_penalty_that_outweighs_everything_gives_the_zero_map():
     x, triplets = world(6)
     problem = Problem(x, triplets, ProbeOptions())
-    largest = problem.zero_strength()
+    largest = problem.zero_penalty()
     above, below = (next(fit_path(problem, [largest * share])) for share in (1.001, 0.9))
     assert not above.transform.weights.any() and above.objective == pytest.approx(np.log(3)) and above.gap < 1e-9
     assert below.transform.weights.any() and below.objective < np.log(3)
@@ -119,9 +119,9 @@ def test_a_penalty_that_outweighs_everything_gives_the_zero_map():
 def test_warm_starts_along_a_path_end_where_cold_ones_do():
     x, triplets = world(7)
     problem = Problem(x, triplets, ProbeOptions(tolerance=1e-6))
-    strengths = [1.0, 0.1, 0.01, 0.001]
-    warm = list(fit_path(problem, strengths))
-    cold = [next(fit_path(problem, [strength])) for strength in strengths]
+    penalties = [1.0, 0.1, 0.01, 0.001]
+    warm = list(fit_path(problem, penalties))
+    cold = [next(fit_path(problem, [penalty])) for penalty in penalties]
     np.testing.assert_allclose([f.objective for f in warm], [f.objective for f in cold], atol=2e-6)
     assert [f.rank for f in warm] == sorted(f.rank for f in warm)
     assert np.all(np.diff([f.cross_entropy for f in warm]) < 0)
@@ -136,7 +136,7 @@ def test_other_penalties_reach_one_objective_from_every_seed(penalty):
     assert fits[0].cross_entropy < fits[0].objective
 
 
-def test_the_unsquared_norm_has_the_optima_of_the_squared_one_at_another_strength():
+def test_the_unsquared_norm_has_the_optima_of_the_squared_one_at_another_penalty():
     x, triplets = world(9)
     squared = fit_probe(x, triplets, penalty=0.02, tolerance=1e-7)
     norm = np.linalg.norm(squared.transform.weights)
@@ -189,7 +189,7 @@ def test_to_dict_can_be_written_as_json():
 
     x, triplets = world(15, t=100)
     fit = fit_probe(x, triplets, penalty=0.1)
-    assert json.loads(json.dumps(fit.to_dict()))["options"]["penalty"] == "squared"
+    assert json.loads(json.dumps(fit.to_dict()))["options"]["norm"] == "squared"
 
 
 def test_an_interruption_leaves_the_best_map_so_far_in_the_journal():
@@ -358,7 +358,7 @@ def test_under_the_nuclear_norm_more_columns_never_end_higher(l2):
 def test_a_nuclear_path_gains_columns_as_the_penalty_falls():
     x, triplets = world(8)
     path = pyalign.probe_path(x, triplets, penalties=[0.3, 0.03, 0.003], norm="nuclear")
-    alone = [fit_probe(x, triplets, penalty=fit.strength, norm="nuclear").objective for fit in path]
+    alone = [fit_probe(x, triplets, penalty=fit.penalty, norm="nuclear").objective for fit in path]
     np.testing.assert_allclose([fit.objective for fit in path], alone, atol=1e-3)
     assert path[0].rank < path[-1].rank
 
@@ -400,13 +400,13 @@ def test_a_fit_that_ends_before_its_optimum_warns_and_says_so():
 def test_a_path_holds_what_single_fits_find_strongest_first():
     x, triplets = world(15)
     path = pyalign.probe_path(x, triplets, penalties=[0.01, 0.1], tolerance=1e-6)
-    assert [fit.strength for fit in path] == [0.1, 0.01]
-    alone = [fit_probe(x, triplets, penalty=fit.strength, tolerance=1e-6).objective for fit in path]
+    assert [fit.penalty for fit in path] == [0.1, 0.01]
+    alone = [fit_probe(x, triplets, penalty=fit.penalty, tolerance=1e-6).objective for fit in path]
     np.testing.assert_allclose([fit.objective for fit in path], alone, atol=2e-6)
     counts = np.eye(3)[np.random.default_rng(0).integers(0, 3, len(triplets))]
     automatic = pyalign.probe_path(x, triplets, answers=counts)
-    strongest = Problem(x, triplets, ProbeOptions(), counts).zero_strength()
-    np.testing.assert_allclose([fit.strength for fit in automatic], np.geomspace(0.1, 0.001, 8) * strongest)
+    strongest = Problem(x, triplets, ProbeOptions(), counts).zero_penalty()
+    np.testing.assert_allclose([fit.penalty for fit in automatic], np.geomspace(0.1, 0.001, 8) * strongest)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -282,7 +282,7 @@ def test_cross_validation_finds_the_optimum_of_the_same_objective(case):
     x, triplets, images = case
     options = {"other_embeddings": images, "local_weight": 0.5, "norm": "identity", "tolerance": 1e-6}
     searched = cross_validate_probe(x, triplets, penalties=[0.05], repeats=1, **options).fit
-    fitted = fit_glocal(x, triplets, images, local_weight=0.5, penalty=searched.strength, tolerance=1e-5)
+    fitted = fit_glocal(x, triplets, images, local_weight=0.5, penalty=searched.penalty, tolerance=1e-5)
     assert searched.objective == pytest.approx(fitted.objective, abs=1e-5)
 
 

@@ -30,7 +30,7 @@ def test_a_penalty_is_the_norm_of_the_weights_in_the_features_own_axes(kind):
     form = FORMS[kind](basis)
     theta = form.start(reals(2, 5, 5 if kind in ("identity", "relative") else 3, dtype=np.float64))
     weights = basis.weights(form.weights(theta))
-    assert form.penalty(theta)[0] == pytest.approx(NORMS[kind](weights), rel=1e-6)
+    assert form.norm(theta)[0] == pytest.approx(NORMS[kind](weights), rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", FORMS)
@@ -39,7 +39,7 @@ def test_a_penalty_and_its_form_agree_with_finite_differences(kind):
     form, by_weights = FORMS[kind](basis), None
     theta = reals(3, form.size, dtype=np.float64)
     np.testing.assert_allclose(
-        form.penalty(theta)[1], numeric(lambda t: form.penalty(t)[0], theta), rtol=1e-5, atol=1e-5
+        form.norm(theta)[1], numeric(lambda t: form.norm(t)[0], theta), rtol=1e-5, atol=1e-5
     )
     by_weights = reals(4, *form.weights(theta).shape, dtype=np.float64)
     expected = numeric(lambda t: (form.weights(t) * by_weights).sum(), theta)
@@ -52,7 +52,7 @@ def test_a_diagonal_form_agrees_with_finite_differences(kind):
     form = Diagonal(basis, "identity" if relative else kind, relative)
     theta, by_weights = reals(3, 5, dtype=np.float64), reals(4, 5, 5, dtype=np.float64)
     np.testing.assert_allclose(
-        form.penalty(theta)[1], numeric(lambda t: form.penalty(t)[0], theta), rtol=1e-5, atol=1e-5
+        form.norm(theta)[1], numeric(lambda t: form.norm(t)[0], theta), rtol=1e-5, atol=1e-5
     )
     expected = numeric(lambda t: (form.weights(t) * by_weights).sum(), theta)
     np.testing.assert_allclose(form.pull_back(theta, by_weights), expected, atol=1e-6)

@@ -14,7 +14,7 @@ from pyalign.data import Subjects
 from pyalign.datasets.simulate import simulate
 from pyalign.documents import as_document, from_document
 from pyalign.probing.cross_validate import FoldResult
-from pyalign.probing.fit import Choice, choose_strength
+from pyalign.probing.fit import Choice, choose_penalty
 from pyalign.probing.parameters import ProbeOptions
 
 
@@ -63,11 +63,11 @@ def test_a_result_comes_back_from_its_document(world, tmp_path, case):
 
 
 def test_parts_come_back_as_well(world):
-    choice = choose_strength(*world, ProbeOptions(), penalties=[0.1, 0.01])
+    choice = choose_penalty(*world, ProbeOptions(), penalties=[0.1, 0.01])
     fold = cross_validate_probe(*world, repeats=1, penalties=0.1).folds[0]
     for part, kind in ((choice, Choice), (fold, FoldResult)):
         assert from_document(kind, strictly(json.dumps(as_document(part)))) == part
-        assert as_document(part)["strength"] == part.strength
+        assert as_document(part)["penalty"] == part.penalty
 
 
 def test_of_a_map_that_is_zero_no_gradient_is_told(world):
@@ -140,7 +140,7 @@ def test_every_map_records_what_it_was_fitted_to(world):
         assert trained.n_triplets == len(triplets) and trained.x_sha256 == pyalign.data.fingerprint(x)
         assert trained.triplets_sha256 == pyalign.data.fingerprint(triplets)
         assert (trained.held_out is None) == (name != "cross-validation")
-        assert trained.provenance.options["strength"] in (0.1, 1e-3)
+        assert trained.provenance.options["penalty"] in (0.1, 1e-3)
         measure, temperature = ("cosine", 0.5) if name == "fit" else ("dot", 1.0)
         assert (trained.measure, trained.temperature) == (measure, temperature)
         scored = pyalign.score(x, triplets, transform=transform)

@@ -180,14 +180,14 @@ def test_losses_of_probes_are_those_of_fits_to_one_side_of_each_fold_and_scores_
             assert found[g, m] == pytest.approx(expected, abs=2e-4)
 
 
-def test_strengths_are_chosen_for_each_pair_and_grow_where_triplets_are_fewer():
+def test_penalties_are_chosen_for_each_pair_and_grow_where_triplets_are_fewer():
     models = {"a": reals(1, 30, 4), "b": reals(2, 30, 3)}
     pool = Pool(models, draw_triplets(3, 30, 3000, np.int32), dict.fromkeys(models, "dot"), "odd-one-out")
     probes = ByProbe(pool, ProbeOptions(), 3, (0.3, 0.1, 0.03, 0.01), seed=0)
     probes.choose(Simulations(pool, [0.5, 0.5], probes, 1, 0).answers(slice(0, 3000), 0))
-    assert probes.strengths.shape == (2, 2)
-    assert (probes.strengths > 0).all()
-    assert probes._strength(0, 1, 750) == pytest.approx(probes.strengths[0, 1] * 4**0.75)
+    assert probes.penalties.shape == (2, 2)
+    assert (probes.penalties > 0).all()
+    assert probes._penalty(0, 1, 750) == pytest.approx(probes.penalties[0, 1] * 4**0.75)
 
 
 def test_losses_that_lie_within_what_float32_tells_tie():

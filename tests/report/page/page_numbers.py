@@ -111,7 +111,7 @@ def tables(documents):
             "folds": ("folds", None), "triplets": ("n", None), "chance": ("chance", None)}),
         "probes-folds": ([{**fold, "fold": k} for k, fold in enumerate(probe["folds"], 1)], {
             "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "accuracy": ("accuracy", None),
-            "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
+            "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "penalty": ("penalty", None),
             "rank": ("rank", None), "train": ("n_train", None), "test": ("n_test", None)}),
         "transfer-table": ([row for row in d["transfer"]["figures"] if row["category"] is None], changed),
         "transfer-categories": (sorted((row for row in d["transfer"]["figures"] if row["category"] is not None),
