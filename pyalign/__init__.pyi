@@ -50,6 +50,7 @@ from .nearest.neighbors import neighbors
 from .ops.plan import TripletPlan, triplet_gradient
 from .ops.similarity import similarity
 from .ops.triplets import choice_probabilities, choice_similarity, odd_one_out
+from .pairwise.all_pairs import layer_similarity
 from .pairwise.cka import cka
 from .pairwise.rsa import rsa
 from .probing.cross_validate import cross_validate_probe
@@ -109,6 +110,7 @@ __all__ = [
     "fit_embedding",
     "fit_probe",
     "fraction_of_ceiling",
+    "layer_similarity",
     "list_models",
     "load_dataset",
     "load_embeddings",

@@ -194,7 +194,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.matrices:similarities_view",
         charts=("cka",),
         sections=("cka",),
-        analyses=(Analysis("cka", {"models": MODELS}, without=("layers", "aggregate", "batches")),),
+        analyses=(Analysis("cka", {"models": MODELS}, without=("batches",)),),
         entry=Entry("cka", "similarities between models: CKA and related measures, with a null", PAIRS, "cka"),
         reference="pairs",
     ),

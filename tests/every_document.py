@@ -83,7 +83,7 @@ def every_result(folder):
         "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], n_permutations=50,
                            partial=True, weighted=True),
         "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
-        "layers": pyalign.cka(layers=({"a": first, "b": second}, {"c": first, "d": human}), n_permutations=20),
+        "layers": pyalign.layer_similarity({"a": first, "b": second}, {"c": first, "d": human}, n_permutations=20),
         "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
         "plan experiment": pyalign.plan_experiment(
             pyalign.compare(two, answers, subjects=people), difference=0.1, n_objects=[20, 60], n_subjects=[8, 30],

@@ -85,7 +85,7 @@ MAPPINGS = {
     "cka": lambda two: pyalign.cka(two),
     "models of cka": lambda two: pyalign.cka(two, batch_size=5),
     "models of batches": lambda two: pyalign.cka(batches=[two]),
-    "layers of the first model of cka": lambda two: pyalign.cka(layers=(two, {"a": X})),
+    "x of layer_similarity": lambda two: pyalign.layer_similarity(two, {"a": X}),
     "score_concepts": lambda two: pyalign.score_concepts(two, TRIPLETS, HUMAN, ci=None),
     "neighborhoods": lambda two: pyalign.neighborhoods(two, HUMAN, categories=KINDS, k=3),
     "predict_dimensions": lambda two: pyalign.predict_dimensions(two, HUMAN),

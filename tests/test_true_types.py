@@ -43,11 +43,7 @@ CALLS = {
     "calibrate": lambda **a: pyalign.calibrate(X, TRIPLETS, subjects=WHO, **a),
     "choice_probabilities": lambda **a: pyalign.choice_probabilities(X, TRIPLETS, **a),
     "choice_similarity": lambda **a: pyalign.choice_similarity(X, **a),
-    "cka": lambda **a: (
-        pyalign.cka(layers=({"a": X}, {"b": Y}), n_permutations=9, **a)
-        if "aggregate" in a
-        else pyalign.cka({"a": X, "b": Y}, n_permutations=9, **a)
-    ),
+    "cka": lambda **a: pyalign.cka({"a": X, "b": Y}, n_permutations=9, **a),
     "compare": lambda **a: pyalign.compare({"a": X, "b": Y}, TRIPLETS, subjects=WHO, **a),
     "cross_validate_embedding": lambda **a: pyalign.cross_validate_embedding(
         TRIPLETS, folds=2, penalties=[(0.1, 0.0)], subjects=WHO, n_dimensions=2, **a
@@ -64,6 +60,7 @@ CALLS = {
     "find_failures": lambda **a: pyalign.find_failures({"a": X, "b": Y}, TRIPLETS, **a),
     "fit_embedding": lambda **a: pyalign.fit_embedding(TRIPLETS, shrinkage=0.1, **a),
     "fit_probe": lambda **a: pyalign.fit_probe(X, TRIPLETS, penalty=1.0, **a),
+    "layer_similarity": lambda **a: pyalign.layer_similarity({"a": X}, {"b": Y}, n_permutations=9, **a),
     "load_judgments": lambda **a: pyalign.load_judgments("matrix.npy", **a),
     "load_triplets": lambda **a: pyalign.load_triplets("t.npy", **({"task": "anchored"} if "anchor" in a else {}), **a),
     "neighborhoods": lambda **a: pyalign.neighborhoods(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign import _checks
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
@@ -16,9 +15,9 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.pairwise.all_pairs import checked_permutations, measures_of
+from pyalign.pairwise.all_pairs import PERMUTATIONS, Null, measures_of
 from pyalign.pairwise.bootstrap import OVER
-from pyalign.pairwise.cka import PERMUTATIONS, cka
+from pyalign.pairwise.cka import cka
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
 from pyalign.pairwise.rsa import rsa
@@ -213,9 +212,8 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
 def run_cka(options: CkaOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     measures = measures_of(options.measure or "debiased-cka")
-    stated = 0.95 if options.confidence_level is None else options.confidence_level
-    alpha = round(1 - _checks.fraction(stated, "confidence_level"), 12)
-    checked_permutations(options.n_permutations, alpha)
+    level = 0.95 if options.confidence_level is None else options.confidence_level
+    Null.of(options.n_permutations, level, options.seed or 0)
     halved = options.n_resamples is not None or any(one.family != "matrix" for one in measures)
     halved = options.ci != "none" and halved
     if options.ci == "none":
@@ -232,8 +230,9 @@ def run_cka(options: CkaOptions, progress: Progress) -> Outcome:
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     result = cka(
-        models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, ci=_options.plan(options),
-        correction=options.correction, seed=options.seed or 0, backend=options.backend, progress=progress,
+        models, measure=measures, n_permutations=options.n_permutations, confidence_level=level,
+        ci=_options.plan(options), correction=options.correction, seed=options.seed or 0, backend=options.backend,
+        progress=progress,
     )
     return Outcome(result)
 

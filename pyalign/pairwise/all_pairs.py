@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign._checks import plain_number, whole_number
+from pyalign._checks import whole_number
 from pyalign._dataclass import dataclass, replace
-from pyalign._process import Progress, silent
+from pyalign._process import Progress, reporter, silent
 from pyalign.data import Provenance
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
@@ -27,7 +27,7 @@ from pyalign.pairwise.rdms import LARGEST, RepresentationMeasure, get_representa
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
 from pyalign.stats.resampling import AUTO, OverObjects, Resampling, plan_of
-from pyalign.typing import BackendName, Correction
+from pyalign.typing import BackendName, Correction, EmbeddingsLike
 
 MOST = 10_000_000  # permutations
 SLACK = 1e-9  # of (1 - alpha) (K + 1), which is often whole but for rounding
@@ -85,22 +85,16 @@ class Null(NamedTuple):
     seed: int
 
     @classmethod
-    def of(cls, n_permutations: object, alpha: object, seed: object) -> Null:
-        """Checks the arguments of `pyalign.cka`."""
-        return cls(*checked_permutations(n_permutations, alpha), whole_number(seed, "seed", 0, 2**63 - 1))
+    def of(cls, n_permutations: object, confidence_level: object, seed: object) -> Null:
+        """Checks the arguments of `pyalign.cka`.
 
-
-def checked_permutations(n_permutations: object, alpha: object) -> tuple[int, float]:
-    """How many permutations, and alpha; 0 for none.
-
-    Example:
-        >>> checked_permutations(200, 0.05)
-        (200, 0.05)
-    """
-    level = plain_number(alpha)
-    if not 0 < level < 1:
-        raise InputError(f"alpha must lie between 0 and 1; got {alpha!r}")
-    return whole_number(n_permutations, "n_permutations", 0, MOST), level
+        Example:
+            >>> Null.of(200, 0.95, 0)
+            Null(permutations=200, alpha=0.05, seed=0)
+        """
+        alpha = 1 - _checks.fraction(confidence_level, "confidence_level")
+        count = whole_number(n_permutations, "n_permutations", 0, MOST)
+        return cls(count, round(alpha, 12) or alpha, whole_number(seed, "seed", 0, 2**63 - 1))
 
 
 def too_few(n_permutations: int, alpha: float) -> str | None:
@@ -141,40 +135,55 @@ AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def compare_layers(
-    layers: object, measure: Measure, aggregate: str, null: Null, backend: BackendName, progress: Progress = silent
+Measure = str | RepresentationMeasure
+PERMUTATIONS = 200
+
+
+@_checks.checked
+def layer_similarity(
+    x: Mapping[str, EmbeddingsLike], y: Mapping[str, EmbeddingsLike], *, aggregate: Literal["max", "mean"] = "max",
+    measure: Measure = "debiased-cka", n_permutations: int = PERMUTATIONS, confidence_level: float = 0.95,
+    seed: int = 0, backend: BackendName = "auto", progress: Progress | None = None,
 ) -> LayerSimilarity:
-    """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
+    """Compute the similarity of all layers of a model with all layers of another, and calibrate the best of them.
 
     The best of many pairs of layers is large by itself. Here the same permutation of the items is applied to all layers
-    of the second model, and the largest (or the mean) is taken again: what is calibrated is that figure. See
-    `pyalign.cka`.
+    of the second model, and the largest (or the mean) is taken again: what is calibrated is that figure.
+
+    Args:
+        x: name -> (n, d) embeddings, the layers of one model.
+        y: those of the other model, of the same n items.
+        aggregate: what is calibrated: the ``"max"`` or the ``"mean"`` over all pairs of layers.
+        measure: one of the measures of `pyalign.cka`.
+        n_permutations: the number of permutations, at least 1.
+        confidence_level, seed, backend, progress: as in `pyalign.cka`.
+
+    Raises:
+        InputError: no layers, or layers of other items; as `pyalign.cka`.
 
     Source: Gröger, Wen and Brbić, arXiv 2602.14486, algorithm 2.
 
     Example:
+        >>> import numpy as np, pyalign
         >>> rng = np.random.default_rng(0)
-        >>> a, b = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
-        >>> similarity = compare_layers((a, b), "linear-cka", "max", Null(99, 0.05, 0), "auto")
+        >>> x, y = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
+        >>> similarity = pyalign.layer_similarity(x, y, measure="linear-cka", n_permutations=99)
         >>> round(similarity.value, 3), similarity.calibrated, similarity.p_value
         (0.459, 0.0, 0.9)
     """
-    if not isinstance(layers, tuple | list) or len(layers) != 2:
-        got = f"{len(layers)} of them" if isinstance(layers, tuple | list) else type(layers).__name__
-        raise InputError(f"layers must be those of two models, (first, second); got {got}")
     chosen_measure = get_representation_measure(measure)
-    count, level, seed = null
-    _checks.whole_number(count, "n_permutations", 1)
-    sides = [_layers(models, name) for models, name in zip(layers, ("first", "second"), strict=True)]
-    matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
-                          for layer, x in models.items()})
+    count, level, seed = Null.of(n_permutations, confidence_level, seed)
+    whole_number(count, "n_permutations", 1, MOST)
+    sides = [_layers(x, "x"), _layers(y, "y")]
+    matched = match_rows({f"{side}: {layer}": rows for side, models in zip("xy", sides, strict=True)
+                          for layer, rows in models.items()})
     rows = matched.take()
     family = family_of(chosen_measure, [x.shape for x in rows.values()], backend)
     ready = list(prepared(family, rows).values())
     split = len(sides[0])
     pairs = list(product(ready[:split], ready[split:]))
     scores = np.array([family.score(a, b) for a, b in pairs])
-    nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, progress, matched.order))
+    nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, reporter(progress), matched.order))
     value = float(AGGREGATES[aggregate](scores))
     calibration = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
     notes = [*matched.notes, *filter(None, [too_few(count, level)]),
@@ -188,16 +197,12 @@ def compare_layers(
     )
 
 
-def _layers(models: Mapping[str, object], name: str) -> dict[str, object]:
+def _layers(models: object, name: str) -> dict[str, object]:
     if not isinstance(models, Mapping):
-        raise InputError(f"layers of the {name} model must map names to embeddings; got {type(models).__name__}")
+        raise InputError(f"{name} must map names of layers to embeddings; got {type(models).__name__}")
     if not models:
-        raise InputError(f"layers of the {name} model must be at least one; got none")
-    return _checks.by_name(models, f"layers of the {name} model")
-
-
-Measure = str | RepresentationMeasure
-PERMUTATIONS = 200
+        raise InputError(f"{name} must hold at least one layer; got none")
+    return _checks.by_name(models, name)
 
 
 def compare_all(

@@ -1,12 +1,11 @@
-"""CKA of more items than fit: in batches, each of which gives an unbiased estimate of the same quantities.
+"""CKA and its relatives: of models, and of items that come in batches.
 
-CKA and its relatives: of models, of the layers of two models, and of items that come in batches.
+Each batch gives an unbiased estimate of the same quantities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, overload
 
 import numpy as np
 
@@ -18,9 +17,9 @@ from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
 from pyalign.ops.similarity import match_rows
 from pyalign.pairwise._families import prepared
-from pyalign.pairwise.all_pairs import Measure, Null, compare_all, compare_layers
+from pyalign.pairwise.all_pairs import PERMUTATIONS, Measure, Null, compare_all
 from pyalign.pairwise.rdms import Features, Matrix, MatrixFamily, RepresentationMeasure, get_representation_measure
-from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.rsa_result import ModelSimilarities, SimilarityMatrix
 from pyalign.stats.resampling import AUTO, OverObjects
 from pyalign.typing import BackendName, Correction, EmbeddingsLike, Models
 
@@ -157,44 +156,18 @@ def _ratios(total: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, ratios.tolist()))
 
 
-PERMUTATIONS = 200
-
-
-@overload
-def cka(
-    models: Models, *, batch_size: int | None = ..., measure: Measure | Sequence[Measure] = ...,
-    n_permutations: int | None = ..., alpha: float = ..., ci: OverObjects = ..., correction: Correction = ...,
-    seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
-) -> ModelSimilarities: ...
-@overload
-def cka(
-    *, batches: Iterable[Mapping[str, EmbeddingsLike]] | None, measure: Measure = ..., seed: int = ...,
-    backend: BackendName = ..., progress: Progress | None = ...,
-) -> ModelSimilarities: ...
-@overload
-def cka(
-    *, layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None,
-    aggregate: Literal["max", "mean"] | None = ..., measure: Measure = ..., n_permutations: int | None = ...,
-    alpha: float = ..., seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
-) -> LayerSimilarity: ...
 @_checks.checked
 def cka(
-    models: Models | None = None, *,
-    layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None = None,
-    aggregate: Literal["max", "mean"] | None = None, batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None,
+    models: Models | None = None, *, batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None,
     batch_size: int | None = None, measure: Measure | Sequence[Measure] = "debiased-cka",
-    n_permutations: int | None = None, alpha: float = 0.05, ci: OverObjects = AUTO, correction: Correction = "holm",
-    seed: int = 0, backend: BackendName = "auto", progress: Progress | None = None,
-) -> ModelSimilarities | LayerSimilarity:
+    n_permutations: int | None = None, confidence_level: float = 0.95, ci: OverObjects = AUTO,
+    correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto", progress: Progress | None = None,
+) -> ModelSimilarities:
     """Compute how similar models are to each other, by CKA or a relative, and how much of that exceeds chance.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, of any numbers of features; at least two. Those with
             names are matched by name, others are taken to have their rows in the same order.
-        layers: instead of models, the layers of two of them: (first, second), each a mapping from names of layers to
-            embeddings. All pairs of layers are compared, and the largest or mean similarity is calibrated as a whole:
-            the best of many pairs is large by itself.
-        aggregate: of layers: ``"max"`` (the default) or ``"mean"`` over all pairs.
         batches: instead of models, an iterable of batches as a loader yields them: mappings from the same names to
             (b, d) rows of the same items, in an order that is independent of their content.
         batch_size: for models whose matrices (n, n), or whose rows, do not fit into memory, such as memory-mapped
@@ -205,10 +178,10 @@ def cka(
             ``rsa-spearman:cosine`` uses cosines instead of Pearson correlations. Batches take ``debiased-cka`` or
             ``debiased-rbf-cka:sigma=S``, since others depend on the size of a batch.
         n_permutations: the number K of permutations of one model's items (None: 200); 0: no null. Batches have none.
-        alpha: the proportion of unrelated models whose calibrated score may be above 0.
+        confidence_level: the share of unrelated models whose calibrated score is 0; intervals have that of `ci`.
         ci: of models, "objects" (as "auto"), a `pyalign.Resampling` of objects, or None for no intervals. Measures of
             symmetric matrices have the closed form, "corrected"; others have "half-samples", 200 unless
-            `n_resamples` says otherwise, which can be asked for of all. Batches and layers have no intervals.
+            `n_resamples` says otherwise, which can be asked for of all. Batches have no intervals.
         correction: how p-values of pairs, and of differences, are corrected: "holm", or "benjamini-hochberg".
         seed: the seed of the permutations, which are the same for all pairs and measures; for batches, of the row
             order.
@@ -217,10 +190,10 @@ def cka(
 
     Returns:
         A `ModelSimilarities` with a `SimilarityMatrix` for each measure. The threshold of a pair is the order statistic
-        ceil((1 - alpha) (K + 1)) of its score and its K nulls, its calibrated score clip((s - threshold) / (1 -
+        ceil(confidence_level (K + 1)) of its score and its K nulls, its calibrated score clip((s - threshold) / (1 -
         threshold), 0, 1), its p-value (1 + #{null >= s}) / (K + 1). Values that differ only by rounding count as equal.
         `scores` has the intervals of pairs. `differences` says of each model whether it is more like one than like
-        another of the others, with a p-value. Of layers a `LayerSimilarity`.
+        another of the others, with a p-value.
 
     Raises:
         InputError: fewer than two models, or of other items; NaN or infinity; an unknown measure; a model to which a
@@ -229,7 +202,7 @@ def cka(
 
     Source: Kornblith et al., "Similarity of neural network representations revisited", ICML 2019; Song et al., JMLR
     2012 (debiased); Nguyen, Raghu and Kornblith, ICLR 2021, equation 3 (batches); Gröger, Wen and Brbić, arXiv
-    2602.14486 (calibration, of layers algorithm 2); others in docs/cka.md.
+    2602.14486 (calibration); others in docs/cka.md.
 
     Example:
         >>> import numpy as np, pyalign
@@ -240,30 +213,19 @@ def cka(
         [1.0, 1.0, 0.029]
         >>> similarities[0].calibrated[0][1] > 0.9, similarities[0].calibrated[0][2]
         (True, 0.0)
-        >>> round(pyalign.cka(layers=({"1": a, "2": a**2}, {"1": a})).value, 6)
-        1.0
     """
-    inputs = {"models": models, "layers": layers, "batches": batches}
-    present = [name for name, value in inputs.items() if value is not None]
-    if len(present) != 1:
-        raise InputError(f"one of models, layers and batches must be given; got {' and '.join(present) or 'none'}")
-    in_batches = batches is not None or batch_size is not None
-    if aggregate is not None and layers is None:
-        raise InputError(f"aggregate applies only to layers; got {present[0]}")
-    if batch_size is not None and models is None:
-        raise InputError(f"batch_size applies only to models, which are split into batches; got {present[0]}")
-    if (in_batches or layers is not None) and ci not in (AUTO, None):
-        raise InputError(f"ci applies only to models that are compared at once; got {ci!r} for "
-                         f"{'batches' if in_batches else 'layers'}")
-    if in_batches and n_permutations not in (None, 0):
+    if (models is None) == (batches is None):
+        raise InputError(f"one of models and batches must be given; got {'none' if models is None else 'both'}")
+    if batches is not None and batch_size is not None:
+        raise InputError("batch_size applies only to models, which are split into batches; got batches")
+    if batches is None and batch_size is None:
+        null = Null.of(PERMUTATIONS if n_permutations is None else n_permutations, confidence_level, seed)
+        return compare_all(models, measure, null, backend, reporter(progress), ci, correction)
+    if ci not in (AUTO, None):
+        raise InputError(f"ci applies only to models that are compared at once; got {ci!r} for batches")
+    if n_permutations not in (None, 0):
         raise InputError(f"n_permutations must be 0 in batches, which have no null; got {n_permutations!r}")
-    count = PERMUTATIONS if n_permutations is None else n_permutations
-    progress = reporter(progress)
-    if models is not None and batch_size is None:
-        return compare_all(models, measure, Null.of(count, alpha, seed), backend, progress, ci, correction)
     if not isinstance(measure, str | RepresentationMeasure):
-        raise InputError(f"measure must be a single one for {'batches' if in_batches else 'layers'}; got {measure!r}")
-    if layers is not None:
-        return compare_layers(layers, measure, aggregate or "max", Null.of(count, alpha, seed), backend, progress)
+        raise InputError(f"measure must be a single one for batches; got {measure!r}")
     rows = batches if models is None else models
-    return minibatch_cka(rows, BATCH if batch_size is None else batch_size, measure, seed, backend, progress)
+    return minibatch_cka(rows, BATCH if batch_size is None else batch_size, measure, seed, backend, reporter(progress))

@@ -351,7 +351,7 @@ def _record(similarities: SimilarityMatrix, i: int, j: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LayerSimilarity(Result):
-    """Layers of one model against layers of another, and one figure of all. See `pyalign.cka`."""
+    """Layers of one model against layers of another, and one figure of all. See `pyalign.layer_similarity`."""
 
     command: ClassVar[str] = "layers"
     along: ClassVar = {"matrix": ("first", "second")}

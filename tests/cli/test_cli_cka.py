@@ -25,7 +25,7 @@ def test_as_json_is_what_the_function_returns(command, models):
     ran = command("cka", "--embeddings", *models, *asked, "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
-    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], n_permutations=39, alpha=0.1, seed=3,
+    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], n_permutations=39, confidence_level=0.9, seed=3,
                         ci=pyalign.Resampling("auto", confidence_level=0.9))
     assert document["command"] == "cka" and document["n_objects"] == 30
     assert document["results"] == json.loads(found.to_json())["results"]
@@ -101,7 +101,8 @@ def test_options_of_intervals_are_those_of_the_function(command, models):
     ran = command("cka", *models, *asked, "--permutations", 19, "--seed", 2, "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     plan = pyalign.Resampling("auto", "half-samples", 30, 0.9, 2)
-    found = pyalign.cka(models, n_permutations=19, alpha=0.1, seed=2, ci=plan, correction="benjamini-hochberg")
+    options = {"confidence_level": 0.9, "seed": 2, "ci": plan, "correction": "benjamini-hochberg"}
+    found = pyalign.cka(models, n_permutations=19, **options)
     document = strict_json(ran.out)
     assert document["results"] == json.loads(found.to_json())["results"]
     assert (document["resamples"], document["confidence"], document["correction"]) == (30, 0.9, "benjamini-hochberg")

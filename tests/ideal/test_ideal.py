@@ -63,7 +63,7 @@ ROWS = {  # kind -> how a world is put into it; of what is fitted to one model, 
     "ceiling": lambda w: pyalign.noise_ceiling(w.rows, subjects=w.subjects),
     "rsa": lambda w: pyalign.rsa(w.models, says.judged(w), kind="similarity", measure="dot"),
     "cka": lambda w: pyalign.cka(w.models, n_permutations=20),
-    "layers": lambda w: pyalign.cka(layers=(w.models, {"first": w.x}), n_permutations=20),
+    "layers": lambda w: pyalign.layer_similarity(w.models, {"first": w.x}, n_permutations=20),
     "consistency": lambda w: by_dot(pyalign.error_consistency, dimensions=says.two_dimensions(w))(w),
     "recover": lambda w: pyalign.recover(
         says.better_than_chance(w), w.rows, measure="dot", n_simulations=20, sizes=[2000]),

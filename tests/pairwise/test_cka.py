@@ -62,7 +62,7 @@ def test_a_whole_order_statistic_is_not_missed_by_rounding():
 def test_nulls_are_scores_of_models_whose_rows_are_permuted(measure):
     """The threshold and the p-value from scores of permuted rows, one permutation after the other."""
     models = models_of(1, widths=(3, 6, 8) if "cca" in measure else (3, 6, 40))  # with more all correlations are 1
-    found = pyalign.cka(models, measure=measure, n_permutations=39, alpha=0.2, ci=None, seed=5)[0]
+    found = pyalign.cka(models, measure=measure, n_permutations=39, confidence_level=0.8, ci=None, seed=5)[0]
     orders = [permutation(24, k, seed=5) for k in range(39)]
     for i, j in found.pairs:
         x, y = models["abc"[i]], models["abc"[j]]
@@ -295,7 +295,7 @@ def test_wrong_models_are_refused(message_of):
 
 def test_wrong_options_are_refused(message_of):
     models = models_of(13)
-    assert message_of(pyalign.cka, models, alpha=1) == "alpha must lie between 0 and 1; got 1"
+    assert message_of(pyalign.cka, models, confidence_level=1) == "confidence_level must lie between 0 and 1; got 1"
     assert "n_permutations must be a whole number from 0" in message_of(pyalign.cka, models, n_permutations=-1)
     assert message_of(pyalign.cka, models, measure=[]) == "measure must be at least one; got none"
     told = message_of(pyalign.cka, models, measure=["rbf-cka:0.5", "linear-cka", "rbf-cka:0.50"])

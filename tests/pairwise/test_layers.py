@@ -31,7 +31,7 @@ def test_the_aggregate_is_made_anew_under_each_permutation(measure):
     scores = scores_of(first, second, measure)
     permuted = [scores_of(first, {name: y[order] for name, y in second.items()}, measure) for order in orders]
     for aggregate, of in (("max", np.max), ("mean", np.mean)):
-        found = pyalign.cka(layers=(first, second), measure=measure, aggregate=aggregate, n_permutations=39, seed=3)
+        found = pyalign.layer_similarity(first, second, measure=measure, aggregate=aggregate, n_permutations=39, seed=3)
         np.testing.assert_allclose(found.matrix, scores, rtol=0, atol=1e-12)
         assert found.value == pytest.approx(of(scores), abs=1e-12)
         nulls = [of(one) for one in permuted]
@@ -44,19 +44,19 @@ def test_the_best_of_many_unrelated_layers_is_not_significant():
     p = []
     for k in range(2000, 2800, 20):
         first, second = layers(k, (4,) * 8, 20), layers(k + 10, (4,) * 8, 20)
-        p.append(pyalign.cka(layers=(first, second), n_permutations=19).p_value)
+        p.append(pyalign.layer_similarity(first, second, n_permutations=19).p_value)
     assert 0.3 < np.mean(p) < 0.7 and np.mean(np.array(p) <= 0.05) <= 0.15
 
 
 def test_layers_that_share_something_are_found():
     first = layers(3, (5, 5))
     second = {"noise": reals(50, 30, 5, dtype=np.float64), "same": first["layer 1"] + 0.1 * reals(51, 30, 5)}
-    found = pyalign.cka(layers=(first, second))
+    found = pyalign.layer_similarity(first, second)
     assert found.matrix[1][1] == found.value > 0.9 and found.calibrated > 0.9 and found.p_value == 1 / 201
 
 
 def test_the_result_travels_and_is_shown(tmp_path):
-    found = pyalign.cka(layers=(layers(1, (3, 5)), layers(9, (4, 4, 6))), n_permutations=19)
+    found = pyalign.layer_similarity(layers(1, (3, 5)), layers(9, (4, 4, 6)), n_permutations=19)
     path = tmp_path / "layers.json"
     path.write_text(found.to_json())
     assert pyalign.load_result(path) == found
@@ -66,12 +66,11 @@ def test_the_result_travels_and_is_shown(tmp_path):
 
 def test_wrong_layers_are_refused(message_of):
     good = layers(1, (3,))
-    assert message_of(pyalign.cka, layers=(good, {})) == "layers of the second model must be at least one; got none"
-    told = message_of(pyalign.cka, layers=([1], good))
-    assert told == "layers of the first model must map names to embeddings; got list"
-    assert message_of(pyalign.cka, layers=good).endswith("(first, second); got dict")
-    assert message_of(pyalign.cka, layers=[good]).endswith("(first, second); got 1 of them")
-    assert "aggregate must be one of max, mean" in message_of(pyalign.cka, layers=(good, good), aggregate="min")
+    assert message_of(pyalign.layer_similarity, good, {}) == "y must hold at least one layer; got none"
+    told = message_of(pyalign.layer_similarity, [1], good)
+    assert told == "x must map names of layers to embeddings; got list"
+    assert "aggregate must be one of max, mean" in message_of(pyalign.layer_similarity, good, good, aggregate="min")
     assert "n_permutations must be a whole number from 1" in message_of(
-        pyalign.cka, layers=(good, good), n_permutations=0
+        pyalign.layer_similarity, good, good, n_permutations=0
     )
+    assert message_of(pyalign.layer_similarity, good, good, confidence_level=95).endswith("between 0 and 1; got 95")

@@ -108,17 +108,19 @@ def test_what_batches_cannot_give_is_refused(message_of):
 @pytest.mark.parametrize(
     "given,said",
     [
-        ({}, "one of models, layers and batches must be given; got none"),
-        ({"models": {}, "layers": ()}, "one of models, layers and batches must be given; got models and layers"),
-        ({"models": {}, "aggregate": "max"}, "aggregate applies only to layers; got models"),
+        ({}, "one of models and batches must be given; got none"),
+        ({"models": {}, "batches": ()}, "one of models and batches must be given; got both"),
+        (
+            {"batches": [], "ci": "objects"},
+            "ci applies only to models that are compared at once; got 'objects' for batches",
+        ),
         (
             {"batches": [], "batch_size": 5},
             "batch_size applies only to models, which are split into batches; got batches",
         ),
         ({"batches": [], "n_permutations": 9}, "n_permutations must be 0 in batches, which have no null; got 9"),
         ({"batches": [], "measure": ["cka"]}, "measure must be a single one for batches; got ['cka']"),
-        ({"layers": (), "measure": ["cka"]}, "measure must be a single one for layers; got ['cka']"),
     ],
 )
-def test_models_layers_and_batches_exclude_one_another(given, said, message_of):
+def test_models_and_batches_exclude_one_another(given, said, message_of):
     assert message_of(pyalign.cka, **given) == said

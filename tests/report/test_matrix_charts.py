@@ -99,7 +99,7 @@ def test_of_many_models_some_are_shown_evenly_spread_over_the_order(alike):
 
 def test_layers_stay_in_their_order(pictures):
     layers = {name: pictures[name] for name in ("c", "a")}
-    found = pyalign.cka(layers=(layers, {"b": pictures["b"], "<d>": pictures["<d>"]}), n_permutations=20)
+    found = pyalign.layer_similarity(layers, {"b": pictures["b"], "<d>": pictures["<d>"]}, n_permutations=20)
     drawn = chart(found)
     assert order(drawn) == ["c", "a"] and order(drawn, "x") == ["b", "<d>"]
     expected = {

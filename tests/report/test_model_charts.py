@@ -376,7 +376,7 @@ def test_a_matrix_without_its_level_or_its_figure_is_drawn(embeddings):
     }
     assert "datum.p_value > 0.05" in strictly(chart(before)) and "not corrected" in strictly(chart(before))
     one, other = (np.asarray(embeddings[name]) for name in names)
-    layers = pyalign.cka(layers=({"a": one, "b": other}, {"c": other}), n_permutations=19).to_dict()
+    layers = pyalign.layer_similarity({"a": one, "b": other}, {"c": other}, n_permutations=19).to_dict()
     for name in ("value", "calibrated"):
         assert strictly(chart({**layers, name: None}))
 

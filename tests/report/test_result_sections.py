@@ -173,7 +173,7 @@ def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
 
 
 def test_layers_of_two_models(pictures):  # noqa: F811
-    found = pyalign.cka(layers=({"a": pictures["a"], "c": pictures["c"]}, {"b": pictures["b"]}), n_permutations=20)
+    found = pyalign.layer_similarity({"a": pictures["a"], "c": pictures["c"]}, {"b": pictures["b"]}, n_permutations=20)
     section = cka(given(found))
     (table,) = parts(section, Table)
     assert is_well_made(section) and values(table, "b") == tuple(row[0] for row in found.matrix)

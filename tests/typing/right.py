@@ -38,7 +38,7 @@ print(calibrated.temperature, calibrated.only.temperature_ci)
 
 # Parts
 odd = pyalign.odd_one_out(similarities=pyalign.similarity(embeddings), triplets=triplets)
-layers = pyalign.cka(layers=({"1": embeddings}, {"2": embeddings}))
+layers = pyalign.layer_similarity({"1": embeddings}, {"2": embeddings})
 print(layers.calibrated, pyalign.cka(models)[0].matrix)
 fit = pyalign.fit_probe(embeddings, triplets, penalty=0.1, norm="squared", seed=1)
 options = pyalign.ProbeOptions(norm="nuclear", standardize="features")

@@ -19,8 +19,8 @@ pyalign.score(embeddings, triplets, permutations=100)  # wrong
 pyalign.compare({"a": embeddings}, triplets, correction="bonferoni")  # wrong
 pyalign.rsa(embeddings, np.eye(30), correlation="spearmen")  # wrong
 pyalign.calibrate(embeddings, triplets, split="people")  # wrong
-pyalign.cka({"a": embeddings}, layers=({"1": embeddings}, {"2": embeddings}))  # wrong
-pyalign.cka(layers={"1": embeddings})  # wrong
+pyalign.cka({"a": embeddings}, aggregate="max")  # wrong
+pyalign.layer_similarity({"1": embeddings})  # wrong
 pyalign.ProbeOptions(norm="l2")  # wrong
 pyalign.fit_probe(embeddings, triplets, strength=0.1)  # wrong
 read: Comparison = pyalign.load_result("scores.json", Scores)  # wrong
