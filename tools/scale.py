@@ -175,7 +175,7 @@ def _extraction(count: int, rng: np.random.Generator) -> Callable[[], Any]:
     for i in range(count):
         pixels = rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((400, 300)).save(f"{folder}/{i}.jpg")
-    return lambda: pyalign.extract("efficientnet-lite:0", folder, n_threads=1, workers=1, batch_size=8)
+    return lambda: pyalign.extract("efficientnet-lite:0", folder, n_threads=1, n_jobs=1, batch_size=8)
 
 
 SMALL = {"t": 3000, "n": 60, "d": 8, "m": 2, "k": 4}

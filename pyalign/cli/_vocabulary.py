@@ -145,7 +145,7 @@ VOCABULARY = {
         ("--device", "device", "text", "auto", "the torch device"),
         ("--threads", "", "integer", None, "the number of threads"),
         ("--resume", "resume", "switch", False, "resume an interrupted run"),
-        ("--jobs", "jobs", "integer", 1, "how many steps of a study run at once"),
+        ("--jobs", "n_jobs", "integer", 1, "how many steps of a study run at once"),
         ("--die-with-parent", "", "switch", False, "end with the process that has started this one"),
         ("--shards", "shards", "integer", None, "in how many parts models are extracted"),
         ("--only", "only", "text", None, "run or show only one part"),

@@ -112,7 +112,7 @@ def run_extract(options: ExtractOptions, progress: Progress) -> Outcome:
     extraction = extract(
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
-        precision=options.precision, workers=options.model_threads, shard=options.shard,
+        precision=options.precision, n_jobs=options.model_threads, shard=options.shard,
         resume=options.resume, unreadable=options.unreadable, prompt=options.prompt,
         transform=None if options.transform is None else load_transform(options.transform),
         n_threads=options.model_threads, progress=_paced(progress),

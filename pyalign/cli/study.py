@@ -154,7 +154,7 @@ def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
             say(f"note: {one_line(text)}")
 
     with Steps(not options.quiet) as shown:
-        steps = run_units(options.file, options.out, options.units, shards=options.shards, watch=shown, note=note)
+        steps = run_units(options.file, options.out, options.units, shards=options.shards, progress=shown, note=note)
     width = max(len(step.name) for step in steps)
     lines = [f"{one_line(step.name):<{width}}  {step.how or step.status}" for step in steps]
     failed = any(step.status == FAILED for step in steps)
@@ -180,7 +180,7 @@ class StudyFinishOptions(_options.Threads, _options.Quiet, Sharded):
 def run_finish(options: StudyFinishOptions, progress: Progress) -> Outcome:
     """Writes the page of what is there; units that are missing are a fault."""
     with Steps(not options.quiet) as steps:
-        study = finish_study(options.file, options.out, shards=options.shards, watch=steps)
+        study = finish_study(options.file, options.out, shards=options.shards, progress=steps)
     left = [step for step in study.steps if step.status != FINISHED]
     return Outcome(study, fault=fault_of([replace(step, reason=step.reason or NO_RECORD) for step in left]))
 
@@ -195,7 +195,7 @@ FINISH = Command(StudyFinishOptions, run_finish, "pyalign study finish study.tom
 class StudyRunOptions(_options.Threads, _options.Quiet, Sharded):
     """The options of `pyalign study run`."""
 
-    jobs: int = option(
+    n_jobs: int = option(
         "number of steps to run at once, in processes that share the threads (default: 1)", default=1,
         kind=_options.count, metavar="K", group=RUNNING,
     )
@@ -221,8 +221,8 @@ def run_file(options: StudyRunOptions, progress: Progress) -> Outcome:
         say(f"note: {one_line(note)}")
     with Steps(not options.quiet) as steps:
         study = run_study(
-            options.file, options.out, resume=options.resume, only=options.only, jobs=options.jobs,
-            shards=options.shards, watch=steps,
+            options.file, options.out, resume=options.resume, only=options.only, n_jobs=options.n_jobs,
+            shards=options.shards, progress=steps,
         )
     return Outcome(replace(study, notes=()), fault=fault_of(study.failed))  # its notes were said before it was run
 

@@ -34,7 +34,7 @@ def extract(
     model: Any = DEFAULT, images: Any = None, layers: Sequence[str] = (PENULTIMATE,), *, texts: Any = None,
     preprocess: Callable[[Any], Any] | None = None, pool: str = "auto", out: PathLike | None = None,
     checkpoint: str | None = None, batch_size: Number = BATCH, device: str = "auto",
-    precision: Literal["fp32", "bf16"] = "fp32", compile: bool = False, workers: Number | None = None,
+    precision: Literal["fp32", "bf16"] = "fp32", compile: bool = False, n_jobs: Number | None = None,
     shard: tuple[int, int] | None = None, resume: bool = False, unreadable: Policy = "raise",
     decoder: Literal["pil", "torchvision"] = "pil", background: str = "white", prompt: str | None = None,
     transform: Transform | None = None, meta: Mapping[str, str] | None = None, n_threads: Number | None = None,
@@ -62,7 +62,7 @@ def extract(
         precision: ``"fp32"``, or ``"bf16"`` for products in bfloat16, which are slightly less accurate, and faster on
             hardware that supports them.
         compile: whether to compile the model with torch first.
-        workers: the number of threads that read and prepare items; None: one per CPU. The embeddings do not depend on
+        n_jobs: the number of threads that read and prepare items; None: one per CPU. The embeddings do not depend on
             it.
         shard: (i, k) for part i of k, counted from 1, which may have no items. `merge_extractions` merges the parts.
         resume: whether to continue an interrupted run in `out`.
@@ -101,7 +101,7 @@ def extract(
         raise InputError(f"meta must map names to what the manifest should say; got {type(meta).__name__}")
     options = {
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
-        "checkpoint": _path(checkpoint), "device": device, "compile": compile, "workers": workers,
+        "checkpoint": _path(checkpoint), "device": device, "compile": compile, "n_jobs": n_jobs,
         "on_error": unreadable,
     }
     modality = _modality(images, texts, prompt)
@@ -119,7 +119,7 @@ def extract(
         decoder=decoder if model.modality == "images" else None,
         background=_color(background) if model.modality == "images" else None, prompt=prompt,
     )
-    workers = workers or default_workers()
+    workers = n_jobs or default_workers()
     if out is None:
         return job.run(Memory(job.numbers.start), workers, progress)
     with closing(Folder(out, job.state(), resume, job.numbers.start)) as folder:

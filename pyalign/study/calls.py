@@ -26,7 +26,7 @@ from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import FILES, HUMAN, METADATA, MODEL, MODELS, PEOPLE, SCORES, TRIPLETS
 
-NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
+NOT_IN_KEY = ("n_jobs",)  # of an extraction: rows don't depend on them
 TOLD = {"triplets": "triplets", "dimensions": "dimensions"}  # fields that say what was read
 
 

@@ -32,14 +32,14 @@ SETS: dict[str, dict[str, Any]] = {
 OF_FILES = ("names", "name_column", "per_object", "kind")
 OF_ROWS = ("name_column", "per_object")  # of files of embeddings, which matrices have no use for
 OF_EXTRACT = (
-    "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
+    "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "n_jobs",
     "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object", "shards",
 )
 ELSEWHERE = DATA_SET, PUBLISHED_MAP  # how names begin that are no files of the study
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "figures", "missing", "steps")
 FIGURES = ("svg", "pdf", "png", "html")  # formats
 MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
-WHOLE, SWITCHES = ("batch_size", "workers", "n_threads", "shards"), ("compile",)
+WHOLE, SWITCHES = ("batch_size", "n_jobs", "n_threads", "shards"), ("compile",)
 MOST_SHARDS = 10_000  # of one extraction
 
 

@@ -39,14 +39,10 @@ Watch = Callable[[str, str, str], None]
 FAULTS = (InputError, MissingExtraError, OSError, MemoryError)
 
 
-def unseen(name: str, state: str, detail: str) -> None:
-    """A `Watch` that shows nothing."""
-
-
-def maker_of(path: PathLike, out: PathLike, *, shards: int | None, watch: Watch) -> Maker:
+def maker_of(path: PathLike, out: PathLike, *, shards: int | None, progress: Watch | None) -> Maker:
     """What makes the units of a study in a folder that is there, whose file was checked before."""
     plan = plan_of(path, out, shards, check=False)
-    return Maker(plan, StudyFolder(plan.folder), watch)
+    return Maker(plan, StudyFolder(plan.folder), progress)
 
 
 class Maker:
@@ -55,14 +51,14 @@ class Maker:
     Args:
         plan: what the study asks for.
         folder: where it is written.
-        watch: see `Watch`.
+        progress: see `Watch`; None: nothing is reported.
 
     Attributes:
         done: what became of units, by name; of others the records say it.
     """
 
-    def __init__(self, plan: Plan, folder: StudyFolder, watch: Watch = unseen) -> None:
-        self.plan, self.folder, self.watch = plan, folder, watch
+    def __init__(self, plan: Plan, folder: StudyFolder, progress: Watch | None = None) -> None:
+        self.plan, self.folder, self.progress = plan, folder, progress or (lambda name, state, detail: None)
         self.done: dict[str, StudyStep] = {}
         self.inputs = Inputs(plan.study, self._extracted)
         self._merged: dict[str, StudyStep | None] = {}
@@ -78,7 +74,7 @@ class Maker:
             if missing.status != FAILED:
                 return replace(step, reason=f"needs {missing.name}, which has no valid record")
             return replace(step, status=FAILED, reason=_reason_of_need(unit, missing))
-        self.watch(unit.name, RUNNING, "reading")
+        self.progress(unit.name, RUNNING, "reading")
         try:
             with claim(self.folder.path, unit.stem) as host:
                 if host is not None:
@@ -129,11 +125,11 @@ class Maker:
         return replace(step, status=FAILED, reason=reason)
 
     def _running(self, name: str) -> Callable[[str, int, int | None], None]:
-        self.watch(name, RUNNING, "")
+        self.progress(name, RUNNING, "")
 
         def progress(stage: str, done: int, total: int | None) -> None:
             count = f" {done:,}" if total is None and done else "" if total is None else f" {done:,}/{total:,}"
-            self.watch(name, RUNNING, f"{stage}{count}")
+            self.progress(name, RUNNING, f"{stage}{count}")
 
         return progress
 

@@ -25,7 +25,7 @@ from pyalign.report.words import one_line
 from pyalign.study.file import StudyFile
 from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder
 from pyalign.study.maker import (
-    ELSEWHERE, FAILED, FINISHED, MADE, REUSED, RUNNING, TO_DO, Maker, Study, StudyStep, Watch, unseen,
+    ELSEWHERE, FAILED, FINISHED, MADE, REUSED, RUNNING, TO_DO, Maker, Study, StudyStep, Watch,
 )
 from pyalign.study.records import claim, manifest_of
 from pyalign.study.units import REPORT, plan_of, units_wanted
@@ -118,8 +118,8 @@ MOST_JOBS = 4096
 
 
 def run_study(
-    path: PathLike, out: PathLike | None = None, *, resume: bool = False, only: str | None = None, jobs: int = 1,
-    shards: int | None = None, client: Any = None, watch: Watch = unseen,
+    path: PathLike, out: PathLike | None = None, *, resume: bool = False, only: str | None = None, n_jobs: int = 1,
+    shards: int | None = None, client: Any = None, progress: Watch | None = None,
 ) -> Study:
     """Runs the steps of a study whose inputs, options or function have changed, and writes its report.
 
@@ -128,10 +128,10 @@ def run_study(
         out: a folder for documents, report and records; None: a folder next to the file, named like it without `.toml`.
         resume: whether there must be a run to continue. Steps that are done and have not changed are never run again.
         only: the name of a step, which is run with the steps that it needs and no others; "report": only the report.
-        jobs: how many units are made at once, each in a process of its own, which share the threads of this one.
+        n_jobs: how many units are made at once, each in a process of its own, which share the threads of this one.
         shards: in how many parts models are extracted where the study file does not say it; the results are the same.
         client: of Dask, a `distributed.Client`; units are made on its workers, which must see the same files.
-        watch: a callback that gets the name, the state and a detail of each step as they change.
+        progress: a callback that gets the name, the state and a detail of each step as they change.
 
     Returns:
         A `Study`. Documents are in `out/steps`; the page is `out/report.html`.
@@ -151,7 +151,7 @@ def run_study(
         >>> study.steps[0].name, study.steps[0].status
         ('score', 'finished')
     """
-    _checks.whole_number(jobs, "jobs", 1, MOST_JOBS)
+    _checks.whole_number(n_jobs, "n_jobs", 1, MOST_JOBS)
     if client is not None:
         from pyalign.study.dask import as_client
 
@@ -159,12 +159,12 @@ def run_study(
     plan = plan_of(path, out, shards)
     wanted = units_wanted(plan.units, only)
     with hashing():
-        run = _Run(Maker(plan, StudyFolder(plan.folder, resume), watch))
-        return run.all(wanted, jobs, shards, client)
+        run = _Run(Maker(plan, StudyFolder(plan.folder, resume), progress))
+        return run.all(wanted, n_jobs, shards, client)
 
 
 def finish_study(
-    path: PathLike, out: PathLike | None = None, *, shards: int | None = None, watch: Watch = unseen
+    path: PathLike, out: PathLike | None = None, *, shards: int | None = None, progress: Watch | None = None
 ) -> Study:
     """Checks all that the units of a study have written, and writes its page, `study.json` and `manifest.json`.
 
@@ -175,11 +175,11 @@ def finish_study(
     """
     plan = plan_of(path, out, shards)
     with hashing():
-        return _Run(Maker(plan, StudyFolder(plan.folder), watch), with_failures=True).all(set(), 1, shards)
+        return _Run(Maker(plan, StudyFolder(plan.folder), progress), with_failures=True).all(set(), 1, shards)
 
 
 def run_unit(
-    path: PathLike, out: PathLike | None, unit: str, *, shards: int | None = None, watch: Watch = unseen
+    path: PathLike, out: PathLike | None, unit: str, *, shards: int | None = None, progress: Watch | None = None
 ) -> StudyStep:
     """Make one unit of a study, if it is not there: its documents, then its record.
 
@@ -188,7 +188,7 @@ def run_unit(
         out: the folder of the study; None: a folder next to the file, named like it without `.toml`.
         unit: its id, see `study_units`.
         shards: in how many parts models are extracted where the study file does not say it.
-        watch: a callback that gets the name, the state and a detail of the unit.
+        progress: a callback that gets the name, the state and a detail of the unit.
 
     Returns:
         What became of it. Its status is "finished", "failed" with a reason, or "to do" with a reason where it can be
@@ -207,13 +207,13 @@ def run_unit(
         >>> step.status, step.how
         ('finished', 'made')
     """
-    (step,) = run_units(path, out, (unit,), shards=shards, watch=watch)
+    (step,) = run_units(path, out, (unit,), shards=shards, progress=progress)
     return step
 
 
 def run_units(
-    path: PathLike, out: PathLike | None, units: tuple[str, ...], *, shards: int | None = None, watch: Watch = unseen,
-    note: Callable[[str], None] = lambda _: None,
+    path: PathLike, out: PathLike | None, units: tuple[str, ...], *, shards: int | None = None,
+    progress: Watch | None = None, note: Callable[[str], None] = lambda _: None,
 ) -> tuple[StudyStep, ...]:
     """Make several units in the order of the study, as `run_unit` does.
 
@@ -229,12 +229,12 @@ def run_units(
         note(f"{unit_id}: the study file has changed since its units were listed; what it asks for now is made")
     steps = []
     with hashing():
-        maker = Maker(plan, StudyFolder(plan.folder), watch)
+        maker = Maker(plan, StudyFolder(plan.folder), progress)
         for unit in chosen:
             steps.append(maker.make(unit))
             if steps[-1].status == FINISHED:
                 maker.done[unit.name] = steps[-1]
-            show(steps[-1], watch)
+            show(steps[-1], maker.progress)
     return tuple(steps)
 
 
@@ -252,10 +252,10 @@ def _where(path: str) -> str:
     return " in the folder of the study" + ("" if path.endswith(".py") else ", or as it is installed")
 
 
-def show(step: StudyStep, watch: Watch) -> None:
-    """Says to a watch what became of a step."""
+def show(step: StudyStep, progress: Watch) -> None:
+    """Reports what became of a step."""
     detail = step.reason or (f"{step.seconds:.1f} s" if step.how == MADE and step.seconds is not None else "")
-    watch(step.name, step.how or step.status, detail)
+    progress(step.name, step.how or step.status, detail)
 
 
 class _Run:
@@ -268,17 +268,17 @@ class _Run:
 
     def __init__(self, maker: Maker, with_failures: bool = False) -> None:
         self.maker, self.with_failures = maker, with_failures
-        self.plan, self.folder, self.watch = maker.plan, maker.folder, maker.watch
+        self.plan, self.folder, self.progress = maker.plan, maker.folder, maker.progress
 
-    def all(self, wanted: set[str], jobs: int, shards: int | None, client: Any = None) -> Study:
+    def all(self, wanted: set[str], n_jobs: int, shards: int | None, client: Any = None) -> Study:
         """Every unit that is wanted; then the report."""
         file = Path(self.plan.study.path).read_bytes()
         for unit in self.plan.units:
-            self.watch(unit.name, TO_DO, "")
-        self.watch(REPORT, TO_DO, "")
+            self.progress(unit.name, TO_DO, "")
+        self.progress(REPORT, TO_DO, "")
         try:
-            with self._executor(jobs, shards, client) as executor:
-                done = make_all(self.maker, wanted, executor, lambda step: show(step, self.watch))
+            with self._executor(n_jobs, shards, client) as executor:
+                done = make_all(self.maker, wanted, executor, lambda step: show(step, self.progress))
             steps = {unit.name: done[unit.name] for unit in self.plan.units if unit.shard is None}
             if self.with_failures:
                 steps = self._with_failures(steps)
@@ -286,17 +286,17 @@ class _Run:
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None
 
-    def _executor(self, jobs: int, shards: int | None, client: Any) -> Any:
+    def _executor(self, n_jobs: int, shards: int | None, client: Any) -> Any:
         if client is not None:
             from pyalign.study.dask import DaskWorkers
 
             return DaskWorkers(self.maker, client, shards)
-        if jobs == 1:
+        if n_jobs == 1:
             return nullcontext(InThisProcess(self.maker))
         from pyalign.backends import native
         from pyalign.study.workers import Workers
 
-        return Workers(self.maker, jobs, native.num_threads(), shards)
+        return Workers(self.maker, n_jobs, native.num_threads(), shards)
 
     def _report(self, steps: dict[str, StudyStep], file: bytes) -> Study:
         """The page and the study's own files, by one run at a time."""
@@ -305,11 +305,11 @@ class _Run:
         while True:
             with claim(self.folder.path, REPORT) as host:
                 if host is None:
-                    started = lambda: self.watch(REPORT, RUNNING, "")  # noqa: E731
+                    started = lambda: self.progress(REPORT, RUNNING, "")  # noqa: E731
                     report = make_report(self.maker.inputs, self.folder, steps, started)
-                    show(report, self.watch)
+                    show(report, self.progress)
                     return self._close(steps, report, file)
-            self.watch(REPORT, ELSEWHERE, f"by a live run on {host}")
+            self.progress(REPORT, ELSEWHERE, f"by a live run on {host}")
             time.sleep(AGAIN)
 
     def _left(self, more: str) -> str:

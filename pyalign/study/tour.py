@@ -12,7 +12,7 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.decode import pillow_image
 from pyalign.io import write_files
 from pyalign.io.paths import PathLike, bad, checked_path
-from pyalign.study.maker import Study, Watch, unseen
+from pyalign.study.maker import Study, Watch
 from pyalign.study.run import run_study
 
 DATA, FILE, RESULTS = "data", "tour.toml", "results"
@@ -63,12 +63,12 @@ max_iterations = 60
 """
 
 
-def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, ...]]:
+def take_tour(out: PathLike, progress: Watch | None = None) -> tuple[Study, tuple[str, ...]]:
     """Writes the sample, models of it and a study of them into a folder, and runs that.
 
     Args:
         out: a folder that is empty, new, or of an earlier tour.
-        watch: see `run_study`.
+        progress: see `run_study`.
 
     Returns:
         What the study has come to, and notes: what is missing for want of a package.
@@ -82,7 +82,7 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
     images, more = _images()
     text = STUDY.format(file=place / FILE, images=images, logits=logits, part=PART)
     write_files([(place / FILE, text)])
-    return run_study(place / FILE, place / RESULTS, watch=watch), (*notes, *more)
+    return run_study(place / FILE, place / RESULTS, progress=progress), (*notes, *more)
 
 
 def _models(folder: Path) -> tuple[str, tuple[str, ...]]:

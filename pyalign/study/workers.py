@@ -154,7 +154,7 @@ class Workers:
                 results.append((unit, StudyStep(**message["step"])))
                 worker.unit = None
             else:
-                self.maker.watch(*message["watch"])
+                self.maker.progress(*message["progress"])
         return results
 
     def _ended(self, unit: Unit, code: int) -> StudyStep:
@@ -179,8 +179,8 @@ def serve() -> None:
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
         settings = json.loads(sys.stdin.readline())
-        watch = lambda *words: answer({"watch": words})  # noqa: E731
-        maker = maker_of(settings["study"], settings["out"], shards=settings["shards"], watch=watch)
+        progress = lambda *words: answer({"progress": words})  # noqa: E731
+        maker = maker_of(settings["study"], settings["out"], shards=settings["shards"], progress=progress)
         for line in sys.stdin:
             wanted = json.loads(line)
             unit = maker.plan.by_id.get(wanted["unit"])
@@ -284,7 +284,7 @@ def make_all(  # noqa: C901
             wait = max(0.0, later[0][0] - time.monotonic()) if later else None
             for unit, step in executor.results(wait):
                 if step.how == ELSEWHERE:
-                    maker.watch(unit.name, TO_DO, step.reason or "")
+                    maker.progress(unit.name, TO_DO, step.reason or "")
                     heapq.heappush(later, (time.monotonic() + AGAIN, place[unit.name]))
                 else:
                     settle(unit, step if step.status != TO_DO else replace(step, status=FAILED))

@@ -164,7 +164,7 @@ def test_the_tour_has_pictures_where_they_can_be_read(monkeypatch):
         raise MissingExtraError("reading images", "Pillow", "extract")
 
     monkeypatch.setattr("pyalign.study.tour._logits", without)
-    monkeypatch.setattr("pyalign.study.tour.run_study", lambda path, out, watch: read_study(path))
+    monkeypatch.setattr("pyalign.study.tour.run_study", lambda path, out, progress: read_study(path))
     monkeypatch.setattr("pyalign.study.tour.pillow_image", lambda: None)
     study, notes = take_tour("t")
     assert study.images == "data/images.tar" and Path("t/data/images.tar").exists() and len(notes) == 1

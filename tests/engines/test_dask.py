@@ -20,7 +20,7 @@ from small_study import write_inputs
 import pyalign
 from pyalign.errors import InputError
 from pyalign.study.dask import DaskWorkers
-from pyalign.study.maker import maker_of, unseen
+from pyalign.study.maker import maker_of
 
 pytestmark = pytest.mark.usefixtures("moment")
 distributed = pytest.importorskip("distributed")
@@ -164,7 +164,7 @@ def test_a_study_on_a_client_is_that_of_one_process(tmp_path, monkeypatch):
 def test_a_client_without_workers_is_one_line(tmp_path):
     """Nothing is waited for without end: half a minute for the first worker, and here half a second."""
     write_inputs(tmp_path)
-    maker = maker_of(tmp_path / "small.toml", tmp_path / "out", shards=None, watch=unseen)
+    maker = maker_of(tmp_path / "small.toml", tmp_path / "out", shards=None, progress=None)
     with cluster(0) as client:
         assert DaskWorkers(maker, client, None).patience == 30
         with DaskWorkers(maker, client, None, patience=0.5) as workers:

@@ -43,7 +43,7 @@ def test_rows_are_those_of_plain_timm_code_under_the_names_of_their_files(pictur
     np.testing.assert_allclose(found["logits"].values, logits, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 3, "workers": 1}, {"workers": 5}])
+@pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 3, "n_jobs": 1}, {"n_jobs": 5}])
 def test_rows_do_not_depend_on_batches_and_threads(pictures, options):
     usual = pyalign.extract("random:0:timm:test_vit", pictures, batch_size=11)["penultimate"]
     other = pyalign.extract("random:0:timm:test_vit", pictures, **options)["penultimate"]

@@ -564,7 +564,7 @@ def checkpoint():
     return "w.pth"
 
 
-DECIDE_NOTHING = {"out", "resume", "workers", "progress", "device"}  # there is no other device here
+DECIDE_NOTHING = {"out", "resume", "n_jobs", "progress", "device"}  # there is no other device here
 # Another value of each argument, and what the call needs besides.
 ANOTHER = {
     "model": (lambda: tiny(1), {}),

@@ -98,7 +98,7 @@ def turns(request, tmp_path, monkeypatch):
 
 def extraction(out, resume=True):
     encoder = load_encoder("pixels:2")
-    return lambda: extract(encoder, "p", out=out, batch_size=2, workers=1, resume=resume)
+    return lambda: extract(encoder, "p", out=out, batch_size=2, n_jobs=1, resume=resume)
 
 
 def contents(folder):
@@ -152,7 +152,7 @@ def test_a_run_that_begins_without_resume_meanwhile_is_refused_or_ends_in_the_sa
 
 def test_a_run_of_other_settings_does_not_get_the_rows_of_the_one_that_has_finished(turns):
     def other():
-        return extract("pixels:3", "p", out="e", batch_size=2, workers=1, resume=True)
+        return extract("pixels:3", "p", out="e", batch_size=2, n_jobs=1, resume=True)
 
     ended = set()
     for stop in range(20):
@@ -181,7 +181,7 @@ def test_runs_beside_one_that_was_killed_end_in_the_same_bytes(turns):
     encoder.run = run
     for stop in range(25):
         with pytest.raises(KeyboardInterrupt):
-            extract(encoder, "p", out="e", batch_size=2, workers=1)
+            extract(encoder, "p", out="e", batch_size=2, n_jobs=1)
         (left,) = glob.glob("e/.unfinished/*-*")
         os.rename(left, left.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
         check(turns, [(0, stop), (1, UNTIL_THE_END)])
@@ -192,7 +192,7 @@ def test_two_runs_with_different_bytes_never_stand_together_as_finished(turns):
         encoder = load_encoder("pixels:2")
         real = encoder.run
         encoder.run = lambda *given: [part + 1 for part in real(*given)]
-        return extract(encoder, "p", out="e", batch_size=2, workers=1, resume=True)
+        return extract(encoder, "p", out="e", batch_size=2, n_jobs=1, resume=True)
 
     outcomes = set()
     for stop in range(4, 40):  # each has begun before the other has a batch to take over

@@ -140,7 +140,7 @@ def test_a_link_that_is_put_into_a_study_while_it_runs_is_not_written_through(fo
             Path("small", name).unlink(missing_ok=True)
             Path("small", name).symlink_to(Path("victim").absolute())
 
-    study = pyalign.run_study("small.toml", only="score", watch=put_link)
+    study = pyalign.run_study("small.toml", only="score", progress=put_link)
     assert study.steps[0].status == "finished" and Path("victim").read_text() == "precious"
 
 
@@ -251,7 +251,7 @@ def test_pictures_that_change_while_a_study_reads_them_are_no_result(folder, mon
         if name == "extract (b)" and "images" in detail:  # they were hashed, and the extraction begins
             paint(23, 1)
 
-    study = pyalign.run_study("small.toml", watch=watch)
+    study = pyalign.run_study("small.toml", progress=watch)
     (step,) = [step for step in study.steps if step.name == "extract (b)"]
     assert step.reason == "photos: images have changed while they were read; run the study again"
     assert not pyalign.run_study("small.toml").failed

@@ -252,7 +252,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(folder):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match="finished: ceiling, score; go on with"):
-        run(watch=stop)
+        run(progress=stop)
     assert "score" not in made(run(resume=True))
 
 
@@ -263,13 +263,13 @@ def test_a_probe_goes_on_inside(folder, monkeypatch):
 
     run(out="whole")
     with pytest.raises(KeyboardInterrupt):
-        run(watch=stop)
+        run(progress=stop)
     assert Path("small/.parts/probe-a.json").exists()
     taken = []
     record = Journal.result
     monkeypatch.setattr(Journal, "result", lambda self, step, kind: taken.append(step) or record(self, step, kind))
     seen = []
-    run(watch=lambda name, state, detail: seen.append(detail) if name == "probe (a)" else None)
+    run(progress=lambda name, state, detail: seen.append(detail) if name == "probe (a)" else None)
     assert not any(detail.startswith("fold 1/2") for detail in seen)
     assert documents("small") == documents("whole")
 
@@ -303,7 +303,7 @@ def test_an_input_that_is_saved_over_while_it_is_read_fails_the_step_and_leaves_
             np.load("a.npy", mmap_mode="r+")[...] = 1
             os.utime("a.npy", (1, 1))
 
-    steps = {step.name: step for step in run(watch=spoil, only="compare").steps}
+    steps = {step.name: step for step in run(progress=spoil, only="compare").steps}
     assert steps["compare"].status == "failed"
     assert steps["compare"].reason == "a.npy: was changed while it was read; run the study again"
     assert not Path("small", "steps", "compare.json").exists()
@@ -316,7 +316,7 @@ def test_another_file_under_the_name_changes_nothing_of_what_is_read(folder):
             np.save("new.npy", np.load("a.npy"))
             Path("new.npy").replace("a.npy")
 
-    assert not run(watch=move, only="compare").failed
+    assert not run(progress=move, only="compare").failed
 
 
 def test_a_study_takes_a_described_data_set(folder):

@@ -198,8 +198,8 @@ def test_exit_codes_of_a_step(few, capsys):
         run_step()
     with pytest.raises(SystemExit, match="2"):
         main(["study", "run", "small.toml", "--jobs", "0"])
-    with pytest.raises(InputError, match="jobs must be"):
-        pyalign.run_study("small.toml", jobs=0)
+    with pytest.raises(InputError, match="n_jobs must be"):
+        pyalign.run_study("small.toml", n_jobs=0)
 
 
 def test_an_unknown_unit_or_a_mistake_in_its_step_writes_nothing(few, message_of):
@@ -262,7 +262,7 @@ def test_finish_says_what_is_missing_and_why_units_failed(few, capsys):
 
 
 def test_a_study_of_six_units_runs_in_two_processes(few, whole):
-    study = pyalign.run_study("small.toml", "out", jobs=2)
+    study = pyalign.run_study("small.toml", "out", n_jobs=2)
     assert not study.failed and set(how(study).values()) == {"made"}
     assert documents("out") == whole
 
@@ -298,7 +298,7 @@ def test_a_process_that_is_killed_fails_its_unit_and_no_other(pictures):
     Path("small.toml").write_text(
         text.replace("pixels:2", "module:net.py:net") + "[steps.alone]\nfunction = 'score'\nmodels = ['a']\n"
     )
-    study = pyalign.run_study("small.toml", jobs=2)
+    study = pyalign.run_study("small.toml", n_jobs=2)
     reasons = {step.name: step.reason for step in study.steps if step.status == "failed"}
     assert reasons == {
         "extract (b)": "the process that made it was ended by signal 9", "score": "needs extract (b), which has failed",
