@@ -9,6 +9,7 @@ import numpy as np
 from pyalign.analysis.score import score
 from pyalign.embedding.cross_validate import fit_embedding
 from pyalign.embedding.embedding_result import EmbeddingFit
+from pyalign.embedding.fit import auto_or_count
 from pyalign.errors import MissingExtraError
 from pyalign.typing import BackendName, TripletsLike
 
@@ -25,8 +26,9 @@ class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
     Triplets take the place of X: folds of scikit-learn are folds over triplets.
 
     Args:
+        n_components: the `n_dimensions` of `pyalign.EmbeddingOptions`.
         shrinkage, sparsity: the penalties, see `pyalign.fit_embedding`.
-        n_dimensions, signed, tolerance, max_iterations, seed: see `pyalign.EmbeddingOptions`.
+        signed, tolerance, max_iterations, seed: see `pyalign.EmbeddingOptions`.
         missing: what objects in no triplet get: ``"raise"`` or ``"zero"``.
         backend: see `pyalign.fit_embedding`.
 
@@ -37,8 +39,8 @@ class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
     Example:
         >>> from pyalign.datasets.simulate import simulate
         >>> triplets = simulate(3 * np.repeat(np.eye(3), 8, axis=0), 4000, measure="dot").triplets
-        >>> model = TripletEmbedding(shrinkage=0.002).fit(triplets)
-        >>> model.embedding_.shape, model.score(triplets) > 0.5
+        >>> model = TripletEmbedding(n_components=3, shrinkage=0.002)
+        >>> model.fit_transform(triplets).shape, model.score(triplets) > 0.5
         ((24, 3), True)
     """
 
@@ -46,13 +48,13 @@ class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
     fit_: EmbeddingFit
 
     def __init__(
-        self, *, shrinkage: float | None = None, sparsity: float | None = None, n_dimensions: int | str = "auto",
+        self, n_components: int | str = "auto", *, shrinkage: float | None = None, sparsity: float | None = None,
         signed: bool = False, tolerance: float = 1e-5, max_iterations: int = 2000, seed: int | None = None,
         missing: str = "raise", backend: BackendName = "auto",
     ) -> None:
+        self.n_components = n_components
         self.shrinkage = shrinkage
         self.sparsity = sparsity
-        self.n_dimensions = n_dimensions
         self.signed = signed
         self.tolerance = tolerance
         self.max_iterations = max_iterations
@@ -71,9 +73,15 @@ class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
         Returns:
             The fitted estimator.
         """
-        self.fit_ = fit_embedding(triplets, answers=answers, **self.get_params())
+        options = self.get_params()
+        count = auto_or_count(options.pop("n_components"), "n_components")
+        self.fit_ = fit_embedding(triplets, answers=answers, n_dimensions=count, **options)
         self.embedding_ = self.fit_.embedding.values
         return self
+
+    def fit_transform(self, triplets: TripletsLike, y: object = None, *, answers: Any = None) -> np.ndarray:
+        """`fit`, and the rows of the embedding (n, d)."""
+        return self.fit(triplets, answers=answers).embedding_
 
     def score(self, triplets: TripletsLike, y: object = None) -> float:
         """The accuracy of the inner products of rows on triplets, a fraction."""

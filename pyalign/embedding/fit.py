@@ -344,6 +344,14 @@ def by_mass(rows: np.ndarray) -> np.ndarray:
 RATIO = 0.5  # sparsity / (n * shrinkage) where only one of them is stated; see docs/embedding.md
 
 
+def auto_or_count(value: object, name: str) -> int | Literal["auto"]:
+    """The number of dimensions, ``"auto"`` or at least 1."""
+    number = None if value == "auto" else _checks.index_number(value, 1)
+    if number is None and value != "auto":
+        raise InputError(f"{name} must be 'auto' or a positive whole number; got {value!r}")
+    return number or "auto"
+
+
 @dataclass(frozen=True)
 class EmbeddingOptions:
     """The options of an embedding, except for its penalties."""
@@ -362,11 +370,7 @@ class EmbeddingOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.n_dimensions != "auto":
-            number = _checks.index_number(self.n_dimensions, 1)
-            if number is None:
-                raise InputError(f"n_dimensions must be 'auto' or a positive whole number; got {self.n_dimensions!r}")
-            object.__setattr__(self, "n_dimensions", number)
+        object.__setattr__(self, "n_dimensions", auto_or_count(self.n_dimensions, "n_dimensions"))
         _checks.flags(signed=self.signed)
         tolerance = _checks.plain_number(self.tolerance)
         if not tolerance > 0:

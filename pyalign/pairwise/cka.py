@@ -217,7 +217,7 @@ def cka(
     if (models is None) == (batches is None):
         raise InputError(f"one of models and batches must be given; got {'none' if models is None else 'both'}")
     if batches is not None and batch_size is not None:
-        raise InputError("batch_size applies only to models, which are split into batches; got batches")
+        raise InputError("batch_size applies only to models, which are split into batches")
     if batches is None and batch_size is None:
         null = Null.of(PERMUTATIONS if n_permutations is None else n_permutations, confidence_level, seed)
         return compare_all(models, measure, null, backend, reporter(progress), ci, correction)

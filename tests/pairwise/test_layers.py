@@ -65,12 +65,9 @@ def test_the_result_travels_and_is_shown(tmp_path):
 
 
 def test_wrong_layers_are_refused(message_of):
-    good = layers(1, (3,))
-    assert message_of(pyalign.layer_similarity, good, {}) == "y must hold at least one layer; got none"
-    told = message_of(pyalign.layer_similarity, [1], good)
-    assert told == "x must map names of layers to embeddings; got list"
-    assert "aggregate must be one of max, mean" in message_of(pyalign.layer_similarity, good, good, aggregate="min")
-    assert "n_permutations must be a whole number from 1" in message_of(
-        pyalign.layer_similarity, good, good, n_permutations=0
-    )
-    assert message_of(pyalign.layer_similarity, good, good, confidence_level=95).endswith("between 0 and 1; got 95")
+    good, function = layers(1, (3,)), pyalign.layer_similarity
+    assert message_of(function, good, {}) == "y must hold at least one layer; got none"
+    assert message_of(function, [1], good) == "x must map names of layers to embeddings; got list"
+    assert "aggregate must be one of max, mean" in message_of(function, good, good, aggregate="min")
+    assert "n_permutations must be a whole number from 1" in message_of(function, good, good, n_permutations=0)
+    assert message_of(function, good, good, confidence_level=95).endswith("must lie between 0 and 1; got 95")

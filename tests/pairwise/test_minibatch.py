@@ -110,14 +110,8 @@ def test_what_batches_cannot_give_is_refused(message_of):
     [
         ({}, "one of models and batches must be given; got none"),
         ({"models": {}, "batches": ()}, "one of models and batches must be given; got both"),
-        (
-            {"batches": [], "ci": "objects"},
-            "ci applies only to models that are compared at once; got 'objects' for batches",
-        ),
-        (
-            {"batches": [], "batch_size": 5},
-            "batch_size applies only to models, which are split into batches; got batches",
-        ),
+        ({"batches": [], "ci": 5}, "ci applies only to models that are compared at once; got 5 for batches"),
+        ({"batches": [], "batch_size": 5}, "batch_size applies only to models, which are split into batches"),
         ({"batches": [], "n_permutations": 9}, "n_permutations must be 0 in batches, which have no null; got 9"),
         ({"batches": [], "measure": ["cka"]}, "measure must be a single one for batches; got ['cka']"),
     ],
