@@ -84,13 +84,13 @@ def every_result(folder):
                            partial=True, weighted=True),
         "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
         "layers": pyalign.layer_similarity({"a": first, "b": second}, {"c": first, "d": human}, n_permutations=20),
-        "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
+        "recover": pyalign.recover(two, answers[:200], n_simulations=10, n_triplets=[50, 200]),
         "plan experiment": pyalign.plan_experiment(
             pyalign.compare(two, answers, subjects=people), difference=0.1, n_objects=[20, 60], n_subjects=[8, 30],
             prices=(2, 10, 0),
         ),
         "concepts": pyalign.score_concepts(models, answers, named, dimension_labels=LABELS, categories=kinds,
-        top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
+        limit=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
         "neighbors": pyalign.neighbors(first, ["object 1", "object 7"], 4),
         "neighbors after": pyalign.neighbors(second, ["object 1", "object 7"], 4),
         "neighborhoods": pyalign.neighborhoods(

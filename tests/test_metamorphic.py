@@ -82,6 +82,7 @@ CALLS = {
     "rsa": lambda w, **o: pyalign.rsa(w.models, w.human, n_permutations=20, **o),
     "rsa: drawn": lambda w, **o: pyalign.rsa(w.models, w.human, ci=DRAWN, weighted=True, **o),
     "cka": lambda w: pyalign.cka(w.models, n_permutations=20),
+    "layer_similarity": lambda w: pyalign.layer_similarity(w.models, {"first": w.first}, n_permutations=20),
     "cka: of neighbors": lambda w: pyalign.cka(w.models, measure="mutual-knn:3", n_permutations=20),
     "cka: in batches": lambda w: pyalign.cka(w.models, batch_size=6),
     "neighborhoods": lambda w: pyalign.neighborhoods(w.models, w.dimensions, k=3, n_permutations=20),
@@ -103,7 +104,7 @@ CALLS = {
     ),
     "recover": lambda w, **o: pyalign.recover(w.models, w.triplets, temperature=0.3, n_simulations=3, **o),
     "recover: by probes": lambda w, **o: pyalign.recover(
-        w.models, w.triplets, temperature=0.3, n_simulations=1, refit="probe", penalties=0.1, sizes=[600], **o
+        w.models, w.triplets, temperature=0.3, n_simulations=1, refit="probe", penalties=0.1, n_triplets=[600], **o
     ),
     "fit_probe": lambda w, **o: pyalign.fit_probe(w.first, w.triplets, penalty=0.1, **o),
     "probe_path": lambda w, **o: pyalign.probe_path(w.first, w.triplets, penalties=[0.3, 0.1], **o),
@@ -156,14 +157,14 @@ EXCEPTIONS = {
         (UNNAMED, "nothing has a name: what is drawn, or shown of each row, is in the order of the numbers"): """
             score: drawn objects; score: drawn sets; score: a matrix; score: permutations;
             score: a matrix, permutations;
-            score_choices; compare; compare: drawn objects;
+            score_choices; compare; compare: drawn objects; layer_similarity;
             error_consistency: drawn; permutation_test;
             permutation_test: a matrix; score_concepts; predict_dimensions; rsa: drawn; cka; cka: of neighbors;
             cka: in batches; neighborhoods; neighborhoods: purity; neighbors; build_index; similarity;
             choice_similarity; transfer; cross_validate_probe; cross_validate_probe: triplets;
             cross_validate_probe: images; fit_embedding; embedding_path; TripletEmbedding; cross_validate_embedding;
             write_embeddings; neighborhoods: changes""",
-        (MORE, "each row is an object that counts"): """
+        (MORE, "each row is an object that counts"): """layer_similarity;
             cka; cka: of neighbors; cka: in batches; neighborhoods: changes; neighborhoods: hubs; neighbors;
             build_index; neighborhoods: duplicates; similarity; choice_similarity; transfer; write_embeddings""",
         (MORE, "a row that the other side does not name is refused"):

@@ -92,7 +92,7 @@ FUNCTIONS = {
     ),
     "concepts": lambda c: pyalign.score_concepts(c.models, c.triplets, c.human, min_triplets=5, **c.options),
     "recover": lambda c: pyalign.recover(
-        c.models, c.triplets, temperature=0.5, n_simulations=3, sizes=[20, 40], **c.options
+        c.models, c.triplets, temperature=0.5, n_simulations=3, n_triplets=[20, 40], **c.options
     ),
     "predict_dimensions": lambda c: pyalign.predict_dimensions(
         c.models, c.dimensions, triplets=c.triplets, folds=2, penalties=[1.0], **c.options

@@ -75,7 +75,7 @@ CALLS = {
     "predict_dimensions": lambda **a: pyalign.predict_dimensions(X, np.abs(Y), folds=2, **a),
     "probe_path": lambda **a: pyalign.probe_path(X, TRIPLETS, **{"penalties": [1.0, 2.0]} | a),
     "recover": lambda **a: pyalign.recover(
-        {"a": X, "b": Y}, TRIPLETS, sizes=[20], n_simulations=2, temperature=1.0, folds=2, **a
+        {"a": X, "b": Y}, TRIPLETS, n_triplets=[20], n_simulations=2, temperature=1.0, folds=2, **a
     ),
     "rsa": lambda **a: pyalign.rsa({"a": X, "b": Y}, **{"human": human(a), "n_permutations": 9} | a),
     "sample_triplets": lambda **a: pyalign.sample_triplets(

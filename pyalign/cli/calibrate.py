@@ -184,7 +184,7 @@ class RecoverOptions(
         "number of simulations of each model at each number of triplets (default: 100; 10 for probes)",
         kind=_options.count, metavar="S", group=SIMULATING,
     )
-    sizes: tuple[int, ...] | None = option(
+    n_triplets: tuple[int, ...] | None = option(
         "numbers of triplets to try, which may exceed those in the file (default: successive halves, "
         "and doubles until the target is reached)", "--count", nargs="+", kind=_options.count, metavar="N",
         group=SIMULATING,
@@ -214,7 +214,7 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
     recovery = recover(
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
-        refit=options.refit, n_simulations=options.n_simulations, sizes=options.sizes,
+        refit=options.refit, n_simulations=options.n_simulations, n_triplets=options.n_triplets,
         confidence_level=options.confidence_level, folds=3 if options.folds is None else options.folds,
         penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,

@@ -47,7 +47,7 @@ class ConceptsOptions(
         "similarity measure, one of those above (default: that of the transform, otherwise cosine)", metavar="M",
         group=_options.MODEL, words=MEASURES,
     )
-    top_objects: int | None = option(
+    limit: int | None = option(
         "list the K top objects of each dimension in the document, so that a report can show their images", "--limit",
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )
@@ -79,7 +79,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         entropy=options.entropy, transform=_transform(options.transform), measure=options.measure,
         temperature=temperature, ties=options.ties, nan_policy=options.nan_policy, missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
-        min_triplets=options.min_triplets, top_objects=options.top_objects, families=families, progress=progress,
+        min_triplets=options.min_triplets, limit=options.limit, families=families, progress=progress,
     )
     concepts = replace(_labeled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
@@ -110,7 +110,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.entropy == "dimensions" and options.dimensions is None:
         raise InputError("--entropy dimensions needs --dimensions, which predict the choices; got none")
     if options.dimensions is None:
-        refuse_unused(options, ("dimension_labels", "images", "top_objects"), "human dimensions: add --dimensions")
+        refuse_unused(options, ("dimension_labels", "images", "limit"), "human dimensions: add --dimensions")
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":

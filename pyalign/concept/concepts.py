@@ -46,7 +46,7 @@ def score_concepts(
     transform: Transform | None = None, measure: MeasureLike | None = None, temperature: float | None = None,
     ties: Ties = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise", missing: Policy = "raise",
     backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
-    correction: Correction = "holm", min_triplets: Positive = FEWEST, top_objects: Positive | None = None,
+    correction: Correction = "holm", min_triplets: Positive = FEWEST, limit: Positive | None = None,
     families: Sequence[str] | None = None, progress: Progress | None = None,
 ) -> Concepts:
     """Compute accuracy and cross-entropy per human concept, with intervals, and differences between models.
@@ -84,7 +84,7 @@ def score_concepts(
         correction: how p-values are corrected over all concepts (and pairs of models): ``"holm"`` or
             ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer triplets has no interval and no p-value, and its `note` says so.
-        top_objects: the number of objects with the largest weights to return for each dimension, which pictures of
+        limit: the number of objects with the largest weights to return for each dimension, which pictures of
             concepts need; None: no objects.
         families: the family of each model, in their order, recorded choices last: the mean of each family is a
             further row, and every two families are compared, with p-values corrected over all concepts and pairs of
@@ -116,7 +116,7 @@ def score_concepts(
     """
     progress = reporter(progress)
     ways = Ways(dimension_labels, assign, top, categories, levels, entropy)
-    _check(ways, dimensions, top_objects, transform)
+    _check(ways, dimensions, limit, transform)
     models = {} if embeddings is None else one_or_several(embeddings)
     judged = Judged.of(
         models, model_choices, triplets, "concepts", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
@@ -155,7 +155,7 @@ def score_concepts(
         concepts = replace(
             concepts, dimensions=as_embeddings(dimensions, DIMENSIONS).source, assign=assign if top else None,
             top=top or None,
-            top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
+            top_objects=None if limit is None else _top_objects(concepts, rows, limit, aligned.names),
         )
     level_notes = map(present.notes_on, (categories, *(levels or ())))
     return cast(Concepts, judged.described(
@@ -164,12 +164,12 @@ def score_concepts(
     ))
 
 
-def _check(ways: Ways, dimensions: object, top_objects: int | None, transform: object) -> None:
+def _check(ways: Ways, dimensions: object, limit: int | None, transform: object) -> None:
     """Raises where what triplets are grouped by does not go together, and for what is no map."""
     require_some(dimensions, ways.categories, ways.levels, ways.entropy)
-    _checks.whole_number(ways.top, "top", 0 if ways.entropy == "dimensions" and top_objects is None else 1)
-    if top_objects is not None and dimensions is None:
-        raise InputError("top_objects are those of dimensions; got no dimensions")
+    _checks.whole_number(ways.top, "top", 0 if ways.entropy == "dimensions" and limit is None else 1)
+    if limit is not None and dimensions is None:
+        raise InputError("limit applies only to objects of dimensions")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
 

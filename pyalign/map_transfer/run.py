@@ -36,7 +36,7 @@ FEWEST = 3  # triplets, or pairs, within categories
 
 @_checks.checked
 def transfer(
-    embeddings: EmbeddingsLike, maps: Transform | Mapping[str, Transform], on: Mapping[str, Any], *,
+    embeddings: EmbeddingsLike, maps: Transform | Mapping[str, Transform], on: Any, *,
     categories: CategoriesLike | None = None, k: int = 10, measure: MeasureLike | None = None, ci: IntervalsOver = AUTO,
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Transfer:
@@ -45,8 +45,8 @@ def transfer(
     Args:
         embeddings: (n, d) embeddings.
         maps: a `Transform`, or a mapping of names to several.
-        on: name -> `Triplets`, `Judgments`, or a `DataSet`, of which triplets, judgments and categories are taken as
-            far as it has them. An empty mapping leaves the figures without people.
+        on: triplets, `Judgments`, or a `DataSet`, of which triplets, judgments and categories are taken as far as it
+            has them; or several, by name. An empty mapping leaves the figures without people.
         categories: of the objects, as `Categories.of` takes them; None: those of the first data set that has some.
             Within categories, only triplets of three objects, and pairs of two objects, that share one are counted.
         k: the number of neighbors.
@@ -70,7 +70,7 @@ def transfer(
         >>> x = rng.normal(size=(40, 4))
         >>> stretch = Transform(np.diag([2.0, 1.0, 1.0, 0.0]), None, 0.0, 1.0)
         >>> human = Judgments(np.corrcoef(x * [1, 1, 1, 0]), "similarity")
-        >>> found = transfer(x, stretch, {"people": human}, k=3)
+        >>> found = transfer(x, stretch, human, k=3)
         >>> [(row.figure, row.difference > 0) for row in found.figures]
         [('rsa', True), ('neighbors kept', False)]
     """
@@ -78,10 +78,9 @@ def transfer(
     x = as_embeddings(embeddings)
     if measure is not None:
         get_measure(measure)
-    for argument, given in (("maps", {} if isinstance(maps, Transform) else maps), ("on", on)):
-        if not isinstance(given, Mapping):
-            raise InputError(f"{argument} must map names to what they stand for; got {type(given).__name__}")
-    on = {name: as_judgments(given) if is_rdms(given) else given for name, given in on.items()}
+    if not isinstance(maps, Transform | Mapping):
+        raise InputError(f"maps must be a Transform, or map names to several; got {type(maps).__name__}")
+    on = _by_name(on)
     named = {"map": maps} if isinstance(maps, Transform) else _checks.by_name(maps, "maps")
     for name, one in named.items():
         if not isinstance(one, Transform):
@@ -110,6 +109,16 @@ def transfer(
         notes=tuple(dict.fromkeys((*_warnings(work.figures), *work.notes, *(out.note for out in work.left_out)))),
         provenance=Provenance.now([("embeddings", x), *sources], options, backend, None if plan is None else plan.seed),
     )
+
+
+def _by_name(on: Any) -> dict[str, Any]:
+    """The sets by their names; one by what it is."""
+    if isinstance(on, DataSet):
+        return {on.name: on}
+    if not isinstance(on, Mapping):
+        judged = isinstance(on, Judgments) or is_rdms(on)
+        on = {"judgments": on} if judged else {"triplets": as_triplet_data(on)}
+    return {name: as_judgments(given) if is_rdms(given) else given for name, given in on.items()}
 
 
 def _mapped(x: Embeddings, transform: Transform, name: str) -> Embeddings:

@@ -41,7 +41,7 @@ class _Settings:
 
     refit: str
     simulations: int
-    sizes: tuple[int, ...] | None
+    n_triplets: tuple[int, ...] | None
     most: int | None
     target: float
     confidence: float
@@ -58,9 +58,10 @@ class _Settings:
 def recover(
     models: Models, triplets: TripletsLike, *, measure: MeasureLike | Mapping[str, MeasureLike] = "cosine",
     temperature: float | Mapping[str, float] | None = None, refit: Literal["temperature", "probe"] = "temperature",
-    n_simulations: Positive | None = None, sizes: Sequence[int] | None = None, most_triplets: AtLeastTwo | None = None,
-    target: Fraction = 0.95, confidence_level: Fraction = 0.95, folds: AtLeastTwo = 3, penalties: Penalties = "auto",
-    probe: ProbeOptions | None = None, seed: NotNegative = 0, missing: Policy = "raise", backend: BackendName = "auto",
+    n_simulations: Positive | None = None, n_triplets: Sequence[int] | None = None,
+    most_triplets: AtLeastTwo | None = None, target: Fraction = 0.95, confidence_level: Fraction = 0.95,
+    folds: AtLeastTwo = 3, penalties: Penalties = "auto", probe: ProbeOptions | None = None,
+    seed: NotNegative = 0, missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Recovery:
     """Estimate whether these triplets can distinguish these models, and how many triplets it would take.
@@ -83,11 +84,11 @@ def recover(
             model, with dot products as similarities, and models are compared on triplets of held-out objects.
         n_simulations: the number of simulations for each model and number of triplets; None: 100 for temperatures, 10
             for probes.
-        sizes: the numbers of triplets to try. Sizes up to t are random subsets, a new one for each simulation; for
+        n_triplets: the numbers of triplets to try. Sizes up to t are random subsets, a new one for each simulation; for
             larger sizes, further triplets of the same objects are drawn at random. None: for temperatures t, repeated
             halves of t, and repeated doubles of t until the target is reached; for probes t, t / 2 and t / 4.
-        most_triplets: the largest size that is tried if `sizes` is None; None: 16 t or 100,000, whichever is larger,
-            but at most 2,000,000.
+        most_triplets: the largest size that is tried if `n_triplets` is None; None: the larger of 16 t and 100,000, but
+            at most 2,000,000.
         target: the recovery rate to reach, a fraction.
         confidence_level: the confidence level of the intervals, a fraction.
         folds: the number of folds over objects, for probes. Triplets with objects on both sides of a fold are left out.
@@ -129,7 +130,7 @@ def recover(
     if probe is not None and not isinstance(probe, ProbeOptions):
         raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
     settings = _Settings(
-        refit, n_simulations or SIMULATIONS[refit], _checked_sizes(sizes), most_triplets, target, confidence_level,
+        refit, n_simulations or SIMULATIONS[refit], _checked_sizes(n_triplets), most_triplets, target, confidence_level,
         folds, penalties, probe or ProbeOptions(), seed, missing, backend, progress,
     )
     measures = {name: get_measure(chosen) for name, chosen in _by_name(measure, models, "measure").items()}
@@ -166,10 +167,10 @@ def recover(
 def _checked_sizes(sizes: object) -> tuple[int, ...] | None:
     if sizes is None:
         return None
-    numbers = _checks.sequence(sizes, "sizes", "numbers of triplets")
+    numbers = _checks.sequence(sizes, "n_triplets", "numbers of triplets")
     if not numbers:
-        raise InputError(f"sizes must be numbers of triplets; got {sizes!r}")
-    return tuple(_checks.whole_number(size, "sizes", SMALLEST) for size in numbers)
+        raise InputError(f"n_triplets must be numbers of triplets; got {sizes!r}")
+    return tuple(_checks.whole_number(size, "n_triplets", SMALLEST) for size in numbers)
 
 
 def _by_name(values: Any, models: Mapping[str, object], what: str) -> dict[str, Any]:
@@ -201,8 +202,8 @@ def _simulations(pool: Pool, temperatures: tuple[float, ...], settings: _Setting
 
 
 def _sizes(settings: _Settings, t: int) -> tuple[int, ...] | None:
-    if settings.sizes is not None or settings.refit == "temperature":
-        return settings.sizes
+    if settings.n_triplets is not None or settings.refit == "temperature":
+        return settings.n_triplets
     return tuple(size for size in (t // 4, t // 2, t) if size >= SMALLEST)
 
 
@@ -215,7 +216,7 @@ def _provenance(
 ) -> Provenance:
     measures = [str(measure) for measure in pool.measures.values()]
     options: dict[str, Any] = {"measure": measures, "temperature": list(temperatures), "refit": settings.refit}
-    options |= {"simulations": settings.simulations, "sizes": settings.sizes, "target": settings.target}
+    options |= {"simulations": settings.simulations, "n_triplets": settings.n_triplets, "target": settings.target}
     options["missing"] = settings.missing
     if settings.refit == "probe":
         options |= {"folds": settings.folds, "penalties": settings.penalties, "probe": settings.probe.to_dict()}

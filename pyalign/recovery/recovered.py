@@ -197,7 +197,7 @@ class Recovery(Result):
     recovery_rate: float  # the mean of the diagonal, a fraction.
     # the interval of the rate over simulations, that is, over other choices of these models on these triplets.
     ci: Interval
-    n_triplets: int  # the number of triplets in the study, or the largest of `sizes` if none of them is that number.
+    n_triplets: int  # the number of triplets in the study, or the largest tried if none of them is that number.
     by_model: tuple[RecoveredModel, ...]  # the recovery of each model.
     # the recovery rate as a function of the number of triplets, ascending: random subsets of the study, and beyond its
     # size further random triplets.

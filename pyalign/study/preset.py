@@ -197,7 +197,7 @@ def _facts_of_paper(draft: Draft, sets: Mapping[str, Objects], base: str) -> dic
             {"set": name, "title": title, "published": published, "of_set": []} for name, _, title, published in SETS
             if name in OF_PAPERS and name not in {own.partition("-")[0] for own in judged}],
         "known": known, "few_known": known < FEWEST_KNOWN, "families": families or None,
-        "top_objects": 8 if facts["dimensions"] else None,
+        "limit": 8 if facts["dimensions"] else None,
         "vice": next((name for name in dimensions if "vice" in dimensions[name][0]["file"].lower()), THINGS),
         "each_model": [_mapped(draft, sets, things, model) for model in things.models] if models else [],
     }

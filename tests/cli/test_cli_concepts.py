@@ -64,7 +64,7 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
     expected = pyalign.score_concepts(
         {"x": x, "y": np.load("y.npy")}, triplets, human, measure="dot", temperature=2.0,
         ties="wrong", correction="benjamini-hochberg", min_triplets=90, categories=coarse, levels=(fine, coarse),
-        ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3), top_objects=2,
+        ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3), limit=2,
     )
     assert figures(found) == figures(expected.to_dict())
 

@@ -68,7 +68,7 @@ def test_every_function_calls_a_dimension_the_same(written, answers):
     expected, human = written
     x = np.asarray(human) @ np.random.default_rng(0).normal(size=(K, 5))
     named = pyalign.Embeddings(x, NAMES)
-    concepts = pyalign.score_concepts({"a": named, "b": human}, answers, human, top_objects=2)
+    concepts = pyalign.score_concepts({"a": named, "b": human}, answers, human, limit=2)
     of_each = {
         "concepts": [row.concept for row in concepts.results[0].concepts],
         "differences": [row.concept for row in concepts.differences],

@@ -244,9 +244,9 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
 
 # Flags that stand for arguments of several names: flag -> what else commands call it.
 OTHERWISE = {
-    "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"}, "--count": {"sizes"},
+    "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"},
     "--transform": {"maps"}, "--matrix": {"model_rdms"},
-    "--by": {"columns"}, "--limit": {"top_objects"}, "--layer": {"layer"}, "--text": {"text"},
+    "--by": {"columns"}, "--layer": {"layer"}, "--text": {"text"},
 }
 
 

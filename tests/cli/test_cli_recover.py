@@ -42,7 +42,7 @@ def plain(document):
 
 def test_the_same_figures_as_the_api(recover, models):
     found = recover("--simulations", 15, "--count", 50, 200, "--seed", 3, "--confidence", 0.9)
-    expected = pyalign.recover(*models, n_simulations=15, sizes=[50, 200], seed=3, confidence_level=0.9)
+    expected = pyalign.recover(*models, n_simulations=15, n_triplets=[50, 200], seed=3, confidence_level=0.9)
     assert plain(found) == plain(json.loads(expected.to_json()))
     assert found["models"] == ["x.npy", "near.npy", "far.npy"]
     assert found["triplets"] == "t.npy"
@@ -123,7 +123,7 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
         (("--temperature", 1, 2), "--temperature must be one for all, or one for each of 3 models; got 2"),
         (("--measure", "cosin"), "measure must be one of"),
         (("--choice-column", "none"), "recover without --temperature needs human choices"),
-        (("--count", 1), "sizes must be a whole number from 2"),
+        (("--count", 1), "n_triplets must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),
         (("--groups", "t.npy"), None),
     ],

@@ -278,7 +278,7 @@ def test_top_objects_are_those_with_the_largest_weights_by_name():
     names = tuple(f"object {k}" for k in range(N))
     human = Embeddings(DIMENSIONS[order], tuple(names[k] for k in order))
     x = Embeddings(MODELS["reals"], names)
-    found = pyalign.score_concepts(x, TRIPLETS, human, dimension_labels=["a", "b", "a", "d"], ci=None, top_objects=3)
+    found = pyalign.score_concepts(x, TRIPLETS, human, dimension_labels=["a", "b", "a", "d"], ci=None, limit=3)
     assert [one.concept for one in found.top_objects] == [row.concept for row in found.results[0].concepts]
     for k, one in enumerate(found.top_objects):
         largest = sorted(range(N), key=lambda row: -DIMENSIONS[row, k])[:3]
@@ -291,8 +291,8 @@ def test_top_objects_are_those_with_the_largest_weights_by_name():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"dimensions": DIMENSIONS, "top_objects": 0}, "top_objects must be a whole number from 1"),
-        ({"categories": np.arange(N) % 3, "top_objects": 2}, "top_objects are those of dimensions; got no dimensions"),
+        ({"dimensions": DIMENSIONS, "limit": 0}, "limit must be a whole number from 1"),
+        ({"categories": np.arange(N) % 3, "limit": 2}, "limit applies only to objects of dimensions"),
         ({}, "dimensions, categories or levels must say what the concepts are; got none of them"),
         ({"dimensions": -DIMENSIONS}, "dimensions must hold finite numbers from 0 up"),
         ({"dimensions": DIMENSIONS[:-1]}, "models must have the same number of items"),

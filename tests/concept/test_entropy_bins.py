@@ -86,7 +86,7 @@ def test_dimensions_that_serve_the_entropy_alone_group_nothing(asked, found, mes
     )
     assert alone.results == found.entropy_bins and (alone.assign, alone.top) == (None, None)
     assert "assigned" not in str(alone)
-    for options in ({}, {"entropy": "dimensions", "top_objects": 3}, {"entropy": "answers"}):
+    for options in ({}, {"entropy": "dimensions", "limit": 3}, {"entropy": "answers"}):
         assert "top must be" in message_of(pyalign.score_concepts, models, answers, human, top=0, **options)
 
 

@@ -27,11 +27,9 @@ BOTH = {"x": X, "zero": WITH_ZERO}
 
 MAKERS = {
     "concepts": lambda: pyalign.score_concepts(
-        BOTH, TRIPLETS, DIMENSIONS, categories=KINDS, levels=(KINDS, KINDS), top_objects=2
+        BOTH, TRIPLETS, DIMENSIONS, categories=KINDS, levels=(KINDS, KINDS), limit=2
     ),
-    "concepts without intervals": lambda: pyalign.score_concepts(
-        X, TRIPLETS, DIMENSIONS, top=2, ci=None, top_objects=2
-    ),
+    "concepts without intervals": lambda: pyalign.score_concepts(X, TRIPLETS, DIMENSIONS, top=2, ci=None, limit=2),
     "predicted dimensions": lambda: pyalign.predict_dimensions({"x": X, "y": Y}, DIMENSIONS, triplets=TRIPLETS),
     "consistency": lambda: pyalign.error_consistency(BOTH, TRIPLETS, dimensions=DIMENSIONS, categories=KINDS),
     "consistency with who is always right": lambda: pyalign.error_consistency(

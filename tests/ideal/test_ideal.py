@@ -66,7 +66,7 @@ ROWS = {  # kind -> how a world is put into it; of what is fitted to one model, 
     "layers": lambda w: pyalign.layer_similarity(w.models, {"first": w.x}, n_permutations=20),
     "consistency": lambda w: by_dot(pyalign.error_consistency, dimensions=says.two_dimensions(w))(w),
     "recover": lambda w: pyalign.recover(
-        says.better_than_chance(w), w.rows, measure="dot", n_simulations=20, sizes=[2000]),
+        says.better_than_chance(w), w.rows, measure="dot", n_simulations=20, n_triplets=[2000]),
     "neighborhoods": lambda w: pyalign.neighborhoods(
         w.models, w.x, before=w.x, categories=KINDS_OF(w), k=says.K, n_permutations=20),
     "failures": by_dot(pyalign.find_failures, limit=1),

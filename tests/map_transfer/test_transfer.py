@@ -188,6 +188,13 @@ def test_the_measure_of_a_map_is_that_of_its_fit_unless_another_is_asked_for():
     assert asked.measures == ("cosine", "cosine")
 
 
+@pytest.mark.parametrize(("name", "one"), [("triplets", TRIPLETS), ("judgments", PEOPLE)])
+def test_one_set_is_taken_without_a_name(name, one):
+    found = transfer(X, TOWARD, one, ci=None)
+    assert found.figures == transfer(X, TOWARD, {name: one}, ci=None).figures
+    assert {row.on for row in found.figures} == {name, ""}
+
+
 def test_what_a_set_cannot_give_is_said_and_the_rest_is_computed():
     other = pyalign.Judgments(np.eye(5), "similarity", tuple("abcde"))
     found = transfer(X, TOWARD, {"t": TRIPLETS, "elsewhere": other})
@@ -210,25 +217,24 @@ def test_a_data_set_gives_its_triplets_and_its_categories():
     sample = load_dataset("sample")
     rng = np.random.default_rng(0)
     x = pyalign.Embeddings(rng.normal(size=(411, 8)), sample.names())
-    found = transfer(x, pyalign.Transform(rng.normal(size=(8, 8)), None, 0.0, 1.0), {"sample": sample}, ci=None)
-    assert {(row.on, row.figure) for row in found.figures} == {
-        ("sample", "accuracy"), ("", "neighbors kept"), ("", "k-NN accuracy")
-    }
+    transform = pyalign.Transform(rng.normal(size=(8, 8)), None, 0.0, 1.0)
+    found = transfer(x, transform, {"sample": sample}, ci=None)
+    assert transfer(x, transform, sample, ci=None).figures == found.figures
+    figures = {("sample", "accuracy"), ("", "neighbors kept"), ("", "k-NN accuracy")}
+    assert {(row.on, row.figure) for row in found.figures} == figures
     assert {row.category for row in found.figures if row.category} == {*sample.categories().labels}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"maps": pyalign.Transform(np.eye(5), None, 0.0, 1.0)},
-            "map: embeddings must have the 5 features of the tran",
-        ),
+        ({"maps": pyalign.Transform(np.eye(5), None, 0.0, 1.0)}, "map: embeddings must have the 5 features"),
         ({"maps": {}}, "maps must be at least one; got none"),
         ({"maps": {"a": np.eye(6)}}, "maps must hold pyalign.Transform; got ndarray for 'a'"),
         ({"maps": {BEFORE: TOWARD}}, "maps must have other names than 'before the map'"),
         ({"k": N}, "k must be a whole number from 1 to 59"),
-        ({"on": [1]}, "on must map names"),
+        ({"on": [1]}, "triplets must have shape (t, 3); got (1,)"),
+        ({"maps": [TOWARD]}, "maps must be a Transform, or map names to several; got list"),
     ],
 )
 def test_what_is_wrong_is_one_line(changes, message):

@@ -38,9 +38,7 @@ def test_a_penalty_and_its_form_agree_with_finite_differences(kind):
     basis = principal_basis(reals(1, 9, 5, dtype=np.float64), np.float64, complete=True)
     form, by_weights = FORMS[kind](basis), None
     theta = reals(3, form.size, dtype=np.float64)
-    np.testing.assert_allclose(
-        form.norm(theta)[1], numeric(lambda t: form.norm(t)[0], theta), rtol=1e-5, atol=1e-5
-    )
+    np.testing.assert_allclose(form.norm(theta)[1], numeric(lambda t: form.norm(t)[0], theta), rtol=1e-5, atol=1e-5)
     by_weights = reals(4, *form.weights(theta).shape, dtype=np.float64)
     expected = numeric(lambda t: (form.weights(t) * by_weights).sum(), theta)
     np.testing.assert_allclose(form.pull_back(theta, by_weights), expected, atol=1e-6)
@@ -51,9 +49,7 @@ def test_a_diagonal_form_agrees_with_finite_differences(kind):
     basis, relative = own_basis(reals(1, 9, 5, dtype=np.float64), np.float64), kind == "relative"
     form = Diagonal(basis, "identity" if relative else kind, relative)
     theta, by_weights = reals(3, 5, dtype=np.float64), reals(4, 5, 5, dtype=np.float64)
-    np.testing.assert_allclose(
-        form.norm(theta)[1], numeric(lambda t: form.norm(t)[0], theta), rtol=1e-5, atol=1e-5
-    )
+    np.testing.assert_allclose(form.norm(theta)[1], numeric(lambda t: form.norm(t)[0], theta), rtol=1e-5, atol=1e-5)
     expected = numeric(lambda t: (form.weights(t) * by_weights).sum(), theta)
     np.testing.assert_allclose(form.pull_back(theta, by_weights), expected, atol=1e-6)
 

@@ -53,13 +53,13 @@ def test_a_copy_of_a_model_ties_with_it_and_that_is_told(people):
 
 def test_models_whose_similarities_differ_by_a_scale_alone_tie(people):
     x, triplets = people
-    found = recover({"x": x, "twice": 3 * x}, triplets, measure="dot", n_simulations=5, sizes=[500])
+    found = recover({"x": x, "twice": 3 * x}, triplets, measure="dot", n_simulations=5, n_triplets=[500])
     assert (found.recovery_rate, found.n_ties) == (0.5, 10)
 
 
 def test_models_that_hardly_differ_lie_in_between_and_more_triplets_help(people):
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.008)}, triplets, n_simulations=150, sizes=[30, 3000, 100_000])
+    found = recover({"x": x, "near": nearly(x, 0.008)}, triplets, n_simulations=150, n_triplets=[30, 3000, 100_000])
     rates = [one.recovery_rate for one in found.curve]
     assert 0.4 < rates[0] < 0.65
     assert rates[0] < rates[1] < rates[2]
@@ -98,7 +98,7 @@ def test_halves_go_down_until_the_rate_is_below_the_target_or_few_are_left(peopl
 def test_the_rate_is_the_mean_of_the_diagonal_and_rows_sum_to_one(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.2), "other": nearly(x, 0.3, 4)}
-    found = recover(models, triplets, n_simulations=30, sizes=[200])
+    found = recover(models, triplets, n_simulations=30, n_triplets=[200])
     confusion = np.array(found.confusion)
     np.testing.assert_allclose(confusion.sum(axis=1), 1, rtol=1e-12)
     assert found.recovery_rate == pytest.approx(confusion.diagonal().mean())
@@ -114,7 +114,7 @@ def test_intervals_are_wilsons_over_simulations(people):
     from scipy.stats import binomtest
 
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=30, sizes=[20], confidence_level=0.9)
+    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=30, n_triplets=[20], confidence_level=0.9)
     assert 0.5 < found.recovery_rate < 1
     right = round(found.recovery_rate * 60)
     expected = binomtest(right, 60).proportion_ci(0.9, method="wilson")
@@ -128,7 +128,7 @@ def test_intervals_are_wilsons_over_simulations(people):
 def test_temperatures_are_those_of_calibrate(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.3)}
-    found = recover(models, triplets, measure={"x": "cosine", "near": "dot"}, n_simulations=1, sizes=[10])
+    found = recover(models, triplets, measure={"x": "cosine", "near": "dot"}, n_simulations=1, n_triplets=[10])
     for row, measure in zip(found.by_model, ("cosine", "dot"), strict=True):
         expected = calibrate(models[row.model], triplets, measure=measure, split=None).temperature
         assert row.temperature == pytest.approx(expected, rel=1e-9)
@@ -140,7 +140,7 @@ def test_given_temperatures_are_taken_and_need_no_answers(people):
     x, triplets = people
     asked = Triplets(triplets, answered=False)
     models = {"x": x, "near": nearly(x, 0.3)}
-    found = recover(models, asked, temperature={"x": 0.1, "near": 0.5}, n_simulations=2, sizes=[50])
+    found = recover(models, asked, temperature={"x": 0.1, "near": 0.5}, n_simulations=2, n_triplets=[50])
     assert [row.temperature for row in found.by_model] == [0.1, 0.5]
     assert found.temperatures == "given"
 
@@ -148,8 +148,8 @@ def test_given_temperatures_are_taken_and_need_no_answers(people):
 def test_people_who_answer_at_random_tell_no_models_apart(people):
     x, triplets = people
     models = {"x": x, "other": random_embeddings(40, 8, seed=5)}
-    sharp = recover(models, triplets, temperature=0.1, n_simulations=50, sizes=[300])
-    blunt = recover(models, triplets, temperature=100.0, n_simulations=50, sizes=[300])
+    sharp = recover(models, triplets, temperature=0.1, n_simulations=50, n_triplets=[300])
+    blunt = recover(models, triplets, temperature=100.0, n_simulations=50, n_triplets=[300])
     assert sharp.recovery_rate == 1.0
     assert 0.3 < blunt.recovery_rate < 0.7
 
@@ -158,10 +158,10 @@ def test_the_seed_decides_and_what_else_is_tried_does_not(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.1)}
     options = {"n_simulations": 40, "temperature": 0.2}
-    one = recover(models, triplets, sizes=[300], **options)
-    again = recover(models, triplets, sizes=[100, 300, 4000], **options)
-    other = recover(models, triplets, sizes=[300], seed=1, **options)
-    assert one.confusion == recover(models, triplets, sizes=[300], **options).confusion
+    one = recover(models, triplets, n_triplets=[300], **options)
+    again = recover(models, triplets, n_triplets=[100, 300, 4000], **options)
+    other = recover(models, triplets, n_triplets=[300], seed=1, **options)
+    assert one.confusion == recover(models, triplets, n_triplets=[300], **options).confusion
     assert again.curve[1].recovery_rate == one.recovery_rate
     assert other.confusion != one.confusion
 
@@ -173,7 +173,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(people, set_threads
     results = []
     for threads in (1, 2, 3):
         set_threads(threads)
-        found = recover(models, triplets, n_simulations=10, sizes=[20_000, 60_000])
+        found = recover(models, triplets, n_simulations=10, n_triplets=[20_000, 60_000])
         results.append((found.confusion, found.curve, [row.temperature for row in found.by_model]))
     assert results[0] == results[1] == results[2]
 
@@ -182,8 +182,9 @@ def test_the_result_does_not_depend_on_the_number_of_threads(people, set_threads
 def test_backends_choose_alike(people, backend):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.2)}
-    found = recover(models, triplets[:200], n_simulations=5, sizes=[150], temperature=0.2, backend=backend)
-    assert found.confusion == recover(models, triplets[:200], n_simulations=5, sizes=[150], temperature=0.2).confusion
+    options = {"n_simulations": 5, "n_triplets": [150], "temperature": 0.2}
+    found = recover(models, triplets[:200], backend=backend, **options)
+    assert found.confusion == recover(models, triplets[:200], **options).confusion
 
 
 def test_anchored_triplets_have_two_alternatives(people):
@@ -193,7 +194,7 @@ def test_anchored_triplets_have_two_alternatives(people):
     models = {"x": x, "other": random_embeddings(40, 8, seed=5)}
     found = recover(models, asked, temperature=0.2, n_simulations=20)
     assert (found.task, found.recovery_rate) == ("anchored", 1.0)
-    flat = recover(models, asked, temperature=0.2, n_simulations=20, sizes=[3])
+    flat = recover(models, asked, temperature=0.2, n_simulations=20, n_triplets=[3])
     assert 0.5 <= flat.recovery_rate < 1.0
 
 
@@ -203,12 +204,12 @@ def test_rows_are_matched_by_name(people):
     order = np.random.default_rng(0).permutation(40)
     models = {"x": Embeddings(x, names), "same": Embeddings(x[order], tuple(names[k] for k in order))}
     asked = Triplets(triplets, names=names, numbered=True)
-    assert recover(models, asked, n_simulations=3, sizes=[500]).n_ties == 6
+    assert recover(models, asked, n_simulations=3, n_triplets=[500]).n_ties == 6
 
 
 def test_the_document_has_the_promised_keys_and_is_read_back(people, tmp_path):
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=10, sizes=[100, 200])
+    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=10, n_triplets=[100, 200])
     document = json.loads(found.to_json())
     assert document["command"] == "recover"
     assert document["models"] == ["x", "near"]
@@ -226,7 +227,7 @@ def test_the_document_has_the_promised_keys_and_is_read_back(people, tmp_path):
 def test_progress_tells_the_size_and_the_simulation(people):
     x, triplets = people
     told = []
-    recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=2, sizes=[100],
+    recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=2, n_triplets=[100],
             progress=lambda *stage: told.append(stage))
     assert told == [("similarities", 0, None), ("100 triplets, simulation", 0, 2), ("100 triplets, simulation", 1, 2)]
 
@@ -242,7 +243,7 @@ def few():
 
 def test_probes_recover_models_that_no_map_makes_alike(few):
     models, triplets = few
-    found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", n_simulations=3, sizes=[4000])
+    found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", n_simulations=3, n_triplets=[4000])
     assert found.confusion == ((1, 0), (0, 1))
     assert (found.refit, found.folds, found.simulations) == ("probe", 3, 3)
 
@@ -251,7 +252,7 @@ def test_a_map_hides_what_a_temperature_tells_apart(few):
     """One model is the other with a feature stretched, which a map can undo; the smaller penalty then decides."""
     models, triplets = few
     stretched = {"x": models["a"], "stretched": (models["a"] * [1.0, 3.0]).astype(np.float32)}
-    options = {"measure": "dot", "temperature": 0.3, "sizes": [2000]}
+    options = {"measure": "dot", "temperature": 0.3, "n_triplets": [2000]}
     by_temperature = recover(stretched, triplets, n_simulations=10, **options)
     by_probe = recover(stretched, triplets, refit="probe", n_simulations=4, penalties=0.001, **options)
     assert by_temperature.recovery_rate == 1.0
@@ -262,7 +263,7 @@ def test_a_map_hides_what_a_temperature_tells_apart(few):
 def test_probes_of_copies_tie(few):
     models, triplets = few
     found = recover({"a": models["a"], "copy": models["a"].copy()}, triplets, measure="dot", temperature=0.3,
-                    refit="probe", n_simulations=2, sizes=[1500], penalties=0.01)
+                    refit="probe", n_simulations=2, n_triplets=[1500], penalties=0.01)
     assert (found.recovery_rate, found.n_ties) == (0.5, 4)
 
 
@@ -279,9 +280,9 @@ def test_probes_try_a_quarter_and_a_half_by_default(few):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"sizes": []}, "sizes must be numbers of triplets; got []"),
-        ({"sizes": [1]}, "sizes must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"sizes": 100}, "sizes must be a sequence of numbers of triplets; got 100"),
+        ({"n_triplets": []}, "n_triplets must be numbers of triplets; got []"),
+        ({"n_triplets": [1]}, "n_triplets must be a whole number from 2 to 2,147,483,647; got 1"),
+        ({"n_triplets": 100}, "n_triplets must be a sequence of numbers of triplets; got 100"),
         ({"measure": {"x": "dot"}}, "measure must name each model; it lacks 'other'"),
         ({"temperature": {"x": 1, "other": 1, "z": 1}}, "temperature must name each model; 'z' is no model"),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
@@ -332,7 +333,7 @@ def test_answers_of_many_people_and_none_are_refused(people, message_of):
 
 def test_folds_without_triplets_are_refused(few, message_of):
     models, triplets = few
-    told = message_of(recover, models, triplets[:40], measure="dot", temperature=1.0, refit="probe", sizes=[3],
+    told = message_of(recover, models, triplets[:40], measure="dot", temperature=1.0, refit="probe", n_triplets=[3],
                       penalties=0.1, n_simulations=1)
     assert told.startswith("a split over objects must leave triplets on both sides")
 
@@ -351,7 +352,7 @@ def test_human_triplets_tell_apart_what_networks_words_and_people_say(data):
     files = {"clip": "clip_vit_b32.npy", "words": "word2vec.npy", "vice": "vice_42d.npy"}
     models = {name: np.load(things / file) for name, file in files.items()}
     measure = {"clip": "cosine", "words": "cosine", "vice": "dot"}
-    found = recover(models, triplets, measure=measure, n_simulations=10, sizes=[30, 300, 127_304])
+    found = recover(models, triplets, measure=measure, n_simulations=10, n_triplets=[30, 300, 127_304])
     assert [round(row.temperature, 3) for row in found.by_model] == [0.121, 0.192, 1.046]
     assert found.confusion == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     assert found.curve[0].recovery_rate < 0.95 < found.curve[1].recovery_rate

@@ -49,7 +49,7 @@ def results():
         "calibrate": _named(pyalign.calibrate(models, answers)),
         "ceiling": _named(pyalign.noise_ceiling(answers)),
         "agreement": _named(pyalign.agreement(models, repeated)),
-        "recover": _named(pyalign.recover(few, answers[:200], n_simulations=10, sizes=[50, 200])),
+        "recover": _named(pyalign.recover(few, answers[:200], n_simulations=10, n_triplets=[50, 200])),
         "cka": pyalign.cka(models, n_permutations=10),
     }
 

@@ -71,7 +71,7 @@ def rows_of(table):
 
 @pytest.fixture(scope="module")
 def of_few():
-    return pyalign.score_concepts(few(2), TRIPLETS, HUMAN, dimension_labels=LABELS, top_objects=3)
+    return pyalign.score_concepts(few(2), TRIPLETS, HUMAN, dimension_labels=LABELS, limit=3)
 
 
 def test_the_figures_of_few_models_are_in_a_row_for_each_concept(of_few):
