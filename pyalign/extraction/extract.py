@@ -121,8 +121,8 @@ def extract(
     )
     workers = n_jobs or default_workers()
     if out is None:
-        return job.run(Memory(job.numbers.start), workers, progress)
-    with closing(Folder(out, job.state(), resume, job.numbers.start)) as folder:
+        return job.run(Memory(), workers, progress)
+    with closing(Folder(out, job.state(), resume)) as folder:
         if folder.finished is None:
             with suppress(FinishedByAnotherRun):
                 return job.run(folder, workers, progress)
@@ -139,7 +139,7 @@ def _finished_before(job: Job, folder: Folder, workers: int, progress: Progress)
     if dict(finished.extraction.meta or {}) != job.meta:
         raise other(folder.path, "holds a finished extraction that differs in meta; take another folder")
     job.require_readable(finished.extraction.failures)
-    job.require_items(folder.path, finished.hashes, workers, progress)
+    job.require_items(folder.path, dict(enumerate(finished.hashes, job.first)), workers, progress)
     return replace(finished.extraction, notes=(*finished.extraction.notes, *folder.notes))
 
 

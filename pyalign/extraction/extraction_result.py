@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, field
 from pyalign._result import Result
 from pyalign.data.embeddings import Embeddings
 from pyalign.documents import as_document, hidden
@@ -113,67 +113,89 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
     return state
 
 
-class Sink(Protocol):
-    """The destination of rows: `Memory`, or a `Folder` on disk."""
+@dataclass(frozen=True)
+class Done:
+    """A batch that has been through the model."""
 
-    path: Any
-    failures: list[Failure]
-    items: list[str]  # SHA-256 of the items that are done
-    notes: list[str]
-
-    @property
-    def next(self) -> int: ...
-
-    @property
-    def rows(self) -> int: ...
-
-    @property
-    def seconds(self) -> float: ...
-
-    def add(
-        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
-    ) -> None: ...
-
-    def finish(
-        self, names: Sequence[str], hashes: str,
-        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
-    ) -> Mapping[str, Any]: ...
-
-    def left(self, total: int) -> str: ...
+    rows: int  # how many.
+    layers: Mapping[str, Sequence[int]]  # layer -> the shape of a row; empty without rows.
+    sha256: str  # of the rows of all layers.
+    items: tuple[str, ...]  # SHA-256 of each item of the batch.
+    failures: tuple[Failure, ...]  # the items without a row.
+    seconds: float = field(compare=False)  # that the extraction had taken by then, in all runs together.
 
 
-class Memory:
-    """Rows that are kept in memory."""
+# Makes the document of the shape and the SHA-256 of each layer's file, by name.
+Manifest = Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
 
-    path = None
 
-    def __init__(self, first: int) -> None:
-        self.next, self.rows, self.seconds = first, 0, 0.0
-        self.failures: list[Failure] = []
-        self.items: list[str] = []
+class Sink:
+    """The destination of rows: `Memory`, or a `Folder` on disk.
+
+    Attributes:
+        done: the batches that are there, by number.
+        rows, count: of rows, and of items with and without a row.
+        notes: what was found of earlier runs, sentences.
+    """
+
+    path: Any = None
+
+    def __init__(self) -> None:
+        self.done: dict[int, Done] = {}
+        self.rows, self.count, self.seconds = 0, 0, 0.0
         self.notes: list[str] = []
-        self._parts: dict[str, list[np.ndarray]] = {}
+
+    def enter(self, number: int, done: Done) -> None:
+        """A batch is there."""
+        self.done[number] = done
+        self.rows, self.count = self.rows + done.rows, self.count + len(done.items)
+        self.seconds = max(self.seconds, done.seconds)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The items without a row, in order."""
+        return tuple(failure for _, done in sorted(self.done.items()) for failure in done.failures)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """SHA-256 of all items, in order."""
+        return tuple(digest for _, done in sorted(self.done.items()) for digest in done.items)
 
     def add(
-        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+        self, number: int, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure],
+        seconds: float,
     ) -> None:
-        """Adds the rows of the next batch."""
-        self.next, self.seconds = self.next + 1, seconds
-        self.rows += len(next(iter(rows.values()))) if rows else 0
-        self.items += items
-        self.failures += failures
-        for name, part in rows.items():
-            self._parts.setdefault(name, []).append(part)
+        """A batch: rows (b, ...) float32 of each layer, and the hashes of its items."""
+        raise NotImplementedError
 
-    def finish(
-        self, names: Sequence[str], hashes: str,
-        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
-    ) -> Mapping[str, Any]:
-        """The arrays of each layer, after passing their shapes to the manifest."""
-        arrays = {name: np.concatenate(parts) for name, parts in self._parts.items()}
-        manifest({name: (array.shape, None) for name, array in arrays.items()})
-        return arrays
+    def finish(self, names: Sequence[str], hashes: str, manifest: Manifest) -> Mapping[str, Any]:
+        """The arrays of each layer. names: of the rows; hashes: the text of `HASHES`."""
+        raise NotImplementedError
 
     def left(self, total: int) -> str:
         """A phrase that says what is left after an interrupt."""
         return "nothing was written"
+
+
+class Memory(Sink):
+    """Rows that are kept in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, list[np.ndarray]] = {}
+
+    def add(
+        self, number: int, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure],
+        seconds: float,
+    ) -> None:
+        """Keeps the rows, which come in order."""
+        count = len(next(iter(rows.values()))) if rows else 0
+        self.enter(number, Done(count, {}, "", tuple(items), tuple(failures), seconds))
+        for name, part in rows.items():
+            self._rows.setdefault(name, []).append(part)
+
+    def finish(self, names: Sequence[str], hashes: str, manifest: Manifest) -> Mapping[str, Any]:
+        """The arrays, after passing their shapes to the manifest."""
+        arrays = {name: np.concatenate(parts) for name, parts in self._rows.items()}
+        manifest({name: (array.shape, None) for name, array in arrays.items()})
+        return arrays

@@ -1,4 +1,4 @@
-"""The files of a folder of embeddings: their names, numpy's header, and texts that are whole or not there.
+"""The files of a folder of embeddings: their names, and what is said of a folder that can't be gone on with.
 
 What is in the items of an extraction: a SHA-256 of each, by which other images under the same names are known.
 The folder of a finished extraction, read and held against what it says of itself.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -25,12 +25,11 @@ from pyalign.errors import InputError
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.hub import hash_file
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.folder import MANIFEST
+from pyalign.io.folder import MANIFEST, UNFINISHED
 from pyalign.io.paths import PathLike, bad
-from pyalign.io.write import CREATE, READ, open_own
+from pyalign.io.write import READ, open_own
 
 LONGEST = 200  # letters of a layer's name in that of its file
-HEADER = 128  # bytes before the rows: numpy's header, written again when the number of rows is known
 
 
 class OtherExtraction(InputError):
@@ -46,15 +45,6 @@ def other(path: PathLike, problem: str) -> OtherExtraction:
     return OtherExtraction(str(bad(path, problem)))
 
 
-def append(file: IO[bytes], data: Any) -> None:
-    """Writes behind what is there, as far as the system: a kill of the process loses nothing of it then."""
-    try:
-        file.write(data)
-        file.flush()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, file.name) from error
-
-
 def file_name(layer: str) -> str:
     """The file of a layer, in the folder itself whatever the layer is called: ONNX has names such as /block/Add:0.
 
@@ -68,28 +58,12 @@ def file_name(layer: str) -> str:
     return f"{plain}.npy"
 
 
-def header(rows: int, shape: Sequence[int]) -> bytes:
-    """Numpy's header of a float32 array, of one length whatever the number of rows."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {(rows, *map(int, shape))}, }}"
-    return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + f"{text:<{HEADER - 11}}\n".encode()
-
-
 def require_same(path: Path, begun: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raises where what was begun is not what is to go on, naming the first that differs."""
     for key in {**state, **begun}:
         if begun.get(key) != state.get(key):
             was, now = (json.dumps(settings.get(key))[:120] for settings in (begun, state))
             raise other(path, f"was begun with {key} {was}, and is to go on with {now}")
-
-
-def write_text(path: Path, text: str) -> None:
-    """A new text, on the disk and whole, or not at all."""
-    new = path.with_name(f"{path.name}.new")
-    with open_own(new, CREATE) as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
 
 
 HASHES = "items.sha256"  # of a folder: a line for each item, as sha256sum writes and checks them
@@ -195,7 +169,10 @@ def read_finished(path: PathLike) -> Finished:
         names, hashes = read_listing(path, extraction.items_sha256)
         _require_whole(path, extraction, names)
     except FileNotFoundError as error:
-        raise other(path, f"{os.path.basename(error.filename)} is not there, which its run has written") from error
+        name = os.path.basename(error.filename)
+        if name == MANIFEST and os.path.isdir(os.path.join(path, UNFINISHED)):
+            raise other(path, "is an unfinished extraction: go on with extract(..., resume=True)") from error
+        raise other(path, f"{name} is not there, which its run has written") from error
     except OtherExtraction:
         raise
     except InputError as error:

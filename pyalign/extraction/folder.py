@@ -1,9 +1,10 @@
-"""The folder of an extraction: rows are appended to an attempt as they come, and finished files appear together.
+"""The folder of an extraction: a part for each batch as it is done, and finished files that appear together.
 
-Until all is done, everything lies in `DIR/.unfinished`, where each run has an attempt of its own. Several runs of one
-extraction, at whatever pace and on whatever file system, end in the bytes of one: each writes to its own files alone,
-and the last step moves whole files of equal bytes to their places. A lock keeps a second run from doing the work of
-the first again; nothing depends on it.
+Until all is done, everything lies in `DIR/.unfinished`. A part, `KEY/part-00012`, is there whole or not at all: a
+SHA-256 of what follows, a line of JSON, and the rows of each layer. KEY is of all that decides the rows, which
+`KEY/state.json` says. So it does not matter which run has written a part, nor how many write at once, at whatever pace
+and on whatever file system: what is missing is computed. A run that finishes writes all rows to files of its own, and
+moves these to their places. A lock keeps a second run from doing the work of the first again; nothing depends on it.
 
 Rows are written, not mapped: a full disk is then an error with its reason, where a mapped file would end the process.
 """
@@ -12,87 +13,73 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
+import json
+import math
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from pyalign.extraction.attempt import Attempt, earlier_attempts
-from pyalign.extraction.extraction_result import Failure
+from pyalign.errors import InputError
+from pyalign.extraction.extraction_result import Done, Failure, Manifest, Sink
 from pyalign.extraction.finished import (
-    HASHES, BeingWritten, Finished, OtherExtraction, file_name, other, read_finished, require_same, write_text,
+    HASHES, BeingWritten, Finished, OtherExtraction, file_name, other, read_finished, require_same,
 )
 from pyalign.extraction.hub import hash_file
+from pyalign.io.folder import MANIFEST, UNFINISHED
 from pyalign.io.paths import PathLike, bad
-from pyalign.io.write import require_no_link, take_lock
+from pyalign.io.write import (
+    CREATE, READ, Content, Files, has_ended, named, open_own, require_no_link, run_name, take_lock,
+)
+from pyalign.journal import digest_of
 
-UNFINISHED, MANIFEST, NAMES, LOCK = ".unfinished", "manifest.json", "names.txt", "lock"
+NAMES, LOCK, STATE = "names.txt", "lock", "state.json"
 PROCESSOR = "processor"  # of the state: where it differs alone, a run begins again instead of being refused
+KEY, PART = re.compile(r"[0-9a-f]{16}"), re.compile(r"part-(\d{5,9})")
+NEW = ".new"  # behind the name of a run: the folder of what it moves to its place
+UNSOUND = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
 class FinishedByAnotherRun(Exception):
     """Another run of the same extraction has put its files in their places meanwhile."""
 
 
-class Folder:
+class Folder(Sink):
     """A folder to write to.
 
     Args:
         path: made where it is not there.
         state: what decides the rows, as json can write it; a run goes on where it is the same.
         resume: whether to go on with what is there.
-        first: the number of the first batch.
 
     Attributes:
         finished: the finished extraction of this state that is there; None where there is none.
-        items: the hashes of the items that are done.
-        notes: what was found of earlier runs, sentences.
     """
 
-    def __init__(self, path: PathLike, state: Mapping[str, Any], resume: bool, first: int = 0) -> None:
+    def __init__(self, path: PathLike, state: Mapping[str, Any], resume: bool) -> None:
+        super().__init__()
         self.path, self.work, self._state = Path(path), Path(path) / UNFINISHED, state
         self.finished: Finished | None = None
-        self.notes: list[str] = []
-        self.failures: list[Failure] = []
-        self.items: list[str] = []
-        self._attempt: Attempt | None = None
+        self._parts, self._new = self.work / digest_of(state)[:16], self.work / f"{run_name()}{NEW}"
+        self._shapes: dict[str, Sequence[int]] = {}  # layer -> of a row, as soon as there is one
         self._lock: IO[bytes] | None = None
         try:
             with suppress(FinishedByAnotherRun):
                 with self._until_finished():
-                    self._enter(resume, first)
+                    self._enter(resume)
                 return
             self.accept_finished()
         except BaseException:
             self.close()
             raise
 
-    @property
-    def attempt(self) -> Attempt:
-        """What this run writes."""
-        assert self._attempt is not None
-        return self._attempt
-
-    @property
-    def next(self) -> int:
-        """The number of the next batch."""
-        return self.attempt.next
-
-    @property
-    def rows(self) -> int:
-        """The number of rows that are on the disk."""
-        return self.attempt.rows
-
-    @property
-    def seconds(self) -> float:
-        """The seconds that the extraction has taken so far."""
-        return self.attempt.lines[-1].seconds if self.attempt.lines else 0.0
-
-    def _enter(self, resume: bool, first: int) -> None:
+    def _enter(self, resume: bool) -> None:
         require_no_link(self.work)
         if (self.path / MANIFEST).exists():
             if not resume:
@@ -109,39 +96,43 @@ class Folder:
         self._lock = take_lock(self.work / LOCK)
         if self._lock is None:
             raise BeingWritten(str(bad(self.path, "is being written by another run")))
-        self._go_on(resume, first)
+        for place in sorted(self.work.iterdir()):
+            if place.name.endswith(NEW) and has_ended(place.name.removesuffix(NEW)):
+                shutil.rmtree(place, ignore_errors=True)
+            elif place.name != LOCK and not place.name.endswith(NEW):
+                self._require_begun(place, resume)
+        self._go_on()
 
-    def _go_on(self, resume: bool, first: int) -> None:
-        """Begins an attempt, with the batches of earlier ones."""
-        state = self._state
-        earlier = earlier_attempts(self.work)
-        if earlier and not resume:
-            batches = f"{len(earlier[0].lines):,} batches"
-            raise bad(self.path, f"holds an unfinished run ({batches}): go on with resume=True, or remove it")
-        usable = []
-        for attempt in earlier:
-            try:
-                begun = attempt.state()
-            except FileNotFoundError:  # another run has taken it over, and removed it
-                continue
-            if not isinstance(begun, dict):
-                raise other(self.path, "is not what a run has left there")
-            require_same(self.path, begun, {**state, PROCESSOR: begun.get(PROCESSOR)})
-            if begun.get(PROCESSOR) == state.get(PROCESSOR):
-                usable.append(attempt)
-            else:
-                self.notes.append(
-                    f"{len(attempt.lines):,} batches of an unfinished run are computed again: it ran on "
-                    f"{begun.get(PROCESSOR)}, and rows of {state.get(PROCESSOR)} would differ in the last digits"
-                )
-        self._attempt = Attempt(self.work, state, first)
-        for attempt in usable:
-            self._attempt.take_over(attempt.lines, (attempt.folder, self.path))
-            if attempt.is_abandoned() and attempt.lines[-1].batch < self._attempt.next:
-                shutil.rmtree(attempt.folder, ignore_errors=True)
-        for line in self._attempt.lines:
-            self.items += line.items
-            self.failures += [Failure(name, reason) for name, reason in line.failures]
+    def _require_begun(self, place: Path, resume: bool) -> None:
+        """Raises where parts are there that this run does not go on with; those of another processor stay."""
+        require_no_link(place)
+        if KEY.fullmatch(place.name) is None or not place.is_dir():
+            raise other(self.path, f"{place.name} is not what a run has left there")
+        count = len(_numbers(place))
+        if count and not resume:
+            raise bad(self.path, f"holds an unfinished run ({count:,} batches): go on with resume=True, or remove it")
+        if not count:
+            return
+        begun: Any = None
+        with open_own(place / STATE, READ) as file, suppress(*UNSOUND):
+            begun = json.loads(file.read())
+        if not isinstance(begun, dict):
+            raise other(self.path, "is not what a run has left there")
+        require_same(self.path, begun, {**self._state, PROCESSOR: begun.get(PROCESSOR)})
+        if place != self._parts:
+            self.notes.append(
+                f"{count:,} batches of an unfinished run are computed again: it ran on {begun.get(PROCESSOR)}, and "
+                f"rows of {self._state.get(PROCESSOR)} would differ in the last digits"
+            )
+
+    def _go_on(self) -> None:
+        """Takes all parts that are whole."""
+        for number in _numbers(self._parts):
+            found = self._read(number)
+            if found is not None:
+                self.enter(number, found[0])
+            elif (place := self._part(number)).exists():  # it may be gone, with all others
+                self.notes.append(f"{place.name} was cut short, changed, or is of another run: computed again")
 
     def accept_finished(self) -> None:
         """Takes what is there for what this run would make."""
@@ -155,43 +146,104 @@ class Folder:
             raise other(self.path, f"holds a finished extraction that differs in {what}; take another folder")
         self.finished = finished
 
+    # Parts
+
+    def _part(self, number: int) -> Path:
+        return self._parts / f"part-{number:05}"
+
     def add(
-        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+        self, number: int, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure],
+        seconds: float,
     ) -> None:
-        """The next batch: rows (b, ...) float32 of each layer, and the hashes of its items."""
+        """A batch: rows (b, ...) float32 of each layer, and the hashes of its items."""
         if (self.path / MANIFEST).exists():
             raise FinishedByAnotherRun
-        with self._until_finished():
-            self.attempt.add(rows, items, [[failure.name, failure.reason] for failure in failures], seconds)
-        self.items += items
-        self.failures += failures
+        for name, part in rows.items():
+            shape = self._shapes.setdefault(name, part.shape[1:])
+            if part.shape[1:] != shape:
+                raise InputError(f"layer {name!r} must have one shape; got {part.shape[1:]} after {shape}")
+        data, digest = [_bytes_of(part) for part in rows.values()], hashlib.sha256()
+        for piece in data:
+            digest.update(piece)
+        head = {
+            "key": self._parts.name, "batch": number, "rows": len(next(iter(rows.values()))) if rows else 0,
+            "layers": {name: part.shape[1:] for name, part in rows.items()}, "sha256": digest.hexdigest(),
+            "items": items, "failures": [[failure.name, failure.reason] for failure in failures],
+            "seconds": round(seconds, 3),
+        }
+        text = f"{json.dumps(head)}\n".encode()
+        files: dict[Path, Content] = {self._part(number): (_seal(text), text, *data)}
+        if not (self._parts / STATE).exists():
+            files = {self._parts / STATE: json.dumps(self._state, indent=1) + "\n", **files}
+        for place, content in files.items():
+            with self._until_finished(), Files(follow_links=False, sweep=False, sync=False) as pending:
+                pending.add(place, content)
+                pending.commit()
+        self.enter(number, _done_of(head))
 
-    def finish(
-        self, names: Sequence[str], hashes: str,
-        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
+    def _read(self, number: int) -> tuple[Done, dict[str, np.ndarray]] | None:
+        """A part with the rows of each layer; None where none is there that a run of this key has written."""
+        try:
+            with open_own(self._part(number), READ) as file:
+                seal, text, data = file.read(65), file.readline(), file.read()
+        except FileNotFoundError:
+            return None
+        with suppress(*UNSOUND):
+            head = json.loads(text)
+            done, rows = _done_of(head), dict[str, np.ndarray]()
+            ours = done.rows == 0 or done.layers.keys() == {layer[0] for layer in self._state["layers"]}
+            known = ours and (head["key"], head["batch"]) == (self._parts.name, number)
+            if seal == _seal(text) and known and hashlib.sha256(data).hexdigest() == done.sha256:
+                start = 0
+                for name, shape in done.layers.items():
+                    end = start + 4 * done.rows * math.prod(shape)
+                    rows[name] = np.frombuffer(data[start:end], "<f4").reshape(done.rows, *shape)
+                    start = end
+                alike = all(self._shapes.get(name, shape) == shape for name, shape in done.layers.items())
+                if alike and start == len(data):
+                    self._shapes.update(done.layers)
+                    return done, rows
+        return None
+
+    def _pieces(self) -> Iterator[dict[str, np.ndarray]]:
+        """The rows of all parts, which are what this run has written or taken."""
+        for number, done in sorted(self.done.items()):
+            found = self._read(number)
+            if found is None or found[0] != done:
+                if (self.path / MANIFEST).exists():
+                    raise FinishedByAnotherRun
+                problem = "was changed meanwhile, or two runs write different rows at once; start one again"
+                raise other(self._part(number), problem)
+            yield found[1]
+
+    # Finished files
+
+    def finish(self, names: Sequence[str], hashes: str, manifest: Manifest) -> dict[str, Any]:
+        """Checks all rows; then all files appear, the manifest last. Gives the arrays, mapped."""
+        if len(names) != self.rows:
+            raise other(self.path, f"holds {self.rows} rows for {len(names)} items; remove it to begin again")
+        return self.put(names, hashes, manifest, self._shapes, self._pieces())
+
+    def put(
+        self, names: Sequence[str], hashes: str, manifest: Manifest, shapes: Mapping[str, Sequence[int]],
+        pieces: Iterable[Mapping[str, np.ndarray]],
     ) -> dict[str, Any]:
-        """Checks all rows; then all files appear, the manifest last. Gives the arrays, mapped.
+        """Writes the rows of all pieces, each at its place in one file a layer; then all files appear.
 
-        Args:
-            names: of the rows.
-            hashes: the text of `HASHES`.
-            manifest: makes the document of the shape and the SHA-256 of each layer's file, by name.
+        Args: see `Sink.finish`.
+            shapes: of a row, by layer.
+            pieces: rows by layer, in order.
         """
-        attempt = self.attempt
-        if len(names) != attempt.rows:
-            raise other(self.path, f"holds {attempt.rows} rows for {len(names)} items; remove it to begin again")
         with self._until_finished():
-            digests = attempt.seal()
-            layers = {name: ((attempt.rows, *attempt.shapes[name]), digest) for name, digest in digests.items()}
+            os.makedirs(self._new)
+            files = _written(self._new, _contents(len(names), shapes, pieces))
+            layers = {name: ((len(names), *shape), files[file_name(name)]) for name, shape in shapes.items()}
             texts = {NAMES: "".join(f"{name}\n" for name in names), HASHES: hashes, MANIFEST: manifest(layers)}
-            for name, text in texts.items():
-                write_text(attempt.folder / name, text)
+            files |= _written(self._new, ((name, text.encode()) for name, text in texts.items()))
             if (self.path / MANIFEST).exists():
                 raise FinishedByAnotherRun
-            files = {file_name(name): digest for name, digest in digests.items()}
-            files.update({name: hashlib.sha256(texts[name].encode()).hexdigest() for name in (NAMES, HASHES)})
             self._move(files)
-        return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in digests}
+        return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in shapes}
 
     def _move(self, files: Mapping[str, str]) -> None:
         """All to their places, the manifest last. files: their SHA-256, by name.
@@ -201,12 +253,12 @@ class Folder:
         """
         moved = False
         try:
-            for name in (*files, MANIFEST):
+            for name in files:
                 if (self.path / MANIFEST).exists():
                     raise FinishedByAnotherRun
-                os.replace(self.attempt.folder / name, self.path / name)
+                os.replace(self._new / name, self.path / name)
                 moved = True
-            if all(hash_file(name, str(self.path / name)) == digest for name, digest in files.items()):
+            if all(hash_file(name, str(self.path / name)) == files[name] for name in files.keys() - {MANIFEST}):
                 return
         except (FinishedByAnotherRun, FileNotFoundError):
             if not moved or not (self.path / MANIFEST).exists():
@@ -220,7 +272,7 @@ class Folder:
 
     @contextmanager
     def _until_finished(self) -> Iterator[None]:
-        """Inside, a file that is gone is no error where another run has finished, which removes all attempts."""
+        """Inside, a file that is gone is no error where another run has finished, which removes all parts."""
         try:
             yield
         except FileNotFoundError as error:
@@ -230,18 +282,68 @@ class Folder:
 
     def left(self, total: int) -> str:
         """What an interrupt leaves, for a message."""
-        done = self.rows + len(self.failures)
-        return f"{done:,} of {total:,} are in {self.work}; go on with resume=True" if done else "nothing is finished"
+        if not self.count:
+            return "nothing is finished"
+        return f"{self.count:,} of {total:,} are in {self.work}; go on with resume=True"
 
     def close(self) -> None:
-        """Lets go of the folder; where the extraction is finished, by whichever run, all attempts go."""
-        try:
-            if self._attempt is not None:
-                self._attempt.close()
-        finally:
-            entered = self._lock is not None or self.finished is not None
-            if self._lock is not None:
-                self._lock.close()
-                self._lock = None
-            if entered and (self.path / MANIFEST).exists():
-                shutil.rmtree(self.work, ignore_errors=True)
+        """Lets go of the folder; where the extraction is finished, by whichever run, all parts go."""
+        entered = self._lock is not None or self.finished is not None
+        shutil.rmtree(self._new, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if entered and (self.path / MANIFEST).exists():
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+def _numbers(folder: Path) -> list[int]:
+    """The numbers of the batches that have a part in a folder."""
+    names = os.listdir(folder) if folder.is_dir() else ()
+    return sorted(int(match[1]) for name in names if (match := PART.fullmatch(name)))
+
+
+def _seal(text: bytes) -> bytes:
+    """The first line of a part: the SHA-256 of the second, which has that of the rows."""
+    return f"{hashlib.sha256(text).hexdigest()}\n".encode()
+
+
+def _bytes_of(rows: np.ndarray) -> Any:
+    return np.ascontiguousarray(rows, "<f4").reshape(-1).view(np.uint8).data
+
+
+def _done_of(head: Mapping[str, Any]) -> Done:
+    """What the second line of a part says."""
+    failures = tuple(Failure(name, reason) for name, reason in head["failures"])
+    layers = {name: tuple(shape) for name, shape in head["layers"].items()}
+    return Done(head["rows"], layers, head["sha256"], tuple(head["items"]), failures, float(head["seconds"]))
+
+
+def _contents(
+    count: int, shapes: Mapping[str, Sequence[int]], pieces: Iterable[Mapping[str, np.ndarray]]
+) -> Iterator[tuple[str, Any]]:
+    """What is written to the files of so many rows of each layer, piece by piece."""
+    for name, shape in shapes.items():
+        head = io.BytesIO()
+        known = {"descr": "<f4", "fortran_order": False, "shape": (count, *map(int, shape))}
+        np.lib.format.write_array_header_1_0(head, known)
+        yield file_name(name), head.getvalue()
+    for piece in pieces:
+        yield from ((file_name(name), _bytes_of(rows)) for name, rows in piece.items())
+
+
+def _written(folder: Path, contents: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Writes new files, on the disk at the end, of (name, bytes); gives their SHA-256."""
+    files, digests = dict[str, IO[bytes]](), dict[str, Any]()
+    with ExitStack() as opened:
+        for name, data in contents:
+            if name not in files:
+                files[name], digests[name] = opened.enter_context(open_own(folder / name, CREATE)), hashlib.sha256()
+            with named(folder / name):
+                files[name].write(data)
+            digests[name].update(data)
+        for name, file in files.items():
+            with named(folder / name):
+                file.flush()
+                os.fsync(file.fileno())
+    return {name: digest.hexdigest() for name, digest in digests.items()}

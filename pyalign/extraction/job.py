@@ -172,12 +172,16 @@ class Job:
 
     def run(self, sink: Sink, workers: int, progress: Progress) -> Extraction:
         """Runs the model from where the sink is to the end."""
-        done = min(self.last, sink.next * self.batch_size) - self.first
-        known = {failure.name for failure in sink.failures} <= {*self.items.names[self.first : self.first + done]}
-        if sink.rows + len(sink.failures) != done or len(sink.items) != done or not known:
+        known, sound = dict[int, str](), True
+        for number, done in sink.done.items():
+            positions = self._positions(number)
+            sound &= number in self.numbers and done.rows + len(done.failures) == len(done.items) == len(positions)
+            sound &= {failure.name for failure in done.failures} <= {self.items.names[k] for k in positions}
+            known.update(zip(positions, done.items, strict=False))
+        if not sound:
             raise other(sink.path, "was changed since an interrupted run has left it; remove it to begin again")
         self.require_readable(sink.failures)
-        self.require_items(sink.path, sink.items, workers, progress)
+        self.require_items(sink.path, known, workers, progress)
         try:
             self._pass(sink, workers, progress)
             extraction = self._finish(sink)
@@ -191,22 +195,22 @@ class Job:
             what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
             raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
 
-    def require_items(self, path: Any, hashes: Sequence[str], workers: int, progress: Progress) -> None:
-        """Reads the first items of the part again, and raises OtherExtraction where one is not what it was.
+    def _positions(self, number: int) -> range:
+        """Those of the items of a batch."""
+        return range(number * self.batch_size, min(len(self.items.names), (number + 1) * self.batch_size))
 
-        hashes: of these items.
-        """
-        positions = range(self.first, self.first + len(hashes))
-        with closing(sha256_of_items(self.items.open, positions, workers, progress)) as digests:
-            for position, was, now in zip(positions, hashes, digests, strict=True):
+    def require_items(self, path: Any, known: Mapping[int, str], workers: int, progress: Progress) -> None:
+        """Reads items again, and raises OtherExtraction where one is not what it was. known: hashes, by position."""
+        with closing(sha256_of_items(self.items.open, [*known], workers, progress)) as digests:
+            for (position, was), now in zip(known.items(), digests, strict=True):
                 if was != now:
                     what = f"rows of other {self.encoder.modality}: {shorten(self.items.names[position])} has changed"
                     raise other(path, f"holds {what} since; take another folder, or remove this one")
 
     def _pass(self, sink: Sink, workers: int, progress: Progress) -> None:
         start, total = time.monotonic() - sink.seconds, self.last - self.first
-        progress(self.encoder.modality, sink.rows + len(sink.failures), total)
-        rest = range(sink.next, self.numbers.stop)
+        progress(self.encoder.modality, sink.count, total)
+        rest = [number for number in self.numbers if number not in sink.done]
 
         def prepare(item: Any) -> Any:
             return self.encoder.prepare(self.decode(item))
@@ -216,8 +220,8 @@ class Job:
             for batch in batches(rest, self.batch_size, count, self.items.open, prepare, workers):
                 rows, failures = self._rows(batch)
                 self.require_readable(failures)
-                sink.add(rows, batch.hashes, failures, time.monotonic() - start)
-                progress(self.encoder.modality, sink.rows + len(sink.failures), total)
+                sink.add(batch.number, rows, batch.hashes, failures, time.monotonic() - start)
+                progress(self.encoder.modality, sink.count, total)
 
     def _rows(self, batch: Batch) -> tuple[dict[str, np.ndarray], list[Failure]]:
         """The rows of a batch by layer, and the items that have none."""
@@ -270,7 +274,7 @@ class Job:
         items = sha256_of_listing(self.items.names[self.first : self.last], sink.items)
         return Extraction(
             model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
-            items=self.items.source, order=self.items.order, names=NAMES, failures=tuple(sink.failures),
+            items=self.items.source, order=self.items.order, names=NAMES, failures=sink.failures,
             weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
             items_sha256=items, fingerprint=digest_of({**self.state(), "items": items}), meta=self.meta or None,
             notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,

@@ -34,8 +34,8 @@ def merge_extractions(
     """Merge all parts of a run with `shard=` into one folder; the folders may be in any order.
 
     Images are read once more if they are still at the path that the first part names: parts of images that changed
-    between two runs are refused. Where they are gone, a note says so. A merge that was interrupted goes on when it is
-    called again.
+    between two runs are refused. Where they are gone, a note says so. A merge that was interrupted begins again when it
+    is called again.
 
     Args:
         parts: the folders, parts 1 to k of k.
@@ -56,9 +56,7 @@ def merge_extractions(
     folders = [checked_path(part, "parts") for part in _checks.sequence(parts, "parts", "folders")]
     ordered = _in_order([_read_part(folder) for folder in folders], _checks.flag(mixed, "mixed"))
     whole = _whole(ordered, os.fspath(out), _notes(ordered, images, progress))
-    parts_sha256 = [[layer.sha256 for layer in part.extraction.layers] for part in ordered]
-    state = {**whole.state(), "merge of": {"items": whole.items_sha256, "parts": parts_sha256}}
-    with closing(Folder(out, state, resume=True)) as folder:
+    with closing(Folder(out, whole.state(), resume=True)) as folder:
         if folder.finished is None:
             with suppress(FinishedByAnotherRun):
                 return _merged(ordered, whole, folder)
@@ -83,12 +81,6 @@ def _shard(part: Finished) -> tuple[int, int]:
 
 
 def _merged(ordered: Sequence[Finished], whole: Extraction, folder: Folder) -> Extraction:
-    for number, (part, start) in enumerate(_pieces(ordered)):
-        if number >= folder.next:
-            extraction, layers = part.extraction, part.extraction.layers if part.extraction.n_rows else ()
-            rows = {layer.name: np.asarray(extraction[layer.name].values[start : start + ROWS]) for layer in layers}
-            first = start == 0  # with which come the items and failures of the whole part
-            folder.add(rows, part.hashes if first else (), extraction.failures if first else (), 0.0)
     names = tuple(name for part in ordered for name in _row_names(part))
     made: list[Extraction] = []
 
@@ -102,7 +94,8 @@ def _merged(ordered: Sequence[Finished], whole: Extraction, folder: Folder) -> E
     hashes = listing(
         (name for part in ordered for name in part.names), (digest for part in ordered for digest in part.hashes)
     )
-    arrays = folder.finish(names, hashes, manifest)
+    shapes = {layer.name: layer.shape[1:] for layer in whole.layers}
+    arrays = folder.put(names, hashes, manifest, shapes, _pieces(ordered))
     embeddings = {name: Embeddings(values, names, str(folder.path)) for name, values in arrays.items()}
     return replace(made[0], embeddings=embeddings)
 
@@ -185,11 +178,12 @@ def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Pro
                 )
 
 
-def _pieces(ordered: Sequence[Finished]) -> Iterator[tuple[Finished, int]]:
-    """Each part with the first row of a piece; a part without rows has one piece, for the items that failed."""
+def _pieces(ordered: Sequence[Finished]) -> Iterator[dict[str, np.ndarray]]:
+    """The rows of all parts by layer, some at once."""
     for part in ordered:
-        for start in range(0, max(1, part.extraction.n_rows), ROWS):
-            yield part, start
+        layers = part.extraction.layers if part.extraction.n_rows else ()
+        for start in range(0, part.extraction.n_rows, ROWS):
+            yield {layer.name: np.asarray(part.extraction[layer.name].values[start : start + ROWS]) for layer in layers}
 
 
 def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Extraction:

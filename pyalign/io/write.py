@@ -208,10 +208,11 @@ class Files:
         follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
             What a run keeps for itself is written without: the link is replaced, and the file that it points to stays.
         sweep: whether what killed runs have left in the folders is removed, for which all names in them are read.
+        sync: whether the files are on the disk before they are moved: a loss of power, too, then leaves none cut short.
     """
 
-    def __init__(self, follow_links: bool = True, sweep: bool = True) -> None:
-        self._follow_links, self._sweeps = follow_links, sweep
+    def __init__(self, follow_links: bool = True, sweep: bool = True, sync: bool = True) -> None:
+        self._follow_links, self._sweeps, self._syncs = follow_links, sweep, sync
         self._moves: list[tuple[PathLike, IO[bytes], str]] = []
         self._streams: list[tuple[PathLike, Content]] = []
         self._swept: set[str] = set()
@@ -222,7 +223,7 @@ class Files:
         if isinstance(content, np.ndarray) and content.dtype.hasobject:
             raise InputError(f"{checked_path(path)}: Python objects (dtype {content.dtype}) are not written")
         checked_path(path)
-        with _named(path):
+        with named(path):
             if self._follow_links and _is_stream(path):
                 self._streams.append((path, content))
                 return None
@@ -254,27 +255,28 @@ class Files:
     def commit(self) -> None:
         """Moves the files to their places as soon as all of them are on the disk, then writes into streams."""
         for path, handle, _ in self._moves:
-            with _named(path):
+            with named(path):
                 handle.flush()
-                os.fsync(handle.fileno())
+                if self._syncs:
+                    os.fsync(handle.fileno())
         folders = {os.path.dirname(target) for _, _, target in self._moves} if len(self._moves) > 1 else set()
         with ExitStack() as locks:
             for folder in sorted(folders):  # in one order, so that no two processes wait for each other
                 locks.enter_context(locked_folder(folder))
             self._move()
         written = [*self._made, *(target for _, _, target in self._moves)]
-        for folder in {os.path.dirname(path) for path in written}:
+        for folder in {os.path.dirname(path) for path in written} if self._syncs else ():
             _sync_folder(folder)
         for path, content in self._streams:
-            with _named(path), open(path, "wb") as stream:
+            with named(path), open(path, "wb") as stream:
                 _fill(stream, content)
 
     def _move(self) -> None:
         for path, _, target in self._moves[:0:-1]:
-            with _named(path), suppress(FileNotFoundError):
+            with named(path), suppress(FileNotFoundError):
                 os.unlink(target)
         for path, handle, target in self._moves:
-            with _named(path):
+            with named(path):
                 os.replace(handle.name, target)
         if len(self._moves) > 1 and not all(_holds(target, handle) for _, handle, target in self._moves):
             for _, handle, target in self._moves:
@@ -387,7 +389,7 @@ def _encoded(text: str) -> bytes:
 
 
 @contextmanager
-def _named(path: PathLike) -> Iterator[None]:
+def named(path: PathLike) -> Iterator[None]:
     """A system error names the file that was asked for, not the one next to it."""
     try:
         yield

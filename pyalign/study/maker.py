@@ -20,6 +20,7 @@ from pyalign.documents import hidden
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io.documents import read_json
+from pyalign.io.folder import UNFINISHED
 from pyalign.io.paths import PathLike, one_line, require_file
 from pyalign.io.write import Content, require_no_link
 from pyalign.journal import Journal, key_of
@@ -231,7 +232,6 @@ class Maker:
         """Extracts into a folder, or merges its parts there; what is left there of something else is removed."""
         from pyalign.extraction.extract import extract
         from pyalign.extraction.finished import OtherExtraction
-        from pyalign.extraction.folder import UNFINISHED
         from pyalign.extraction.merge import merge_extractions
 
         there, progress = self.folder.path / place, self._running(unit.name)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from extracted import OTHER, files, repaint
+from extracted import OTHER, files, in_a_fork, kill_at, repaint
 
 import pyalign
 from pyalign.extraction.extract import extract
-from pyalign.extraction.folder import Folder
 from pyalign.extraction.job import describe_processor
 from pyalign.extraction.merge import merge_extractions
 from pyalign.extraction.sources import load_encoder
@@ -105,37 +105,47 @@ def test_a_part_whose_items_all_fail_is_merged_with_the_others(pictures):
     assert files(Path("merged")) == files(Path("once")) and len(merged) == 7
 
 
-def interrupted_merge(parts):
-    """A merge that ends after its first piece."""
-    real = Folder.add
-
-    def add(self, *given):
-        if self.next:
-            raise KeyboardInterrupt
-        real(self, *given)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Folder, "add", add)
-        merge_extractions(parts, "merged")
-
-
-def test_a_merge_that_was_interrupted_does_not_go_on_with_other_parts(bitmaps, message_of):
-    parts = ["part1", "part2"]
-    for k in (1, 2):
-        extract("pixels:3", "p", out=f"part{k}", shard=(k, 2), batch_size=2)
-    interrupted_merge(parts)
-    for k in range(6):
-        repaint(bitmaps, k, 70 + k)
-    for k in (1, 2):
-        shutil.rmtree(f"part{k}")
-        extract("pixels:3", "p", out=f"part{k}", shard=(k, 2), batch_size=2)
-    assert message_of(lambda: merge_extractions(parts, "merged")).startswith("merged: was begun with merge of ")
-    message = message_of(lambda: extract("pixels:3", "p", out="merged", batch_size=2, resume=True))
-    assert message.startswith("merged: was begun with merge of ")
-    shutil.rmtree("merged")
-    interrupted_merge(parts)
-    merge_extractions(parts, "merged")
+def test_a_merge_that_is_killed_at_any_call_begins_again_with_whatever_parts_it_gets(bitmaps):
+    folders, ended, point = ["part1", "part2"], signal.SIGKILL, 0
+    for color in (0, 70):
+        for k in range(6):
+            repaint(bitmaps, k, color + k)
+        for k in (1, 2):
+            extract("pixels:3", "p", out=f"{color}/part{k}", shard=(k, 2), batch_size=2)
     extract("pixels:3", "p", out="once", batch_size=2)
+    while ended == signal.SIGKILL:
+
+        def killed(point=point):
+            kill_at(point)
+            merge_extractions([f"0/{name}" for name in folders], "merged", images="p")
+
+        for k in range(6):
+            repaint(bitmaps, k, k)
+        ended = in_a_fork(killed)
+        for k in range(6):
+            repaint(bitmaps, k, 70 + k)
+        if ended == signal.SIGKILL and not Path("merged/manifest.json").exists():
+            merge_extractions([f"70/{name}" for name in folders], "merged")
+            assert files(Path("merged")) == files(Path("once"))
+        shutil.rmtree("merged", ignore_errors=True)
+        point += 1
+    assert point > 10
+
+
+def test_a_part_that_is_being_written_is_not_merged_and_loses_nothing(pictures, message_of):
+    extract("pixels:3", "p", out="once", batch_size=2)
+    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2)
+    encoder, told = load_encoder("pixels:3"), []
+    real = encoder.run
+
+    def run(*given):
+        told.append(message_of(lambda: merge_extractions(["part1", "part2"], "merged")))
+        return real(*given)
+
+    encoder.run = run
+    extract(encoder, "p", out="part2", shard=(2, 2), batch_size=2)
+    assert {*told} == {"part2: is an unfinished extraction: go on with extract(..., resume=True)"} and len(told) == 3
+    merge_extractions(["part1", "part2"], "merged")
     assert files(Path("merged")) == files(Path("once"))
 
 

@@ -11,73 +11,40 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
-from extracted import OTHER, files, repaint
+from extracted import OTHER, files, in_a_fork, kill_at, repaint
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.extraction import attempt as attempt_module
 from pyalign.extraction.encoder import Request
 from pyalign.extraction.extract import extract
 from pyalign.extraction.images import as_images
 from pyalign.extraction.job import describe_processor
 from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
+from pyalign.io.write import run_name
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 OPTIONS = {"batch_size": 2, "unreadable": "omit"}
 
 
-def attempts():
-    """The folders of unfinished runs in `e`."""
-    return [path for path in Path("e/.unfinished").iterdir() if path.is_dir()]
+def parts():
+    """The parts of unfinished runs in `e`, in order."""
+    return sorted(Path("e").glob(".unfinished/*/part-*"))
 
 
-def kill_at(point):
-    """Makes the call with that number among those that change the disk the last one of this process."""
-    left = [point]
-
-    def die_or(real):
-        def counted(*args, **options):
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*args, **options)
-
-        return counted
-
-    def half(file, data, real=attempt_module.append):
-        left[0] -= 1
-        if left[0] < 0:
-            real(file, data[: len(data) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(file, data)
-
-    for name in ("fsync", "replace", "unlink", "rmdir", "mkdir"):
-        setattr(os, name, die_or(getattr(os, name)))
-    attempt_module.append = half
+def edited(part, more=b"", **changes):
+    """Changes what a part says of itself, or its rows, and makes its first line fit."""
+    _, line, data = part.read_bytes().split(b"\n", 2)
+    line = json.dumps({**json.loads(line), **changes}).encode() + b"\n"
+    part.write_bytes(hashlib.sha256(line).hexdigest().encode() + b"\n" + line + data + more)
 
 
-def in_a_fork(action):
-    """The signal that ended `action` in a process of its own, or 0."""
-    child = os.fork()
-    if child == 0:
-        try:
-            action()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return status & 0x7F
-
-
-def test_killed_at_any_call_it_goes_on_to_the_same_bytes(damaged):
+@pytest.mark.parametrize("torn", [False, True])
+def test_killed_at_any_call_it_goes_on_to_the_same_bytes(damaged, torn):
     encoder = load_encoder("pixels:3")
     once = extract(encoder, damaged, out="once", **OPTIONS)
     whole = files(damaged.parent / "once")
@@ -86,7 +53,7 @@ def test_killed_at_any_call_it_goes_on_to_the_same_bytes(damaged):
         out = damaged.parent / f"at{point}"
 
         def killed(out=out, point=point):
-            kill_at(point)
+            kill_at(point, torn)
             extract(encoder, damaged, out=out, **OPTIONS)
 
         ended = in_a_fork(killed)
@@ -141,13 +108,13 @@ def test_a_finished_folder_is_not_written_again_and_resume_gives_it_back(picture
     assert message == "e: holds a finished extraction that differs in model, layers, preprocessing; take another folder"
 
 
-def begin(pictures, **options):
-    """An extraction that ends after a batch."""
+def begin(pictures, batches=1, **options):
+    """An extraction that ends after so many batches."""
     encoder = load_encoder("pixels:3")
     real = encoder.run
 
     def run(prepared, layers):
-        if any((one / "done.jsonl").exists() for one in attempts()):
+        if len(parts()) == batches:
             raise KeyboardInterrupt
         return real(prepared, layers)
 
@@ -247,7 +214,7 @@ def test_without_resume_what_is_unfinished_is_not_lost(pictures, message_of):
 def test_a_run_that_has_ended_before_its_first_batch_is_no_run(pictures, message_of):
     (pictures / "00.jpg").write_bytes(b"?")
     message_of(lambda: extract("pixels:3", pictures, out="e"))
-    assert (pictures.parent / "e" / ".unfinished").exists() and not attempts()
+    assert (pictures.parent / "e" / ".unfinished").exists() and not parts()
     found = extract("pixels:4", pictures, out="e", unreadable="omit")
     assert len(found) == 10 and not (pictures.parent / "e" / ".unfinished").exists()
 
@@ -278,63 +245,51 @@ def test_a_folder_belongs_to_one_run_at_a_time(pictures, message_of):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda work: (work / "done.jsonl").write_text('{"batch": 0}\n'),
-        lambda work: (work / "done.jsonl").write_text("[[[\n"),
-        lambda work: (work / "penultimate.npy").write_bytes(b"x"),
-        lambda work: (work / "penultimate.npy").unlink(),
-        lambda work: (work / "done.jsonl").unlink(),
-        lambda work: (work / "done.jsonl").write_bytes(b"\xff\xfe"),
+        *(lambda part, raw=raw: part.write_bytes(raw) for raw in (b"", b"[[[\n", b"\xff\xfe", b'{"batch": 0}\n')),
+        lambda part: part.write_bytes(part.read_bytes()[:-1]),
+        lambda part: part.write_bytes(part.read_bytes()[:-1] + b"x"),
+        lambda part: part.write_bytes(b"x" + part.read_bytes()[1:]),
+        lambda part: part.write_bytes(part.with_name("part-00001").read_bytes()),
+        lambda part: edited(part, b"x"),
+        *(lambda part, change=change: edited(part, **change) for change in (
+            {"layers": {"penultimate": [1 << 39, 1 << 39]}}, {"layers": {"penultimate": [0]}}, {"layers": []},
+            {"layers": {"../victim": [27]}}, {"sha256": ""}, {"rows": 1 << 60}, {"rows": -1}, {"rows": 0}, {"batch": 7},
+            {"key": "0" * 16}, {"seconds": "long"}, {"items": 3}, {"failures": [["a"]]},
+        )),
     ],
 )
-def test_what_was_damaged_is_made_again(pictures, damage):
+def test_a_part_that_was_damaged_is_made_again_and_nothing_else_is(pictures, damage):
     extract("pixels:3", pictures, out="once", batch_size=2)
-    begin(pictures)
-    damage(attempts()[0])
-    extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
-    assert files(pictures.parent / "e") == files(pictures.parent / "once")
+    begin(pictures, 3)
+    damage(parts()[0])
+    encoder, sizes = load_encoder("pixels:3"), []
+    real = encoder.run
+    encoder.run = lambda prepared, layers: sizes.append(len(prepared)) or real(prepared, layers)
+    found = extract(encoder, pictures, out="e", resume=True, batch_size=2)
+    assert files(Path("e")) == files(Path("once"))
+    assert found.notes[-1] == "part-00000 was cut short, changed, or is of another run: computed again"
+    assert sizes == [2, 2, 2, 1]
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda line: line["layers"].update(penultimate=[1 << 39, 1 << 39]),
-        lambda line: line["layers"].update(penultimate=[0]),
-        lambda line: line["layers"].update({"../victim": [27]}),
-        lambda line: line.update(layers={"../victim": [27]}, sha256={"../victim": "0" * 64}),
-        lambda line: line.update(sha256={}),
-        lambda line: line.update(rows=1 << 60),
-        lambda line: line.update(rows=-1),
-        lambda line: line.update(batch=7),
-        lambda line: line.update(seconds="long"),
-        lambda line: line.update(items=["../victim"] * 2),
-        lambda line: line.update(failures=[["a"]]),
-        lambda line: line.update(more=1),
-    ],
-)
-def test_a_line_of_a_batch_that_was_edited_is_made_again(pictures, edit):
+def test_a_part_that_is_gone_is_made_again(pictures):
     extract("pixels:3", pictures, out="once", batch_size=2)
-    begin(pictures)
-    done = attempts()[0] / "done.jsonl"
-    line = json.loads(done.read_text())
-    edit(line)
-    done.write_text(json.dumps(line) + "\n")
-    extract("pixels:3", pictures, out="e", resume=True, batch_size=2)
+    begin(pictures, 3)
+    parts()[1].unlink()
+    assert extract("pixels:3", pictures, out="e", resume=True, batch_size=2).notes == ()
     assert files(Path("e")) == files(Path("once"))
 
 
 @pytest.mark.parametrize("state", ["", "[]", '{"model": 3}', "\x00" * 9])
 def test_a_state_that_was_edited_is_refused_in_one_line(pictures, message_of, state):
     begin(pictures)
-    (attempts()[0] / "state.json").write_text(state)
+    parts()[0].with_name("state.json").write_text(state)
     message = message_of(lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2))
     assert message.startswith("e")
 
 
 def test_edited_counts_are_refused_in_one_line(pictures, message_of):
     begin(pictures)
-    done = attempts()[0] / "done.jsonl"
-    line = json.loads(done.read_text())
-    done.write_text(json.dumps({**line, "items": line["items"][:1]}) + "\n")
+    edited(parts()[0], items=["0" * 64])
     message = message_of(lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2))
     assert message == "e: was changed since an interrupted run has left it; remove it to begin again"
 
@@ -373,26 +328,27 @@ extract("pixels:8", "p", out="e", batch_size=2, resume=True)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.strip().endswith(("penultimate.npy", "state.json.new"))
+    assert ran.stdout.strip().endswith("/part-00000")
     extract("pixels:8", "p", out="once", batch_size=2)
     assert files(Path("e")) == files(Path("once"))
 
 
-def test_a_run_of_a_live_process_is_kept_and_that_of_one_that_has_ended_goes(pictures):
+def test_what_a_live_process_finishes_is_kept_and_that_of_one_that_has_ended_goes(pictures):
     begin(pictures)
-    mine = attempts()[0]
     ended = subprocess.Popen(["true"])
     ended.wait()
-    dead = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
-    machine = mine.name.rpartition("-")[2][:8]
-    elsewhere = dead.with_name(dead.name.replace(f"-{machine}", f"-{'0' * 8}"))  # another container, say
-    shutil.copytree(mine, dead)
-    shutil.copytree(mine, elsewhere)
+    machine = run_name().rpartition("-")[2][:8]  # another one, or another container, has other letters
+    live, dead, elsewhere = (
+        Path(f"e/.unfinished/host-{process}-{letters}00000000.new")
+        for process, letters in ((os.getpid(), machine), (ended.pid, machine), (ended.pid, "0" * 8))
+    )
+    for one in (live, dead, elsewhere):
+        one.mkdir()
     real, seen = load_encoder("pixels:3"), []
     run = real.run
-    real.run = lambda *given: seen.append({one.name for one in attempts()}) or run(*given)
+    real.run = lambda *given: seen.append({*Path("e/.unfinished").iterdir()}) or run(*given)
     extract(real, pictures, out="e", resume=True, batch_size=2)
-    assert {mine.name, elsewhere.name} <= seen[0] and dead.name not in seen[0]
+    assert {live, elsewhere} <= seen[0] and dead not in seen[0]
 
 
 # Processors and threads
@@ -463,14 +419,14 @@ def test_a_processor_is_told_by_its_maker_and_instructions(monkeypatch):
 # Links
 
 
-@pytest.mark.parametrize("name", ["", "lock", "HOST-1-00000000/done.jsonl", "HOST-1-00000000/penultimate.npy"])
+@pytest.mark.parametrize("name", ["", "lock", "KEY", "KEY/state.json", "KEY/part-00000"])
 def test_a_link_in_an_unfinished_folder_is_not_followed(pictures, name):
     Path("victim").mkdir()
     Path("victim/file").write_text("precious")
     begin(pictures)
     if name:
-        place = Path("e/.unfinished") / name.replace("HOST-1-00000000", attempts()[0].name)
-        place.unlink()
+        place = Path("e/.unfinished") / name.replace("KEY", parts()[0].parent.name)
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
         place.symlink_to(Path("victim/file").absolute())
     else:
         shutil.rmtree("e/.unfinished")
@@ -480,10 +436,10 @@ def test_a_link_in_an_unfinished_folder_is_not_followed(pictures, name):
     assert Path("victim/file").read_text() == "precious" and len(list(Path("victim").iterdir())) == 1
 
 
-@pytest.mark.parametrize("name", ["lock", "HOST-1-00000000/done.jsonl", "HOST-1-00000000/state.json"])
+@pytest.mark.parametrize("name", ["lock", "KEY/part-00000", "KEY/state.json"])
 def test_a_pipe_in_an_unfinished_folder_is_not_waited_for(pictures, message_of, name):
     begin(pictures)
-    place = Path("e/.unfinished") / name.replace("HOST-1-00000000", attempts()[0].name)
+    place = Path("e/.unfinished") / name.replace("KEY", parts()[0].parent.name)
     place.unlink()
     os.mkfifo(place)
     assert "is not a regular file" in message_of(
@@ -503,7 +459,7 @@ def command(*words, **options):
 
 def began():
     """Whether a batch is on the disk."""
-    return any(path.stat().st_size for path in Path("e").glob(".unfinished/*/done.jsonl"))
+    return bool(parts())
 
 
 @pytest.mark.slow

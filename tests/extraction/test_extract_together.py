@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from pyalign.errors import InputError
-from pyalign.extraction import attempt as attempt_module
 from pyalign.extraction.extract import extract
 from pyalign.extraction.finished import read_finished
 from pyalign.extraction.sources import load_encoder
+from pyalign.io.write import run_name
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 WRITES = ("mkdir", "replace", "unlink", "rmdir")
@@ -35,7 +35,6 @@ class Turns:
         self.turn, self.back = {}, threading.Semaphore(0)
         for name in WRITES:
             monkeypatch.setattr(os, name, self.stopping(getattr(os, name)))
-        monkeypatch.setattr(attempt_module, "append", self.stopping(attempt_module.append))
 
     def stopping(self, write):
         """The same function, before which a thread waits for its turn."""
@@ -174,16 +173,15 @@ def test_runs_beside_one_that_was_killed_end_in_the_same_bytes(turns):
     real = encoder.run
 
     def run(*given):
-        if glob.glob("e/.unfinished/*/done.jsonl"):
+        if glob.glob("e/.unfinished/*/part-*"):
             raise KeyboardInterrupt
         return real(*given)
 
     encoder.run = run
     for stop in range(25):
         with pytest.raises(KeyboardInterrupt):
-            extract(encoder, "p", out="e", batch_size=2, n_jobs=1)
-        (left,) = glob.glob("e/.unfinished/*-*")
-        os.rename(left, left.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+            extract(encoder, "p", out="e", batch_size=2, workers=1)
+        os.mkdir(f"e/.unfinished/{run_name().replace(f'-{os.getpid()}-', f'-{ended.pid}-')}.new")
         check(turns, [(0, stop), (1, UNTIL_THE_END)])
 
 
@@ -206,25 +204,19 @@ def test_two_runs_with_different_bytes_never_stand_together_as_finished(turns):
 
 
 def test_rows_that_were_changed_meanwhile_are_noticed(turns, message_of):
-    real = attempt_module.append
+    encoder = load_encoder("pixels:2")
+    real = encoder.run
 
-    def spoiled(file, data):
-        real(file, data)
-        if b'"batch": 1' in bytes(data):
-            with open(next(path for path in glob_rows()), "r+b") as rows:
-                rows.seek(150)
-                rows.write(b"\xff")
+    def run(*given):
+        for part in glob.glob("e/.unfinished/*/part-00000"):
+            with open(part, "r+b") as file:
+                file.seek(-1, os.SEEK_END)
+                file.write(b"\xff")
+        return real(*given)
 
-    def glob_rows():
-        for folder, _, names in os.walk("e/.unfinished"):
-            yield from (f"{folder}/{name}" for name in names if name.endswith(".npy"))
-
-    attempt_module.append = spoiled
-    try:
-        message = message_of(extraction("e"))
-    finally:
-        attempt_module.append = real
-    assert message.endswith("penultimate.npy: the rows of batch 0 are not those that were written")
+    encoder.run = run
+    message = message_of(lambda: extract(encoder, "p", out="e", batch_size=2, workers=1))
+    assert message.endswith("was changed meanwhile, or two runs write different rows at once; start one again")
     assert not os.path.exists("e/manifest.json")
     found = extraction("e")()
     assert found.n_rows == 4 and contents("e") == contents("once")
