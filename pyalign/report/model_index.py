@@ -8,16 +8,14 @@ Source: github.com/huggingface/hub-docs, modelcard.md.
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.data.metadata import stem_of
 from pyalign.documents import Interval, as_document
 from pyalign.errors import InputError
+from pyalign.io.paths import needed
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.words import short_labels
@@ -26,25 +24,29 @@ TASK_NAMES = {"odd-one-out": "Odd-one-out of three, as people choose", "anchored
 RSA_NAME = "Similarity judgments"
 TYPES = {"spearman": "spearmanr", "pearson": "pearsonr", "kendall": "kendalltau"}  # as the Hub calls its metrics
 UNKNOWN = "human-similarity-judgments"
-FLOAT = re.compile(r"-?\d+e[+-]\d+")  # which YAML 1.1 takes for text
-WORDS = frozenset({"yes", "true", "false", "off", "null", "nan", "inf"})  # with a meaning there
 Metric = dict[str, Any]
 
 
 def model_index_of(result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
     """The YAML; see `pyalign._result.OnCards.to_model_index`."""
-    entries: dict[str, dict[str, dict[str, Any]]] = {}
+    hub = needed("to_model_index", "huggingface_hub", "extract")
+    from huggingface_hub.repocard_data import eval_results_to_model_index
+
+    entries: dict[str, dict[tuple[str, str], list[Any]]] = {}
     for model, source, question, metrics in _figures(result):
         data = dataset or (stem_of(source.removeprefix("dataset:")) if source else UNKNOWN)
-        head = {"task": {"type": task, "name": question}, "dataset": {"type": data, "name": data}, "metrics": []}
-        entries.setdefault(model, {}).setdefault(question, head)["metrics"] += metrics
+        entries.setdefault(model, {}).setdefault((question, data), []).extend(metrics)
     if not entries:
         raise InputError("result must have a figure for the card of a model; got none")
     if name is not None and len(entries) > 1:
         raise InputError(f"name must be left out where there are several models; got {name!r:.60} for {len(entries)}")
-    labels = short_labels(list(entries))
-    index = [{"name": name or labels[model], "results": [*tasks.values()]} for model, tasks in entries.items()]
-    return yaml_text({"model-index": index})
+    labels, index = short_labels(list(entries)), []
+    for model, tasks in entries.items():
+        index.append({"name": name or labels[model], "results": []})
+        for (question, data), found in tasks.items():
+            figures = [hub.EvalResult(task, data, data, task_name=question, **metric) for metric in found]
+            index[-1]["results"] += eval_results_to_model_index("", figures)[0]["results"]
+    return str(hub.utils.yaml_dump(as_document({"model-index": index}), sort_keys=False))
 
 
 def _figures(result: Any) -> Iterator[tuple[str, str | None, str, tuple[Metric, ...]]]:
@@ -71,7 +73,7 @@ def _metric(kind: str, value: float, name: str, interval: Interval | None, **arg
         args |= {"interval": list(interval), "confidence": interval.confidence, "over": interval.by,
                  "standard_error": interval.error}
     known = {key: argument for key, argument in args.items() if argument is not None}
-    return {"type": kind, "value": value, "name": name, **({"args": known} if known else {})}
+    return {"metric_type": kind, "metric_value": value, "metric_name": name, "metric_args": known}
 
 
 def _of_score(row: Score, accuracy: float) -> tuple[Metric, ...]:
@@ -106,54 +108,3 @@ def _of_correlation(row: RsaResult, result: Rsa) -> Metric:
     kind = TYPES.get(row.correlation, row.correlation)
     return _metric(kind, row.value, f"RSA, {row.correlation}{by}", row.ci, measure=row.measure,
                    n_objects=row.n_objects, n_pairs=row.n_pairs, n_people=result.n_people)
-
-
-# YAML
-
-
-def yaml_text(value: Any) -> str:
-    r"""Plain values as YAML that 1.1 and 1.2 read the same: keys and texts in double quotes where they could be taken
-    for something else.
-    """
-    return "\n".join(_lines(as_document(value), "")) + "\n"
-
-
-def _lines(value: Any, indent: str) -> Iterator[str]:
-    if isinstance(value, Mapping) and value:
-        for key, child in value.items():
-            plain = re.fullmatch(r"[a-z][a-z_-]{2,}", key) and key not in WORDS
-            head = f"{indent}{key if plain else _scalar(key)}:"
-            if isinstance(child, Mapping | list) and child:
-                yield head
-                yield from _lines(child, indent + "  ")
-            else:
-                yield f"{head} {_scalar(child)}"
-    elif isinstance(value, list) and value:
-        for child in value:
-            first, *rest = _lines(child, indent + "  ")
-            yield f"{indent}- {first.lstrip()}"
-            yield from rest
-    else:
-        yield indent + _scalar(value)
-
-
-def _scalar(value: Any) -> str:
-    """A text in double quotes, a number, or what else JSON has; numbers that are not finite are null."""
-    if isinstance(value, str):
-        return '"' + "".join(map(_letter, value)) + '"'
-    if isinstance(value, float) and not math.isfinite(value):
-        return "null"
-    text = json.dumps(value)
-    return text.replace("e", ".0e") if FLOAT.fullmatch(text) else text
-
-
-def _letter(letter: str) -> str:
-    r"""A printable character as it is, any other as \xNN, \uNNNN or \UNNNNNNNN."""
-    if letter in '\\"':
-        return "\\" + letter
-    if letter.isprintable():
-        return letter
-    code = ord(letter)
-    if 0xD800 <= code <= 0xDFFF:
-        return "\\uFFFD"  # half of a letter, which no file in UTF-8 can hold
-    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"

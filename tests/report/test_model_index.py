@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.report.model_index import yaml_text
 from pyalign.report.text import latex_text
 
 yaml = pytest.importorskip("yaml")
 X, TRIPLETS = reals(1, 30, 5), draw_triplets(2, 30, 600, np.int32)
-VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
-    max_leaves=8,
-)
+WORDS = "no Yes on null ~ 1e5 1_000 0x1 12:30:00 2020-01-01 #c &x *x !x | > % @ ` - \u05e9".split(" ")
 
 
-@settings(max_examples=40)
-@given(VALUES)
-def test_whatever_is_written_is_read_back(value):
-    text = yaml_text(value)
-    assert yaml.safe_load(text) == clean(value)
-
-
-def clean(value):
-    """Half letters have no form in UTF-8."""
-    if isinstance(value, str):
-        return "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in value)
-    if isinstance(value, dict):
-        return {clean(key): clean(one) for key, one in value.items()}
-    return [clean(one) for one in value] if isinstance(value, list) else value
-
-
-WORDS = "no Yes on null ~ 1e5 1_000 0x1 12:30:00 2020-01-01 #c &x *x !x | > % @ ` \u0085 \u2028 -".split(" ")
-
-
-@pytest.mark.parametrize("word", [*WORDS, "- a", "a: b", "", " "])
-def test_words_with_a_meaning_in_yaml_stay_text(word):
-    assert yaml.safe_load(yaml_text({word: [word, {"x": word}]})) == {word: [word, {"x": word}]}
+@pytest.mark.parametrize("word", [*WORDS, "- a", "a: b", "'", '"'])
+def test_names_with_a_meaning_in_yaml_stay_text(word, tmp_path):
+    name, figures = read(pyalign.score({word: X}, TRIPLETS), tmp_path, dataset=word)
+    assert (name, figures[0].dataset_name, figures[0].dataset_type) == (word, word, word)
 
 
 def read(result, tmp_path, **options):
