@@ -14,6 +14,12 @@ from pyalign.documents import as_document, hidden
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Weights
 
+# What else decides the rows, and stands in the manifest as it is.
+SETTINGS = (
+    "names_sha256", "preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform",
+    "versions", "model_threads", "processor",
+)
+
 
 @dataclass(frozen=True)
 class ExtractedLayer:
@@ -101,13 +107,9 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
         weights: the SHA-256 of its weights.
         layers: the layers.
     """
-    rest = (
-        "names_sha256", "preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform",
-        "versions", "model_threads", "processor",
-    )
     entries = {
         "model": model, "weights": weights, "layers": [[layer.name, layer.what, layer.pooling] for layer in layers],
-        "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
+        "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in SETTINGS},
     }
     state: dict[str, Any] = as_document(entries)
     return state

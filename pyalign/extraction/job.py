@@ -38,27 +38,13 @@ from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError, shorten
 from pyalign.extraction.encoder import Encoder, Layer
-from pyalign.extraction.extraction_result import ExtractedLayer, Extraction, Failure, Sink, state_of
+from pyalign.extraction.extraction_result import SETTINGS, ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.extraction.finished import (
     UNREADABLE, file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing,
 )
 from pyalign.extraction.folder import NAMES
 from pyalign.journal import digest_of
 
-SHARED = (
-    "preprocessing",
-    "decoder",
-    "background",
-    "precision",
-    "device",
-    "batch_size",
-    "versions",
-    "transform",
-    "shard",
-    "model_threads",
-    "processor",
-    "names_sha256",
-)
 NOT_FINITE = "the model gives numbers that are not finite"
 # Instructions by which kernels differ, the latest first; those of 16-bit products stand next to them.
 LEVELS = (("AVX512", "avx512f"), ("AVX2", "avx2"), ("AVX", "avx"), ("SVE", "sve"), ("NEON", "asimd"))
@@ -270,7 +256,7 @@ class Job:
             )
             for layer in self.layers
         )
-        shared = {name: getattr(self, name) for name in SHARED}
+        shared = {name: getattr(self, name) for name in (*SETTINGS, "device")}
         items = sha256_of_listing(self.items.names[self.first : self.last], sink.items)
         return Extraction(
             model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
