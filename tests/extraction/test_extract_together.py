@@ -180,7 +180,7 @@ def test_runs_beside_one_that_was_killed_end_in_the_same_bytes(turns):
     encoder.run = run
     for stop in range(25):
         with pytest.raises(KeyboardInterrupt):
-            extract(encoder, "p", out="e", batch_size=2, workers=1)
+            extract(encoder, "p", out="e", batch_size=2, n_jobs=1)
         os.mkdir(f"e/.unfinished/{run_name().replace(f'-{os.getpid()}-', f'-{ended.pid}-')}.new")
         check(turns, [(0, stop), (1, UNTIL_THE_END)])
 
@@ -215,7 +215,7 @@ def test_rows_that_were_changed_meanwhile_are_noticed(turns, message_of):
         return real(*given)
 
     encoder.run = run
-    message = message_of(lambda: extract(encoder, "p", out="e", batch_size=2, workers=1))
+    message = message_of(lambda: extract(encoder, "p", out="e", batch_size=2, n_jobs=1))
     assert message.endswith("was changed meanwhile, or two runs write different rows at once; start one again")
     assert not os.path.exists("e/manifest.json")
     found = extraction("e")()
