@@ -46,7 +46,8 @@ def tree(request):
 
 # --- the emulator
 
-EVERY_TREE = pytest.mark.parametrize("tree", ["plain", "memory", "threads"], indirect=True)
+SANITIZED = [pytest.param(name, marks=pytest.mark.of_kernels) for name in ("memory", "threads")]
+EVERY_TREE = pytest.mark.parametrize("tree", ["plain", *SANITIZED], indirect=True)
 
 
 @EVERY_TREE
@@ -88,6 +89,7 @@ def line_of(text):
     return f"{name}:{number}"
 
 
+@pytest.mark.of_kernels
 @pytest.mark.parametrize(
     ("tree", "mistake", "message", "place"),
     [
@@ -134,6 +136,7 @@ def test_no_kernel_has_more_static_shared_memory_than_devices_give(plain):
 # --- the kernels
 
 
+@pytest.mark.of_kernels
 def test_agree_with_naive_loops_in_any_order_of_threads(plain):
     assert plain.must_pass("check_cuda") > 6_000
 

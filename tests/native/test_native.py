@@ -34,6 +34,7 @@ def plain():
     return build("native-plain")
 
 
+@pytest.mark.of_kernels
 def test_agrees_with_naive_loops(plain):
     first, counts = check([plain])
     assert first == next(iter(counts)), "the best instruction set that runs comes first"
@@ -80,6 +81,7 @@ ENDS = (  # of the runs of each, of which a sanitizer needs fewer
 )
 
 
+@pytest.mark.of_kernels
 @pytest.mark.parametrize(
     "tests",
     [
@@ -116,6 +118,7 @@ def test_neon_under_emulation():
     assert list(counts) == ["neon"]
 
 
+@pytest.mark.of_kernels
 @pytest.mark.skipif(not X86, reason="Not an x86-64 machine.")
 @pytest.mark.parametrize(("processor", "isa"), [("Haswell", "avx2"), ("Nehalem", "base")])
 def test_older_processors_under_emulation(plain, processor, isa):
@@ -273,6 +276,7 @@ def program_with(mutants, best, folder, file, before, after):
     return mutants.make(folder / "check_kernels", unit, f"cpu/{file}", before, after, define=f"PA_ISA={best}")
 
 
+@pytest.mark.of_kernels
 @pytest.mark.plants
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_notices_that(mutants, best, tmp_path, mutation):
