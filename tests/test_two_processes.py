@@ -135,7 +135,6 @@ a = "x.npy"
 b = { extract = "pixels:1", images = "p", batch_size = 8 }
 [triplets]
 file = "t.npy"
-[steps.ceiling]
 [steps.failures]
 limit = 5
 """
@@ -271,8 +270,14 @@ def differing(left, right):
 
 
 def chosen_points(calls, most):
-    """At most so many calls that change something, and looks at what is there, up to half of that in all."""
-    acts = [k for k, call in enumerate(calls) if not call.startswith("os.stat")]
+    """At most so many calls that change something, and looks at what is there, up to half of that in all.
+
+    Before what only forces writes to disk, and between two events of one call, others find what they find at the next.
+    """
+    acts = [
+        k for k, call in enumerate(calls)
+        if not call.startswith(("os.stat", "os.fsync")) and not (call.startswith("open") and call == calls[k - 1])
+    ]
     looks = [k for k, call in enumerate(calls) if call.startswith("os.stat")]
     points = [acts[k] for k in spread(len(acts), most)]
     return sorted([*points, *(looks[k] for k in spread(len(looks), max(0, most // 2 - len(points))))])
