@@ -1,6 +1,6 @@
 """Damaged files are read or refused in one line: no other exception, signal, wait or memory.
 
-Four seconds for each format, less where little is read, of the same damage each time: no reader gets worse. New
+Two seconds for each format, less where little is read, of the same damage each time: no reader gets worse. New
 damage is that of `make fuzz SECONDS=3600`, which takes an hour. Files that once broke a reader are in corpus.py.
 """
 
@@ -16,10 +16,10 @@ import pytest
 from hostile_files import OF_READERS, TEXTS
 
 ATTEMPT = Path(__file__).with_name("attempt.py")
-SECONDS = float(os.environ.get("PYALIGN_FUZZ_SECONDS", "4"))
+SECONDS = float(os.environ.get("PYALIGN_FUZZ_SECONDS", "2"))
 SEED = os.environ.get("PYALIGN_FUZZ_SEED", "0")
 # Seconds without PYALIGN_FUZZ_SECONDS: a hash refuses nearly all indexes, and lines of names are soon read.
-ENOUGH = {".index": 2.5, "file_names.txt": 1.5}
+ENOUGH = {".index": 1.5, "file_names.txt": 1.0}
 PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch"}
 SUFFIXES = [*OF_READERS, *TEXTS, ".tar", "manifest.json", "file_names.txt", ".index", ".toml"]
 MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
