@@ -70,9 +70,7 @@ def images_below(folder: PathLike) -> tuple[list[str], list[str]]:
                     images.append(name)
                 else:
                     others.append(name)
-    images.sort()
-    others.sort()
-    return images, others
+    return sorted(images), sorted(others)
 
 
 def _identity(folder: str) -> tuple[int, int]:
@@ -165,7 +163,7 @@ class Rows:
         self._fetch = fetch  # rows from one on, at least that
         self._kept = deque[tuple[int, Piece]](maxlen=KEPT)
         self._lock = threading.Lock()
-        self._stamp = self._now()
+        self._stamp = _stamp(os.stat(path))
 
     def read(self, k: int) -> bytes | Array:
         """The image in row k. Threads may call it at once."""
@@ -182,17 +180,13 @@ class Rows:
         ends = [start + len(piece) for start, piece in self._kept]
         start = max((end for end in ends if k - NEAR < end <= k), default=k)  # where a thread was overtaken by another
         while True:
-            if self._now() != self._stamp:
+            if _stamp(os.stat(self.path)) != self._stamp:
                 raise bad(self.path, "has changed since its rows were listed")
             piece = self._fetch(start)
             self._kept.append((start, piece))
             if k < start + len(piece):
                 return piece[k - start]
             start += len(piece)
-
-    def _now(self) -> tuple[int, int]:
-        status = os.stat(self.path)
-        return status.st_size, status.st_mtime_ns
 
 
 def hdf5_images(path: PathLike, key: str | None) -> Rows:
@@ -227,8 +221,7 @@ def hdf5_images(path: PathLike, key: str | None) -> Rows:
     images = Rows(path, key, rows, fetch)
     group = key.rpartition("/")[0]
     for within in dict.fromkeys((group and f"{group}/", "")):
-        keys = [name for name in NAME_KEYS if within + name in entries.keys() - {key}]
-        named = {name: entries[within + name] for name in keys}
+        named = {name: entries[within + name] for name in NAME_KEYS if within + name in entries.keys() - {key}}
         images.names = images.names or row_names(path, named, rows)
     return images
 

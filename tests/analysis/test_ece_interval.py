@@ -11,8 +11,7 @@ from scipy.special import softmax
 from support import draw_triplets, seeds
 
 from pyalign import calibrate, load_result
-from pyalign.analysis.calibration.calibration_result import Confidences, equal_width_edges
-from pyalign.analysis.calibration.held_out import ece_interval
+from pyalign.analysis.calibration.calibration_result import Confidences, ece_interval, equal_width_edges
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Resampling

@@ -12,6 +12,8 @@ docs/statistics-coverage.md has its bias.
 Source: for squares, Broecker, "Estimating reliability and resolution of probability forecasts through decomposition of
 the empirical score", Climate Dynamics 2012, and Kumar, Liang and Ma, "Verified uncertainty calibration", NeurIPS 2019.
 
+The interval of the debiased ECE is by the jackknife over objects.
+
 What `pyalign.calibrate` finds: temperatures, and whether probabilities are what they say.
 """
 
@@ -29,10 +31,14 @@ from pyalign.analysis.each_model import Several
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
+from pyalign.ops.plan import row_moments
+from pyalign.stats.intervals import quantile
+from pyalign.stats.resampling import Resampling
 
 MOST_FOR_EDGES = 1 << 16
 CHUNK = 1 << 15
 FEW_EDGES = 32
+SIZE = math.sqrt(2.0 / math.pi)  # the mean of |z|, in standard deviations
 FEW_ANSWERS = 64  # in a bin: up to so many the distribution of their sum is computed
 
 
@@ -412,3 +418,49 @@ class BrierScore:
     within_bin_variance: float  # mean of (f - mean of f in b)^2.
     within_bin_covariance: float  # twice the mean of (f - mean of f in b) (y - mean of y in b).
     score_ci: Interval | None = None  # interval of the score, as in `Part`.
+
+
+def ece_interval(
+    of: Confidences, edges: np.ndarray, members: Sequence[np.ndarray], degrees: float, plan: Resampling
+) -> Interval:
+    """The interval of the ECE that endless answers would have, at this temperature.
+
+    Args:
+        of: confidence and accuracy of t triplets.
+        edges: of the bins.
+        members: (t,) integers each: the groups that a triplet is in, its first object and so on.
+        degrees: of freedom of Student's t.
+        plan: what the groups are.
+    """
+    means, covariance, floor = _gaps(of, edges, members)
+    ece, signs = float(np.abs(means).sum()), np.sign(means)
+    error = math.sqrt(max(signs @ covariance @ signs, signs @ floor @ signs))
+    reach, least = quantile(plan.confidence_level, degrees) * error, np.diag(floor)
+    noise = (np.maximum(np.diag(covariance), least), least)
+    low, high = (
+        max(0.0, less_in_squares(max(0.0, end), SIZE * float(np.sqrt(np.maximum(variances, 0.0)).sum())))
+        for end, variances in zip((ece - reach, ece + reach), noise, strict=True)
+    )
+    return Interval(low, high, error, plan.by, "jackknife", float(plan.confidence_level))
+
+
+def _gaps(
+    of: Confidences, edges: np.ndarray, members: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(b,) mean gaps, their covariances (b, b), and these if triplets were independent."""
+    bins, place = len(edges) - 1, places_of(of.confidence, edges[1:-1]).astype(np.int64)
+    weights = np.ones(len(place)) if of.weights is None else of.weights
+    gaps, total, single = weights * (of.accuracy - of.confidence), weights.sum(), np.einsum("t,t->", weights, weights)
+    means = np.bincount(place, gaps, bins) / total
+    cross = np.outer(means, np.bincount(place, gaps * weights, bins))
+    own = np.diag(np.bincount(place, gaps * gaps, bins)) - cross - cross.T + np.outer(means, means) * single
+    count = 1 + max((int(groups.max()) for groups in members), default=0)
+    sums, sizes = np.zeros(count * bins), np.zeros(count)
+    for groups in members:
+        sums += np.bincount(groups * bins + place, gaps, count * bins)
+        sizes += np.bincount(groups, weights, count)
+    residuals = sums.reshape(count, bins) - sizes[:, None] * means
+    more = len(members) - 1  # how many times too often an answer is counted with itself
+    covariance = row_moments(residuals)[1] - more * own  # BLAS's threads would wait for more to do
+    dependent = np.einsum("g,g->", sizes, sizes) - more * single
+    return means, covariance / max(total**2 - dependent, 1.0), own / max(total**2 - single, 1.0)

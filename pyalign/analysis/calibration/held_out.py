@@ -13,22 +13,19 @@ method the parameters that fit the rest best, but for the square of the step. No
 the objects, fifty or two hundred times, the calibration error hangs on the seed, by a fifth of its error.
 
 Source: Bickel, "One-step Huber estimates in the linear model", JASA 1975.
-
-The interval of the expected calibration error: by the jackknife over objects, debiased.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign.analysis.calibration.calibration_result import (
-    Confidences, Divergences, Lapses, Part, Reliability, equal_mass_edges, equal_width_edges, less_in_squares,
-    places_of,
+    Confidences, Divergences, Lapses, Part, Reliability, ece_interval, equal_mass_edges, equal_width_edges,
 )
 from pyalign.analysis.calibration.temperature import (
     LEAST, AnsweredSimilarities, by_pair, credits_by_pair, descend, errors_of_estimates, interval, scores,
@@ -38,11 +35,10 @@ from pyalign.analysis.outcomes import mean_interval
 from pyalign.backends import LossSums
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.ops.plan import row_moments
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
-from pyalign.stats.intervals import FRACTION, POSITIVE, quantile, student_interval
+from pyalign.stats.intervals import FRACTION, POSITIVE, student_interval
 from pyalign.stats.resampling import Resampling
 from pyalign.stats.splits import sets_of_three
 
@@ -439,52 +435,3 @@ def rest_sums(objects: np.ndarray | None, by: str, values: np.ndarray) -> np.nda
     if not (rest[0] > 0.0).any():
         raise InputError(f"a split over {by} must leave others to fit to; any two triplets {ALIKE[by]}")
     return rest
-
-
-SIZE = math.sqrt(2.0 / math.pi)  # the mean of |z|, in standard deviations
-
-
-def ece_interval(
-    of: Confidences, edges: np.ndarray, members: Sequence[np.ndarray], degrees: float, plan: Resampling
-) -> Interval:
-    """The interval of the ECE that endless answers would have, at this temperature.
-
-    Args:
-        of: confidence and accuracy of t triplets.
-        edges: of the bins.
-        members: (t,) integers each: the groups that a triplet is in, its first object and so on.
-        degrees: of freedom of Student's t.
-        plan: what the groups are.
-    """
-    means, covariance, floor = _gaps(of, edges, members)
-    ece, signs = float(np.abs(means).sum()), np.sign(means)
-    error = math.sqrt(max(signs @ covariance @ signs, signs @ floor @ signs))
-    reach, least = quantile(plan.confidence_level, degrees) * error, np.diag(floor)
-    noise = (np.maximum(np.diag(covariance), least), least)
-    low, high = (
-        max(0.0, less_in_squares(max(0.0, end), SIZE * float(np.sqrt(np.maximum(variances, 0.0)).sum())))
-        for end, variances in zip((ece - reach, ece + reach), noise, strict=True)
-    )
-    return Interval(low, high, error, plan.by, "jackknife", float(plan.confidence_level))
-
-
-def _gaps(
-    of: Confidences, edges: np.ndarray, members: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(b,) mean gaps, their covariances (b, b), and these if triplets were independent."""
-    bins, place = len(edges) - 1, places_of(of.confidence, edges[1:-1]).astype(np.int64)
-    weights = np.ones(len(place)) if of.weights is None else of.weights
-    gaps, total, single = weights * (of.accuracy - of.confidence), weights.sum(), np.einsum("t,t->", weights, weights)
-    means = np.bincount(place, gaps, bins) / total
-    cross = np.outer(means, np.bincount(place, gaps * weights, bins))
-    own = np.diag(np.bincount(place, gaps * gaps, bins)) - cross - cross.T + np.outer(means, means) * single
-    count = 1 + max((int(groups.max()) for groups in members), default=0)
-    sums, sizes = np.zeros(count * bins), np.zeros(count)
-    for groups in members:
-        sums += np.bincount(groups * bins + place, gaps, count * bins)
-        sizes += np.bincount(groups, weights, count)
-    residuals = sums.reshape(count, bins) - sizes[:, None] * means
-    more = len(members) - 1  # how many times too often an answer is counted with itself
-    covariance = row_moments(residuals)[1] - more * own  # BLAS's threads would wait for more to do
-    dependent = np.einsum("g,g->", sizes, sizes) - more * single
-    return means, covariance / max(total**2 - dependent, 1.0), own / max(total**2 - single, 1.0)
