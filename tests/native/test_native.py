@@ -56,12 +56,8 @@ def test_one_part_is_checked_alone_and_a_part_that_is_not_there_is_refused(plain
 def sanitized():
     """The program, and beside it the Python module."""
     (gcc,) = require("g++")
-    options = [
-        "-DPYALIGN_SANITIZE=address,undefined",
-        f"-DCMAKE_CXX_COMPILER={gcc}",
-        "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-    ]
-    return build("native-memory", *options, python=True)
+    options = f"-DPYALIGN_SANITIZE=address,undefined -DCMAKE_CXX_COMPILER={gcc} -DCMAKE_BUILD_TYPE=RelWithDebInfo"
+    return build("native-memory", *options.split(" "), python=True)
 
 
 @pytest.mark.of_kernels
@@ -136,21 +132,9 @@ def test_an_older_processor_has_the_plain_kernels_too(plain):
 def test_instruction_sets_share_no_code(plain):
     """A weak function built for one of them could be linked into the path of another."""
     (nm,) = require("nm")
-    units = (
-        "assign",
-        "buckets",
-        "check",
-        "choice_similarity",
-        "gradient",
-        "inversions",
-        "outcomes",
-        "pair_products",
-        "permuted",
-        "plan",
-        "planned",
-    )
-    more = ("rank_sums", "ranks", "resample", "rows", "shared", "similarity", "temperature", "topk", "transpose")
-    for unit in (*units, *more, "triplets"):
+    units = """assign buckets check choice_similarity gradient inversions outcomes pair_products permuted plan planned
+        rank_sums ranks resample rows shared similarity temperature topk transpose triplets"""
+    for unit in units.split():
         objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_*.dir/csrc/cpu/{unit}.cpp.o"))
         assert objects
         for path in objects:
