@@ -40,8 +40,8 @@ from .extraction.images import Images, as_images
 from .extraction.merge import merge_extractions
 from .extraction.sources import list_models, load_encoder
 from .io.embeddings import load_embeddings, write_embeddings
+from .io.item_names import load_metadata
 from .io.judgments import load_judgments
-from .io.metadata import load_metadata
 from .io.transform import load_transform, write_transform
 from .io.triplets import load_triplets
 from .map_transfer.run import transfer

@@ -27,7 +27,7 @@ from unittest import mock
 import torch
 import torchvision
 
-from pyalign.io.metadata import COLUMNS, PLACE
+from pyalign.io.item_names import COLUMNS, PLACE
 
 LIST = Path(__file__).with_name("model_table.csv")
 FAMILIES = {  # of the classifiers of torchvision, by what their names begin with

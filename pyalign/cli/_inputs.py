@@ -137,7 +137,7 @@ def weights_of(spec: Spec) -> Weights:
 
 def names_of(spec: Spec) -> tuple[str, ...]:
     """The names in FILE or FILE::KEY."""
-    from pyalign.io.metadata import read_names
+    from pyalign.io.item_names import read_names
 
     return read_names(spec.path, key=spec.key)
 

@@ -108,12 +108,12 @@ def families_of(options: Any) -> tuple[Sequence[str] | None, tuple[str, ...]]:
     """The families of the models: as typed, or those of the table of models; and notes that say so."""
     if options.families is None or options.families:
         return options.families, ()
-    from pyalign.io import metadata
+    from pyalign.io import item_names
 
     models = models_of(options)
     labels = dict(zip(models, _inputs.labeled(models, options.labels) or models, strict=True))
-    table = metadata.metadata_of_models(models, labels=labels)
-    families = metadata.families_of(models, table)
+    table = item_names.metadata_of_models(models, labels=labels)
+    families = item_names.families_of(models, table)
     if table is None or families is None:
         raise InputError(
             "--families must name the family of each model; the table of models (pyalign models list --metadata) has "

@@ -112,7 +112,7 @@ def read_categories(spec: Spec | None) -> Any:
     """Categories of objects, where there are any."""
     if spec is None:
         return None
-    from pyalign.io.metadata import load_categories
+    from pyalign.io.item_names import load_categories
 
     return load_categories(spec)
 

@@ -18,7 +18,7 @@ from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.cli._outputs import tables_beside
 from pyalign.errors import InputError, nearest
-from pyalign.io.metadata import load_metadata
+from pyalign.io.item_names import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.stats.multiple import CORRECTIONS

@@ -18,7 +18,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, POOLINGS, PRECISIONS
 from pyalign.extraction.models import ModelList, describe_models, find_models, model_layers
 from pyalign.extraction.sources import SOURCES
-from pyalign.io.metadata import load_metadata
+from pyalign.io.item_names import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.typing import Policy
 

@@ -138,7 +138,7 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
 
 
 def _categories(spec: Spec | None) -> Any:
-    from pyalign.io.metadata import load_categories
+    from pyalign.io.item_names import load_categories
 
     return None if spec is None else load_categories(spec)
 

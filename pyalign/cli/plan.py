@@ -28,7 +28,7 @@ from pyalign.datasets.lists_of_trials import REPEATED, SHARED, collect_answers
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
 from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
 from pyalign.errors import InputError, nearest
-from pyalign.io.metadata import load_categories
+from pyalign.io.item_names import load_categories
 from pyalign.io.paths import Spec
 from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure

@@ -195,7 +195,7 @@ def run_plot(options: PlotOptions, progress: Progress) -> Outcome:
 
 def _read(options: PlotOptions) -> dict[str, Any]:
     """The arguments of `plot`."""
-    from pyalign.io.metadata import load_categories
+    from pyalign.io.item_names import load_categories
     from pyalign.io.triplets import load_triplets
 
     names = None if options.names is None else _inputs.names_of(options.names)

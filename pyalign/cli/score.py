@@ -125,7 +125,7 @@ def _transform(path: str | None) -> Transform | None:
 
 
 def _categories(spec: str) -> object:
-    from pyalign.io.metadata import load_categories
+    from pyalign.io.item_names import load_categories
 
     return load_categories(spec)
 

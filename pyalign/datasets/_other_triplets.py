@@ -13,7 +13,7 @@ from pyalign.datasets.places import Place, check_triplets
 from pyalign.errors import InputError
 from pyalign.io.arrays import npz_entries, strings
 from pyalign.io.embeddings import Pictures, load_embeddings
-from pyalign.io.metadata import load_categories, read_names
+from pyalign.io.item_names import load_categories, read_names
 from pyalign.io.paths import bad
 from pyalign.io.tensor_files import read_pickle
 from pyalign.io.triplets import load_triplets

@@ -11,7 +11,7 @@ from pyalign.datasets.places import Place, check_rows, check_triplets, column, f
 from pyalign.datasets.triplets import things_rows
 from pyalign.io.arrays import names_array
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.metadata import load_categories, read_names
+from pyalign.io.item_names import load_categories, read_names
 from pyalign.io.triplets import load_triplets
 
 OBJECTS = 1854

@@ -22,8 +22,8 @@ from pyalign.datasets.triplets import THINGS_ORDERS, things_order
 from pyalign.errors import InputError, nearest, shorten
 from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.embeddings import Pictures, load_embeddings
+from pyalign.io.item_names import load_categories, read_names
 from pyalign.io.judgments import load_judgments
-from pyalign.io.metadata import load_categories, read_names
 from pyalign.io.paths import PathLike, Spec, bad, is_named, spec_of
 from pyalign.io.triplets import ODD_COLUMNS, load_triplets, restated
 

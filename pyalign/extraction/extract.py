@@ -247,7 +247,7 @@ def as_texts(source: Any) -> Texts:
         return source
     if isinstance(source, Sequence) and not isinstance(source, str):
         return Texts(_checked([*source]), "as given")
-    from pyalign.io.metadata import read_names
+    from pyalign.io.item_names import read_names
 
     return Texts(_checked(list(read_names(source))), "as listed", str(source))
 

@@ -15,7 +15,7 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Request, Weights
 from pyalign.extraction.sources import SOURCES, known_to_all, list_models, load_encoder, require_packages
 from pyalign.extraction.spelling import closest
-from pyalign.io.metadata import ABOUT, COLUMNS, model_rows, row_of
+from pyalign.io.item_names import ABOUT, COLUMNS, model_rows, row_of
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from .answers import read_weights as read_weights
 from .contents import Content as Content
 from .embeddings import load_embeddings as load_embeddings
 from .embeddings import write_embeddings as write_embeddings
+from .item_names import load_categories as load_categories
+from .item_names import load_metadata as load_metadata
+from .item_names import read_names as read_names
 from .judgments import load_judgments as load_judgments
-from .metadata import load_categories as load_categories
-from .metadata import load_metadata as load_metadata
-from .metadata import read_names as read_names
 from .paths import Spec as Spec
 from .transform import ModelSpec as ModelSpec
 from .transform import holds_transform as holds_transform

@@ -19,8 +19,8 @@ from pyalign.data.metadata import Texts, coded
 from pyalign.errors import InputError
 from pyalign.io.arrays import ANSWERS, CHOICES, SUBJECTS, WEIGHTS, choose, names_array, strings
 from pyalign.io.formats import check_format, open_file, open_table
+from pyalign.io.item_names import first_column
 from pyalign.io.layout import always, is_number
-from pyalign.io.metadata import first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key
 from pyalign.io.tables import EXACT, Column, Table, by_name, column_index, exact_numbers
 

@@ -13,8 +13,8 @@ from pyalign.data.metadata import Texts, joined
 from pyalign.errors import InputError
 from pyalign.io.arrays import Entries, Entry, Wanted, names_next_to, strings, text_array, under_key
 from pyalign.io.formats import check_format, open_file
+from pyalign.io.item_names import read_names
 from pyalign.io.layout import Cells, Layout, embedding_header, find_layout, is_number, triplet_header
-from pyalign.io.metadata import read_names
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, suffix_of
 from pyalign.io.tables import Table, as_numbers, text_columns
 from pyalign.io.text import Coder, data_rows, read_columns, text_trials

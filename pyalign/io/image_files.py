@@ -21,7 +21,7 @@ import numpy as np
 from pyalign.errors import shorten
 from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
 from pyalign.io.isolated import ask, hdf5_entries
-from pyalign.io.metadata import HEADERS, first_column
+from pyalign.io.item_names import HEADERS, first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_expansion, check_file
 
 SUFFIXES = frozenset(

@@ -123,7 +123,7 @@ class Inputs:
 
     def names(self, spec: str) -> tuple[str, ...]:
         """The names in FILE or FILE::KEY."""
-        from pyalign.io.metadata import read_names
+        from pyalign.io.item_names import read_names
 
         place = self.place(spec)
         names: tuple[str, ...] = self.once(("names", spec), lambda: read_names(place.path, key=place.key))
@@ -282,7 +282,7 @@ class Inputs:
 
     def categories(self, spec: str) -> Any:
         """Categories of objects."""
-        from pyalign.io.metadata import load_categories
+        from pyalign.io.item_names import load_categories
 
         return load_categories(self.place(spec))
 
@@ -294,7 +294,7 @@ class Inputs:
 
     def metadata(self, spec: str) -> Any:
         """What is known of the models, from a table."""
-        from pyalign.io.metadata import load_metadata
+        from pyalign.io.item_names import load_metadata
 
         return self.once((METADATA, spec), lambda: replace(load_metadata(self.place(spec)), source=spec))
 

@@ -11,7 +11,7 @@ import numpy as np
 from pyalign.datasets.fetch import MAPS, place_of
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.metadata import families_of, load_metadata, metadata_of_models, read_names, row_of
+from pyalign.io.item_names import families_of, load_metadata, metadata_of_models, read_names, row_of
 from pyalign.io.paths import PUBLISHED_MAP, PathLike, Spec, one_line
 from pyalign.io.transform import load_transform
 from pyalign.io.triplets import load_triplets

@@ -11,7 +11,7 @@ import pytest
 
 import pyalign
 from pyalign import Categories
-from pyalign.io.metadata import load_categories
+from pyalign.io.item_names import load_categories
 
 # a column of the table -> file, measure, accuracy, tied triplets
 MODELS = {

@@ -7,7 +7,7 @@ import random
 import pytest
 
 import pyalign
-from pyalign.io.metadata import load_metadata
+from pyalign.io.item_names import load_metadata
 
 ROWS = {"family": ("CLIP", "VGG"), "parameters": (151e6, 138e6), "note": ("one, two", 'a "b"')}
 

@@ -11,7 +11,7 @@ from support import load_from_tools
 import pyalign
 from pyalign.data.metadata import Metadata
 from pyalign.extraction.spelling import plain
-from pyalign.io.metadata import ABOUT, COLUMNS, PLACE, metadata_of_models, model_rows, row_of
+from pyalign.io.item_names import ABOUT, COLUMNS, PLACE, metadata_of_models, model_rows, row_of
 
 SIZES, ACCURACIES, TRAINING = ABOUT[3:6], ABOUT[6:], ABOUT[1:3]
 

@@ -28,7 +28,7 @@ from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.formats import open_file
 from pyalign.io.image_files import images_below, images_in
-from pyalign.io.metadata import load_categories, read_names
+from pyalign.io.item_names import load_categories, read_names
 from pyalign.io.paths import TEXT, Spec, checked_path, suffix_of
 from pyalign.io.rdm_files import PICKLES, find_rdms
 from pyalign.io.tables import Table, frame_table

@@ -19,7 +19,7 @@ from pyalign.data.metadata import as_metadata
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.io.metadata import metadata_of_models
+from pyalign.io.item_names import metadata_of_models
 from pyalign.ops.ranks import double_ranks
 from pyalign.stats.multiple import sidak
 from pyalign.stats.regression import Line, fisher, jackknife, spearman

@@ -24,7 +24,7 @@ from pyalign.data.provenance import FILE, Input
 from pyalign.documents import Interval, require_letters
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
-from pyalign.io.metadata import load_metadata
+from pyalign.io.item_names import load_metadata
 from pyalign.report.scored import UNNAMED
 from pyalign.report.words import different, one_line, short_labels
 

@@ -19,7 +19,7 @@ from pyalign._version import __version__
 from pyalign.data.metadata import Metadata
 from pyalign.documents import hidden
 from pyalign.errors import InputError
-from pyalign.io.metadata import metadata_of_models
+from pyalign.io.item_names import metadata_of_models
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.blocks import Figure, Fold, Section
