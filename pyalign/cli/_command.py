@@ -13,13 +13,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from io import TextIOWrapper
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeAlias, TypeVar
 
 from pyalign._dataclass import MISSING, Field, dataclass, field, fields, replace
 from pyalign._registry import registered
-from pyalign.cli._vocabulary import FLAGS, OTHER_FLAGS, VOCABULARY
+from pyalign.cli._vocabulary import FLAGS, OTHER_FLAGS, VOCABULARY, file_to_read
 from pyalign.errors import InputError, nearest
 from pyalign.kinds import entries
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from pyalign._process import Progress
     from pyalign._result import Result
-    from pyalign.io.paths import Spec
     from pyalign.journal import Journal
 
 
@@ -83,7 +83,7 @@ class Option:
     help: str  # a phrase.
     # such as ("-t", "--triplets"); empty: that of the argument of Python that the field is called by.
     flags: tuple[str, ...]
-    kind: Callable[[str], Any]  # makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
+    kind: Callable[[str], Any] | None  # makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
     metavar: str | None  # stands for the value in the help.
     choices: Sequence[Any] | None  # the words that are allowed.
     nargs: str | int | None  # "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
@@ -112,23 +112,12 @@ def option(
 
     help: what the option does in this command; "" where the vocabulary says it all.
     """
-    kind = kind or (file_to_read if role == "input" else str)
     option_ = Option(
         help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare,
         idle, many,
     )
     defaults: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": option_}, kw_only=True, **defaults)
-
-
-def file_to_read(text: str) -> Spec:
-    """FILE or FILE::KEY."""
-    from pyalign.io.paths import Spec
-
-    try:
-        return Spec(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -209,10 +198,19 @@ def declared(kind: type) -> list[tuple[Field[Any], Option]]:
     return sorted(pairs, key=place)
 
 
+@cache
 def _explained(field_: Field[Any]) -> Option:
-    """The option of a field, with the meaning of its name where it has no help of its own."""
+    """The option of a field, with what the row of its name says where the field does not."""
     option_: Option = field_.metadata["option"]
-    return option_ if option_.help else replace(option_, help=VOCABULARY[flag_of(field_, option_)].meaning)
+    row = VOCABULARY.get(flag_of(field_, option_))
+    if row is None:
+        return replace(option_, kind=option_.kind or (file_to_read if option_.role == "input" else str))
+    role = option_.role or row.role
+    return replace(
+        option_, help=option_.help or row.meaning, role=role,
+        kind=option_.kind or (file_to_read if role == "input" else row.kind),
+        metavar=option_.metavar or (None if option_.choices else row.value),
+    )
 
 
 def flags_of(field_: Field[Any], option_: Option) -> tuple[str, ...]:
@@ -287,7 +285,7 @@ def _add(parser: argparse.ArgumentParser, place: Any, field_: Field[Any], option
         name = option_.metavar or field_.name.upper()
         nargs = "*" if many else "?"
         standing: Any = parser.add_argument(
-            _standing(field_), nargs=nargs, type=option_.kind, metavar=name, help=option_.help
+            _standing(field_), nargs=nargs, type=option_.kind or str, metavar=name, help=option_.help
         )
         _offer(standing, option_)
         options["help"] = f"same as {name}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.analysis.choices import UNREADABLE
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
 from pyalign.data.names import HOW, MISSING, listing
@@ -27,8 +27,7 @@ class Categories:
     """Categories of objects, where no figure is by category."""
 
     categories: Spec | None = option(
-        "categories of objects", metavar="FILE", role="input", group=IDLE, rare=True,
-        idle="no result is broken down by category",
+        "categories of objects", group=IDLE, rare=True, idle="no result is broken down by category"
     )
 
 
@@ -37,12 +36,12 @@ class People:
     """Who answered, where no figure is over people."""
 
     subjects: Spec | None = option(
-        "who gave each answer", metavar="FILE", role="input", group=IDLE, exclusive="people", rare=True,
+        "who gave each answer", group=IDLE, exclusive="people", rare=True,
         idle="no result generalizes over participants",
     )
     subject_column: int | str | None = option(
-        "column that identifies the participant", kind=_options.column, metavar="K", group=IDLE, exclusive="people",
-        rare=True, idle="no result generalizes over participants",
+        "column that identifies the participant", group=IDLE, exclusive="people", rare=True,
+        idle="no result generalizes over participants",
     )
 
 
@@ -60,12 +59,8 @@ class Nan:
 class Rows:
     """Rows of embeddings, where there are none."""
 
-    names: Spec | None = option(
-        "names of rows", metavar="FILE", role="input", group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    name_column: int | str | None = option(
-        "column of names", kind=_options.column, metavar="K", group=IDLE, rare=True, idle="there are no embeddings"
-    )
+    names: Spec | None = option("names of rows", group=IDLE, rare=True, idle="there are no embeddings")
+    name_column: int | str | None = option("column of names", group=IDLE, rare=True, idle="there are no embeddings")
     per_object: str | None = option(
         "several images of one object", choices=HOW, group=IDLE, rare=True, idle="there are no embeddings"
     )
@@ -88,10 +83,9 @@ class ModelChoices:
     """Choices of models, and how they are read."""
 
     model_choices: tuple[Spec, ...] | None = option(
-        "choices of models or participants, in addition to embeddings or instead of them: files with "
-        "the odd item of each triplet, as t positions (from 0 or 1: --choice-base) or names, or as "
-        "(t, 3) probabilities; FILE::KEY picks an array", nargs="+",
-        metavar="FILE", role="input", group=GROUP,
+        "choices of models or participants, in addition to embeddings or instead of them: files with the odd item of "
+        "each triplet, as t positions (from 0 or 1: --choice-base) or names, or as (t, 3) probabilities; FILE::KEY "
+        "picks an array", nargs="+", group=GROUP,
     )
     unreadable: Policy = option(
         "text answers that name none of the three items: raise an error, or omit them (default: raise)", "--unreadable",

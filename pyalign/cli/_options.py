@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
-from pyalign.cli._command import OUTPUT, RUNNING, file_to_read, option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, option, refuse_unused
+from pyalign.cli._vocabulary import column, file_to_read
 from pyalign.data import TASKS
 from pyalign.data.answers import WEIGHTINGS
 from pyalign.data.names import HOW, MISSING
@@ -18,7 +19,6 @@ from pyalign.measures import MEASURES
 from pyalign.stats.resampling import AUTO, BY, Resampling, as_resampling
 from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
-MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
 WEIGHTS = "weights of answers"
@@ -31,11 +31,6 @@ INTERVALS = "intervals"
 
 
 # Kinds of words
-
-
-def column(text: str) -> int | str:
-    """A column by number or by header."""
-    return int(text) if text.lstrip("-").isdecimal() else text
 
 
 def columns(text: str) -> tuple[int | str, ...]:
@@ -74,21 +69,6 @@ def _ending(text: str, suffix: str) -> str:
     return text
 
 
-def count(text: str) -> int:
-    """A positive whole number, up to what a system could hold in threads, rows or columns."""
-    value = int(text) if text.isdecimal() and len(text) <= 12 else 0
-    if not 1 <= value <= MOST:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST:,}; got {text!r}")
-    return value
-
-
-def seed(text: str) -> int:
-    """A whole number of at least 0."""
-    if not (text.isdecimal() and len(text) <= 18):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0; got {text!r}")
-    return int(text)
-
-
 def temperature(text: str) -> float | Spec:
     """A number, or FILE::MODEL/MODULE, which `read_temperature` reads."""
     if "::" in text:
@@ -122,12 +102,9 @@ class Models:
 
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
-        required=True, nargs="+", metavar="EMB", role="input", positional=True,
-        unless=("matrix", "model_choices", "pilot", "components"),
+        required=True, nargs="+", positional=True, unless=("matrix", "model_choices", "pilot", "components"),
     )
-    labels: tuple[str, ...] | None = option(
-        "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
-    )
+    labels: tuple[str, ...] | None = option("names of the models in tables (default: shortened file names)", nargs="+")
 
 
 @dataclass(frozen=True)
@@ -136,7 +113,7 @@ class Model:
 
     embeddings: Spec = option(
         "file of (n, d) embeddings, or a folder written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
-        required=True, metavar="EMB", role="input", positional=True,
+        required=True, positional=True,
     )
 
 
@@ -145,42 +122,34 @@ class TripletLayout:
     """How a triplet file is laid out, and what its items are called."""
 
     task: Task | None = option(
-        "the participants' task: which of three items is the odd one out (default), or which of two "
-        "is more similar to an anchor",
-        choices=TASKS, group=TRIPLETS,
+        "the participants' task: which of three items is the odd one out (default), or which of two is more similar "
+        "to an anchor", choices=TASKS, group=TRIPLETS,
     )
     choice_column: int | str | None = option(
         "column with the odd item or the chosen option, or with its position, a number from 0 or a header; none: "
-        "choices were not recorded (default: the order of the columns says what was chosen)", kind=column, metavar="K",
-        group=TRIPLETS, rare=True,
+        "choices were not recorded (default: the order of the columns says what was chosen)", group=TRIPLETS, rare=True,
     )
     choice_base: int | None = option(
-        "whether positions of answers count from 0 or 1 (default: inferred from the range)",
-        kind=int,
-        choices=(0, 1),
-        group=TRIPLETS,
-        rare=True,
+        "whether positions of answers count from 0 or 1 (default: inferred from the range)", kind=int, choices=(0, 1),
+        group=TRIPLETS, rare=True,
     )
     columns: tuple[int | str, ...] | None = option(
         "the three columns with the items, the odd one last, or anchor, chosen option, other option: 1,2,0 where the "
-        "odd one is first, 2,0,1 where the anchor is last; numbers from 0 or headers",
-        kind=columns,
-        metavar="I,J,K",
-        group=TRIPLETS,
+        "odd one is first, 2,0,1 where the anchor is last; numbers from 0 or headers", kind=columns, group=TRIPLETS,
         rare=True,
     )
     one_based: bool = option(default=False, group=TRIPLETS, rare=True)
     where: tuple[str, ...] | None = option(
-        "keep only the rows of the triplet file with this value in this column; may be repeated, also for other values "
-        "of one column", kind=condition, metavar="COLUMN=VALUE", group=TRIPLETS, rare=True, many=True,
+        "keep only the rows of the triplet file with this value in this column; may be repeated, also for other "
+        "values of one column", kind=condition, group=TRIPLETS, rare=True, many=True,
     )
     empty: Policy | None = option(
         "rows of the triplet file without their items, their answer or their participant: raise an error, or omit them "
         "(default: raise)", choices=MISSING, group=TRIPLETS, rare=True,
     )
     item_names: Spec | None = option(
-        "name of the item that each number stands for, one per line; embeddings with names are then " "matched by name",
-        metavar="FILE", role="input", group=TRIPLETS, rare=True,
+        "name of the item that each number stands for, one per line; embeddings with names are then matched by name",
+        group=TRIPLETS, rare=True,
     )
 
     @property
@@ -203,14 +172,14 @@ class TripletLayout:
 class SomeTriplets(TripletLayout):
     """A triplet file with its layout, for a command that can do without."""
 
-    triplets: Spec | None = option(TRIPLET_FILE, "-t", "--triplets", metavar="T", role="input")
+    triplets: Spec | None = option(TRIPLET_FILE, "-t", "--triplets")
 
 
 @dataclass(frozen=True)
 class TripletFile(SomeTriplets):
     """A triplet file with its layout."""
 
-    triplets: Spec = option(TRIPLET_FILE, "-t", "--triplets", required=True, metavar="T", role="input")
+    triplets: Spec = option(TRIPLET_FILE, "-t", "--triplets", required=True)
 
 
 @dataclass(frozen=True)
@@ -218,13 +187,12 @@ class RowNames:
     """Names of the embeddings' rows, and what rows of one object become."""
 
     names: Spec | None = option(
-        "names of the rows of the embeddings, one per line, if the files have none (or the same "
-        "names, in the order to use)",
-        metavar="FILE", role="input", rare=True,
+        "names of the rows of the embeddings, one per line, if the files have none (or the same names, in the order "
+        "to use)", rare=True,
     )
     name_column: int | str | None = option(
-        "column with the names in a table of embeddings; a number from 0 or a header (default: the " "text column)",
-        kind=column, metavar="K", rare=True,
+        "column with the names in a table of embeddings; a number from 0 or a header (default: the text column)",
+        rare=True,
     )
     per_object: str | None = option(
         "combine several images of one object into one row: their mean, or the first; images are "
@@ -237,8 +205,7 @@ class JudgedRows(RowNames):
     """Names of the rows of items that people judged."""
 
     missing: Policy = option(
-        "items without a row: raise an error, or omit all triplets and pairs that contain them "
-        "(default: raise)",
+        "items without a row: raise an error, or omit all triplets and pairs that contain them (default: raise)",
         default="raise", choices=MISSING,
     )
 
@@ -249,7 +216,7 @@ class Mapped:
 
     transform: Spec | None = option(
         "linear map to apply to the embeddings first, as written by `pyalign probe`; or glocal:MODEL, as gLocal has "
-        "published it, such as glocal:clip_RN50", metavar="W.npz", role="input",
+        "published it, such as glocal:clip_RN50",
     )
 
 
@@ -258,12 +225,11 @@ class People:
     """Who gave the answers."""
 
     subjects: Spec | None = option(
-        "participant who gave each answer: a file of t numbers or strings", metavar="FILE", role="input", group=PEOPLE,
-        exclusive="people",
+        "participant who gave each answer: a file of t numbers or strings", group=PEOPLE, exclusive="people"
     )
     subject_column: int | str | None = option(
-        "column of the triplet file that identifies the participant; a number from 0 or a header", kind=column,
-        metavar="K", group=PEOPLE, exclusive="people", rare=True,
+        "column of the triplet file that identifies the participant; a number from 0 or a header", group=PEOPLE,
+        exclusive="people", rare=True,
     )
 
 
@@ -272,9 +238,9 @@ class Weighted:
     """How much each answer counts."""
 
     weights: Spec | None = option(
-        "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
-        "positive numbers in the order of the triplet file, or a table with a column weight, which can be the triplet "
-        "file; FILE::COLUMN picks another column", metavar="FILE", role="input", group=WEIGHTS, rare=True,
+        "how much each answer counts, 1 / the probability that its triplet was presented: a file of t positive "
+        "numbers in the order of the triplet file, or a table with a column weight, which can be the triplet file; "
+        "FILE::COLUMN picks another column", group=WEIGHTS, rare=True,
     )
 
 
@@ -293,9 +259,8 @@ class ManyAnswers:
     """Counts or shares instead of single answers."""
 
     answers: Spec | None = option(
-        "(t, 3) counts or proportions of participants who chose each item as the odd one out, in the "
-        "order of the triplet file; (t, 2) for anchored triplets; FILE::KEY picks an array",
-        metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
+        "(t, 3) counts or proportions of participants who chose each item as the odd one out, in the order of the "
+        "triplet file; (t, 2) for anchored triplets; FILE::KEY picks an array", group=ANSWERS, exclusive="answers",
     )
 
 
@@ -324,11 +289,7 @@ class Measures(Choice):
     """One measure or more."""
 
     measure: tuple[MeasureName, ...] | None = option(
-        "similarity measure, one or more of those above (default: cosine)",
-        nargs="+",
-        metavar="M",
-        group=MODEL,
-        words=MEASURES,
+        "similarity measure, one or more of those above (default: cosine)", nargs="+", group=MODEL, words=MEASURES
     )
 
 
@@ -337,11 +298,7 @@ class Nearness:
     """One measure."""
 
     measure: MeasureName = option(
-        "similarity measure, one of those above (default: cosine)",
-        default="cosine",
-        metavar="M",
-        group=MODEL,
-        words=MEASURES,
+        "similarity measure, one of those above (default: cosine)", default="cosine", group=MODEL, words=MEASURES
     )
 
 
@@ -355,9 +312,8 @@ class Temperature:
     """The option for the temperature of choice probabilities."""
 
     temperature: float | Spec | None = option(
-        "temperature T in p = softmax(s / T) (default: 1); FILE::MODEL/MODULE reads a temperature "
-        "published by human_alignment, for dot",
-        kind=temperature, metavar="T", role="input", group=MODEL,
+        "temperature T in p = softmax(s / T) (default: 1); FILE::MODEL/MODULE reads a temperature published by "
+        "human_alignment, for dot", kind=temperature, role="input", group=MODEL,
     )
 
 
@@ -387,9 +343,7 @@ class ClosedIntervals:
     """Over what intervals are, where they are in closed form."""
 
     ci: str = over(*BY, auto="objects and participants if at least four of these are known, otherwise objects")
-    confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
-    )
+    confidence_level: float | None = option("confidence level of the intervals (default: 0.95)", group=INTERVALS)
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; None for no intervals."""
@@ -401,10 +355,9 @@ class Intervals(ClosedIntervals):
     """Over what intervals are: in closed form, or by a bootstrap."""
 
     n_resamples: int | None = option(
-        "take bootstrap intervals, with B resamples (default: a closed form)", kind=count, metavar="B",
-        group=INTERVALS, rare=True,
+        "take bootstrap intervals, with B resamples (default: a closed form)", group=INTERVALS, rare=True
     )
-    seed: int | None = option("random seed (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True)
+    seed: int | None = option("random seed (default: 0)", group=INTERVALS, rare=True)
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
@@ -417,9 +370,7 @@ class Intervals(ClosedIntervals):
 class Threads:
     """How many threads the kernels use; results don't depend on them."""
 
-    threads: int | None = option(
-        "number of threads (default: PYALIGN_NUM_THREADS, otherwise all cores)", kind=count, metavar="K", group=RUNNING
-    )
+    threads: int | None = option("number of threads (default: PYALIGN_NUM_THREADS, otherwise all cores)", group=RUNNING)
 
 
 @dataclass(frozen=True)
@@ -444,8 +395,7 @@ class Document(Quiet):
     """The result as a document."""
 
     json: str | None = option(
-        "write the result as a JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH",
-        role="output", group=OUTPUT,
+        "write the result as a JSON document to PATH (.json), or to stdout", nargs="?", const="-", group=OUTPUT
     )
 
 
@@ -458,12 +408,6 @@ class Output(Document):
 
     beside: ClassVar[tuple[str, ...]] = ()
 
-    csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
-    latex: str | None = option(
-        "write the table as .tex, for the LaTeX package booktabs",
-        metavar="PATH",
-        role="output",
-        group=OUTPUT,
-        rare=True,
-    )
+    csv: str | None = option("write the table as .csv", group=OUTPUT)
+    latex: str | None = option("write the table as .tex, for the LaTeX package booktabs", group=OUTPUT, rare=True)
     verbose: bool = option(default=False, group=OUTPUT, rare=True)

@@ -34,13 +34,10 @@ MOST_NOTES = 2  # that are alike
 class Folder:
     """A folder for everything that a command finds, with pictures that need no images."""
 
-    out: str | None = option(
-        "folder for the JSON document, its tables and its figures", metavar="DIR", role="folder", group=OUTPUT,
-    )
+    out: str | None = option("folder for the JSON document, its tables and its figures", role="folder", group=OUTPUT)
     figures: tuple[str, ...] | None = option(
-        "formats of the figures in --out: html, svg, png, pdf, or none (default: html and svg, if the"
-        ' extra "report" is installed)',
-        nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=OUTPUT,
+        'formats of the figures in --out: html, svg, png, pdf, or none (default: html and svg, if the extra "report" '
+        "is installed)", nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=OUTPUT,
     )
 
 
@@ -49,9 +46,8 @@ class FolderWithImages(Folder):
     """A folder for everything that a command finds, with images of the objects in the pictures."""
 
     images: Spec | None = option(
-        "images of the objects for the figures in --out, in files named after the objects: a folder, "
-        "or any source that `pyalign extract` accepts",
-        metavar="DIR", role="input", group=OUTPUT,
+        "images of the objects for the figures in --out, in files named after the objects: a folder, or any source "
+        "that `pyalign extract` accepts", group=OUTPUT,
     )
 
 

@@ -15,7 +15,8 @@ from pyalign._result import load_result
 from pyalign.analysis.accuracy import fraction_of_ceiling
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, NoiseCeiling, as_named_ceiling, ceiling_of
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import file_to_read, option, refuse_unused
+from pyalign.cli._command import option, refuse_unused
+from pyalign.cli._vocabulary import file_to_read
 from pyalign.concept.concepts import FEWEST
 from pyalign.data import KINDS, ODD_ONE_OUT, Judgments, Triplets, hash_early
 from pyalign.errors import InputError
@@ -65,17 +66,17 @@ class Concepts:
     """What triplets are about."""
 
     dimensions: Spec | None = option(
-        "non-negative human dimensions (n, k), such as dataset:spose66; a triplet is assigned to the "
-        "dimension that contributes most to the chosen pair", metavar="D", role="input", group=CONCEPTS,
+        "non-negative human dimensions (n, k), such as dataset:spose66; a triplet is assigned to the dimension that "
+        "contributes most to the chosen pair", group=CONCEPTS,
     )
-    dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
+    dimension_labels: Spec | None = option(LABELS, group=CONCEPTS)
     categories: Spec | None = option(
         f"{_options.CATEGORIES}; a triplet is assigned to the categories that hold both objects of the chosen pair",
-        metavar="FILE", role="input", group=CONCEPTS,
+        group=CONCEPTS,
     )
     min_triplets: int = option(
         f"minimum number of triplets for a concept to get an interval (default: {FEWEST})", "--minimum", default=FEWEST,
-        kind=_options.count, metavar="K", group=CONCEPTS, rare=True,
+        group=CONCEPTS, rare=True,
     )
 
 
@@ -126,16 +127,13 @@ class Matrices:
     """Ready matrices instead of embeddings, or in addition to them."""
 
     matrix: tuple[Spec, ...] | None = option(
-        "matrices (n, n) of similarities or dissimilarities, instead of embeddings or in addition to "
-        "them; also condensed (the pairs above the diagonal) or a stack (k, n, n), which counts as k "
-        "matrices; FILE::KEY picks an array; NaN marks a missing pair", nargs="+",
-        metavar="FILE", role="input", group=GROUP,
+        "matrices (n, n) of similarities or dissimilarities, instead of embeddings or in addition to them; also "
+        "condensed (the pairs above the diagonal) or a stack (k, n, n), which counts as k matrices; FILE::KEY picks "
+        "an array; NaN marks a missing pair", nargs="+", group=GROUP,
     )
     kind: MatrixKind | None = option(
         "whether larger values in --matrix mean more similar or more dissimilar (default: what the diagonal shows; a "
-        "data set knows it)",
-        choices=KINDS,
-        group=GROUP,
+        "data set knows it)", choices=KINDS, group=GROUP,
     )
 
 

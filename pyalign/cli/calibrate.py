@@ -41,8 +41,7 @@ class CalibrateOptions(
 
     human: Spec | None = option(
         "human embedding, such as VICE, whose choice probabilities are used as the answers: of dot products, at "
-        "temperature 1", metavar="HUMAN",
-        role="input", group=_options.ANSWERS, exclusive="answers",
+        "temperature 1", group=_options.ANSWERS, exclusive="answers",
     )
     split: Literal["objects", "triplets", "none"] = option(
         "what is held out of the temperature that an answer is evaluated at: the triplets with its objects (default), "
@@ -53,12 +52,11 @@ class CalibrateOptions(
         "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
     )
     temperature: float | Spec | None = option(
-        "compare probabilities at this temperature, and their entropies, with the shares; FILE::MODEL/MODULE reads one "
-        "published by human_alignment, for dot", kind=_options.temperature, metavar="T", role="input", group=GIVEN,
+        "compare probabilities at this temperature, and their entropies, with the shares; FILE::MODEL/MODULE reads "
+        "one published by human_alignment, for dot", kind=_options.temperature, role="input", group=GIVEN,
     )
     min_answers: int | None = option(
-        "omit triplets with fewer answers (default: 2); temperature is 1 unless given", "--minimum",
-        kind=_options.count, metavar="K", group=GIVEN,
+        "omit triplets with fewer answers (default: 2); temperature is 1 unless given", "--minimum", group=GIVEN
     )
 
 
@@ -158,41 +156,32 @@ class RecoverOptions(
 
     measure: tuple[MeasureName, ...] | None = option(
         "similarity measure, one of those above for all models, or one for each (default: cosine)", nargs="+",
-        metavar="M", group=ANSWERING, words=MEASURES,
+        group=ANSWERING, words=MEASURES,
     )
     temperature: tuple[float, ...] | None = option(
-        "temperature at which models answer, one for all or one for each (default: the one that fits "
-        "the human answers best)",
-        nargs="+", kind=float, metavar="T", group=ANSWERING,
+        "temperature at which models answer, one for all or one for each (default: the one that fits the human "
+        "answers best)", nargs="+", group=ANSWERING,
     )
     refit: Literal["temperature", "probe"] = option(
         "what is fitted to the simulated answers: a temperature, or a linear probe evaluated on "
         "held-out objects (default: temperature)", default="temperature", choices=REFITS, group=FITS,
     )
-    folds: int | None = option(
-        "number of cross-validation folds of probes, over objects (default: 3)",
-        kind=_options.count,
-        metavar="K",
-        group=FITS,
-    )
+    folds: int | None = option("number of cross-validation folds of probes, over objects (default: 3)", group=FITS)
     penalties: tuple[float, ...] | None = option(
-        "regularization penalty of probes: one value, used as it is, or several to choose from "
-        "(default: depending on the data)", "--penalty", nargs="+",
-        kind=float, metavar="L", group=FITS,
+        "regularization penalty of probes: one value, used as it is, or several to choose from (default: depending on "
+        "the data)", "--penalty", nargs="+", group=FITS,
     )
     n_simulations: int | None = option(
-        "number of simulations of each model at each number of triplets (default: 100; 10 for probes)",
-        kind=_options.count, metavar="S", group=SIMULATING,
+        "number of simulations of each model at each number of triplets (default: 100; 10 for probes)", group=SIMULATING
     )
     n_triplets: tuple[int, ...] | None = option(
-        "numbers of triplets to try, which may exceed those in the file (default: successive halves, "
-        "and doubles until the target is reached)", "--count", nargs="+", kind=_options.count, metavar="N",
-        group=SIMULATING,
+        "numbers of triplets to try, which may exceed those in the file (default: successive halves, and doubles "
+        "until the target is reached)", "--count", nargs="+", group=SIMULATING,
     )
     confidence_level: float = option(
-        "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
+        "confidence level of the intervals (default: 0.95)", default=0.95, group=SIMULATING
     )
-    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=SIMULATING)
+    seed: int = option("random seed (default: 0)", default=0, group=SIMULATING)
 
 
 def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
@@ -243,9 +232,7 @@ class CeilingOptions(
 ):
     """The options of `pyalign ceiling`."""
 
-    confidence_level: float = option(
-        "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P"
-    )
+    confidence_level: float = option("confidence level of the intervals (default: 0.95)", default=0.95)
 
 
 def run_ceiling(options: CeilingOptions, progress: Progress) -> Outcome:

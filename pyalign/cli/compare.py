@@ -38,30 +38,26 @@ class CompareOptions(
 
     csv: str | None = option(
         "write the models as .csv, FILE.csv, and the differences of every two of them next to it, as FILE-pairs.csv",
-        metavar="FILE", role="output", group=OUTPUT,
+        metavar="FILE", group=OUTPUT,
     )
     measure: tuple[MeasureName, ...] | None = option(
-        "similarity measure, one of those above for all embeddings (default: cosine), or one for "
-        "each, in the same order", nargs="+",
-        metavar="M", group=_options.MODEL, words=MEASURES,
+        "similarity measure, one of those above for all embeddings (default: cosine), or one for each, in the same "
+        "order", nargs="+", group=_options.MODEL, words=MEASURES,
     )
     correction: Correction = option(
-        "correction of p-values over all pairs (default: holm); benjamini-hochberg controls the false"
-        " discovery rate", default="holm",
-        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+        "correction of p-values over all pairs (default: holm); benjamini-hochberg controls the false discovery rate",
+        default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )
     baseline: str | None = option(
         "compare each of the others with this model, by its label or name (default: every two models)",
-        metavar="MODEL", group=_options.INTERVALS,
+        group=_options.INTERVALS,
     )
     difference: float | None = option(
         "smallest difference of accuracies that would matter, a fraction such as 0.01; also tests whether models "
-        "differ by less", kind=float,
-        metavar="FRACTION", group=_options.INTERVALS,
+        "differ by less", group=_options.INTERVALS,
     )
     choose_best: bool = option(
-        "estimate how well the best model does on objects that were not used to choose it",
-        default=False,
+        "estimate how well the best model does on objects that were not used to choose it", default=False,
         group=_options.INTERVALS,
     )
 
@@ -126,24 +122,17 @@ class MetadataOptions(_options.Output):
         required=True, nargs="+", metavar="COMPARE.json", role="input", positional=True,
     )
     metadata: Spec | None = option(
-        "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
-        "parameters, seed or any other column (default, and for models without a row: what `pyalign models list "
-        "--metadata` has)",
-        metavar="FILE", role="input",
+        "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, parameters, seed or "
+        "any other column (default, and for models without a row: what `pyalign models list --metadata` has)",
     )
     columns: tuple[str, ...] | None = option(
-        "columns of the table to compare models by (default: all)", "--by", nargs="+", metavar="C"
+        "columns of the table to compare models by (default: all)", "--by", nargs="+"
     )
     confidence_level: float = option(
-        "confidence level of the intervals (default: 0.95)",
-        default=0.95,
-        kind=float,
-        metavar="P",
-        group=_options.INTERVALS,
+        "confidence level of the intervals (default: 0.95)", default=0.95, group=_options.INTERVALS
     )
     seed: int = option(
-        "random seed of the resamples for rank correlations (default: 0)", default=0, kind=_options.seed, metavar="S",
-        group=_options.INTERVALS,
+        "random seed of the resamples for rank correlations (default: 0)", default=0, group=_options.INTERVALS
     )
 
 

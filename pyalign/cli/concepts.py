@@ -30,35 +30,32 @@ class ConceptsOptions(
     """The options of `pyalign concepts`."""
 
     levels: tuple[Spec, ...] | None = option(
-        "two files of categories, fine and coarse; triplets are grouped by whether all three objects "
-        "share a fine category, all three a coarse one, two of them a coarse one, or none", nargs="+", metavar="FILE",
-        role="input", group=_shared_options.CONCEPTS,
+        "two files of categories, fine and coarse; triplets are grouped by whether all three objects share a fine "
+        "category, all three a coarse one, two of them a coarse one, or none", nargs="+",
+        group=_shared_options.CONCEPTS,
     )
     entropy: Literal["dimensions", "answers"] | None = option(
         "also by the entropy of people's choice: that of the choice that the dimensions predict, or of repeated "
         "answers to a triplet", choices=tuple(ENTROPY_OF), group=_shared_options.CONCEPTS,
     )
     transform: Spec | None = option(
-        "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences",
-        metavar="W.npz",
-        role="input",
+        "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences"
     )
     measure: MeasureName | None = option(
-        "similarity measure, one of those above (default: that of the transform, otherwise cosine)", metavar="M",
+        "similarity measure, one of those above (default: that of the transform, otherwise cosine)",
         group=_options.MODEL, words=MEASURES,
     )
     limit: int | None = option(
         "list the K top objects of each dimension in the document, so that a report can show their images", "--limit",
-        kind=_options.count, metavar="K", group=OUTPUT, rare=True,
+        group=OUTPUT, rare=True,
     )
     families: tuple[str, ...] | None = option(
         "family of each model: shows the mean of each family, and the differences of families; none typed: those of "
-        "`pyalign models list --metadata`", nargs="*", metavar="F", rare=True,
+        "`pyalign models list --metadata`", nargs="*", rare=True,
     )
     correction: Correction = option(
-        "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the "
-        "false discovery rate", default="holm",
-        choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
+        "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the false discovery "
+        "rate", default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )
 
 

@@ -60,13 +60,13 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
         role="input", positional=True,
     )
     out: str | None = option(
-        "describe the files as one data set, in a new .toml file in their folder, which every command" " accepts as -t",
-        kind=toml_file, metavar="PATH.toml", role="output", group=OUTPUT,
+        "describe the files as one data set, in a new .toml file in their folder, which every command accepts as -t",
+        kind=toml_file, metavar="PATH.toml", group=OUTPUT,
     )
-    categories: Spec | None = option("categories of the objects", metavar="FILE", role="input", group=SET)
-    dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)
-    dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input", group=SET)
-    images: Spec | None = option("images of the objects", metavar="DIR", role="input", group=SET)
+    categories: Spec | None = option("categories of the objects", group=SET)
+    dimensions: Spec | None = option("embeddings or human dimensions", group=SET)
+    dimension_labels: Spec | None = option(_shared_options.LABELS, group=SET)
+    images: Spec | None = option("images of the objects", group=SET)
     kind: MatrixKind | None = option(
         "whether larger values of a matrix mean more similar or more dissimilar", choices=KINDS, group=SET
     )
@@ -164,7 +164,6 @@ class FetchOptions(_options.Output):
     folder: str | None = option(
         "folder that holds the data set, which is checked and remembered; an empty one is downloaded to (default: "
         "PYALIGN_DATA, otherwise the user's cache). none: forget the folder. Of sample: where to write its files",
-        metavar="DIR",
     )
 
 
@@ -223,7 +222,6 @@ class ExportOptions(_options.Model, _options.RowNames, _options.Mapped, _options
         "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with the names in "
         "FILE.names.txt next to it; or .json, with the model, layer and preprocessing of a folder written by `pyalign "
         "extract`, in the format of the Re-Align registry", required=True, kind=export_file, metavar="FILE",
-        role="output",
     )
 
 

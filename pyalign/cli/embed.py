@@ -16,6 +16,7 @@ import numpy as np
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._vocabulary import count
 from pyalign.concept.predict import FOLDS, PENALTIES, checked_penalties, predict_dimensions
 from pyalign.concept.predicted import DimensionPredictions, over_objects
 from pyalign.data import Embeddings, Triplets
@@ -45,7 +46,7 @@ PEOPLE_COUNT = "--split subjects and intervals over participants", "--split subj
 
 def dimensions(text: str) -> int | str:
     """A number of dimensions, or the word auto."""
-    return text if text == "auto" else _options.count(text)
+    return text if text == "auto" else count(text)
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,10 @@ class EmbedOptions(
 
     names: Spec | None = option(
         "names of the objects, one per line, if neither the triplets nor --item-names say them; also of the rows of "
-        "--against", metavar="FILE", role="input",
+        "--against",
     )
     name_column: int | str | None = option(
-        "column with the names in tables of --against; a number from 0 or a header", kind=_options.column, metavar="K",
-        rare=True,
+        "column with the names in tables of --against; a number from 0 or a header", rare=True
     )
     per_object: str | None = option(
         "several images of one object", choices=HOW, group=_model_choices.IDLE, rare=True,
@@ -70,15 +70,15 @@ class EmbedOptions(
     )
     n_dimensions: int | str = option(
         "largest number of dimensions (default: auto, so many that the penalties leave fewer)", default="auto",
-        kind=dimensions, metavar="K", group=EMBEDDING,
+        kind=dimensions, group=EMBEDDING,
     )
     shrinkage: tuple[float, ...] | None = option(
         "penalty on the squared entries: one value, or several to choose from within each fold (default: eight, "
-        "depending on the data)", nargs="+", kind=float, metavar="L", group=EMBEDDING,
+        "depending on the data)", nargs="+", group=EMBEDDING,
     )
     sparsity: tuple[float, ...] | None = option(
         "penalty on the sum of the entries, divided by the number of objects: the lambda of SPoSE (default: half of "
-        "the number of objects times the shrinkage)", nargs="+", kind=float, metavar="L", group=EMBEDDING,
+        "the number of objects times the shrinkage)", nargs="+", group=EMBEDDING,
     )
     signed: bool = option(
         "let entries be negative: a convex problem, with a duality gap and without sparsity", default=False,
@@ -89,30 +89,24 @@ class EmbedOptions(
         "objects of --item-names in no triplet: raise an error, or leave their rows at zero (default: raise)",
         default="raise", choices=("raise", "zero"), group=EMBEDDING,
     )
-    folds: int | None = option(
-        "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDING
-    )
+    folds: int | None = option("number of cross-validation folds (default: 3)", group=FOLDING)
     split: str = option(
         "what is held out in each fold: sets of three objects with all their answers, or participants (default: "
         "triplets); none: one fit to all triplets, at one --shrinkage or --sparsity, without held-out accuracy",
         default="triplets", choices=(*SPLITS, "none"), group=FOLDING,
     )
-    seed: int = option(
-        "random seed of the split, the halves and the resamples (default: 0)", default=0, kind=_options.seed,
-        group=FOLDING,
-    )
+    seed: int = option("random seed of the split, the halves and the resamples (default: 0)", default=0, group=FOLDING)
     against: tuple[Spec, ...] | None = option(
         "files of other embeddings of the objects, judged by inner products on the same held-out answers", nargs="+",
-        metavar="EMB", role="input", group=FOLDING,
+        group=FOLDING,
     )
     n_seeds: int | None = option(
-        "number of fits from other starts with which the dimensions are compared", kind=_options.count, metavar="K",
-        group=STABILITY,
+        "number of fits from other starts with which the dimensions are compared", group=STABILITY
     )
     halves: bool = option("compare the dimensions of two halves of the answers", default=False, group=STABILITY)
     n_resamples: int | None = option(
         "number of fits to resampled answers (with --split subjects: participants), for intervals and standard errors",
-        kind=_options.count, metavar="B", group=STABILITY,
+        group=STABILITY,
     )
     resume: bool = option(
         "resume an interrupted run from the folds that it stored next to --out", default=False, group=RUNNING
@@ -240,22 +234,18 @@ class PredictOptions(
 ):
     """The options of `pyalign dimensions predict`."""
 
-    dimensions: Spec = option(
-        "non-negative human dimensions (n, k), such as dataset:spose66", required=True, metavar="D", role="input"
-    )
+    dimensions: Spec = option("non-negative human dimensions (n, k), such as dataset:spose66", required=True)
     triplets: Spec | None = option(
-        "file of (t, 3) triplets, to score how well the predicted dimensions identify the odd one "
-        "out; FILE::KEY picks an array", "-t", "--triplets",
-        metavar="T", role="input",
+        "file of (t, 3) triplets, to score how well the predicted dimensions identify the odd one out; FILE::KEY "
+        "picks an array", "-t", "--triplets",
     )
-    dimension_labels: Spec | None = option(_shared_options.LABELS, metavar="FILE", role="input")
+    dimension_labels: Spec | None = option(_shared_options.LABELS)
     folds: int = option(
-        f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, kind=_options.count,
-        metavar="K", group=REGRESSION,
+        f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, group=REGRESSION
     )
     penalties: tuple[float, ...] | None = option(
         "penalties of the ridge regression, chosen from by leave-one-out (default: 0.1, 1, ..., 1e6)", "--penalty",
-        kind=float, nargs="+", metavar="L", group=REGRESSION,
+        nargs="+", group=REGRESSION,
     )
     standardize: str = option(
         "features: divide each feature by its standard deviation over the training objects (default: none)",
@@ -263,13 +253,10 @@ class PredictOptions(
     )
     ci: str = _options.over("objects", auto="objects")
     correction: Correction = option(
-        "correction of p-values of differences between models (default: holm); benjamini-hochberg "
-        "controls the false discovery rate",
-        default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
+        "correction of p-values of differences between models (default: holm); benjamini-hochberg controls the false "
+        "discovery rate", default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )
-    seed: int | None = option(
-        "random seed of the folds (default: 0)", kind=_options.seed, metavar="S", group=REGRESSION
-    )
+    seed: int | None = option("random seed of the folds (default: 0)", group=REGRESSION)
 
 
 def run(options: PredictOptions, progress: Progress) -> Outcome:

@@ -36,18 +36,15 @@ class FailureOptions(
     """The options of `pyalign failures`."""
 
     families: tuple[str, ...] | None = option(
-        "family of each model; none typed: those of `pyalign models list --metadata`", nargs="*", metavar="F"
+        "family of each model; none typed: those of `pyalign models list --metadata`", nargs="*"
     )
     out: str | None = option(
-        "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", role="output",
-        group=OUTPUT,
+        "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", group=OUTPUT
     )
-    limit: int | None = option(
-        "list at most the K clearest triplets of each group", kind=_options.count, metavar="K", group=OUTPUT
-    )
+    limit: int | None = option("list at most the K clearest triplets of each group", group=OUTPUT)
     min_models: int | None = option(
         "list triplets that at least K of the models get wrong (default: that all of them get wrong)", "--minimum",
-        kind=_options.count, metavar="K", group=OUTPUT,
+        group=OUTPUT,
     )
 
 
@@ -90,7 +87,7 @@ class ConsistencyOptions(
     """The options of `pyalign consistency`."""
 
     measure: MeasureName = option(
-        "similarity measure, one of those above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
+        "similarity measure, one of those above (default: cosine)", default="cosine", group=_options.MODEL,
         words=MEASURES,
     )
     nan_policy: Policy = option(

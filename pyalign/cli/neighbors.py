@@ -10,8 +10,9 @@ from typing import Any
 from pyalign._process import Progress
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _inputs, _options, _outputs
-from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, file_to_read, option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._shared_options import LABELS, read_categories, read_dimensions
+from pyalign.cli._vocabulary import file_to_read, seed
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.formats import FORMATS
@@ -29,9 +30,7 @@ EPILOG = "Distances are printed as they are; documents negate them (larger is cl
 class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Output):
     """What neighbors are, for one embedding or several."""
 
-    k: int = option(
-        "number of neighbors of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
-    )
+    k: int = option("number of neighbors of each object (default: 10)", "-k", default=10)
 
 
 def _transform(spec: Spec) -> Any:
@@ -74,28 +73,23 @@ class SearchOptions(_options.Model, Near, _options.Nan, _outputs.FolderWithImage
     """The options of `pyalign neighbors search`."""
 
     transform: Spec | None = option(
-        "linear map, as written by `pyalign probe`, to apply to rows and queries first; --out also "
-        "shows the search without it",
-        metavar="W.npz", role="input",
+        "linear map, as written by `pyalign probe`, to apply to rows and queries first; --out also shows the search "
+        "without it",
     )
     queries: tuple[str | Spec, ...] | None = option(
         "names of the rows to search for, or one file of (q, d) vectors; FILE::KEY picks an array (default: every row)",
-        "--query", nargs="+", kind=name_or_file, metavar="NAME|FILE", role="input",
+        "--query", nargs="+", kind=name_or_file, role="input",
     )
     backend: SearchName = option(
-        "search backend: native, faiss, or cuda, triton or torch on a GPU (default: native for exact "
-        "search, faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS),
-        metavar="NAME",
+        "search backend: native, faiss, or cuda, triton or torch on a GPU (default: native for exact search, faiss "
+        "for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME",
         group=RUNNING,
     )
     index: str | Spec = option(
-        "index: flat (exact), hnsw, ivf, a faiss factory string, auto, or a file written by "
-        "--save-index (default: auto)",
-        default="auto", kind=index_or_file, metavar="INDEX", role="input", group=INDEX,
+        "index: flat (exact), hnsw, ivf, a faiss factory string, auto, or a file written by --save-index (default: "
+        "auto)", default="auto", kind=index_or_file, role="input", group=INDEX,
     )
-    save_index: str | None = option(
-        "write the index to a file that --index can read", metavar="FILE", role="output", group=INDEX
-    )
+    save_index: str | None = option("write the index to a file that --index can read", group=INDEX)
 
 
 def run_search(options: SearchOptions, progress: Progress) -> Outcome:
@@ -178,33 +172,26 @@ class ObjectsOptions(_options.Models, Near, _options.Intervals):
     """The options of `pyalign neighbors objects`."""
 
     transform: Spec | None = option(
-        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
-        metavar="W.npz", role="input",
+        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model"
     )
-    human: Spec | None = option("human embedding that defines the human neighbors, by cosine", metavar="HUMAN",
-                                role="input")
-    threshold: float | None = option(
-        "minimum similarity of duplicates (default: only identical rows are listed)", kind=float, metavar="S"
-    )
-    categories: Spec | None = option(_options.CATEGORIES, metavar="FILE", role="input", group=CONCEPTS)
+    human: Spec | None = option("human embedding that defines the human neighbors, by cosine")
+    threshold: float | None = option("minimum similarity of duplicates (default: only identical rows are listed)")
+    categories: Spec | None = option(_options.CATEGORIES, group=CONCEPTS)
     dimensions: Spec | None = option(
-        "human embedding; each object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
+        "human embedding; each object belongs to its largest dimension", metavar="FILE", group=CONCEPTS
     )
-    dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
+    dimension_labels: Spec | None = option(LABELS, group=CONCEPTS)
     ci: str = _options.over("objects", auto="objects")
-    n_resamples: int | None = option(
-        "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
-    )
+    n_resamples: int | None = option("number of half-samples for the intervals (default: 200)", group=INTERVALS)
     n_permutations: int | None = option(
-        "number of random relabelings for p-values (default: 999); 0: no p-values", kind=_options.seed, metavar="K",
-        group=INTERVALS,
+        "number of random relabelings for p-values (default: 999); 0: no p-values", kind=seed, group=INTERVALS
     )
     correction: str | None = option(
         "correction of p-values over concepts and differences (default: holm)", choices=tuple(CORRECTIONS),
         group=INTERVALS,
     )
     out: str | None = option(
-        "write the table of all objects as .csv", kind=_options.csv_file, metavar="PATH", role="output", group=OUTPUT
+        "write the table of all objects as .csv", kind=_options.csv_file, metavar="PATH", group=OUTPUT
     )
 
 

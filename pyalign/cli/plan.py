@@ -51,40 +51,33 @@ class ExperimentOptions(
 
     difference: float = option(
         "smallest difference of accuracies that would matter, which is to be found, a fraction such as 0.03; of one "
-        "model, the difference of its accuracy from a fixed value",
-        required=True, kind=float, metavar="FRACTION",
+        "model, the difference of its accuracy from a fixed value", required=True,
     )
     pilot: Spec | None = option(
-        "JSON document of `pyalign compare` with two models, or of `pyalign score` with one", metavar="FILE.json",
-        role="input", group=PILOT, exclusive="pilot",
+        "JSON document of `pyalign compare` with two models, or of `pyalign score` with one", group=PILOT,
+        exclusive="pilot",
     )
     components: tuple[str, ...] | None = option(
         "variance components of one answer's difference, such as objects=0.0023 subjects=0.0006 answers=0.41; also "
-        "both, pairs, triplets",
-        nargs="+", metavar="NAME=VALUE", group=PILOT, exclusive="pilot",
+        "both, pairs, triplets", nargs="+", group=PILOT, exclusive="pilot",
     )
     n_objects: tuple[int, ...] = option(
-        f"numbers of objects (default: {' '.join(map(str, N_OBJECTS))})", default=N_OBJECTS, nargs="+",
-        kind=_options.count, metavar="N", group=DESIGNS,
+        f"numbers of objects (default: {' '.join(map(str, N_OBJECTS))})", default=N_OBJECTS, nargs="+", group=DESIGNS
     )
     n_subjects: tuple[int, ...] = option(
         f"numbers of participants (default: {' '.join(map(str, N_SUBJECTS))})", default=N_SUBJECTS, nargs="+",
-        kind=_options.count, metavar="N", group=DESIGNS,
+        group=DESIGNS,
     )
     answers_per_subject: tuple[int, ...] = option(
-        f"numbers of answers by each participant (default: {ANSWERS[0]})", default=ANSWERS, nargs="+",
-        kind=_options.count, metavar="N", group=DESIGNS,
+        f"numbers of answers by each participant (default: {ANSWERS[0]})", default=ANSWERS, nargs="+", group=DESIGNS
     )
-    power: float = option(
-        "how often a test is to find the difference (default: 0.8)", default=0.8, kind=float, metavar="P", group=DESIGNS
-    )
+    power: float = option("how often a test is to find the difference (default: 0.8)", default=0.8, group=DESIGNS)
     confidence_level: float = option(
-        "confidence level of the intervals; tests are at 1 less this (default: 0.95)", default=0.95, kind=float,
-        metavar="P", group=DESIGNS,
+        "confidence level of the intervals; tests are at 1 less this (default: 0.95)", default=0.95, group=DESIGNS
     )
     prices: tuple[float, ...] | None = option(
         "prices of one more object, one more participant and one more answer, in any unit; 0 for what is free", nargs=3,
-        kind=float, metavar="PRICE", group=DESIGNS,
+        group=DESIGNS,
     )
 
 
@@ -155,41 +148,34 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
     """The options of `pyalign plan triplets`."""
 
     embeddings: tuple[Spec, ...] = option(
-        "two files of (n, d) embeddings of the same objects, or folders written by `pyalign extract`; FILE::KEY "
-        "picks an array", "--embeddings", required=True, nargs="+", metavar="EMB", role="input", positional=True,
+        "two files of (n, d) embeddings of the same objects, or folders written by `pyalign extract`; FILE::KEY picks "
+        "an array", "--embeddings", required=True, nargs="+", positional=True,
     )
     n_triplets: int | None = option(
         "number of triplets to choose; with lists it follows from them", "-n", "--count", required=True,
-        kind=_options.count, metavar="N", unless=("n_subjects",),
+        unless=("n_subjects",),
     )
     share: float = option(
-        "fraction that is chosen because the models differ; the others are random (default: 0.5)", default=0.5,
-        kind=float, metavar="P",
+        "fraction that is chosen because the models differ; the others are random (default: 0.5)", default=0.5
     )
     measure: tuple[MeasureName, ...] = option(
-        "similarity measure of both (default: cosine), or one for each", default=("cosine",), nargs="+", metavar="M",
-        words=MEASURES,
+        "similarity measure of both (default: cosine), or one for each", default=("cosine",), nargs="+", words=MEASURES
     )
     difference: float | None = option(
         "smallest difference of accuracies that would matter, for the number of answers that finds it (default: 0.05, "
-        "but at most half of the share of triplets on which the models differ)",
-        default=None, kind=float, metavar="FRACTION",
+        "but at most half of the share of triplets on which the models differ)", default=None,
     )
-    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
-    n_subjects: int | None = option(
-        "number of participants, for each of whom a list of trials is made", kind=_options.count, metavar="N"
-    )
-    answers_per_subject: int | None = option("number of trials of each list", kind=_options.count, metavar="N")
+    seed: int = option("random seed (default: 0)", default=0)
+    n_subjects: int | None = option("number of participants, for each of whom a list of trials is made")
+    answers_per_subject: int | None = option("number of trials of each list")
     shared: float = option(
         "fraction of each list that goes to triplets which at least five participants answer, for a noise ceiling "
-        "(default: 0.2)", default=SHARED, kind=float, metavar="P",
+        "(default: 0.2)", default=SHARED,
     )
-    repeated: float = option(
-        "fraction of each list that is asked a second time (default: 0.05)", default=REPEATED, kind=float, metavar="P"
-    )
+    repeated: float = option("fraction of each list that is asked a second time (default: 0.05)", default=REPEATED)
     out: str = option(
         "write the triplets, or the lists, as a table to collect answers with: items, probability, weight",
-        required=True, kind=_options.csv_file, metavar="DESIGN.csv", role="output", group=OUTPUT,
+        required=True, kind=_options.csv_file, metavar="DESIGN.csv", group=OUTPUT,
     )
 
 
@@ -243,46 +229,36 @@ class DrawOptions(_options.Output):
     """The options of `pyalign triplets draw`."""
 
     embeddings: Spec | None = option(
-        "file of (n, d) embeddings; FILE::KEY picks an array", "--embeddings", metavar="EMB", role="input",
-        positional=True,
+        "file of (n, d) embeddings; FILE::KEY picks an array", "--embeddings", positional=True
     )
     matrix: Spec | None = option(
-        "file of (n, n) similarities or dissimilarities instead of embeddings; FILE::KEY picks an array",
-        metavar="FILE",
-        role="input",
+        "file of (n, n) similarities or dissimilarities instead of embeddings; FILE::KEY picks an array"
     )
     kind: MatrixKind | None = option(
         "whether larger values in --matrix mean more similar or more dissimilar (default: what the diagonal shows)",
         choices=KINDS,
     )
-    transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
-    measure: MeasureName | None = option(
-        "similarity measure of the embeddings (default: cosine)", metavar="M", words=MEASURES
-    )
-    n_triplets: int = option("number of triplets to sample", required=True, kind=_options.count, metavar="N")
+    transform: Spec | None = option("linear map to apply to the embeddings first")
+    measure: MeasureName | None = option("similarity measure of the embeddings (default: cosine)", words=MEASURES)
+    n_triplets: int = option("number of triplets to sample", required=True)
     scheme: str = option(
-        "which items form a triplet: any three (default), three of one category, or two of one "
-        "category and one of another", default="uniform",
-        choices=SCHEMES, group=MEET,
+        "which items form a triplet: any three (default), three of one category, or two of one category and one of "
+        "another", default="uniform", choices=SCHEMES, group=MEET,
     )
     categories: Spec | None = option(
-        "a label per line, or a table of 0s and 1s with a column for each category",
-        metavar="FILE",
-        role="input",
-        group=MEET,
+        "a label per line, or a table of 0s and 1s with a column for each category", group=MEET
     )
     temperature: float | None = option(
-        "sample the odd one out with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
-        metavar="T", group=ODD,
+        "sample the odd one out with p = softmax(s / T) (default: the item outside the most similar pair)", group=ODD
     )
-    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
+    seed: int = option("random seed (default: 0)", default=0, group=ODD)
     out: str = option(
         "write the triplets, with the odd item last", required=True, kind=_options.npy_file, metavar="T.npy",
-        role="output", group=OUTPUT,
+        group=OUTPUT,
     )
     probabilities: str | None = option(
         "write the probability that each item is the odd one out, three per triplet; requires --temperature",
-        kind=_options.npy_file, metavar="P.npy", role="output", group=OUTPUT,
+        kind=_options.npy_file, metavar="P.npy", group=OUTPUT,
     )
 
 
@@ -344,21 +320,14 @@ class SimulateOptions:
         "folder to write embeddings.npy, triplets.npy and expected.json to", required=True, metavar="DIR",
         positional=True,
     )
-    embeddings: Spec | None = option(
-        "embeddings to simulate participants with (default: random ones)", metavar="E", role="input"
-    )
+    embeddings: Spec | None = option("embeddings to simulate participants with (default: random ones)", metavar="E")
     n_objects: int = option(
-        f"number of objects with random embeddings of {FEATURES} features (default: 1854)", default=1854,
-        kind=_options.count, metavar="N",
+        f"number of objects with random embeddings of {FEATURES} features (default: 1854)", default=1854
     )
-    n_triplets: int = option(
-        "number of triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N"
-    )
-    measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
-    temperature: float = option(
-        "temperature T in p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T"
-    )
-    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
+    n_triplets: int = option("number of triplets (default: 4,700,000)", default=4_700_000)
+    measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", words=MEASURES)
+    temperature: float = option("temperature T in p = softmax(s / T) (default: 0.1)", default=0.1)
+    seed: int = option("random seed (default: 0)", default=0)
 
 
 def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
@@ -407,12 +376,8 @@ class CollectOptions(_options.Quiet):
     files: tuple[Spec, ...] = option(
         "answers of participants", required=True, nargs="+", metavar="FILE", role="input", positional=True
     )
-    lists: Spec = option(
-        "lists that were answered, as written by `pyalign plan triplets`", required=True, metavar="L", role="input"
-    )
-    out: str = option(
-        "write all answers as one table", required=True, kind=_options.csv_file, metavar="T.csv", role="output"
-    )
+    lists: Spec = option("lists that were answered, as written by `pyalign plan triplets`", required=True)
+    out: str = option("write all answers as one table", required=True, kind=_options.csv_file, metavar="T.csv")
 
 
 def run_collect(options: CollectOptions, progress: Progress) -> Outcome:

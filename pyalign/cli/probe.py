@@ -16,6 +16,7 @@ from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._shared_options import read_categories
+from pyalign.cli._vocabulary import count
 from pyalign.data import KINDS, Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.paths import DATA_SET, Spec, is_named
@@ -47,7 +48,7 @@ PENALTY, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose object
 
 def rank(text: str) -> int | str:
     """A word or a number of columns."""
-    return text if text in ("full", "diagonal") else _options.count(text)
+    return text if text in ("full", "diagonal") else count(text)
 
 
 @dataclass(frozen=True)
@@ -59,58 +60,44 @@ class ProbeCommandOptions(
 
     out: str | None = option(
         "write the map fitted to all triplets; Ctrl-C stores the best map so far next to it", kind=_options.npz_file,
-        metavar="W.npz", role="output", group=OUTPUT,
+        metavar="W.npz", group=OUTPUT,
     )
-    folds: int | None = option(
-        "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
-    )
+    folds: int | None = option("number of cross-validation folds (default: 3)", group=FOLDS)
     repeats: int | None = option(
-        "number of times that the data are split into folds, to average over splits (default: 4)",
-        kind=_options.count, metavar="R", group=FOLDS,
+        "number of times that the data are split into folds, to average over splits (default: 4)", group=FOLDS
     )
     split: Literal["objects", "triplets", "subjects", "objects+subjects", "none"] = option(
         "what is held out in each fold (default: objects); none: one fit to all triplets, at one --penalty, without "
         "held-out accuracy", default="objects", choices=(*SPLITS, "none"), group=FOLDS,
     )
     ci: str = _options.over(*BY, auto="what --split holds out")
-    seed: int = option(
-        "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
-    )
+    seed: int = option("random seed of the split and of the initial maps (default: 0)", default=0, group=FOLDS)
     norm: str | None = option(
         "penalized norm of W (default: squared; with --other-embeddings identity: |W - m I|^2, where "
         "m is the mean of the diagonal)", "--norm", choices=NORMS, group=MAP,
     )
     penalties: tuple[float, ...] | None = option(
-        "regularization penalty: one value, used as it is, or several to choose from within each "
-        "fold, scaled to the triplets of each fit (default: at least eight, depending on the data)", "--penalty",
-        nargs="+", kind=float, metavar="L", group=MAP,
+        "regularization penalty: one value, used as it is, or several to choose from within each fold, scaled to the "
+        "triplets of each fit (default: at least eight, depending on the data)", "--penalty", nargs="+", group=MAP,
     )
     rank: int | str | None = option(
-        "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
+        "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, group=MAP
     )
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
-    temperature: float | None = option(
-        "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP, rare=True
-    )
+    temperature: float | None = option("temperature T in p = softmax(s / T) (default: 1)", group=MAP, rare=True)
     standardize: str | None = option(
-        "standardize embeddings by one mean and standard deviation, by those of each feature, or not "
-        "at all (default: global)",
-        choices=("global", "features", "none"), group=MAP,
+        "standardize embeddings by one mean and standard deviation, by those of each feature, or not at all (default: "
+        "global)", choices=("global", "features", "none"), group=MAP,
     )
     other_embeddings: Spec | None = option(
-        "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array",
-        metavar="Y", role="input", group=OTHERS,
+        "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array", group=OTHERS
     )
     local_weight: float | None = option(
-        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)", kind=float,
-        metavar="A", group=OTHERS, rare=True,
+        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)", group=OTHERS,
+        rare=True,
     )
     weights: Spec | None = option(
-        "how much each answer counts: a file of t numbers, or a table with a column weight",
-        metavar="FILE",
-        role="input",
-        group=ANSWERS,
-        rare=True,
+        "how much each answer counts: a file of t numbers, or a table with a column weight", group=ANSWERS, rare=True
     )
     resume: bool = option(
         "resume an interrupted run from the folds that it stored next to --out", default=False, group=RUNNING
@@ -236,13 +223,11 @@ class TransferOptions(_options.Model, _options.JudgedRows, _options.ClosedInterv
     """The options of `pyalign transfer`."""
 
     maps: tuple[Spec, ...] = option(
-        "linear maps, as written by `pyalign probe`, or glocal:MODEL", "--transform", required=True, nargs="+",
-        metavar="W.npz", role="input",
+        "linear maps, as written by `pyalign probe`, or glocal:MODEL", "--transform", required=True, nargs="+"
     )
     on: tuple[Spec, ...] = option(
-        "data sets (dataset:NAME, a .toml made by `pyalign describe --out`), and files of triplets or human "
-        "matrices; none: only what needs no people",
-        "--on", default=(), nargs="*", metavar="SET", role="input",
+        "data sets (dataset:NAME, a .toml made by `pyalign describe --out`), and files of triplets or human matrices; "
+        "none: only what needs no people", "--on", default=(), nargs="*",
     )
     kind: MatrixKind | None = option(
         "whether larger values in files of matrices mean more similar or more dissimilar; known for data sets",
@@ -250,22 +235,15 @@ class TransferOptions(_options.Model, _options.JudgedRows, _options.ClosedInterv
     )
     item_names: Spec | None = option(
         "name of the item that each number in files of triplets, or each row of matrices, stands for, one per line",
-        metavar="FILE", role="input", rare=True,
+        rare=True,
     )
-    categories: Spec | None = option(
-        f"{_options.CATEGORIES} (default: those of the first data set that has some)", metavar="FILE", role="input",
-    )
-    k: int = option(
-        "number of neighbors of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
-    )
+    categories: Spec | None = option(f"{_options.CATEGORIES} (default: those of the first data set that has some)")
+    k: int = option("number of neighbors of each object (default: 10)", "-k", default=10)
     measure: MeasureName | None = option(
         "similarity measure of all figures (default: for triplets cosine, and after a map its own; pearson for "
-        "matrices; cosine for neighbors)", metavar="M", words=MEASURES, group=_options.MODEL,
+        "matrices; cosine for neighbors)", words=MEASURES, group=_options.MODEL,
     )
-    seed: int = option(
-        "random seed of the half-samples (default: 0)", default=0, kind=_options.seed, metavar="S",
-        group=_options.INTERVALS,
-    )
+    seed: int = option("random seed of the half-samples (default: 0)", default=0, group=_options.INTERVALS)
 
 
 def run_transfer(options: TransferOptions, progress: Progress) -> Outcome:

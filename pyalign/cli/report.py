@@ -48,20 +48,13 @@ class ReportOptions(_options.Document):
         "JSON documents, or folders that contain them, as written by --json, --out and `pyalign extract`",
         required=True, nargs="+", metavar="RESULT", role="input", positional=True,
     )
-    out: str = option(
-        "page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE",
-        role="output",
-    )
+    out: str = option("page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE")
     images: Spec | None = option(
-        "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts",
-        metavar="DIR",
-        role="input",
+        "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts"
     )
-    title: str | None = option(metavar="T")
+    title: str | None = option()
     metadata: Spec | None = option(
-        "table with a row for each model: model, family, objective, training data, parameters or any "
-        "other column",
-        metavar="FILE", role="input",
+        "table with a row for each model: model, family, objective, training data, parameters or any other column"
     )
 
 
@@ -103,47 +96,32 @@ class PlotOptions(_options.Quiet):
     )
     out: str = option(
         "file of the figure: .html, .svg, .png or .pdf; needs no network", required=True, kind=picture_file,
-        metavar="FILE", role="output",
+        metavar="FILE",
     )
-    csv: str | None = option(
-        "write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file, metavar="PATH",
-        role="output",
-    )
+    csv: str | None = option("write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file)
     chart: str | None = option(
         f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="CHART"
     )
     images: Spec | None = option(
         "folder or other source of images that `pyalign extract` accepts, in files named after the objects",
-        metavar="DIR",
-        role="input",
         group=OBJECTS,
     )
     embeddings: Spec | None = option(
-        "for a map, an rdm or its mds: file of (n, d) embeddings; FILE::KEY picks an array",
-        metavar="EMB",
-        role="input",
-        group=OBJECTS,
+        "for a map, an rdm or its mds: file of (n, d) embeddings; FILE::KEY picks an array", group=OBJECTS
     )
     dimensions: Spec | None = option(
-        "for cards: file of (n, k) human dimensions; FILE::KEY picks an array", metavar="D", role="input", group=OBJECTS
+        "for cards: file of (n, k) human dimensions; FILE::KEY picks an array", group=OBJECTS
     )
-    dimension_labels: Spec | None = option(
-        "labels of the dimensions, one per line", metavar="FILE", role="input", group=OBJECTS
-    )
+    dimension_labels: Spec | None = option("labels of the dimensions, one per line", group=OBJECTS)
     triplets: Spec | None = option(
-        "for cards: file of (t, 3) triplets with the odd item last, to show the proportion of choices"
-        " that each dimension explains",
-        "-t", "--triplets", metavar="T", role="input", group=OBJECTS,
+        "for cards: file of (t, 3) triplets with the odd item last, to show the proportion of choices that each "
+        "dimension explains", "-t", "--triplets", group=OBJECTS,
     )
     names: Spec | None = option(
-        "names of the rows of embeddings, dimensions or categories, one per line", metavar="FILE", role="input",
-        group=OBJECTS,
+        "names of the rows of embeddings, dimensions or categories, one per line", group=OBJECTS
     )
     categories: Spec | None = option(
-        "categories of the objects: colors of a map, frames of a gallery, the order of an rdm",
-        metavar="FILE",
-        role="input",
-        group=OBJECTS,
+        "categories of the objects: colors of a map, frames of a gallery, the order of an rdm", group=OBJECTS
     )
     queries: tuple[str, ...] | None = option(
         "for a gallery: queries to show", "--query", nargs="+", metavar="NAME", group=OBJECTS
@@ -151,7 +129,7 @@ class PlotOptions(_options.Quiet):
     method: str | None = option(
         f"projection for a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
-    seed: int | None = option("random seed of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
+    seed: int | None = option("random seed of a map (default: 0)", group=OBJECTS)
     by: str | None = option(
         "what to show, if the result has several: dimensions, categories, levels or entropy (concepts); groups"
         " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); families or models (entropy); "
@@ -162,9 +140,7 @@ class PlotOptions(_options.Quiet):
         f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",
         metavar="S", choices=tuple(dict.fromkeys((*SORTS, *ORDERS, "category"))), group=LOOKS,
     )
-    limit: int | None = option(
-        "show at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
-    )
+    limit: int | None = option("show at most K rows, models, queries, cards, images or names", group=LOOKS)
     style: Literal["light", "dark"] = option(
         "colors: light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
     )
@@ -234,7 +210,7 @@ class TourOptions(_options.Threads, _options.Quiet):
 
     out: str = option(
         "folder to write to: new, empty, or written by an earlier tour (default: pyalign-tour)", default="pyalign-tour",
-        metavar="DIR", role="folder",
+        role="folder",
     )
 
 

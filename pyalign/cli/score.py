@@ -31,36 +31,32 @@ class ScoreOptions(
     """The options of `pyalign score`."""
 
     transform: Spec | None = option(
-        "linear map to apply to the embeddings first, as written by `pyalign probe`; scores use the "
-        "similarity measure stored with it",
-        metavar="W.npz", role="input",
+        "linear map to apply to the embeddings first, as written by `pyalign probe`; scores use the similarity "
+        "measure stored with it",
     )
     groups: Spec | None = option(
         "file of t labels, or the word subjects for the participants; also shows the score of each group of triplets",
-        metavar="FILE", role="input", group=EXTRA, exclusive="groups",
+        group=EXTRA, exclusive="groups",
     )
     categories: Spec | None = option(
-        f"{_options.CATEGORIES}; also shows the score on pairs of each category",
-        metavar="FILE", role="input", group=EXTRA, exclusive="groups",
+        f"{_options.CATEGORIES}; also shows the score on pairs of each category", group=EXTRA, exclusive="groups"
     )
     ceiling: float | Spec | None = option(
         "noise ceiling; also shows how far from chance to the ceiling each score is. A fraction, or "
         "FILE.json[::upper|lower|estimate] written by `pyalign ceiling --json` (default: estimate)",
-        kind=_shared_options.ceiling, metavar="C", role="input", group=EXTRA
+        kind=_shared_options.ceiling, role="input", group=EXTRA,
     )
     n_permutations: int | None = option(
         "estimate the chance level by K random permutations of the rows (of a matrix, rows and columns together)",
-        kind=_options.count,
-        metavar="K",
         group=EXTRA,
     )
     choices: str | None = option(
         "write the position that the model chooses in each triplet: -1 for ties, -2 for omitted triplets",
-        kind=_options.npy_file, metavar="OUT.npy", role="output", group=OUTPUT,
+        kind=_options.npy_file, group=OUTPUT,
     )
     probabilities: str | None = option(
         "write the choice probabilities: three for each triplet, or two if anchored", kind=_options.npy_file,
-        metavar="OUT.npy", role="output", group=OUTPUT, rare=True,
+        group=OUTPUT, rare=True,
     )
 
 

@@ -41,7 +41,7 @@ class StudyInitOptions(_options.Quiet):
         "a study of every figure of a paper that the files of FOLDER are enough for; the page says what is missing for"
         " the others", choices=PRESETS, metavar="PRESET",
     )
-    out: str | None = option("file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output")
+    out: str | None = option("file to write (default: study.toml in FOLDER)", metavar="STUDY.toml")
 
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
@@ -81,8 +81,7 @@ class StudyFolderOptions:
 
     file: Spec = option(**STUDY_FILE)
     out: str | None = option(
-        "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
-        role="folder",
+        "folder for documents and report (default: next to the study file, with its name without .toml)", role="folder"
     )
 
 
@@ -91,8 +90,7 @@ class Sharded(StudyFolderOptions):
     """In how many parts a study extracts."""
 
     shards: int | None = option(
-        "extract models in K parts, unless the study file says in how many; the results are the same",
-        kind=_options.count, metavar="K", group=RUNNING,
+        "extract models in K parts, unless the study file says in how many; the results are the same", group=RUNNING
     )
 
 
@@ -196,13 +194,11 @@ class StudyRunOptions(_options.Threads, _options.Quiet, Sharded):
     """The options of `pyalign study run`."""
 
     n_jobs: int = option(
-        "number of steps to run at once, in processes that share the threads (default: 1)", default=1,
-        kind=_options.count, metavar="K", group=RUNNING,
+        "number of steps to run at once, in processes that share the threads (default: 1)", default=1, group=RUNNING
     )
     resume: bool = option(
-        "require an earlier run to resume; steps that are done and unchanged are never repeated, with"
-        " or without this option",
-        default=False,
+        "require an earlier run to resume; steps that are done and unchanged are never repeated, with or without this "
+        "option", default=False,
     )
     only: str | None = option("run only this step and those that it needs; report: only the page", metavar="STEP")
 
@@ -263,13 +259,12 @@ class StudyExportOptions(_options.Quiet, Sharded):
     )
     group: float = option(
         "run units in one process until that takes about MINUTES; 0: one for each unit (default: 5)", default=MINUTES,
-        kind=minutes, metavar="MINUTES",
+        kind=minutes,
     )
     gpu_options: str | None = option(
-        'options of sbatch for units that want a device, in one word: "--constraint=gpu --time=60"', metavar="OPTIONS",
-        role="flags",
+        'options of sbatch for units that want a device, in one word: "--constraint=gpu --time=60"', role="flags"
     )
-    cpu_options: str | None = option("options of sbatch for all other units, likewise", metavar="OPTIONS", role="flags")
+    cpu_options: str | None = option("options of sbatch for all other units, likewise", role="flags")
 
 
 def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:

@@ -28,7 +28,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _options, _vocabulary
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.data import Provenance
 from pyalign.errors import InputError
@@ -39,7 +39,7 @@ from pyalign._result import Result
 class ToyOptions(_options.Model, _options.Output):
     """The options of `pyalign toy`."""
 
-    times: int = option("how often", kind=_options.count, metavar="K", default=2, group="toys\\nwhat they are")
+    times: int = option("how often", kind=_vocabulary.count, metavar="K", default=2, group="toys\\nwhat they are")
     loud: bool = option("louder", default=False)
     pair: tuple[str, ...] | None = option("words", nargs="+", metavar="W", choices=("a", "b"), exclusive="words")
     word: str | None = option("a word", "-w", "--word", exclusive="words")

@@ -232,7 +232,7 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
                 types.setdefault(flag, set()).add(told["type"])
                 defaults.setdefault(flag, set()).add(repr(told["default"]))
     assert types.keys() == VOCABULARY.keys()
-    kinds = {"path": {"text"}, "source": {"text", "file"}}
+    kinds = {"path": {"text"}, "source": {"text", "file"}, "seed": {"integer"}}
     for flag, row in VOCABULARY.items():
         allowed = set().union(*(kinds.get(word, {word}) for word in row.type.split(" or ")))
         assert types[flag] <= allowed, flag
