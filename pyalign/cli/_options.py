@@ -16,6 +16,7 @@ from pyalign.data.names import HOW, MISSING
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
+from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BY, Resampling, as_resampling
 from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
@@ -336,6 +337,12 @@ def over(*words: str, auto: str) -> Any:
     either = f"{', '.join(first)} or {last}" if first else last
     meaning = f"what intervals generalize to: {either}; auto (the default): {auto}; none: no intervals"
     return option(meaning, default=AUTO, choices=(AUTO, *words, "none"), metavar="OVER", group=INTERVALS)
+
+
+def corrected(over: str, rare: bool = False) -> Any:
+    """The option `--correction` of a command that tests several hypotheses."""
+    meaning = f"correction of p-values {over} (default: holm); benjamini-hochberg controls the false discovery rate"
+    return option(meaning, default="holm", choices=tuple(CORRECTIONS), group=INTERVALS, rare=rare)
 
 
 @dataclass(frozen=True)

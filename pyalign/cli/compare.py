@@ -21,7 +21,6 @@ from pyalign.errors import InputError, nearest
 from pyalign.io.item_names import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import Correction, MeasureName
 
 
@@ -44,10 +43,7 @@ class CompareOptions(
         "similarity measure, one of those above for all embeddings (default: cosine), or one for each, in the same "
         "order", nargs="+", group=_options.MODEL, words=MEASURES,
     )
-    correction: Correction = option(
-        "correction of p-values over all pairs (default: holm); benjamini-hochberg controls the false discovery rate",
-        default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )
+    correction: Correction = _options.corrected("over all pairs")
     baseline: str | None = option(
         "compare each of the others with this model, by its label or name (default: every two models)",
         group=_options.INTERVALS,

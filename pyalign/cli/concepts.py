@@ -14,7 +14,6 @@ from pyalign.concept.groupings import ENTROPY_OF
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import Correction, MeasureName
 
 WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
@@ -53,10 +52,7 @@ class ConceptsOptions(
         "family of each model: shows the mean of each family, and the differences of families; none typed: those of "
         "`pyalign models list --metadata`", nargs="*", rare=True,
     )
-    correction: Correction = option(
-        "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the false discovery "
-        "rate", default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
-    )
+    correction: Correction = _options.corrected("over all concepts", rare=True)
 
 
 def run(options: ConceptsOptions, progress: Progress) -> Outcome:

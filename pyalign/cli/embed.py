@@ -29,7 +29,6 @@ from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.embeddings import embedding_files
 from pyalign.io.paths import Spec
 from pyalign.journal import Journal
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import Correction
 
@@ -252,10 +251,7 @@ class PredictOptions(
         default="none", choices=("features", "none"), group=REGRESSION,
     )
     ci: str = _options.over("objects", auto="objects")
-    correction: Correction = option(
-        "correction of p-values of differences between models (default: holm); benjamini-hochberg controls the false "
-        "discovery rate", default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
-    )
+    correction: Correction = _options.corrected("of differences between models", rare=True)
     seed: int | None = option("random seed of the folds (default: 0)", group=REGRESSION)
 
 

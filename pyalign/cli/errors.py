@@ -15,9 +15,8 @@ from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.consistency import error_consistency
 from pyalign.errors import InputError
-from pyalign.measures import MEASURES, get_measure
-from pyalign.stats.multiple import CORRECTIONS
-from pyalign.typing import Correction, MeasureName, Policy
+from pyalign.measures import get_measure
+from pyalign.typing import Correction, Policy
 
 
 def table_or_document(text: str) -> str:
@@ -82,22 +81,15 @@ FAILURES = Command(
 @dataclass(frozen=True)
 class ConsistencyOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _model_choices.ModelChoices,
-    _shared_options.Concepts, _options.Intervals, _options.People, _options.Running, _options.Output,
+    _shared_options.Concepts, _options.Nearness, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):
     """The options of `pyalign consistency`."""
 
-    measure: MeasureName = option(
-        "similarity measure, one of those above (default: cosine)", default="cosine", group=_options.MODEL,
-        words=MEASURES,
-    )
     nan_policy: Policy = option(
         "rows with NaN, or triplets without a choice: raise an error, or omit them (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
     )
-    correction: Correction = option(
-        "correction of p-values over all pairs, and over all concepts (default: holm)", default="holm",
-        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )
+    correction: Correction = _options.corrected("over all pairs, and over all concepts")
 
 
 def run_consistency(options: ConsistencyOptions, progress: Progress) -> Outcome:

@@ -22,7 +22,6 @@ from pyalign.pairwise.cka import cka
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
 from pyalign.pairwise.rsa import rsa
-from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
 
 HUMAN, MODELS = "human judgments", "more models"
@@ -34,18 +33,20 @@ HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}
 
 
 @dataclass(frozen=True)
-class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _outputs.FolderWithImages):
+class RsaOptions(
+    _options.Models, _options.JudgedRows, _options.Mapped, _options.Intervals, _options.Running, _options.Output,
+    _outputs.FolderWithImages,
+):
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         default=(), nargs="*", positional=True,
     )
-    labels: tuple[str, ...] | None = option("names of the models in tables (default: shortened file names)", nargs="+")
     human: Spec = option(
         "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed, or a table with a "
-        "rating in each row; FILE::KEY picks an array; NaN marks pairs that were not judged", required=True,
-        metavar="FILE", group=HUMAN,
+        "rating in each row; FILE::KEY picks an array; NaN marks pairs that were not judged",
+        required=True, metavar="FILE", group=HUMAN,
     )
     kind: MatrixKind | None = option(
         "whether larger values in --human mean more similar or more dissimilar (default: what the diagonal shows; a "
@@ -82,17 +83,10 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "take bootstrap intervals, with B resamples (default: a closed form, but 1000 resamples for kendall and tau-a)",
         group=_options.INTERVALS, rare=True,
     )
-    confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", group=_options.INTERVALS
-    )
     n_permutations: int | None = option(
         "number of random relabelings of the objects for p-values", group=_options.INTERVALS
     )
-    correction: Correction = option(
-        "correction of p-values of differences and of tests against the noise ceiling (default: holm)", default="holm",
-        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )
-    seed: int | None = option("random seed (default: 0)", group=_options.INTERVALS)
+    correction: Correction = _options.corrected("of differences and of tests against the noise ceiling")
     categories: Spec | None = option(
         "category or categories of each object: the order of the matrices in --out", group=OUTPUT
     )
@@ -185,10 +179,7 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
         "confidence level of the intervals, and the share of unrelated models that stay below the threshold (default: "
         "0.95)", group=_options.INTERVALS,
     )
-    correction: Correction = option(
-        "correction of p-values of pairs of models, and of differences (default: holm)", default="holm",
-        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
-    )
+    correction: Correction = _options.corrected("of pairs of models, and of differences")
     seed: int | None = option("random seed of permutations and half-samples (default: 0)", group=NULL)
 
 
