@@ -113,7 +113,7 @@ def of_folders():
 
 
 def of_commands():
-    """Commands in `pyalign --help`; the names of options, and slots: an option of two commands has two."""
+    """Commands in `pyalign --help`; names of options; slots of options that are not common, one a command."""
     done = subprocess.run(
         [sys.executable, "-m", "pyalign", "commands", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -123,7 +123,7 @@ def of_commands():
     return {
         "commands": Counter(one["name"] for one in commands if not one["rare"]),
         "names of options": Counter(dict.fromkeys(names, 1)),
-        "options of commands": Counter({name: len(held) for name, held in options.items()}),
+        "options of commands": Counter({name: sum(not o["common"] for o in held) for name, held in options.items()}),
     }
 
 

@@ -418,3 +418,10 @@ class Output(Document):
     csv: str | None = option("write the table as .csv", group=OUTPUT)
     latex: str | None = option("write the table as .tex, for the LaTeX package booktabs", group=OUTPUT, rare=True)
     verbose: bool = option(default=False, group=OUTPUT, rare=True)
+
+
+# Groups of what nearly all commands have: data, where it runs, and output.
+COMMON = (
+    Models, Model, TripletLayout, SomeTriplets, TripletFile, RowNames, JudgedRows, Mapped, People, ManyAnswers,
+    Weighted, Nan, Threads, Running, Quiet, Document, Output,
+)

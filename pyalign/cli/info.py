@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,6 +20,7 @@ from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native, slow_because
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, declared, flags_of, option
+from pyalign.cli._options import COMMON
 from pyalign.cli._outputs import described
 from pyalign.errors import InputError, note_of_namesake, pip_install
 from pyalign.io.paths import Spec
@@ -149,9 +151,15 @@ def options_of(command: Command[Any]) -> list[dict[str, Any]]:
             "positional": option_.positional, "required": field.default is MISSING, "default": _default(field),
             "choices": option_.choices and [*option_.choices], "role": option_.role or None,
             "group": option_.group.partition("\n")[0] or None, "rare": option_.rare,
+            "common": _declaring(command.options, field.name) in COMMON,
         }
         for field, option_ in declared(command.options)
     ]
+
+
+def _declaring(options: type, name: str) -> type:
+    """The class that declares an option as a command has it."""
+    return next(one for one in options.__mro__ if name in get_annotations(one))
 
 
 def _type(hint: Any) -> str:

@@ -63,8 +63,7 @@ def test_help_lists_every_command_and_score_every_measure(command):
 
 def test_every_option_is_explained():
     for name in COMMANDS:
-        parser = make_parser(name, COMMANDS[name], load(name))
-        assert all(action.help for action in parser._actions), name
+        assert all(action.help for action in make_parser(name, COMMANDS[name], load(name))._actions), name
         assert declared(load(name).options), name
 
 
@@ -92,9 +91,8 @@ def test_help_shows_at_most_thirty_options_and_help_all_shows_the_rest(command, 
 
 def test_usage_shows_what_is_required_first(command):
     assert command("score", "--help").out.startswith("usage: pyalign score EMB [EMB ...] -t T [options]\n")
-    assert command("dimensions", "predict", "-h").out.startswith(
-        "usage: pyalign dimensions predict EMB [EMB ...] --dimensions D [options]"
-    )
+    usage = "usage: pyalign dimensions predict EMB [EMB ...] --dimensions D [options]"
+    assert command("dimensions", "predict", "-h").out.startswith(usage)
     assert command("info", "--help").out.startswith("usage: pyalign info [options]\n")
 
 
@@ -199,9 +197,8 @@ def test_commands_are_declared_for_programs(command, tmp_path):
     assert options.keys() == {one.name for one, _ in declared(load("score").options)}
     triplets = options["triplets"]
     assert (triplets["flags"], triplets["type"], triplets["required"]) == (["-t", "--triplets"], "file", True)
-    assert (options["confidence_level"]["type"], options["quiet"]["type"], options["n_resamples"]["type"]) == (
-        "number", "switch", "integer",
-    )
+    types = [options[one]["type"] for one in ("confidence_level", "quiet", "n_resamples")]
+    assert types == ["number", "switch", "integer"]
     assert options["missing"]["choices"] == ["raise", "omit"] and options["missing"]["default"] == "raise"
     assert found["score"]["result"]["kind"] == "score" and "results" in found["score"]["result"]["fields"]
     assert found["export"]["result"] is None
@@ -227,19 +224,26 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
     """Types agree in all commands, and some command has the default of the row."""
     types, defaults = {}, {}
     for one in all_commands():
-        for told in one["options"]:
-            for flag in told["flags"][-1:]:
-                types.setdefault(flag, set()).add(told["type"])
-                defaults.setdefault(flag, set()).add(repr(told["default"]))
+        for flag, told in ((told["flags"][-1], told) for told in one["options"] if told["flags"]):
+            types.setdefault(flag, set()).add(told["type"])
+            defaults.setdefault(flag, set()).add(repr(told["default"]))
     assert types.keys() == VOCABULARY.keys()
     kinds = {"path": {"text"}, "source": {"text", "file"}, "seed": {"integer"}}
     for flag, row in VOCABULARY.items():
         allowed = set().union(*(kinds.get(word, {word}) for word in row.type.split(" or ")))
         assert types[flag] <= allowed, flag
         if row.default is not None:
-            plain = list(row.default) if isinstance(row.default, tuple) else row.default
-            assert repr(plain) in defaults[flag], flag
+            assert repr(list(row.default) if flag == "--layer" else row.default) in defaults[flag], flag
         assert row.meaning and not row.meaning.endswith("."), flag
+
+
+def test_an_argument_holds_in_each_signature_what_its_option_holds():
+    whole, real = "int|AtLeastTwo|NotNegative|Number|Positive", "float|Fraction|Temperature"
+    words = {"integer": whole, "seed": whole, "number": real, "switch": "bool"}
+    held = {row.argument: words[row.type] for row in VOCABULARY.values() if row.argument and row.type in words}
+    for one in filter(inspect.isfunction, (getattr(pyalign, name) for name in pyalign.__all__)):
+        for name, stated in inspect.signature(one).parameters.items():
+            assert name not in held or re.search(held[name], str(stated.annotation)), f"{one.__name__}: {stated}"
 
 
 # Flags that stand for arguments of several names: flag -> what else commands call it.
@@ -253,12 +257,8 @@ OTHERWISE = {
 def test_an_option_is_called_in_python_as_the_vocabulary_says():
     """So that a message about an argument becomes one about its flag, and who knows one knows the other."""
     functions = [getattr(module, name) for module in (pyalign, pyalign.datasets) for name in module.__all__]
-    arguments = {
-        name
-        for one in functions
-        if inspect.isfunction(one) or is_dataclass(one)
-        for name in inspect.signature(one).parameters
-    }
+    functions = [one for one in functions if inspect.isfunction(one) or is_dataclass(one)]
+    arguments = {name for one in functions for name in inspect.signature(one).parameters}
     assert {row.argument for row in VOCABULARY.values()} - {""} <= arguments
     for name in COMMANDS:
         for one, told in declared(load(name).options):
