@@ -134,18 +134,16 @@ def load_triplets(
         among = "(from 0, of those that are kept)"
         raise bad(path, message.replace("(from 0)", among) if kept else message) from error
     file = path if key is None else f"{path}::{key}"
+    named, people = _names(path, names, item_names), _subjects(path, who, subjects, len(values))
+    if people is not None and layout["columns"] == columns:  # else it is said already
+        notes += tuple(f"{file}: {note}" for note in people.notes())
+    unweighted = weight is None and weights is None
     triplets = Triplets(
-        values, *_names(path, names, item_names), positions=positions, answered=odd_column != "none",
-        subjects=_subjects(path, who, subjects, len(values)), source=None if in_memory else file,
-        task=layout["task"] or ODD_ONE_OUT, notes=(*kept, *notes),
+        values, *named, positions=positions, answered=odd_column != "none", subjects=people,
+        source=None if in_memory else file, task=layout["task"] or ODD_ONE_OUT,
+        notes=(*kept, *notes, *(notes_on_unused(path, table) if unweighted else ())),
     )
-    if triplets.subjects is not None and layout["columns"] == columns:  # else it is said already
-        of_people = (f"{file}: {note}" for note in triplets.subjects.notes())
-        triplets = replace(triplets, notes=(*triplets.notes, *of_people))
-    if weight is None and weights is None:
-        triplets = replace(triplets, notes=(*triplets.notes, *notes_on_unused(path, table)))
-    else:
-        triplets = _weighted(path, triplets, table, weight, weights)
+    triplets = triplets if unweighted else _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
 
 

@@ -89,13 +89,17 @@ def among_people(
                     at_pairs = slopes * change
                     rows[figure, q, :m][keep] -= (at_pairs - at_pairs.mean()) * scale
     _add_reliability(people, items, n, name, backend, (values, pairs, rows))
-    jackknife = np.full((p, 3), np.nan)
+    return AmongPeople(values, _of_participants(values, _means(without)), pairs, rows)
+
+
+def _of_participants(values: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+    """What each participant does to the figures (p, 3): by the means without them (p, 2), or with the others."""
+    p, with_others, jackknife = len(values), values[:, RELIABILITY], np.full(values.shape, np.nan)
     if p >= LEAST:
-        left_out, with_others = _means(without), values[:, RELIABILITY]
         jackknife[:, :RELIABILITY] = (p - 1) * (left_out.mean(axis=0) - left_out)
         jackknife[:, RELIABILITY] = 2.0 * (p - 1) / (p - 2) * (with_others - with_others.mean())
         jackknife[:, np.isnan(values).any(axis=0)] = np.nan
-    return AmongPeople(values, jackknife, pairs, rows)
+    return jackknife
 
 
 def _means(values: np.ndarray) -> np.ndarray:

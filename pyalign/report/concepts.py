@@ -58,21 +58,13 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
     """
-    from pyalign.concept.concepts_result import ConceptScore
-
     first, intervals = of[0], result.ci_by is not None
     order = list(range(len(first.concepts)))
     if first.by not in ("levels", "entropy"):
         order.sort(key=lambda k: -(first.concepts[k].accuracy or -1.0))
 
-    def rows_of(scores: ConceptScores) -> list[ConceptScore]:
-        """Concepts in this order, what belongs to none, and the whole."""
-        rest = () if scores.unassigned is None else (scores.unassigned,)
-        whole = ConceptScore("all", scores.n_triplets, 0, scores.accuracy, scores.ci, scores.cross_entropy,
-                             scores.cross_entropy_ci, effective_objects=result.effective_objects)
-        return [*(scores.concepts[k] for k in order), *rest, whole]
-
-    rows = rows_of(first)
+    rows_of_each = [_rows_of(scores, order, result) for scores in of]
+    rows = rows_of_each[0]
     column = Rows(rows, interval_header(result.confidence) if intervals else "").column
     concept = concepts_column(SINGULAR[first.by], [row.concept for row in rows])
     triplets = column("triplets", lambda c: c.n_triplets, "count", keep=7)
@@ -97,11 +89,21 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
     return table(
         concept,
         triplets,
-        *(Rows(rows_of(scores)).column(labels[scores.embeddings], lambda c: c.accuracy, "percent",
-                                    keep=9 if k < 2 else max(1, 6 - k)) for k, scores in enumerate(of)),
+        *(Rows(rows_of_each[k]).column(labels[scores.embeddings], lambda c: c.accuracy, "percent",
+                                       keep=9 if k < 2 else max(1, 6 - k)) for k, scores in enumerate(of)),
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
     )
+
+
+def _rows_of(scores: ConceptScores, order: Sequence[int], result: Concepts) -> list[ConceptScore]:
+    """Concepts in this order, what belongs to none, and the whole."""
+    from pyalign.concept.concepts_result import ConceptScore
+
+    rest = () if scores.unassigned is None else (scores.unassigned,)
+    whole = ConceptScore("all", scores.n_triplets, 0, scores.accuracy, scores.ci, scores.cross_entropy,
+                         scores.cross_entropy_ci, effective_objects=result.effective_objects)
+    return [*(scores.concepts[k] for k in order), *rest, whole]
 
 
 def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) -> Table | None:

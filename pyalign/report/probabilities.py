@@ -58,15 +58,18 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             f"{brier.resolution:.5f} + uncertainty {brier.uncertainty:.5f} + variance within bins "
             f"{brier.within_bin_variance:.5f} - covariance within bins {brier.within_bin_covariance:.5f}, by bin:"
         ))
-    bins = bins_of(first.equal_mass)
+    return [*blocks, _reliability_table(first.equal_mass)]
+
+
+def _reliability_table(reliability: Reliability) -> Table:
+    bins = bins_of(reliability)
     column, ranges = Rows(bins).column, tuple(f"{binned.low:.4f} to {binned.high:.4f}" for binned in bins)
-    reliability = table(
+    return table(
         Column("confidence", ranges, fit=lambda room: ranges),  # without its beginning a range says nothing
         column("mean", lambda binned: binned.confidence, "number", 4),
         column("accuracy", lambda binned: binned.accuracy, "number", 4),
         column("answers", lambda binned: binned.n, "count"),
     )
-    return [*blocks, reliability]
 
 
 def _over(results: Calibrations) -> list[str]:

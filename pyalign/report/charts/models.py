@@ -288,13 +288,7 @@ def rsa_chart(
     first = "correlation with the mean matrix of the participants" if people else "correlation with the human matrix"
     of_people = _per_person([correlation for correlation in drawn if correlation[0] in shown])
     panels = [Panel(rows, first, ".2f", {"0": 0.0}, unit="pairs", counted=False), *of_people]
-    who = "".join(f", {counted(n, 'participant')}" for n in people)
-    objects, pairs = spread(row.n_objects for _, row in correlations), spread(row.n_pairs for _, row in correlations)
-    missing = max(row.n_missing for _, row in correlations)
-    sentences = [
-        f"{objects} objects, {pairs} pairs{who}. {bars_text(row.ci for _, row in correlations)}".strip(),
-        f"Up to {missing:,} pairs left out, which nobody judged." if missing else "",
-    ]
+    sentences = _over_objects([row for _, row in correlations], people)
     for panel in of_people:
         if panel.bands:
             sentences.append(
@@ -313,6 +307,17 @@ def rsa_chart(
     ]
     chart = ranked(panels, shown, series, look, points, stacked=width == "single")
     return finished(chart, look, points, "Representational similarity to people", sentences)
+
+
+def _over_objects(rows: Sequence[RsaResult], people: Sequence[int]) -> list[str]:
+    """Sentences on the objects, pairs and participants that correlations are over, and on what is missing."""
+    who = "".join(f", {counted(n, 'participant')}" for n in people)
+    objects, pairs = spread(row.n_objects for row in rows), spread(row.n_pairs for row in rows)
+    missing = max(row.n_missing for row in rows)
+    return [
+        f"{objects} objects, {pairs} pairs{who}. {bars_text(row.ci for row in rows)}".strip(),
+        f"Up to {missing:,} pairs left out, which nobody judged." if missing else "",
+    ]
 
 
 def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
@@ -364,21 +369,7 @@ def depth_chart(
     names = model_labels([(name, None) for name in shown], labels=labels)
     each = {name: [layer.name for _, layer in held if layer.of == name] for name in shown}
     same = len({tuple(layer_names) for layer_names in each.values()}) == 1
-    best = {b.model: b for b in result.best_layers or ()}
-    rows, chosen = list[dict[str, Any]](), list[dict[str, Any]]()
-    for model, layer in held:
-        if layer.of not in shown:
-            continue
-        low, high = ends_of(model.ci)
-        depth = layer.place / max(1, len(each[layer.of]) - 1)
-        at = {"model": names[layer.of], "layer": one_line(layer.name), "place": layer.place, "depth": depth}
-        interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f}%"
-        spoken = f"{names[layer.of]}, {one_line(layer.name)}: {percent(model.accuracy)}{interval}"
-        rows.append({**at, "value": model.accuracy, "low": low, "high": high, "spoken": spoken})
-        if (b := best.get(model.model)) is not None:
-            low, high = ends_of(b.ci)
-            spoken = f"{names[layer.of]}, {CHOSEN}: {percent(b.accuracy)}"
-            chosen.append({**at, "layer": CHOSEN, "value": b.accuracy, "low": low, "high": high, "spoken": spoken})
+    rows, chosen = _of_layers(result, names, each)
     field = "place" if same else "depth"
     ends = with_margin([float(row[field]) for row in rows], 0.05)
     words = [one_line(name) for name in each[shown[0]]]
@@ -414,6 +405,29 @@ def depth_chart(
     chart = alt.layer(*marks, width=room, height=190)
     title = f"Accuracy over the layers of {names[shown[0]] if len(shown) == 1 else counted(len(shown), 'model')}"
     return finished(chart, look, points, title, sentences)
+
+
+def _of_layers(
+    result: Comparison, names: Mapping[str, str], layers: Mapping[str, Sequence[str]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A row for each layer of the models that are shown, and one for each best layer that was chosen and scored."""
+    best = {b.model: b for b in result.best_layers or ()}
+    rows, chosen = list[dict[str, Any]](), list[dict[str, Any]]()
+    for model in result.layers or ():
+        layer = model.layer
+        if layer is None or layer.of not in layers:
+            continue
+        low, high = ends_of(model.ci)
+        depth = layer.place / max(1, len(layers[layer.of]) - 1)
+        at = {"model": names[layer.of], "layer": one_line(layer.name), "place": layer.place, "depth": depth}
+        interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f}%"
+        spoken = f"{names[layer.of]}, {one_line(layer.name)}: {percent(model.accuracy)}{interval}"
+        rows.append({**at, "value": model.accuracy, "low": low, "high": high, "spoken": spoken})
+        if (b := best.get(model.model)) is not None:
+            low, high = ends_of(b.ci)
+            spoken = f"{names[layer.of]}, {CHOSEN}: {percent(b.accuracy)}"
+            chosen.append({**at, "layer": CHOSEN, "value": b.accuracy, "low": low, "high": high, "spoken": spoken})
+    return rows, chosen
 
 
 def joined(rows: Sequence[Any], x: Any, y: Any, channels: Look, tips: Sequence[Any]) -> list[Any]:
