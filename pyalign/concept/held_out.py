@@ -10,13 +10,12 @@ Source: Rifkin and Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass
-from pyalign._process import Progress, silent
 from pyalign.data.names import in_order
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
@@ -71,7 +70,7 @@ def folds_of(n: int, folds: object, names: Sequence[str] | None = None, seed: in
 
 def predict_held_out(
     x: np.ndarray, y: np.ndarray, fold: np.ndarray, penalties: np.ndarray, *, standardize: bool = False,
-    errors: bool = False, progress: Progress = silent, stage: str = "folds",
+    errors: bool = False, progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> HeldOut:
     """Ridge from rows (n, d) to dimensions (n, k), each object predicted by the fit to all folds but its own.
 
@@ -83,7 +82,7 @@ def predict_held_out(
     of_fits, of_means = np.zeros_like(y), np.zeros_like(y)
     rows = Rows(x, float(penalties.min()))
     for f in range(count):
-        progress(stage, f, count)
+        progress(f, count)
         fitted, out = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
         scaled = Rows(_scaled(x, fitted), float(penalties.min())) if standardize else rows
         spectrum = scaled.spectrum(fitted, out)

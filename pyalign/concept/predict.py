@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -108,7 +109,7 @@ def predict_dimensions(
     for name, rows in objects.rows.items():
         held_out = predict_held_out(
             rows[objects.kept], objects.y, fold, grid, standardize=standardize, errors=plan is not None,
-            progress=progress, stage=name,
+            progress=partial(progress, name),
         )
         explained[name] = Explained.of(objects.y, held_out)
         results.append(_result(name, held_out, explained[name], objects, plan))

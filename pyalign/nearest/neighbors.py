@@ -161,7 +161,7 @@ def neighbors(
         space, engine = make_space(*space_inputs), "faiss"
         made = saved or index_of(space, factory, rows)
         nearest_rows = approximately(space, made.faiss_index, factory, vectors, k, own, report)
-    return _result(rows, wanted, space, nearest_rows, kept, served, factory, engine)
+    return _result(rows, wanted, space, nearest_rows, (kept, served), factory, engine)
 
 
 def prepared_index(x: Embeddings, queries: Any, measure: MeasureLike, index: str) -> NeighborIndex:
@@ -227,10 +227,11 @@ def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> Nei
 
 
 def _result(
-    rows: Embeddings, wanted: Queries, space: Space, nearest_rows: NearestRows, kept: np.ndarray, served: np.ndarray,
+    rows: Embeddings, wanted: Queries, space: Space, nearest_rows: NearestRows, usable: tuple[np.ndarray, np.ndarray],
     factory: str, engine: str,
 ) -> Neighbors:
-    """The result, with the row numbers of the original embeddings and queries."""
+    """The result, with the row numbers of the original embeddings and queries, of which masks say what is usable."""
+    kept, served = usable
     place, shape = np.flatnonzero(kept), (len(served), nearest_rows.indices.shape[1])
     indices, similarities = np.full(shape, -1, np.int64), np.full(shape, np.nan)
     here = nearest_rows.indices >= 0

@@ -286,8 +286,21 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         {"fold": number, "chosen": getattr(fold, name), "spoken": f"fold {number}, chosen: {getattr(fold, name):.3g}"}
         for number, fold in zip(names, result.folds, strict=True)
     ]
-    panels = [_path_panel(field, title, rows, chosen, folds, name, each)
-              for field, title in (("nats", "cross-entropy (nats)"), ("dimensions", "dimensions"))]
+    panels = []
+    for field, title in (("nats", "cross-entropy (nats)"), ("dimensions", "dimensions")):
+        scale = alt.Scale(type="log", nice=False)
+        x = alt.X("penalty:Q", scale=scale, axis=alt.Axis(title=name, format=".0e", tickCount=4, labelOverlap=True))
+        y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
+        base = chart_of(rows).encode(x=x, y=y, detail=alt.Detail("fold:N"))
+        tips = [alt.Tooltip("fold:N"), alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"),
+                alt.Tooltip("dimensions:Q")]
+        lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=folds["color"])
+        dots = base.mark_point(size=24, filled=True, opacity=1)
+        dots = dots.encode(**folds, tooltip=tips, description=alt.Description("spoken:N"))
+        rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
+        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description=alt.Description("spoken:N"),
+                             tooltip=alt.Tooltip("spoken:N"))
+        panels.append(alt.layer(rules, lines, dots, width=each, height=180))
     chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
     sentences = [
         "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "
@@ -295,25 +308,6 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         "Dashed: the penalty that the fold chose.",
     ]
     return finished(chart, look, points, "Choice of the penalties", sentences)
-
-
-def _path_panel(
-    field: str, title: str, rows: list[Any], chosen: list[Any], folds: Mapping[str, Any], name: str, width: float
-) -> Any:
-    """One figure of the fits along the path of penalties, by fold; dashed where each fold chose."""
-    scale = alt.Scale(type="log", nice=False)
-    x = alt.X("penalty:Q", scale=scale, axis=alt.Axis(title=name, format=".0e", tickCount=4, labelOverlap=True))
-    y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
-    base = chart_of(rows).encode(x=x, y=y, detail=alt.Detail("fold:N"))
-    tips = [alt.Tooltip("fold:N"), alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"),
-            alt.Tooltip("dimensions:Q")]
-    lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=folds["color"])
-    dots = base.mark_point(size=24, filled=True, opacity=1)
-    dots = dots.encode(**folds, tooltip=tips, description=alt.Description("spoken:N"))
-    rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
-    rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description=alt.Description("spoken:N"),
-                         tooltip=alt.Tooltip("spoken:N"))
-    return alt.layer(rules, lines, dots, width=width, height=180)
 
 
 def dimension_stability_chart(

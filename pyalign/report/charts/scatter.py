@@ -238,7 +238,21 @@ def _against_numbers(
             dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
             layers.append(dashed.encode(x=x, y=y))
     layers += _points(rows, {"x": x, "y": y}, "y", look, line.column, result)
-    labels = _names_with_room(rows, room, (ends, logs), (bottom, top), limit)
+    place = math.log10 if logs else float
+    left, right = map(place, ends)
+
+    def across(value: float) -> float:
+        return room * (place(value) - left) / (right - left)
+
+    def down(value: float | None) -> float:
+        return HEIGHT * (top - (value or 0.0)) / (top - bottom)
+
+    at = np.array([(across(row["value"]), down(row["accuracy"])) for row in rows])
+    wide = [(across(row["value_low"]), y, across(row["value_high"]), y)
+            for row, (_, y) in zip(rows, at, strict=True) if "value_low" in row]
+    tall = [(x, down(row["high"]), x, down(row["low"]))
+            for row, (x, _) in zip(rows, at, strict=True) if row["low"] is not None]
+    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, np.array(wide + tall).reshape(-1, 4))
     text = chart_of([{"name": label.name, "x": label.x, "y": label.y} for label in labels]).mark_text(
         align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
     )
@@ -248,29 +262,6 @@ def _against_numbers(
     sentences = [*_over_models(result, line, len(rows)), few]
     title = f"{_capital(result.score_name)} against {line.column}"
     return finished(alt.layer(*layers, width=room, height=HEIGHT), look, points, title, sentences)
-
-
-def _names_with_room(
-    rows: Sequence[ModelRow], room: float, across: tuple[tuple[float, float], bool], heights: tuple[float, float],
-    limit: int,
-) -> list[Any]:
-    """The names that have room, in pixels; across: the ends of the values, and whether they are logarithmic."""
-    (ends, logs), (bottom, top) = across, heights
-    place = math.log10 if logs else float
-    left, right = map(place, ends)
-
-    def to_right(value: float) -> float:
-        return room * (place(value) - left) / (right - left)
-
-    def down(value: float | None) -> float:
-        return HEIGHT * (top - (value or 0.0)) / (top - bottom)
-
-    at = np.array([(to_right(row["value"]), down(row["accuracy"])) for row in rows])
-    wide = [(to_right(row["value_low"]), y, to_right(row["value_high"]), y)
-            for row, (_, y) in zip(rows, at, strict=True) if "value_low" in row]
-    tall = [(x, down(row["high"]), x, down(row["low"]))
-            for row, (x, _) in zip(rows, at, strict=True) if row["low"] is not None]
-    return placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, np.array(wide + tall).reshape(-1, 4))
 
 
 def is_comparable(result: MetadataRegressions, other: OtherScore) -> bool:
