@@ -18,7 +18,8 @@ import pyalign
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV = ROOT / "tools" / "simulation.csv"
-WIDER_THAN_NEEDED = "probe n=90 p=8 over objects and people: accuracy"  # with eight participants; the page says so
+MISSED = ["200 objects, 40,000 triplets, held out, 15% lapses: gain",  # the page says so, as of the other
+          "probe n=90 p=8 over objects and people: accuracy"]
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +32,9 @@ def script():
     sys.path[:] = before
 
 
-@pytest.fixture(scope="module")
-def harness(script):
-    return import_module("simulation.harness")
-
-
-@pytest.fixture(scope="module")
-def worlds(script):
-    return import_module("simulation.worlds")
-
-
-@pytest.fixture(scope="module")
-def rows(harness):
-    return harness.read(CSV)
+harness = pytest.fixture(scope="module")(lambda script: import_module("simulation.harness"))
+rows = pytest.fixture(scope="module")(lambda harness: harness.read(CSV))
+worlds = pytest.fixture(scope="module")(lambda script: import_module("simulation.worlds"))
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +48,10 @@ def run(script, harness, monkeypatch):
     pairs, triplets = (import_module(f"simulation.{name}") for name in ("pairs", "triplets"))
     monkeypatch.setattr("simulation.worlds.TRUTH", 1_000_000)
     monkeypatch.setattr(pairs, "DRAWS", 40)
-    for known in (pairs.true_values, triplets.true_rates):
-        known.cache_clear()
+    known = pairs.true_values, triplets.true_rates
+    [one.cache_clear() for one in known]
     yield lambda case, draws: harness.run(replace(case, share=1.0), draws, 1)
-    for known in (pairs.true_values, triplets.true_rates):
-        known.cache_clear()
+    [one.cache_clear() for one in known]
 
 
 # Intervals and tests, of a few draws
@@ -134,7 +124,7 @@ def test_a_row_has_what_its_draws_add_up_to(harness):
     """Errors of -.1 and .1, widths of .392, which is what a standard deviation of .1 asks for."""
     found = [harness.Found("d", 0.5 + sign * 0.1, 0.1, low, low + 0.391993, True)
              for sign, low in ((1, 0.4), (-1, 0.2), (1, 0.51), (-1, 0.05))]
-    one = harness.Case("kind", "case", "over", "sizes", lambda rng: iter(()), lambda rng: {"d": 0.5}, {"": (0.4, 0.6)})
+    one = harness.Case("kind", "case", "over", lambda rng: iter(()), lambda rng: {"d": 0.5}, {"": (0.4, 0.6)})
     (row,) = harness.rows_of(one, {k: [draw] for k, draw in enumerate(found)})
     assert (row.draws, row.held, row.below, row.above, row.rejected) == (4, 0.5, 0.25, 0.25, 1.0)
     assert (row.bias, row.width, row.error) == pytest.approx((0.0, 1.0, 0.1))
@@ -191,9 +181,6 @@ def test_power_is_held_against_a_test_that_knows_the_standard_deviation(harness)
     assert harness.power(0.0) == pytest.approx(0.05, abs=1e-4)
     assert harness.power(harness.IDEAL) == pytest.approx(0.5, abs=1e-4)
     assert harness.power(2.8) == pytest.approx(0.7995, abs=1e-3)
-
-
-def test_rates_have_their_monte_carlo_error(harness):
     assert harness.percent(0.95, 100) == "95.0 ± 2.2" and harness.percent(0.0, 100) == "0.0 ± 0.0"
 
 
@@ -308,14 +295,14 @@ def test_people_guess_as_often_as_they_are_asked_to(worlds):
 
 
 def test_every_case_is_found_and_has_a_name_of_its_own(script):
-    modules = [import_module(f"simulation.{name}") for name in ("pairs", "probabilities", "small", "triplets")]
+    modules = [import_module(f"simulation.{name}") for name in ("models", "pairs", "probabilities", "triplets")]
     names = [case.name for case in script.every_case()]
     assert len(names) == len(set(names)) and {case.name for one in modules for case in one.CASES} <= set(names)
 
 
 def test_the_committed_rows_are_of_all_cases_and_where_they_should_be(script, rows):
     assert {row.case for row in rows} == {case.name for case in script.every_case()}
-    assert [row.name for row in rows if row.missed] == [WIDER_THAN_NEEDED]
+    assert [row.name for row in rows if row.missed] == MISSED
     assert all(row.draws >= 80 or row.case.startswith("one study, other seeds") for row in rows)
     assert sum(not math.isnan(row.least) for row in rows) > len(rows) / 2
 
@@ -324,7 +311,7 @@ def test_few_objects_many_models_and_skewed_designs_have_intervals_that_hold_and
     for row in rows:
         if row.kind.startswith("small") and not row.name.endswith(("no minimum", "each by itself")):
             assert math.isnan(row.held) or row.held > 0.92, row.name
-            family = "any" in row.name and "uncorrected" not in row.name
+            family = "any" in row.name and not re.search("uncorrected|sign flips", row.name)  # both reject more
             assert not family or row.rejected <= 0.065, row.name
 
 
@@ -341,7 +328,7 @@ def test_intervals_of_lapse_rates_hold_nearly_always_where_nobody_lapses_and_as_
 
 
 def test_temperatures_miss_at_most_4_5_percent_on_either_side(rows):
-    for row in (row for row in rows if row.name.endswith(": T") and row.kind != "calibrate"):
+    for row in (row for row in rows if row.name.endswith(": T")):
         assert row.below <= 0.045 and row.above <= 0.045, row.name
 
 
@@ -359,7 +346,7 @@ def test_committed_rows_come_again(harness, rows, case, name):
     now = harness.rows_of(case(name), case(name).found(range(next(iter(before.values())).draws), 0))
     assert {row.name for row in now} == set(before)
     for row in now:
-        for one in fields(row)[4:]:
+        for one in fields(row)[3:]:
             known, again = getattr(before[row.name], one.name), getattr(row, one.name)
             assert math.isnan(known) or again == pytest.approx(known, rel=1e-3 if one.name == "sd" else 2e-5, abs=2e-9)
 
@@ -386,7 +373,7 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(harness, rows):
         ("the same | objects and participants", "agreement", "objects and people", ""),
         ("the fraction of a noise ceiling of the same answers | objects", "fraction", "objects", ".*fraction"),
         ("temperatures | objects", "calibration", "objects", "(?!.* 600 ).*: T"),
-        ("held-out Brier scores | objects", "brier", "objects", ""),
+        ("held-out Brier scores | objects", "calibration", "objects", "(?!.* 600 ).*Brier"),
         ("agreement by how far participants agree | objects", "bins", "objects", ""),
         ("the lower noise ceiling, the estimate, and fractions of them, 9 to 1,854 objects | objects", "ceilings",
          "objects", ""),
@@ -418,10 +405,23 @@ def test_the_summary_of_the_docs_has_the_rates_of_tests(harness, rows):
     page = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
     assert f"two equally good models different in {min(one):.1f} to {max(one):.1f}% of studies" in page
     assert f"any two of ten or twenty in {min(any_of_many):.1f} to {max(any_of_many):.1f}%" in page
-    assert f"power is {min(lost):.1f} to {max(lost):.1f} points below" in page
+    assert f"power is at most {max(lost):.1f} points below" in page
 
 
 def test_a_csv_comes_back(harness, rows, tmp_path):
     harness.write(rows, tmp_path / "rows.csv")
     assert (tmp_path / "rows.csv").read_text() == CSV.read_text()
     assert repr(harness.read(tmp_path / "rows.csv")) == repr(rows) and len(astuple(rows[0])) == len(fields(rows[0]))
+
+
+def test_labels_and_second_opinions_are_those_of_plain_loops(script):
+    """Two rows that share an object, or a person, count once; of independent rows both ways are known."""
+    variance, rng = import_module("simulation.variance"), np.random.default_rng(4)
+    triplets, right = np.stack([rng.permutation(9)[:3] for _ in range(40)]), rng.random(40) < 0.6
+    for who in (None, rng.integers(0, 4, 40)):
+        counts = sum(sign * (of[:, None, :, None] == of[None, :, None, :]).sum(axis=(2, 3))
+                     for _, sign, of in variance.labels(triplets, who))
+        common = (triplets[:, None, :, None] == triplets[None, :, None, :]).any(axis=(2, 3))
+        assert np.array_equal(counts, common | (False if who is None else who[:, None] == who))
+    error, (jackknife, multiplier) = right.std() / 40**0.5, variance.others(right, np.arange(120).reshape(-1, 3), None)
+    assert jackknife.error == pytest.approx(error, rel=0.03) and multiplier.error == pytest.approx(3**0.5 * error)

@@ -31,7 +31,7 @@ import pyalign
 IDEAL = 1.959964  # standard deviations on either side, of an interval that knows them
 CHUNK = 20  # draws that are written to the journal at once
 NAN = math.nan
-NOMINAL, SIZE, NOTHING = (0.92, 0.97), (0.03, 0.07), {}  # that may be asked for
+NOMINAL, SIZE = (0.92, 0.97), (0.03, 0.07)  # that may be asked for
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,6 @@ class Case:
     kind: str  # of the table that it stands in
     name: str
     over: str
-    sizes: str
     draw: Callable[[np.random.Generator], Iterator[Found]]
     truth: Callable[[np.random.Generator], dict[str, float]] = lambda rng: {}  # 0 where estimates are less the truth
     asked: dict[str, tuple[float, float]] = field(default_factory=dict)  # rates by quantity; by "" of all others
@@ -89,7 +88,6 @@ class Row:
     kind: str
     name: str  # of the case, and of the quantity
     over: str
-    sizes: str
     draws: int
     truth: float
     bias: float
@@ -146,7 +144,7 @@ def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]
     sd = 1.0 / (2.0 * IDEAL) if np.isnan(estimates).any() else float(estimates.std())
     known = len(low) and np.isfinite(high - low).all() and sd > 1e-9
     return Row(
-        case.kind, f"{case.name}: {quantity}", case.over, case.sizes, len(found), truth,
+        case.kind, f"{case.name}: {quantity}", case.over, len(found), truth,
         float(estimates.mean() - truth), float(estimates.std(ddof=1)), math.sqrt(_mean(errors[~np.isnan(errors)] ** 2)),
         _mean((low <= truth) & (truth <= high)), sum(tests) / len(found) if tests else NAN, least, most,
         0 if tests and not there.any() else int((~there).sum()), _mean(truth < low), _mean(truth > high),
@@ -226,12 +224,11 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
 SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV and `--table` have the others too
     "agreement": "10 answers: (r e|KL)|20 people: (r e|KL)",
     "bins": "20 people.*: accuracy, majority (5|9)",
-    "calibrate": "t=(600|6000|20000):",
-    "calibration": ": KL|600 triplets: T|20,000 .*: (T|cross)|20 people: T",
-    "ceilings": "^100 objects.*10 answers,.*fraction|^9 objects.*lower|5 people.*fraction",
+    "calibration": ": KL|600 triplets: (T|ECE)|20,000 .*: (?!acc)|20 people: (T|ECE)",
+    "ceilings": "^100 objects.*10 answers,.*of lower|^9 objects.*lower|5 people.*of lower",
     "cka": "^(?!.* 0.5:).*: difference|n=50 debiased-cka: ",
     "concepts": "n=(10|60) t=(30|100): accuracy$",
-    "lapses": "60 objects.*, (0|15)%|40 people, 15%.*: (lapse rate|T$)|held out",
+    "lapses": "60 objects.*, (0%.*: lapse|15%)|held out",
     "metadata": "m=10: rank|families m=30|m=8|noise=1.0",
     "neighbors": "n=50.*: (overlap|difference|purity$|neighbors kept|k-NN difference$)|n=200.*: overlap",
     "orders": "raw",
@@ -242,7 +239,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: difference",
     "rsa null": "much noise: p <= 0.05",
     "score": "^score n=(30 t|50 t=500|400|1854 .*x20).*: accuracy|^(pigeon|bootstrap n=100|the same).*: accuracy|blind",
-    "several": "(effects|equal models): pyalign, m|copies: .*single|categories: .*, any cat",
+    "several": "effects: any.*max-t|copies: (single|log variances|sign flips)$|categories: .*, any cat",
     "small best": "100 objects",
     "small baseline": "^20",
     "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
@@ -250,6 +247,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "small few": "^7 .*(triplets: d|018: a).*no minimum|^8 objects, 300 triplets:|"
                  "^100 .*rank.*: d|rank.*: d.*no minimum|[23] people.*no minimum|^4",
     "small power": "^2|difference|max-t|together",
+    "variance": "score n=(30|400|1854 t=20000:)|p=(50|264)|1/rank.1.5|half|5 people, 100|3% wrong|truth 0.98",
     "small score": "^(?!100 objects, 3,000 triplets: |200 objects|60 objects by|truth 0.9[56])",
 }
 UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
@@ -291,8 +289,13 @@ def cells(row: Row) -> dict[str, str]:
 
 
 def table(rows: list[Row], kind: str) -> list[str]:
-    """The rows of one kind in Markdown, without columns that have nothing to say."""
+    """The rows of one kind in Markdown, without empty columns; of variances a line for each world."""
     lines = [cells(row) for row in rows if row.kind == kind]
+    if kind == "variance":
+        told = [f"{one['held, %'].partition(' ')[0]} ({one['width / ideal']})" for one in lines]
+        names = [one["case"].removeprefix("variance, ").rpartition(":")[0] for one in lines[::3]]
+        return csv_rows.markdown(("case", "pyalign", "jackknife", "multipliers"),
+                                 *zip(names, told[::3], told[1::3], told[2::3], strict=True))
     kept = [name for name in lines[0] if any(line[name] for line in lines)]
     return csv_rows.markdown(kept, *([line[name] for name in kept] for line in lines))
 

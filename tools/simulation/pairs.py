@@ -17,8 +17,10 @@ from zlib import crc32
 import numpy as np
 
 import pyalign
+from pyalign.map_transfer.transfer_result import NearestFigures
 from pyalign.pairwise.correlations import correlate
 from pyalign.pairwise.rdms import REPRESENTATION_MEASURES
+from pyalign.stats.intervals import half_samples
 
 from .harness import NOMINAL, SIZE, Case, Found
 from .worlds import CENTERS, FEATURES, SEEN, STAYS, judged, model, objects, shifted, weights
@@ -44,7 +46,7 @@ def new(n: int, people: int, noise: float, ci: str, rng: np.random.Generator) ->
     return x, judged(x, who, noise, rng)
 
 
-def rsa(models: Any, matrices: np.ndarray, ci: str | None, **options: Any) -> Any:
+def rsa(models: Any, matrices: np.ndarray, ci: Any, **options: Any) -> Any:
     return pyalign.rsa(models, matrices, kind="dissimilarity", ci=ci, **options)
 
 
@@ -84,26 +86,23 @@ def true_values(names: Any, n: int, people: int, noise: float, correlation: str,
     return true
 
 
-def told(n: int, people: int, noise: float) -> tuple[str, str]:
-    """In names and in rows."""
-    much, who = "much" if noise == MUCH else "little", f"{people} people" if people > 1 else "one person"
-    return f"n={n} p={people} {much} noise", f"{n} objects, {who}, {much} noise"
+def told(n: int, people: int, noise: float) -> str:
+    return f"n={n} p={people} {'much' if noise == MUCH else 'little'} noise"
 
 
 def held_cases() -> Iterator[Case]:
-    def case(kind: str, name: str, sizes: str, asked: Any, share: float, *args: Any) -> Case:
-        return Case(kind, name, args[-1].replace("+", " and "), sizes, lambda rng: held(rng, *args),
+    def case(kind: str, name: str, asked: Any, share: float, *args: Any) -> Case:
+        return Case(kind, name, args[-1].replace("+", " and "), lambda rng: held(rng, *args),
                     lambda rng: true_values(*args), asked, share)
 
     cells = ((20, 8, "spearman"), (40, 16, "spearman"), (40, 16, "pearson"), (92, 16, "spearman"), (92, 1, "spearman"))
     for ci, (n, people, correlation), noise in product(OVERS, cells, (LITTLE, MUCH)):
         if people > 1 or "subjects" not in ci:
-            name, sizes = told(n, people, noise)
-            yield case("rsa corrected", f"rsa corrected {ci} {name}, {correlation}", sizes, {"": (0.92, 0.98)}, 0.4,
-                       OF_RSA, n, people, noise, correlation, ci)
+            name = f"rsa corrected {ci} {told(n, people, noise)}, {correlation}"
+            yield case("rsa corrected", name, {"": (0.92, 0.98)}, 0.4, OF_RSA, n, people, noise, correlation, ci)
     for ci, (n, people) in [*product(OVERS, ((92, 4), (40, 8))), (OVERS[-1], (92, 16))]:
-        yield case("rsa ceiling", f"rsa ceiling {ci} n={n} p={people}", f"{n} objects, {people} people", {"": NOMINAL},
-                   0.3, OF_CEILING, n, people, AS_DATA, "spearman", ci)
+        yield case("rsa ceiling", f"rsa ceiling {ci} n={n} p={people}", {"": NOMINAL}, 0.3, OF_CEILING, n, people,
+                   AS_DATA, "spearman", ci)
 
 
 # Where a few objects have large effects on all of their pairs
@@ -129,7 +128,7 @@ def true_correlation(rng: np.random.Generator, name: str, correlation: str) -> d
 def strong_cases() -> Iterator[Case]:
     for n, how in ((30, "pearson"), (50, "pearson"), (92, "pearson"), (50, "spearman")):
         name = f"squared distances, n={n}, {how}"
-        yield Case("rsa strong", name, "objects", f"{n} objects, one person", partial(strong, n=n, correlation=how),
+        yield Case("rsa strong", name, "objects", partial(strong, n=n, correlation=how),
                    partial(true_correlation, name=name, correlation=how), {"": NOMINAL}, 2.0,
                    seeds=lambda seed, number, k: [number, seed or 2, k])
 
@@ -149,8 +148,8 @@ def equals(rng: np.random.Generator, n: int, people: int, noise: float, ci: str)
 def null_cases() -> Iterator[Case]:
     near = {f"p <= {level}": asked for level, asked in LEVELS.items()}
     for (n, people), noise in product(((20, 8), (40, 16), (92, 16), (92, 1)), (LITTLE, MUCH)):
-        (name, sizes), ci = told(n, people, noise), "objects+subjects" if people > 1 else "objects"
-        yield Case("rsa null", f"equals corrected {name}", f"{ci.replace('+', ' and ')}, corrected", sizes,
+        name, ci = told(n, people, noise), "objects+subjects" if people > 1 else "objects"
+        yield Case("rsa null", f"equals corrected {name}", f"{ci.replace('+', ' and ')}, corrected",
                    partial(equals, n=n, people=people, noise=noise, ci=ci), asked=near, rejects=True, centered=True,
                    share=0.4)
 
@@ -163,10 +162,12 @@ def similar(models: dict[str, np.ndarray], measure: str) -> Any:
     return pyalign.cka(models, measure=measure, n_permutations=0, ci=ci)[0]
 
 
-def alike(rng: np.random.Generator, n: int, measure: str) -> Iterator[Found]:
+def alike(rng: np.random.Generator, n: int, measure: str, spread: float = 0.0) -> Iterator[Found]:
+    """Rows have log-normal lengths of this spread, the same in each model."""
     x = objects(n, rng)
+    lengths = np.exp(spread * rng.normal(size=(n, 1))) if spread else np.float32(1.0)
     noisy = model(x, SEEN[:4]) + rng.normal(size=(n, 4))
-    found = similar({"a": model(x), "b": model(x, shifted(1)), "c": noisy}, measure)
+    found = similar({"a": model(x) * lengths, "b": model(x, shifted(1)) * lengths, "c": noisy * lengths}, measure)
     for quantity, one in zip(("near", "far"), found.scores, strict=False):
         yield Found.of(quantity, one.similarity, one.ci)
     yield Found.of("difference", found.differences[0].difference, found.differences[0].ci)
@@ -185,12 +186,34 @@ def cka_cases() -> Iterator[Case]:
         (92, "debiased-rbf-cka:sigma=4", 1.0), (92, "rsa-spearman", 0.5), (92, "mutual-knn:10", 0.3),
         (92, "procrustes", 0.3),
     ):
-        yield Case("cka", f"cka n={n} {measure.replace(':', ' ')}", "objects", f"{n} objects",
+        yield Case("cka", f"cka n={n} {measure.replace(':', ' ')}", "objects",
                    partial(alike, n=n, measure=measure), asked={"": NOMINAL}, centered=True, share=share)
+    for n, spread in product((50, 92), (0.5, 1.0)):
+        yield Case("cka", f"cka n={n} debiased-cka, lengths of rows log-normal with {spread:g}", "objects",
+                   partial(alike, n=n, measure="debiased-cka", spread=spread), asked={"": (0.92, 1.0)}, centered=True)
     for n in (50, 92):
-        yield Case("cka null", f"equally alike n={n} debiased-cka", "objects", f"{n} objects",
+        yield Case("cka null", f"equally alike n={n} debiased-cka", "objects",
                    partial(equally_alike, n=n, measure="debiased-cka"), asked={"": SIZE}, rejects=True,
                    centered=True)
+
+
+# Weighted sums of two models that know eight features of twelve, four of them in common
+def weighted(rng: np.random.Generator, n: int, people: int) -> Iterator[Found]:
+    """The sum: correlations, means over participants, and how much better it is than the first."""
+    x = objects(n, rng)
+    matrices = judged(x, weights(people, rng, 0.6 if people > 1 else 0.0), AS_DATA, rng)
+    found = rsa({"a": model(x), "b": model(x, shifted(2))}, matrices, pyalign.Resampling("auto", n_resamples=100),
+                correlation="pearson", weighted=True).weighted
+    yield Found.of("mean matrix", found[0].value, found[0].ci)
+    if found[0].per_person is not None and people > 1:
+        yield Found.of("each person", found[0].per_person.mean, found[0].per_person.ci)
+    yield Found.of("less the first", found[0].pairs[0].difference, found[0].pairs[0].ci)
+
+
+def weighted_cases() -> Iterator[Case]:
+    for n, people in ((24, 6), (40, 12), (40, 1)):
+        yield Case("rsa weighted", f"weighted n={n} p={people}", "objects" if people == 1 else "objects and subjects",
+                   partial(weighted, n=n, people=people), asked={"": (0.92, 0.99)}, centered=True)
 
 
 # Neighbors, of objects of six kinds: three of eight are of the first
@@ -227,11 +250,33 @@ def after_a_map(rng: np.random.Generator, n: int, k: int) -> Iterator[Found]:
         yield Found.of("k-NN difference, one kind", of_one.difference, of_one.ci)
 
 
+def views(rng: np.random.Generator, n: int, categories: int, k: int) -> Iterator[Found]:
+    """Two views of objects with noise of their own: the k-NN accuracy of each category differs by 0."""
+    centers = np.random.default_rng(5).normal(size=(categories, FEATURES))
+    kind = rng.integers(0, categories, n)
+    x = centers[kind] + 0.6 * rng.normal(size=(n, FEATURES))
+    both = [(x + 0.8 * rng.normal(size=x.shape)).astype(np.float32) for _ in range(2)]
+    members = kind[:, None] == np.arange(categories)
+    plan, labels = half_samples("auto"), tuple(map(str, range(categories)))
+    figures = list(NearestFigures(members, labels, k, "cosine", plan).of("map", *both))[2:]
+    figures = [one for one in figures if one.ci is not None]
+    most = np.argsort([-abs(one.difference) for one in figures])
+    for name, stem in (("pyalign", "ci"), ("together", "simultaneous_ci")):
+        ends = [getattr(one, stem) for one in figures]
+        wrong = [not low <= 0.0 <= high for low, high in ends]
+        yield Found(f"{name}, any category", figures[0].difference, ends[0].error, rejected=any(wrong))
+        yield Found(f"{name}, any of the ten that change most", 0.0, rejected=any(wrong[k] for k in most[:10]))
+        for one, (low, high), missed in list(zip(figures, ends, wrong, strict=True))[:5]:
+            yield Found(f"{name}, single", one.difference, (high - low) / 3.92, rejected=missed)
+
+
 def neighbor_cases() -> Iterator[Case]:
     both = (("", neighbors), (" after a map", after_a_map))
     for (n, k), (what, draw) in product(((50, 5), (100, 5), (200, 10)), both):
-        yield Case("neighbors", f"neighbors{what} n={n} k={k}", "objects", f"{n} objects, {k} neighbors",
-                   partial(draw, n=n, k=k), asked={"": (0.92, 1.0)}, share=0.2, centered=True)
+        yield Case("neighbors", f"neighbors{what} n={n} k={k}", "objects", partial(draw, n=n, k=k),
+                   asked={"": (0.92, 1.0)}, share=0.2, centered=True)
+    yield Case("several", "two equal views, 25 categories", "objects", partial(views, n=500, categories=25, k=10),
+               asked={"pyalign, single": SIZE, "together, any category": (0.0, 0.065)}, share=0.4, rejects=True)
 
 
-CASES = [*held_cases(), *strong_cases(), *null_cases(), *cka_cases(), *neighbor_cases()]
+CASES = [*held_cases(), *strong_cases(), *null_cases(), *cka_cases(), *weighted_cases(), *neighbor_cases()]

@@ -1,4 +1,4 @@
-"""Calibrations, lapse rates, Brier scores, agreement with many people and ceilings, where people choose by a softmax.
+"""Calibrations, lapse rates, agreement with many people and ceilings, where people choose by a softmax.
 
 True values are those of one draw of so many objects that each is in one triplet; of held-out figures those at the
 temperature that was fitted. A model sees some of what people see, so its errors look like guesses, or hide them: true
@@ -19,9 +19,10 @@ from zlib import crc32
 import numpy as np
 
 import pyalign
+from pyalign.analysis.calibration.calibration_result import equal_width_edges
 from pyalign.datasets.simulate import random_triplets
 
-from .harness import Case, Found
+from .harness import NAN, Case, Found
 from .worlds import APART, ATTENTION, OF_MODEL, SOFTNESS, UNSEEN, apart, counted, drawn, endless, rows, shares
 
 BETAS = np.geomspace(0.02, 4.0, 25)  # at which true values are known; between them by a straight line
@@ -33,16 +34,15 @@ FIGURES = {
 }
 OF_BINS = {"accuracy": "accuracy", "accuracy, of majority": MAJORITY, "p(majority)": "majority_probability"}
 
+
 # Calibrations
-
-
 def fitted(rng: np.random.Generator, n: int, t: int, people: int = 0, guesses: float = 0.0, **options: Any) -> Any:
-    """A calibration on new objects (and people), half of the objects held out unless `split` says otherwise."""
+    """A calibration on new objects (and people)."""
     triplets = random_triplets(n, t, rng)
     who = rng.integers(0, people, (t, 1)) if people else None
     x, odd = drawn(triplets, rng, 1, who, guesses)
     over = {"ci": "objects+subjects", "subjects": who.ravel()} if people else {"ci": "objects"}
-    return pyalign.calibrate(x, rows(triplets, odd), seed=int(rng.integers(1 << 30)), **DOT, **over, **options).only
+    return pyalign.calibrate(x, rows(triplets, odd), **DOT, **over, **options).only
 
 
 @cache
@@ -56,14 +56,33 @@ def true_figures(answers: int, people: bool) -> list[dict[str, float]]:
     """The true values at each of `BETAS`; of one answer to each triplet, or of so many that are counted."""
     x, odd = endless(2, answers, people)
     triplets, options = (apart(), {"answers": counted(odd)}) if answers > 1 else (rows(apart(), odd), {})
-    figures = []
+    figures, s = [], similarities(x, triplets)
     for beta in BETAS:  # at T = 1 of rows that are scaled by the root
-        test = pyalign.calibrate(x * math.sqrt(beta), triplets, split=None, ci=None, **DOT, **options).only.test
-        figures.append({"cross-entropy": test.cross_entropy_before, "accuracy": test.accuracy})
+        one = pyalign.calibrate(x * math.sqrt(beta), triplets, split=None, ci=None, **DOT, **options).only
+        sure = 1.0 / np.exp(beta * (s - s.max(axis=1, keepdims=True))).sum(axis=1)
+        figures.append({
+            "cross-entropy": one.test.cross_entropy_before, "accuracy": one.test.accuracy,
+            "Brier score": float(((sure - (s.argmax(axis=1) == 0)) ** 2).mean()),
+        })
         if options:
             table = pyalign.agreement(x, triplets, temperature=1.0 / beta, ci=None, **DOT, **options)
-            figures[-1] |= {"KL": table.kl or math.nan, "JS distance": table.js_distance}
+            figures[-1] |= {"KL": table.kl or NAN, "JS distance": table.js_distance}
     return figures
+
+
+@cache
+def _apart(people: bool) -> np.ndarray:
+    x, odd = endless(1, 1, people, 4 * APART)
+    return similarities(x, rows(apart(4 * APART), odd))
+
+
+def true_ece(temperature: float, people: bool) -> float:
+    """In ten bins of equal width. It has an edge where it is least, so that no line between two values does."""
+    s = _apart(people)
+    best = s.max(axis=1, keepdims=True)
+    sure = 1.0 / np.exp((s - best) / temperature).sum(axis=1)
+    gaps = np.bincount(np.searchsorted(equal_width_edges(10), sure), sure - (s[:, 0] == best[:, 0]))
+    return float(np.abs(gaps).sum() / len(s))
 
 
 def at(name: str, temperature: float, answers: int = 1, people: bool = False) -> float:
@@ -81,15 +100,21 @@ def of(found: Any, truth: Any, **names: str) -> Iterator[Found]:
 def calibrated(rng: np.random.Generator, n: int, t: int, people: int = 0) -> Iterator[Found]:
     """The temperature, and held-out figures."""
     found, who = fitted(rng, n, t, people), bool(people)
+
+    def truth(told: str) -> float:
+        return at(told, found.temperature, people=who)
+
     yield from of(found, lambda told: true_temperature(who), T="temperature")
-    yield from of(found.test, lambda told: at(told, found.temperature, people=who), **NATS, accuracy="accuracy")
+    yield from of(found.test, truth, **NATS, accuracy="accuracy")
+    yield from of(found.equal_width, lambda told: true_ece(found.temperature, who), ECE="ece_debiased")
+    yield from of(found.equal_mass.brier, truth, **{"Brier score": "score"})
 
 
 def counts(rng: np.random.Generator, n: int, t: int, answers: int) -> Iterator[Found]:
     """Divergences of a calibration on counts of answers to held-out objects."""
     triplets = random_triplets(n, t, rng)
     x, odd = drawn(triplets, rng, answers)
-    found = pyalign.calibrate(x, triplets, answers=counted(odd), seed=int(rng.integers(1 << 30)), **DOT).only
+    found = pyalign.calibrate(x, triplets, answers=counted(odd), **DOT).only
 
     def truth(told: str) -> float:
         return at(told, found.temperature, answers)
@@ -98,21 +123,10 @@ def counts(rng: np.random.Generator, n: int, t: int, answers: int) -> Iterator[F
     yield from of(found.divergences, truth, **{"KL": "kl", "JS distance": "js_distance"})
 
 
-@cache
-def _similarities(seed: int, t: int, lapses: float) -> np.ndarray:
-    """(t, 3) of pairs, the chosen one first, of objects that occur once."""
-    x, odd = endless(seed, 1, False, t, lapses)
-    a, b, c = (x[column] for column in rows(apart(t), odd)[:APART].T)
+def similarities(x: np.ndarray, triplets: np.ndarray) -> np.ndarray:
+    """(t, 3) of pairs, the chosen one first."""
+    a, b, c = (x[column] for column in triplets.T)
     return np.stack([(a * b).sum(axis=1), (a * c).sum(axis=1), (b * c).sum(axis=1)], axis=1)
-
-
-def brier(rng: np.random.Generator, n: int, t: int) -> Iterator[Found]:
-    """The Brier score of held-out objects, at the temperature that was fitted."""
-    found, s = fitted(rng, n, t), _similarities(7, APART, 0.0)
-    best = s.max(axis=1, keepdims=True)
-    sure = 1.0 / np.exp((s - best) / found.temperature).sum(axis=1)
-    truth = float(((sure - (s.argmax(axis=1) == 0)) ** 2).mean())
-    yield from of(found.equal_mass.brier, lambda told: truth, **{"Brier score": "score"})
 
 
 # Lapses
@@ -123,9 +137,15 @@ def true_fit(lapses: float, people: bool) -> Any:
     return pyalign.calibrate(x, rows(apart(20 * APART), odd), split=None, ci=None, lapses=True, **DOT).only.lapses
 
 
+@cache
+def _lapsing(lapses: float) -> np.ndarray:
+    x, odd = endless(6, 1, False, 20 * APART, lapses)
+    return similarities(x, rows(apart(20 * APART), odd)[:APART])
+
+
 def true_loss(lapses: float, temperature: float, rate: float) -> float:
     """Nats per answer of all objects, at a temperature and a lapse rate."""
-    s = _similarities(6, 20 * APART, lapses) / temperature
+    s = _lapsing(lapses) / temperature
     p = np.exp(s - s.max(axis=1, keepdims=True))
     return -float(np.log((1.0 - rate) * p[:, 0] / p.sum(axis=1) + rate / 3.0).mean())
 
@@ -141,7 +161,7 @@ def lapse_rates(rng: np.random.Generator, n: int, t: int, lapses: float, people:
 
 def gains(rng: np.random.Generator, n: int, t: int, lapses: float) -> Iterator[Found]:
     """What lapses bring on held-out objects, at the rate and the temperatures that were fitted."""
-    found = fitted(rng, n, t, 0, lapses, split="objects", lapses=True)
+    found = fitted(rng, n, t, 0, lapses, lapses=True)
     true = true_loss(lapses, found.lapses.temperature, found.lapses.rate)
     yield from of(found.lapses, lambda told: true, **{"cross-entropy with lapses": "cross_entropy"})
     yield from of(found.lapses, lambda told: true_loss(lapses, found.temperature, 0.0) - true, gain="gain")
@@ -164,20 +184,17 @@ def true_agreement(seed: int, answers: int, people: bool) -> Any:
     return pyalign.agreement(x, apart(), answers=counted(odd), temperature=SOFTNESS, ci=None, **DOT).only
 
 
-def agreed(rng: np.random.Generator, n: int, t: int, answers: int, people: int = 0) -> Iterator[Found]:
-    """Agreement with many people, or with so many, each of whom answers as many triplets."""
+def agreed(rng: np.random.Generator, n: int, t: int, answers: int, people: int = 0, bins: bool = False
+           ) -> Iterator[Found]:
+    """Agreement with many people, or with so many, each of whom answers as many triplets; or by the majority share."""
     x, triplets, over = repeated(rng, n, t, answers, people)
     found = pyalign.agreement(x, triplets, temperature=SOFTNESS, **DOT, **over).only
-    truth = true_agreement(3, answers, bool(people))
-    names = {told: name for told, name in FIGURES.items() if told != "entropy" or not people}  # no matter to entropy
-    yield from of(found, lambda told: getattr(truth, FIGURES[told]), **names)
-
-
-def binned(rng: np.random.Generator, n: int, t: int, answers: int, people: int = 0) -> Iterator[Found]:
-    """The same by the majority share, of 50 to 60, 70 to 80 and 90 to 100 %."""
-    x, triplets, over = repeated(rng, n, t, answers, people)
-    found = pyalign.agreement(x, triplets, temperature=SOFTNESS, **DOT, **over).only.bins
-    for part, true in zip(found[2::2], true_agreement(7, answers, bool(people)).bins[2::2], strict=True):
+    truth = true_agreement(7 if bins else 3, answers, bool(people))
+    if not bins:
+        names = {told: name for told, name in FIGURES.items() if told != "entropy" or not people}  # no matter to it
+        yield from of(found, lambda told: getattr(truth, FIGURES[told]), **names)
+        return
+    for part, true in zip(found.bins[2::2], truth.bins[2::2], strict=True):  # of 50 to 60, 70 to 80, 90 to 100 %
         names = {f"{told}, majority {part.low:.0%} to {part.high:.0%}": name for told, name in OF_BINS.items()}
         yield from of(part, lambda told, names=names, true=true: getattr(true, names[told]), **names)
 
@@ -218,36 +235,31 @@ def case(kind: str, name: str, share: float, draw: Any, *args: Any, most: float 
     people = re.search(r"(\d+) people", name)
     more |= {"people": int(people[1])} if people else {}
     told = f"calibration, {name}" if kind == "calibration" else name  # names of other kinds are their own
-    return Case(kind, told, "objects and people" if people else "objects", "", lambda rng: draw(rng, *args, **more),
+    return Case(kind, told, "objects and people" if people else "objects", lambda rng: draw(rng, *args, **more),
                 asked={"": (0.92, most)} | dict(asked), share=share, number=crc32(name.encode()),
                 seeds=lambda seed, number, k: [*([seed] if seed else []), number, k // 100, k % 100])
 
 
 def cases() -> Iterator[Case]:
-    for t, share in ((600, 1.0), (2_000, 1.0), (20_000, 0.5)):  # of 600, some 70 are left in either half: too wide
-        most = 1.0 if t == 600 else 0.97
-        yield case("calibration", f"60 objects, {t:,} triplets", share, calibrated, 60, t, most=most)
-    for told in ("", ", 20 people"):
-        yield case("calibration", f"100 objects, 6,000 triplets{told}", 0.5, calibrated, 100, 6_000)
+    for n, t, told, share in ((60, 600, "", 1.0), (60, 2_000, "", 1.0), (60, 20_000, "", 1.0), (100, 6_000, "", 0.5),
+                              (100, 6_000, ", 20 people", 0.5)):
+        yield case("calibration", f"{n} objects, {t:,} triplets{told}", share, calibrated, n, t, most=1.0)
     yield case("calibration", "100 objects, 2,000 triplets with 10 answers", 0.5, counts, 100, 2_000, 10)
-    for n, t in ((60, 3_000), (100, 8_000)):
-        yield case("brier", f"{n} objects, {t:,} triplets, Brier score", 1.0, brier, n, t)
     for n, t, told, share in ((60, 2_000, "", 1.0), (100, 6_000, "", 1.0), (300, 12_000, ", 40 people", 0.5)):
         for lapses in (0.0, 0.05, 0.15):  # near 0 the interval of a rate is cut
             yield case("lapses", f"{n} objects, {t:,} triplets{told}, {lapses:.0%} lapses", share, lapse_rates, n, t,
-                       lapses=lapses, most=1.0, asked={"T without lapses": (math.nan, math.nan)})
-    name = "200 objects, 40,000 triplets, half of the objects held out, 15% lapses"
-    yield case("lapses", name, 0.5, gains, 200, 40_000, 0.15)
+                       lapses=lapses, most=1.0, asked={"T without lapses": (NAN, NAN)})
+    yield case("lapses", "200 objects, 40,000 triplets, held out, 15% lapses", 0.5, gains, 200, 40_000, 0.15)
     split = {f"{figure}, majority 50% to 60%": (0.92, 1.0) for figure in OF_BINS}
     for told, share in (("", 0.5), (" of 20 people", 0.3)):
         few, many = (f"100 objects, {t} triplets with 10 answers{told}" for t in (400, 800))
         yield case("agreement", few, share, agreed, 100, 400, 10)
-        yield case("bins", f"{many}, by agreement", share, binned, 100, 800, 10, asked=split if told else ())
+        yield case("bins", f"{many}, by agreement", share, agreed, 100, 800, 10, bins=True, asked=split if told else ())
         yield case("fraction", few.replace("10 ", "5 "), 0.3, ceilings, 100, 400, 5, upper=True)
         yield case("ceilings", f"{few}, ceilings", share, ceilings, 100, 400, 10)
     for n, t, k, told in ((9, 80, 20, ""), (30, 200, 20, ""), (30, 200, 4, " of 5 people"), (1_854, 1_000, 5, "")):
         name = f"{n:,} objects, {t:,} triplets with {k} answers{told}, ceilings"
-        five = {"fraction of lower": (math.nan, math.nan)} if told else ()  # s.e. too small: the page says so
+        five = {"fraction of lower": (NAN, NAN)} if told else ()  # s.e. too small: the page says so
         yield case("ceilings", name, 0.3, ceilings, n, t, k, most=1.0, asked=five)
 
 

@@ -13,7 +13,6 @@ accuracies over all objects, people and triplets are known, and equally good mod
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -113,12 +112,6 @@ def drawn_triplets(n: int, t: int, rng: np.random.Generator, each: int = 1) -> n
     return np.repeat(random_triplets(n, t // each, rng), each, axis=0)
 
 
-def sizes(n: int, t: int, each: int = 1) -> str:
-    """As a row says them."""
-    told = f"{n:,} objects, {t or math.comb(n, 3):,} triplets"
-    return f"{told.replace('triplets', 'answers')} ({each} to each triplet)" if each > 1 else told
-
-
 def judged(x: np.ndarray, people: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
     """(people, pairs): 1 - the correlation of what each sees, and noise of each person and pair."""
     i, j = np.triu_indices(len(x), 1)
@@ -196,6 +189,9 @@ class Effects:
     own: float  # of each object, in each model by itself: what differences of models share
     person: float = 0.0
     triplet: float = 0.237  # the same in all models
+    of_each: float = 0.0  # of each person, in each model by itself
+    each: tuple[float, ...] = ()  # in place of `own`, where models differ in it
+    changed: int | None = None  # of how many objects models know something of their own; None: of all
 
 
 NONE = Effects(0.0, 0.0)
@@ -215,17 +211,30 @@ class World:
     def credits(self, triplets: np.ndarray, people: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
         """int8 (models, t): 1 where a model is right."""
         effects, n, count = self.effects, int(triplets.max()) + 1, len(self.truths)
-        rest = 1.0 - 3.0 * (effects.common + effects.own) - effects.triplet
         shared = np.sqrt(effects.triplet) * rng.standard_normal(len(triplets))
         shared += np.sqrt(effects.common) * rng.standard_normal(n)[triplets].sum(axis=1)
         if people is not None:
-            rest -= effects.person
             shared += np.sqrt(effects.person) * rng.standard_normal(int(people.max()) + 1)[people]
-        own = np.sqrt(effects.own) * rng.standard_normal((count, n))
-        found = np.empty((count, len(triplets)), np.int8)
+        parts = effects.each or (effects.own,) * count
+        own = np.sqrt(parts)[:, None] * rng.standard_normal((count, n))
+        by_people = effects.person + effects.of_each if people is not None else 0.0
+
+        def by_itself(own: np.ndarray, share: float) -> np.ndarray:
+            rest = 1.0 - 3.0 * (effects.common + share) - effects.triplet - by_people
+            found = own[triplets].sum(axis=1) + np.sqrt(rest) * rng.standard_normal(len(triplets))
+            if people is None or not effects.of_each:
+                return found
+            return found + np.sqrt(effects.of_each) * rng.standard_normal(int(people.max()) + 1)[people]
+
+        found, alike = np.empty((count, len(triplets)), np.int8), None
+        if effects.changed is not None:
+            alike = by_itself(np.sqrt(effects.own) * rng.standard_normal(n), effects.own)
         for k, truth in enumerate(self.truths):
-            of_model = own[k][triplets].sum(axis=1) + np.sqrt(rest) * rng.standard_normal(len(triplets))
-            found[k] = shared + of_model > NormalDist().inv_cdf(1.0 - truth)
+            z = by_itself(own[k], parts[k])
+            if alike is not None:
+                differs = np.isin(triplets, rng.choice(n, effects.changed, replace=False)).any(axis=1)
+                z = np.where(differs, z, alike)
+            found[k] = shared + z > NormalDist().inv_cdf(1.0 - truth)
         return found
 
 
