@@ -224,10 +224,8 @@ def test_a_comparison_by_a_bootstrap_has_no_covariance():
         ),
         (lambda: pyalign.regress_metadata(comparison(), [{"model": "z"}]), "must have a row of some model"),
         (lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns=["q"]), "columns must be among x; got 'q'"),
-        (
-            lambda: pyalign.regress_metadata(comparison(), "models.csv"),
-            r"got the path 'models.csv': read it with load_met",
-        ),
+        (lambda: pyalign.regress_metadata(comparison(), "models.csv"), "got the path 'models.csv': read it with load"),
+        (lambda: pyalign.regress_metadata(comparison(), rows(x=[2.0] * len(X)), columns=["x"]), "vary over .*; got x"),
         (
             lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns="x"),
             "columns must be a sequence of names; got 'x'",

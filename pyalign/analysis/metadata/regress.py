@@ -26,11 +26,11 @@ from pyalign.stats.regression import Line, fisher, jackknife, spearman
 from pyalign.typing import Fraction
 
 DRAWS = 4000  # of the accuracies, for rank correlations
-SPAN = 100.0  # of a column from its least to its largest, from which on it is looked at on a logarithmic scale too
+SPAN = 100.0  # of a column, largest to least, from which on it has a logarithmic scale too
 MOST_VALUES = 20  # of a column of text, each a group
 STEPS = 24  # of a line in pictures
 FEW = 10  # families; below, a note says so
-LEAST_RANKED = 5  # models; fewer have so few orders that an interval of their rank correlation says nothing
+LEAST_RANKED = 5  # models; fewer have too few orders for an interval of their rank correlation
 RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
 
 
@@ -81,7 +81,7 @@ def regress_metadata(
         ('noise', True, -1.0, 'objects')
     """
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
-    if labels is not None and not isinstance(labels, Mapping):
+    if not isinstance(labels, Mapping | None):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
     models, scores = models_of(result), scores_of(others)
     labels = {**(labels or {}), **models.labels}
@@ -93,7 +93,7 @@ def regress_metadata(
     points = points_of(models, rows, table, scores, confidence_level)
     wanted = _columns(columns, table.columns)
     plan = _Plan(points, confidence_level, seed)
-    # Scores of other results have errors too: these models' own covariance says too little for them.
+    # Scores of other results have errors too, of which this covariance says nothing.
     of_scores = _Plan(replace(points, covariance=None), confidence_level, seed, of_scores=True)
     plans = {name: plan for name in wanted} | {score.about.column: of_scores for score in scores}
     notes = [*models.notes, *table.notes, *points.notes, *_noted(points)]
@@ -101,6 +101,8 @@ def regress_metadata(
     count = sum(len(plans[name].scales(points.numbers(name)[1])) for name in numbers)
     results = [row for name in numbers for row in plans[name].regressions(name, count, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
+    if columns and not results and not groups:
+        raise InputError(f"columns must vary over models; got {listing(wanted, 4)}")
     provenance = Provenance.now({}, {"columns": columns, "confidence": confidence_level}, seed=seed)
     made_from = getattr(result, "provenance", None)
     return MetadataRegressions(
@@ -158,7 +160,7 @@ class _Plan:
         points = self.points
         if points.covariance is None:
             return None
-        error = math.sqrt(max(0.0, float(weights @ points.covariance[np.ix_(some, some)] @ weights)))
+        error = math.sqrt(max(0.0, weights @ points.covariance[np.ix_(some, some)] @ weights))
         estimate = float(weights @ points.accuracies[some])
         return around(estimate, error, points.degrees, points.by, "corrected", self.confidence)
 
@@ -174,12 +176,10 @@ class _Plan:
         if not scales:
             notes.append(f"column {column!r} has the same value for all models, or too few of them: no slope")
             return
-        left = len(self.points.points) - len(some)
-        if left:
+        if left := len(self.points.points) - len(some):
             notes.append(f"{left} model{'s have' if left > 1 else ' has'} no number in {column!r}, left out there")
         clusters = np.unique(self.points.clusters[some], return_inverse=True)[1].reshape(-1)
-        rank: float | None = spearman(x, y)
-        rank = rank if rank == rank else None
+        rank = None if math.isnan(found := spearman(x, y)) else found
         if rank is not None and len(some) < LEAST_RANKED:
             notes.append(
                 f"the rank correlation with {column!r} is over {len(some)} models: it has no interval, which needs at "
@@ -220,11 +220,11 @@ class _Plan:
         places = np.linspace(line.x.min(), line.x.max(), STEPS + 1)
         shown = 10.0**places if scale == "log10" else places
         shown[0], shown[-1] = x.min(), x.max()  # not as the logarithm rounds them
-        weights = [line.weights_at(float(place)) for place in places]
+        weights = [line.weights_at(place) for place in places]
         objects = [self.over_objects(some, one) for one in weights]
         models = [self.over_models(line, one) for one in weights]
         return FittedLine(
-            tuple(shown.tolist()), tuple(line.at(float(place)) for place in places),
+            tuple(shown.tolist()), tuple(line.at(place) for place in places),
             _ends(objects, 0), _ends(objects, 1), _ends(models, 0), _ends(models, 1),
         )
 
