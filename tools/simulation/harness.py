@@ -247,7 +247,7 @@ SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV a
     "small few": "^7 .*(triplets: d|018: a).*no minimum|^8 objects, 300 triplets:|"
                  "^100 .*rank.*: d|rank.*: d.*no minimum|[23] people.*no minimum|^4",
     "small power": "^2|difference|max-t|together",
-    "variance": "score n=(30|400|1854 t=20000:)|p=(50|264)|1/rank.1.5|half|5 people, 100|3% wrong|truth 0.98",
+    "variance": "score n=(30|1854 t=20000:)|p=(50|264)|1/rank.1.5|half|3% wrong|truth 0.98",
     "small score": "^(?!100 objects, 3,000 triplets: |200 objects|60 objects by|truth 0.9[56])",
 }
 UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side

@@ -30,7 +30,7 @@ SPAN = 100.0  # of a column, largest to least, from which on it has a logarithmi
 MOST_VALUES = 20  # of a column of text, each a group
 STEPS = 24  # of a line in pictures
 FEW = 10  # families; below, a note says so
-LEAST_RANKED = 5  # models; fewer have too few orders for an interval of their rank correlation
+LEAST_RANKED = 5  # models; fewer have too few orders for an interval of ranks
 RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
 
 
