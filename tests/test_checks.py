@@ -317,6 +317,7 @@ CALLS = {
     "choice_probabilities": {"embeddings": X, "triplets": TRIPLETS},
     "choice_similarity": {"embeddings": X},
     "cka": {"models": MODELS, "n_permutations": 3},
+    "layer_similarity": {"x": MODELS, "y": MODELS, "n_permutations": 3},
     "compare": {"models": MODELS, "triplets": TRIPLETS},
     "score_concepts": {"embeddings": X, "triplets": TRIPLETS, "dimensions": HUMAN, "min_triplets": 2},
     "error_consistency": {"models": MODELS, "triplets": TRIPLETS},
@@ -401,9 +402,7 @@ def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name, tm
         try:
             function(**{**right, argument: WHATEVER[what]})
         except (InputError, MissingExtraError, OSError) as error:
-            if (
-                len(str(error).splitlines()) != 1 or len(str(error)) > LONGEST or "--" in str(error)
-            ):  # flags are no Python
+            if len(str(error).splitlines()) != 1 or len(str(error)) > LONGEST or "--" in str(error):  # flags: no Python
                 faults.append(f"{argument} = {what}: {error}")
         except Exception as error:
             if argument != "options":  # those of **options are arguments of their own

@@ -47,7 +47,7 @@ BESIDES = {
     ),
     "pairs": Names(
         "Similarity matrices and models", "Pairs of items: matrices of participants, and comparisons of models.",
-        ("similarity", "choice_similarity"), ("SimilarityMatrix",),
+        ("similarity", "choice_similarity", "layer_similarity"), ("SimilarityMatrix",),
     ),
     "maps": Names(
         "Maps that align", "The linear map under which a representation agrees best.",

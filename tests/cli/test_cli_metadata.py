@@ -63,7 +63,7 @@ def test_without_a_table_models_are_looked_up_in_that_of_pyalign_and_rows_of_one
 
 def test_without_a_table_models_that_nobody_knows_are_refused(command, compared):
     ran = command("metadata", "compare.json")
-    known = "metadata or others must be given: pyalign's own table of models has no row of m0.npy"
+    known = "metadata or others must be given: pyalign's table of models has no row of m0.npy"
     assert ran.code == 1 and known in ran.err
 
 

@@ -72,7 +72,7 @@ def test_options_reach_the_probe(probe):
                 "--split", "triplets")
     document = json.loads(ran.out)
     options = document["fit"]["options"]
-    assert (options["rank"], options["penalty"], options["standardize"]) == (2, "frobenius", "features")
+    assert (options["rank"], options["norm"], options["standardize"]) == (2, "frobenius", "features")
     assert (options["temperature"], document["split"]) == (2.0, "triplets")
     assert document["folds"][0]["penalties"] == pytest.approx([0.1, 0.01]) and document["fit"]["rank"] <= 2
 
@@ -399,7 +399,7 @@ KEYS = {
     "interrupted backend options",
     "folds": "penalty accuracy cross_entropy accuracy_error cross_entropy_error zero_shot_accuracy n_train n_test "
     "rank gap converged at_edge n_passes seconds penalties inner_cross_entropy inner_accuracy",
-    "options": "penalty rank bias measure temperature standardize tolerance max_iterations smoothing seed",
+    "options": "norm rank bias measure temperature standardize tolerance max_iterations smoothing seed",
 }
 
 

@@ -23,7 +23,7 @@ IN_STUDIES = {  # arguments of functions, as a study file has them, where the co
     "neighborhoods": {"rbo_p": 0.8, "human_measure": "dot"},
     "rsa": {"pooling": "ranks"},
     "recover": {"target": 0.8},
-    "cka": {"alpha": 0.1},
+    "cka": {"confidence_level": 0.9},
 }
 
 

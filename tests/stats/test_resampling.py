@@ -303,8 +303,8 @@ def test_intervals_are_asked_for_in_one_way_by_every_function():
     for name, function in functions.items():
         options = inspect.signature(function).parameters
         assert options["ci"].default == "auto" and options["ci"].annotation in OVER
-        of_dimensions = {"n_resamples"} if name == "cross_validate_embedding" else set()
-        assert not ({"ci_method", "n_resamples", "confidence_level"} - of_dimensions) & set(options)
+        own = {"cross_validate_embedding": {"n_resamples"}, "cka": {"confidence_level"}}.get(name, set())
+        assert not ({"ci_method", "n_resamples", "confidence_level"} - own) & set(options)
 
 
 @pytest.mark.parametrize("name", RUNS)

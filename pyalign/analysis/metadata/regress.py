@@ -87,8 +87,8 @@ def regress_metadata(
     labels = {**(labels or {}), **models.labels}
     known = metadata_of_models(models.names, None if metadata is None else as_metadata(metadata), labels)
     if known is None and not scores:
-        few = listing(list(models.names), 4)
-        raise InputError(f"metadata or others must be given: pyalign's own table of models has no row of {few}")
+        named = listing([*models.names], 4)
+        raise InputError(f"metadata or others must be given: pyalign's table of models has no row of {named}")
     rows, table = joined(models, known, scores, labels)
     points = points_of(models, rows, table, scores, confidence_level)
     wanted = _columns(columns, table.columns)
@@ -101,7 +101,7 @@ def regress_metadata(
     count = sum(len(plans[name].scales(points.numbers(name)[1])) for name in numbers)
     results = [row for name in numbers for row in plans[name].regressions(name, count, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
-    if columns and not results and not groups:
+    if columns is not None and wanted and not results + groups:
         raise InputError(f"columns must vary over models; got {listing(wanted, 4)}")
     provenance = Provenance.now({}, {"columns": columns, "confidence": confidence_level}, seed=seed)
     made_from = getattr(result, "provenance", None)
@@ -117,11 +117,11 @@ def regress_metadata(
 def _columns(asked: Sequence[str] | None, there: Mapping[str, Any]) -> list[str]:
     if asked is None:
         return [name for name in there if name not in LABELS]
-    names = _checks.names_of(asked, "columns")
+    names = dict.fromkeys(_checks.names_of(asked, "columns"))
     for name in names:
         if name not in there:
             raise InputError(f"columns must be among {listing(list(there), 20)}; got {name!r}")
-    return list(dict.fromkeys(names))
+    return list(names)
 
 
 def _noted(points: Points) -> Iterator[str]:
