@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -171,8 +172,8 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
     missing = getattr(value, "missing", ())
-    for name, key, may_be_absent in _shown(cast(Any, type(value))):
-        content = getattr(value, name)
+    for name, read, key, may_be_absent in _shown(cast(Any, type(value))):
+        content = read(value)
         unasked = content is None and may_be_absent and name not in missing
         if unasked or (name == "notes" and not content):
             continue
@@ -193,9 +194,21 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _shown(kind: type) -> tuple[tuple[str, str, bool], ...]:
-    """The fields that documents show: the name and the key of each, and whether it is None by default."""
-    return tuple((field_.name, key_of(field_), field_.default is None) for field_ in fields(kind) if _is_shown(field_))
+def _shown(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str, bool], ...]:
+    """The fields that documents show: the name of each, what reads it, its key, whether it is left out while None."""
+    parts = dict(_parts(kind))
+    shown = []
+    for field_ in filter(_is_shown, fields(kind)):
+        for part in fields(parts[field_.name]) if field_.name in parts else (None,):
+            path, one = (field_.name, field_) if part is None else (f"{field_.name}.{part.name}", part)
+            absent = one.default is None and key_of(one) not in field_.metadata.get("always", ())
+            shown.append((path, attrgetter(path), key_of(one), absent))
+    return tuple(shown)
+
+
+def _parts(kind: type) -> list[tuple[str, type]]:
+    """The fields whose own fields stand in documents among those of a class, and the classes of these."""
+    return [(field_.name, get_type_hints(kind)[field_.name]) for field_ in fields(kind) if "always" in field_.metadata]
 
 
 def key_of(field_: Field[Any]) -> str:
@@ -206,7 +219,7 @@ def key_of(field_: Field[Any]) -> str:
 
 def by_key(value: Any) -> dict[str, Any]:
     """The fields of a dataclass as they are, by the keys that documents have for them."""
-    return {key_of(field_): getattr(value, field_.name) for field_ in fields(value)}
+    return {key: read(value) for _, read, key, _ in _shown(cast(Any, type(value)))}
 
 
 def _is_shown(field_: Field[Any]) -> bool:
@@ -238,6 +251,7 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:  # noqa:
             raise InputError(f"{key!r} is missing")
         elif required:
             values[name] = None
+    values |= {name: from_fields(part, document) for name, part in plan.parts}
     if plan.has_missing:
         values["missing"] = tuple(name for name in plan.absent if name in document and document[name] is None)
     instance = kind(**values)
@@ -290,13 +304,15 @@ Decoder = Callable[[Any, Any, str], Any]
 class _Plan(NamedTuple):
     """How a dataclass is read; found once, as a document may hold millions.
 
-    fields: name, key, decoder, or None of what no document holds, and whether it has no default. absent: those that are
-    shown, and None by default. has_missing: whether it tells which of them were asked for. has_intervals: whether it
-    has a field of the name under which documents of others keep the rest of each interval. along: fields that must be
-    as long as others, and those. filled, among: see `from_fields`.
+    fields: name, key, decoder, or None of what no document holds, and whether it has no default. parts: see
+    `_parts`. absent: those of the fields that are shown, and None by default. has_missing: whether it tells which
+    of them were asked for. has_intervals: whether it has a field of the name under which documents of others keep
+    the rest of each interval. along: fields that must be as long as others, and those. filled, among: see
+    `from_fields`.
     """
 
     fields: tuple[tuple[str, str, Decoder | None, bool], ...]
+    parts: list[tuple[str, type]]
     absent: tuple[str, ...]
     has_missing: bool
     has_intervals: bool
@@ -310,7 +326,9 @@ def _plan(kind: type) -> _Plan:
     hints = get_type_hints(kind)
     return _Plan(
         tuple((field_.name, key_of(field_), _decoder(hints[field_.name]) if _is_shown(field_) else None,
-               field_.default is MISSING and field_.default_factory is MISSING) for field_ in fields(kind)),
+               field_.default is MISSING and field_.default_factory is MISSING)
+              for field_ in fields(kind) if "always" not in field_.metadata),
+        _parts(kind),
         tuple(field_.name for field_ in fields(kind) if field_.default is None and _is_shown(field_)),
         "missing" in hints, INTERVALS in hints,
         tuple(getattr(kind, "along", {}).items()),

@@ -24,6 +24,7 @@ from pyalign.measures import get_measure
 from pyalign.ops._prepare import Deferred, finite_mask
 from pyalign.ops.triplets import ReadyInputs, TripletResults, ready_inputs, run_ready
 from pyalign.stats.components import Components
+from pyalign.stats.resampling import Inference, inferred
 from pyalign.typing import MeasureLike, Policy, Ties
 
 TIES = ("fractional", "wrong", "human_alignment")
@@ -60,8 +61,7 @@ class Score(OfTask, OnCards, WithError, Result):
 
     command: ClassVar[str] = "score"
     derived: ClassVar[tuple[str, ...]] = (
-        "chance", "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence",
-        "triplets_per_second",
+        "chance", "standard_error", "cross_entropy_standard_error", "triplets_per_second",
     )
 
     # fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over triplets
@@ -90,16 +90,11 @@ class Score(OfTask, OnCards, WithError, Result):
     seconds: float | None = field(default=None, compare=False)  # that the pass over the triplets took.
     ci: Interval | None = None  # interval of the accuracy, fractions; None where it was left out or is not known.
     cross_entropy_ci: Interval | None = None  # interval of the cross-entropy, nats.
-    # effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are at
-    # least half of the count. See `pyalign.stats.degrees`.
-    effective_objects: float | None = None
-    effective_subjects: float | None = None
+    inference: Inference = inferred()  # how intervals were found; the seed is that of resamples.
     # variance components of the credit of an answer, square fractions: how much objects, participants and both account
     # for. None without intervals in closed form.
     components: Components | None = None
     cross_entropy_components: Components | None = None  # the same of the cross-entropy, square nats.
-    resamples: int | None = None  # of the bootstrap.
-    seed: int | None = None  # of the resamples.
     ceiling: float | None = None  # the noise ceiling, a fraction; None unless asked for, as all that follow.
     # which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
     ceiling_name: str | None = None
@@ -134,21 +129,6 @@ class Score(OfTask, OnCards, WithError, Result):
     def cross_entropy_standard_error(self) -> float | None:
         """The standard error of the cross-entropy, nats."""
         return None if self.cross_entropy_ci is None else self.cross_entropy_ci.error
-
-    @property
-    def ci_by(self) -> str | None:
-        """Over what intervals are."""
-        return None if self.ci is None else self.ci.by
-
-    @property
-    def ci_method(self) -> str | None:
-        """How intervals were found."""
-        return None if self.ci is None else self.ci.method
-
-    @property
-    def confidence(self) -> float | None:
-        """The confidence level of the intervals, a fraction."""
-        return None if self.ci is None else self.ci.confidence
 
     @property
     def triplets_per_second(self) -> float | None:

@@ -32,7 +32,7 @@ from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.degrees import effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.pooling import common_covariance, partially_pooled
-from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
+from pyalign.stats.resampling import AUTO, Clusters, Inference, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     AnswersLike, BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, Weighting, WeightsLike,
 )
@@ -99,10 +99,10 @@ class Asked:
             numbers = effective_numbers(clusters, plan.by)
             single = () if errors is None else notes_on_objects(score.accuracy, errors, aligned)
             notes = (*score.notes, *notes_on_few(numbers), *single)
-            score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
-            if errors is None:
-                score = replace(score, resamples=plan.drawn, seed=plan.seed)
-            elif clusters.weights is None:  # components are of answers that count the same
+            told = Inference.of(plan, **low_values(numbers), **({"seed": None} if plan.closed else {}))
+            told = replace(told, over=None, method=None, level=None) if ci is None else told
+            score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, inference=told)
+            if errors is not None and clusters.weights is None:  # components are of answers that count the same
                 score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
             if ci is None:
                 why = without_interval(plan.by, numbers)

@@ -27,7 +27,7 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.stats.degrees import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
 from pyalign.stats.pooling import Pooled, PooledGroup, common_covariance, partially_pooled
-from pyalign.stats.resampling import Resampling, inference_of
+from pyalign.stats.resampling import Inference, Resampling
 from pyalign.typing import BackendName, Correction
 
 NO_CONCEPT = "(none)"
@@ -124,7 +124,7 @@ class Run:
             ties=score.ties, correction=self.correction,
             backend=score.backend,
             n_assignment_ties=groupings.n_tied,
-            **inference_of(plan), **low_values(whole.numbers),
+            inference=Inference.of(plan, **low_values(whole.numbers)),
             task=score.task,
             notes=merged(groupings.notes, notes_on_small(both), self._notes(outcomes, whole)),
         )

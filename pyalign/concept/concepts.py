@@ -160,7 +160,7 @@ def score_concepts(
     level_notes = map(present.notes_on, (categories, *(levels or ())))
     return cast(Concepts, judged.described(
         replace(concepts, entropy=entropy), [notes, aligned.notes, *level_notes, concepts.notes], plain,
-        concepts.backend, concepts.seed, triplets=triplet_data, dimensions=dimensions,
+        concepts.backend, concepts.inference.seed, triplets=triplet_data, dimensions=dimensions,
     ))
 
 

@@ -11,6 +11,7 @@ from pyalign.concept.dimensions import Prototype
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval, WithError, as_document, csv_of, flat, from_fields
 from pyalign.errors import InputError
+from pyalign.stats.resampling import Inference, inferred
 from pyalign.typing import Correction
 
 Grouped: TypeAlias = Literal["dimensions", "categories", "levels", "entropy"]
@@ -123,21 +124,13 @@ class Concepts(OfTask, Result):
     temperature: float | None  # the temperature of the choice probabilities; None without embeddings.
     ties: str  # how tied triplets count.
     correction: Correction  # how p-values are corrected over all concepts.
-    seed: int  # the seed of all random draws.
     backend: str  # the backend that computed the result.
     # the number of triplets for which several dimensions have the same weight; these are assigned to the lowest. None
     # without dimensions.
     n_assignment_ties: int | None = None
     assign: str | None = None  # how the weights of a pair were combined; None without dimensions.
     top: int | None = None  # the number of dimensions to which each triplet was assigned; None without dimensions.
-    ci_by: str | None = None  # what intervals are over; None without intervals.
-    ci_method: str | None = None  # how intervals were computed; None without intervals.
-    confidence: float | None = None  # the confidence level of the intervals; None without intervals.
-    resamples: int | None = None  # the number of bootstrap resamples, or None.
-    # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
-    # None if they are at least half of the count. See `pyalign.stats.degrees`.
-    effective_objects: float | None = None
-    effective_subjects: float | None = None
+    inference: Inference = inferred()  # how intervals were found.
     triplets: str | None = None  # the source of the triplets, or None.
     dimensions: str | None = None  # the source of the dimensions, or None.
     task: str = ODD_ONE_OUT  # the task of the triplets, which determines `chance`.

@@ -114,5 +114,5 @@ def error_consistency(
     source = None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source
     return cast(ErrorConsistency, judged.described(
         replace(consistency, dimensions=source), [consistency.notes, present.notes_on(categories)], options,
-        consistency.backend, consistency.seed, triplets=judged.triplets, dimensions=dimensions,
+        consistency.backend, consistency.inference.seed, triplets=judged.triplets, dimensions=dimensions,
     ))

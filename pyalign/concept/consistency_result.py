@@ -12,6 +12,7 @@ from pyalign.concept.concepts_result import Grouped
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval, WithError
 from pyalign.errors import InputError
+from pyalign.stats.resampling import Inference, inferred
 from pyalign.typing import Correction
 
 MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected",
@@ -116,16 +117,8 @@ class ErrorConsistency(OfTask, Result):
     measure: str | None  # the similarity measure of the embeddings; None without embeddings.
     correction: Correction  # how p-values are corrected: "holm" or "benjamini-hochberg".
     min_triplets: int  # the number of triplets below which a concept has no interval.
-    seed: int  # the seed of all random draws.
     backend: str  # the backend that computed the result.
-    ci_by: str | None = None  # what intervals are over; None without intervals.
-    ci_method: str | None = None  # how intervals were computed; None without intervals.
-    confidence: float | None = None  # the confidence level of the intervals; None without intervals.
-    resamples: int | None = None  # the number of bootstrap resamples, or None.
-    # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
-    # None if they are at least half of the count. See `pyalign.stats.degrees`.
-    effective_objects: float | None = None
-    effective_subjects: float | None = None
+    inference: Inference = inferred()  # how intervals were found.
     triplets: str | None = None  # the source of the triplets, or None.
     dimensions: str | None = None  # the source of the dimensions, or None.
     categories: str | None = None  # the source of the categories, or None.

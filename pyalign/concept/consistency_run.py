@@ -30,7 +30,7 @@ from pyalign.stats.joint import (
     COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, chunks, joints, of_counts, pair_counts, share_intervals,
 )
 from pyalign.stats.multiple import corrected
-from pyalign.stats.resampling import Clusters, Resampling, inference_of
+from pyalign.stats.resampling import Clusters, Inference, Resampling
 from pyalign.typing import BackendName, Correction, MeasureLike, Policy
 
 Tested = TypeVar("Tested", ErrorPair, MissedConcept)
@@ -93,7 +93,7 @@ class Run:
             correction=self.correction,
             min_triplets=self.least,
             backend=answers.backend,
-            **inference_of(plan), **low_values(numbers),
+            inference=Inference.of(plan, **low_values(numbers)),
             task=aligned.triplets.task,
             notes=merged(
                 aligned.notes, answers.notes, notes, notes_on_few(numbers),

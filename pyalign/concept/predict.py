@@ -29,7 +29,7 @@ from pyalign.measures import get_measure
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.triplets import checked_triplets
 from pyalign.stats.multiple import corrected
-from pyalign.stats.resampling import AUTO, OverObjects, Resampling, record_of
+from pyalign.stats.resampling import AUTO, Inference, OverObjects, Resampling, record_of
 from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, NotNegative, Policy, TripletsLike
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
@@ -117,10 +117,10 @@ def predict_dimensions(
     fold_of[objects.kept] = fold
     predictions = DimensionPredictions(
         tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
-        bool(standardize), None if labeled else seed, None if plan is None else plan.confidence_level,
-        None if plan is None else plan.by, None if plan is None else plan.method, correction,
-        None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
-        objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
+        bool(standardize), correction, inference=Inference.of(plan, seed=None if labeled else seed),
+        differences=None if plan is None or len(models) < 2
+        else _differences(explained, objects.labels, plan, correction),
+        human=objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
     )
     if judged is not None:
         predictions = scored(predictions, objects, judged, progress)

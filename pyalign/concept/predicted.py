@@ -16,7 +16,7 @@ from pyalign._result import Result, picked
 from pyalign.concept.held_out import HeldOut
 from pyalign.documents import Interval, WithError, as_document, hidden
 from pyalign.stats.intervals import student_interval, two_sided_p
-from pyalign.stats.resampling import CORRECTED, Resampling, plan_of
+from pyalign.stats.resampling import CORRECTED, Inference, Resampling, inferred, plan_of
 from pyalign.typing import Correction
 
 
@@ -88,11 +88,9 @@ class DimensionPredictions(Result):
     folds: int  # the number of folds.
     penalties: tuple[float, ...]  # the penalties that leave-one-out chose from.
     standardize: bool  # whether features were divided by their standard deviations.
-    seed: int | None  # the seed of the folds; None if they were given as labels.
-    confidence: float | None  # the confidence level of the intervals.
-    ci_by: str | None  # what intervals are over; None without intervals.
-    ci_method: str | None  # how intervals were computed; None without intervals.
     correction: Correction  # how p-values are corrected.
+    # how intervals were found; its seed is that of the folds, None if they were given as labels.
+    inference: Inference = inferred("ci_by", "ci_method", "confidence", "seed")
     # the differences in R^2 between every two representations; None with only one.
     differences: tuple[DimensionDifference, ...] | None = None
     human: str | None = None  # the source of the dimensions, or None.

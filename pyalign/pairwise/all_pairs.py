@@ -26,7 +26,7 @@ from pyalign.pairwise._families import Family, family_of, long_rows, notes_on, p
 from pyalign.pairwise.rdms import LARGEST, RepresentationMeasure, get_representation_measure
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
-from pyalign.stats.resampling import AUTO, OverObjects, Resampling, plan_of
+from pyalign.stats.resampling import AUTO, LEVEL, Inference, OverObjects, plan_of
 from pyalign.typing import BackendName, Correction, EmbeddingsLike
 
 MOST = 10_000_000  # permutations
@@ -240,9 +240,10 @@ def compare_all(
                "ci": None if plan is None else "objects", "ci_method": None if plan is None else plan.method,
                "resamples": drawn, "correction": correction}
     provenance = Provenance.now(given, options, backend, seed)
+    level_of, over = (LEVEL, None) if plan is None else (float(plan.confidence_level), "objects")
     return ModelSimilarities(
-        corrected(results, correction), matched.n, count, level, seed, None, None if plan is None else "objects", drawn,
-        float(Resampling.confidence_level if plan is None else plan.confidence_level), correction,
+        corrected(results, correction), matched.n, count, level, None, correction,
+        inference=Inference(over, level=level_of, resamples=drawn, seed=seed),
         notes=tuple(dict.fromkeys(notes)), provenance=provenance,
     )
 

@@ -20,7 +20,7 @@ from pyalign.pairwise._families import prepared
 from pyalign.pairwise.all_pairs import PERMUTATIONS, Measure, Null, compare_all
 from pyalign.pairwise.rdms import Features, Matrix, MatrixFamily, RepresentationMeasure, get_representation_measure
 from pyalign.pairwise.rsa_result import ModelSimilarities, SimilarityMatrix
-from pyalign.stats.resampling import AUTO, OverObjects
+from pyalign.stats.resampling import AUTO, LEVEL, Inference, OverObjects
 from pyalign.typing import BackendName, Correction, EmbeddingsLike, Models
 
 BATCH = 1024  # rows
@@ -77,7 +77,8 @@ def minibatch_cka(
     options = {"measure": str(debiased), "batch": size}
     similarities = SimilarityMatrix(str(debiased), names, _ratios(total))
     provenance = Provenance.now(inputs, options, backend, seed)
-    return ModelSimilarities((similarities,), n, 0, 0.05, seed, number, notes=notes, provenance=provenance)
+    told = Inference(level=LEVEL, seed=seed)
+    return ModelSimilarities((similarities,), n, 0, 0.05, number, inference=told, notes=notes, provenance=provenance)
 
 
 def _debiased(measure: RepresentationMeasure) -> RepresentationMeasure:

@@ -36,7 +36,7 @@ from pyalign.pairwise.study import (
     EXTREME, FEWEST, aligned_rows, as_dissimilarity, assumed_of, finite_rows, left_out, of_rounding, rdm_in_order,
     study_of,
 )
-from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, OverMatrices, Resampling, plan_of
+from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, LEVEL, Inference, OverMatrices, Resampling, plan_of
 from pyalign.typing import (
     BackendName, Correction, CorrelationName, EmbeddingsLike, JudgmentsLike, MatrixKind, MeasureLike, Models,
     NotNegative, Policy, Positive,
@@ -140,8 +140,9 @@ def rsa(
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(CORRELATIONS):
         streamed, notes = in_tiles(models, further, judged, measures, chosen, backend, progress)
         return Rsa(
-            streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction, seed,
-            judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage, provenance=provenance,
+            streamed, (), judged.kind, None, None, correction, judged.source,
+            inference=Inference(level=LEVEL, seed=seed), notes=(*notes, *undefined_notes(streamed, None)),
+            coverage=coverage, provenance=provenance,
         )
     study = study_of(models, further, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
@@ -160,14 +161,13 @@ def rsa(
             pairs += pairs_of(correlated, drawn, plan)
         if weighted:
             sums.append(weighted_rsa(correlated, seed, plan, correction, progress))
-    resampled = plan is not None and not plan.closed
+    told = Inference.of(plan, method=None if drawn is None else drawn.value.method)
+    told = replace(told, seed=seed) if plan is None or plan.closed else told
     kept, few = rdms_of_study(study, judged.names, judged.kind) if rdms else (None, None)
     return Rsa(
         corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
-        None if plan is None else plan.by, None if drawn is None else drawn.value.method,
-        plan.drawn if plan is not None and resampled else None,
-        float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations, correction,
-        plan.seed if plan is not None and resampled else seed, judged.source, tuple(sums) if weighted else None, kept,
+        n_permutations, correction, judged.source, tuple(sums) if weighted else None, kept,
+        inference=replace(told, level=told.level or LEVEL),
         notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *filter(None, [few])),
         coverage=coverage, provenance=provenance,
     )

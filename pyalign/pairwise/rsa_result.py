@@ -15,7 +15,7 @@ from pyalign._result import OnCards, Result, picked
 from pyalign.documents import Interval, WithError
 from pyalign.pairwise.rdms import Rdms
 from pyalign.stats.intervals import quantile, two_sided_p
-from pyalign.stats.resampling import CORRECTED, Resampling
+from pyalign.stats.resampling import CORRECTED, KEYS, Inference, Resampling, inferred
 from pyalign.typing import Correction
 
 SUM = "weighted sum"  # as pairs call it
@@ -165,18 +165,14 @@ class Rsa(OnCards, Result):
     pairs: tuple[RsaPair, ...]  # every two results of one correlation; none without intervals.
     kind: str  # of the human judgments.
     n_people: int | None  # how many people's matrices there are; None of one matrix, which says nothing of people.
-    # ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
-    ci_by: str | None
-    ci_method: str | None
-    resamples: int | None  # how many were drawn; None without, and in closed form.
-    confidence: float  # the confidence level of the intervals.
     permutations: int | None  # how many; None without.
     correction: Correction  # how `p_adjusted` is corrected over all pairs.
-    seed: int  # of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.
     human: str | None = None  # where the judgments came from, or None.
     weighted: tuple[WeightedRsa, ...] | None = None  # sums of the models' matrices, where they were asked for.
     # the matrices of participants and models, for pictures; None where they were not asked for.
     rdms: Rdms | None = None
+    # how intervals were found; its seed is that of the permutations and of weighted sums' folds where none are drawn.
+    inference: Inference = inferred(*KEYS)
 
     def __len__(self) -> int:
         return len(self.results)
@@ -316,13 +312,9 @@ class ModelSimilarities(Result):
     n_objects: int  # rows that all models have.
     permutations: int  # of each null, 0 for none.
     alpha: float  # of the thresholds.
-    seed: int  # of the permutations, or of the batches.
     batches: int | None = None  # over how many batches of objects the figures are means; None for all objects at once.
-    ci_by: str | None = None  # "objects", what intervals are over; None without intervals.
-    # how many half-samples were drawn, of measures without a closed form; None where all have one.
-    resamples: int | None = None
-    confidence: float = 0.95  # the confidence level of the intervals.
     correction: Correction | None = None  # how `p_adjusted` is corrected; None in results of versions that didn't.
+    inference: Inference = inferred()  # how intervals were found; its seed is that of the permutations or batches.
 
     def __len__(self) -> int:
         return len(self.results)

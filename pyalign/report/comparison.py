@@ -14,8 +14,9 @@ from pyalign.report.blocks import (
 )
 from pyalign.report.score import share_columns
 from pyalign.report.words import (
-    CORRECTED, ELSEWHERE, SINGULAR, beginning, chance_note, counted, dropped_note, effective_text, interval_header,
-    labels_of, one_line, over_text, over_words, percent, percent_interval, shortened, source_note, weighted_text,
+    CORRECTED, ELSEWHERE, SINGULAR, beginning, chance_note, counted, dropped_note, effective_text, header_of,
+    interval_header, labels_of, one_line, over_text, over_words, percent, percent_interval, shortened, source_note,
+    weighted_text,
 )
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             dropped_note(result.n_dropped),
             f"{n_pairs:,} {by_rank}: {ELSEWHERE}" if len(pairs) < n_pairs else "",
             "" if result.baseline is None else f"each model less the baseline, {labels[result.baseline]}",
-            over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
+            over_text(result.inference),
             _objects_note(result),
-            effective_text(result),
+            effective_text(result.inference),
             weighted_text(result.effective_answers),
             "" if result.measure is None else f"measure {result.measure}",
             "" if result.temperature is None else f"T = {result.temperature:g}",
@@ -70,7 +71,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             f"chosen: {often}",
         ))
     if result.best_layers is not None:
-        column = Rows(result.best_layers, interval_header(result.confidence)).column
+        column = Rows(result.best_layers, interval_header(result.inference.level)).column
         blocks.append(table(
             column("best layer", lambda best: labels[best.model]),
             column("in-sample", lambda best: best.in_sample_accuracy, "percent"),
@@ -86,8 +87,8 @@ def _objects_note(result: Comparison | ErrorConsistency) -> str:
 
 def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
     """A row for each model of a comparison."""
-    intervals = result.ci_by is not None
-    column = Rows(result.models, interval_header(result.confidence) if intervals else "").column
+    intervals = result.inference.over is not None
+    column = Rows(result.models, header_of(result.inference)).column
     return table(
         column("model", lambda m: labels[m.model]),
         column("measure", lambda m: m.measure) if result.measure is None and any(m.measure for m in result.models)
@@ -121,10 +122,10 @@ def _pair_columns(
 
 def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
     """A row for each of these pairs of a comparison."""
-    intervals, corrected = result.ci_by is not None, f"p ({CORRECTED[result.correction]})"
+    intervals, corrected = result.inference.over is not None, f"p ({CORRECTED[result.correction]})"
     within = f"of a difference of {100 * (result.margin or 0.0):g}% or more, {CORRECTED[result.correction]}"
     over_all = f"corrected for {len(result.pairs):,} pairs" if len(result.pairs) > 1 else ""
-    column = Rows(pairs, interval_header(result.confidence) if intervals else "").column
+    column = Rows(pairs, header_of(result.inference)).column
     tests = (
         column("s.e.", lambda p: p.standard_error, "percent", 2, keep=2, only=TEXT),
         column("p", lambda p: p.p_value, "p", keep=6, note="two-sided test of no difference, for this pair only"),
@@ -132,7 +133,7 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
                note="corrected for all pairs"),
         column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
                note="corrected for all pairs and how they depend on each other")
-        if result.ci_method == "corrected" else None,
+        if result.inference.method == "corrected" else None,
         column("p (margin)", lambda p: p.p_equivalence_adjusted, "p", keep=8, note=within,
                foot=f"p (margin), {within}") if result.margin is not None else None,
     )
@@ -173,9 +174,9 @@ def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> li
         f"{consistency.n_triplets:,} triplets, of which all models miss {consistency.n_missed:,} ({share})",
         dropped_note(consistency.n_dropped, "NaN, or a model without an answer"),
         *(() if shown else (f"{len(consistency.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA)),
-        over_text(consistency.ci_by, consistency.ci_method, consistency.resamples, consistency.seed),
+        over_text(consistency.inference),
         _objects_note(consistency),
-        effective_text(consistency),
+        effective_text(consistency.inference),
         "" if consistency.measure is None else f"measure {consistency.measure}",
         "a tie is not right",
         f"of {len(missed):,} concepts {left_out}" if len(missed) > MOST_CONCEPTS and not verbose else "",
@@ -184,7 +185,7 @@ def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> li
 
 def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
     """A row for each of these pairs of models, and how their errors go together."""
-    column = Rows(pairs, interval_header(consistency.confidence)).column
+    column = Rows(pairs, interval_header(consistency.inference.level)).column
     return table(
         *_pair_columns(pairs, labels, "models", "and"),
         column("right", lambda p: p.accuracy_a, "percent", keep=3, only=TEXT),
@@ -217,7 +218,7 @@ def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs
 
 def missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
     """A row for each of these concepts."""
-    column = Rows(rows, interval_header(consistency.confidence)).column
+    column = Rows(rows, interval_header(consistency.inference.level)).column
     return table(
         concepts_column(SINGULAR[by], [row.concept for row in rows]),
         column("triplets", lambda c: c.n_triplets, "count", keep=6),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
-    CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, chance_note, counted, dropped_note, effective_text, interval_header,
-    labels_of, number, over_text, percent, percent_interval, shortened, source_note,
+    CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, chance_note, counted, dropped_note, effective_text, header_of,
+    interval_header, labels_of, number, over_text, percent, percent_interval, shortened, source_note,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
     ways = dict.fromkeys(scores.by for scores in result.results)
     pairs = list(dict.fromkeys((difference.embeddings, difference.other) for difference in result.differences))
     differences = [f"{len(result.differences):,} differences: the JSON document has them"] if pairs else []
-    if len(pairs) == 1 and result.ci_by is not None:
+    if len(pairs) == 1 and result.inference.over is not None:
         less = " less ".join(labels[name] for name in pairs[0])
         differences = [f"difference: {less}", f"p ({CORRECTED[result.correction]}) corrected for all concepts"]
     assigned = "" if result.assign is None else f"assigned by the {result.assign} of the chosen pair"
@@ -44,8 +44,8 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
             dropped_note(result.n_dropped),
             assigned,
             *differences,
-            over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
-            effective_text(result),
+            over_text(result.inference),
+            effective_text(result.inference),
             "" if result.measure is None else f"measure {result.measure}",
             chance_note(result.task),
             f"ties {result.ties}",
@@ -58,14 +58,14 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
     """
-    first, intervals = of[0], result.ci_by is not None
+    first, intervals = of[0], result.inference.over is not None
     order = list(range(len(first.concepts)))
     if first.by not in ("levels", "entropy"):
         order.sort(key=lambda k: -(first.concepts[k].accuracy or -1.0))
 
     rows_of_each = [_rows_of(scores, order, result) for scores in of]
     rows = rows_of_each[0]
-    column = Rows(rows, interval_header(result.confidence) if intervals else "").column
+    column = Rows(rows, header_of(result.inference)).column
     concept = concepts_column(SINGULAR[first.by], [row.concept for row in rows])
     triplets = column("triplets", lambda c: c.n_triplets, "count", keep=7)
     if len(of) == 1:
@@ -102,7 +102,7 @@ def _rows_of(scores: ConceptScores, order: Sequence[int], result: Concepts) -> l
 
     rest = () if scores.unassigned is None else (scores.unassigned,)
     whole = ConceptScore("all", scores.n_triplets, 0, scores.accuracy, scores.ci, scores.cross_entropy,
-                         scores.cross_entropy_ci, effective_objects=result.effective_objects)
+                         scores.cross_entropy_ci, effective_objects=result.inference.effective_objects)
     return [*(scores.concepts[k] for k in order), *rest, whole]
 
 
@@ -145,7 +145,7 @@ def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[C
 
 def difference_columns(differences: Sequence[ConceptDifference | None], result: Concepts) -> tuple[Column, ...]:
     """How much two models differ on each concept; None: a row that is no concept, whose cells are empty."""
-    column = Rows(differences, interval_header(result.confidence)).column
+    column = Rows(differences, interval_header(result.inference.level)).column
     return (
         column("difference", lambda d: "" if d is None else d.difference, "percent",
                ci=lambda d: None if d is None else d.ci, keep_ends=6),
@@ -160,7 +160,7 @@ def difference_columns(differences: Sequence[ConceptDifference | None], result: 
 def predictions_view(result: DimensionPredictions, verbose: bool = False) -> list[Block]:
     """A row for each model; then for each the dimensions, best first; then the differences of models."""
     labels, of_triplets = labels_of(result, verbose), result.n_triplets is not None
-    drawn = "as given" if result.seed is None else f"seed {result.seed}"
+    drawn = "as given" if result.inference.seed is None else f"seed {result.inference.seed}"
     blocks: list[Block] = [models_table(result, labels), foot(
         source_note("human", result.human),
         f"{result.n_objects:,} objects, {counted(len(result[0].dimensions), 'dimension')}",
@@ -172,13 +172,13 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
         f"predicted and human dimensions by {result.measure}" if of_triplets else "",
         "as it is: the embeddings by cosine" if of_triplets else "",
         f"accuracy of the human dimensions {percent(result.human_accuracy)}" if of_triplets else "",
-        over_text(result.ci_by, result.ci_method, None, None),
+        over_text(result.inference),
     )]
-    intervals, half = result.ci_by is not None, MOST_DIMENSIONS // 2
+    intervals, half = result.inference.over is not None, MOST_DIMENSIONS // 2
     for predicted in result.results:
         order = sorted(predicted.dimensions, key=lambda d: float("inf") if d.r2 is None else -d.r2)
         shown = first_and_last(order, MOST_DIMENSIONS, verbose)
-        column = Rows(shown, interval_header(result.confidence) if intervals else "").column
+        column = Rows(shown, header_of(result.inference)).column
         dimensions = table(
             column("dimension", lambda d: d.dimension),
             column("R^2", lambda d: d.r2, "number", 3, ci=lambda d: d.ci),
@@ -203,8 +203,8 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
 
 def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Table:
     """A row for each model."""
-    intervals = result.ci_by is not None
-    column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
+    intervals = result.inference.over is not None
+    column = Rows(result.results, header_of(result.inference)).column
     of_triplets = (
         column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_ci, ends="interval", keep_ends=4,
                note="odd-one-out, of predicted dimensions, each object by the map that has not seen it"),
@@ -248,7 +248,7 @@ def differences_table(
         column("model", lambda d: labels[d.embeddings], filter=True, only=PAGE),
         column("less", lambda d: labels[d.other], filter=True, only=PAGE),
         column("R^2", lambda d: d.difference, "number", 3, ci=lambda d: d.ci, write="{:+.3f}".format),
-        column(interval_header(result.confidence), keep=8, only=TEXT,  # whose ends have no plus before them
+        column(interval_header(result.inference.level), keep=8, only=TEXT,  # whose ends have no plus before them
                value=lambda d: None if d.ci is None else " to ".join(number(end, 3) for end in d.ci)),
         column("s.e.", lambda d: d.standard_error, "number", 3, keep=3, only=TEXT),
         column("p", lambda d: d.p_value, "p", keep=4),

@@ -301,17 +301,17 @@ UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Block]:
     """The tables, and how to read them."""
-    objects, models = over_words(result.ci_by or "objects"), result.models_by
+    objects, models = over_words(result.inference.over or "objects"), result.models_by
     seeds = sum(len(point.members) > 1 for point in result.points)
     means = f", {seeds} of them means over seeds" if seeds else ""
     counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
-    how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.seed}"
+    how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.inference.seed}"
     return [*metadata_tables(result).values(), foot(
         source_note("triplets", result.triplets),
         f"{counted(len(result.points), 'model')}{means}",
         *(f"{count:,} {what}" for count, what in counts if count is not None),
         f"slopes in {'percentage points' if result.is_share else 'units'} of {one_line(result.score_name)}",
-        "" if result.ci_by is None else f"over {objects}: these very models on other {objects}, {how}",
+        "" if result.inference.over is None else f"over {objects}: these very models on other {objects}, {how}",
         f"over {models}: other {models} like these, on these objects",
         apart=True,
     )]
@@ -322,7 +322,8 @@ def metadata_tables(result: MetadataRegressions) -> dict[str, Table]:
 
     Those that have a row.
     """
-    header = f"{100 * result.confidence:g}% over {over_words(result.ci_by or 'objects').replace(' and ', ', ')}"
+    over = over_words(result.inference.over or "objects").replace(" and ", ", ")
+    header = f"{interval_header(result.inference.level).removesuffix(' interval')} over {over}"
     seeds = [point for point in result.points if len(point.members) > 1]
     of_seed, of_group, form = Rows(seeds).column, Rows(result.groups, header).column, form_of_score(result)
     tables = {

@@ -12,8 +12,8 @@ from pyalign.pairwise.rsa_result import (
 )
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
-    CORRECTED, ELSEWHERE, counted, interval_header, labels_of, model_labels, number, one_line, over_words, p_text,
-    shortened, source_note,
+    CORRECTED, ELSEWHERE, counted, header_of, interval_header, labels_of, model_labels, number, one_line, over_words,
+    p_text, shortened, source_note,
 )
 
 CLOSED = "corrected"  # as intervals in closed form say it
@@ -26,8 +26,8 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
     """The two quantities in two tables, the ceiling in that of its own; then pairs of models, and weighted sums."""
     labels, first, of_people = labels_of(result, verbose), result.results[0], result.n_people is not None
     how = "closed form"
-    if result.resamples:
-        how = f"{result.ci_method}, {result.resamples:,} resamples, seed {result.seed}"
+    if result.inference.resamples:
+        how = f"{result.inference.method}, {result.inference.resamples:,} resamples, seed {result.inference.seed}"
     title = "correlation with the mean matrix of the participants" if of_people else "correlation with the human matrix"
     blocks: list[Block] = [
         Table((*_naming_columns(result, labels), *_mean_columns(result)), title),
@@ -36,7 +36,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
             f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair')}",
             f"{counted(first.n_missing, 'pair')} missing" if first.n_missing else "",
             "" if result.n_people is None else counted(result.n_people, "participant"),
-            "" if result.ci_by is None else f"intervals ({how}) over {over_words(result.ci_by)}",
+            "" if result.inference.over is None else f"intervals ({how}) over {over_words(result.inference.over)}",
             "" if result.permutations is None
             else f"p by {result.permutations:,} relabelings of the objects, one-sided",
         ),
@@ -90,8 +90,8 @@ def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...
 
 def _mean_columns(result: Rsa) -> tuple[Column, ...]:
     """Columns of the correlation with the mean matrix, or with the one matrix, and what other models leave of it."""
-    intervals = result.ci_by is not None
-    column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
+    intervals = result.inference.over is not None
+    column = Rows(result.results, header_of(result.inference)).column
     return present((
         column("correlation", lambda r: r.value, "number", 4, ci=lambda r: r.ci,
                note="With the mean matrix of the participants, or with the one human matrix."),
@@ -106,8 +106,8 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
 
 def _person_columns(result: Rsa) -> tuple[Column, ...]:
     """Columns of the mean over participants of the correlation with each, and of its ceiling."""
-    rows, intervals = result.results, result.ci_by is not None
-    column = Rows(rows, interval_header(result.confidence) if intervals else "").column
+    rows, intervals = result.results, result.inference.over is not None
+    column = Rows(rows, header_of(result.inference)).column
     crowded = _has_measures(result) and len({row.correlation for row in rows}) > 1
     return present((
         column("mean", lambda r: None if r.per_person is None else r.per_person.mean, "number", 4,
@@ -143,7 +143,7 @@ def _against_columns(result: Rsa) -> tuple[Column, ...]:
     """Columns of the mean over participants held against the ceiling, and without the noise of single participants."""
     rows = [row.per_person for row in result.results]
     tested = any(_at(row, "against_lower", "ci") is not None for row in rows)
-    column = Rows(rows, interval_header(result.confidence) if tested else "").column
+    column = Rows(rows, interval_header(result.inference.level) if tested else "").column
     return present((
         column("less lower", lambda r: _at(r, "against_lower", "difference"), "number", 4,
                ci=lambda r: _at(r, "against_lower", "ci"), keep_ends=8,
@@ -177,7 +177,7 @@ def ceilings_table(result: Rsa, title: str = "") -> Table:
         )
     ]
     intervals = any(ci is not None for *_, ci in rows)
-    column = Rows(rows, interval_header(result.confidence) if intervals else "").column
+    column = Rows(rows, header_of(result.inference)).column
     return table(
         column("figure", lambda r: r[1]),
         column("by", lambda r: r[0], same="{}" * (len(result.results) > 1)),
@@ -212,7 +212,7 @@ def pairs_table(
     """A row for each of these pairs of models: differences of correlations with the mean matrix, or of means."""
     crowded = _has_measures(result)
     column = Rows(pairs).column
-    of_each = Rows(_differences(pairs, of_means), interval_header(result.confidence)).column
+    of_each = Rows(_differences(pairs, of_means), interval_header(result.inference.level)).column
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
     labels = {SUM: SUM, **labels}
     measures = (
@@ -295,7 +295,7 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
         f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
         "" if result.batches is None else f"means over {result.batches:,} batches",
         f"the {MOST_PAIRS} most similar of {n_pairs:,} pairs are shown: {ELSEWHERE}" if hidden else "",
-        _interval_note(result), *(_null_notes(result) if result.permutations else ()),
+        _interval_note(result), *(_null_notes(result, result.inference.seed) if result.permutations else ()),
         by_itself if result.permutations and n_pairs > 1 else "",
     )]
     differences = [(matrix.measure, each) for matrix in result for each in matrix.differences or ()]
@@ -324,11 +324,12 @@ def _or_one(p: float | None) -> float:
 
 def _interval_note(result: ModelSimilarities) -> str:
     """What the intervals are over, and how they were computed."""
-    if result.ci_by is None or not any(matrix.scores for matrix in result):
+    if result.inference.over is None or not any(matrix.scores for matrix in result):
         return ""
-    drawn = "" if result.resamples is None else f"{result.resamples:,} half-samples"
+    drawn = "" if result.inference.resamples is None else f"{result.inference.resamples:,} half-samples"
     closed = any(each.ci is not None and each.ci.method == CLOSED for matrix in result for each in matrix.scores or ())
-    return f"intervals ({' or '.join(filter(None, ['closed form' * closed, drawn]))}) over {over_words(result.ci_by)}"
+    how = " or ".join(filter(None, ["closed form" * closed, drawn]))
+    return f"intervals ({how}) over {over_words(result.inference.over)}"
 
 
 def _corrected_for(result: ModelSimilarities, tests: int, what: str) -> str:
@@ -337,17 +338,17 @@ def _corrected_for(result: ModelSimilarities, tests: int, what: str) -> str:
     return f"p ({CORRECTED[result.correction]}) corrected for {counted(tests, what)}"
 
 
-def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
+def _null_notes(result: ModelSimilarities | LayerSimilarity, seed: int | None) -> tuple[str, str]:
     return (
         f"threshold: {100 * result.alpha:g}% of unrelated models pass it ({result.permutations:,} permutations, "
-        f"seed {result.seed})",
+        f"seed {seed})",
         "calibrated: 0 at the threshold, 1 for the same model",
     )
 
 
 def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pairs: Sequence[Pair]) -> Table:
     """A row for each of these pairs of models and measures."""
-    column = Rows(pairs, interval_header(result.confidence) if result.ci_by is not None else "").column
+    column = Rows(pairs, header_of(result.inference)).column
 
     def models(names: Mapping[str, str]) -> tuple[str, ...]:
         """Both models of each pair; of a measure that is not symmetric, the first against the second."""
@@ -389,7 +390,7 @@ def score_differences_table(
     title: str = "",
 ) -> Table:
     """A row for each difference of two similarities that share a model, with the measure."""
-    column = Rows(rows, interval_header(result.confidence)).column
+    column = Rows(rows, interval_header(result.inference.level)).column
     correction = CORRECTED[result.correction or "holm"]
 
     def compared(names: Mapping[str, str]) -> tuple[str, ...]:
@@ -422,7 +423,7 @@ def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:
             f"measure {result.measure}",
             f"{result.aggregate} of {len(result.first) * len(result.second):,} pairs {result.value:.5f} ({null})",
             f"{result.n_objects:,} objects",
-            *_null_notes(result),
+            *_null_notes(result, result.seed),
         ),
     ]
 

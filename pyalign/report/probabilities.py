@@ -11,6 +11,7 @@ from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, 
 from pyalign.report.words import (
     called, dropped_note, interval_header, nats_note, over, over_text, percent, source_note, weighted_text,
 )
+from pyalign.stats.resampling import Inference
 
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, Agreements
@@ -248,7 +249,7 @@ def agreement_view(agreement: Agreement | Agreements, verbose: bool = False) -> 
             f"people: entropy {first.human_entropy:.5f}, majority share {percent(first.majority_share)}",
             f"T = {temperatures[0]:g}" if temperatures else "",
             f"ties {first.ties}",
-            "" if by is None else over_text(by.by, by.method, None, None),
+            "" if by is None else over_text(Inference(by.by, by.method)),
             "entropy and KL in nats, JS the root of nats",
         ),
         *([_of_one(first)] if len(models) == 1 else []),

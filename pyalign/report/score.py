@@ -13,6 +13,7 @@ from pyalign.report.words import (
     called, chance_note, counted, dropped_note, each_text, effective_text, interval_header, nats_note, one_line, over,
     over_text, percent, percent_interval, source_note, weighted_text,
 )
+from pyalign.stats.resampling import Inference
 
 if TYPE_CHECKING:
     from pyalign.stats.components import Components
@@ -39,8 +40,8 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
             "" if first.n_answers is None else counted(first.n_answers, "answer"),
             each_text(first.weighting) if (first.n_answers, first.ceiling, first.weighting) != PLAIN else "",
             "" if first.ceiling is None else f"ceiling {percent(first.ceiling)} ({first.ceiling_name or GIVEN})",
-            "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
-            effective_text(first),
+            over_text(first.inference),
+            effective_text(first.inference),
             weighted_text(first.effective_answers),
             "" if first.transform is None else f"after the map of {one_line(first.transform)}",
             chance_note(first.task),
@@ -148,7 +149,7 @@ def _groups_table(row: Score) -> Table:
 def _foot_of_groups(row: Score) -> list[Block]:
     """What intervals of groups are over, if those of the score are over something else, and how much groups differ."""
     by = next((group.ci.by for group in row.groups or () if group.ci is not None), None)
-    lines = [] if by in (None, row.ci_by) else [f"intervals of groups over {over(by)}"]
+    lines = [] if by in (None, row.inference.over) else [f"intervals of groups over {over(by)}"]
     if row.group_spread is not None and row.group_spread_ci is not None:
         level = interval_header(row.group_spread_ci.confidence)
         spread = f"true accuracies of groups differ by a standard deviation of {percent(row.group_spread)}"
@@ -183,7 +184,7 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
             f"{people.n_distinct:,} answered at least twice, {people.n_answers:,} answers",
             "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants",
             chance_note(people.task),
-            "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
+            "" if people.ci is None else over_text(Inference(people.ci.by, people.ci.method)),
             each_text(people.weighting),
             weighted_text(people.effective_answers),
         ),

@@ -9,12 +9,12 @@ import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 from pyalign.data import alternatives_of, chance_of
 from pyalign.documents import Interval
 from pyalign.io.formats import FORMATS
 from pyalign.io.paths import suffix_of
+from pyalign.stats.resampling import Inference
 
 TRANSFORMED = " (transformed)"  # behind the name of what a transform made of embeddings
 WIDTH = 80  # where no terminal says otherwise
@@ -294,6 +294,22 @@ def interval_header(confidence: float | None) -> str:
     return "interval" if confidence is None else f"{100 * confidence:g}% interval"
 
 
+def header_of(how: Inference) -> str:
+    """The header of the intervals of a result; "" where it has none."""
+    return "" if how.over is None else interval_header(how.level)
+
+
+def intervals_text(how: Inference) -> str:
+    """The level of the intervals of a result and what they are over; "no intervals" where it has none.
+
+    Example:
+        >>> intervals_text(Inference("objects", level=0.9)), intervals_text(Inference())
+        ('90% intervals over objects', 'no intervals')
+    """
+    level = "" if how.level is None else f"{100 * how.level:g}% "
+    return "no intervals" if how.over is None else f"{level}intervals over {over_words(how.over)}"
+
+
 def over_words(by: str) -> str:
     """What intervals are over, in a sentence.
 
@@ -314,34 +330,22 @@ def over(by: str | None) -> str:
     return OVER.get(by or "", str(by))
 
 
-def over_text(by: str | None, method: str | None, resamples: int | None, seed: int | None) -> str:
+def over_text(how: Inference) -> str:
     """How intervals were found, and what they are over; "" where there are none.
 
     Example:
-        >>> over_text("objects+subjects", "corrected", None, 0)
+        >>> over_text(Inference("objects+subjects", "corrected"))
         'intervals (closed form) over objects and participants'
-        >>> over_text("objects", "bootstrap", 1000, 0)
+        >>> over_text(Inference("objects", "bootstrap", resamples=1000, seed=0))
         'intervals (bootstrap, 1,000 resamples, seed 0) over objects, with participants treated as fixed'
     """
-    how = "closed form" if resamples is None else f"{method}, {resamples:,} resamples, seed {seed}"
-    return f"intervals ({how}) over {over(by)}" if by is not None else ""
+    drawn = "closed form" if how.resamples is None else f"{how.method}, {how.resamples:,} resamples, seed {how.seed}"
+    return "" if how.over is None else f"intervals ({drawn}) over {over(how.over)}"
 
 
-class OfEffectiveNumbers(Protocol):
-    """A result with effective numbers: None where they are not below half of the count."""
-
-    @property
-    def effective_objects(self) -> float | None:
-        """The effective number of objects."""
-
-    @property
-    def effective_subjects(self) -> float | None:
-        """The effective number of participants."""
-
-
-def effective_text(result: OfEffectiveNumbers) -> str:
+def effective_text(how: Inference) -> str:
     """The effective numbers that a result holds; "" where there are none."""
-    figures = ((result.effective_objects, "objects"), (result.effective_subjects, "participants"))
+    figures = ((how.effective_objects, "objects"), (how.effective_subjects, "participants"))
     numbers = [f"{value:,.1f} {what}" for value, what in figures if value is not None]
     return f"effective numbers: {', '.join(numbers)}" if numbers else ""
 

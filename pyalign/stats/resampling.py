@@ -28,6 +28,7 @@ AUTO: Final = "auto"  # over objects, and participants if enough of these are kn
 CORRECTED, BOOTSTRAP, HALF_SAMPLES = "corrected", "bootstrap", "half-samples"
 METHODS = (CORRECTED, BOOTSTRAP, "pigeonhole")  # of means over triplets
 RESAMPLES = 1000
+LEVEL: Final = 0.95  # of confidence
 WEIGHT_BITS = 30  # of weights where resamples add them up
 DIGIT = 1 << 15  # the base in which products of weights and values are written, so that a digit is an int16
 PLACES = np.array([1.0, DIGIT, DIGIT**2])
@@ -56,7 +57,7 @@ class Resampling:
     method: str | None = None
     # how many are drawn; None: 1,000, or 200 half-samples.
     n_resamples: int | None = field(default=None, metadata={"key": "resamples"})
-    confidence_level: float = field(default=0.95, metadata={"key": "confidence"})  # of the intervals, a fraction.
+    confidence_level: float = field(default=LEVEL, metadata={"key": "confidence"})  # of the intervals, a fraction.
     seed: int = 0  # the seed of the resamples, which are the same on every backend and with any number of threads.
 
     def __post_init__(self) -> None:
@@ -106,12 +107,37 @@ OverMatrices: TypeAlias = Literal["auto", "objects", "subjects", "objects+subjec
 OverAnswers: TypeAlias = Literal["auto", "subjects", "triplets"] | Resampling | None
 
 
-def inference_of(plan: Resampling | None) -> dict[str, Any]:
-    """What fields of results say of how intervals were found."""
-    if plan is None:
-        return {"ci_by": None, "ci_method": None, "confidence": None, "resamples": None, "seed": 0}
-    return {"ci_by": plan.by, "ci_method": plan.method, "confidence": float(plan.confidence_level),
-            "resamples": None if plan.closed else plan.drawn, "seed": plan.seed}
+@dataclass(frozen=True)
+class Inference:
+    """How the intervals of a result were found; its documents have these keys among their own."""
+
+    over: str | None = field(default=None, metadata={"key": "ci_by"})  # as `Resampling.by`; None without intervals.
+    # how they were computed; None without, and where each interval says its own.
+    method: str | None = field(default=None, metadata={"key": "ci_method"})
+    level: float | None = field(default=None, metadata={"key": "confidence"})  # the confidence level, a fraction.
+    resamples: int | None = None  # how many were drawn; None in closed form.
+    seed: int | None = None  # the seed of all random draws of the result.
+    # effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are over;
+    # None where they are at least half of the count. See `pyalign.stats.degrees`.
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
+
+    @classmethod
+    def of(cls, plan: Resampling | None, **known: Any) -> Inference:
+        """What a plan says, and what is known besides."""
+        if plan is None:
+            return cls(**{"seed": 0, **known})
+        said = {"over": plan.by, "method": plan.method, "level": float(plan.confidence_level),
+                "resamples": None if plan.closed else plan.drawn, "seed": plan.seed}
+        return cls(**{**said, **known})
+
+
+def inferred(*always: str) -> Any:
+    """The field of a result that holds its `Inference`; always: keys that documents have also where they are null."""
+    return field(default=Inference(), kw_only=True, metadata={"always": always})
+
+
+KEYS = ("ci_by", "ci_method", "confidence", "resamples")  # that documents of some results always have
 
 
 def record_of(plan: Resampling | None) -> dict[str, Any] | None:

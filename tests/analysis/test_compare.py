@@ -71,12 +71,12 @@ def test_each_model_has_the_score_and_the_interval_that_it_has_alone(backend, pl
 
 def test_a_comparison_says_what_it_is_over():
     found = compare(MODELS, T, subjects=PEOPLE)
-    assert (found.ci_by, found.ci_method, found.correction) == ("objects+subjects", "corrected", "holm")
+    assert (found.inference.over, found.inference.method, found.correction) == ("objects+subjects", "corrected", "holm")
     assert (found.n_objects, found.n_subjects, found.n_triplets) == (60, 17, 4000)
-    assert (found.resamples, found.best) == (None, None)
+    assert (found.inference.resamples, found.best) == (None, None)
     found = compare(MODELS, T, subjects=PEOPLE, ci="objects")
-    assert (found.ci_by, found.n_objects, found.n_subjects) == ("objects", 60, None)
-    assert compare(MODELS, T).ci_by == "objects"
+    assert (found.inference.over, found.n_objects, found.n_subjects) == ("objects", 60, None)
+    assert compare(MODELS, T).inference.over == "objects"
     known = pyalign.Triplets(T, subjects=PEOPLE)
     assert replace(compare(MODELS, known), provenance=None) == replace(
         compare(MODELS, T, subjects=PEOPLE), provenance=None

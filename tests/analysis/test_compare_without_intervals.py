@@ -8,6 +8,7 @@ from support import draw_triplets, read_back, reals
 
 import pyalign
 from pyalign.report.page.write import make_report
+from pyalign.stats.resampling import Inference
 
 X = {name: reals(seed, 30, 6) for seed, name in enumerate("abc")}
 TRIPLETS = draw_triplets(7, 30, 500, np.int32)
@@ -29,7 +30,7 @@ def test_figures_are_those_with_intervals_and_the_rest_is_none(bare):
         assert [getattr(one, name) for name in OF_PAIRS] == [getattr(other, name) for name in OF_PAIRS]
         bare_pair = (one.ci, one.cross_entropy_ci, one.p_value, one.p_adjusted, one.simultaneous_ci, one.p_max_t)
         assert bare_pair == (None,) * 6
-    assert (bare.ci_by, bare.ci_method, bare.confidence, bare.covariance, bare.resamples) == (None,) * 5
+    assert bare.inference == Inference(seed=0) and bare.covariance is None
     assert (bare.n_objects, bare.n_triplets, bare.n_subjects) == (30, 500, None)
     assert bare.notes == tuple(note for note in expected.notes if "interval" not in note)
 

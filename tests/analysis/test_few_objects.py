@@ -70,7 +70,7 @@ def test_results_hold_low_numbers_as_fields_and_their_tables_name_them(by, tmp_p
         assert {name: document[name] for name in document if name.startswith("effective")} == expected
         again = read_back(found, tmp_path)
         again = again.only if found.command == "score" else again
-        assert again.effective_objects == found.effective_objects
+        assert again.inference == found.inference
         text = " ".join(found.table(200).split())
         values = [f"{worth(codes)[0]:.1f} {what}" for codes, what in ((triplets, "objects"), (people, "participants"))]
         named = [value for value, one in zip(values, ("objects", "subjects"), strict=True) if one in by]

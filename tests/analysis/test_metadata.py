@@ -14,6 +14,7 @@ import pyalign
 from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.analysis.metadata.regress import draws_of, rank_correlations
 from pyalign.ops.ranks import double_ranks
+from pyalign.stats.resampling import Inference
 
 M = 9
 RNG = np.random.default_rng(1)
@@ -27,9 +28,8 @@ FAMILIES = [*"aabbccdde"]
 def comparison(y=Y, covariance=COVARIANCE, **changes):
     models = tuple(ModelResult(f"m{k}", float(one), None, 1.0, None, 0, 1.0, None) for k, one in enumerate(y))
     found = Comparison(
-        models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects+subjects", "corrected", 0.95, "holm", 80,
-        31,
-        covariance=tuple(map(tuple, covariance.tolist())),
+        models, (), 1000, 0, "cosine", 1.0, "fractional", "holm", 80, 31,
+        tuple(map(tuple, covariance.tolist())), inference=Inference("objects+subjects", "corrected", 0.95),
     )
     return replace(found, **changes)
 
@@ -202,7 +202,7 @@ def test_scores_say_nothing_of_shared_errors():
     x, triplets = reals(1, 40, 6), draw_triplets(2, 40, 400, np.int32)
     scores = pyalign.score({f"m{k}": x[:, : k + 2] for k in range(4)}, triplets, ci="objects")
     found = pyalign.regress_metadata(scores, rows(x=X)[:4])
-    assert found.ci_by is None and found.results[0].ci is None and found.results[0].rank_ci is None
+    assert found.inference.over is None and found.results[0].ci is None and found.results[0].rank_ci is None
     assert found.results[0].models_ci is not None
     assert [point.ci for point in found.points] == [score.ci for score in scores]
     assert any("pyalign compare" in note for note in found.notes)
@@ -211,7 +211,7 @@ def test_scores_say_nothing_of_shared_errors():
 
 
 def test_a_comparison_by_a_bootstrap_has_no_covariance():
-    found = regress(result=replace(comparison(), covariance=None, resamples=100), x=X)
+    found = regress(result=replace(comparison(), covariance=None, inference=Inference("objects", resamples=100)), x=X)
     assert found.results[0].ci is None and any("by a bootstrap" in note for note in found.notes)
 
 

@@ -112,7 +112,7 @@ def test_the_closed_form_is_the_double_sum_over_dependent_triplets(by):
             expected = wilson(mean, error, reach)
         assert tuple(interval) == pytest.approx(expected, rel=rel)
         assert (interval.by, interval.method, interval.confidence) == (by, "corrected", 0.8)
-    assert found.resamples is None and found.seed is None
+    assert found.inference.resamples is None and found.inference.seed is None
 
 
 def test_people_and_objects_count_together_where_both_are_known():

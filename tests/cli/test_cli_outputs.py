@@ -16,9 +16,9 @@ import pyalign
 ROW = {
     "accuracy": float, "n_triplets": int, "n_ties": int, "n_dropped": int, "cross_entropy": float,
     "mean_entropy": float, "measure": str, "temperature": float, "ties": str, "nan": str, "backend": str,
-    "embeddings": str, "seconds": float, "ci": list, "cross_entropy_ci": list, "components": dict,
-    "cross_entropy_components": dict, "task": str, "weighting": str, "chance": float,
-    "standard_error": float, "cross_entropy_standard_error": float, "ci_by": str, "ci_method": str, "confidence": float,
+    "embeddings": str, "seconds": float, "ci": list, "cross_entropy_ci": list, "ci_by": str,
+    "ci_method": str, "confidence": float, "components": dict, "cross_entropy_components": dict, "task": str,
+    "weighting": str, "chance": float, "standard_error": float, "cross_entropy_standard_error": float,
     "triplets_per_second": float, "intervals": dict, "notes": list, "provenance": dict,
 }
 OF_INTERVALS = {

@@ -94,7 +94,7 @@ def test_intervals_of_every_kind_hold_the_estimate(plan, method):
             assert np.tanh(np.arctanh(tuple(pair.ci)).sum() / 2) == pytest.approx(pair.kappa)
             assert sum(pair.copy_ci) / 2 == pytest.approx(pair.copy_probability)
         assert 0 <= pair.p_value <= pair.p_adjusted <= 1
-    assert (found.ci_by, found.ci_method) == (plan, method)
+    assert (found.inference.over, found.inference.method) == (plan, method)
 
 
 def test_bootstrap_and_closed_form_agree_on_the_error():

@@ -138,7 +138,7 @@ def test_a_score_of_a_frame_is_that_of_its_file(tmp_path, monkeypatch):
     frame.to_csv(tmp_path / "answers.csv", index=False)
     x = pyalign.Embeddings(rows, WORDS)
     found, of_file = (pyalign.score(x, t) for t in (frame, load_triplets(tmp_path / "answers.csv")))
-    assert found.ci_by == "objects+subjects"
+    assert found.inference.over == "objects+subjects"
     assert (found.accuracy, found.ci, found.cross_entropy) == (of_file.accuracy, of_file.ci, of_file.cross_entropy)
     assert pyalign.Triplets(frame).names == tuple(WORDS) and pyalign.Triplets(frame).subjects is not None
     others = frame.assign(participant=frame["participant"].astype(str) + " again")

@@ -262,7 +262,7 @@ def test_intervals_are_symmetric_on_fishers_scale_and_those_of_differences_as_th
         assert low == pytest.approx(-high) and ci.method == "corrected" and -1 < ci.low < ci.high < 1
     pair = found.pairs[0]
     assert pair.difference - pair.ci.low == pytest.approx(pair.ci.high - pair.difference)
-    assert found.ci_method == "corrected" and found.resamples is None
+    assert found.inference.method == "corrected" and found.inference.resamples is None
 
 
 @pytest.mark.parametrize("over", OVER)
@@ -322,7 +322,7 @@ def test_it_is_the_default_where_it_exists_and_no_resamples_are_asked_for():
         "resamples": rsa(models, people, kind="dissimilarity", ci=Resampling("auto", n_resamples=20)),
         "none": rsa(models, people, kind="dissimilarity", ci=None),
     }
-    assert {name: (found.ci_method, found.resamples) for name, found in told.items()} == {
+    assert {name: (found.inference.method, found.inference.resamples) for name, found in told.items()} == {
         "spearman": ("corrected", None),
         "kendall": ("bootstrap", 1000),
         "resamples": ("dual bootstrap", 20),

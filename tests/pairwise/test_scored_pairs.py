@@ -142,7 +142,7 @@ def test_too_few_permutations_for_so_many_pairs_have_a_note():
 
 def test_without_intervals_there_are_neither_scores_nor_differences():
     found = pyalign.cka(models_of(), n_permutations=19, ci=None)
-    assert found[0].scores is None and found[0].differences is None and found.ci_by is None
+    assert found[0].scores is None and found[0].differences is None and found.inference.over is None
     assert found[0].p_adjusted is not None and "interval" not in str(found)
     two = pyalign.cka({name: models_of()[name] for name in ("x", "near")}, n_permutations=0)[0]
     assert two.differences == () and two.interval(0, 1) == two.interval(1, 0) == two.scores[0].ci
@@ -173,7 +173,7 @@ def test_of_many_models_and_of_too_many_objects_less_is_computed(monkeypatch):
     assert any("differences of similarities are left out" in note for note in found.notes)
     monkeypatch.setattr(scored_pairs, "MOST", 10)
     found = pyalign.cka(models_of(), n_permutations=0, ci=Resampling("objects", n_resamples=20))
-    assert found[0].scores[0].ci.method == "half-samples" and found.resamples == 20
+    assert found[0].scores[0].ci.method == "half-samples" and found.inference.resamples == 20
 
 
 def test_results_travel_as_json_and_those_of_earlier_versions_load(tmp_path):

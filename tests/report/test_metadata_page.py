@@ -16,6 +16,7 @@ from pyalign.report.charts.save import rendered
 from pyalign.report.page.sections.comparisons import metadata, metadata_columns
 from pyalign.report.page.sources import Loaded, Sources, metadata_of
 from pyalign.report.page.write import make_report
+from pyalign.stats.resampling import Inference
 
 BAD = "<script>alert(1)</script>"
 Y = [0.41, 0.45, 0.47, 0.52, 0.56, 0.55]
@@ -35,8 +36,8 @@ def comparison():
     covariance = 1e-4 * (np.eye(6) + 1.0)
     models = tuple(ModelResult(name, y, None, 1.0, None, 0, 1.0, None) for name, y in zip(NAMES, Y, strict=True))
     return Comparison(
-        models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects", "corrected", 0.95, "holm", 80, None,
-        covariance=tuple(map(tuple, covariance.tolist())),
+        models, (), 1000, 0, "cosine", 1.0, "fractional", "holm", 80, None,
+        tuple(map(tuple, covariance.tolist())), inference=Inference("objects", "corrected", 0.95),
     )
 
 
@@ -108,8 +109,8 @@ def test_charts_are_sound_in_each_look(found, style, width, by):
 def test_many_families_are_told_apart_as_far_as_colors_go(comparison):
     models = tuple(ModelResult(f"m{k}", 0.3 + k / 100, None, 1.0, None, 0, 1.0, None) for k in range(30))
     many = Comparison(
-        models, (), 9, 0, None, 0, "dot", 1.0, "wrong", "objects", "corrected", 0.95, "holm", 80, None,
-        covariance=tuple(map(tuple, (1e-4 * np.eye(30)).tolist())),
+        models, (), 9, 0, "dot", 1.0, "wrong", "holm", 80, None,
+        tuple(map(tuple, (1e-4 * np.eye(30)).tolist())), inference=Inference("objects", "corrected", 0.95),
     )
     rows = [{"model": f"m{k}", "family": f"f{k // 2}", "x": k} for k in range(30)]
     spec = chart(pyalign.regress_metadata(many, rows), by="x").to_dict()

@@ -21,7 +21,7 @@ from pyalign.data.answers import checked_labels
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.resampling import (
-    AUTO, BY, METHODS, Clusters, IntervalsOver, Resampling, as_resampling, plan_of, replicates, require_rows,
+    AUTO, BY, METHODS, Clusters, Inference, IntervalsOver, Resampling, as_resampling, plan_of, replicates, require_rows,
     subject_codes,
 )
 
@@ -258,11 +258,10 @@ def test_score_and_compare_take_a_plan():
         plan = Resampling("objects", method, drawn, confidence_level=0.5, seed=4)
         found = pyalign.score(x, triplets, ci=plan)
         told = (None, None) if drawn is None else (128, 4)
-        assert (found.resamples, found.seed) == told
+        assert (found.inference.resamples, found.inference.seed) == told
         assert (found.ci.confidence, found.ci.by, found.ci.method) == (0.5, "objects", method)
         other = pyalign.compare({"a": x, "b": -x}, triplets, ci=plan)
-        assert (other.resamples, other.seed, other.confidence) == (drawn, 4, 0.5)
-        assert (other.ci_by, other.ci_method) == ("objects", method)
+        assert other.inference == Inference("objects", method, 0.5, drawn, 4)
         assert tuple(other.models[0].ci) == pytest.approx(tuple(found.ci), rel=1e-12)
 
 
@@ -339,8 +338,9 @@ def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call
     first, again, drawn = (getattr(found[0], f"{of}ci") for found in (one, same, other))
     assert first == again != drawn
     assert getattr(one[0], f"{of}p_value") == getattr(other[0], f"{of}p_value")
-    assert (one.seed, one.provenance.seed, one.resamples) == (3, 5, 20)
-    assert run(x, ci=None, seed=5).seed == 5
+    said = one.to_dict()
+    assert (said["seed"], one.provenance.seed, said["resamples"]) == (3, 5, 20)
+    assert run(x, ci=None, seed=5).to_dict()["seed"] == 5
 
 
 # Intervals

@@ -11,6 +11,7 @@ import numpy as np
 import pyalign
 from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.stats.regression import spearman
+from pyalign.stats.resampling import Inference
 
 from .harness import Case, Found
 
@@ -21,8 +22,8 @@ def of_accuracies(y: np.ndarray, noise: float, rng: np.random.Generator) -> Comp
     values = 0.5 + 0.02 * y + (np.linalg.cholesky(covariance) @ rng.normal(size=len(y)) if noise else 0.0)
     models = tuple(ModelResult(str(k), float(one), None, 1.0, None, 0, 1.0, None) for k, one in enumerate(values))
     return Comparison(
-        models, (), 1000, 0, None, 0, "cosine", 1.0, "fractional", "objects", "corrected", 0.95, "holm", 500, None,
-        covariance=tuple(map(tuple, covariance.tolist())) if noise else None,
+        models, (), 1000, 0, "cosine", 1.0, "fractional", "holm", 500, None,
+        tuple(map(tuple, covariance.tolist())) if noise else None, inference=Inference("objects", "corrected", 0.95),
     )
 
 

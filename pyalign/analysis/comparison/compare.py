@@ -29,7 +29,7 @@ from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.multiple import corrected, ranks_of
-from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, inference_of, record_of
+from pyalign.stats.resampling import AUTO, Clusters, Inference, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import (
     BackendName, Correction, Fraction, MeasureLike, Models, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike,
     WeightsLike,
@@ -162,7 +162,8 @@ def compare(
     of_choices = notes_on_choices(chosen, comparison.task)
     further = notes_on_models(aligned, measures), *_notes_on_scores(comparison, named), of_choices
     return cast(Comparison, judged.described(
-        comparison, [aligned.notes, *further, comparison.notes], options, outcomes.scores[0].backend, comparison.seed,
+        comparison, [aligned.notes, *further, comparison.notes], options, outcomes.scores[0].backend,
+        comparison.inference.seed,
         triplets=aligned.triplets, weights=aligned.triplets.weights,
     ))
 
@@ -246,12 +247,11 @@ def compared(
         notes = _too_few(len(tests.pairs(outcomes.names)), plan)
     return replace(
         _comparison(outcomes, paired, clusters, tests),
-        **inference_of(plan),
+        inference=Inference.of(plan, **low_values(numbers)),
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
         notes=(*notes, *notes_on_few(numbers)),
-        **low_values(numbers),
     )
 
 
@@ -263,7 +263,7 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, t
         pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests, len(outcomes.names))),
         n_triplets=len(outcomes.credits),
         n_dropped=0 if outcomes.kept is None else int((~outcomes.kept).sum()),
-        **inference_of(None),
+        inference=Inference.of(None),
         measure=measures.pop() if len(measures) == 1 else None,
         temperature=score.temperature,
         ties=score.ties,

@@ -25,7 +25,7 @@ from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.components import Components
 from pyalign.stats.intervals import FRACTION
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.resampling import KEYS, Inference, Resampling, inferred
 from pyalign.stats.splits import within
 from pyalign.typing import Correction
 
@@ -274,16 +274,10 @@ class Comparison(OfTask, Result):
     # triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN, or have no
     # answer, in any of them.
     n_dropped: int
-    resamples: int | None  # of a bootstrap, else None.
-    seed: int  # the seed of all random draws.
     measure: str | None  # of all embeddings; None where they have different ones, or there are none.
     # temperature, ties: the options; no temperature of choices only.
     temperature: float | None
     ties: str
-    # ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
-    ci_by: str | None
-    ci_method: str | None
-    confidence: float | None
     correction: Correction  # how `p_adjusted` is corrected over all pairs: "holm" or "benjamini-hochberg".
     n_objects: int  # objects in them.
     n_subjects: int | None  # people who answered them; None where intervals do not count people.
@@ -292,10 +286,7 @@ class Comparison(OfTask, Result):
     covariance: Matrix | None = None
     # the same of the cross-entropies, square nats; None also where a model has none.
     cross_entropy_covariance: Matrix | None = None
-    # effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are at
-    # least half of the count. See `pyalign.stats.degrees`.
-    effective_objects: float | None = None
-    effective_subjects: float | None = None
+    inference: Inference = inferred(*KEYS)  # how intervals were found.
     baseline: str | None = None  # the model that all others are compared with; None: every two are.
     # within which models are held to be equivalent, a fraction; None where that is not tested.
     margin: float | None = None

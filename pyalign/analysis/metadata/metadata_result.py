@@ -9,6 +9,7 @@ from pyalign._dataclass import dataclass
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
+from pyalign.stats.resampling import Inference, inferred
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,10 @@ class MetadataRegressions(OfTask, Result):
     results: tuple[MetadataRegression, ...]  # a row for each column of numbers and scale.
     groups: tuple[MetadataGroup, ...]  # a row for each value of each column of text.
     points: tuple[ModelPoint, ...]  # the models.
-    # what intervals of these models are over: "objects", "subjects", "objects+subjects" or "triplets"; None where their
-    # errors' covariance is not known.
-    ci_by: str | None
     models_by: str  # what the others are over: "families", or "models" where families are not known.
-    confidence: float  # of all intervals.
-    # draws, seed: of the rank correlations' intervals.
-    draws: int
-    seed: int
+    draws: int  # of the rank correlations' intervals.
+    # over what intervals of these models are, None where their errors' covariance is not known; seed: of the draws.
+    inference: Inference = inferred("ci_by")
     percent: tuple[str, ...] = ()  # columns that were given in percent: their values are fractions.
     # n_triplets, n_objects, n_subjects: that the accuracies are over; None where it is not known or differs.
     n_triplets: int | None = None

@@ -160,19 +160,20 @@ def models_of(result: Any) -> Models:
 
 def _compared(found: Comparison) -> Models:
     counts = {"objects": found.n_objects, "subjects": found.n_subjects or 0, "triplets": found.n_triplets}
-    degrees = 0 if found.ci_by is None else min(counts[by] for by in found.ci_by.split("+")) - 1
+    how = found.inference
+    degrees = 0 if how.over is None else min(counts[by] for by in how.over.split("+")) - 1
     notes: tuple[str, ...] = ()
-    if found.ci_by is None:
+    if how.over is None:
         notes = ("the comparison is without intervals, so that the covariance of the models' errors is not known",)
     elif found.covariance is None:
-        why = "the comparison is by a bootstrap" if found.resamples is not None else "no two triplets are independent"
-        notes = (f"{why}, so that the covariance of the models' errors is not known: no interval over {found.ci_by}",)
+        why = "no two triplets are independent" if how.resamples is None else "the comparison is by a bootstrap"
+        notes = (f"{why}, so that the covariance of the models' errors is not known: no interval over {how.over}",)
     about = {name: getattr(found, name) for name in ("n_triplets", "n_objects", "n_subjects", "triplets", "task")}
     covariance = None if found.covariance is None else np.array(found.covariance)
     return Models(
         tuple(model.model for model in found.models), np.array([model.accuracy for model in found.models]),
         tuple(model.ci for model in found.models), about, notes, covariance=covariance, degrees=degrees,
-        by=None if covariance is None else found.ci_by,
+        by=None if covariance is None else how.over,
     )
 
 

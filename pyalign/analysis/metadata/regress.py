@@ -23,6 +23,7 @@ from pyalign.io.item_names import metadata_of_models
 from pyalign.ops.ranks import double_ranks
 from pyalign.stats.multiple import sidak
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
+from pyalign.stats.resampling import Inference
 from pyalign.typing import Fraction
 
 DRAWS = 4000  # of the accuracies, for rank correlations
@@ -106,8 +107,8 @@ def regress_metadata(
     provenance = Provenance.now({}, {"columns": columns, "confidence": confidence_level}, seed=seed)
     made_from = getattr(result, "provenance", None)
     return MetadataRegressions(
-        results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
-        models_by=points.models_by, confidence=confidence_level, draws=DRAWS, seed=seed,
+        results=tuple(results), groups=tuple(groups), points=points.points,
+        models_by=points.models_by, draws=DRAWS, inference=Inference(models.by, level=confidence_level, seed=seed),
         percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
         others=tuple(score.about for score in scores) or None, notes=tuple(dict.fromkeys(notes)), **models.about,
         provenance=provenance if made_from is None else replace(provenance, inputs=made_from.inputs),

@@ -65,7 +65,7 @@ def differences_chart(
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(pair.ci for pair in pairs)}".strip(),
         "Those of ranks hold for all models together, those of differences each by itself."
-        if tested and result.resamples is None
+        if tested and result.inference.resamples is None
         else "",
         "Each pair: the more accurate model less the other."
         if result.baseline is None

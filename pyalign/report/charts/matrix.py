@@ -15,7 +15,9 @@ from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.theme import (
     SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, style_of, width_of,
 )
-from pyalign.report.words import counted, different, labels_of, model_labels, one_line, over_words, p_text
+from pyalign.report.words import (
+    counted, different, header_of, intervals_text, labels_of, model_labels, one_line, over_words, p_text,
+)
 
 MOST = 60  # rows or columns; more are a sample of them
 LARGEST_CELL, LEAST_CELL = 34.0, 3.0  # points
@@ -264,11 +266,11 @@ def consistency_chart(
     cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
     cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
     chart = matrix(cells, look, points, (_least(cells.values), -_least(-cells.values) or 1.0))
-    level = f"{100 * (found.confidence or 0.95):g}% interval"
+    how = found.inference
     sentences = [
         f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, 1 "
         "the same.",
-        f"Faint numbers: the {level} over {over_words(found.ci_by)} holds 0." if found.ci_by else "No intervals.",
+        f"Faint numbers: the {header_of(how)} over {over_words(how.over)} holds 0." if how.over else "No intervals.",
         order,
         names_spoken(cells, points),
     ]
@@ -305,8 +307,8 @@ def _same_choices(
         f"{found.n_triplets:,} triplets. Share in which both choose the same item, right or wrong; of a tie there is "
         "no choice.",
         ""
-        if found.ci_by is None or np.isnan(cells.more["low"]).all()
-        else f"Tips and numbers have {100 * (found.confidence or 0.95):g}% intervals over {over_words(found.ci_by)}.",
+        if found.inference.over is None or np.isnan(cells.more["low"]).all()
+        else f"Tips and numbers have {intervals_text(found.inference)}.",
         order,
         names_spoken(cells, points),
     ]

@@ -22,7 +22,9 @@ from pyalign.report.charts.theme import (
 )
 from pyalign.report.fits import rank_text
 from pyalign.report.probabilities import bins_of
-from pyalign.report.words import called, counted, different, model_labels, one_line, over_words, percent
+from pyalign.report.words import (
+    called, counted, different, interval_header, model_labels, one_line, over_words, percent,
+)
 
 BINS = ("equal-mass", "equal-width")
 NAMED, HEIGHT = 40, 190.0  # names next to points, at most; points of the frame
@@ -348,10 +350,10 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     layers = [bars.encode(x=of_field(x, "low"), x2=alt.X2("high:Q")), ticks.encode(x=x, **read),
               *_points(plain, {"x": x, "y": y}, "x", look, column, result)]
     chart = alt.layer(*layers, width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
-    over = result.ci_by and f"over {over_words(result.ci_by)}, for these very models"
+    over = result.inference.over and f"over {over_words(result.inference.over)}, for these very models"
     sentences = [
         f"{counted(len(rows), 'model')}{counts_of(result)}; line: the mean of a group.",
-        f"Bar: its {_level(result)} {over}." if over else "",
+        f"Bar: its {interval_header(result.inference.level)} {over}." if over else "",
     ]
     return finished(chart, look, points, f"{_capital(result.score_name)} by {column}", sentences)
 
@@ -365,13 +367,10 @@ def counts_of(result: MetadataRegressions) -> str:
     return f" on {', '.join(words)}" if words else ""
 
 
-def _level(result: MetadataRegressions) -> str:
-    return f"{100 * result.confidence:g}% interval"
-
-
 def _over_models(result: MetadataRegressions, line: MetadataRegression, count: int) -> list[str]:
     """Sentences on what points, bars and band are over."""
-    level, over = _level(result), "" if result.ci_by is None else f" over {over_words(result.ci_by)}"
+    how = result.inference
+    level, over = interval_header(how.level), "" if how.over is None else f" over {over_words(how.over)}"
     sentences, other = [f"{counted(count, 'model')}{counts_of(result)}."], result.other(line.column)
     if other is not None:
         return [*sentences, *_over_scores(result, other, line)]
@@ -395,7 +394,8 @@ def _over_scores(result: MetadataRegressions, other: OtherScore, line: MetadataR
     why = "not for a perfect order" if found is not None and abs(found) > 1 - 1e-9 else f"too few {models}"
     interval = f"no interval over {models}: {why}"
     if line.rank_models_ci is not None:
-        interval = f"{_level(result)} {rank_text(line.rank_models_ci)} over other {models} like these"
+        level = interval_header(result.inference.level)
+        interval = f"{level} {rank_text(line.rank_models_ci)} over other {models} like these"
     return [
         "" if same else f"{one_line(other.column)} is over {_over_what(other)}.",
         "Bars: intervals of both, as the two results have them.",

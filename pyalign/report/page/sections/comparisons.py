@@ -34,8 +34,10 @@ from pyalign.report.page.sections._shared import (
 )
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import (
-    SINGULAR, counted, intervals_over, labels_of, model_labels, one_line, over_text, over_words, short_labels,
+    SINGULAR, counted, interval_header, intervals_over, intervals_text, labels_of, model_labels, one_line, over_text,
+    short_labels,
 )
+from pyalign.stats.resampling import LEVEL
 
 Labels = Mapping[str, str]
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
@@ -79,7 +81,7 @@ def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Part]:
 def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
     """How many pairs are told apart; the widest of all differences."""
     pairs, sentences = comparison.pairs, []
-    if comparison.ci_by is not None:
+    if comparison.inference.over is not None:
         apart = sum(pair.p_adjusted is not None and pair.p_adjusted < 0.05 for pair in pairs)
         base = comparison.baseline
         which, other = ("pairs", "") if base is None else ("models", f" from {labels[base]}")
@@ -104,7 +106,7 @@ def _intervals_of(comparison: Comparison) -> str:
     level = intervals_over(pair.ci for pair in comparison.pairs)
     if not level:
         return "no intervals in the document."
-    method = over_text(comparison.ci_by, comparison.ci_method, comparison.resamples, comparison.seed)
+    method = over_text(comparison.inference)
     each = "by the measure of each model, see their ranks" if any(m.measure for m in comparison.models) else ""
     measure = f"measure {comparison.measure}" if comparison.measure else each
     return f"{'; '.join(filter(None, (f'{level}, each by itself', method, measure)))}."
@@ -144,13 +146,9 @@ def consistency(sources: Sources) -> Section | None:
 def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]:
     labels = labels_of(found, labels=page_labels)
     if found.pairs:
-        intervals = "no intervals"
-        if found.ci_by is not None:
-            level = "" if found.confidence is None else f"{100 * found.confidence:g}% "
-            intervals = f"{level}intervals over {over_words(found.ci_by)}"
         caption = (
             f"Kappa of right and wrong on {counted(found.n_triplets, 'triplet')}, of which all models miss "
-            f"{found.n_missed:,} ({percent(found.n_missed / found.n_triplets)}); {intervals}."
+            f"{found.n_missed:,} ({percent(found.n_missed / found.n_triplets)}); {intervals_text(found.inference)}."
         )
         draw = partial(consistency_chart, found, labels=labels)
         yield figure("consistency-figure", caption, draw, _most_and_least_alike(found, labels))
@@ -215,7 +213,7 @@ def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: L
     null = "No permutations: what unrelated models would have is not known."
     if one.null_threshold is not None:
         null = f"Thresholds and p by {result.permutations:,} permutations."
-    intervals = f" {100 * result.confidence:g}% intervals over objects." if one.scores else ""
+    intervals = f" {interval_header(result.inference.level)}s over objects." if one.scores else ""
     caption = f"{which} by {one.measure}, over {result.n_objects:,} objects. {null}{intervals}"
     yield matrices.similarities_table(result, labels, listed).on_page("cka-table", caption, "similarity", whole=True)
     if one.differences:
@@ -349,7 +347,7 @@ def metadata(sources: Sources) -> Section | None:
 def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegressions:
     """Against the metadata of the page; intervals are of the level that the result has."""
     rows = result if isinstance(result, Scores) else (result,)
-    level = next((row.confidence for row in rows if row.confidence is not None), 0.95)
+    level = next((row.inference.level for row in rows if row.inference.level is not None), LEVEL)
     return regress_metadata(result, sources.metadata, confidence_level=level, labels=sources.labels)
 
 
@@ -357,7 +355,8 @@ def _parts(result: MetadataRegressions, name: str) -> Iterator[Part]:
     """The tables, and a chart with its numbers for each column."""
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
-    over = f"{counted(len(result.points), 'model')}{counts_of(result)}; intervals of {100 * result.confidence:g}%."
+    intervals = f"intervals of {100 * (result.inference.level or LEVEL):g}%"
+    over = f"{counted(len(result.points), 'model')}{counts_of(result)}; {intervals}."
     for kind, shown in metadata_tables(result).items():
         yield shown.on_page(f"{name}-{kind}", f"{CAPTIONS[kind]}: {over}", whole=True)
     known = dict.fromkeys([*(row.column for row in result.results), *(group.column for group in result.groups)])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 
 from pyalign._result import SCHEMA, Result
 from pyalign._version import __version__
 from pyalign.data.provenance import FILE, Provenance
-from pyalign.documents import as_document
+from pyalign.documents import as_document, by_key
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
 from pyalign.report.page.html import assets
@@ -54,7 +53,7 @@ def _documents(called: Called) -> Table:
     def seed(row: tuple[str, Loaded, Provenance | None]) -> int | None:
         _, document, provenance = row
         drawn: int | None = None if provenance is None else provenance.seed
-        return getattr(document.result, "seed", None) if drawn is None else drawn
+        return by_key(document.result).get("seed") if drawn is None else drawn
 
     columns = (
         column("Document", lambda row: row[0]),
@@ -111,9 +110,9 @@ def _settings(called: Called) -> Fold:
 
 
 def _settings_of(result: Result) -> Iterator[tuple[str, str]]:
-    stated = {field.name for field in fields(result) if not field.metadata.get("hidden")} | {*result.derived}
+    stated = by_key(result) | {name: getattr(result, name) for name in result.derived}
     for name in SAID:
-        value = as_document(getattr(result, name)) if name in stated else None
+        value = as_document(stated.get(name))
         if value is not None:
             yield name, _text(value)
     options = {} if result.provenance is None else result.provenance.options

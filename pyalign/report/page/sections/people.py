@@ -27,7 +27,7 @@ from pyalign.report.page.sections._shared import (
     Part, TripletSets, figure, file_label, in_both_widths, of_file, parts_of_each, percent, section_of, triplet_sets,
 )
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.words import counted, each_text, intervals_over, labels_of, one_line, over_words
+from pyalign.report.words import counted, each_text, intervals_over, intervals_text, labels_of, one_line, over_words
 
 Labels = Mapping[str, str]
 AGREEMENT = (
@@ -165,9 +165,7 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     labels = labels_of(result, labels=page_labels)
     first = result.results[0]
     who = "one human matrix" if result.n_people is None else counted(result.n_people, "participant")
-    intervals = "no intervals"
-    if result.ci_by is not None:
-        intervals = f"{100 * result.confidence:g}% intervals over {over_words(result.ci_by)}"
+    intervals = intervals_text(result.inference)
     missing = f", {first.n_missing:,} pairs left out that nobody judged" if first.n_missing else ""
     caption = (
         f"Correlations over {counted(first.n_pairs, 'pair')} of {counted(first.n_objects, 'object')}{missing}, "
