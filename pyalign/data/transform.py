@@ -158,8 +158,7 @@ class TrainedOn:
     @classmethod
     def of(
         cls, x: Any, triplets: Any, *, measure: str, temperature: float, names: Sequence[str] | None = None,
-        held_out: Mapping[str, Any] | None = None, provenance: Provenance | None = None, task: str = ODD_ONE_OUT,
-        kept: KeptRows | None = None,
+        held_out: Mapping[str, Any] | None = None, task: str = ODD_ONE_OUT,
     ) -> TrainedOn:
         """The record of a fit to rows x (n, d) and triplets (t, 3) of these rows, both on the host.
 
@@ -173,8 +172,8 @@ class TrainedOn:
         hashes = np.unique(triplet_hashes(index, task))[:SKETCH]
         named = None if names is None else tuple(names[item] for item in items)
         same = fingerprint(index), fingerprint(np.asarray(x))
-        kept = KeptRows.of(np.empty((0, 1))) if kept is None else kept
-        return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, provenance, kept)
+        nobody = KeptRows.of(np.empty((0, 1)))
+        return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, None, nobody)
 
     @property
     def held_out_accuracy(self) -> str:

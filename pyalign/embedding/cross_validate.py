@@ -155,8 +155,8 @@ class _Run:
             return finished
         began, inputs = time.perf_counter(), self.inputs
         choice = choose_penalty(
-            inputs, fold.train, self.options, self.penalties, self.split, self.seed, self._watch(f"{stage}, path"),
-            self.journal, stage,
+            inputs, fold.train, self.options, self.penalties, (self.split, self.seed), self._watch(f"{stage}, path"),
+            (self.journal, stage),
         )
         fit = inputs.fitter(self.options, self._watch(stage), fold.train).at(choice.penalty, choice.rows)
         if not fit.rows.shape[1]:

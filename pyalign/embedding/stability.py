@@ -64,23 +64,23 @@ class Choice:
 
 def choose_penalty(
     inputs: EmbeddingInputs, triplets: np.ndarray, options: EmbeddingOptions,
-    penalties: tuple[EmbeddingPenalty, ...] | None, split: str, seed: int, watch: FitSeen | None = None,
-    journal: Journal | None = None, stage: str = "path",
+    penalties: tuple[EmbeddingPenalty, ...] | None, split: tuple[str, int], watch: FitSeen, kept: tuple[Journal, str],
 ) -> Choice:
     """The penalties with the least cross-entropy on a tenth of these triplets.
 
     penalties: weakest first; None: `SHARES` of the largest one, and `STRONGER` or `WEAKER` ones where the best would
         else be the last or the first. A single one is not weighed against others, nor scaled.
-    journal: keeps each fit of the path, under the name of the stage and the number of the fit.
+    split: what the tenth is drawn of, and the seed.
+    kept: the journal that keeps each fit of the path, and the name under which it does, before the number of the fit.
     """
     if penalties is not None and len(penalties) == 1:
         return Choice(penalties[0], None, (), False, 0)
-    fitted, held = inner_part(split, inputs, triplets, seed)
+    fitted, held = inner_part(split[0], inputs, triplets, split[1])
     brief = replace(
         options, tolerance=max(TOLERANCE, options.tolerance), max_iterations=min(ITERATIONS, options.max_iterations)
     )
     fitter = inputs.fitter(options if options.signed else brief, watch, fitted)
-    walk = _Walk(inputs, fitter, held, journal or Journal(), stage)
+    walk = _Walk(inputs, fitter, held, *kept)
     if penalties is not None:
         walk.go(penalties)
     else:

@@ -171,7 +171,7 @@ def triplet_loss(
     (t,). Needs no memory of (t, d): through an (n, n) matrix where that pays, else from the rows. Differentiable once,
     by x and by a temperature that is a tensor.
     """
-    return _reduced(x, triplets, measure, temperature, None, answers, weights, reduction)
+    return _reduced(x, triplets, measure, temperature, answers, weights, reduction)
 
 
 @torch.library.impl("pyalign::triplet_loss.learned", "CompositeImplicitAutograd")
@@ -179,17 +179,19 @@ def _with_a_tensor(
     x: Tensor, triplets: Tensor, measure: str = "dot", temperature: Tensor | None = None,
     answers: Tensor | None = None, weights: Tensor | None = None, reduction: str = "mean",
 ) -> Tensor:
-    return _reduced(x, triplets, measure, 1.0, temperature, answers, weights, reduction)
+    return _reduced(x, triplets, measure, 1.0 if temperature is None else temperature, answers, weights, reduction)
 
 
 def _reduced(
-    x: Tensor, triplets: Tensor, measure: str, temperature: float, learned: Tensor | None, answers: Tensor | None,
+    x: Tensor, triplets: Tensor, measure: str, temperature: float | Tensor, answers: Tensor | None,
     weights: Tensor | None, reduction: str,
 ) -> Tensor:
     _checks.one_of(reduction, REDUCTIONS, "reduction")
     ops = torch.ops.pyalign
-    if learned is not None:
-        learned = ops._checked_temperature(x, learned.reshape(()) if learned.numel() == 1 else learned)
+    learned = None
+    if isinstance(temperature, Tensor):
+        learned, temperature = temperature.reshape(()) if temperature.numel() == 1 else temperature, 1.0
+        learned = ops._checked_temperature(x, learned)
     if answers is not None or weights is not None:
         given = (None if values is None else values.detach() for values in (answers, weights))
         answers = ops._weighed_answers(x.detach(), triplets, *given)

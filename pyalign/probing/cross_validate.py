@@ -23,7 +23,7 @@ from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.fitting.objective import part_of
 from pyalign.journal import Journal, journal_of
 from pyalign.probing.fit import (
-    GROWTH, Choice, Maker, ProbeFit, choose_penalty, fit_path, geometric_mean, problem_of, require_sides,
+    GROWTH, INNER_FOLDS, Choice, Maker, ProbeFit, choose_penalty, fit_path, geometric_mean, problem_of, require_sides,
 )
 from pyalign.probing.held_out import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
 from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalties, options_of
@@ -107,9 +107,8 @@ def cross_validate_probe(
     if split == "triplets" and subjects is not None:
         raise InputError("subjects must be left out with split 'triplets', which makes no use of them; got some")
     inputs = read_inputs(
-        embeddings, triplets, answers=answers, weights=weights, subjects=subjects, others=other_embeddings,
-        missing=missing, backend=backend,
-    )
+        embeddings, triplets, answers=answers, weights=weights, subjects=subjects, missing=missing, backend=backend
+    ).beside(other_embeddings)
     if inputs.others is not None and chosen.norm != "identity":
         raise InputError(f"norm must be 'identity' with other embeddings; got {chosen.norm!r}")
     seeds = [chosen.seed, *map(int, np.random.SeedSequence(chosen.seed).generate_state(repeats - 1))]
@@ -160,13 +159,13 @@ class _Run:
             return finished
         began, inputs = time.perf_counter(), self.inputs
         people = inputs.subjects if self.split == "subjects" else None
+        splitter = TripletKFold(self.split.partition("+")[0], INNER_FOLDS, self.options.seed)
         choice = choose_penalty(
-            inputs.x, inputs.index[fold.train], self.options, penalties=self.penalties,
-            split=self.split.partition("+")[0], subjects=None if people is None else people[fold.train],
-            answers=part_of(inputs.answers, fold.train), seed=self.options.seed, watch=self.watch.at(f"{stage}, inner"),
+            inputs.asked.part(fold.train), self.options, penalties=self.penalties, splitter=splitter,
+            subjects=None if people is None else people[fold.train], watch=self.watch.at(f"{stage}, inner"),
             make=self.make,
         )
-        problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
+        problem = problem_of(inputs.asked, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.penalty], watch=watch))
         watch.offer((FITTED, fit.objective), lambda: fit)
         finished = self._result(fold, choice, fit, began)

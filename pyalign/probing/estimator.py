@@ -11,10 +11,11 @@ from pyalign.analysis.score import score
 from pyalign.data import Transform
 from pyalign.errors import MissingExtraError
 from pyalign.journal import Journal, journal_of
-from pyalign.probing.fit import Choice, ProbeFit, choose_penalty, fit_path
+from pyalign.probing.fit import INNER_FOLDS, Choice, ProbeFit, choose_penalty, fit_path
 from pyalign.probing.parameters import LocalOptions, ProbeOptions, as_penalty
 from pyalign.probing.probe import Inputs, completed, maker, read_inputs, warned, watch_over
 from pyalign.probing.problem import Problem, Watch
+from pyalign.stats.splits import TripletKFold
 from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Policy, TripletsLike, WeightsLike
 
 try:
@@ -126,8 +127,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.choice_ = None
         if penalty is None:
             self.choice_ = choose_penalty(
-                inputs.x, inputs.index, options, answers=inputs.answers, seed=options.seed, watch=watch.at("inner"),
-                make=maker(inputs, LocalOptions()),
+                inputs.asked, options, splitter=TripletKFold("objects", INNER_FOLDS, options.seed),
+                watch=watch.at("inner"), make=maker(inputs, LocalOptions()),
             )
             penalty = self.choice_.penalty
         problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on, inputs.task)

@@ -52,12 +52,23 @@ class Choice(Result):
     n_passes: int  # the total number of passes over the triplets of an inner fold.
 
 
+class Asked(NamedTuple):
+    """Triplets of rows, and what was answered."""
+
+    x: np.ndarray
+    triplets: np.ndarray
+    answers: np.ndarray | None = None
+
+    def part(self, rows: np.ndarray) -> Asked:
+        """Some of the triplets."""
+        return Asked(self.x, self.triplets[rows], part_of(self.answers, rows))
+
+
 def choose_penalty(
-    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
-    subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, watch: Watch | None = None,
-    make: Maker = Problem,
+    asked: Asked, options: ProbeOptions, *, penalties: object = "auto", splitter: TripletKFold | None = None,
+    subjects: np.ndarray | None = None, watch: Watch | None = None, make: Maker = Problem,
 ) -> Choice:
-    """The penalty with the least cross-entropy on held-out triplets, over `INNER_FOLDS` inner folds.
+    """The penalty with the least cross-entropy on held-out triplets, over inner folds.
 
     A parabola through the three best in the logarithm places the least between the penalties that were tried. An inner
     fold has fewer triplets than the fit to come, so the penalty is scaled by (t_inner / t)^`GROWTH`.
@@ -65,6 +76,7 @@ def choose_penalty(
     penalties: numbers, or ``"auto"`` for `SHARES` of the penalty from which on the best map is zero, and `STRONGER` or
         `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
         nor scaled.
+    splitter: of the inner folds; None: `INNER_FOLDS` over objects.
     watch: what reports progress; its journal gets the fit with the least cross-entropy on its held-out triplets.
     make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
     """
@@ -72,20 +84,22 @@ def choose_penalty(
     if stated is not None and len(stated) == 1:
         return Choice(stated[0], False, stated, (), (), 0)
     watch = watch or Watch(stage="inner")
+    splitter = splitter or TripletKFold("objects", INNER_FOLDS)
     try:
-        folds = list(TripletKFold(split, INNER_FOLDS, seed).folds(triplets, subjects))
-        require_sides(folds, answers)
+        folds = list(splitter.folds(asked.triplets, subjects))
+        require_sides(folds, asked.answers)
     except InputError as error:
         raise InputError(
-            f"the penalty can't be chosen on an inner split over {split} ({error}); give one penalty, or more data"
+            f"the penalty can't be chosen on an inner split over {splitter.by} ({error}); "
+            "give one penalty, or more data"
         ) from error
 
     def curve(shares: tuple[float, ...]) -> _Curve:
         paths = []
         for number, fold in enumerate(folds):
-            inner = watch.at(f"{watch.stage} {number + 1}/{INNER_FOLDS}")
-            test = Asked(x, triplets[fold.test], part_of(answers, fold.test))
-            paths.append(_walk(problem_of(x, triplets, answers, fold, options, make), test, stated, shares, inner))
+            inner = watch.at(f"{watch.stage} {number + 1}/{len(folds)}")
+            problem = problem_of(asked, fold, options, make)
+            paths.append(_walk(problem, asked.part(fold.test), stated, shares, inner))
         return _Curve.of(paths)
 
     tried = curve(SHARES)
@@ -93,7 +107,7 @@ def choose_penalty(
         tried = curve(STRONGER).joined(tried)
     elif stated is None and tried.at_weakest:
         tried = tried.joined(curve(WEAKER))
-    growth = (tried.n_triplets / len(triplets)) ** GROWTH
+    growth = (tried.n_triplets / len(asked.triplets)) ** GROWTH
     penalty = least_of(np.array(tried.penalties), np.array(tried.nats)) * growth
     at_edge = tried.at_strongest or tried.at_weakest
     return Choice(penalty, at_edge, tried.penalties, tried.nats, tried.right, tried.n_passes)
@@ -187,14 +201,6 @@ def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
     return float(np.exp(np.clip(-curve.coef[1] / (2 * curve.coef[2]), logs.min(), logs.max())))
 
 
-class Asked(NamedTuple):
-    """Held-out triplets of rows, and what was answered."""
-
-    x: np.ndarray
-    triplets: np.ndarray
-    answers: np.ndarray | None
-
-
 def _walk(
     problem: Problem, test: Asked, penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch
 ) -> _Path:
@@ -214,12 +220,10 @@ def _walk(
     return path
 
 
-def problem_of(
-    x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    make: Maker = Problem,
-) -> Problem:
+def problem_of(asked: Asked, fold: Fold, options: ProbeOptions, make: Maker = Problem) -> Problem:
     """The training side of a fold: nothing of rows that only other triplets name enters, not even their mean."""
-    return make(x, triplets[fold.train], options, part_of(answers, fold.train))
+    train = asked.part(fold.train)
+    return make(train.x, train.triplets, options, train.answers)
 
 
 @dataclass(frozen=True)

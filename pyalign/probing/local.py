@@ -56,20 +56,19 @@ class LocalProblem(Problem):
 
     Args:
         x, triplets, options, answers, on, task: see `Problem`.
-        others: (m, d) other embeddings.
-        local: see `LocalOptions`.
+        others: (m, d) other embeddings, and how they count.
     """
 
     def __init__(
         self, x: object, triplets: object, options: ProbeOptions, answers: np.ndarray | None = None,
-        on: Algebra | None = None, task: str = ODD_ONE_OUT, *, others: object, local: LocalOptions | None = None,
+        on: Algebra | None = None, task: str = ODD_ONE_OUT, *, others: tuple[object, LocalOptions],
     ) -> None:
-        self.local = local or LocalOptions()
+        rows, self.local = others
         if options.norm == "nuclear":
             raise InputError("norm must be identity, frobenius or squared with other embeddings; got 'nuclear'")
         if isinstance(options.rank, int):
             raise InputError(f"rank must be 'full' or 'diagonal' with other embeddings; got {options.rank}")
-        self.others = _other_rows(others, finite_rows(x).shape[1])
+        self.others = _other_rows(rows, finite_rows(x).shape[1])
         super().__init__(x, triplets, options, answers, on, task)
         batches = other_batches(len(self.others), self.local.batch_size, self.local.batches, options.seed)
         self.local_term = LocalTerm(self.other_rows, self.others, batches, tau=self.local.tau, on=self.on)

@@ -17,8 +17,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.analysis.notes import notes_on_order
 from pyalign.data import (
-    ODD_ONE_OUT, Aligned, Embeddings, KeptRows, Provenance, Subjects, TrainedOn, Transform, align, as_embeddings,
-    as_triplet_data,
+    ODD_ONE_OUT, Aligned, KeptRows, Provenance, Subjects, TrainedOn, Transform, align, as_embeddings, as_triplet_data,
 )
 from pyalign.data.align import named_rows
 from pyalign.data.answers import checked_labels
@@ -29,7 +28,7 @@ from pyalign.fitting.algebra import Algebra, host_rows, host_triplets, valid_tri
 from pyalign.fitting.objective import answer_weights, weighing_notes
 from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.journal import Journal, journal_of
-from pyalign.probing.fit import Maker, ProbeFit, fit_path
+from pyalign.probing.fit import Asked, Maker, ProbeFit, fit_path
 from pyalign.probing.held_out import scored
 from pyalign.probing.local import LocalProblem, other_batches
 from pyalign.probing.parameters import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
@@ -59,6 +58,11 @@ class Inputs:
     coverage: Coverage | None  # how many of the triplets these are; None where none may be left out.
 
     @property
+    def asked(self) -> Asked:
+        """The triplets of rows and their answers, by themselves."""
+        return Asked(self.x, self.index, self.answers)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What had to be assumed."""
         return self.aligned.notes
@@ -73,6 +77,15 @@ class Inputs:
         missing = "raise" if self.coverage is None else "omit"
         return Provenance.now(self.arguments, {**options, "missing": missing}, self.on.backend.name, seed)
 
+    def beside(self, others: object) -> Inputs:
+        """These with other embeddings, None for none, in the order of their names: batches are drawn of these."""
+        if others is None:
+            return self
+        known = as_embeddings(others, "other_embeddings")
+        rows = host_rows(self.on, known.values, "other_embeddings")
+        rows = rows if known.names is None else rows[in_order(known.names)]
+        return replace(self, others=rows, arguments={**self.arguments, "other_embeddings": others})
+
     def recorded(
         self, transform: Transform, measure: str, temperature: float, provenance: Provenance,
         held_out: Mapping[str, Any] | None = None, kept: KeptRows | None = None,
@@ -81,14 +94,14 @@ class Inputs:
         x = self.aligned.x if isinstance(self.aligned.x, np.ndarray) else host_rows(self.on, self.aligned.x)
         trained = TrainedOn.of(
             x, self.aligned.index, measure=measure, temperature=temperature, names=self.aligned.names,
-            held_out=held_out, provenance=provenance, task=self.task, kept=kept,
+            held_out=held_out, task=self.task,
         )
-        return replace(transform, trained=trained)
+        return replace(transform, trained=replace(trained, provenance=provenance, kept=kept or trained.kept))
 
 
 def read_inputs(
     x: object, triplets: object, *, answers: object = None, weights: object = None, subjects: object = None,
-    others: object = None, missing: Policy = "raise", backend: BackendName = "auto",
+    missing: Policy = "raise", backend: BackendName = "auto",
 ) -> Inputs:
     """Everything checked; answers and subjects are those of the triplets unless they are given."""
     triplet_data = as_triplet_data(triplets)
@@ -112,11 +125,9 @@ def read_inputs(
     order = notes_on_order(aligned, aligned.embeddings.source or "embeddings", rows)
     aligned = replace(aligned, notes=(*weighing_notes(aligned.notes, weights), *order))
     arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
-    arguments["other_embeddings"] = others
     return Inputs(
         on, rows[items], index, items, weighed, None if people is None else checked_labels(people, len(index)),
-        None if others is None else _others(on, as_embeddings(others, "other_embeddings")), aligned,
-        {name: value for name, value in arguments.items() if value is not None}, present.coverage,
+        None, aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,
     )
 
 
@@ -128,12 +139,6 @@ def _host_for_two(on: Algebra, backend: BackendName) -> Algebra:
         expected = "native or numpy, on the host, for anchored triplets"
         raise InputError(f"backend must be {expected}; got {backend!r}")
     return algebra_for()
-
-
-def _others(on: Algebra, others: Embeddings) -> np.ndarray:
-    """Other embeddings on the host, in the order of their names, where they have some: batches are drawn of these."""
-    rows = host_rows(on, others.values, "other_embeddings")
-    return rows if others.names is None else rows[in_order(others.names)]
 
 
 COMMON = (
@@ -201,10 +206,8 @@ def fit_probe(
     given, progress = dict(locals()), reporter(progress)
     chosen = options_of(ProbeOptions, options, ("penalty", "start", "journal", *COMMON))
     weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, batches)
-    inputs = read_inputs(
-        embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
-        backend=backend
-    )
+    inputs = read_inputs(embeddings, triplets, answers=answers, weights=weights, missing=missing, backend=backend)
+    inputs = inputs.beside(other_embeddings)
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     first = None if start is None else problem.map_of(start)
     watch = watch_over(inputs, local, progress, journal_of(journal, "fit_probe", given))
@@ -247,10 +250,8 @@ def probe_path(
     progress = reporter(progress)
     chosen = options_of(ProbeOptions, options, ("penalties", *COMMON))
     stated, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
-    inputs = read_inputs(
-        embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
-        backend=backend
-    )
+    inputs = read_inputs(embeddings, triplets, answers=answers, weights=weights, missing=missing, backend=backend)
+    inputs = inputs.beside(other_embeddings)
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     fits = list(
         fit_path(problem, stated or problem.penalties_of(SHARES), watch=Watch(progress, stage="path"), figures=True)
@@ -262,7 +263,7 @@ def maker(inputs: Inputs, local: LocalOptions) -> Maker:
     """A function that makes a problem from rows, triplets, options and answers, with a local term if there is one."""
     if inputs.others is None:
         return partial(Problem, on=inputs.on, task=inputs.task)
-    return partial(LocalProblem, on=inputs.on, task=inputs.task, others=inputs.others, local=local)
+    return partial(LocalProblem, on=inputs.on, task=inputs.task, others=(inputs.others, local))
 
 
 def watch_over(inputs: Inputs, local: LocalOptions, progress: Progress, journal: Journal) -> Watch:

@@ -24,7 +24,7 @@ from pyalign.errors import InputError
 from pyalign.fitting.algebra import host_rows
 from pyalign.fitting.place import algebra_for
 from pyalign.ops.triplets import run_triplets
-from pyalign.probing.fit import GROWTH, Maker, choose_penalty, fit_path, problem_of
+from pyalign.probing.fit import GROWTH, INNER_FOLDS, Asked, Maker, choose_penalty, fit_path, problem_of
 from pyalign.probing.held_out import held_out_score
 from pyalign.probing.parameters import ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem, finite_rows
@@ -171,8 +171,8 @@ class ByProbe:
             for m, x in enumerate(self.models):
                 self._progress("penalties", g * len(self.models) + m, count)
                 self.penalties[g, m] = choose_penalty(
-                    x, index, self.options, penalties=self._candidates, split="objects", seed=self.seed,
-                    make=self._make,
+                    Asked(x, index), self.options, penalties=self._candidates,
+                    splitter=TripletKFold("objects", INNER_FOLDS, self.seed), make=self._make,
                 ).penalty
 
     def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
@@ -194,7 +194,7 @@ class ByProbe:
         """(g,) nats a held-out triplet."""
         x, total = self.models[m], np.zeros(len(everyone))
         for fold in split:
-            problem = problem_of(x, index, None, fold, self.options, self._make)
+            problem = problem_of(Asked(x, index), fold, self.options, self._make)
             for g, theirs in enumerate(everyone):
                 again = problem.answered(theirs[fold.train])
                 fit = next(fit_path(again, [self._penalty(g, m, len(fold.train))]))

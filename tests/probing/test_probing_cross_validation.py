@@ -16,7 +16,7 @@ from pyalign.journal import Journal
 from pyalign.probing import cross_validate
 from pyalign.probing import fit as choose
 from pyalign.probing import fit_probe
-from pyalign.probing.fit import choose_penalty, least_of
+from pyalign.probing.fit import Asked, choose_penalty, least_of
 from pyalign.probing.held_out import scored
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.probing.problem import INNER, Watch
@@ -40,35 +40,36 @@ def test_the_least_of_a_parabola_lies_between_the_penalties():
 
 def test_a_path_ends_when_held_out_triplets_get_worse():
     x, triplets = world(t=4000)
-    choice = choose_penalty(x, triplets, ProbeOptions(), penalties=np.geomspace(3, 1e-5, 14))
+    choice = choose_penalty(Asked(x, triplets), ProbeOptions(), penalties=np.geomspace(3, 1e-5, 14))
     assert choose.PATIENCE < len(choice.penalties) < 14
     assert choice.penalties[-1] < choice.penalty < choice.penalties[0]
 
 
 def test_automatic_penalties_do_not_depend_on_the_scale_of_the_features():
     x, triplets = world()
-    one, other = (choose_penalty(factor * x, triplets, ProbeOptions()) for factor in (1, 100))
+    one, other = (choose_penalty(Asked(factor * x, triplets), ProbeOptions()) for factor in (1, 100))
     assert one.penalty == pytest.approx(other.penalty, rel=1e-2)
-    loose = [choose_penalty(factor * x, triplets, ProbeOptions(standardize="none")).penalty for factor in (1, 100)]
+    plain = ProbeOptions(standardize="none")
+    loose = [choose_penalty(Asked(factor * x, triplets), plain).penalty for factor in (1, 100)]
     assert loose[1] == pytest.approx(1e4 * loose[0], rel=0.5)  # the curve is flat there
 
 
 def test_penalties_beyond_the_automatic_ones_are_tried_where_the_best_lies_at_an_end():
     x, triplets = world(t=6000)
     shuffled = np.random.default_rng(0).permuted(triplets, axis=1)
-    silent = choose_penalty(x, shuffled, ProbeOptions())
+    silent = choose_penalty(Asked(x, shuffled), ProbeOptions())
     assert np.all(np.diff(silent.penalties) < 0)
     assert silent.penalties[0] == pytest.approx(10 * silent.penalties[3])  # the first of the eight
     assert np.argmin(silent.cross_entropy) < 3 and min(silent.cross_entropy) < np.log(3) + 1e-3
     exact = simulate(x, 50_000, measure="dot", temperature=1e-3).triplets
-    loud = choose_penalty(x, exact, ProbeOptions())
+    loud = choose_penalty(Asked(x, exact), ProbeOptions())
     assert len(loud.penalties) > 8 and np.argmin(loud.cross_entropy) >= 8
 
 
 def test_says_whether_the_best_strength_was_the_first_or_the_last():
     x, triplets = world(t=4000)
     inside, strong, weak = (
-        choose_penalty(x, triplets, ProbeOptions(), penalties=penalties)
+        choose_penalty(Asked(x, triplets), ProbeOptions(), penalties=penalties)
         for penalties in ([10, 0.01, 1e-6], [0.01, 1e-6], [10, 0.01])
     )
     assert [inside.at_edge, strong.at_edge, weak.at_edge] == [False, True, True]
@@ -210,11 +211,11 @@ def test_an_interruption_outside_of_a_fit_loses_nothing_either(validated, monkey
 
 def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(validated, monkeypatch):
     x, triplets, _ = validated
-    whole = choose_penalty(x, triplets, ProbeOptions())
+    whole = choose_penalty(Asked(x, triplets), ProbeOptions())
     monkeypatch.setattr(choose, "held_out_score", interrupting(choose.held_out_score, at=4))
     watch = Watch()
     with pytest.raises(KeyboardInterrupt):
-        choose_penalty(x, triplets, ProbeOptions(), watch=watch)
+        choose_penalty(Asked(x, triplets), ProbeOptions(), watch=watch)
     assert watch.journal.best.merit[0] == INNER  # of the three that were scored: the weakest, as the curve falls there
     assert watch.journal.best.value.penalty == pytest.approx(whole.penalties[2], rel=0.1)
 

@@ -78,7 +78,7 @@ def test_the_least_local_loss_is_the_teacher_s_entropy_where_the_map_turns_and_s
 def test_the_gradient_of_both_losses_is_that_of_finite_differences(case, alpha, rank):
     x, triplets, others = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in case)
     options, local = ProbeOptions(norm="identity", rank=rank, bias=True), LocalOptions(alpha, 0.2, batch_size=10)
-    problem = LocalProblem(x, triplets, options, others=others, local=local)
+    problem = LocalProblem(x, triplets, options, others=(others, local))
     v, b = 0.3 * reals(5, D, D, dtype=np.float64), 0.1 * reals(6, D, dtype=np.float64)
     slope = problem.slope(Map(v, b))
     for k in range(0, D * D, 5):

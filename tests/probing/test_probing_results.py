@@ -14,7 +14,7 @@ from pyalign.data import Subjects
 from pyalign.datasets.simulate import simulate
 from pyalign.documents import as_document, from_document
 from pyalign.probing.cross_validate import FoldResult
-from pyalign.probing.fit import Choice, choose_penalty
+from pyalign.probing.fit import Asked, Choice, choose_penalty
 from pyalign.probing.parameters import ProbeOptions
 
 
@@ -63,7 +63,7 @@ def test_a_result_comes_back_from_its_document(world, tmp_path, case):
 
 
 def test_parts_come_back_as_well(world):
-    choice = choose_penalty(*world, ProbeOptions(), penalties=[0.1, 0.01])
+    choice = choose_penalty(Asked(*world), ProbeOptions(), penalties=[0.1, 0.01])
     fold = cross_validate_probe(*world, repeats=1, penalties=0.1).folds[0]
     for part, kind in ((choice, Choice), (fold, FoldResult)):
         assert from_document(kind, strictly(json.dumps(as_document(part)))) == part

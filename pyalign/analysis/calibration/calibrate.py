@@ -229,7 +229,8 @@ def _report(answered: AnsweredSimilarities, settings: _Settings, **how: Any) -> 
         notes = _notes(ci, known.why)
     lapses = None
     if settings.lapses:
-        lapses = lapses_of(answered, test, minimum.beta, betas, split, plan, of_fit, of_test)
+        over = None if plan is None or of_fit is None or of_test is None else (plan, of_fit, of_test)
+        lapses = lapses_of(answered, test, minimum.beta, betas, split, over)
     if isinstance(lapses, str):
         name = "" if how["embeddings"] is None else f"{how['embeddings']}: "
         lapses, notes = None, (*notes, f"{name}no lapse rate is reported: {lapses}")

@@ -240,7 +240,7 @@ class LapseFit(NamedTuple):
 
 def lapses_of(
     answered: AnsweredSimilarities, test: AnsweredSimilarities, beta: float, betas: np.ndarray, split: str | None,
-    plan: Resampling | None, of_fit: Dependence | None, of_test: Dependence | None,
+    over: tuple[Resampling, Dependence, Dependence] | None,
 ) -> Lapses | str:
     """Lapses fitted to all answers, with what they bring to held-out ones; a sentence where answers don't say the rate.
 
@@ -250,8 +250,8 @@ def lapses_of(
         beta: the best inverse temperature of all without lapses.
         betas: (t,) without lapses, of the rest of each triplet; NaN of those that are not in `test`.
         split: what triplets are held out with; None: nothing is held out.
-        plan: over what intervals are; None: there are none.
-        of_fit, of_test: which of all triplets, and of those in `test`, depend on each other under the plan.
+        over: the plan of intervals, and which of all triplets, and of those in `test`, depend on each other under it;
+            None: no intervals.
     """
     found = fit_lapses(answered, beta)
     if isinstance(found, str):
@@ -265,8 +265,9 @@ def lapses_of(
     means = {"cross_entropy": _mean(test, with_lapses, POSITIVE), "gain": _mean(test, losses - with_lapses, ANY)}
     figures = {name: float(np.average(mean.values, weights=test.weights)) for name, mean in means.items()}
     lapses = Lapses(found.rate, 1.0 / found.beta, figures["cross_entropy"], figures["gain"])
-    if plan is None or of_fit is None or of_test is None:
+    if over is None:
         return lapses
+    plan, of_fit, of_test = over
     inverse, mean = np.linalg.inv(curvature), gradient[:, None, None]
     table, squares = scores(answered, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, found)[0] - mean))
     of_beta, of_rate = errors_of_estimates(answered, of_fit.errors(table), squares, plan, of_fit)

@@ -208,16 +208,16 @@ def _downwards(values: Iterable[float | None]) -> float:
 
 
 def heatmap(
-    models: Sequence[str], concepts: Sequence[str], values: Sequence[Sequence[float | None]], *, title: str,
-    what: str, form: str, sentences: Sequence[str], style: str = "light", width: str = "double",
+    cells: tuple[Sequence[str], Sequence[str], Sequence[Sequence[float | None]]], *, title: str, what: str, form: str,
+    sentences: Sequence[str], style: str = "light", width: str = "double",
 ) -> Any:
     """Models down, concepts across, in the order that is given, for a page.
 
     The specification holds each value once and each name a few times: 100 models and 66 concepts take 50 kB.
 
     Args:
-        models, concepts: labels.
-        values: of each model, one for each concept; None: there is none, and the place stays empty.
+        cells: labels of models and of concepts, and of each model a value for each concept; None: there is none, and
+            the place stays empty.
         title: of the picture.
         what: what the values are, for the legend.
         form: how they are shown, as d3 has it.
@@ -225,11 +225,11 @@ def heatmap(
         style, width: as of other charts.
 
     Example:
-        >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", sentences=[])
+        >>> chart = heatmap((["a", "b"], ["food"], [[0.5], [None]]), title="t", what="r", form=".0%", sentences=[])
         >>> list(chart.to_dict()["datasets"].values())
         [[0.5, -1000000000.0]]
     """
-    look = style_of(style)
+    look, (models, concepts, values) = style_of(style), cells
     rows, columns = different([one_line(name) for name in models]), different([one_line(name) for name in concepts])
     # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. There
     # is no null in its schema.

@@ -128,10 +128,9 @@ def map_chart(
     if len(names) != len(coordinates):
         raise InputError(f"names must have one for each of {len(coordinates)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
-    side = SIDE[width]
-    words, frames = colored(categories, names, look)
+    colors = colored(categories, names, look)
     layers, frame, pictured, notes = objects_on_plane(
-        coordinates, names, words, frames, images, points - 2 * 6 - 16.0, side, limit, look
+        coordinates, names, colors, (images, limit), (points - 2 * 6 - 16.0, SIDE[width]), look
     )
     chart = alt.layer(*layers, *_axes(axes, frame, look), width=frame[0], height=frame[1])
     some = f"Images of {pictured}, as many as have room; points for the others."
@@ -147,17 +146,19 @@ def colored(categories: Any, names: Sequence[str], look: Style) -> tuple[list[st
 
 
 def objects_on_plane(
-    coordinates: np.ndarray, names: Sequence[str], words: Sequence[str], frames: Mapping[str, str], images: Any,
-    room: float, side: float, limit: int | None, look: Style, matrix: str | None = None,
+    coordinates: np.ndarray, names: Sequence[str], colors: tuple[Sequence[str], Mapping[str, str]],
+    pictures: tuple[Any, int | None], size: tuple[float, float], look: Style, matrix: str | None = None,
 ) -> tuple[list[Any], tuple[float, float], int, list[str]]:
     """The layers of objects in a frame of so much room, its width and height, how many images it has, and notes.
 
     Args:
         coordinates: (n, 2).
-        words, frames: see `colored`.
-        images, limit: see `map_chart`; room, side: the width of the frame and of an image, in points.
+        colors: see `colored`.
+        pictures: images and limit, see `map_chart`.
+        size: the width of the frame and of an image, in points.
         matrix: what the positions are of, where there are several maps.
     """
+    (words, frames), (images, limit), (room, side) = colors, pictures, size
     at, frame = _on_page(coordinates, room, side)
     shown = list[int]()
     if images is not None:

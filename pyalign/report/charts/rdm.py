@@ -310,7 +310,7 @@ def mds_chart(
     """
     look, points = style_of(style), width_of(width)
     rdms, names, objects = _read(result, labels)
-    words, frames = colored(categories, objects, look)
+    colors = colored(categories, objects, look)
     across = _across(len(names), width)
     side = SIDE[width] * (1.0 if across == 1 else 0.6)
     room = (points - 2 * 6 - 16.0 - GAP * (across - 1)) / across
@@ -320,7 +320,7 @@ def mds_chart(
         first = places if first is None else first
         kept.append(f"{name} {_kept(places, dissimilarities):.2f}")
         layers, frame, _, more = objects_on_plane(
-            turned(places, first), objects, words, frames, images, room, side, limit, look, name
+            turned(places, first), objects, colors, (images, limit), (room, side), look, name
         )
         notes |= dict.fromkeys(more)
         head = alt.TitleParams(name, anchor="start", fontSize=TEXT, color=look.text, offset=2, limit=room)

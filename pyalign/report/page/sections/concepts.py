@@ -206,7 +206,7 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
         sentences = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
                 "Models by their accuracy on all triplets, the best on top."]
         draw = partial(
-            heatmap, scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%",
+            heatmap, (scores.models, scores.concepts, scores.values), title=title, what="accuracy", form=".0%",
             sentences=sentences,
         )
         if known(scores.best) is not None:
@@ -353,7 +353,7 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
     else:
         sentences = [f"{over}.", "Models by their mean R², the best on top."]
         draw = partial(
-            heatmap, scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out",
+            heatmap, (scores.models, scores.concepts, scores.values), title="R² per dimension", what="R², held out",
             form=".2f", sentences=sentences,
         )
     table = scores.table("dimensions-table", caption)
