@@ -61,6 +61,38 @@ class Interval:
         return 2
 
 
+class Estimate(float):
+    """A figure with its interval: a float in all arithmetic and comparisons, printed with its ends.
+
+    Documents have its value under the name of the field, and the interval under that name with ``_ci``.
+
+    Example:
+        >>> accuracy = Estimate(0.5, Interval(0.4, 0.6, error=0.05))
+        >>> accuracy, accuracy.low, accuracy.error, round(2 * accuracy, 1), accuracy == 0.5
+        (0.5 [0.4, 0.6], 0.4, 0.05, 1.0, True)
+    """
+
+    ci: Interval | None  # the interval; None where it was left out or is not known, and then so are the following.
+
+    def __new__(cls, value: float, ci: Interval | None = None) -> Estimate:
+        made = super().__new__(cls, value)
+        made.ci = ci
+        return made
+
+    low = property(lambda self: self.ci and self.ci.low)
+    high = property(lambda self: self.ci and self.ci.high)
+    error = property(lambda self: self.ci and self.ci.error)
+
+    def __repr__(self) -> str:
+        ends = "" if self.ci is None else f" [{self.ci.low:.6g}, {self.ci.high:.6g}]"
+        return f"{float(self)!r}{ends}"
+
+
+def ci_of(value: Any) -> Interval | None:
+    """The interval of a figure; None where it has none."""
+    return value.ci if isinstance(value, Estimate) else None
+
+
 class WithError:
     """What figures with an interval have in common: a standard error, in documents too."""
 
@@ -178,9 +210,10 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
         if unasked or (name == "notes" and not content):
             continue
         document[key] = as_document(content)
-        if isinstance(content, Interval):
-            more = ("error", "by", "method", "confidence")
-            intervals[name] = {key: as_document(getattr(content, key)) for key in more}
+        ci, of = (content, key) if isinstance(content, Interval) else (ci_of(content), f"{key}_ci")
+        if ci is not None:
+            document[of] = as_document(ci)
+            intervals[of] = {key: as_document(getattr(ci, key)) for key in ("error", "by", "method", "confidence")}
     for name in getattr(type(value), "derived", ()):
         derived = getattr(value, name)
         if derived is not None:
@@ -252,6 +285,8 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:  # noqa:
         elif required:
             values[name] = None
     values |= {name: from_fields(part, document) for name, part in plan.parts}
+    values |= {name: Estimate(values[name], decode(document[key], about.get(key), key))
+               for name, key, decode in plan.estimates if None not in (values.get(name), document.get(key))}
     if plan.has_missing:
         values["missing"] = tuple(name for name in plan.absent if name in document and document[name] is None)
     instance = kind(**values)
@@ -305,14 +340,15 @@ class _Plan(NamedTuple):
     """How a dataclass is read; found once, as a document may hold millions.
 
     fields: name, key, decoder, or None of what no document holds, and whether it has no default. parts: see
-    `_parts`. absent: those of the fields that are shown, and None by default. has_missing: whether it tells which
-    of them were asked for. has_intervals: whether it has a field of the name under which documents of others keep
-    the rest of each interval. along: fields that must be as long as others, and those. filled, among: see
-    `from_fields`.
+    `_parts`. estimates: of those, the name, the key of the interval, its decoder. absent: those of the fields that
+    are shown, and None by default. has_missing: whether it tells which of them were asked for. has_intervals:
+    whether it has a field of the name under which documents of others keep the rest of each interval. along: fields
+    that must be as long as others, and those. filled, among: see `from_fields`.
     """
 
     fields: tuple[tuple[str, str, Decoder | None, bool], ...]
     parts: list[tuple[str, type]]
+    estimates: list[tuple[str, str, Decoder]]
     absent: tuple[str, ...]
     has_missing: bool
     has_intervals: bool
@@ -329,6 +365,8 @@ def _plan(kind: type) -> _Plan:
                field_.default is MISSING and field_.default_factory is MISSING)
               for field_ in fields(kind) if "always" not in field_.metadata),
         _parts(kind),
+        [(field_.name, f"{key_of(field_)}_ci", _decoder(Interval)) for field_ in fields(kind)
+         if Estimate in (hints[field_.name], *get_args(hints[field_.name]))],
         tuple(field_.name for field_ in fields(kind) if field_.default is None and _is_shown(field_)),
         "missing" in hints, INTERVALS in hints,
         tuple(getattr(kind, "along", {}).items()),
@@ -340,14 +378,14 @@ def _plan(kind: type) -> _Plan:
 def _decoder(hint: Any) -> Decoder:
     """What decodes values of a type, or of the first of several types that fits."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    may_be_none, may_be_nan = NoneType in options or hint is Any, float in options
+    may_be_none, nan = NoneType in options or hint is Any, {*options} & {float, Estimate}
     readers = [(_fitting(option), _reader(option)) for option in options if option is not NoneType]
 
     def decode(value: Any, more: Any, name: str) -> Any:
         if value is None and may_be_none:
             return None
-        if value is None and may_be_nan:  # what is no number has no other form in JSON
-            return math.nan
+        if value is None and nan:  # what is no number has no other form in JSON
+            return next(iter(nan))(math.nan)
         for fits, read in readers:
             if fits(value):
                 return value if read is None else read(value, more, name)
@@ -372,7 +410,7 @@ def _reader(hint: Any) -> Decoder | None:
         return lambda value, more, name: {key(text): decode(entry, None, name) for text, entry in value.items()}
     if hint is np.ndarray:
         return lambda value, more, name: np.array(value)
-    return (lambda value, more, name: float(value)) if hint is float else None
+    return (lambda value, more, name: hint(value)) if hint in (float, Estimate) else None
 
 
 def _of_several(hint: Any) -> Decoder:
@@ -393,7 +431,7 @@ def _of_each(hints: tuple[Any, ...]) -> Decoder:
 
 def _fitting(hint: Any) -> Callable[[Any], bool]:
     """Whether a value of JSON may be of a type."""
-    kind = get_origin(hint) or hint
+    kind = float if hint is Estimate else get_origin(hint) or hint
     if kind is Any:
         return lambda value: True
     if kind is Literal:

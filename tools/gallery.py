@@ -307,7 +307,7 @@ def _of_triplets(steps: Path) -> Iterator[list[str]]:
     said = f"{row.embeddings}: {errors}% from the lowest entropy to the highest, of {entropy.n_triplets:,} triplets"
     yield ["error by the entropy of the choice that VICE predicts", "entropy-chart", said]
     row = max(pyalign.load_result(steps / "agreement.json"), key=lambda one: one.accuracy)
-    low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy_ci is not None]
+    low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy and one.accuracy.ci]
     said = f"{row.embeddings}: {low} where people agree most, {high} where least, of {row.n_distinct:,} hard triplets"
     yield ["error by the entropy of the answers of many people", "entropy-figure", said]
     consistency = pyalign.load_result(steps / "consistency.json")

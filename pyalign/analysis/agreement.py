@@ -26,7 +26,7 @@ from pyalign.analysis.notes import merged, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.backends import get_host_backend
 from pyalign.data import Triplets, require_odd_one_out, require_unweighted
-from pyalign.documents import Interval
+from pyalign.documents import Estimate
 from pyalign.errors import InputError
 from pyalign.stats.degrees import notes_on_few, without_interval
 from pyalign.stats.divergences import entropy, log_choice_probabilities
@@ -234,9 +234,9 @@ def _figures(model: ModelChoices, judged: _Answers, settings: _Settings, **how: 
     """All figures of the triplets. how: the fields of the result that say how it was computed."""
     counts = judged.counts
     columns, correlations = model.values(counts), Correlations.of(model, counts)
-    means = {name: float(column.mean()) for name, column in columns.items()}
+    means = {name: Estimate(column.mean()) for name, column in columns.items()}
     estimates: dict[str, Any] = {**dict.fromkeys(("model_entropy", "kl", "js_distance")), **means}
-    estimates |= correlations.values
+    estimates |= {name: Estimate(value) for name, value in correlations.values.items()}
     estimates["kl"] = means["kl"] if math.isfinite(means.get("kl", math.inf)) else None
     estimates.pop("majority_probability", None)
     of_bins = np.stack([columns[name] for name in OF_BINS if name in columns])
@@ -244,7 +244,6 @@ def _figures(model: ModelChoices, judged: _Answers, settings: _Settings, **how: 
     places = {kind: places_of(columns[name], limits) for kind, (name, limits) in kinds.items()}
     bins = {kind: bins_of(of_bins, places[kind], limits) for kind, (_, limits) in kinds.items()}
     notes: tuple[str, ...] = ()
-    intervals: dict[str, Any] = {}
     if settings.plan is not None:
         plan = settings.plan.over(None if judged.entries is None else judged.entries.persons)
         errors = AgreementErrors.of(judged.triplets, judged.entries, plan)
@@ -253,13 +252,13 @@ def _figures(model: ModelChoices, judged: _Answers, settings: _Settings, **how: 
             chosen = model.take(triplets)
             return chosen.values(counts) | correlations.influences(chosen, counts)
 
-        intervals = errors.intervals({k: v for k, v in estimates.items() if v is not None}, values, counts)
+        known = errors.with_intervals({k: v for k, v in estimates.items() if v is not None}, values, counts)
+        estimates |= known
         bins = {kind: _bins_with_intervals(of, places[kind], errors, values, counts) for kind, of in bins.items()}
-        notes = notes_on_few(errors.numbers) if intervals else (without_interval(plan.by, errors.numbers),)
+        notes = notes_on_few(errors.numbers) if known else (without_interval(plan.by, errors.numbers),)
     return Agreement(
         n_distinct=len(counts), n_answers=int(counts.sum()), min_answers=settings.min_answers, notes=notes,
-        bins=bins["bins"], entropy_bins=bins["entropy_bins"],
-        **estimates, **{f"{name}_ci": column for name, column in intervals.items()}, **how,
+        bins=bins["bins"], entropy_bins=bins["entropy_bins"], **estimates, **how,
     )
 
 
@@ -270,10 +269,8 @@ def _bins_with_intervals(
     bins_with_intervals = []
     for k, row in enumerate(bins):
         known = {name: value for name in OF_BINS if (value := getattr(row, name)) is not None}
-        intervals: dict[str, Any] = {}
-        if known:
-            intervals = errors.intervals(known, values, counts, (place == k).astype(np.float64))
-        bins_with_intervals.append(replace(row, **{f"{name}_ci": ci for name, ci in intervals.items()}))
+        figures: Any = errors.with_intervals(known, values, counts, (place == k).astype(np.float64)) if known else {}
+        bins_with_intervals.append(replace(row, **figures))
     return tuple(bins_with_intervals)
 
 
@@ -300,21 +297,22 @@ class Agreement(Result):
     n_dropped: int
     # correlation of the model's probabilities with people's shares, over all three choices of every triplet: 3
     # n_distinct pairs of numbers.
-    share_pearson: float
+    share_pearson: Estimate
     # entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
-    entropy_pearson: float
-    entropy_spearman: float
+    entropy_pearson: Estimate
+    entropy_spearman: Estimate
     # model_entropy, human_entropy: means, nats; that of people is too low for few answers.
-    model_entropy: float | None
-    human_entropy: float
+    model_entropy: Estimate | None
+    human_entropy: Estimate
     # mean Kullback-Leibler divergence of the model from people, nats: people || model; None where a model's own
     # probability of somebody's answer is 0.
-    kl: float | None
+    kl: Estimate | None
     # mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
-    js_distance: float | None
-    accuracy: float  # mean share of people's answers that the model predicts.
-    majority_accuracy: float  # mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
-    majority_share: float  # mean, the highest `accuracy` that any model could have.
+    js_distance: Estimate | None
+    accuracy: Estimate  # mean share of people's answers that the model predicts.
+    # mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
+    majority_accuracy: Estimate
+    majority_share: Estimate  # mean, the highest `accuracy` that any model could have.
     bins: tuple[AgreementBin, ...]  # the same by majority share.
     # min_answers, measure, temperature, ties, backend: how it was computed; measure and temperature are None of
     # choices.
@@ -327,19 +325,6 @@ class Agreement(Result):
     label: str | None = None  # a shorter name for tables, or None.
     # how a model's own choices were given: "positions", "names" or "probabilities"; None where similarities decided.
     model_choices: str | None = None
-    # share_pearson_ci, entropy_pearson_ci, entropy_spearman_ci, model_entropy_ci, human_entropy_ci, kl_ci,
-    # js_distance_ci, accuracy_ci, majority_accuracy_ci, majority_share_ci: their intervals; None where they were left
-    # out or are not known.
-    share_pearson_ci: Interval | None = None
-    entropy_pearson_ci: Interval | None = None
-    entropy_spearman_ci: Interval | None = None
-    model_entropy_ci: Interval | None = None
-    human_entropy_ci: Interval | None = None
-    kl_ci: Interval | None = None
-    js_distance_ci: Interval | None = None
-    accuracy_ci: Interval | None = None
-    majority_accuracy_ci: Interval | None = None
-    majority_share_ci: Interval | None = None
     # by the entropy of people's answers, in six bins from 0 to log 3 nats; None in documents of earlier versions.
     entropy_bins: tuple[AgreementBin, ...] | None = None
 

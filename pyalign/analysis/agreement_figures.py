@@ -16,7 +16,7 @@ import numpy as np
 from pyalign._dataclass import dataclass
 from pyalign.analysis.ceiling.leave_one_out import Entries
 from pyalign.analysis.ceiling.noise_ceiling import centered_changes, variance_with_people
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.degrees import EffectiveNumber, are_enough, effective_numbers
@@ -116,7 +116,7 @@ def bins_of(columns: np.ndarray, place: np.ndarray, limits: np.ndarray) -> tuple
     sizes = np.bincount(place, minlength=len(limits) - 1)
     bins = []
     for k, size in enumerate(sizes.tolist()):
-        means = columns[:, place == k].mean(axis=1).tolist() if size else []
+        means: list[Estimate | None] = [Estimate(mean) for mean in columns[:, place == k].mean(axis=1)] if size else []
         means += [None] * (4 - len(means))
         bins.append(AgreementBin(float(limits[k]), float(limits[k + 1]), size, *means))
     return tuple(bins)
@@ -136,16 +136,10 @@ class AgreementBin:
     low: float
     high: float
     n_distinct: int  # triplets in the bin.
-    majority_share: float | None  # mean, what the best model could have as accuracy.
-    accuracy: float | None  # mean share of people's answers that the model predicts.
-    majority_accuracy: float | None  # mean credit of the model when the majority's answer is the right one.
-    majority_probability: float | None  # mean probability that the model gives to the majority's answer.
-    # majority_share_ci, accuracy_ci, majority_accuracy_ci, majority_probability_ci: their intervals; None where they
-    # were left out or are not known.
-    majority_share_ci: Interval | None = None
-    accuracy_ci: Interval | None = None
-    majority_accuracy_ci: Interval | None = None
-    majority_probability_ci: Interval | None = None
+    majority_share: Estimate | None  # mean, what the best model could have as accuracy.
+    accuracy: Estimate | None  # mean share of people's answers that the model predicts.
+    majority_accuracy: Estimate | None  # mean credit of the model when the majority's answer is the right one.
+    majority_probability: Estimate | None  # mean probability that the model gives to the majority's answer.
 
 
 ACCURACIES = ("accuracy", "majority_accuracy")
@@ -188,10 +182,10 @@ class AgreementErrors:
         numbers = effective_numbers(clusters, plan.by)
         return cls(plan, dependence, entries if over_people else None, people, numbers)
 
-    def intervals(
+    def with_intervals(
         self, estimates: Mapping[str, float], values: Values, counts: np.ndarray, weights: np.ndarray | None = None
-    ) -> dict[str, Interval]:
-        """The interval of each figure; a figure whose error is not known has none.
+    ) -> dict[str, Estimate]:
+        """Each figure with its interval; one whose error is not known is left out.
 
         Args:
             estimates: by figure.
@@ -207,14 +201,15 @@ class AgreementErrors:
         table = np.stack([weights, *(weights * one for one in by_figure.values())], axis=1)
         errors = self.triplets.errors(table)
         changes = None if self.entries is None else self._changes(values, counts, weights / weights.sum())
-        intervals: dict[str, Interval] = {}
+        known: dict[str, Estimate] = {}
         for k, name in enumerate(by_figure):
             error, degrees = self._error(
                 float(errors.errors[k]), float(errors.degrees_of_means[k]), None if changes is None else changes[name]
             )
             if error == error:
-                intervals[name] = self._interval(name, estimates[name], error, degrees, errors.rows)
-        return intervals
+                ci = self._interval(name, estimates[name], error, degrees, errors.rows)
+                known[name] = Estimate(estimates[name], ci)
+        return known
 
     def _changes(self, values: Values, counts: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
         """(e,) by figure: what it loses without each entry."""

@@ -14,7 +14,8 @@ from statistics import median
 from typing import Any, Generic, TypeVar
 
 from pyalign._dataclass import dataclass
-from pyalign.report.words import beginning, one_line
+from pyalign.documents import ci_of
+from pyalign.report.words import beginning, interval_header, one_line
 
 Value = str | float | int | bool | None
 TEXT, PAGE = "text", "page"  # writers that a column may be for only
@@ -76,16 +77,22 @@ class Rows(Generic[Row]):
     ) -> Column:
         """A column of what `value` gives for each, with the ends of what `ci` gives; see `Column` for the options.
 
+        Without `ci` they are those of the figures, where some are `Estimate`, and `ends` says their level.
+
         Example:
             >>> column = Rows([("clip", 0.5, (0.4, 0.6)), ("vgg", 0.3, None)]).column
             >>> column("accuracy", lambda row: row[1], "percent", ci=lambda row: row[2]).low
             (0.4, None)
         """
-        low, high = ends_of([ci(row) for row in self.of]) if ci else ((), ())
+        values = tuple(map(value, self.of))
+        own = [ci_of(one) for one in values]
+        known = next(filter(None, own), None)
+        low, high = ends_of([ci(row) for row in self.of] if ci else own)
         if form in ("percent", "bar"):
             places = max(places, supported_places(low, high))
-        shown = (self.ends if ends is None else ends) if ci else ""
-        return Column(header, tuple(map(value, self.of)), form, low, high, places, shown, **options)
+        level = self.ends or (interval_header(known.confidence) if known else "")
+        shown = (level if ends is None else ends) if ci or known else ""
+        return Column(header, values, form, low, high, places, shown, **options)
 
 
 def supported_places(low: Sequence[float | None], high: Sequence[float | None]) -> int:

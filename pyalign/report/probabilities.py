@@ -239,7 +239,7 @@ def agreement_view(agreement: Agreement | Agreements, verbose: bool = False) -> 
     labels = called([(row.embeddings or "embeddings", row.label) for row in models], verbose=verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)
     temperatures = [row.temperature for row in models if row.temperature is not None]
-    by = next((row.accuracy_ci for row in models if row.accuracy_ci is not None), None)
+    by = next(filter(None, (row.accuracy.ci for row in models)), None)
     return [
         models_table(models, labels),
         foot(
@@ -267,10 +267,8 @@ def _of_one(row: Agreement) -> Table:
         "entropy": "model_entropy", "entropy of people": "human_entropy", "KL": "kl", "JS": "js_distance",
         "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
     }
-    rows = [(label, getattr(row, name), getattr(row, f"{name}_ci")) for label, name in figures.items()]
-    known = next((ci for *_, ci in rows if ci is not None), None)
-    column = Rows(rows, "" if known is None else interval_header(known.confidence)).column
-    return table(column("figure", lambda r: r[0]), column("value", lambda r: r[1], "number", 5, ci=lambda r: r[2]))
+    column = Rows(list(figures.items())).column
+    return table(column("figure", lambda r: r[0]), column("value", lambda r: getattr(row, r[1]), "number", 5))
 
 
 def _by(row: Agreement) -> str:
@@ -284,37 +282,33 @@ def labels_of(models: Agreements, labels: Mapping[str, str]) -> list[str]:
 
 def models_table(models: Agreements, labels: Sequence[str]) -> Table:
     """A row for each model."""
-    known = next((row.accuracy_ci for row in models if row.accuracy_ci is not None), None)
-    column = Rows(models.results, "" if known is None else interval_header(known.confidence)).column
+    column = Rows(models.results).column
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(models.results, filter=len({row.measure for row in models}) > 1),
-        column("r shares", lambda r: r.share_pearson, "number", 4, ci=lambda r: r.share_pearson_ci, keep_ends=2,
+        column("r shares", lambda r: r.share_pearson, "number", 4, keep_ends=2,
                note="Pearson, of probabilities with shares of answers"),
-        column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, ci=lambda r: r.entropy_pearson_ci,
-               keep_ends=1, note="Pearson, over triplets"),
-        column("rho entropy", lambda r: r.entropy_spearman, "number", 4, keep=4, ci=lambda r: r.entropy_spearman_ci,
-               keep_ends=1, note="Spearman, over triplets"),
-        column("entropy", lambda r: r.model_entropy, "number", 5, keep=3, ci=lambda r: r.model_entropy_ci,
-               keep_ends=1, note="nats, mean over triplets"),
-        column("KL", lambda r: r.kl, "number", 5, ci=lambda r: r.kl_ci, keep_ends=1,
+        column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, keep_ends=1,
+               note="Pearson, over triplets"),
+        column("rho entropy", lambda r: r.entropy_spearman, "number", 4, keep=4, keep_ends=1,
+               note="Spearman, over triplets"),
+        column("entropy", lambda r: r.model_entropy, "number", 5, keep=3, keep_ends=1, note="nats, mean over triplets"),
+        column("KL", lambda r: r.kl, "number", 5, keep_ends=1,
                write=lambda kl: f"{kl:.5f}" if kl < 1e5 else f"{kl:.3e}",  # at very low temperatures
                note="nats, of people's shares from the model's probabilities; less is better"),
-        column("JS", lambda r: r.js_distance, "number", 5, keep=7, ci=lambda r: r.js_distance_ci, keep_ends=1,
+        column("JS", lambda r: r.js_distance, "number", 5, keep=7, keep_ends=1,
                note="distance, root of nats; less is better"),
-        column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_ci, keep_ends=3,
-               note="on all answers"),
-        column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, ci=lambda r: r.majority_accuracy_ci,
-               keep_ends=1, note="of choosing what most people chose"),
+        column("accuracy", lambda r: r.accuracy, "percent", keep_ends=3, note="on all answers"),
+        column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, keep_ends=1,
+               note="of choosing what most people chose"),
         column("temperature", lambda r: r.temperature, "digits", 4, only=PAGE),
     )
 
 
 def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
     """A row for each range of agreement: the model's label, its figures, and those in the range."""
-    known = next((r[2].accuracy_ci for r in rows if r[2].accuracy_ci is not None), None)
-    column = Rows(rows, "" if known is None else interval_header(known.confidence)).column
+    column = Rows(rows).column
     return table(
         column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
         column("measure", lambda r: r[1].measure, only=PAGE),
@@ -322,13 +316,10 @@ def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str =
         column("from", lambda r: r[2].low, "percent", 0, only=PAGE, note="share of the majority"),
         column("to", lambda r: r[2].high, "percent", 0, only=PAGE),
         column("triplets", lambda r: r[2].n_distinct, "count"),
-        column("mean", lambda r: r[2].majority_share, "percent", ci=lambda r: r[2].majority_share_ci, keep_ends=1,
-               note="majority share"),
-        column("accuracy", lambda r: r[2].accuracy, "percent", ci=lambda r: r[2].accuracy_ci, keep_ends=3),
-        column("of majority", lambda r: r[2].majority_accuracy, "percent", ci=lambda r: r[2].majority_accuracy_ci,
-               keep_ends=1),
-        column("p(majority)", lambda r: r[2].majority_probability, "percent",
-               ci=lambda r: r[2].majority_probability_ci, keep_ends=1,
+        column("mean", lambda r: r[2].majority_share, "percent", keep_ends=1, note="majority share"),
+        column("accuracy", lambda r: r[2].accuracy, "percent", keep_ends=3),
+        column("of majority", lambda r: r[2].majority_accuracy, "percent", keep_ends=1),
+        column("p(majority)", lambda r: r[2].majority_probability, "percent", keep_ends=1,
                note="the model's, of what most people chose"),
         title=title,
     )

@@ -99,12 +99,12 @@ def test_errors_over_objects_are_those_of_a_loop_over_pairs_of_triplets(name, se
     x, triplets, odd = case(seed, n=20)
     counts = counts_of(odd)
     found = agreement(x, triplets, answers=counts, measure="dot", ci="objects").only
-    ci, e = getattr(found, f"{name}_ci"), influence(x, triplets, counts, name)
+    ci, e = getattr(found, name).ci, influence(x, triplets, counts, name)
     assert ci.error == pytest.approx(math.sqrt(over_objects(e, triplets)), rel=1e-4)
     assert (ci.by, ci.method, ci.confidence) == ("objects", "corrected", 0.95)
     assert ci.low <= getattr(found, name) <= ci.high
     alone = agreement(x, triplets, answers=counts, measure="dot", ci="triplets").only
-    assert getattr(alone, f"{name}_ci").error == pytest.approx(math.sqrt(e @ e / (len(e) ** 2 - len(e))), rel=1e-4)
+    assert getattr(alone, name).ci.error == pytest.approx(math.sqrt(e @ e / (len(e) ** 2 - len(e))), rel=1e-4)
 
 
 def changes(x, triplets, odd, name):
@@ -130,13 +130,13 @@ def test_errors_over_people_are_those_of_leaving_each_out(name, seed):
     scale = answers.sum() ** 2 / (answers.sum() ** 2 - answers @ answers)
     of_people = (each.sum(axis=1) ** 2).sum() * scale
     found = agreement(x, rows, subjects=people, measure="dot", ci="subjects").only
-    assert getattr(found, f"{name}_ci").error == pytest.approx(math.sqrt(of_people), rel=1e-7, abs=1e-12)
+    assert getattr(found, name).ci.error == pytest.approx(math.sqrt(of_people), rel=1e-7, abs=1e-12)
     sets = [set(row) for row in triplets.tolist()]
     both = sum(row[a] * row[b] for row in each for a, b in product(range(c), repeat=2) if sets[a] & sets[b]) * scale
     objects = over_objects(influence(x, triplets, counts_of(odd), name), triplets)
     expected = math.sqrt(max(objects + of_people - both, objects, of_people))
     found = agreement(x, rows, subjects=people, measure="dot", ci="objects+subjects").only
-    assert getattr(found, f"{name}_ci").error == pytest.approx(expected, rel=1e-7)
+    assert getattr(found, name).ci.error == pytest.approx(expected, rel=1e-7)
     assert agreement(x, rows, subjects=people, measure="dot").only == found  # auto, of six people
 
 
@@ -151,7 +151,7 @@ def test_correlations_change_without_people_by_their_influences():
             kept = people != person
             values.append(getattr(agreement(x, rows[kept], measure="dot", ci=None).only, name))
         jackknife = math.sqrt(39 / 40 * ((np.array(values) - np.mean(values)) ** 2).sum())
-        assert getattr(found, f"{name}_ci").error == pytest.approx(jackknife, rel=0.25)
+        assert getattr(found, name).ci.error == pytest.approx(jackknife, rel=0.25)
 
 
 def test_intervals_have_the_scale_of_their_figure():
@@ -159,18 +159,18 @@ def test_intervals_have_the_scale_of_their_figure():
     found = agreement(x, triplets, answers=counts_of(odd), measure="dot", ci="triplets").only
     plan, c = Resampling("triplets", "corrected"), len(triplets)
     expected = {
-        "accuracy": proportion_interval(found.accuracy, found.accuracy_ci.error, c - 1, c, plan),
-        "share_pearson": correlation_interval(found.share_pearson, found.share_pearson_ci.error, c - 1, plan),
-        "kl": student_interval(found.kl, found.kl_ci.error, c - 1, plan),
+        "accuracy": proportion_interval(found.accuracy, found.accuracy.ci.error, c - 1, c, plan),
+        "share_pearson": correlation_interval(found.share_pearson, found.share_pearson.ci.error, c - 1, plan),
+        "kl": student_interval(found.kl, found.kl.ci.error, c - 1, plan),
     }
     for name, ci in expected.items():
-        assert tuple(getattr(found, f"{name}_ci")) == pytest.approx(tuple(ci))
-    center = (math.atanh(found.share_pearson_ci.low) + math.atanh(found.share_pearson_ci.high)) / 2
+        assert tuple(getattr(found, name).ci) == pytest.approx(tuple(ci))
+    center = (math.atanh(found.share_pearson.ci.low) + math.atanh(found.share_pearson.ci.high)) / 2
     assert center == pytest.approx(math.atanh(found.share_pearson))
     wide = agreement(
         x, triplets, answers=counts_of(odd), measure="dot", ci=Resampling("triplets", confidence_level=0.99)
     )
-    ratio = (wide.kl_ci.high - wide.kl_ci.low) / (found.kl_ci.high - found.kl_ci.low)
+    ratio = (wide.kl.ci.high - wide.kl.ci.low) / (found.kl.ci.high - found.kl.ci.low)
     assert ratio == pytest.approx(quantile(0.99, c - 1) / quantile(0.95, c - 1))
 
 
@@ -179,14 +179,14 @@ def test_each_range_of_agreement_has_the_interval_of_its_own_triplets():
     counts = counts_of(odd)
     found = agreement(x, triplets, answers=counts, measure="dot", ci="objects").only
     majority = counts.max(axis=1) / counts.sum(axis=1)
-    known = [one for one in found.bins if one.accuracy_ci is not None]
+    known = [one for one in found.bins if one.accuracy.ci is not None]
     assert len(known) >= 4
     for one in known:
         inside = (majority > one.low - 1e-9) & ((majority < one.high - 1e-9) | (one.high == 1))
         alone = agreement(x, triplets[inside], answers=counts[inside], measure="dot", ci="objects").only
         for name in ("accuracy", "majority_accuracy", "majority_share"):
-            assert getattr(one, f"{name}_ci").error == pytest.approx(getattr(alone, f"{name}_ci").error, rel=1e-9)
-            assert tuple(getattr(one, f"{name}_ci")) == pytest.approx(tuple(getattr(alone, f"{name}_ci")), rel=1e-6)
+            assert getattr(one, name).ci.error == pytest.approx(getattr(alone, name).ci.error, rel=1e-9)
+            assert tuple(getattr(one, name).ci) == pytest.approx(tuple(getattr(alone, name).ci), rel=1e-6)
 
 
 def test_without_intervals_figures_are_the_same():
@@ -195,26 +195,27 @@ def test_without_intervals_figures_are_the_same():
     plain, found = agreement(x, triplets, ci=None, **options).only, agreement(x, triplets, **options).only
     for name in (*MEANS, *CORRELATIONS):
         assert getattr(plain, name) == getattr(found, name)
-        assert getattr(plain, f"{name}_ci") is None is not getattr(found, f"{name}_ci")
+        assert getattr(plain, name).ci is None is not getattr(found, name).ci
     assert "interval" not in plain.table(verbose=True) and "interval" in found.table(verbose=True)
 
 
 def test_of_too_few_objects_or_of_a_constant_model_there_are_no_intervals_and_documents_come_back(tmp_path):
     x, triplets, odd = case(2, n=6)
     few = agreement(x, triplets, answers=counts_of(odd), measure="dot")
-    assert few.accuracy_ci is None and few.bins[-1].accuracy_ci is None
+    assert few.accuracy.ci is None and few.bins[-1].accuracy.ci is None
     assert any("below the minimum of 8" in note for note in few.notes)
     x, triplets, odd = case(2, n=20)
     same = agreement(np.ones((20, 3)), triplets, answers=counts_of(odd))
-    assert math.isnan(same.share_pearson) and same.share_pearson_ci is None and same.kl_ci is not None
+    assert math.isnan(same.share_pearson) and same.share_pearson.ci is None and same.kl.ci is not None
     for found in (few, same, agreement(x, triplets, answers=counts_of(odd), measure="dot")):
         (tmp_path / "a.json").write_text(found.to_json())
         read = load_result(tmp_path / "a.json").only
-        assert read.kl_ci == found.only.kl_ci and read.bins == found.only.bins
+        assert read.kl.ci == found.only.kl.ci and read.bins == found.only.bins
+        assert read.to_records() == found.only.to_records()
     document = json.loads(found.to_json())
     old = {name: value for name, value in document["results"][0].items() if not name.endswith("_ci")}
     (tmp_path / "old.json").write_text(json.dumps({**document, "results": [old]}))
-    assert load_result(tmp_path / "old.json").kl_ci is None
+    assert load_result(tmp_path / "old.json").kl.ci is None
 
 
 def test_choices_without_probabilities_have_intervals_of_their_accuracies():
@@ -223,8 +224,8 @@ def test_choices_without_probabilities_have_intervals_of_their_accuracies():
     counts = counts_of(odd)
     found = agreement(None, triplets, answers=counts, model_choices={"m": chosen}).only
     of_rows = agreement(x, triplets, answers=counts, measure="dot").only
-    assert (found.accuracy_ci, found.majority_accuracy_ci) == (of_rows.accuracy_ci, of_rows.majority_accuracy_ci)
-    assert found.kl_ci is found.share_pearson_ci is None
+    assert (found.accuracy.ci, found.majority_accuracy.ci) == (of_rows.accuracy.ci, of_rows.majority_accuracy.ci)
+    assert found.kl is found.share_pearson.ci is None
 
 
 @pytest.mark.parametrize(
@@ -250,8 +251,8 @@ def test_threads_and_backends_agree(backend, set_threads):
     for threads in (1, 3):
         set_threads(threads)
         results.append(agreement(x, rows, subjects=people, measure="dot", backend=backend).only)
-    assert results[0] == results[1]
+    assert results[0] == results[1] and results[0].to_records() == results[1].to_records()  # with the intervals
     expected = agreement(x, rows, subjects=people, measure="dot", backend="numpy").only
     for name in (*MEANS, *CORRELATIONS):
-        found, other = (getattr(one, f"{name}_ci") for one in (results[0], expected))
+        found, other = (getattr(one, name).ci for one in (results[0], expected))
         assert tuple(found) == pytest.approx(tuple(other), rel=1e-5)

@@ -75,7 +75,7 @@ def test_options_of_intervals_are_those_of_the_function(rows, answered, x, optio
     (row,) = rows("x.npy", "-t", "t.npy", *options)
     expected = pyalign.agreement(x, answered, **arguments)
     assert plain(row) == plain(expected)
-    assert ("accuracy_ci" in row) == (arguments.get("ci", "auto") is not None and expected.accuracy_ci is not None)
+    assert ("accuracy_ci" in row) == (arguments.get("ci", "auto") is not None and expected.accuracy.ci is not None)
 
 
 def test_participants_who_do_not_count_are_said(command, answered, x):

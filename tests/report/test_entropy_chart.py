@@ -67,7 +67,7 @@ def test_a_line_for_each_model_and_the_least_possible_error(found):
         own = [row for row in rows if row["model"] == name]
         for row, bin_ in zip(own, one.entropy_bins, strict=True):
             assert (row["value"], row["n"]) == (1 - bin_.accuracy, bin_.n_distinct)
-            assert (row["low"], row["high"]) == (1 - bin_.accuracy_ci.high, 1 - bin_.accuracy_ci.low)
+            assert (row["low"], row["high"]) == (1 - bin_.accuracy.ci.high, 1 - bin_.accuracy.ci.low)
     least = [row["value"] for row in rows if row["model"] == LEAST]
     assert least == [1 - bin_.majority_share for bin_ in found[0].entropy_bins] and least == sorted(least)
 

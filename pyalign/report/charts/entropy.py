@@ -11,7 +11,7 @@ from pyalign.analysis.agreement import Agreement, Agreements
 from pyalign.concept.concepts_result import Concepts
 from pyalign.concept.groupings import ENTROPY_OF
 from pyalign.concept.parts import is_mean
-from pyalign.documents import Interval
+from pyalign.documents import Interval, ci_of
 from pyalign.errors import InputError
 from pyalign.report.charts.models import MOST_LINES, joined
 from pyalign.report.charts.theme import (
@@ -96,12 +96,12 @@ def _of_agreements(results: tuple[Agreement, ...], labels: Mapping[str, str] | N
                              strict=True)
     ])
     each = {
-        name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, bin_.accuracy_ci)
+        name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, ci_of(bin_.accuracy))
                for bin_ in one.entropy_bins or ()]
         for name, one in zip(names, results, strict=True)
     }
     first = results[0]
-    least = [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.majority_share, bin_.majority_share_ci)
+    least = [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.majority_share, ci_of(bin_.majority_share))
              for bin_ in first.entropy_bins or ()]
     over = f"{counted(first.n_distinct, 'triplet')} with at least {first.min_answers} answers"
     return _Lines(each, least, "models", [

@@ -81,7 +81,7 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
 def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
     """A row for each model, then one for each model and range of how far people agree."""
     labels, first = probabilities.labels_of(models, labels=page_labels), models[0]
-    intervals = intervals_over(row.accuracy_ci for row in models) or "no intervals"
+    intervals = intervals_over(row.accuracy.ci for row in models) or "no intervals"
     caption = (
         f"Models against many people on {file_label(models.triplets)}: {first.n_distinct:,} triplets, "
         f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
