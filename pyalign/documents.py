@@ -204,15 +204,16 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
     missing = getattr(value, "missing", ())
-    for name, read, key, may_be_absent in _shown(cast(Any, type(value))):
+    for name, read, key, may_be_absent, with_null in _shown(cast(Any, type(value))):
         content = read(value)
         unasked = content is None and may_be_absent and name not in missing
         if unasked or (name == "notes" and not content):
             continue
         document[key] = as_document(content)
         ci, of = (content, key) if isinstance(content, Interval) else (ci_of(content), f"{key}_ci")
-        if ci is not None:
+        if ci is not None or with_null:
             document[of] = as_document(ci)
+        if ci is not None:
             intervals[of] = {key: as_document(getattr(ci, key)) for key in ("error", "by", "method", "confidence")}
     for name in getattr(type(value), "derived", ()):
         derived = getattr(value, name)
@@ -227,15 +228,18 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _shown(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str, bool], ...]:
-    """The fields that documents show: the name of each, what reads it, its key, whether it is left out while None."""
+def _shown(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str, bool, bool], ...]:
+    """The fields that documents show: the name of each, what reads it, its key, whether it is left out while None.
+
+    And whether the interval of its figure stays as null where there is none (``metadata={"null": True}``).
+    """
     parts = dict(_parts(kind))
     shown = []
     for field_ in filter(_is_shown, fields(kind)):
         for part in fields(parts[field_.name]) if field_.name in parts else (None,):
             path, one = (field_.name, field_) if part is None else (f"{field_.name}.{part.name}", part)
             absent = one.default is None and key_of(one) not in field_.metadata.get("always", ())
-            shown.append((path, attrgetter(path), key_of(one), absent))
+            shown.append((path, attrgetter(path), key_of(one), absent, "null" in one.metadata))
     return tuple(shown)
 
 
@@ -252,7 +256,7 @@ def key_of(field_: Field[Any]) -> str:
 
 def by_key(value: Any) -> dict[str, Any]:
     """The fields of a dataclass as they are, by the keys that documents have for them."""
-    return {key: read(value) for _, read, key, _ in _shown(cast(Any, type(value)))}
+    return {key: read(value) for _, read, key, *_ in _shown(cast(Any, type(value)))}
 
 
 def _is_shown(field_: Field[Any]) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
-from pyalign.report.words import (
-    called, dropped_note, interval_header, nats_note, over, over_text, percent, source_note, weighted_text,
-)
+from pyalign.report.words import called, dropped_note, nats_note, over, over_text, percent, source_note, weighted_text
 from pyalign.stats.resampling import Inference
 
 if TYPE_CHECKING:
@@ -75,53 +73,46 @@ def _reliability_table(reliability: Reliability) -> Table:
 
 def _over(results: Calibrations) -> list[str]:
     """What the intervals of these are over: those of temperatures, and those of held-out figures."""
-    intervals = [interval for row in results for interval in (row.temperature_ci, row.test.cross_entropy_ci)]
+    intervals = [interval for row in results for interval in (row.temperature.ci, row.test.cross_entropy.ci)]
     return sorted({interval.by for interval in intervals if interval is not None and interval.by is not None})
 
 
 def _figures_table(calibration: Calibration) -> Table:
     """Each figure of the reported part, a row each, with its interval."""
     test, distances, brier = calibration.test, calibration.divergences, calibration.equal_mass.brier
-    rows: list[tuple[str, float | None, float, Interval | None]] = [
-        ("temperature", None, calibration.temperature, calibration.temperature_ci),
-        ("cross-entropy, nats", test.cross_entropy_before, test.cross_entropy, test.cross_entropy_ci),
-        ("accuracy", None, test.accuracy, test.accuracy_ci),
-        ("ECE, equal widths", calibration.ece_equal_width_before, calibration.equal_width.ece, None),
-        ("ECE, equal mass", calibration.ece_equal_mass_before, calibration.equal_mass.ece, None),
+    rows: list[tuple[str, float | None, float]] = [
+        ("temperature", None, calibration.temperature),
+        ("cross-entropy, nats", test.cross_entropy_before, test.cross_entropy),
+        ("accuracy", None, test.accuracy),
+        ("ECE, equal widths", calibration.ece_equal_width_before, calibration.equal_width.ece),
+        ("ECE, equal mass", calibration.ece_equal_mass_before, calibration.equal_mass.ece),
     ]
     for name, table_of in (("widths", calibration.equal_width), ("mass", calibration.equal_mass)):
         if table_of.ece_debiased is not None:
-            rows.append((f"ECE debiased, equal {name}", None, table_of.ece_debiased, table_of.ece_debiased_ci))
+            rows.append((f"ECE debiased, equal {name}", None, table_of.ece_debiased))
     if distances is not None:
         rows += [
-            ("entropy of answers, nats", None, distances.target_entropy, distances.target_entropy_ci),
-            ("KL, nats", distances.kl_before, distances.kl, distances.kl_ci),
-            ("Jensen-Shannon distance", distances.js_distance_before, distances.js_distance, distances.js_distance_ci),
+            ("entropy of answers, nats", None, distances.target_entropy),
+            ("KL, nats", distances.kl_before, distances.kl),
+            ("Jensen-Shannon distance", distances.js_distance_before, distances.js_distance),
         ]
     if brier is not None:
-        rows.append(("Brier score", None, brier.score, brier.score_ci))
-    known = [ci for *_, ci in rows if ci is not None and ci.low == ci.low]
-    column = Rows(rows, interval_header(known[0].confidence) if known else "").column
+        rows.append(("Brier score", None, brier.score))
+    column = Rows(rows).column
     return table(
         column("figure", lambda row: row[0]),
-        column("T = 1", lambda row: row[1], "number", 5),
-        column("fitted T", lambda row: row[2], "number", 5, ci=lambda row: row[3]),
+        column("T = 1", lambda row: row[1], "number", 5, ends=""),
+        column("fitted T", lambda row: row[2], "number", 5),
     )
 
 
 def _lapses_table(lapses: Lapses) -> Table:
     """Each figure that is fitted with lapses, a row each, with its interval."""
-    rows = [
-        ("lapse rate", lapses.rate, lapses.rate_ci),
-        ("temperature", lapses.temperature, lapses.temperature_ci),
-        ("cross-entropy, nats", lapses.cross_entropy, lapses.cross_entropy_ci),
-        ("gain of cross-entropy, nats", lapses.gain, lapses.gain_ci),
-    ]
-    column = Rows(rows, "" if lapses.rate_ci is None else interval_header(lapses.rate_ci.confidence)).column
-    return table(
-        column("with lapses", lambda row: row[0]),
-        column("fitted", lambda row: row[1], "number", 5, ci=lambda row: row[2]),
-    )
+    column = Rows([
+        ("lapse rate", lapses.rate), ("temperature", lapses.temperature), ("cross-entropy, nats", lapses.cross_entropy),
+        ("gain of cross-entropy, nats", lapses.gain),
+    ]).column
+    return table(column("with lapses", lambda row: row[0]), column("fitted", lambda row: row[1], "number", 5))
 
 
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
@@ -135,30 +126,29 @@ def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Co
 
 def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     """A row for each calibration."""
-    column = Rows(results.results, "" if all(row.temperature_ci is None for row in results) else "interval").column
+    column = Rows(results.results, "" if all(row.temperature.ci is None for row in results) else "interval").column
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(results.results, filter=True),
-        column("T", lambda r: r.temperature, "digits", 5, ci=lambda r: r.temperature_ci, keep_ends=1,
+        column("T", lambda r: r.temperature, "digits", 5, keep_ends=1,
                note="p = softmax(similarity / T), fitted to all answers."),
-        None if all(row.temperature_ci is None for row in results)
+        None if all(row.temperature.ci is None for row in results)
         else column("+-", lambda r: r.standard_error, "digits", 2, keep=7, only=TEXT),
         column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, ends="",
-               ci=lambda r: r.test.cross_entropy_before_ci, note="Cross-entropy, nats."),
-        column("CE", lambda r: r.test.cross_entropy, "number", 5, ci=lambda r: r.test.cross_entropy_ci, keep_ends=2,
+               note="Cross-entropy, nats."),
+        column("CE", lambda r: r.test.cross_entropy, "number", 5, keep_ends=2,
                note="Cross-entropy of held-out answers at the fitted T, nats."),
         column("ECE, T = 1", lambda r: r.ece_equal_width_before, "number", 4, keep=4, note="Bins of equal width."),
         column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
         column("floor", lambda r: r.equal_width.ece_floor, "number", 4, keep=8,
                note="What ECE would be on average if the probabilities were right."),
         column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7, keep_ends=1,
-               ci=lambda r: r.equal_width.ece_debiased_ci,
                note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
         *_lapse_columns(results),
         *_page_columns(results),
-        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5, ci=lambda r: r.test.accuracy_ci, keep_ends=1),
+        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5, keep_ends=1),
         column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
@@ -173,14 +163,14 @@ def _lapse_columns(results: Calibrations) -> Iterator[Column]:
     def figure(name: str) -> Callable[[Calibration], Any]:
         return lambda row: getattr(row.lapses, name, None)
 
-    column = Rows(results.results).column
-    yield column("lapse rate", figure("rate"), "percent", keep=6, keep_ends=1, ci=figure("rate_ci"),
+    column = partial(Rows(results.results).column, ends="")
+    yield column("lapse rate", figure("rate"), "percent", keep=6, keep_ends=1,
                  note="Share of answers that are guesses, fitted with a temperature.")
-    yield column("T, lapses", figure("temperature"), "digits", 5, only=PAGE, ci=figure("temperature_ci"),
+    yield column("T, lapses", figure("temperature"), "digits", 5, only=PAGE,
                  note="The temperature of the answers that are no guesses.")
-    yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE, ci=figure("cross_entropy_ci"),
+    yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE,
                  note="Cross-entropy with lapses, nats.")
-    yield column("gain", figure("gain"), "number", 5, only=PAGE, ci=figure("gain_ci"),
+    yield column("gain", figure("gain"), "number", 5, only=PAGE,
                  note="By how many nats lapses lower the cross-entropy.")
 
 
@@ -188,16 +178,13 @@ def _page_columns(results: Calibrations) -> Iterator[Column]:
     """The Brier score, and divergences from answers that are shares, where there are any."""
     scores = Rows([row.equal_mass.brier for row in results])
     if any(row is not None for row in scores.of):
-        yield scores.column("Brier score", lambda b: None if b is None else b.score, "number", 4, only=PAGE,
-                            ci=lambda b: None if b is None else b.score_ci,
+        yield scores.column("Brier score", lambda b: None if b is None else b.score, "number", 4, only=PAGE, ends="",
                             note="Mean square of confidence less the credit of the answer.")
     distances = Rows([row.divergences for row in results])
     if any(row is not None for row in distances.of):
-        yield distances.column("KL", lambda d: None if d is None else d.kl, "number", 4, only=PAGE,
-                               ci=lambda d: None if d is None else d.kl_ci,
+        yield distances.column("KL", lambda d: None if d is None else d.kl, "number", 4, only=PAGE, ends="",
                                note="Nats, of people's shares from the model's probabilities.")
-        yield distances.column("JS", lambda d: None if d is None else d.js_distance, "number", 4, only=PAGE,
-                               ci=lambda d: None if d is None else d.js_distance_ci,
+        yield distances.column("JS", lambda d: None if d is None else d.js_distance, "number", 4, only=PAGE, ends="",
                                note="Jensen-Shannon distance, root of nats.")
 
 

@@ -64,13 +64,13 @@ def test_it_is_over_what_the_other_intervals_are_and_comes_back_from_a_document(
     for ci in ("objects", "subjects", "objects+subjects", "triplets"):
         found = calibrate(x, triplets, subjects=people, ci=ci).only
         for table in (found.equal_width, found.equal_mass):
-            assert table.ece_debiased_ci.by == ci
-            assert 0.0 <= table.ece_debiased_ci.low <= max(table.ece_debiased, 0.0) <= table.ece_debiased_ci.high
+            assert table.ece_debiased.ci.by == ci
+            assert 0.0 <= table.ece_debiased.ci.low <= max(table.ece_debiased, 0.0) <= table.ece_debiased.ci.high
     whole = calibrate(x, triplets)
     (tmp_path / "T.json").write_text(whole.to_json())
     again = load_result(tmp_path / "T.json")
-    assert again.equal_mass.ece_debiased_ci == whole.equal_mass.ece_debiased_ci
-    shown = f"{whole.equal_mass.ece_debiased_ci.low:.5f} to {whole.equal_mass.ece_debiased_ci.high:.5f}"
+    assert again.equal_mass.ece_debiased.ci == whole.equal_mass.ece_debiased.ci
+    shown = f"{whole.equal_mass.ece_debiased.ci.low:.5f} to {whole.equal_mass.ece_debiased.ci.high:.5f}"
     (line,) = [line for line in whole.table().splitlines() if line.startswith("ECE debiased, equal mass")]
     assert line.split("-", 1)[1].split() == [f"{whole.equal_mass.ece_debiased:.5f}", *shown.split()]
 
@@ -78,6 +78,6 @@ def test_it_is_over_what_the_other_intervals_are_and_comes_back_from_a_document(
 def test_without_intervals_and_of_shares_there_is_none():
     x = random_embeddings(40, 8, seed=1)
     triplets = simulate(x, 2000, temperature=0.3, seed=1).triplets
-    assert calibrate(x, triplets, ci=None).equal_width.ece_debiased_ci is None
+    assert calibrate(x, triplets, ci=None).equal_width.ece_debiased.ci is None
     shares = np.tile([0.2, 0.2, 0.6], (2000, 1))
-    assert calibrate(x, triplets, answers=shares).equal_width.ece_debiased_ci is None
+    assert calibrate(x, triplets, answers=shares).equal_width.ece_debiased is None

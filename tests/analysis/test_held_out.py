@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
 from itertools import product
 
 import numpy as np
@@ -20,6 +19,7 @@ from pyalign.analysis.calibration import held_out as module
 from pyalign.analysis.calibration.calibration_result import (
     Confidences, equal_mass_edges, equal_width_edges, reliability,
 )
+from pyalign.documents import Estimate
 from pyalign.stats.intervals import proportion_interval, student_interval
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
@@ -56,8 +56,8 @@ def by_loop(values, objects, people, by):
 def intervals_of(found):
     """All held-out intervals of a calibration by name."""
     parts = (found.test, found.divergences, found.equal_mass.brier)
-    return {one.name: getattr(part, one.name) for part in parts if part is not None
-            for one in fields(part) if one.name.endswith("_ci")}
+    return {name: value.ci for part in parts if part is not None
+            for name, value in vars(part).items() if isinstance(value, Estimate)}
 
 
 @pytest.mark.parametrize("by", ["objects", "subjects", "objects+subjects", "triplets"])
@@ -74,7 +74,7 @@ def test_intervals_are_those_of_loops_over_pairs_of_answers(by, seed):
               "score": (softmax(s / found.temperature, axis=0).max(axis=0) - right) ** 2}
     known = intervals_of(found)
     for name, each in values.items():
-        ci = known[f"{name}_ci"]
+        ci = known[name]
         assert ci.error == pytest.approx(by_loop(each, triplets, people, by), rel=1e-7, abs=1e-12)
         assert (ci.by, ci.confidence) == (by, 0.95)
         assert ci.low <= each.mean() <= ci.high
@@ -86,21 +86,16 @@ def test_cross_entropies_have_students_interval_and_accuracies_wilsons():
     found = calibrate(x, triplets, measure="dot", ci="triplets").only
     plan, t = Resampling("triplets", "corrected"), found.test.n_triplets
     part = found.test
-    expected = student_interval(part.cross_entropy, part.cross_entropy_ci.error, t - 1, plan)
-    assert tuple(part.cross_entropy_ci) == pytest.approx(tuple(expected))
-    expected = proportion_interval(part.accuracy, part.accuracy_ci.error, t - 1, t, plan)
-    assert tuple(part.accuracy_ci) == pytest.approx(tuple(expected))
+    expected = student_interval(part.cross_entropy, part.cross_entropy.ci.error, t - 1, plan)
+    assert tuple(part.cross_entropy.ci) == pytest.approx(tuple(expected))
+    expected = proportion_interval(part.accuracy, part.accuracy.ci.error, t - 1, t, plan)
+    assert tuple(part.accuracy.ci) == pytest.approx(tuple(expected))
 
 
 def rows_of(triplets, counts):
     """The same answers as rows, one each."""
     rows = np.repeat(np.arange(len(triplets)), counts.sum(axis=1))
     return np.take_along_axis(triplets[rows], LAST[np.repeat(np.tile([0, 1, 2], len(triplets)), counts.ravel())], 1)
-
-
-def without_interval(brier):
-    """The parts of a Brier score by name."""
-    return {name: value for name, value in vars(brier).items() if name != "score_ci"}
 
 
 @given(seeds)
@@ -116,7 +111,7 @@ def test_counts_have_the_intervals_of_the_same_answers_as_rows(seed):
     for name, ci in expected.items():
         assert tuple(intervals_of(of_counts)[name]) == pytest.approx(tuple(ci), rel=1e-6, abs=1e-9)
     for kind in ("equal_width", "equal_mass"):
-        a, b = (without_interval(getattr(one, kind).brier) for one in (of_counts, of_rows))
+        a, b = (vars(getattr(one, kind).brier) for one in (of_counts, of_rows))
         assert a == pytest.approx(b, rel=1e-7, abs=1e-12)
         assert getattr(of_counts, kind).ece_floor == pytest.approx(getattr(of_rows, kind).ece_floor, rel=1e-9)
         assert getattr(of_counts, kind).ece_debiased == pytest.approx(getattr(of_rows, kind).ece_debiased, rel=1e-6)
@@ -130,8 +125,8 @@ def test_counts_that_vary_in_no_triplet_have_the_error_of_single_answers():
     of_counts = calibrate(x, triplets, answers=counts, **options).only
     of_rows = calibrate(x, rows_of(triplets, counts), **options).only
     n = counts.sum()
-    assert of_counts.test.accuracy_ci.error == pytest.approx(math.sqrt(0.25 / (n - 1)))
-    assert of_counts.test.accuracy_ci.error == pytest.approx(of_rows.test.accuracy_ci.error)
+    assert of_counts.test.accuracy.ci.error == pytest.approx(math.sqrt(0.25 / (n - 1)))
+    assert of_counts.test.accuracy.ci.error == pytest.approx(of_rows.test.accuracy.ci.error)
 
 
 @pytest.mark.parametrize("kind", ["counts", "shares"])
@@ -146,7 +141,7 @@ def test_divergences_have_intervals_over_objects(kind):
     distance = np.sqrt((scipy_entropy(q, middle, axis=1) + scipy_entropy(model, middle, axis=1)) / 2)
     for name, each in (("kl", scipy_entropy(q, model, axis=1)), ("js_distance", distance),
                        ("target_entropy", scipy_entropy(q, axis=1))):
-        ci = getattr(found.divergences, f"{name}_ci")
+        ci = getattr(found.divergences, name).ci
         assert ci.error == pytest.approx(by_loop(each, triplets, None, "objects"), rel=1e-6)
         assert ci.low <= getattr(found.divergences, name) <= ci.high
     assert (found.equal_mass.ece_floor is None) == (kind == "shares")  # which do not say of how many answers they are
@@ -155,7 +150,7 @@ def test_divergences_have_intervals_over_objects(kind):
 def test_without_intervals_figures_are_the_same_and_nothing_is_said_of_intervals():
     x, triplets = answered(1, n=40, t=3000)
     plain, found = calibrate(x, triplets, measure="dot", ci=None).only, calibrate(x, triplets, measure="dot").only
-    assert plain.temperature_ci is None and math.isnan(plain.standard_error)
+    assert plain.temperature.ci is None and math.isnan(plain.standard_error)
     assert set(intervals_of(plain).values()) == {None} and None not in intervals_of(found).values()
     assert plain.temperature == found.temperature and plain.equal_mass.ece_floor == found.equal_mass.ece_floor
     document = plain.to_dict()
@@ -170,8 +165,8 @@ def test_a_level_widens_all_intervals_and_auto_counts_people_where_there_are_eno
         calibrate(x, triplets, measure="dot", subjects=people, ci=Resampling("auto", confidence_level=level)).only
         for level in (0.99, 0.5)
     )
-    for name, ci in {**intervals_of(wide), "T": wide.temperature_ci}.items():
-        other = narrow.temperature_ci if name == "T" else intervals_of(narrow)[name]
+    for name, ci in {**intervals_of(wide), "T": wide.temperature.ci}.items():
+        other = narrow.temperature.ci if name == "T" else intervals_of(narrow)[name]
         assert ci.low < other.low < other.high < ci.high
         assert (ci.by, ci.confidence, other.confidence) == ("objects+subjects", 0.99, 0.5)
 
@@ -179,7 +174,7 @@ def test_a_level_widens_all_intervals_and_auto_counts_people_where_there_are_eno
 def test_one_person_does_not_count_among_what_intervals_are_over():
     x, triplets = answered(2, n=60, t=6000)
     found = calibrate(x, triplets, measure="dot", subjects=np.zeros(6000, int)).only
-    assert found.temperature_ci.by == found.test.accuracy_ci.by == found.equal_mass.ece_debiased_ci.by == "objects"
+    assert found.temperature.ci.by == found.test.accuracy.ci.by == found.equal_mass.ece_debiased.ci.by == "objects"
 
 
 def test_of_too_few_objects_there_are_no_intervals_and_a_note_says_why(tmp_path):
@@ -230,8 +225,8 @@ def test_documents_from_before_have_none_of_it(tmp_path):
     row["test"].pop("intervals")
     (tmp_path / "T.json").write_text(json.dumps(document))
     found = load_result(tmp_path / "T.json").only
-    assert found.test.accuracy_ci is found.equal_mass.brier is found.equal_width.ece_floor is None
-    assert found.temperature_ci is not None and "floor" in found.table(verbose=True)
+    assert found.test.accuracy.ci is found.equal_mass.brier is found.equal_width.ece_floor is None
+    assert found.temperature.ci is not None and "floor" in found.table(verbose=True)
 
 
 # The noise of the ECE
@@ -319,4 +314,4 @@ def test_the_parts_of_the_brier_score_add_up_to_it_and_are_those_of_loops(seed, 
         "resolution": ((y_b - y.mean()) ** 2).mean(), "uncertainty": y.var(),
         "within_bin_variance": ((f - f_b) ** 2).mean(), "within_bin_covariance": 2 * ((f - f_b) * (y - y_b)).mean(),
     }
-    assert without_interval(found) == pytest.approx(expected, abs=1e-12)
+    assert vars(found) == pytest.approx(expected, abs=1e-12)

@@ -291,7 +291,7 @@ def test_documents_are_strict_json_and_come_back_as_an_equal_object(tmp_path, x,
     for result in cases(x, triplets, counts):
         strictly(result.to_json())
         found = read_back(result, tmp_path)
-        assert type(found) is type(result) and found == result
+        assert type(found) is type(result) and repr(found.results) == repr(result.results)  # nan is not nan
         assert found.to_json() == result.to_json() and found.table() == result.table()
 
 
@@ -327,8 +327,8 @@ def test_documents_have_the_keys_that_programs_read(x, triplets, counts, functio
 def test_an_interval_stands_as_two_numbers_with_its_error_beside(x, triplets):
     found = calibrate(x, triplets, split=None).only
     document = strictly(found.to_json())
-    assert document["temperature_ci"] == [found.temperature_ci.low, found.temperature_ci.high]
-    assert document["standard_error"] == found.standard_error == found.temperature_ci.error
+    assert document["temperature_ci"] == [found.temperature.ci.low, found.temperature.ci.high]
+    assert document["standard_error"] == found.standard_error == found.temperature.ci.error
     assert document["intervals"]["temperature_ci"]["by"] == "objects"
     assert (document["split"], document["divergences"]) == (None, None)
 

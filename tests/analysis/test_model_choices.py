@@ -217,7 +217,7 @@ def test_a_temperature_of_probabilities_is_that_of_the_similarities_over_their_o
     expected = calibrate(ROWS["a"], people, measure="dot", split=split, subjects=PEOPLE)
     (found,) = calibrate(None, people, model_choices=given, split=split, subjects=PEOPLE)
     assert found.temperature * 2.0 == pytest.approx(expected.temperature, rel=1e-4)
-    assert found.temperature_ci.by == expected.temperature_ci.by
+    assert found.temperature.ci.by == expected.temperature.ci.by
     assert (found.fit.n_triplets, found.test.n_triplets) == (expected.fit.n_triplets, expected.test.n_triplets)
     close(found.test.cross_entropy, expected.test.cross_entropy)
     assert found.test.accuracy == expected.test.accuracy

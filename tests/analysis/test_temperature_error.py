@@ -144,7 +144,7 @@ def test_of_a_single_triplet_there_is_no_error_and_a_note_says_so():
     found = calibrate(
         [[2.0, 0.0], [1.8, 0.4], [0.0, 2.0]], [[0, 1, 2]], answers=[[3, 2, 45]], measure="dot", split=None
     )
-    assert math.isnan(found.standard_error) and math.isnan(found.temperature_ci.low)
+    assert math.isnan(found.standard_error) and math.isnan(found.temperature.ci.low)
     assert any("has no standard error" in note for note in found.notes)
     assert found.only.to_dict()["standard_error"] is None
     assert " - " in found.table()
@@ -176,13 +176,13 @@ def nearly_guessing():
 
 def test_a_temperature_without_an_upper_end_is_shown_written_and_read_as_such(tmp_path):
     found = nearly_guessing()
-    low, high = found.temperature_ci
+    low, high = found.temperature.ci
     assert 0 < low < found.temperature and high == math.inf and math.isfinite(found.standard_error)
     assert any("no upper end" in note for note in found.notes)
     document = found.to_dict()["results"][0]
     assert document["temperature_ci"] == [low, None]
     (tmp_path / "T.json").write_text(found.to_json())
-    assert load_result(tmp_path / "T.json").temperature_ci == found.temperature_ci
+    assert load_result(tmp_path / "T.json").temperature.ci == found.temperature.ci
     assert found.to_records()[0]["temperature_ci_high"] is None
     shown = f"above {low:.5g}"
     assert shown in found.table(verbose=True) and shown in found.to_latex() and shown in found._repr_html_()
@@ -224,9 +224,9 @@ def test_people_count_where_they_are_known_and_answers_and_people_together_are_r
     triplets = triplets[keep]
     people = np.random.default_rng(0).integers(0, 9, len(triplets))
     plain, known = calibrate(x, triplets), calibrate(x, triplets, subjects=people)
-    assert (plain.temperature_ci.by, known.temperature_ci.by) == ("objects", "objects+subjects")
+    assert (plain.temperature.ci.by, known.temperature.ci.by) == ("objects", "objects+subjects")
     assert known.temperature == plain.temperature
-    assert calibrate(x, triplets, subjects=np.full(len(triplets), "ann")).temperature_ci == plain.temperature_ci
+    assert calibrate(x, triplets, subjects=np.full(len(triplets), "ann")).temperature.ci == plain.temperature.ci
     said = message_of(calibrate, x, triplets, answers=np.ones(triplets.shape, int), subjects=people)
     assert said == "subjects and answers must not both be given: counts do not say whose answer is whose"
     assert "intervals over objects and participants" in " ".join(known.table().split())
@@ -241,4 +241,4 @@ def test_counts_of_the_hard_triplets_and_their_answers_as_rows_have_one_error(da
     of_rows = calibrate(x, rows, measure="dot", split=None)
     assert of_counts.standard_error == pytest.approx(of_rows.standard_error, rel=1e-9)
     assert of_counts.standard_error == pytest.approx(0.08537, abs=1e-5)
-    assert of_counts.temperature_ci.by == "objects"
+    assert of_counts.temperature.ci.by == "objects"

@@ -279,7 +279,7 @@ def test_choices_drawn_at_random_are_no_better_than_chance_or_have_a_wide_interv
     except pyalign.InputError as error:
         assert "better than chance" in str(error)
     else:
-        assert found.temperature_ci[1] / found.temperature_ci[0] > 2
+        assert found.temperature.ci[1] / found.temperature.ci[0] > 2
 
 
 def test_people_make_the_error_one_over_objects_and_people(rows, x, triplets):

@@ -108,10 +108,10 @@ def test_below_the_minimum_every_interval_is_none_with_the_reason(ci):
 def test_a_temperature_is_over_objects_below_the_minimum_of_people_and_has_no_interval_below_that_of_objects():
     triplets, people = answered(31)
     few_people = pyalign.calibrate(X["a"], triplets, subjects=people)
-    assert few_people.temperature_ci == pyalign.calibrate(X["a"], triplets).temperature_ci
-    assert few_people.temperature_ci.by == "objects" and few_people.temperature_ci.low > 0
+    assert few_people.temperature.ci == pyalign.calibrate(X["a"], triplets).temperature.ci
+    assert few_people.temperature.ci.by == "objects" and few_people.temperature.ci.low > 0
     few_objects = pyalign.calibrate(X["a"][:7], draw_triplets(8, 7, 600), split=None)
-    assert np.isnan(few_objects.temperature_ci.low)
+    assert np.isnan(few_objects.temperature.ci.low)
     assert any("the effective number of objects is" in note for note in few_objects.notes)
 
 

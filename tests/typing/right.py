@@ -34,7 +34,7 @@ read = pyalign.load_result(Path("scores.json"), Scores)
 print(read.only.accuracy, pyalign.load_result("anything.json"))
 people = pyalign.load_triplets("triplets.csv", columns=["a", "b", "c"], subject_column="who")
 calibrated: Calibrations = pyalign.calibrate(pyalign.load_embeddings("clip.npy"), people, split="objects")
-print(calibrated.temperature, calibrated.only.temperature_ci)
+print(calibrated.temperature, calibrated.only.temperature.ci)
 
 # Parts
 odd = pyalign.odd_one_out(similarities=pyalign.similarity(embeddings), triplets=triplets)

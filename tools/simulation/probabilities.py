@@ -154,9 +154,9 @@ def lapse_rates(rng: np.random.Generator, n: int, t: int, lapses: float, people:
     """The rate, and the temperature with it and without."""
     found = fitted(rng, n, t, people, lapses, split=None, lapses=True)
     true, known = true_fit(lapses, bool(people)), found.lapses
-    yield Found.of("lapse rate", (known or true).rate, known and known.rate_ci, true.rate)
-    yield Found.of("T", (known or true).temperature, known and known.temperature_ci, true.temperature)
-    yield Found.of("T without lapses", found.temperature, found.temperature_ci, true.temperature)
+    yield Found.of("lapse rate", (known or true).rate, known and known.rate.ci, true.rate)
+    yield Found.of("T", (known or true).temperature, known and known.temperature.ci, true.temperature)
+    yield Found.of("T without lapses", found.temperature, found.temperature.ci, true.temperature)
 
 
 def gains(rng: np.random.Generator, n: int, t: int, lapses: float) -> Iterator[Found]:

@@ -25,7 +25,7 @@ from pyalign.analysis.notes import merged, notes_on_score
 from pyalign.backends import get_host_backend
 from pyalign.data import Answers, Triplets, align_models, alternatives_of
 from pyalign.data.align import in_name_order
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
@@ -240,7 +240,7 @@ def _report(answered: AnsweredSimilarities, settings: _Settings, **how: Any) -> 
         own = part_of(len(sure), answered.sums(1.0), after, answered.chosen(sure))
     reported = vars(figures) | {"notes": merged(notes, figures.notes)}
     return Calibration(
-        temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps, n_unused=int((~there).sum()),
+        temperature=Estimate(1.0 / minimum.beta, ci), fit=own, steps=minimum.steps, n_unused=int((~there).sum()),
         effective_answers=test.effective_number, lapses=lapses,
         missing=("lapses",) if settings.lapses and lapses is None else (), **reported, **how,
     )

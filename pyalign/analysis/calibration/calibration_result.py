@@ -30,7 +30,7 @@ from pyalign._result import OfTask, Result
 from pyalign.analysis.each_model import Several
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.data import ODD_ONE_OUT
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.ops.plan import row_moments
 from pyalign.stats.intervals import quantile
 from pyalign.stats.resampling import Resampling
@@ -96,7 +96,7 @@ class Confidences:
         count, *sums = _totals(f, (f, y, f * f, f * y, y * self.credit, *noise), self.weights, edges)
         table = _table(edges, count, sums[0], sums[1])
         least = self._floor(edges, count, *sums[5:]) if floor else None
-        debiased = None if least is None else less_in_squares(table.ece, least)
+        debiased = None if least is None else Estimate(less_in_squares(table.ece, least))
         return replace(table, ece_floor=least, ece_debiased=debiased, brier=_brier(count, *sums[:5]))
 
     def _floor(self, edges: np.ndarray, count: np.ndarray, shift: np.ndarray, variance: np.ndarray) -> float:
@@ -139,7 +139,7 @@ def _brier(
     n, f_b, y_b = count[there], sure[there] / count[there], right[there] / count[there]
     mean = right.sum() / total
     return BrierScore(
-        score=float((f_f - 2.0 * f_y + y_y).sum() / total),
+        score=Estimate((f_f - 2.0 * f_y + y_y).sum() / total),
         reliability=float((n * (f_b - y_b) ** 2).sum() / total),
         resolution=float((n * (y_b - mean) ** 2).sum() / total),
         uncertainty=float(y_y.sum() / total - mean**2),
@@ -232,16 +232,12 @@ class Part:
 
     n_triplets: int  # how many there are.
     n_answers: int  # answers to them: the sum of the counts; elsewhere one a triplet.
-    accuracy: float  # fraction of the answers that are the model's choice; no temperature changes it.
+    # Intervals are of the answers that are reported on, at the fitted temperature, which is treated as fixed. `fit` has
+    # none where answers are held out.
+    accuracy: Estimate  # fraction of the answers that are the model's choice; no temperature changes it.
     # cross_entropy_before, cross_entropy: nats per answer, mean of -log p(answer).
-    cross_entropy_before: float
-    cross_entropy: float
-    # accuracy_ci, cross_entropy_before_ci, cross_entropy_ci: intervals of the answers that are reported on, at the
-    # fitted temperature, which is treated as fixed. None where they were left out or are not known, and of `fit` where
-    # answers are held out.
-    accuracy_ci: Interval | None = None
-    cross_entropy_before_ci: Interval | None = None
-    cross_entropy_ci: Interval | None = None
+    cross_entropy_before: Estimate
+    cross_entropy: Estimate
 
 
 @dataclass(frozen=True)
@@ -251,19 +247,13 @@ class Divergences:
     All are means over answers.
     """
 
-    target_entropy: float  # nats; the least cross-entropy that any model could have.
+    target_entropy: Estimate  # nats; the least cross-entropy that any model could have.
     # kl_before, kl: nats, KL(shares || model): cross-entropy less `target_entropy`.
-    kl_before: float
-    kl: float
+    kl_before: Estimate
+    kl: Estimate
     # js_distance_before, js_distance: mean root of the Jensen-Shannon divergence in nats; at most 0.8326.
-    js_distance_before: float
-    js_distance: float
-    # target_entropy_ci, kl_before_ci, kl_ci, js_distance_before_ci, js_distance_ci: their intervals, as in `Part`.
-    target_entropy_ci: Interval | None = None
-    kl_before_ci: Interval | None = None
-    kl_ci: Interval | None = None
-    js_distance_before_ci: Interval | None = None
-    js_distance_ci: Interval | None = None
+    js_distance_before: Estimate
+    js_distance: Estimate
 
 
 @dataclass(frozen=True)
@@ -273,21 +263,16 @@ class Lapses:
     An answer that is one of k alternatives has the probability (1 - rate) softmax(s / temperature) + rate / k.
     """
 
-    rate: float  # the share of answers that are guesses, right or wrong: a fraction.
-    # in the units of the similarities; lower than that without lapses, or the same where the rate is 0.
-    temperature: float
-    cross_entropy: float  # nats per answer of the test part, with both.
+    # the share of answers that are guesses, right or wrong: a fraction. Its interval begins at 0 where the rate is 0;
+    # it is NaN where it is not known.
+    rate: Estimate
+    # in the units of the similarities; lower than that without lapses, or the same where the rate is 0. Its interval is
+    # as that of `Calibration`, with the rate fitted too.
+    temperature: Estimate
+    cross_entropy: Estimate  # nats per answer of the test part, with both, which its interval treats as fixed.
     # by how many nats per answer this is lower than without lapses; 0 where the rate is 0, below 0 where lapses fit one
     # part better and the other one worse.
-    gain: float
-    # interval of the rate, within 0 and 1; it begins at 0 where the rate is 0. NaN where it is not known; None where
-    # intervals were left out.
-    rate_ci: Interval | None = None
-    # interval of the temperature, as that of `Calibration`, with the rate fitted too.
-    temperature_ci: Interval | None = None
-    # cross_entropy_ci, gain_ci: at this rate and temperature, which are treated as fixed; as in `Part`.
-    cross_entropy_ci: Interval | None = None
-    gain_ci: Interval | None = None
+    gain: Estimate
 
 
 @dataclass(frozen=True, repr=False)
@@ -297,10 +282,9 @@ class Calibration(OfTask, Result):
     command: ClassVar[str] = "calibrate"
     derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "targets")
 
-    temperature: float  # p = softmax(s / temperature), in the units of the similarities.
-    # interval, symmetric in 1 / temperature, by Student's t. Its upper end is infinite where 1 / temperature may be 0.
-    # NaN where it is not known; None where intervals were left out.
-    temperature_ci: Interval | None
+    # p = softmax(s / temperature), in the units of the similarities. Its interval is symmetric in 1 / temperature, by
+    # Student's t; its upper end is infinite where 1 / temperature may be 0; NaN where it is not known.
+    temperature: Estimate = field(metadata={"null": True})
     fit: Part  # all answers, at the temperature, which is fitted to them.
     test: Part  # the same answers, each held out of the fit of its temperature; as `fit` where nothing is held out.
     # ece_equal_width_before, ece_equal_mass_before: expected calibration error of `test` at T = 1.
@@ -338,7 +322,7 @@ class Calibration(OfTask, Result):
     @property
     def standard_error(self) -> float:
         """The standard error of the temperature; NaN where it is not known."""
-        error = None if self.temperature_ci is None else self.temperature_ci.error
+        error: float | None = self.temperature.error
         return math.nan if error is None else error
 
     @property
@@ -347,7 +331,8 @@ class Calibration(OfTask, Result):
         return TARGETS[self.answers]
 
     def __repr__(self) -> str:
-        known = "" if self.temperature_ci is None else f" +- {self.standard_error:.2g} over {self.temperature_ci.by}"
+        ci = self.temperature.ci
+        known = "" if ci is None else f" +- {self.standard_error:.2g} over {ci.by}"
         return (
             f"Calibration(temperature={self.temperature:.5g}{known}, "
             f"fit on {self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} of them "
@@ -389,11 +374,9 @@ class Reliability:
     # that is calibrated. None of shares, which do not say of how many answers they are.
     ece_floor: float | None = None
     # `ece` less the floor, in squares; below 0 where chance has made `ece` smaller than the floor. Its mean is nearly 0
-    # for a model that is calibrated.
-    ece_debiased: float | None = None
+    # for a model that is calibrated. Its interval, by the jackknife, is of the ECE that endless answers would have.
+    ece_debiased: Estimate | None = None
     brier: BrierScore | None = None  # the Brier score of the confidences and its parts by these bins.
-    # the interval of the ECE that endless answers would have, by the jackknife, as in `Part`.
-    ece_debiased_ci: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -410,14 +393,13 @@ class BrierScore:
     the Brier score decomposition", Weather and Forecasting 2008.
     """
 
-    score: float  # mean of (f - y)^2; 0 is best.
+    score: Estimate  # mean of (f - y)^2; 0 is best.
     reliability: float  # mean of (mean of f in b - mean of y in b)^2, 0 for a model that is calibrated.
     # mean of (mean of y in b - mean of y)^2: how much accuracy differs between bins; larger is better.
     resolution: float
     uncertainty: float  # variance of y, which no confidence changes.
     within_bin_variance: float  # mean of (f - mean of f in b)^2.
     within_bin_covariance: float  # twice the mean of (f - mean of f in b) (y - mean of y in b).
-    score_ci: Interval | None = None  # interval of the score, as in `Part`.
 
 
 def ece_interval(

@@ -33,7 +33,7 @@ from pyalign.analysis.calibration.temperature import (
 )
 from pyalign.analysis.outcomes import mean_interval
 from pyalign.backends import LossSums
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.degrees import notes_on_few, without_interval
@@ -78,9 +78,9 @@ def part_of(n: int, before: LossSums, after: LossSums, chosen: Confidences) -> P
     return Part(
         n_triplets=n,
         n_answers=round(after.weight),
-        accuracy=float(np.average(chosen.accuracy, weights=chosen.weights)),
-        cross_entropy_before=before.loss / before.weight,
-        cross_entropy=after.loss / after.weight,
+        accuracy=Estimate(np.average(chosen.accuracy, weights=chosen.weights)),
+        cross_entropy_before=Estimate(before.loss / before.weight),
+        cross_entropy=Estimate(after.loss / after.weight),
     )
 
 
@@ -156,8 +156,7 @@ def _divergences(test: AnsweredSimilarities, at_fit: AnsweredSimilarities) -> di
 
 
 def _averages(distances: Mapping[str, Mean], weights: np.ndarray | None) -> Divergences:
-    averages: dict[str, Any] = {name: float(np.average(one.values, weights=weights)) for name, one in distances.items()}
-    return Divergences(**averages)
+    return Divergences(**{name: Estimate(np.average(one.values, weights=weights)) for name, one in distances.items()})
 
 
 def _estimates(figures: HeldOut) -> dict[str, float]:
@@ -183,7 +182,7 @@ def intervals_of_means(
         errors = with_single_answers(dependence, errors, _products(test, list(means.values())))
     if not errors.known:
         return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",), of_slopes
-    intervals = {name: mean_interval(estimates[name], errors, k, plan, one.within)
+    intervals = {name: mean_interval(float(estimates[name]), errors, k, plan, one.within)
              for k, (name, one) in enumerate(means.items())}
     return intervals, notes_on_few(errors.numbers), of_slopes
 
@@ -205,22 +204,20 @@ def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
 
 
 def _with_intervals(figures: HeldOut, intervals: Mapping[str, Interval | None]) -> HeldOut:
-    def of(*names: str) -> dict[str, Any]:
-        return {f"{name}_ci": intervals.get(name) for name in names}
+    def known(part: Any, **called: str) -> Any:
+        """The part with the intervals of its figures, by their names or by what they are called."""
+        return part and replace(part, **{
+            name: Estimate(value, intervals.get(called.get(name, name)))
+            for name, value in vars(part).items() if isinstance(value, Estimate)
+        })
 
-    def scored(table: Reliability, kind: str) -> Reliability:
-        brier = None if table.brier is None else replace(table.brier, **of("score"))
-        return replace(table, brier=brier, ece_debiased_ci=intervals.get(kind))
+    def scored(kind: str) -> Any:
+        table = getattr(figures, kind)
+        return known(replace(table, brier=known(table.brier)), ece_debiased=kind)
 
-    distances = figures.divergences
-    if distances is not None:
-        distances = replace(distances, **of("target_entropy", "kl_before", "kl", "js_distance_before", "js_distance"))
     return replace(
-        figures,
-        test=replace(figures.test, **of("accuracy", "cross_entropy_before", "cross_entropy")),
-        divergences=distances,
-        equal_width=scored(figures.equal_width, "equal_width"),
-        equal_mass=scored(figures.equal_mass, "equal_mass"),
+        figures, test=known(figures.test), divergences=known(figures.divergences),
+        equal_width=scored("equal_width"), equal_mass=scored("equal_mass"),
     )
 
 
@@ -264,19 +261,18 @@ def lapses_of(
     losses, with_lapses = (_losses(test, *one) for one in ((betas[there], 0.0), at))
     means = {"cross_entropy": _mean(test, with_lapses, POSITIVE), "gain": _mean(test, losses - with_lapses, ANY)}
     figures = {name: float(np.average(mean.values, weights=test.weights)) for name, mean in means.items()}
-    lapses = Lapses(found.rate, 1.0 / found.beta, figures["cross_entropy"], figures["gain"])
+    fitted = found.rate, 1.0 / found.beta, figures["cross_entropy"], figures["gain"]
     if over is None:
-        return lapses
+        return Lapses(*map(Estimate, fitted))
     plan, of_fit, of_test = over
     inverse, mean = np.linalg.inv(curvature), gradient[:, None, None]
     table, squares = scores(answered, lambda s: np.einsum("pq,qkb->pkb", inverse, _of_answers(s, found)[0] - mean))
     of_beta, of_rate = errors_of_estimates(answered, of_fit.errors(table), squares, plan, of_fit)
     rate_ci = student_interval(found.rate, of_rate.error, of_rate.degrees, of_rate.plan, FRACTION)
     intervals, *_ = intervals_of_means(test, means, figures, plan, of_test)
-    return replace(
-        lapses, rate_ci=replace(rate_ci, method="sandwich"), temperature_ci=interval(found.beta, of_beta),
-        cross_entropy_ci=intervals.get("cross_entropy"), gain_ci=intervals.get("gain"),
-    )
+    known = (replace(rate_ci, method="sandwich"), interval(found.beta, of_beta),
+             intervals.get("cross_entropy"), intervals.get("gain"))
+    return Lapses(*map(Estimate, fitted, known))
 
 
 def _held_out(

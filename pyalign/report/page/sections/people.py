@@ -137,7 +137,7 @@ def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) ->
     """A row for each model, by whichever result."""
     of_each, triplets = of_set
     results = Calibrations(tuple(row for one in of_each for row in one))
-    intervals = intervals_over(one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci))
+    intervals = intervals_over(one for row in results for one in (row.temperature.ci, row.test.cross_entropy.ci))
     caption = (
         f"Expected calibration error (ECE) of {counted(len(results), 'model')}. "
         f"{_confidence_over(results.results, triplets)}; {intervals or 'no intervals'}."
