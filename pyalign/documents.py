@@ -62,7 +62,7 @@ class Interval:
 
 
 class Estimate(float):
-    """A figure with its interval: a float in all arithmetic and comparisons, printed with its ends.
+    """A figure with its interval: a float in arithmetic, comparisons and texts, which a prompt shows with its ends.
 
     Documents have its value under the name of the field, and the interval under that name with ``_ci``.
 
@@ -87,6 +87,12 @@ class Estimate(float):
         ends = "" if self.ci is None else f" [{self.ci.low:.6g}, {self.ci.high:.6g}]"
         return f"{float(self)!r}{ends}"
 
+    __str__ = float.__repr__
+
+
+def _ci_key(field_: Field[Any]) -> str:
+    return field_.metadata.get("ci") or f"{key_of(field_)}_ci"
+
 
 def ci_of(value: Any) -> Interval | None:
     """The interval of a figure; None where it has none."""
@@ -104,6 +110,17 @@ class WithError:
     def standard_error(self) -> float | None:
         """The standard error of the figure that `ci` is an interval of."""
         return None if self.ci is None else self.ci.error
+
+
+class WithAccuracy(WithError):
+    """What results with an accuracy have in common: the interval of that."""
+
+    accuracy: Estimate | None
+
+    @property
+    def ci(self) -> Interval | None:  # type: ignore[override]
+        """The interval of the accuracy; None where it was left out or is not known."""
+        return ci_of(self.accuracy)
 
 
 def hidden(**options: Any) -> Any:
@@ -204,14 +221,14 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
     missing = getattr(value, "missing", ())
-    for name, read, key, may_be_absent, with_null in _shown(cast(Any, type(value))):
+    for name, read, key, may_be_absent, of, with_null in _shown(cast(Any, type(value))):
         content = read(value)
         unasked = content is None and may_be_absent and name not in missing
         if unasked or (name == "notes" and not content):
             continue
         document[key] = as_document(content)
-        ci, of = (content, key) if isinstance(content, Interval) else (ci_of(content), f"{key}_ci")
-        if ci is not None or with_null:
+        ci, of = (content, key) if isinstance(content, Interval) else (ci_of(content), of)
+        if ci is not None or with_null or of in missing:
             document[of] = as_document(ci)
         if ci is not None:
             intervals[of] = {key: as_document(getattr(ci, key)) for key in ("error", "by", "method", "confidence")}
@@ -228,10 +245,10 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _shown(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str, bool, bool], ...]:
+def _shown(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str, bool, str, bool], ...]:
     """The fields that documents show: the name of each, what reads it, its key, whether it is left out while None.
 
-    And whether the interval of its figure stays as null where there is none (``metadata={"null": True}``).
+    Then the key of its figure's interval (``{"ci": "ci"}``), and whether it is null where there is none (``"null"``).
     """
     parts = dict(_parts(kind))
     shown = []
@@ -239,7 +256,7 @@ def _shown(kind: type) -> tuple[tuple[str, Callable[[Any], Any], str, bool, bool
         for part in fields(parts[field_.name]) if field_.name in parts else (None,):
             path, one = (field_.name, field_) if part is None else (f"{field_.name}.{part.name}", part)
             absent = one.default is None and key_of(one) not in field_.metadata.get("always", ())
-            shown.append((path, attrgetter(path), key_of(one), absent, "null" in one.metadata))
+            shown.append((path, attrgetter(path), key_of(one), absent, _ci_key(one), "null" in one.metadata))
     return tuple(shown)
 
 
@@ -364,14 +381,16 @@ class _Plan(NamedTuple):
 @lru_cache(maxsize=256)
 def _plan(kind: type) -> _Plan:
     hints = get_type_hints(kind)
+    estimates = [(field_.name, _ci_key(field_), _decoder(Interval)) for field_ in fields(kind)
+                 if Estimate in (hints[field_.name], *get_args(hints[field_.name]))]
     return _Plan(
         tuple((field_.name, key_of(field_), _decoder(hints[field_.name]) if _is_shown(field_) else None,
                field_.default is MISSING and field_.default_factory is MISSING)
               for field_ in fields(kind) if "always" not in field_.metadata),
         _parts(kind),
-        [(field_.name, f"{key_of(field_)}_ci", _decoder(Interval)) for field_ in fields(kind)
-         if Estimate in (hints[field_.name], *get_args(hints[field_.name]))],
-        tuple(field_.name for field_ in fields(kind) if field_.default is None and _is_shown(field_)),
+        estimates,
+        (*(field_.name for field_ in fields(kind) if field_.default is None and _is_shown(field_)),
+         *(key for _, key, _ in estimates)),
         "missing" in hints, INTERVALS in hints,
         tuple(getattr(kind, "along", {}).items()),
         tuple(getattr(kind, "filled", ())),

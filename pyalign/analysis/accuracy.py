@@ -18,7 +18,7 @@ from pyalign.analysis.each_model import Several
 from pyalign.backends import Sums
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
 from pyalign.data.missing import in_places
-from pyalign.documents import Interval, WithError, hidden
+from pyalign.documents import Estimate, Interval, WithAccuracy, hidden
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._prepare import Deferred, finite_mask
@@ -32,28 +32,26 @@ NAN = ("raise", "omit")
 
 
 @dataclass(frozen=True)
-class GroupScore(WithError):
+class GroupScore(WithAccuracy):
     """The score of the triplets that share a label."""
 
     group: str  # the label.
-    accuracy: float  # fraction, ties counted as in the whole.
+    # fraction, ties counted as in the whole. It has no interval where none was asked for, where resamples hold none of
+    # the group, or in the closed form of a single triplet, participant or set of objects. With ``ci="auto"`` that is
+    # over objects where fewer than four participants answered the triplets of the group.
+    accuracy: Estimate = field(metadata={"ci": "ci", "null": True})
     n_triplets: int  # how many triplets have the label, or of many people's answers to each, how many answers.
     cross_entropy: float | None  # nats per triplet; None where that of the whole is.
-    # interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the closed form
-    # a single triplet, participant or set of objects. With ``ci="auto"`` it is over objects where fewer than four
-    # participants answered the triplets of the group.
-    ci: Interval | None
     # the accuracy drawn towards that of the other groups, as far as it is uncertain itself; a fraction. None where
     # fewer than five groups have an interval in closed form. See `pyalign.stats.pooling`.
-    pooled: float | None = None
-    pooled_ci: Interval | None = None  # its interval.
+    pooled: Estimate | None = None
     # p_lowest, p_highest: the probability that no other group has a lower, or a higher, true accuracy.
     p_lowest: float | None = None
     p_highest: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
-class Score(OfTask, OnCards, WithError, Result):
+class Score(OfTask, OnCards, WithAccuracy, Result):
     """How well similarities predict which item people called odd, or which of two options they chose for an anchor.
 
     Or how well a model's own choices do (`score_choices`); what only similarities have is then None.
@@ -66,7 +64,7 @@ class Score(OfTask, OnCards, WithError, Result):
 
     # fraction of answers whose pair is the most similar one, ties counted by `ties`, or mean of that over triplets
     # (`weighting`); None where nobody has answered. Of anchored triplets the pairs are the anchor's.
-    accuracy: float | None
+    accuracy: Estimate | None = field(metadata={"ci": "ci"})
     n_triplets: int  # triplets that were scored.
     n_ties: int  # triplets in which two or three pairs tie for the most similar.
     # triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
@@ -74,7 +72,7 @@ class Score(OfTask, OnCards, WithError, Result):
     n_dropped: int
     # nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without probabilities, and
     # where the probability of some human's choice is 0.
-    cross_entropy: float | None
+    cross_entropy: Estimate | None
     # nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2. None for choices
     # without probabilities.
     mean_entropy: float | None
@@ -88,8 +86,6 @@ class Score(OfTask, OnCards, WithError, Result):
     embeddings: str | None = None  # what the embeddings, or the choices, are called, or None.
     label: str | None = None  # a shorter name for tables, or None.
     seconds: float | None = field(default=None, compare=False)  # that the pass over the triplets took.
-    ci: Interval | None = None  # interval of the accuracy, fractions; None where it was left out or is not known.
-    cross_entropy_ci: Interval | None = None  # interval of the cross-entropy, nats.
     inference: Inference = inferred()  # how intervals were found; the seed is that of resamples.
     # variance components of the credit of an answer, square fractions: how much objects, participants and both account
     # for. None without intervals in closed form.
@@ -98,14 +94,13 @@ class Score(OfTask, OnCards, WithError, Result):
     ceiling: float | None = None  # the noise ceiling, a fraction; None unless asked for, as all that follow.
     # which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
     ceiling_name: str | None = None
-    fraction_of_ceiling: float | None = None  # how far the accuracy has come from chance (at 0) to the ceiling (at 1).
-    # its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with the covariance of both
-    # where they come from the same answers. None where it was left out or is not known.
-    fraction_of_ceiling_ci: Interval | None = None
+    # how far the accuracy has come from chance (at 0) to the ceiling (at 1). Its interval is over what that of the
+    # accuracy is over; of a ceiling with an error it is Fieller's, with the covariance of both where they come from the
+    # same answers.
+    fraction_of_ceiling: Estimate | None = None
     groups: tuple[GroupScore, ...] | None = None  # the scores of labeled groups of triplets.
     # the standard deviation of true accuracies between these groups, a fraction; None as `GroupScore.pooled`.
-    group_spread: float | None = None
-    group_spread_ci: Interval | None = None  # its interval.
+    group_spread: Estimate | None = None
     permutation_test: PermutationTest | None = None  # the chance level by random matchings of rows and items.
     transform: str | None = None  # the map that the rows went through first.
     # shares of these triplets and of their objects that the fit of the map has seen, where that is known.
@@ -128,7 +123,7 @@ class Score(OfTask, OnCards, WithError, Result):
     @property
     def cross_entropy_standard_error(self) -> float | None:
         """The standard error of the cross-entropy, nats."""
-        return None if self.cross_entropy_ci is None else self.cross_entropy_ci.error
+        return None if self.cross_entropy is None else self.cross_entropy.error
 
     @property
     def triplets_per_second(self) -> float | None:
@@ -156,17 +151,15 @@ class OnlyScore:
     """What can be read from `Scores` where there is one: what was not asked for, or does not exist, is None."""
 
     if TYPE_CHECKING:
-        accuracy: float
+        accuracy: Estimate
         ci: Interval
-        cross_entropy: float
-        cross_entropy_ci: Interval
+        cross_entropy: Estimate
         mean_entropy: float
         n_triplets: int
         n_ties: int
         n_dropped: int
         ceiling: float
-        fraction_of_ceiling: float
-        fraction_of_ceiling_ci: Interval
+        fraction_of_ceiling: Estimate
         groups: tuple[GroupScore, ...]
         permutation_test: PermutationTest
         in_sample: Overlap
@@ -245,11 +238,11 @@ def summarize(results: TripletResults, n_dropped: int, how: ChoiceModel) -> Scor
     if not (np.isfinite(cross_entropy) and np.isfinite(entropy)):
         raise InputError(f"temperature must be large enough for a finite cross-entropy; got {how.temperature:g}")
     return Score(
-        accuracy=accuracy_of(sums, n, how.ties),
+        accuracy=Estimate(accuracy_of(sums, n, how.ties)),
         n_triplets=n,
         n_ties=sum(sums.ties),
         n_dropped=n_dropped,
-        cross_entropy=cross_entropy,
+        cross_entropy=Estimate(cross_entropy),
         mean_entropy=entropy,
         measure=str(get_measure(how.measure)),
         temperature=float(how.temperature),

@@ -20,6 +20,7 @@ from pyalign.backends import Array, HostBackend, get_host_backend
 from pyalign.data import Aligned, Embeddings, Provenance, Triplets, as_embeddings
 from pyalign.data.missing import WithRows, present_of
 from pyalign.data.similarities import as_models, named_models, several
+from pyalign.documents import Estimate
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
@@ -246,11 +247,11 @@ def outcomes_of_choices(
     nats = None if chosen.cross_entropy is None else chosen.cross_entropy[rows]
     finite = nats is not None and bool(np.isfinite(nats).all())
     score = Score(
-        accuracy=int(credits_of(verdicts, ties).sum(dtype=np.int64)) / (CREDIT_UNIT * n),
+        accuracy=Estimate(int(credits_of(verdicts, ties).sum(dtype=np.int64)) / (CREDIT_UNIT * n)),
         n_triplets=n,
         n_ties=int((np.abs(verdicts) > 1).sum()),
         n_dropped=len(chosen.present) - n,
-        cross_entropy=float(nats.mean()) if nats is not None and finite else None,
+        cross_entropy=Estimate(nats.mean()) if nats is not None and finite else None,
         mean_entropy=None if chosen.entropy is None else float(chosen.entropy[rows].mean()),
         measure=None,
         temperature=None,

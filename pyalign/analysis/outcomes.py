@@ -19,7 +19,7 @@ from pyalign.backends import get_host_backend
 from pyalign.data import Weights, alternatives_of
 from pyalign.data.align import Aligned, AlignedModels, in_name_order, name_of
 from pyalign.data.answers import checked_labels
-from pyalign.documents import Interval
+from pyalign.documents import Estimate, Interval
 from pyalign.ops.triplets import TripletResults
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
 from pyalign.stats.degrees import are_enough, effective_numbers
@@ -92,8 +92,8 @@ def weighted(one: Outcomes, weights: Weights | None) -> Outcomes:
     credits = mean_of(one.credits(score.ties), kept.values) / CREDIT_UNIT
     score = replace(
         score,
-        accuracy=None if score.accuracy is None else credits,
-        cross_entropy=None if score.cross_entropy is None else mean_of(one.cross_entropy, kept.values),
+        accuracy=None if score.accuracy is None else Estimate(credits),
+        cross_entropy=None if score.cross_entropy is None else Estimate(mean_of(one.cross_entropy, kept.values)),
         mean_entropy=None if score.mean_entropy is None else mean_of(one.entropy, kept.values),
         effective_answers=kept.effective_number,
     )

@@ -96,7 +96,7 @@ def permutation_test(
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     options = {"measure": str(chosen), "ties": ties, "nan": nan_policy, "missing": missing}
     return PermutationTest(
-        accuracy=score.accuracy,
+        accuracy=float(score.accuracy),
         p_value=(1 + reached) / (1 + n_permutations),
         null_mean=float(accuracies.mean()),
         null_ci=percentile_interval(

@@ -28,6 +28,7 @@ from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import Aligned, Categories, Embeddings, Provenance, Triplets
 from pyalign.data.answers import Subjects, checked_labels
 from pyalign.data.missing import LEFT_OUT
+from pyalign.documents import Estimate, ci_of
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.degrees import effective_numbers, low_values, notes_on_few, without_interval
@@ -101,7 +102,10 @@ class Asked:
             notes = (*score.notes, *notes_on_few(numbers), *single)
             told = Inference.of(plan, **low_values(numbers), **({"seed": None} if plan.closed else {}))
             told = replace(told, over=None, method=None, level=None) if ci is None else told
-            score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, inference=told)
+            score = replace(
+                score, accuracy=Estimate(score.accuracy, ci), cross_entropy=Estimate(score.cross_entropy, nats_ci),
+                notes=notes, inference=told,
+            )
             if errors is not None and clusters.weights is None:  # components are of answers that count the same
                 score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
             if ci is None:
@@ -126,7 +130,7 @@ class Asked:
         if people is not None and people.task != score.task:
             raise InputError(f"ceiling must be one of {score.task} triplets, as those scored; got task {people.task!r}")
         fraction = fraction_of_ceiling(accuracy, value, score.task)
-        score = replace(score, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
+        score = replace(score, ceiling=value, ceiling_name=name, fraction_of_ceiling=Estimate(fraction))
         if self.plan is None or outcomes is None:
             return score
         if score.ci is None:
@@ -142,7 +146,8 @@ class Asked:
             covariance = ceiling.covariance(credits, dependence or Dependence.of(clusters, plan))
         interval = ceiling.interval(accuracy, score.ci, score.task, covariance)
         return replace(
-            score, fraction_of_ceiling_ci=interval, notes=(*score.notes, *ceiling.note(score.ci, interval)),
+            score, fraction_of_ceiling=Estimate(fraction, interval),
+            notes=(*score.notes, *ceiling.note(score.ci, interval)),
             missing=score.missing if interval is not None else (*score.missing, "fraction_of_ceiling_ci"),
         )
 
@@ -269,7 +274,7 @@ def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: Asked) ->
     if asked.plan is None and asked.groups is None:
         return score, outcomes
     finite = score.cross_entropy is not None
-    outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=0.0))
+    outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=Estimate(0.0)))
     score = asked.with_intervals(outcomes, aligned)
     return (score if finite else _without_nats(score)), outcomes
 
@@ -278,9 +283,9 @@ def _without_nats(score: Score) -> Score:
     groups = score.groups
     if groups is not None:
         groups = tuple(replace(group, cross_entropy=None) for group in groups)
-    missing = score.missing if score.cross_entropy_ci is None else (*score.missing, "cross_entropy_ci")
+    missing = score.missing if ci_of(score.cross_entropy) is None else (*score.missing, "cross_entropy_ci")
     return replace(
-        score, cross_entropy=None, cross_entropy_ci=None, cross_entropy_components=None, groups=groups, missing=missing
+        score, cross_entropy=None, cross_entropy_components=None, groups=groups, missing=missing
     )
 
 
@@ -312,10 +317,10 @@ def with_pooled_groups(
     if pooled is None:
         return score
     return replace(
-        score, group_spread=pooled.spread, group_spread_ci=pooled.spread_ci,
+        score, group_spread=Estimate(pooled.spread, pooled.spread_ci),
         groups=tuple(
             group if own is None else replace(
-                group, pooled=own.accuracy, pooled_ci=own.ci, p_lowest=own.p_lowest, p_highest=own.p_highest
+                group, pooled=Estimate(own.accuracy, own.ci), p_lowest=own.p_lowest, p_highest=own.p_highest
             )
             for group, own in zip(groups, pooled.groups, strict=True)
         ),
@@ -329,7 +334,7 @@ def _group_scores(
     for name, members in groups.items():
         own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
         nats = mean_of(outcomes.cross_entropy[members], some)
-        group = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
+        group = GroupScore(name, Estimate(mean_of(own[0], some) / CREDIT_UNIT), len(members), nats)
         if plan is not None:
             of_group = clusters.take(members)
             group = _with_interval(group, own, units, of_group, plan.over(of_group.subjects))
@@ -344,7 +349,7 @@ def _with_interval(
         ci, _ = uncertainty(clusters, values, units, (group.accuracy, group.cross_entropy or 0.0), plan)
     except InputError:
         return group
-    return replace(group, ci=ci)
+    return replace(group, accuracy=Estimate(group.accuracy, ci))
 
 
 def _labels_of(groups: object, people: object) -> object:

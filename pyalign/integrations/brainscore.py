@@ -111,7 +111,7 @@ def brain_score(
         notes = (*notes, f"{ties}: {rule}")
     return BrainScore(
         _chosen(embeddings, ids, triplets, measure), ids, min(max(scored.fraction_of_ceiling, 0.0), 1.0),
-        scored.fraction_of_ceiling, scored.fraction_of_ceiling_ci, scored.accuracy, scored.ceiling, scored.n_ties,
+        scored.fraction_of_ceiling, scored.fraction_of_ceiling.ci, scored.accuracy, scored.ceiling, scored.n_ties,
         notes,
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.data.metadata import stem_of
-from pyalign.documents import Interval, as_document
+from pyalign.documents import Interval, as_document, ci_of
 from pyalign.errors import InputError
 from pyalign.io.paths import needed
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
@@ -87,7 +87,7 @@ def _of_score(row: Score, accuracy: float) -> tuple[Metric, ...]:
         return (first,)
     args |= {"temperature": row.temperature, "unit": "nats"}
     name = f"Cross-entropy{by}{sample}"
-    return first, _metric("cross_entropy", row.cross_entropy, name, row.cross_entropy_ci, **args)
+    return first, _metric("cross_entropy", row.cross_entropy, name, ci_of(row.cross_entropy), **args)
 
 
 def _of_probe(result: ProbeCrossValidation) -> tuple[Metric, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.ceiling.leave_one_out import GIVEN, Ceiling, NoiseCeiling
+from pyalign.documents import ci_of
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
@@ -64,16 +65,16 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         Column(what, tuple(names)),
         None if of_choices else column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(rows) > 1)),
         column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else None) if in_sample else None,
-        column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.ci),
+        column("accuracy", lambda r: r.accuracy, "percent"),
         None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", 2, keep=6),
         None if first.fraction_of_ceiling is None
-        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3, ci=lambda r: r.fraction_of_ceiling_ci,
-                    ends="" if first.fraction_of_ceiling_ci is None else "interval", keep_ends=4),
+        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3,
+                    ends="" if ci_of(first.fraction_of_ceiling) is None else "interval", keep_ends=4),
         Column("chance", tuple(percent_interval(test.null_ci) for test in tests), keep=8) if tests else None,
         Column("p", tuple(test.p_value for test in tests), "p") if tests else None,
         column("ties", lambda r: r.n_ties, "count", keep=7),
-        column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8, ci=lambda r: r.cross_entropy_ci,
-               ends="" if first.cross_entropy_ci is None else "interval", keep_ends=2),
+        column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8,
+               ends="" if ci_of(first.cross_entropy) is None else "interval", keep_ends=2),
         column("entropy", lambda r: r.mean_entropy, "number", 5, keep=3),
         *share_columns([row.components for row in rows]),
         column("triplets", lambda r: r.n_triplets, "count", keep=5,
@@ -119,29 +120,14 @@ def _groups_table(row: Score) -> Table:
     pooled = row.group_spread is not None
     return table(
         column("group", lambda g: g.group),
-        column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
+        column("accuracy", lambda g: g.accuracy, "percent", keep_ends=8),
         column("s.e.", lambda g: g.standard_error, "percent", 2, keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
         column("triplets" if row.n_answers is None else "answers", lambda g: g.n_triplets, "count"),
-        column(
-            "pooled",
-            lambda g: g.pooled,
-            "percent",
-            keep=5,
-            foot="pooled: accuracy drawn towards the other groups as far as it is uncertain",
-        )
-        if pooled
-        else None,
-        column(
-            "P(lowest)",
-            lambda g: g.p_lowest,
-            "number",
-            2,
-            keep=4,
-            foot="P(lowest): probability that no other group has a lower true accuracy",
-        )
-        if pooled
-        else None,
+        column("pooled", lambda g: g.pooled and float(g.pooled), "percent", keep=5,
+               foot="pooled: accuracy drawn towards the other groups as far as it is uncertain") if pooled else None,
+        column("P(lowest)", lambda g: g.p_lowest, "number", 2, keep=4,
+               foot="P(lowest): probability that no other group has a lower true accuracy") if pooled else None,
         title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group",
     )
 
@@ -150,10 +136,10 @@ def _foot_of_groups(row: Score) -> list[Block]:
     """What intervals of groups are over, if those of the score are over something else, and how much groups differ."""
     by = next((group.ci.by for group in row.groups or () if group.ci is not None), None)
     lines = [] if by in (None, row.inference.over) else [f"intervals of groups over {over(by)}"]
-    if row.group_spread is not None and row.group_spread_ci is not None:
-        level = interval_header(row.group_spread_ci.confidence)
+    if row.group_spread is not None and row.group_spread.ci is not None:
+        level = interval_header(row.group_spread.ci.confidence)
         spread = f"true accuracies of groups differ by a standard deviation of {percent(row.group_spread)}"
-        lines.append(f"{spread}, {level} {percent_interval(row.group_spread_ci)}")
+        lines.append(f"{spread}, {level} {percent_interval(row.group_spread.ci)}")
     return [foot(*lines)] if lines else []
 
 

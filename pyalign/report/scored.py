@@ -8,7 +8,7 @@ from typing import Any
 from pyalign._dataclass import dataclass
 from pyalign.analysis.accuracy import GroupScore, Score, Scores
 from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
-from pyalign.documents import Interval
+from pyalign.documents import Interval, ci_of
 from pyalign.probing.cross_validate import ProbeCrossValidation
 
 UNNAMED = "embeddings"  # what a result of an array without a file calls its model
@@ -23,7 +23,7 @@ class Scored:
     measure: str | None  # by which, or None.
     triplets: str | None  # where these came from, or None; task: what people were asked.
     task: str
-    # accuracy, ci, cross_entropy, cross_entropy_ci: as in `pyalign.analysis.accuracy.Score`.
+    # accuracy, ci, cross_entropy, cross_entropy_ci: as in `pyalign.analysis.accuracy.Score`, with their intervals.
     accuracy: float | None
     ci: Interval | None
     cross_entropy: float | None
@@ -69,9 +69,9 @@ def scored_of(result: object) -> list[Scored]:
     if isinstance(result, Scores):
         return [
             Scored(row.embeddings or UNNAMED, row.label, row.measure, result.triplets, row.task, row.accuracy, row.ci,
-                   row.cross_entropy, row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature,
-                   row.n_ties, row.ceiling, row.ceiling_name, row.fraction_of_ceiling_ci, row.groups or (),
-                   row.model_choices is not None,
+                   row.cross_entropy, ci_of(row.cross_entropy), row.n_triplets, row.chance, row.transform,
+                   row.temperature, row.n_ties, row.ceiling, row.ceiling_name, ci_of(row.fraction_of_ceiling),
+                   row.groups or (), row.model_choices is not None,
                    row.in_sample is not None and row.in_sample.objects > 0,
                    fitted=is_fitted(row, row.embeddings or UNNAMED, UNNAMED), weighting=row.weighting)
             for row in result

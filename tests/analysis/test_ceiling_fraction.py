@@ -71,13 +71,13 @@ def test_a_number_is_treated_as_known_and_a_note_says_so():
     x, triplets, _ = answers(1)
     found = score(x, triplets, measure="dot", ceiling=0.8, ci="objects").only
     for end in (0, 1):
-        assert found.fraction_of_ceiling_ci[end] == pytest.approx((found.ci[end] - CHANCE) / (0.8 - CHANCE))
-    assert found.fraction_of_ceiling_ci.error == pytest.approx(found.ci.error / (0.8 - CHANCE))
-    assert found.fraction_of_ceiling_ci.method == found.ci.method
+        assert found.fraction_of_ceiling.ci[end] == pytest.approx((found.ci[end] - CHANCE) / (0.8 - CHANCE))
+    assert found.fraction_of_ceiling.ci.error == pytest.approx(found.ci.error / (0.8 - CHANCE))
+    assert found.fraction_of_ceiling.ci.method == found.ci.method
     note = "the interval of the fraction of the ceiling treats the ceiling as known: it has no standard error"
     assert note in found.notes
     plain = score(x, triplets, measure="dot", ceiling=0.8, ci=None).only
-    assert plain.fraction_of_ceiling_ci is None and note not in plain.notes
+    assert plain.fraction_of_ceiling.ci is None and note not in plain.notes
     assert plain.fraction_of_ceiling == found.fraction_of_ceiling
 
 
@@ -143,12 +143,12 @@ def test_the_same_answers_have_a_covariance_and_others_have_none(by):
         x, np.vstack([triplets[1:], triplets[:1]]), ceiling=people, **{**options, "subjects": np.roll(who, -1)}
     )
     assert copied.fraction_of_ceiling == pytest.approx(same.fraction_of_ceiling)
-    assert copied.fraction_of_ceiling_ci.error == pytest.approx(
+    assert copied.fraction_of_ceiling.ci.error == pytest.approx(
         math.hypot(same.ci.error, same.fraction_of_ceiling * people.ceilings.estimate.ci.error)
         / (same.ceiling - CHANCE)
     )
-    assert same.fraction_of_ceiling_ci.error != pytest.approx(copied.fraction_of_ceiling_ci.error, rel=1e-4)
-    assert same.fraction_of_ceiling_ci.by == by
+    assert same.fraction_of_ceiling.ci.error != pytest.approx(copied.fraction_of_ceiling.ci.error, rel=1e-4)
+    assert same.fraction_of_ceiling.ci.by == by
     assert any("with an error of the ceiling over" in note for note in same.notes) == (by != "objects+subjects")
 
 
@@ -157,7 +157,7 @@ def test_choices_have_the_same_interval_as_the_embeddings_that_made_them():
     people = noise_ceiling(triplets)
     chosen = pyalign.odd_one_out(x, triplets, measure="dot")
     found = pyalign.score_choices(chosen, triplets, ceiling=people)
-    assert found.fraction_of_ceiling_ci == score(x, triplets, measure="dot", ceiling=people).fraction_of_ceiling_ci
+    assert found.fraction_of_ceiling.ci == score(x, triplets, measure="dot", ceiling=people).fraction_of_ceiling.ci
 
 
 def test_documents_hold_it_and_a_ceiling_that_was_read_serves_as_that_which_was_made(tmp_path):
@@ -167,19 +167,19 @@ def test_documents_hold_it_and_a_ceiling_that_was_read_serves_as_that_which_was_
     found = score(x, triplets, measure="dot", ceiling=("lower", load_result(tmp_path / "c.json")))
     assert found.only == score(x, triplets, measure="dot", ceiling=("lower", people)).only
     (tmp_path / "s.json").write_text(found.to_json())
-    assert load_result(tmp_path / "s.json").fraction_of_ceiling_ci == found.fraction_of_ceiling_ci
-    low, high = found.fraction_of_ceiling_ci
+    assert load_result(tmp_path / "s.json").fraction_of_ceiling.ci == found.fraction_of_ceiling.ci
+    low, high = found.fraction_of_ceiling.ci
     assert f"{low:.3f} to {high:.3f}" in found.table(verbose=True)
     document = json.loads(found.to_json())
     document["results"][0].pop("fraction_of_ceiling_ci")
     (tmp_path / "old.json").write_text(json.dumps(document))
-    assert load_result(tmp_path / "old.json").only.fraction_of_ceiling_ci is None
+    assert load_result(tmp_path / "old.json").only.fraction_of_ceiling.ci is None
 
 
 def test_where_accuracies_have_no_interval_or_ceilings_reach_chance_there_is_none(message_of):
     x, triplets, _ = answers(6, n=6, sets=100)
     found = score(x, triplets, measure="dot", ceiling=0.8).only
-    assert found.fraction_of_ceiling_ci is None and found.to_dict()["fraction_of_ceiling_ci"] is None
+    assert found.fraction_of_ceiling.ci is None and found.to_dict()["fraction_of_ceiling_ci"] is None
     wide = CeilingForScores("estimate", 0.4, Interval(0.3, 0.5, 0.05, "objects", "corrected"))
     ci = Interval(0.36, 0.44, 0.02, "objects", "corrected")
     assert wide.interval(0.4, ci, "odd-one-out") is None
@@ -199,9 +199,9 @@ def test_threads_and_backends_agree(backend, set_threads):
     for threads in (1, 3):
         set_threads(threads)
         found.append(score(x, triplets, measure="dot", subjects=who, ceiling=people, backend=backend).only)
-    assert found[0].fraction_of_ceiling_ci == found[1].fraction_of_ceiling_ci
+    assert found[0].fraction_of_ceiling.ci == found[1].fraction_of_ceiling.ci
     expected = score(x, triplets, measure="dot", subjects=who, ceiling=people, backend="numpy").only
-    assert tuple(found[0].fraction_of_ceiling_ci) == pytest.approx(tuple(expected.fraction_of_ceiling_ci), rel=1e-6)
+    assert tuple(found[0].fraction_of_ceiling.ci) == pytest.approx(tuple(expected.fraction_of_ceiling.ci), rel=1e-6)
 
 
 def test_groups_of_models_are_held_against_one_fit(monkeypatch):

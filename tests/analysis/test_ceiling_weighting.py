@@ -62,7 +62,7 @@ def test_the_ideal_observer_has_reached_the_ceiling():
         rows, of = one_row_an_answer(triplets, counts)
         ideal = np.array([np.flatnonzero(row == triplets[k, 0])[0] for row, k in zip(rows, of, strict=True)])
         found = score_choices(ideal, rows, ceiling=noise_ceiling(rows)).only
-        low, high = found.fraction_of_ceiling_ci
+        low, high = found.fraction_of_ceiling.ci
         fractions.append(found.fraction_of_ceiling)
         outside += not low <= 1 <= high
     assert outside <= 2

@@ -66,7 +66,7 @@ def test_each_model_has_the_score_and_the_interval_that_it_has_alone(backend, pl
         assert (model.accuracy, model.n_ties) == (alone.accuracy, alone.n_ties)
         assert model.cross_entropy == alone.cross_entropy
         near(model.ci, alone.ci)
-        near(model.cross_entropy_ci, alone.cross_entropy_ci)
+        near(model.cross_entropy_ci, alone.cross_entropy.ci)
 
 
 def test_a_comparison_says_what_it_is_over():

@@ -29,14 +29,14 @@ def test_groups_are_pooled_by_their_errors():
     expected = partially_pooled(
         [group.accuracy for group in score.groups], errors, sizes, Resampling("objects", "corrected"), common
     )
-    assert (score.group_spread, tuple(score.group_spread_ci)) == (expected.spread, tuple(expected.spread_ci))
+    assert (score.group_spread, tuple(score.group_spread.ci)) == (expected.spread, tuple(expected.spread_ci))
     for group, other in zip(score.groups, expected.groups, strict=True):
-        assert (group.pooled, group.pooled_ci, group.p_lowest, group.p_highest) == (
+        assert (group.pooled, group.pooled.ci, group.p_lowest, group.p_highest) == (
             other.accuracy, other.ci, other.p_lowest, other.p_highest,
         )
         assert abs(group.pooled - score.accuracy) < abs(group.accuracy - score.accuracy) + 0.01
     assert max(score.groups, key=lambda group: group.p_lowest).group == "0"
-    assert score.group_spread_ci.low < CHANCES.std() < score.group_spread_ci.high
+    assert score.group_spread.ci.low < CHANCES.std() < score.group_spread.ci.high
 
 
 def test_participants_are_groups_of_their_own_with_intervals_over_objects():
@@ -44,7 +44,7 @@ def test_participants_are_groups_of_their_own_with_intervals_over_objects():
     score = scored(groups="subjects", subjects=[f"person {who}" for who in PEOPLE])
     assert score.ci.by == "objects+subjects"
     assert [group.group for group in score.groups] == [f"person {k}" for k in range(8)]
-    assert {group.ci.by for group in score.groups} == {"objects"} == {score.group_spread_ci.by}
+    assert {group.ci.by for group in score.groups} == {"objects"} == {score.group_spread.ci.by}
     by_objects = scored(groups=PEOPLE, ci="objects")
     told = "intervals of groups over objects"
     assert told in score.table() and told not in by_objects.table()
@@ -65,7 +65,7 @@ def test_participants_are_groups_of_their_own_with_intervals_over_objects():
 def test_need_five_groups_with_errors_in_closed_form(options):
     """A group of one participant has no interval over participants."""
     score = scored(**options)
-    assert score.group_spread is score.group_spread_ci is score.groups[0].pooled is None
+    assert score.group_spread is score.groups[0].pooled is None
     assert "pooled" not in str(score)
 
 

@@ -63,7 +63,7 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
     np.testing.assert_allclose(found.ci, np.quantile(means[:, 0], [0.05, 0.95]), rtol=1e-12)
     np.testing.assert_allclose(found.standard_error, means[:, 0].std(ddof=1), rtol=1e-12)
     # Cross-entropies are resampled in steps of 1 / 32,767 of the largest.
-    np.testing.assert_allclose(found.cross_entropy_ci, np.quantile(means[:, 1], [0.05, 0.95]), atol=2e-5)
+    np.testing.assert_allclose(found.cross_entropy.ci, np.quantile(means[:, 1], [0.05, 0.95]), atol=2e-5)
     np.testing.assert_allclose(found.cross_entropy_standard_error, means[:, 1].std(ddof=1), rtol=1e-3)
 
 
@@ -74,7 +74,7 @@ def test_are_the_same_on_every_backend(backend, plan):
     assert found.standard_error == pytest.approx(expected.standard_error, rel=1e-12)
     if plan.method == DRAWN.get(plan.by):
         assert (found.ci, found.standard_error) == (expected.ci, expected.standard_error)
-    np.testing.assert_allclose(found.cross_entropy_ci, expected.cross_entropy_ci, atol=1e-6)
+    np.testing.assert_allclose(found.cross_entropy.ci, expected.cross_entropy.ci, atol=1e-6)
     assert found.accuracy == expected.accuracy == score(X, T, measure="dot").accuracy
 
 
@@ -101,7 +101,7 @@ def test_the_closed_form_is_the_double_sum_over_dependent_triplets(by):
     triplets, people = T[:150], PEOPLE[:150]
     found = score(X, triplets, measure="dot", temperature=9.0, ci=Resampling(by, confidence_level=0.8), subjects=people)
     rows = [score(X, row[None], measure="dot", temperature=9.0) for row in triplets]
-    for name, interval, rel in (("accuracy", found.ci, 1e-9), ("cross_entropy", found.cross_entropy_ci, 1e-4)):
+    for name, interval, rel in (("accuracy", found.ci, 1e-9), ("cross_entropy", found.cross_entropy.ci, 1e-4)):
         values = [getattr(row, name) for row in rows]
         error = clustered_error(values, triplets, by, people)
         reach = student.ppf(0.9, degrees_of(values, triplets, by, people))
@@ -353,7 +353,7 @@ def test_a_single_row_has_no_interval_in_closed_form_but_a_note(by):
     assert rest.ci is not None
     if "subjects" not in by:  # which are at least two participants
         found = score(X, T[:1], ci=by)
-        assert (found.ci, found.cross_entropy_ci, found.standard_error) == (None, None, None)
+        assert (found.ci, found.cross_entropy.ci, found.standard_error) == (None, None, None)
         assert sum(note.startswith(f"there is no interval over {by}: ") for note in found.notes) == 1
         assert str(found).startswith(f"{found.table()}\nnote: ")
 
@@ -364,7 +364,7 @@ def test_triplets_of_five_objects_have_no_interval_over_objects(n):
     x, triplets, people = reals(1, n, 3), draw_triplets(2, n, 60), np.arange(60) % 4
     for by in ("objects", "objects+subjects"):
         found = score(x, triplets, ci=by, subjects=people)
-        assert found.ci is None and found.cross_entropy_ci is None
+        assert found.ci is None and found.cross_entropy.ci is None
         start = f"there is no interval over {by.replace('+', ' and ').replace('subjects', 'participants')}: "
         assert sum(note.startswith(start) for note in found.notes) == 1
     assert score(x, triplets, ci="auto").ci is None

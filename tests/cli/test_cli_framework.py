@@ -324,7 +324,7 @@ def test_other_labels_are_refused(refused, folder, labels, expected):
 def test_csv_has_a_row_per_result(command, folder):
     assert command("score", "x.npy", "-t", "t.npy", "--measure", "cosine", "dot", "--csv", "s.csv").code == 0
     header, *rows = (folder / "s.csv").read_text().splitlines()
-    assert header.split(",")[:2] == ["accuracy", "n_triplets"]
+    assert header.split(",")[:2] == ["accuracy", "ci_low"]
     assert [row.split(",")[header.split(",").index("measure")] for row in rows] == ["cosine", "dot"]
 
 

@@ -29,7 +29,7 @@ def test_score_has_the_intervals_of_the_python_function(results, x, triplets, by
     options = ("--ci", by, "--resamples", "100", "--seed", "4", "--confidence", "0.9")
     (row,) = results(*options)
     expected = pyalign.score(x, triplets, ci=pyalign.Resampling(by, method, 100, seed=4, confidence_level=0.9))
-    assert row["ci"] == list(expected.ci) and row["cross_entropy_ci"] == list(expected.cross_entropy_ci)
+    assert row["ci"] == list(expected.ci) and row["cross_entropy_ci"] == list(expected.cross_entropy.ci)
     assert (row["standard_error"], row["ci_by"], row["resamples"]) == (expected.standard_error, by, 100)
     assert (row["ci_method"], row["confidence"], row["seed"]) == (method, 0.9, 4)
 

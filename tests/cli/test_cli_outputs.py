@@ -14,12 +14,12 @@ from support import NAMELESS, reals, whole
 import pyalign
 
 ROW = {
-    "accuracy": float, "n_triplets": int, "n_ties": int, "n_dropped": int, "cross_entropy": float,
-    "mean_entropy": float, "measure": str, "temperature": float, "ties": str, "nan": str, "backend": str,
-    "embeddings": str, "seconds": float, "ci": list, "cross_entropy_ci": list, "ci_by": str,
-    "ci_method": str, "confidence": float, "components": dict, "cross_entropy_components": dict, "task": str,
-    "weighting": str, "chance": float, "standard_error": float, "cross_entropy_standard_error": float,
-    "triplets_per_second": float, "intervals": dict, "notes": list, "provenance": dict,
+    "accuracy": float, "ci": list, "n_triplets": int, "n_ties": int, "n_dropped": int, "cross_entropy": float,
+    "cross_entropy_ci": list, "mean_entropy": float, "measure": str, "temperature": float, "ties": str, "nan": str,
+    "backend": str, "embeddings": str, "seconds": float, "ci_by": str, "ci_method": str, "confidence": float,
+    "components": dict, "cross_entropy_components": dict, "task": str, "weighting": str, "chance": float,
+    "standard_error": float, "cross_entropy_standard_error": float, "triplets_per_second": float, "intervals": dict,
+    "notes": list, "provenance": dict,
 }
 OF_INTERVALS = {
     "ci", "cross_entropy_ci", "standard_error", "cross_entropy_standard_error", "ci_by", "ci_method", "confidence",

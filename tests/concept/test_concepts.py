@@ -65,7 +65,7 @@ def test_a_concept_has_the_figures_of_its_triplets(ci):
     found = pyalign.score_concepts(MODELS, given, DIMENSIONS, ci=ci)
     for result in found.results:
         alone = pyalign.score(MODELS[result.embeddings], given, ci=ci, groups=CODES + 1)
-        assert same(result.ci, alone.ci) and same(result.cross_entropy_ci, alone.cross_entropy_ci)
+        assert same(result.ci, alone.ci) and same(result.cross_entropy_ci, alone.cross_entropy.ci)
         for row, group in zip(result.concepts, alone.groups, strict=True):
             assert (row.concept, row.n_triplets) == (group.group, group.n_triplets)
             assert row.accuracy == pytest.approx(group.accuracy, rel=1e-12)

@@ -35,7 +35,7 @@ def smallest(rows, *names):
 
 def against_ceiling(x, models, rows):
     """0 where the interval of the ideal observer's fraction of the ceiling is without 1."""
-    ci = pyalign.score(x, rows, measure="dot", ceiling=pyalign.noise_ceiling(rows)).only.fraction_of_ceiling_ci
+    ci = pyalign.score(x, rows, measure="dot", ceiling=pyalign.noise_ceiling(rows)).only.fraction_of_ceiling.ci
     return float(ci.low <= 1.0 <= ci.high)
 
 

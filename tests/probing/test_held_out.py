@@ -53,7 +53,7 @@ def test_one_fold_has_the_intervals_of_score_and_compare(world, by):
     ):
         assert tuple(interval) == pytest.approx(tuple(expected), rel=1e-9)
         assert (interval.by, interval.confidence) == (by, 0.9)
-    assert tuple(found.cross_entropy) == pytest.approx(tuple(scores[0].cross_entropy_ci), rel=1e-4)  # steps there
+    assert tuple(found.cross_entropy) == pytest.approx(tuple(scores[0].cross_entropy.ci), rel=1e-4)  # steps there
     errors = fold_errors(rows, triplets, people, plan)
     assert errors.accuracy == pytest.approx(scores[0].standard_error, rel=1e-9)
     assert errors.difference == pytest.approx(found.difference.error, rel=1e-9)

@@ -226,7 +226,7 @@ def ceilings(rng: np.random.Generator, n: int, t: int, answers: int, people: int
         yield Found.of(f"{name} ceiling", one.value, one.ci, truths[name])
         score = pyalign.score(x, triplets, ceiling=(name, found), **DOT, **over).only
         truth = (truths["accuracy"] - 1 / 3) / (truths[name] - 1 / 3)
-        yield Found.of(f"fraction of {name}", score.fraction_of_ceiling or 0.0, score.fraction_of_ceiling_ci, truth)
+        yield Found.of(f"fraction of {name}", score.fraction_of_ceiling or 0.0, score.fraction_of_ceiling.ci, truth)
 
 
 def case(kind: str, name: str, share: float, draw: Any, *args: Any, most: float = 0.97, asked: Any = (), **more: Any

@@ -31,7 +31,7 @@ BOTH = {"accuracy": NOMINAL, "cross-entropy": NOMINAL}
 
 def both(found: Any) -> Iterator[Found]:
     yield Found.of("accuracy", found.accuracy, found.ci)
-    yield Found.of("cross-entropy", found.cross_entropy, found.cross_entropy_ci)
+    yield Found.of("cross-entropy", found.cross_entropy, found.cross_entropy.ci)
 
 
 def scored(rng: np.random.Generator, n: int, t: int, ci: Any = "objects", each: int = 1, people: int = 0,

@@ -10,6 +10,7 @@ import pytest
 from page_data import data_of
 
 import pyalign
+from pyalign.documents import Estimate
 from pyalign.report.page.write import make_report
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
@@ -138,7 +139,7 @@ def test_the_page_is_small(page):
 
 def test_what_is_no_number_is_missing_on_the_page(results):
     first, *others = results["compare"].models
-    odd = replace(first, cross_entropy=math.inf, cross_entropy_ci=None)
+    odd = replace(first, cross_entropy=Estimate(math.inf))
     compared = replace(results["compare"], models=(odd, *others))
     html = make_report(compared, "report.html").html
     assert [value for value, *_ in column(data_of(html)["ranks-table"], "Cross-entropy")] == [
