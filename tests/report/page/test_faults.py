@@ -23,7 +23,7 @@ def failing(monkeypatch):
         real = pages.load
 
         def section(sources):
-            if any(getattr(one.result, "seed", None) == seed for one in sources.documents):
+            if any(one.result.to_dict().get("seed") == seed for one in sources.documents):
                 raise error
             return real("pyalign.report.page.sections.comparisons:differences")(sources)
 
