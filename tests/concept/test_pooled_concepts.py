@@ -45,7 +45,7 @@ def test_are_those_of_the_hierarchical_model(scores):
         assert (row.pooled, row.p_lowest, row.p_highest) == pytest.approx(
             (group.accuracy, group.p_lowest, group.p_highest)
         )
-        assert tuple(row.pooled.ci) == pytest.approx(tuple(group.ci))
+        assert tuple(row.pooled_ci) == pytest.approx(tuple(group.ci))
     assert max(rows, key=lambda row: row.p_lowest).concept == rows[0].concept
     assert scores.spread_ci.low < np.std([0.3, 0.5, 0.5, 0.55, 0.5, 0.7]) < scores.spread_ci.high
 
