@@ -154,8 +154,7 @@ def test_what_lapses_bring_is_reported_of_held_out_answers(people, monkeypatch, 
     found = calibrate(x, triplets, lapses=True).only
     whole = calibrate(x, triplets, split=None, lapses=True).only
     for name in ("rate", "temperature"):
-        one, other = (getattr(each.lapses, name) for each in (found, whole))
-        assert (one, one.ci) == (other, other.ci)
+        assert repr(getattr(found.lapses, name)) == repr(getattr(whole.lapses, name))  # with intervals
     optimism = []
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     for row in rng.choice(len(triplets), 150, replace=False):

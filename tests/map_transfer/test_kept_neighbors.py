@@ -30,8 +30,7 @@ KINDS = replace(pyalign.Categories.of([f"kind {k % 3}" for k in range(N)]), name
 def map_of(kept, weights=None):
     weights = np.diag([1, 1, 1, 1, 0.1, 0.1]) if weights is None else weights
     record = TrainedOn.of(ROWS, TRIPLETS.values, measure="dot", temperature=1.0, names=NAMES)
-    record = record if kept is None else replace(record, kept=kept)
-    return Transform(weights, None, 0.0, 1.0, record)
+    return Transform(weights, None, 0.0, 1.0, replace(record, kept=kept or record.kept))
 
 
 def kept(x, names=None):

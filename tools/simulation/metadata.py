@@ -9,9 +9,8 @@ from functools import partial
 import numpy as np
 
 import pyalign
-from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
+from pyalign.analysis.comparison.comparison_result import Comparison, Inference, ModelResult
 from pyalign.stats.regression import spearman
-from pyalign.stats.resampling import Inference
 
 from .harness import Case, Found
 
