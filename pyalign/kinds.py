@@ -107,7 +107,7 @@ KINDS: Mapping[str, Kind] = {
     "predict": Kind(
         "pyalign.concept.predicted:DimensionPredictions",
         "pyalign.report.concepts:predictions_view",
-        charts=("dimensions", "scores"),
+        charts=("dimensions", "concepts-map", "scores"),
         sections=("dimensions",),
         analyses=(
             Analysis(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, Generic, TypeVar
 
-from pyalign._dataclass import dataclass
+from pyalign._dataclass import dataclass, replace
 from pyalign.documents import ci_of
 from pyalign.report.words import beginning, interval_header, one_line
 
@@ -148,6 +148,8 @@ class Table:
     # the characters that text must have for it, or it shows `or_else` in its place; 0: columns are left out.
     room: int = 0
     or_else: str = ""
+    fold: str = ""  # the title under which a page has it folded away; "": it stands open.
+    only: str = ""  # the writer that it is for, as of `Column`; pages have those with a name.
 
     def __post_init__(self) -> None:
         lengths = {len(column.values) for column in self.columns}
@@ -155,10 +157,12 @@ class Table:
         if len(lengths) > 1:
             raise ValueError(f"columns of table {self.name!r} must have as many values each; got {sorted(lengths)}")
 
-    def on_page(self, name: str, caption: str, sort: str = "", ascending: bool = False, whole: bool = False) -> Table:
-        """This table for a page, without columns in which no row has a value, unless it is `whole`."""
-        columns = self.columns if whole else filled(self.columns)
-        return Table(columns, name=name, caption=caption, sort=(sort, not ascending) if sort else None)
+    def on_page(
+        self, name: str, caption: str = "", sort: str = "", ascending: bool = False, *, fold: str = "", only: str = ""
+    ) -> Table:
+        """This table with what a page needs to show it; `caption`: what it says, where that is not its title."""
+        order = (sort, not ascending) if sort else None
+        return replace(self, name=name, caption=caption or self.caption, sort=order, fold=fold, only=only)
 
 
 @dataclass(frozen=True)

@@ -35,17 +35,20 @@ SHOWN = 3  # failures of each group
 LONGEST = 16  # characters of an item's name, and of a family
 MOST_MODELS = 8  # whose confusions text shows as a matrix
 WIDEST = 12  # of a name above a column of it
+NEEDED = "fewest participants that are enough:"
 
 
-def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
+def comparison_view(
+    result: Comparison, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """The models, every two of them, how to read both, and the best."""
-    labels, pairs = labels_of(result, verbose), result.pairs
+    labels, pairs = labels_of(result, verbose, labels), result.pairs
     if not verbose and len(pairs) > MOST_PAIRS and result.baseline is None:
         pairs = result.between_neighbors
     n_pairs, by_rank = len(result.pairs), "pairs, of which those of models next to each other by rank are shown"
     blocks: list[Block] = [
-        models_table(result, labels),
-        pairs_table(result, labels, pairs),
+        _models_table(result, labels).on_page("ranks-table", "ranks by accuracy", "rank", True, fold="Ranks"),
+        _pairs_table(result, labels, pairs).on_page("differences-table", "differences in accuracy", "accuracy"),
         foot(
             source_note("triplets", result.triplets),
             counted(result.n_triplets, "triplet"),
@@ -76,7 +79,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             column("best layer", lambda best: labels[best.model]),
             column("in-sample", lambda best: best.in_sample_accuracy, "percent"),
             column("on other objects", lambda best: best.accuracy, "percent", ci=lambda best: best.ci),
-        ))
+        ).on_page("best-layers", "best layers, chosen on half of the objects and scored on the others"))
     return blocks
 
 
@@ -85,7 +88,7 @@ def _objects_note(result: Comparison | ErrorConsistency) -> str:
     return f"{result.n_objects:,} objects{people}"
 
 
-def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
+def _models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
     """A row for each model of a comparison."""
     intervals = result.inference.over is not None
     column = Rows(result.models, header_of(result.inference)).column
@@ -120,7 +123,7 @@ def _pair_columns(
     )
 
 
-def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
+def _pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
     """A row for each of these pairs of a comparison."""
     intervals, corrected = result.inference.over is not None, f"p ({CORRECTED[result.correction]})"
     within = f"of a difference of {100 * (result.margin or 0.0):g}% or more, {CORRECTED[result.correction]}"
@@ -151,11 +154,13 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
 # Error consistency
 
 
-def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> list[Block]:
+def consistency_view(
+    consistency: ErrorConsistency, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """Every two models, the matrix of several, the concepts that are missed, and how to read them."""
-    labels = labels_of(consistency, verbose)
+    labels = labels_of(consistency, verbose, labels)
     shown = consistency.pairs if verbose or len(consistency.pairs) <= MOST_PAIRS else ()
-    blocks: list[Block] = [errors_table(consistency, labels, shown)] if shown else []
+    blocks: list[Block] = [_errors_table(consistency, labels, shown)] if shown else []
     if len(consistency.models) > 2:  # by number across, so that many fit
         names = [f"{k + 1} {labels[model.model]}" for k, model in enumerate(consistency.models)]
         kappas = consistency.matrix().T.tolist()
@@ -166,7 +171,7 @@ def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> li
     missed = [row for row in consistency.missed or () if row.n_triplets]
     for by in dict.fromkeys(row.by for row in consistency.missed or ()):
         rows = sorted((row for row in missed if row.by == by), key=lambda row: -(row.explained or 0.0))
-        blocks.append(missed_table(consistency, by, first_and_last(rows, MOST_CONCEPTS, verbose)))
+        blocks.append(_missed_table(consistency, by, first_and_last(rows, MOST_CONCEPTS, verbose)))
     share = percent(consistency.n_missed / consistency.n_triplets)
     left_out = f"the {MOST_CONCEPTS // 2} that explain most and least: the verbose table has all"
     return [*blocks, foot(
@@ -183,7 +188,7 @@ def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> li
     )]
 
 
-def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
+def _errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
     """A row for each of these pairs of models, and how their errors go together."""
     column = Rows(pairs, interval_header(consistency.inference.level)).column
     return table(
@@ -213,10 +218,10 @@ def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs
         column("p", lambda p: p.p_value, "p", keep=0, note="Of independent errors: kappa 0."),
         column(f"p ({CORRECTED[consistency.correction]})", lambda p: p.p_adjusted, "p", keep=5,
                note="Corrected over all pairs."),
-    )
+    ).on_page("consistency-table", "kappa of right and wrong", "kappa")
 
 
-def missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
+def _missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
     """A row for each of these concepts."""
     column = Rows(rows, interval_header(consistency.inference.level)).column
     return table(
@@ -234,17 +239,17 @@ def missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedCo
                note="Of all triplets that all miss, how many are about it."),
         column("explained", lambda c: c.explained, "percent", keep=4,
                note="How many of them are more than its share would bring."),
-    )
+    ).on_page(f"missed-{by}", f"what the triplets that all models get wrong are about, by {SINGULAR[by]}", "explained")
 
 
 # Failures
 
 
-def failures_view(result: Failures, verbose: bool = False) -> list[Block]:
+def failures_view(result: Failures, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
     """How often each model is wrong, how many triplets each group has, and the clearest of them."""
-    labels, column = labels_of(result, verbose), Rows(result.groups).column
+    labels, column = labels_of(result, verbose, labels), Rows(result.groups).column
     return [
-        wrong_table(result, labels),
+        _wrong_table(result, labels).on_page("wrong", "triplets that each model gets wrong", "share", True),
         table(
             column("wrong", lambda group: _clipped(result.who_fails(group), verbose)),
             column("right", lambda group: _clipped(group.right or "-", verbose)),
@@ -264,7 +269,7 @@ def failures_view(result: Failures, verbose: bool = False) -> list[Block]:
     ]
 
 
-def wrong_table(result: Failures, labels: Mapping[str, str]) -> Table:
+def _wrong_table(result: Failures, labels: Mapping[str, str]) -> Table:
     """How many of all triplets each model gets wrong."""
     shares = tuple(wrong / result.n_triplets for wrong in result.n_wrong)
     return table(
@@ -313,10 +318,12 @@ def _clipped(text: str, verbose: bool) -> str:
 # Model recovery
 
 
-def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
+def recovery_view(
+    recovery: Recovery, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """The models as those that answered, who was chosen, the rate along sizes."""
-    labels = labels_of(recovery, verbose)
-    blocks: list[Block] = [recovery_table(recovery, labels)]
+    labels = labels_of(recovery, verbose, labels)
+    blocks: list[Block] = [_recovery_table(recovery, labels), _confusion_table(recovery, labels)]
     if verbose or len(recovery.models) <= MOST_MODELS:
         names = [labels[name] for name in recovery.models]
         chosen = zip(shortened(names, WIDEST), zip(*recovery.confusion, strict=True), strict=True)
@@ -325,7 +332,7 @@ def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
             *(Column(name, tuple(100 * share for share in shares), "number") for name, shares in chosen),
         ))
     if len(recovery.curve) > 1:
-        blocks.append(curve_table(recovery.curve, recovery.confidence))
+        blocks.append(_curve_table(recovery.curve, recovery.confidence))
     target = f"{100 * recovery.target:g}%"
     if recovery.n_needed is None or recovery.n_needed_within is None:
         needed = f"{target} not reached with up to {recovery.curve[-1].n_triplets:,}"
@@ -345,7 +352,17 @@ def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
     )]
 
 
-def recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
+def _confusion_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
+    """A row for each model that answered, a column for each that was chosen."""
+    names = tuple(labels[name] for name in recovery.models)
+    chosen = zip(names, zip(*recovery.confusion, strict=True), strict=True)
+    columns = (Column(name, shares, "percent", named=True) for name, shares in chosen)
+    caption = "how often each model was chosen, of those across; rows add up to 100%"
+    confusion = Table((Column("answered", names), *columns))
+    return confusion.on_page("recovery-confusion", caption, fold="Which model was chosen", only=PAGE)
+
+
+def _recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
     """A row for each model that answered."""
     column = Rows(recovery.by_model, interval_header(recovery.confidence)).column
 
@@ -362,10 +379,10 @@ def recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
         column("how often", lambda m: m.mistaken_share, "percent", only=PAGE),
         column("ties", lambda m: m.n_ties, "count", keep=6),
         column("mistaken most for", mistaken, keep=7, only=TEXT),
-    )
+    ).on_page("recovery-table", "models as those that answered", "recovered")
 
 
-def curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
+def _curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
     """A row for each number of triplets."""
     column = Rows(curve, interval_header(confidence)).column
     return table(
@@ -373,18 +390,18 @@ def curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
         column("recovered", lambda rate: rate.recovery_rate, "percent", ci=lambda rate: rate.ci),
         column("drawn beyond the study", lambda rate: rate.drawn, "count", only=PAGE,
                note="further triplets of its objects, at random"),
-    )
+    ).on_page("recovery-curve", "random subsets of the study", fold="By number of triplets")
 
 
-def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:
+def plan_view(plan: ExperimentPlan, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
     """Every design, the fewest participants that are enough, the chosen design in words, and how to read them."""
-    labels = labels_of(plan, verbose)
+    labels = labels_of(plan, verbose, labels)
     difference = f"{100 * plan.difference:.3g}"
     prices = {"object": plan.price_object, "participant": plan.price_subject, "answer": plan.price_answer}
     given = [f"{name} {price:g}" for name, price in prices.items() if price is not None]
     return [
-        designs_table(plan.designs),
-        *([needed_table(plan.needed)] if plan.needed else []),
+        _designs_table(plan.designs).on_page("experiment-designs", "all designs", fold="All designs"),
+        *([_designs_table(plan.needed, NEEDED).on_page("experiment-needed")] if plan.needed else []),
         foot(
             f"{plan.figure}{': ' * bool(labels)}{' less '.join(map(one_line, labels.values()))}",
             f"power to find {difference} points, in a two-sided test at {100 * (1 - plan.confidence):.3g}%",
@@ -400,19 +417,10 @@ def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:
     ]
 
 
-def designs_table(designs: Sequence[PlannedDesign], title: str = "") -> Table:
+def _designs_table(designs: Sequence[PlannedDesign], title: str = "") -> Table:
     """A row for each design."""
-    return table(*_columns(designs), title=title)
-
-
-def needed_table(designs: Sequence[PlannedDesign]) -> Table:
-    """A row for each number of objects, and of answers, with the participants that are enough."""
-    return designs_table(designs, "fewest participants that are enough:")
-
-
-def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
     column = Rows(designs).column
-    return (
+    return table(
         column("objects", lambda design: design.n_objects, "count"),
         column("participants", lambda design: design.n_subjects, "count"),
         column("answers each", lambda design: design.answers_per_subject, "count", keep=8),
@@ -425,4 +433,5 @@ def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
         if any(design.assurance != design.power for design in designs) else None,
         column("cost", lambda design: design.cost, "number", 0)
         if any(design.cost is not None for design in designs) else None,
+        title=title,
     )

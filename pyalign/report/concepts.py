@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pyalign._dataclass import replace
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
     CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, chance_note, counted, dropped_note, effective_text, header_of,
@@ -17,18 +18,22 @@ if TYPE_CHECKING:
 
 MOST_DIMENSIONS = 20  # of each model in the table: half of them the best, half the worst
 MOST_DIFFERENCES = 20
+MOST_ROWS = 1000  # of differences on a page, each in a row of its own
 
 
-def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
+def concepts_view(
+    result: Concepts, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A table for each way of grouping, best concepts of the first model first, and how to read them."""
-    labels = labels_of(result, verbose)
+    of_page, labels = labels is not None, labels_of(result, verbose, labels)
     for scores in result.results:  # in a header the mark of what a transform made is a short one
         label = labels[scores.embeddings]
         if not (verbose or scores.label) and label.endswith(TRANSFORMED):
             labels[scores.embeddings] = label.removesuffix(TRANSFORMED) + " +map"
     ways = dict.fromkeys(scores.by for scores in result.results)
     pairs = list(dict.fromkeys((difference.embeddings, difference.other) for difference in result.differences))
-    differences = [f"{len(result.differences):,} differences: the JSON document has them"] if pairs else []
+    differences = [f"{len(result.differences):,} differences: the JSON document has them"]
+    differences *= bool(pairs) and not of_page
     if len(pairs) == 1 and result.inference.over is not None:
         less = " less ".join(labels[name] for name in pairs[0])
         differences = [f"difference: {less}", f"p ({CORRECTED[result.correction]}) corrected for all concepts"]
@@ -36,7 +41,8 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
     if assigned and result.top != 1:
         assigned += f", the {result.top} largest: a triplet counts in each"
     return [
-        *(_of_one_way([scores for scores in result.results if scores.by == by], labels, result) for by in ways),
+        *(block for by in ways
+          for block in _of_one_way([scores for scores in result.results if scores.by == by], labels, result)),
         *([] if (spreads := spread_table(result.results, labels)) is None else [spreads]),
         foot(
             source_note("triplets", result.triplets),
@@ -53,7 +59,78 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
     ]
 
 
-def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> Table:
+def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> list[Table]:
+    """The concepts; on a page those of each model, and the differences of models."""
+    by, stem = of[0].by, "entropy" if of[0].by == "entropy" else "concepts"
+    rows = [(labels[scores.embeddings], row) for scores in sorted(of, key=lambda one: -(one.accuracy or 0.0))
+            for row in (*scores.concepts, *([] if scores.unassigned is None else [scores.unassigned]))]
+    column = Rows(rows, header_of(result.inference)).column
+    every = table(
+        column("model", lambda r: r[0], filter=True, named=True) if len(of) > 1 else None,
+        column(SINGULAR[by], lambda r: r[1].concept, filter=len(of) > 1),
+        column("accuracy", lambda r: r[1].accuracy, "percent", ci=lambda r: r[1].ci),
+        column("triplets", lambda r: r[1].n_triplets, "count"),
+        column("objects", lambda r: r[1].n_objects or None, "count"),
+        title=f"accuracy per {SINGULAR[by]}",
+    )
+    tables = [_side_by_side(of, labels, result), every.on_page(f"{stem}-table", sort="accuracy", only=PAGE)]
+    if differences := [difference for difference in result.differences if difference.by == by]:
+        fold = "" if any(scores.transform for scores in result.results) else "Differences between models"
+        listed = _differences_by_pair if len(differences) > MOST_ROWS else _differences_by_concept
+        made = listed(differences, of, labels, result)
+        tables.append(replace(made, name=f"{stem}-differences", fold=fold, only=PAGE))
+    return tables
+
+
+def _differences_by_concept(
+    differences: Sequence[ConceptDifference], of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts
+) -> Table:
+    accuracies = {(scores.embeddings, row.concept): row.accuracy for scores in of for row in scores.concepts}
+    column, several = Rows(differences).column, len({(row.embeddings, row.other) for row in differences}) > 1
+    return table(
+        column(SINGULAR[of[0].by], lambda d: d.concept, filter=several),
+        column("model", lambda d: labels[d.embeddings], filter=several),
+        column("less", lambda d: labels[d.other], filter=several),
+        column("its accuracy", lambda d: accuracies.get((d.embeddings, d.concept)), "percent"),
+        column("of the other", lambda d: accuracies.get((d.other, d.concept)), "percent"),
+        *difference_columns(differences, result),
+        column("triplets", lambda d: d.n_triplets, "count"),
+    ).on_page("", "accuracy of one model less that of the other, paired over the same triplets", "difference")
+
+
+def _differences_by_pair(
+    differences: Sequence[ConceptDifference], of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts
+) -> Table:
+    """In how many concepts each pair differs; of very many pairs those with the best model."""
+    pairs: dict[tuple[str, str], list[ConceptDifference]] = {}
+    for difference in differences:
+        pairs.setdefault((labels[difference.embeddings], labels[difference.other]), []).append(difference)
+    caption = "in how many concepts one model is better or worse than the other, at a corrected p below 0.05"
+    if len(pairs) > MOST_ROWS // 4:
+        best = labels[max(of, key=lambda one: one.accuracy or 0.0).embeddings]
+        pairs = {pair: rows for pair, rows in pairs.items() if best in pair}
+        caption += f"; of all pairs those with {best}, the best on all triplets; the document has the others"
+    largest = [max(rows, key=lambda difference: abs(difference.difference or 0.0)) for rows in pairs.values()]
+    column = Rows([*zip(pairs, pairs.values(), largest, strict=True)]).column
+    return table(
+        column("model", lambda row: row[0][0], filter=True),
+        column("less", lambda row: row[0][1], filter=True),
+        column("better in", lambda row: _n_apart(row[1], 1), "count"),
+        column("worse in", lambda row: _n_apart(row[1], -1), "count"),
+        column("largest difference", lambda row: row[2].difference, "percent"),
+        column("in", lambda row: row[2].concept),
+    ).on_page("", caption, "better in")
+
+
+def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
+    """How many differences of this sign are not by chance."""
+    return sum(
+        difference.p_adjusted is not None and difference.p_adjusted < 0.05 and sign * (difference.difference or 0.0) > 0
+        for difference in differences
+    )
+
+
+def _side_by_side(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> Table:
     """The concepts of one model; of several a column for each, of two also their difference.
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
@@ -157,11 +234,15 @@ def difference_columns(differences: Sequence[ConceptDifference | None], result: 
 # Human dimensions
 
 
-def predictions_view(result: DimensionPredictions, verbose: bool = False) -> list[Block]:
+def predictions_view(
+    result: DimensionPredictions, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A row for each model; then for each the dimensions, best first; then the differences of models."""
-    labels, of_triplets = labels_of(result, verbose), result.n_triplets is not None
+    labels, of_triplets = labels_of(result, verbose, labels), result.n_triplets is not None
     drawn = "as given" if result.inference.seed is None else f"seed {result.inference.seed}"
-    blocks: list[Block] = [models_table(result, labels), foot(
+    every = [(labels[predicted.embeddings], row) for predicted in result.results for row in predicted.dimensions]
+    page = _dimensions_table(result, every).on_page("dimensions-table", "R^2 of each dimension", "R^2", only=PAGE)
+    blocks: list[Block] = [_models_table(result, labels), page, foot(
         source_note("human", result.human),
         f"{result.n_objects:,} objects, {counted(len(result[0].dimensions), 'dimension')}",
         dropped_note(result.n_dropped),
@@ -174,19 +255,12 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
         f"accuracy of the human dimensions {percent(result.human_accuracy)}" if of_triplets else "",
         over_text(result.inference),
     )]
-    intervals, half = result.inference.over is not None, MOST_DIMENSIONS // 2
+    half = MOST_DIMENSIONS // 2
     for predicted in result.results:
         order = sorted(predicted.dimensions, key=lambda d: float("inf") if d.r2 is None else -d.r2)
         shown = first_and_last(order, MOST_DIMENSIONS, verbose)
-        column = Rows(shown, header_of(result.inference)).column
-        dimensions = table(
-            column("dimension", lambda d: d.dimension),
-            column("R^2", lambda d: d.r2, "number", 3, ci=lambda d: d.ci),
-            column("s.e.", lambda d: d.standard_error, "number", 3, keep=6) if intervals else None,
-            column("r", lambda d: d.correlation, "number", 3, keep=7),
-            column("penalties", _penalties, keep=5),
-            title=labels[predicted.embeddings] if len(result) > 1 else "",
-        )
+        title = labels[predicted.embeddings] if len(result) > 1 else ""
+        dimensions = _dimensions_table(result, [(labels[predicted.embeddings], row) for row in shown], title)
         left_out = f"the {half} best and the {half} worst of {len(order):,} dimensions: {ELSEWHERE}"
         blocks += [dimensions, foot(left_out if len(shown) < len(order) else "")]
     if not result.differences:
@@ -194,14 +268,31 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
     means, rest = ([one for one in result.differences if (one.dimension is None) is of_all] for of_all in (True, False))
     surest = sorted(rest, key=lambda difference: -abs(difference.difference) / (difference.standard_error or 1.0))
     n, n_shown = len(rest), len(rest) if verbose else min(len(rest), MOST_DIFFERENCES)
-    return [*blocks, differences_table(result, labels, [*means, *surest[:n_shown]]), foot(
+    return [*blocks, _differences_table(result, labels, [*means, *surest[:n_shown]]), foot(
         f"p ({CORRECTED[result.correction]}) corrected for {counted(n, 'difference')} of dimensions",
         f"means for {len(means):,}" if len(means) > 1 else "",
         f"the {n_shown} surest of {n:,} differences of dimensions: {ELSEWHERE}" if n_shown < n else "",
     )]
 
 
-def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Table:
+def _dimensions_table(
+    result: DimensionPredictions, rows: Sequence[tuple[str, PredictedDimension]], title: str = ""
+) -> Table:
+    """A row for each dimension of a model, whose label comes before it."""
+    column = Rows(rows, header_of(result.inference)).column
+    return table(
+        column("dimension", lambda r: r[1].dimension, filter=True),
+        column("model", lambda r: r[0], filter=True, only=PAGE),
+        column("R^2", lambda r: r[1].r2, "number", 3, ci=lambda r: r[1].ci, note="held out"),
+        column("s.e.", lambda r: r[1].standard_error, "number", 3, keep=6, only=TEXT)
+        if result.inference.over is not None else None,
+        column("r", lambda r: r[1].correlation, "number", 3, keep=7),
+        column("penalties", lambda r: _penalties(r[1]), keep=5, only=TEXT),
+        title=title,
+    )
+
+
+def _models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Table:
     """A row for each model."""
     intervals = result.inference.over is not None
     column = Rows(result.results, header_of(result.inference)).column
@@ -217,7 +308,7 @@ def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Tab
         column("mean R^2", lambda r: r.mean_r2, "number", 3, ci=lambda r: r.ci),
         column("s.e.", lambda r: r.standard_error, "number", 3, keep=3, only=TEXT) if intervals else None,
         *(() if result.n_triplets is None else of_triplets),
-    )
+    ).on_page("dimensions-models", "R^2 of human dimensions", "mean R^2")
 
 
 def _penalties(dimension: PredictedDimension) -> str:
@@ -232,7 +323,7 @@ def _penalties(dimension: PredictedDimension) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def differences_table(
+def _differences_table(
     result: DimensionPredictions, labels: Mapping[str, str], differences: Sequence[DimensionDifference]
 ) -> Table:
     """A row for each of these differences of models."""
@@ -253,4 +344,5 @@ def differences_table(
         column("s.e.", lambda d: d.standard_error, "number", 3, keep=3, only=TEXT),
         column("p", lambda d: d.p_value, "p", keep=4),
         column(f"p ({CORRECTED[result.correction]})", lambda d: d.p_adjusted, "p"),
-    )
+    ).on_page("dimensions-differences", "R^2 of one model less that of another, on the same objects and folds", "R^2",
+              fold="Differences between models")

@@ -20,8 +20,8 @@ from pyalign.probing.fit import ProbeFit
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
 from pyalign.report.scored import unprobed
 from pyalign.report.words import (
-    called, chance_note, counted, interval_header, nats_note, one_line, over, over_words, percent, percent_interval,
-    source_note,
+    called, chance_note, counted, interval_header, intervals_over, nats_note, one_line, over, over_words, percent,
+    percent_interval, source_note, spread,
 )
 
 # A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
@@ -91,6 +91,30 @@ def before_and_after(rows: Rows[ProbeCrossValidation], before: str) -> tuple[Col
     )
 
 
+def probes_blocks(results: Sequence[ProbeCrossValidation], names: Sequence[str]) -> list[Block]:
+    """A row for each of several probes, and their folds, for a page."""
+    rows, before = Rows(results), unprobed(results)
+    tests = spread(one.n_test for one in results)
+    over = f"{tests} triplets of {' or '.join(sorted(set(map(held_out, results))))}, mean over the folds"
+    folds = [row for name, one in zip(names, results, strict=True) for row in fold_rows(name, one)]
+    return [
+        table(
+            Column("model", tuple(names)),
+            *before_and_after(rows, before),
+            rows.column("cross-entropy", lambda r: r.cross_entropy, "number", 4, ci=lambda r: r.cross_entropy_interval,
+                        note="Nats, probed."),
+            rows.column("held out", lambda r: r.split, filter=True),
+            rows.column("folds", lambda r: len(r.folds), "count"),
+            rows.column("triplets", lambda r: r.n_test, "count"),
+            rows.column("chance", lambda r: r.chance, "percent"),
+        ).on_page("probes-table", "accuracy before and after a probe", "probed"),
+        foot(over, intervals_over(one.accuracy_interval for one in results) or "no intervals"),
+        folds_table(folds, results[0].task, before).on_page(
+            "probes-folds", "each fold on its own held-out triplets", fold="Folds"
+        ),
+    ]
+
+
 def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
     """The rows of a table of the folds of a probe."""
     return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
@@ -157,7 +181,9 @@ TOP = 3  # objects in the row of a dimension
 OVER = {"seeds": "other starts", "halves": "halves of the answers", "resamples": "resampled answers"}
 
 
-def embedding_view(result: EmbeddingCrossValidation, verbose: bool = False) -> list[Block]:
+def embedding_view(
+    result: EmbeddingCrossValidation, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """Held-out figures of each fold and of other embeddings, the stability, and the dimensions."""
     held = "sets of three objects" if result.split == "triplets" else "participants"
     interval, first = result.accuracy_interval, f"accuracy on the answers of held-out {held}, which chose nothing"
@@ -167,15 +193,15 @@ def embedding_view(result: EmbeddingCrossValidation, verbose: bool = False) -> l
     edge = [str(number) for number, fold in enumerate(result.folds, start=1) if fold.at_edge]
     early = [str(number) for number, fold in enumerate(result.folds, start=1) if not fold.converged]
     early += ["all"] * (not result.fit.converged)
-    blocks: list[Block] = [embedding_folds_table(result), Foot((first,), plain=True), foot(chance_note(result.task))]
+    blocks: list[Block] = [_embedding_folds_table(result), Foot((first,), plain=True), foot(chance_note(result.task))]
     if early:
         blocks.append(foot(f"not at a stationary point: {', '.join(early)}; raise the penalties or max_iterations"))
     if edge:
         blocks.append(foot(f"the best penalty was the largest or smallest that was tried, in fold {', '.join(edge)}"))
     if result.against:
-        blocks.append(against_table(result))
+        blocks.append(_against_table(result))
     if result.stability:
-        blocks.append(stability_table(result.stability))
+        blocks.append(_stability_table(result.stability))
     return [*blocks, *dimension_blocks(result.fit, result.stability, verbose)]
 
 
@@ -192,7 +218,7 @@ def embedding_fit_view(fit: EmbeddingFit, verbose: bool = False) -> list[Block]:
     ]
 
 
-def embedding_folds_table(result: EmbeddingCrossValidation) -> Table:
+def _embedding_folds_table(result: EmbeddingCrossValidation) -> Table:
     """A row for each fold, for their mean and for the fit to all answers."""
     fit = result.fit
     of_all = {name: getattr(fit, name) for name in ("n_dimensions", "shrinkage", "sparsity", "n_passes", "seconds")}
@@ -217,10 +243,10 @@ def embedding_folds_table(result: EmbeddingCrossValidation) -> Table:
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
         column("passes", of("n_passes"), "count", keep=2, only=TEXT),
         column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
-    )
+    ).on_page("embedding-folds", "held-out answers")
 
 
-def against_table(result: EmbeddingCrossValidation) -> Table:
+def _against_table(result: EmbeddingCrossValidation) -> Table:
     """Other embeddings on the held-out answers, and how much better the learned one is."""
     interval = result.accuracy_interval
     column = Rows(result.against, interval_header(interval.confidence if interval else None)).column
@@ -237,10 +263,10 @@ def against_table(result: EmbeddingCrossValidation) -> Table:
         column("dimensions", lambda row: row.n_dimensions, "count", keep=6),
         column("matched", lambda row: row.matched, "number", 2, keep=6,
                foot="matched: mean correlation of dimensions that belong together"),
-    )
+    ).on_page("embedding-against", "other embeddings on the same held-out answers")
 
 
-def stability_table(stability: Sequence[Stability]) -> Table:
+def _stability_table(stability: Sequence[Stability]) -> Table:
     """How well the embedding comes back, a row for each way to repeat it."""
     column = Rows(stability).column
     return table(
@@ -254,7 +280,7 @@ def stability_table(stability: Sequence[Stability]) -> Table:
                note="Dimensions above .8 by the definition of VICE: the best match on 80% of objects, on the others."),
         column("similarities", lambda row: row.similarity, "number", 3,
                foot="similarities: correlation of the inner products of all pairs of objects"),
-    )
+    ).on_page("embedding-stability", "how well the embedding comes back")
 
 
 def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose: bool) -> list[Block]:
@@ -263,7 +289,7 @@ def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose:
     left = len(fit.dimensions) - len(shown)
     gap = f"gap {fit.gap:.1e} nats" if fit.gap is not None else f"KKT residual {fit.residual:.1e}"
     return [
-        dimensions_table(shown, stability),
+        _dimensions_table(shown, stability),
         foot(
             f"{counted(fit.n_dimensions, 'dimension')} of {fit.n_objects:,} objects, {percent(fit.zeros)} of entries 0",
             f"{left} more with --verbose" if left else "",
@@ -273,7 +299,7 @@ def dimension_blocks(fit: EmbeddingFit, stability: Sequence[Stability], verbose:
     ]
 
 
-def dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stability] = ()) -> Table:
+def _dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stability] = ()) -> Table:
     """A row for each dimension, with how well it comes back."""
     column = Rows(dimensions).column
     return table(
@@ -283,7 +309,7 @@ def dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stabil
         column("share", lambda row: row.share, "percent"),
         *(_stability_column(one, dimensions) for one in stability),
         column("top objects", lambda row: ", ".join(map(one_line, row.top_objects[:TOP])), left=True),
-    )
+    ).on_page("embedding-dimensions", "dimensions by mass")
 
 
 def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> Column:
@@ -296,17 +322,24 @@ def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> 
     )
 
 
+CAPTIONS = {
+    "slopes": "slopes", "ranks": "Spearman's rank correlations", "groups": "means of models with the same value",
+    "seeds": "models of several seeds, each a point",
+}
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
-def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Block]:
+def metadata_view(
+    result: MetadataRegressions, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """The tables, and how to read them."""
     objects, models = over_words(result.inference.over or "objects"), result.models_by
     seeds = sum(len(point.members) > 1 for point in result.points)
     means = f", {seeds} of them means over seeds" if seeds else ""
     counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
     how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.inference.seed}"
-    return [*metadata_tables(result).values(), foot(
+    tables = {name: of for name, of in _metadata_tables(result).items() if of.columns[0].values}
+    return [*(of.on_page(f"metadata-{name}", CAPTIONS[name]) for name, of in tables.items()), foot(
         source_note("triplets", result.triplets),
         f"{counted(len(result.points), 'model')}{means}",
         *(f"{count:,} {what}" for count, what in counts if count is not None),
@@ -317,16 +350,13 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
     )]
 
 
-def metadata_tables(result: MetadataRegressions) -> dict[str, Table]:
-    """Slopes and rank correlations for columns of numbers, groups by values of text, models of several seeds: by name.
-
-    Those that have a row.
-    """
+def _metadata_tables(result: MetadataRegressions) -> dict[str, Table]:
+    """Slopes and rank correlations for columns of numbers, groups by values of text, models of several seeds."""
     over = over_words(result.inference.over or "objects").replace(" and ", ", ")
     header = f"{interval_header(result.inference.level).removesuffix(' interval')} over {over}"
     seeds = [point for point in result.points if len(point.members) > 1]
     of_seed, of_group, form = Rows(seeds).column, Rows(result.groups, header).column, form_of_score(result)
-    tables = {
+    return {
         "slopes": _slopes(result, header),
         "ranks": _ranks(result, header),
         "groups": table(
@@ -348,7 +378,6 @@ def metadata_tables(result: MetadataRegressions) -> dict[str, Table]:
             of_seed("s.d. of seeds", lambda p: p.deviation, *form),
         ),
     }
-    return {name: of for name, of in tables.items() if of.columns[0].values}
 
 
 def _slopes(result: MetadataRegressions, header: str) -> Table:

@@ -22,15 +22,18 @@ POOLED = {"ranks": "their ranks", "standardized": "standardized values", "unit":
 Pair = tuple[SimilarityMatrix, int, int]  # of a measure: its row and its column
 
 
-def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
+def rsa_view(result: Rsa, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
     """The two quantities in two tables, the ceiling in that of its own; then pairs of models, and weighted sums."""
-    labels, first, of_people = labels_of(result, verbose), result.results[0], result.n_people is not None
+    first, of_people = result.results[0], result.n_people is not None
+    labels = labels_of(result, verbose, labels)
     how = "closed form"
     if result.inference.resamples:
         how = f"{result.inference.method}, {result.inference.resamples:,} resamples, seed {result.inference.seed}"
     title = "correlation with the mean matrix of the participants" if of_people else "correlation with the human matrix"
     blocks: list[Block] = [
-        Table((*_naming_columns(result, labels), *_mean_columns(result)), title),
+        Table((*_naming_columns(result, labels), *_mean_columns(result)), title).on_page(
+            "rsa-table", sort="correlation"
+        ),
         foot(
             source_note("human", result.human),
             f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair')}",
@@ -43,19 +46,20 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
     ]
     if of_people:
         title = "mean over participants of the correlation with each, and its noise ceiling"
-        blocks.append(Table((*_naming_columns(result, labels), *_person_columns(result)), title))
+        people = Table((*_naming_columns(result, labels), *_person_columns(result)), title)
+        blocks.append(people.on_page("rsa-people", sort="mean"))
         pooled = ", ".join(POOLED[by] for by in sorted({row.ceiling.pooling for row in result.results if row.ceiling}))
         ceiling = f"ceiling: each participant with the mean of the others, and of all ({pooled} pooled)"
         blocks.append(foot(ceiling if pooled else "one participant: no ceiling"))
-    if has_ceilings(result):
+    if _has_ceilings(result):
         against = Table(
             (*_naming_columns(result, labels), *_against_columns(result)), "means against the noise ceiling"
         )
         tested = sum(row.per_person.against_lower.p_value is not None
                      for row in result.results if row.per_person and row.per_person.against_lower)
-        blocks += [against, foot(
+        blocks += [against.on_page("rsa-against"), foot(
             f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'test')}" if tested else "",
-        ), ceilings_table(result, "noise ceiling, and reliability of one participant"), foot(
+        ), _ceilings_table(result), foot(
             "reliability: mean correlation of two participants' matrices",
         )]
     shown = result.pairs if verbose else result.pairs[:MOST_PAIRS]
@@ -68,14 +72,16 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
         )
         if all(difference is None for difference in _differences(result.pairs, of_means)):
             continue
-        blocks += [pairs_table(result, labels, shown, titles[of_means], of_means), foot(
+        pairs, name = _pairs_table(result, labels, shown, titles[of_means], of_means), "mean-" * of_means
+        caption = titles[of_means] or "differences of correlations"
+        blocks += [pairs.on_page(f"rsa-{name}differences", caption, fold="Differences of models"), foot(
             f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if len(shown) < len(result.pairs) else "",
             f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'pair')}" if tested else "",
         )]
     for one in result.weighted or ():
-        weights = f"weights, fitted to all pairs: {weights_text(one, result, labels)}"
-        blocks.append(foot(f"weighted sum, {weighted_text(one)}", weights, apart=True))
-    return blocks + weighted_tables(result, labels)
+        weights = f"weights, fitted to all pairs: {_weights_text(one, result, labels)}"
+        blocks.append(foot(f"weighted sum, {_weighted_text(one)}", weights, apart=True))
+    return blocks + _weighted_tables(result, labels)
 
 
 def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...]:
@@ -101,6 +107,7 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
         column("partial", lambda r: None if r.partial is None else r.partial.value, "number", 4, keep=8,
                ci=lambda r: None if r.partial is None else r.partial.ci, ends="interval", keep_ends=5)
         if any(row.partial is not None for row in result.results) else None,
+        column("pairs", lambda r: r.n_pairs, "count", only=PAGE),
     ))
 
 
@@ -127,7 +134,7 @@ def _person_columns(result: Rsa) -> tuple[Column, ...]:
     ))
 
 
-def has_ceilings(result: Rsa) -> bool:
+def _has_ceilings(result: Rsa) -> bool:
     """Whether means over participants are held against a noise ceiling: not of older documents."""
     return any(row.per_person is not None and row.per_person.against_lower is not None for row in result.results)
 
@@ -164,7 +171,7 @@ def _against_columns(result: Rsa) -> tuple[Column, ...]:
     ))
 
 
-def ceilings_table(result: Rsa, title: str = "") -> Table:
+def _ceilings_table(result: Rsa) -> Table:
     """The lower and the upper noise ceiling and the reliability of one participant, by each correlation."""
     ceilings = {row.correlation: row.ceiling for row in result.results if row.ceiling is not None}
     rows: list[tuple[str, str, float | None, Interval | None]] = [
@@ -184,8 +191,8 @@ def ceilings_table(result: Rsa, title: str = "") -> Table:
         column("value", lambda r: r[2], "number", 4, ci=lambda r: r[3]),
         column("s.e.", lambda r: None if r[3] is None else r[3].error, "number", 4, keep=6, only=TEXT)
         if intervals else None,
-        title=title,
-    )
+        title="noise ceiling, and reliability of one participant",
+    ).on_page("rsa-ceilings")
 
 
 def _differences(pairs: Sequence[RsaPair], of_means: bool) -> list[RsaPair | PersonDifference | None]:
@@ -198,15 +205,7 @@ def _has_measures(result: Rsa) -> bool:
     return len({row.measure for row in result.results if row.measure}) > 1
 
 
-def results_table(result: Rsa, labels: Mapping[str, str]) -> Table:
-    """A row for each model, measure and correlation with all figures, for a page."""
-    of_people = _person_columns(result) if result.n_people is not None else ()
-    of_people += _against_columns(result) if has_ceilings(result) else ()
-    pairs = Rows(result.results).column("pairs", lambda r: r.n_pairs, "count", only=PAGE)
-    return Table((*_naming_columns(result, labels), *_mean_columns(result), *of_people, pairs))
-
-
-def pairs_table(
+def _pairs_table(
     result: Rsa, labels: Mapping[str, str], pairs: Sequence[RsaPair], title: str = "", of_means: bool = False
 ) -> Table:
     """A row for each of these pairs of models: differences of correlations with the mean matrix, or of means."""
@@ -248,7 +247,7 @@ def pairs_table(
     )
 
 
-def weighted_text(one: WeightedRsa) -> str:
+def _weighted_text(one: WeightedRsa) -> str:
     """What a weighted sum is worth, and over how many folds."""
     both = [(one.value, one.ci)] + ([] if one.per_person is None else [(one.per_person.mean, one.per_person.ci)])
     texts = [number(at) + f" ({number(ci.low)} to {number(ci.high)})" if ci else number(at) for at, ci in both]
@@ -257,16 +256,16 @@ def weighted_text(one: WeightedRsa) -> str:
     return f"{one.correlation}: {', mean over participants '.join(texts)}, {folds}{drawn}"
 
 
-def weighted_tables(result: Rsa, labels: Mapping[str, str]) -> list[Table]:
+def _weighted_tables(result: Rsa, labels: Mapping[str, str]) -> list[Table]:
     """Differences of weighted sums and models: of correlations with the mean matrix, and of means over participants."""
     pairs = [pair for one in result.weighted or () for pair in one.pairs]
     title = "weighted sums less models, on the same folds"
     both = ((False, title), (True, f"{title}: means over participants"))
-    return [pairs_table(result, labels, pairs, title, of_means) for of_means, title in both
-            if any(_differences(pairs, of_means))]
+    return [_pairs_table(result, labels, pairs, title, of_means).on_page(f"rsa-weighted-{int(of_means)}")
+            for of_means, title in both if any(_differences(pairs, of_means))]
 
 
-def weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:
+def _weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:
     """The weight of each model; keys are names, or names with a measure behind."""
     called = {f"{row.embeddings} {row.measure}": f"{labels[row.embeddings]} {row.measure}" for row in result.results}
     called |= labels
@@ -276,10 +275,12 @@ def weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) 
 # Models, or layers, with each other
 
 
-def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[Block]:
+def similarities_view(
+    result: ModelSimilarities, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A row for each pair of models and each measure, and a line that says how to read them."""
     names = dict.fromkeys(name for similarities in result for name in similarities.models)
-    labels = model_labels([(name, None) for name in names], verbose)
+    labels = model_labels([(name, None) for name in names], verbose, labels)
     shown: list[Pair] = []
     for similarities in result:
         pairs = list(similarities.pairs)
@@ -290,7 +291,7 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
     hidden = len(shown) < sum(len(matrix.pairs) for matrix in result)
     tested = sum(len(matrix.pairs) for matrix in result if matrix.p_adjusted is not None)
     by_itself = "p of each pair by itself" if result.correction is None else _corrected_for(result, tested, "pair")
-    blocks: list[Block] = [similarities_table(result, labels, shown), foot(
+    blocks: list[Block] = [_similarities_table(result, labels, shown), foot(
         f"{len(names):,} models", f"{result.n_objects:,} objects",
         f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
         "" if result.batches is None else f"means over {result.batches:,} batches",
@@ -306,7 +307,7 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
             few = [differences[k] for k in sorted(by_p[:MOST_PAIRS])]
         tested = sum(each.p_value is not None for _, each in differences)
         blocks += [
-            score_differences_table(result, labels, few, "is a model more like one than like another?"),
+            _score_differences_table(result, labels, few),
             foot(
                 f"the {len(few)} with the smallest p of {len(differences):,} are shown: {ELSEWHERE}"
                 if len(few) < len(differences)
@@ -346,7 +347,7 @@ def _null_notes(result: ModelSimilarities | LayerSimilarity, seed: int | None) -
     )
 
 
-def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pairs: Sequence[Pair]) -> Table:
+def _similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pairs: Sequence[Pair]) -> Table:
     """A row for each of these pairs of models and measures."""
     column = Rows(pairs, header_of(result.inference)).column
 
@@ -378,16 +379,15 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
         Column("models", models(labels), fit=fit, only=TEXT),
         column("model", lambda p: labels[p[0].models[p[1]]], filter=True, only=PAGE),
         column("and", lambda p: labels[p[0].models[p[2]]], filter=True, only=PAGE),
-        column("measure", lambda p: p[0].measure, keep=9 if len(result) > 1 else 0, only=TEXT),
+        column("measure", lambda p: p[0].measure, keep=9 if len(result) > 1 else 0, filter=True),
         column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5, ci=lambda p: p[0].interval(p[1], p[2]),
                keep_ends=7),
         *(tests if any(similarities.null_threshold is not None for similarities, _, _ in pairs) else ()),
-    )
+    ).on_page("cka-table", "similarities of models", "similarity")
 
 
-def score_differences_table(
-    result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, SimilarityDifference]],
-    title: str = "",
+def _score_differences_table(
+    result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, SimilarityDifference]]
 ) -> Table:
     """A row for each difference of two similarities that share a model, with the measure."""
     column = Rows(rows, interval_header(result.inference.level)).column
@@ -406,19 +406,21 @@ def score_differences_table(
         column("model", lambda r: labels[r[1].model], filter=True, only=PAGE),
         column("with", lambda r: labels[r[1].a], filter=True, only=PAGE),
         column("less with", lambda r: labels[r[1].b], filter=True, only=PAGE),
-        column("measure", lambda r: r[0], keep=9 if len(result) > 1 else 0, filter=True, only=TEXT),
+        column("measure", lambda r: r[0], keep=9 if len(result) > 1 else 0, filter=True),
         column("difference", lambda r: r[1].difference, "number", 5, ci=lambda r: r[1].ci, keep_ends=7),
         column("p", lambda r: r[1].p_value, "p", keep=6),
         column(f"p ({correction})", lambda r: r[1].p_adjusted, "p"),
-        title=title,
-    )
+        title="is a model more like one than like another?",
+    ).on_page("cka-differences", fold="Differences of similarities")
 
 
-def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:
+def layers_view(
+    result: LayerSimilarity, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A row for each layer of the first model, a column for each of the second, and the figure of all."""
     null = f"threshold {result.null_threshold:.5f}, calibrated {result.calibrated:.5f}, p {p_text(result.p_value)}"
     return [
-        layers_table(result),
+        _layers_table(result).on_page("layers-table", "similarities of layers, those of the other model across"),
         foot(
             f"measure {result.measure}",
             f"{result.aggregate} of {len(result.first) * len(result.second):,} pairs {result.value:.5f} ({null})",
@@ -428,7 +430,7 @@ def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:
     ]
 
 
-def layers_table(result: LayerSimilarity) -> Table:
+def _layers_table(result: LayerSimilarity) -> Table:
     """The similarity of each layer of the first model with each of the second."""
     columns = zip(result.second, zip(*result.matrix, strict=True), strict=True)
     return Table((

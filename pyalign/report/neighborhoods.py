@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pyalign.map_transfer.transfer_result import ACCURACY, KEPT, RSA, VOTES, Transfer, TransferFigure
+from pyalign.map_transfer.transfer_result import ACCURACY, KEPT, RSA, Transfer, TransferFigure
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
 from pyalign.report.fits import rank_text
-from pyalign.report.words import ELSEWHERE, called, counted, interval_header, number, one_line
+from pyalign.report.words import ELSEWHERE, called, counted, interval_header, intervals_over, number, one_line
 
 if TYPE_CHECKING:
     from pyalign.concept.dimensions import Prototype
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3
 
 
-def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
+def neighbors_view(
+    search: Neighbors, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """The neighbors of the first queries, the nearest first, and what was searched; verbose: of all queries."""
     records = list(search.records() if verbose else islice(search.records(), max(search.k, MOST_ROWS)))
     column = Rows(records).column
@@ -62,31 +64,36 @@ def labels_of(found: Neighborhoods, verbose: bool = False, labels: Mapping[str, 
     return called([(row.embeddings, None if labels is None else row.label) for row in found.results], labels, verbose)
 
 
-def neighborhoods_view(found: Neighborhoods, verbose: bool = False) -> list[Block]:
+def neighborhoods_view(
+    found: Neighborhoods, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """The models over all objects, and their hubs; of each the concepts, objects and duplicates; differences."""
-    labels = labels_of(found, verbose)
+    names = labels_of(found, verbose, labels)
     half, over = MOST_CONCEPTS // 2, f"{found.k:,} nearest of {found.n_objects:,} objects"
     blocks: list[Block] = []
     if found.human_measure or found.grouping:
-        blocks += [models_table(found, labels), foot(*_how(found, over))]
-    blocks += [hubs_table(found, labels), foot("" if blocks else over, "" if blocks else f"measure {found.measure}")]
-    for result, label in zip(found.results, labels, strict=True):
+        blocks += [_models_table(found, names), *_of_all(found, names), foot(*_how(found, over))]
+        blocks += [_hubs_table(found, names), foot()]
+    else:
+        blocks += [_hubs_table(found, names), *_of_all(found, names), foot(over, f"measure {found.measure}")]
+    for result, label in zip(found.results, names, strict=True):
         if result.concepts:  # of many those that agree most and least
             ranked = sorted((row for row in result.concepts if row.n_objects), key=_rank)
             rows = first_and_last(ranked, MOST_CONCEPTS, verbose)
             left_out = f"the {half} highest and {half} lowest of {len(ranked):,}: {ELSEWHERE}"
-            blocks.append(concepts_table(found, [(label, row) for row in rows], f"{label}, by {found.grouping}"))
+            blocks.append(_concepts_table(found, [(label, row) for row in rows], f"{label}, by {found.grouping}"))
             blocks.append(foot(left_out if len(rows) < len(ranked) else ""))
         listed = result.objects if verbose else standing_out(result, SHOWN)
-        blocks.append(objects_table(found, [(label, row) for row in listed], SHOWN, f"{label}, objects that stand out"))
+        objects = [(label, row) for row in listed]
+        blocks.append(_objects_table(found, objects, SHOWN, f"{label}, objects that stand out"))
         blocks.append(foot())
         if result.duplicates:
-            blocks.append(duplicates_table([(label, row) for row in result.duplicates], f"{label}, duplicates"))
-            blocks.append(foot(level_of(found), counted(result.n_pairs, "pair")))
+            blocks.append(_duplicates_table([(label, row) for row in result.duplicates], f"{label}, duplicates"))
+            blocks.append(foot(_level_of(found), counted(result.n_pairs, "pair")))
     overall = [row for row in found.differences if row.concept is None]
     if overall:
-        names = dict(zip((result.embeddings for result in found.results), labels, strict=True))
-        blocks.append(differences_table(found, overall if verbose else overall[:MOST_PAIRS], names))
+        called = dict(zip((result.embeddings for result in found.results), names, strict=True))
+        blocks.append(_differences_table(found, overall if verbose else overall[:MOST_PAIRS], called))
         blocks.append(foot(f"p corrected ({found.correction}) over {len(found.differences):,} differences"))
     return blocks
 
@@ -117,14 +124,39 @@ def standing_out(result: Neighborhood, top: int) -> list[ObjectNeighborhood]:
     return list({row.row: row for row in rows}.values())
 
 
-def level_of(found: Neighborhoods) -> str:
+def _level_of(found: Neighborhoods) -> str:
     """Which rows are duplicates."""
     return "equal rows" if found.threshold is None else f"{found.measure} of at least {found.threshold:g}"
 
 
-def models_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
+def _of_all(found: Neighborhoods, names: Sequence[str]) -> list[Table]:
+    """The concepts, objects and duplicates of all models, for pages."""
+    several, by = list(zip(names, found.results, strict=True)), "overlap" if found.human_measure else "purity"
+    concepts = [(name, row) for name, result in several for row in result.concepts or ()]
+    groups = [(name, group) for name, result in several for group in result.duplicates]
+    objects = [(name, row) for name, result in several for row in result.objects]
+    of_concepts = f"the objects of each concept ({found.grouping}); only neighbors in it make it pure"
+    corrected = "; p of the overlap corrected over concepts" if found.human_measure else ""
+    counts = ", ".join(f"{counted(result.n_pairs, 'pair')} of {name}" for name, result in several)
+    twins = f"duplicates: {_level_of(found)}; {counts}"
+    tables = [
+        _concepts_table(found, concepts).on_page("neighborhoods-concepts", f"{of_concepts}{corrected}", by,
+                                                 fold="Neighborhoods per concept", only=PAGE),
+        _objects_table(found, objects, found.k).on_page(
+            "neighborhoods-objects", "objects that are neighbors of most others, agree least or change most",
+            fold="Objects that stand out", only=PAGE),
+        _duplicates_table(groups).on_page("neighborhoods-duplicates", twins, fold="Duplicates", only=PAGE),
+    ]
+    return [one for one in tables if one.columns[0].values]
+
+
+def _models_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
     """A row for each model."""
-    return table(Column("model", tuple(labels)), *_figures(found, found.results))
+    named = table(Column("model", tuple(labels)), *_figures(found, found.results))
+    of, by = f"of the {found.k:,} nearest neighbors", "purity" if found.human_measure is None else "overlap"
+    shares = [f"overlap: the share {of} by a model that are so by people"] * (found.human_measure is not None)
+    shares += [f"purity: the share {of} that share one of the {found.grouping}"] * (found.grouping is not None)
+    return named.on_page("neighborhoods", "; ".join(shares), by)
 
 
 def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Column | None]:
@@ -151,7 +183,7 @@ def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Colu
     return columns
 
 
-def concepts_table(found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeighborhood]], title: str = "") -> Table:
+def _concepts_table(found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeighborhood]], title: str = "") -> Table:
     """A row for each concept of a model, whose label comes before it."""
     column = Rows(rows).column
     corrected = found.permutations and found.human_measure
@@ -169,7 +201,7 @@ def concepts_table(found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeighb
     )
 
 
-def differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference], labels: Mapping[str, str]) -> Table:
+def _differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference], labels: Mapping[str, str]) -> Table:
     """A row for each two models."""
     column = Rows(rows, interval_header(found.confidence or 0.0)).column
     return table(
@@ -180,10 +212,11 @@ def differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference], 
         column("s.e.", lambda d: d.standard_error, "number", 4, keep=5, only=TEXT),
         column("p", lambda d: d.p_value, "p", keep=6, only=TEXT),
         column("p (corrected)", lambda d: d.p_adjusted, "p"),
-    )
+    ).on_page("neighborhoods-differences", "overlaps with people, on the same objects", "overlap",
+              fold="Differences between models")
 
 
-def hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
+def _hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
     """A row for each model."""
     column = Rows(found.results).column
     changed = found.before is not None
@@ -197,10 +230,11 @@ def hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
                note="share of places that objects hold which are there twice as often"),
         column("kept", lambda r: r.kept, "number", 4, note="share of neighbors as before") if changed else None,
         column("rbo kept", lambda r: r.kept_rbo, "number", 4, keep=7) if changed else None,
-    )
+    ).on_page("neighborhoods-hubs", f"hubness: how unequally objects are among the {found.k:,} nearest of "
+              f"{found.n_objects:,}{f'; kept: as {one_line(found.before)}' if found.before else ''}", "skewness", True)
 
 
-def objects_table(
+def _objects_table(
     found: Neighborhoods, rows: Sequence[tuple[str, ObjectNeighborhood]], most: int, title: str = ""
 ) -> Table:
     """A row for each object of a model, whose label comes before it; `most`: neighbors that are named."""
@@ -227,7 +261,7 @@ def objects_table(
     )
 
 
-def duplicates_table(rows: Sequence[tuple[str, DuplicateGroup]], title: str = "") -> Table:
+def _duplicates_table(rows: Sequence[tuple[str, DuplicateGroup]], title: str = "") -> Table:
     """A row for each group of a model, whose label comes before it."""
     column = Rows(rows).column
     return table(
@@ -244,19 +278,21 @@ MOST_CATEGORIES = 10  # in a text that is not verbose
 UNITS = {ACCURACY: "triplet", RSA: "pair"}
 
 
-def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
+def transfer_view(result: Transfer, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
     """The figures over everything, then k-NN accuracy of the categories that change most."""
-    blocks: list[Block] = [transfer_table(result, overall(result))]
-    shown = categories_of(result)
+    blocks: list[Block] = [_transfer_table(result, overall(result)).on_page("transfer-table", "before and after maps")]
+    shown = _categories_of(result)
     most = shown if verbose else shown[:MOST_CATEGORIES]
     if most:
-        blocks.append(transfer_table(result, most))
+        caption = f"k-NN accuracy of each category, k = {result.k}"
+        blocks.append(_transfer_table(result, most).on_page("transfer-categories", caption, fold="Categories"))
     rows, categories = f"{result.n_objects:,} objects", len({row.category for row in shown})
     return [*blocks, foot(
         rows if result.embeddings is None else f"{one_line(result.embeddings)}: {rows}",
         f"triplets by {' and '.join(dict.fromkeys(result.measures))}",
         f"similarity matrices by {result.rsa_measure}, Spearman",
         f"neighbors by {result.neighbor_measure}, k = {result.k}{among(result)}",
+        "" if labels is None else intervals_over(row.ci for row in result.figures),
         "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
     )]
 
@@ -272,7 +308,7 @@ def overall(result: Transfer) -> list[TransferFigure]:
     return [row for row in result.figures if row.category is None]
 
 
-def categories_of(result: Transfer) -> list[TransferFigure]:
+def _categories_of(result: Transfer) -> list[TransferFigure]:
     """Those of single categories, those that change most first."""
     rows = [row for row in result.figures if row.category is not None]
     return sorted(rows, key=lambda row: -abs(row.difference))
@@ -297,7 +333,7 @@ def unit_of(row: TransferFigure) -> str:
     return UNITS.get(row.figure, "object")
 
 
-def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
+def _transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
     """A row for each figure of each map."""
     column = Rows(rows, interval_header(result.confidence) if result.confidence is not None else "").column
     several = len(result.maps) > 1
@@ -314,21 +350,3 @@ def transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
                   note="Of the difference of a category that was chosen among all."),) if together else ()),
         *((column("p", lambda r: r.p_value, "p", keep=4, note="Of no difference."),) if tested else ()),
     )
-
-
-def sentence_of(result: Transfer) -> str:
-    """What is won most and lost most, for a figure in words."""
-    rows = [row for row in overall(result) if row.figure in (ACCURACY, RSA, VOTES)]
-    if not rows:
-        return "No agreement could be compared."
-    best, worst = max(rows, key=lambda row: row.difference), min(rows, key=lambda row: row.difference)
-    several = len(result.maps) > 1
-    parts = [f"Most is won in {_change(best, several)}"]
-    if worst.difference < 0:
-        parts.append(f"most is lost in {_change(worst, several)}")
-    return "; ".join(parts) + "."
-
-
-def _change(row: TransferFigure, several: bool) -> str:
-    on = f"{one_line(row.on) or 'neighbors'}{f' by {one_line(row.map)}' if several else ''}"
-    return f"{figure_called(row)} on {on}: {row.before:.3f} before, {row.after:.3f} after"

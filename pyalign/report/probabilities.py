@@ -8,7 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
-from pyalign.report.words import called, dropped_note, nats_note, over, over_text, percent, source_note, weighted_text
+from pyalign.report.words import (
+    called, different, dropped_note, intervals_over, nats_note, one_line, over, over_text, percent, source_note, spread,
+    weighted_text,
+)
 from pyalign.stats.resampling import Inference
 
 if TYPE_CHECKING:
@@ -17,26 +20,26 @@ if TYPE_CHECKING:
     from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations, Lapses, Reliability
 
 
-def calibration_view(result: Calibration | Calibrations, verbose: bool = False) -> list[Block]:
+def calibration_view(
+    result: Calibration | Calibrations, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A row for each calibration, and a line that says how to read them; of one also its reliability."""
     from pyalign.analysis.calibration.calibration_result import Calibrations
 
     results = result if isinstance(result, Calibrations) else Calibrations((result,))
     first, dropped = results[0], max(row.n_dropped for row in results)
-    rest = "to other triplets" if first.split == "triplets" else "that share no object with it"
-    held_out = "reported on the same" if first.split is None else f"held out: each at the T of those {rest}"
-    how = f"T from all {first.fit.n_answers:,} answers; {held_out}"
     blocks: list[Block] = [
-        calibrations_table(
-            results, called([(row.embeddings or "embeddings", row.label) for row in results], verbose=verbose)
+        _calibrations_table(
+            results, _models(results.results, verbose=verbose) if labels is None else names_of(results.results, labels)
         ),
         foot(
             source_note("triplets", results.triplets),
-            how,
+            _how(results),
             "" if first.answers == "choices" else f"answers: {first.answers}",
             f"up to {dropped_note(dropped)}" if dropped else "",
             f"ties {first.ties}",
-            *(f"intervals over {over(by)}" for by in _over(results)),
+            *([f"intervals over {over(by)}" for by in _over(results)] if labels is None else [intervals_over(
+                one for row in results for one in (row.temperature.ci, row.test.cross_entropy.ci))]),
             f"CE in {nats_note(first.task)}",
             "ECE of equal widths",
             ""
@@ -58,6 +61,14 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             f"{brier.within_bin_variance:.5f} - covariance within bins {brier.within_bin_covariance:.5f}, by bin:"
         ))
     return [*blocks, _reliability_table(first.equal_mass)]
+
+
+def _how(results: Calibrations) -> str:
+    """Which answers temperatures are from, and those of which they are reported."""
+    held_out = "held out: each at the T of those "
+    reported = {None: "reported on the same", "triplets": f"{held_out}to other triplets"}
+    each = dict.fromkeys(reported.get(row.split, f"{held_out}that share no object with it") for row in results)
+    return f"T from all {spread(row.fit.n_answers for row in results)} answers; {' or '.join(each)}"
 
 
 def _reliability_table(reliability: Reliability) -> Table:
@@ -124,7 +135,23 @@ def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Co
     )
 
 
-def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
+def names_of(rows: Sequence[Calibration | Agreement], labels: Mapping[str, str] | None = None) -> list[str]:
+    """What rows are called: the model, and the measure where there are several; `labels`: those of a page."""
+    names = _models(rows, labels)
+    if len({row.measure for row in rows}) > 1:
+        names = [
+            f"{name}, {one_line(row.measure)}" if row.measure else name for name, row in zip(names, rows, strict=True)
+        ]
+    return different(names)
+
+
+def _models(
+    rows: Sequence[Calibration | Agreement], labels: Mapping[str, str] | None = None, verbose: bool = False
+) -> list[str]:
+    return called([(row.embeddings or "embeddings", row.label) for row in rows], labels, verbose)
+
+
+def _calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     """A row for each calibration."""
     column = Rows(results.results, "" if all(row.temperature.ci is None for row in results) else "interval").column
     return table(
@@ -152,7 +179,7 @@ def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
-    )
+    ).on_page("reliability-table", "expected calibration error (ECE) of each model", "ECE", ascending=True)
 
 
 def _lapse_columns(results: Calibrations) -> Iterator[Column]:
@@ -218,17 +245,23 @@ def bins_of(reliability: Reliability) -> list[Bin]:
 # Agreement with many people
 
 
-def agreement_view(agreement: Agreement | Agreements, verbose: bool = False) -> list[Block]:
+def agreement_view(
+    agreement: Agreement | Agreements, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A row for each model, how to read them, and each model's figures by how far people agree."""
     from pyalign.analysis.agreement import Agreements
 
     models = agreement if isinstance(agreement, Agreements) else Agreements((agreement,))
-    labels = called([(row.embeddings or "embeddings", row.label) for row in models], verbose=verbose)
+    names = _models(models.results, labels, verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)
     temperatures = [row.temperature for row in models if row.temperature is not None]
     by = next(filter(None, (row.accuracy.ci for row in models)), None)
+    every = [(name, row, part) for row, name in zip(models, names, strict=True) for part in row.bins]
     return [
-        models_table(models, labels),
+        _models_table(models, names),
+        _bins_table(every, "by the share of the majority: triplets on which so many people agree").on_page(
+            "agreement-bins", fold="By how far people agree", only=PAGE
+        ),
         foot(
             source_note("triplets", models.triplets),
             f"{first.n_distinct:,} with at least {first.min_answers} answers, {first.n_answers:,} answers",
@@ -241,8 +274,8 @@ def agreement_view(agreement: Agreement | Agreements, verbose: bool = False) -> 
         ),
         *([_of_one(first)] if len(models) == 1 else []),
         *(
-            bins_table([(label, row, part) for part in row.bins], f"{label}{_by(row)}, by how far people agree:")
-            for row, label in zip(models, labels, strict=True)
+            _bins_table([(name, row, part) for part in row.bins], f"{name}{_by(row)}, by how far people agree:")
+            for row, name in zip(models, names, strict=True)
         ),
     ]
 
@@ -262,12 +295,7 @@ def _by(row: Agreement) -> str:
     return "" if row.measure is None else f", {row.measure}"
 
 
-def labels_of(models: Agreements, labels: Mapping[str, str]) -> list[str]:
-    """What each model is called on a page."""
-    return called([(row.embeddings or "embeddings", row.label) for row in models], labels)
-
-
-def models_table(models: Agreements, labels: Sequence[str]) -> Table:
+def _models_table(models: Agreements, labels: Sequence[str]) -> Table:
     """A row for each model."""
     column = Rows(models.results).column
     return table(
@@ -290,10 +318,10 @@ def models_table(models: Agreements, labels: Sequence[str]) -> Table:
         column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, keep_ends=1,
                note="of choosing what most people chose"),
         column("temperature", lambda r: r.temperature, "digits", 4, only=PAGE),
-    )
+    ).on_page("agreement-table", "models against many people", "r shares")
 
 
-def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
+def _bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
     """A row for each range of agreement: the model's label, its figures, and those in the range."""
     column = Rows(rows).column
     return table(

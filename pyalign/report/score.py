@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.ceiling.leave_one_out import GIVEN, Ceiling, NoiseCeiling
 from pyalign.documents import ci_of
 from pyalign.measures import PRECOMPUTED
-from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot, table
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
     called, chance_note, counted, dropped_note, each_text, effective_text, interval_header, nats_note, one_line, over,
     over_text, percent, percent_interval, source_note, weighted_text,
@@ -146,18 +146,24 @@ def _foot_of_groups(row: Score) -> list[Block]:
 # Noise ceilings
 
 
-def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
+def ceiling_view(
+    people: NoiseCeiling, verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> list[Block]:
     """A row for each ceiling, and a note that says of what answers."""
-    ceilings = people.ceilings
-    rows: list[tuple[str, Value, Ceiling | None]] = [
-        ("upper: majority share", ceilings.upper.value, ceilings.upper),
-        ("  of pure guessing", people.guessing, None),
-        ("estimate: likely choices", ceilings.estimate.value, ceilings.estimate),
-        ("lower: leave one participant out", ceilings.lower.value, ceilings.lower),
-        ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", None),
-        ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", None),
+    ceilings, nats = people.ceilings, f"{people.least_cross_entropy:.5f} nats"
+    rows: list[tuple[str, Value, Ceiling | None, str]] = [
+        ("upper: majority share", ceilings.upper.value, ceilings.upper,
+         "too high on average: the majority is found in the same answers"),
+        ("  of pure guessing", people.guessing, None, "what the upper one would be if everybody guessed"),
+        ("estimate: likely choices", ceilings.estimate.value, ceilings.estimate,
+         "right on average from about five answers on"),
+        ("lower: leave one participant out", ceilings.lower.value, ceilings.lower,
+         "too low on average: a few others are a poor guide"),
+        ("least cross-entropy", nats, None, ""),
+        ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", None, ""),
     ]
-    column, header = Rows(rows).column, interval_header(people.confidence)
+    header = interval_header(people.confidence)
+    column, of_page = Rows(rows).column, Rows(rows[:4], header).column
     return [
         table(
             column("ceiling", lambda row: row[0]),
@@ -165,6 +171,12 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
             column("s.e.", lambda row: "" if row[2] is None else row[2].standard_error, "percent", 2, keep=5),
             column(header, lambda row: "" if row[2] is None else percent_interval(row[2].ci)),
         ),
+        table(
+            of_page("ceiling", lambda row: row[0].strip()),
+            of_page("accuracy", lambda row: row[1], "percent", ci=lambda row: None if row[2] is None else row[2].ci),
+            of_page("on average", lambda row: row[3]),
+            title=f"how well participants predict each other; least cross-entropy of any model on these answers {nats}",
+        ).on_page("ceilings-table", only=PAGE),
         foot(
             source_note("triplets", people.triplets),
             f"{people.n_distinct:,} answered at least twice, {people.n_answers:,} answers",

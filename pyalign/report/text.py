@@ -23,8 +23,9 @@ from pyalign.report.words import WIDTH, noted, number, one_line, p_text, percent
 def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
     """What a result says: by its view, or its values; at last which of its judgments were left out."""
     kind = kinds().get(result.command)
+    blocks: list[Block]
     if kind is not None and kind.view:
-        blocks: list[Block] = load(kind.view)(result, verbose)
+        blocks = [one for one in load(kind.view)(result, verbose) if not (isinstance(one, Table) and one.only == PAGE)]
     else:
         values = (pair for record in result.to_records() for pair in record.items())
         blocks = [Facts(tuple(Fact(name, str(value)) for name, value in values))]

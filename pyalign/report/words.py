@@ -214,6 +214,12 @@ def counted(n: int, singular: str, plural: str = "") -> str:
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
+def spread(counts: Iterable[int]) -> str:
+    """The least to the largest of counts, such as "10 to 2,000"; of one the count."""
+    ordered = sorted(counts)
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((ordered[0], ordered[-1])))
+
+
 def number(value: float | None, places: int = 4) -> str:
     """A correlation or a share as people read it, in a sentence.
 

@@ -133,7 +133,7 @@ def test_a_picture_has_a_line_for_each_family_or_for_each_model(found, message_o
     assert default_chart(found) == "concepts" and set(figures(found)) == {"concepts", "entropy"}
     drawn = [part for part in concepts(Sources((Loaded("c.json", found),))).parts if hasattr(part, "chart")]
     assert [part.name for part in drawn] == ["concepts-chart", "entropy-chart"]
-    for shown in (drawn[1].caption, str(chart(replace(found, dimensions="a/spose.npy"), "entropy").to_dict()["title"])):
+    for shown in (drawn[1].summary, str(chart(replace(found, dimensions="a/spose.npy"), "entropy").to_dict()["title"])):
         assert "by the entropy of the choice that the human dimensions predict" in shown
     assert "900 triplets" in shown and "predict (spose)" in shown
 

@@ -9,7 +9,7 @@ from support import draw_triplets, read_back, write_folder
 import pyalign
 from pyalign.analysis.comparison.comparison_result import layers_of
 from pyalign.io.embeddings import load_embeddings
-from pyalign.report.blocks import Figure
+from pyalign.report.blocks import Figure, Table
 from pyalign.report.charts import chart, charts_of
 from pyalign.report.charts.models import CHOSEN
 from pyalign.report.charts.theme import rows_of
@@ -89,8 +89,11 @@ def test_a_line_for_each_model_with_intervals_and_the_best_layer(found):
 def test_a_page_shows_depth_and_a_comparison_without_layers_has_no_such_picture(found, models, answered, message_of):
     section = differences(Sources((Loaded("compare.json", found),)))
     (figure,) = [part for part in section.parts if isinstance(part, Figure)]
-    best = found.best_layers[0]
-    assert figure.name == "depth-figure" and f"{100 * best.accuracy:.1f}% on the others" in figure.summary
+    best = max(found.layers, key=lambda layer: layer.accuracy)
+    highest = f"Highest: zoo/net, {best.layer.name}: {100 * best.accuracy:.1f}%, interval "
+    assert figure.name == "depth-figure" and highest in figure.summary
+    layers = next(part for part in section.parts if isinstance(part, Table) and part.name == "best-layers")
+    assert layers.columns[2].values == tuple(best.accuracy for best in found.best_layers)
     plain = pyalign.compare({"a": models["bare"], "b": models["bare"][:, :2]}, answered[1])
     assert charts_of(plain) == ("differences", "accuracy", "scores")
     assert message_of(chart, plain, "depth").endswith(

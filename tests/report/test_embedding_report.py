@@ -10,7 +10,7 @@ import pytest
 
 from pyalign._result import read_result
 from pyalign.errors import InputError
-from pyalign.report.fits import against_table, dimensions_table, embedding_folds_table, stability_table
+from pyalign.report.fits import _against_table, _dimensions_table, _embedding_folds_table, _stability_table
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "snapshots" / "documents" / "embed.json"
 
@@ -26,23 +26,23 @@ def column(table, header):
 
 
 def test_a_row_for_each_fold_the_mean_and_the_fit_to_all(result):
-    table = embedding_folds_table(result)
+    table = _embedding_folds_table(result)
     assert column(table, "fold").values == ("1", "2", "mean", "all")
     assert column(table, "accuracy").values[:3] == (*(fold.accuracy for fold in result.folds), result.accuracy)
     assert column(table, "dimensions").values[3] == result.fit.n_dimensions
 
 
 def test_dimensions_have_a_column_for_each_way_to_repeat_them(result):
-    table = dimensions_table(result.fit.dimensions, result.stability)
+    table = _dimensions_table(result.fit.dimensions, result.stability)
     for one in result.stability:
         shown = column(table, one.over)
         assert shown.values == tuple(each.correlation for each in one.dimensions)
         assert shown.low == tuple(each.low for each in one.dimensions)
-    assert column(stability_table(result.stability), "fits").values == (1, 2, 3)
+    assert column(_stability_table(result.stability), "fits").values == (1, 2, 3)
 
 
 def test_other_embeddings_have_their_differences(result):
-    table = against_table(result)
+    table = _against_table(result)
     assert column(table, "difference").values == (result.against[0].difference,)
     assert column(table, "difference").low == (result.against[0].difference_interval.low,)
 
@@ -116,12 +116,12 @@ def test_a_dimension_without_a_match_is_a_dash_and_draws_nothing(result):
     n, n_matched = len(halves.dimensions), halves.n_matched
     assert [one.correlation is None for one in halves.dimensions] == [one.n_matched == 0 for one in halves.dimensions]
     assert 0 < n_matched < n
-    table = dimensions_table(result.fit.dimensions, [halves])
+    table = _dimensions_table(result.fit.dimensions, [halves])
     ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == "halves"]]
     on_page = [_cell(column(table, "halves"), row) for row in range(n)]
     for shown, dash in ((cells, "-"), (on_page, MISSING)):
         assert [cell == dash for cell in shown] == [one.n_matched == 0 for one in halves.dimensions]
-    assert column(stability_table([halves]), "matched").values == (n_matched,)
+    assert column(_stability_table([halves]), "matched").values == (n_matched,)
     chart = dimension_stability_chart(replace(result, stability=(halves,)))
     drawn = [row for row in rows_of(chart) if row.get("value") is not None and "low" in row]
     assert len(drawn) == n_matched and all(row["low"] is not None for row in drawn)
@@ -134,7 +134,7 @@ def test_penalties_are_shown_with_their_significant_digits_in_text_and_on_pages(
     from pyalign.report.text import shown_columns
 
     small = replace(result.folds[0], shrinkage=2.034e-5, sparsity=1.4567e-3)
-    table = embedding_folds_table(replace(result, folds=(small, *result.folds[1:])))
+    table = _embedding_folds_table(replace(result, folds=(small, *result.folds[1:])))
     for header, text in (("shrinkage", "2.03e-05"), ("sparsity", "0.00146")):
         ((cells,),) = [[one.cells for one in shown_columns(table)[0] if one.header == header]]
         assert cells[0] == text

@@ -204,7 +204,8 @@ def test_a_page_shows_the_matrices_with_their_pairs_and_words(compared):
         assert column.values == matrix.values
     people = compared.rdms.matrices[0].square()
     a, b = np.unravel_index(np.nanargmin(people), people.shape)
-    assert rdm.summary.startswith(f"Most alike: people, mean of 3 {NAMES[a]} and {NAMES[b]} ({people[a, b]:.3g});")
+    lowest = [f"Lowest: people, mean of 3, {NAMES[k]}, {NAMES[m]}: {people[a, b]:.3f}." for k, m in ((a, b), (b, a))]
+    assert rdm.summary.endswith(tuple(lowest))
     hole = (*compared.rdms.matrices[0].values[:-1], float("nan"))
     some = Rdms(NAMES, "dissimilarity", (Rdm(None, None, hole),))
     section = rsa(Sources((Loaded("rsa.json", replace(compared, rdms=some)),)))

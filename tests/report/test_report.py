@@ -16,7 +16,8 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.analysis.accuracy import Score, Scores
-from pyalign.report.blocks import Column, Table, concepts_column
+from pyalign.report.blocks import Column, Table, concepts_column, foot
+from pyalign.report.page.sections._shared import MOST_ROWS, parts_of_view
 from pyalign.report.progress import ProgressLine
 from pyalign.report.text import table_text
 from pyalign.report.words import noted, short_labels, shorten_left, shortened, shown_width
@@ -417,10 +418,30 @@ def test_files_are_called_without_folder_and_extension(name, label):
     assert short_labels([name]) == {name: label}
 
 
-def test_a_table_on_a_page_lacks_columns_without_a_value_unless_it_is_whole():
-    table = Table((Column("model", ("a", "b")), Column("p", (None, None), "p"), Column("kappa", (0.5, None), "number")))
-    found = table.on_page("errors", "Two models.", "kappa", ascending=True)
-    assert [one.header for one in found.columns] == ["model", "kappa"]
-    assert (found.name, found.caption, found.sort) == ("errors", "Two models.", ("kappa", False))
-    whole = table.on_page("errors", "Two models.", whole=True)
-    assert whole.columns == table.columns and whole.sort is None
+def _of_view(n, sort):
+    columns = (
+        Column("model", tuple(f"m{k}" for k in range(n))), Column("p", (None,) * n, "p"),
+        Column("kappa", (*range(n - 1), None), "number", (0.0,) * n, (1.0,) * n, ends="90% interval"),
+    )
+    return Table(columns).on_page("errors", "errors of models", sort, ascending=True, fold="Errors")
+
+
+def test_a_page_has_the_named_tables_of_a_view_with_the_first_note_below_and_other_notes_as_text():
+    hidden = Table((Column("model", ("a",)),))
+    blocks = [hidden, _of_view(2, "kappa"), foot("2 triplets", "intervals over objects"), foot("best: a"), hidden]
+    fold, text, (again,) = (getattr(one, "parts", one) for one in parts_of_view([*blocks, _of_view(2, ""), foot("p")]))
+    (table,) = fold
+    assert table.fold == "Errors" and [one.header for one in table.columns] == ["model", "kappa"]
+    assert (table.name, table.sort) == ("errors", ("kappa", False))
+    assert table.caption == "Errors of models. 2 triplets; 90% intervals over objects."
+    assert text.paragraphs == ("Best: a.",) and again.caption == "Errors of models. p; 90% intervals over objects."
+
+
+@pytest.mark.parametrize("sort", ["", "kappa"])
+def test_of_very_many_rows_a_page_has_the_first(sort):
+    n = MOST_ROWS + 5
+    ((table,),) = (part.parts for part in parts_of_view([_of_view(n, sort)]))
+    assert {len(getattr(column, name)) for column in table.columns for name in ("values", "low", "high")} == {0, 1000}
+    assert table.columns[1].values == tuple(range(1000)) and "the first 1,000 of 1,005 rows" in table.caption.lower()
+    ((table,),) = (part.parts for part in parts_of_view([_of_view(MOST_ROWS, sort)]))
+    assert len(table.columns[0].values) == MOST_ROWS and "the first" not in table.caption.lower()

@@ -5,7 +5,6 @@ Dimensions of an embedding: how many each penalty leaves, and how well each come
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
@@ -14,14 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScores
+from pyalign.concept.concepts_result import Concepts, ConceptScores
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.matrix import Cells, matrix, names_spoken
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SMALL, alt, chart_of, colors_and_shapes, ends_of, finished, known, letters_width, of_field, style_of, width_of,
+    alt, chart_of, colors_and_shapes, ends_of, finished, known, of_field, style_of, width_of,
 )
 from pyalign.report.fits import OVER
 from pyalign.report.words import bars_text, counted, different, labels_of, model_labels, one_line
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 MAP_SORTS = ("value", "name", "document")
 MOST_ROWS, MOST_COLUMNS = 80, 120  # of a map
 MOST_WITH_INTERVALS = 1000  # cells of a map
-STEP, LEAST, TALL = 9.0, 2.0, 700.0  # of a heatmap: points of a row, the fewest, and of all rows if they fit
-ROOM, LABEL = {"double": 560.0, "single": 150.0}, {"double": 130.0, "single": 80.0}  # of all columns, and of a name
-MISSING = -1e9
+ACCURACY, R2 = ("accuracy", "concepts", ".1%", ".0%"), ("R²", "dimensions", ".3f", ".2f")  # what a map shows
+HELD_OUT = "{0.n_objects:,} objects, each predicted by a map that has not seen it"
 MOST_DIMENSIONS = 40  # of an embedding, by mass
 T = TypeVar("T")
 
@@ -143,8 +142,7 @@ def dimensions_chart(
     shown = "all" if len(order) == len(dimensions) else f"{len(order)} of"
     of_all = ", ".join(f"{model} {value:.3f}" for model, value in means.items())
     sentences = [
-        f"{result.n_objects:,} objects, each predicted by a map that has not seen it; {shown} {len(dimensions)} "
-        "dimensions.",
+        f"{HELD_OUT.format(result)}; {shown} {len(dimensions)} dimensions.",
         bars_text(dimension.ci for dimension in dimensions),
         f"Solid: mean R² ({of_all}). Dashed: 0, no better than the mean." if means else "",
     ]
@@ -153,113 +151,70 @@ def dimensions_chart(
 
 
 def concepts_map_chart(
-    result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    by: str | None = None, labels: Mapping[str, str] | None = None,
+    result: Concepts | DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
+    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:
-    """A cell for each concept and model, the most accurate models to the left, of more than 120 only these.
+    """A cell for each concept, or dimension, and model, the best models to the left, of more than 120 only these.
 
-    `sort` "value" is by the mean accuracy of the models. `limit`: of concepts; default 80.
+    `sort` "value" is by the mean over the models. `limit`: of concepts; default 80.
     """
     look, points = style_of(style), width_of(width)
     _checks.one_of(sort, MAP_SORTS, "sort")
-    results = sorted(_of_grouping(result, by), key=lambda scores: _downwards([scores.accuracy]))
-    called = labels_of(result, labels=labels)
-    table = {
-        called[scores.embeddings]: _by_name(scores.concepts, lambda row: row.concept)
-        for scores in results[:MOST_COLUMNS]
-    }
+    called, every = labels_of(result, labels=labels), _of_each(result, by)
+    best = sorted(every, key=lambda name: _downwards([every[name][0]]))[:MOST_COLUMNS]
+    table = {called[name]: every[name][1] for name in best}
     names = list(dict.fromkeys(name for of_model in table.values() for name in of_model))
     if sort == "name":
         names.sort()
     elif sort == "value":
-        names.sort(
-            key=lambda name: _downwards(of_model[name].accuracy for of_model in table.values() if name in of_model)
-        )
+        names.sort(key=lambda name: _downwards(of_model[name][0] for of_model in table.values() if name in of_model))
     shown = names[: limit or MOST_ROWS]
-
-    def values(figure: Callable[[ConceptScore], float | None]) -> np.ndarray:
-        rows = [[of_model.get(name) for of_model in table.values()] for name in shown]
-        return np.array([[None if concept is None else figure(concept) for concept in row] for row in rows], np.float64)
-
-    ends = {
-        "low": values(lambda concept: ends_of(concept.ci)[0]),
-        "high": values(lambda concept: ends_of(concept.ci)[1]),
-    }
+    cells = [[of_model.get(name, (None, None)) for of_model in table.values()] for name in shown]
+    values = np.array([[value for value, _ in row] for row in cells], np.float64)
+    ends = {end: np.array([[ends_of(ci)[k] for _, ci in row] for row in cells], np.float64)
+            for k, end in enumerate(("low", "high"))}
     more = ends if len(shown) * len(table) <= MOST_WITH_INTERVALS else {}
-    cells = Cells(shown, [*table], values(lambda concept: concept.accuracy), "accuracy", ".1%", ".0%", more)
-    there = cells.values[np.isfinite(cells.values)]
+    what, noun, form, short = ACCURACY if isinstance(result, Concepts) else R2
+    drawn = Cells(shown, [*table], values, what, form, short, more)
+    there = values[np.isfinite(values)]
     low, high = np.quantile(there, [0.01, 0.99]).tolist() if len(there) else (0.0, 1.0)
+    over = ("{0.n_triplets:,} triplets" if isinstance(result, Concepts) else HELD_OUT).format(result)
     sentences = [
-        f"{results[0].n_triplets:,} triplets; {len(shown)} of {len(names)} concepts, {len(table)} of {len(results)} "
-        "models, the most accurate to the left.",
-        "Concepts by the mean accuracy of the models." if sort == "value" else f"Concepts by {sort}.",
+        f"{over}; {len(shown)} of {len(names)} {noun}, {len(table)} of {len(every)} models, the best to the left.",
+        f"{noun.capitalize()} by the mean over the models." if sort == "value" else f"{noun.capitalize()} by {sort}.",
         "Colors end at the first and the last hundredth of the cells; intervals are "
         f"{'in the tips and in the data' if more else 'only in the result'}.",
-        names_spoken(cells, points),
+        names_spoken(drawn, points),
     ]
-    chart = matrix(cells, look, points, (low, high), square=False)
-    return finished(chart, look, points, f"Accuracy per concept of {counted(len(results), 'model')}", sentences)
+    chart = matrix(drawn, look, points, (low, high), square=False)
+    title = f"{what[0].upper()}{what[1:]} per {noun[:-1]} of {counted(len(every), 'model')}"
+    return finished(chart, look, points, title, sentences)
+
+
+Figures = dict[str, tuple[float | None, Interval | None]]  # by the names of concepts, which differ
+
+
+def _of_each(result: Concepts | DimensionPredictions, by: str | None) -> dict[str, tuple[float | None, Figures]]:
+    """Model -> its figure over all, and that of each concept or dimension with its interval."""
+    if isinstance(result, Concepts):
+        return {
+            scores.embeddings: (scores.accuracy, {
+                name: (row.accuracy, row.ci) for name, row in _by_name(scores.concepts, lambda one: one.concept).items()
+            })
+            for scores in _of_grouping(result, by)
+        }
+    return {
+        predicted.embeddings: (predicted.mean_r2, {
+            name: (row.r2, row.ci) for name, row in _by_name(predicted.dimensions, lambda one: one.dimension).items()
+        })
+        for predicted in result.results
+    }
 
 
 def _downwards(values: Iterable[float | None]) -> float:
     """A key that sorts the largest mean to the beginning, and those without values to the end."""
     there = [value for value in map(known, values) if value is not None]
     return -fmean(there) if there else math.inf
-
-
-def heatmap(
-    cells: tuple[Sequence[str], Sequence[str], Sequence[Sequence[float | None]]], *, title: str, what: str, form: str,
-    sentences: Sequence[str], style: str = "light", width: str = "double",
-) -> Any:
-    """Models down, concepts across, in the order that is given, for a page.
-
-    The specification holds each value once and each name a few times: 100 models and 66 concepts take 50 kB.
-
-    Args:
-        cells: labels of models and of concepts, and of each model a value for each concept; None: there is none, and
-            the place stays empty.
-        title: of the picture.
-        what: what the values are, for the legend.
-        form: how they are shown, as d3 has it.
-        sentences: what the values are over, and whatever else a reader should know.
-        style, width: as of other charts.
-
-    Example:
-        >>> chart = heatmap((["a", "b"], ["food"], [[0.5], [None]]), title="t", what="r", form=".0%", sentences=[])
-        >>> list(chart.to_dict()["datasets"].values())
-        [[0.5, -1000000000.0]]
-    """
-    look, (models, concepts, values) = style_of(style), cells
-    rows, columns = different([one_line(name) for name in models]), different([one_line(name) for name in concepts])
-    # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. There
-    # is no null in its schema.
-    flat = [MISSING if value is None else float(f"{value:.4g}") for row in values for value in row]
-    across = len(columns)
-    shown = f"isValid(datum.value) ? format(datum.value, '{form.replace('.0', '.1')}') : 'no figure'"
-    base = (
-        chart_of(flat)
-        .transform_window(number="row_number()")
-        .transform_calculate(
-            value=f"datum.data > {MISSING} ? datum.data : null",
-            model=f"{json.dumps(rows)}[floor((datum.number - 1) / {across})]",
-            concept=f"{json.dumps(columns)}[(datum.number - 1) % {across}]",
-        )
-        .transform_calculate(spoken=f"datum.model + ', ' + datum.concept + ': ' + {shown}")
-    )
-    height = max(LEAST, min(STEP, TALL / max(1, len(rows))))
-    side, label = max(LEAST, min(1.5 * STEP, ROOM[width] / max(1, across))), LABEL[width]
-    axis = {"title": None, "labelFontSize": SMALL, "labelOverlap": True, "ticks": False, "domain": False}
-    legend = alt.Legend(title=what, format=form, orient="bottom", gradientLength=160, gradientThickness=8)
-    chart = base.mark_rect().encode(
-        x=alt.X("concept:N", sort=columns, axis=alt.Axis(labelAngle=-90, labelLimit=label, orient="top", **axis)),
-        y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=label, **axis)),
-        color=alt.Color("value:Q", scale=alt.Scale(scheme="cividis"), legend=legend),
-        tooltip=[alt.Tooltip("model:N"), alt.Tooltip("concept:N"), alt.Tooltip("value:Q", title=what, format=form)],
-        description=alt.Description("spoken:N"),
-    )
-    names = max((min(label, letters_width(row, SMALL)) for row in rows), default=0.0)
-    chart = chart.properties(width=side * across, height=height * len(rows))
-    return finished(chart, look, side * across + names, title, sentences)
 
 
 def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light", width: str = "double") -> Any:

@@ -17,7 +17,8 @@ from pyalign.report.charts.models import MOST_LINES, joined
 from pyalign.report.charts.theme import (
     alt, colors_and_shapes, ends_of, finished, first_of, style_of, width_of, with_margin,
 )
-from pyalign.report.words import bars_text, called, counted, different, labels_of, short_labels
+from pyalign.report.probabilities import names_of
+from pyalign.report.words import bars_text, counted, labels_of, short_labels
 
 LEAST = "least possible"
 LINES = ("families", "models")  # what lines are of
@@ -89,16 +90,10 @@ def entropy_chart(
 
 
 def _of_agreements(results: tuple[Agreement, ...], labels: Mapping[str, str] | None) -> _Lines:
-    several = len({one.measure for one in results}) > 1
-    names = different([
-        f"{name}, {one.measure}" if several and one.measure else name
-        for name, one in zip(called([(one.embeddings or "embeddings", one.label) for one in results], labels), results,
-                             strict=True)
-    ])
     each = {
         name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, ci_of(bin_.accuracy))
                for bin_ in one.entropy_bins or ()]
-        for name, one in zip(names, results, strict=True)
+        for name, one in zip(names_of(results, labels), results, strict=True)
     }
     first = results[0]
     least = [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.majority_share, ci_of(bin_.majority_share))

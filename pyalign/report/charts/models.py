@@ -21,11 +21,12 @@ from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SHAPES, Look, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width, of_field, spread,
+    SHAPES, Look, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width, of_field,
     style_of, width_of, with_margin,
 )
+from pyalign.report.fits import held_out
 from pyalign.report.scored import Scored, scored_of, unprobed
-from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line, percent
+from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line, percent, spread
 
 MOST_ROWS = 60  # unless somebody asks for more
 MOST_PEOPLE = 2000  # values of single people in one picture
@@ -215,8 +216,8 @@ def _before_after_probes(
     ]
     folds = " or ".join(map(str, sorted({len(probe.folds) for probe in probes})))
     return pairs, [
-        f"{spread(probe.n_test for probe in probes)} triplets of held-out "
-        f"{' or '.join(sorted({probe.split for probe in probes}))}, in {folds} folds; none chose anything.",
+        f"{spread(probe.n_test for probe in probes)} triplets of {' or '.join(sorted(set(map(held_out, probes))))}, in "
+        f"{folds} folds; none chose anything.",
         bars_text([probes[0].accuracy_interval]),
         f"{before_and_after[0].capitalize()}: by cosines of the rows as they came, on the same triplets.",
         "Gain: paired over the same triplets." if any(gain.low is not None for _, _, gain in pairs) else "",

@@ -18,13 +18,11 @@ from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import (
     SMALL, At, Look, Style, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width,
-    of_field, placed, spread, style_of, width_of, with_margin,
+    of_field, placed, style_of, width_of, with_margin,
 )
 from pyalign.report.fits import rank_text
-from pyalign.report.probabilities import bins_of
-from pyalign.report.words import (
-    called, counted, different, interval_header, model_labels, one_line, over_words, percent,
-)
+from pyalign.report.probabilities import bins_of, names_of
+from pyalign.report.words import counted, interval_header, model_labels, one_line, over_words, percent, spread
 
 BINS = ("equal-mass", "equal-width")
 NAMED, HEIGHT = 40, 190.0  # names next to points, at most; points of the frame
@@ -84,19 +82,6 @@ def reliability_chart(
     ]
     title = "Reliability of choice probabilities" + (f": {names[0]}" if len(names) == 1 else "")
     return finished(_diagonal(rows, names, look, points), look, points, title, sentences)
-
-
-def names_of(calibrations: Sequence[Calibration], labels: Mapping[str, str] | None = None) -> list[str]:
-    """What calibrations are called: the model, and the measure where there are several; `labels`: those of a page."""
-    names = called(
-        [(calibration.embeddings or "embeddings", calibration.label) for calibration in calibrations], labels
-    )
-    if len({calibration.measure for calibration in calibrations}) > 1:
-        names = [
-            name if calibration.measure is None else f"{name}, {one_line(calibration.measure)}"
-            for name, calibration in zip(names, calibrations, strict=True)
-        ]
-    return different(names)
 
 
 def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:

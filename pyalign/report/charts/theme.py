@@ -298,19 +298,21 @@ def with_margin(values: Iterable[float | None], share: float, least: float = 1.0
     return low - more, high + more
 
 
-def spread(counts: Iterable[int]) -> str:
-    """The least to the largest of counts, such as "10 to 2,000"; of one the count."""
-    ordered = sorted(counts)
-    return " to ".join(f"{n:,}" for n in dict.fromkeys((ordered[0], ordered[-1])))
-
-
 def first_of(shown: int, total: int, what: str) -> str:
     """The sentence that not all are shown, such as "The first 60 of 1,000 models."; "" where they are."""
     return f"The first {shown} of {total:,} {what}." if shown < total else ""
 
 
 def rows_of(chart: Any) -> list[dict[str, Value]]:
-    """A row for each mark that stands for data, unrounded; lines that only help to read are none.
+    """A row for each mark that stands for data, as `marks_of`, without what is said of it, and its image."""
+    return [
+        {name: value for name, value in mark.items() if name not in HIDDEN}
+        for marks in marks_of(chart) for mark in marks
+    ]
+
+
+def marks_of(chart: Any) -> list[list[dict[str, Value]]]:
+    """The rows of each set of marks that stand for data, unrounded; lines that only help to read are none.
 
     Such marks are those that say something to people who have the picture read to them: rows with `spoken`.
     """
@@ -318,16 +320,18 @@ def rows_of(chart: Any) -> list[dict[str, Value]]:
     columns = [
         [row["column"] for row in values] for values in datasets if values and {"place", "column"} == set(values[0])
     ]
-    rows = list[dict[str, Value]]()
+    sets = list[list[dict[str, Value]]]()
     for values in datasets:
+        rows = list[dict[str, Value]]()
         for row in values:
             if "cells" in row:
                 more = {name.removeprefix("more_"): of for name, of in row.items() if name.startswith("more_")}
                 head = {name: row[name] for name in ("matrix", "row") if name in row}
                 rows += _unfolded(head, columns[0], {"value": row["cells"], **more})
             elif "spoken" in row:
-                rows.append({name: value for name, value in row.items() if name not in HIDDEN})
-    return rows
+                rows.append(row)
+        sets += [rows] if rows else []
+    return sets
 
 
 def _unfolded(

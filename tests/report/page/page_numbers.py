@@ -166,9 +166,11 @@ def tables(documents):
             "p(majority)": ("majority_probability", "majority_probability_ci")}),
         "rsa-table": (rsa, {
             "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
-            "mean": ("per_person.mean", "per_person.ci"),
-            "ceiling, lower": ("ceiling.lower", None), "ceiling, upper": ("ceiling.upper", None),
-            "partial": ("partial.value", "partial.ci"),
+            "partial": ("partial.value", "partial.ci")}),
+        "rsa-people": (rsa, {
+            "mean": ("per_person.mean", "per_person.ci"), "ceiling, lower": ("ceiling.lower", None),
+            "ceiling, upper": ("ceiling.upper", None)}),
+        "rsa-against": (rsa, {
             "less lower": ("per_person.against_lower.difference", "per_person.against_lower.ci"),
             "p (Holm)": ("per_person.against_lower.p_adjusted", None),
             "of lower": ("per_person.of_lower.value", "per_person.of_lower.ci"),
@@ -211,7 +213,7 @@ def tables(documents):
         end = "" if k == 0 else f"-{k + 1}"
         rows = flat(results, "concepts", embeddings="embeddings")
         of = {(row["embeddings"], row["concept"]): row["accuracy"] for row in rows}
-        found[f"concepts-table{end}"] = rows, {
+        found[f"concepts-table{end}"] = rows + [one["unassigned"] for one in results if one.get("unassigned")], {
             "accuracy": ("accuracy", "ci"), "triplets": ("n_triplets", None),
             "objects": ("n_objects", None)}
         apart = [{**row, "own": of[row["embeddings"], row["concept"]], "its": of[row["other"], row["concept"]]}
@@ -220,23 +222,21 @@ def tables(documents):
             "its accuracy": ("own", None), "of the other": ("its", None), "difference": ("difference", "ci"),
             "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "triplets": ("n_triplets", None)}
         found[f"missed-{by}"] = [row for row in d["consistency"]["missed"] if row["by"] == by], missed
-    found["dimensions-table"] = (
-        [{one["embeddings"]: row for one, row in zip(d["predict"]["results"], of_all, strict=True)}
-         for of_all in zip(*(one["dimensions"] for one in d["predict"]["results"]), strict=True)],
-        {label(one["embeddings"]): (one["embeddings"], None) for one in d["predict"]["results"]},
-    )
-    for k, one in enumerate(d["cka"]["results"]):
+    found["dimensions-table"] = flat(d["predict"]["results"], "dimensions"), {
+        "R^2": ("r2", "ci"), "r": ("correlation", None)}
+    alike, differences = [], []
+    for one in d["cka"]["results"]:
         m = len(one["models"])
         pairs = [(i, j) for i in range(m) for j in range(i + 1, m)]
         squares = ("matrix", "null_threshold", "calibrated", "p_value", "p_adjusted")
-        rows = [{key: one[key][i][j] for key in squares} | {"ci": score["ci"]}
-                for (i, j), score in zip(pairs, one["scores"], strict=True)]
-        end = "" if k == 0 else f"-{k + 1}"
-        found[f"cka-table{end}"] = rows, {
-            "similarity": ("matrix", "ci"), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
-            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
-        found[f"cka-differences{end}"] = one["differences"], {
-            "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
+        alike += [{key: one[key][i][j] for key in squares} | {"ci": score["ci"]}
+                  for (i, j), score in zip(pairs, one["scores"], strict=True)]
+        differences += one["differences"]
+    found["cka-table"] = alike, {
+        "similarity": ("matrix", "ci"), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
+        "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
+    found["cka-differences"] = differences, {
+        "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
     for name, document, key in (
         ("layers-table", d["layers"], "matrix"),
         ("recovery-confusion", d["recover"], "confusion"),
@@ -246,11 +246,6 @@ def tables(documents):
             [dict(zip(heads, row, strict=True)) for row in document[key]],
             {one: (one, None) for one in heads},
         )
-    dims = found["dimensions-table"]
-    found["dimensions-table"] = (
-        [{name: {"r2": row["r2"], "ci": row["ci"]} for name, row in one.items()} for one in dims[0]],
-        {head: (path, None) for head, (path, _) in dims[1].items()},
-    )
     return found
 
 
@@ -290,8 +285,6 @@ def row_of(row, columns):
     for path, interval in columns.values():
         held = row.get(path) if path in row else at(row, path)
         ends = at(row, interval) if interval else None
-        if isinstance(held, dict):  # of a model: its R² with the interval
-            held, ends = held["r2"], held["ci"]
         found.append(tuple(None if one is None else round(float(one), 12) for one in (held, *(ends or (None, None)))))
     return tuple(found)
 

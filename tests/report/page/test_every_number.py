@@ -143,10 +143,9 @@ def test_a_number_that_was_changed_is_found(every, data):
 
 
 def test_captions_say_over_what_and_how_sure(every, page, data):
-    assert "95% intervals over objects. p-values of" in data["neighborhoods-concepts"]["caption"]
-    for name in ("neighborhoods-differences", "neighborhoods"):
+    for name in ("neighborhoods-concepts", "neighborhoods"):
         assert "95% intervals over objects" in data[name]["caption"]
     best = every["compare"]["best"]
     low, high = best["ci"]
-    shown = f"{100 * best['accuracy']:.1f}% ({100 * low:.1f} to {100 * high:.1f}%, 95% intervals over objects"
+    shown = f"on the others: {100 * best['accuracy']:.1f}%, 95% interval {100 * low:.1f} to {100 * high:.1f}%"
     assert shown in page.html

@@ -235,7 +235,7 @@ def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
                                          subjects=people if split == "subjects" else None)
             for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]
     section = probes(given(*held))
-    captions = [part.caption for part in section.parts if isinstance(part, Figure)]
+    captions = [part.summary for part in section.parts if isinstance(part, Figure)]
     assert len(captions) == 2 and len({table.name for table in tables(section)}) == 4
     assert "held-out objects or held-out participants" in captions[0]
     assert "held-out sets of three objects" in captions[1]
@@ -248,7 +248,7 @@ def test_the_level_of_a_probe_is_that_of_its_document(models, one):
     pytest.importorskip("scipy", reason="scipy is not installed")
     document = pyalign.cross_validate_probe(models["b"], one, repeats=1, penalties=0.1, folds=2).to_dict()
     document["intervals"]["accuracy_interval"]["confidence"] = 0.8
-    assert "80% intervals over objects" in probes(given(document)).parts[0].caption
+    assert "80% intervals over objects" in probes(given(document)).parts[0].summary
 
 
 def test_calibrations_of_other_triplets_are_not_sorted_together(models, one, other):
@@ -257,8 +257,8 @@ def test_calibrations_of_other_triplets_are_not_sorted_together(models, one, oth
                                 pyalign.calibrate({"a": models["a"]}, one, split=None, bins=4)))
     first, second = tables(section)
     assert len(first.columns[0].values) == 3 and len(second.columns[0].values) == 2
-    assert "about held-out objects or that the temperature was fitted to (in-sample)" in first.caption
-    assert "in-sample" not in second.caption
+    assert "share no object with it or reported on the same" in first.caption
+    assert "reported on the same" not in second.caption
 
 
 def test_models_without_a_name_are_a_row_and_a_point_each(models, one):

@@ -62,29 +62,6 @@ def test_fitted_temperatures_are_those_of_calibrate(data, held):
     assert found == [row["test"]["cross_entropy"] for row in rows]
 
 
-def test_differences_are_those_of_compare(data, held):
-    rows, table = held["compare"]["pairs"], data["differences-table"]
-    assert column(table, "Accuracy") == with_ends(rows, "difference", "ci")
-    for header, key in (("p", "p_value"), ("p (Holm)", "p_adjusted")):
-        assert [value for value, *_ in column(table, header)] == [row[key] for row in rows]
-
-
-def test_ceilings_and_agreement_are_theirs(data, held):
-    found = column(data["ceilings-table"], "Accuracy")
-    ceilings = held["ceiling"]["ceilings"]
-    assert found[:3] == with_ends([ceilings[name] for name in ("upper", "estimate", "lower")], "value", "ci")
-    rows = held["agreement"]["results"]
-    for header, key in (("r shares", "share_pearson"), ("KL", "kl"), ("Of majority", "majority_accuracy")):
-        assert [value for value, *_ in column(data["agreement-table"], header)] == [row[key] for row in rows]
-
-
-def test_recovery_is_that_of_recover(data, held):
-    assert column(data["recovery-table"], "Recovered") == with_ends(held["recover"]["by_model"], "recovery_rate", "ci")
-    assert column(data["recovery-curve"], "Recovered") == with_ends(held["recover"]["curve"], "recovery_rate", "ci")
-    for k, one in enumerate(data["recovery-confusion"]["columns"][1:]):
-        assert one["values"] == [row[k] for row in held["recover"]["confusion"]]
-
-
 def numbers(value):
     """All numbers in a document."""
     if isinstance(value, dict):

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from inspect import signature
+from itertools import chain, groupby
+from typing import Any, TypeVar
 
+from pyalign._registry import load
+from pyalign._result import kinds
 from pyalign.data import ODD_ONE_OUT
 from pyalign.data.names import listing
-from pyalign.documents import Interval
-from pyalign.report.blocks import Code, Column, Facts, Figure, Fold, Section, Table, Text, Tiles, Value
-from pyalign.report.charts.theme import rows_of
+from pyalign.report.blocks import (
+    Block, Code, Column, Facts, Figure, Fold, Foot, Paragraph, Section, Table, Text, Tiles, Value, filled,
+)
+from pyalign.report.charts import charts_of, drawing
+from pyalign.report.charts.theme import marks_of, rows_of
 from pyalign.report.page.html import Panels
 from pyalign.report.page.parts_html import Browser
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.words import intervals_over, one_line, says_file, short_labels
+from pyalign.report.words import one_line, says_file, short_labels
 
 OF_A_CALL = ("backend", "n_dropped", "seed")  # what differs between calls that ask the same of other models
 PLAIN = (str, int, float, bool)
 OF_TRIPLETS = ("score", "compare", "probe", "calibrate", "ceiling")  # commands
 MODEL = "\0"  # where a note names one
 NAMED = 5  # models of a note by their names, behind which the others are counted
-Of = TypeVar("Of")
-Arguments = ParamSpec("Arguments")
+Labels = Mapping[str, str]
 Pooled = TypeVar("Pooled", bound=Any)
 Part = Text | Facts | Code | Table | Figure | Tiles | Panels | Browser | Fold | None
 
@@ -31,34 +39,28 @@ Part = Text | Facts | Code | Table | Figure | Tiles | Panels | Browser | Fold | 
 
 
 def section_of(name: str, title: str, lead: str, parts: Iterable[Part]) -> Section | None:
-    """The section with those of the parts that are not None; None where there is none."""
-    there = tuple(part for part in parts if part is not None)
+    """The section with those of the parts that are not None, all under different names; None where there is none."""
+    seen = Counter[str]()
+    there = tuple(_numbered(part, seen) for part in parts if part is not None)
     return Section(name, title, lead, there) if there else None
 
 
-def parts_of_each(
-    results: Iterable[Of], parts_of: Callable[Concatenate[Of, Arguments], Iterable[Part]], *arguments: Arguments.args,
-    **options: Arguments.kwargs,
-) -> Iterator[Part]:
-    """The parts that ``parts_of(result, *arguments)`` gives of each result, all under different names."""
-    for number, result in enumerate(results, start=1):
-        for part in parts_of(result, *arguments, **options):
-            yield part if number == 1 else _numbered(part, number)
-
-
-def _numbered(part: Part, number: int) -> Part:
-    """A part with its number in the names of all that it holds.
+def _numbered(part: Part, seen: Counter[str]) -> Part:
+    """A part; of a name that there has been, its number stands behind it, and in the names of all that it holds.
 
     Example:
         >>> figure = Figure("ranks", "", None, "", Table((), name="ranks-data"))
-        >>> numbered = _numbered(figure, 2)
+        >>> numbered = _numbered(figure, Counter(["ranks"]))
         >>> numbered.name, numbered.data.name
         ('ranks-2', 'ranks-2-data')
     """
     if part is None or isinstance(part, Text | Facts | Code):
         return part
     if isinstance(part, Fold):
-        return replace(part, parts=tuple(_numbered(inner, number) for inner in part.parts))
+        return replace(part, parts=tuple(_numbered(inner, seen) for inner in part.parts))
+    seen[part.name] += 1
+    if (number := seen[part.name]) == 1:
+        return part
     if isinstance(part, Figure) and part.data is not None:
         part = replace(part, data=replace(part.data, name=_number_in(part.data.name, number)))
     return replace(part, name=_number_in(part.name, number))
@@ -73,14 +75,44 @@ def in_both_widths(draw: Callable[..., Any]) -> dict[str, Any]:
     return {"chart": draw(width="double"), "narrow": draw(width="single")}
 
 
-def figure(name: str, caption: str, draw: Callable[..., Any], summary: str) -> Figure:
-    """A figure with the numbers that it shows; `draw` as in `in_both_widths`."""
+MARKS = Table(())  # in place of the numbers of a figure: those of its marks
+
+
+def figure(name: str, draw: Callable[..., Any], triplets: str | None = None, data: Table | None = MARKS) -> Figure:
+    """A figure with its own title and sentences, its ends in words, and the numbers that it shows.
+
+    `draw`: as in `in_both_widths`; `triplets`: the file that they are of; `data`: the numbers, None if they are in
+    another table.
+    """
     charts = in_both_widths(draw)
-    rows = rows_of(charts["chart"])
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in names)
-    data = Table(columns, name=f"{name}-data", caption="What the figure shows, in numbers.")
-    return Figure(name, caption, summary=summary, data=data, **charts)
+    chart = charts["chart"]
+    title = chart.usermeta["pyalign"]["title"]
+    said = chart.description.removeprefix(f"{title}.").strip()
+    on = "" if triplets is None else f", triplets{of_file(file_label(triplets))}"
+    if data is MARKS:
+        rows = rows_of(chart)
+        columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in dict.fromkeys(chain(*rows)))
+        data = Table(columns, caption="What the figure shows, in numbers.")
+    summary = " ".join(filter(None, (said, _ends_of(marks_of(chart)[:1]))))
+    data = None if data is None else replace(data, name=f"{name}-data")
+    return Figure(name, f"{title}{on}.", summary=summary, data=data, **charts)
+
+
+def _ends_of(sets: Sequence[Sequence[Mapping[str, Value]]]) -> str:
+    """The highest and the lowest of the marks with a value, in words; "" where there are not two.
+
+    Example:
+        >>> _ends_of([[{"row": "a", "column": "b", "value": 0.5}, {"spoken": "c: 10%", "value": 0.1}]])
+        'Highest: a, b: 0.500. Lowest: c: 10%.'
+    """
+    known = [(value, mark) for marks in sets for mark in marks if isinstance(value := mark.get("value"), float)]
+    if len({value for value, _ in known}) < 2:
+        return ""
+    words = []
+    for value, mark in (pick(known, key=lambda one: one[0]) for pick in (max, min)):
+        names = ", ".join(one for one in mark.values() if isinstance(one, str))
+        words.append(mark.get("spoken") or f"{names}: {value:.3f}")
+    return "Highest: {}. Lowest: {}.".format(*words)
 
 
 def _column(name: str, values: tuple[Value, ...]) -> Column:
@@ -89,6 +121,108 @@ def _column(name: str, values: tuple[Value, ...]) -> Column:
     if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
         form = "count" if all(isinstance(value, int) for value in present) else "number"
     return Column(name.replace("_", " "), values, form, places=4)
+
+
+# Sections that are rows
+
+MOST_ROWS = 1000  # of a table of a view; the document has the others
+MOST_NOTES = 3  # that stand unfolded
+Drawn = tuple[str, str] | tuple[str, str, str]  # the name of a figure, the kind of chart, and what `by` of that is
+
+
+@dataclass(frozen=True)
+class Row:
+    """A section of a title, a lead, the charts of its results, the tables of their views, and their notes.
+
+    Results are those of the kinds that name the section. `figures`: of a result, each drawn if that is enough for it;
+    `data`: their numbers by kinds of charts, if not those of the marks; None: they are in the tables. `together`: the
+    results of a kind, of which some may be one; `more`: what else there is of one, by the names of models on the page.
+    """
+
+    name: str
+    title: str
+    lead: str
+    figures: Sequence[Drawn] | Callable[[Any], Sequence[Drawn]] = ()
+    data: Mapping[str, Callable[..., Table | None]] = field(default_factory=dict)
+    together: Callable[[Sources, str], Iterable[Any]] = lambda sources, word: (one.result for one in sources.of(word))
+    more: Callable[[Any, Labels], Iterable[Part]] | None = None
+
+    def __call__(self, sources: Sources) -> Section | None:
+        """The section; None where there is no result of it."""
+        words = [word for word, kind in kinds().items() if self.name in kind.sections]
+        return self.of([result for word in words for result in self.together(sources, word)], sources)
+
+    @property
+    def __name__(self) -> str:
+        """The name, as that of a function."""
+        return self.name
+
+    def of(self, results: Sequence[Any], sources: Sources, first: Iterable[Part] = ()) -> Section | None:
+        """The section of these results, and of other parts before them."""
+        parts = [part for result in results for part in self._parts(result, sources.labels)]
+        return section_of(self.name, self.title, self.lead, [*first, *parts, notes_part(sources, results)])
+
+    def _parts(self, result: Any, labels: Labels) -> Iterator[Part]:
+        figures = self.figures(result) if callable(self.figures) else self.figures
+        for name, chart, *by in figures:
+            if chart in charts_of(result):
+                options, takes = {"labels": labels, **dict(zip(("by",), by, strict=False))}, drawing(chart)
+                options = {name: value for name, value in options.items() if name in signature(takes).parameters}
+                data = self.data[chart](result, labels, *by) if chart in self.data else MARKS
+                yield figure(name, partial(takes, result, **options), getattr(result, "triplets", None), data)
+        if self.more is not None:
+            yield from self.more(result, labels)
+        yield from parts_of_view(load(kinds()[result.command].view)(result, True, labels))
+
+
+def parts_of_view(blocks: Iterable[Block]) -> Iterator[Part]:
+    """The tables of a view that have a name, each with the first note below it; other notes, and text, by themselves.
+
+    Tables of the same fold that follow each other are in one. What intervals are over is said of each table of some.
+    """
+    waiting, over = list[Table](), ""
+    for block in [*blocks, Foot(())]:
+        if isinstance(block, Table):
+            waiting.append(block)
+        elif isinstance(block, Foot) and waiting:
+            heads = (column.ends for one in waiting for column in one.columns if column.ends.endswith("% interval"))
+            level = next(heads, "interval")
+            notes = [re.sub(r"(?<!% )\bintervals (?=\(|over )", f"{level}s ", note) for note in block.notes]
+            said = next((note for note in notes if "intervals " in note), "")
+            over = said or over
+            further = [] if said or not over else [over]
+            tables = [
+                _captioned(one, notes + further * any(column.low for column in one.columns))
+                for one in waiting if one.name and one.columns[0].values
+            ]
+            for fold, group in groupby(tables, lambda one: one.fold):
+                parts = tuple(group)
+                yield from (Fold(fold, parts),) if fold else parts
+            waiting = []
+        elif isinstance(block, Foot | Paragraph):
+            text = block.text if isinstance(block, Paragraph) else "; ".join(block.notes)
+            yield from (Text((sentence(text),)),) if text else ()
+
+
+def _captioned(table: Table, notes: Sequence[str]) -> Table:
+    """A table of a view for a page, without columns that have no value, and at most so many rows, the first."""
+    count, about = len(table.columns[0].values), [table.caption or table.title.removesuffix(":"), "; ".join(notes)]
+    if count > MOST_ROWS:
+        about.append(f"the first {MOST_ROWS:,} of {count:,} rows; the document has all")
+        order = list(range(count))
+        if table.sort is not None:
+            values: tuple[Any, ...] = next(one.values for one in table.columns if one.header == table.sort[0])
+            sign = -1.0 if table.sort[1] else 1.0
+            order.sort(key=lambda k: math.inf if values[k] is None else sign * values[k])
+        table = replace(table, columns=tuple(_cut(column, order[:MOST_ROWS]) for column in table.columns))
+    return replace(table, columns=filled(table.columns), caption=" ".join(sentence(text) for text in about if text))
+
+
+def _cut(column: Column, rows: Sequence[int]) -> Column:
+    def cut(of: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(of[k] for k in rows if of)
+
+    return replace(column, values=cut(column.values), low=cut(column.low), high=cut(column.high))
 
 
 # Results
@@ -111,6 +245,11 @@ def pooled(results: Sequence[Pooled]) -> list[Pooled]:
         question = tuple((name, repr(value)) for name, value in values.items() if isinstance(value, PLAIN))
         groups.setdefault(question, []).append(result)
     return [_together(group) for group in groups.values()]
+
+
+def pooled_of(sources: Sources, word: str) -> list[Any]:
+    """The results of a kind, as `pooled`."""
+    return pooled([loaded.result for loaded in sources.of(word)])
 
 
 def _together(group: Sequence[Pooled]) -> Pooled:
@@ -156,14 +295,14 @@ def _triplets_of(result: Any) -> _DocumentTriplets:
 
 @dataclass(frozen=True)
 class TripletSets:
-    """The sets of triplets that documents are of. `number`: that of the set of each document, by its `id`."""
+    """The sets of triplets that documents are of. `number`: that of the set of each document, by its result's `id`."""
 
     members: Sequence[Sequence[_DocumentTriplets]]
     number: Mapping[int, int]
 
     def of(self, document: Loaded) -> int:
         """The number of the set of a document."""
-        return self.number[id(document)]
+        return self.number[id(document.result)]
 
     def label(self, number: int) -> str:
         """What a set is called; where the names of two are the same, with the beginning of its hash or its number."""
@@ -187,7 +326,7 @@ class TripletSets:
 
 def triplet_sets(sources: Sources) -> TripletSets:
     """Documents whose values are known make sets; others join the one set that they fit, or make one of their own."""
-    pairs = [(id(loaded), _triplets_of(loaded.result)) for loaded in sources.of(*OF_TRIPLETS)]
+    pairs = [(id(loaded.result), _triplets_of(loaded.result)) for loaded in sources.of(*OF_TRIPLETS)]
     sets: list[list[_DocumentTriplets]] = []
     number: dict[int, int] = {}
     for identity, triplets in sorted(pairs, key=lambda pair: not pair[1].sha256):
@@ -206,12 +345,6 @@ def triplet_sets(sources: Sources) -> TripletSets:
 def percent(value: float | None) -> str:
     """A fraction in a sentence."""
     return "none" if value is None else f"{100 * value:.1f}%"
-
-
-def and_intervals(intervals: Iterable[Interval | None]) -> str:
-    """What intervals are over, behind what a caption says before; "" where there are none."""
-    level = intervals_over(intervals)
-    return f"; {level}" if level else ""
 
 
 def file_label(path: Any) -> str:
@@ -249,11 +382,18 @@ def where(document: Loaded) -> str:
     return one_line(document.path.replace("\\", "/").rpartition("/")[2]) if document.path else "this session"
 
 
-def notes_of(sources: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
-    """The notes of documents as sentences that call models what the page calls them, each once with all its models."""
+def notes_part(sources: Sources, results: Sequence[Any]) -> Part:
+    """The notes of results in small letters, many of them folded; None where there are none."""
+    notes = notes_of(sources, results)
+    text = Text(notes, "note") if notes else None
+    return Fold(f"{len(notes)} notes", (text,)) if len(notes) > MOST_NOTES else text
+
+
+def notes_of(sources: Sources, results: Sequence[Any]) -> tuple[str, ...]:
+    """The notes of results as sentences that call models what the page calls them, each once with all its models."""
     names = sorted(sources.labels, key=len, reverse=True)
     sentences: dict[str, dict[str, None]] = {}  # without the model -> the labels of those that it is of
-    for text in dict.fromkeys(note for document in documents for note in document.result.notes):
+    for text in dict.fromkeys(note for result in results for note in result.notes):
         model = next((name for name in names if text.startswith(f"{name}: ") or (says_file(name) and name in text)), "")
         text = text.replace(model, MODEL, 1) if model else text
         for name in filter(says_file, names):

@@ -20,18 +20,17 @@ from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, ends_of, filled
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
-from pyalign.report.charts.theme import spread
-from pyalign.report.comparison import wrong_table
-from pyalign.report.fits import before_and_after, fold_rows, folds_table, held_out
+from pyalign.report.comparison import failures_view
+from pyalign.report.fits import probes_blocks
 from pyalign.report.page.parts_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import (
-    Part, TripletSets, figure, file_label, in_both_widths, notes_of, of_file, parts_of_each, percent, section_of,
-    triplet_sets, triplets_text, where,
+    Part, TripletSets, figure, file_label, in_both_widths, notes_part, parts_of_view, percent, section_of, triplet_sets,
+    triplets_text, where,
 )
 from pyalign.report.page.sections.comparisons import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.scored import Scored, measure_of, scored_of, unprobed
-from pyalign.report.words import counted, intervals_over, labels_of, over_words
+from pyalign.report.words import counted, intervals_over, labels_of, over_words, spread
 
 ZERO_SHOT, CHOICES, FITTED = "zero-shot", "its own choices", "fitted to such answers"
 MOST_NOTES = 3  # that stand below the tables unfolded
@@ -104,11 +103,9 @@ def leaderboard(sources: Sources) -> Section | None:
     if not entries:
         return None
     of_sets = [[one for one in entries if one.triplets == k] for k in dict.fromkeys(one.triplets for one in entries)]
-    notes = notes_of(sources, (*sources.loaded(Scores), *sources.loaded(ProbeCrossValidation)))
-    sentences = Text(notes, "note") if notes else None
-    folded = Fold(f"{len(notes)} notes", (sentences,)) if len(notes) > MOST_NOTES else sentences
-    parts = [*parts_of_each(of_sets, _of_set, sources, sets), folded]
-    return section_of("leaderboard", "Leaderboard", LEAD, parts)
+    results = [*sources.results(Scores), *sources.results(ProbeCrossValidation)]
+    parts = [part for of_set in of_sets for part in _of_set(of_set, sources, sets)]
+    return section_of("leaderboard", "Leaderboard", LEAD, [*parts, notes_part(sources, results)])
 
 
 def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> Iterator[Part]:
@@ -279,7 +276,6 @@ def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label
 
 # Zero-shot against probed accuracy, both on triplets that the probe has not seen
 
-Probes = Sequence[ProbeCrossValidation]
 PROBES = (
     "How much better the odd one out is predicted when a linear map of the embeddings is learned from human choices: "
     "both accuracies are on held-out triplets, which chose nothing."
@@ -287,57 +283,14 @@ PROBES = (
 
 
 def probes(sources: Sources) -> Section | None:
-    """For each set of triplets a row for each cross-validated probe, a figure of all, and their folds."""
-    of_sets = triplet_sets(sources).results(sources.loaded(ProbeCrossValidation))
-    parts = parts_of_each(of_sets, _probes, sources)
-    before = unprobed(sources.results(ProbeCrossValidation)).capitalize()
-    return section_of("probes", f"{before} and probed", PROBES, parts)
-
-
-def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
-    results, triplets = of_set
-    names = probe_names(results, sources.labels)
-    tests = sorted(one.n_test for one in results)
-    n = counted(tests[0], "triplet") if tests[0] == tests[-1] else f"{tests[0]:,} to {tests[-1]:,} triplets"
-    splits = " or ".join(sorted(set(map(held_out, results))))
-    intervals = intervals_over(one.accuracy_interval for one in results) or "no intervals"
-    over = f"on {n}{of_file(triplets)} of {splits}, mean over the folds; {intervals}."
-    draw = partial(before_after_chart, results, labels=sources.labels)
-    yield figure("probes-figure", f"Accuracy before and after a probe, {over}", draw, _gains(results, names))
-    yield _probes_table(results, names, f"The same figures, {over}")
-    rows = [row for model, one in zip(names, results, strict=True) for row in fold_rows(model, one)]
-    caption = "Each fold's figures are of its own held-out triplets."
-    folds = replace(folds_table(rows, results[0].task, unprobed(results)), name="probes-folds", caption=caption)
-    yield Fold("Folds", (folds,))
-
-
-def _gains(results: Probes, names: Sequence[str]) -> str:
-    best = max(range(len(results)), key=lambda k: results[k].accuracy)
-    most = max(range(len(results)), key=lambda k: results[k].difference)
-    text = (
-        f"Probed, {names[best]} is the most accurate: {percent(results[best].accuracy)}, "
-        f"{percent(results[best].zero_shot_accuracy)} without a probe. "
-        f"The largest gain is that of {names[most]}: {100 * results[most].difference:+.1f} points"
-    )
-    interval = results[most].difference_interval
-    if interval is None:
-        return f"{text}, without interval."
-    return f"{text} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})."
-
-
-def _probes_table(results: Probes, names: Sequence[str], caption: str) -> Table:
-    column, before = Rows(results).column, unprobed(results)
-    columns = (
-        Column("model", tuple(names)),
-        *before_and_after(Rows(results), before),
-        column("cross-entropy", lambda r: r.cross_entropy, "number", 4, ci=lambda r: r.cross_entropy_interval,
-               note="Nats, probed."),
-        column("held out", lambda r: r.split, filter=True),
-        column("folds", lambda r: len(r.folds), "count"),
-        column("triplets", lambda r: r.n_test, "count"),
-        column("chance", lambda r: r.chance, "percent"),
-    )
-    return Table(columns, name="probes-table", caption=caption, sort=("probed", True))
+    """For each set of triplets a figure and a row for each cross-validated probe, and their folds."""
+    parts = list[Part]()
+    for results, triplets in triplet_sets(sources).results(sources.loaded(ProbeCrossValidation)):
+        draw = partial(before_after_chart, results, labels=sources.labels)
+        parts.append(figure("probes-figure", draw, triplets))
+        parts += parts_of_view(probes_blocks(results, probe_names(results, sources.labels)))
+    title = f"{unprobed(sources.results(ProbeCrossValidation)).capitalize()} and probed"
+    return section_of("probes", title, PROBES, parts)
 
 
 MOST = 1000  # failures of a page
@@ -355,7 +308,7 @@ def failures(sources: Sources) -> Section | None:
     most = [most_of(len(result.models), len(results)) for result in results]
     shown = [_first_of(result.groups, count) for result, count in zip(results, most, strict=True)]
     firsts = [1 + sum(map(len, shown[:k])) for k in range(len(shown))]
-    parts = parts_of_each(zip(results, shown, firsts, strict=True), _failures, sources)
+    parts = [part for each in zip(results, shown, firsts, strict=True) for part in _failures(each, sources)]
     return section_of("failures", "Failures", LEAD_OF_FAILURES, parts)
 
 
@@ -389,10 +342,7 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
     result, places, first = of
     labels = labels_of(result, labels=sources.labels)
     anchored = result.task == ANCHORED
-    kind = "anchored triplets" if anchored else "triplets"
-    by = "" if result.measure is None else f", by {result.measure}"
-    caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}{by}."
-    yield wrong_table(result, labels).on_page("wrong", caption, "share", ascending=True, whole=True)
+    yield from parts_of_view(failures_view(result, True, sources.labels)[:1])
     shown, listed = len(places), sum(len(group.rows) for group in result.groups)
     subject = "the model was" if len(result.models) == 1 else f"all {len(result.models)} models were"
     caption = f"{counted(shown, 'failure')} among {result.n_triplets:,} triplets that {subject} asked"

@@ -13,7 +13,7 @@ from pyalign.documents import as_document, by_key
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
 from pyalign.report.page.html import assets
-from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
+from pyalign.report.page.sections._shared import Part, section_of
 from pyalign.report.page.sources import Loaded, Sources
 
 METHODS = (
@@ -39,7 +39,7 @@ def methods(sources: Sources) -> Section | None:
         (document.path or f"{document.command} ({number})", document)
         for number, document in enumerate(sources.documents, start=1)
     ]
-    extractions = parts_of_each(sources.results(Extraction), _extraction)
+    extractions = (part for made in sources.results(Extraction) for part in _extraction(made))
     parts = [_documents(called), _inputs(called, sources), _settings(called), *extractions, _notes(called)]
     return section_of("methods", "Methods", METHODS, parts)
 
