@@ -278,12 +278,15 @@ class HostBackend(Backend, Protocol):
         """
 
     def squared(self, values: np.ndarray) -> np.ndarray:
-        """(k, k) float64: values.T @ values of (m, k) float64, contiguous; the same for any number of threads."""
+        """(k, k) float64: values.T @ values of (m, k) float64; the same for any number of threads.
+
+        Values whose columns are contiguous are not copied.
+        """
         k = values.shape[1]
         squared = np.empty((k, k))
         columns = np.ascontiguousarray(values.T)
         if k > FEW_COLUMNS:
-            self.product(columns, values, squared)
+            self.product(columns, np.ascontiguousarray(values), squared)
             return squared
         for a in range(k):  # BLAS would take longer to begin, and may add in another order with other threads
             for b in range(a, k):

@@ -86,9 +86,9 @@ def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, 
     host, k = get_host_backend(backend), values.shape[1]
     sums, products = np.zeros(k), np.zeros((k, k))
     for start in range(0, len(values), BLOCK):
-        part = values[start : start + BLOCK].astype(np.float64, order="C")
-        sums += np.ascontiguousarray(part.T).sum(axis=1)  # a column at a time is several times as fast
-        products += host.squared(part)
+        columns = np.ascontiguousarray(values[start : start + BLOCK].T, np.float64)
+        sums += columns.sum(axis=1)  # a column at a time is several times as fast
+        products += host.squared(columns.T)
     return sums, products
 
 

@@ -31,6 +31,7 @@ from pyalign.stats import degrees
 from pyalign.stats.components import Components, Covariances, Group, covariances_of
 from pyalign.stats.degrees import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.stats.splits import numbered
 
 LEAST = 2.0  # own degrees of freedom
 
@@ -72,8 +73,6 @@ SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of t
 CONSTANT = 1e-13  # of sums of squares: residuals below it are rounding of values that are all the same
 ROUNDING = 1e-11  # of the variances of two means: below it, that of their difference is nothing but rounding
 NOTHING = 1e-14  # of the square of a mean: below it, its variance is nothing but rounding
-MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered again
-
 Change = Callable[[np.ndarray], np.ndarray]
 
 
@@ -254,8 +253,8 @@ class Dependence:
             table: (t, 1 + k) int8, int16 or float64: the weights of the rows, 1 where all count the same, then weight
                 times value.
         """
-        totals, alone = row_moments(table, self.backend)
-        columns = np.ascontiguousarray(table.T, np.float64)
+        columns, table = np.ascontiguousarray(table.T, np.float64), np.ascontiguousarray(table)
+        totals, alone = row_moments(columns.T, self.backend)
         means, square = totals[1:] / totals[0], float(totals[0]) ** 2
         groups: list[_Groups] = []
         objects = within = None
@@ -316,21 +315,14 @@ class WithinPeople:
     @classmethod
     def of(cls, index: np.ndarray, n: int, people: np.ndarray, backend: str) -> WithinPeople:
         """Groups rows of objects (t, 3) below n, by who answered (t,)."""
-        own = people[:, None].astype(np.int64) * n + index.astype(np.int64)  # uint64 and int64 would be float64
-        total = (int(people.max()) + 1) * n
-        if total > max(1 << 16, MOST_LABELS * own.size):
-            labels, codes = np.unique(own, return_inverse=True)
-            own = codes.reshape(own.shape)
-        else:
-            there, codes = np.zeros(total, bool), np.empty(total, np.int64)
-            there[own.ravel()] = True
-            labels = np.flatnonzero(there)
-            codes[labels] = np.arange(len(labels))
-            own = codes[own]
-        n, (a, b, c) = len(labels), own.T
+        columns = index.T.astype(np.int64, order="C")  # uint64 and int64 would be float64
+        columns += people.astype(np.int64) * n
+        labels, (a, b, c) = numbered(columns)
+        n, own = len(labels), np.stack([a, b, c], axis=1)
         low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         middle = a + b + c - low - high
-        pairs = np.stack([low * n + middle, low * n + high, middle * n + high])
+        low *= n
+        pairs = np.stack([low + middle, low + high, middle * n + high])
         ordered = np.sort(pairs, axis=None)
         bits = (1 << int(np.log2(16 * len(own)))) - 1
         again = np.zeros(bits + 1, bool)  # by the last bits of a pair: a few that occur once are among these
@@ -340,16 +332,18 @@ class WithinPeople:
         some = np.flatnonzero(shared)
         if 2 * len(some) > len(own):
             return cls(own, slice(None), share_triplets(own, n, backend))
-        objects, numbers = np.unique(own[some], return_inverse=True)
-        return cls(own, some, share_triplets(numbers.reshape(-1, 3), len(objects), backend))
+        objects, numbers = numbered(own[some])
+        return cls(own, some, share_triplets(numbers, len(objects), backend))
 
     def products(self, table: np.ndarray, columns: np.ndarray, alone: np.ndarray) -> np.ndarray:
         """What `SharedTriplets.products` gives of (t, k) numbers; alone: (k, k), the products of single rows."""
-        products = self.shared.products(table[self.some])
+        some = table[self.some]
+        products = self.shared.products(some)
         if isinstance(self.some, slice):
             return products
-        sums, k = [np.bincount(self.own.ravel(), np.repeat(column, 3)) for column in columns], len(columns)
-        of_objects, rest = np.empty((k, k)), alone - row_moments(table[self.some])[1]
+        own, k = self.own.ravel(), len(columns)
+        sums = [np.bincount(own, np.repeat(column, 3)) for column in columns]
+        of_objects, rest = np.empty((k, k)), alone - row_moments(some)[1]
         for a, b in combinations_with_replacement(range(k), 2):
             of_objects[a, b] = of_objects[b, a] = np.einsum("i,i->", sums[a], sums[b])
         return np.stack([of_objects, products[1] + 3.0 * rest, products[2] + rest])

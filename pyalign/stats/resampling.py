@@ -21,7 +21,7 @@ from pyalign.data.answers import answered_once, checked_labels
 from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
-from pyalign.stats.splits import sets_of_three
+from pyalign.stats.splits import numbered, sets_of_three
 
 BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over
 AUTO: Final = "auto"  # over objects, and participants if enough of these are known
@@ -326,12 +326,12 @@ def require_participants(subjects: object) -> None:
 def subject_codes(subjects: object, t: int) -> np.ndarray:
     """`subjects` as int64 (t,) codes from 0, of two participants or more."""
     given = subjects.codes if isinstance(subjects, Subjects) else subjects
-    labels, codes = np.unique(checked_labels(given, t), return_inverse=True)
+    labels, codes = numbered(checked_labels(given, t))
     if len(labels) < 2:
         raise InputError(
             f"subjects must be at least two participants, so that one can be left out; got {labels.tolist()}"
         )
-    return codes.reshape(-1)
+    return codes
 
 
 def codes_of(labels: object, t: int) -> np.ndarray:
@@ -343,7 +343,7 @@ def codes_of(labels: object, t: int) -> np.ndarray:
     """
     if isinstance(labels, Subjects) and len(labels.codes) == t:
         return labels.codes
-    return np.unique(checked_labels(labels, t), return_inverse=True)[1].reshape(-1)
+    return numbered(checked_labels(labels, t))[1]
 
 
 def effective_number(sizes: np.ndarray) -> float:

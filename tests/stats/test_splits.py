@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
 from pyalign.data import Subjects, Triplets
-from pyalign.stats.splits import TripletKFold
+from pyalign.stats.splits import TripletKFold, numbered
 
 
 @given(seeds, st.sampled_from((2, 3, 5)))
@@ -152,3 +152,18 @@ def test_neither_the_order_of_triplets_nor_objects_that_none_names_move_a_split(
     expected = parts(triplets, as_they_are)
     assert parts(triplets[shuffled], shuffled) == expected
     assert parts(3 * triplets + 7, as_they_are) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "dtype"),
+    [(0, "i1"), (-9, "i1"), (-9, "i8"), (65_500, "i8"), (2**62, "i8"), (2**62, "u8"), (0, "f8"), (0, "U3")],
+)
+@given(seed=seeds)
+def test_values_are_numbered_as_unique_numbers_them(seed, first, dtype):
+    rng = np.random.default_rng(seed)
+    values = (rng.integers(0, 99, (rng.integers(1, 40), 3)) + first).astype(dtype)
+    labels, codes = np.unique(values, return_inverse=True)
+    found = numbered(values)
+    assert found[0].dtype == labels.dtype and found[1].shape == values.shape
+    np.testing.assert_array_equal(found[0], labels)
+    np.testing.assert_array_equal(found[1], codes.reshape(values.shape))

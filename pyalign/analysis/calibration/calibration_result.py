@@ -59,7 +59,7 @@ def equal_mass_edges(confidence: np.ndarray, weights: np.ndarray | None, bins: i
     t = len(confidence)
     if weights is None:
         ranks = np.unique(-(-np.arange(1, bins) * t // bins) - 1)
-        inner = np.partition(confidence, ranks)[ranks]
+        inner = np.sort(confidence)[ranks]
     else:
         order = np.argsort(confidence, kind="stable")
         reached = np.cumsum(weights[order])
@@ -431,10 +431,13 @@ def _gaps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(b,) mean gaps, their covariances (b, b), and these if triplets were independent."""
     bins, place = len(edges) - 1, places_of(of.confidence, edges[1:-1]).astype(np.int64)
-    weights = np.ones(len(place)) if of.weights is None else of.weights
-    gaps, total, single = weights * (of.accuracy - of.confidence), weights.sum(), np.einsum("t,t->", weights, weights)
+    gaps, weights, total = of.accuracy - of.confidence, of.weights, float(len(place))
+    single, twice = total, gaps
+    if weights is not None:
+        gaps, total, single = weights * gaps, weights.sum(), np.einsum("t,t->", weights, weights)
+        twice = gaps * weights
     means = np.bincount(place, gaps, bins) / total
-    cross = np.outer(means, np.bincount(place, gaps * weights, bins))
+    cross = np.outer(means, np.bincount(place, twice, bins))
     own = np.diag(np.bincount(place, gaps * gaps, bins)) - cross - cross.T + np.outer(means, means) * single
     count = 1 + max((int(groups.max()) for groups in members), default=0)
     sums, sizes = np.zeros(count * bins), np.zeros(count)
