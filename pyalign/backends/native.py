@@ -239,8 +239,7 @@ def _sums(raw: tuple[float, ...] | bool | None) -> Sums | None:
 def _check_environment() -> None:
     """PYALIGN_ISA and PYALIGN_NUM_THREADS are read by the kernels, which could only ignore a wrong value."""
     isa = os.environ.get("PYALIGN_ISA")
-    known = instruction_sets()
-    if isa and not known.get(isa):
+    if isa and not (known := instruction_sets()).get(isa):
         reason = "this CPU can't run it" if isa in known else f"known here: {', '.join(known)}"
         raise InputError(f"PYALIGN_ISA must name an instruction set of this build; got {isa!r} ({reason})")
     threads = os.environ.get("PYALIGN_NUM_THREADS")

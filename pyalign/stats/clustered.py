@@ -400,10 +400,8 @@ def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.n
 
 def _residuals(products: np.ndarray, means: np.ndarray) -> np.ndarray:
     """(k, k) products of residuals from those (1 + k, 1 + k) of weights and weighted values."""
-    shared = products[0, 1:]
-    less_cross_terms = products[1:, 1:] - np.outer(means, shared) - np.outer(shared, means)
-    squares = products[0, 0] * np.outer(means, means)
-    residuals: np.ndarray = less_cross_terms + squares
+    cross, squares = means[:, None] * products[0, 1:], products[0, 0] * (means[:, None] * means)
+    residuals: np.ndarray = products[1:, 1:] - cross - cross.T + squares
     residuals[np.abs(residuals) <= CONSTANT * (np.abs(products[1:, 1:]) + np.abs(squares))] = 0.0
     return residuals
 
