@@ -284,8 +284,9 @@ class HostBackend(Backend, Protocol):
         """
         k = values.shape[1]
         squared = np.empty((k, k))
-        columns = np.ascontiguousarray(values.T)
+        columns = values.T if values.strides[0] == values.itemsize else np.ascontiguousarray(values.T)
         if k > FEW_COLUMNS:
+            columns = np.ascontiguousarray(columns)
             self.product(columns, np.ascontiguousarray(values), squared)
             return squared
         for a in range(k):  # BLAS would take longer to begin, and may add in another order with other threads

@@ -86,7 +86,9 @@ def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, 
     host, k = get_host_backend(backend), values.shape[1]
     sums, products = np.zeros(k), np.zeros((k, k))
     for start in range(0, len(values), BLOCK):
-        columns = np.ascontiguousarray(values[start : start + BLOCK].T, np.float64)
+        columns = values[start : start + BLOCK].T
+        if columns.dtype != np.float64 or columns.strides[1] != columns.itemsize:
+            columns = np.ascontiguousarray(columns, np.float64)
         sums += columns.sum(axis=1)  # a column at a time is several times as fast
         products += host.squared(columns.T)
     return sums, products

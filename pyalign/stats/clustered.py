@@ -253,7 +253,7 @@ class Dependence:
             table: (t, 1 + k) int8, int16 or float64: the weights of the rows, 1 where all count the same, then weight
                 times value.
         """
-        columns, table = np.ascontiguousarray(table.T, np.float64), np.ascontiguousarray(table)
+        columns = np.ascontiguousarray(table.T, np.float64)
         totals, alone = row_moments(columns.T, self.backend)
         means, square = totals[1:] / totals[0], float(totals[0]) ** 2
         groups: list[_Groups] = []
@@ -317,8 +317,8 @@ class WithinPeople:
         """Groups rows of objects (t, 3) below n, by who answered (t,)."""
         columns = index.T.astype(np.int64, order="C")  # uint64 and int64 would be float64
         columns += people.astype(np.int64) * n
-        labels, (a, b, c) = numbered(columns)
-        n, own = len(labels), np.stack([a, b, c], axis=1)
+        labels, columns = numbered(columns)
+        n, own, (a, b, c) = len(labels), np.ascontiguousarray(columns.T), columns
         low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         middle = a + b + c - low - high
         low *= n
@@ -327,7 +327,8 @@ class WithinPeople:
         bits = (1 << int(np.log2(16 * len(own)))) - 1
         again = np.zeros(bits + 1, bool)  # by the last bits of a pair: a few that occur once are among these
         again[ordered[1:][ordered[1:] == ordered[:-1]] & bits] = True
-        shared = again[pairs & bits].any(axis=0)
+        pairs &= bits
+        shared = again[pairs].any(axis=0)
         shared[0] = True  # a row too many changes nothing, and none would have no groups
         some = np.flatnonzero(shared)
         if 2 * len(some) > len(own):

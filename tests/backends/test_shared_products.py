@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals, seeds
 
 from pyalign.backends import InvalidTripletsError, get_host_backend, native
+from pyalign.ops.plan import row_moments
 
 REFERENCE = get_host_backend("reference")
 KINDS = (np.int8, np.int16, np.float64)
@@ -89,3 +90,15 @@ def test_refuse_triplets_that_are_none(host_backend, bad):
 
 def test_of_no_triplets_are_zero(host_backend):
     assert (products(host_backend, np.empty((0, 3), np.int32), 5, np.empty((0, 2), np.int16)) == 0).all()
+
+
+@given(seeds, st.sampled_from((1, 3, 8, 9)), st.sampled_from((0, 1, 70_000)))
+def test_products_of_columns_are_the_same_however_they_lie(seed, k, t):
+    values = np.random.default_rng(seed).normal(size=(t, k))
+    in_columns = np.asfortranarray(values)
+    squared = [get_host_backend().squared(one) for one in (values, in_columns, in_columns[t // 3 :], values[t // 3 :])]
+    np.testing.assert_array_equal(squared[0], squared[1])
+    np.testing.assert_array_equal(squared[2], squared[3])
+    np.testing.assert_allclose(squared[0], values.T @ values, rtol=1e-9, atol=1e-9)
+    for one, other in zip(row_moments(values), row_moments(in_columns), strict=True):
+        np.testing.assert_array_equal(one, other)

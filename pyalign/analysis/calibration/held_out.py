@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -426,8 +427,8 @@ def rest_sums(objects: np.ndarray | None, by: str, values: np.ndarray) -> np.nda
     for row, value in zip(rest, np.ascontiguousarray(values), strict=True):
         for sign, keys in shared:
             most = 1 + max(int(key.max()) for key in keys)
-            together = np.sum([np.bincount(key, value, most) for key in keys], axis=0)
-            row += sign * np.sum([together[key] for key in keys], axis=0)
+            together = reduce(np.add, (np.bincount(key, value, most) for key in keys))
+            row += sign * reduce(np.add, (together[key] for key in keys))
         row[np.abs(row) <= ROUNDING * np.abs(value).sum()] = 0.0
     if not (rest[0] > 0.0).any():
         raise InputError(f"a split over {by} must leave others to fit to; any two triplets {ALIKE[by]}")
