@@ -278,16 +278,12 @@ class HostBackend(Backend, Protocol):
         """
 
     def squared(self, values: np.ndarray) -> np.ndarray:
-        """(k, k) float64: values.T @ values of (m, k) float64; the same for any number of threads.
-
-        Values whose columns are contiguous are not copied.
-        """
+        """(k, k) float64: values.T @ values of (m, k) float64; the same for any number of threads."""
         k = values.shape[1]
         squared = np.empty((k, k))
         columns = values.T if values.strides[0] == values.itemsize else np.ascontiguousarray(values.T)
         if k > FEW_COLUMNS:
-            columns = np.ascontiguousarray(columns)
-            self.product(columns, np.ascontiguousarray(values), squared)
+            self.product(np.ascontiguousarray(columns), np.ascontiguousarray(values), squared)
             return squared
         for a in range(k):  # BLAS would take longer to begin, and may add in another order with other threads
             for b in range(a, k):

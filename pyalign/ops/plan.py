@@ -86,10 +86,10 @@ def row_moments(values: np.ndarray, backend: str = "auto") -> tuple[np.ndarray, 
     host, k = get_host_backend(backend), values.shape[1]
     sums, products = np.zeros(k), np.zeros((k, k))
     for start in range(0, len(values), BLOCK):
-        columns = values[start : start + BLOCK].T
+        columns = values[start : start + BLOCK].T  # one at a time is several times as fast
         if columns.dtype != np.float64 or columns.strides[1] != columns.itemsize:
             columns = np.ascontiguousarray(columns, np.float64)
-        sums += columns.sum(axis=1)  # a column at a time is several times as fast
+        sums += columns.sum(axis=1)
         products += host.squared(columns.T)
     return sums, products
 

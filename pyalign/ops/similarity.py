@@ -6,7 +6,6 @@ Several embeddings brought to the same items in the same order, where no triplet
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -150,17 +149,11 @@ def _spread(rows: np.ndarray, measure: MeasureLike) -> float | None:
     if len(finite) < 3:
         return None
     try:
-        similarities = similarity(finite, measure=measure)[_different(len(finite))]
+        similarities = similarity(finite, measure=measure)[~np.tri(len(finite), dtype=bool)]
     except InputError:  # of these rows alone, such as rbf of equal ones
         return None
     low, high = float(similarities.min()), float(similarities.max())
     return high - low if high - low <= ROUNDINGS * np.finfo(dtype).eps * max(abs(low), abs(high)) else None
-
-
-@lru_cache(maxsize=8)
-def _different(n: int) -> np.ndarray:
-    """(n, n) bool: pairs of different rows, each once."""
-    return ~np.tri(n, dtype=bool)
 
 
 ALL = slice(None)

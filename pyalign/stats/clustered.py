@@ -238,7 +238,7 @@ class Dependence:
             degrees.append(int(sets.max()) + 1)
         if "objects" in plan.by:
             objects = share_triplets(index, clusters.n, clusters.backend)
-            degrees.append(_distinct(index, clusters.n) if clusters.taken else clusters.n)
+            degrees.append(int(np.count_nonzero(np.bincount(index.ravel()))) if clusters.taken else clusters.n)
         if "subjects" in plan.by:
             people = clusters.persons()
             degrees.append(int(np.count_nonzero(np.bincount(people))))
@@ -426,13 +426,6 @@ def _positive_part(a: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh((a + a.T) / 2.0)
     positive: np.ndarray = (vectors * np.maximum(values, 0.0)) @ vectors.T
     return positive
-
-
-def _distinct(index: np.ndarray, n: int) -> int:
-    seen = np.zeros(n, bool)
-    for column in index.T:
-        seen[column] = True
-    return int(seen.sum())
 
 
 def standard_errors(clusters: Clusters, values: np.ndarray, plan: Resampling) -> tuple[np.ndarray, int]:

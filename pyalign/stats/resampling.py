@@ -204,8 +204,7 @@ class Clusters:
         index = _checks.as_array(objects, "objects", "(t, k)")
         codes = None if subjects is None else subject_codes(subjects, len(index))
         occurs = np.zeros(int(index.max()) + 1, bool)
-        for column in index.T:
-            occurs[column] = True
+        occurs[index] = True
         n = int(occurs.sum())
         if n < len(occurs):
             index = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[index]

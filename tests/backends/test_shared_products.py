@@ -92,7 +92,7 @@ def test_of_no_triplets_are_zero(host_backend):
     assert (products(host_backend, np.empty((0, 3), np.int32), 5, np.empty((0, 2), np.int16)) == 0).all()
 
 
-@given(seeds, st.sampled_from((1, 3, 8, 9)), st.sampled_from((0, 1, 70_000)))
+@given(seeds, st.sampled_from((1, 3, 8, 9)), st.sampled_from((1, 70_000)))
 def test_products_of_columns_are_the_same_however_they_lie(seed, k, t):
     values = np.random.default_rng(seed).normal(size=(t, k))
     in_columns = np.asfortranarray(values)

@@ -432,12 +432,11 @@ def _gaps(
     """(b,) mean gaps, their covariances (b, b), and these if triplets were independent."""
     bins, place = len(edges) - 1, places_of(of.confidence, edges[1:-1]).astype(np.int64)
     gaps, weights, total = of.accuracy - of.confidence, of.weights, float(len(place))
-    single, twice = total, gaps
+    single = total
     if weights is not None:
         gaps, total, single = weights * gaps, weights.sum(), np.einsum("t,t->", weights, weights)
-        twice = gaps * weights
     means = np.bincount(place, gaps, bins) / total
-    cross = np.outer(means, np.bincount(place, twice, bins))
+    cross = np.outer(means, np.bincount(place, gaps if weights is None else gaps * weights, bins))
     own = np.diag(np.bincount(place, gaps * gaps, bins)) - cross - cross.T + np.outer(means, means) * single
     count = 1 + max((int(groups.max()) for groups in members), default=0)
     sums, sizes = np.zeros(count * bins), np.zeros(count)
