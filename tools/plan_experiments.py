@@ -15,6 +15,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
@@ -23,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import csv_rows
-from simulation.harness import words
+from simulation.harness import Draw, Found, words
 from simulation.worlds import THINGS, Design, Effects, World, answered_by, by_rank
 from tallies import CHUNK, Tallies, Tally, go_on, of_interval, read, summed
 
@@ -48,6 +49,8 @@ FILES_OF_THINGS = {
 EXTREME = "100 objects, 30 people, of whom one gives half of the answers"
 FIGURES = ("difference", "accuracy")  # from 0, and from 0.5
 BY = "objects+subjects"
+DIFFERENCE = 0.07
+DESIGNS = {"n_objects": [100, 200, 400], "n_subjects": [10], "answers_per_subject": [50, 200], "prices": (2, 3, 0.05)}
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,26 @@ def components_of(rows: list[dict[str, str]]) -> Components:
     means = {name: np.mean([float(row[name]) for row in rows if row[name]]) for name in EFFECTS
              if any(row[name] for row in rows)}
     return replace(Components(0.0), **{name: float(value) for name, value in means.items()})
+
+
+@cache
+def true_components(world: str, figure: str) -> Components:
+    """The mean components of the pilots of plan_pilots.csv."""
+    pilots = [row for row in read_pilots(PILOTS) if (row["world"], row["figure"]) == (world, figure)]
+    return usable(components_of(pilots))[0]
+
+
+def chosen(rng: np.random.Generator, world: str, by_assurance: bool = False) -> Draw:
+    """The power of the cheapest design by assurance, or by power alone, that a pilot of 1,200 answers chooses."""
+    errors = drawn(world, even(60, 12, 100), rng).errors[ACCURACY]
+    for figure, pilot in zip(FIGURES, (errors.components(0, 1), errors.components(0)), strict=True):
+        known = pilot if by_assurance else replace(pilot, objects_ci=None, subjects_ci=None)
+        one = pyalign.plan_experiment(known, difference=DIFFERENCE, **DESIGNS).chosen
+        if one is not None:
+            n, p = one.n_objects, one.n_subjects
+            design = Planned(n, p, one.answers_per_subject, float(n), float(p))
+            power = Outlook(true_components(world, figure), design).power(DIFFERENCE, 0.95)
+            yield Found(figure, power, rejected=power < 0.7)
 
 
 def predicted(study: Study, components: Components) -> Outlook:

@@ -10,8 +10,7 @@ how their names begin, are run, and their rows of tools/simulation.csv replaced.
 import argparse
 from pathlib import Path
 
-from simulation import every_case
-from simulation.harness import Journal, finish, put, read, renewed, table
+from simulation.harness import Journal, every_case, finish, put, read, renewed, table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,7 +39,7 @@ def main() -> int:
         rows = finish(case, args.draws, args.seed, journal, args.jobs)
         put(rows, args.out, every)
         print("\n".join(table(rows, case.kind)), flush=True)
-        missed = missed or any(row.missed for row in rows)
+        missed |= any(row.missed for row in rows)
     journal.path.unlink()
     return missed
 

@@ -1,8 +1,8 @@
 """Cases, draws and rows: what every simulation has in common, whatever it measures.
 
-A case draws data from a world whose truth is known, and says what was found. Each draw has a generator of its own, by
-the name of the case and the number of the draw: a row is the same however its draws are divided among processes and
-runs. The journal holds the draws that are finished, so that a run that was killed goes on where it stopped.
+A case of cases.toml draws data from a world whose truth is known, and says what was found. Each draw has a generator of
+its own: a row is the same however its draws are divided among processes and runs. The journal holds the draws that are
+finished, so that a run that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import astuple, dataclass, field
-from functools import partial
+from dataclasses import astuple, dataclass, field, fields
+from functools import cache, partial
+from importlib import import_module
+from inspect import signature
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import NormalDist
@@ -27,11 +29,11 @@ import csv_rows
 import numpy as np
 
 import pyalign
+from pyalign.io.documents import read_toml
 
 IDEAL = 1.959964  # standard deviations on either side, of an interval that knows them
 CHUNK = 20  # draws that are written to the journal at once
 NAN = math.nan
-NOMINAL, SIZE = (0.92, 0.97), (0.03, 0.07)  # that may be asked for
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,18 @@ class Found:
         error = NAN if interval.error is None else interval.error
         return cls(quantity, estimate - truth, error, interval.low - truth, interval.high - truth, **more)
 
+    @classmethod
+    def each(cls, found: Any, names: dict[str, str], truth: Any = 0.0) -> Iterator[Found]:
+        """By quantity the names of a figure of a result, and of its interval where that is no `figure_ci`."""
+        for quantity, name in names.items():
+            figure, _, interval = name.partition(" ")
+            value = getattr(found, figure)
+            true = truth(quantity) if callable(truth) else truth
+            yield cls.of(quantity, value, getattr(found, interval or f"{figure}_ci"), true)
+
+
+Draw, Rng = Iterator[Found], np.random.Generator
+
 
 @dataclass(frozen=True)
 class Case:
@@ -61,14 +75,14 @@ class Case:
     kind: str  # of the table that it stands in
     name: str
     over: str
-    draw: Callable[[np.random.Generator], Iterator[Found]]
-    truth: Callable[[np.random.Generator], dict[str, float]] = lambda rng: {}  # 0 where estimates are less the truth
+    draw: Callable[[Rng], Draw]
+    truth: Callable[[Rng], dict[str, float]] = lambda rng: {}  # 0 where estimates are less the truth
     asked: dict[str, tuple[float, float]] = field(default_factory=dict)  # rates by quantity; by "" of all others
     share: float = 1.0  # of the number of draws
     rejects: bool = False  # whether a rate is of tests that reject
     centered: bool = False  # whether the truth is the mean of all estimates, where no other is known
     number: int = 0  # for its generators; by default from the name
-    seeds: Callable[[int, int, int], Sequence[int]] = lambda seed, number, k: [seed, 2, number, k]  # of draw k
+    seeds: tuple[Any, ...] = ("seed", 2, "number", "k")  # of draw k; or its "hundreds" and "units"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "number", self.number or crc32(self.name.encode()))
@@ -78,7 +92,51 @@ class Case:
 
     def found(self, numbers: Iterable[int], seed: int) -> dict[int, list[Found]]:
         """What the draws of these numbers give."""
-        return {k: list(self.draw(np.random.default_rng(self.seeds(seed, self.number, k)))) for k in numbers}
+        return {k: list(self.draw(self.rng(k, seed))) for k in numbers}
+
+    def rng(self, k: int, seed: int) -> Rng:
+        known = {"seed": seed, "number": self.number, "k": k, "hundreds": k // 100, "units": k % 100}
+        return np.random.default_rng([known.get(part, part) for part in self.seeds])
+
+
+@cache
+def groups() -> dict[str, list[dict[str, Any]]]:
+    """Of cases, by kind."""
+    return read_toml(Path(__file__).with_name("cases.toml"), "cases")
+
+
+@cache
+def every_case() -> list[Case]:
+    """Those of cases.toml, and second opinions on some of them."""
+    cases = [_case(kind, name, **{**group, **own}) for kind, several in groups().items() for group in several
+             for name, own in group["cases"].items()]
+    beside = _named("simulation.triplets.beside")[1]
+    return cases + [case for case in map(beside, cases) if case is not None]
+
+
+def _case(kind: str, name: str, draw: str, truth: Any = (), **told: Any) -> Case:
+    """`draw` and `truth` are functions of modules, or the truth is a table of numbers."""
+    own = {one.name: told.pop(one.name) for one in fields(Case) if one.name in told}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()
+             if key not in ("cases", "shown")}
+    module, function = _named(draw)
+    own.setdefault("over", given.get("ci", "objects").replace("+", " and "))
+    own.setdefault("seeds", getattr(module, "SEEDS", Case.seeds))
+    return Case(kind, name, draw=partial(function, **given), truth=_truth(truth, {"name": name, **given}), **own)
+
+
+def _truth(told: Any, given: dict[str, Any]) -> Callable[[np.random.Generator], dict[str, float]]:
+    """With those of the arguments of the draw that it takes."""
+    if not isinstance(told, str):
+        return lambda rng: dict(told)
+    function = _named(told)[1]
+    known = signature(function).parameters
+    return lambda rng: function(**{key: value for key, value in {"rng": rng, **given}.items() if key in known})
+
+
+def _named(name: str) -> tuple[Any, Any]:
+    module = import_module(name.rpartition(".")[0])
+    return module, getattr(module, name.rpartition(".")[2])
 
 
 @dataclass(frozen=True)
@@ -118,12 +176,8 @@ class Row:
         return not math.isnan(self.least) and not self.least - noise <= self.rate <= self.most + noise
 
 
-def run(case: Case, draws: int, seed: int = 0) -> list[Row]:
-    """The rows of a case: one for each quantity that it measures."""
-    return rows_of(case, case.found(range(case.count(draws)), seed), seed)
-
-
 def rows_of(case: Case, draws: dict[int, list[Found]], seed: int = 0) -> list[Row]:
+    """One for each quantity that it measures."""
     truths, found = case.truth(np.random.default_rng([seed, 1])), defaultdict(list)
     for k in sorted(draws):
         for one in draws[k]:
@@ -138,9 +192,6 @@ def _row(case: Case, quantity: str, found: list[Found], truths: dict[str, float]
     there = ~np.isnan(low) & (not case.rejects)
     low, high = low[there], high[there]
     least, most = case.asked.get(quantity, case.asked.get("", (NAN, NAN)))
-    if case.kind == "power" and case.asked:  # as often as a test that knows the standard deviation
-        ideal = float(np.mean(np.abs(estimates) > NormalDist().inv_cdf(0.975) * estimates.std(ddof=1)))
-        least, most = ideal - 0.02, ideal + 0.02
     sd = 1.0 / (2.0 * IDEAL) if np.isnan(estimates).any() else float(estimates.std())
     known = len(low) and np.isfinite(high - low).all() and sd > 1e-9
     return Row(
@@ -162,15 +213,11 @@ def read(path: Path) -> list[Row]:
     return csv_rows.read(path, Row)
 
 
-def write(rows: Iterable[Row], path: Path) -> None:
-    csv_rows.write(path, rows, 6)
-
-
 def put(new: list[Row], path: Path, cases: Sequence[Case]) -> None:
     """Replaces the rows of the cases of `new`, and leaves out those of cases that are no more."""
     order, names = {case.name: k for k, case in enumerate(cases)}, {row.case for row in new}
     kept = [row for row in read(path) if row.case in order and row.case not in names]
-    write(sorted(kept + new, key=lambda row: order[row.case]), path)
+    csv_rows.write(path, sorted(kept + new, key=lambda row: order[row.case]), 6)
 
 
 class Journal:
@@ -179,8 +226,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.draws: dict[tuple[str, int], dict[int, list[Found]]] = defaultdict(dict)
         folders = [Path(str(pyalign.__file__)).parent, Path(__file__).parent]
-        sources = [file.read_bytes() for folder in folders for file in sorted(folder.rglob("*.py"))]
-        self.path, code = path, hashlib.sha256(b"".join(sources)).hexdigest()
+        files = [file for folder in folders for kind in ("*.py", "*.toml") for file in sorted(folder.rglob(kind))]
+        self.path, code = path, hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines[1:] if line.endswith("]]")] if lines[:1] == [code] else []  # the last may be cut
         for name, seed, k, found in map(json.loads, kept):
@@ -215,41 +262,10 @@ def finish(case: Case, draws: int, seed: int, journal: Journal, jobs: int = 1) -
 
 def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[Found]]:
     """Draws in another process, which knows the case by its name."""
-    from . import every_case
-
     return next(case for case in every_case() if case.name == name).found(numbers, seed)
 
 
 # Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
-SHOWN = {  # on pages, of the kinds of which these rows stand for all; the CSV and `--table` have the others too
-    "agreement": "10 answers: (r e|KL)|20 people: (r e|KL)",
-    "bins": "20 people.*: accuracy, majority (5|9)",
-    "calibration": ": KL|600 triplets: (T|ECE)|20,000 .*: (?!acc)|20 people: (T|ECE)",
-    "ceilings": "^100 objects.*10 answers,.*of lower|^9 objects.*lower|5 people.*of lower",
-    "cka": "^(?!.* 0.5:).*: difference|n=50 debiased-cka: ",
-    "concepts": "n=(10|60) t=(30|100): accuracy$",
-    "lapses": "60 objects.*, (0%.*: lapse|15%)|held out",
-    "metadata": "m=10: rank|families m=30|m=8|noise=1.0",
-    "neighbors": "n=50.*: (overlap|difference|purity$|neighbors kept|k-NN difference$)|n=200.*: overlap",
-    "orders": "raw",
-    "people": "p=(50|264): accuracy|^(?!people).*: accuracy",
-    "probe": "^4.*n=90: cross|objects, for|^probe n=90.*: acc",
-    "rsa ceiling": r"objects\+subjects n=92 p=4: (diff|less|of lower|dis|rel)|subjects n=92 p=4: lower|"
-                   "objects n=40 p=8: of lower",
-    "rsa corrected": "n=20 p=8 much|n=92 p=16 little.*: difference",
-    "rsa null": "much noise: p <= 0.05",
-    "score": "^score n=(30 t|50 t=500|400|1854 .*x20).*: accuracy|^(pigeon|bootstrap n=100|the same).*: accuracy|blind",
-    "several": "effects: any.*max-t|copies: (single|log variances|sign flips)$|categories: .*, any cat",
-    "small best": "100 objects",
-    "small baseline": "^20",
-    "small compare": "^10 equal models, 30|^20|^2 equal models, 30",
-    "small equivalence": "equivalence$",
-    "small few": "^7 .*(triplets: d|018: a).*no minimum|^8 objects, 300 triplets:|"
-                 "^100 .*rank.*: d|rank.*: d.*no minimum|[23] people.*no minimum|^4",
-    "small power": "^2|difference|max-t|together",
-    "variance": "score n=(30|1854 t=20000:)|p=(50|264)|1/rank.1.5|half|3% wrong|truth 0.98",
-    "small score": "^(?!100 objects, 3,000 triplets: |200 objects|60 objects by|truth 0.9[56])",
-}
 UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
 
 
@@ -303,15 +319,14 @@ def table(rows: list[Row], kind: str) -> list[str]:
 def compared(rows: list[Row]) -> list[str]:
     """What was seen before, beside the cells of the rows that say it now, in Markdown."""
     found, before = {row.name: cells(row) for row in rows}, Path(__file__).parents[1] / "simulation_before.csv"
-    lines = csv_rows.read(before)
-    now = [found[line["now"]][line["column"]] if line["now"] else line["column"] for line in lines]
-    told = ((line["what"], line["before"], say) for line, say in zip(lines, now, strict=True))
+    told = ((line["what"], line["before"], found[line["now"]][line["column"]] if line["now"] else line["column"])
+            for line in csv_rows.read(before))
     return csv_rows.markdown(("what", "before", "now"), *told)
 
 
 def renewed(page: str, rows: list[Row]) -> str:
-    """A page with the tables of those of the rows that are `SHOWN`, and of those that were something else before."""
-    shown = [row for row in rows if re.search(SHOWN.get(row.kind, ""), row.name)]
+    """A page with the tables of rows that are `shown`, and of those that were something else before."""
+    shown = [row for row in rows if re.search(groups()[row.kind][0].get("shown", ""), row.name)]
     mark = re.compile(r"(<!-- simulated: ([^\n]+) -->\n\n)((?:\|[^\n]*\n)*)")
     lines = {kind: table(shown, kind) for kind in {row.kind for row in shown}} | {"before and after": compared(rows)}
     return mark.sub(lambda found: found[1] + "".join(f"{line}\n" for line in lines[found[2]]), page)

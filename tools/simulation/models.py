@@ -1,16 +1,16 @@
 """Models that are right with effects of objects and people as in THINGS: few objects, many models, skewed designs.
 
-In kinds of `WAYS` single tests are also those of five pairs of models without a common one, so that rows about them
-count five to a draw, and the same draws are tested in ways that were tried and left, with Holm's counts: each variance
-drawn toward the mean of their logarithms (Smyth 2004), and t against sums of objects with random signs.
+With `ways`, single tests are of five pairs of models without a common one, five to a draw, and the same draws are
+tested in ways that were tried and left, with Holm's counts: each variance drawn toward the mean of their logarithms
+(Smyth 2004), and t against sums of objects with random signs. Metadata are of models in families.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from functools import cache, partial
+from collections.abc import Iterable
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -19,23 +19,30 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 import pyalign
+from pyalign.analysis.comparison.comparison_result import Comparison, ModelResult
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.degrees import LEAST
 from pyalign.stats.intervals import two_sided_p
 from pyalign.stats.multiple import corrected
-from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.stats.regression import spearman
+from pyalign.stats.resampling import Clusters, Inference, Resampling
 from pyalign.stats.splits import within
 
 from . import worlds
-from .harness import NAN, Case, Found
-from .variance import others
-from .worlds import OF_THINGS, Effects, World, balanced, by_rank
+from .harness import NAN, Draw, Found, Rng
+from .triplets import others
+from .worlds import World, world_of
 
-SEEDS = lambda seed, number, k: [number, seed, k // 100, k % 100]  # noqa: E731
-FLIPS, DISJOINT, FAMILY = 999, [(2 * k, 2 * k + 1) for k in range(5)], (0.0, 0.065)
+SEEDS = "number", "seed", "hundreds", "units"
+FLIPS, DISJOINT = 999, [(2 * k, 2 * k + 1) for k in range(5)]
 
 
-def data_of(rng: np.random.Generator, world: World) -> dict[str, Any]:
+def true_values(models: int = 2, truths: tuple[float, ...] = ()) -> dict[str, float]:
+    first, *rest = truths or [0.5] * models
+    return {"accuracy": first, "accuracy, no minimum": first, "difference": first - (rest or [first])[0]}
+
+
+def data_of(rng: Rng, world: World) -> dict[str, Any]:
     """What `pyalign.compare` is asked about one draw; a single model is compared with itself."""
     triplets, people = world.design(rng)
     choices = {f"{k}": np.where(right, 2, 0) for k, right in enumerate(world.credits(triplets, people, rng))}
@@ -55,9 +62,9 @@ def together(name: str, intervals: Iterable[tuple[Any, float]]) -> Found:
     return Found(name, NAN, NAN, *((0.0, width) if held.all() else (-2.0 * width, -width)))
 
 
-def of_few(rng: np.random.Generator, world: World, ways: bool = False) -> Iterator[Found]:
+def of_few(rng: Rng, ways: bool = False, **given: Any) -> Draw:
     """An accuracy and a difference; where there is no interval, also that which there would be without the minimum."""
-    data = data_of(rng, world)
+    data = data_of(rng, world := world_of(**given))
     found = {"": pyalign.compare(**data)}
     if found[""].models[0].ci is None:
         with patch.dict(LEAST, objects=0, subjects=0):
@@ -70,9 +77,10 @@ def of_few(rng: np.random.Generator, world: World, ways: bool = False) -> Iterat
         yield from others(data["model_choices"]["0"] == 2, data["triplets"], data["subjects"])
 
 
-def of_pairs(rng: np.random.Generator, world: World, ways: bool = False, **options: Any) -> Iterator[Found]:
+def of_pairs(rng: Rng, ways: bool = False, options: Any = MappingProxyType({}), **given: Any
+             ) -> Draw:
     """A difference, equivalence, and of many models whether any test rejects and all intervals hold."""
-    data = data_of(rng, world)
+    data = data_of(rng, world := world_of(**given))
     pairs = pyalign.compare(**data, **options).pairs
     yield difference(pairs[0])
     if "difference" in options:
@@ -149,12 +157,13 @@ def true_best(world: World) -> float:
     return float(np.array(world.truths)[chosen or [0]].mean())
 
 
-def of_best(rng: np.random.Generator, world: World) -> Iterator[Found]:
+def of_best(rng: Rng, **given: Any) -> Draw:
+    world = world_of(**given)
     best = pyalign.compare(**data_of(rng, world), choose_best=True).best
     yield Found.of("the best", best.accuracy, best.ci, true_best(world))
 
 
-def of_all_concepts(rng: np.random.Generator) -> Iterator[Found]:
+def of_all_concepts(rng: Rng) -> Draw:
     """Whether intervals of all concepts of THINGS hold, together and each by itself, and whether any differs."""
     triplets, dimensions, codes = worlds.things(worlds.THINGS)
     choices = {"model": np.where(worlds.right_about_concepts(triplets, codes, rng), 2, 0)}
@@ -167,78 +176,52 @@ def of_all_concepts(rng: np.random.Generator) -> Iterator[Found]:
         yield Found(f"any concept differs, {told}", NAN, rejected=bool(least < 0.05))
 
 
-def case(kind: str, name: str, draw: Any, design: Any, effects: Effects = OF_THINGS,
-         truths: tuple[float, ...] = (0.5, 0.5), over: str = "objects", asked: Any = (), **options: Any) -> Case:
-    world = World(design, effects, truths, over)
-    true = {"accuracy": truths[0], "accuracy, no minimum": truths[0], "difference": truths[0] - truths[len(truths) > 1]}
-    return Case(kind, name, "", partial(draw, world=world, **options), lambda rng: true, dict(asked), seeds=SEEDS)
+def of_accuracies(y: np.ndarray, noise: float, rng: Rng) -> Comparison:
+    """With errors of `noise` standard deviations of each model by itself, and twice as much that all models share."""
+    covariance = (0.02 * noise) ** 2 * (np.eye(len(y)) + 4.0) if noise else None
+    values = 0.5 + 0.02 * y + (np.linalg.cholesky(covariance) @ rng.normal(size=len(y)) if noise else 0.0)
+    models = tuple(ModelResult(str(k), float(one), None, 1.0, None, 0, 1.0, None) for k, one in enumerate(values))
+    shared = tuple(map(tuple, covariance.tolist())) if noise else None
+    return Comparison(models, (), 1000, 0, "cosine", 1.0, "fractional", "holm", 500, None, shared,
+                      inference=Inference("objects", "corrected", 0.95))
 
 
-def pair_cases() -> Iterator[Case]:
-    for kind, told, n, t, truths, options in (
-        *(("compare", f"{count} equal models", n, t, (0.5,) * count, {}) for count, n, t in (
-            (10, 30, 1_000), (10, 60, 2_000), (20, 100, 3_000), (10, 200, 6_000), (2, 30, 1_000), (2, 60, 2_000),
-            (2, 200, 6_000))),
-        ("power", "2 models, 0.57 and 0.5", 60, 2_000, (0.57, 0.5), {}),
-        ("power", "2 models, 0.535 and 0.5", 200, 6_000, (0.535, 0.5), {}),
-        ("power", "10 models, one 0.59 and nine 0.5", 60, 2_000, (0.59, *[0.5] * 9), {"ways": True}),
-        *(("baseline", f"{count} equal models against the first", n, t, (0.5,) * count, {"baseline": "0"})
-          for count, n, t in ((10, 30, 1_000), (10, 60, 2_000), (20, 100, 3_000))),
-        *(("equivalence", f"2 models, {better} and 0.5", 200, 6_000, (better, 0.5), {"difference": 0.05})
-          for better in (0.55, 0.5)),
-    ):
-        name = f"{told}, {n} objects, {t:,} triplets" + (", margin 0.05" if kind == "equivalence" else "")
-        yield case(f"small {kind}", name, of_pairs, balanced(n, t), truths=truths, **options)
-        if told == "2 equal models":
-            yield case(f"small {kind}", f"{name}, no effects of objects", of_pairs, balanced(n, t), worlds.NONE)
-    asked = {"single": (0.035, 0.065), "any equal pair, Holm": FAMILY, "any equal pair, max-t": FAMILY}
-    for name, people, effects in (
-        ("one with strong effects", 0, Effects(0.0044, 0.0, each=(0.08,) + (0.0005,) * 9)),
-        ("near-copies", 0, Effects(0.0044, 0.0069, changed=2)),
-        ("five people", 5, Effects(0.0044, 0.0069, of_each=0.003)),
-    ):
-        over = "objects+subjects" if people else "objects"
-        design = worlds.answered_by(60, 2_000, people, False) if people else balanced(60, 2_000)
-        one = case("several", f"ten models, {name}", of_pairs, design, effects, (0.5,) * 10, over, asked, ways=True)
-        yield replace(one, share=0.4, rejects=True)
+def families(m: int, count: int, rng: Rng, related: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, y (m,) with that correlation, and families, which have .7 of the variance of both, each by itself."""
+    family, share = np.arange(m) % count, 0.7 if count < m else 0.0
+    x, other = (share**0.5 * rng.normal(size=count)[family] + (1 - share) ** 0.5 * rng.normal(size=m) for _ in range(2))
+    return x, related * x + math.sqrt(1 - related**2) * other, family
 
 
-def few_cases() -> Iterator[Case]:
-    """Scores, and worlds about the minima of effective numbers."""
-    for n, t, power, told in (
-        (30, 1_000, 0.0, ""), (60, 2_000, 0.0, ""), (100, 3_000, 0.0, ""), (200, 6_000, 0.0, ""),
-        (100, 1_000, 1.0, " by 1/rank"), (60, 2_000, 1.0, " by 1/rank"),
-    ):
-        design = by_rank(n, t, power) if power else balanced(n, t)
-        yield case("small score", f"{n} objects{told}, {t:,} triplets", of_few, design, truths=(0.5,))
-    for truth, n, t in ((0.95, 30, 60), (0.9655, 30, 60), (0.98, 30, 40)):
-        name = f"truth {truth}, {n} objects, {t} triplets"
-        yield case("small score", name, of_few, balanced(n, t), truths=(truth,))
-    for n, t in ((7, 300), (8, 300), (12, 500)):
-        for effects, told in ((OF_THINGS, ""), (worlds.WITHIN_CONCEPTS, ", effects .018")):
-            yield case("small few", f"{n} objects, {t} triplets{told}", of_few, balanced(n, t), effects)
-    for n, t in ((30, 1_000), (100, 3_000)):
-        yield case("small few", f"{n} objects by 1/rank^1.5, {t:,} triplets", of_few, by_rank(n, t, 1.5))
-    size, (like, unlike) = "100 objects, 3,000 triplets", (Effects(0.0044, 0.0069, person) for person in (0.0069, 0.03))
-    for kind, name, people, effects in (
-        *(("score", f"{size}, 30 people{told}", 30, like) for told in ("", ", one gives half of the answers")),
-        ("score", f"{size}, 8 unlike people", 8, unlike),
-        *(("few", f"{k} people, {size}", k, like) for k in (2, 3, 4, 5)),
-        *(("few", f"{k} people, unlike, {size}", k, unlike) for k in (2, 3, 4, 5)),
-    ):
-        design = worlds.answered_by(100, 3_000, people, "half" in name)
-        yield case(f"small {kind}", name, of_few, design, effects, (0.5,), "objects+subjects")
+def over_models(rng: Rng, m: int, count: int, blind: bool = False) -> Draw:
+    """Other models, and families if there are fewer; blind: the metadata do not have them."""
+    x, y, family = families(m, count, rng, 0.6)
+    rows = [{"model": str(k), "x": x[k], **({} if blind else {"family": str(family[k])})} for k in range(m)]
+    row = pyalign.regress_metadata(of_accuracies(y, 0.0, rng), rows).results[0]
+    yield Found.of("slope", row.slope, row.models_ci)
+    yield Found("rank correlation", row.rank_correlation, NAN, *(row.rank_models_ci or ()))
 
 
-def best_and_concept_cases() -> Iterator[Case]:
-    """Those of concepts need the answers of THINGS."""
-    unequal = 0.56, 0.54, 0.52, 0.5, 0.48, 0.46
-    for truths, told in (((0.5,) * 10, "10 equal models"), (unequal, "6 models, 0.56 to 0.46")):
-        for n, t in ((60, 2_000), (100, 3_000)):
-            name = f"the best of {told}, {n} objects, {t:,} triplets"
-            yield case("small best", name, of_best, balanced(n, t), truths=truths)
-    yield Case("small all concepts", f"all {worlds.CONCEPTS} concepts of THINGS at once", "", of_all_concepts,
-               seeds=SEEDS)
+def over_objects(rng: Rng, m: int, noise: float, related: float) -> Draw:
+    """Other models in each draw, and how far estimates are from what is true of these."""
+    x, y, _ = families(m, m, rng, related)
+    found = of_accuracies(y, noise, rng)
+    row = pyalign.regress_metadata(found, [{"model": str(k), "x": x[k]} for k in range(m)]).results[0]
+    far, truth = x - x.mean(), 0.5 + 0.02 * y
+    yield Found.of("slope", row.slope, row.ci, float(far @ truth / (far @ far)))
+    rank, ci = spearman(x, truth), row.rank_ci
+    low, high = ci.low - rank - 1e-9, ci.high - rank + 1e-9
+    yield Found("rank correlation", row.rank_correlation - rank, ci.error or 0.0, low, high)
 
 
-CASES = [*pair_cases(), *few_cases(), *best_and_concept_cases()]
+def random_columns(rng: Rng, m: int, count: int, columns: int) -> Draw:
+    """How many of so many columns that have nothing to do with accuracy differ from 0, over models and over objects."""
+    y, _, family = families(m, count, rng, 0.0)
+    drawn = [families(m, count, rng, 0.0)[0] for _ in range(columns)]
+    rows = [{"model": str(k), "family": str(family[k]), **{f"x{j}": float(x[k]) for j, x in enumerate(drawn)}}
+            for k in range(m)]
+    found = pyalign.regress_metadata(of_accuracies(y, 0.15, rng), rows).results
+    for quantity, held in (("each by itself", found), ("all together", [row.simultaneous for row in found])):
+        both = [[one for one in (row.ci, row.models_ci) if one is not None and one.low * one.high > 0] for row in held]
+        differ = sum(len(one) == 2 for one in both)
+        yield Found(quantity, float(differ), NAN, -1.0 if differ == 0 else 0.5, 1.0)

@@ -4,7 +4,7 @@
 features are as they were, so that models can be equally good. People choose by a softmax of cosines and guess.
 
 *Softmax*: objects have seven features, of which models see four; people choose by a softmax of inner products of all,
-some more attentively than others, and may lapse. Effects are as large as in THINGS, as they are in the next one.
+some more attentively, and may lapse. Effects are as large as in THINGS, as they are in the next one.
 
 *Effects*: a model is right about a triplet where a normal variable is above 0, the sum of effects of the three objects
 (some shared by all models, some of each model), of the person, of the triplet, and of noise; its variance is 1. So
@@ -14,52 +14,49 @@ accuracies over all objects, people and triplets are known, and equally good mod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign.concept.dimensions import assigned
 from pyalign.datasets.simulate import random_triplets
 
+from .harness import Rng
+
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # the items of a triplet with the odd one last
 
 # Features
-
-FEATURES, KINDS = 12, 12
+FEATURES, KINDS, SEEN = 12, 12, tuple(range(8))
 TEMPERATURE, GUESS = 0.35, 0.2  # of people, and how often they guess
-TRUTH = 4_000_000  # triplets of objects that occur once
-AT_ONCE = 500_000
-SEEN = tuple(range(8))
+TRUTH, AT_ONCE = 4_000_000, 500_000  # triplets of objects that occur once
 STAYS = 11  # the seed of what stays the same
 UNLIKE = 1.2  # how much people differ in what features matter to them, where they are unlike each other
 UNSHIFTED = np.random.default_rng(7).normal(size=(KINDS // 6, FEATURES))
 CENTERS = np.concatenate([np.roll(UNSHIFTED, 2 * k, axis=1) for k in range(6)])
 
 
-def objects(n: int, rng: np.random.Generator) -> np.ndarray:
+def objects(n: int, rng: Rng) -> np.ndarray:
     """(n, 12) float32."""
-    kind = rng.integers(0, KINDS, n)
-    return (CENTERS[kind] + 0.8 * rng.normal(size=(n, FEATURES))).astype(np.float32)
+    return (CENTERS[rng.integers(0, KINDS, n)] + 0.8 * rng.normal(size=(n, FEATURES))).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class People:
+class People(NamedTuple):
     """How often each answers by a guess, and how much the features matter to each."""
 
     lapses: np.ndarray
     weights: np.ndarray
 
     @classmethod
-    def draw(cls, count: int, rng: np.random.Generator, differ: float = 0.6) -> People:
-        """Some hardly look."""
+    def draw(cls, count: int, rng: Rng, differ: float = 0.6) -> People:
         return cls(rng.beta(0.4, 1.6, count), weights(count, rng, differ))
 
 
-def weights(people: int, rng: np.random.Generator, differ: float = 0.6) -> np.ndarray:
+def weights(people: int, rng: Rng, differ: float = 0.6) -> np.ndarray:
     """(people, 12)."""
     return np.exp(differ * rng.normal(size=(people, FEATURES)))
 
@@ -68,27 +65,23 @@ def chances(x: np.ndarray, triplets: np.ndarray, people: People | None = None, w
     """(t, 3) that one of the people, or somebody who guesses one time in five, calls each item odd."""
     own = 1.0 if people is None else people.weights[who]
     lapses = GUESS if people is None else np.reshape(people.lapses[who], (-1, 1))
-    a, b, c = (x[column] * own for column in triplets.T)
-    norms = [np.sqrt((z * z).sum(axis=1)) for z in (a, b, c)]
-    s = [(p * q).sum(axis=1) / (norms[i] * norms[j]) for p, q, i, j in ((b, c, 1, 2), (a, c, 0, 2), (a, b, 0, 1))]
+    items = [x[column] * own for column in triplets.T]
+    norms = [np.sqrt((z * z).sum(axis=1)) for z in items]
+    s = [(items[i] * items[j]).sum(axis=1) / (norms[i] * norms[j]) for i, j in ((1, 2), (0, 2), (0, 1))]
     z = np.exp(np.stack(s, axis=1).astype(np.float64) / TEMPERATURE)  # the pair without item 0, 1, 2
     return (1 - lapses) * z / z.sum(axis=1, keepdims=True) + lapses / 3
 
 
-def answered(
-    x: np.ndarray, triplets: np.ndarray, rng: np.random.Generator, people: People | None = None, who: Any = 0
-) -> np.ndarray:
+def answered(x: np.ndarray, triplets: np.ndarray, rng: Rng, people: People | None = None, who: Any = 0) -> np.ndarray:
     """(t, 3) the odd item last, as they say."""
     p = chances(x, triplets, people, who)
     odd = (rng.random(len(p))[:, None] > np.cumsum(p, axis=1)[:, :2]).sum(axis=1)
     return np.take_along_axis(triplets, LAST[odd], axis=1)
 
 
-def model(x: np.ndarray, seen: tuple[int, ...] = SEEN, last: float = 1.0) -> np.ndarray:
-    """What a model knows of the objects: some features, of the last two a part."""
-    known = np.ascontiguousarray(x[:, seen])
-    known[:, -2:] *= np.float32(last)
-    return known
+def model(x: np.ndarray, seen: tuple[int, ...] = SEEN) -> np.ndarray:
+    """What a model knows of the objects: some features."""
+    return np.ascontiguousarray(x[:, seen])
 
 
 def shifted(k: int) -> tuple[int, ...]:
@@ -96,23 +89,21 @@ def shifted(k: int) -> tuple[int, ...]:
     return tuple((feature + 2 * k) % FEATURES for feature in SEEN)
 
 
-def fresh(rng: np.random.Generator, people: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def fresh(rng: Rng, people: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Objects and answered triplets in which every object, and every person, occurs once."""
     for _ in range(TRUTH // AT_ONCE):
         x, triplets = objects(3 * AT_ONCE, rng), apart(AT_ONCE)
         yield x, answered(x, triplets, rng, People.draw(AT_ONCE, rng) if people else None, np.arange(AT_ONCE))
 
 
-def drawn_triplets(n: int, t: int, rng: np.random.Generator, each: int = 1) -> np.ndarray:
+def drawn_triplets(n: int, t: int, rng: Rng, each: int = 1) -> np.ndarray:
     """(t, 3) random triplets, each of them `each` times; t = 0: all that there are."""
     if t == 0:
-        i, j = np.triu_indices(n, 1)
-        pair, k = (np.arange(n)[None, :] > j[:, None]).nonzero()
-        return np.stack([i[pair], j[pair], k], axis=1)
+        return np.array([*combinations(range(n), 3)])
     return np.repeat(random_triplets(n, t // each, rng), each, axis=0)
 
 
-def judged(x: np.ndarray, people: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+def judged(x: np.ndarray, people: np.ndarray, noise: float, rng: Rng) -> np.ndarray:
     """(people, pairs): 1 - the correlation of what each sees, and noise of each person and pair."""
     i, j = np.triu_indices(len(x), 1)
     seen = np.stack([1.0 - np.corrcoef(x * own)[i, j] for own in people])
@@ -120,7 +111,6 @@ def judged(x: np.ndarray, people: np.ndarray, noise: float, rng: np.random.Gener
 
 
 # Softmax
-
 OF_MODEL, UNSEEN = 4, 3  # features
 SOFTNESS = 2.2  # the temperature of people
 ATTENTION = 0.28  # standard deviation of its logarithm among people
@@ -128,9 +118,8 @@ GUESSES = np.array([1.0, 2.0]) / 3.0  # where the shares of guesses that fall to
 APART = 60_000  # triplets of objects that occur once
 
 
-def drawn(
-    triplets: np.ndarray, rng: np.random.Generator, answers: int = 1, who: np.ndarray | None = None, lapses: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
+def drawn(triplets: np.ndarray, rng: Rng, answers: int = 1, who: np.ndarray | None = None, lapses: float = 0.0
+          ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of new objects as a model sees them, and odd positions (t, answers), by people (t, answers) or None.
 
     lapses: the share of answers that are guesses, by half of the people if there are any.
@@ -174,11 +163,10 @@ def endless(seed: int, answers: int, people: bool, t: int = APART, lapses: float
 
 
 # Effects
-
 THINGS = Path(__file__).resolve().parents[3] / "shared" / "data" / "things"
 CONCEPTS = 49
 COMMON, OWN = 0.0113, 0.017  # of a model on all concepts at once: by each object, and by it in each concept
-Design = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray | None]]  # triplets (t, 3), people (t,)
+Design = Callable[[Rng], tuple[np.ndarray, np.ndarray | None]]  # triplets (t, 3), people (t,)
 
 
 @dataclass(frozen=True)
@@ -194,9 +182,7 @@ class Effects:
     changed: int | None = None  # of how many objects models know something of their own; None: of all
 
 
-NONE = Effects(0.0, 0.0)
 OF_THINGS = Effects(0.0044, 0.0069)  # two credits share .007 of their variance, two differences .005
-WITHIN_CONCEPTS = Effects(0.0046, 0.0237)  # .018 of either
 
 
 @dataclass(frozen=True)
@@ -208,30 +194,29 @@ class World:
     truths: tuple[float, ...]  # the accuracy of each model
     over: str = "objects"
 
-    def credits(self, triplets: np.ndarray, people: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    def credits(self, triplets: np.ndarray, people: np.ndarray | None, rng: Rng) -> np.ndarray:
         """int8 (models, t): 1 where a model is right."""
         effects, n, count = self.effects, int(triplets.max()) + 1, len(self.truths)
         shared = np.sqrt(effects.triplet) * rng.standard_normal(len(triplets))
         shared += np.sqrt(effects.common) * rng.standard_normal(n)[triplets].sum(axis=1)
         if people is not None:
             shared += np.sqrt(effects.person) * rng.standard_normal(int(people.max()) + 1)[people]
-        parts = effects.each or (effects.own,) * count
+        parts, by_people = effects.each or (effects.own,) * count, people is not None
+        of_people = (effects.person + effects.of_each) * by_people
         own = np.sqrt(parts)[:, None] * rng.standard_normal((count, n))
-        by_people = effects.person + effects.of_each if people is not None else 0.0
 
         def by_itself(own: np.ndarray, share: float) -> np.ndarray:
-            rest = 1.0 - 3.0 * (effects.common + share) - effects.triplet - by_people
+            rest = 1.0 - 3.0 * (effects.common + share) - effects.triplet - of_people
             found = own[triplets].sum(axis=1) + np.sqrt(rest) * rng.standard_normal(len(triplets))
-            if people is None or not effects.of_each:
-                return found
-            return found + np.sqrt(effects.of_each) * rng.standard_normal(int(people.max()) + 1)[people]
+            if by_people and effects.of_each:
+                found += np.sqrt(effects.of_each) * rng.standard_normal(int(people.max()) + 1)[people]
+            return found
 
-        found, alike = np.empty((count, len(triplets)), np.int8), None
-        if effects.changed is not None:
-            alike = by_itself(np.sqrt(effects.own) * rng.standard_normal(n), effects.own)
+        found, few = np.empty((count, len(triplets)), np.int8), effects.changed is not None
+        alike = by_itself(np.sqrt(effects.own) * rng.standard_normal(n), effects.own) if few else 0.0
         for k, truth in enumerate(self.truths):
             z = by_itself(own[k], parts[k])
-            if alike is not None:
+            if few:
                 differs = np.isin(triplets, rng.choice(n, effects.changed, replace=False)).any(axis=1)
                 z = np.where(differs, z, alike)
             found[k] = shared + z > NormalDist().inv_cdf(1.0 - truth)
@@ -251,10 +236,17 @@ def by_rank(n: int, t: int, power: float = 1.0) -> Design:
 
 def answered_by(n: int, t: int, people: int, half: bool) -> Design:
     """Random triplets, answered by so many people as often as each other; or half of them by the first."""
-    who = np.arange(t) % people
-    if half:
-        who = np.where(np.arange(t) < t // 2, 0, 1 + np.arange(t) % (people - 1))
+    who = np.where(np.arange(t) < t // 2, 0, 1 + np.arange(t) % (people - 1)) if half else np.arange(t) % people
     return lambda rng: (random_triplets(n, t, rng), who)
+
+
+@cache
+def world_of(n: int, t: int, models: int = 2, truths: tuple[float, ...] = (), people: int = 0, half: bool = False,
+             power: float = 0.0, **effects: Any) -> World:
+    """A world by the numbers that cases give, of equal models if no `truths` are given; `effects` like in THINGS."""
+    design = answered_by(n, t, people, half) if people else by_rank(n, t, power) if power else balanced(n, t)
+    over = "objects+subjects" if people else "objects"
+    return World(design, replace(OF_THINGS, **effects), truths or (0.5,) * models, over)
 
 
 @cache
@@ -265,18 +257,9 @@ def things(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return triplets, dimensions, assigned(triplets, dimensions).codes[:, 0]
 
 
-def right_about_concepts(triplets: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def right_about_concepts(triplets: np.ndarray, codes: np.ndarray, rng: Rng) -> np.ndarray:
     """(t,) whether a model is right, half of the time in each concept: .010 shared by an object, .018 within one."""
     n = int(triplets.max()) + 1
     effects = np.sqrt(COMMON) * rng.standard_normal((n, 1)) + np.sqrt(OWN) * rng.standard_normal((n, CONCEPTS))
     rest = np.sqrt(1.0 - 3.0 * (COMMON + OWN)) * rng.standard_normal(len(triplets))
     return effects[triplets, codes[:, None]].sum(axis=1) + rest > 0.0
-
-
-def shared(values: np.ndarray, labels: np.ndarray) -> float:
-    """The covariance of two values with a common label (t, k), as a share of their variance."""
-    residuals = values - values.mean()
-    sums = sum(np.bincount(column, residuals, labels.max() + 1) for column in labels.T)
-    counts = np.bincount(labels.ravel(), minlength=labels.max() + 1).astype(float)
-    own, k = float((residuals**2).sum()), labels.shape[1]
-    return float(((sums**2).sum() - k * own) / ((counts**2).sum() - k * len(values)) / residuals.var())
