@@ -135,8 +135,7 @@ def _truth(told: Any, given: dict[str, Any]) -> Callable[[np.random.Generator], 
 
 
 def _named(name: str) -> tuple[Any, Any]:
-    module = import_module(name.rpartition(".")[0])
-    return module, getattr(module, name.rpartition(".")[2])
+    return (module := import_module(name.rpartition(".")[0])), getattr(module, name.rpartition(".")[2])
 
 
 @dataclass(frozen=True)
@@ -265,7 +264,7 @@ def _elsewhere(name: str, seed: int, numbers: Sequence[int]) -> dict[int, list[F
     return next(case for case in every_case() if case.name == name).found(numbers, seed)
 
 
-# Rows as tables: `<!-- simulated: KIND -->` in a page stands before the table of that kind
+# Rows as tables, behind `<!-- simulated: KIND -->` in a page
 UNEVEN = ("lapses", "rsa strong", "small score")  # kinds whose intervals miss more often on one side
 
 
@@ -312,7 +311,8 @@ def table(rows: list[Row], kind: str) -> list[str]:
         names = [one["case"].removeprefix("variance, ").rpartition(":")[0] for one in lines[::3]]
         return csv_rows.markdown(("case", "pyalign", "jackknife", "multipliers"),
                                  *zip(names, told[::3], told[1::3], told[2::3], strict=True))
-    kept = [name for name in lines[0] if any(line[name] for line in lines)]
+    least = {"width / ideal": sum(bool(line["held, %"]) for line in lines) / 2}  # rows that are older have none
+    kept = [name for name in lines[0] if sum(bool(line[name]) for line in lines) > least.get(name, 0)]
     return csv_rows.markdown(kept, *([line[name] for name in kept] for line in lines))
 
 

@@ -48,7 +48,7 @@ def _of_all(x: np.ndarray, triplets: np.ndarray) -> dict[str, float]:
     return {one.quantity: one.estimate for one in Found.each(pyalign.score(model(x), triplets, ci=None), BOTH)}
 
 
-def true_scores_of_same(rng: Rng, n: int, people: bool) -> dict[str, float]:
+def true_scores_of_same(rng: Rng, n: int, people: bool = False) -> dict[str, float]:
     """Over all triplets (and people) of the same n objects."""
     x, t = objects(n, np.random.default_rng(STAYS)), worlds.TRUTH // 4
     several = People.draw(t, rng) if people else None
