@@ -35,6 +35,13 @@ def each(models, figures, name="results"):
     return {f"{name}/{k}/{key}": v for k, x in enumerate(models.values()) for key, v in figures(x).items()}
 
 
+def less(of, pairs, under="pairs", **names):
+    """Differences of figures of two models each; of: their figures by name."""
+    names = names or {"difference": "accuracy", "cross_entropy_difference": "cross_entropy"}
+    return {f"{under}/{k}/{told}": of[one][name] - of[other][name]
+            for k, (one, other) in enumerate(pairs) for told, name in names.items()}
+
+
 def in_parts(w, counts, belongs, name):
     """Accuracy and cross-entropy of all models, and over two parts of the answers; belongs: (m, 3) or (m, 1)."""
     found = each(w.models, lambda x: means(w, x, counts))
@@ -66,11 +73,14 @@ def ordered(w):
     return w.models | {"turned": w.x[:, ::-1]}
 
 
-def compare(w, _):
+def compare(w, found):
+    pairs = [(pair.a, pair.b) for pair in found.pairs]
     truths = [-round((w.shares * credit(x, w.triplets)).sum(), 9) for x in ordered(w).values()]
     ranks = {f"models/{k}/rank": rank for k, rank in enumerate(rankdata(truths))}
     best = {"best/accuracy": w.best, "best/in_sample_accuracy": w.best}
-    return w.by_draws(lambda c: each(ordered(w), lambda x: means(w, x, c), "models")) | ranks | best
+    drawn = w.by_draws(lambda c: each(ordered(w), lambda x: means(w, x, c), "models") | less(
+        {name: means(w, x, c) for name, x in ordered(w).items()}, pairs))
+    return drawn | ranks | best
 
 
 def graded(w):
@@ -156,8 +166,17 @@ def of_pairs(w):
     return two_dimensions(w)[pairs].sum(axis=2).argmax(axis=2)
 
 
-def concepts(w, _):
-    return w.by_draws(lambda counts: in_parts(w, counts, of_pairs(w), "concepts"))
+def concepts(w, found):
+    names = {(one.embeddings, part.concept): f"results/{k}/concepts/{g}/" for k, one in enumerate(found.results)
+             for g, part in enumerate(one.concepts)}
+    pairs = [(names[one.embeddings, one.concept], names[one.other, one.concept]) for one in found.differences]
+
+    def drawn(counts):
+        own = in_parts(w, counts, of_pairs(w), "concepts")
+        of = {under: {name: own[under + name] for name in ("accuracy", "cross_entropy")} for under in names.values()}
+        return own | less(of, pairs, "differences")
+
+    return w.by_draws(drawn)
 
 
 def consistency(w, _):
@@ -173,10 +192,17 @@ def consistency(w, _):
             found |= {f"pairs/{k}/{key}": v for key, v in {
                 "accuracy_a": (share * right[a]).sum(), "accuracy_b": (share * right[b]).sum(), "observed": observed,
                 "expected": expected, "kappa": kappa, "unbiased_kappa": kappa, "both_wrong": wrong,
-                "copy_probability": copied, "same_choice": w.of_sets @ (one * other).sum(axis=1)}.items()}
+                "copy_probability": copied, "both_wrong_expected": (1 - high) * (1 - low),
+                "kappa_min": (abs(1 - high - low) - expected) / (1 - expected),
+                "kappa_max": (1 - high + low - expected) / (1 - expected),
+                "same_choice": w.of_sets @ (one * other).sum(axis=1)}.items()}
         missed = share * np.prod([1 - one for one in right], axis=0)
-        parts = {f"missed/{g}/missed": missed[of_pairs(w) == g].sum() / share[of_pairs(w) == g].sum() for g in (0, 1)}
-        return found | parts | {f"missed/{g}/expected": missed.sum() for g in (0, 1)}
+        for g in (0, 1):
+            part, of_all = missed[of_pairs(w) == g].sum(), share[of_pairs(w) == g].sum()
+            found |= {f"missed/{g}/{key}": v for key, v in {
+                "missed": part / of_all, "expected": missed.sum(), "excess": part / of_all - missed.sum(),
+                "share": part / missed.sum()}.items()}
+        return found
 
     return w.by_draws(drawn)
 
@@ -213,6 +239,7 @@ def probe(name, w, _):  # held out from two thirds of the sets
     fitted, before = fit(name, w, None), w.by_draws(lambda counts: means(w, unit(w.models[name]), counts))
     held_out = {"accuracy": fitted["accuracy"], "cross_entropy": fitted["cross_entropy"][0]}
     held_out |= {f"fit/{key}": v for key, v in fitted.items()} | {"zero_shot_accuracy": before["accuracy"]}
+    held_out["difference"] = held_out["accuracy"] - held_out["zero_shot_accuracy"][0]
     of_splits = dict.fromkeys(("accuracy", "difference", "cross_entropy"), 0.0)  # so many answers leave one map
     of_splits["zero_shot"] = 0.0, 1e-4  # any split holds out all answers; its folds are of almost as many
     return held_out | {f"split_sd/{key}": v for key, v in of_splits.items()}
@@ -235,7 +262,7 @@ def shared(a, b):
     return {"overlap": x[:, -1] / K, "rbo": rbo}
 
 
-def neighborhoods(w, _):
+def neighborhoods(w, found):
     kinds = w.x.argmax(axis=1)
     same = kinds[:, None] == kinds
 
@@ -253,7 +280,13 @@ def neighborhoods(w, _):
             "robin_hood": np.abs(counts).sum() / (2 * K * (N - 1)), "antihubs": (counts == -K).mean(),
             "hub_occurrence": (counts + K)[counts >= K].sum() / (N * K)}
 
-    return each(w.models, of) | {"overlap_chance": K / (N - 1)}
+    own = {(name, None): {"overlap": shared(unit(x), unit(w.x))["overlap"].mean()} for name, x in w.models.items()}
+    own |= {(name, f"kind {kind}"): {"overlap": shared(unit(x), unit(w.x))["overlap"][kinds == kind].mean()}
+            for name, x in w.models.items() for kind in np.unique(kinds)}
+    pairs = [((one.a, one.concept), (one.b, one.concept)) for one in found.differences]
+    by_chance = 0.9**K * K / (N - 1) + (0.1 / 0.9) * (0.9 ** np.arange(1, K + 1) * np.arange(1, K + 1)).sum() / (N - 1)
+    return each(w.models, of) | less(own, pairs, "differences", difference="overlap") | {
+        "overlap_chance": K / (N - 1), "rbo_chance": by_chance}
 
 
 def upper(matrix):
@@ -266,7 +299,7 @@ def judged(w):
     return w.x @ w.x.T + noise + noise.transpose(0, 2, 1)
 
 
-def rsa(w, _):
+def rsa(w, found):
     ranks = np.array([rankdata(upper(one)) for one in judged(w)])
     ceiling = {"ceiling/upper": np.mean([np.corrcoef(one, ranks.mean(axis=0))[0, 1] for one in ranks]),
                "ceiling/lower": np.mean([spearmanr(ranks[k], np.delete(ranks, k, axis=0).mean(axis=0)).statistic
@@ -277,9 +310,16 @@ def rsa(w, _):
         person = [spearmanr(upper(x @ x.T), one).statistic for one in ranks]
         value = spearmanr(upper(x @ x.T), upper(judged(w).mean(axis=0))).statistic
         single = {f"per_person/values/{k}": one for k, one in enumerate(person)}
-        return ceiling | single | {"value": value, "per_person/mean": np.mean(person)}
+        of_ceiling = {"of_lower": ceiling["ceiling/lower"], "of_upper": ceiling["ceiling/upper"],
+                      "disattenuated": ceiling["ceiling/reliability"] ** 0.5}
+        ratios = {f"per_person/{name}/value": np.mean(person) / one for name, one in of_ceiling.items()}
+        return ceiling | single | ratios | {
+            "value": value, "per_person/mean": np.mean(person),
+            "per_person/against_lower/difference": np.mean(person) - ceiling["ceiling/lower"]}
 
-    return each(w.models, of)
+    known, pairs = {name: of(x) for name, x in w.models.items()}, [(pair.a, pair.b) for pair in found.pairs]
+    names = {"difference": "value", "per_person/difference": "per_person/mean"}
+    return each(w.models, of) | less(known, pairs, **names)
 
 
 def debiased(a, b):
@@ -290,9 +330,14 @@ def debiased(a, b):
     return hsic[0] / np.sqrt(hsic[1] * hsic[2])
 
 
-def cka(w, _):
-    models = w.models.values()
-    return each(w.models, lambda x: {str(k): debiased(x, y) for k, y in enumerate(models)}, "results/0/matrix")
+def cka(w, found):
+    models, (one,) = w.models, found
+    scores = {f"results/0/scores/{k}/similarity": debiased(models[score.first], models[score.second])
+              for k, score in enumerate(one.scores)}
+    scores |= {f"results/0/differences/{k}/difference": debiased(models[row.model], models[row.a]) - debiased(
+        models[row.model], models[row.b]) for k, row in enumerate(one.differences)}
+    return scores | each(
+        models, lambda x: {str(k): debiased(x, y) for k, y in enumerate(models.values())}, "results/0/matrix")
 
 
 def layers(w, _):
@@ -300,12 +345,15 @@ def layers(w, _):
 
 
 def transfer(w, _):
-    before, human, found = w.models["half"], upper(judged(w).mean(axis=0)), {}
-    for side, x in (("before", before), ("after", before * [1, 1, 1, 0, 0])):
-        found[f"figures/0/{side}"] = w.by_draws(lambda c, x=x: means(w, x, c))["accuracy"]
-        found[f"figures/1/{side}"] = spearmanr(upper(x @ x.T), human).statistic
-        found[f"figures/2/{side}"] = shared(before, x)["overlap"].mean()
-    return found
+    half, human = w.models["half"], upper(judged(w).mean(axis=0))
+    sides = {"before": half, "after": half * [1, 1, 1, 0, 0]}
+    found = w.by_draws(lambda c: with_difference(0, {side: means(w, x, c)["accuracy"] for side, x in sides.items()}))
+    found |= with_difference(1, {side: spearmanr(upper(x @ x.T), human).statistic for side, x in sides.items()})
+    return found | with_difference(2, {side: shared(half, x)["overlap"].mean() for side, x in sides.items()})
+
+
+def with_difference(k, of):
+    return {f"figures/{k}/{key}": v for key, v in (of | {"difference": of["after"] - of["before"]}).items()}
 
 
 def predict(w, found):
@@ -327,7 +375,12 @@ def predict(w, found):
         both = {"r2": r2, "correlation": np.diag(np.corrcoef(guess.T, human.T)[:D, D:])}
         return says | {f"dimensions/{d}/{key}": v[d] for d in range(D) for key, v in both.items()}
 
-    return each(w.models, of) | {"human_accuracy": w.by_draws(lambda c: means(w, w.x, c))["accuracy"]}
+    figures = each(w.models, of) | {"human_accuracy": w.by_draws(lambda c: means(w, w.x, c))["accuracy"]}
+    of_all = {(name, None): {"r2": figures[f"results/{k}/mean_r2"]} for k, name in enumerate(w.models)}
+    of_all |= {(name, str(d + 1)): {"r2": figures[f"results/{k}/dimensions/{d}/r2"]}
+               for k, name in enumerate(w.models) for d in range(D)}
+    pairs = [((one.embeddings, one.dimension), (one.other, one.dimension)) for one in found.differences]
+    return figures | less(of_all, pairs, "differences", difference="r2")
 
 
 def embedding(w, _):
@@ -337,7 +390,9 @@ def embedding(w, _):
 def embed(w, _):
     own, drawn = embedding(w, None), w.by_draws(lambda c: means(w, w.x, c, "against/0/"))
     known = drawn | {f"fit/{key}": value for key, value in own.items()} | dict([*own.items()][1:])
-    return known | {"against/0/n_dimensions": D, "against/0/matched": 1.0}
+    less_own = own["cross_entropy"] - drawn["against/0/cross_entropy"][0]
+    return known | {"against/0/n_dimensions": D, "against/0/matched": 1.0, "against/0/difference": 0.0,
+                    "against/0/cross_entropy_difference": less_own}
 
 
 def recover(w, _):

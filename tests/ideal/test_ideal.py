@@ -72,8 +72,9 @@ ROWS = {  # kind -> how a world is put into it; of what is fitted to one model, 
     "failures": by_dot(pyalign.find_failures, limit=1),
     "simulate": lambda w: simulate(w.x, 40_000, measure="dot", temperature=1.0),
 }
-# Four standard errors of correlations of 1,600 triplets; of kappas near 0; in triplets.
-POINTS = {"agreement": 0.05, "consistency": 0.03, "failures": 500}
+# Four standard errors of correlations of 1,600 triplets; of kappas near 0; in triplets; of differences of models, in
+# points and, of a part of the answers or of a fit, in nats.
+POINTS = {"agreement": 0.05, "consistency": 0.03, "failures": 500, "compare": 0.015, "concepts": 0.06, "embed": 0.02}
 WITHOUT = {  # why a kind has no row: kinds
     "its figures are those of its steps, which have rows": "study; report",
     "it plans: tools/plan_experiments.py and tools/chosen_triplets.py simulate what it promises":
@@ -99,9 +100,7 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
     "of other objects: tools/simulation simulates it": """
         components/ cross_entropy_components/ spread group_spread pooled effective_objects effective_subjects
         covariance cross_entropy_covariance""",
-    "it follows from figures beside it": """
-        difference cross_entropy_difference kappa_min kappa_max both_wrong_expected ratio excess share explained
-        scores/ differences/ calibrated line/ chosen/ against_lower/ of_lower/ of_upper/ disattenuated/ rbo_chance""",
+    "it follows from figures beside it": "calibrated line/ chosen/ explained ratio",
     "of a solver, or drawn in by a penalty": "gap gradient_norm rank residual zeros norm fit/ dimensions/ objective",
     "of too few answers, fits or objects for a point": """
         bins/ entropy_bins/ equal_width/ equal_mass/ ece_equal_mass_before accuracy_within_folds lowest/ objects/
