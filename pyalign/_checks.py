@@ -19,7 +19,7 @@ import numpy as np
 
 from pyalign._process import free_memory
 from pyalign.backends import Array, Backend, TripletCheck
-from pyalign.errors import InputError, nearest
+from pyalign.errors import InputError, Remedy, nearest
 from pyalign.measures import LONGEST_SQUARE, SHORTEST_SQUARE
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
@@ -263,7 +263,7 @@ def may_omit_rows(names: Sequence[str] | None = None) -> Iterator[None]:
     except NotFiniteError as error:
         more = f" and {len(error.rows) - 3:,} more" if len(error.rows) > 3 else ""
         called = "" if names is None else f": {', '.join(repr(str(names[row])) for row in error.rows[:3])}{more}"
-        raise InputError(f'{error}{called}; nan_policy="omit" leaves them out') from error
+        raise InputError(f'{error}{called}; {Remedy("nan_policy", "omit")} leaves them out') from error
 
 
 def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:

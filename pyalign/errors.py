@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -35,6 +35,50 @@ class InputError(ValueError):
         if len(line) > LONGEST_WORD:
             line = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", lambda word: f"{word[0][:200]}...{word[0][-50:]}", line)
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}...")
+
+
+class Remedy(str):
+    """What would help, as Python spells it; the command line has its own spelling of each that a message names.
+
+    Args:
+        argument: the argument of a function, or the option, that helps.
+        value: what it should be.
+        like: what stands in place of a value of the reader's own, such as ``path``.
+        of: the function that takes it, where it is another than that which was called.
+        python, shell: how either spells it, where that is not by the name of an argument and of an option.
+
+    Example:
+        >>> f"{Remedy('nan_policy', 'omit')} leaves them out; {Remedy('names', like='names', of='load_embeddings')}"
+        'nan_policy="omit" leaves them out; load_embeddings(..., names=names)'
+    """
+
+    spelled: ClassVar[dict[str, Remedy]] = {}  # those that messages of this process may name.
+    argument: str
+    value: object
+    like: str
+    shell: str
+
+    def __new__(
+        cls, argument: str, value: object = None, *, like: str = "", of: str = "", python: str = "", shell: str = ""
+    ) -> Remedy:
+        held = like or (f'"{value}"' if isinstance(value, str) else repr(value))
+        remedy = super().__new__(cls, python or (f"{of}(..., {argument}={held})" if of else f"{argument}={held}"))
+        remedy.argument, remedy.value, remedy.like, remedy.shell = argument, value, like, shell
+        cls.spelled[str(remedy)] = remedy
+        return remedy
+
+    @classmethod
+    def of_both(cls, python: str, shell: str) -> Remedy:
+        """What is no argument: in Python, and on the command line."""
+        return cls("", python=python, shell=shell)
+
+
+# Those that several modules name.
+RESUME, OUT = Remedy("resume", True), Remedy("out", like="folder")
+RESUME_EXTRACTION = Remedy("resume", True, of="extract")
+ITEM_NAMES = Remedy("item_names", like="names", of="load_triplets")
+LOAD_TRIPLETS = Remedy.of_both("load_triplets(path)", "-t FILE")
+POOL_MEAN, POOL_FLATTEN, POOL_NONE = (Remedy("pool", how) for how in ("mean", "flatten", "none"))
 
 
 class MissingExtraError(ImportError):

@@ -28,7 +28,7 @@ from pyalign._version import __version__
 from pyalign.data.embeddings import is_frame
 from pyalign.data.provenance import Input, fingerprint
 from pyalign.documents import as_document, from_document
-from pyalign.errors import InputError, shorten
+from pyalign.errors import RESUME, InputError, shorten
 from pyalign.io.documents import read_json
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import require_no_link, write_files
@@ -191,7 +191,7 @@ class Journal:
         if self.path is None or not (self.steps or self._written):
             parts.append("nothing was written")
         elif self.steps or self._left:
-            parts.append("go on with resume=True")
+            parts.append(f"go on with {RESUME}")
         return "; ".join(parts)
 
     def close(self) -> None:

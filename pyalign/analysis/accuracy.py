@@ -19,7 +19,7 @@ from pyalign.backends import Sums
 from pyalign.data import ANCHORED, ODD_ONE_OUT, TASKS, Overlap, alternatives_of, chance_of
 from pyalign.data.missing import in_places
 from pyalign.documents import Estimate, Interval, WithAccuracy, hidden
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.measures import get_measure
 from pyalign.ops._prepare import Deferred, finite_mask
 from pyalign.ops.triplets import ReadyInputs, TripletResults, ready_inputs, run_ready
@@ -370,7 +370,7 @@ def require_values(matrix: np.ndarray, name: str = "matrix") -> None:
     (i, j), n = np.argwhere(missing)[0], len(matrix)
     raise InputError(
         f"{name} must have a value for every pair; {int(missing.sum()) // 2:,} of {n * (n - 1) // 2:,} are NaN, "
-        f'[{i}, {j}] is the first; nan_policy="omit" leaves out the triplets that ask about them'
+        f'[{i}, {j}] is the first; {Remedy("nan_policy", "omit")} leaves out the triplets that ask about them'
     )
 
 

@@ -14,7 +14,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign.backends import HostBackend
 from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.data.missing import LEFT_OUT
-from pyalign.errors import InputError
+from pyalign.errors import ITEM_NAMES, InputError, Remedy
 from pyalign.stats.divergences import as_distributions, entropy
 from pyalign.typing import Policy
 
@@ -77,7 +77,7 @@ class Chosen:
         absent = int(empty.sum())
         if absent and (nan_policy == "raise" or not self.present.any()):
             has = "has no answer" if absent == 1 else "have no answer"
-            hint = "" if nan_policy == "omit" else '; nan_policy="omit" leaves these triplets out'
+            hint = "" if nan_policy == "omit" else f'; {Remedy("nan_policy", "omit")} leaves these triplets out'
             row = int(np.argmax(empty))
             raise InputError(f"choices must answer the triplets; {absent:,} {has}, row {row} is the first{hint}")
 
@@ -148,7 +148,7 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int | None) -> Chosen
     if not known.all():
         row = int(np.argmin(known))
         allowed = f"{', '.join(str(base + place) for place in range(k - 1))} or {base + k - 1}"
-        hint = "; do they count from 1 (choice_base=1)?" if base == 0 and _counts_from_one(a, k) else ""
+        hint = f"; do they count from 1 ({Remedy('choice_base', 1)})?" if base == 0 and _counts_from_one(a, k) else ""
         raise InputError(f"choices must be {allowed}, or -1 for none of them; row {row} is {a[row]:g}{hint}")
     at = (a - base)[:, None] == _places(triplets)
     counted = int(none.sum()), int(left_out.sum())
@@ -158,7 +158,7 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int | None) -> Chosen
 def _of_names(a: np.ndarray, triplets: Triplets, unreadable: Policy) -> Chosen:
     _require_length(a.shape, len(triplets), alternatives_of(triplets.task))
     if triplets.names is None:
-        raise InputError("choices hold names, the triplets do not: load_triplets(..., item_names=names)")
+        raise InputError(f"choices hold names, the triplets do not: {ITEM_NAMES}")
     found = named_choices(a, triplets, unreadable)
     present = ~(found.empty | found.unknown)
     n_none = int(found.none.sum())
@@ -293,7 +293,7 @@ def _refusal(
     offered = ", ".join(repr(triplets.names[number]) for number in alternatives[row])
     what = "option" if triplets.task == ANCHORED else "item"
     does = "does" if many == 1 else "do"
-    hint = '; unreadable="omit" leaves these triplets out' if unreadable == "raise" else ""
+    hint = f'; {Remedy("unreadable", "omit")} leaves these triplets out' if unreadable == "raise" else ""
     return (
         f"choices must each name an {what} of its triplet; {many:,} {does} not, row {row} is the first: "
         f"{str(answers[row])!r}, not one of {offered}{hint}"

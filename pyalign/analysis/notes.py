@@ -18,7 +18,7 @@ from pyalign.analysis.answers import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, Aligned, AlignedModels, alternatives_of, chance_of
 from pyalign.data.similarities import Similarities
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.measures import PRECOMPUTED
 from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
@@ -29,6 +29,8 @@ from pyalign.stats.clustered import standard_errors
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.typing import MeasureLike
 
+ODD_FIRST = Remedy("odd_column", "first", of="load_triplets", shell="--columns 1,2,0")
+ANCHOR_LAST = Remedy("anchor", "last", of="load_triplets", shell="--columns 2,0,1")
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
 ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
 CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
@@ -59,7 +61,7 @@ def notes_on_rows(
         used = used_rows(dispatch.host(dispatch.triplets(index)), len(rows))
     n = int(used.sum())
     if n == len(rows) - 1 and not used[0]:
-        remedy = "do items count from 1 (load_triplets(..., one_based=True))?"
+        remedy = f"do items count from 1 ({Remedy('one_based', True, of='load_triplets')})?"
         notes.append(f"item 0 never occurs, every other row of {source} does: {remedy}")
     elif n < len(rows):
         notes.append(f"triplets name {n:,} of the {len(rows):,} rows of {source}")
@@ -146,9 +148,9 @@ def notes_on_score(
     chance, nothing = chance_of(task), math.log(alternatives_of(task))
     error = math.sqrt(chance * (1 - chance) / max(1, n))
     if accuracy < chance - BELOW * error:
-        item, option = ("odd item", 'odd_column="first"') if task == ODD_ONE_OUT else ("chosen option", 'anchor="last"')
+        item, option = ("odd item", ODD_FIRST) if task == ODD_ONE_OUT else ("chosen option", ANCHOR_LAST)
         swapped = "".join(f"kind of the matrix {other}, or the " for other in KINDS if kind not in (None, other))
-        question = f"is the {swapped}{item} in another column (load_triplets(..., {option}))?"
+        question = f"is the {swapped}{item} in another column ({option})?"
         notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.1f}%): {question}")
     elif accuracy <= chance + ABOVE * error:
         question = ": is the order of rows right?" if rows else ""
@@ -157,7 +159,8 @@ def notes_on_score(
     if cross_entropy > CONFIDENT:
         notes.append(
             f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing {nothing:.5f}: the "
-            "temperature does not fit the scale of the similarities (pyalign.calibrate)"
+            f"temperature does not fit the scale of the similarities "
+            f"({Remedy.of_both('pyalign.calibrate', 'pyalign calibrate')})"
         )
     return tuple(notes)
 

@@ -20,10 +20,14 @@ from pyalign.data.judgments import KINDS
 from pyalign.data.names import SEVERAL, in_order, listing, match_names, require_different, whole_numbers
 from pyalign.data.similarities import Similarities, notes_on_values
 from pyalign.data.triplets import Triplets, as_triplet_data
-from pyalign.errors import InputError
+from pyalign.errors import ITEM_NAMES, InputError, Remedy
 
 NAMELESS = "neither triplets nor embeddings have names: row i is taken for object i"
-FROM_MATRIX = {f"{kind[:-1]}ies": f'pyalign.score(matrix=x, kind="{kind}")' for kind in KINDS}
+FROM_MATRIX = {
+    f"{kind[:-1]}ies": Remedy.of_both(
+        f'pyalign.score(matrix=x, kind="{kind}")', f"pyalign score --matrix FILE --kind {kind}"
+    ) for kind in KINDS
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,7 @@ def _by_number(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tup
     first = listing(x.names, 3) if len(x.names) <= 3 else f"{', '.join(x.names[:3])}, ..."
     return triplets.values, (
         f"item numbers are taken as row numbers of {source} ({first}), since nothing says which items they "
-        "stand for: load_triplets(..., item_names=names)",
+        f"stand for: {ITEM_NAMES}",
     )
 
 
@@ -194,7 +198,7 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
         if x.source is None:  # made in memory, not read
             remedy = "Judgments(values, kind, names)" if of_matrix else "Embeddings(x, names)"
         else:
-            remedy = f"load_{'judgments' if of_matrix else 'embeddings'}(..., names=names)"
+            remedy = Remedy("names", like="names", of="load_judgments" if of_matrix else "load_embeddings")
         raise InputError(f"{source}: the triplets hold names; give the rows' names: {remedy}")
     if len(x) != len(names):
         raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")

@@ -6,7 +6,7 @@ One detector for files, DataFrames and structured arrays. It is sure, or it refu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +21,10 @@ from pyalign.data.answers import answered_once
 from pyalign.data.metadata import Texts
 from pyalign.data.names import listing
 from pyalign.data.trials import ANCHORED, ODD_ONE_OUT, answered_rows
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 
+CHOICE, SUBJECT = (Remedy(f"{what}_column", like="column") for what in ("choice", "subject"))
+KIND = Remedy("kind", like="kind")
 RATINGS = "ratings of pairs"
 UNNAMED = range(4, 11)  # columns of a table whose header says nothing, in which answers are looked for
 FEW = 12  # rows in which three places of an odd item may fail to occur
@@ -72,7 +74,7 @@ def require_items(header: Sequence[str], stated: Mapping[str, Any]) -> None:
     others = [name for name in header if is_of_another_kind(name) or any(says(name, role) for role in roles)]
     others = others or [header[k] for k in range(3) if any(k not in pair.columns for pair in series_in(header, 2))]
     if others and (len(others) < 3 or not set.intersection(*({*words_of(name)} for name in header))):
-        remedy = f"columns=({', '.join(header)}) says that it is, and the last the odd one"
+        remedy = f"{_columns(header)} says that it is, and the last the odd one"
         raise InputError(f"{others[0]!r} is not known to be a column of items: {remedy}")
 
 
@@ -109,6 +111,12 @@ def answer_table(
     if not found and names_items(header):
         answered_rows(header, values, options)  # raises where most rows are no answers
     return max(found, key=lambda one: one.lowest is None, default=None)
+
+
+def _columns(names: Iterable[str]) -> Remedy:
+    """The columns that hold the items, in this order."""
+    names = tuple(names)
+    return Remedy("columns", names, like=f"({', '.join(names)})")
 
 
 def _same(one: AnswerTable, other: AnswerTable) -> bool:
@@ -242,7 +250,7 @@ def unnamed_table(values: Sequence[Texts | np.ndarray], header: Sequence[str] = 
     asked, held, _ = _sentences(ODD_ONE_OUT, items, None, None, lowest)
     subject = people[0] if len(people) == 1 else None
     uses = (f"{c.called} holds {len(c.labels):,} participants" if c is subject else
-            f"{c.called} is not used: subject_column=column says who answered" for c in columns[3:])
+            f"{c.called} is not used: {SUBJECT} says who answered" for c in columns[3:])
     sentences = asked, held, f"{columns[2].called} is taken to hold the odd item", *uses
     who = None if subject is None else subject.index
     return AnswerTable(ODD_ONE_OUT, (0, 1, 2), subject=who, lowest=lowest, sentences=sentences)
@@ -273,7 +281,7 @@ def _stands_together(column: Column) -> bool:
 # What the answers are
 
 _ASKED = {ODD_ONE_OUT: "which item is odd", ANCHORED: "which option was chosen"}
-_REMEDY = "choice_column=column says which"
+_REMEDY = f"{CHOICE} says which"
 
 
 def _read(
@@ -285,7 +293,7 @@ def _read(
         ratings = [c for c in spare if _rates(c)]
         if len(ratings) != 1:
             raise InputError(f"{len(ratings)} columns may be the rating of each pair: {_listed(ratings or spare)}")
-        said = f"{ratings[0].called} rates {_listed(items)}: load_judgments(path, kind=kind) reads them"
+        said = f"{ratings[0].called} rates {_listed(items)}: load_judgments(path, {KIND}) reads them"
         return AnswerTable(task, places, ratings[0].index, sentences=(said,))
     subject, about_people, notes = _participant(spare, header, stated)
     named = min(c.share(c.whole) for c in items) <= 0.5
@@ -369,12 +377,12 @@ def _check_design(asked: Asked, spare: Sequence[Column], fit: Fit | None) -> Non
     more = [c for c in anchors if _alike([c, asked.items[0]]) and asked.fit(c).share < 0.5]
     if more:
         what = f"{more[0].called} holds other items, to which {_listed(asked.items)} may be options"
-        raise InputError(f"{what}: choice_column=column says that one of these is odd")
+        raise InputError(f"{what}: {CHOICE} says that one of these is odd")
     named = [c for c in spare if c.header]
     for series in series_in([c.header for c in named], len(asked.options)) if fit and fit.how != BY_ITEM else ():
         where = [named[k] for k in series.columns]
         if _say_where(where):
-            raise InputError(f"places may be those that {_listed(where)} hold: choice_column=column says that they "
+            raise InputError(f"places may be those that {_listed(where)} hold: {CHOICE} says that they "
                              "are those of the columns")
 
 
@@ -385,9 +393,9 @@ def _not_known(asked: Asked, strong: Sequence[Column], full: Sequence[Column], f
         return f"{strong[0].called} seems to say {what}, but {cell}, which is none of {_listed(asked.items)}; {_REMEDY}"
     if full:
         return f"{_listed(full)} may say {what}; {_REMEDY}"
-    order = f"if the last is always odd, columns=({', '.join(c.header or str(c.index) for c in asked.items)})"
-    order = order if asked.task == ODD_ONE_OUT else f'if it is always the first option, task="{ANCHORED}"'
-    return f"no column is known to say {what}: choice_column=column says it, or {order}"
+    order = f"if the last is always odd, {_columns(c.header or str(c.index) for c in asked.items)}"
+    order = order if asked.task == ODD_ONE_OUT else f"if it is always the first option, {Remedy('task', ANCHORED)}"
+    return f"no column is known to say {what}: {CHOICE} says it, or {order}"
 
 
 def _require_sure(asked: Asked, answer: Column, fit: Fit) -> None:
@@ -405,15 +413,15 @@ def _require_sure(asked: Asked, answer: Column, fit: Fit) -> None:
         names = [c.header or str(c.index) for c in order]
         names = names if fit.how == BY_ITEM and len(never) == 1 else ["anchor", "one", "other"]
         what = f"{answer.called} is one of {_listed(options)} in {t:,} rows, and in none of them one of the three"
-        anchored = f'task="{ANCHORED}" and columns=({", ".join(names)})'
-        raise InputError(f"{what}: of an anchor and two options, {anchored}; else choice_column=column says it is odd")
+        anchored = f"{Remedy('task', ANCHORED)} and {_columns(names)}"
+        raise InputError(f"{what}: of an anchor and two options, {anchored}; else {CHOICE} says it is odd")
     ordered = "columns" in asked.stated or series_in([c.header for c in options], len(options))
     if fit.how != BY_ITEM and not ordered:
-        listed = ", ".join(c.header or str(c.index) for c in asked.items)
-        raise InputError(f"{answer.called} holds places, and no header says in which order: columns=({listed}) says it")
+        listed = _columns(c.header or str(c.index) for c in asked.items)
+        raise InputError(f"{answer.called} holds places, and no header says in which order: {listed} says it")
     if fit.several and "choice_base" not in asked.stated:
         held = " and ".join(sorted(answer.labels))
-        ways = "which fits both ways of counting: say choice_base=0 or choice_base=1"
+        ways = f"which fits both ways of counting: say {Remedy('choice_base', 0)} or {Remedy('choice_base', 1)}"
         raise InputError(f"{answer.called} holds only {held}, {ways}")
 
 
@@ -453,7 +461,7 @@ def _participant(
     first = found[0]
     pairs = [len(np.unique(np.stack([first.codes, c.codes]), axis=1).T) for c in found[1:]]
     if any(n != max(len(first.labels), len(c.labels)) for n, c in zip(pairs, found[1:], strict=True)):
-        note = f"{_listed(found)} may each say who answered, and none is used: subject_column=column says which"
+        note = f"{_listed(found)} may each say who answered, and none is used: {SUBJECT} says which"
         return None, note, (note,)
     if "" in first.labels:
         row = int((first.codes == first.labels.index("")).argmax())

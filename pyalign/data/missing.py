@@ -19,9 +19,9 @@ from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.metadata import Categories, notes_on_order, require_names
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
 from pyalign.data.triplets import Triplets, as_triplet_data
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 
-HEADER = "is the first row a header (load_triplets(..., columns=names))?"
+HEADER = f"is the first row a header ({Remedy('columns', like='names', of='load_triplets')})?"
 SHOWN = 3  # names of objects in a note
 LEFT_OUT = -2  # the choice of a triplet that was left out; that of a tie is -1
 

@@ -15,12 +15,14 @@ from unicodedata import normalize
 import numpy as np
 
 from pyalign import _checks
-from pyalign.errors import InputError, nearest
+from pyalign.errors import InputError, Remedy, nearest
 
-SEVERAL = 'x.per_object("mean") or x.per_object("first") makes one row of the images of an object'
+_PER_OBJECT = [Remedy("per_object", how, python=f'x.per_object("{how}")') for how in ("mean", "first")]
+SEVERAL = f"{_PER_OBJECT[0]} or {_PER_OBJECT[1]} makes one row of the images of an object"
 STEMS = "the stems of the rows' names"
 MISSING = ("raise", "omit")  # what becomes of items without a row
-OMIT = 'missing="omit" leaves them out'
+NAMES = Remedy("names", like="names", of="Embeddings")
+OMIT = f'{Remedy("missing", "omit")} leaves them out'
 ALIKE = "capitals, spaces and signs must be the same"
 NEAR = 0.75  # how alike a name must be to one that no row has, to be proposed
 LONGEST = 18  # digits of a name that is a number of 64 bits
@@ -175,7 +177,7 @@ def _candidates(missing: Sequence[str], row_names: Sequence[str]) -> str:
     alike = [(name, written[_letters(name)]) for name in dict.fromkeys(missing) if _letters(name) in written]
     if not alike:
         return ""
-    many = f" ({len(alike)} items are written in another way: Embeddings(..., names=names) names rows as items are)"
+    many = f" ({len(alike)} items are written in another way: {NAMES} names rows as items are)"
     return f"; {alike[0][0]!r} may be {alike[0][1]!r}: {ALIKE}{many if len(alike) > 1 else ''}"
 
 

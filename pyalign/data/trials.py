@@ -20,7 +20,7 @@ from pyalign.data.answer_columns import LISTED, Column, is_of_another_kind, numb
 from pyalign.data.metadata import Texts, coded
 from pyalign.data.names import MISSING as POLICIES
 from pyalign.data.names import listing
-from pyalign.errors import InputError, shorten
+from pyalign.errors import InputError, Remedy, shorten
 
 ODD_ONE_OUT, ANCHORED = "odd-one-out", "anchored"
 TASKS = (ODD_ONE_OUT, ANCHORED)
@@ -85,8 +85,8 @@ def anchor_first(items: np.ndarray, choice: np.ndarray | None, anchor: str) -> t
 
 
 EMPTY = {"", "nan", "undefined", "[]"}  # cells of a `Column` without a value, in lower case
-OMIT = 'empty="omit" leaves such rows out'
-REMEDY = 'where="column=value" keeps the rows of one'
+OMIT = f'{Remedy("empty", "omit")} leaves such rows out'
+REMEDY = f'{Remedy("where", "column=value")} keeps the rows of one'
 LIST = "list"  # the column of the list of trials that a participant was given
 
 

@@ -14,7 +14,7 @@ from pyalign.backends import Array
 from pyalign.data.answers import Answers, Subjects, Weights, as_answers, as_weights, checked_labels, notes_with
 from pyalign.data.embeddings import AsArray, is_frame, is_rows, part_of
 from pyalign.data.trials import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
-from pyalign.errors import InputError
+from pyalign.errors import LOAD_TRIPLETS, InputError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -237,7 +237,7 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
         return triplets
     if isinstance(triplets, str | os.PathLike):
         path = os.fspath(triplets)
-        raise InputError(f"{name} must be an array; got the path {path!r}: read it with load_triplets(path)")
+        raise InputError(f"{name} must be an array; got the path {path!r}: read it with {LOAD_TRIPLETS}")
     if is_frame(triplets) or is_rows(triplets):
         read: Triplets = registered("frames")(triplets, name)
         return read

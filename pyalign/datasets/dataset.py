@@ -18,8 +18,8 @@ from pyalign._result import Result
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.places import Place, folder_of, forget, held_by, remember, remembered, remembered_as
-from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
-from pyalign.errors import InputError, MissingExtraError, nearest
+from pyalign.datasets.registry import COMPARED, DATASETS, OURS, STORED, Row
+from pyalign.errors import InputError, MissingExtraError, Remedy, nearest
 from pyalign.io.embeddings import Pictures
 from pyalign.io.paths import DATA_SET, checked_path, is_description, spec_of
 
@@ -151,15 +151,16 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
 
 def _gone(name: str, place: Path, known_as: str) -> str:
     lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
-    hint = (
-        f'remember_dataset("{known_as}", folder) says where it is stored now, forget_dataset("{known_as}") forgets it'
-    )
+    shell = f"'pyalign datasets fetch {known_as} --folder"
+    now = Remedy.of_both(f'remember_dataset("{known_as}", folder)', f"{shell} DIR'")
+    never = Remedy.of_both(f'forget_dataset("{known_as}")', f"{shell} none'")
+    hint = f"{now} says where it is stored now, {never} forgets it"
     return f"{DATA_SET}{name}: was stored in {place}, which {lacks} any more; {hint}"
 
 
 def _not_here(name: str, place: Path) -> str:
     get = f"'pyalign datasets fetch {name}' gets it" if DATASETS[name].files else f"get it from {DATASETS[name].source}"
-    hint = "load_dataset(..., folder=path) says where it is stored"
+    hint = f"{STORED} says where it is stored"
     return f"{DATA_SET}{name}: is not here, {place} is no folder; {get}, {hint}"
 
 

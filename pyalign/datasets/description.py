@@ -19,7 +19,7 @@ from pyalign.data.provenance import record_file
 from pyalign.data.trials import ANCHORS, TASKS
 from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.triplets import THINGS_ORDERS, things_order
-from pyalign.errors import InputError, nearest, shorten
+from pyalign.errors import InputError, Remedy, nearest, shorten
 from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.embeddings import Pictures, load_embeddings
 from pyalign.io.item_names import load_categories, read_names
@@ -190,9 +190,13 @@ def _restated(about: str, table: Table, overrides: Mapping[str, Any]) -> tuple[d
     options = {name: value for name, value in overrides.items() if name != "item_names"}
     merged, replaced = restated(table, options)
     return merged, tuple(
-        f"{about}: {name}={_shown(merged[name])} is used, not its {other} {_shown(table[other])}"
+        f"{about}: {_remedy(name, merged[name])} is used, not its {other} {_shown(table[other])}"
         for name, other in replaced
     )
+
+
+def _remedy(name: str, value: Any) -> Remedy:
+    return Remedy(name, tuple(value) if isinstance(value, list) else value, like=_shown(value))
 
 
 def _shown(value: Any) -> str:

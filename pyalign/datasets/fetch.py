@@ -26,7 +26,7 @@ from pyalign.data import Transform
 from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.download import Resuming, require_address
 from pyalign.datasets.places import folder_of, remember, root
-from pyalign.datasets.registry import DATASETS, Remote
+from pyalign.datasets.registry import DATASETS, STORED, Remote
 from pyalign.errors import InputError, nearest, shorten
 from pyalign.io.arrays import check_directory
 from pyalign.io.paths import PUBLISHED_MAP, bad, check_expansion, checked_path, guarded
@@ -209,7 +209,7 @@ def fetch_dataset(
     if name == "sample":
         raise InputError("dataset:sample: is part of pyalign: there is nothing to fetch")
     if not row.files:
-        hint = f"get it from {row.source}, then load_dataset(..., folder=path) says where it is stored"
+        hint = f"get it from {row.source}, then {STORED} says where it is stored"
         raise InputError(f"dataset:{name}: has no address that is known; {hint}")
     if mirror is not None:
         require_address(mirror, "mirror")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyalign._dataclass import dataclass
+from pyalign.errors import Remedy
 
 DESCRIBED, COMPARED, OURS = "described", "compared", "ours"
 
@@ -57,6 +58,7 @@ class Row:
 
 HEBART20 = "Hebart, Zheng, Pereira & Baker (2020), Nature Human Behaviour 4, 1173-1185"
 HEBART23 = "Hebart, Contier, Teichmann et al. (2023), THINGS-data, eLife 12, e82580"
+STORED = Remedy("folder", like="path", of="load_dataset", shell="'pyalign datasets fetch NAME --folder DIR'")
 OSF = "https://osf.io/{}/download"
 UNIQUE_ID = Remote(
     "unique_id.txt", OSF.format("2y463"), "sha256:e2e59d02197e89776034938e7a73940a0823cacac4b6084b56b1d8959816ff76"

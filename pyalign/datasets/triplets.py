@@ -24,7 +24,7 @@ from pyalign.datasets.simulate import (
     Chooser, different, draw_odd, fill_columns, generator, pieces, put_odd_last, random_triplets,
 )
 from pyalign.documents import hidden
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.measures import Measure, get_measure
 from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike
 
@@ -32,7 +32,10 @@ SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
 DISSIMILARITY = "precomputed_dissimilarity"  # x holds dissimilarities, an RDM
 Precomputed: TypeAlias = Literal["precomputed", "precomputed_dissimilarity"]
-AS_MATRIX = {"similarities": f'measure="{PRECOMPUTED}"', "dissimilarities": f'measure="{DISSIMILARITY}"'}
+AS_MATRIX = {
+    "similarities": Remedy("measure", PRECOMPUTED, shell="--kind similarity"),
+    "dissimilarities": Remedy("measure", DISSIMILARITY, shell="--kind dissimilarity"),
+}
 ROUNDS = 100  # without a single triplet to keep, one after the other: there is none, or as good as none
 FEWEST = 1000  # triplets of a round that replaces others
 Candidates = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # fills (t, 3); gives what can meet, in front

@@ -17,7 +17,7 @@ from pyalign.data import ODD_ONE_OUT, Provenance, Subjects, as_triplet_data
 from pyalign.data.answers import checked_labels
 from pyalign.data.names import in_order
 from pyalign.embedding.fit import EmbeddingOptions, FitSeen, Fitter
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError, MissingExtraError, Remedy
 from pyalign.fitting.algebra import Algebra, host_triplets, valid_triplets
 from pyalign.fitting.objective import TripletLoss, answer_weights, weighing_notes
 from pyalign.fitting.place import algebra_for
@@ -114,7 +114,7 @@ def read_answers(
     )
     if len(inputs.absent) and missing == "raise":
         raise InputError(
-            f'each object must be in a triplet with an answer, or missing="zero" leaves its row at zero; '
+            f'each object must be in a triplet with an answer, or {Remedy("missing", "zero")} leaves its row at zero; '
             f"{inputs.called(inputs.absent)} {'is' if len(inputs.absent) == 1 else 'are'} in none"
         )
     require_joined(inputs, counted)

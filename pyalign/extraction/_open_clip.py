@@ -30,7 +30,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import nn
 
 from pyalign._dataclass import dataclass, field
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
 from pyalign.extraction.hub import hash_file, one_line_errors
@@ -311,7 +311,7 @@ def plan_of(spec: str, name: str, request: Request) -> Plan:
     if not tag and not os.path.isfile(os.path.join(folder, CONFIG)):
         raise InputError(
             f"{spec}: the preprocessing of {file} is not known: name the tag that it was trained like, as "
-            f"open_clip:{architecture}/TAG with checkpoint=path, or put {CONFIG} next to it"
+            f"open_clip:{architecture}/TAG with {Remedy('checkpoint', like='path')}, or put {CONFIG} next to it"
         )
     if tag:
         _require_text_config(spec, config)
@@ -363,7 +363,7 @@ def _file_of_tag(spec: str, tag: Mapping[str, Any]) -> tuple[str, str]:
     if not os.path.isfile(path) and (reason := hub.why_offline(url)) is not None:
         raise InputError(
             f"{spec}: its weights are not in the cache ({path}) and {reason}; where there is a network, "
-            f"'curl -LO {url}' fetches them: put the file there, or give it as checkpoint=path"
+            f"'curl -LO {url}' fetches them: put the file there, or give it as {Remedy('checkpoint', like='path')}"
         )
     with one_line_errors(spec, f"its weights could not be fetched from {url}"):
         return str(open_clip.download_pretrained_from_url(url)), url

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.hub import NEEDS_CODE, hash_file, kernels_in, one_line_errors
@@ -142,7 +142,8 @@ def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> To
 
     prompt_name = getattr(model, "default_prompt_name", None)
     of_prompt = f"{model.prompts[prompt_name]!r}" if prompt_name else ""
-    own = f"{spec} has a prompt of its own, {of_prompt}, which prompt=text would add" if prompt_name else ""
+    added = Remedy("prompt", like="text")
+    own = f"{spec} has a prompt of its own, {of_prompt}, which {added} would add" if prompt_name else ""
     preprocessing = {
         "library": "sentence-transformers", "longest": model.max_seq_length, "pooling": how, "modules": kinds,
     }

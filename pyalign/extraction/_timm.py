@@ -18,7 +18,7 @@ import timm
 import torch
 from timm.data import create_transform, resolve_model_data_config
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.hub import hash_file, one_line_errors, read_state
@@ -128,7 +128,9 @@ def _filled(spec: str, name: str, path: str) -> Any:
 def _from_hub(spec: str, config: Any) -> str:
     if not config.hf_hub_id:
         raise InputError(
-            f"{spec} has no trained weights: choose another tag (pyalign.list_models()), checkpoint=path, or "
+            f"{spec} has no trained weights: choose another tag "
+            f"({Remedy.of_both('pyalign.list_models()', 'pyalign models list')}), "
+            f"{Remedy('checkpoint', like='path')}, or "
             f"random:0:{spec}"
         )
     files = (config.hf_hub_filename,) if config.hf_hub_filename else FILES

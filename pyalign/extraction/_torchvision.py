@@ -20,7 +20,7 @@ import torchvision
 from torch import nn
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.extraction import hub
 from pyalign.extraction.decode import WHITE
 from pyalign.extraction.decode import decode as by_pillow
@@ -144,7 +144,7 @@ def _file_of(spec: str, url: str) -> str:
     if reason is not None:
         raise InputError(
             f"{spec}: its weights are not in the cache ({path}) and {reason}; where there is a network, "
-            f"'curl -O {url}' fetches them: put the file there, or give it as checkpoint=path"
+            f"'curl -O {url}' fetches them: put the file there, or give it as {Remedy('checkpoint', like='path')}"
         )
     with one_line_errors(spec, f"its weights could not be fetched from {url}"):
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -21,7 +21,7 @@ import numpy as np
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, silent
 from pyalign._result import load_result
-from pyalign.errors import InputError
+from pyalign.errors import RESUME_EXTRACTION, InputError
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.hub import hash_file
 from pyalign.io.embeddings import load_embeddings
@@ -171,7 +171,7 @@ def read_finished(path: PathLike) -> Finished:
     except FileNotFoundError as error:
         name = os.path.basename(error.filename)
         if name == MANIFEST and os.path.isdir(os.path.join(path, UNFINISHED)):
-            raise other(path, "is an unfinished extraction: go on with extract(..., resume=True)") from error
+            raise other(path, f"is an unfinished extraction: go on with {RESUME_EXTRACTION}") from error
         raise other(path, f"{name} is not there, which its run has written") from error
     except OtherExtraction:
         raise

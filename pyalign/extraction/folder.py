@@ -26,7 +26,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pyalign.errors import InputError
+from pyalign.errors import RESUME, InputError
 from pyalign.extraction.extraction_result import Done, Failure, Manifest, Sink
 from pyalign.extraction.finished import (
     HASHES, BeingWritten, Finished, OtherExtraction, file_name, other, read_finished, require_same,
@@ -110,7 +110,7 @@ class Folder(Sink):
             raise other(self.path, f"{place.name} is not what a run has left there")
         count = len(_numbers(place))
         if count and not resume:
-            raise bad(self.path, f"holds an unfinished run ({count:,} batches): go on with resume=True, or remove it")
+            raise bad(self.path, f"holds an unfinished run ({count:,} batches): go on with {RESUME}, or remove it")
         if not count:
             return
         begun: Any = None
@@ -284,7 +284,7 @@ class Folder(Sink):
         """What an interrupt leaves, for a message."""
         if not self.count:
             return "nothing is finished"
-        return f"{self.count:,} of {total:,} are in {self.work}; go on with resume=True"
+        return f"{self.count:,} of {total:,} are in {self.work}; go on with {RESUME}"
 
     def close(self) -> None:
         """Lets go of the folder; where the extraction is finished, by whichever run, all parts go."""

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError, MissingExtraError, Remedy
 from pyalign.extraction.encoder import Request
 from pyalign.io.paths import require_file
 
@@ -107,7 +107,7 @@ def require_online(spec: str, repository: str, files: Sequence[str] = ()) -> Non
     command = " ".join(["hf download", repository, *files[:1]])
     raise InputError(
         f"{spec}: its weights are not in the cache ({place}) and {reason}; where there is a network, '{command}' "
-        "fetches them: bring the cache here, or give the file as checkpoint=path"
+        f"fetches them: bring the cache here, or give the file as {Remedy('checkpoint', like='path')}"
     )
 
 

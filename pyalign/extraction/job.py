@@ -36,7 +36,7 @@ from pyalign._version import __version__
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.transform import Transform
-from pyalign.errors import InputError, shorten
+from pyalign.errors import InputError, Remedy, shorten
 from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.extraction_result import SETTINGS, ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.extraction.finished import (
@@ -178,7 +178,7 @@ class Job:
     def require_readable(self, failures: Sequence[Failure]) -> None:
         """Raises where items could not be read, unless these are left out."""
         if failures and not self.skip:
-            what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
+            what = f'({Remedy("unreadable", "omit")} leaves such {self.encoder.modality} out)'
             raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
 
     def _positions(self, number: int) -> range:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from pyalign._dataclass import dataclass
-from pyalign.errors import InputError, nearest
+from pyalign.errors import POOL_FLATTEN, POOL_MEAN, POOL_NONE, InputError, nearest
 from pyalign.extraction.encoder import Layer
 
 FEW, MORE = 2, 3  # items of the two passes
@@ -154,9 +154,9 @@ def pooling_of(layer: str, layout: Layout, pool: str) -> str:
         return "none"
     if pool == "cls" and not layout.has_class:
         what = f"{layout.shape[0]} tokens without a class token" if layout.kind == "tokens" else f"shape {layout.shape}"
-        raise InputError(f'pool cls needs a class token; layer {layer!r} has {what}: pool="mean" or pool="flatten"')
+        raise InputError(f"pool cls needs a class token; layer {layer!r} has {what}: {POOL_MEAN} or {POOL_FLATTEN}")
     if pool in ("auto", "mean") and layout.kind == "other":
-        raise InputError(f'layer {layer!r} has shape {layout.shape} for an item: pool="flatten" or pool="none"')
+        raise InputError(f"layer {layer!r} has shape {layout.shape} for an item: {POOL_FLATTEN} or {POOL_NONE}")
     if pool == "auto":
         return "cls" if layout.has_class else "mean"
     return pool

@@ -14,7 +14,7 @@ from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
-from pyalign.errors import InputError, shorten
+from pyalign.errors import InputError, Remedy, shorten
 from pyalign.extraction.extraction_result import Extraction
 from pyalign.extraction.finished import Finished, listing, other, read_finished, sha256_of_items, sha256_of_listing
 from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
@@ -138,7 +138,8 @@ def _require_alike(part: Finished, first: Finished, mixed: bool) -> None:
         return
     if set(differing) <= set(MIXED):
         what = "; ".join(f"{key.replace('_', ' ')} {ours[key]}, and there {theirs[key]}" for key in differing)
-        raise bad(part.path, f"differs from {first.path}: {what}: last digits of rows may differ; mixed=True allows it")
+        allow = Remedy("mixed", True)
+        raise bad(part.path, f"differs from {first.path}: {what}: last digits of rows may differ; {allow} allows it")
     raise bad(part.path, f"differs from {first.path} in {', '.join(differing)}")
 
 

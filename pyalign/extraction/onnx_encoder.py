@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign._dataclass import dataclass, field
-from pyalign.errors import InputError, nearest
+from pyalign.errors import POOL_FLATTEN, POOL_MEAN, POOL_NONE, InputError, nearest
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, check_layers, require_rows
 from pyalign.extraction.hub import one_line_errors
 from pyalign.extraction.onnx_graph import End, Graph, ports
@@ -190,9 +190,9 @@ class OnnxImages(OnnxEncoder):
         if len(shape) == 3:
             self._last[name] = shape[0] == shape[1] != shape[2]
         if pool == "cls" and len(shape) != 2:
-            raise InputError(f'pool cls needs tokens; layer {name!r} has shape {shape}: pool="mean" or pool="flatten"')
+            raise InputError(f"pool cls needs tokens; layer {name!r} has shape {shape}: {POOL_MEAN} or {POOL_FLATTEN}")
         if pool in ("auto", "mean") and len(shape) > 3:
-            raise InputError(f'layer {name!r} has shape {shape} for an item: pool="flatten" or pool="none"')
+            raise InputError(f"layer {name!r} has shape {shape} for an item: {POOL_FLATTEN} or {POOL_NONE}")
         return "mean" if pool == "auto" else pool
 
     def row(self, layer: Layer, tensor: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

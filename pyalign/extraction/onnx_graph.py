@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pyalign._dataclass import dataclass, field
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Weights
 from pyalign.extraction.hub import hash_file, one_line_errors
 
@@ -94,7 +94,8 @@ class Graph:
                 source = _with_outputs(self.path, extra)
             session = onnxruntime.InferenceSession(source, options, providers=providers)
         if kind == "cuda" and CUDA not in session.get_providers():
-            raise InputError(f'device {device}: onnxruntime could not use it for {self.path}; take device="cpu"')
+            on_host = Remedy("device", "cpu")
+            raise InputError(f"device {device}: onnxruntime could not use it for {self.path}; take {on_host}")
         return session
 
 

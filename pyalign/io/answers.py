@@ -16,7 +16,7 @@ from pyalign.data import ODD_ONE_OUT, Subjects, Weights, alternatives_of
 from pyalign.data.answer_columns import says
 from pyalign.data.answers import UNUSED
 from pyalign.data.metadata import Texts, coded
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.io.arrays import ANSWERS, CHOICES, SUBJECTS, WEIGHTS, choose, names_array, strings
 from pyalign.io.formats import check_format, open_file, open_table
 from pyalign.io.item_names import first_column
@@ -206,7 +206,7 @@ def _code_numbers(path: PathLike, values: Array, noun: str) -> Subjects:
 def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
     labels, several = first_column(path, suffix)
     if several:
-        remedy = "; of a triplet file choose one with load_triplets(..., subject_column=column)"
+        remedy = f"; of a triplet file choose one with {Remedy('subject_column', like='column', of='load_triplets')}"
         hint = remedy if noun == "subject" else ""
         raise bad(path, f"{noun}s must be one column{hint}")
     while labels and not labels[-1]:
@@ -284,7 +284,8 @@ def notes_on_unused(path: PathLike, table: Table) -> tuple[str, ...]:
     """A sentence about a table whose rows have weights that are not used."""
     header = table.header or ()
     if WEIGHT in header:
-        return (f'{path}: its column {WEIGHT!r} {UNUSED}; weight_column="{WEIGHT}" uses it, where weights are taken',)
+        used = Remedy("weight_column", WEIGHT, shell="--weights FILE")
+        return (f"{path}: its column {WEIGHT!r} {UNUSED}; {used} uses it, where weights are taken",)
     if {PROBABILITY, COVERED} <= {*header}:
         return (f"{path}: its column {PROBABILITY!r} {UNUSED}; a weight of 1 / probability makes up for it",)
     return ()

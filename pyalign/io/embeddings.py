@@ -19,7 +19,7 @@ from pyalign import _checks
 from pyalign._registry import registered
 from pyalign.data import Embeddings, TrainedOn, as_embeddings
 from pyalign.data.similarities import may_be_triplets
-from pyalign.errors import InputError, shorten
+from pyalign.errors import LOAD_TRIPLETS, InputError, shorten
 from pyalign.io.arrays import EMBEDDINGS, LABELS_KEY, Entries, Entry, choose, names_next_to, row_names, text_array
 from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import open_file
@@ -335,7 +335,7 @@ def check_matrix(path: PathLike, array: Array) -> Array:
 def _refuse_triplets(path: PathLike, values: Array, whole: bool | None = None) -> None:
     if may_be_triplets(values, whole):
         stored = values.dtype if values.dtype.kind in "iu" else "whole numbers"
-        rule = "whole numbers in 3 or 4 columns are triplets, which load_triplets(path) reads"
+        rule = f"whole numbers in 3 or 4 columns are triplets, which {LOAD_TRIPLETS} reads"
         raise bad(path, f"{rule}; embeddings of that shape must be floats (1.0, not 1); got {values.shape} {stored}")
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from pyalign._dataclass import dataclass
 from pyalign.data.names import listing
-from pyalign.errors import InputError, shorten
+from pyalign.errors import RESUME_EXTRACTION, InputError, shorten
 from pyalign.io.arrays import (
     EMBEDDINGS, NAME_KEYS, Entry, choose, describe, names_array, npy_entries, open_npy, type_name, under_key,
 )
@@ -75,7 +75,7 @@ def read_manifest(folder: PathLike) -> Manifest:
     """
     if not os.path.lexists(os.path.join(folder, MANIFEST)):
         if os.path.isdir(os.path.join(folder, UNFINISHED)):
-            raise bad(folder, "is an unfinished extraction: go on with extract(..., resume=True)")
+            raise bad(folder, f"is an unfinished extraction: go on with {RESUME_EXTRACTION}")
         learned = os.path.join(os.fspath(folder), LEARNED)
         instead = f"; did you mean {learned}?" if os.path.isfile(learned) else ""
         raise bad(folder, f"is a folder without {MANIFEST}: no output of pyalign extract{instead}")

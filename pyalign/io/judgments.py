@@ -14,7 +14,7 @@ from pyalign.data.answer_columns import says, series_in
 from pyalign.data.judgments import about, kind_of_diagonal, with_kind
 from pyalign.data.metadata import joined
 from pyalign.data.names import listing
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.io.answers import code_subjects
 from pyalign.io.arrays import JUDGMENTS, choose, names_next_to, row_names
 from pyalign.io.embeddings import open_named
@@ -90,7 +90,8 @@ def load_judgments(  # noqa: C901
     try:
         judged = Judgments(_without_one(values), KINDS[0] if kind is None else kind, None, None, source, notes)
         if kind is None and kind_of_diagonal(judged) is None:
-            raise bad(path, 'kind="dissimilarity" or kind="similarity" must say what it holds; got neither')
+            either = f"{Remedy('kind', 'dissimilarity')} or {Remedy('kind', 'similarity')}"
+            raise bad(path, f"{either} must say what it holds; got neither")
         judged = with_kind(judged, kind, source)
         if not isinstance(opened, Table):
             own = row_names(path, opened, judged.n)

@@ -17,7 +17,7 @@ from pyalign._dataclass import dataclass
 from pyalign.data.embeddings import is_frame, is_rows
 from pyalign.data.metadata import NO_LABEL, Texts, coded
 from pyalign.data.names import listing
-from pyalign.errors import shorten
+from pyalign.errors import Remedy, shorten
 from pyalign.io.arrays import strings, text_array
 from pyalign.io.layout import HEAD, INDEX_HEADERS, NAME_HEADERS, Cells, is_number, is_rounded, is_text
 from pyalign.io.paths import Array, PathLike, bad
@@ -165,7 +165,7 @@ def _names(column: Texts | Array) -> tuple[str, ...]:
 
 def _several(table: Table, columns: Sequence[int]) -> str:
     many = f"{len(columns)} columns could be the names of the rows"
-    return f"{many}: {_listed(table, columns)}; choose one with name_column=column"
+    return f"{many}: {_listed(table, columns)}; choose one with {Remedy('name_column', like='column')}"
 
 
 def _listed(table: Table, columns: Sequence[int]) -> str:

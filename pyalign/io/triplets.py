@@ -18,7 +18,7 @@ from pyalign.data.answer_columns import Column as Cells
 from pyalign.data.answer_table import RATINGS, Asked, base_note, recognized, require_items
 from pyalign.data.metadata import NO_LABEL, Texts, joined
 from pyalign.data.trials import ANCHORS, OMIT, anchor_first, answered_rows, may_hold_lists, odd_last
-from pyalign.errors import InputError, shorten
+from pyalign.errors import ITEM_NAMES, InputError, Remedy, shorten
 from pyalign.io.answers import code_subjects, notes_on_unused, weights_in
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
@@ -330,7 +330,8 @@ def _names(
     if stated is None:
         return own_names, False
     if own_names is not None:
-        raise bad(path, f"holds names ({own_names[0]!r}, ...) itself, so item_names=names has no meaning")
+        given = Remedy("item_names", like="names")
+        raise bad(path, f"holds names ({own_names[0]!r}, ...) itself, so {given} has no meaning")
     return _checks.names_of(stated, "item_names"), True
 
 
@@ -417,8 +418,10 @@ def _not_three(table: Table, said: str) -> str:
         parts.append(f"header: {shorten(', '.join(table.header), 160)}")
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")
     if table.width > 3:
-        which = "pyalign.describe shows what they hold, columns=names says which three are items"
-        parts.append(which if table.header else "say which three hold the items, for example columns=(0, 1, 2)")
+        shown, named = Remedy.of_both("pyalign.describe", "'pyalign describe FILE'"), Remedy("columns", like="names")
+        which = f"{shown} shows what they hold, {named} says which three are items"
+        numbered = f"say which three hold the items, for example {Remedy('columns', (0, 1, 2))}"
+        parts.append(which if table.header else numbered)
     return "; ".join(parts)
 
 

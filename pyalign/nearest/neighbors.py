@@ -16,7 +16,7 @@ from pyalign._process import Progress, reporter
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend, get_host_backend
 from pyalign.data import Embeddings, Provenance, as_embeddings
 from pyalign.data.similarities import notes_on_values
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.measures import Measure, get_measure
 from pyalign.nearest.index import NeighborIndex, build_index, factory_of, give_more, index_of, load_index
 from pyalign.nearest.scan import (
@@ -220,7 +220,7 @@ def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> Nei
         return None
     if not whole:
         raise InputError(
-            'embeddings must be finite where an index is given; nan_policy="omit" leaves out rows that the index has'
+            f"embeddings must be finite where an index is given; {Remedy('nan_policy', 'omit')} leaves out rows it has"
         )
     chosen.require(values, measure)
     return chosen
@@ -265,7 +265,8 @@ def _notes(
     if short:
         notes.append(f"the index found fewer than {nearest_rows.indices.shape[1]:,} neighbors for {short:,} queries")
     if nearest_rows.recall is not None and nearest_rows.recall < TARGET:
-        notes.append(f'the index finds {100 * nearest_rows.recall:.1f}% of the true neighbors; index="flat" finds all')
+        all_of_them = f"{Remedy('index', 'flat')} finds all"
+        notes.append(f"the index finds {100 * nearest_rows.recall:.1f}% of the true neighbors; {all_of_them}")
     several = note_of_packages() if engine == "faiss" else None
     return (*notes, several) if several else tuple(notes)
 

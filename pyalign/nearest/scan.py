@@ -25,7 +25,7 @@ from pyalign._result import Result
 from pyalign.backends.native import num_threads
 from pyalign.data import Embeddings, as_embeddings
 from pyalign.documents import LAST, from_fields, hidden, read_as, without_halves
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError, MissingExtraError, Remedy
 from pyalign.nearest.space import Scan, Sought, Space
 from pyalign.ops._place import device_of
 from pyalign.ops.similarity import similarity
@@ -132,7 +132,8 @@ def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
         raise InputError("queries must hold at least one name or row; got none")
     if x.names is None:
         raise InputError(
-            f"queries by name need names of the rows, which have none: give names=names; got {str(names[0])!r}"
+            f"queries by name need names of the rows, which have none: give {Remedy('names', like='names')}; "
+            f"got {str(names[0])!r}"
         )
     places: dict[str, list[int]] = {}
     for row, name in enumerate(x.names):

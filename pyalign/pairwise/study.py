@@ -14,7 +14,7 @@ from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.judgments import above
 from pyalign.data.names import in_order, match_names, require_different
 from pyalign.data.similarities import notes_on_values
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities, similarity, with_exact_ends
 from pyalign.typing import BackendName, MeasureLike, Policy
@@ -22,7 +22,8 @@ from pyalign.typing import BackendName, MeasureLike, Policy
 FEWEST = 3  # objects, of which three pairs follow
 EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64
 ALL = slice(None)
-AS_RDM = {"similarities": "model_rdms=matrices of 1 - x", "dissimilarities": "model_rdms=matrices"}
+MODEL_RDMS = Remedy("model_rdms", like="matrices")
+AS_RDM = {"similarities": f"{MODEL_RDMS} of 1 - x", "dissimilarities": MODEL_RDMS}
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from itertools import groupby
 from statistics import fmean
 
 from pyalign._dataclass import dataclass
+from pyalign.errors import OUT
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.write import require_no_link
 from pyalign.study.units import StudyUnit, study_units
@@ -329,7 +330,7 @@ def _require_ours(place: str) -> None:
     if os.path.lexists(place):
         with open(place, "rb") as file:
             if OURS.encode() not in file.read(400):
-                raise bad(place, "is there, and pyalign has not written it; take another folder, out=folder")
+                raise bad(place, f"is there, and pyalign has not written it; take another folder, {OUT}")
 
 
 def _not_shared(paths: Sequence[str], units: Sequence[StudyUnit]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pyalign.data.provenance import moment
-from pyalign.errors import InputError
+from pyalign.errors import OUT, RESUME, InputError
 from pyalign.io.paths import PathLike, bad, require_file
 from pyalign.io.write import Content, Files, create_temporary, host_name, require_no_link, sweep_temporaries, write_text
 from pyalign.study.records import RECORDS, Record, read_own_json, read_record, record_path, write_record
@@ -47,9 +47,9 @@ class StudyFolder:
         there = [name for name in OURS if os.path.lexists(self.path / name)]
         known = (self.path / RECORDS).is_dir()  # which a study makes first: another may at this moment
         if resume and not known:
-            raise bad(self.path, "there is nothing to resume: no study was begun there; leave resume=True out")
+            raise bad(self.path, f"there is nothing to resume: no study was begun there; leave {RESUME} out")
         if there and not known:
-            raise bad(self.path, f"holds {there[0]}, which no study has written there; take another one, out=folder")
+            raise bad(self.path, f"holds {there[0]}, which no study has written there; take another one, {OUT}")
         for place in (self.path, self.path / RECORDS, self.path / STEPS):
             os.makedirs(place, exist_ok=True)
 

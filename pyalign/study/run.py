@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from pyalign import _checks
 from pyalign.data.provenance import hashing
+from pyalign.errors import RESUME
 from pyalign.extraction.spelling import on_disk
 from pyalign.io.paths import PathLike
 from pyalign.io.write import Files
@@ -315,7 +316,7 @@ class _Run:
     def _left(self, more: str) -> str:
         finished = [step.name for step in self.maker.done.values() if step.status == FINISHED]
         kept = f"finished: {', '.join(finished)}" if finished else "no step is finished"
-        return f"{kept}; go on with the same command, or with resume=True"
+        return f"{kept}; go on with the same command, or with {RESUME}"
 
     def _close(self, steps: dict[str, StudyStep], report: StudyStep, file: bytes) -> Study:
         """The study's own files: a copy of what was asked, what became of it, and what is here."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.datasets.simulate import write_sample
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import OUT, InputError, MissingExtraError
 from pyalign.extraction.decode import pillow_image
 from pyalign.io import write_files
 from pyalign.io.paths import PathLike, bad, checked_path
@@ -75,9 +75,9 @@ def take_tour(out: PathLike, progress: Watch | None = None) -> tuple[Study, tupl
     """
     place = Path(checked_path(out, "out"))
     if place.exists() and not place.is_dir():
-        raise bad(place, "is a file; take an empty or a new one, out=folder")
+        raise bad(place, f"is a file; take an empty or a new one, {OUT}")
     if place.is_dir() and not (place / FILE).exists() and any(place.iterdir()):
-        raise bad(place, "holds other files; take an empty or a new one, out=folder")
+        raise bad(place, f"holds other files; take an empty or a new one, {OUT}")
     logits, notes = _models(place / DATA)
     images, more = _images()
     text = STUDY.format(file=place / FILE, images=images, logits=logits, part=PART)

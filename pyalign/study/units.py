@@ -18,7 +18,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
-from pyalign.errors import InputError, nearest
+from pyalign.errors import OUT, InputError, Remedy, nearest
 from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
 from pyalign.journal import digest_of, key_of
 from pyalign.study.file import ELSEWHERE, MOST_SHARDS, STEP, Step, StudyFile, read_study, texts_of
@@ -121,7 +121,7 @@ def units_wanted(units: Sequence[Unit], only: str | None) -> set[str]:
     if not chosen and only != REPORT:
         names = list(dict.fromkeys([*(unit.step.name if unit.step else unit.model for unit in units), REPORT]))
         near = nearest(only, names) or f"; there is {names[0]}"
-        raise InputError(f'only="{only}" is no step of the study{near}')
+        raise InputError(f"{Remedy('only', only)} is no step of the study{near}")
     by_name = {unit.name: unit for unit in units}
     needed: set[str] = set()
     left = [unit.name for unit in chosen]
@@ -223,7 +223,7 @@ def plan_of(path: PathLike, out: PathLike | None, shards: int | None, check: boo
     study = read_study(path, check)
     place = folder_of(study, out)
     if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
-        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
+        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, {OUT}")
     return Plan(study, place, units_of(study, shards))
 
 

@@ -217,7 +217,7 @@ def test_participants_who_answered_once_each_are_noted_and_give_intervals_over_o
     found = read(tmp_path, text)
     assert any("each participant answered once, so intervals are over objects" in note for note in found.notes)
     x = pyalign.Embeddings(np.random.default_rng(0).normal(size=(9, 4)), tuple(f"o{k}" for k in range(9)))
-    assert pyalign.score(x, found).ci_by == "objects"
+    assert pyalign.score(x, found).inference.over == "objects"
     found = read(tmp_path, text, columns=(0, 1, 2), choice_column="odd", subject_column="subject")
     assert found.notes == (f"{found.source}: each participant answered once, so intervals are over objects",)
 

@@ -17,7 +17,7 @@ from pyalign.data import ANCHORED, KINDS, Triplets
 from pyalign.data.answer_columns import says
 from pyalign.data.answer_table import base_note
 from pyalign.data.embeddings import is_frame, is_rows
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.io.paths import TEXT, PathLike, Spec, bad, checked_path, suffix_of
 from pyalign.io.triplets import load_triplets, restated
 from pyalign.typing import MatrixKind
@@ -43,6 +43,7 @@ LAYOUT = (
     "task", "columns", "odd_column", "choice_column", "choice_base", "one_based", "subject_column", "anchor",
     "weight_column", "where", "empty",
 )
+TRIPLETS = Remedy("triplets", like="path")
 TABLE = "answers.csv"  # where the description of a DataFrame expects it
 STATED = ("item_names", "categories", "dimension_labels", "subjects")  # what a list may be, in the words of a remedy
 
@@ -148,7 +149,8 @@ class Described:
                 lists.append(thing)
             elif thing.is_only and thing.one.columns is not None:
                 what = f"{'; '.join(thing.one.remarks)}, and no part of a data set is known in it"
-                raise bad(thing.spec, f"{what}; triplets=path and columns=(0, 1, 2) say which columns hold items")
+                columns = Remedy("columns", (0, 1, 2))
+                raise bad(thing.spec, f"{what}; {TRIPLETS} and {columns} say which columns hold items")
             else:
                 notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
         sizes = _sizes(roles, lists)
@@ -161,7 +163,8 @@ class Described:
             notes.append(f"{spec}: names the objects, in the order of their numbers and of rows that have no names")
         if len(roles["item_names"]) > 1:
             one, other = roles["item_names"][:2]
-            raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: item_names=path says which")
+            remedy = Remedy("item_names", like="path")
+            raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: {remedy} says which")
         return _document(roles, sizes, self.layout, self.kind, notes), tuple(notes)
 
 
@@ -272,10 +275,10 @@ def _role_of_list(thing: _Thing, sizes: _Sizes, notes: list[str]) -> str | None:
         notes.append(f"{thing.spec}: {n:,} {thing.one.kind}, as many as nothing else has; they are left out")
         return None
     if not fitting:
-        says = ", ".join(f"{role}=path" for role in STATED)
+        says = ", ".join(Remedy(role, like="path") for role in STATED)
         raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, as many as nothing else has; one of {says} says what "
                               "they are")
-    may = " or ".join(f"{ROLES[role]} ({role}=path)" for role in fitting)
+    may = " or ".join(f"{ROLES[role]} ({Remedy(role, like='path')})" for role in fitting)
     raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, which may be {may}: say which")
 
 
@@ -291,7 +294,7 @@ def _document(  # noqa: C901
     if layout and len(roles["triplets"]) != 1:
         name = next(iter(layout))
         count = len(roles["triplets"])
-        raise InputError(f"{name} must be said of one file of triplets (triplets=path says which it is); got {count}")
+        raise InputError(f"{name} must be said of one file of triplets ({TRIPLETS} says which it is); got {count}")
     tables = {thing.spec: {**thing.table, **_layout(thing, n, layout, notes)} for thing in roles["triplets"]}
     for role in ("subjects", "answers"):
         for thing in roles[role]:

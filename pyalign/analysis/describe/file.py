@@ -20,7 +20,7 @@ from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embed
 from pyalign.data.answer_table import RATINGS, AnswerTable, recognized, require_items, unnamed_table
 from pyalign.data.metadata import joined
 from pyalign.data.trials import answered_rows
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.io.answers import WEIGHT
 from pyalign.io.arrays import JUDGMENTS, LABELS_KEY
 from pyalign.io.contents import Content, content_of, contents
@@ -239,7 +239,7 @@ def _of_triplets(
     """Three columns, the last of which is odd; of more nobody knows which."""
     base, width = None if names is not None else found.base, found.shape[1]
     layout = {"one_based": True} if base == 1 else {}
-    fault = f"has {width} columns, and no header says which three hold the items: columns=(0, 1, 2) says it"
+    fault = f"has {width} columns, no header says which three hold the items: {Remedy('columns', (0, 1, 2))} says it"
     remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
     return replace(
         found,

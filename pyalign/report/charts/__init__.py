@@ -19,7 +19,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._registry import load
 from pyalign._result import SCHEMA, kinds, read_result
-from pyalign.errors import InputError
+from pyalign.errors import InputError, Remedy
 from pyalign.report.charts.ranked import MOST_MODELS
 
 
@@ -35,7 +35,8 @@ class Chart:
     needs: tuple[str, ...] = ()
 
 
-RDMS = ("rdms", "rsa(..., rdms=True) keeps what it needs")
+WITH_RDMS = Remedy("rdms", True, of="rsa", shell="'pyalign rsa --out DIR'")
+RDMS = ("rdms", f"{WITH_RDMS} keeps what it needs")
 LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
 PATH = ("path", "it needs several penalties, of which the folds chose")
 STABILITY = ("stability", "it needs other fits: n_seeds, halves or n_resamples")
@@ -90,7 +91,8 @@ def as_result(source: Any) -> Any:
         except InputError as error:
             if where.endswith((".json", ".json.gz")):
                 raise
-            raise InputError(f"{error}; a result is a .json document, and embeddings=path draws embeddings") from error
+            drawn = Remedy("embeddings", like="path")
+            raise InputError(f"{error}; a result is a .json document, and {drawn} draws embeddings") from error
     if not isinstance(source, Mapping) or not isinstance(source.get("command"), str):
         raise InputError(f"{where} must be a result of pyalign, its document or its .json file; it says no command")
     schema = source.get("schema", SCHEMA)

@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.pairwise.rdms import Rdms, percentiles
 from pyalign.pairwise.rsa_result import Rsa
+from pyalign.report.charts import WITH_RDMS
 from pyalign.report.charts.map import (
     SIDE, TileSheet, colored, main_categories, members_of, objects_on_plane, thumbnails,
 )
@@ -98,7 +99,7 @@ def _read(result: Rsa | Rdms, labels: Mapping[str, str] | None) -> tuple[Rdms, l
     """The matrices of a result, what those that are shown are called, and the names of the objects."""
     rdms = result.rdms if isinstance(result, Rsa) else result
     if rdms is None:
-        raise InputError("a picture of RDMs needs a result of rsa(..., rdms=True); this one keeps no matrices")
+        raise InputError(f"a picture of RDMs needs a result of {WITH_RDMS}; this one keeps no matrices")
     names = matrix_names(result, rdms, labels)[:MOST_MATRICES]
     return rdms, names, different([one_line(name) for name in rdms.objects])
 
