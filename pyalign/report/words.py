@@ -95,11 +95,13 @@ def shortened(names: Sequence[str], width: int) -> list[str]:
 
 
 def short_labels(names: Sequence[str]) -> dict[str, str]:
-    """Short forms of the names of models that are files: what tells them apart, without folders and extensions.
+    """Short forms of models' names: of files, the parts of the path that differ, without extensions.
 
-    A name that is no file's, as `says_file` knows it, is what people call the model, and stays whole.
+    A name that does not look like a file's (see `says_file`) stays whole.
 
-'word2vec v1.5': 'word2vec v1.5'}
+    Example:
+        >>> short_labels(["out/vgg.h5::fc7", "CLIP ViT-B/32"])
+        {'out/vgg.h5::fc7': 'vgg::fc7', 'CLIP ViT-B/32': 'CLIP ViT-B/32'}
         >>> list(short_labels(["a/x.npy", "b/x.npy"]).values())
         ['a/x', 'b/x']
         >>> list(short_labels(["a/x.npy (transformed)"]).values())
