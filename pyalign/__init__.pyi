@@ -21,7 +21,7 @@ from .concept.neighborhoods import neighborhoods
 from .concept.predict import predict_dimensions
 from .data.answers import Answers
 from .data.embeddings import Embeddings
-from .data.judgments import Judgments
+from .data.judgments import RDMs
 from .data.metadata import Categories, Metadata
 from .data.transform import Transform
 from .data.triplets import Triplets
@@ -41,7 +41,7 @@ from .extraction.merge import merge_extractions
 from .extraction.sources import list_models, load_encoder
 from .io.embeddings import load_embeddings, write_embeddings
 from .io.item_names import load_metadata
-from .io.judgments import load_judgments
+from .io.judgments import load_rdms
 from .io.transform import load_transform, write_transform
 from .io.triplets import load_triplets
 from .map_transfer.run import transfer
@@ -78,11 +78,11 @@ __all__ = [
     "Images",
     "InputError",
     "Interval",
-    "Judgments",
     "Metadata",
     "MissingExtraError",
     "NeighborIndex",
     "ProbeOptions",
+    "RDMs",
     "Resampling",
     "SlowWarning",
     "Transform",
@@ -116,8 +116,8 @@ __all__ = [
     "load_embeddings",
     "load_encoder",
     "load_index",
-    "load_judgments",
     "load_metadata",
+    "load_rdms",
     "load_result",
     "load_transform",
     "load_triplets",

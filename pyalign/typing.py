@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias
 from numpy.typing import ArrayLike
 
 from pyalign._checks import as_temperature, fraction, whole_number
-from pyalign.data import Answers, Categories, Embeddings, Judgments, Subjects, Triplets, Weights
+from pyalign.data import Answers, Categories, Embeddings, RDMs, Subjects, Triplets, Weights
 from pyalign.measures import Measure
 
 
@@ -27,12 +27,12 @@ class DataSetLike(Protocol):
 # Arrays, tensors and DataFrames, or the classes that know the names of items in addition.
 EmbeddingsLike: TypeAlias = ArrayLike | Embeddings | DataSetLike
 TripletsLike: TypeAlias = ArrayLike | Triplets | DataSetLike
-JudgmentsLike: TypeAlias = ArrayLike | Judgments | DataSetLike
+JudgmentsLike: TypeAlias = ArrayLike | RDMs | DataSetLike
 AnswersLike: TypeAlias = ArrayLike | Answers
 CategoriesLike: TypeAlias = ArrayLike | Categories
 SubjectsLike: TypeAlias = ArrayLike | Subjects
 WeightsLike: TypeAlias = ArrayLike | Weights
-Models: TypeAlias = Mapping[str, EmbeddingsLike | Judgments] | Sequence[EmbeddingsLike | Judgments]
+Models: TypeAlias = Mapping[str, EmbeddingsLike | RDMs] | Sequence[EmbeddingsLike | RDMs]
 NamedChoices: TypeAlias = Mapping[str, ArrayLike]
 Penalties: TypeAlias = Literal["auto"] | float | Sequence[float]
 

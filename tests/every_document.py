@@ -76,8 +76,8 @@ def every_result(folder):
         ),
         "transfer": pyalign.transfer(
             second, {"toward people": MAP, "away": replace(MAP, weights=np.eye(4)[:, :2])},
-            {"answers": pyalign.Triplets(answers, NAMES), "people": pyalign.Judgments(matrices, "dissimilarity", NAMES),
-             "elsewhere": pyalign.Judgments(np.eye(4), "similarity", ("w", "x", "y", "z"))},
+            {"answers": pyalign.Triplets(answers, NAMES), "people": pyalign.RDMs(matrices, "dissimilarity", NAMES),
+             "elsewhere": pyalign.RDMs(np.eye(4), "similarity", ("w", "x", "y", "z"))},
             categories=pyalign.Categories(kinds.members, kinds.labels, tuple(NAMES)), k=4,
         ),
         "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], n_permutations=50,

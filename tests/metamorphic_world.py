@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign import Categories, Embeddings, Judgments, Triplets
+from pyalign import Categories, Embeddings, RDMs, Triplets
 from pyalign.data import Subjects
 from pyalign.integrations.rsatoolbox import to_rdms
 
@@ -31,7 +31,7 @@ class World:
 
     models: dict[str, Embeddings]
     triplets: Triplets
-    human: Judgments
+    human: RDMs
     dimensions: Embeddings
     categories: Categories
     images: Embeddings
@@ -41,7 +41,7 @@ class World:
         return next(iter(self.models.values()))
 
     @property
-    def judged(self) -> Judgments:
+    def judged(self) -> RDMs:
         """One matrix, of the first participant."""
         return replace(self.human, values=self.human.values[0])
 
@@ -78,7 +78,7 @@ def world() -> World:
     return World(
         {name: Embeddings(rows, names) for name, rows in models.items()},
         Triplets(values, names, subjects=people),
-        Judgments(human * (1 - np.eye(N)) + np.eye(N), "similarity", names),
+        RDMs(human * (1 - np.eye(N)) + np.eye(N), "similarity", names),
         Embeddings(np.abs(rng.normal(size=(N, 3))), names),
         kinds,
         Embeddings(rng.integers(-40, 41, (12, D)).astype(np.float64), tuple(f"image {k:02d}" for k in range(12))),
@@ -87,7 +87,7 @@ def world() -> World:
 
 def _in(of, order):
     """The same objects in another order."""
-    if isinstance(of, Judgments):
+    if isinstance(of, RDMs):
         return of.take(order)
     names = tuple(np.array(of.names)[order].tolist())
     if isinstance(of, Categories):

@@ -360,7 +360,7 @@ CALLS = {
     "Answers": {"kind": "shares", "shares": np.full((3, 3), 1 / 3), "totals": None},
     "Categories": {"members": np.ones((N, 2), bool), "labels": ("a", "b")},
     "Embeddings": {"values": X, "names": [str(k) for k in range(N)]},
-    "Judgments": {"values": 1 - SIMILARITIES, "kind": "dissimilarity"},
+    "RDMs": {"values": 1 - SIMILARITIES, "kind": "dissimilarity"},
     "Resampling": {"by": "objects"},
     "Transform": {"weights": np.eye(4), "bias": None, "mean": 0.0, "std": 1.0},
     "TripletPlan": {"triplets": TRIPLETS, "n": N},
@@ -412,7 +412,7 @@ def test_whatever_comes_for_an_argument_is_taken_or_refused_in_one_line(name, tm
 
 @pytest.mark.parametrize("what", ["square", "text", "long text", "object", "list"])
 def test_a_kind_of_a_matrix_that_knows_its_own_is_checked_too(what, message_of):
-    human = pyalign.Judgments(1 - SIMILARITIES, "dissimilarity")
+    human = pyalign.RDMs(1 - SIMILARITIES, "dissimilarity")
     for function, given in ((pyalign.rsa, {"embeddings": X, "human": human}),
                             (pyalign.score, {"triplets": TRIPLETS, "matrix": human})):
         said = message_of(function, **given, kind=WHATEVER[what])
@@ -438,7 +438,7 @@ def test_the_list_above_has_every_public_function_and_what_people_make_themselve
     functions = {name for name in pyalign.__all__ if inspect.isfunction(getattr(pyalign, name))}
     read = {name for name in functions if name.startswith(("load_", "read_")) and name != "load_encoder"}
     data = {name for name in pyalign.__all__ if getattr(pyalign, name) in (
-        pyalign.Answers, pyalign.Categories, pyalign.Embeddings, pyalign.Judgments, pyalign.Resampling,
+        pyalign.Answers, pyalign.Categories, pyalign.Embeddings, pyalign.RDMs, pyalign.Resampling,
         pyalign.Transform, pyalign.TripletPlan, pyalign.Triplets)}
     assert functions - read - OTHERS | data == set(CALLS)
 

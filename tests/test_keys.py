@@ -62,7 +62,7 @@ def empty(kind):
 
 
 def test_there_are_kinds_of_data():
-    assert {Triplets, Embeddings, Answers, Weights, pyalign.Judgments, Transform} < {*KINDS}
+    assert {Triplets, Embeddings, Answers, Weights, pyalign.RDMs, Transform} < {*KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -137,9 +137,9 @@ WITHOUT = {
             MissingExtraError ProbeOptions Resampling SlowWarning Encoder Images __version__ as_images datasets extract
             fraction_of_ceiling list_models load_encoder results""",
         "holds data, of which it computes nothing": """
-            Answers Categories DataSet Embeddings Judgments NeighborIndex Transform TripletPlan Triplets""",
+            Answers Categories DataSet Embeddings RDMs NeighborIndex Transform TripletPlan Triplets""",
         "reads or writes files: its figures are those of functions that are called here": """
-            describe load_dataset load_embeddings load_index load_judgments load_metadata load_result load_transform
+            describe load_dataset load_embeddings load_index load_rdms load_metadata load_result load_transform
             load_triplets merge_extractions run_study run_unit study_units write_report write_transform""",
         "draws new triplets of the numbers of rows, and returns these": "plan_triplets sample_triplets",
         "draws results, whose numbers are compared here, or rows as they are given": "plot",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign import Embeddings, Judgments, Triplets
+from pyalign import Embeddings, RDMs, Triplets
 from pyalign._result import Result
 from pyalign.data import Subjects
 from pyalign.data.names import OMIT
@@ -50,7 +50,7 @@ class Case:
         self.rows = has[TRIPLETS.values].all(axis=1) if alone else np.ones(T, bool)
         self.triplets = TRIPLETS[self.rows]
         self.single = replace(self.triplets, subjects=None)
-        judged = Judgments(SQUARE + SQUARE.T, "dissimilarity", NAMES)
+        judged = RDMs(SQUARE + SQUARE.T, "dissimilarity", NAMES)
         self.judged = judged.take(np.sort(kept)) if alone else judged
         self.options = {} if alone else {"missing": "omit"}
 

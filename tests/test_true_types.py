@@ -61,7 +61,7 @@ CALLS = {
     "fit_embedding": lambda **a: pyalign.fit_embedding(TRIPLETS, shrinkage=0.1, **a),
     "fit_probe": lambda **a: pyalign.fit_probe(X, TRIPLETS, penalty=1.0, **a),
     "layer_similarity": lambda **a: pyalign.layer_similarity({"a": X}, {"b": Y}, n_permutations=9, **a),
-    "load_judgments": lambda **a: pyalign.load_judgments("matrix.npy", **a),
+    "load_rdms": lambda **a: pyalign.load_rdms("matrix.npy", **a),
     "load_triplets": lambda **a: pyalign.load_triplets("t.npy", **({"task": "anchored"} if "anchor" in a else {}), **a),
     "neighborhoods": lambda **a: pyalign.neighborhoods(
         {"a": X, "b": Y}, Y, before=X, categories=CLASSES, k=2, n_permutations=9, **a
@@ -101,7 +101,7 @@ def human(options):
     """A matrix for `rsa`, which for intervals over participants is one of each of several."""
     several = "subjects" in str(options.get("ci"))
     matrix = np.stack([HUMAN + HUMAN.T * k for k in (1, 2, 3, 4)]) if several else HUMAN
-    return matrix if "kind" in options else pyalign.Judgments(matrix, "similarity")
+    return matrix if "kind" in options else pyalign.RDMs(matrix, "similarity")
 
 
 def words_of(annotation):

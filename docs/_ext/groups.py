@@ -64,9 +64,9 @@ BESIDES = {
     ),
     "data": Names(
         "Reading, writing, data", "Arrays with the names of their items, and the files that hold them.",
-        ("load_embeddings", "write_embeddings", "load_triplets", "load_judgments", "load_dataset", "describe",
+        ("load_embeddings", "write_embeddings", "load_triplets", "load_rdms", "load_dataset", "describe",
          "sample_triplets", "plan_triplets"),
-        ("Embeddings", "Triplets", "Answers", "Judgments", "Categories", "DataSet"),
+        ("Embeddings", "Triplets", "Answers", "RDMs", "Categories", "DataSet"),
     ),
     "results": Names(
         "Results and pictures", "What functions return, and how to print, plot, write and read it.",

@@ -45,7 +45,7 @@ def permutation_test(
     triplets: it keeps the similarities with their ties and hubs, and the triplets with their repeated objects.
 
     Args:
-        embeddings: (n, d) real numbers, one row per item; or `pyalign.Judgments`, one matrix of them, whose rows and
+        embeddings: (n, d) real numbers, one row per item; or `pyalign.RDMs`, one matrix of them, whose rows and
             columns are permuted together, and which has its values instead of a measure.
         triplets: (t, 3) integers in [0, n); the last column is the item that was chosen as odd.
         measure, ties, backend: see `pyalign.score`.

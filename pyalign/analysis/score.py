@@ -79,14 +79,14 @@ def score(
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such, or to `Judgments`. Arrays are taken for embeddings, also
+            `Embeddings`. Or a mapping from names to such, or to `RDMs`. Arrays are taken for embeddings, also
             where a note asks whether they are a matrix of similarities, or triplets (whole numbers in three or four
             columns, which `load_embeddings` refuses).
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that was chosen as odd.
             Names, participants and answers of `Triplets` are used. If both sides have names, rows are matched by name.
         matrix: instead of embeddings, a symmetric matrix (n, n) whose rows and columns are the items, or its condensed
             form, the (m,) pairs above the diagonal, as from `scipy.spatial.distance.pdist`; a DataFrame, or
-            `Judgments`. Its diagonal is ignored; NaN is a pair without a value. Or a mapping from names to these.
+            `RDMs`. Its diagonal is ignored; NaN is a pair without a value. Or a mapping from names to these.
         kind: what larger numbers of the matrix mean: ``"similarity"``, or ``"dissimilarity"``, whose values are
             negated.
         measure: the similarity measure of embeddings, one or several; see `pyalign.similarity`. None: the one that the
@@ -230,7 +230,7 @@ def _models(
 ) -> Embeddings | dict[str, Embeddings]:
     """What is to be scored, one or several by their names, a matrix as `Similarities`; measure and map suit it."""
     if matrix is not None and x is not None:
-        raise InputError("matrix replaces embeddings; got both (a mapping of names may hold pyalign.Judgments too)")
+        raise InputError("matrix replaces embeddings; got both (a mapping of names may hold pyalign.RDMs too)")
     if matrix is None and kind is not None:
         raise InputError("kind says what matrix holds; got no matrix")
     if matrix is None and x is None:

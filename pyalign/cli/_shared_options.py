@@ -18,7 +18,7 @@ from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option, refuse_unused
 from pyalign.cli._vocabulary import file_to_read
 from pyalign.concept.concepts import FEWEST
-from pyalign.data import KINDS, ODD_ONE_OUT, Judgments, Triplets, hash_early
+from pyalign.data import KINDS, ODD_ONE_OUT, RDMs, Triplets, hash_early
 from pyalign.errors import InputError
 from pyalign.io.embeddings import open_named
 from pyalign.io.paths import Spec, is_named
@@ -149,24 +149,24 @@ def check(options: Any) -> None:
         raise InputError(f"--matrix must be other files than those of embeddings; got {min(both)} as both")
 
 
-def read(options: Any) -> dict[str, Judgments]:
+def read(options: Any) -> dict[str, RDMs]:
     """The matrices of a command, by their specifications."""
     return read_matrices(options.matrix or (), options.kind, "--matrix", options.names)
 
 
-def read_judgments(spec: Spec, kind: MatrixKind | None, names: Spec | None) -> Judgments:
+def read_rdms(spec: Spec, kind: MatrixKind | None, names: Spec | None) -> RDMs:
     """The judgments in FILE or FILE::KEY; names: a file of the names of their objects."""
-    from pyalign.io.judgments import load_judgments
+    from pyalign.io.judgments import load_rdms
 
     of_objects = None if names is None else _inputs.names_of(names)
-    judgments = load_judgments(spec.path, kind=kind, key=spec.key, names=of_objects)
+    judgments = load_rdms(spec.path, kind=kind, key=spec.key, names=of_objects)
     hash_early(judgments)
     return judgments
 
 
 def read_matrices(
     specs: Sequence[Spec], kind: MatrixKind | None, flag: str, names: Spec | None = None
-) -> dict[str, Judgments]:
+) -> dict[str, RDMs]:
     """The matrices in files, by specification; those of a stack by their place in it.
 
     flag: the option that names the files, for messages.
@@ -174,9 +174,9 @@ def read_matrices(
     twice = [spec for spec in specs if list(specs).count(spec) > 1]
     if twice:
         raise InputError(f"{flag} must differ; got {twice[0]} {list(specs).count(twice[0])} times")
-    matrices: dict[str, Judgments] = {}
+    matrices: dict[str, RDMs] = {}
     for spec in specs:
-        judgments = read_judgments(spec, kind, names)
+        judgments = read_rdms(spec, kind, names)
         if judgments.n_people is None:
             matrices[spec] = judgments
             continue

@@ -96,7 +96,7 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
     formats, notes = _outputs.check_folder(options, WRITTEN, PICTURES)
-    human = _shared_options.read_judgments(options.human, options.kind, options.item_names)
+    human = _shared_options.read_rdms(options.human, options.kind, options.item_names)
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labeled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}

@@ -290,7 +290,7 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
         x = _inputs.read_embeddings(options.matrix)
         kind: str | None = options.kind
         if kind is None:
-            judged = _shared_options.read_judgments(options.matrix, None, None)
+            judged = _shared_options.read_rdms(options.matrix, None, None)
             x, kind = replace(x, notes=(*x.notes, *judged.notes)), judged.kind
         return x, PRECOMPUTED if kind == KINDS[1] else DISSIMILARITY
     refuse_unused(options, ("kind",), "a matrix: add --matrix")

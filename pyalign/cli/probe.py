@@ -287,7 +287,7 @@ def _set(spec: Spec, options: TransferOptions) -> Any:
 
     arrays = [array for array in describe_file(spec.path).arrays if spec.key in (None, array.key)]
     if any(array.kind in ("similarities", "dissimilarities") for array in arrays):
-        return _shared_options.read_judgments(spec, options.kind, options.item_names)
+        return _shared_options.read_rdms(spec, options.kind, options.item_names)
     from pyalign.io.triplets import load_triplets
 
     names = None if options.item_names is None else _inputs.names_of(options.item_names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyalign.data.align import Aligned, AlignedModels, align, align_models
 from pyalign.data.answers import Answers, Subjects, Weights, as_answers, as_weights
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
-from pyalign.data.judgments import KINDS, Judgments, as_judgments
+from pyalign.data.judgments import KINDS, RDMs, as_rdms
 from pyalign.data.metadata import Categories
 from pyalign.data.names import Match, match_names
 from pyalign.data.provenance import Input, Provenance, fingerprint, hash_early, hashing
@@ -30,11 +30,11 @@ __all__ = [
     "Categories",
     "Embeddings",
     "Input",
-    "Judgments",
     "KeptRows",
     "Match",
     "Overlap",
     "Provenance",
+    "RDMs",
     "Subjects",
     "TrainedOn",
     "Transform",
@@ -45,7 +45,7 @@ __all__ = [
     "alternatives_of",
     "as_answers",
     "as_embeddings",
-    "as_judgments",
+    "as_rdms",
     "as_triplet_data",
     "as_weights",
     "chance_of",

@@ -196,9 +196,9 @@ def _by_stated_order(x: Embeddings, triplets: Triplets, name: str) -> tuple[Arra
     if not triplets.numbered:
         of_matrix = isinstance(x, Similarities)
         if x.source is None:  # made in memory, not read
-            remedy = "Judgments(values, kind, names)" if of_matrix else "Embeddings(x, names)"
+            remedy = "RDMs(values, kind, names)" if of_matrix else "Embeddings(x, names)"
         else:
-            remedy = Remedy("names", like="names", of="load_judgments" if of_matrix else "load_embeddings")
+            remedy = Remedy("names", like="names", of="load_rdms" if of_matrix else "load_embeddings")
         raise InputError(f"{source}: the triplets hold names; give the rows' names: {remedy}")
     if len(x) != len(names):
         raise InputError(f"{source}: has {len(x)} rows and no names, {len(names)} items are named: which row is whose?")

@@ -293,7 +293,7 @@ def _read(
         ratings = [c for c in spare if _rates(c)]
         if len(ratings) != 1:
             raise InputError(f"{len(ratings)} columns may be the rating of each pair: {_listed(ratings or spare)}")
-        said = f"{ratings[0].called} rates {_listed(items)}: load_judgments(path, {KIND}) reads them"
+        said = f"{ratings[0].called} rates {_listed(items)}: load_rdms(path, {KIND}) reads them"
         return AnswerTable(task, places, ratings[0].index, sentences=(said,))
     subject, about_people, notes = _participant(spare, header, stated)
     named = min(c.share(c.whole) for c in items) <= 0.5

@@ -199,7 +199,7 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
         return x
     if hasattr(x, "answered"):  # `Triplets`, which are an array of whole numbers as well
         raise InputError(f"{name} must be embeddings; got triplets: {x!r}: are the arguments swapped?")
-    if hasattr(x, "n_people") or hasattr(x, "dissimilarities"):  # `Judgments`, likewise, and `RDMs` of rsatoolbox
+    if hasattr(x, "n_people") or hasattr(x, "dissimilarities"):  # `RDMs`, of rsatoolbox too
         raise InputError(f"{name} must be embeddings; got judged pairs: {x!r:.200}")
     if isinstance(x, str | os.PathLike):
         raise InputError(f"{name} must be an array; got the path {os.fspath(x)!r}: read it with load_embeddings(path)")

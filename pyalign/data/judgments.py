@@ -1,4 +1,4 @@
-"""Judgments: what people said of pairs of objects, as similarities or dissimilarities, together or one by one."""
+"""RDMs: similarities or dissimilarities of all pairs of objects, of one source or one per participant."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MANY = 8  # objects whose numbers on the diagonal are no extremes by chance, tho
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Judgments(AsArray):
+class RDMs(AsArray):
     """Matrices of judged pairs (RDMs, or similarity matrices). NaN is a pair that was not judged.
 
     Raises:
         InputError: another kind or shape, values that are no real numbers, other numbers of names.
 
     Example:
-        >>> found = Judgments([0.1, 0.9, 0.8], "dissimilarity", ("cat", "dog", "car"))
+        >>> found = RDMs([0.1, 0.9, 0.8], "dissimilarity", ("cat", "dog", "car"))
         >>> found.n, found.n_pairs, found.n_people
         (3, 3, None)
     """
@@ -51,7 +51,7 @@ class Judgments(AsArray):
         object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         if isinstance(self.values, str | os.PathLike):
             raise InputError(f"human must be an array; got the path {os.fspath(self.values)!r}: read it with "
-                             "load_judgments(path, kind=)")
+                             "load_rdms(path, kind=)")
         if is_frame(self.values):
             values, names = matrix_of_frame(self.values, "human")
             object.__setattr__(self, "values", values)
@@ -96,7 +96,7 @@ class Judgments(AsArray):
             InputError: a matrix that is not symmetric, or an infinite value.
 
         Example:
-            >>> Judgments([[0, 1, 2], [1, 0, 3], [2, 3, 0]], "similarity").pairs()
+            >>> RDMs([[0, 1, 2], [1, 0, 3], [2, 3, 0]], "similarity").pairs()
             array([[1., 2., 3.]])
         """
         stacked = self.values.reshape(-1, *self.shape[-2:]) if self.is_square else self.values.reshape(-1, self.n_pairs)
@@ -112,7 +112,7 @@ class Judgments(AsArray):
                 raise InputError(f"{called} must be finite, or NaN where a pair was not judged; got infinity")
         return out
 
-    def take(self, rows: Any) -> Judgments:
+    def take(self, rows: Any) -> RDMs:
         """Some objects, in this order, as whole matrices."""
         index = np.asarray(rows)
         matrices = self.matrices()
@@ -122,7 +122,7 @@ class Judgments(AsArray):
             names=None if self.names is None else tuple(self.names[row] for row in index),
         )
 
-    def select(self, names: Sequence[str]) -> Judgments:
+    def select(self, names: Sequence[str]) -> RDMs:
         """The objects of these names, in this order.
 
         Raises:
@@ -152,7 +152,7 @@ class Judgments(AsArray):
         people = "" if self.n_people is None else f" by {self.n_people} people"
         named = "" if self.names is None else f", names {self.names[0]!r}, ..."
         source = "" if self.source is None else f", from {self.source}"
-        return f"Judgments({self.kind} of {self.n} objects{people}{named}{source})"
+        return f"RDMs({self.kind} of {self.n} objects{people}{named}{source})"
 
 
 def objects_of(shape: tuple[int, ...]) -> int:
@@ -212,22 +212,22 @@ def above(matrix: np.ndarray, out: np.ndarray) -> None:
         at += n - 1 - i
 
 
-def as_judgments(human: object, kind: str | None = None, name: str = "human") -> Judgments:
+def as_rdms(human: object, kind: str | None = None, name: str = "human") -> RDMs:
     """`human` with what it knows: a kind that is given must be its own; a DataFrame is read by its labels.
 
     `RDMs` of rsatoolbox are those of participants; a data set is opened.
 
     Example:
-        >>> as_judgments([0.5], "similarity").kind
+        >>> as_rdms([0.5], "similarity").kind
         'similarity'
     """
     human = registered("rdms")(human) if is_rdms(human) else part_of(human, "judgments")
-    if isinstance(human, Judgments):
+    if isinstance(human, RDMs):
         if kind is not None and _checks.one_of(kind, KINDS, "kind") != human.kind:
             raise InputError(f"kind must be that of {name}, {human.kind!r}; got {kind!r}")
         return human
     try:
-        judged = Judgments(human, KINDS[0] if kind is None else kind)  # type: ignore[arg-type]
+        judged = RDMs(human, KINDS[0] if kind is None else kind)  # type: ignore[arg-type]
     except InputError as error:
         raise about(name, error) from error
     return with_kind(judged, kind, name)
@@ -238,7 +238,7 @@ def is_rdms(x: object) -> bool:
     return type(x).__name__ == "RDMs" and type(x).__module__.partition(".")[0] == "rsatoolbox"
 
 
-def with_kind(judged: Judgments, kind: str | None, name: str) -> Judgments:
+def with_kind(judged: RDMs, kind: str | None, name: str) -> RDMs:
     """The judgments of that kind; None: of the kind that the diagonal shows, with a note."""
     if kind is not None:
         return judged
@@ -249,7 +249,7 @@ def with_kind(judged: Judgments, kind: str | None, name: str) -> Judgments:
     return replace(judged, kind=shown, notes=(*judged.notes, note))
 
 
-def require_kind(judged: Judgments, name: str) -> Judgments:
+def require_kind(judged: RDMs, name: str) -> RDMs:
     """The judgments, unless their diagonal shows another kind than is stated: then raises."""
     if (shown := kind_of_diagonal(judged)) not in (None, judged.kind):
         judged.pairs(name)  # says first what is wrong with the matrix itself
@@ -258,14 +258,14 @@ def require_kind(judged: Judgments, name: str) -> Judgments:
     return judged
 
 
-def kind_of_diagonal(judged: Judgments) -> str | None:
+def kind_of_diagonal(judged: RDMs) -> str | None:
     """The kind that all diagonals show that show one; None: none does, or they differ.
 
     An object is as similar to itself as to any other: a diagonal that has the smallest number of every row is one of
     dissimilarities, and one that has the largest of similarities. Its numbers are equal, or there are `MANY`.
 
     Example:
-        >>> kind_of_diagonal(Judgments(1 - np.eye(3), "similarity"))
+        >>> kind_of_diagonal(RDMs(1 - np.eye(3), "similarity"))
         'dissimilarity'
     """
     shown = set()
@@ -310,7 +310,7 @@ def matrix_of_frame(frame: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] 
 
 
 def about(name: str, error: InputError) -> InputError:
-    """An error of `Judgments` that calls them by another name than "human".
+    """An error of `RDMs` that calls them by another name than "human".
 
     Example:
         >>> str(about("model", InputError("human must be symmetric")))

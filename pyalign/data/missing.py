@@ -15,7 +15,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign.data.align import one_order, used_items
 from pyalign.data.answers import Subjects, checked_labels
 from pyalign.data.embeddings import Embeddings, as_embeddings
-from pyalign.data.judgments import FEWEST, Judgments
+from pyalign.data.judgments import FEWEST, RDMs
 from pyalign.data.metadata import Categories, notes_on_order, require_names
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
 from pyalign.data.triplets import Triplets, as_triplet_data
@@ -161,8 +161,8 @@ def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, 
 
 
 def judged_with_rows(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, missing: str, fewest: int = FEWEST
-) -> tuple[Judgments, Coverage | None]:
+    models: Mapping[str, object], rdms: Mapping[str, RDMs], human: RDMs, missing: str, fewest: int = FEWEST
+) -> tuple[RDMs, Coverage | None]:
     """The judged pairs of the objects that have a row in all models, and in all models' matrices; by name."""
     _checks.one_of(missing, MISSING, "missing")
     names = {name: as_embeddings(x, name).names for name, x in models.items()}

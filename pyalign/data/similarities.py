@@ -16,7 +16,7 @@ from pyalign._dataclass import dataclass, replace
 from pyalign._registry import registered
 from pyalign.backends import Array
 from pyalign.data.embeddings import Embeddings, as_embeddings
-from pyalign.data.judgments import ON_DIAGONAL, Judgments, as_judgments, is_rdms, kind_of_diagonal, require_symmetric
+from pyalign.data.judgments import ON_DIAGONAL, RDMs, as_rdms, is_rdms, kind_of_diagonal, require_symmetric
 from pyalign.errors import InputError
 
 FEW = 64  # items whose pairs show that values differ, nearly always
@@ -28,7 +28,7 @@ class Similarities(Embeddings):
 
     # of the matrix that was given: "similarity", or "dissimilarity", whose values are negated here.
     kind: str = "similarity"
-    judged: Judgments | None = None  # that matrix, for the record of what was given.
+    judged: RDMs | None = None  # that matrix, for the record of what was given.
 
     def __getitem__(self, rows: Any) -> Any:
         """Some items (a slice, a mask, indices): their rows and columns, with their names."""
@@ -36,7 +36,7 @@ class Similarities(Embeddings):
         return some if isinstance(rows, tuple | int | np.integer) else replace(some, values=some.values[:, rows])
 
 
-def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
+def as_similarities(judged: RDMs, name: str = "matrix") -> Similarities:
     """The similarities of one matrix: float32 or float64, NaN where a pair has no value, 0 on the diagonal.
 
     Args:
@@ -44,7 +44,7 @@ def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
         name: of the matrix, for messages and notes.
 
     Example:
-        >>> as_similarities(Judgments([0.1, 0.9, 0.8], "dissimilarity")).values
+        >>> as_similarities(RDMs([0.1, 0.9, 0.8], "dissimilarity")).values
         array([[ 0. , -0.1, -0.9],
                [-0.1,  0. , -0.8],
                [-0.9, -0.8,  0. ]])
@@ -65,10 +65,10 @@ def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
 
 
 def with_similarities(x: Any) -> Any:
-    """Embeddings, or a mapping from names to them, as they came, and `Judgments` in their place as `Similarities`.
+    """Embeddings, or a mapping from names to them, as they came, and `RDMs` in their place as `Similarities`.
 
     Example:
-        >>> type(with_similarities({"a": Judgments([0.5], "similarity")})["a"]).__name__
+        >>> type(with_similarities({"a": RDMs([0.5], "similarity")})["a"]).__name__
         'Similarities'
     """
     x = several(x) if is_rdms(x) else x
@@ -79,8 +79,8 @@ def with_similarities(x: Any) -> Any:
 
 def _in_place(model: Any, name: str) -> Any:
     """A matrix in the place of embeddings as `Similarities`; anything else as it came."""
-    judged = as_judgments(model) if is_rdms(model) else model
-    return as_similarities(judged, name) if isinstance(judged, Judgments) else model
+    judged = as_rdms(model) if is_rdms(model) else model
+    return as_similarities(judged, name) if isinstance(judged, RDMs) else model
 
 
 def several(models: Any) -> Any:
@@ -121,7 +121,7 @@ def one_or_several(embeddings: object) -> dict[str, Any]:
 
 
 def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
-    """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each."""
+    """`x` with what it knows of its items, `RDMs` as `Similarities`; of a mapping from names to such, each."""
     if isinstance(x, Embeddings):
         return x
     x = several(x)
@@ -137,19 +137,19 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
     """A matrix, or a mapping from names to matrices, as `Similarities`.
 
     Args:
-        matrix: (n, n), condensed, a DataFrame, `Judgments`, or a mapping from names to such.
-        kind: "similarity" or "dissimilarity"; `Judgments` know theirs.
+        matrix: (n, n), condensed, a DataFrame, `RDMs`, or a mapping from names to such.
+        kind: "similarity" or "dissimilarity"; `RDMs` know theirs.
     """
     matrix = several(matrix) if is_rdms(matrix) else matrix
     if not isinstance(matrix, Mapping):
-        return as_similarities(as_judgments(matrix, kind, "matrix"))
+        return as_similarities(as_rdms(matrix, kind, "matrix"))
     if not matrix:
         raise InputError("matrix must hold at least one; got an empty mapping")
     named = _checks.by_name(matrix, "matrix")
-    return with_similarities({name: as_judgments(entry, kind, name) for name, entry in named.items()})
+    return with_similarities({name: as_rdms(entry, kind, name) for name, entry in named.items()})
 
 
-def _notes_on_kind(judged: Judgments, name: str) -> tuple[str, ...]:
+def _notes_on_kind(judged: RDMs, name: str) -> tuple[str, ...]:
     """A sentence where the diagonal, which no triplet asks about, shows another kind than is stated."""
     other = kind_of_diagonal(judged)
     if other in (None, judged.kind):

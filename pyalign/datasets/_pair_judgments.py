@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.data import Categories, Judgments
-from pyalign.datasets.places import Place, by_number, check_judgments, names_in
+from pyalign.data import Categories, RDMs
+from pyalign.datasets.places import Place, by_number, check_rdms, names_in
 from pyalign.io.arrays import Entries, npz_entries
 from pyalign.io.embeddings import Pictures
 from pyalign.io.isolated import mat_entries
-from pyalign.io.judgments import load_judgments
+from pyalign.io.judgments import load_rdms
 from pyalign.io.paths import PathLike, bad, open_text
 from pyalign.io.tensor_files import read_pickle
 
@@ -30,13 +30,13 @@ def kriegeskorte92_names(place: Place, key: str | None = None) -> tuple[str, ...
     return tuple(f"object_{k + 1:02}" for k in range(OBJECTS_92))
 
 
-def kriegeskorte92_judgments(place: Place, key: str | None = None) -> Judgments:
+def kriegeskorte92_judgments(place: Place, key: str | None = None) -> RDMs:
     """Dissimilarities (16, 92, 92)."""
     values = _gathered(place, BEHAVIOR, "rdms_behav_92({}).RDM", PEOPLE, "behav_rdms")
     if values.shape != (PEOPLE, OBJECTS_92, OBJECTS_92):
         raise place.bad(f"judgments must have shape {(PEOPLE, OBJECTS_92, OBJECTS_92)}; got {values.shape}")
     people = tuple(f"person {k + 1}" for k in range(PEOPLE))
-    return check_judgments(place, Judgments(values, "dissimilarity", kriegeskorte92_names(place), people), OBJECTS_92)
+    return check_rdms(place, RDMs(values, "dissimilarity", kriegeskorte92_names(place), people), OBJECTS_92)
 
 
 def kriegeskorte92_images(place: Place, key: str | None = None) -> Pictures:
@@ -80,10 +80,10 @@ OBJECTS_118 = 118
 CICHY_FILE, CICHY_KEY, CICHY_FOLDER = "judgments_general.mat", "judgments", "images"
 
 
-def cichy118_judgments(place: Place, key: str | None = None) -> Judgments:
+def cichy118_judgments(place: Place, key: str | None = None) -> RDMs:
     """Dissimilarities of the images in plain order of their names, a matrix or a list for each participant."""
-    rdms = load_judgments(place.file(f"sim_judgements/{CICHY_FILE}", CICHY_FILE), kind="dissimilarity", key=CICHY_KEY)
-    check_judgments(place, rdms, OBJECTS_118)
+    rdms = load_rdms(place.file(f"sim_judgements/{CICHY_FILE}", CICHY_FILE), kind="dissimilarity", key=CICHY_KEY)
+    check_rdms(place, rdms, OBJECTS_118)
     return replace(rdms, names=cichy118_names(place) if place.find(CICHY_FOLDER) else None)
 
 
@@ -104,14 +104,14 @@ KING_FILE, KING_ORDER = "BEHAVIOR.mat", "stimulus_category_labels.txt"
 _LAST = re.compile(r"(\d+)\s*$")
 
 
-def king19_judgments(place: Place, key: str | None = None) -> Judgments:
+def king19_judgments(place: Place, key: str | None = None) -> RDMs:
     """Dissimilarities of one set, the pairs of each participant in a row; rows are in the order of `king19_names`."""
     which = _set_of_king(place, key, "judgments")
     path = place.file(f"sim_judgements/{KING_FILE}", KING_FILE)
-    rdms = load_judgments(path, kind="dissimilarity", key=f"BEHAVIOR.{which}.pairwisedistances")
-    check_judgments(place, rdms, OBJECTS_144)
+    rdms = load_rdms(path, kind="dissimilarity", key=f"BEHAVIOR.{which}.pairwisedistances")
+    check_rdms(place, rdms, OBJECTS_144)
     order = king19_names(place, which) if place.find(KING_ORDER) else None
-    return Judgments(np.asarray(rdms.values), rdms.kind, order, notes=rdms.notes)
+    return RDMs(np.asarray(rdms.values), rdms.kind, order, notes=rdms.notes)
 
 
 def king19_names(place: Place, key: str | None = None) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ SETS_OF_PETERSON = ("animals", "automobiles", "fruits", "furniture", "vegetables
 _PAIR = re.compile(r"\D*(\d+)\D*,\D*(\d+)\D*")
 
 
-def peterson_judgments(place: Place, key: str | None = None) -> Judgments:
+def peterson_judgments(place: Place, key: str | None = None) -> RDMs:
     """Similarities (120, 120) of one set, from 0 to 10: the mean of all ratings of a pair, in whichever order it stood.
 
     Source: the published matrices (``*sim*.mat``), or ratings (``*.pickle``) of pairs "i,j", from 1. Code that adds the
@@ -164,7 +164,7 @@ def peterson_judgments(place: Place, key: str | None = None) -> Judgments:
     named = peterson_names(place, key) if (folder / "images").is_dir() else None
     if named and not matrices:
         named = by_number(place, named)
-    return check_judgments(place, Judgments(values, "similarity", named), OBJECTS_120)
+    return check_rdms(place, RDMs(values, "similarity", named), OBJECTS_120)
 
 
 def _rated_matrix(path: Path) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from pyalign._dataclass import dataclass, is_dataclass, replace
 from pyalign._registry import load, register
 from pyalign._result import Result
-from pyalign.data import Categories, Embeddings, Judgments, Triplets
+from pyalign.data import Categories, Embeddings, RDMs, Triplets
 from pyalign.data.provenance import digest_of_file
 from pyalign.datasets.places import Place, folder_of, forget, held_by, remember, remembered, remembered_as
 from pyalign.datasets.registry import COMPARED, DATASETS, OURS, STORED, Row
@@ -75,7 +75,7 @@ class DataSet:
         """Triplets, with names, positions, people and answers as far as they are known."""
         return self.open("triplets", key)
 
-    def judgments(self, key: str | None = None) -> Judgments:
+    def judgments(self, key: str | None = None) -> RDMs:
         """Judgments of pairs, of the kind that they are."""
         return self.open("judgments", key)
 

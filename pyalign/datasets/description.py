@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pyalign._dataclass import dataclass, replace
 from pyalign._registry import register
-from pyalign.data import Categories, Embeddings, Judgments, Triplets
+from pyalign.data import Categories, Embeddings, RDMs, Triplets
 from pyalign.data.judgments import KINDS
 from pyalign.data.names import MISSING
 from pyalign.data.provenance import record_file
@@ -23,7 +23,7 @@ from pyalign.errors import InputError, Remedy, nearest, shorten
 from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.embeddings import Pictures, load_embeddings
 from pyalign.io.item_names import load_categories, read_names
-from pyalign.io.judgments import load_judgments
+from pyalign.io.judgments import load_rdms
 from pyalign.io.paths import PathLike, Spec, bad, is_named, spec_of
 from pyalign.io.triplets import ODD_COLUMNS, load_triplets, restated
 
@@ -130,9 +130,9 @@ class Parts:
             people["subjects"] = read_subjects(path, key=key)
         return people
 
-    def _judgments(self, table: Table) -> Judgments:
+    def _judgments(self, table: Table) -> RDMs:
         path, key = self._array(table)
-        judgments = load_judgments(path, kind=table["kind"], key=key)
+        judgments = load_rdms(path, kind=table["kind"], key=key)
         return (
             judgments if judgments.names is not None else replace(judgments, names=self._names_of(judgments.n, table))
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pyalign._dataclass import dataclass, field
-from pyalign.data import Embeddings, Judgments, Triplets
+from pyalign.data import Embeddings, RDMs, Triplets
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
@@ -266,7 +266,7 @@ def check_rows(place: Place, embeddings: Embeddings, shape: tuple[int, int]) -> 
     return embeddings
 
 
-def check_judgments(place: Place, judgments: Judgments, n: int) -> Judgments:
+def check_rdms(place: Place, judgments: RDMs, n: int) -> RDMs:
     """The judgments, of n objects."""
     if judgments.n != n:
         raise place.bad(f"judgments must be of {n} objects; got {judgments.n}")

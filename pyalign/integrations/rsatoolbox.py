@@ -1,4 +1,4 @@
-"""RDMs of rsatoolbox as judgments or models of pyalign, and back.
+"""RDMs of rsatoolbox as RDMs or models of pyalign, and back.
 
 rsatoolbox takes every matrix for dissimilarities, and keeps what is known of its patterns (objects) and RDMs in
 descriptors. Here the kind of a matrix is stated, and names and participants have fields of their own.
@@ -22,7 +22,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._registry import register
-from pyalign.data import Embeddings, Judgments, as_embeddings
+from pyalign.data import Embeddings, RDMs, as_embeddings
 from pyalign.data.judgments import above, objects_of
 from pyalign.data.similarities import one_or_several, several
 from pyalign.errors import InputError, MissingExtraError
@@ -32,13 +32,13 @@ from pyalign.typing import EmbeddingsLike, MeasureLike, Models
 
 INDEX = "index"  # the descriptor that rsatoolbox adds by itself: the numbers of patterns or RDMs
 NEGATED = "negated similarity"  # the dissimilarity measure of RDMs that are made of similarities
-SOURCE, NOTES = "source", "notes"  # descriptors that keep these fields of `Judgments`
+SOURCE, NOTES = "source", "notes"  # descriptors that keep these fields of `RDMs`
 NAME, SUBJECT, MODEL = "name", "subject", "model"  # descriptors that are made here
 NO_PEOPLE = "each is taken for another participant's"
 RDMS_HAVE = ("dissimilarities", "dissimilarity_measure", "descriptors", "pattern_descriptors", "rdm_descriptors")
 
 
-def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descriptor: str | None = None) -> Judgments:
+def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descriptor: str | None = None) -> RDMs:
     """The matrices of participants in an `RDMs` of rsatoolbox.
 
     Args:
@@ -50,7 +50,7 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
             are several RDMs.
 
     Returns:
-        `Judgments` of kind "dissimilarity"; of kind "similarity" where `to_rdms` has made the RDMs of similarities.
+        `RDMs` of kind "dissimilarity"; of kind "similarity" where `to_rdms` has made the RDMs of similarities.
         Values are condensed: (p, m), or (m,) of one RDM unless `subject_descriptor` says whose it is. Notes say
         what is not carried over.
 
@@ -74,10 +74,10 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
         kind, values = "similarity", 0.0 - values
     if len(values) == 1 and subjects is None:
         values = values[0]
-    elif values.shape[0] == values.shape[1]:  # which `Judgments` would take for one matrix of that many objects
-        values = np.stack([Judgments(row, kind).matrices() for row in values])
+    elif values.shape[0] == values.shape[1]:  # which `RDMs` would take for one matrix of that many objects
+        values = np.stack([RDMs(row, kind).matrices() for row in values])
     source = rdms.descriptors.get(SOURCE)
-    return Judgments(
+    return RDMs(
         values, kind, _texts(rdms.pattern_descriptors, names), _texts(rdms.rdm_descriptors, subjects),
         None if source is None else str(source), tuple(notes),
     )
@@ -85,7 +85,7 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
 
 def models_from_rdms(
     rdms: Any, *, name_descriptor: str | None = None, model_descriptor: str | None = None
-) -> dict[str, Judgments]:
+) -> dict[str, RDMs]:
     """The RDMs of several models by their names, as `pyalign.rsa(..., model_rdms=...)` and `pyalign.score` take them.
 
     Args:
@@ -94,7 +94,7 @@ def models_from_rdms(
         model_descriptor: the RDM descriptor with the names of the models, chosen as the participants in `from_rdms`.
 
     Returns:
-        name of the model -> `Judgments` of one matrix, condensed. Where no descriptor differs between all RDMs, the
+        name of the model -> `RDMs` of one matrix, condensed. Where no descriptor differs between all RDMs, the
         models are called "model 1" and so on, as those of a list.
 
     Raises:
@@ -106,7 +106,7 @@ def models_from_rdms(
     models = judged.people or tuple(f"model {k}" for k in range(1, len(rdms.dissimilarities) + 1))
     notes = tuple(note for note in judged.notes if NO_PEOPLE not in note)
     return {
-        model: Judgments(pairs, judged.kind, judged.names, None, judged.source, notes)
+        model: RDMs(pairs, judged.kind, judged.names, None, judged.source, notes)
         for model, pairs in zip(models, judged.pairs(), strict=True)
     }
 
@@ -114,12 +114,12 @@ def models_from_rdms(
 register("rdm_models", models_from_rdms)
 
 
-def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLike = "cosine") -> Any:
+def to_rdms(matrices: EmbeddingsLike | RDMs | Models, *, measure: MeasureLike = "cosine") -> Any:
     """An `RDMs` of rsatoolbox.
 
     Args:
-        matrices: `Judgments`, with an RDM for each participant. Or (n, d) embeddings, or a mapping from the names of
-            models to embeddings, or to `Judgments` of one matrix and of the same kind: an RDM for each model.
+        matrices: `RDMs`, with an RDM for each participant. Or (n, d) embeddings, or a mapping from the names of
+            models to embeddings, or to `RDMs` of one matrix and of the same kind: an RDM for each model.
         measure: of embeddings: the dissimilarity is 1 - s of similarities that are at most 1 (cosine, pearson, rbf),
             and -s of others: the distance itself of ``"neg_euclidean"``.
 
@@ -135,12 +135,12 @@ def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLi
         MissingExtraError: rsatoolbox is not installed.
     """
     try:
-        from rsatoolbox.rdm import RDMs
+        from rsatoolbox.rdm import RDMs as TheirRDMs
     except ImportError as error:
         raise MissingExtraError("to_rdms", "rsatoolbox", "rsatoolbox") from error
-    if isinstance(matrices, Judgments):
+    if isinstance(matrices, RDMs):
         descriptors = {SOURCE: matrices.source, NOTES: list(matrices.notes)}
-        return RDMs(
+        return TheirRDMs(
             _less_alike(matrices), NEGATED if matrices.kind == "similarity" else None,
             {key: value for key, value in descriptors.items() if value},
             _descriptor(SUBJECT, matrices.people), _descriptor(NAME, matrices.names),
@@ -149,14 +149,14 @@ def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLi
     models = _same_objects(one_or_several(embeddings))
     names_of_models = _descriptor(MODEL, tuple(models) if isinstance(embeddings, Mapping) else None)
     first = next(iter(models.values()))
-    if isinstance(first, Judgments):
+    if isinstance(first, RDMs):
         label = NEGATED if first.kind == "similarity" else None
         values = [_less_alike(model)[0] for model in models.values()]
     else:
         chosen = get_measure(measure)
         label = f"1 - {chosen}" if chosen.kernel.bounded else f"-{chosen}".removeprefix("-neg_")
         values = [_distances(model, chosen) for model in models.values()]
-    return RDMs(np.stack(values), label, {}, names_of_models, _descriptor(NAME, first.names))
+    return TheirRDMs(np.stack(values), label, {}, names_of_models, _descriptor(NAME, first.names))
 
 
 def _require_rdms(rdms: Any) -> None:
@@ -208,7 +208,7 @@ def _texts(descriptors: Mapping[str, Sequence[Any]], chosen: str | None) -> tupl
 
 
 def _left_out(rdms: Any, names: str | None, subjects: str | None) -> list[str]:
-    """A sentence for each part of an `RDMs` that `Judgments` have no field for."""
+    """A sentence for each part of an `RDMs` of rsatoolbox that those of pyalign have no field for."""
     notes = []
     if rdms.dissimilarity_measure not in (None, NEGATED):
         notes.append(f"rdms: the dissimilarity measure, {str(rdms.dissimilarity_measure)!r}, is not carried over")
@@ -225,7 +225,7 @@ def _descriptor(name: str, values: Sequence[str] | None) -> dict[str, list[str]]
     return {} if values is None else {name: list(values)}
 
 
-def _less_alike(judged: Judgments) -> np.ndarray:
+def _less_alike(judged: RDMs) -> np.ndarray:
     """(p, m): numbers that are larger for what is less alike."""
     pairs = judged.pairs()
     return 0.0 - pairs if judged.kind == "similarity" else pairs
@@ -240,14 +240,14 @@ def _distances(model: Embeddings, measure: Measure) -> np.ndarray:
 
 
 def _same_objects(models: Mapping[str, Any]) -> dict[str, Any]:
-    """Models as `Embeddings`, or all as `Judgments` of one matrix and one kind, with objects in the same order."""
+    """Models as `Embeddings`, or all as `RDMs` of one matrix and one kind, with objects in the same order."""
     if not models:
         raise InputError("matrices must hold at least one model; got an empty mapping")
-    judged = any(isinstance(model, Judgments) for model in models.values())
+    judged = any(isinstance(model, RDMs) for model in models.values())
     first_name, ordered = next(iter(models)), dict[str, Any]()
     for name, value in models.items():
-        if judged and not isinstance(value, Judgments):
-            raise InputError(f"{name} must be Judgments, as another model is; got {type(value).__name__}")
+        if judged and not isinstance(value, RDMs):
+            raise InputError(f"{name} must be RDMs, as another model is; got {type(value).__name__}")
         model: Any = value if judged else as_embeddings(value, name)
         first = ordered.get(first_name, model)
         if judged and model.n_people is not None:

@@ -8,7 +8,7 @@ from .embeddings import write_embeddings as write_embeddings
 from .item_names import load_categories as load_categories
 from .item_names import load_metadata as load_metadata
 from .item_names import read_names as read_names
-from .judgments import load_judgments as load_judgments
+from .judgments import load_rdms as load_rdms
 from .paths import Spec as Spec
 from .transform import ModelSpec as ModelSpec
 from .transform import holds_transform as holds_transform

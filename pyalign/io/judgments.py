@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data import KINDS, Judgments, as_judgments
+from pyalign.data import KINDS, RDMs, as_rdms
 from pyalign.data.answer_columns import says, series_in
 from pyalign.data.judgments import about, kind_of_diagonal, with_kind
 from pyalign.data.metadata import joined
@@ -28,9 +28,9 @@ MOST = 10_000_000  # numbers in all matrices of a small file; of a large one MAN
 MANY = 100
 
 
-def load_judgments(  # noqa: C901
+def load_rdms(  # noqa: C901
     path: PathLike, *, kind: MatrixKind | None = None, key: str | None = None, names: Sequence[str] | None = None
-) -> Judgments:
+) -> RDMs:
     """Read similarity or dissimilarity matrices (RDMs) of people, with the names of objects where the file has them.
 
     Args:
@@ -56,7 +56,7 @@ def load_judgments(  # noqa: C901
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "rdm.csv")
         ...     _ = path.write_text("name,dog,cat\\ndog,0,0.5\\ncat,0.5,0\\n")
-        ...     judgments = load_judgments(path, kind="dissimilarity")
+        ...     judgments = load_rdms(path, kind="dissimilarity")
         >>> judgments.names, judgments.pairs()
         (('dog', 'cat'), array([[0.5]]))
     """
@@ -67,7 +67,7 @@ def load_judgments(  # noqa: C901
     rdms = None if isinstance(opened, Table) else find_rdms(path, key, opened)
     if rdms is not None:
         try:
-            return _named(as_judgments(rdms, kind, source), names)
+            return _named(as_rdms(rdms, kind, source), names)
         except InputError as error:
             raise bad(path, error) from error
     opened = opened or open_file(path, JUDGMENTS)
@@ -88,7 +88,7 @@ def load_judgments(  # noqa: C901
         raise bad(path, f"judgments must be real numbers; got {values.dtype}")
     values = exact_numbers(path, values, "judgments")
     try:
-        judged = Judgments(_without_one(values), KINDS[0] if kind is None else kind, None, None, source, notes)
+        judged = RDMs(_without_one(values), KINDS[0] if kind is None else kind, None, None, source, notes)
         if kind is None and kind_of_diagonal(judged) is None:
             either = f"{Remedy('kind', 'dissimilarity')} or {Remedy('kind', 'similarity')}"
             raise bad(path, f"{either} must say what it holds; got neither")
@@ -103,10 +103,10 @@ def load_judgments(  # noqa: C901
         raise error if named else bad(path, about("judgments", error)) from error
 
 
-def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Sequence[str] | None) -> Judgments:
-    judgments: Judgments = open_named(path, "judgments", key)
+def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Sequence[str] | None) -> RDMs:
+    judgments: RDMs = open_named(path, "judgments", key)
     try:
-        return _named(as_judgments(judgments, kind), names)
+        return _named(as_rdms(judgments, kind), names)
     except InputError as error:
         raise bad(path, error) from error
 
@@ -137,7 +137,7 @@ def _check_header(path: PathLike, table: Table, names: tuple[str, ...] | None) -
         raise bad(path, f"columns must be in the order of the rows; column {k} is {columns[k]!r}, row {k} {names[k]!r}")
 
 
-def _named(judgments: Judgments, names: Sequence[str] | None) -> Judgments:
+def _named(judgments: RDMs, names: Sequence[str] | None) -> RDMs:
     if names is None:
         return judgments
     order = _checks.names_of(names, "names")

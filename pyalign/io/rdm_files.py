@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pyalign._registry import registered
-from pyalign.data import Judgments
+from pyalign.data import RDMs
 from pyalign.data.judgments import about
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, Entries, Entry, strings
@@ -48,7 +48,7 @@ def layout_of_rdms(path: PathLike, entries: Entries) -> tuple[str, tuple[str, ..
     return ("the RSA toolbox", structs) if structs else ("", ())
 
 
-def find_rdms(path: PathLike, key: str | None, entries: Entries) -> Judgments | None:
+def find_rdms(path: PathLike, key: str | None, entries: Entries) -> RDMs | None:
     """The RDMs of a file in one of these layouts, as dissimilarities; None of another file, or of another array in it.
 
     key: one of several participants, struct arrays or tasks; or the descriptor of rsatoolbox that names the objects
@@ -72,7 +72,7 @@ def find_rdms(path: PathLike, key: str | None, entries: Entries) -> Judgments | 
     return replace(judged, source=source, notes=tuple(f"{source}: {note}" for note in notes))
 
 
-def _of_arrays(path: PathLike, key: str | None, entries: Entries) -> tuple[str, Judgments | None]:
+def _of_arrays(path: PathLike, key: str | None, entries: Entries) -> tuple[str, RDMs | None]:
     of, keys = layout_of_rdms(path, entries)
     chosen = {name: key.removeprefix(group) for name, group in CHOSEN.items() if key and key.startswith(group)}
     is_list = key is None or key not in entries or len(entries[key].shape) == 1
@@ -89,7 +89,7 @@ def _of_arrays(path: PathLike, key: str | None, entries: Entries) -> tuple[str, 
     return of, _together(path, [person for one in keys if key in (None, one) for person in read(path, entries, one)])
 
 
-def _together(path: PathLike, people: Sequence[Person]) -> Judgments:
+def _together(path: PathLike, people: Sequence[Person]) -> RDMs:
     """The RDMs of people, in the order of the first one's objects; NaN of objects that one has not seen."""
     place = {name: k for k, name in enumerate(dict.fromkeys(name for *_, objects in people for name in objects))}
     check_expansion(path, os.path.getsize(path), 8 * len(people) * len(place) ** 2)
@@ -100,9 +100,9 @@ def _together(path: PathLike, people: Sequence[Person]) -> Judgments:
             rule = f"must hold different names{f' of {who}' if who else ''}, and a number for each pair of them"
             raise bad(path, f"{rule}; got {n} of {len(objects)} names, and {pairs.size} numbers")
         rows = np.array([place[name] for name in objects])
-        matrix[np.ix_(rows, rows)] = Judgments(pairs.ravel(), "dissimilarity").matrices()
+        matrix[np.ix_(rows, rows)] = RDMs(pairs.ravel(), "dissimilarity").matrices()
     named = tuple(who for who, *_ in people if who)
-    return Judgments(
+    return RDMs(
         matrices if len(people) > 1 else matrices[0], "dissimilarity", None if 0 in place else tuple(place),
         named if len({*named}) == len(people) > 1 else None,
     )
@@ -143,7 +143,7 @@ def _participant(path: PathLike, entries: Entries, key: str) -> Iterator[Person]
     yield key[7:].replace("_", "-"), entries[key].load(), strings(path, stimuli.load())
 
 
-def _of_tree(path: PathLike, key: str | None) -> tuple[str, Judgments | None]:
+def _of_tree(path: PathLike, key: str | None) -> tuple[str, RDMs | None]:
     """A tree of Meadows, of one participant, or of several by their names; key: of a task, or a participant.
 
     Source: docs.meadows-research.com/downloads/structures/tree.
@@ -184,7 +184,7 @@ def _structs(path: PathLike, entries: Entries, key: str) -> Iterator[Person]:
     matches = [match for match in map(STRUCT.fullmatch, entries) if match and match[2] == key]
     for match in matches:
         values, name = entries[match[0]].load(), entries.get(f"{match[1]}.name")
-        rdm = Judgments(values.ravel() if 1 in values.shape else values, "dissimilarity")
+        rdm = RDMs(values.ravel() if 1 in values.shape else values, "dissimilarity")
         if rdm.n_people is not None or entries[match[0]].shape != entries[matches[0][0]].shape:
             raise bad(path, f"{key} must hold RDMs of one size; {match[0]} has shape {values.shape}")
         text = "" if name is None or name.dtype != "str" else " ".join(strings(path, name.load()))

@@ -14,9 +14,9 @@ from pyalign.analysis.comparison.compare import compare
 from pyalign.analysis.score import seen_by
 from pyalign.backends import BACKENDS
 from pyalign.concept.neighbor_lists import checked_k
-from pyalign.data import Categories, Embeddings, Judgments, Provenance, Transform, Triplets, as_embeddings
+from pyalign.data import Categories, Embeddings, Provenance, RDMs, Transform, Triplets, as_embeddings
 from pyalign.data.align import align
-from pyalign.data.judgments import as_judgments, is_rdms
+from pyalign.data.judgments import as_rdms, is_rdms
 from pyalign.data.triplets import as_triplet_data
 from pyalign.datasets.dataset import DataSet
 from pyalign.documents import Interval
@@ -45,7 +45,7 @@ def transfer(
     Args:
         embeddings: (n, d) embeddings.
         maps: a `Transform`, or a mapping of names to several.
-        on: triplets, `Judgments`, or a `DataSet`, of which triplets, judgments and categories are taken as far as it
+        on: triplets, `RDMs`, or a `DataSet`, of which triplets, judgments and categories are taken as far as it
             has them; or several, by name. An empty mapping leaves the figures without people.
         categories: of the objects, as `Categories.of` takes them; None: those of the first data set that has some.
             Within categories, only triplets of three objects, and pairs of two objects, that share one are counted.
@@ -69,7 +69,7 @@ def transfer(
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(40, 4))
         >>> stretch = Transform(np.diag([2.0, 1.0, 1.0, 0.0]), None, 0.0, 1.0)
-        >>> human = Judgments(np.corrcoef(x * [1, 1, 1, 0]), "similarity")
+        >>> human = RDMs(np.corrcoef(x * [1, 1, 1, 0]), "similarity")
         >>> found = transfer(x, stretch, human, k=3)
         >>> [(row.figure, row.difference > 0) for row in found.figures]
         [('rsa', True), ('neighbors kept', False)]
@@ -116,9 +116,9 @@ def _by_name(on: Any) -> dict[str, Any]:
     if isinstance(on, DataSet):
         return {on.name: on}
     if not isinstance(on, Mapping):
-        judged = isinstance(on, Judgments) or is_rdms(on)
+        judged = isinstance(on, RDMs) or is_rdms(on)
         on = {"judgments": on} if judged else {"triplets": as_triplet_data(on)}
-    return {name: as_judgments(given) if is_rdms(given) else given for name, given in on.items()}
+    return {name: as_rdms(given) if is_rdms(given) else given for name, given in on.items()}
 
 
 def _mapped(x: Embeddings, transform: Transform, name: str) -> Embeddings:
@@ -135,7 +135,7 @@ class _Set:
 
     name: str
     triplets: Callable[[], Triplets] | None = None
-    human: Callable[[], Judgments] | None = None
+    human: Callable[[], RDMs] | None = None
     categories: Categories | None = None
 
 
@@ -149,8 +149,8 @@ def _parts(name: str, given: Any) -> Iterator[_Set]:
             yield _Set(called, human=lambda key=key: given.judgments(key), categories=categories)  # type: ignore[misc]
         if not {"triplets", "judgments"} & {*given.parts}:
             raise InputError(f"on must hold sets with triplets or judgments; {name} has {', '.join(given.parts)}")
-    elif isinstance(given, Judgments):
-        yield _Set(name, human=lambda: as_judgments(given))
+    elif isinstance(given, RDMs):
+        yield _Set(name, human=lambda: as_rdms(given))
     else:
         yield _Set(name, triplets=lambda: as_triplet_data(given, name))
 
@@ -231,7 +231,7 @@ class _Work:
             for pair in found.pairs
         ])
 
-    def _correlations(self, name: str, human: Judgments, within: str | None) -> Iterator[TransferFigure]:
+    def _correlations(self, name: str, human: RDMs, within: str | None) -> Iterator[TransferFigure]:
         plan = self.plan
         found = rsa(
             self.models, human, measure=self.measure or "pearson", missing=self.missing, backend=self.backend,
@@ -307,7 +307,7 @@ class _Work:
         return rest if enough or not masks else np.arange(n)
 
 
-def _seen(transform: Transform, human: Judgments) -> Iterator[str]:
+def _seen(transform: Transform, human: RDMs) -> Iterator[str]:
     """What of the judged objects the fit of a map has seen, by their names."""
     trained = transform.trained
     if trained is not None and trained.names is not None and human.names is not None:
@@ -327,9 +327,9 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _within(given: Triplets | Judgments, categories: Categories, x: Embeddings) -> Triplets | Judgments:
+def _within(given: Triplets | RDMs, categories: Categories, x: Embeddings) -> Triplets | RDMs:
     """The triplets, or the pairs, whose objects all share a category."""
-    if isinstance(given, Judgments):
+    if isinstance(given, RDMs):
         members = categories.of_rows(given.n, given.names if given.names is not None else x.names)
         together = members.astype(np.int64) @ members.T.astype(np.int64) > 0
         kept = int(np.triu(together, 1).sum())

@@ -15,7 +15,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._process import Progress, reporter, silent
 from pyalign.backends import Array
-from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
+from pyalign.data import Provenance, RDMs, as_embeddings, as_rdms
 from pyalign.data.judgments import require_kind, require_symmetric
 from pyalign.data.missing import judged_with_rows
 from pyalign.data.similarities import named_models, one_or_several
@@ -65,7 +65,7 @@ def rsa(
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
             if both have names; otherwise row i is taken for object i. None: only `model_rdms`.
-        human: `Judgments`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
+        human: `RDMs`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
             is a pair that was not judged. Or an `RDMs` of rsatoolbox, one for each participant.
         kind: what `human` contains, "dissimilarity" or "similarity"; None: what it says itself, or its diagonal shows.
         measure: the measure of the similarity of rows, one or several; see `pyalign.similarity`. The dissimilarity is
@@ -114,11 +114,11 @@ def rsa(
         (True, 0.01, 66)
     """
     progress = reporter(progress)
-    judged = require_kind(as_judgments(human, kind), "human")
+    judged = require_kind(as_rdms(human, kind), "human")
     given = {} if embeddings is None else one_or_several(embeddings)
     models = {name: as_embeddings(model, name) for name, model in given.items()}
     given = named_models({} if model_rdms is None else model_rdms, "model_rdms", "matrices")
-    further = {name: require_kind(as_judgments(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
+    further = {name: require_kind(as_rdms(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
@@ -174,8 +174,8 @@ def rsa(
 
 
 def _check(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], measures: Sequence[Any],
-    chosen: Sequence[Correlation], judged: Judgments, partial: bool,
+    models: Mapping[str, object], rdms: Mapping[str, RDMs], measures: Sequence[Any],
+    chosen: Sequence[Correlation], judged: RDMs, partial: bool,
 ) -> None:
     if not models and not rdms:
         raise InputError("embeddings must hold at least one model; got none")
@@ -203,7 +203,7 @@ def _methods(chosen: Sequence[Correlation]) -> tuple[str, ...]:
     return METHODS if all(correlation.name in INFLUENCES for correlation in chosen) else (BOOTSTRAP,)
 
 
-def _plan(ci: object, chosen: Sequence[Correlation], judged: Judgments) -> Resampling | None:
+def _plan(ci: object, chosen: Sequence[Correlation], judged: RDMs) -> Resampling | None:
     """How intervals are found; raises where a closed form is asked for, or people are, and there are none."""
     without = [correlation.name for correlation in chosen if correlation.name not in INFLUENCES]
     if without and isinstance(ci, Resampling) and ci.method == CORRECTED:
@@ -237,7 +237,7 @@ def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendNam
     return tile
 
 
-def tiles_of_judgments(given: Judgments, name: str) -> Tiles:
+def tiles_of_rdms(given: RDMs, name: str) -> Tiles:
     """The tiles of one matrix, whole or condensed, as it is in memory or in its file."""
     values, n = given.values, given.n
     if given.is_square:
@@ -407,7 +407,7 @@ class Sums:
 
 
 def in_tiles(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
+    models: Mapping[str, object], rdms: Mapping[str, RDMs], judged: RDMs, measures: Sequence[Any],
     chosen: Sequence[Correlation], backend: BackendName, progress: Progress,
 ) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:
     """The results, values only, of matrices that are not held whole; and notes on what was assumed."""
@@ -416,8 +416,8 @@ def in_tiles(
     tiles = [(name, str(getattr(requested, "name", requested)),
               _named(name, tiles_of_rows(x, requested, judged.kind, backend)))
              for name, x in rows.items() for requested in measures]
-    others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
-    human = without_holes_of(tiles_of_judgments(judged, "human"), [tile for _, _, tile in others])
+    others = [(name, None, tiles_of_rdms(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
+    human = without_holes_of(tiles_of_rdms(judged, "human"), [tile for _, _, tile in others])
     sign = -1.0 if judged.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
     ranked = any(correlation.pooling == "ranks" for correlation in chosen)
     ranks = human_ranks(human, judged.n, progress) if ranked else None

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign.backends import Array
-from pyalign.data import Embeddings, Judgments, as_embeddings
+from pyalign.data import Embeddings, RDMs, as_embeddings
 from pyalign.data.judgments import above
 from pyalign.data.names import in_order, match_names, require_different
 from pyalign.data.similarities import notes_on_values
@@ -60,7 +60,7 @@ class Study:
 
 
 def study_of(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[MeasureLike],
+    models: Mapping[str, object], rdms: Mapping[str, RDMs], human: RDMs, measures: Sequence[MeasureLike],
     nan_policy: Policy, backend: BackendName,
 ) -> Study:
     """The judged pairs of the objects that have a row in all models, by name where names are known."""
@@ -126,7 +126,7 @@ def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, n
     return objects, counted[items].all(axis=1), number[items[keep]]
 
 
-def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[str, Array], tuple[str, ...]]:
+def aligned_rows(models: dict[str, Embeddings], human: RDMs) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Rows of each model in the order of the judged objects."""
     aligned, notes = {}, list(human.notes)
     if human.names is not None:
@@ -217,7 +217,7 @@ def within_range(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def rdm_in_order(rdm: Judgments, name: str, human: Judgments) -> Judgments:
+def rdm_in_order(rdm: RDMs, name: str, human: RDMs) -> RDMs:
     """A model's matrix with its objects in the order of the judged ones."""
     if rdm.names is not None and human.names is not None:
         return rdm if rdm.names == human.names else rdm.select(human.names)
@@ -239,7 +239,7 @@ def left_out(missing: int, pairs: int, with_rdms: bool = False) -> tuple[str, ..
     return (sentence,) if missing else ()
 
 
-def assumed_of(rdms: Mapping[str, Judgments], human: Judgments) -> tuple[str, ...]:
+def assumed_of(rdms: Mapping[str, RDMs], human: RDMs) -> tuple[str, ...]:
     """Sentences about models' matrices whose objects can't be found by name."""
     return tuple(
         f"{name} and the judged objects have no names in common: object i is taken for object i"

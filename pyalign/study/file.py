@@ -12,7 +12,7 @@ from pyalign.data import KINDS
 from pyalign.data.names import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.documents import read_toml
-from pyalign.io.judgments import load_judgments
+from pyalign.io.judgments import load_rdms
 from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, bad
 from pyalign.io.triplets import load_triplets
 from pyalign.study.options import (
@@ -25,7 +25,7 @@ STEP = "step:"  # before the name of another step, in options that take what it 
 # here.
 SETS: dict[str, dict[str, Any]] = {
     TRIPLETS: {**hints_of(load_triplets, ("path", "key")), "answers": str, "subjects": str, "item_names": str},
-    HUMAN: {**hints_of(load_judgments, ("path", "key")), "names": str},
+    HUMAN: {**hints_of(load_rdms, ("path", "key")), "names": str},
     DIMENSIONS: {"labels": str, "names": str, "name_column": int | str},
     CATEGORIES: {},
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.data import Embeddings, Judgments, Triplets, hash_early
+from pyalign.data import Embeddings, RDMs, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
@@ -69,7 +69,7 @@ class Inputs:
             before, self._used = self._used, set()
             try:
                 value = self._read[key] = read()
-                if isinstance(value, Embeddings | Triplets | Judgments):
+                if isinstance(value, Embeddings | Triplets | RDMs):
                     hash_early(value)
                 self._used_by[key] = self._used
             finally:
@@ -148,7 +148,7 @@ class Inputs:
 
     def models(
         self, names: Sequence[str], items: tuple[str, ...] | None, missing: str
-    ) -> dict[str, Embeddings | Judgments]:
+    ) -> dict[str, Embeddings | RDMs]:
         """The models of these names, with a row for each object where the study asks for that.
 
         items: the objects that they are asked about, where these have names.
@@ -156,18 +156,18 @@ class Inputs:
         """
         return {name: self.model(self.study.models[name], items, missing) for name in names}
 
-    def model(self, model: StudyModel, items: tuple[str, ...] | None, missing: str) -> Embeddings | Judgments:
-        """One model; a ready matrix is given as `Judgments`."""
+    def model(self, model: StudyModel, items: tuple[str, ...] | None, missing: str) -> Embeddings | RDMs:
+        """One model; a ready matrix is given as `RDMs`."""
         how = model.options.get("per_object")
 
-        def read() -> Embeddings | Judgments:
+        def read() -> Embeddings | RDMs:
             return self._raw(model) if how is None else self._per_object(model, how, items, missing)
 
         key = ("model", model.name, None) if how is None else ("model", model.name, items, missing)
-        loaded: Embeddings | Judgments = self.once(key, read)
+        loaded: Embeddings | RDMs = self.once(key, read)
         return loaded
 
-    def _raw(self, model: StudyModel) -> Embeddings | Judgments:
+    def _raw(self, model: StudyModel) -> Embeddings | RDMs:
         if model.is_matrix:
             return self._judgments({"file": model.file, **model.options})
         if not model.extract:
@@ -199,7 +199,7 @@ class Inputs:
         entry = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
         return self.once((kind, name), lambda: read(entry))
 
-    def people(self, chosen: tuple[str, ...]) -> dict[str, Triplets | Judgments]:
+    def people(self, chosen: tuple[str, ...]) -> dict[str, Triplets | RDMs]:
         """Sets of triplets and of human matrices, by their names; one without a name by that of its kind.
 
         chosen: the names of those that are wanted; none: all.
@@ -249,16 +249,16 @@ class Inputs:
         except InputError as error:
             raise error if str(error).startswith(place.path) else bad(place.path, error) from error
 
-    def _judgments(self, entry: Mapping[str, Any]) -> Judgments:
+    def _judgments(self, entry: Mapping[str, Any]) -> RDMs:
         names = None if "names" not in entry else self.names(entry["names"])
         return self.judgments(entry["file"], entry.get("kind"), names)
 
-    def judgments(self, spec: str, kind: MatrixKind | None, names: tuple[str, ...] | None = None) -> Judgments:
+    def judgments(self, spec: str, kind: MatrixKind | None, names: tuple[str, ...] | None = None) -> RDMs:
         """Matrices in FILE or FILE::KEY."""
-        from pyalign.io.judgments import load_judgments
+        from pyalign.io.judgments import load_rdms
 
         place = self.place(spec)
-        judgments: Judgments = self.as_written(load_judgments(place.path, kind=kind, key=place.key, names=names), spec)
+        judgments: RDMs = self.as_written(load_rdms(place.path, kind=kind, key=place.key, names=names), spec)
         return judgments
 
     def _dimensions(self, entry: Mapping[str, Any]) -> Embeddings:
@@ -286,7 +286,7 @@ class Inputs:
 
         return load_categories(self.place(spec))
 
-    def items(self, triplets: Triplets | None, human: Judgments | None) -> tuple[str, ...] | None:
+    def items(self, triplets: Triplets | None, human: RDMs | None) -> tuple[str, ...] | None:
         """The names of the objects that a step is about, where they are known."""
         if triplets is not None:
             return asked_items(triplets)

@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 from support import NATIVE, draw_triplets
 
 import pyalign
-from pyalign import Embeddings, Judgments, Triplets
+from pyalign import Embeddings, RDMs, Triplets
 from pyalign.data import Categories, Transform
 from pyalign.data.align import FROM_MATRIX
 
@@ -121,7 +121,7 @@ def test_rows_are_matched_by_name(similarities, triplets):
     names, order = [f"object {k}" for k in range(N)], np.random.default_rng(4).permutation(N)
     named = Triplets(triplets.values, names=tuple(names), numbered=True)
     plain = pyalign.score(matrix=similarities, kind="similarity", triplets=triplets)
-    shuffled = Judgments(similarities[order][:, order], "similarity", tuple(names[k] for k in order))
+    shuffled = RDMs(similarities[order][:, order], "similarity", tuple(names[k] for k in order))
     assert pyalign.score(matrix=shuffled, triplets=named).accuracy == plain.accuracy
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(np.asarray(shuffled), index=shuffled.names, columns=shuffled.names)
@@ -152,7 +152,7 @@ def test_several_matrices_give_a_score_each(similarities, triplets):
 
 
 def test_embeddings_and_matrices_stand_in_one_table(x, similarities, triplets):
-    models = {"rows": x, "matrix": Judgments(similarities, "similarity")}
+    models = {"rows": x, "matrix": RDMs(similarities, "similarity")}
     found = pyalign.score(models, triplets, measure=["cosine", "dot"])
     assert [(one.embeddings, one.measure) for one in found] == [
         ("rows", "cosine"), ("rows", "dot"), ("matrix", "similarity matrix"),
@@ -187,7 +187,7 @@ def test_odd_one_out_from_takes_judged_pairs(similarities, triplets):
     expected = pyalign.odd_one_out(similarities=similarities, triplets=triplets.values)
     for kind in KINDS:
         found = pyalign.odd_one_out(
-            similarities=Judgments(given_as(similarities, kind), kind), triplets=triplets.values
+            similarities=RDMs(given_as(similarities, kind), kind), triplets=triplets.values
         )
         np.testing.assert_array_equal(found, expected)
 
@@ -251,7 +251,7 @@ def test_permutations_move_rows_and_columns_together(similarities, sparse, tripl
     values = triplets.values[:t]
     for matrix, nan in ((similarities, "raise"), (sparse, "omit")):
         found = pyalign.permutation_test(
-            Judgments(matrix, "similarity"), values, n_permutations=40, seed=7, nan_policy=nan
+            RDMs(matrix, "similarity"), values, n_permutations=40, seed=7, nan_policy=nan
         )
         expected = permuted_by_definition(matrix, values, 40, 7)
         assert found.null_mean == pytest.approx(expected.mean(), rel=1e-12)
@@ -278,7 +278,7 @@ def in_blocks(size, blocks, t):
 def test_no_permutation_test_where_other_orders_leave_few_triplets(message_of, size, told):
     matrix, within = in_blocks(size, 60 // size, 300)
     rule = "matrix must leave about as many triplets in other orders for a permutation test; "
-    judged = Judgments(matrix, "similarity")
+    judged = RDMs(matrix, "similarity")
     assert message_of(pyalign.permutation_test, judged, within, nan_policy="omit", n_permutations=99) == rule + told
     assert (
         message_of(pyalign.score, matrix=judged, triplets=within, nan_policy="omit", n_permutations=99) == rule + told
@@ -291,7 +291,7 @@ def test_no_permutation_test_where_other_orders_leave_more_triplets(message_of, 
     sparse[0, 1:13] = sparse[1:13, 0] = np.nan
     about = np.array([[0, j, 14] for j in range(1, 13)] + [[j, j + 1, j + 2] for j in range(13, 21)])
     told = message_of(
-        pyalign.permutation_test, Judgments(sparse, "similarity"), about, nan_policy="omit", n_permutations=99
+        pyalign.permutation_test, RDMs(sparse, "similarity"), about, nan_policy="omit", n_permutations=99
     )
     assert told.startswith("matrix must leave about as many triplets in other orders for a permutation test; 8 ask")
 
@@ -303,7 +303,7 @@ def test_pairs_that_lack_a_value_at_random_permit_a_permutation_test(similaritie
     i, j = (side[lacking] for side in upper)
     sparse[i, j] = sparse[j, i] = np.nan
     values = Triplets(triplets.values, task=task)
-    found = pyalign.permutation_test(Judgments(sparse, "similarity"), values, n_permutations=40, nan_policy="omit")
+    found = pyalign.permutation_test(RDMs(sparse, "similarity"), values, n_permutations=40, nan_policy="omit")
     assert found.n_triplets < (0.6 if task == "odd-one-out" else 0.7) * T and found.p_value == 1 / 41
     if task == "odd-one-out":
         expected = permuted_by_definition(sparse, triplets.values, 40, 0)
@@ -318,7 +318,7 @@ def test_pairs_that_lack_a_value_at_random_permit_a_permutation_test(similaritie
 ])
 def test_a_diagonal_that_contradicts_the_kind_is_noted(similarities, triplets, kind, extreme, other):
     wrong = given_as(similarities, other)
-    found = pyalign.score(matrix=Judgments(wrong, kind, source="rdm.npy"), triplets=triplets)
+    found = pyalign.score(matrix=RDMs(wrong, kind, source="rdm.npy"), triplets=triplets)
     told = f"rdm.npy: the diagonal has the {extreme} number of every row, as {other[:-1]}ies do: is its kind {other}?"
     assert told in found.notes
     condensed = squareform(wrong, checks=False)
@@ -336,7 +336,7 @@ def test_an_accuracy_clearly_below_chance_asks_whether_the_kind_is_right(similar
     )
     found = pyalign.score(matrix=condensed, kind=kind, triplets=triplets)
     assert asked in found.notes
-    of_two = pyalign.compare({"m": Judgments(condensed, kind), "n": Judgments(similarities, "similarity")}, triplets)
+    of_two = pyalign.compare({"m": RDMs(condensed, kind), "n": RDMs(similarities, "similarity")}, triplets)
     assert f"m: {asked}" in of_two.notes
     rows = pyalign.score(np.random.default_rng(0).normal(size=(N, 6)), triplets.values[:, [2, 0, 1]])
     assert any("below chance" in note for note in rows.notes) and "kind" not in "".join(rows.notes)
@@ -373,7 +373,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
         ({"kind": "distance"}, "kind must be one of dissimilarity, similarity; got 'distance'"),
         ({"embeddings": np.eye(N)},
             "matrix replaces embeddings; got both (a mapping of names may hold "
-            "pyalign.Judgments too)"
+            "pyalign.RDMs too)"
         ),
         ({"matrix": None}, "kind says what matrix holds; got no matrix"),
         ({"matrix": None, "kind": None}, "embeddings, matrix or model_choices must be given; got none"),
@@ -385,7 +385,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
          "matrix must be finite, or NaN where a pair has no value; got infinity"),
         ({"matrix": np.zeros((3, N, N))}, "matrix must be one matrix; got those of 3 participants: give each under "
          "its own name, or their mean"),
-        ({"embeddings": Judgments(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
+        ({"embeddings": RDMs(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
          "matrix must be one matrix; got those of 2 participants: give each under its own name, or their mean"),
         ({"matrix": {}}, "matrix must hold at least one; got an empty mapping"),
         ({"measure": "dot"}, "measure is of embeddings; a matrix has its values already; got 'dot'"),
@@ -404,15 +404,15 @@ def test_names_that_a_matrix_lacks_are_given_where_it_is_made(message_of, simila
     named = [["cat", "dog", "car"]]
     told = "the triplets hold names; give the rows' names: "
     made = message_of(pyalign.score, matrix=similarities, kind="similarity", triplets=named)
-    assert made == f"matrix: {told}Judgments(values, kind, names)"
-    read = Judgments(similarities, "similarity", source="s.npy")
-    assert message_of(pyalign.score, matrix=read, triplets=named) == (f"s.npy: {told}load_judgments(..., names=names)")
+    assert made == f"matrix: {told}RDMs(values, kind, names)"
+    read = RDMs(similarities, "similarity", source="s.npy")
+    assert message_of(pyalign.score, matrix=read, triplets=named) == (f"s.npy: {told}load_rdms(..., names=names)")
 
 
 def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):
-    judged = Judgments(similarities, "similarity")
+    judged = RDMs(similarities, "similarity")
     for run in (pyalign.calibrate, pyalign.agreement, pyalign.odd_one_out, pyalign.neighbors):
-        expected = "embeddings must be embeddings; got judged pairs: Judgments(similarity of 24 objects)"
+        expected = "embeddings must be embeddings; got judged pairs: RDMs(similarity of 24 objects)"
         assert message_of(run, judged, triplets.values).startswith(expected)
 
 
@@ -422,17 +422,17 @@ def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):
 def test_matrices_are_compared_with_embeddings(x, similarities, triplets):
     other = similarities + 0.2 * similarities**2
     plain = pyalign.compare({"a": x, "b": x + 1.0}, triplets)
-    found = pyalign.compare({"a": Judgments(similarities, "similarity"), "b": x + 1.0}, triplets)
+    found = pyalign.compare({"a": RDMs(similarities, "similarity"), "b": x + 1.0}, triplets)
     for one, expected in zip((*found.models, *found.pairs), (*plain.models, *plain.pairs), strict=True):
         assert one.ci == expected.ci
     assert found.covariance == plain.covariance
     assert [one.measure for one in found.models] == ["similarity matrix", "cosine"] and found.measure is None
-    both = pyalign.compare({"a": Judgments(similarities, "similarity"), "b": Judgments(other, "similarity")}, triplets)
+    both = pyalign.compare({"a": RDMs(similarities, "similarity"), "b": RDMs(other, "similarity")}, triplets)
     assert both.measure == "similarity matrix"
 
 
 def test_a_comparison_of_matrices_alone_refuses_a_measure_as_their_score_does(message_of, similarities, triplets):
-    models = {name: Judgments(similarities, "similarity") for name in "ab"}
+    models = {name: RDMs(similarities, "similarity") for name in "ab"}
     for measure in ("dot", "cosine"):
         told = message_of(pyalign.compare, models, triplets, measure=measure)
         assert told == f"measure is of embeddings; a matrix has its values already; got {measure!r}"
@@ -442,7 +442,7 @@ def test_a_comparison_of_matrices_alone_refuses_a_measure_as_their_score_does(me
 def test_compare_leaves_out_the_pairs_that_some_model_has_no_value_for(x, sparse, triplets):
     rows = x.copy()
     rows[5] = np.nan
-    found = pyalign.compare({"a": Judgments(sparse, "similarity"), "b": rows}, triplets, nan_policy="omit")
+    found = pyalign.compare({"a": RDMs(sparse, "similarity"), "b": rows}, triplets, nan_policy="omit")
     values = triplets.values
     a, b, c = values.T
     kept = ~np.isnan(np.stack([sparse[a, b], sparse[a, c], sparse[b, c]])).any(axis=0) & (values != 5).all(axis=1)
@@ -452,7 +452,7 @@ def test_compare_leaves_out_the_pairs_that_some_model_has_no_value_for(x, sparse
 def test_compare_matches_matrices_by_name(similarities, x, triplets):
     names, order = tuple(f"object {k}" for k in range(N)), np.random.default_rng(4).permutation(N)
     more = np.pad(similarities[order][:, order], (0, 1))  # an object that no triplet names
-    judged = Judgments(more, "similarity", (*(names[k] for k in order), "another"))
+    judged = RDMs(more, "similarity", (*(names[k] for k in order), "another"))
     named = Triplets(triplets.values, names=names, numbered=True)
     found = pyalign.compare({"a": judged, "b": Embeddings(x, names)}, named)
     assert found.models[0].accuracy == found.models[1].accuracy

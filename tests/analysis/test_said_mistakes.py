@@ -88,7 +88,7 @@ def test_rows_with_nan_of_other_functions_that_can_leave_them_out(message_of):
     assert message_of(pyalign.neighbors, x, k=3) == f"embeddings {named}"
     human = Embeddings(np.abs(X), NAMES)
     assert message_of(pyalign.predict_dimensions, x, human, folds=2) == f"embeddings {named}"
-    rdm = pyalign.Judgments(1 - pyalign.similarity(X), kind="dissimilarity", names=NAMES)
+    rdm = pyalign.RDMs(1 - pyalign.similarity(X), kind="dissimilarity", names=NAMES)
     assert message_of(pyalign.rsa, x, rdm) == f"embeddings {named}"
     assert message_of(pyalign.similarity, HOLES) == f"embeddings {rule}"  # which can't
 

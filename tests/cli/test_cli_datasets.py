@@ -160,7 +160,7 @@ def test_images_of_a_data_set_are_extracted(command, data, tmp_path):
     assert command("datasets", "fetch", "kriegeskorte92", "--folder", data / "objects92").code == 0
     out = tmp_path / "px"
     assert command("extract", "--images", "dataset:kriegeskorte92", "--model", "pixels:8", "--out", out).code == 0
-    assert pyalign.load_embeddings(out).names == pyalign.load_judgments("dataset:kriegeskorte92").names
+    assert pyalign.load_embeddings(out).names == pyalign.load_rdms("dataset:kriegeskorte92").names
 
 
 def test_real_dimensions_and_real_triplets_meet_by_name(command, data, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.distance import squareform
 
 import pyalign
-from pyalign import Judgments
+from pyalign import RDMs
 
 N = 30
 KIND = ("--kind", "similarity")
@@ -175,8 +175,8 @@ def test_compare_takes_matrices(command, similarities, triplets, x):
     assert ran.code == 0
     document = json.loads(ran.out)
     expected = pyalign.compare(
-        {"a": x.astype(np.float64), "b": Judgments(similarities, "similarity"),
-         "c": Judgments(1 - similarities, "similarity")}, triplets,
+        {"a": x.astype(np.float64), "b": RDMs(similarities, "similarity"),
+         "c": RDMs(1 - similarities, "similarity")}, triplets,
     )
     assert [row["accuracy"] for row in document["models"]] == [one.accuracy for one in expected.models]
     assert [row["measure"] for row in document["models"]] == ["cosine", "similarity matrix", "similarity matrix"]

@@ -45,7 +45,7 @@ def test_the_document_is_what_the_function_returns(command, files):
     ran = command("rsa", "a.npy", "b.csv", *HUMAN, *how, *QUICK, "--permutations", 30, "--matrix", "stack.npy",
                   "--json")
     found = document(ran)
-    human = pyalign.Judgments(files["people"], "dissimilarity", files["names"])
+    human = pyalign.RDMs(files["people"], "dissimilarity", files["names"])
     x = {"a.npy": files["a"], "b.csv": pyalign.Embeddings(files["b"].astype(np.float64), files["names"])}
     rdms = {f"stack.npy[{k}]": files["people"][k] for k in range(2)}
     expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"],

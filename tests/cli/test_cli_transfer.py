@@ -27,7 +27,7 @@ def test_as_json_is_what_the_function_returns(command, files):
                   "--categories", "kinds.txt", "-k", "4", "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
-    people = pyalign.load_judgments("people.npz", kind="dissimilarity")
+    people = pyalign.load_rdms("people.npz", kind="dissimilarity")
     found = pyalign.transfer(
         pyalign.load_embeddings("x.npz"), {"w.npz": pyalign.load_transform("w.npz")},
         {"t.npy": pyalign.load_triplets("t.npy"), "people.npz": people},

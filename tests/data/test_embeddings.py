@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import reals
 
 from pyalign import _checks
-from pyalign.data import Embeddings, Judgments, Triplets, as_embeddings, plain
+from pyalign.data import Embeddings, RDMs, Triplets, as_embeddings, plain
 from pyalign.data.similarities import Similarities, as_models
 
 NAMES = ("dog", "cat", "car", "ant")
@@ -184,7 +184,7 @@ def test_a_tensor_without_data_is_refused(message_of):
 
 
 def test_models_are_embeddings_by_their_names_as_text(message_of):
-    judged = Judgments([0.1, 0.9, 0.8], "dissimilarity")
+    judged = RDMs([0.1, 0.9, 0.8], "dissimilarity")
     found = as_models({1: np.eye(3), "judged": judged})
     assert list(found) == ["1", "judged"] and [type(one) for one in found.values()] == [Embeddings, Similarities]
     assert as_models(np.eye(2)).shape == (2, 2) and isinstance(as_models(judged), Similarities)

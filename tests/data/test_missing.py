@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyalign
-from pyalign import Embeddings, Judgments, Triplets, load_triplets
+from pyalign import Embeddings, RDMs, Triplets, load_triplets
 from pyalign.data import Categories, Subjects, align, align_models
 from pyalign.data.missing import Coverage, judged_with_rows, with_rows
 from pyalign.data.names import OMIT, rows_of_some
@@ -255,7 +255,7 @@ def test_another_rule_for_the_objects_that_remain_is_refused(message_of):
     assert message_of(with_rows, ASTRAY, [["ant", "bee", "cat"], ["ant", "dog", "fox"]], "omit") == (
         f"embeddings: {told}after the objects"
     )
-    human = Judgments(np.ones((5, 5)), "dissimilarity", NAMES)
+    human = RDMs(np.ones((5, 5)), "dissimilarity", NAMES)
     assert message_of(judged_with_rows, models, {}, human, "omit") == f"a: {told}after the objects"
 
 
@@ -270,7 +270,7 @@ def test_the_rule_of_all_objects_is_that_of_those_that_remain():
 
 def test_judged_objects_without_a_row_are_left_out():
     square = np.arange(25.0).reshape(5, 5)
-    human = Judgments(square + square.T, "dissimilarity", NAMES)
+    human = RDMs(square + square.T, "dissimilarity", NAMES)
     found, coverage = judged_with_rows({"a": rows("eel", "bee", "dog"), "b": rows(*NAMES)}, {}, human, "omit")
     assert found.names == ("bee", "dog", "eel") and found.values.tolist() == human.take([1, 3, 4]).values.tolist()
     assert coverage == Coverage(n_objects=3, of_objects=5, n_pairs=3, of_pairs=10)
@@ -280,20 +280,20 @@ def test_judged_objects_without_a_row_are_left_out():
 
 def test_matrices_of_models_count_too():
     square = np.ones((5, 5))
-    human, rdm = Judgments(square, "dissimilarity", NAMES), Judgments(square[:4, :4], "dissimilarity", NAMES[:4])
+    human, rdm = RDMs(square, "dissimilarity", NAMES), RDMs(square[:4, :4], "dissimilarity", NAMES[:4])
     found, _ = judged_with_rows({}, {"a": rdm}, human, "omit")
     assert found.names == NAMES[:4]
 
 
 def test_judgments_without_names_miss_nothing():
-    human = Judgments(np.ones((5, 5)), "dissimilarity")
+    human = RDMs(np.ones((5, 5)), "dissimilarity")
     found, coverage = judged_with_rows({"a": rows("ant", "bee")}, {}, human, "omit")
     assert found is human and coverage.n_pairs == coverage.of_pairs == 10
 
 
 def test_judged_objects_without_a_row_are_refused_by_default(message_of):
-    human = Judgments(np.ones((5, 5)), "dissimilarity", NAMES)
-    rdms = {"m": Judgments(np.ones((4, 4)), "dissimilarity", NAMES[:4])}
+    human = RDMs(np.ones((5, 5)), "dissimilarity", NAMES)
+    rdms = {"m": RDMs(np.ones((4, 4)), "dissimilarity", NAMES[:4])}
     message = message_of(judged_with_rows, {"a": rows(*NAMES)}, rdms, human, "raise")
     assert message == f"m: no row is named 'eel' (1 of 5 items have no row){HINT}"
     message = message_of(judged_with_rows, {"a": rows(*NAMES[:4])}, {}, human, "raise")

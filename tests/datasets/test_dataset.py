@@ -12,7 +12,7 @@ import pyalign
 from pyalign.datasets import DATASETS, load_dataset
 from pyalign.datasets.dataset import HOW, PARTS
 from pyalign.datasets.places import Place, folder_of, remember, remembered
-from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
+from pyalign.io import load_categories, load_embeddings, load_rdms, load_triplets, read_names
 
 
 def test_every_row_says_what_a_person_should_know():
@@ -54,7 +54,7 @@ def test_what_is_not_there_is_one_line_with_what_would_bring_it(root, message_of
     assert "'pyalign datasets fetch things' gets it" in told and "load_dataset(..., folder=path) says" in told
     assert "get it from https://" in message_of(load_embeddings, "dataset:vice42")
     assert "did you mean 'things'" in message_of(load_triplets, "dataset:thing")
-    assert message_of(load_judgments, "dataset:sample") == (
+    assert message_of(load_rdms, "dataset:sample") == (
         "dataset:sample: has no judgments; it has triplets, embeddings, categories, names, images"
     )
     assert "has no triplets 'x'; there are no others" in message_of(load_triplets, "dataset:sample", key="x")
@@ -119,7 +119,7 @@ def test_a_file_that_is_called_so_is_named_with_its_folder(tmp_path, monkeypatch
 def test_kriegeskorte92_from_the_npz_or_from_the_files_of_the_toolbox(root, tmp_path, data):
     scipy_io = pytest.importorskip("scipy.io", reason="scipy is not installed")
     remember("kriegeskorte92", data / "objects92")
-    found = load_judgments("dataset:kriegeskorte92")
+    found = load_rdms("dataset:kriegeskorte92")
     assert (found.kind, found.n, found.n_people, found.source) == ("dissimilarity", 92, 16, "dataset:kriegeskorte92")
     images = pyalign.as_images("dataset:kriegeskorte92")
     assert images.names == found.names == read_names("dataset:kriegeskorte92")
@@ -143,10 +143,10 @@ def test_kriegeskorte92_from_the_npz_or_from_the_files_of_the_toolbox(root, tmp_
 
 def test_kind_is_known_and_must_agree(root, data, message_of):
     remember("kriegeskorte92", data / "objects92")
-    assert load_judgments("dataset:kriegeskorte92", kind="dissimilarity").kind == "dissimilarity"
-    told = message_of(load_judgments, "dataset:kriegeskorte92", kind="similarity")
+    assert load_rdms("dataset:kriegeskorte92", kind="dissimilarity").kind == "dissimilarity"
+    told = message_of(load_rdms, "dataset:kriegeskorte92", kind="similarity")
     assert told.startswith("dataset:kriegeskorte92: kind must be that of human, 'dissimilarity'; got 'similarity'")
-    assert load_judgments(data / "things/RDM48_triplet.mat").kind == "dissimilarity"  # as its diagonal shows
+    assert load_rdms(data / "things/RDM48_triplet.mat").kind == "dissimilarity"  # as its diagonal shows
 
 
 def test_a_wrong_count_is_refused(root, tmp_path, message_of):

@@ -15,7 +15,7 @@ import pyalign
 from pyalign.datasets import load_dataset, things_order, things_rows
 from pyalign.datasets.places import remember
 from pyalign.errors import MissingExtraError
-from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
+from pyalign.io import load_categories, load_embeddings, load_rdms, load_triplets, read_names
 
 if sys.version_info < (3, 11):
     pytest.importorskip("tomli", reason="tomli is not installed")
@@ -79,7 +79,7 @@ def test_every_part_is_read_by_the_path_of_the_folder(folder):
     assert found.subjects.labels == ("p", "q")
     two = load_triplets(path, key="two")
     assert two.task == "anchored" and two.answers.counts.shape == (5, 2)
-    judged = load_judgments(path)
+    judged = load_rdms(path)
     assert (judged.kind, judged.n_people, judged.names) == ("similarity", 4, NAMES)
     assert load_embeddings(path).names == read_names(path) == load_categories(path).names == NAMES
     assert load_dataset(str(folder)).dimensions() == load_dataset(folder).dimensions() == ("big", "red", "round")
@@ -94,7 +94,7 @@ def test_images_are_those_of_the_folder(folder):
 
 def test_a_folder_can_be_given_a_name(folder, root):
     remember("mine", folder)
-    assert load_judgments("dataset:mine").n == 12
+    assert load_rdms("dataset:mine").n == 12
     assert load_triplets("dataset:mine", key="own").source == "dataset:mine::own"
 
 
@@ -102,7 +102,7 @@ def test_several_parts_are_chosen_by_key(folder, message_of):
     told = message_of(load_triplets, f"dataset:{folder}")
     assert told == "dataset:mine: holds several triplets, choose one as dataset:mine::KEY: own, two"
     assert "did you mean 'own'" in message_of(load_triplets, f"dataset:{folder}", key="owm")
-    assert load_judgments(f"dataset:{folder}").shape == load_judgments(f"dataset:{folder}", key="people").shape
+    assert load_rdms(f"dataset:{folder}").shape == load_rdms(f"dataset:{folder}", key="people").shape
 
 
 def test_published_files_under_other_names_are_that_data_set(tmp_path, objects):
@@ -204,7 +204,7 @@ def test_the_example_of_the_page_is_read(tmp_path):
 def test_python_3_10_reads_toml_by_a_package_and_says_what_to_install(folder, monkeypatch):
     pytest.importorskip("tomli", reason="tomli is not installed")
     monkeypatch.setitem(sys.modules, "tomllib", None)
-    assert load_judgments(f"dataset:{folder}").n == 12
+    assert load_rdms(f"dataset:{folder}").n == 12
     monkeypatch.setitem(sys.modules, "tomli", None)
     with pytest.raises(MissingExtraError, match=r": pip install .*\btomli\b"):
-        load_judgments(f"dataset:{folder}")
+        load_rdms(f"dataset:{folder}")

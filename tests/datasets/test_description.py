@@ -15,7 +15,7 @@ import pyalign
 from pyalign.datasets import load_dataset
 from pyalign.datasets.description import TABLES, TOP, checked_description, description_text
 from pyalign.errors import InputError
-from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
+from pyalign.io import load_categories, load_embeddings, load_rdms, load_triplets, read_names
 from pyalign.io.documents import read_toml
 
 if sys.version_info < (3, 11):
@@ -96,7 +96,7 @@ def test_readers_take_the_path_of_a_description(lab):
     assert load_triplets("mine.toml", key="main").values.tolist() == [[0, 1, 2], [3, 4, 5]]
     assert load_triplets("mine.toml", key="main").source == "mine.toml::main"
     assert read_names("mine.toml") == load_embeddings("mine.toml").names == load_categories("mine.toml").names == NAMES
-    assert load_judgments("mine.toml").kind == "similarity"
+    assert load_rdms("mine.toml").kind == "similarity"
     assert load_dataset(lab / "mine.toml").dimensions() == ("big", "red", "round")
     assert load_embeddings(lab / "mine.toml").source == str(lab / "mine.toml")
 

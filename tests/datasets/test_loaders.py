@@ -11,7 +11,7 @@ from pyalign.datasets import load_dataset, things_order, things_rows
 from pyalign.datasets._things import TABLE
 from pyalign.datasets.dataset import DataSet
 from pyalign.errors import InputError
-from pyalign.io import load_judgments, load_triplets
+from pyalign.io import load_rdms, load_triplets
 
 TRIPLETS = draw_triplets(1, 1854, 500)
 
@@ -539,6 +539,6 @@ def test_judgments_of_a_data_set_take_the_order_that_is_given(tmp_path, root, da
     from pyalign.datasets.places import remember
 
     remember("kriegeskorte92", data / "objects92")
-    found = load_judgments("dataset:kriegeskorte92")
-    back = load_judgments("dataset:kriegeskorte92", names=found.names[::-1])
+    found = load_rdms("dataset:kriegeskorte92")
+    back = load_rdms("dataset:kriegeskorte92", names=found.names[::-1])
     np.testing.assert_array_equal(back.matrices(), found.matrices()[:, ::-1, ::-1])

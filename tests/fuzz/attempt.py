@@ -34,9 +34,7 @@ import numpy as np
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
-from pyalign.io import (
-    isolated, load_embeddings, load_judgments, load_transform, load_triplets, read_choices, read_names,
-)
+from pyalign.io import isolated, load_embeddings, load_rdms, load_transform, load_triplets, read_choices, read_names
 from pyalign.io.contents import contents
 from pyalign.io.documents import key_of, quoted, read_toml
 from pyalign.io.formats import FORMATS
@@ -52,8 +50,8 @@ READERS = (
     load_triplets,
     read_names,
     read_choices,
-    lambda path: load_judgments(path, kind="similarity").pairs(),
-    lambda path: load_judgments(path).pairs(),
+    lambda path: load_rdms(path, kind="similarity").pairs(),
+    lambda path: load_rdms(path).pairs(),
     load_transform,
     lambda path: [one.values for one in contents(path)],
 )

@@ -34,7 +34,7 @@ def metadata(w):
 
 def transfer(w):
     to_half = pyalign.Transform(says.np.diag([1.0, 1.0, 1.0, 0.0, 0.0]), None, 0.0, 1.0)
-    on = {"answers": w.rows, "pairs": pyalign.Judgments(says.judged(w), "similarity")}
+    on = {"answers": w.rows, "pairs": pyalign.RDMs(says.judged(w), "similarity")}
     return pyalign.transfer(w.models["half"], {"map": to_half}, on, measure="dot", k=says.K)
 
 

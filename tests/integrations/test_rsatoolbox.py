@@ -9,7 +9,7 @@ import pytest
 from support import reals
 
 import pyalign
-from pyalign import Embeddings, Judgments
+from pyalign import Embeddings, RDMs
 from pyalign.errors import MissingExtraError
 from pyalign.integrations.rsatoolbox import from_rdms, models_from_rdms, to_rdms
 
@@ -135,7 +135,7 @@ def test_as_many_rdms_as_pairs_are_no_square_matrix():
 def test_a_round_trip_loses_nothing(rdms_class, kind, people):
     values = PAIRS.copy()
     values[1, 2] = np.nan
-    judged = Judgments(values, kind, NAMES, people, "ratings.npz", ("ratings.npz: a note",))
+    judged = RDMs(values, kind, NAMES, people, "ratings.npz", ("ratings.npz: a note",))
     rdms = to_rdms(judged)
     assert isinstance(rdms, rdms_class)
     back = from_rdms(rdms)
@@ -148,7 +148,7 @@ def test_a_round_trip_through_a_file_of_rsatoolbox_loses_nothing(rdms_class, tmp
     pytest.importorskip("h5py", reason="h5py is not installed")
     from rsatoolbox.rdm import load_rdm
 
-    judged = Judgments(PAIRS, "similarity", NAMES, ("s1", "s2", "s3"), "ratings.npz", ("ratings.npz: a note",))
+    judged = RDMs(PAIRS, "similarity", NAMES, ("s1", "s2", "s3"), "ratings.npz", ("ratings.npz: a note",))
     to_rdms(judged).save(tmp_path / "rdms.hdf5")
     back = from_rdms(load_rdm(str(tmp_path / "rdms.hdf5")))
     assert (back.kind, back.names, back.people, back.notes) == (judged.kind, NAMES, judged.people, judged.notes)
@@ -156,7 +156,7 @@ def test_a_round_trip_through_a_file_of_rsatoolbox_loses_nothing(rdms_class, tmp
 
 
 def test_similarities_are_negated_so_that_larger_is_less_alike_there(rdms_class):
-    rdms = to_rdms(Judgments(PAIRS[0], "similarity"))
+    rdms = to_rdms(RDMs(PAIRS[0], "similarity"))
     assert rdms.dissimilarity_measure == "negated similarity"
     np.testing.assert_array_equal(rdms.dissimilarities, -PAIRS[:1])
 
@@ -194,7 +194,7 @@ def test_the_rdms_of_embeddings_are_those_of_rsatoolbox(rdms_class):
 def test_models_go_to_rsa_by_their_names_and_give_the_figures_of_the_embeddings(rdms_class):
     x, y = reals(1, 4, 5, dtype=np.float64), reals(2, 4, 5, dtype=np.float64)
     models = models_from_rdms(to_rdms({"clip": x, "vgg": y}, measure="pearson"))
-    human = Judgments(PAIRS, "dissimilarity")
+    human = RDMs(PAIRS, "dissimilarity")
     options = {"correlation": "spearman", "ci": None}
     theirs = pyalign.rsa({}, human, model_rdms=models, **options)
     ours = pyalign.rsa({"clip": x, "vgg": y}, human, measure="pearson", **options)
@@ -255,11 +255,11 @@ def test_models_of_other_objects_and_matrices_of_participants_are_refused(rdms_c
     assert message == "b must have the names of a; no object is named 'bus'"
     assert message_of(to_rdms, {"a": x, "b": x.values}) == "b must have names, as a has; got none"
     assert message_of(to_rdms, {"a": x.values, "b": x.values[:3]}) == "b must have 4 objects, as a has; got 3"
-    message = message_of(to_rdms, {"a": Judgments(PAIRS, "similarity")})
+    message = message_of(to_rdms, {"a": RDMs(PAIRS, "similarity")})
     assert message.startswith("a must be one matrix; got those of 3 participants")
 
 
 def test_without_rsatoolbox_the_way_back_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rsatoolbox.rdm", None)
     with pytest.raises(MissingExtraError, match=r"to_rdms needs rsatoolbox, .* pip install '?rsatoolbox"):
-        to_rdms(Judgments(PAIRS, "dissimilarity"))
+        to_rdms(RDMs(PAIRS, "dissimilarity"))

@@ -14,7 +14,7 @@ from pyalign.analysis.describe.file import describe_file
 from pyalign.data import as_triplet_data
 from pyalign.data.answer_columns import SERIES, WORDS
 from pyalign.errors import InputError
-from pyalign.io import load_judgments, load_triplets
+from pyalign.io import load_rdms, load_triplets
 
 SEPARATORS = {",": "t.csv", "\t": "t.tsv", ";": "semicolons.csv"}
 NEVER_LOOKED_AT = 3744060691  # the detector was written with other seeds
@@ -208,7 +208,7 @@ def test_numbered_items_with_a_rating_are_ratings_of_pairs(tmp_path, message_of)
     assert (
         found.kind == "ratings of pairs" and found.shape == (text.count("\n") - 1, 3) and "pyalign rsa" in found.command
     )
-    judged = load_judgments(tmp_path / "answers.csv", kind="similarity")
+    judged = load_rdms(tmp_path / "answers.csv", kind="similarity")
     assert judged.names == ("1", "2", "3") and judged.pairs().tolist() == [[5, 1, 4]]
 
 

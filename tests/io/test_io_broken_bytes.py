@@ -28,7 +28,7 @@ PLAIN = {
     "latin-1 at its start": b"\xe9" + WHOLE.encode(),
     "packed": PACKED,
 }
-REQUIRED = {"load_judgments": {"kind": "dissimilarity"}}
+REQUIRED = {"load_rdms": {"kind": "dissimilarity"}}
 
 
 def readers():

@@ -294,7 +294,7 @@ PATHS = {
     "pyalign.datasets.remember_dataset folder": lambda p: pyalign.datasets.remember_dataset("things", p),
     "pyalign.load_embeddings path": pyalign.load_embeddings,
     "pyalign.load_index path": pyalign.load_index,
-    "pyalign.load_judgments path": lambda p: pyalign.load_judgments(p, kind="similarity"),
+    "pyalign.load_rdms path": lambda p: pyalign.load_rdms(p, kind="similarity"),
     "pyalign.load_metadata path": pyalign.load_metadata,
     "pyalign.load_result path": pyalign.load_result,
     "pyalign.load_triplets path": pyalign.load_triplets,
@@ -346,7 +346,7 @@ TEXTS = {
     "regress_metadata": lambda p: pyalign.regress_metadata(p, p),
     "embeddings": lambda p: pyalign.similarity(p),
     "triplets": lambda p: pyalign.odd_one_out(np.eye(3), p),
-    "judgments": lambda p: pyalign.Judgments(p, "similarity"),
+    "judgments": lambda p: pyalign.RDMs(p, "similarity"),
     "metadata": lambda p: pyalign.write_report(score(), "a.html", metadata=p),
 }
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyalign import InputError, load_judgments
+from pyalign import InputError, load_rdms
 
 RDM = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]], float)
 
@@ -25,20 +25,20 @@ def test_reads_every_layout_of_an_array(tmp_path):
         ("people", np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]), 2),
         ("one", RDM[None], None),
     ):
-        found = load_judgments(saved(tmp_path / f"{name}.npy", values), kind="dissimilarity")
+        found = load_rdms(saved(tmp_path / f"{name}.npy", values), kind="dissimilarity")
         assert (found.n, found.n_people) == (3, people), name
         np.testing.assert_array_equal(found.pairs()[0], [1, 2, 3])
 
 
 def test_says_how_a_stack_of_matlab_was_taken(tmp_path):
-    found = load_judgments(saved(tmp_path / "m.npy", np.zeros((4, 4, 2))), kind="similarity")
+    found = load_rdms(saved(tmp_path / "m.npy", np.zeros((4, 4, 2))), kind="similarity")
     assert "its shape (4, 4, 2) is taken for 2 matrices of 4 objects" in found.notes[0]
 
 
 def test_takes_names_from_the_file_and_puts_objects_in_the_order_that_is_given(tmp_path):
     np.savez(tmp_path / "r.npz", rdm=RDM, names=np.array(["a", "b", "c"]))
-    assert load_judgments(tmp_path / "r.npz", kind="similarity").names == ("a", "b", "c")
-    found = load_judgments(tmp_path / "r.npz", kind="similarity", names=["c", "a", "b"])
+    assert load_rdms(tmp_path / "r.npz", kind="similarity").names == ("a", "b", "c")
+    found = load_rdms(tmp_path / "r.npz", kind="similarity", names=["c", "a", "b"])
     np.testing.assert_array_equal(found.pairs(), [[2, 3, 1]])
     assert "objects are put in the order" in found.notes[0]
 
@@ -46,7 +46,7 @@ def test_takes_names_from_the_file_and_puts_objects_in_the_order_that_is_given(t
 def test_a_table_may_have_names_and_missing_pairs(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("name,dog,cat,car\ndog,0,nan,2\ncat,nan,0,3\ncar,2,3,0\n")
-    found = load_judgments(path, kind="dissimilarity")
+    found = load_rdms(path, kind="dissimilarity")
     assert found.names == ("dog", "cat", "car")
     np.testing.assert_array_equal(found.pairs(), [[np.nan, 2, 3]])
 
@@ -55,7 +55,7 @@ def test_columns_in_another_order_are_refused(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("name,cat,dog\ndog,0,1\ncat,1,0\n")
     with pytest.raises(InputError, match="columns must be in the order of the rows; column 0 is 'cat', row 0 'dog'"):
-        load_judgments(path, kind="dissimilarity")
+        load_rdms(path, kind="dissimilarity")
 
 
 @pytest.mark.parametrize(
@@ -70,25 +70,25 @@ def test_columns_in_another_order_are_refused(tmp_path):
 def test_a_file_that_holds_no_judgments_is_told_of_in_one_line(tmp_path, values, told):
     path = saved(tmp_path / "r.npy", values)
     with pytest.raises(InputError, match=told) as error:
-        load_judgments(path, kind="similarity")
+        load_rdms(path, kind="similarity")
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
 
 
 def test_kind_must_be_known(tmp_path):
     with pytest.raises(InputError, match="kind must be one of"):
-        load_judgments(saved(tmp_path / "r.npy", RDM), kind="distances")
+        load_rdms(saved(tmp_path / "r.npy", RDM), kind="distances")
 
 
 def test_other_names_than_those_of_the_file_are_refused(tmp_path):
     np.savez(tmp_path / "r.npz", rdm=RDM, names=np.array(["a", "b", "c"]))
     with pytest.raises(InputError, match="names must be those that the objects have in the file"):
-        load_judgments(tmp_path / "r.npz", kind="similarity", names=["a", "b", "d"])
+        load_rdms(tmp_path / "r.npz", kind="similarity", names=["a", "b", "d"])
 
 
 def test_reads_the_matrices_of_real_people(data):
-    people = load_judgments(data / "objects92/kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
+    people = load_rdms(data / "objects92/kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     assert (people.n, people.n_people, people.pairs().shape) == (92, 16, (16, 4186))
-    assert load_judgments(data / "things/RDM48_triplet.mat", kind="dissimilarity").n == 48
+    assert load_rdms(data / "things/RDM48_triplet.mat", kind="dissimilarity").n == 48
 
 
 def test_a_table_may_have_a_rating_in_each_row(tmp_path):
@@ -99,7 +99,7 @@ def test_a_table_may_have_a_rating_in_each_row(tmp_path):
     path = tmp_path / "ratings.csv"
     lines = [f"P{p},{names[i]},{k},{names[j]},{r},easy" for k, (p, i, j, r) in enumerate(rows)]
     path.write_text("\n".join(["participant_id,image_1,rt,image_2,rating,condition", *lines]) + "\n")
-    found = load_judgments(path, kind="similarity")
+    found = load_rdms(path, kind="similarity")
     expected = np.full((3, 7, 7), np.nan)
     for p in range(3):
         for i in range(7):
@@ -118,7 +118,7 @@ def test_a_table_may_have_a_rating_in_each_row(tmp_path):
 def test_ratings_without_participants_or_a_header_are_one_matrix_and_nan_is_no_rating(tmp_path):
     path = tmp_path / "ratings.tsv"
     path.write_text("dog\tcat\t2\ncar\tdog\tnan\ncat\tcar\t5\n")
-    found = load_judgments(path, kind="dissimilarity")
+    found = load_rdms(path, kind="dissimilarity")
     assert (found.names, found.n_people) == (("car", "cat", "dog"), None)
     np.testing.assert_array_equal(found.pairs(), [[5, np.nan, 2]])
 
@@ -139,5 +139,5 @@ def test_a_table_of_text_that_holds_no_ratings_is_refused(tmp_path, text, rule):
     path = tmp_path / "ratings.csv"
     path.write_text(text)
     with pytest.raises(InputError) as caught:
-        load_judgments(path, kind="similarity")
+        load_rdms(path, kind="similarity")
     assert str(caught.value).startswith(f"{path}: ") and rule in str(caught.value)

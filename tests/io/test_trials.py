@@ -11,7 +11,7 @@ import pytest
 import pyalign
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data.answer_columns import says
-from pyalign.io import load_embeddings, load_judgments, load_triplets
+from pyalign.io import load_embeddings, load_rdms, load_triplets
 
 
 def answers(triplets):
@@ -195,7 +195,7 @@ def test_a_document_of_pyalign_is_named(tmp_path, refused):
 def test_trials_are_no_embeddings_and_no_matrix(tmp_path, refused):
     path = write(tmp_path / "t.json", trials())
     assert refused(load_embeddings, path) == "a JSON file holds trials, and no embeddings"
-    assert refused(load_judgments, path, kind="similarity") == "a JSON file holds trials, and no judgments"
+    assert refused(load_rdms, path, kind="similarity") == "a JSON file holds trials, and no judgments"
 
 
 def two_designs(listed):

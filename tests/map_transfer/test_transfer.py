@@ -32,7 +32,7 @@ def answered(rows=HUMAN, count=900):
 
 
 TRIPLETS = answered()
-PEOPLE = pyalign.Judgments(np.corrcoef(HUMAN), "similarity", NAMES)
+PEOPLE = pyalign.RDMs(np.corrcoef(HUMAN), "similarity", NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_correlations_and_their_difference_are_those_of_rsa_the_other_way_round(
 def test_within_categories_only_pairs_of_two_objects_of_one_count(found):
     kinds = np.arange(N) % 4
     masked = np.where(kinds[:, None] == kinds, np.corrcoef(HUMAN), np.nan)
-    alone = pyalign.rsa(X, pyalign.Judgments(masked, "similarity", NAMES), ci=None)[0]
+    alone = pyalign.rsa(X, pyalign.RDMs(masked, "similarity", NAMES), ci=None)[0]
     row = of(found, "away", "rdm", "rsa", "categories")
     assert (row.before, row.n) == (pytest.approx(alone.value), 4 * (15 * 14 // 2))
 
@@ -171,7 +171,7 @@ def test_a_map_that_raises_agreement_and_lowers_it_within_categories_is_warned_o
     human = np.concatenate([centers[np.arange(N) % 4], reals(6, N, 2)], axis=1)
     x = pyalign.Embeddings(np.concatenate([0.2 * human[:, :2], human[:, 2:], 2 * reals(7, N, 2)], axis=1), NAMES)
     toward = pyalign.Transform(np.diag([10.0, 10, 0, 0, 0.3, 0.3]), None, 0.0, 1.0)
-    people = pyalign.Judgments(-((human[:, None] - human) ** 2).sum(axis=2), "similarity", NAMES)
+    people = pyalign.RDMs(-((human[:, None] - human) ** 2).sum(axis=2), "similarity", NAMES)
     told = transfer(x, {"w": toward}, {"rdm": people}, categories=KINDS, measure="neg_euclidean").notes
     assert any("w raises rsa on rdm and lowers it within categories (more than its interval)" in note for note in told)
 
@@ -196,7 +196,7 @@ def test_one_set_is_taken_without_a_name(name, one):
 
 
 def test_what_a_set_cannot_give_is_said_and_the_rest_is_computed():
-    other = pyalign.Judgments(np.eye(5), "similarity", tuple("abcde"))
+    other = pyalign.RDMs(np.eye(5), "similarity", tuple("abcde"))
     found = transfer(X, TOWARD, {"t": TRIPLETS, "elsewhere": other})
     assert [(out.on, out.figure) for out in found.left_out] == [
         ("t", "accuracy within categories"), ("elsewhere", "rsa"), ("", "k-NN accuracy")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from pyalign import Resampling, load_judgments, load_result, rsa, similarity
-from pyalign.data import as_judgments
+from pyalign import Resampling, load_rdms, load_result, rsa, similarity
+from pyalign.data import as_rdms
 from pyalign.pairwise.ceilings import INFLUENCES, POOLINGS, among_people, noise_ceiling_of
 from pyalign.pairwise.closed_form import Dyads
 from pyalign.pairwise.correlations import correlate, get_correlation
@@ -305,7 +305,7 @@ def test_documents_hold_it_all_and_those_without_it_load(tmp_path):
 
 def test_figures_of_the_92_objects(data):
     features = np.load(data / "objects92" / "alexnet_fc_92.npz")
-    human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
+    human = load_rdms(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     found = rsa({name: features[name] for name in ("fc6", "fc8")}, human)
     row, each = found[0], found[0].per_person
     assert tuple(row.ceiling.lower_ci) == pytest.approx((0.35036, 0.58653), abs=2e-5)
@@ -330,7 +330,7 @@ def test_the_order_of_people_and_the_scale_of_their_judgments_change_nothing():
 
 def test_the_figures_of_judgments_as_they_are_read_are_those_of_the_ceiling():
     _, people = study()
-    judged = as_judgments(people, "dissimilarity").pairs()
+    judged = as_rdms(people, "dissimilarity").pairs()
     _, items = pairs_of(people)
     found = noise_ceiling_of(judged, items, get_correlation("pearson"), "standardized")
     assert (found.lower, found.upper, found.reliability) == pytest.approx(ceiling(judged, "pearson"))

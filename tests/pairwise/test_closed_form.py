@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pyalign import Resampling, load_judgments, rsa, similarity
+from pyalign import Resampling, load_rdms, rsa, similarity
 from pyalign.pairwise.bootstrap import OVER, Correlated, partial_correlations
 from pyalign.pairwise.ceilings import INFLUENCES, Side, influence
 from pyalign.pairwise.closed_form import ClosedForm, Dyads, Parts, _partial_slopes, closed_form
@@ -25,9 +25,9 @@ def study(seed=0, n=9, d=6, p=4, noise=0.5):
 
 
 def prepared(models, people, name="spearman"):
-    from pyalign.data import as_judgments
+    from pyalign.data import as_rdms
 
-    judged = as_judgments(people, "dissimilarity")
+    judged = as_rdms(people, "dissimilarity")
     return Correlated(study_of(models, {}, judged, ["pearson"], "raise", "auto"), get_correlation(name))
 
 
@@ -306,7 +306,7 @@ def test_refuses_what_has_no_closed_form(message_of):
 
 def test_errors_of_the_92_objects(data):
     features = np.load(data / "objects92" / "alexnet_fc_92.npz")
-    human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
+    human = load_rdms(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     models = {name: features[name] for name in ("fc6", "fc8")}
     found = rsa(models, human, ci=Resampling("auto", "corrected"))
     errors = [(row.standard_error, row.per_person.standard_error) for row in found.results]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import strict_json
 
-from pyalign import Embeddings, InputError, Judgments, Resampling, load_judgments, load_result, rsa, similarity
+from pyalign import Embeddings, InputError, RDMs, Resampling, load_rdms, load_result, rsa, similarity
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import bootstrap
 from pyalign.pairwise import rsa as streamed
@@ -38,7 +38,7 @@ def study(seed=0, n=12, d=6, p=None, noise=0.3):
 @pytest.fixture(scope="module")
 def objects92(data):
     features = np.load(data / "objects92" / "alexnet_fc_92.npz")
-    human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
+    human = load_rdms(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     return {name: features[name] for name in ("fc6", "fc7", "fc8")}, human
 
 
@@ -181,7 +181,7 @@ def test_a_diagonal_shows_the_kind_and_contradicts_another(kind, other, extreme,
         assert shown[0].value == pytest.approx(expected[0].value) and shown.provenance.options["kind"] == kind
         assert f"human is taken for {kind[:-1]}ies, as its diagonal shows" in shown.notes
         told = f'human must be of kind="{kind}", since its diagonal has the {extreme} number of every row'
-        for given in ({"human": human, "kind": other}, {"human": Judgments(human, other)}):
+        for given in ({"human": human, "kind": other}, {"human": RDMs(human, other)}):
             assert message_of(rsa, x, **given) == f"{told} (NaN there says nothing); got {other!r}"
     blank = whole.copy()
     np.fill_diagonal(blank, np.nan)
@@ -208,7 +208,7 @@ def test_model_rdms_are_dissimilarities_by_name(kind):
 def test_rows_are_matched_by_name_whatever_their_order():
     x, people = study()
     names = tuple(f"object {k}" for k in range(12))
-    human = Judgments(people, "dissimilarity", names)
+    human = RDMs(people, "dissimilarity", names)
     order = np.random.default_rng(1).permutation(12)
     expected = rsa(x, people, kind="dissimilarity", ci=None)[0].value
     shuffled = Embeddings(x[order], tuple(names[k] for k in order))
@@ -217,7 +217,7 @@ def test_rows_are_matched_by_name_whatever_their_order():
     found = rsa(more, human, ci=None)
     assert found[0].value == pytest.approx(expected)
     assert any("1 rows of embeddings are of objects that were not judged" in note for note in found.notes)
-    turned = Judgments(people[np.ix_(order, order)], "dissimilarity", tuple(names[k] for k in order))
+    turned = RDMs(people[np.ix_(order, order)], "dissimilarity", tuple(names[k] for k in order))
     assert rsa({}, human, model_rdms={"same": turned}, ci=None)[0].value == pytest.approx(1.0)
 
 
@@ -276,7 +276,7 @@ def test_a_permutation_brings_in_what_a_model_says_of_pairs_that_nobody_judged(c
     holes[:4, :4] = np.nan
     own = 1 - similarity(study(seed=3, n=10)[0], measure="pearson")
     own[8, 9] = own[9, 8] = np.nan
-    found = Correlated(study_of({"x": x}, {"own": Judgments(own, "dissimilarity")}, Judgments(holes, "dissimilarity"),
+    found = Correlated(study_of({"x": x}, {"own": RDMs(own, "dissimilarity")}, RDMs(holes, "dissimilarity"),
                                 ["pearson"], "raise", "auto"), get_correlation(correlation))
     nulls = permuted_values(found, 40, 5)
     there = ~np.isnan(holes) & ~np.isnan(own) & np.triu(np.ones((10, 10), bool), 1)
@@ -341,7 +341,7 @@ def test_p_values_count_the_permutations_that_are_at_least_as_large():
 @pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
 def test_permutations_by_inner_products_are_those_that_are_prepared_anew(correlation):
     x, people = study(n=11)
-    found = Correlated(study_of({"x": x}, {}, Judgments(people, "dissimilarity"), ["cosine"], "raise", "auto"),
+    found = Correlated(study_of({"x": x}, {}, RDMs(people, "dissimilarity"), ["cosine"], "raise", "auto"),
                        get_correlation(correlation))
     fast = permuted_values(found, 130, 5)
     slow = bootstrap._one_by_one(found, 130, 5, lambda *_: None)
@@ -601,10 +601,10 @@ def test_refuses_other_numbers_of_objects(message_of):
     )
     holes = np.full((12, 12), np.nan)
     assert "human must have a pair that was judged" in message_of(rsa, x, holes, kind="dissimilarity")
-    twice = Judgments(people, "dissimilarity", tuple("abcdefghijka"))
+    twice = RDMs(people, "dissimilarity", tuple("abcdefghijka"))
     told = message_of(rsa, Embeddings(x, tuple("abcdefghijkl")), twice)
     assert told == "human names must differ; 'a' occurs more than once"
-    named = Judgments(people, "dissimilarity", tuple("abcdefghijkl"))
+    named = RDMs(people, "dissimilarity", tuple("abcdefghijkl"))
     assert "no row is named 'l'" in message_of(rsa, Embeddings(x[:11], tuple("abcdefghijk")), named)
 
 
@@ -673,7 +673,7 @@ def test_pairs_that_the_matrix_of_a_model_lacks_are_left_out_of_many_objects_too
     x, people = study(n=40)
     other = np.abs(np.random.default_rng(5).normal(size=780))
     other[3] = np.nan
-    rdm = other if condensed else Judgments(other, "dissimilarity").matrices()
+    rdm = other if condensed else RDMs(other, "dissimilarity").matrices()
     options = {"kind": "dissimilarity", "correlation": correlation, "ci": None, "model_rdms": {"m": rdm}}
     whole = rsa(x, people, **options)
     monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
@@ -707,7 +707,7 @@ def test_a_frame_of_judgments_in_another_order_of_numbers_is_put_in_order():
 def test_too_few_objects_with_a_row_are_an_error_that_says_how_many_have_none(message_of):
     x, people = study()
     names = tuple(f"object {k}" for k in range(12))
-    human = Judgments(people, "dissimilarity", names)
+    human = RDMs(people, "dissimilarity", names)
     for ci in ("auto", None):
         message = message_of(rsa, {"b": Embeddings(x[:2], names[:2])}, human, ci=ci, missing="omit")
         assert message == (
@@ -719,7 +719,7 @@ def test_too_few_objects_with_a_row_are_an_error_that_says_how_many_have_none(me
 def test_rows_of_judged_objects_that_another_model_lacks_are_not_called_rows_of_others():
     x, people = study()
     names = tuple(f"object {k}" for k in range(12))
-    human = Judgments(people, "dissimilarity", names)
+    human = RDMs(people, "dissimilarity", names)
     more = Embeddings(np.concatenate([x, x[:1]]), (*names, "another"))
     models = {"a": Embeddings(x, names), "b": Embeddings(x[:9], names[:9]), "c": more}
     notes = rsa(models, human, ci=None, missing="omit").notes

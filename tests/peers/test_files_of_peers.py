@@ -72,10 +72,10 @@ def rsatoolbox_files():
 
 def to_rdms_files():
     pytest.importorskip("rsatoolbox", reason="rsatoolbox is not installed")
-    from pyalign import Judgments
+    from pyalign import RDMs
     from pyalign.integrations.rsatoolbox import to_rdms
 
-    similar = to_rdms(Judgments(-PAIRS, "similarity", tuple(NAMES), PEOPLE))
+    similar = to_rdms(RDMs(-PAIRS, "similarity", tuple(NAMES), PEOPLE))
     similar.save("similar.hdf5")
     similar.save("similar.pkl", "pkl")
 

@@ -43,7 +43,7 @@ def matrices():
 def compared(matrices):
     models = {f"zoo/{name}.npy": pyalign.Embeddings(np.random.default_rng(k).normal(size=(N, 6)), NAMES)
               for k, name in enumerate(("clip", "vgg"))}
-    human = pyalign.Judgments(matrices, "dissimilarity", NAMES)
+    human = pyalign.RDMs(matrices, "dissimilarity", NAMES)
     return pyalign.rsa(models, human, ci=None, rdms=True)
 
 

@@ -657,7 +657,7 @@ def test_a_map_that_a_step_has_found_is_tried_on_all_sets_of_the_study(folder, w
     names = [f"object-{k}" for k in range(24)]
     alone = pyalign.transfer(
         pyalign.load_embeddings("a.npy", names=names), pyalign.load_transform("small/steps/probe-a.npz"),
-        {"human": pyalign.load_judgments("rdm.npy", kind="dissimilarity", names=names)}, k=3,
+        {"human": pyalign.load_rdms("rdm.npy", kind="dissimilarity", names=names)}, k=3,
     )
     (row,) = [row for row in found.figures if row.on == "human" and row.within is None]
     assert (row.before, row.after) == (alone[0].before, alone[0].after)

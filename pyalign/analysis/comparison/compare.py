@@ -79,7 +79,7 @@ def compare(
     """Compare the accuracies of several models: paired differences with standard errors, p-values, and ranks.
 
     Args:
-        models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; or None.
+        models: name -> (n, d) embeddings of the same n items, or `pyalign.RDMs`, a ready matrix of them; or None.
             Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
         model_choices: name -> recorded choices of a language model or a participant, as

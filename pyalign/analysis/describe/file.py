@@ -16,7 +16,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe, objects_of_pairs
-from pyalign.data import ODD_ONE_OUT, Embeddings, Judgments, Transform, as_embeddings
+from pyalign.data import ODD_ONE_OUT, Embeddings, RDMs, Transform, as_embeddings
 from pyalign.data.answer_table import RATINGS, AnswerTable, recognized, require_items, unnamed_table
 from pyalign.data.metadata import joined
 from pyalign.data.trials import answered_rows
@@ -147,14 +147,14 @@ def _images_in(path: str) -> Sequence[str]:
     return images_in(path) if suffix_of(path) == ".tar" else ()
 
 
-def _rdms_in(path: str, key: str | None) -> Judgments | None:
+def _rdms_in(path: str, key: str | None) -> RDMs | None:
     suffix = "" if os.path.isdir(path) else suffix_of(path)
     opened = open_file(path, JUDGMENTS) if suffix in (".h5", ".hdf5", ".mat", *PICKLES) else {}
     return None if isinstance(opened, Table) or suffix in ("", *TEXT) else find_rdms(path, key, opened)
 
 
-def _of_rdms(spec: str, rdms: Judgments) -> Description:
-    """RDMs of another tool, as `load_judgments` reads them."""
+def _of_rdms(spec: str, rdms: RDMs) -> Description:
+    """RDMs of another tool, as `load_rdms` reads them."""
     return replace(
         describe(rdms.pairs().ravel()), kind="dissimilarities", shape=rdms.matrices().shape,
         remarks=tuple(note.removeprefix(f"{rdms.source}: ") for note in rdms.notes),
