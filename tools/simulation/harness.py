@@ -29,6 +29,7 @@ import csv_rows
 import numpy as np
 
 import pyalign
+from pyalign.documents import Estimate
 from pyalign.io.documents import read_toml
 
 IDEAL = 1.959964  # standard deviations on either side, of an interval that knows them
@@ -57,12 +58,13 @@ class Found:
 
     @classmethod
     def each(cls, found: Any, names: dict[str, str], truth: Any = 0.0) -> Iterator[Found]:
-        """By quantity the names of a figure of a result, and of its interval where that is no `figure_ci`."""
+        """By quantity the names of a figure, an Estimate or not, and of its interval where that is no `figure_ci`."""
         for quantity, name in names.items():
             figure, _, interval = name.partition(" ")
             value = getattr(found, figure)
             true = truth(quantity) if callable(truth) else truth
-            yield cls.of(quantity, value, getattr(found, interval or f"{figure}_ci"), true)
+            ci = value.ci if isinstance(value, Estimate) else getattr(found, interval or f"{figure}_ci")
+            yield cls.of(quantity, value, ci, true)
 
 
 Draw, Rng = Iterator[Found], np.random.Generator
