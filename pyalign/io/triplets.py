@@ -18,7 +18,7 @@ from pyalign.data.answer_columns import Column as Cells
 from pyalign.data.answer_table import RATINGS, Asked, base_note, recognized, require_items
 from pyalign.data.metadata import NO_LABEL, Texts, joined
 from pyalign.data.trials import ANCHORS, OMIT, anchor_first, answered_rows, may_hold_lists, odd_last
-from pyalign.errors import ITEM_NAMES, InputError, Remedy, shorten
+from pyalign.errors import InputError, Remedy, shorten
 from pyalign.io.answers import code_subjects, notes_on_unused, weights_in
 from pyalign.io.arrays import TRIPLETS, Wanted
 from pyalign.io.contents import columns_of
