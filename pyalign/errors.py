@@ -43,7 +43,7 @@ class Remedy(str):
     Args:
         argument: the argument of a function, or the option, that helps.
         value: what it should be.
-        like: what stands in place of a value of the reader's own, such as ``path``.
+        like: a name for a value that readers have to choose, such as ``path``.
         of: the function that takes it, where it is another than that which was called.
         python, shell: how either spells it, where that is not by the name of an argument and of an option.
 

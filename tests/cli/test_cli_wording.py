@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyalign.analysis.notes import ANCHOR_LAST, ODD_FIRST
 from pyalign.cli import COMMANDS, load, main
 from pyalign.cli._command import make_parser, parse
 from pyalign.cli._wording import Wording
+from pyalign.errors import ITEM_NAMES, Remedy
+
+OMIT, MEAN = Remedy("nan_policy", "omit"), 'x.per_object("mean")'
 
 
 def wording(name, *words):
@@ -24,22 +28,22 @@ def wording(name, *words):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ('rows hold NaN; nan_policy="omit" leaves them out', "rows hold NaN; --nan omit leaves them out"),
-        ("say columns=(0, 1, 2)", "say --columns 0,1,2"),
-        ("from 1 (load_triplets(..., one_based=True))?", "from 1 (--one-based)?"),
-        ("give load_triplets(..., item_names=names)", "give --item-names FILE"),
-        ("choice_base=0 or choice_base=1", "--choice-base 0 or --choice-base 1"),
-        ('column (load_triplets(..., odd_column="first"))?', "column (--columns 1,2,0)?"),
-        ('column (load_triplets(..., anchor="last"))?', "column (--columns 2,0,1)?"),
-        ("ci=None leaves them out", "--ci none leaves them out"),
-        ('x.per_object("mean") makes one', "--per-object mean makes one"),
-        ("from 1 (choice_base=1)?", "from 1 (--choice-base 1)?"),
-        ("fit it first (pyalign.calibrate)", "fit it first (pyalign calibrate)"),
+        (f"rows hold NaN; {OMIT} leaves them out", "rows hold NaN; --nan omit leaves them out"),
+        (f"say {Remedy('columns', (0, 1, 2))}", "say --columns 0,1,2"),
+        (f"from 1 ({Remedy('one_based', True, of='load_triplets')})?", "from 1 (--one-based)?"),
+        (f"give {ITEM_NAMES}", "give --item-names FILE"),
+        (f"{Remedy('choice_base', 0)} or {Remedy('choice_base', 1)}", "--choice-base 0 or --choice-base 1"),
+        (f"column ({ODD_FIRST})?", "column (--columns 1,2,0)?"),
+        (f"column ({ANCHOR_LAST})?", "column (--columns 2,0,1)?"),
+        (f"{Remedy('ci')} leaves them out", "--ci none leaves them out"),
+        (f"{Remedy('per_object', 'mean', python=MEAN)} makes one", "--per-object mean makes one"),
+        (f"first ({Remedy.of_both('pyalign.calibrate', 'pyalign calibrate')})", "first (pyalign calibrate)"),
+        (f"{Remedy('device', 'cpu')} is of no command", 'device="cpu" is of no command'),
         ("embeddings must be finite", "embeddings must be finite"),
         ("t.npy: 3 of the 5 rows of embeddings", "t.npy: 3 of the 5 rows of embeddings"),
     ],
 )
-def test_a_remedy_of_python_becomes_a_flag(message, said):
+def test_a_remedy_becomes_the_flag_of_a_command(message, said):
     assert wording("score", "e.npy", "-t", "t.npy")(message) == said
 
 
@@ -66,7 +70,7 @@ def test_data_keep_their_spelling_beside_a_remedy():
     said = wording("score", 'looks like nan_policy="omit" y.npy', "-t", "of x ", "--labels", "ci=None")
     message = "{}: rows of {} and '{}' and the rows' names hold NaN; {}"
     data = ('looks like nan_policy="omit" y.npy', "of x ", "ci=None")
-    assert said(message.format(*data, 'nan_policy="omit" leaves')) == message.format(*data, "--nan omit leaves")
+    assert said(message.format(*data, f"{OMIT} leaves")) == message.format(*data, "--nan omit leaves")
 
 
 HOSTILE = (
