@@ -78,6 +78,7 @@ RESUME, OUT = Remedy("resume", True), Remedy("out", like="folder")
 RESUME_EXTRACTION = Remedy("resume", True, of="extract")
 ITEM_NAMES = Remedy("item_names", like="names", of="load_triplets")
 LOAD_TRIPLETS = Remedy.of_both("load_triplets(path)", "-t FILE")
+WITH_RDMS = Remedy("rdms", True, of="rsa", shell="'pyalign rsa --out DIR'")
 POOL_MEAN, POOL_FLATTEN, POOL_NONE = (Remedy("pool", how) for how in ("mean", "flatten", "none"))
 
 

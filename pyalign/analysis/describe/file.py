@@ -239,7 +239,7 @@ def _of_triplets(
     """Three columns, the last of which is odd; of more nobody knows which."""
     base, width = None if names is not None else found.base, found.shape[1]
     layout = {"one_based": True} if base == 1 else {}
-    fault = f"has {width} columns, no header says which three hold the items: {Remedy('columns', (0, 1, 2))} says it"
+    fault = f"has {width} columns, and no header says which three hold the items: {Remedy('columns', (0, 1, 2))}"
     remarks = (x for x in found.remarks if names is None or "--one-based" not in x)
     return replace(
         found,

@@ -19,7 +19,7 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass
 from pyalign._registry import load
 from pyalign._result import SCHEMA, kinds, read_result
-from pyalign.errors import InputError, Remedy
+from pyalign.errors import WITH_RDMS, InputError, Remedy
 from pyalign.report.charts.ranked import MOST_MODELS
 
 
@@ -35,7 +35,6 @@ class Chart:
     needs: tuple[str, ...] = ()
 
 
-WITH_RDMS = Remedy("rdms", True, of="rsa", shell="'pyalign rsa --out DIR'")
 RDMS = ("rdms", f"{WITH_RDMS} keeps what it needs")
 LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
 PATH = ("path", "it needs several penalties, of which the folds chose")

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyalign import _checks
-from pyalign.errors import InputError
+from pyalign.errors import WITH_RDMS, InputError
 from pyalign.pairwise.rdms import Rdms, percentiles
 from pyalign.pairwise.rsa_result import Rsa
-from pyalign.report.charts import WITH_RDMS
 from pyalign.report.charts.map import (
     SIDE, TileSheet, colored, main_categories, members_of, objects_on_plane, thumbnails,
 )
