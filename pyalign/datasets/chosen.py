@@ -145,11 +145,7 @@ def plan_triplets(
         >>> design.triplets.shape, round(design.weights.values.mean()), design.n_needed < design.n_random
         ((200, 3), 1, True)
     """
-    lists = None
-    if n_subjects is not None or answers_per_subject is not None:
-        if n_triplets is not None:
-            raise InputError("n_triplets follows from n_subjects and answers_per_subject; leave it out")
-        lists = Lists.of(n_subjects, answers_per_subject, _share(shared, "shared"), _share(repeated, "repeated"))
+    lists = _lists(n_triplets, n_subjects, answers_per_subject, shared, repeated)
     n_triplets = _checks.whole_number(n_triplets if lists is None else lists.n_triplets, "n_triplets", 1)
     share, asked = _share(share), None if difference is None else _checks.fraction(difference, "difference")
     measures = measure if isinstance(measure, list | tuple) else (measure, measure)
@@ -167,24 +163,13 @@ def plan_triplets(
         raise InputError(f"{what} must be at most {total:,}, the triplets of {n:,} objects; got {n_triplets:,}")
     candidates, differ = _looked_at(choosers, n, n_triplets, share, rng)
     differ_share = float(differ.mean())
-    difference = min(0.05, differ_share / 2.0) if asked is None else asked
-    if difference > differ_share:
-        raise InputError(
-            "difference must be at most the share of random triplets on which the models differ "
-            f"({differ_share:.3g}); got {difference:g}"
-        )
+    covered = differ_share if share == 1.0 else 1.0
     pi = probabilities_of(candidates, differ, n, n_triplets, share)
+    difference, n_random, n_needed = _answers_needed(pi, differ, n_triplets, asked, covered)
     chosen = choose(candidates, pi, n_triplets, rng)
     triplets = rng.permuted(candidates[chosen], axis=1)
-    weights = n_triplets / (len(pi) * pi[chosen])
     times = np.bincount(triplets.ravel(), minlength=n)
-    covered = differ_share if share == 1.0 else 1.0
-    variances = _variances(pi, differ, n_triplets, difference, covered)
-    n_random, n_needed = (
-        int(np.ceil(sum(map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER))) ** 2 * one / difference**2))
-        for one in variances
-    )
-    of_answers = Weights(weights, covered)
+    weights = Weights(n_triplets / (len(pi) * pi[chosen]), covered)
     unnamed = () if lists is None or first.names else ("lists show numbers of rows, from 0: no object has a name",)
     on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
     return ChosenTriplets(
@@ -192,12 +177,20 @@ def plan_triplets(
         covered=covered, fewest=int(times.min()), most=int(times.max()), difference=difference, n_random=n_random,
         n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed,
         lists=None if lists is None else lists.with_triplets(triplets, rng), triplets=triplets,
-        probabilities=pi[chosen] * (len(pi) / total), weights=of_answers, names=first.names,
-        notes=(*first.notes, *second.notes, *on_values, *of_answers.notes, *unnamed),
-        provenance=Provenance.now(
+        probabilities=pi[chosen] * (len(pi) / total), weights=weights, names=first.names,
+        notes=(*first.notes, *second.notes, *on_values, *weights.notes, *unnamed), provenance=Provenance.now(
             {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "difference": difference}, seed=seed
         ),
     )
+
+
+def _lists(n_triplets: Any, n_subjects: Any, answers_per_subject: Any, shared: float, repeated: float) -> Lists | None:
+    """The lists of trials, where participants or trials are asked for."""
+    if n_subjects is None and answers_per_subject is None:
+        return None
+    if n_triplets is not None:
+        raise InputError("n_triplets follows from n_subjects and answers_per_subject; leave it out")
+    return Lists.of(n_subjects, answers_per_subject, _share(shared, "shared"), _share(repeated, "repeated"))
 
 
 def _share(value: float, name: str = "share") -> float:
@@ -354,6 +347,23 @@ def _half(rows: np.ndarray, triplets: np.ndarray, rng: np.random.Generator) -> n
         kept[k] += step < 0
     left: np.ndarray = rows[kept]
     return left
+
+
+def _answers_needed(
+    pi: np.ndarray, differ: np.ndarray, n_triplets: int, asked: float | None, covered: float
+) -> tuple[float, int, int]:
+    """The difference of accuracies to be found, and how many answers that takes: random ones, and to the design."""
+    differ_share = float(differ.mean())
+    difference = min(0.05, differ_share / 2.0) if asked is None else asked
+    if difference > differ_share:
+        raise InputError(
+            "difference must be at most the share of random triplets on which the models differ "
+            f"({differ_share:.3g}); got {difference:g}"
+        )
+    quantiles = sum(map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER)))
+    variances = _variances(pi, differ, n_triplets, difference, covered)
+    n_random, n_needed = (int(np.ceil(quantiles**2 * one / difference**2)) for one in variances)
+    return difference, n_random, n_needed
 
 
 def _variances(pi: np.ndarray, differ: np.ndarray, n: int, difference: float, covered: float) -> tuple[float, float]:

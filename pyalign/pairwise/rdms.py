@@ -246,7 +246,7 @@ def percentiles(values: Sequence[float] | np.ndarray) -> np.ndarray:
     return out
 
 
-def rdms_of_study(study: Study, names: Sequence[str] | None, kind: str) -> tuple[Rdms, str | None]:
+def rdms_of_study(study: Study, names: Sequence[str] | None, kind: str) -> tuple[Rdms, tuple[str, ...]]:
     """The participants' mean matrix and the models', and a note where only some of the objects are kept.
 
     names: of all judged objects, or None. Of more than `MOST` objects so many are kept, evenly spread.
@@ -261,7 +261,7 @@ def rdms_of_study(study: Study, names: Sequence[str] | None, kind: str) -> tuple
         matrices.append(Rdm(model.name, model.measure, _of(whole, kept)))
     objects = study.objects[kept].tolist()
     called = tuple(map(str, objects)) if names is None else tuple(names[k] for k in objects)
-    few = f"rdms are of {MOST} of {study.n:,} objects, evenly spread" if study.n > MOST else None
+    few = (f"rdms are of {MOST} of {study.n:,} objects, evenly spread",) if study.n > MOST else ()
     return Rdms(called, kind, tuple(matrices)), few
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign._process import Progress, reporter, silent
 from pyalign.backends import Array
-from pyalign.data import Provenance, RDMs, as_embeddings, as_rdms
+from pyalign.data import Embeddings, Provenance, RDMs, as_embeddings, as_rdms
 from pyalign.data.judgments import require_kind, require_symmetric
 from pyalign.data.missing import judged_with_rows
 from pyalign.data.similarities import named_models, one_or_several
@@ -23,7 +23,7 @@ from pyalign.errors import InputError
 from pyalign.measures import get_measure, median_distance, with_sigma
 from pyalign.ops.ranks import MOST, double_ranks
 from pyalign.ops.similarity import similarity, with_exact_ends
-from pyalign.pairwise.bootstrap import OVER, Correlated, permuted_values, resample
+from pyalign.pairwise.bootstrap import OVER, Correlated, Resampled, permuted_values, resample
 from pyalign.pairwise.ceilings import INFLUENCES, POOLINGS
 from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlations import Correlation, get_correlation, rank_correlation, ratio
@@ -115,10 +115,7 @@ def rsa(
     """
     progress = reporter(progress)
     judged = require_kind(as_rdms(human, kind), "human")
-    given = {} if embeddings is None else one_or_several(embeddings)
-    models = {name: as_embeddings(model, name) for name, model in given.items()}
-    given = named_models({} if model_rdms is None else model_rdms, "model_rdms", "matrices")
-    further = {name: require_kind(as_rdms(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
+    models, further = _models(embeddings, model_rdms)
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
@@ -127,50 +124,42 @@ def rsa(
     judged, coverage = judged_with_rows(models, further, judged, missing, FEWEST)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
-    options: dict[str, Any] = {
+    provenance = Provenance.now([*models.items(), *further.items(), ("human", judged)], {
         "kind": judged.kind, "measure": [str(getattr(requested, "name", requested)) for requested in measures],
         "correlation": [coefficient.name for coefficient in chosen], "ci": None if plan is None else plan.by,
         "ci_method": _methods(chosen)[0] if plan is None else plan.method,
         "resamples": None if plan is None else plan.n_resamples, "permutations": n_permutations, "pooling": pooling,
         "partial": partial, "weighted": weighted, "correction": correction, "nan": nan_policy, "missing": missing,
-    }
-    provenance = Provenance.now([*models.items(), *further.items(), ("human", judged)], options, backend, seed)
-    asked = n_permutations is not None or partial or weighted or rdms
-    plain = plan is None and not asked and nan_policy == "raise"
+    }, backend, seed)
+    plain = plan is None and n_permutations is None and not (partial or weighted or rdms) and nan_policy == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(CORRELATIONS):
-        streamed, notes = in_tiles(models, further, judged, measures, chosen, backend, progress)
-        return Rsa(
-            streamed, (), judged.kind, None, None, correction, judged.source,
-            inference=Inference(level=LEVEL, seed=seed), notes=(*notes, *undefined_notes(streamed, None)),
-            coverage=coverage, provenance=provenance,
-        )
+        found = in_tiles(models, further, judged, measures, chosen, backend, progress)
+        return replace(found, correction=correction, inference=Inference(level=LEVEL, seed=seed), coverage=coverage,
+                       provenance=provenance)
     study = study_of(models, further, judged, measures, nan_policy, backend)
-    results: list[RsaResult] = []
-    pairs: list[RsaPair] = []
-    sums: list[WeightedRsa] = []
-    drawn = None
+    results, pairs, sums = list[RsaResult](), list[RsaPair](), list[WeightedRsa]()
     for coefficient in chosen:
         correlated = Correlated(study, coefficient)
-        if plan is not None and plan.closed:
-            drawn = closed_form(correlated, plan.by, partial, pooling or coefficient.pooling)
-        elif plan is not None:
-            drawn = resample(correlated, plan.by, plan.drawn, plan.seed, partial, progress)
+        drawn = _drawn(correlated, plan, partial, pooling, progress)
         null = None if n_permutations is None else permuted_values(correlated, n_permutations, seed, progress)
         results += results_of(correlated, drawn, null, plan, pooling, partial)
-        if drawn is not None and plan is not None:
-            pairs += pairs_of(correlated, drawn, plan)
-        if weighted:
-            sums.append(weighted_rsa(correlated, seed, plan, correction, progress))
-    told = Inference.of(plan, method=None if drawn is None else drawn.value.method)
-    told = replace(told, seed=seed) if plan is None or plan.closed else told
-    kept, few = rdms_of_study(study, judged.names, judged.kind) if rdms else (None, None)
+        pairs += [] if drawn is None or plan is None else pairs_of(correlated, drawn, plan)
+        sums += [weighted_rsa(correlated, seed, plan, correction, progress)] if weighted else []
+    kept, few = rdms_of_study(study, judged.names, judged.kind) if rdms else (None, ())
     return Rsa(
         corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
         n_permutations, correction, judged.source, tuple(sums) if weighted else None, kept,
-        inference=replace(told, level=told.level or LEVEL),
-        notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *filter(None, [few])),
-        coverage=coverage, provenance=provenance,
+        inference=_told(plan, drawn, seed), coverage=coverage, provenance=provenance,
+        notes=(*study.notes, *undefined_notes(results, plan), *undefined_sums(sums), *few),
     )
+
+
+def _models(embeddings: Any, model_rdms: Any) -> tuple[dict[str, Embeddings], dict[str, RDMs]]:
+    """Models by their rows and by their matrices, each by its name."""
+    given = {} if embeddings is None else one_or_several(embeddings)
+    models = {name: as_embeddings(model, name) for name, model in given.items()}
+    given = named_models({} if model_rdms is None else model_rdms, "model_rdms", "matrices")
+    return models, {name: require_kind(as_rdms(rdm, "dissimilarity", name), name) for name, rdm in given.items()}
 
 
 def _check(
@@ -196,6 +185,23 @@ def _check(
             raise InputError(f"partial correlations are of {' and '.join(PARTIAL)}; got {wrong[0]}")
         if len(models) * len(measures) + len(rdms) < 2:
             raise InputError("partial needs at least two models; got one")
+
+
+def _drawn(
+    correlated: Correlated, plan: Resampling | None, partial: bool, pooling: str | None, progress: Progress
+) -> Resampled | None:
+    """What intervals of one coefficient come from; None without a plan."""
+    if plan is None:
+        return None
+    if plan.closed:
+        return closed_form(correlated, plan.by, partial, pooling or correlated.correlation.pooling)
+    return resample(correlated, plan.by, plan.drawn, plan.seed, partial, progress)
+
+
+def _told(plan: Resampling | None, drawn: Resampled | None, seed: int) -> Inference:
+    """How intervals were found; the seed is that of permutations where no objects are drawn."""
+    told = Inference.of(plan, method=None if drawn is None else drawn.value.method)
+    return replace(told, level=told.level or LEVEL, seed=seed if plan is None or plan.closed else told.seed)
 
 
 def _methods(chosen: Sequence[Correlation]) -> tuple[str, ...]:
@@ -409,8 +415,8 @@ class Sums:
 def in_tiles(
     models: Mapping[str, object], rdms: Mapping[str, RDMs], judged: RDMs, measures: Sequence[Any],
     chosen: Sequence[Correlation], backend: BackendName, progress: Progress,
-) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:
-    """The results, values only, of matrices that are not held whole; and notes on what was assumed."""
+) -> Rsa:
+    """The results, values only, of matrices that are not held whole."""
     given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
     rows, _ = finite_rows(given, judged.n, "raise")
     tiles = [(name, str(getattr(requested, "name", requested)),
@@ -429,7 +435,8 @@ def in_tiles(
             results.append(RsaResult(name, measure, correlation.name, value, None, None, None, None, judged.n, pairs,
                                      judged.n_pairs - pairs))
     of_pairs = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
-    return tuple(results), (*notes, *of_rounding(rows, measures), *of_pairs)
+    notes = (*notes, *of_rounding(rows, measures), *of_pairs, *undefined_notes(results, None))
+    return Rsa(tuple(results), (), judged.kind, None, None, "holm", judged.source, notes=notes)
 
 
 def _named(name: str, tiles: Tiles) -> Tiles:
