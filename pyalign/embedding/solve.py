@@ -55,7 +55,7 @@ def kkt_residual(rows: np.ndarray, by_rows: np.ndarray, bounded: bool = True) ->
     return len(rows) * float(np.abs(by_rows).max(initial=0.0))
 
 
-def minimize(  # noqa: C901
+def minimize(
     function: Function, rows: np.ndarray, *, tolerance: float, iterations: int, bounded: bool = True,
     drops: bool = False, watch: Seen | None = None,
 ) -> Solved:
@@ -66,9 +66,8 @@ def minimize(  # noqa: C901
     """
     x, kinds = rows.copy(), np.arange(rows.shape[1])  # kinds: the columns of `rows` that are left
     memory = _Memory(x.size)
-    value, slope = function(x)
-    residual, passes, done = kkt_residual(x, slope, bounded), 1, 0
-    slope = rounded_slope(slope, residual, tolerance)
+    value, slope, residual = _evaluated(function, x, bounded, tolerance)
+    passes, done = 1, 0
     while residual > tolerance and done < iterations:
         free = (x > 0) | (slope < 0) if bounded else np.ones(x.shape, bool)
         if drops and len(left := np.flatnonzero(free.any(axis=0))) <= FEWER * len(kinds):
@@ -76,20 +75,14 @@ def minimize(  # noqa: C901
             x, slope, free = (np.ascontiguousarray(one[:, left]) for one in (x, slope, free))
             kinds = kinds[left]
         along = np.where(free, slope, 0.0)
-        direction = memory.direction(along.ravel()).reshape(x.shape)
-        direction *= free
-        if inner(direction, along) >= 0:
-            memory.clear()
-            direction = -along
+        direction = memory.descent(along, free)
         step = 1.0 if memory.kept else FIRST / max(float(np.sqrt(inner(direction, direction) / direction.size)), 1e-300)
         taken = False
         while not taken and step > SHORTEST:
             new = x + direction * step
             if bounded:
                 np.maximum(new, 0.0, out=new)
-            new_value, new_slope = function(new)
-            new_residual = kkt_residual(new, new_slope, bounded)
-            new_slope = rounded_slope(new_slope, new_residual, tolerance)
+            new_value, new_slope, new_residual = _evaluated(function, new, bounded, tolerance)
             passes += 1
             moved = new - x
             expected = inner(slope, moved)
@@ -108,11 +101,18 @@ def minimize(  # noqa: C901
         x, value, slope, residual, done = new, new_value, new_slope, new_residual, done + 1
         if watch is not None:
             watch(passes, value, x)
-    if len(kinds) < rows.shape[1]:
-        whole = np.zeros_like(rows)
-        whole[:, kinds] = x
-        x = whole
-    return Solved(x, value, residual, residual <= tolerance, done, passes)
+    whole = np.zeros_like(x, shape=rows.shape)
+    whole[:, kinds] = x
+    return Solved(whole, value, residual, residual <= tolerance, done, passes)
+
+
+def _evaluated(
+    function: Function, x: np.ndarray, bounded: bool, tolerance: float
+) -> tuple[float, np.ndarray, float]:
+    """The value at rows x (n, d), the rounded derivative, and the KKT residual."""
+    value, slope = function(x)
+    residual = kkt_residual(x, slope, bounded)
+    return value, rounded_slope(slope, residual, tolerance), residual
 
 
 def rounded(values: np.ndarray, largest: float | None = None) -> np.ndarray:
@@ -172,6 +172,15 @@ class _Memory:
         place = self.kept.pop(0) if len(self.kept) == MEMORY else len(self.kept)
         self.steps[place], self.changes[place], self.inverse_products[place] = step, change, 1.0 / product
         self.kept.append(place)
+
+    def descent(self, along: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """A direction of free entries along which the value falls, by slopes (n, d) that are 0 elsewhere."""
+        direction = self.direction(along.ravel()).reshape(along.shape)
+        direction *= free
+        if inner(direction, along) < 0:
+            return direction
+        self.clear()
+        return -along
 
     def direction(self, slope: np.ndarray) -> np.ndarray:
         """Minus the inverse Hessian times the slope."""

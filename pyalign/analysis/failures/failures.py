@@ -205,22 +205,19 @@ def find_failures(
     require_families(judged.names, families)
     if min_models is not None:
         _checks.whole_number(min_models, "min_models", 1, len(judged.names))
-    given, people, host = judged.triplets, judged.people, get_host_backend(backend)
+    given, people = judged.triplets, judged.people
     called = called_odd(given, people)
     aligned = align_models(models, given)
     index = called.arranged(aligned.index)
     how = ChoiceModel(measure, ties=ties, nan_policy=nan_policy, task=given.task)
     answered = judged.choices.among(judged.present).of_rows(called.rows, len(given))
-    chosen = answered.read(called.answered(aligned.triplets), host)
+    chosen = answered.read(called.answered(aligned.triplets), get_host_backend(backend))
     verdicts, used = _verdicts(aligned, index, how, backend, chosen, progress)
-    row_notes = [
+    sentences = [aligned.notes, *(
         notes for name, x in aligned.models.items()
         for notes in (notes_on_rows(x, aligned, name), notes_on_similarities(x, aligned.index, measure, name))
-    ]
-    asked = np.logical_and.reduce([model.asked for model in verdicts])
-    if not asked.any():
-        rule = "answer" if chosen else "be finite in the rows of"
-        raise InputError(f"models must all {rule} at least one triplet; of {len(asked)} there is none")
+    ), notes_on_choices(chosen, given.task, "margin")]
+    asked = _asked(verdicts, "answer" if chosen else "be finite in the rows of")
     items = called.arranged(aligned.triplets.values)
     groups = group_failures(verdicts, called, items, families, asked, limit, min_models)
     groups = _with_probabilities(
@@ -241,9 +238,15 @@ def find_failures(
         names=_listed_names(groups, aligned.triplets.names), task=given.task, temperature=options["temperature"],
         at_least=min_models,
     )
-    row_notes.append(tuple(notes_on_choices(chosen, given.task, "margin")))
-    sentences = [aligned.notes, *row_notes]
     return cast(Failures, judged.described(failures, sentences, options, used, **inputs_of(given, people)))
+
+
+def _asked(verdicts: Sequence[ModelVerdicts], rule: str) -> np.ndarray:
+    """(t,): which triplets all models have decided; raises where there is none, by the rule that they must follow."""
+    asked: np.ndarray = np.logical_and.reduce([model.asked for model in verdicts])
+    if not asked.any():
+        raise InputError(f"models must all {rule} at least one triplet; of {len(asked)} there is none")
+    return asked
 
 
 def _verdicts(
