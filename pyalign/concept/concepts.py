@@ -127,12 +127,11 @@ def score_concepts(
     if not names:
         raise InputError("embeddings must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)
-    chosen, divisor = choice_model(transform, measure, temperature)
-    get_measure(chosen)
+    how = ChoiceModel(*choice_model(transform, measure, temperature), ties, nan_policy)
+    get_measure(how.measure)
     for category_set in (categories, *(levels or ())):
         present.require_names(category_set)
     answered = judged.read(backend)
-    how = ChoiceModel(chosen, divisor, ties, nan_policy)
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations(names, 2)) if transform is None else pairs
     aligned, rows = aligned_beside(scored, triplet_data, dimensions)
@@ -140,28 +139,33 @@ def score_concepts(
         ways = replace(ways, labels=labels_of(dimension_labels, dimensions))
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
-    run = Run(
+    concepts = Run(
         aligned, answered, rows, how, backend, plan, judged.people, correction, min_triplets, transform,
         tuple(pairs), Families.of(families, names, plan), progress,
-    )
-    concepts = run.result(ways)
-    plain: dict[str, Any] = {
-        "temperature": divisor, "ties": ties, "nan": nan_policy, "measure": str(chosen), "assign": assign, "top": top,
-        "correction": correction, "missing": missing, "ci": record_of(plan), "min_triplets": min_triplets,
+    ).result(ways)
+    options: dict[str, Any] = {
+        "temperature": how.temperature, "ties": ties, "nan": nan_policy, "measure": str(how.measure), "assign": assign,
+        "top": top, "correction": correction, "missing": missing, "ci": record_of(plan), "min_triplets": min_triplets,
+        **({} if entropy is None else {"entropy": entropy}), **judged.choices.options(),
+        **({} if families is None else {"families": list(families)}),
     }
-    plain |= {} if entropy is None else {"entropy": entropy}
-    plain |= judged.choices.options() | ({} if families is None else {"families": list(families)})
     if dimensions is not None:
-        concepts = replace(
-            concepts, dimensions=as_embeddings(dimensions, DIMENSIONS).source, assign=assign if top else None,
-            top=top or None,
-            top_objects=None if limit is None else _top_objects(concepts, rows, limit, aligned.names),
-        )
-    level_notes = map(present.notes_on, (categories, *(levels or ())))
+        concepts = _of_dimensions(concepts, ways, dimensions, rows, limit, aligned.names)
+    every_note = [notes, aligned.notes, present.notes_on(categories, *(levels or ())), concepts.notes]
     return cast(Concepts, judged.described(
-        replace(concepts, entropy=entropy), [notes, aligned.notes, *level_notes, concepts.notes], plain,
-        concepts.backend, concepts.inference.seed, triplets=triplet_data, dimensions=dimensions,
+        replace(concepts, entropy=entropy), every_note, options, concepts.backend, concepts.inference.seed,
+        triplets=triplet_data, dimensions=dimensions,
     ))
+
+
+def _of_dimensions(
+    concepts: Concepts, ways: Ways, dimensions: object, rows: Any, limit: int | None, names: Any
+) -> Concepts:
+    """The result with what it has of human dimensions, whose rows are `rows`."""
+    return replace(
+        concepts, dimensions=as_embeddings(dimensions, DIMENSIONS).source, assign=ways.assign if ways.top else None,
+        top=ways.top or None, top_objects=None if limit is None else _top_objects(concepts, rows, limit, names),
+    )
 
 
 def _check(ways: Ways, dimensions: object, limit: int | None, transform: object) -> None:

@@ -63,12 +63,11 @@ class WithRows:
         """Raises where categories of objects have no names, and the models' rows are in different orders."""
         require_names(categories, self.row_names)
 
-    def notes_on(self, categories: object) -> tuple[str, ...]:
-        """A sentence where categories without names are taken for those of rows that have some, in their order."""
+    def notes_on(self, *categories: object) -> tuple[str, ...]:
+        """A sentence of each that has no names and is taken for that of rows that have some, in their order."""
         names = next((names for names in self.row_names if names is not None), None)
-        if categories is None or names is None:
-            return ()
-        return notes_on_order("categories", Categories.of(categories).names, names)
+        given = [] if names is None else [Categories.of(one) for one in categories if one is not None]
+        return tuple(note for one in given for note in notes_on_order("categories", one.names, names))
 
     def of(self, values: Any, name: str) -> Any:
         """Values (t, ...) that were given for all triplets, of those that remain; None and `Categories` as they are."""

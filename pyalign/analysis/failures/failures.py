@@ -17,8 +17,8 @@ from pyalign.analysis.answers import inputs_of
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.paired_outcomes import named_outcomes
 from pyalign.analysis.failures.groups import (
-    FailureGroup, ListedTriplet, ModelVerdicts, called_odd, called_odd_probabilities, group_failures, model_verdicts,
-    probabilities_of_choices, verdicts_of_choices,
+    CalledOdd, FailureGroup, ListedTriplet, ModelVerdicts, called_odd, called_odd_probabilities, group_failures,
+    model_verdicts, probabilities_of_choices, verdicts_of_choices,
 )
 from pyalign.analysis.model_choices import Judged, notes_on_choices
 from pyalign.analysis.notes import notes_on_rows
@@ -220,15 +220,11 @@ def find_failures(
     asked = _asked(verdicts, "answer" if chosen else "be finite in the rows of")
     items = called.arranged(aligned.triplets.values)
     groups = group_failures(verdicts, called, items, families, asked, limit, min_models)
-    groups = _with_probabilities(
-        groups, [np.searchsorted(called.rows, group.rows) for group in groups], index, aligned.models, chosen,
-        replace(how, temperature=temperature), backend,
-    )
-    options = {
-        "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan_policy, "missing": missing,
-        "limit": limit, "at_least": min_models, "temperature": temperature if models else None,
-        **judged.choices.options(),
-    }
+    how = replace(how, temperature=temperature)
+    groups = _with_probabilities(groups, called, index, aligned.models, chosen, how, backend)
+    options = {"measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan_policy,
+               "missing": missing, "limit": limit, "at_least": min_models,
+               "temperature": temperature if models else None, **judged.choices.options()}
     failures = Failures(
         models=tuple(judged.names), families=None if families is None else tuple(families),
         n_triplets=int(asked.sum()), n_dropped=int((~asked).sum()), n_undecided=called.n_undecided,
@@ -265,13 +261,11 @@ def _verdicts(
 
 
 def _with_probabilities(
-    groups: Sequence[FailureGroup], places: Sequence[np.ndarray], index: np.ndarray, models: Mapping[str, Any],
+    groups: Sequence[FailureGroup], called: CalledOdd, index: np.ndarray, models: Mapping[str, Any],
     chosen: Mapping[str, Chosen], how: ChoiceModel, backend: BackendName,
 ) -> tuple[FailureGroup, ...]:
-    """The groups with the probabilities of what they list: of all triplets they would take much memory.
-
-    places: of each group, which of the triplets `index` (t, 3) it lists.
-    """
+    """The groups with the probabilities of what they list: of all triplets, `index` (t, 3), they take much memory."""
+    places = [np.searchsorted(called.rows, group.rows) for group in groups]
     rows = np.concatenate(places)
     found = np.zeros((len(rows), len(models) + len(chosen), 3), np.float32)
     for k, x in enumerate(models.values()) if len(rows) else ():
