@@ -116,7 +116,7 @@ def score_concepts(
     """
     progress = reporter(progress)
     ways = Ways(dimension_labels, assign, top, categories, levels, entropy)
-    _check(ways, dimensions, limit, transform)
+    _check(ways, dimensions, limit, transform, families)
     models = {} if embeddings is None else one_or_several(embeddings)
     judged = Judged.of(
         models, model_choices, triplets, "concepts", base=choice_base, nan_policy=nan_policy, unreadable=unreadable,
@@ -137,8 +137,6 @@ def score_concepts(
     aligned, rows = aligned_beside(scored, triplet_data, dimensions)
     if dimensions is not None:
         ways = replace(ways, labels=labels_of(dimension_labels, dimensions))
-    if families is not None and transform is not None:
-        raise InputError("families are of models as they are; got a transform too")
     concepts = Run(
         aligned, answered, rows, how, backend, plan, judged.people, correction, min_triplets, transform,
         tuple(pairs), Families.of(families, names, plan), progress,
@@ -168,7 +166,7 @@ def _of_dimensions(
     )
 
 
-def _check(ways: Ways, dimensions: object, limit: int | None, transform: object) -> None:
+def _check(ways: Ways, dimensions: object, limit: int | None, transform: object, families: object) -> None:
     """Raises where what triplets are grouped by does not go together, and for what is no map."""
     require_some(dimensions, ways.categories, ways.levels, ways.entropy)
     _checks.whole_number(ways.top, "top", 0 if ways.entropy == "dimensions" and limit is None else 1)
@@ -176,6 +174,8 @@ def _check(ways: Ways, dimensions: object, limit: int | None, transform: object)
         raise InputError("limit applies only to objects of dimensions")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
+    if families is not None and transform is not None:
+        raise InputError("families are of models as they are; got a transform too")
 
 
 def _require_three(triplets: Triplets, what: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign._checks import checked
 from pyalign._process import Progress, reporter
+from pyalign.analysis.notes import merged
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.concept.neighbor_lists import Lists, chance_of_rbo, checked_k, level_of, list_length, neighbor_lists
 from pyalign.concept.neighborhood_result import BEFORE, Neighborhood, Neighborhoods
@@ -122,11 +123,10 @@ def neighborhoods(
     drawn = None if plan is None else halved(several, plan, progress)
     null = nulls(several, n_permutations, progress) if averaged and n_permutations else None
     results = _results(several, drawn, null)
-    notes = [*matched.notes, *_notes(asked, several, results, requested), *notes_on_lists(rows, lists, k)]
     given = {"k": k, "measure": str(measure), "human_measure": str(human_measure), "threshold": level, "rbo_p": rbo_p,
              "top": top, "ci": None if requested is None else requested.by,
-             "resamples": RESAMPLES if requested is None else requested.drawn,
-             "permutations": n_permutations, "correction": correction}
+             "resamples": RESAMPLES if requested is None else requested.drawn, "permutations": n_permutations,
+             "correction": correction}
     return Neighborhoods(
         results, () if drawn is None or human is None else differences_of(several, drawn), k, str(measure),
         None if human is None else str(human_measure), earlier, None if earlier is None else str(measures[earlier]),
@@ -134,8 +134,8 @@ def neighborhoods(
         None if concepts is None else int(concepts.of.any(axis=1).sum()), level, None if plan is None else plan.drawn,
         None if plan is None else float(plan.confidence_level), None if null is None else n_permutations, correction,
         seed if plan is None else plan.seed, None if human is None else as_embeddings(human, HUMAN).source,
-        matched.names, notes=tuple(dict.fromkeys(notes)),
-        provenance=Provenance.now([*models.items(), *references.items()], given, "auto", seed),
+        matched.names, provenance=Provenance.now([*models.items(), *references.items()], given, "auto", seed),
+        notes=merged(matched.notes, _notes(asked, several, results, requested), notes_on_lists(rows, lists, k)),
     )
 
 

@@ -75,11 +75,9 @@ def load_rdms(  # noqa: C901
     if isinstance(opened, Table):
         no_key(path, key)
         rated = _read_ratings(path, opened)
+        values, own, notes = rated or read_rows(path, opened, None)
         if rated is None:
-            values, own, notes = read_rows(path, opened, None)
             _check_header(path, opened, own)
-        else:
-            values, own, notes = rated
     else:
         chosen = choose(path, opened, key, JUDGMENTS.likely, beside=names_next_to(opened))
         values, notes = people_first(chosen.load(), source)
