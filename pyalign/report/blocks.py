@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter, itemgetter
 from statistics import median
 from typing import Any, Generic, TypeVar
 
 from pyalign._dataclass import dataclass, replace
 from pyalign.documents import ci_of
-from pyalign.report.words import beginning, interval_header, one_line
+from pyalign.report.words import Labels, beginning, interval_header, one_line, shortened
 
 Value = str | float | int | bool | None
 TEXT, PAGE = "text", "page"  # writers that a column may be for only
@@ -53,6 +54,7 @@ class Column:
     # column that has it is shortened, else the names in the first column.
     fit: Callable[[int], Sequence[str]] | None = None
     left: bool = False  # whether text begins at the left, as in the first column.
+    optional: bool = False  # whether a table is without it where no row has a value.
 
     @property
     def heading(self) -> str:
@@ -60,8 +62,14 @@ class Column:
         words = not self.named and re.match(r"[a-z]{2,}(?![^ ,-])", self.header)
         return self.header[0].upper() + self.header[1:] if words else self.header
 
+    @property
+    def empty(self) -> bool:
+        """Whether no row has a value."""
+        return all(value is None or value != value for value in self.values)
+
 
 Row = TypeVar("Row")
+Field = str | Callable[[Row], Any]  # "name", "a.b" for the b of its a, "0.b" for that of its first; or what gives it
 
 
 @dataclass(frozen=True)
@@ -72,27 +80,42 @@ class Rows(Generic[Row]):
     ends: str = ""
 
     def column(
-        self, header: str, value: Callable[[Row], Value], form: str = "text", places: int = 1, *,
-        ci: Callable[[Row], Iterable[float | None] | None] | None = None, ends: str | None = None, **options: Any,
+        self, header: str, value: Field[Row], form: str = "text", places: int = 1, *, ci: Field[Row] | None = None,
+        ends: str | None = None, **options: Any,
     ) -> Column:
-        """A column of what `value` gives for each, with the ends of what `ci` gives; see `Column` for the options.
+        """A column of a field of each, with the ends of the intervals of `ci`; see `Column` for the options.
 
         Without `ci` they are those of the figures, where some are `Estimate`, and `ends` says their level.
 
         Example:
             >>> column = Rows([("clip", 0.5, (0.4, 0.6)), ("vgg", 0.3, None)]).column
-            >>> column("accuracy", lambda row: row[1], "percent", ci=lambda row: row[2]).low
+            >>> column("accuracy", "1", "percent", ci="2").low
             (0.4, None)
         """
-        values = tuple(map(value, self.of))
+        values = self.each(value)
         own = [ci_of(one) for one in values]
         known = next(filter(None, own), None)
-        low, high = ends_of([ci(row) for row in self.of] if ci else own)
+        low, high = ends_of(self.each(ci) if ci else own)
         if form in ("percent", "bar"):
             places = max(places, supported_places(low, high))
         level = self.ends or (interval_header(known.confidence) if known else "")
         shown = (level if ends is None else ends) if ci or known else ""
         return Column(header, values, form, low, high, places, shown, **options)
+
+    def each(self, field: Field[Row]) -> tuple[Any, ...]:
+        """A field of each row, None where there is nothing on the way to it.
+
+        Example:
+            >>> Rows([("clip", 2j), ("vgg", None)]).each("1.imag")
+            (2.0, None)
+        """
+        if not isinstance(field, str):
+            return tuple(map(field, self.of))
+        found: tuple[Any, ...] = tuple(self.of)
+        for name in field.split("."):
+            get = itemgetter(int(name)) if name.isdigit() else attrgetter(name)
+            found = tuple(None if one is None else get(one) for one in found)
+        return found
 
 
 def supported_places(low: Sequence[float | None], high: Sequence[float | None]) -> int:
@@ -113,6 +136,21 @@ def concepts_column(header: str, names: Sequence[str]) -> Column:
     """Labels of concepts, whose beginnings are kept where a text is narrow."""
     lines = tuple(map(one_line, names))
     return Column(header, lines, fit=lambda room: [beginning(line, room) for line in lines])
+
+
+def names_column(
+    header: str, say: Callable[[Labels], Sequence[str]], labels: Labels, several: int = 2, besides: int = 3
+) -> Column:
+    """What is said of several models in a row, with the labels of all; in a narrow text with shortened ones.
+
+    `besides`: characters of a cell that are of no label.
+    """
+
+    def fit(room: int) -> Sequence[str]:
+        short = shortened(list(labels.values()), max(4, (room - besides) // several))
+        return say(dict(zip(labels, short, strict=True)))
+
+    return Column(header, tuple(say(labels)), fit=fit, only=TEXT)
 
 
 def ends_of(
@@ -287,8 +325,8 @@ def present(parts: Iterable[Part | None]) -> tuple[Part, ...]:
 
 
 def table(*columns: Column | None, title: str = "") -> Table:
-    """A table of those columns that there are."""
-    return Table(present(columns), title)
+    """A table of those columns that there are, without optional ones that are empty."""
+    return Table(tuple(one for one in columns if one is not None and not (one.optional and one.empty)), title)
 
 
 def foot(*notes: str, apart: bool = False) -> Foot:
@@ -303,7 +341,4 @@ def first_and_last(rows: Sequence[Row], most: int, verbose: bool) -> Sequence[Ro
 
 def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
     """The first column, and every other that has a value in at least one row."""
-    return tuple(
-        column for k, column in enumerate(columns)
-        if column is not None and (k == 0 or any(value is not None and value == value for value in column.values))
-    )
+    return tuple(one for k, one in enumerate(columns) if one is not None and (k == 0 or not one.empty))

@@ -5,18 +5,19 @@ Plans of experiments: what designs are expected to give, and how many participan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import (
-    PAGE, TEXT, Block, Column, Lines, Paragraph, Rows, Table, concepts_column, first_and_last, foot, table,
+    PAGE, TEXT, Block, Column, Lines, Paragraph, Rows, Table, concepts_column, first_and_last, foot, names_column,
+    table,
 )
 from pyalign.report.score import share_columns
 from pyalign.report.words import (
-    CORRECTED, ELSEWHERE, SINGULAR, beginning, chance_note, counted, dropped_note, effective_text, header_of,
-    interval_header, labels_of, one_line, over_text, over_words, percent, percent_interval, shortened, source_note,
-    weighted_text,
+    CORRECTED, ELSEWHERE, SINGULAR, Labels, beginning, chance_note, counted, dropped_note, effective_text, header_of,
+    interval_header, labels_of, one_line, over_text, over_words, p_header, percent, percent_interval, shortened,
+    source_note, weighted_text,
 )
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ WIDEST = 12  # of a name above a column of it
 NEEDED = "fewest participants that are enough:"
 
 
-def comparison_view(
-    result: Comparison, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def comparison_view(result: Comparison, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """The models, every two of them, how to read both, and the best."""
     labels, pairs = labels_of(result, verbose, labels), result.pairs
     if not verbose and len(pairs) > MOST_PAIRS and result.baseline is None:
@@ -55,9 +54,7 @@ def comparison_view(
             dropped_note(result.n_dropped),
             f"{n_pairs:,} {by_rank}: {ELSEWHERE}" if len(pairs) < n_pairs else "",
             "" if result.baseline is None else f"each model less the baseline, {labels[result.baseline]}",
-            over_text(result.inference),
-            _objects_note(result),
-            effective_text(result.inference),
+            *_over_notes(result),
             weighted_text(result.effective_answers),
             "" if result.measure is None else f"measure {result.measure}",
             "" if result.temperature is None else f"T = {result.temperature:g}",
@@ -77,76 +74,69 @@ def comparison_view(
         column = Rows(result.best_layers, interval_header(result.inference.level)).column
         blocks.append(table(
             column("best layer", lambda best: labels[best.model]),
-            column("in-sample", lambda best: best.in_sample_accuracy, "percent"),
-            column("on other objects", lambda best: best.accuracy, "percent", ci=lambda best: best.ci),
+            column("in-sample", "in_sample_accuracy", "percent"),
+            column("on other objects", "accuracy", "percent", ci="ci"),
         ).on_page("best-layers", "best layers, chosen on half of the objects and scored on the others"))
     return blocks
 
 
-def _objects_note(result: Comparison | ErrorConsistency) -> str:
+def _over_notes(result: Comparison | ErrorConsistency) -> tuple[str, str, str]:
+    """What the intervals are over, and how many of them there are."""
     people = "" if result.n_subjects is None else f", {result.n_subjects:,} participants"
-    return f"{result.n_objects:,} objects{people}"
+    return over_text(result.inference), f"{result.n_objects:,} objects{people}", effective_text(result.inference)
 
 
-def _models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
+def _models_table(result: Comparison, labels: Labels) -> Table:
     """A row for each model of a comparison."""
     intervals = result.inference.over is not None
     column = Rows(result.models, header_of(result.inference)).column
     return table(
         column("model", lambda m: labels[m.model]),
-        column("measure", lambda m: m.measure) if result.measure is None and any(m.measure for m in result.models)
-        else None,
-        column("accuracy", lambda m: m.accuracy, "percent", ci=lambda m: m.ci),
-        column("s.e.", lambda m: m.standard_error, "percent", 2, keep=5) if intervals else None,
-        column("rank", lambda m: m.rank, "count", ci=lambda m: m.rank_ci, ends="interval" * intervals, keep_ends=7),
-        column("ties", lambda m: m.n_ties, "count", keep=4),
-        column("cross-entropy", lambda m: m.cross_entropy, "number", 5, ci=lambda m: m.cross_entropy_ci, ends="",
-               keep=8),
+        column("measure", "measure", optional=True) if result.measure is None else None,
+        column("accuracy", "accuracy", "percent", ci="ci"),
+        column("s.e.", "standard_error", "percent", 2, keep=5) if intervals else None,
+        column("rank", "rank", "count", ci="rank_ci", ends="interval" * intervals, keep_ends=7),
+        column("ties", "n_ties", "count", keep=4),
+        column("cross-entropy", "cross_entropy", "number", 5, ci="cross_entropy_ci", ends="", keep=8),
     )
 
 
 def _pair_columns(
-    pairs: Sequence[PairResult | ErrorPair], labels: Mapping[str, str], header: str = "difference", second: str = "less"
+    pairs: Sequence[PairResult | ErrorPair], labels: Labels, header: str = "difference", second: str = "less"
 ) -> tuple[Column, Column, Column]:
     """Both models of each pair: in text in half of the room each where it is narrow, on a page in two columns."""
-
-    def fit(room: int) -> list[str]:
-        names = list(labels.values())
-        half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
-        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in pairs]
-
     column = Rows(pairs).column
     return (
-        column(header, lambda p: f"{labels[p.a]} - {labels[p.b]}", fit=fit, only=TEXT),
+        names_column(header, lambda names: [f"{names[p.a]} - {names[p.b]}" for p in pairs], labels),
         column("model", lambda p: labels[p.a], filter=True, only=PAGE),
         column(second, lambda p: labels[p.b], filter=True, only=PAGE),
     )
 
 
-def _pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
+def _pairs_table(result: Comparison, labels: Labels, pairs: Sequence[PairResult]) -> Table:
     """A row for each of these pairs of a comparison."""
-    intervals, corrected = result.inference.over is not None, f"p ({CORRECTED[result.correction]})"
+    intervals, corrected = result.inference.over is not None, p_header(result.correction)
     within = f"of a difference of {100 * (result.margin or 0.0):g}% or more, {CORRECTED[result.correction]}"
     over_all = f"corrected for {len(result.pairs):,} pairs" if len(result.pairs) > 1 else ""
     column = Rows(pairs, header_of(result.inference)).column
     tests = (
-        column("s.e.", lambda p: p.standard_error, "percent", 2, keep=2, only=TEXT),
-        column("p", lambda p: p.p_value, "p", keep=6, note="two-sided test of no difference, for this pair only"),
-        column(corrected, lambda p: p.p_adjusted, "p", foot=over_all and f"{corrected} {over_all}",
+        column("s.e.", "standard_error", "percent", 2, keep=2, only=TEXT),
+        column("p", "p_value", "p", keep=6, note="two-sided test of no difference, for this pair only"),
+        column(corrected, "p_adjusted", "p", foot=over_all and f"{corrected} {over_all}",
                note="corrected for all pairs"),
-        column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
+        column("p (max-t)", "p_max_t", "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
                note="corrected for all pairs and how they depend on each other")
         if result.inference.method == "corrected" else None,
-        column("p (margin)", lambda p: p.p_equivalence_adjusted, "p", keep=8, note=within,
+        column("p (margin)", "p_equivalence_adjusted", "p", keep=8, note=within,
                foot=f"p (margin), {within}") if result.margin is not None else None,
     )
     return table(
         *_pair_columns(pairs, labels),
-        column("accuracy", lambda p: p.difference, "percent", ci=lambda p: p.ci,
+        column("accuracy", "difference", "percent", ci="ci",
                note="difference of accuracies, the first less the second"),
         *(tests if intervals else ()),
         *share_columns([pair.components for pair in pairs]),
-        column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
+        column("cross-entropy", "cross_entropy_difference", "number", 4, ci="cross_entropy_ci",
                ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
     )
 
@@ -154,9 +144,7 @@ def _pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[
 # Error consistency
 
 
-def consistency_view(
-    consistency: ErrorConsistency, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def consistency_view(consistency: ErrorConsistency, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """Every two models, the matrix of several, the concepts that are missed, and how to read them."""
     labels = labels_of(consistency, verbose, labels)
     shown = consistency.pairs if verbose or len(consistency.pairs) <= MOST_PAIRS else ()
@@ -179,45 +167,39 @@ def consistency_view(
         f"{consistency.n_triplets:,} triplets, of which all models miss {consistency.n_missed:,} ({share})",
         dropped_note(consistency.n_dropped, "NaN, or a model without an answer"),
         *(() if shown else (f"{len(consistency.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA)),
-        over_text(consistency.inference),
-        _objects_note(consistency),
-        effective_text(consistency.inference),
+        *_over_notes(consistency),
         "" if consistency.measure is None else f"measure {consistency.measure}",
         "a tie is not right",
         f"of {len(missed):,} concepts {left_out}" if len(missed) > MOST_CONCEPTS and not verbose else "",
     )]
 
 
-def _errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
+def _errors_table(consistency: ErrorConsistency, labels: Labels, pairs: Sequence[ErrorPair]) -> Table:
     """A row for each of these pairs of models, and how their errors go together."""
     column = Rows(pairs, interval_header(consistency.inference.level)).column
     return table(
         *_pair_columns(pairs, labels, "models", "and"),
-        column("right", lambda p: p.accuracy_a, "percent", keep=3, only=TEXT),
-        column("right", lambda p: p.accuracy_b, "percent", keep=3, only=TEXT),
-        column("agree", lambda p: p.observed, "percent", keep=2, only=TEXT),
-        column("by chance", lambda p: p.expected, "percent", keep=1, only=TEXT),
-        column("same choice", lambda p: p.same_choice, "percent", ci=lambda p: p.same_choice_ci, keep=6,
-               ends="same choice, interval", keep_ends=3,
-               note="Triplets in which both choose the same item, right or wrong.")
-        if any(pair.same_choice is not None for pair in pairs) else None,
-        column("both wrong", lambda p: p.both_wrong, "percent", keep=1),
-        column("if independent", lambda p: p.both_wrong_expected, "percent", keep=0,
+        column("right", "accuracy_a", "percent", keep=3, only=TEXT),
+        column("right", "accuracy_b", "percent", keep=3, only=TEXT),
+        column("agree", "observed", "percent", keep=2, only=TEXT),
+        column("by chance", "expected", "percent", keep=1, only=TEXT),
+        column("same choice", "same_choice", "percent", ci="same_choice_ci", keep=6, ends="same choice, interval",
+               keep_ends=3, note="Triplets in which both choose the same item, right or wrong.", optional=True),
+        column("both wrong", "both_wrong", "percent", keep=1),
+        column("if independent", "both_wrong_expected", "percent", keep=0,
                note="Both wrong, if errors were independent."),
-        column("kappa", lambda p: p.kappa, "number", 3, ci=lambda p: p.ci, foot=KAPPA),
-        column("unbiased", lambda p: p.unbiased_kappa, "number", 3, keep=0, note="Without the bias of few triplets."),
-        column("least", lambda p: p.kappa_min, "number", 3, keep=6, foot="least: what the accuracies allow",
+        column("kappa", "kappa", "number", 3, ci="ci", foot=KAPPA),
+        column("unbiased", "unbiased_kappa", "number", 3, keep=0, note="Without the bias of few triplets."),
+        column("least", "kappa_min", "number", 3, keep=6, foot="least: what the accuracies allow",
                note="What the two accuracies allow at least."),
-        column("most", lambda p: p.kappa_max, "number", 3, keep=7, foot="most: what the accuracies allow",
+        column("most", "kappa_max", "number", 3, keep=7, foot="most: what the accuracies allow",
                note="What the two accuracies allow at most."),
         column("copied model", lambda p: p.copied and labels.get(p.copied, p.copied), only=PAGE,
                note="The more accurate model, which the other is held to copy."),
-        column("copied", lambda p: p.copy_probability, "number", 3, ci=lambda p: p.copy_ci, keep=7,
-               ends="copied, interval", keep_ends=4,
+        column("copied", "copy_probability", "number", 3, ci="copy_ci", keep=7, ends="copied, interval", keep_ends=4,
                foot="copied: how often the worse model does as the better one"),
-        column("p", lambda p: p.p_value, "p", keep=0, note="Of independent errors: kappa 0."),
-        column(f"p ({CORRECTED[consistency.correction]})", lambda p: p.p_adjusted, "p", keep=5,
-               note="Corrected over all pairs."),
+        column("p", "p_value", "p", keep=0, note="Of independent errors: kappa 0."),
+        column(p_header(consistency.correction), "p_adjusted", "p", keep=5, note="Corrected over all pairs."),
     ).on_page("consistency-table", "kappa of right and wrong", "kappa")
 
 
@@ -226,18 +208,17 @@ def _missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedC
     column = Rows(rows, interval_header(consistency.inference.level)).column
     return table(
         concepts_column(SINGULAR[by], [row.concept for row in rows]),
-        column("triplets", lambda c: c.n_triplets, "count", keep=6),
-        column("missed", lambda c: c.n_missed, "count", note="By all models.", only=PAGE),
-        column("all miss", lambda c: c.missed, "percent", note="Share of its triplets that all models get wrong."),
-        column("ratio", lambda c: c.ratio, "number", 2, keep=7, note="To that share among all triplets."),
-        column("excess", lambda c: c.excess, "percent", ci=lambda c: c.ci, keep=5, keep_ends=8,
+        column("triplets", "n_triplets", "count", keep=6),
+        column("missed", "n_missed", "count", note="By all models.", only=PAGE),
+        column("all miss", "missed", "percent", note="Share of its triplets that all models get wrong."),
+        column("ratio", "ratio", "number", 2, keep=7, note="To that share among all triplets."),
+        column("excess", "excess", "percent", ci="ci", keep=5, keep_ends=8,
                foot="excess: share that all miss, less that of all triplets",
                note="That share less the one among all triplets."),
-        column("p", lambda c: c.p_value, "p", keep=0),
-        column(f"p ({CORRECTED[consistency.correction]})", lambda c: c.p_adjusted, "p", keep=5),
-        column("of misses", lambda c: c.share, "percent", keep=3,
-               note="Of all triplets that all miss, how many are about it."),
-        column("explained", lambda c: c.explained, "percent", keep=4,
+        column("p", "p_value", "p", keep=0),
+        column(p_header(consistency.correction), "p_adjusted", "p", keep=5),
+        column("of misses", "share", "percent", keep=3, note="Of all triplets that all miss, how many are about it."),
+        column("explained", "explained", "percent", keep=4,
                note="How many of them are more than its share would bring."),
     ).on_page(f"missed-{by}", f"what the triplets that all models get wrong are about, by {SINGULAR[by]}", "explained")
 
@@ -245,7 +226,7 @@ def _missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedC
 # Failures
 
 
-def failures_view(result: Failures, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
+def failures_view(result: Failures, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """How often each model is wrong, how many triplets each group has, and the clearest of them."""
     labels, column = labels_of(result, verbose, labels), Rows(result.groups).column
     return [
@@ -253,7 +234,7 @@ def failures_view(result: Failures, verbose: bool = False, labels: Mapping[str, 
         table(
             column("wrong", lambda group: _clipped(result.who_fails(group), verbose)),
             column("right", lambda group: _clipped(group.right or "-", verbose)),
-            column("triplets", lambda group: group.n, "count"),
+            column("triplets", "n", "count"),
             column("share", lambda group: group.n / result.n_triplets, "percent"),
         ),
         foot(
@@ -269,7 +250,7 @@ def failures_view(result: Failures, verbose: bool = False, labels: Mapping[str, 
     ]
 
 
-def _wrong_table(result: Failures, labels: Mapping[str, str]) -> Table:
+def _wrong_table(result: Failures, labels: Labels) -> Table:
     """How many of all triplets each model gets wrong."""
     shares = tuple(wrong / result.n_triplets for wrong in result.n_wrong)
     return table(
@@ -280,7 +261,7 @@ def _wrong_table(result: Failures, labels: Mapping[str, str]) -> Table:
     )
 
 
-def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, str], verbose: bool) -> Table:
+def _examples_table(result: Failures, group: FailureGroup, labels: Labels, verbose: bool) -> Table:
     """The first triplets of a group, each answer once."""
     from pyalign.analysis.failures.groups import shortest
 
@@ -318,9 +299,7 @@ def _clipped(text: str, verbose: bool) -> str:
 # Model recovery
 
 
-def recovery_view(
-    recovery: Recovery, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def recovery_view(recovery: Recovery, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """The models as those that answered, who was chosen, the rate along sizes."""
     labels = labels_of(recovery, verbose, labels)
     blocks: list[Block] = [_recovery_table(recovery, labels), _confusion_table(recovery, labels)]
@@ -352,7 +331,7 @@ def recovery_view(
     )]
 
 
-def _confusion_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
+def _confusion_table(recovery: Recovery, labels: Labels) -> Table:
     """A row for each model that answered, a column for each that was chosen."""
     names = tuple(labels[name] for name in recovery.models)
     chosen = zip(names, zip(*recovery.confusion, strict=True), strict=True)
@@ -362,7 +341,7 @@ def _confusion_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
     return confusion.on_page("recovery-confusion", caption, fold="Which model was chosen", only=PAGE)
 
 
-def _recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
+def _recovery_table(recovery: Recovery, labels: Labels) -> Table:
     """A row for each model that answered."""
     column = Rows(recovery.by_model, interval_header(recovery.confidence)).column
 
@@ -371,13 +350,13 @@ def _recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
 
     return table(
         column("model", lambda m: labels[m.model]),
-        column("measure", lambda m: m.measure, keep=4, same="measure {}"),
-        column("T", lambda m: m.temperature, "digits", 4, keep=5, only=TEXT),
-        column("temperature", lambda m: m.temperature, "digits", 4, only=PAGE),
-        column("recovered", lambda m: m.recovery_rate, "percent", ci=lambda m: m.ci, keep_ends=8),
+        column("measure", "measure", keep=4, same="measure {}"),
+        column("T", "temperature", "digits", 4, keep=5, only=TEXT),
+        column("temperature", "temperature", "digits", 4, only=PAGE),
+        column("recovered", "recovery_rate", "percent", ci="ci", keep_ends=8),
         column("mistaken most for", lambda m: m.mistaken_for and labels[m.mistaken_for], only=PAGE),
-        column("how often", lambda m: m.mistaken_share, "percent", only=PAGE),
-        column("ties", lambda m: m.n_ties, "count", keep=6),
+        column("how often", "mistaken_share", "percent", only=PAGE),
+        column("ties", "n_ties", "count", keep=6),
         column("mistaken most for", mistaken, keep=7, only=TEXT),
     ).on_page("recovery-table", "models as those that answered", "recovered")
 
@@ -386,14 +365,14 @@ def _curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
     """A row for each number of triplets."""
     column = Rows(curve, interval_header(confidence)).column
     return table(
-        column("triplets", lambda rate: rate.n_triplets, "count"),
-        column("recovered", lambda rate: rate.recovery_rate, "percent", ci=lambda rate: rate.ci),
-        column("drawn beyond the study", lambda rate: rate.drawn, "count", only=PAGE,
+        column("triplets", "n_triplets", "count"),
+        column("recovered", "recovery_rate", "percent", ci="ci"),
+        column("drawn beyond the study", "drawn", "count", only=PAGE,
                note="further triplets of its objects, at random"),
     ).on_page("recovery-curve", "random subsets of the study", fold="By number of triplets")
 
 
-def plan_view(plan: ExperimentPlan, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
+def plan_view(plan: ExperimentPlan, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """Every design, the fewest participants that are enough, the chosen design in words, and how to read them."""
     labels = labels_of(plan, verbose, labels)
     difference = f"{100 * plan.difference:.3g}"
@@ -421,17 +400,15 @@ def _designs_table(designs: Sequence[PlannedDesign], title: str = "") -> Table:
     """A row for each design."""
     column = Rows(designs).column
     return table(
-        column("objects", lambda design: design.n_objects, "count"),
-        column("participants", lambda design: design.n_subjects, "count"),
-        column("answers each", lambda design: design.answers_per_subject, "count", keep=8),
-        column("answers", lambda design: design.n_answers, "count", keep=7),
-        column("s.e.", lambda design: design.standard_error, "percent", 2, keep=6),
-        column("width", lambda design: design.width, "percent", keep=5, note="Mean width of the interval."),
-        column("power", lambda design: design.power, "percent"),
-        column("assurance", lambda design: design.assurance, "percent",
-               note="Mean power over what the components may be, given the pilot.")
+        column("objects", "n_objects", "count"),
+        column("participants", "n_subjects", "count"),
+        column("answers each", "answers_per_subject", "count", keep=8),
+        column("answers", "n_answers", "count", keep=7),
+        column("s.e.", "standard_error", "percent", 2, keep=6),
+        column("width", "width", "percent", keep=5, note="Mean width of the interval."),
+        column("power", "power", "percent"),
+        column("assurance", "assurance", "percent", note="Mean power over what the components may be, given the pilot.")
         if any(design.assurance != design.power for design in designs) else None,
-        column("cost", lambda design: design.cost, "number", 0)
-        if any(design.cost is not None for design in designs) else None,
+        column("cost", "cost", "number", 0, optional=True),
         title=title,
     )

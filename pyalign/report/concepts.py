@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyalign._dataclass import replace
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
-    CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, chance_note, counted, dropped_note, effective_text, header_of,
-    interval_header, labels_of, number, over_text, percent, percent_interval, shortened, source_note,
+    CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, Labels, chance_note, counted, dropped_note, effective_text, header_of,
+    interval_header, labels_of, number, over_text, p_header, percent, percent_interval, shortened, source_note,
 )
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ MOST_DIFFERENCES = 20
 MOST_ROWS = 1000  # of differences on a page, each in a row of its own
 
 
-def concepts_view(
-    result: Concepts, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def concepts_view(result: Concepts, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """A table for each way of grouping, best concepts of the first model first, and how to read them."""
     of_page, labels = labels is not None, labels_of(result, verbose, labels)
     for scores in result.results:  # in a header the mark of what a transform made is a short one
@@ -59,17 +57,17 @@ def concepts_view(
     ]
 
 
-def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> list[Table]:
+def _of_one_way(of: Sequence[ConceptScores], labels: Labels, result: Concepts) -> list[Table]:
     """The concepts; on a page those of each model, and the differences of models."""
     by, stem = of[0].by, "entropy" if of[0].by == "entropy" else "concepts"
     rows = [(labels[scores.embeddings], row) for scores in sorted(of, key=lambda one: -(one.accuracy or 0.0))
             for row in (*scores.concepts, *([] if scores.unassigned is None else [scores.unassigned]))]
     column = Rows(rows, header_of(result.inference)).column
     every = table(
-        column("model", lambda r: r[0], filter=True, named=True) if len(of) > 1 else None,
-        column(SINGULAR[by], lambda r: r[1].concept, filter=len(of) > 1),
-        column("accuracy", lambda r: r[1].accuracy, "percent", ci=lambda r: r[1].ci),
-        column("triplets", lambda r: r[1].n_triplets, "count"),
+        column("model", "0", filter=True, named=True) if len(of) > 1 else None,
+        column(SINGULAR[by], "1.concept", filter=len(of) > 1),
+        column("accuracy", "1.accuracy", "percent", ci="1.ci"),
+        column("triplets", "1.n_triplets", "count"),
         column("objects", lambda r: r[1].n_objects or None, "count"),
         title=f"accuracy per {SINGULAR[by]}",
     )
@@ -83,7 +81,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
 
 
 def _differences_by_concept(
-    differences: Sequence[ConceptDifference], of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts
+    differences: Sequence[ConceptDifference], of: Sequence[ConceptScores], labels: Labels, result: Concepts
 ) -> Table:
     accuracies = {(scores.embeddings, row.concept): row.accuracy for scores in of for row in scores.concepts}
     column, several = Rows(differences).column, len({(row.embeddings, row.other) for row in differences}) > 1
@@ -94,12 +92,12 @@ def _differences_by_concept(
         column("its accuracy", lambda d: accuracies.get((d.embeddings, d.concept)), "percent"),
         column("of the other", lambda d: accuracies.get((d.other, d.concept)), "percent"),
         *difference_columns(differences, result),
-        column("triplets", lambda d: d.n_triplets, "count"),
+        column("triplets", "n_triplets", "count"),
     ).on_page("", "accuracy of one model less that of the other, paired over the same triplets", "difference")
 
 
 def _differences_by_pair(
-    differences: Sequence[ConceptDifference], of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts
+    differences: Sequence[ConceptDifference], of: Sequence[ConceptScores], labels: Labels, result: Concepts
 ) -> Table:
     """In how many concepts each pair differs; of very many pairs those with the best model."""
     pairs: dict[tuple[str, str], list[ConceptDifference]] = {}
@@ -117,8 +115,8 @@ def _differences_by_pair(
         column("less", lambda row: row[0][1], filter=True),
         column("better in", lambda row: _n_apart(row[1], 1), "count"),
         column("worse in", lambda row: _n_apart(row[1], -1), "count"),
-        column("largest difference", lambda row: row[2].difference, "percent"),
-        column("in", lambda row: row[2].concept),
+        column("largest difference", "2.difference", "percent"),
+        column("in", "2.concept"),
     ).on_page("", caption, "better in")
 
 
@@ -130,7 +128,7 @@ def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
     )
 
 
-def _side_by_side(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> Table:
+def _side_by_side(of: Sequence[ConceptScores], labels: Labels, result: Concepts) -> Table:
     """The concepts of one model; of several a column for each, of two also their difference.
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
@@ -144,22 +142,21 @@ def _side_by_side(of: Sequence[ConceptScores], labels: Mapping[str, str], result
     rows = rows_of_each[0]
     column = Rows(rows, header_of(result.inference)).column
     concept = concepts_column(SINGULAR[first.by], [row.concept for row in rows])
-    triplets = column("triplets", lambda c: c.n_triplets, "count", keep=7)
+    triplets = column("triplets", "n_triplets", "count", keep=7)
     if len(of) == 1:
         return table(
             concept,
             triplets,
             column("objects", lambda c: (c.n_objects or result.n_objects) if c.n_triplets else 0, "count", keep=5),
-            column("effective", lambda c: c.effective_objects, "number", 1, keep=4,
-                   foot="effective: number of objects, where it is below half of them")
-            if any(row.effective_objects for row in rows) else None,
-            column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
-            column("s.e.", lambda c: c.standard_error, "percent", 2, keep=3) if intervals else None,
-            column("pooled", lambda c: c.pooled, "percent", keep=1,
+            column("effective", "effective_objects", "number", 1, keep=4,
+                   foot="effective: number of objects, where it is below half of them", optional=True),
+            column("accuracy", "accuracy", "percent", ci="ci"),
+            column("s.e.", "standard_error", "percent", 2, keep=3, optional=True),
+            column("pooled", "pooled", "percent", keep=1,
                    foot="pooled: accuracy drawn towards the other concepts as far as it is uncertain")
             if first.spread is not None else None,
             *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
-            column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
+            column("cross-entropy", "cross_entropy", "number", 5, keep=4),
         )
     differences = [difference for difference in result.differences if difference.by == first.by]
     of_two = bool(len(of) == 2 and differences and intervals)
@@ -183,7 +180,7 @@ def _rows_of(scores: ConceptScores, order: Sequence[int], result: Concepts) -> l
     return [*(scores.concepts[k] for k in order), *rest, whole]
 
 
-def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) -> Table | None:
+def spread_table(results: Sequence[ConceptScores], labels: Labels) -> Table | None:
     """How much the accuracies of each model differ between concepts, and which are the lowest and the highest."""
     known = [scores for scores in results if scores.spread is not None]
     if not known:
@@ -200,8 +197,8 @@ def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) ->
 
     return table(
         column("model", lambda scores: labels[scores.embeddings]),
-        column("concepts", lambda scores: scores.by, keep=4) if len({scores.by for scores in known}) > 1 else None,
-        column("spread", lambda scores: scores.spread, "percent", ci=lambda scores: scores.spread_ci,
+        column("concepts", "by", keep=4) if len({scores.by for scores in known}) > 1 else None,
+        column("spread", "spread", "percent", ci="spread_ci",
                foot="spread: standard deviation of true accuracies between concepts"),
         column("lowest", most_probable("p_lowest"), keep=6,
                foot="lowest, highest: the concept that most probably is, and with which probability"),
@@ -211,11 +208,11 @@ def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) ->
 
 def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[Column, ...]:
     """What holds for all concepts at once: intervals, and differences from the whole."""
-    column, corrected = Rows(rows).column, f"p ({CORRECTED[result.correction]})"
+    column, corrected = Rows(rows).column, p_header(result.correction)
     return (
         column("all together", lambda c: None if c.simultaneous_ci is None else percent_interval(c.simultaneous_ci),
                keep=2, foot="all together: intervals that hold for all concepts at once", only=TEXT),
-        column(corrected, lambda c: c.p_adjusted, "p", keep=6,
+        column(corrected, "p_adjusted", "p", keep=6,
                foot=f"{corrected} of the accuracy of all triplets, corrected for all concepts"),
     )
 
@@ -227,16 +224,14 @@ def difference_columns(differences: Sequence[ConceptDifference | None], result: 
         column("difference", lambda d: "" if d is None else d.difference, "percent",
                ci=lambda d: None if d is None else d.ci, keep_ends=6),
         column("p", lambda d: "" if d is None else d.p_value, "p", keep=3),
-        column(f"p ({CORRECTED[result.correction]})", lambda d: "" if d is None else d.p_adjusted, "p"),
+        column(p_header(result.correction), lambda d: "" if d is None else d.p_adjusted, "p"),
     )
 
 
 # Human dimensions
 
 
-def predictions_view(
-    result: DimensionPredictions, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def predictions_view(result: DimensionPredictions, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """A row for each model; then for each the dimensions, best first; then the differences of models."""
     labels, of_triplets = labels_of(result, verbose, labels), result.n_triplets is not None
     drawn = "as given" if result.inference.seed is None else f"seed {result.inference.seed}"
@@ -281,32 +276,32 @@ def _dimensions_table(
     """A row for each dimension of a model, whose label comes before it."""
     column = Rows(rows, header_of(result.inference)).column
     return table(
-        column("dimension", lambda r: r[1].dimension, filter=True),
-        column("model", lambda r: r[0], filter=True, only=PAGE),
-        column("R^2", lambda r: r[1].r2, "number", 3, ci=lambda r: r[1].ci, note="held out"),
-        column("s.e.", lambda r: r[1].standard_error, "number", 3, keep=6, only=TEXT)
+        column("dimension", "1.dimension", filter=True),
+        column("model", "0", filter=True, only=PAGE),
+        column("R^2", "1.r2", "number", 3, ci="1.ci", note="held out"),
+        column("s.e.", "1.standard_error", "number", 3, keep=6, only=TEXT)
         if result.inference.over is not None else None,
-        column("r", lambda r: r[1].correlation, "number", 3, keep=7),
+        column("r", "1.correlation", "number", 3, keep=7),
         column("penalties", lambda r: _penalties(r[1]), keep=5, only=TEXT),
         title=title,
     )
 
 
-def _models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Table:
+def _models_table(result: DimensionPredictions, labels: Labels) -> Table:
     """A row for each model."""
     intervals = result.inference.over is not None
     column = Rows(result.results, header_of(result.inference)).column
     of_triplets = (
-        column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_ci, ends="interval", keep_ends=4,
+        column("accuracy", "accuracy", "percent", ci="accuracy_ci", ends="interval", keep_ends=4,
                note="odd-one-out, of predicted dimensions, each object by the map that has not seen it"),
-        column("within folds", lambda r: r.accuracy_within_folds, "percent", keep=2,
+        column("within folds", "accuracy_within_folds", "percent", keep=2,
                note="triplets of three objects of one fold"),
-        column("as it is", lambda r: r.own_accuracy, "percent", keep=8, note="of the embeddings themselves"),
+        column("as it is", "own_accuracy", "percent", keep=8, note="of the embeddings themselves"),
     )
     return table(
         column("model", lambda r: labels[r.embeddings]),
-        column("mean R^2", lambda r: r.mean_r2, "number", 3, ci=lambda r: r.ci),
-        column("s.e.", lambda r: r.standard_error, "number", 3, keep=3, only=TEXT) if intervals else None,
+        column("mean R^2", "mean_r2", "number", 3, ci="ci"),
+        column("s.e.", "standard_error", "number", 3, keep=3, only=TEXT) if intervals else None,
         *(() if result.n_triplets is None else of_triplets),
     ).on_page("dimensions-models", "R^2 of human dimensions", "mean R^2")
 
@@ -324,7 +319,7 @@ def _penalties(dimension: PredictedDimension) -> str:
 
 
 def _differences_table(
-    result: DimensionPredictions, labels: Mapping[str, str], differences: Sequence[DimensionDifference]
+    result: DimensionPredictions, labels: Labels, differences: Sequence[DimensionDifference]
 ) -> Table:
     """A row for each of these differences of models."""
     names = list(
@@ -338,11 +333,11 @@ def _differences_table(
         column("less", lambda d: f"{called[d.embeddings]} - {called[d.other]}", same="differences: {}", only=TEXT),
         column("model", lambda d: labels[d.embeddings], filter=True, only=PAGE),
         column("less", lambda d: labels[d.other], filter=True, only=PAGE),
-        column("R^2", lambda d: d.difference, "number", 3, ci=lambda d: d.ci, write="{:+.3f}".format),
+        column("R^2", "difference", "number", 3, ci="ci", write="{:+.3f}".format),
         column(interval_header(result.inference.level), keep=8, only=TEXT,  # whose ends have no plus before them
                value=lambda d: None if d.ci is None else " to ".join(number(end, 3) for end in d.ci)),
-        column("s.e.", lambda d: d.standard_error, "number", 3, keep=3, only=TEXT),
-        column("p", lambda d: d.p_value, "p", keep=4),
-        column(f"p ({CORRECTED[result.correction]})", lambda d: d.p_adjusted, "p"),
+        column("s.e.", "standard_error", "number", 3, keep=3, only=TEXT),
+        column("p", "p_value", "p", keep=4),
+        column(p_header(result.correction), "p_adjusted", "p"),
     ).on_page("dimensions-differences", "R^2 of one model less that of another, on the same objects and folds", "R^2",
               fold="Differences between models")

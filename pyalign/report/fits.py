@@ -20,8 +20,8 @@ from pyalign.probing.fit import ProbeFit
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, Value, foot, table
 from pyalign.report.scored import unprobed
 from pyalign.report.words import (
-    called, chance_note, counted, interval_header, intervals_over, nats_note, one_line, over, over_words, percent,
-    percent_interval, source_note, spread,
+    Labels, called, chance_note, counted, interval_header, intervals_over, nats_note, one_line, over, over_words,
+    percent, percent_interval, source_note, spread,
 )
 
 # A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
@@ -82,11 +82,11 @@ def before_and_after(rows: Rows[ProbeCrossValidation], before: str) -> tuple[Col
     """Accuracies without and with a probe, and what it gains, with their intervals; before: see `unprobed`."""
     column = rows.column
     return (
-        column(before, lambda row: row.zero_shot_accuracy, "percent", ci=lambda row: row.zero_shot_interval,
+        column(before, "zero_shot_accuracy", "percent", ci="zero_shot_interval",
                foot=f"{before}: the embeddings as they came, by cosine",
                note="By cosines of the rows as they came, on the same triplets."),
-        column("probed", lambda row: row.accuracy, "percent", ci=lambda row: row.accuracy_interval),
-        column("gain", lambda row: row.difference, "percent", ci=lambda row: row.difference_interval,
+        column("probed", "accuracy", "percent", ci="accuracy_interval"),
+        column("gain", "difference", "percent", ci="difference_interval",
                note=f"Probed less {before}, paired over the same triplets."),
     )
 
@@ -101,12 +101,12 @@ def probes_blocks(results: Sequence[ProbeCrossValidation], names: Sequence[str])
         table(
             Column("model", tuple(names)),
             *before_and_after(rows, before),
-            rows.column("cross-entropy", lambda r: r.cross_entropy, "number", 4, ci=lambda r: r.cross_entropy_interval,
+            rows.column("cross-entropy", "cross_entropy", "number", 4, ci="cross_entropy_interval",
                         note="Nats, probed."),
-            rows.column("held out", lambda r: r.split, filter=True),
+            rows.column("held out", "split", filter=True),
             rows.column("folds", lambda r: len(r.folds), "count"),
-            rows.column("triplets", lambda r: r.n_test, "count"),
-            rows.column("chance", lambda r: r.chance, "percent"),
+            rows.column("triplets", "n_test", "count"),
+            rows.column("chance", "chance", "percent"),
         ).on_page("probes-table", "accuracy before and after a probe", "probed"),
         foot(over, intervals_over(one.accuracy_interval for one in results) or "no intervals"),
         folds_table(folds, results[0].task, before).on_page(
@@ -128,8 +128,8 @@ def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
 
     column = Rows(rows).column
     return table(
-        column("model", lambda row: row[0], filter=True, only=PAGE),
-        column("fold", lambda row: row[1], "count"),
+        column("model", "0", filter=True, only=PAGE),
+        column("fold", "1", "count"),
         column("penalty", of("penalty"), "digits", 4, keep=8, note="Chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
         column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
@@ -182,7 +182,7 @@ OVER = {"seeds": "other starts", "halves": "halves of the answers", "resamples":
 
 
 def embedding_view(
-    result: EmbeddingCrossValidation, verbose: bool = False, labels: Mapping[str, str] | None = None
+    result: EmbeddingCrossValidation, verbose: bool = False, labels: Labels | None = None
 ) -> list[Block]:
     """Held-out figures of each fold and of other embeddings, the stability, and the dimensions."""
     held = "sets of three objects" if result.split == "triplets" else "participants"
@@ -251,17 +251,15 @@ def _against_table(result: EmbeddingCrossValidation) -> Table:
     interval = result.accuracy_interval
     column = Rows(result.against, interval_header(interval.confidence if interval else None)).column
     return table(
-        column("against", lambda row: one_line(row.embeddings)),
-        column("accuracy", lambda row: row.accuracy, "percent", ci=lambda row: row.accuracy_interval, ends=""),
-        column("cross-entropy", lambda row: row.cross_entropy, "number", 5, keep=7,
-               ci=lambda row: row.cross_entropy_interval, ends=""),
-        column("difference", lambda row: row.difference, "percent", ci=lambda row: row.difference_interval,
+        column("against", "embeddings"),
+        column("accuracy", "accuracy", "percent", ci="accuracy_interval", ends=""),
+        column("cross-entropy", "cross_entropy", "number", 5, keep=7, ci="cross_entropy_interval", ends=""),
+        column("difference", "difference", "percent", ci="difference_interval",
                note="Accuracy of the learned embedding less that of the other one, paired over the answers."),
-        column("nats", lambda row: row.cross_entropy_difference, "number", 4, keep=5,
-               ci=lambda row: row.cross_entropy_difference_interval, keep_ends=4,
-               foot="nats: cross-entropy of the learned embedding less that of the other one"),
-        column("dimensions", lambda row: row.n_dimensions, "count", keep=6),
-        column("matched", lambda row: row.matched, "number", 2, keep=6,
+        column("nats", "cross_entropy_difference", "number", 4, keep=5, ci="cross_entropy_difference_interval",
+               keep_ends=4, foot="nats: cross-entropy of the learned embedding less that of the other one"),
+        column("dimensions", "n_dimensions", "count", keep=6),
+        column("matched", "matched", "number", 2, keep=6,
                foot="matched: mean correlation of dimensions that belong together"),
     ).on_page("embedding-against", "other embeddings on the same held-out answers")
 
@@ -271,14 +269,14 @@ def _stability_table(stability: Sequence[Stability]) -> Table:
     column = Rows(stability).column
     return table(
         column("stability over", lambda row: OVER[row.over]),
-        column("fits", lambda row: row.n_fits, "count"),
-        column("matched", lambda row: row.n_matched, "count",
+        column("fits", "n_fits", "count"),
+        column("matched", "n_matched", "count",
                foot="matched: dimensions with a match in another fit; above .8, .9: of these"),
-        column("above .8", lambda row: row.above_8, "percent"),
-        column("above .9", lambda row: row.above_9, "percent"),
-        column("as in VICE", lambda row: row.vice_above_8, "percent", keep=5,
+        column("above .8", "above_8", "percent"),
+        column("above .9", "above_9", "percent"),
+        column("as in VICE", "vice_above_8", "percent", keep=5,
                note="Dimensions above .8 by the definition of VICE: the best match on 80% of objects, on the others."),
-        column("similarities", lambda row: row.similarity, "number", 3,
+        column("similarities", "similarity", "number", 3,
                foot="similarities: correlation of the inner products of all pairs of objects"),
     ).on_page("embedding-stability", "how well the embedding comes back")
 
@@ -303,10 +301,10 @@ def _dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stabi
     """A row for each dimension, with how well it comes back."""
     column = Rows(dimensions).column
     return table(
-        column("dimension", lambda row: row.dimension, "count"),
-        column("mass", lambda row: row.mass, "digits", 5, keep=6),
-        column("objects", lambda row: row.n_objects, "count", keep=6, note="Objects with an entry that is not 0."),
-        column("share", lambda row: row.share, "percent"),
+        column("dimension", "dimension", "count"),
+        column("mass", "mass", "digits", 5, keep=6),
+        column("objects", "n_objects", "count", keep=6, note="Objects with an entry that is not 0."),
+        column("share", "share", "percent"),
         *(_stability_column(one, dimensions) for one in stability),
         column("top objects", lambda row: ", ".join(map(one_line, row.top_objects[:TOP])), left=True),
     ).on_page("embedding-dimensions", "dimensions by mass")
@@ -316,10 +314,8 @@ def _stability_column(stability: Stability, dimensions: Sequence[Dimension]) -> 
     """The correlation of each dimension with those that match it."""
     rows = [stability.dimensions[one.dimension - 1] for one in dimensions]
     note = f"Correlation with the dimension that matches it, over {OVER[stability.over]}."
-    return Rows(rows).column(
-        stability.over, lambda row: row.correlation, "number", 2, keep=7, ci=lambda row: (row.low, row.high), ends="",
-        note=note,
-    )
+    return Rows(rows).column(stability.over, lambda row: row.correlation, "number", 2, keep=7,
+                             ci=lambda row: (row.low, row.high), ends="", note=note)
 
 
 CAPTIONS = {
@@ -329,9 +325,7 @@ CAPTIONS = {
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
-def metadata_view(
-    result: MetadataRegressions, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def metadata_view(result: MetadataRegressions, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """The tables, and how to read them."""
     objects, models = over_words(result.inference.over or "objects"), result.models_by
     seeds = sum(len(point.members) > 1 for point in result.points)
@@ -360,22 +354,21 @@ def _metadata_tables(result: MetadataRegressions) -> dict[str, Table]:
         "slopes": _slopes(result, header),
         "ranks": _ranks(result, header),
         "groups": table(
-            of_group("column", lambda g: one_line(g.column)),
-            of_group("value", lambda g: one_line(g.value)),
-            of_group("models", lambda g: g.n_models, "count"),
-            of_group(f"mean {one_line(result.score_name)}", lambda g: g.accuracy, *form, ci=lambda g: g.ci,
-                     keep_ends=7),
-            of_group("lowest", lambda g: g.lowest, *form, keep=6),
-            of_group("highest", lambda g: g.highest, *form, keep=6),
-            of_group("s.d. of models", lambda g: g.deviation, *form, keep=5),
+            of_group("column", "column"),
+            of_group("value", "value"),
+            of_group("models", "n_models", "count"),
+            of_group(f"mean {one_line(result.score_name)}", "accuracy", *form, ci="ci", keep_ends=7),
+            of_group("lowest", "lowest", *form, keep=6),
+            of_group("highest", "highest", *form, keep=6),
+            of_group("s.d. of models", "deviation", *form, keep=5),
         ),
         "seeds": table(
             Column("several seeds", tuple(called([(point.model, None) for point in seeds]))),
             of_seed("seeds", lambda p: len(p.members), "count"),
-            of_seed("mean", lambda p: p.accuracy, *form),
-            of_seed("lowest", lambda p: p.lowest, *form),
-            of_seed("highest", lambda p: p.highest, *form),
-            of_seed("s.d. of seeds", lambda p: p.deviation, *form),
+            of_seed("mean", "accuracy", *form),
+            of_seed("lowest", "lowest", *form),
+            of_seed("highest", "highest", *form),
+            of_seed("s.d. of seeds", "deviation", *form),
         ),
     }
 
@@ -393,8 +386,8 @@ def _slopes(result: MetadataRegressions, header: str) -> Table:
         return "-" if interval is None else " to ".join(scaled(row, end) for end in interval)
 
     return table(
-        column(f"{one_line(result.score_name)} against", lambda r: one_line(r.column)),
-        column("models", lambda r: r.n_models, "count", keep=6),
+        column(f"{one_line(result.score_name)} against", "column"),
+        column("models", "n_models", "count", keep=6),
         column("slope", lambda r: scaled(r, r.slope)),
         column("per", lambda r: steps[r.column, r.scale][1]),
         column(header, lambda r: ends(r, r.ci), keep=8, note="Of the slope."),
@@ -421,10 +414,10 @@ def _ranks(result: MetadataRegressions, header: str) -> Table:
     """The rank correlation with each column of numbers, the same on both scales."""
     column, models = Rows([row for row in result.results if row.scale == "linear"]).column, result.models_by
     return table(
-        column("rank correlation with", lambda r: one_line(r.column)),
-        column("models", lambda r: r.n_models, "count"),
+        column("rank correlation with", "column"),
+        column("models", "n_models", "count"),
         column("families", lambda r: r.n_families or 0, "count", keep=6) if models == "families" else None,
-        column("Spearman", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_ci, ends=header, keep_ends=8),
+        column("Spearman", "rank_correlation", "number", 3, ci="rank_ci", ends=header, keep_ends=8),
         column(f"over {models}", lambda r: rank_text(r.rank_models_ci), keep=7),
     )
 

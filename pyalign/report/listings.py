@@ -23,7 +23,7 @@ def datasets_view(listed: DataSetList, verbose: bool = False) -> list[Block]:
     column = Rows(listed.datasets).column
     lines = [one_line(dataset.what) for dataset in listed.datasets]
     return [table(
-        column("data set", lambda d: d.name, left=True),
+        column("data set", "name", left=True),
         column("here", lambda d: "yes" if d.is_here else None, left=True),
         Column("what", tuple(lines), left=True, fit=lambda room: [beginning(line, room) for line in lines]),
     )]
@@ -49,9 +49,9 @@ def fetched_view(fetched: Fetched, verbose: bool = False) -> list[Block]:
     """The files with their checksums, and where they are."""
     column = Rows(fetched.files).column
     files = table(
-        column("file", lambda f: f.file),
+        column("file", "file"),
         column("fetched", lambda f: "now" if f.is_new else "before"),
-        column("compared with", lambda f: f.checked),
+        column("compared with", "checked"),
         column("sha256", lambda f: f.sha256 if verbose else f.sha256[:12]),
     )
     return [files, Lines((one_line(fetched.folder),))]
@@ -111,11 +111,11 @@ def extraction_view(made: Extraction, verbose: bool = False) -> list[Block]:
         lines.append(f"left out: {len(made.failures) - len(shown):,} more, see manifest.json")
     return [
         table(
-            column("layer", lambda layer: layer.name),
+            column("layer", "name"),
             column("shape", lambda layer: " x ".join(f"{size:,}" for size in layer.shape)),
-            column("what", lambda layer: layer.what, keep=2),
-            column("pooling", lambda layer: layer.pooling, keep=3),
-            column("file", lambda layer: layer.file, keep=4) if has_files else None,
+            column("what", "what", keep=2),
+            column("pooling", "pooling", keep=3),
+            column("file", "file", keep=4) if has_files else None,
         ),
         foot(
             f"{items} from {one_line(made.items or 'memory')}{part}, {made.order}",
@@ -136,9 +136,9 @@ def model_layers_view(listed: ModelLayers, verbose: bool = False) -> list[Block]
     """A layer a line: its name, its shape for an item, what it is."""
     column = Rows(listed.layers).column
     return [table(
-        column("layer", lambda layer: layer.name, left=True),
-        column("shape", lambda layer: layer.shape, left=True),
-        column("what", lambda layer: layer.what, left=True),
+        column("layer", "name", left=True),
+        column("shape", "shape", left=True),
+        column("what", "what", left=True),
     )]
 
 
@@ -146,22 +146,22 @@ def model_table_view(listed: ModelTable, verbose: bool = False) -> list[Block]:
     """A model a line; --verbose adds its data, its other names, and where each figure was read."""
     column = Rows(listed.models).column
     columns = [
-        column("model", lambda model: model.model, left=True),
-        column("family", lambda model: model.family, keep=5, left=True),
-        column("objective", lambda model: model.objective, keep=3, left=True),
+        column("model", "model", left=True),
+        column("family", "family", keep=5, left=True),
+        column("objective", "objective", keep=3, left=True),
         column("size", lambda model: None if model.parameters is None else f"{model.parameters / 1e6:.1f}M", keep=4),
-        column("width", lambda model: model.width, keep=2),
-        column("ImageNet", lambda model: model.imagenet_accuracy, "percent"),
+        column("width", "width", keep=2),
+        column("ImageNet", "imagenet_accuracy", "percent"),
     ]
     if verbose:
         columns += [
-            column("data", lambda model: model.data, left=True),
-            column("zero-shot", lambda model: model.imagenet_zero_shot, "percent"),
-            column("image", lambda model: model.image_size, "count"),
-            column("names", lambda model: model.names, left=True),
-            column("training source", lambda model: model.training_source, left=True),
-            column("size source", lambda model: model.size_source, left=True),
-            column("accuracy source", lambda model: model.accuracy_source, left=True),
+            column("data", "data", left=True),
+            column("zero-shot", "imagenet_zero_shot", "percent"),
+            column("image", "image_size", "count"),
+            column("names", "names", left=True),
+            column("training source", "training_source", left=True),
+            column("size source", "size_source", left=True),
+            column("accuracy source", "accuracy_source", left=True),
         ]
     return [table(*columns)]
 

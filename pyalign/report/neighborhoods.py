@@ -5,14 +5,14 @@ Embeddings before and after maps: one table for each set, and one for the catego
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pyalign.map_transfer.transfer_result import ACCURACY, KEPT, RSA, Transfer, TransferFigure
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
 from pyalign.report.fits import rank_text
-from pyalign.report.words import ELSEWHERE, called, counted, interval_header, intervals_over, number, one_line
+from pyalign.report.words import ELSEWHERE, Labels, called, counted, interval_header, intervals_over, number, one_line
 
 if TYPE_CHECKING:
     from pyalign.concept.dimensions import Prototype
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3
 
 
-def neighbors_view(
-    search: Neighbors, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def neighbors_view(search: Neighbors, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """The neighbors of the first queries, the nearest first, and what was searched; verbose: of all queries."""
     records = list(search.records() if verbose else islice(search.records(), max(search.k, MOST_ROWS)))
     column = Rows(records).column
@@ -59,14 +57,12 @@ def name_of(row: ObjectNeighborhood | Prototype) -> str:
     return str(row.row if row.name is None else row.name)
 
 
-def labels_of(found: Neighborhoods, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:
+def labels_of(found: Neighborhoods, verbose: bool = False, labels: Labels | None = None) -> list[str]:
     """What the models are called; `labels`: those of a page."""
     return called([(row.embeddings, None if labels is None else row.label) for row in found.results], labels, verbose)
 
 
-def neighborhoods_view(
-    found: Neighborhoods, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def neighborhoods_view(found: Neighborhoods, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """The models over all objects, and their hubs; of each the concepts, objects and duplicates; differences."""
     names = labels_of(found, verbose, labels)
     half, over = MOST_CONCEPTS // 2, f"{found.k:,} nearest of {found.n_objects:,} objects"
@@ -166,19 +162,19 @@ def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Colu
     columns: list[Column | None] = []
     if found.human_measure is not None:
         columns += [
-            column("overlap", lambda r: r.overlap, "number", 4, ci=lambda r: r.ci),
-            column("s.e.", lambda r: r.standard_error, "number", 4, keep=5, only=TEXT) if intervals else None,
-            column("rbo", lambda r: r.rbo, "number", 4, keep=7, ci=lambda r: r.rbo_ci, ends="interval" * intervals,
+            column("overlap", "overlap", "number", 4, ci="ci"),
+            column("s.e.", "standard_error", "number", 4, keep=5, only=TEXT, optional=True),
+            column("rbo", "rbo", "number", 4, keep=7, ci="rbo_ci", ends="interval" * intervals,
                    keep_ends=4, note=f"rank-biased overlap, persistence {found.rbo_p:g}"),
-            column("p", lambda r: r.p_value, "p", note="of the overlap, one-sided") if found.permutations else None,
-            column("p of the rbo", lambda r: r.rbo_p_value, "p", only=PAGE) if found.permutations else None,
+            column("p", "p_value", "p", note="of the overlap, one-sided", optional=True),
+            column("p of the rbo", "rbo_p_value", "p", only=PAGE, optional=True),
         ]
     if found.grouping is not None:
         columns += [
-            column("purity", lambda r: r.purity, "number", 4, ci=lambda r: r.purity_ci, ends="interval" * intervals,
+            column("purity", "purity", "number", 4, ci="purity_ci", ends="interval" * intervals,
                    keep_ends=6, note="share of neighbors with the same concept"),
-            column("by chance", lambda r: r.chance, "number", 4, keep=5, note="of shuffled concepts"),
-            column("p of purity", lambda r: r.purity_p_value, "p", keep=6) if found.permutations else None,
+            column("by chance", "chance", "number", 4, keep=5, note="of shuffled concepts"),
+            column("p of purity", "purity_p_value", "p", keep=6, optional=True),
         ]
     return columns
 
@@ -188,30 +184,29 @@ def _concepts_table(found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeigh
     column = Rows(rows).column
     corrected = found.permutations and found.human_measure
     return table(
-        column("concept", lambda r: r[1].concept, filter=True),
-        column("model", lambda r: r[0], filter=True, only=PAGE),
-        column("objects", lambda r: r[1].n_objects, "count"),
+        column("concept", "1.concept", filter=True),
+        column("model", "0", filter=True, only=PAGE),
+        column("objects", "1.n_objects", "count"),
         *_figures(found, [concept for _, concept in rows]),
-        column("p (corrected)", lambda r: r[1].p_adjusted, "p", keep=6) if corrected else None,
+        column("p (corrected)", "1.p_adjusted", "p", keep=6) if corrected else None,
         column("medoid", lambda r: None if r[1].medoid is None else name_of(r[1].medoid), keep=8),
-        column("its mean similarity", lambda r: None if r[1].medoid is None else r[1].medoid.value, "number", 3,
-               only=PAGE),
+        column("its mean similarity", "1.medoid.value", "number", 3, only=PAGE),
         column("top", lambda r: ", ".join(map(name_of, r[1].top[:SHOWN])), keep=3, only=TEXT),
         title=title,
     )
 
 
-def _differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference], labels: Mapping[str, str]) -> Table:
+def _differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference], labels: Labels) -> Table:
     """A row for each two models."""
     column = Rows(rows, interval_header(found.confidence or 0.0)).column
     return table(
         column("difference", lambda d: f"{labels[d.a]} - {labels[d.b]}", only=TEXT),
         column("model", lambda d: labels[d.a], only=PAGE),
         column("less", lambda d: labels[d.b], only=PAGE),
-        column("overlap", lambda d: d.difference, "number", 4, ci=lambda d: d.ci),
-        column("s.e.", lambda d: d.standard_error, "number", 4, keep=5, only=TEXT),
-        column("p", lambda d: d.p_value, "p", keep=6, only=TEXT),
-        column("p (corrected)", lambda d: d.p_adjusted, "p"),
+        column("overlap", "difference", "number", 4, ci="ci"),
+        column("s.e.", "standard_error", "number", 4, keep=5, only=TEXT),
+        column("p", "p_value", "p", keep=6, only=TEXT),
+        column("p (corrected)", "p_adjusted", "p"),
     ).on_page("neighborhoods-differences", "overlaps with people, on the same objects", "overlap",
               fold="Differences between models")
 
@@ -219,17 +214,16 @@ def _differences_table(found: Neighborhoods, rows: Sequence[NeighborDifference],
 def _hubs_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
     """A row for each model."""
     column = Rows(found.results).column
-    changed = found.before is not None
     return table(
         Column("model", tuple(labels)),
-        column("skewness", lambda r: r.skewness, "number", 3, note="of how often objects are neighbors; 0: evenly"),
-        column("Robin Hood", lambda r: r.robin_hood, "number", 4, keep=8,
+        column("skewness", "skewness", "number", 3, note="of how often objects are neighbors; 0: evenly"),
+        column("Robin Hood", "robin_hood", "number", 4, keep=8,
                note="share of places in lists that would have to change hands"),
-        column("of none", lambda r: r.antihubs, "number", 4, keep=7, note="share of objects, neighbors of none"),
-        column("by hubs", lambda r: r.hub_occurrence, "number", 4, keep=6,
+        column("of none", "antihubs", "number", 4, keep=7, note="share of objects, neighbors of none"),
+        column("by hubs", "hub_occurrence", "number", 4, keep=6,
                note="share of places that objects hold which are there twice as often"),
-        column("kept", lambda r: r.kept, "number", 4, note="share of neighbors as before") if changed else None,
-        column("rbo kept", lambda r: r.kept_rbo, "number", 4, keep=7) if changed else None,
+        column("kept", "kept", "number", 4, note="share of neighbors as before", optional=True),
+        column("rbo kept", "kept_rbo", "number", 4, keep=7, optional=True),
     ).on_page("neighborhoods-hubs", f"hubness: how unequally objects are among the {found.k:,} nearest of "
               f"{found.n_objects:,}{f'; kept: as {one_line(found.before)}' if found.before else ''}", "skewness", True)
 
@@ -239,7 +233,7 @@ def _objects_table(
 ) -> Table:
     """A row for each object of a model, whose label comes before it; `most`: neighbors that are named."""
     column = Rows(rows).column
-    human, changed = found.human_measure is not None, found.before is not None
+    changed = found.before is not None
 
     def often(value: float) -> str:
         """How often, a whole number but for shares of places that several have."""
@@ -247,16 +241,16 @@ def _objects_table(
 
     return table(
         column("object", lambda r: name_of(r[1])),
-        column("model", lambda r: r[0], filter=True, only=PAGE),
-        column("neighbor of", lambda r: r[1].occurrences, "number", 1, write=often, note="how many others"),
-        column("purity", lambda r: r[1].purity, "number", 4, keep=8) if found.grouping is not None else None,
-        column("overlap", lambda r: r[1].overlap, "number", 4) if human else None,
-        column("rbo", lambda r: r[1].rbo, "number", 4, keep=7) if human else None,
-        column("kept", lambda r: r[1].kept, "number", 4) if changed else None,
-        column("rbo kept", lambda r: r[1].kept_rbo, "number", 4, keep=6) if changed else None,
+        column("model", "0", filter=True, only=PAGE),
+        column("neighbor of", "1.occurrences", "number", 1, write=often, note="how many others"),
+        column("purity", "1.purity", "number", 4, keep=8, optional=True),
+        column("overlap", "1.overlap", "number", 4, optional=True),
+        column("rbo", "1.rbo", "number", 4, keep=7, optional=True),
+        column("kept", "1.kept", "number", 4, optional=True),
+        column("rbo kept", "1.kept_rbo", "number", 4, keep=6, optional=True),
         column("only before", lambda r: ", ".join(r[1].lost[:most]), keep=5) if changed else None,
         column("only after", lambda r: ", ".join(r[1].gained[:most]), keep=5) if changed else None,
-        column("duplicate", lambda r: r[1].duplicate, keep=4) if any(r[1].duplicate for r in rows) else None,
+        column("duplicate", "1.duplicate", keep=4, optional=True),
         title=title,
     )
 
@@ -266,10 +260,10 @@ def _duplicates_table(rows: Sequence[tuple[str, DuplicateGroup]], title: str = "
     column = Rows(rows).column
     return table(
         column("rows", lambda r: ", ".join(map(str, r[1].names or r[1].rows))),
-        column("model", lambda r: r[0], filter=True, only=PAGE),
+        column("model", "0", filter=True, only=PAGE),
         column("size", lambda r: len(r[1].rows), "count"),
-        column("equal", lambda r: r[1].exact),
-        column("least", lambda r: r[1].least, "number", 4, keep=5, note="similarity of two of them"),
+        column("equal", "1.exact"),
+        column("least", "1.least", "number", 4, keep=5, note="similarity of two of them"),
         title=title,
     )
 
@@ -278,7 +272,7 @@ MOST_CATEGORIES = 10  # in a text that is not verbose
 UNITS = {ACCURACY: "triplet", RSA: "pair"}
 
 
-def transfer_view(result: Transfer, verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[Block]:
+def transfer_view(result: Transfer, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """The figures over everything, then k-NN accuracy of the categories that change most."""
     blocks: list[Block] = [_transfer_table(result, overall(result)).on_page("transfer-table", "before and after maps")]
     shown = _categories_of(result)
@@ -341,12 +335,12 @@ def _transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
     return table(
         *(() if all(row.on == "" for row in rows) else (column("on", lambda r: one_line(r.on) or "neighbors"),)),
         Column("figure", tuple(map(figure_called, rows)), left=True),
-        *((column("map", lambda r: one_line(r.map), left=True),) if several else ()),
+        *((column("map", "map", left=True),) if several else ()),
         column("over", lambda r: counted(r.n, unit_of(r)), keep=5),
-        column("before", lambda r: r.before, "number", 3, ci=lambda r: r.before_ci, ends=""),
-        column("after", lambda r: r.after, "number", 3, ci=lambda r: r.after_ci, ends=""),
-        column("difference", lambda r: r.difference, "number", 3, ci=lambda r: r.ci),
+        column("before", "before", "number", 3, ci="before_ci", ends=""),
+        column("after", "after", "number", 3, ci="after_ci", ends=""),
+        column("difference", "difference", "number", 3, ci="ci"),
         *((column("all categories together", lambda r: rank_text(r.simultaneous_ci), keep=5,
                   note="Of the difference of a category that was chosen among all."),) if together else ()),
-        *((column("p", lambda r: r.p_value, "p", keep=4, note="Of no difference."),) if tested else ()),
+        *((column("p", "p_value", "p", keep=4, note="Of no difference."),) if tested else ()),
     )

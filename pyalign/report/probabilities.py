@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
 from pyalign.report.words import (
-    called, different, dropped_note, intervals_over, nats_note, one_line, over, over_text, percent, source_note, spread,
-    weighted_text,
+    Labels, called, different, dropped_note, intervals_over, nats_note, one_line, over, over_text, percent, source_note,
+    spread, weighted_text,
 )
 from pyalign.stats.resampling import Inference
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def calibration_view(
-    result: Calibration | Calibrations, verbose: bool = False, labels: Mapping[str, str] | None = None
+    result: Calibration | Calibrations, verbose: bool = False, labels: Labels | None = None
 ) -> list[Block]:
     """A row for each calibration, and a line that says how to read them; of one also its reliability."""
     from pyalign.analysis.calibration.calibration_result import Calibrations
@@ -76,9 +76,9 @@ def _reliability_table(reliability: Reliability) -> Table:
     column, ranges = Rows(bins).column, tuple(f"{binned.low:.4f} to {binned.high:.4f}" for binned in bins)
     return table(
         Column("confidence", ranges, fit=lambda room: ranges),  # without its beginning a range says nothing
-        column("mean", lambda binned: binned.confidence, "number", 4),
-        column("accuracy", lambda binned: binned.accuracy, "number", 4),
-        column("answers", lambda binned: binned.n, "count"),
+        column("mean", "confidence", "number", 4),
+        column("accuracy", "accuracy", "number", 4),
+        column("answers", "n", "count"),
     )
 
 
@@ -111,9 +111,9 @@ def _figures_table(calibration: Calibration) -> Table:
         rows.append(("Brier score", None, brier.score))
     column = Rows(rows).column
     return table(
-        column("figure", lambda row: row[0]),
-        column("T = 1", lambda row: row[1], "number", 5, ends=""),
-        column("fitted T", lambda row: row[2], "number", 5),
+        column("figure", "0"),
+        column("T = 1", "1", "number", 5, ends=""),
+        column("fitted T", "2", "number", 5),
     )
 
 
@@ -123,19 +123,18 @@ def _lapses_table(lapses: Lapses) -> Table:
         ("lapse rate", lapses.rate), ("temperature", lapses.temperature), ("cross-entropy, nats", lapses.cross_entropy),
         ("gain of cross-entropy, nats", lapses.gain),
     ]).column
-    return table(column("with lapses", lambda row: row[0]), column("fitted", lambda row: row[1], "number", 5))
+    return table(column("with lapses", "0"), column("fitted", "1", "number", 5))
 
 
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
     """The column of the embeddings' measure; None where all are choices, which have no measure."""
     if all(row.measure is None for row in rows):
         return None
-    return Rows(rows).column(
-        "measure", lambda row: row.measure, keep=8, same="measure {}" * (len(rows) > 1), filter=filter
-    )
+    return Rows(rows).column("measure", lambda row: row.measure, keep=8, same="measure {}" * (len(rows) > 1),
+                             filter=filter)
 
 
-def names_of(rows: Sequence[Calibration | Agreement], labels: Mapping[str, str] | None = None) -> list[str]:
+def names_of(rows: Sequence[Calibration | Agreement], labels: Labels | None = None) -> list[str]:
     """What rows are called: the model, and the measure where there are several; `labels`: those of a page."""
     names = _models(rows, labels)
     if len({row.measure for row in rows}) > 1:
@@ -145,9 +144,7 @@ def names_of(rows: Sequence[Calibration | Agreement], labels: Mapping[str, str] 
     return different(names)
 
 
-def _models(
-    rows: Sequence[Calibration | Agreement], labels: Mapping[str, str] | None = None, verbose: bool = False
-) -> list[str]:
+def _models(rows: Sequence[Calibration | Agreement], labels: Labels | None = None, verbose: bool = False) -> list[str]:
     return called([(row.embeddings or "embeddings", row.label) for row in rows], labels, verbose)
 
 
@@ -158,26 +155,25 @@ def _calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(results.results, filter=True),
-        column("T", lambda r: r.temperature, "digits", 5, keep_ends=1,
+        column("T", "temperature", "digits", 5, keep_ends=1,
                note="p = softmax(similarity / T), fitted to all answers."),
         None if all(row.temperature.ci is None for row in results)
-        else column("+-", lambda r: r.standard_error, "digits", 2, keep=7, only=TEXT),
-        column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, ends="",
-               note="Cross-entropy, nats."),
-        column("CE", lambda r: r.test.cross_entropy, "number", 5, keep_ends=2,
+        else column("+-", "standard_error", "digits", 2, keep=7, only=TEXT),
+        column("CE, T = 1", "test.cross_entropy_before", "number", 5, keep=6, ends="", note="Cross-entropy, nats."),
+        column("CE", "test.cross_entropy", "number", 5, keep_ends=2,
                note="Cross-entropy of held-out answers at the fitted T, nats."),
-        column("ECE, T = 1", lambda r: r.ece_equal_width_before, "number", 4, keep=4, note="Bins of equal width."),
-        column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
-        column("floor", lambda r: r.equal_width.ece_floor, "number", 4, keep=8,
+        column("ECE, T = 1", "ece_equal_width_before", "number", 4, keep=4, note="Bins of equal width."),
+        column("ECE", "equal_width.ece", "number", 4, note="At the fitted T, bins of equal width."),
+        column("floor", "equal_width.ece_floor", "number", 4, keep=8,
                note="What ECE would be on average if the probabilities were right."),
-        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7, keep_ends=1,
+        column("debiased", "equal_width.ece_debiased", "number", 4, keep=7, keep_ends=1,
                note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
-        column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
+        column("ECE, equal mass", "equal_mass.ece", "number", 4, only=PAGE),
         *_lapse_columns(results),
         *_page_columns(results),
-        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5, keep_ends=1),
-        column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
-        column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
+        column("accuracy", "test.accuracy", "percent", keep=5, keep_ends=1),
+        column("triplets", "test.n_triplets", "count", keep=3, same="{} triplets", only=TEXT),
+        column("answers", "test.n_answers", "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
     ).on_page("reliability-table", "expected calibration error (ECE) of each model", "ECE", ascending=True)
 
@@ -195,8 +191,7 @@ def _lapse_columns(results: Calibrations) -> Iterator[Column]:
                  note="Share of answers that are guesses, fitted with a temperature.")
     yield column("T, lapses", figure("temperature"), "digits", 5, only=PAGE,
                  note="The temperature of the answers that are no guesses.")
-    yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE,
-                 note="Cross-entropy with lapses, nats.")
+    yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE, note="Cross-entropy with lapses, nats.")
     yield column("gain", figure("gain"), "number", 5, only=PAGE,
                  note="By how many nats lapses lower the cross-entropy.")
 
@@ -246,7 +241,7 @@ def bins_of(reliability: Reliability) -> list[Bin]:
 
 
 def agreement_view(
-    agreement: Agreement | Agreements, verbose: bool = False, labels: Mapping[str, str] | None = None
+    agreement: Agreement | Agreements, verbose: bool = False, labels: Labels | None = None
 ) -> list[Block]:
     """A row for each model, how to read them, and each model's figures by how far people agree."""
     from pyalign.analysis.agreement import Agreements
@@ -288,7 +283,7 @@ def _of_one(row: Agreement) -> Table:
         "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
     }
     column = Rows(list(figures.items())).column
-    return table(column("figure", lambda r: r[0]), column("value", lambda r: getattr(row, r[1]), "number", 5))
+    return table(column("figure", "0"), column("value", lambda r: getattr(row, r[1]), "number", 5))
 
 
 def _by(row: Agreement) -> str:
@@ -302,22 +297,19 @@ def _models_table(models: Agreements, labels: Sequence[str]) -> Table:
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(models.results, filter=len({row.measure for row in models}) > 1),
-        column("r shares", lambda r: r.share_pearson, "number", 4, keep_ends=2,
+        column("r shares", "share_pearson", "number", 4, keep_ends=2,
                note="Pearson, of probabilities with shares of answers"),
-        column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, keep_ends=1,
-               note="Pearson, over triplets"),
-        column("rho entropy", lambda r: r.entropy_spearman, "number", 4, keep=4, keep_ends=1,
-               note="Spearman, over triplets"),
-        column("entropy", lambda r: r.model_entropy, "number", 5, keep=3, keep_ends=1, note="nats, mean over triplets"),
-        column("KL", lambda r: r.kl, "number", 5, keep_ends=1,
+        column("r entropy", "entropy_pearson", "number", 4, keep=5, keep_ends=1, note="Pearson, over triplets"),
+        column("rho entropy", "entropy_spearman", "number", 4, keep=4, keep_ends=1, note="Spearman, over triplets"),
+        column("entropy", "model_entropy", "number", 5, keep=3, keep_ends=1, note="nats, mean over triplets"),
+        column("KL", "kl", "number", 5, keep_ends=1,
                write=lambda kl: f"{kl:.5f}" if kl < 1e5 else f"{kl:.3e}",  # at very low temperatures
                note="nats, of people's shares from the model's probabilities; less is better"),
-        column("JS", lambda r: r.js_distance, "number", 5, keep=7, keep_ends=1,
-               note="distance, root of nats; less is better"),
-        column("accuracy", lambda r: r.accuracy, "percent", keep_ends=3, note="on all answers"),
-        column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, keep_ends=1,
+        column("JS", "js_distance", "number", 5, keep=7, keep_ends=1, note="distance, root of nats; less is better"),
+        column("accuracy", "accuracy", "percent", keep_ends=3, note="on all answers"),
+        column("of majority", "majority_accuracy", "percent", keep=6, keep_ends=1,
                note="of choosing what most people chose"),
-        column("temperature", lambda r: r.temperature, "digits", 4, only=PAGE),
+        column("temperature", "temperature", "digits", 4, only=PAGE),
     ).on_page("agreement-table", "models against many people", "r shares")
 
 
@@ -325,16 +317,16 @@ def _bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str 
     """A row for each range of agreement: the model's label, its figures, and those in the range."""
     column = Rows(rows).column
     return table(
-        column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
-        column("measure", lambda r: r[1].measure, only=PAGE),
+        column("model", "0", only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
+        column("measure", "1.measure", only=PAGE),
         column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f}%", only=TEXT),
-        column("from", lambda r: r[2].low, "percent", 0, only=PAGE, note="share of the majority"),
-        column("to", lambda r: r[2].high, "percent", 0, only=PAGE),
-        column("triplets", lambda r: r[2].n_distinct, "count"),
-        column("mean", lambda r: r[2].majority_share, "percent", keep_ends=1, note="majority share"),
-        column("accuracy", lambda r: r[2].accuracy, "percent", keep_ends=3),
-        column("of majority", lambda r: r[2].majority_accuracy, "percent", keep_ends=1),
-        column("p(majority)", lambda r: r[2].majority_probability, "percent", keep_ends=1,
+        column("from", "2.low", "percent", 0, only=PAGE, note="share of the majority"),
+        column("to", "2.high", "percent", 0, only=PAGE),
+        column("triplets", "2.n_distinct", "count"),
+        column("mean", "2.majority_share", "percent", keep_ends=1, note="majority share"),
+        column("accuracy", "2.accuracy", "percent", keep_ends=3),
+        column("of majority", "2.majority_accuracy", "percent", keep_ends=1),
+        column("p(majority)", "2.majority_probability", "percent", keep_ends=1,
                note="the model's, of what most people chose"),
         title=title,
     )

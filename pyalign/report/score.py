@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.analysis.accuracy import Score, Scores
@@ -11,8 +11,8 @@ from pyalign.documents import ci_of
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
-    called, chance_note, counted, dropped_note, each_text, effective_text, interval_header, nats_note, one_line, over,
-    over_text, percent, percent_interval, source_note, weighted_text,
+    Labels, called, chance_note, counted, dropped_note, each_text, effective_text, interval_header, nats_note, one_line,
+    over, over_text, percent, percent_interval, source_note, weighted_text,
 )
 from pyalign.stats.resampling import Inference
 
@@ -63,21 +63,21 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
     in_sample = any(row.in_sample is not None and row.in_sample.objects for row in rows)
     return table(
         Column(what, tuple(names)),
-        None if of_choices else column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(rows) > 1)),
+        None if of_choices else column("measure", "measure", keep=8, same="measure {}" * (len(rows) > 1)),
         column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else None) if in_sample else None,
-        column("accuracy", lambda r: r.accuracy, "percent"),
-        None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", 2, keep=6),
+        column("accuracy", "accuracy", "percent"),
+        None if first.ci is None else column("s.e.", "standard_error", "percent", 2, keep=6),
         None if first.fraction_of_ceiling is None
-        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3,
+        else column("of ceiling", "fraction_of_ceiling", "number", 3,
                     ends="" if ci_of(first.fraction_of_ceiling) is None else "interval", keep_ends=4),
         Column("chance", tuple(percent_interval(test.null_ci) for test in tests), keep=8) if tests else None,
         Column("p", tuple(test.p_value for test in tests), "p") if tests else None,
-        column("ties", lambda r: r.n_ties, "count", keep=7),
-        column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8,
+        column("ties", "n_ties", "count", keep=7),
+        column("cross-entropy", "cross_entropy", "number", 5, keep=8,
                ends="" if ci_of(first.cross_entropy) is None else "interval", keep_ends=2),
-        column("entropy", lambda r: r.mean_entropy, "number", 5, keep=3),
+        column("entropy", "mean_entropy", "number", 5, keep=3),
         *share_columns([row.components for row in rows]),
-        column("triplets", lambda r: r.n_triplets, "count", keep=5,
+        column("triplets", "n_triplets", "count", keep=5,
                same="{} triplet" if first.n_triplets == 1 else "{} triplets"),
         None if of_choices
         else column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0,
@@ -119,14 +119,14 @@ def _groups_table(row: Score) -> Table:
     by = f" with {row.measure}" if row.measure else ""
     pooled = row.group_spread is not None
     return table(
-        column("group", lambda g: g.group),
-        column("accuracy", lambda g: g.accuracy, "percent", keep_ends=8),
-        column("s.e.", lambda g: g.standard_error, "percent", 2, keep=6),
-        column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
+        column("group", "group"),
+        column("accuracy", "accuracy", "percent", keep_ends=8),
+        column("s.e.", "standard_error", "percent", 2, keep=6),
+        column("cross-entropy", "cross_entropy", "number", 5, keep=7),
         column("triplets" if row.n_answers is None else "answers", lambda g: g.n_triplets, "count"),
         column("pooled", lambda g: g.pooled and float(g.pooled), "percent", keep=5,
                foot="pooled: accuracy drawn towards the other groups as far as it is uncertain") if pooled else None,
-        column("P(lowest)", lambda g: g.p_lowest, "number", 2, keep=4,
+        column("P(lowest)", "p_lowest", "number", 2, keep=4,
                foot="P(lowest): probability that no other group has a lower true accuracy") if pooled else None,
         title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group",
     )
@@ -146,9 +146,7 @@ def _foot_of_groups(row: Score) -> list[Block]:
 # Noise ceilings
 
 
-def ceiling_view(
-    people: NoiseCeiling, verbose: bool = False, labels: Mapping[str, str] | None = None
-) -> list[Block]:
+def ceiling_view(people: NoiseCeiling, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """A row for each ceiling, and a note that says of what answers."""
     ceilings, nats = people.ceilings, f"{people.least_cross_entropy:.5f} nats"
     rows: list[tuple[str, Value, Ceiling | None, str]] = [
@@ -166,15 +164,15 @@ def ceiling_view(
     column, of_page = Rows(rows).column, Rows(rows[:4], header).column
     return [
         table(
-            column("ceiling", lambda row: row[0]),
-            column("value", lambda row: row[1], "percent"),
+            column("ceiling", "0"),
+            column("value", "1", "percent"),
             column("s.e.", lambda row: "" if row[2] is None else row[2].standard_error, "percent", 2, keep=5),
             column(header, lambda row: "" if row[2] is None else percent_interval(row[2].ci)),
         ),
         table(
             of_page("ceiling", lambda row: row[0].strip()),
-            of_page("accuracy", lambda row: row[1], "percent", ci=lambda row: None if row[2] is None else row[2].ci),
-            of_page("on average", lambda row: row[3]),
+            of_page("accuracy", "1", "percent", ci="2.ci"),
+            of_page("on average", "3"),
             title=f"how well participants predict each other; least cross-entropy of any model on these answers {nats}",
         ).on_page("ceilings-table", only=PAGE),
         foot(

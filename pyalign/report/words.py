@@ -32,6 +32,7 @@ OVER = {
     "objects+subjects": "objects and participants",
     "triplets": "triplets of these objects, with objects and participants treated as fixed",
 }
+Labels = Mapping[str, str]  # of models: name -> what it is called
 
 
 def one_line(text: str) -> str:
@@ -147,7 +148,7 @@ def _short(name: str, parts: int) -> str:
 
 
 def model_labels(
-    models: Iterable[tuple[str, str | None]], verbose: bool = False, labels: Mapping[str, str] | None = None
+    models: Iterable[tuple[str, str | None]], verbose: bool = False, labels: Labels | None = None
 ) -> dict[str, str]:
     """What models are called: their own labels, else short forms of their names; all different.
 
@@ -168,7 +169,7 @@ def model_labels(
     return dict(zip(own, different(called(list(own.items()), labels, verbose)), strict=True))
 
 
-def labels_of(result: object, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
+def labels_of(result: object, verbose: bool = False, labels: Labels | None = None) -> dict[str, str]:
     """The labels of the models of a result, which has them as `results` or as `models`."""
     rows = getattr(result, "results" if hasattr(result, "results") else "models")
     names = [
@@ -178,9 +179,7 @@ def labels_of(result: object, verbose: bool = False, labels: Mapping[str, str] |
     return model_labels(zip(names, own, strict=True), verbose, labels)
 
 
-def called(
-    models: Sequence[tuple[str, str | None]], labels: Mapping[str, str] | None = None, verbose: bool = False
-) -> list[str]:
+def called(models: Sequence[tuple[str, str | None]], labels: Labels | None = None, verbose: bool = False) -> list[str]:
     """What models are called, row by row: by labels of a page, by their own, or by (short forms of) their names.
 
     Example:
@@ -347,8 +346,27 @@ def over_text(how: Inference) -> str:
         >>> over_text(Inference("objects", "bootstrap", resamples=1000, seed=0))
         'intervals (bootstrap, 1,000 resamples, seed 0) over objects, with participants treated as fixed'
     """
-    drawn = "closed form" if how.resamples is None else f"{how.method}, {how.resamples:,} resamples, seed {how.seed}"
-    return "" if how.over is None else f"intervals ({drawn}) over {over(how.over)}"
+    return "" if how.over is None else f"intervals ({drawn_text(how)}) over {over(how.over)}"
+
+
+def drawn_text(how: Inference) -> str:
+    """How intervals were found."""
+    return "closed form" if how.resamples is None else f"{how.method}, {how.resamples:,} resamples, seed {how.seed}"
+
+
+def p_header(correction: str) -> str:
+    """The header of a column of corrected p-values.
+
+    Example:
+        >>> p_header("holm")
+        'p (Holm)'
+    """
+    return f"p ({CORRECTED[correction]})"
+
+
+def corrected_for(correction: str, tests: int, what: str) -> str:
+    """For how many tests p-values were corrected; "" without any."""
+    return f"{p_header(correction)} corrected for {counted(tests, what)}" if tests else ""
 
 
 def effective_text(how: Inference) -> str:

@@ -190,29 +190,29 @@ def _table(
     rank = Rows([ranked.get((*entry.asked, entry.row.accuracy)) for entry in entries]).column
     calibrated = Rows([fitted.get(entry.asked) for entry in entries]).column
     columns = [
-        column("Model", lambda e: e.called),
-        column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
+        column("Model", "called"),
+        column("Accuracy", "row.accuracy", "percent", ci="row.ci"),
         Column("Chance to ceiling", tuple(places), "bar", low, high, places=0,
                note="0% is chance, 100% the noise ceiling; an interval is that of the row's document"),
         rank("Rank", lambda row: None if row is None else row.rank, "count",
              ci=lambda row: None if row is None else row.rank_ci,
              note="among the models of the largest comparison of these triplets"),
-        column("How", lambda e: e.how, filter=len({entry.how for entry in entries}) > 1,
+        column("How", "how", filter=len({entry.how for entry in entries}) > 1,
                note=f"zero-shot: as it came; {seen}probed: after a linear map that was fitted to other objects, "
                "triplets or people, mean over folds"),
         *metadata_columns(sources, [entry.row.name for entry in entries]),
-        column("Measure", lambda e: e.row.measure, filter=len({entry.row.measure for entry in entries}) > 1),
-        column("Cross-entropy", lambda e: e.row.cross_entropy, "number", 4, ci=lambda e: e.row.cross_entropy_ci,
+        column("Measure", "row.measure", filter=len({entry.row.measure for entry in entries}) > 1),
+        column("Cross-entropy", "row.cross_entropy", "number", 4, ci="row.cross_entropy_ci",
                note="nats per answer, at the temperature of the row; less is better"),
-        column("Temperature", lambda e: e.row.temperature, "digits", 4),
+        column("Temperature", "row.temperature", "digits", 4),
         calibrated("Fitted temperature", lambda row: None if row is None else row.temperature, "digits", 4,
                    ci=lambda row: None if row is None else row.temperature.ci,
                    note="at which the probabilities fit people's answers best"),
         calibrated("Cross-entropy there", lambda row: None if row is None else row.test.cross_entropy, "number", 4,
                    ci=lambda row: None if row is None else row.test.cross_entropy.ci,
                    note="nats per answer, on held-out triplets"),
-        column("Ties", lambda e: e.row.n_ties, "count"),
-        column("Triplets", lambda e: e.row.n, "count"),
+        column("Ties", "row.n_ties", "count"),
+        column("Triplets", "row.n", "count"),
         column("From", lambda e: where(e.source), filter=len({where(entry.source) for entry in entries}) > 1),
     ]
     caption = _caption(entries, ceilings, label)

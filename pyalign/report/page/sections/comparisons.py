@@ -124,12 +124,12 @@ def _data(result: MetadataRegressions, page_labels: Labels, column: str) -> Tabl
     low, high = ends_of([score.ci if (score := point.score(column)) else None for point in points])
     columns = table(
         field("model", lambda p: labels[p.model]),
-        field(called, lambda p: p.accuracy, *score_form, ci=lambda p: p.ci),
+        field(called, "accuracy", *score_form, ci="ci"),
         Column(column, values, form, low, high, 3 if form == "number" else 1),
-        field("family", lambda p: p.family) if column != "family" else None,
+        field("family", "family") if column != "family" else None,
         field("seeds", lambda p: len(p.members), "count"),
-        field("lowest seed", lambda p: p.lowest, *score_form),
-        field("highest seed", lambda p: p.highest, *score_form),
+        field("lowest seed", "lowest", *score_form),
+        field("highest seed", "highest", *score_form),
     ).columns
     level = f"intervals of {100 * (result.inference.level or LEVEL):g}%"
     caption = f"Models and their {called}: {counted(len(result.points), 'model')}{counts_of(result)}; {level}."

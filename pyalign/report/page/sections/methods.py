@@ -56,9 +56,9 @@ def _documents(called: Called) -> Table:
         return by_key(document.result).get("seed") if drawn is None else drawn
 
     columns = (
-        column("Document", lambda row: row[0]),
-        column("Command", lambda row: row[1].command, filter=True),
-        column("pyalign", lambda row: row[1].version, named=True),
+        column("Document", "0"),
+        column("Command", "1.command", filter=True),
+        column("pyalign", "1.version", named=True),
         column("Schema", lambda row: SCHEMA, "count"),
         column("Computed", lambda row: row[2] and row[2].time),
         column("Backend", lambda row: row[2] and row[2].backend),
@@ -83,12 +83,12 @@ def _inputs(called: Called, sources: Sources) -> Table | None:
     hashed = "of type, shape and values: pyalign.data.fingerprint"
     hashed += "; of a described file, of its bytes" if any(key[1] == FILE for key in documents) else ""
     columns = (
-        column("File or array", lambda key: key[0]),
+        column("File or array", "0"),
         column("Input", lambda key: "embeddings" if key[0] == key[1] else key[1], filter=True),
         column("Model", lambda key: sources.labels.get(key[0])),
         column("Shape", lambda key: key[2] or None),
-        column("Type", lambda key: key[3]),
-        column("SHA-256", lambda key: key[4], note=hashed),
+        column("Type", "3"),
+        column("SHA-256", "4", note=hashed),
         column("Documents", lambda key: float(len(documents[key])), "count"),
     )
     return Table(filled(columns), name="inputs-table", caption="What the figures were computed from.")
@@ -97,11 +97,7 @@ def _inputs(called: Called, sources: Sources) -> Table | None:
 def _settings(called: Called) -> Fold:
     """All settings as they were asked for and as they were, and the command line; a row each."""
     column = Rows([(name, *setting) for name, document in called for setting in _settings_of(document.result)]).column
-    columns = (
-        column("Setting", lambda row: row[1]),
-        column("Value", lambda row: row[2]),
-        column("Document", lambda row: row[0], filter=True),
-    )
+    columns = (column("Setting", "1"), column("Value", "2"), column("Document", "0", filter=True))
     parts: list[Part] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
     lines = [line for _, document in called if (line := command_line(document.result))]
     if lines:
@@ -154,7 +150,7 @@ def _extraction(made: Extraction) -> Iterator[Fold]:
     """What the manifest of an extraction says."""
     manifest = made.to_dict()
     column = Rows([(name, _text(value)) for name, value in manifest.items() if name not in APART]).column
-    columns = (column("Setting", lambda row: row[0]), column("Value", lambda row: row[1]))
+    columns = (column("Setting", "0"), column("Value", "1"))
     caption = f"Embeddings by {made.model}: {made.n_rows:,} of {made.n_items:,} items."
     settings = Table(columns, name="extraction-table", caption=caption)
     layers = Table(
@@ -184,10 +180,10 @@ def study(sources: Sources) -> Section | None:
     lead = f"{len(missing)} of {len(steps)} steps of the study are missing on this page: {names}."
     column = Rows(missing).column
     columns = (
-        column("step", lambda step: step.name),
-        column("function", lambda step: step.function),
-        column("status", lambda step: step.status, filter=True),
-        column("reason", lambda step: step.reason),
+        column("step", "name"),
+        column("function", "function"),
+        column("status", "status", filter=True),
+        column("reason", "reason"),
     )
     table = Table(columns, name="study-missing", caption="Steps that are missing, and why")
     return Section("study", "What is missing", lead, (table,))
