@@ -105,8 +105,8 @@ def all_are_slow(text):
     return ("\npytestmark = pytest.mark.slow" in text or marked == tests) and 'mark.suite("test")' not in text
 
 
-RUN_BY_FIRST_LIGHT = {"tools/first_light.sh", "tools/first_light.py", "benchmarks/gpu.py", "benchmarks/__init__.py",
-                      "tools/machine_code.toml"}  # a rehearsal of it is marked `of_kernels`
+RUN = {"tools/first_light.sh", "tools/first_light.py", "benchmarks/gpu.py", "benchmarks/__init__.py",
+       "tools/machine_code.toml", "tests/route_checks.py"}  # by tests that are marked `of_kernels`, in other processes
 HELPERS = re.compile(r"(tools|benchmarks)/|tests/\w+\.py$")
 
 
@@ -114,7 +114,7 @@ def test_the_sources_of_kernels_are_what_their_tests_import_and_run():
     """Of scripts and of helpers of tests; no other file of tools or benchmarks makes them run again."""
     every = [*(ROOT / "tests").rglob("test_*.py")]
     marked = {str(path.relative_to(ROOT)) for path in every if "mark.of_kernels" in path.read_text()}
-    needed = imported_by(marked - {"tests/test_suites.py"} | RUN_BY_FIRST_LIGHT)
+    needed = imported_by(marked - {"tests/test_suites.py"} | RUN)
     listed = {name for name in suites.SOURCES_OF_KERNELS if HELPERS.match(name)}
     assert {name for name in needed if HELPERS.match(name)} == listed
     assert all(name.startswith(suites.SOURCES_OF_KERNELS) for name in needed)

@@ -92,6 +92,7 @@ begun.wait()
 )
 
 
+@pytest.mark.of_kernels
 @pytest.mark.slow
 @pytest.mark.parametrize("run", range(10))
 def test_daemon_threads_in_every_kernel_let_the_process_end(run):

@@ -24,6 +24,7 @@ def test_each_route_of_the_cuda_kernels_gives_the_same(load_emulated):
     assert done.stdout.strip() == "all of cuda", done.stderr
 
 
+@pytest.mark.of_kernels
 @pytest.mark.suite("kernels")
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 def test_each_route_of_the_triton_kernels_gives_the_same():

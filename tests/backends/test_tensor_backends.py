@@ -199,6 +199,7 @@ for call in (
     ], done.stderr
 
 
+@pytest.mark.of_kernels
 @pytest.mark.suite("kernels")
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 def test_triton_backend_in_the_interpreter():

@@ -88,6 +88,7 @@ def finish(code, name, kernel, rounds=30):
     return done.stdout.split()
 
 
+@pytest.mark.of_kernels
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["native", "numpy"])
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -96,6 +97,7 @@ def test_valid_triplets_that_are_rewritten_meanwhile_are_not_refused(name, kerne
     assert finish(code, name, kernel) == ["0", "0"]
 
 
+@pytest.mark.of_kernels
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["native", "numpy"])
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -141,6 +141,7 @@ def test_agree_with_naive_loops_in_any_order_of_threads(plain):
     assert plain.must_pass("check_cuda") > 6_000
 
 
+@pytest.mark.of_kernels
 @pytest.mark.parametrize("seed", [1000, 2000])
 def test_other_orders_of_threads_change_no_bit(plain, seed):
     plain.must_pass("check_cuda", "--quick", "--seed", seed)
@@ -373,6 +374,7 @@ def test_notice_that(tree, broken, tmp_path):
     assert re.search("FAILED|data race|runtime error|AddressSanitizer|CUDA emulation", done.stdout + done.stderr)
 
 
+@pytest.mark.of_kernels
 @EVERY_TREE
 @pytest.mark.parametrize("part", ["topk", "float_pair", "tiles"])
 def test_notice_nothing_where_nothing_is_broken(tree, part, tmp_path):

@@ -429,6 +429,7 @@ def test_a_case_of_a_kernel_that_is_gone_is_told():
         tool().cases_table(table, entries, rest)
 
 
+@pytest.mark.of_kernels
 @pytest.mark.slow
 @pytest.mark.skipif(not has_disassembler(), reason="No cuobjdump, or no nvdisasm.")
 def test_the_installed_kernels_are_those_of_the_table():

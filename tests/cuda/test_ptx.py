@@ -182,6 +182,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.of_kernels
 @pytest.mark.plants
 @pytest.mark.slow
 @pytest.mark.parametrize("what", BROKEN)

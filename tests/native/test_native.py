@@ -105,6 +105,7 @@ def test_python_module_has_no_memory_error_and_no_undefined_behavior(sanitized, 
     must([*PYTEST, "-k", unlike, *(ROOT / "tests" / "backends" / name for name in tests)], **environment)
 
 
+@pytest.mark.of_kernels
 def test_neon_under_emulation():
     c, cpp, qemu = require("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64")
     system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
@@ -269,6 +270,7 @@ def test_notices_that(mutants, best, tmp_path, mutation):
     assert f"FAILED on {best}" in done.stdout
 
 
+@pytest.mark.of_kernels
 def test_notices_nothing_where_nothing_is_broken(mutants, best, tmp_path):
     """Else it would be the way in which mutants are built that fails."""
     program = program_with(mutants, best, tmp_path, "triplets.cpp", *['#include "unpack.h"'] * 2)

@@ -6,6 +6,7 @@ import pytest
 from native_builds import ROOT, must, require, run
 
 SOURCES = (ROOT / "tests" / "native" / "pool" / "pool.cpp", ROOT / "csrc" / "cpu" / "pool.cpp")
+pytestmark = pytest.mark.of_kernels
 
 
 def built(folder, sources, *options, compiler="clang++"):

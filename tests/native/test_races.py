@@ -15,6 +15,7 @@ from native_builds import PYTEST, ROOT, SANITIZERS, build, imports_from, must, p
 
 INTENDED = "race:rewrite_triplets\n"  # check_meanwhile.c: a thread that writes to indices while kernels read them
 BACKENDS = ROOT / "tests" / "backends"
+pytestmark = pytest.mark.of_kernels
 
 
 class Threads:
@@ -49,7 +50,6 @@ def run_in_c(threads, program, folder, *words):
     return done
 
 
-@pytest.mark.of_kernels
 def test_the_program_in_c_has_no_data_race(threads, tmp_path):
     done = run_in_c(threads, threads.program, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
