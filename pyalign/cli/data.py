@@ -36,7 +36,7 @@ from pyalign.errors import InputError
 from pyalign.io.embeddings import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
 from pyalign.io.paths import Spec, bad, suffix_of
-from pyalign.io.transform import ModelSpec
+from pyalign.io.transform import model_spec
 from pyalign.typing import MatrixKind
 
 SET = "data set (for --out), if a file was recognized wrongly"
@@ -229,7 +229,7 @@ def run_export(options: ExportOptions, progress: Progress) -> Outcome:
     """Reads, multiplies, writes; a note where the file does not hold the record of the map."""
     if options.out.endswith(SPECIFICATION):
         refuse_unused(options, ("transform",), f"embeddings, and --out {options.out} is a specification")
-        return Outcome(None, {options.out: _spec(options).to_json()}, f"{options.out}: the specification of the model")
+        return Outcome(None, {options.out: _spec(options)}, f"{options.out}: the specification of the model")
     x, trained = _inputs.read_model(options), None
     lost: tuple[str, ...] = ()
     if options.transform is not None:
@@ -262,12 +262,12 @@ def _after(transform: Transform, x: Embeddings, spec: Spec) -> Embeddings:
     return mapped
 
 
-def _spec(options: ExportOptions) -> ModelSpec:
+def _spec(options: ExportOptions) -> str:
     path, layer = options.embeddings.path, options.embeddings.key
     if not os.path.isdir(path):
         raise InputError(f"{options.embeddings}: --out {options.out} needs a folder of pyalign extract")
     try:
-        return ModelSpec.from_manifest(read_manifest(path).document, layer)
+        return model_spec(read_manifest(path).document, layer)
     except InputError as error:
         raise error if str(error).startswith(f"{path}:") else bad(path, error) from error
 

@@ -10,11 +10,9 @@ from .item_names import load_metadata as load_metadata
 from .item_names import read_names as read_names
 from .judgments import load_rdms as load_rdms
 from .paths import Spec as Spec
-from .transform import ModelSpec as ModelSpec
 from .transform import holds_transform as holds_transform
 from .transform import load_transform as load_transform
-from .transform import read_model_spec as read_model_spec
-from .transform import write_model_spec as write_model_spec
+from .transform import model_spec as model_spec
 from .transform import write_transform as write_transform
 from .triplets import load_triplets as load_triplets
 from .write import write_array as write_array

@@ -282,7 +282,6 @@ def score():
     return pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot")
 
 
-SPEC = pyalign.io.ModelSpec("resnet50", "torchvision", None, "fc", "flatten")
 TRANSFORM = pyalign.Transform(np.eye(2), None, 0.0, 1.0)
 # Each argument of a public function that is a path, by the name of the function: a call with that argument.
 PATHS = {
@@ -316,14 +315,12 @@ PATHS = {
     "pyalign.io.load_categories path": pyalign.io.load_categories,
     "pyalign.io.read_answers path": pyalign.io.read_answers,
     "pyalign.io.read_choices path": pyalign.io.read_choices,
-    "pyalign.io.read_model_spec path": pyalign.io.read_model_spec,
     "pyalign.io.read_names path": pyalign.io.read_names,
     "pyalign.io.read_subjects path": pyalign.io.read_subjects,
     "pyalign.io.read_weights path": pyalign.io.read_weights,
     "pyalign.io.Spec spec": pyalign.io.Spec,
     "pyalign.io.write_array path": lambda p: pyalign.io.write_array(p, np.eye(2)),
     "pyalign.io.write_files files": lambda p: pyalign.io.write_files([("a.txt", "a"), (p, "b")]),
-    "pyalign.io.write_model_spec path": lambda p: pyalign.io.write_model_spec(p, SPEC),
     "pyalign.io.write_text path": lambda p: pyalign.io.write_text(p, "a"),
     "pyalign.datasets.fetch_dataset folder": lambda p: pyalign.datasets.fetch_dataset("things", p),
     "pyalign.datasets.simulate.write_sample folder": pyalign.datasets.simulate.write_sample,
