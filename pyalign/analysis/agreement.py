@@ -17,7 +17,7 @@ from pyalign.analysis.accuracy import ChoiceModel
 from pyalign.analysis.agreement_figures import (
     ENTROPIES, OF_BINS, AgreementBin, AgreementErrors, Correlations, ModelChoices, Values, bins_of, places_of,
 )
-from pyalign.analysis.answers import Repeats, codes_of_people, find_repeats
+from pyalign.analysis.answers import Repeats, find_repeats
 from pyalign.analysis.ceiling.leave_one_out import Entries, entries_of
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import Several, measures_of
@@ -99,7 +99,7 @@ def agreement(
     plan = plan_of(ci, BY, (CORRECTED,))
     kept = judged.triplets
     require_odd_one_out(kept, "agreement")
-    settings = _Settings(min_answers, limits, codes_of_people(kept, judged.subjects), plan)
+    settings = _Settings(min_answers, limits, judged.codes, plan)
     how = ChoiceModel(temperature=temperature, ties=ties, nan_policy=nan_policy)
     options = {"temperature": temperature, "ties": ties, "nan": nan_policy, "backend": backend,
                "missing": missing, "min_answers": min_answers, "edges": limits.tolist(), "ci": record_of(plan),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,11 @@ class Judged:
         require_single(self.triplets, people)
         return people
 
+    @cached_property
+    def codes(self) -> np.ndarray | None:
+        """(t,) the same by number."""
+        return codes_of_people(self.triplets, self.subjects)
+
     @property
     def names(self) -> list[str]:
         """The names of all models, of which there are several or none."""
@@ -170,7 +176,7 @@ class Judged:
         """
         kept = self.triplets
         data = {"triplets": kept, "answers": kept.answers if self.answers is None else self.answers}
-        data |= {"subjects": codes_of_people(kept, self.subjects), "weights": kept.weights}
+        data |= {"subjects": self.codes, "weights": kept.weights}
 
         def recorded(result: Any, inputs: Mapping[str, Any], measure: Any) -> Any:
             made = Provenance.now({**inputs, **data}, {"measure": measure, **options}, backend)

@@ -14,7 +14,6 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import ChoiceModel, score_triplets
-from pyalign.analysis.answers import codes_of_people
 from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations
 from pyalign.analysis.calibration.held_out import held_out, lapses_of, part_of, rest_sums
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimize, slopes
@@ -124,16 +123,15 @@ def calibrate(
         unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects, weights=weights,
     )
     kept = judged.triplets
-    people = codes_of_people(kept, judged.subjects)
     options = {"answers": _kind(kept.answers), "bins": bins, "ties": ties, "nan": nan_policy, "missing": missing,
                "ci": record_of(plan), "split": split, **judged.choices.options()} | ({"lapses": True} if lapses else {})
 
     def begin(rows: Rows) -> Callable[[MeasureLike], Calibration]:
         items = in_name_order(replace(rows.aligned, index=rows.index))
-        return partial(_calibration, rows, Ready(items, rows.aligned.triplets, people), settings)
+        return partial(_calibration, rows, Ready(items, rows.aligned.triplets, judged.codes), settings)
 
     return cast(Calibrations, judged.results(
-        Calibrations, measures, options, backend, progress, begin, partial(_of_choices, kept, people, settings)
+        Calibrations, measures, options, backend, progress, begin, partial(_of_choices, kept, judged.codes, settings)
     ))
 
 

@@ -226,7 +226,7 @@ def scores(fit: AnsweredSimilarities, derivatives: Callable[[np.ndarray], np.nda
         else:
             counts = by_pair(answers.values[rows]).T
             squares.append(np.einsum("kb,pkb,qkb->pq", counts, weight * each, weight * each))
-    return np.concatenate([weights[None], np.concatenate(columns, axis=1)]).T.copy(), np.sum(squares, axis=0)
+    return np.concatenate([weights[None], np.concatenate(columns, axis=1)]).T, np.sum(squares, axis=0)
 
 
 def _sets(objects: np.ndarray | None) -> int:
