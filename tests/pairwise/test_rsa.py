@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from support import strict_json
 from pyalign import Embeddings, InputError, RDMs, Resampling, load_rdms, load_result, rsa, similarity
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import bootstrap
-from pyalign.pairwise import rsa as streamed
 from pyalign.pairwise.all_pairs import upper_p
 from pyalign.pairwise.bootstrap import Correlated, permuted_values
 from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
@@ -85,11 +85,7 @@ def test_the_mean_over_people_and_its_ceiling_are_another_quantity(objects92):
         assert (row.ceiling.lower, row.ceiling.upper) == pytest.approx((0.47701, 0.57669), abs=5e-6)
         assert row.ceiling.pooling == "ranks"
     raw = rsa(*objects92, correlation="rho-a", ci=None, pooling="raw")[0].ceiling
-    assert (raw.lower, raw.upper, raw.pooling) == (
-        pytest.approx(0.47760, abs=5e-6),
-        pytest.approx(0.57512, abs=5e-6),
-        "raw",
-    )
+    assert (raw.lower, raw.upper) == pytest.approx((0.47760, 0.57512), abs=5e-6) and raw.pooling == "raw"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +94,7 @@ def test_the_mean_over_people_and_its_ceiling_are_another_quantity(objects92):
 )
 @pytest.mark.filterwarnings("ignore:Noise ceiling")
 def test_people_and_ceilings_equal_those_of_rsatoolbox(name, theirs):
-    toolbox = pytest.importorskip("rsatoolbox")
+    pytest.importorskip("rsatoolbox")
     from rsatoolbox.inference import boot_noise_ceiling
     from rsatoolbox.rdm import RDMs, compare
 
@@ -108,7 +104,6 @@ def test_people_and_ceilings_equal_those_of_rsatoolbox(name, theirs):
     model = RDMs(1 - similarity(x, measure="pearson")[None])
     assert row.per_person.values == pytest.approx(compare(model, human, theirs)[0], abs=1e-9)
     assert (row.ceiling.lower, row.ceiling.upper) == pytest.approx(boot_noise_ceiling(human, theirs), abs=1e-9)
-    assert toolbox is not None
 
 
 def test_the_dual_bootstrap_is_that_of_loops_over_the_same_draws():
@@ -332,10 +327,8 @@ def test_p_values_count_the_permutations_that_are_at_least_as_large():
     x, people = study(n=30)
     row = rsa(x, people, kind="dissimilarity", ci=None, n_permutations=99)[0]
     assert row.p_value == 0.01
-    null = rsa(np.random.default_rng(9).normal(size=(30, 4)), people, kind="dissimilarity", ci=None, n_permutations=99)[
-        0
-    ]
-    assert 0.01 < null.p_value <= 1.0
+    other = np.random.default_rng(9).normal(size=(30, 4))
+    assert 0.01 < rsa(other, people, kind="dissimilarity", ci=None, n_permutations=99)[0].p_value <= 1.0
 
 
 @pytest.mark.parametrize("correlation", sorted(CORRELATIONS))
@@ -366,69 +359,6 @@ def test_partial_correlations_of_models_that_are_the_same_do_not_exist():
     found = rsa({"a": x, "b": 2 * x}, people, kind="dissimilarity", partial=True, ci=None)
     assert math.isnan(found[0].partial.value)
     assert strict_json(found.to_json())["results"][0]["partial"]["value"] is None
-
-
-def test_a_weighted_sum_finds_the_weights_and_is_judged_on_other_objects():
-    rng = np.random.default_rng(0)
-    parts = [1 - similarity(rng.normal(size=(24, 8)), measure="pearson") for _ in range(3)]
-    upper = np.triu_indices(24, 1)
-    human = 2 * parts[0] / parts[0][upper].std() + parts[1] / parts[1][upper].std() - parts[2] / parts[2][upper].std()
-    found = rsa(
-        {}, human, kind="dissimilarity", model_rdms=dict(zip("abc", parts, strict=True)), ci=None, weighted=True
-    )
-    one = found.weighted[0]
-    assert one.weights["c"] == 0.0 and one.weights["a"] == pytest.approx(2 * one.weights["b"], rel=0.3)
-    assert len(one.folds) == 30 and one.value == pytest.approx(np.mean(one.folds))
-    assert one.value > found[0].value
-
-
-def test_a_weighted_sum_for_the_cosine_takes_no_mean_off():
-    parts = [1 - similarity(study(seed)[0], measure="pearson") for seed in range(2)]
-    rdms = dict(zip("ab", parts, strict=True))
-    options = {"kind": "dissimilarity", "model_rdms": rdms, "ci": None, "weighted": True, "correlation": "cosine"}
-    one = rsa({}, 3 * parts[0] + parts[1], **options).weighted[0]
-    assert one.folds == pytest.approx((1.0,) * 30)
-    roots = [np.sqrt((part[np.triu_indices(12, 1)] ** 2).mean()) for part in parts]
-    assert one.weights["a"] / one.weights["b"] == pytest.approx(3 * roots[0] / roots[1])
-
-
-def test_a_weighted_sum_of_models_against_people_predicts_nothing():
-    _, people = study()
-    upper = people[np.triu_indices(len(people), 1)]
-    against = {"a": 2 - upper, "b": 3 - upper}
-    one = rsa({}, people, kind="dissimilarity", model_rdms=against, ci=None, weighted=True).weighted[0]
-    assert (one.value, one.folds, dict(one.weights)) == (0.0, (0.0,) * 30, {"a": 0.0, "b": 0.0})
-
-
-def test_weights_are_called_as_the_models_are():
-    x, people = study()
-    options = {"kind": "dissimilarity", "ci": None, "weighted": True, "model_rdms": {"m.npy": people**2}}
-    found = rsa({"x.npy": x}, people, **options)
-    assert list(found.weighted[0].weights) == ["x.npy", "m.npy"] and "fitted to all pairs: x " in str(found)
-    found = rsa({"x.npy": x}, people, measure=["cosine", "dot"], **options)
-    assert list(found.weighted[0].weights) == ["x.npy cosine", "x.npy dot", "m.npy"]
-    assert "fitted to all pairs: x cosine " in " ".join(str(found).split())
-
-
-def test_many_models_of_nothing_explain_nothing_of_other_objects():
-    rng = np.random.default_rng(0)
-    human, *rest = (1 - similarity(rng.normal(size=(90, 8)), measure="pearson") for _ in range(21))
-    rdms = {str(k): one for k, one in enumerate(rest)}
-    found = rsa({}, human, kind="dissimilarity", ci=None, weighted=True, model_rdms=rdms).weighted[0]
-    assert sum(found.weights.values()) > 0.1 and abs(found.value) < 0.1
-
-
-def test_a_fold_is_judged_on_pairs_that_no_weight_of_it_was_fitted_to():
-    """Pairs between two folds are in the fit of the third alone: changing them leaves the value of no other fold."""
-    x, people = study(n=18)
-    of = np.empty(18, int)
-    of[np.random.default_rng(0).permutation(18)] = np.arange(18) % 3
-    between = ((of[:, None] == 0) & (of[None, :] == 1)) | ((of[:, None] == 1) & (of[None, :] == 0))
-    options = {"kind": "dissimilarity", "ci": None, "weighted": True}
-    models = {"a": x, "b": x[:, :2]}
-    before = rsa(models, people, **options).weighted[0]
-    after = rsa(models, np.where(between, 0.5 * people**2, people), **options).weighted[0]
-    assert before.folds[:2] == after.folds[:2] and before.weights != after.weights
 
 
 def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
@@ -465,10 +395,8 @@ def test_people_whose_judgments_say_nothing_are_left_out_of_the_mean_over_people
     found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30))
     assert [math.isnan(one) for one in found[0].per_person.values] == [False, False, True, False, False]
     assert found[0].per_person.mean == pytest.approx(np.nanmean(found[0].per_person.values))
-    told = [
-        note for note in found.notes if "spearman with 1 of 5 participants is not defined (number 2, from 0)" in note
-    ]
-    assert len(told) == 1 and told[0].endswith("the mean over participants omits them")
+    (told,) = [note for note in found.notes if "spearman with 1 of 5 participants is not defined (number 2, fr" in note]
+    assert told.endswith("the mean over participants omits them")
 
 
 def test_a_ceiling_that_does_not_exist_has_a_sentence():
@@ -543,12 +471,8 @@ def test_results_travel_as_json_and_come_back(tmp_path):
     row = found.to_dict()["results"][0]
     assert {"embeddings", "measure", "correlation", "value", "ci", "standard_error", "p_value", "per_person", "ceiling",
             "n_objects", "n_pairs", "n_missing"} <= row.keys()
-    assert row["per_person"]["standard_error"] > 0 and row["ceiling"].keys() == {
-        "lower",
-        "upper",
-        "pooling",
-        "reliability",
-    }
+    assert row["per_person"]["standard_error"] > 0
+    assert row["ceiling"].keys() == {"lower", "upper", "pooling", "reliability"}
 
 
 @pytest.mark.parametrize(
@@ -572,7 +496,6 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"model_rdms": {"m": np.full((12, 12), np.nan)}}, "^m must have a value for at least one pair; got only NaN"),
         ({"model_rdms": np.zeros((12, 12))}, "^model_rdms must map names to matrices, as a dict does; got ndarray"),
         ({"correlation": None}, "^correlation must be one of .*; got None"),
-        ({"correlation": 3}, "^correlation must be one of .*; got 3"),
         ({"correlation": {}}, "^correlation must be one of .*; got {}"),
         ({"n_permutations": ()}, r"^n_permutations must be a whole number from 1 to .*; got \(\)"),
         ({"n_permutations": 0}, "^n_permutations must be a whole number from 1 to .*; got 0"),
@@ -584,21 +507,17 @@ def test_results_travel_as_json_and_come_back(tmp_path):
 )
 def test_refuses_what_does_not_fit(options, told, message_of):
     x, people = study()
-    import re
-
     assert re.search(told, message_of(rsa, x, **{"human": people, "kind": "dissimilarity", **options}))
 
 
 def test_refuses_other_numbers_of_objects(message_of):
     x, people = study()
-    assert "embeddings must have a row for each of 12 judged objects" in message_of(
-        rsa, x[:5], people, kind="dissimilarity"
-    )
+    told = message_of(rsa, x[:5], people, kind="dissimilarity")
+    assert "embeddings must have a row for each of 12 judged objects" in told
     assert "embeddings must hold at least one model" in message_of(rsa, {}, people, kind="dissimilarity")
     small, few = study(n=6)
-    assert "weighted needs at least 9 objects" in message_of(
-        rsa, small, few, kind="dissimilarity", weighted=True, ci=None
-    )
+    told = message_of(rsa, small, few, kind="dissimilarity", weighted=True, ci=None)
+    assert "weighted needs at least 9 objects" in told
     holes = np.full((12, 12), np.nan)
     assert "human must have a pair that was judged" in message_of(rsa, x, holes, kind="dissimilarity")
     twice = RDMs(people, "dissimilarity", tuple("abcdefghijka"))
@@ -606,83 +525,6 @@ def test_refuses_other_numbers_of_objects(message_of):
     assert told == "human names must differ; 'a' occurs more than once"
     named = RDMs(people, "dissimilarity", tuple("abcdefghijkl"))
     assert "no row is named 'l'" in message_of(rsa, Embeddings(x[:11], tuple("abcdefghijk")), named)
-
-
-@pytest.mark.parametrize("correlation", streamed.CORRELATIONS)
-@pytest.mark.parametrize("measure", ["pearson", "rbf", "neg_euclidean"])
-@pytest.mark.parametrize("condensed", [False, True])
-def test_tiles_give_what_whole_matrices_give(monkeypatch, correlation, measure, condensed):
-    x, people = study(n=40)
-    people[3, 7] = people[7, 3] = np.nan
-    human = people[np.triu_indices(40, 1)] if condensed else people
-    other = np.abs(np.random.default_rng(5).normal(size=780))
-    other[44] = np.nan
-    options = {"kind": "dissimilarity", "correlation": correlation, "measure": measure, "ci": None,
-               "model_rdms": {"m": other}}
-    whole = rsa(x, human, **options)
-    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
-    monkeypatch.setattr(streamed, "TILE", 100)
-    tiled = rsa(x, human, **options)
-    for one, other in zip(whole.results, tiled.results, strict=True):
-        assert one.value == pytest.approx(other.value, abs=1e-9)
-        assert (one.n_pairs, one.n_missing) == (other.n_pairs, other.n_missing) == (778, 2)
-    assert whole.notes == tiled.notes
-
-
-@pytest.mark.parametrize("correlation", ["pearson", "spearman"])
-@pytest.mark.parametrize("value", [0.1, 1 / 3])
-def test_a_constant_matrix_in_tiles_has_no_correlation(monkeypatch, correlation, value):
-    """Whose mean, in floating point, may be another number."""
-    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
-    monkeypatch.setattr(streamed, "TILE", 100)
-    found = rsa(study(n=60)[0], np.full(1770, value), kind="dissimilarity", correlation=correlation, ci=None)
-    assert math.isnan(found[0].value) and "is not defined" in found.notes[-1]
-
-
-def test_infinity_in_tiles_is_told_of_its_matrix(monkeypatch, message_of):
-    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
-    x, people = study(n=20)
-    infinite = {"cats": np.full(190, np.inf)}
-    told = message_of(rsa, x, people, kind="dissimilarity", ci=None, model_rdms=infinite)
-    assert told == "cats must be finite, or NaN where a pair was not judged; got infinity"
-
-
-@pytest.mark.parametrize("correlation", streamed.CORRELATIONS)
-@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e60, 1e300])
-@pytest.mark.filterwarnings("error")
-def test_the_scale_of_judgments_changes_nothing_in_tiles_either(monkeypatch, correlation, scale):
-    x, people = study(n=40)
-    options = {"kind": "dissimilarity", "correlation": correlation, "ci": None}
-    whole = rsa(x, people, **options)[0].value
-    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
-    monkeypatch.setattr(streamed, "TILE", 100)
-    assert rsa(x, people * scale, **options)[0].value == pytest.approx(whole, abs=1e-9)
-
-
-@pytest.mark.parametrize("objects", [10, 6000])
-def test_a_model_that_a_measure_does_not_take_is_named(monkeypatch, message_of, objects):
-    x, people = study(n=40)
-    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", objects)
-    told = message_of(rsa, {"a": x, "b": x * 1e200}, people, kind="dissimilarity", measure="dot", ci=None)
-    assert told.startswith("b: embeddings must be scaled down for measure 'dot'")
-
-
-@pytest.mark.parametrize("correlation", ["spearman", "pearson"])
-@pytest.mark.parametrize("condensed", [False, True])
-def test_pairs_that_the_matrix_of_a_model_lacks_are_left_out_of_many_objects_too(monkeypatch, correlation, condensed):
-    x, people = study(n=40)
-    other = np.abs(np.random.default_rng(5).normal(size=780))
-    other[3] = np.nan
-    rdm = other if condensed else RDMs(other, "dissimilarity").matrices()
-    options = {"kind": "dissimilarity", "correlation": correlation, "ci": None, "model_rdms": {"m": rdm}}
-    whole = rsa(x, people, **options)
-    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10)
-    monkeypatch.setattr(streamed, "TILE", 100)
-    found = rsa(x, people, **options)
-    for one, other in zip(whole.results, found.results, strict=True):
-        assert one.value == pytest.approx(other.value, abs=1e-12)
-        assert (one.n_pairs, one.n_missing) == (other.n_pairs, other.n_missing) == (779, 1)
-    assert "1 of 780 pairs is left out: not judged, or a row or a model's matrix has NaN" in found.notes[-1]
 
 
 def test_progress_is_told():

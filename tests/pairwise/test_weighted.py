@@ -14,6 +14,8 @@ from pyalign import Resampling, rsa, similarity
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.pairwise.correlations import CORRELATIONS, correlate
 
+from .test_rsa import study
+
 FOLDS = 3
 OF_RSATOOLBOX = (0.0369, 0.0211, 0.0212, 0.0112)  # the sum; less fc6, fc7, fc8
 
@@ -183,3 +185,66 @@ def test_weighted_sums_travel_as_json_and_are_shown_with_their_intervals(tmp_pat
     one = found.weighted[0]
     assert f"weighted sum, spearman: {one.value:.4f} ({one.ci.low:.4f} to {one.ci.high:.4f}), mean over" in shown
     assert "weighted sum - a" in shown and "weighted sums less models, on the same folds: means over" in shown
+
+
+def test_a_weighted_sum_finds_the_weights_and_is_judged_on_other_objects():
+    rng = np.random.default_rng(0)
+    parts = [1 - similarity(rng.normal(size=(24, 8)), measure="pearson") for _ in range(3)]
+    upper = np.triu_indices(24, 1)
+    human = 2 * parts[0] / parts[0][upper].std() + parts[1] / parts[1][upper].std() - parts[2] / parts[2][upper].std()
+    found = rsa(
+        {}, human, kind="dissimilarity", model_rdms=dict(zip("abc", parts, strict=True)), ci=None, weighted=True
+    )
+    one = found.weighted[0]
+    assert one.weights["c"] == 0.0 and one.weights["a"] == pytest.approx(2 * one.weights["b"], rel=0.3)
+    assert len(one.folds) == 30 and one.value == pytest.approx(np.mean(one.folds))
+    assert one.value > found[0].value
+
+
+def test_a_weighted_sum_for_the_cosine_takes_no_mean_off():
+    parts = [1 - similarity(study(seed)[0], measure="pearson") for seed in range(2)]
+    rdms = dict(zip("ab", parts, strict=True))
+    options = {"kind": "dissimilarity", "model_rdms": rdms, "ci": None, "weighted": True, "correlation": "cosine"}
+    one = rsa({}, 3 * parts[0] + parts[1], **options).weighted[0]
+    assert one.folds == pytest.approx((1.0,) * 30)
+    roots = [np.sqrt((part[np.triu_indices(12, 1)] ** 2).mean()) for part in parts]
+    assert one.weights["a"] / one.weights["b"] == pytest.approx(3 * roots[0] / roots[1])
+
+
+def test_a_weighted_sum_of_models_against_people_predicts_nothing():
+    _, people = study()
+    upper = people[np.triu_indices(len(people), 1)]
+    against = {"a": 2 - upper, "b": 3 - upper}
+    one = rsa({}, people, kind="dissimilarity", model_rdms=against, ci=None, weighted=True).weighted[0]
+    assert (one.value, one.folds, dict(one.weights)) == (0.0, (0.0,) * 30, {"a": 0.0, "b": 0.0})
+
+
+def test_weights_are_called_as_the_models_are():
+    x, people = study()
+    options = {"kind": "dissimilarity", "ci": None, "weighted": True, "model_rdms": {"m.npy": people**2}}
+    found = rsa({"x.npy": x}, people, **options)
+    assert list(found.weighted[0].weights) == ["x.npy", "m.npy"] and "fitted to all pairs: x " in str(found)
+    found = rsa({"x.npy": x}, people, measure=["cosine", "dot"], **options)
+    assert list(found.weighted[0].weights) == ["x.npy cosine", "x.npy dot", "m.npy"]
+    assert "fitted to all pairs: x cosine " in " ".join(str(found).split())
+
+
+def test_many_models_of_nothing_explain_nothing_of_other_objects():
+    rng = np.random.default_rng(0)
+    human, *rest = (1 - similarity(rng.normal(size=(90, 8)), measure="pearson") for _ in range(21))
+    rdms = {str(k): one for k, one in enumerate(rest)}
+    found = rsa({}, human, kind="dissimilarity", ci=None, weighted=True, model_rdms=rdms).weighted[0]
+    assert sum(found.weights.values()) > 0.1 and abs(found.value) < 0.1
+
+
+def test_a_fold_is_judged_on_pairs_that_no_weight_of_it_was_fitted_to():
+    """Pairs between two folds are in the fit of the third alone: changing them leaves the value of no other fold."""
+    x, people = study(n=18)
+    of = np.empty(18, int)
+    of[np.random.default_rng(0).permutation(18)] = np.arange(18) % 3
+    between = ((of[:, None] == 0) & (of[None, :] == 1)) | ((of[:, None] == 1) & (of[None, :] == 0))
+    options = {"kind": "dissimilarity", "ci": None, "weighted": True}
+    models = {"a": x, "b": x[:, :2]}
+    before = rsa(models, people, **options).weighted[0]
+    after = rsa(models, np.where(between, 0.5 * people**2, people), **options).weighted[0]
+    assert before.folds[:2] == after.folds[:2] and before.weights != after.weights
