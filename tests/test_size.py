@@ -68,6 +68,17 @@ def test_counts_tokens_lines_of_bodies_and_parameters():
     assert size.tokens(SOURCE, tree) == 15 + 7 + 2 + 3 + (2 + 1 + 17 + 2 + 2)
 
 
+def test_costs_are_of_what_make_test_runs(monkeypatch):
+    """By mark, by folder, and as many cases as it has room for."""
+    costs = {"tests/test_size.py": (3, 0.2), "tests/test_size.py::test_no_figure_is_above_its_limit": (1, 4.0),
+             "tests/report/test_maps.py::test_many": (100, 9.0), "tests/native/test_native.py::test_fast": (1, 0.2),
+             "tests/backends/test_exit.py::test_daemon_threads_in_every_kernel_let_the_process_end": (10, 1.0)}
+    monkeypatch.setattr(size.suites, "recorded", lambda: costs)
+    monkeypatch.setattr(size, "ROOT", ROOT)
+    kept = {name.partition("::")[2]: cost for name, cost in size.of_costs()["CPU seconds of make test"].items()}
+    assert kept == {"": 0.2, "test_no_figure_is_above_its_limit": 4.0, "test_many": 1.4}
+
+
 def test_limits_are_lowered_to_figures_and_never_raised(tmp_path):
     path = tmp_path / "size.csv"
     path.write_text("figure,limit,allowed by\nlines,10,\nlines,5,a reader\nfiles,3,\nwords,7,\n")

@@ -13,6 +13,7 @@ import ast
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import tokenize
@@ -20,6 +21,9 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))  # last, so that nothing there hides a module
+import suites  # noqa: E402
+
 LIMITS = ROOT / "tests" / "size.csv"
 LONG_BODY, MANY_PARAMETERS, LARGEST = 40, 7, 10
 PAGES = ("docs/*.md", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -30,7 +34,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def counts():
     """What each figure is made of: a Counter of contributors for each name of a figure."""
-    return of_package() | of_pages() | of_folders() | of_commands() | {"public names": public_names()}
+    return of_package() | of_pages() | of_folders() | of_costs() | of_commands() | {"public names": public_names()}
 
 
 # --- source
@@ -109,6 +113,28 @@ def of_folders():
             for group, folders in groups.items()}
 
 
+def of_costs():
+    """What `make test` runs of each row of tests/costs.csv. Of tests with a backend that it leaves out, all counts."""
+    found = Counter()
+    for test, (cases, spent) in suites.recorded().items():
+        file, _, function = test.partition("::")
+        marks = marks_of(file, function)
+        room = cases if "suite" in marks else len(suites.spread(cases, spent / cases))
+        if suites.suite_of(test, marks.get("suite"), "slow" in marks) == "test" and "of_kernels" not in marks:
+            found[test] = round(spent * room / cases, 1)
+    return {"CPU seconds of make test": found}
+
+
+def marks_of(file, function):
+    """Marks of pytest on a function, on its class and on its module, with their first argument."""
+    text = (ROOT / file).read_text(encoding="utf-8") if file.startswith("tests/") else ""
+    blocks = re.findall(r"^pytestmark = .*(?:\n[ \])].*)*", text, re.M)
+    for name in function.split("::") if function else ():
+        blocks.append(re.split(rf"^ *(?:def|class) {name}\b", text, maxsplit=1, flags=re.M)[0].rpartition("\n\n")[2])
+    pattern = r"(?:^ *@|= |\[)pytest\.mark\.(\w+)(?:\(\"(\w+)\"\))?(?: *#.*)?$"
+    return {mark: value for block in blocks for mark, value in re.findall(pattern, block.replace("]", ""), re.M)}
+
+
 # --- what users meet
 
 
@@ -139,7 +165,7 @@ def public_names():
 def figure(name, contributors):
     """Long bodies and functions of many parameters are counted, whatever their size; of the rest the sum."""
     counted = name in ("long bodies", "functions of many parameters")
-    return len(contributors) if counted else contributors.total()
+    return len(contributors) if counted else round(contributors.total())
 
 
 def limits(path=LIMITS):
