@@ -137,6 +137,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
     best = max(first, key=lambda one: one["accuracy"])
     assert order(drawn, "x")[:6] == [f"m{k}" for k in range(12) if first[k % 2] is best]
     assert "12 of 12 models, the best to the left" in spoken(drawn)
+    assert drawn.to_dict()["height"] <= 11.5 * len({concept for concept, _ in expected})  # lines of text, no squares
 
 
 def test_a_hundred_models_and_sixty_six_concepts_take_little_room(two_models):

@@ -129,6 +129,14 @@ def test_categories_stand_together_the_largest_first_with_lines_between(compared
     assert order(rdm_chart(compared, sort="document")) == list(NAMES)
 
 
+def test_where_objects_have_no_room_for_names_their_categories_stand_left_of_them():
+    places = np.random.default_rng(3).normal(size=(90, 2))
+    distances = np.linalg.norm(places[:, None] - places, axis=2)[np.triu_indices(90, 1)]
+    rdms = Rdms(tuple(map(str, range(90))), "dissimilarity", (Rdm("a", None, tuple(distances)),))
+    held = rdm_chart(rdms, categories=["plant"] * 60 + ["animal"] * 30).to_dict(validate=False)["datasets"].values()
+    assert [row["name"] for rows in held for row in rows if row.keys() == {"name", "x", "y"}] == ["plant", "animal"]
+
+
 def test_images_stand_at_both_sides_of_a_matrix(compared, tmp_path):
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     for k, name in enumerate(NAMES):

@@ -88,6 +88,7 @@ def test_a_broken_image_is_a_note_and_its_name_stands_in_its_place(data, tmp_pat
     save(tmp_path, "object_0.png", picture())
     (tmp_path / "object_5.png").write_bytes(data)
     drawn = gallery_chart([neighbors(("object_0",), k=2)], images=tmp_path)
+    assert "near by both" not in str(drawn.to_dict())  # of one search
     tiles = {row["name"]: row for row in rows_of(drawn, "uri", "below")}
     assert tiles["object_0"]["uri"].startswith("data:image/jpeg") and tiles["object_5"]["uri"] == ""
     assert tiles["object_5"]["inside"].replace("\n", "") == "object_5"
