@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
+
+BODY = np.random.default_rng(0).integers(0, 256, 700_001, np.uint8).tobytes()  # a file to serve, and its hash
+SHA = hashlib.sha256(BODY).hexdigest()
 TYPE = "application/octet-stream"
 
 
