@@ -13,7 +13,7 @@ import numpy as np
 from pyalign.report.page.parts_html import CHOICES, DECIMALS, LETTERS, NONE, SHARES, WIDTH, Verdict
 
 ENDS = ("values", "low", "high")
-OF_GALLERY = 1_150_000  # bytes of each page of real results at most
+OF_GALLERY = 1_200_000  # bytes of each page of real results at most
 
 
 def data_of(html):
