@@ -78,7 +78,7 @@ def extracted(model: str, items: Path, out: Path, layers: Sequence[str] = ("penu
         pyalign.extract(model, items, layers=layers, out=out)
 
 
-def write_paper(data: Path, out: Path, mapped: Sequence[str]) -> Path:
+def write_paper(data: Path, out: Path, mapped: Sequence[str], probed: Sequence[str]) -> Path:
     """The folder of the paper's figures, and its study."""
     for source, name in LINKS.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def write_paper(data: Path, out: Path, mapped: Sequence[str]) -> Path:
         layers = ("penultimate", "logits") if k == 0 else ("penultimate",)
         extracted(f"efficientnet-lite:{k}", photographs, out / "objects92" / f"efficientnet_lite{k}", layers)
     write_categories(out / "objects92" / "people.npz", out / "objects92" / "categories.txt")
-    return study_of(out, PROBED, mapped)
+    return study_of(out, probed, mapped)
 
 
 def write_categories(archive: Path, file: Path) -> None:
@@ -171,11 +171,11 @@ def _scores_of_all(steps: Mapping[str, PresetStep]) -> Iterator[PresetStep]:
     yield PresetStep("all-scores", "metadata", "two scores of each", others)
 
 
-def build(data: Path, out: Path, mapped: Sequence[str] = MAPPED) -> list[Path]:
+def build(data: Path, out: Path, mapped: Sequence[str] = MAPPED, probed: Sequence[str] = PROBED) -> list[Path]:
     """Both studies, run; gives their pages. mapped: models whose maps are tried on other data, which takes minutes."""
     out.mkdir(parents=True, exist_ok=True)
     pages = []
-    paper = write_paper(data.resolve(), out.resolve() / "paper", mapped)
+    paper = write_paper(data.resolve(), out.resolve() / "paper", mapped, probed)
     for study in (paper, write_layers(out.resolve() / "layers")):
         print(pyalign.run_study(study, study.with_suffix("")))
         pages.append(study.with_suffix("") / "report.html")
@@ -285,7 +285,8 @@ def figures(steps: Path) -> Iterator[list[str]]:
 
 def _of_maps(steps: Path) -> Iterator[list[str]]:
     """Probes, and human dimensions from embeddings."""
-    probes = [pyalign.load_result(steps / f"probe-{name}.json") for name in PROBED]
+    paths = [steps / f"probe-{name}.json" for name in PROBED]
+    probes = [pyalign.load_result(path) for path in paths if path.exists()]
     said = [f"{row.embeddings} from {percent(row.zero_shot_accuracy)} to {percent(row.accuracy)}" for row in probes]
     yield ["zero-shot and probed", "probes-figure", ", ".join(said)]
     predicted = sorted(pyalign.load_result(steps / "predict.json").results, key=lambda row: -row.mean_r2)

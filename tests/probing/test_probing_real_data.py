@@ -15,7 +15,7 @@ def things(data):
 @pytest.mark.slow
 def test_held_out_accuracy(things):
     x, triplets = load_embeddings(things / "clip_vit_b32.npy"), load_triplets(things / "human_triplets_375429.npy")
-    found = cross_validate_probe(x, triplets, repeats=1)
+    found = cross_validate_probe(x, triplets, repeats=1, penalties=0.0337)  # as docs/probing.md has chosen
     assert found.zero_shot_accuracy == pytest.approx(0.5045, abs=0.002)
     assert found.accuracy >= 0.592
     assert found.cross_entropy <= 0.89
