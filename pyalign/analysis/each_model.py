@@ -1,26 +1,18 @@
-"""Several embeddings by several measures on the same triplets: one after the other, in one result."""
+"""Several embeddings by several measures on the same triplets, in one result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pyalign import _checks
-from pyalign._dataclass import dataclass, replace
-from pyalign._process import Progress
+from pyalign._dataclass import dataclass
 from pyalign._result import Result, picked
-from pyalign.analysis.notes import merged
-from pyalign.data import Aligned, Embeddings, Triplets
-from pyalign.data.align import aligned, one_order
-from pyalign.data.similarities import Similarities
 from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.typing import MeasureLike
 
 One = TypeVar("One", bound=Result)
-Chosen = TypeVar("Chosen")  # a measure, or None
 
 
 @dataclass(frozen=True)
@@ -92,42 +84,3 @@ def measures_of(measure: Any) -> tuple[MeasureLike, ...]:
     for one in measures:
         get_measure(one)
     return measures
-
-
-def of_each(
-    x: Embeddings | Mapping[str, Embeddings], triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
-    begin: Callable[[Aligned, str | None], Callable[[Chosen], One]], called: str = "embeddings",
-) -> tuple[One, ...]:
-    """What `begin` makes of each embeddings, called with each measure.
-
-    Args:
-        x: embeddings, or a mapping from names to them; these share the order of items that the first with names has.
-            `Similarities` have no measure: `begin` is called with the first of `measures`.
-        called: what x is, where it has no name.
-        begin: takes embeddings with triplets and their name, or None; gives a function of a measure.
-    """
-    models: dict[str | None, Embeddings] = {None: x} if isinstance(x, Embeddings) else dict(x.items())
-    if isinstance(x, Mapping):
-        triplets, notes = one_order(x, triplets)
-        triplets = replace(triplets, notes=merged(triplets.notes, notes)) if notes else triplets
-    found: list[One] = []
-    each = {name: measures[:1] if isinstance(values, Similarities) else measures for name, values in models.items()}
-    for name, values in models.items():
-        ready = aligned(values, triplets, name or called)  # whose errors name the embeddings themselves
-        with _naming(name, triplets.source), _checks.may_omit_rows(ready.names):
-            run = begin(ready, name)
-            for measure in each[name]:
-                progress(f"{name or called} {measure or ''}".rstrip(), len(found), sum(map(len, each.values())))
-                found.append(run(measure))
-    return tuple(found)
-
-
-@contextmanager
-def _naming(name: str | None, source: str | None) -> Iterator[None]:
-    """An error about one of several models gets its name and where the triplets are from."""
-    try:
-        yield
-    except InputError as error:
-        if name is None:
-            raise
-        raise InputError(f"{' with '.join(filter(None, (name, source)))}: {error}") from error

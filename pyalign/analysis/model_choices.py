@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,26 @@ from pyalign import _checks
 from pyalign._dataclass import dataclass, replace
 from pyalign._process import Progress
 from pyalign.analysis.accuracy import Score
-from pyalign.analysis.answers import answered_triplets, codes_of_people, require_single
+from pyalign.analysis.answers import ODD_LAST, alike, codes_of_people, find_repeats, require_single
 from pyalign.analysis.choices import Chosen, as_chosen, notes_on_chosen
-from pyalign.analysis.each_model import of_each
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.backends import Array, HostBackend, get_host_backend
-from pyalign.data import Aligned, Embeddings, Provenance, Triplets, as_embeddings
-from pyalign.data.missing import WithRows, present_of
+from pyalign.data import Aligned, Categories, Embeddings, Provenance, Triplets, as_embeddings
+from pyalign.data.align import in_turn
+from pyalign.data.answers import checked_labels
+from pyalign.data.missing import LEFT_OUT, WithRows, present_of
 from pyalign.data.similarities import as_models, named_models, several
+from pyalign.data.triplets import answered_triplets
 from pyalign.documents import Estimate
 from pyalign.errors import InputError
 from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
-from pyalign.typing import BackendName, MeasureLike, Policy, Ties
+from pyalign.typing import BackendName, MeasureLike, Policy, Ties, Weighting
 
+OPTIONS = np.array([[0, 1, 2], [0, 2, 1]])  # row p: the columns in the order that puts option p behind the anchor
+MOST = 2**30  # answers in all, each of which becomes a row
 TIES = ("fractional", "wrong")  # an answer that names none says nothing of how many alternatives tie
 
 
@@ -87,6 +91,56 @@ class ModelChoices:
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class EachAnswer:
+    """Triplets with a row for each answer, so that a mean over rows is one over answers; or of triplets, by weights."""
+
+    triplets: Triplets  # the rows.
+    given: Triplets  # the triplets as they were given.
+    # int64 (a,), the number of the given triplet that each row is an answer to; None: each has one answer.
+    rows: np.ndarray | None
+    weighting: str  # "answers" or "triplets".
+    people: Any = None  # who gave each, as the call or the triplets name them; None: not known, or several each.
+    groups: Any = None  # of the rows: labels (a,), a word or `Categories`, or None.
+
+    @classmethod
+    def of(cls, given: Triplets, weighting: Weighting, subjects: object = None, groups: Any = None) -> EachAnswer:
+        """A row for each answer. Raises InputError for shares, and for too many answers.
+
+        subjects: (t,) as the call names them. groups: (t,) labels of the given triplets, a word or `Categories`.
+
+        Example:
+            >>> found = EachAnswer.of(Triplets(np.array([[4, 5, 6]])).with_answers([[1, 0, 2]]), "answers")
+            >>> np.asarray(found.triplets).tolist(), found.rows.tolist()
+            ([[5, 6, 4], [4, 5, 6], [4, 5, 6]], [0, 0, 0])
+        """
+        apart, rows, people = given, None, given.subjects if subjects is None else subjects
+        if given.answers is not None:
+            require_single(given, people)
+            counts = given.answers.counts
+            if counts.sum() > MOST:
+                raise InputError(f"answers must be at most {MOST:,} in all; got {counts.sum():,}")
+            rows, place = np.divmod(np.repeat(np.arange(counts.size), counts.ravel()), counts.shape[1])
+            apart = given.arranged(rows, (ODD_LAST if counts.shape[1] == 3 else OPTIONS)[place])
+        if weighting == "triplets":
+            apart = alike(apart, find_repeats(apart.values, None, apart.task))
+        if rows is not None and groups is not None and not isinstance(groups, str | Categories):
+            groups = checked_labels(groups, len(given), "groups", "biufUS")[rows]
+        return cls(apart, given, rows, weighting, people, groups)
+
+    def first(self, array: np.ndarray) -> np.ndarray:
+        """What rows (a, ...) have in common that are answers to one triplet, (t, ...)."""
+        return array if self.rows is None else array[np.searchsorted(self.rows, np.arange(len(self.given)))]
+
+    def of_triplets(self, score: Any, choices: np.ndarray | None) -> Any:
+        """A score of the rows that counts triplets where it says so; choices (t,): -1 for a tie, -2 if left out."""
+        if self.rows is None or choices is None:
+            return replace(score, weighting=self.weighting)
+        n_dropped, n_ties = (int((choices == what).sum()) for what in (LEFT_OUT, -1))
+        counts = {"n_triplets": len(choices) - n_dropped, "n_dropped": n_dropped, "n_ties": n_ties}
+        return replace(score, weighting=self.weighting, n_answers=score.n_triplets, **counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +207,10 @@ class Judged:
     def codes(self) -> np.ndarray | None:
         """(t,) the same by number."""
         return codes_of_people(self.triplets, self.subjects)
+    def each(self, weighting: Weighting, groups: Any) -> EachAnswer:
+        """The answers that remain, one in each row; groups: of all triplets, as the call gives them."""
+        groups = groups if groups is None or isinstance(groups, str) else self.present.of(groups, "groups")
+        return EachAnswer.of(self.triplets, weighting, self.subjects, groups)
 
     @property
     def names(self) -> list[str]:
@@ -182,13 +240,14 @@ class Judged:
             made = Provenance.now({**inputs, **data}, {"measure": measure, **options}, backend)
             return replace(result, coverage=self.present.coverage, provenance=made)
 
-        def run(aligned: Aligned, name: str | None) -> Callable[[Any], Any]:
-            one = begin(Rows.of(aligned, name, backend))
-            return lambda by: recorded(one(by), {name or "embeddings": aligned.embeddings}, str(by))
-
         models = self.models if isinstance(self.models, Mapping) else {"embeddings": self.models}
         has_rows = bool(models) or not self.choices.choices
-        results = of_each(as_models(self.models), kept, measures, progress, run) if has_rows else ()
+        begun = lru_cache(maxsize=1)(lambda aligned, name: begin(Rows.of(aligned, name, backend)))
+        results: tuple[Any, ...] = ()
+        for aligned, name, by in in_turn(as_models(self.models), kept, measures, progress) if has_rows else ():
+            with _checks.may_omit_rows(aligned.names, name, aligned.triplets.source):
+                found = begun(aligned, name)(by)
+            results += (recorded(found, {name or "embeddings": aligned.embeddings}, str(by)),)
         for name, chosen in self.read(backend).items():
             progress(name, len(results), None)
             results += (recorded(of_choices(name, chosen), {name: self.choices.choices[name]}, None),)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, cast
 
 from numpy.typing import ArrayLike
@@ -13,16 +13,15 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign._process import Progress, reporter
 from pyalign.analysis.accuracy import ChoiceModel, PermutationTest, Score, Scores, score_ready, summarize
-from pyalign.analysis.answers import EachAnswer
-from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, require_weighting
-from pyalign.analysis.each_model import measures_of, of_each
+from pyalign.analysis.ceiling.leave_one_out import NamedCeiling
+from pyalign.analysis.each_model import measures_of
 from pyalign.analysis.model_choices import Judged
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
-from pyalign.analysis.outcomes import outcomes_of, weighted
+from pyalign.analysis.outcomes import Outcomes, outcomes_of, weighted
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import Asked, score_choices, scores_of_choices
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
-from pyalign.data.align import named_rows
+from pyalign.data.align import in_turn, named_rows
 from pyalign.data.missing import WithRows
 from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
 from pyalign.errors import InputError
@@ -43,8 +42,8 @@ CEILING_OF_ALL = (
 
 
 @dataclass(eq=False)
-class _Settings(Asked):
-    """The options of one call, checked."""
+class _Asked(Asked):
+    """What one call asks, checked."""
 
     measures: tuple[MeasureLike | None, ...]
     temperature: float | None
@@ -155,14 +154,13 @@ def score(
         >>> round(score(matrix=1 - x @ x.T, kind="dissimilarity", triplets=triplets).accuracy, 3)
         0.667
     """
-    progress = reporter(progress)
-    kept_arrays = _checked(keep, transform)
+    progress, kept = reporter(progress), _checked(keep, transform)
     if triplets is None:
         raise InputError("triplets must be given; got None")
     measures = (None,) if measure is None else measures_of(measure)
     if embeddings is None and matrix is None and model_choices is not None:
         _refuse_without_embeddings(measure=measure, temperature=temperature, transform=transform, kind=kind,
-                                   n_permutations=n_permutations, keep=kept_arrays or None)
+                                   n_permutations=n_permutations, keep=kept or None)
         return score_choices(
             named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
             ties=cast("Any", ties), nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects,
@@ -178,28 +176,36 @@ def score(
         nan_policy=nan_policy, unreadable=unreadable, missing=missing, ties=ties, answers=answers, subjects=subjects,
         weights=weights,
     )
-    each = EachAnswer.of(judged.present.triplets, weighting)
-    require_weighting(ceiling, each.weighting)
-    groups = groups if groups is None or isinstance(groups, str) else judged.present.of(groups, "groups")
-    plan = as_resampling(ci)
-    if plan is not None and plan.by == AUTO and not each.given.answered:
-        plan = None
-    settings = _Settings(
-        each, ties, nan_policy, backend, plan, judged.people, each.groups(groups), ceiling, progress, measures,
-        temperature, missing, n_permutations, seed, transform, kept_arrays,
-    )
-    scores = of_each(models, each.triplets, measures, progress, partial(_begin, settings), called)
-    scores += scores_of_choices(judged.choices.among(judged.present), replace(settings))
+    each, plan = judged.each(weighting, groups), None if ci is None else as_resampling(ci)
+    plan = plan if plan is None or plan.by != AUTO or each.given.answered else None
+    asked = _Asked(each, ties, nan_policy, backend, plan, ceiling, progress, measures, temperature, missing,
+                   n_permutations, seed, transform, kept)
+    # of choices in another order of objects, so with clusters of their own
+    scores = [*_scores(asked, models, called), *scores_of_choices(judged.choices.among(judged.present), replace(asked))]
     assumed = judged.present.notes_on(groups) if isinstance(groups, Categories) else ()
     results = tuple(_covered(result, judged.present, assumed) for result in scores)
     inputs = {**(models if isinstance(models, Mapping) else {called: models}), **judged.choices.choices}
     return Scores(results, each.given.source, notes=merged(*(result.notes for result in results)),
-                  coverage=judged.present.coverage, provenance=settings.provenance(inputs, results[0].backend))
+                  coverage=judged.present.coverage, provenance=asked.provenance(inputs, results[0].backend))
+
+
+def _scores(asked: _Asked, models: Any, called: str) -> Iterator[Score]:
+    """The score of each of the models, by each measure: what it decides, with intervals, its bounds, and notes."""
+    ready_of = lru_cache(maxsize=1)(partial(_Model.of, asked))
+    for aligned, name, measure in in_turn(models, asked.each.triplets, asked.measures, asked.progress, called):
+        with _checks.may_omit_rows(aligned.names, name, aligned.triplets.source):
+            model = ready_of(aligned, name)
+            how = model.how(measure)
+            result, outcomes = _decided(model, how)
+            result = asked.with_intervals(outcomes, aligned) if outcomes is not None and asked.inferring else result
+            result = _noted(_bounded(result, outcomes, model, how), model, how)
+        yield result
 
 
 def _checked(keep: object, transform: object) -> tuple[str, ...]:
     """The names of arrays to keep; raises for another, and for what is no map."""
-    kept = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
+    kept = (keep,) if isinstance(keep, str) else keep
+    kept = kept if isinstance(kept, tuple) else _checks.sequence(kept, "keep", "names")
     for name in kept:
         _checks.one_of(name, KEPT, "keep")
     if transform is not None and not isinstance(transform, Transform):
@@ -244,100 +250,118 @@ def _models(
     return models
 
 
-def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[[MeasureLike | None], Score]:
-    """Brings the rows to their place, once for all measures; gives the score by one."""
-    matrix = aligned.embeddings if isinstance(aligned.embeddings, Similarities) else None
-    kind = None if matrix is None else matrix.kind
-    source, seen, notes = name or ("embeddings" if matrix is None else "matrix"), None, aligned.notes
-    values = aligned.x
-    if settings.transform is not None:
-        seen, remarks = seen_by(settings.transform, aligned)
-        values, notes = settings.transform.apply(values), merged(notes, remarks)
-    ready = ready_inputs(values, aligned.index, settings.backend, matrix is not None)
-    rows = ready.rows if matrix is None else values
-    deferred = glance_at_rows(ready.dispatch, ready.rows, ready.index)
-    looked = lru_cache(maxsize=1)(lambda: notes_on_rows(rows, aligned, source, deferred))
+@dataclass(eq=False)
+class _Model:
+    """Rows and triplets where a backend computes, once for all measures."""
 
-    def run(measure: MeasureLike | None) -> Score:
-        if matrix is not None:
-            measure = PRECOMPUTED[matrix.kind]
-        chosen, temperature = choice_model(settings.transform, measure, settings.temperature)
-        how = ChoiceModel(chosen, temperature, settings.ties, settings.nan_policy, aligned.triplets.task)
-        result = _one(ready, rows, aligned, how, settings, deferred)
-        of_measure = notes_on_similarities(rows, aligned.index, chosen, source, deferred)
-        remarks = merged(notes, looked(), of_measure, result.notes)  # triplets are known to be valid now
-        if result.accuracy is not None:
-            nats, n = result.cross_entropy or 0.0, result.effective_answers or result.n_answers or result.n_triplets
-            remarks = merged(remarks, notes_on_score(result.accuracy, n, nats, name, result.task, kind=kind))
-        return replace(
-            result,
-            embeddings=name,
-            transform=None if settings.transform is None else settings.transform.source,
-            in_sample=seen,
-            notes=remarks,
-            provenance=settings.provenance({source: aligned.embeddings}, result.backend),
-        )
+    asked: _Asked
+    aligned: Aligned
+    name: str | None
+    ready: ReadyInputs
+    rows: Any  # (n, d) after the map, as notes and permutations take them.
+    notes: tuple[str, ...]
+    seen: Overlap | None  # what of the triplets the fit of the map has seen.
+    glance: Deferred | None  # of a device, whose numbers come with those of the pass; else notes look for themselves.
 
-    return run
+    @classmethod
+    def of(cls, asked: _Asked, aligned: Aligned, name: str | None) -> _Model:
+        """Brings the rows to their place."""
+        values, seen, notes, transform = aligned.x, None, aligned.notes, asked.transform
+        if transform is not None:
+            seen, remarks = seen_by(transform, aligned)
+            values, notes = transform.apply(values), merged(notes, remarks)
+        matrix = isinstance(aligned.embeddings, Similarities)
+        ready = ready_inputs(values, aligned.index, asked.backend, matrix)
+        glance = None if ready.dispatch.on_host else glance_at_rows(ready.dispatch, ready.rows, ready.index)
+        return cls(asked, aligned, name, ready, values if matrix else ready.rows, notes, seen, glance)
+
+    def how(self, measure: MeasureLike | None) -> ChoiceModel:
+        """How similarities by a measure, or those of a matrix, become choices."""
+        if isinstance(self.aligned.embeddings, Similarities):
+            measure = PRECOMPUTED[self.aligned.embeddings.kind]
+        asked = self.asked
+        chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
+        return ChoiceModel(chosen, temperature, asked.ties, asked.nan_policy, self.aligned.triplets.task)
+
+    @cached_property
+    def notes_on_rows(self) -> tuple[str, ...]:
+        """Those that are the same for all measures, after the first pass, which knows triplets to be valid."""
+        self.glance = self.glance or glance_at_rows(self.ready.dispatch, self.ready.rows, self.ready.index)
+        return merged(self.notes, notes_on_rows(self.rows, self.aligned, self.source, self.glance))
+
+    @property
+    def source(self) -> str:
+        """What the rows are called."""
+        return self.name or ("matrix" if isinstance(self.aligned.embeddings, Similarities) else "embeddings")
 
 
-def _one(
-    ready: ReadyInputs, rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings, deferred: Deferred
-) -> Score:
-    """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
-    began, weights = time.perf_counter(), aligned.triplets.weights
-    parts = settings.plan is not None or settings.groups is not None
-    needed = parts or weights is not None
+def _decided(model: _Model, how: ChoiceModel) -> tuple[Score, Outcomes | None]:
+    """The score of what the model decides, and what becomes of each triplet where that is needed."""
+    began, asked, triplets = time.perf_counter(), model.asked, model.aligned.triplets
+    each, needed = asked.each, asked.inferring or triplets.weights is not None
     results, n_dropped = score_ready(
-        ready, how, choices="choices" in settings.keep or settings.each.rows is not None,
-        probabilities="probabilities" in settings.keep, similarities=needed, deferred=deferred,
+        model.ready, how, choices="choices" in asked.keep or each.rows is not None,
+        probabilities="probabilities" in asked.keep, similarities=needed, deferred=model.glance,
     )
     seconds = time.perf_counter() - began
-    result = summarize(results, n_dropped, how)
-    if not aligned.triplets.answered:
-        _refuse_without_answers(settings)
-        result = replace(result, accuracy=None, cross_entropy=None)
-    outcomes = None
-    if needed:
-        outcomes = weighted(outcomes_of(results, result), weights)
-        result = outcomes.score
-    if parts and outcomes is not None:
-        result = settings.with_intervals(outcomes, aligned)
-    result = settings.with_ceiling(result, outcomes, aligned)
-    if settings.n_permutations is not None:
-        result = replace(result, permutation_test=_tested(rows, aligned, how, settings))
-    triplets = aligned.triplets
+    score = summarize(results, n_dropped, how)
+    if not triplets.answered:
+        _refuse_without_answers(asked)
+        score = replace(score, accuracy=None, cross_entropy=None)
     choices = None if results.choices is None else _checks.as_array(results.choices, "choices", "(t,)")
     p = None if results.probabilities is None else _checks.as_array(results.probabilities, "probabilities", "(t, 3)")
-    choices = None if choices is None else settings.each.first(triplets.choices_in_file(choices))
+    score = replace(
+        score, seconds=seconds, choices=None if choices is None else each.first(triplets.choices_in_file(choices)),
+        probabilities=None if p is None else each.first(triplets.columns_in_file(p)),
+    )
+    outcomes = weighted(outcomes_of(results, score), triplets.weights) if needed else None
+    return score if outcomes is None else outcomes.score, outcomes
+
+
+def _bounded(score: Score, outcomes: Outcomes | None, model: _Model, how: ChoiceModel) -> Score:
+    """The score between chance and a ceiling, where these are asked for."""
+    asked = model.asked
+    score = asked.with_ceiling(score, outcomes, model.aligned)
+    if asked.n_permutations is not None:
+        score = replace(score, permutation_test=_tested(model.rows, model.aligned, how, asked))
+    return score
+
+
+def _noted(score: Score, model: _Model, how: ChoiceModel) -> Score:
+    """The score with notes, what it counts, and where it comes from."""
+    asked, aligned, name, source = model.asked, model.aligned, model.name, model.source
+    notes = merged(
+        model.notes_on_rows, notes_on_similarities(model.rows, aligned.index, how.measure, source, model.glance),
+        score.notes,
+    )
+    score = asked.each.of_triplets(score, score.choices)
+    if score.accuracy is not None:
+        nats, n = score.cross_entropy or 0.0, score.effective_answers or score.n_answers or score.n_triplets
+        kind = getattr(aligned.embeddings, "kind", None)
+        notes = merged(notes, notes_on_score(score.accuracy, n, nats, name, score.task, kind=kind))
     return replace(
-        settings.each.of_triplets(result, choices),
-        seconds=seconds,
-        choices=choices if "choices" in settings.keep else None,
-        probabilities=None if p is None else settings.each.first(triplets.columns_in_file(p)),
+        score, embeddings=name, transform=None if asked.transform is None else asked.transform.source,
+        in_sample=model.seen, notes=notes, choices=score.choices if "choices" in asked.keep else None,
+        provenance=asked.provenance({source: aligned.embeddings}, score.backend),
     )
 
 
-def _tested(rows: Any, aligned: Aligned, how: ChoiceModel, settings: _Settings) -> PermutationTest:
+def _tested(rows: Any, aligned: Aligned, how: ChoiceModel, asked: _Asked) -> PermutationTest:
     """The test of the rows of triplets, without where they come from, which the score says."""
     at, index = named_rows(aligned)
     test = permutation_test(
         rows[at][:, at] if get_measure(how.measure).precomputed else rows[at],
-        Triplets(index, task=how.task, weights=aligned.triplets.weights), measure=how.measure, ties=settings.ties,
-        nan_policy=how.nan_policy, backend=settings.backend, seed=settings.seed,
-        n_permutations=cast(int, settings.n_permutations),
-        confidence_level=settings.plan.confidence_level if settings.plan else 0.95, progress=settings.progress,
+        Triplets(index, task=how.task, weights=aligned.triplets.weights), measure=how.measure, ties=asked.ties,
+        nan_policy=how.nan_policy, backend=asked.backend, seed=asked.seed,
+        n_permutations=cast(int, asked.n_permutations),
+        confidence_level=asked.plan.confidence_level if asked.plan else 0.95, progress=asked.progress,
     )
     return replace(test, provenance=None)
 
 
-def _refuse_without_answers(settings: _Settings) -> None:
-    wanted = {
-        "ci": settings.plan,
-        "groups": settings.groups,
-        "ceiling": settings.ceiling,
-        "n_permutations": settings.n_permutations,
-    }
+def _refuse_without_answers(asked: _Asked) -> None:
+    wanted = {"ci": asked.plan, "groups": asked.each.groups, "ceiling": asked.ceiling,
+              "n_permutations": asked.n_permutations}
     for name, value in wanted.items():
         if value is not None:
             raise InputError(f"{name} needs human choices, which these triplets do not hold")

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.analysis.accuracy import NAN, GroupScore, Score, Scores, fraction_of_ceiling
-from pyalign.analysis.answers import EachAnswer, with_people
+from pyalign.analysis.accuracy import GroupScore, Score, Scores, fraction_of_ceiling
+from pyalign.analysis.answers import with_people
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.ceiling.leave_one_out import NamedCeiling, as_named_ceiling, people_of_ceiling, require_weighting
-from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
-from pyalign.analysis.model_choices import TIES, ModelChoices, checked_base, outcomes_of_choices
+from pyalign.analysis.choices import Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.model_choices import EachAnswer, ModelChoices, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import (
     CREDIT_UNIT, Outcomes, clusters_of, mean_of, notes_on_objects, uncertainty, values_of, weighted,
@@ -48,13 +48,17 @@ class Asked:
     nan_policy: Policy
     backend: BackendName
     plan: Resampling | None  # of intervals.
-    subjects: object  # who answered, as the call names them.
-    groups: object  # of the rows of `each`.
     ceiling: NamedCeiling | None
     progress: Progress
+    inferring: bool = field(init=False)  # whether there will be intervals, or groups.
     _index: object = field(default=None, init=False)  # the triplets that the others are about
     _clustering: tuple[Clusters, Resampling | None, Dependence | None] | None = field(default=None, init=False)
     _of_index: tuple[object, CeilingForScores] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.inferring = self.plan is not None or self.each.groups is not None
+        if self.ceiling is not None:
+            require_weighting(self.ceiling, self.each.weighting)
 
     @property
     def host(self) -> HostBackend:
@@ -71,15 +75,11 @@ class Asked:
         every = [*inputs.items(), ("triplets", given), ("answers", given.answers), ("weights", given.weights)]
         return Provenance.now(every, options, backend, seed)
 
-    def people(self, aligned: Aligned) -> object:
-        """(t,) who answered, or None."""
-        return aligned.triplets.subjects if self.subjects is None else self.subjects
-
     def clustering(self, outcomes: Outcomes, aligned: Aligned) -> tuple[Clusters, Resampling | None, Dependence | None]:
         """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
         if outcomes.kept is None and self._clustering is not None and self._index is aligned.index:
             return self._clustering
-        clusters, plan = clusters_of(outcomes, aligned, self.people(aligned), self.plan)
+        clusters, plan = clusters_of(outcomes, aligned, self.each.people, self.plan)
         clustering = clusters, plan, Dependence.of(clusters, plan) if plan is not None and plan.closed else None
         if outcomes.kept is None:
             self._index, self._clustering = aligned.index, clustering
@@ -111,8 +111,8 @@ class Asked:
             if ci is None:
                 why = without_interval(plan.by, numbers)
                 score = replace(score, missing=("ci", "cross_entropy_ci"), notes=(*score.notes, why))
-        if self.groups is not None:
-            members = group_members(_labels_of(self.groups, self.people(aligned)), aligned, outcomes.kept)
+        if self.each.groups is not None:
+            members = group_members(_labels_of(self.each.groups, self.each.people), aligned, outcomes.kept)
             scores = tuple(_group_scores(outcomes, values, units, clusters, members, self.plan))
             score = with_pooled_groups(replace(score, groups=scores), clusters, values, units, plan)
         return score
@@ -136,8 +136,8 @@ class Asked:
         if score.ci is None:
             return replace(score, missing=(*score.missing, "fraction_of_ceiling_ci"))
         if self._of_index is None or self._of_index[0] is not aligned.index:
-            who = self.people(aligned)
-            self._of_index = aligned.index, CeilingForScores.of(self.ceiling, aligned.triplets, who)
+            of_index = CeilingForScores.of(self.ceiling, aligned.triplets, self.each.people)
+            self._of_index = aligned.index, of_index
         ceiling, covariance = self._of_index[1], 0.0
         if ceiling.parts is not None and outcomes.kept is None:
             clusters, plan, dependence = self.clustering(outcomes, aligned)
@@ -152,6 +152,7 @@ class Asked:
         )
 
 
+@_checks.checked
 def score_choices(
     choices: ArrayLike | NamedChoices, triplets: TripletsLike, *, choice_base: int | None = None,
     ties: Literal["fractional", "wrong"] = "fractional", nan_policy: Policy = "raise", unreadable: Policy = "raise",
@@ -199,15 +200,12 @@ def score_choices(
         0.916
     """
     progress = reporter(progress)
-    _checks.one_of(ties, TIES, "ties of choices")
-    _checks.one_of(nan_policy, NAN, "nan_policy")
-    _checks.one_of(unreadable, UNREADABLE, "unreadable")
     checked_base(choice_base)
     plan = as_resampling(ci)
     get_host_backend(backend)  # raises
-    each = EachAnswer.of(with_people(triplets, answers, subjects, "score_choices", weights)[0], weighting)
-    require_weighting(ceiling, each.weighting)
-    asked = Asked(each, ties, nan_policy, backend, plan, subjects, each.groups(groups), ceiling, progress)
+    answered, _ = with_people(triplets, answers, subjects, "score_choices", weights)
+    each = EachAnswer.of(answered, weighting, subjects, groups)
+    asked = Asked(each, ties, nan_policy, backend, plan, ceiling, progress)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
     named: Mapping[Any, Any] = _checks.by_name(choices, "choices") if isinstance(choices, Mapping) else {None: choices}
@@ -225,12 +223,8 @@ def scores_of_choices(choices: ModelChoices, asked: Asked) -> tuple[Score, ...]:
     for name, of_model in choices.choices.items():
         asked.progress(name or "choices", len(results), len(choices.choices))
         assert aligned is not None
-        try:
+        with _checks.may_omit_rows(None, name, aligned.triplets.source):
             results.append(_one(of_model, name, aligned, choices, asked))
-        except InputError as error:
-            if name is None:
-                raise
-            raise InputError(f"{' with '.join(filter(None, (name, aligned.triplets.source)))}: {error}") from error
     return tuple(results)
 
 
@@ -271,7 +265,7 @@ def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: Asked) ->
         name=name,
     ), aligned.triplets.weights)
     score = outcomes.score
-    if asked.plan is None and asked.groups is None:
+    if not asked.inferring:
         return score, outcomes
     finite = score.cross_entropy is not None
     outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=Estimate(0.0)))

@@ -7,13 +7,14 @@ had to be assumed is said in a note.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign._dataclass import dataclass, field, replace
+from pyalign._process import Progress
 from pyalign.backends import Array, get_host_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import KINDS
@@ -109,6 +110,31 @@ def aligned(rows: Embeddings, triplets: Triplets, name: str = "embeddings", feat
     if names is None and triplets.numbered and triplets.names is not None:
         names = triplets.names
     return Aligned(rows.values, index, triplets, names, (*rows.notes, *triplets.notes, *notes), rows)
+
+
+def in_turn(
+    x: Embeddings | Mapping[str, Embeddings], triplets: Triplets, measures: Sequence[Any], progress: Progress,
+    called: str = "embeddings",
+) -> Iterator[tuple[Aligned, str | None, Any]]:
+    """Each of the embeddings with the triplets, its name (None where it has none), and each of the measures.
+
+    Args:
+        x: embeddings, or a mapping from names to them; these share the order of items that the first with names has.
+            `Similarities` have no measure: with them comes the first of `measures`.
+        called: what x is, where it has no name.
+    """
+    models: dict[str | None, Embeddings] = {None: x} if isinstance(x, Embeddings) else dict(x.items())
+    if isinstance(x, Mapping):
+        triplets, notes = one_order(x, triplets)
+        triplets = replace(triplets, notes=tuple(dict.fromkeys((*triplets.notes, *notes)))) if notes else triplets
+    each = {name: measures[:1] if isinstance(values, Similarities) else measures for name, values in models.items()}
+    done, total = 0, sum(map(len, each.values()))
+    for name, values in models.items():
+        ready = aligned(values, triplets, name or called)
+        for measure in each[name]:
+            progress(f"{name or called} {measure or ''}".rstrip(), done, total)
+            yield ready, name, measure
+            done += 1
 
 
 def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:

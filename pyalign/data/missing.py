@@ -118,6 +118,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         missing: "raise", or "omit" to leave out triplets with an item that has no row.
         subjects: (t,) who answered each triplet, to count them; None: those of the triplets.
     """
+    _checks.one_of(missing, MISSING, "missing")
     whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"embeddings": x}
     return present_of({str(name): as_embeddings(rows, str(name)) for name, rows in models.items()}, whole, missing,
@@ -126,7 +127,6 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
 
 def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, subjects: object = None) -> WithRows:
     """Does what `with_rows` does, to embeddings by their names and to triplets."""
-    _checks.one_of(missing, MISSING, "missing")
     ordered, notes = one_order(models, whole)
     if subjects is not None:  # also where no interval will be over them
         checked_labels(subjects, len(whole))

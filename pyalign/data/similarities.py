@@ -94,6 +94,8 @@ def several(models: Any) -> Any:
         >>> [*several([np.eye(2), np.ones((2, 3))])]
         ['model 1', 'model 2']
     """
+    if isinstance(models, Mapping):
+        return models
     if is_rdms(models):
         return registered("rdm_models" if len(models.dissimilarities) > 1 else "rdms")(models)
     if isinstance(models, list | tuple):
@@ -130,7 +132,8 @@ def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embedd
     if not x:
         raise InputError(f"{name} must hold at least one model; got an empty mapping")
     named = _checks.by_name(x, name)
-    return {key: as_embeddings(_in_place(model, key), key) for key, model in named.items()}
+    return {key: model if isinstance(model, Embeddings) else as_embeddings(_in_place(model, key), key)
+            for key, model in named.items()}
 
 
 def similarities_of(matrix: Any, kind: str | None) -> Any:

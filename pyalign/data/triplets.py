@@ -223,6 +223,22 @@ def answered_once(triplets: object, what: str, weights: object = None) -> Triple
     return checked
 
 
+def answered_triplets(triplets: object, answers: object, what: str | None, weights: object = None) -> Triplets:
+    """Triplets with these answers, by the positions in the file, or with their own; raises where there are none.
+
+    what: what needs them; None: nothing does. weights: (t,) of the answers; None: those of the triplets.
+    """
+    given = as_triplet_data(triplets)
+    if not all(shape := np.shape(given.values)):
+        _checks.require_triplets(shape)
+    given = given if weights is None else given.with_weights(weights)
+    if answers is not None:
+        given = given.with_answers(answers)
+    if what is not None:
+        require_answers(given, what)
+    return given
+
+
 def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
     """`triplets` with what is known of them: numbers (t, 3), or the names of items.
 
@@ -232,7 +248,8 @@ def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:
         >>> as_triplet_data([["dog", "cat", "car"]]).names
         ('car', 'cat', 'dog')
     """
-    triplets = part_of(triplets, "triplets")
+    if not isinstance(triplets, Triplets):
+        triplets = part_of(triplets, "triplets")
     if isinstance(triplets, Triplets):
         return triplets
     if isinstance(triplets, str | os.PathLike):

@@ -246,7 +246,7 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
         ([True, False, True], {}, "choices must be positions, names or probabilities; got dtype bool"),
         ([0, 1, 2], {"choice_base": 2}, "choice_base must be 0 or 1; got 2"),
         ([0, 1, 2], {"choice_base": True}, "choice_base must be 0 or 1; got True"),
-        ([0, 1, 2], {"ties": "human_alignment"}, "ties of choices must be one of fractional, wrong; got "
+        ([0, 1, 2], {"ties": "human_alignment"}, "ties must be one of fractional, wrong; got "
                                                  "'human_alignment'"),
         ([0, 1, 2], {"nan_policy": "keep"}, "nan_policy must be one of raise, omit; got 'keep'"),
         ({}, {}, "choices must hold at least one model's; got an empty mapping"),
