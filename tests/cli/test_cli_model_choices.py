@@ -170,7 +170,7 @@ def test_the_document_is_read_back(command, written, folder):
         (("--probabilities", "o.npy"), "--probabilities o.npy applies only to embeddings, not to --model-choices"),
         (("--choice-column", "none"), "--model-choices needs human choices, which --choice-column none says are not "
                                    "recorded"),
-        (("--ties", "human_alignment"), "ties of choices must be one of fractional, wrong; got 'human_alignment'"),
+        (("--ties", "human_alignment"), "ties must be one of fractional, wrong; got 'human_alignment'"),
         (("--ceiling", 0.2), "c.npy with t.npy: ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
         (("--choice-base", 1), "c.npy with t.npy: choices must be 1, 2 or 3, or -1 for none of them; row"),
         (("--task", "anchored"), "c.npy with t.npy: choices must be 0 or 1, or -1 for none of them; row"),
