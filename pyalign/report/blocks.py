@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter, itemgetter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, Generic, TypeVar
 
@@ -69,7 +68,7 @@ class Column:
 
 
 Row = TypeVar("Row")
-Field = str | Callable[[Row], Any]  # "name", "a.b" for the b of its a, "0.b" for that of its first; or what gives it
+Field = str | Callable[[Row], Any]  # its name; "a.b" for the b of its a, "0.b" of its first; or a function
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,14 @@ class Rows(Generic[Row]):
             return tuple(map(field, self.of))
         found: tuple[Any, ...] = tuple(self.of)
         for name in field.split("."):
-            get = itemgetter(int(name)) if name.isdigit() else attrgetter(name)
-            found = tuple(None if one is None else get(one) for one in found)
+            found = tuple(_field_of(one, name) for one in found)
         return found
+
+
+def _field_of(row: Any, name: str) -> Any:
+    if row is None or isinstance(row, Mapping):
+        return None if row is None else row.get(name)
+    return row[int(name)] if name.isdigit() else getattr(row, name)
 
 
 def supported_places(low: Sequence[float | None], high: Sequence[float | None]) -> int:

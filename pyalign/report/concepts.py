@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyalign._dataclass import replace
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
-    CORRECTED, ELSEWHERE, SINGULAR, TRANSFORMED, Labels, chance_note, counted, dropped_note, effective_text, header_of,
+    ELSEWHERE, SINGULAR, TRANSFORMED, Labels, chance_note, counted, dropped_note, effective_text, header_of,
     interval_header, labels_of, number, over_text, p_header, percent, percent_interval, shortened, source_note,
 )
 
@@ -30,11 +30,10 @@ def concepts_view(result: Concepts, verbose: bool = False, labels: Labels | None
             labels[scores.embeddings] = label.removesuffix(TRANSFORMED) + " +map"
     ways = dict.fromkeys(scores.by for scores in result.results)
     pairs = list(dict.fromkeys((difference.embeddings, difference.other) for difference in result.differences))
-    differences = [f"{len(result.differences):,} differences: the JSON document has them"]
-    differences *= bool(pairs) and not of_page
+    differences = [f"{len(result.differences):,} differences: the JSON document has them"] * bool(pairs and not of_page)
     if len(pairs) == 1 and result.inference.over is not None:
         less = " less ".join(labels[name] for name in pairs[0])
-        differences = [f"difference: {less}", f"p ({CORRECTED[result.correction]}) corrected for all concepts"]
+        differences = [f"difference: {less}", f"{p_header(result.correction)} corrected for all concepts"]
     assigned = "" if result.assign is None else f"assigned by the {result.assign} of the chosen pair"
     if assigned and result.top != 1:
         assigned += f", the {result.top} largest: a triplet counts in each"
@@ -109,23 +108,17 @@ def _differences_by_pair(
         pairs = {pair: rows for pair, rows in pairs.items() if best in pair}
         caption += f"; of all pairs those with {best}, the best on all triplets; the document has the others"
     largest = [max(rows, key=lambda difference: abs(difference.difference or 0.0)) for rows in pairs.values()]
-    column = Rows([*zip(pairs, pairs.values(), largest, strict=True)]).column
+    apart = [[row.difference or 0.0 for row in rows if row.p_adjusted is not None and row.p_adjusted < 0.05]
+             for rows in pairs.values()]  # what is not by chance
+    column = Rows([*zip(pairs, apart, largest, strict=True)]).column
     return table(
-        column("model", lambda row: row[0][0], filter=True),
-        column("less", lambda row: row[0][1], filter=True),
-        column("better in", lambda row: _n_apart(row[1], 1), "count"),
-        column("worse in", lambda row: _n_apart(row[1], -1), "count"),
+        column("model", "0.0", filter=True),
+        column("less", "0.1", filter=True),
+        column("better in", lambda row: sum(one > 0 for one in row[1]), "count"),
+        column("worse in", lambda row: sum(one < 0 for one in row[1]), "count"),
         column("largest difference", "2.difference", "percent"),
         column("in", "2.concept"),
     ).on_page("", caption, "better in")
-
-
-def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
-    """How many differences of this sign are not by chance."""
-    return sum(
-        difference.p_adjusted is not None and difference.p_adjusted < 0.05 and sign * (difference.difference or 0.0) > 0
-        for difference in differences
-    )
 
 
 def _side_by_side(of: Sequence[ConceptScores], labels: Labels, result: Concepts) -> Table:
@@ -133,7 +126,7 @@ def _side_by_side(of: Sequence[ConceptScores], labels: Labels, result: Concepts)
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
     """
-    first, intervals = of[0], result.inference.over is not None
+    first, intervals, corrected = of[0], result.inference.over is not None, p_header(result.correction)
     order = list(range(len(first.concepts)))
     if first.by not in ("levels", "entropy"):
         order.sort(key=lambda k: -(first.concepts[k].accuracy or -1.0))
@@ -152,10 +145,12 @@ def _side_by_side(of: Sequence[ConceptScores], labels: Labels, result: Concepts)
                    foot="effective: number of objects, where it is below half of them", optional=True),
             column("accuracy", "accuracy", "percent", ci="ci"),
             column("s.e.", "standard_error", "percent", 2, keep=3, optional=True),
-            column("pooled", "pooled", "percent", keep=1,
-                   foot="pooled: accuracy drawn towards the other concepts as far as it is uncertain")
-            if first.spread is not None else None,
-            *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
+            column("pooled", "pooled", "percent", keep=1, optional=True,
+                   foot="pooled: accuracy drawn towards the other concepts as far as it is uncertain"),
+            column("all together", lambda c: c.simultaneous_ci and percent_interval(c.simultaneous_ci), keep=2,
+                   foot="all together: intervals that hold for all concepts at once", only=TEXT, optional=True),
+            column(corrected, "p_adjusted", "p", keep=6, optional=True,
+                   foot=f"{corrected} of the accuracy of all triplets, corrected for all concepts"),
             column("cross-entropy", "cross_entropy", "number", 5, keep=4),
         )
     differences = [difference for difference in result.differences if difference.by == first.by]
@@ -188,32 +183,18 @@ def spread_table(results: Sequence[ConceptScores], labels: Labels) -> Table | No
     first = known[0].spread_ci
     column = Rows(known, interval_header(None if first is None else first.confidence)).column
 
-    def most_probable(name: str) -> Callable[[ConceptScores], str]:
-        def named(scores: ConceptScores) -> str:
-            concept = max(scores.concepts, key=lambda row: getattr(row, name) or 0.0)
-            return f"{concept.concept} ({getattr(concept, name):.2f})"
-
-        return named
+    def most_probable(name: str) -> list[str]:
+        likely = [max(one.concepts, key=lambda row: getattr(row, name) or 0.0) for one in known]
+        return [f"{concept.concept} ({getattr(concept, name):.2f})" for concept in likely]
 
     return table(
         column("model", lambda scores: labels[scores.embeddings]),
         column("concepts", "by", keep=4) if len({scores.by for scores in known}) > 1 else None,
         column("spread", "spread", "percent", ci="spread_ci",
                foot="spread: standard deviation of true accuracies between concepts"),
-        column("lowest", most_probable("p_lowest"), keep=6,
+        Column("lowest", tuple(most_probable("p_lowest")), keep=6,
                foot="lowest, highest: the concept that most probably is, and with which probability"),
-        column("highest", most_probable("p_highest"), keep=5),
-    )
-
-
-def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[Column, ...]:
-    """What holds for all concepts at once: intervals, and differences from the whole."""
-    column, corrected = Rows(rows).column, p_header(result.correction)
-    return (
-        column("all together", lambda c: None if c.simultaneous_ci is None else percent_interval(c.simultaneous_ci),
-               keep=2, foot="all together: intervals that hold for all concepts at once", only=TEXT),
-        column(corrected, "p_adjusted", "p", keep=6,
-               foot=f"{corrected} of the accuracy of all triplets, corrected for all concepts"),
+        Column("highest", tuple(most_probable("p_highest")), keep=5),
     )
 
 
@@ -221,8 +202,7 @@ def difference_columns(differences: Sequence[ConceptDifference | None], result: 
     """How much two models differ on each concept; None: a row that is no concept, whose cells are empty."""
     column = Rows(differences, interval_header(result.inference.level)).column
     return (
-        column("difference", lambda d: "" if d is None else d.difference, "percent",
-               ci=lambda d: None if d is None else d.ci, keep_ends=6),
+        column("difference", lambda d: "" if d is None else d.difference, "percent", ci="ci", keep_ends=6),
         column("p", lambda d: "" if d is None else d.p_value, "p", keep=3),
         column(p_header(result.correction), lambda d: "" if d is None else d.p_adjusted, "p"),
     )
@@ -264,7 +244,7 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False, labels
     surest = sorted(rest, key=lambda difference: -abs(difference.difference) / (difference.standard_error or 1.0))
     n, n_shown = len(rest), len(rest) if verbose else min(len(rest), MOST_DIFFERENCES)
     return [*blocks, _differences_table(result, labels, [*means, *surest[:n_shown]]), foot(
-        f"p ({CORRECTED[result.correction]}) corrected for {counted(n, 'difference')} of dimensions",
+        f"{p_header(result.correction)} corrected for {counted(n, 'difference')} of dimensions",
         f"means for {len(means):,}" if len(means) > 1 else "",
         f"the {n_shown} surest of {n:,} differences of dimensions: {ELSEWHERE}" if n_shown < n else "",
     )]

@@ -8,8 +8,9 @@ Accuracy against metadata as tables.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 from pyalign.analysis.metadata.metadata_result import MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
@@ -24,8 +25,7 @@ from pyalign.report.words import (
     percent, percent_interval, source_note, spread,
 )
 
-# A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
-FoldRow = tuple[str, int | str, Mapping[str, Value]]
+FoldRow = tuple[str, int | str, Mapping[str, Value]]  # of a model, by its label: what it is of, and the figures
 
 
 def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Block]:
@@ -33,28 +33,35 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     fit, interval, before = result.fit, result.accuracy_interval, unprobed([result])
     rows = Rows([result], "" if interval is None else interval_header(interval.confidence))
     generalize = "" if interval is None else f"; intervals over {over(interval.by)}"
+    ends = f" ({nats.low:.5f} to {nats.high:.5f})" if (nats := result.cross_entropy_interval) is not None else ""
+    spread_of_splits = ": unknown, from one repeat" if (sd := result.split_sd) is None else (
+        f", of means over {result.repeats} repeats: {before} {100 * sd.zero_shot:.2f}, probed {100 * sd.accuracy:.2f}, "
+        f"gain {100 * sd.difference:.2f} points")
     of_map = f"penalty {fit.penalty:.4g}, rank {fit.rank}{'' if fit.gap is None else f', gap {fit.gap:.1e}'}"
     blocks: list[Block] = [
         table(rows.column("folds", lambda row: len(row.folds), "count"), *before_and_after(rows, before)),
         foot(f"accuracy on triplets of {held_out(result)}, which chose nothing{generalize}", chance_note(result.task)),
-        foot(_over_splits(result, before)),
-        foot(f"cross-entropy {_nats(result)}"),
+        foot(f"sd over splits{spread_of_splits}"),
+        foot(f"cross-entropy {result.cross_entropy:.5f}{ends}, {nats_note(result.task)}"),
         foot(f"the map of all {fit.n_triplets:,} triplets: {of_map}"),
     ]
     if verbose:
         blocks += [folds_table(fold_rows("", result), result.task, before), foot("test: of each fold")]
-    folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
-    early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
-    edge = [number for number, fold in folds if fold.at_edge]
-    if early:
-        blocks.append(foot(f"not at the optimum: {', '.join(early)}; raise the penalty, tolerance or max_iterations"))
-    if edge:
-        folds_at_edge = f"in fold {', '.join(edge)}"
-        blocks.append(foot(f"the best penalty was the largest or smallest that was tried, {folds_at_edge}"))
+    blocks += _warnings(result, "the optimum", "raise the penalty, tolerance or max_iterations")
     if (local := result.local) is not None:
         kept = f"the map keeps {percent(local.overlap)}"
         blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}: in-sample"))
     return blocks
+
+
+def _warnings(result: ProbeCrossValidation | EmbeddingCrossValidation, where: str, remedy: str) -> list[Block]:
+    """Which folds did not come to their end, and which chose a penalty at the edge of those that were tried."""
+    folds: list[tuple[str, Any]] = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
+    early = [number for number, fold in folds if not fold.converged] + ["all"] * (not result.fit.converged)
+    edge = ", ".join(number for number, fold in folds if fold.at_edge)
+    at_edge = f"the best penalty was the largest or smallest that was tried, in fold {edge}"
+    return [*([foot(f"not at {where}: {', '.join(early)}; {remedy}")] if early else []),
+            *([foot(at_edge)] if edge else [])]
 
 
 def held_out(result: ProbeCrossValidation) -> str:
@@ -62,20 +69,6 @@ def held_out(result: ProbeCrossValidation) -> str:
     what = "sets of three objects" if result.split == "triplets" else over_words(result.split)
     same = ", of these participants" if result.n_subjects and "subjects" not in result.split else ""
     return f"held-out {what}{same}"
-
-
-def _over_splits(result: ProbeCrossValidation, before: str) -> str:
-    """How much the means would vary with another seed."""
-    if (sd := result.split_sd) is None:
-        return "sd over splits: unknown, from one repeat"
-    points = f"{before} {100 * sd.zero_shot:.2f}, probed {100 * sd.accuracy:.2f}, gain {100 * sd.difference:.2f}"
-    return f"sd over splits, of means over {result.repeats} repeats: {points} points"
-
-
-def _nats(result: ProbeCrossValidation) -> str:
-    interval = result.cross_entropy_interval
-    ends = "" if interval is None else f" ({interval.low:.5f} to {interval.high:.5f})"
-    return f"{result.cross_entropy:.5f}{ends}, {nats_note(result.task)}"
 
 
 def before_and_after(rows: Rows[ProbeCrossValidation], before: str) -> tuple[Column, ...]:
@@ -115,32 +108,28 @@ def probes_blocks(results: Sequence[ProbeCrossValidation], names: Sequence[str])
     ]
 
 
-def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
-    """The rows of a table of the folds of a probe."""
+def fold_rows(model: str, result: ProbeCrossValidation | EmbeddingCrossValidation) -> list[FoldRow]:
+    """The rows of a table of folds."""
     return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
 
 
 def folds_table(rows: Sequence[FoldRow], task: str, before: str) -> Table:
     """A row for each fold; before: see `unprobed`."""
-
-    def of(name: str) -> Callable[[FoldRow], Value]:
-        return lambda row: row[2].get(name, "")
-
     column = Rows(rows).column
     return table(
         column("model", "0", filter=True, only=PAGE),
         column("fold", "1", "count"),
-        column("penalty", of("penalty"), "digits", 4, keep=8, note="Chosen within the training triplets."),
-        column("accuracy", of("accuracy"), "percent", note="Probed."),
-        column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
-        column(before, of("zero_shot_accuracy"), "percent"),
-        column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
-        column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
-        column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
-        column("rank", of("rank"), "count", keep=6),
-        column("gap", of("gap"), "digits", 2, keep=3, only=TEXT, foot="gap: nats to the optimum, at most"),
-        column("passes", of("n_passes"), "count", keep=2, only=TEXT),
-        column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
+        column("penalty", "2.penalty", "digits", 4, keep=8, note="Chosen within the training triplets."),
+        column("accuracy", "2.accuracy", "percent", note="Probed."),
+        column("s.e.", "2.accuracy_error", "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
+        column(before, "2.zero_shot_accuracy", "percent"),
+        column("cross-entropy", "2.cross_entropy", "number", 5, keep=7, foot=nats_note(task)),
+        column("train", "2.n_train", "count", keep=5, note="Triplets that it was fitted to."),
+        column("test", "2.n_test", "count", keep=4, note="Held-out triplets."),
+        column("rank", "2.rank", "count", keep=6),
+        column("gap", "2.gap", "digits", 2, keep=3, only=TEXT, foot="gap: nats to the optimum, at most"),
+        column("passes", "2.n_passes", "count", keep=2, only=TEXT),
+        column("s", "2.seconds", "number", 1, keep=1, only=TEXT),
     )
 
 
@@ -175,7 +164,6 @@ def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
     ]
 
 
-EmbeddingFoldRow = tuple[int | str, Mapping[str, Value]]  # the fold or what else it is of, and the figures
 SHOWN = 12  # dimensions in a text that is not verbose
 TOP = 3  # objects in the row of a dimension
 OVER = {"seeds": "other starts", "halves": "halves of the answers", "resamples": "resampled answers"}
@@ -190,19 +178,15 @@ def embedding_view(
     if interval is not None:
         header = interval_header(interval.confidence)
         first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
-    edge = [str(number) for number, fold in enumerate(result.folds, start=1) if fold.at_edge]
-    early = [str(number) for number, fold in enumerate(result.folds, start=1) if not fold.converged]
-    early += ["all"] * (not result.fit.converged)
-    blocks: list[Block] = [_embedding_folds_table(result), Foot((first,), plain=True), foot(chance_note(result.task))]
-    if early:
-        blocks.append(foot(f"not at a stationary point: {', '.join(early)}; raise the penalties or max_iterations"))
-    if edge:
-        blocks.append(foot(f"the best penalty was the largest or smallest that was tried, in fold {', '.join(edge)}"))
-    if result.against:
-        blocks.append(_against_table(result))
-    if result.stability:
-        blocks.append(_stability_table(result.stability))
-    return [*blocks, *dimension_blocks(result.fit, result.stability, verbose)]
+    return [
+        _embedding_folds_table(result),
+        Foot((first,), plain=True),
+        foot(chance_note(result.task)),
+        *_warnings(result, "a stationary point", "raise the penalties or max_iterations"),
+        *([_against_table(result)] if result.against else []),
+        *([_stability_table(result.stability)] if result.stability else []),
+        *dimension_blocks(result.fit, result.stability, verbose),
+    ]
 
 
 def embedding_fit_view(fit: EmbeddingFit, verbose: bool = False) -> list[Block]:
@@ -222,27 +206,23 @@ def _embedding_folds_table(result: EmbeddingCrossValidation) -> Table:
     """A row for each fold, for their mean and for the fit to all answers."""
     fit = result.fit
     of_all = {name: getattr(fit, name) for name in ("n_dimensions", "shrinkage", "sparsity", "n_passes", "seconds")}
-    rows: list[EmbeddingFoldRow] = [
-        *((number, vars(fold)) for number, fold in enumerate(result.folds, start=1)),
-        ("mean", {"accuracy": result.accuracy, "cross_entropy": result.cross_entropy}),
-        ("all", {**of_all, "n_train": fit.n_triplets}),
+    rows = [
+        *fold_rows("", result),
+        ("", "mean", {"accuracy": result.accuracy, "cross_entropy": result.cross_entropy}),
+        ("", "all", {**of_all, "n_train": fit.n_triplets}),
     ]
-
-    def of(name: str) -> Callable[[EmbeddingFoldRow], Value]:
-        return lambda row: row[1].get(name)
-
     column = Rows(rows).column
     return table(
-        column("fold", lambda row: str(row[0])),
-        column("accuracy", of("accuracy"), "percent"),
-        column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(result.task)),
-        column("dimensions", of("n_dimensions"), "count"),
-        column("shrinkage", of("shrinkage"), "digits", 3, keep=6),
-        column("sparsity", of("sparsity"), "digits", 3, keep=6),
-        column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
-        column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
-        column("passes", of("n_passes"), "count", keep=2, only=TEXT),
-        column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
+        column("fold", lambda row: str(row[1])),
+        column("accuracy", "2.accuracy", "percent"),
+        column("cross-entropy", "2.cross_entropy", "number", 5, keep=7, foot=nats_note(result.task)),
+        column("dimensions", "2.n_dimensions", "count"),
+        column("shrinkage", "2.shrinkage", "digits", 3, keep=6),
+        column("sparsity", "2.sparsity", "digits", 3, keep=6),
+        column("train", "2.n_train", "count", keep=5, note="Triplets that it was fitted to."),
+        column("test", "2.n_test", "count", keep=4, note="Held-out triplets."),
+        column("passes", "2.n_passes", "count", keep=2, only=TEXT),
+        column("s", "2.seconds", "number", 1, keep=1, only=TEXT),
     ).on_page("embedding-folds", "held-out answers")
 
 

@@ -6,6 +6,7 @@ Embeddings before and after maps: one table for each set, and one for the catego
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pyalign.concept.dimensions import Prototype
     from pyalign.concept.neighbor_lists import DuplicateGroup
     from pyalign.concept.neighborhood_result import (
-        ConceptNeighborhood, NeighborDifference, NeighborFigures, Neighborhood, Neighborhoods, ObjectNeighborhood,
+        ConceptNeighborhood, NeighborDifference, NeighborFigures, Neighborhoods, ObjectNeighborhood,
     )
     from pyalign.nearest.scan import Neighbors
 
@@ -74,18 +75,18 @@ def neighborhoods_view(found: Neighborhoods, verbose: bool = False, labels: Labe
         blocks += [_hubs_table(found, names), *_of_all(found, names), foot(over, f"measure {found.measure}")]
     for result, label in zip(found.results, names, strict=True):
         if result.concepts:  # of many those that agree most and least
-            ranked = sorted((row for row in result.concepts if row.n_objects), key=_rank)
+            ranked = sorted((row for row in result.concepts if row.n_objects), key=_agreement, reverse=True)
             rows = first_and_last(ranked, MOST_CONCEPTS, verbose)
             left_out = f"the {half} highest and {half} lowest of {len(ranked):,}: {ELSEWHERE}"
-            blocks.append(_concepts_table(found, [(label, row) for row in rows], f"{label}, by {found.grouping}"))
-            blocks.append(foot(left_out if len(rows) < len(ranked) else ""))
-        listed = result.objects if verbose else standing_out(result, SHOWN)
+            blocks += [_concepts_table(found, [(label, row) for row in rows], f"{label}, by {found.grouping}"),
+                       foot(left_out if len(rows) < len(ranked) else "")]
+        extremes = (row for by in ("occurrences", "rbo", "kept_rbo") for row in result.extreme(by, SHOWN))
+        listed = result.objects if verbose else {row.row: row for row in extremes}.values()
         objects = [(label, row) for row in listed]
-        blocks.append(_objects_table(found, objects, SHOWN, f"{label}, objects that stand out"))
-        blocks.append(foot())
+        blocks += [_objects_table(found, objects, SHOWN, f"{label}, objects that stand out"), foot()]
         if result.duplicates:
-            blocks.append(_duplicates_table([(label, row) for row in result.duplicates], f"{label}, duplicates"))
-            blocks.append(foot(_level_of(found), counted(result.n_pairs, "pair")))
+            blocks += [_duplicates_table([(label, row) for row in result.duplicates], f"{label}, duplicates"),
+                       foot(_level_of(found), counted(result.n_pairs, "pair"))]
     overall = [row for row in found.differences if row.concept is None]
     if overall:
         called = dict(zip((result.embeddings for result in found.results), names, strict=True))
@@ -110,14 +111,8 @@ def _how(found: Neighborhoods, over: str) -> list[str]:
     ]
 
 
-def _rank(row: ConceptNeighborhood) -> float:
-    return -(row.overlap if row.overlap is not None else row.purity or 0.0)
-
-
-def standing_out(result: Neighborhood, top: int) -> list[ObjectNeighborhood]:
-    """The objects that occur most, that agree least and that change most, `top` of each."""
-    rows = [row for by in ("occurrences", "rbo", "kept_rbo") for row in result.extreme(by, top)]
-    return list({row.row: row for row in rows}.values())
+def _agreement(row: ConceptNeighborhood) -> float:
+    return row.overlap if row.overlap is not None else row.purity or 0.0
 
 
 def _level_of(found: Neighborhoods) -> str:
@@ -155,40 +150,33 @@ def _models_table(found: Neighborhoods, labels: Sequence[str]) -> Table:
     return named.on_page("neighborhoods", "; ".join(shares), by)
 
 
-def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Column | None]:
+def _figures(found: Neighborhoods, rows: Sequence[NeighborFigures]) -> list[Column]:
     """The overlap, the rank-biased overlap and the purity of each row."""
     intervals = found.resamples is not None
-    column = Rows(rows, interval_header(found.confidence or 0.0) if intervals else "").column
-    columns: list[Column | None] = []
-    if found.human_measure is not None:
-        columns += [
-            column("overlap", "overlap", "number", 4, ci="ci"),
-            column("s.e.", "standard_error", "number", 4, keep=5, only=TEXT, optional=True),
-            column("rbo", "rbo", "number", 4, keep=7, ci="rbo_ci", ends="interval" * intervals,
-                   keep_ends=4, note=f"rank-biased overlap, persistence {found.rbo_p:g}"),
-            column("p", "p_value", "p", note="of the overlap, one-sided", optional=True),
-            column("p of the rbo", "rbo_p_value", "p", only=PAGE, optional=True),
-        ]
-    if found.grouping is not None:
-        columns += [
-            column("purity", "purity", "number", 4, ci="purity_ci", ends="interval" * intervals,
-                   keep_ends=6, note="share of neighbors with the same concept"),
-            column("by chance", "chance", "number", 4, keep=5, note="of shuffled concepts"),
-            column("p of purity", "purity_p_value", "p", keep=6, optional=True),
-        ]
-    return columns
+    column = partial(Rows(rows, interval_header(found.confidence or 0.0) * intervals).column, optional=True)
+    return [
+        column("overlap", "overlap", "number", 4, ci="ci"),
+        column("s.e.", "standard_error", "number", 4, keep=5, only=TEXT),
+        column("rbo", "rbo", "number", 4, keep=7, ci="rbo_ci", ends="interval" * intervals, keep_ends=4,
+               note=f"rank-biased overlap, persistence {found.rbo_p:g}"),
+        column("p", "p_value", "p", note="of the overlap, one-sided"),
+        column("p of the rbo", "rbo_p_value", "p", only=PAGE),
+        column("purity", "purity", "number", 4, ci="purity_ci", ends="interval" * intervals, keep_ends=6,
+               note="share of neighbors with the same concept"),
+        column("by chance", "chance", "number", 4, keep=5, note="of shuffled concepts"),
+        column("p of purity", "purity_p_value", "p", keep=6),
+    ]
 
 
 def _concepts_table(found: Neighborhoods, rows: Sequence[tuple[str, ConceptNeighborhood]], title: str = "") -> Table:
     """A row for each concept of a model, whose label comes before it."""
     column = Rows(rows).column
-    corrected = found.permutations and found.human_measure
     return table(
         column("concept", "1.concept", filter=True),
         column("model", "0", filter=True, only=PAGE),
         column("objects", "1.n_objects", "count"),
         *_figures(found, [concept for _, concept in rows]),
-        column("p (corrected)", "1.p_adjusted", "p", keep=6) if corrected else None,
+        column("p (corrected)", "1.p_adjusted", "p", keep=6, optional=True),
         column("medoid", lambda r: None if r[1].medoid is None else name_of(r[1].medoid), keep=8),
         column("its mean similarity", "1.medoid.value", "number", 3, only=PAGE),
         column("top", lambda r: ", ".join(map(name_of, r[1].top[:SHOWN])), keep=3, only=TEXT),
@@ -330,17 +318,15 @@ def unit_of(row: TransferFigure) -> str:
 def _transfer_table(result: Transfer, rows: Sequence[TransferFigure]) -> Table:
     """A row for each figure of each map."""
     column = Rows(rows, interval_header(result.confidence) if result.confidence is not None else "").column
-    several = len(result.maps) > 1
-    tested, together = any(row.p_value is not None for row in rows), any(row.simultaneous_ci for row in rows)
     return table(
-        *(() if all(row.on == "" for row in rows) else (column("on", lambda r: one_line(r.on) or "neighbors"),)),
-        Column("figure", tuple(map(figure_called, rows)), left=True),
-        *((column("map", "map", left=True),) if several else ()),
+        column("on", lambda r: r.on or "neighbors") if any(row.on for row in rows) else None,
+        column("figure", figure_called, left=True),
+        column("map", "map", left=True) if len(result.maps) > 1 else None,
         column("over", lambda r: counted(r.n, unit_of(r)), keep=5),
         column("before", "before", "number", 3, ci="before_ci", ends=""),
         column("after", "after", "number", 3, ci="after_ci", ends=""),
         column("difference", "difference", "number", 3, ci="ci"),
-        *((column("all categories together", lambda r: rank_text(r.simultaneous_ci), keep=5,
-                  note="Of the difference of a category that was chosen among all."),) if together else ()),
-        *((column("p", "p_value", "p", keep=4, note="Of no difference."),) if tested else ()),
+        column("all categories together", lambda r: r.simultaneous_ci and rank_text(r.simultaneous_ci), keep=5,
+               optional=True, note="Of the difference of a category that was chosen among all."),
+        column("p", "p_value", "p", keep=4, optional=True, note="Of no difference."),
     )

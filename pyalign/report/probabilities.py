@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,15 @@ from pyalign.stats.resampling import Inference
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, Agreements
     from pyalign.analysis.agreement_figures import AgreementBin
-    from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations, Lapses, Reliability
+    from pyalign.analysis.calibration.calibration_result import Calibration, Calibrations, Reliability
+
+OF_LAPSES = {"lapse rate": "rate", "temperature": "temperature", "cross-entropy, nats": "cross_entropy",
+             "gain of cross-entropy, nats": "gain"}
+OF_AGREEMENT = {
+    "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman",
+    "entropy": "model_entropy", "entropy of people": "human_entropy", "KL": "kl", "JS": "js_distance",
+    "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
+}
 
 
 def calibration_view(
@@ -28,6 +36,7 @@ def calibration_view(
 
     results = result if isinstance(result, Calibrations) else Calibrations((result,))
     first, dropped = results[0], max(row.n_dropped for row in results)
+    intervals = [one for row in results for one in (row.temperature.ci, row.test.cross_entropy.ci) if one is not None]
     blocks: list[Block] = [
         _calibrations_table(
             results, _models(results.results, verbose=verbose) if labels is None else names_of(results.results, labels)
@@ -38,8 +47,8 @@ def calibration_view(
             "" if first.answers == "choices" else f"answers: {first.answers}",
             f"up to {dropped_note(dropped)}" if dropped else "",
             f"ties {first.ties}",
-            *([f"intervals over {over(by)}" for by in _over(results)] if labels is None else [intervals_over(
-                one for row in results for one in (row.temperature.ci, row.test.cross_entropy.ci))]),
+            *([f"intervals over {over(by)}" for by in sorted({one.by for one in intervals if one.by is not None})]
+              if labels is None else [intervals_over(intervals)]),
             f"CE in {nats_note(first.task)}",
             "ECE of equal widths",
             ""
@@ -53,7 +62,7 @@ def calibration_view(
         return blocks
     blocks.append(_figures_table(first))
     if first.lapses is not None:
-        blocks.append(_lapses_table(first.lapses))
+        blocks.append(_figures_of(first.lapses, OF_LAPSES, "with lapses", "fitted"))
     if (brier := first.equal_mass.brier) is not None:
         blocks.append(foot(
             f"Brier score of confidence {brier.score:.5f} = reliability {brier.reliability:.5f} - resolution "
@@ -82,33 +91,25 @@ def _reliability_table(reliability: Reliability) -> Table:
     )
 
 
-def _over(results: Calibrations) -> list[str]:
-    """What the intervals of these are over: those of temperatures, and those of held-out figures."""
-    intervals = [interval for row in results for interval in (row.temperature.ci, row.test.cross_entropy.ci)]
-    return sorted({interval.by for interval in intervals if interval is not None and interval.by is not None})
-
-
 def _figures_table(calibration: Calibration) -> Table:
     """Each figure of the reported part, a row each, with its interval."""
     test, distances, brier = calibration.test, calibration.divergences, calibration.equal_mass.brier
-    rows: list[tuple[str, float | None, float]] = [
+    debiased = ((f"ECE debiased, equal {name}", None, reliability.ece_debiased) for name, reliability in (
+        ("widths", calibration.equal_width), ("mass", calibration.equal_mass)) if reliability.ece_debiased is not None)
+    rows = [
         ("temperature", None, calibration.temperature),
         ("cross-entropy, nats", test.cross_entropy_before, test.cross_entropy),
         ("accuracy", None, test.accuracy),
         ("ECE, equal widths", calibration.ece_equal_width_before, calibration.equal_width.ece),
         ("ECE, equal mass", calibration.ece_equal_mass_before, calibration.equal_mass.ece),
-    ]
-    for name, table_of in (("widths", calibration.equal_width), ("mass", calibration.equal_mass)):
-        if table_of.ece_debiased is not None:
-            rows.append((f"ECE debiased, equal {name}", None, table_of.ece_debiased))
-    if distances is not None:
-        rows += [
+        *debiased,
+        *([] if distances is None else [
             ("entropy of answers, nats", None, distances.target_entropy),
             ("KL, nats", distances.kl_before, distances.kl),
             ("Jensen-Shannon distance", distances.js_distance_before, distances.js_distance),
-        ]
-    if brier is not None:
-        rows.append(("Brier score", None, brier.score))
+        ]),
+        *([] if brier is None else [("Brier score", None, brier.score)]),
+    ]
     column = Rows(rows).column
     return table(
         column("figure", "0"),
@@ -117,21 +118,10 @@ def _figures_table(calibration: Calibration) -> Table:
     )
 
 
-def _lapses_table(lapses: Lapses) -> Table:
-    """Each figure that is fitted with lapses, a row each, with its interval."""
-    column = Rows([
-        ("lapse rate", lapses.rate), ("temperature", lapses.temperature), ("cross-entropy, nats", lapses.cross_entropy),
-        ("gain of cross-entropy, nats", lapses.gain),
-    ]).column
-    return table(column("with lapses", "0"), column("fitted", "1", "number", 5))
-
-
-def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
-    """The column of the embeddings' measure; None where all are choices, which have no measure."""
-    if all(row.measure is None for row in rows):
-        return None
-    return Rows(rows).column("measure", lambda row: row.measure, keep=8, same="measure {}" * (len(rows) > 1),
-                             filter=filter)
+def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column:
+    """The column of the embeddings' measure, which choices have none of."""
+    return Rows(rows).column("measure", "measure", keep=8, same="measure {}" * (len(rows) > 1),
+                             filter=filter, optional=True)
 
 
 def names_of(rows: Sequence[Calibration | Agreement], labels: Labels | None = None) -> list[str]:
@@ -151,6 +141,20 @@ def _models(rows: Sequence[Calibration | Agreement], labels: Labels | None = Non
 def _calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     """A row for each calibration."""
     column = Rows(results.results, "" if all(row.temperature.ci is None for row in results) else "interval").column
+    plain = partial(column, ends="", optional=True)
+    of_few = (
+        plain("lapse rate", "lapses.rate", "percent", keep=6, keep_ends=1,
+              note="Share of answers that are guesses, fitted with a temperature."),
+        plain("T, lapses", "lapses.temperature", "digits", 5, only=PAGE,
+              note="The temperature of the answers that are no guesses."),
+        plain("CE, lapses", "lapses.cross_entropy", "number", 5, only=PAGE, note="Cross-entropy with lapses, nats."),
+        plain("gain", "lapses.gain", "number", 5, only=PAGE, note="By how many nats lapses lower the cross-entropy."),
+        plain("Brier score", "equal_mass.brier.score", "number", 4, only=PAGE,
+              note="Mean square of confidence less the credit of the answer."),
+        plain("KL", "divergences.kl", "number", 4, only=PAGE,
+              note="Nats, of people's shares from the model's probabilities."),
+        plain("JS", "divergences.js_distance", "number", 4, only=PAGE, note="Jensen-Shannon distance, root of nats."),
+    )
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
@@ -169,45 +173,12 @@ def _calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         column("debiased", "equal_width.ece_debiased", "number", 4, keep=7, keep_ends=1,
                note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", "equal_mass.ece", "number", 4, only=PAGE),
-        *_lapse_columns(results),
-        *_page_columns(results),
+        *of_few,
         column("accuracy", "test.accuracy", "percent", keep=5, keep_ends=1),
         column("triplets", "test.n_triplets", "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", "test.n_answers", "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
     ).on_page("reliability-table", "expected calibration error (ECE) of each model", "ECE", ascending=True)
-
-
-def _lapse_columns(results: Calibrations) -> Iterator[Column]:
-    """The lapse rate and what is fitted with it, where any calibration has one."""
-    if all(row.lapses is None for row in results):
-        return
-
-    def figure(name: str) -> Callable[[Calibration], Any]:
-        return lambda row: getattr(row.lapses, name, None)
-
-    column = partial(Rows(results.results).column, ends="")
-    yield column("lapse rate", figure("rate"), "percent", keep=6, keep_ends=1,
-                 note="Share of answers that are guesses, fitted with a temperature.")
-    yield column("T, lapses", figure("temperature"), "digits", 5, only=PAGE,
-                 note="The temperature of the answers that are no guesses.")
-    yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE, note="Cross-entropy with lapses, nats.")
-    yield column("gain", figure("gain"), "number", 5, only=PAGE,
-                 note="By how many nats lapses lower the cross-entropy.")
-
-
-def _page_columns(results: Calibrations) -> Iterator[Column]:
-    """The Brier score, and divergences from answers that are shares, where there are any."""
-    scores = Rows([row.equal_mass.brier for row in results])
-    if any(row is not None for row in scores.of):
-        yield scores.column("Brier score", lambda b: None if b is None else b.score, "number", 4, only=PAGE, ends="",
-                            note="Mean square of confidence less the credit of the answer.")
-    distances = Rows([row.divergences for row in results])
-    if any(row is not None for row in distances.of):
-        yield distances.column("KL", lambda d: None if d is None else d.kl, "number", 4, only=PAGE, ends="",
-                               note="Nats, of people's shares from the model's probabilities.")
-        yield distances.column("JS", lambda d: None if d is None else d.js_distance, "number", 4, only=PAGE, ends="",
-                               note="Jensen-Shannon distance, root of nats.")
 
 
 @dataclass(frozen=True)
@@ -267,27 +238,17 @@ def agreement_view(
             "" if by is None else over_text(Inference(by.by, by.method)),
             "entropy and KL in nats, JS the root of nats",
         ),
-        *([_of_one(first)] if len(models) == 1 else []),
-        *(
-            _bins_table([(name, row, part) for part in row.bins], f"{name}{_by(row)}, by how far people agree:")
-            for row, name in zip(models, names, strict=True)
-        ),
+        *([_figures_of(first, OF_AGREEMENT)] if len(models) == 1 else []),
+        *(_bins_table([(name, row, part) for part in row.bins],
+                      f"{', '.join(filter(None, (name, row.measure)))}, by how far people agree:")
+          for row, name in zip(models, names, strict=True)),
     ]
 
 
-def _of_one(row: Agreement) -> Table:
-    """Each figure of a model and of people, a row each, with its interval."""
-    figures = {
-        "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman",
-        "entropy": "model_entropy", "entropy of people": "human_entropy", "KL": "kl", "JS": "js_distance",
-        "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
-    }
-    column = Rows(list(figures.items())).column
-    return table(column("figure", "0"), column("value", lambda r: getattr(row, r[1]), "number", 5))
-
-
-def _by(row: Agreement) -> str:
-    return "" if row.measure is None else f", {row.measure}"
+def _figures_of(row: Any, figures: Mapping[str, str], first: str = "figure", second: str = "value") -> Table:
+    """Each of these figures, a row each, with its interval; `figures`: what it is called, and its field."""
+    column = Rows([(name, getattr(row, field)) for name, field in figures.items()]).column
+    return table(column(first, "0"), column(second, "1", "number", 5))
 
 
 def _models_table(models: Agreements, labels: Sequence[str]) -> Table:

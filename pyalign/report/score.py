@@ -85,16 +85,14 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
     )
 
 
-def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Column | None]:
+def share_columns(parts: Sequence[Components | None]) -> tuple[Column, ...]:
     """Columns that say how much two answers correlate which have an object, or a participant, in common."""
     column = Rows(parts).column
-
-    def shares(what: str, field: str) -> Column | None:
-        note = f"by {what}: correlation of two answers with a common {what}"
-        found = column(f"by {what}", lambda one: getattr(one, field, None), "percent", 2, keep=0, only=TEXT, foot=note)
-        return found if any(value is not None for value in found.values) else None
-
-    return shares("object", "object_share"), shares("participant", "subject_share")
+    return tuple(
+        column(f"by {what}", field, "percent", 2, keep=0, only=TEXT, optional=True,
+               foot=f"by {what}: correlation of two answers with a common {what}")
+        for what, field in (("object", "object_share"), ("participant", "subject_share"))
+    )
 
 
 def _what(rows: Sequence[Score]) -> str:

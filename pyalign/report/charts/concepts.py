@@ -6,7 +6,7 @@ Dimensions of an embedding: how many each penalty leaves, and how well each come
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,10 +21,10 @@ from pyalign.errors import InputError
 from pyalign.report.charts.matrix import Cells, matrix, names_spoken
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    alt, chart_of, colors_and_shapes, ends_of, finished, known, of_field, style_of, width_of,
+    alt, chart_of, colors_and_shapes, ends_of, finished, known, lined, of_field, read_out, style_of, width_of,
 )
 from pyalign.report.fits import OVER
-from pyalign.report.words import bars_text, counted, different, labels_of, model_labels, one_line
+from pyalign.report.words import Labels, bars_text, counted, different, labels_of, model_labels, one_line
 
 if TYPE_CHECKING:
     from pyalign.embedding.embedding_result import EmbeddingCrossValidation
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 def concepts_chart(
     result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    by: str | None = None, labels: Mapping[str, str] | None = None,
+    by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """Points with intervals, a row for each concept; of two models the paired differences in a column of their own.
 
@@ -96,7 +96,7 @@ def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:
     return dict(zip(different([one_line(name(row)) for row in rows]), rows, strict=True))
 
 
-def _differences(result: Concepts, results: Sequence[ConceptScores], called: Mapping[str, str]) -> list[Row]:
+def _differences(result: Concepts, results: Sequence[ConceptScores], called: Labels) -> list[Row]:
     """The differences between two models; none for more models, since each pair would need a column."""
     differences = [difference for difference in result.differences if difference.by == results[0].by]
     if len(results) != 2 or not differences:
@@ -124,7 +124,7 @@ def _over_concepts(result: Concepts, first: ConceptScores, rows: Sequence[Row], 
 
 def dimensions_chart(
     result: DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, labels: Labels | None = None,
 ) -> Any:
     """R² with intervals, a row for each human dimension, and a line at the mean of all."""
     look, points = style_of(style), width_of(width)
@@ -152,7 +152,7 @@ def dimensions_chart(
 
 def concepts_map_chart(
     result: Concepts | DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """A cell for each concept, or dimension, and model, the best models to the left, of more than 120 only these.
 
@@ -241,21 +241,17 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         {"fold": number, "chosen": getattr(fold, name), "spoken": f"fold {number}, chosen: {getattr(fold, name):.3g}"}
         for number, fold in zip(names, result.folds, strict=True)
     ]
+    tips = [alt.Tooltip("fold:N"), alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"),
+            alt.Tooltip("dimensions:Q")]
+    axis = alt.Axis(title=name, format=".0e", tickCount=4, labelOverlap=True)
+    x = alt.X("penalty:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
+    rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
+    rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], **read_out())
     panels = []
     for field, title in (("nats", "cross-entropy (nats)"), ("dimensions", "dimensions")):
-        scale = alt.Scale(type="log", nice=False)
-        x = alt.X("penalty:Q", scale=scale, axis=alt.Axis(title=name, format=".0e", tickCount=4, labelOverlap=True))
         y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
         base = chart_of(rows).encode(x=x, y=y, detail=alt.Detail("fold:N"))
-        tips = [alt.Tooltip("fold:N"), alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"),
-                alt.Tooltip("dimensions:Q")]
-        lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=folds["color"])
-        dots = base.mark_point(size=24, filled=True, opacity=1)
-        dots = dots.encode(**folds, tooltip=tips, description=alt.Description("spoken:N"))
-        rules = chart_of(chosen).mark_rule(strokeDash=[3, 2], strokeWidth=1)
-        rules = rules.encode(x=of_field(x, "chosen"), color=folds["color"], description=alt.Description("spoken:N"),
-                             tooltip=alt.Tooltip("spoken:N"))
-        panels.append(alt.layer(rules, lines, dots, width=each, height=180))
+        panels.append(alt.layer(rules, *lined(base, folds, *tips), width=each, height=180))
     chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
     sentences = [
         "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "

@@ -6,7 +6,6 @@ Power over designs: a line for each number of objects, along participants.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,13 @@ from pyalign.errors import InputError
 from pyalign.map_transfer.transfer_result import Transfer
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    LETTER, SHAPES, TEXT, alt, chart_of, colors_and_shapes, finished, first_of, letters_width, style_of, width_of,
+    LETTER, SHAPES, TEXT, alt, chart_of, colors_and_shapes, finished, first_of, letters_width, lined, style_of,
+    width_of,
 )
 from pyalign.report.neighborhoods import among, figure_called, overall
-from pyalign.report.words import CORRECTED, bars_text, counted, different, labels_of, one_line, over_words, shortened
+from pyalign.report.words import (
+    CORRECTED, Labels, bars_text, counted, different, labels_of, one_line, over_words, shortened,
+)
 
 if TYPE_CHECKING:
     from pyalign.analysis.experiment import ExperimentPlan
@@ -31,7 +33,7 @@ DIFFER, ALIKE, UNTESTED = "separable", "not separable", "difference"
 
 def differences_chart(
     result: Comparison, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Any:
     """The ranks of the models, and a row for each pair: the more accurate model less the other, or less the baseline.
 
@@ -80,7 +82,7 @@ def differences_chart(
     return finished(chart, look, points, f"Differences between {counted(len(models), 'model')}", sentences)
 
 
-def _row(pair: PairResult, names: Mapping[str, str], as_given: bool) -> Row:
+def _row(pair: PairResult, names: Labels, as_given: bool) -> Row:
     """The difference of a pair, turned around where that is below 0, unless models are compared with a baseline."""
     p = pair.p_adjusted
     row = row_of(f"{names[pair.a]} - {names[pair.b]}", UNTESTED if p is None else DIFFER if p < LEVEL else ALIKE,
@@ -97,7 +99,7 @@ NAMES = "before", "after"
 
 def transfer_chart(
     result: Transfer, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Any:
     """What is won, and what is lost. `sort` "value" keeps the order of the result. `limit`: default 60."""
     look, points = style_of(style), width_of(width)
@@ -167,13 +169,10 @@ def power_chart(
     x = alt.X("participants:Q", scale=scale, axis=alt.Axis(title="participants", values=ticks, format=","))
     y = alt.Y("power:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="power", format=".0%", grid=True))
     target = chart_of([{"power": result.target_power}]).mark_rule(strokeDash=[3, 2], color=look.muted, aria=False)
-    base = chart_of(rows).encode(x=x, y=y)
-    tips = [alt.Tooltip("design:N"), alt.Tooltip("participants:Q"), alt.Tooltip("power:Q", format=".1%")]
-    lines = base.mark_line(strokeWidth=1.2, aria=False).encode(color=channels["color"])
-    dots = base.mark_point(size=24, filled=True, opacity=1)
-    dots = dots.encode(**channels, tooltip=tips, description=alt.Description("spoken:N"))
+    tips = alt.Tooltip("design:N"), alt.Tooltip("participants:Q"), alt.Tooltip("power:Q", format=".1%")
+    drawn = lined(chart_of(rows).encode(x=x, y=y), channels, *tips)
     room = points - 60 - widest * beside
-    chart = alt.layer(target.encode(y=alt.Y("power:Q")), lines, dots, width=room, height=220)
+    chart = alt.layer(target.encode(y=alt.Y("power:Q")), *drawn, width=room, height=220)
     each = "" if several else f" {counted(result.designs[0].answers_per_subject, 'answer')} by each participant."
     sentences = [
         f"Power to find {100 * result.difference:.3g} percentage points in a two-sided test at "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,12 +13,12 @@ from pyalign.concept.groupings import ENTROPY_OF
 from pyalign.concept.parts import is_mean
 from pyalign.documents import Interval, ci_of
 from pyalign.errors import InputError
-from pyalign.report.charts.models import MOST_LINES, joined
+from pyalign.report.charts.models import MOST_LINES
 from pyalign.report.charts.theme import (
-    alt, colors_and_shapes, ends_of, finished, first_of, style_of, width_of, with_margin,
+    alt, colors_and_shapes, ends_of, finished, first_of, joined, legend_of, shares, style_of, width_of,
 )
 from pyalign.report.probabilities import names_of
-from pyalign.report.words import bars_text, counted, labels_of, short_labels
+from pyalign.report.words import Labels, bars_text, counted, labels_of, short_labels
 
 LEAST = "least possible"
 LINES = ("families", "models")  # what lines are of
@@ -46,7 +46,7 @@ class _Lines(NamedTuple):
 
 def entropy_chart(
     result: Agreement | Agreements | Concepts, *, style: str = "light", width: str = "double",
-    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """A point for each bin of the entropy of people's choice, in the middle of the bin; a line for each model.
 
@@ -67,16 +67,12 @@ def entropy_chart(
     if not rows:
         raise InputError("a picture of entropy needs triplets in its bins; the result has none")
     order = [*names, *([LEAST] if least else [])]
-    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(order) > 1 else None
-    channels = colors_and_shapes("model", order, [*look.palette[: len(names)], look.text][: len(order)], legend)
+    colors = [*look.palette[: len(names)], look.text][: len(order)]
+    channels = colors_and_shapes("model", order, colors, legend_of(order))
     axis = alt.Axis(title="entropy of people's choice, nats", format=".1f", tickCount=6, grid=False)
     x = alt.X("entropy:Q", scale=alt.Scale(domain=[0, 1.1], nice=False), axis=axis)
-    values = [row[end] for row in [*rows, *least] for end in ("value", "low", "high")]
-    bottom, top = with_margin(values, 0.08, 0.01)
-    y = alt.Y("value:Q", axis=alt.Axis(title="answers that are not the choice", format=".0%", tickCount=5),
-              scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False))
-    tips = [alt.Tooltip("model:N"), alt.Tooltip("n:Q", title="triplets", format=","),
-            *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
+    y, tips = shares("answers that are not the choice", [*rows, *least])
+    tips = [alt.Tooltip("model:N"), alt.Tooltip("n:Q", title="triplets", format=","), *tips]
     chart = alt.layer(*joined([*least, *rows], x, y, channels, tips), width=points - 60, height=190)
     bars = bars_text(bin_.ci for name in names for bin_ in lines.each[name])
     sentences = [
@@ -89,7 +85,7 @@ def entropy_chart(
     return finished(chart, look, points, title, sentences)
 
 
-def _of_agreements(results: tuple[Agreement, ...], labels: Mapping[str, str] | None) -> _Lines:
+def _of_agreements(results: tuple[Agreement, ...], labels: Labels | None) -> _Lines:
     each = {
         name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, ci_of(bin_.accuracy))
                for bin_ in one.entropy_bins or ()]
@@ -106,7 +102,7 @@ def _of_agreements(results: tuple[Agreement, ...], labels: Mapping[str, str] | N
     ])
 
 
-def _of_concepts(result: Concepts, by: str | None, labels: Mapping[str, str] | None) -> _Lines:
+def _of_concepts(result: Concepts, by: str | None, labels: Labels | None) -> _Lines:
     every = result.entropy_bins or ()
     families = [scores for scores in every if is_mean(scores.embeddings)]
     of = _checks.one_of(by or LINES[not families], LINES, "by")

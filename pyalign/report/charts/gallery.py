@@ -16,7 +16,7 @@ from pyalign.report.charts.map import LINE, Members, TileSheet, lines_below, mem
 from pyalign.report.charts.theme import (
     SMALL, TEXT, Style, alt, at_point, chart_of, finished, style_of, width_of, wrapped,
 )
-from pyalign.report.words import called, different, one_line, short_labels
+from pyalign.report.words import Labels, called, different, one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBORS = 12, {"single": 4, "double": 10}  # of each width
 MOST_OF_BOTH = {"single": 2, "double": 4}  # of each of two searches
@@ -45,7 +45,7 @@ def nearest_of(search: Neighbors, queries: Sequence[str] | None = None) -> dict[
 def gallery_chart(
     searches: Sequence[Neighbors], *, style: str = "light", width: str = "double", limit: int | None = None,
     images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Any:
     """The query, and to its right its neighbors with their similarity below, the nearest first.
 
@@ -108,7 +108,7 @@ def gallery_chart(
     return finished(alt.layer(*layers, **room), look, points, title, over, notes)
 
 
-def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) -> list[str]:
+def _sources(searches: Sequence[Neighbors], labels: Labels | None) -> list[str]:
     """What was searched, with the map that the rows went through."""
     short = short_labels([search.transform for search in searches if search.transform])
     models = called([(search.embeddings or "embeddings", None) for search in searches], labels)

@@ -22,8 +22,8 @@ from pyalign.errors import InputError
 from pyalign.extraction.decode import decode
 from pyalign.extraction.images import Images, as_images
 from pyalign.report.charts.theme import (
-    SHAPES, SMALL, Style, alt, at_point, chart_of, colors_and_shapes, finished, letters_width, module_for, style_of,
-    two_lines, width_of,
+    SHAPES, SMALL, Style, alt, at_point, chart_of, colors_and_shapes, finished, letters_width, module_for, read_out,
+    style_of, texts, two_lines, width_of,
 )
 from pyalign.report.words import one_line
 
@@ -216,7 +216,7 @@ def _points(rows: Sequence[MapRow], n: int, frames: Mapping[str, str], pictured:
     points = chart_of(sorted(rows, key=lambda row: row["category"] != REST))
     points = points.mark_point(size=14 if n > 400 else 22, filled=True, opacity=0.75)
     tips = [alt.Tooltip("name:N"), alt.Tooltip("category:N")] if frames else [alt.Tooltip("name:N")]
-    points = points.encode(**at_point(), tooltip=tips, description=alt.Description("spoken:N"))
+    points = points.encode(**at_point(), **read_out(*tips))
     if not frames:
         return points.encode(color=alt.ColorValue(style.palette[0]))
     shapes = ["circle" if pictured or word == REST else SHAPES[k] for k, word in enumerate(frames)]
@@ -231,20 +231,16 @@ def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, 
     inside = [k for k in _shuffled(len(names)) if centers[k, 0] + sizes[k][0] / 2 < frame[0]]
     kept = _apart(centers[inside], [sizes[k] for k in inside], most)
     rows = [{"name": names[inside[k]], "x": float(at[inside[k], 0]) + 4, "y": float(at[inside[k], 1])} for k in kept]
-    base = chart_of(rows).encode(**at_point(), text=alt.Text("name:N"))
-    text = {"align": "left", "baseline": "middle", "fontSize": SMALL, "aria": False}
-    rim = base.mark_text(stroke=style.background, strokeWidth=2, strokeJoin="round", **text)
-    return [rim, base.mark_text(color=style.text, **text)]
+    looks = {"stroke": style.background, "strokeWidth": 2, "strokeJoin": "round"}, {"color": style.text}
+    return [texts(rows, align="left", baseline="middle", **look) for look in looks]
 
 
 def _axes(axes: Sequence[str], frame: tuple[float, float], style: Style) -> list[Any]:
     """The titles of the axes, at the edges: positions have one scale and need no ticks."""
     layers = []
     for k, (x, y) in enumerate([(frame[0] / 2, frame[1] + 4), (-6.0, frame[1] / 2)]):
-        text = chart_of([{"title": axes[k], "x": x, "y": y}]).mark_text(
-            fontSize=SMALL, color=style.muted, angle=270 * k, baseline="bottom" if k else "top", aria=False
-        )
-        layers.append(text.encode(**at_point(), text=alt.Text("title:N")))
+        title = [{"title": axes[k], "x": x, "y": y}]
+        layers.append(texts(title, "title", color=style.muted, angle=270 * k, baseline="bottom" if k else "top"))
     return layers
 
 
@@ -287,8 +283,7 @@ class TileSheet:
         base, (side, height) = chart_of(self.rows), self.size
         named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
         square = {**at_point(), "x2": alt.X2("x2:Q"), "y2": alt.Y2("y2:Q")}
-        tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("spoken:N", title="is")]
-        described = {"tooltip": tips, "description": alt.Description("spoken:N")}
+        described = read_out(alt.Tooltip("name:N", title="object"), alt.Tooltip("spoken:N", title="is"))
         image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
         words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
         inside, below = ({"text": alt.Text(field)} for field in ("inside:N", "below:N"))

@@ -13,10 +13,10 @@ from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.theme import (
-    SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, style_of, width_of,
+    SMALL, Style, alt, chart_of, ends_of, finished, known, letters_width, module_for, read_out, style_of, width_of,
 )
 from pyalign.report.words import (
-    counted, different, header_of, intervals_text, labels_of, model_labels, one_line, over_words, p_text,
+    Labels, counted, different, header_of, intervals_text, labels_of, model_labels, one_line, over_words, p_text,
 )
 
 MOST = 60  # rows or columns; more are a sample of them
@@ -121,7 +121,7 @@ def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float]
     tips = [alt.Tooltip("row:N"), alt.Tooltip("column:N"), alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
     tips += [alt.Tooltip(name, type="quantitative", format=cells.form) for name in cells.more]
     tile = base.mark_rect(stroke=style.background, strokeWidth=0.5 if side > 8 else 0.0).encode(
-        color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=tips, description=alt.Description("spoken:N")
+        color=alt.Color("value:Q", scale=scale, legend=legend), **read_out(*tips)
     )
     size = {"width": side * len(cells.columns), "height": height * len(cells.rows)}
     if side < ROOM_FOR_NUMBER:
@@ -154,15 +154,20 @@ def _unfolded(cells: Cells) -> Any:
         {"row": name, **{key: [*map(known, values[k].tolist())] for key, values in columns.items()}}
         for k, name in enumerate(cells.rows)
     ]
-    names = alt.InlineData(values=[{"place": k, "column": name} for k, name in enumerate(cells.columns, 1)])
     title = cells.title.replace("\\", "\\\\").replace("'", "\\'")
     spoken = f"datum.row + ', ' + datum.column + ': {title} ' + format(datum.value, '{cells.form}')"
     for name in cells.more:
         words = name.replace("_", " ")
         spoken += f" + (isValid(datum.{name}) ? ', {words} ' + format(datum.{name}, '{cells.form}') : '')"
+    return unfolded(rows, cells.columns, dict(zip(columns, ("value", *cells.more), strict=True)), spoken)
+
+
+def unfolded(rows: Sequence[Any], columns: Sequence[str], fields: Mapping[str, str], spoken: str) -> Any:
+    """A chart of the cells of rows, whose `fields` hold a value for each column, under the name that it has then."""
+    names = alt.InlineData(values=[{"place": k, "column": name} for k, name in enumerate(columns, 1)])
     return (
         chart_of(rows)
-        .transform_flatten([*columns], as_=["value", *cells.more])
+        .transform_flatten([*fields], as_=[*fields.values()])
         .transform_window(place="row_number()", groupby=["row"])
         .transform_lookup(lookup="place", from_=alt.LookupData(data=names, key="place", fields=["column"]))
         .transform_filter("isValid(datum.value)")
@@ -187,7 +192,7 @@ def _least(values: np.ndarray) -> float:
 
 def cka_chart(
     result: ModelSimilarities | LayerSimilarity, *, style: str = "light", width: str = "double", sort: str = "cluster",
-    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """A matrix of one measure (`by`); models that are alike stand next to each other. Layers stay in their order.
 
@@ -247,7 +252,7 @@ def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | No
 
 def consistency_chart(
     found: ErrorConsistency, *, style: str = "light", width: str = "double", sort: str = "cluster",
-    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """Kappa of every two models, with its interval and what the accuracies allow; the diagonal is empty.
 
@@ -288,7 +293,7 @@ def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
 
 
 def _same_choices(
-    found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Mapping[str, str] | None
+    found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Labels | None
 ) -> Any:
     """The share of triplets in which every two models choose the same item; tips have its interval and kappa."""
     if any(pair.same_choice is None for pair in found.pairs):

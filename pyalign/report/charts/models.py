@@ -21,12 +21,12 @@ from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.cross_validate import ProbeCrossValidation
 from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
 from pyalign.report.charts.theme import (
-    SHAPES, Look, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width, of_field,
-    style_of, width_of, with_margin,
+    SHAPES, alt, bars_of, chart_of, colors_and_shapes, ends_of, finished, first_of, joined, known, legend_of,
+    letters_width, read_out, shares, style_of, width_of, with_margin,
 )
 from pyalign.report.fits import held_out
 from pyalign.report.scored import Scored, scored_of, unprobed
-from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line, percent, spread
+from pyalign.report.words import Labels, bars_text, called, counted, different, model_labels, one_line, percent, spread
 
 MOST_ROWS = 60  # unless somebody asks for more
 MOST_PEOPLE = 2000  # values of single people in one picture
@@ -38,7 +38,7 @@ PROBED, SCORE = "probed, held out", ("as they came", "transformed")
 
 def accuracy_chart(
     results: Sequence[object], *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """Points with intervals, a row for each model; several measures, or sets of triplets, by color and shape.
 
@@ -159,7 +159,7 @@ def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "d
 def before_after_chart(
     results: ProbeCrossValidation | Scores | Score | Sequence[ProbeCrossValidation | Scores | Score], *,
     style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Any:
     """A row for each model, of one probe for each fold too; what is gained in a column of its own.
 
@@ -193,14 +193,12 @@ def _pair(names: tuple[str, str], item: str, before: Value, after: Value, gain: 
     )
 
 
-def probe_names(results: Sequence[ProbeCrossValidation], labels: Mapping[str, str] | None = None) -> list[str]:
+def probe_names(results: Sequence[ProbeCrossValidation], labels: Labels | None = None) -> list[str]:
     """What the embeddings of probes are called, all different; `labels`: those of a page."""
     return different(called([(result.embeddings or "the embeddings", None) for result in results], labels))
 
 
-def _before_after_probes(
-    probes: Sequence[ProbeCrossValidation], labels: Mapping[str, str] | None
-) -> tuple[list[Pair], list[str]]:
+def _before_after_probes(probes: Sequence[ProbeCrossValidation], labels: Labels | None) -> tuple[list[Pair], list[str]]:
     """A pair for each probe, of a single one also for each of its folds; and sentences on what they are over."""
     names = ["mean of the folds"] if len(probes) == 1 else probe_names(probes, labels)
     before_and_after = unprobed(probes), PROBED
@@ -225,7 +223,7 @@ def _before_after_probes(
     ]
 
 
-def _before_after_maps(entries: Sequence[Scored], labels: Mapping[str, str] | None) -> tuple[list[Pair], list[str]]:
+def _before_after_maps(entries: Sequence[Scored], labels: Labels | None) -> tuple[list[Pair], list[str]]:
     """A pair for each model that was scored with and without a transform, on the same triplets; and sentences."""
     accuracies = [(entry, entry.accuracy) for entry in entries if entry.accuracy is not None]
     plain = {
@@ -261,7 +259,7 @@ def _before_after_maps(entries: Sequence[Scored], labels: Mapping[str, str] | No
 
 def rsa_chart(
     results: Rsa | Sequence[Rsa], *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, labels: Labels | None = None,
 ) -> Any:
     """Two columns: with people's mean matrix, and the mean of those with each participant, before the noise ceiling.
 
@@ -351,7 +349,7 @@ CHOSEN = "best layer, chosen on other objects"
 
 def depth_chart(
     result: Comparison, *, style: str = "light", width: str = "double", limit: int | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Any:
     """A point for each layer with its interval, in the order of the layers; a line for each model.
 
@@ -369,33 +367,16 @@ def depth_chart(
     shown = of[: min(limit or MOST_LINES, MOST_LINES)]
     names = model_labels([(name, None) for name in shown], labels=labels)
     each = {name: [layer.name for _, layer in held if layer.of == name] for name in shown}
-    same = len({tuple(layer_names) for layer_names in each.values()}) == 1
     rows, chosen = _of_layers(result, names, each)
-    field = "place" if same else "depth"
-    ends = with_margin([float(row[field]) for row in rows], 0.05)
-    words = [one_line(name) for name in each[shown[0]]]
-    room = points - 60
-    lean = max(map(letters_width, words)) > room / len(words) - 4
-    axis = alt.Axis(title="depth, from the first layer to the last", grid=False, tickCount=5)
-    if same:
-        text = "[" + ",".join(f"'{word.translate(ESCAPES)}'" for word in words) + "][datum.value]"
-        axis = alt.Axis(title="layer", grid=False, values=list(range(len(words))), labelExpr=text, labelOverlap=True,
-                        labelLimit=120, **({"labelAngle": -60, "labelAlign": "right"} if lean else {}))
-    x = alt.X(f"{field}:Q", scale=alt.Scale(domain=list(ends), nice=False, zero=False), axis=axis)
-    bottom, top = with_margin([row[end] for row in [*rows, *chosen] for end in ("value", "low", "high")], 0.08, 0.01)
-    y = alt.Y("value:Q", axis=alt.Axis(title="accuracy", format=".0%", tickCount=5),
-              scale=alt.Scale(domain=[max(0.0, bottom), min(1.0, top)], nice=False, zero=False))
-    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(shown) > 1 else None
-    channels = colors_and_shapes("model", list(names.values()), look.palette, legend)
-    tips = [alt.Tooltip("model:N"), alt.Tooltip("layer:N"),
-            *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
+    x, room = _layers_axis(rows, [*each.values()], points - 60), points - 60
+    y, tips = shares("accuracy", [*rows, *chosen])
+    tips = [alt.Tooltip("model:N"), alt.Tooltip("layer:N"), *tips]
+    channels = colors_and_shapes("model", list(names.values()), look.palette, legend_of(shown))
     marks = joined(rows, x, y, channels, tips)
     if chosen:
         base = chart_of(chosen).encode(x=x, color=channels["color"])
-        bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
         diamonds = base.mark_point(opacity=1, strokeWidth=1.4, filled=False, size=60, shape="diamond")
-        marks += [bars.encode(y=of_field(y, "low"), y2=alt.Y2("high:Q")),
-                  diamonds.encode(y=y, tooltip=tips, description=alt.Description("spoken:N"))]
+        marks += [bars_of(base, "y", y, opacity=0.6), diamonds.encode(y=y, **read_out(*tips))]
     known = all(layer.known for _, layer in held)
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(model.ci for model in layers)}".strip(),
@@ -408,8 +389,22 @@ def depth_chart(
     return finished(chart, look, points, title, sentences)
 
 
+def _layers_axis(rows: Sequence[Any], each: Sequence[Sequence[str]], room: float) -> Any:
+    """Names of layers where all models have the same, else the depth; `each`: the names of each model."""
+    same, words = len(set(map(tuple, each))) == 1, [one_line(name) for name in each[0]]
+    field = "place" if same else "depth"
+    lean = max(map(letters_width, words)) > room / len(words) - 4
+    axis = alt.Axis(title="depth, from the first layer to the last", grid=False, tickCount=5)
+    if same:
+        text = "[" + ",".join(f"'{word.translate(ESCAPES)}'" for word in words) + "][datum.value]"
+        axis = alt.Axis(title="layer", grid=False, values=list(range(len(words))), labelExpr=text, labelOverlap=True,
+                        labelLimit=120, **({"labelAngle": -60, "labelAlign": "right"} if lean else {}))
+    ends = with_margin([float(row[field]) for row in rows], 0.05)
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=list(ends), nice=False, zero=False), axis=axis)
+
+
 def _of_layers(
-    result: Comparison, names: Mapping[str, str], layers: Mapping[str, Sequence[str]]
+    result: Comparison, names: Labels, layers: Mapping[str, Sequence[str]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A row for each layer of the models that are shown, and one for each best layer that was chosen and scored."""
     best = {b.model: b for b in result.best_layers or ()}
@@ -429,19 +424,3 @@ def _of_layers(
             spoken = f"{names[layer.of]}, {CHOSEN}: {percent(b.accuracy)}"
             chosen.append({**at, "layer": CHOSEN, "value": b.accuracy, "low": low, "high": high, "spoken": spoken})
     return rows, chosen
-
-
-def joined(rows: Sequence[Any], x: Any, y: Any, channels: Look, tips: Sequence[Any]) -> list[Any]:
-    """Points with intervals, `low` to `high`, hollow without, and a line for each model that joins them."""
-    base = chart_of(rows).encode(x=x, color=channels["color"])
-    bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
-    layers = [
-        bars.encode(y=of_field(y, "low"), y2=alt.Y2("high:Q")),
-        base.mark_line(strokeWidth=1.2, opacity=0.7, aria=False).encode(y=y, detail=alt.Detail("model:N")),
-    ]
-    barred = any(row["low"] is not None for row in rows)
-    for filled in (True, False) if barred else (True,):
-        some = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
-        dots = some.mark_point(opacity=1, filled=filled, size=26, strokeWidth=1)
-        layers.append(dots.encode(y=y, shape=channels["shape"], tooltip=tips, description=alt.Description("spoken:N")))
-    return layers

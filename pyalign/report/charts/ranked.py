@@ -13,8 +13,8 @@ from pyalign._dataclass import dataclass, field, replace
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.theme import (
-    SHAPES, SMALL, At, Look, Style, alt, chart_of, colors_and_shapes, ends_of, known, letters_width, of_field,
-    with_margin,
+    SHAPES, SMALL, At, Look, Style, alt, bars_of, chart_of, colors_and_shapes, ends_of, known, letters_width, of_field,
+    points_of, read_out, with_margin,
 )
 
 SORTS = ("value", "difference", "name", "document")
@@ -191,17 +191,11 @@ def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
         *(alt.Tooltip(f"{name}:Q", title=title, format=finer) for name, title in titles.items()),
         alt.Tooltip("n:Q", title=panel.unit, format=","),
     ]
-    bars = any(row.low is not None for row in panel.rows)
-    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.1, opacity=0.75, aria=False)
-    layers = [rule.encode(x=of_field(x, "low"), x2=alt.X2("high:Q"), color=look["color"])] if bars else []
-    shown = base.transform_filter("isValid(datum.value)")
-    filled = "isValid(datum.low)" if bars else "true"
-    point = {"x": x, **look, "tooltip": tips, "description": alt.Description("spoken:N")}
-    layers.append(shown.transform_filter(filled).mark_point(size=18, filled=True, opacity=1).encode(**point))
-    if bars:
-        hollow = shown.transform_filter(f"!{filled}")
-        layers.append(hollow.mark_point(size=18, filled=False, strokeWidth=1, opacity=1).encode(**point))
-    return layers
+    shown, point = base.transform_filter("isValid(datum.value)"), {"x": x, **look, **read_out(*tips)}
+    drawn = points_of(shown, [vars(row) for row in panel.rows], 18, **point)
+    if len(drawn) == 1:
+        return drawn
+    return [bars_of(base.encode(color=look["color"]), "x", x, strokeWidth=1.1, opacity=0.75), *drawn]
 
 
 def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
@@ -213,7 +207,7 @@ def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
     ]
     tips = [alt.Tooltip("name:N"), alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
     span = {"x": of_field(x, "low"), "x2": alt.X2("high:Q")}
-    base = chart_of(rows).encode(**span, description=alt.Description("spoken:N"), tooltip=tips)
+    base = chart_of(rows).encode(**span, **read_out(*tips))
     if bands[0].item is None:
         return base.mark_rect(color=style.muted, opacity=0.2)
     return base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row)
@@ -226,8 +220,7 @@ def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, color: Any) -> Any:
         for tick in ticks
     ]
     strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
-    said = {"description": alt.Description("spoken:N"), "tooltip": alt.Tooltip("spoken:N")}
-    return strokes.encode(x=x, color=color, **said, **on_row)
+    return strokes.encode(x=x, color=color, **read_out(), **on_row)
 
 
 def _links(rows: Sequence[Row], x: Any, on_row: At, style: Style) -> Any:

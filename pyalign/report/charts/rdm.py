@@ -14,12 +14,12 @@ from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report.charts.map import (
     SIDE, TileSheet, colored, main_categories, members_of, objects_on_plane, thumbnails,
 )
-from pyalign.report.charts.matrix import ORDERS, clustered, sampled
+from pyalign.report.charts.matrix import ORDERS, clustered, sampled, unfolded
 from pyalign.report.charts.theme import (
-    SMALL, TEXT, Style, alt, at_point, chart_of, finished, first_of, known, letters_width, style_of, two_lines,
-    width_of,
+    SMALL, TEXT, Style, alt, at_point, chart_of, finished, first_of, known, letters_width, read_out, style_of, texts,
+    two_lines, width_of,
 )
-from pyalign.report.words import counted, different, model_labels, one_line
+from pyalign.report.words import Labels, counted, different, model_labels, one_line
 
 MOST_OBJECTS, MOST_MATRICES = 100, 9
 MOST_ACROSS = {"single": 2, "double": 3}  # matrices in a row
@@ -42,7 +42,7 @@ class Panel(NamedTuple):
 def rdm_chart(
     result: Rsa | Rdms, *, style: str = "light", width: str = "double", sort: str | None = None,
     limit: int | None = None, by: str | None = None, categories: Any = None, images: Any = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Any:
     """Matrices of the same objects in one order, that of the first one: the participants', where there are any.
 
@@ -94,7 +94,7 @@ def rdm_chart(
     return drawn
 
 
-def _read(result: Rsa | Rdms, labels: Mapping[str, str] | None) -> tuple[Rdms, list[str], list[str]]:
+def _read(result: Rsa | Rdms, labels: Labels | None) -> tuple[Rdms, list[str], list[str]]:
     """The matrices of a result, what those that are shown are called, and the names of the objects."""
     rdms = result.rdms if isinstance(result, Rsa) else result
     if rdms is None:
@@ -109,7 +109,7 @@ def _across(matrices: int, width: str) -> int:
     return -(-matrices // rows)
 
 
-def matrix_names(result: Rsa | Rdms, rdms: Rdms, labels: Mapping[str, str] | None = None) -> list[str]:
+def matrix_names(result: Rsa | Rdms, rdms: Rdms, labels: Labels | None = None) -> list[str]:
     """What the matrices are called: participants, models, and their measures where there are several."""
     own = {row.embeddings: row.label for row in result.results} if isinstance(result, Rsa) else {}
     models = [(one.embeddings, own.get(one.embeddings)) for one in rdms.matrices if one.embeddings is not None]
@@ -164,7 +164,6 @@ def _left(objects: Sequence[str], words: Sequence[str], room: float, points: flo
 
 def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: str, by: str, look: Style) -> list[Any]:
     """The colored cells of all matrices, with one legend; data hold each pair once, which is drawn twice."""
-    names = alt.InlineData(values=[{"place": k, "column": name} for k, name in enumerate(objects, 1)])
     ends = [0.0, 1.0]
     if by == "values":
         finite = [value for panel in panels for value in panel.values[np.isfinite(panel.values)].tolist()]
@@ -188,21 +187,14 @@ def _cells(panels: Sequence[Panel], objects: Sequence[str], side: float, kind: s
             for k, name in enumerate(objects) if k > 0
         ]
         spoken = f"datum.matrix + ', ' + datum.row + ', ' + datum.column + ': {kind} ' + format(datum.value, '.4~g')"
-        base = (
-            chart_of(rows)
-            .transform_flatten(["cells", "more_percentile"], as_=["value", "percentile"])
-            .transform_window(place="row_number()", groupby=["row"])
-            .transform_lookup(lookup="place", from_=alt.LookupData(data=names, key="place", fields=["column"]))
-            .transform_filter("isValid(datum.value)")
-            .transform_calculate(spoken=spoken)
-        )
+        base = unfolded(rows, objects, {"cells": "value", "more_percentile": "percentile"}, spoken)
         for across, down in (("datum.place - 1", "datum.line"), ("datum.line", "datum.place - 1")):
             corners = {"left": f"{panel.x} + {side} * ({across})", "top": f"{panel.y} + {side} * ({down})"}
             cells = base.transform_calculate(
                 **corners, right=f"datum.left + {side}", bottom=f"datum.top + {side}"
             ).mark_rect(aria=len(objects) <= READ_OUT and across != "datum.line", strokeWidth=0)
-            cells = cells.encode(x2=alt.X2("right:Q"), y2=alt.Y2("bottom:Q"), color=color, tooltip=tips)
-            layers.append(cells.encode(**at_point("left", "top"), description=alt.Description("spoken:N")))
+            cells = cells.encode(x2=alt.X2("right:Q"), y2=alt.Y2("bottom:Q"), color=color, **read_out(*tips))
+            layers.append(cells.encode(**at_point("left", "top")))
     return layers
 
 
@@ -230,11 +222,8 @@ def _at_sides(
             columns.append({"name": short, "x": panel.x + middle, "y": panel.y + whole + 3})
             if k % across == 0:
                 rows.append({"name": short, "x": panel.x - 3, "y": panel.y + middle})
-    text = {"fontSize": SMALL, "color": look.text, "align": "right", "baseline": "middle", "aria": False}
-    layers = []
-    for data, angle in ((rows, 0), (columns, 300)):
-        layers.append(chart_of(data).mark_text(angle=angle, **text).encode(**at_point(), text=alt.Text("name:N")))
-    return layers
+    return [texts(of, angle=angle, color=look.text, align="right", baseline="middle")
+            for of, angle in ((rows, 0), (columns, 300))]
 
 
 def _groups(
@@ -253,16 +242,14 @@ def _groups(
                 names.append({"name": one_line(words[start]), "x": panel.x - 4, "y": panel.y + middle})
     rule = chart_of(lines).mark_rule(color=look.background, strokeWidth=1.2, aria=False)
     layers = [rule.encode(**at_point(), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))] if lines else []
-    text = chart_of(names).mark_text(fontSize=SMALL, color=look.text, align="right", baseline="middle", aria=False)
-    return [*layers, text.encode(**at_point(), text=alt.Text("name:N"))] if names else layers
+    return [*layers, texts(names, color=look.text, align="right", baseline="middle")] if names else layers
 
 
 def _heads(panels: Sequence[Panel], whole: float, look: Style) -> Any:
     """The name of each matrix, above it."""
     rows = [{"head": panel.label, "x": panel.x, "y": panel.y - HEAD} for panel in panels]
-    text = chart_of(rows).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=look.text,
-                                    limit=max(whole, 40), aria=False)
-    return text.encode(**at_point(), text=alt.Text("head:N"))
+    return texts(rows, "head", align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=look.text,
+                 limit=max(whole, 40))
 
 
 # Multidimensional scaling
@@ -299,7 +286,7 @@ def turned(places: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 def mds_chart(
     result: Rsa | Rdms, *, style: str = "light", width: str = "double", limit: int | None = None,
-    categories: Any = None, images: Any = None, labels: Mapping[str, str] | None = None,
+    categories: Any = None, images: Any = None, labels: Labels | None = None,
 ) -> Any:
     """Objects on a plane by classical MDS of each matrix, turned so that they resemble the first.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -17,12 +17,12 @@ from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import (
-    SMALL, At, Look, Style, alt, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width,
-    of_field, placed, style_of, width_of, with_margin,
+    At, Look, Style, alt, bars_of, chart_of, colors_and_shapes, ends_of, finished, first_of, known, letters_width,
+    lined, of_field, placed, points_of, quantity, read_out, style_of, texts, width_of, with_margin,
 )
 from pyalign.report.fits import rank_text
 from pyalign.report.probabilities import bins_of, names_of
-from pyalign.report.words import counted, interval_header, model_labels, one_line, over_words, percent, spread
+from pyalign.report.words import Labels, counted, interval_header, model_labels, one_line, over_words, percent, spread
 
 BINS = ("equal-mass", "equal-width")
 NAMED, HEIGHT = 40, 190.0  # names next to points, at most; points of the frame
@@ -46,7 +46,7 @@ ModelRow = dict[str, Any]
 
 def reliability_chart(
     results: Calibration | Calibrations | Sequence[Calibration | Calibrations], *, style: str = "light",
-    width: str = "double", limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+    width: str = "double", limit: int | None = None, by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """A point for each bin, at the mean confidence of its answers; on the diagonal a model is what it says.
 
@@ -108,10 +108,9 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
     widest = max(letters_width(name) for name in names) + 20
     at_side = several and widest + 200 < width
     room = min(280.0, width - 50 - (widest if at_side else 0))
-    scale, axis = alt.Scale(domain=domain, nice=False, zero=False), {"format": ".0%", "tickCount": 6, "grid": True}
-    title = "confidence: probability of the model's choice"
-    x = alt.X("confidence:Q", scale=scale, axis=alt.Axis(title=title, **axis))
-    y = alt.Y("accuracy:Q", scale=scale, axis=alt.Axis(title="answers that are that choice", **axis))
+    axis: dict[str, Any] = {"form": ".0%", "ends": domain, "tickCount": 6, "grid": True}
+    x = quantity(alt.X, "confidence", "confidence: probability of the model's choice", **axis)
+    y = quantity(alt.Y, "accuracy", "answers that are that choice", **axis)
     line = chart_of([{"confidence": end, "accuracy": end} for end in domain]).encode(x=x, y=y)
     line = line.mark_line(strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False)
     look: Look = {"color": alt.ColorValue(style.palette[0]), "shape": alt.ShapeValue("circle")}
@@ -120,17 +119,14 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
         look = colors_and_shapes("model", names, style.palette, legend)
     tips = [alt.Tooltip("model:N"), *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
             alt.Tooltip("n:Q", title="answers", format=",")]
-    base = chart_of(rows).encode(x=x, y=y)
-    joined = base.mark_line(strokeWidth=1, opacity=0.7, aria=False)
-    joined = joined.encode(color=look["color"], order=alt.Order("confidence:Q"), detail=alt.Detail("model:N"))
-    dots = base.mark_point(size=22, filled=True, opacity=1)
-    dots = dots.encode(**look, tooltip=tips, description=alt.Description("spoken:N"))
+    joined, dots = lined(chart_of(rows).encode(x=x, y=y), look, *tips, size=22, strokeWidth=1, opacity=0.7)
+    joined = joined.encode(order=alt.Order("confidence:Q"), detail=alt.Detail("model:N"))
     return alt.layer(line, joined, dots, width=room, height=room)
 
 
 def metadata_chart(
     result: MetadataRegressions, *, style: str = "light", width: str = "double", limit: int | None = None,
-    by: str | None = None, labels: Mapping[str, str] | None = None,
+    by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """Models as points with their intervals; color and shape are families.
 
@@ -154,7 +150,7 @@ def metadata_chart(
     return _against_numbers(result, line, rows, look, points, limit or NAMED)
 
 
-def _model_rows(result: MetadataRegressions, column: str, labels: Mapping[str, str] | None) -> list[ModelRow]:
+def _model_rows(result: MetadataRegressions, column: str, labels: Labels | None) -> list[ModelRow]:
     """The models that have a value in the column, as the chart holds them; the smallest families are one."""
     pairs = [(point, value) for point in result.points if (value := (point.values or {}).get(column)) is not None]
     names = model_labels([(point.model, None) for point, _ in pairs], labels=labels)
@@ -240,11 +236,10 @@ def _against_numbers(
     tall = [(x, down(row["high"]), x, down(row["low"]))
             for row, (x, _) in zip(rows, at, strict=True) if row["low"] is not None]
     labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, np.array(wide + tall).reshape(-1, 4))
-    text = chart_of([{"name": label.name, "x": label.x, "y": label.y} for label in labels]).mark_text(
-        align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
-    )
     # As scales of the points are, places of names would be shared with them: they are pixels of the same frame.
-    layers.append(text.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None), text=alt.Text("name:N")))
+    names = texts([{"name": label.name, "x": label.x, "y": label.y} for label in labels], align="left",
+                  baseline="middle", color=look.muted)
+    layers.append(names.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None)))
     few = f"Names of {len(labels)} of {len(rows)} models, as many as have room." if len(labels) < len(rows) else ""
     sentences = [*_over_models(result, line, len(rows)), few]
     title = f"{_capital(result.score_name)} against {line.column}"
@@ -302,12 +297,7 @@ def _points(
         alt.Tooltip("value:N" if along == "x" else "value:Q", title=one_line(column)), alt.Tooltip("family:N"),
         alt.Tooltip("seeds:Q"),
     ]
-    point = {**at, **family, "tooltip": tips, "description": alt.Description("spoken:N")}
-    barred = any(row["low"] is not None for row in rows)
-    for filled in (True, False) if barred else (True,):
-        shown = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
-        layers.append(shown.mark_point(size=26, filled=filled, opacity=1, strokeWidth=1).encode(**point))
-    return layers
+    return [*layers, *points_of(base, rows, 26, **at, **family, **read_out(*tips))]
 
 
 def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], look: Style, points: float) -> Any:
@@ -325,14 +315,11 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     heights = [mean[end] for mean in means for end in ("accuracy", "low", "high")]
     x = _score_axis(alt.X, result, _accuracies(rows, heights, result.is_share))
     base = chart_of(means).encode(y=y)
-    bars = base.transform_filter("isValid(datum.low)").mark_rule(
-        strokeWidth=5, opacity=0.25, color=look.text, aria=False
-    )
     ticks = base.mark_tick(thickness=1.6, size=15, color=look.text, opacity=1)
-    read = {"description": alt.Description("spoken:N"), "tooltip": [alt.Tooltip("spoken:N", title="mean")]}
+    read = read_out(alt.Tooltip("spoken:N", title="mean"))
     # Intervals of models would hide the means.
     plain: list[ModelRow] = [{**row, "value": one_line(row["value"]), "low": None, "high": None} for row in rows]
-    layers = [bars.encode(x=of_field(x, "low"), x2=alt.X2("high:Q")), ticks.encode(x=x, **read),
+    layers = [bars_of(base, "x", x, strokeWidth=5, opacity=0.25, color=look.text), ticks.encode(x=x, **read),
               *_points(plain, {"x": x, "y": y}, "x", look, column, result)]
     chart = alt.layer(*layers, width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = result.inference.over and f"over {over_words(result.inference.over)}, for these very models"
@@ -398,7 +385,7 @@ def _over_what(score: OtherScore) -> str:
 
 def scores_chart(
     results: Sequence[Any], *, style: str = "light", width: str = "double", limit: int | None = None,
-    by: str | None = None, labels: Mapping[str, str] | None = None,
+    by: str | None = None, labels: Labels | None = None,
 ) -> Any:
     """Two scores of each model against each other: the first result (or all probes at the beginning) is the vertical.
 

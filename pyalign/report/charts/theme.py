@@ -24,6 +24,7 @@ from pyalign.errors import MissingExtraError
 from pyalign.report.blocks import Value
 from pyalign.report.words import one_line
 
+ENDS = ("value", "low", "high")  # fields of a row: a value and the ends of its interval
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
 
 
@@ -122,6 +123,65 @@ def colors_and_shapes(
         "color": alt.Color(f"{field}:N", scale=scales[0], legend=legend),
         "shape": alt.Shape(f"{field}:N", scale=scales[1], legend=legend),
     }
+
+
+def quantity(channel: Any, field: str, title: str, form: str, ends: Sequence[float], **axis: Any) -> Any:
+    """A channel of numbers from end to end, with the title and the format of its axis."""
+    scale = alt.Scale(domain=list(ends), nice=False, zero=False)
+    return channel(f"{field}:Q", scale=scale, axis=alt.Axis(title=title, format=form, **axis))
+
+
+def shares(title: str, rows: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The vertical axis of fractions with intervals, and what is said of them to who points at one."""
+    low, high = with_margin([row[end] for row in rows for end in ENDS], 0.08, 0.01)
+    y = quantity(alt.Y, "value", title, ".0%", (max(0.0, low), min(1.0, high)), tickCount=5)
+    return y, [alt.Tooltip(f"{name}:Q", format=".1%") for name in ENDS]
+
+
+def legend_of(names: Sequence[str], columns: int = 3, **options: Any) -> Any:
+    """A legend above the picture; none of a single name."""
+    return alt.Legend(title=None, orient="top", labelLimit=0, columns=columns, **options) if len(names) > 1 else None
+
+
+def read_out(*tips: Any) -> dict[str, Any]:
+    """The encoding of marks that say something to who points at them, and `spoken` to who has the picture read."""
+    return {"tooltip": list(tips) or alt.Tooltip("spoken:N"), "description": alt.Description("spoken:N")}
+
+
+def joined(rows: Sequence[Any], x: Any, y: Any, channels: Look, tips: Sequence[Any]) -> list[Any]:
+    """Points with intervals, hollow without, and a line for each model that joins them."""
+    base = chart_of(rows).encode(x=x, color=channels["color"])
+    line = base.mark_line(strokeWidth=1.2, opacity=0.7, aria=False).encode(y=y, detail=alt.Detail("model:N"))
+    dots = points_of(base, rows, 26, y=y, shape=channels["shape"], **read_out(*tips))
+    return [bars_of(base, "y", y, opacity=0.6), line, *dots]
+
+
+def lined(base: Any, channels: Look, *tips: Any, size: int = 24, **line: Any) -> tuple[Any, Any]:
+    """A line for each color, and the points that it joins."""
+    lines = base.mark_line(aria=False, **{"strokeWidth": 1.2, **line}).encode(color=channels["color"])
+    return lines, base.mark_point(size=size, filled=True, opacity=1).encode(**channels, **read_out(*tips))
+
+
+def texts(rows: Sequence[Any], field: str = "name", **mark: Any) -> Any:
+    """Words at their points, which nobody reads out."""
+    words = chart_of(rows).mark_text(**{"fontSize": SMALL, "aria": False, **mark})
+    return words.encode(**at_point(), text=alt.Text(f"{field}:N"))
+
+
+def bars_of(base: Any, along: str, axis: Any, **mark: Any) -> Any:
+    """The interval of each row, `low` to `high` along an axis, where it has one."""
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, **mark)
+    return bars.encode(**{along: of_field(axis, "low"), f"{along}2": "high:Q"})
+
+
+def points_of(base: Any, rows: Sequence[Any], size: int, **channels: Any) -> list[Any]:
+    """A point for each row, hollow without an interval where others have one."""
+    barred = any(row["low"] is not None for row in rows)
+    return [
+        (base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base)
+        .mark_point(size=size, filled=filled, opacity=1, **({} if filled else {"strokeWidth": 1})).encode(**channels)
+        for filled in ((True, False) if barred else (True,))
+    ]
 
 
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a layout fits wherever it is read
