@@ -8,6 +8,7 @@ import pytest
 import pyalign
 from pyalign import cli, errors
 from pyalign.cli import COMMANDS, main
+from pyalign.cli._vocabulary import INSTEAD
 from pyalign.errors import InputError, nearest
 from pyalign.study.options import find_analysis
 
@@ -42,6 +43,12 @@ def test_the_page_of_renamed_names_has_a_row_for_each(old, new):
     rows = re.findall(r"^\| (.*?) \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
     there = [after for first, after in rows if re.search(rf"`{old}(?![\w-])", first)]
     assert there and all(f"`{new.partition(' -')[0]}" in after for after in there)
+
+
+@pytest.mark.parametrize(("word", "remedy"), INSTEAD.items())
+def test_the_page_of_renamed_names_has_each_option_that_is_gone(word, remedy):
+    name = remedy.partition("(")[2].partition("=")[0] or f"--{word}"
+    assert re.search(rf"`{name.partition('(')[0]}\b", PAGE.read_text())
 
 
 def test_an_old_name_is_proposed_only_where_the_new_one_is_allowed():

@@ -45,7 +45,7 @@ OTHERS = {  # flags of other programs
     "sha256sum": "--check",
     "SPoSE and VICE": "--embed_dim --latent_dim --lmbda --n_folds --rnd_seed",
     "human_alignment": "--distance",
-    "CSS": "--high --least --line-at --low --value",
+    "CSS": "--high --least --line-at --low --share --value --width",
 }
 PROPOSED = {  # what people call options elsewhere, for which pyalign/cli/_command.py proposes its own
     "pyalign/cli/_command.py": "--bootstrap --distance --l2 --lambda --metric --n-bootstrap --n-jobs --output --rdm "
@@ -77,7 +77,7 @@ def of_scripts():
 
 def unquoted(text):
     """A text without flags in quotes, which are words for another program."""
-    return re.sub(r"\"--[^\"]*\"", "", text)
+    return re.sub(r"\"(?:\w+=)?--[^\"]*\"", "", text)
 
 
 def spans(text):

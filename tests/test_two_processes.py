@@ -100,7 +100,7 @@ def timeless(document):
 @contextmanager
 def embedding():
     words = ("embed", "-t", "t.npy", "--split", "none", "--n-dimensions", "2", "--out", "w/o", "--figures", "none",
-             "--json", "w/o/o.json", "--quiet", "--shrinkage")
+             "--json", "w/o/o.json", "--quiet", "--penalty")
     yield Scenario(command((*words, "0.0005")), command((*words, "0.001")), files_below, needs_locks=True)
 
 
@@ -169,7 +169,7 @@ def studying():
 def extracting():
     paint(5)
     words = "extract --model pixels:2 --images p --batch-size 2 --threads 1 --resume --quiet".split()
-    shards = [(*words, "--shard", f"{k}/2", "--out", f"w/p{k}") for k in (1, 2)]
+    shards = [(*words, "--shards", f"{k}/2", "--out", f"w/p{k}") for k in (1, 2)]
     run = command(*shards, ("extract", "--merge", "w/p1", "w/p2", "--out", "w/o", "--quiet"))
 
     def results():

@@ -121,7 +121,7 @@ def steps(out: Path) -> list[int]:
             words = place.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"step" in words and os.fsencode(out) in words and b"--die-with-parent" in words and b"-c" not in words:
+        if b"step" in words and os.fsencode(out) in words and b"-c" not in words:
             found.append(int(place.parent.name))
     return found
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeAlias, TypeVar
 
 from pyalign._dataclass import MISSING, Field, dataclass, field, fields, replace
 from pyalign._registry import registered
-from pyalign.cli._vocabulary import FLAGS, OTHER_FLAGS, VOCABULARY, file_to_read
+from pyalign.cli._vocabulary import FLAGS, INSTEAD, OTHER_FLAGS, VOCABULARY, file_to_read
 from pyalign.errors import InputError, nearest
 from pyalign.kinds import entries
 
@@ -89,8 +89,7 @@ class Option:
     nargs: str | int | None  # "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
     const: Any  # the value of a flag without a word, with nargs "?".
     group: str  # the heading in the help.
-    # "input" or "output" for files, which are kept apart; "folder" for one to write to; "flags" for options of another
-    # program, in one word that may begin with a dash; "" for anything else.
+    # "input" or "output" for files, which are kept apart; "folder" for one to write to; "" for anything else.
     role: str
     positional: bool  # whether the values stand by themselves, before the options; with flags, either way.
     exclusive: str  # a name that options share of which one may be given.
@@ -323,7 +322,7 @@ def _standing(field_: Field[Any]) -> str:
 def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     """The options of the words; exits with 2 where they are not understood."""
     _require_once(parser, kind, words)
-    known, rest = parser.parse_known_intermixed_args(_with_flags(kind, words))
+    known, rest = parser.parse_known_intermixed_args(words)
     if rest:
         parser.error(_unrecognized(rest, parser))
     parsed = vars(known)
@@ -357,18 +356,6 @@ def _require_once(parser: Parser, kind: type, words: Sequence[str]) -> None:
         parser.error(f"argument {twice}: must be given once; got it {given[twice]} times")
 
 
-def _with_flags(kind: type, words: Sequence[str]) -> list[str]:
-    """The words, with each value that is made of another program's options tied to its flag: argparse takes none."""
-    flags = {flag_of(field_, option_) for field_, option_ in declared(kind) if option_.role == "flags"}
-    tied: list[str] = []
-    for word in words:
-        if tied and tied[-1] in flags:
-            tied[-1] += f"={word}"
-        else:
-            tied.append(word)
-    return tied
-
-
 def _unrecognized(words: Sequence[str], parser: Parser) -> str:
     """What is said of words that no option takes: the flag that was meant, where one is near the first of them."""
     message = f"unrecognized arguments: {' '.join(words)}"
@@ -376,6 +363,8 @@ def _unrecognized(words: Sequence[str], parser: Parser) -> str:
     meant = next((other for other in OTHER_FLAGS.get(flag, ()) if other in parser.flags()), None)
     if meant:
         return f"{message}; did you mean {meant!r}?"
+    if flag[2:] in INSTEAD:
+        return f"{message}; instead: {INSTEAD[flag[2:]]}"
     if flag in VOCABULARY:
         from pyalign.data.names import listing
 

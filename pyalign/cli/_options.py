@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
 from pyalign.cli._command import OUTPUT, RUNNING, option, refuse_unused
 from pyalign.cli._vocabulary import column, file_to_read
 from pyalign.data import TASKS
-from pyalign.data.answers import WEIGHTINGS
 from pyalign.data.names import HOW, MISSING
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
@@ -103,7 +102,7 @@ class Models:
 
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
-        required=True, nargs="+", positional=True, unless=("matrix", "model_choices", "pilot", "components"),
+        required=True, nargs="+", positional=True, unless=("matrix", "model_choices", "pilot"),
     )
     labels: tuple[str, ...] | None = option("names of the models in tables (default: shortened file names)", nargs="+")
 
@@ -242,16 +241,6 @@ class Weighted:
         "how much each answer counts, 1 / the probability that its triplet was presented: a file of t positive "
         "numbers in the order of the triplet file, or a table with a column weight, which can be the triplet file; "
         "FILE::COLUMN picks another column", group=WEIGHTS, rare=True,
-    )
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """What counts the same in means over answers to repeated triplets."""
-
-    weighting: Literal["answers", "triplets"] = option(
-        "what counts the same: each of the answers (default), or each of the distinct triplets", default="answers",
-        choices=WEIGHTINGS, group=WEIGHTS, rare=True,
     )
 
 

@@ -24,7 +24,7 @@ from pyalign.data.missing import WithRows, with_rows
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.recovery.recover import REFITS, recover
+from pyalign.recovery.recover import recover
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import MeasureName
 
@@ -47,9 +47,6 @@ class CalibrateOptions(
         "what is held out of the temperature that an answer is evaluated at: the triplets with its objects (default), "
         "or the answers to the same triplet; none: nothing",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
-    )
-    lapses: bool = option(
-        "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
     )
     temperature: float | Spec | None = option(
         "compare probabilities at this temperature, and their entropies, with the shares; FILE::MODEL/MODULE reads "
@@ -83,7 +80,7 @@ def run_calibrate(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        lapses=options.lapses, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
+        ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )
     results = _inputs.with_labels(found.results, labels)
@@ -97,7 +94,7 @@ def _agreement(
     notes: tuple[str, ...], progress: Progress,
 ) -> Outcome:
     """Compares probabilities at the temperature that the options state."""
-    refuse_unused(options, ("human", "split", "lapses", "weights"), "a fit, and --temperature or --minimum omits it")
+    refuse_unused(options, ("human", "split", "weights"), "a fit, and --temperature or --minimum omits it")
     temperature = _options.read_temperature(options.temperature, measures)
     triplets = _inputs.read_triplets(options, answered="agreement")
     result = agreement(
@@ -142,7 +139,7 @@ CALIBRATE = Command(
 )
 
 
-ANSWERING, FITS = f"answers\n{_options.MODEL.partition(chr(10))[2]}", "fits"
+ANSWERING = f"answers\n{_options.MODEL.partition(chr(10))[2]}"
 SIMULATING = "simulations"
 
 
@@ -162,17 +159,8 @@ class RecoverOptions(
         "temperature at which models answer, one for all or one for each (default: the one that fits the human "
         "answers best)", nargs="+", group=ANSWERING,
     )
-    refit: Literal["temperature", "probe"] = option(
-        "what is fitted to the simulated answers: a temperature, or a linear probe evaluated on "
-        "held-out objects (default: temperature)", default="temperature", choices=REFITS, group=FITS,
-    )
-    folds: int | None = option("number of cross-validation folds of probes, over objects (default: 3)", group=FITS)
-    penalties: tuple[float, ...] | None = option(
-        "regularization penalty of probes: one value, used as it is, or several to choose from (default: depending on "
-        "the data)", "--penalty", nargs="+", group=FITS,
-    )
     n_simulations: int | None = option(
-        "number of simulations of each model at each number of triplets (default: 100; 10 for probes)", group=SIMULATING
+        "number of simulations of each model at each number of triplets (default: 100)", group=SIMULATING
     )
     n_triplets: tuple[int, ...] | None = option(
         "numbers of triplets to try, which may exceed those in the file (default: successive halves, and doubles "
@@ -188,8 +176,6 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
     """Reads, simulates, counts."""
     for measure in options.measure or ():
         get_measure(measure)
-    if options.refit != "probe":
-        refuse_unused(options, ("folds", "penalties"), "probes: add --refit probe")
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labeled(options.embeddings, options.labels)
@@ -203,10 +189,8 @@ def run_recover(options: RecoverOptions, progress: Progress) -> Outcome:
     recovery = recover(
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
-        refit=options.refit, n_simulations=options.n_simulations, n_triplets=options.n_triplets,
-        confidence_level=options.confidence_level, folds=3 if options.folds is None else options.folds,
-        penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
-        missing=options.missing, backend=options.backend, progress=progress,
+        n_simulations=options.n_simulations, n_triplets=options.n_triplets, confidence_level=options.confidence_level,
+        seed=options.seed, missing=options.missing, backend=options.backend, progress=progress,
     )
     return Outcome(replace(recovery, triplets=options.triplets))
 
@@ -226,8 +210,7 @@ RECOVER = Command(RecoverOptions, run_recover, "pyalign recover clip.npy vgg.npy
 
 @dataclass(frozen=True)
 class CeilingOptions(
-    _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _options.Weighting,
-    _model_choices.Rows,
+    _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _model_choices.Rows,
     _model_choices.Categories, _options.Output,
 ):
     """The options of `pyalign ceiling`."""
@@ -238,7 +221,7 @@ class CeilingOptions(
 def run_ceiling(options: CeilingOptions, progress: Progress) -> Outcome:
     """Reads, counts."""
     triplets = _inputs.read_triplets(options, answered="ceiling")
-    found = noise_ceiling(triplets, confidence_level=options.confidence_level, weighting=options.weighting)
+    found = noise_ceiling(triplets, confidence_level=options.confidence_level)
     return Outcome(replace(found, triplets=options.triplets))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import score_concepts
 from pyalign.concept.concepts_result import BY, Concepts
-from pyalign.concept.groupings import ENTROPY_OF
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
@@ -32,10 +31,6 @@ class ConceptsOptions(
         "two files of categories, fine and coarse; triplets are grouped by whether all three objects share a fine "
         "category, all three a coarse one, two of them a coarse one, or none", nargs="+",
         group=_shared_options.CONCEPTS,
-    )
-    entropy: Literal["dimensions", "answers"] | None = option(
-        "also by the entropy of people's choice: that of the choice that the dimensions predict, or of repeated "
-        "answers to a triplet", choices=tuple(ENTROPY_OF), group=_shared_options.CONCEPTS,
     )
     transform: Spec | None = option(
         "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences"
@@ -69,7 +64,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         models, triplets, dimensions, **_model_choices.arguments(options),
         categories=_shared_options.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_shared_options.read_categories, options.levels)),
-        entropy=options.entropy, transform=_transform(options.transform), measure=options.measure,
+        transform=_transform(options.transform), measure=options.measure,
         temperature=temperature, ties=options.ties, nan_policy=options.nan_policy, missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, limit=options.limit, families=families, progress=progress,
@@ -97,11 +92,8 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.measure is not None:
         get_measure(options.measure)
     idle = _inputs.check_intervals(options)[1] + _model_choices.check(options)
-    if all(way is None for way in (options.dimensions, options.categories, options.levels, options.entropy)):
-        raise InputError("--dimensions, --categories, --levels or --entropy says what the concepts are: give one or "
-                         "more")
-    if options.entropy == "dimensions" and options.dimensions is None:
-        raise InputError("--entropy dimensions needs --dimensions, which predict the choices; got none")
+    if all(way is None for way in (options.dimensions, options.categories, options.levels)):
+        raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels", "images", "limit"), "human dimensions: add --dimensions")
     if options.levels is not None and len(options.levels) != 2:

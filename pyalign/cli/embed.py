@@ -32,13 +32,13 @@ from pyalign.journal import Journal
 from pyalign.stats.resampling import Resampling
 from pyalign.typing import Correction
 
-EMBEDDING, FOLDING, STABILITY = "embedding", "cross-validation", "stability of the dimensions"
+EMBEDDING, FOLDING = "embedding", "cross-validation"
 ROWS, TABLE, ERRORS = "embedding.npz", "dimensions.csv", "standard_errors.npz"
 WRITTEN, PICTURES = (
     (ROWS, TABLE, ERRORS, "embed.json", "embedding.json"),
     ("penalty-path", "dimension-stability"),
 )  # to --out
-OF_FOLDS = ("folds", "n_seeds", "halves", "n_resamples", "against", "confidence_level", "subjects", "subject_column")
+OF_FOLDS = ("folds", "n_resamples", "baseline", "confidence_level", "subjects", "subject_column")
 MANY = 3  # folds, where no number is stated
 PEOPLE_COUNT = "--split subjects and intervals over participants", "--split subjects, --ci subjects"
 
@@ -58,10 +58,10 @@ class EmbedOptions(
 
     names: Spec | None = option(
         "names of the objects, one per line, if neither the triplets nor --item-names say them; also of the rows of "
-        "--against",
+        "--baseline",
     )
     name_column: int | str | None = option(
-        "column with the names in tables of --against; a number from 0 or a header", rare=True
+        "column with the names in tables of --baseline; a number from 0 or a header", rare=True
     )
     per_object: str | None = option(
         "several images of one object", choices=HOW, group=_model_choices.IDLE, rare=True,
@@ -73,15 +73,11 @@ class EmbedOptions(
     )
     shrinkage: tuple[float, ...] | None = option(
         "penalty on the squared entries: one value, or several to choose from within each fold (default: eight, "
-        "depending on the data)", nargs="+", group=EMBEDDING,
+        "depending on the data)", "--penalty", nargs="+", group=EMBEDDING,
     )
     sparsity: tuple[float, ...] | None = option(
         "penalty on the sum of the entries, divided by the number of objects: the lambda of SPoSE (default: half of "
-        "the number of objects times the shrinkage)", nargs="+", group=EMBEDDING,
-    )
-    signed: bool = option(
-        "let entries be negative: a convex problem, with a duality gap and without sparsity", default=False,
-        group=EMBEDDING,
+        "the number of objects times --penalty)", nargs="+", group=EMBEDDING,
     )
     ci: str = _options.over("subjects", "triplets", auto="subjects if at least four of these are known, or triplets")
     missing: str = option(
@@ -91,21 +87,17 @@ class EmbedOptions(
     folds: int | None = option("number of cross-validation folds (default: 3)", group=FOLDING)
     split: str = option(
         "what is held out in each fold: sets of three objects with all their answers, or participants (default: "
-        "triplets); none: one fit to all triplets, at one --shrinkage or --sparsity, without held-out accuracy",
+        "triplets); none: one fit to all triplets, at one --penalty or --sparsity, without held-out accuracy",
         default="triplets", choices=(*SPLITS, "none"), group=FOLDING,
     )
-    seed: int = option("random seed of the split, the halves and the resamples (default: 0)", default=0, group=FOLDING)
-    against: tuple[Spec, ...] | None = option(
+    seed: int = option("random seed of the split and the resamples (default: 0)", default=0, group=FOLDING)
+    baseline: tuple[Spec, ...] | None = option(
         "files of other embeddings of the objects, judged by inner products on the same held-out answers", nargs="+",
-        group=FOLDING,
+        role="input", group=FOLDING,
     )
-    n_seeds: int | None = option(
-        "number of fits from other starts with which the dimensions are compared", group=STABILITY
-    )
-    halves: bool = option("compare the dimensions of two halves of the answers", default=False, group=STABILITY)
     n_resamples: int | None = option(
-        "number of fits to resampled answers (with --split subjects: participants), for intervals and standard errors",
-        group=STABILITY,
+        "number of fits to resampled answers (with --split subjects: participants), for intervals and standard errors "
+        "of the dimensions", group=FOLDING,
     )
     resume: bool = option(
         "resume an interrupted run from the folds that it stored next to --out", default=False, group=RUNNING
@@ -127,7 +119,7 @@ def run_embed(options: EmbedOptions, progress: Progress) -> Outcome:
         str(spec): _inputs.as_described(
             _inputs.read_embeddings(spec, options.names, options.name_column), options.triplets, triplets
         )
-        for spec in options.against or ()
+        for spec in options.baseline or ()
     }
     opened = _outputs.open_journal(kept, options.resume, lambda fit: _npz(fit.embedding))
     with opened as journal, warnings.catch_warnings():
@@ -141,7 +133,7 @@ def penalties_of(options: EmbedOptions) -> list[tuple[float | None, float | None
     """All pairs of the penalties that were stated; "auto" where none was."""
     if options.shrinkage is None and options.sparsity is None:
         return "auto"
-    for flag, values in (("--shrinkage", options.shrinkage), ("--sparsity", options.sparsity)):
+    for flag, values in (("--penalty", options.shrinkage), ("--sparsity", options.sparsity)):
         wrong = [value for value in values or () if not 0 <= value < float("inf")]
         if wrong:
             raise InputError(f"{flag} must be a number of at least 0; got {wrong[0]:g}")
@@ -154,9 +146,9 @@ def check_one_fit(options: EmbedOptions, pairs: list[tuple[float | None, float |
     if options.ci not in ("auto", "none"):
         raise InputError(f"--ci {options.ci} needs held-out figures of folds, which --split none does not give")
     if isinstance(pairs, str):
-        raise InputError("--split none fits one embedding: --shrinkage or --sparsity says how strongly it is penalized")
+        raise InputError("--split none fits one embedding: --penalty or --sparsity says how strongly it is penalized")
     if len(pairs) > 1:
-        raise InputError(f"--split none takes one --shrinkage and one --sparsity; got {len(pairs)} pairs")
+        raise InputError(f"--split none takes one --penalty and one --sparsity; got {len(pairs)} pairs")
 
 
 def intervals(options: EmbedOptions) -> Resampling | None:
@@ -170,8 +162,8 @@ def _result(
     journal: Journal,
 ) -> EmbeddingCrossValidation | EmbeddingFit:
     shared: dict[str, Any] = {
-        "n_dimensions": options.n_dimensions, "signed": options.signed, "missing": options.missing,
-        "backend": options.backend, "progress": progress, "journal": journal,
+        "n_dimensions": options.n_dimensions, "missing": options.missing, "backend": options.backend,
+        "progress": progress, "journal": journal,
     }
     if options.split == "none":
         shrinkage, sparsity = pairs[0]
@@ -179,8 +171,7 @@ def _result(
         return replace(fit, triplets=str(options.triplets))
     result = cross_validate_embedding(
         triplets, folds=options.folds or MANY, penalties=pairs, split=options.split, seed=options.seed,
-        n_seeds=options.n_seeds or 0, halves=options.halves, n_resamples=options.n_resamples or 0, against=against,
-        ci=intervals(options), **shared,
+        n_resamples=options.n_resamples or 0, against=against, ci=intervals(options), **shared,
     )
     return replace(result, triplets=str(options.triplets), fit=replace(result.fit, triplets=str(options.triplets)))
 

@@ -9,13 +9,12 @@ import argparse
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
 
 from pyalign._process import Progress
 from pyalign.cli import _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option
 from pyalign.errors import InputError
-from pyalign.extraction.encoder import PENULTIMATE, POOLINGS, PRECISIONS
+from pyalign.extraction.encoder import PENULTIMATE, POOLINGS
 from pyalign.extraction.models import ModelList, describe_models, find_models, model_layers
 from pyalign.extraction.sources import SOURCES
 from pyalign.io.item_names import load_metadata
@@ -25,7 +24,7 @@ from pyalign.typing import Policy
 ITEMS, MODEL = "items", "model"
 
 
-def shard(text: str) -> tuple[int, int]:
+def part_of(text: str) -> tuple[int, int]:
     """Part I of K."""
     part, slash, parts = text.partition("/")
     if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= 1 << 20):
@@ -64,19 +63,14 @@ class ExtractOptions(_options.Quiet):
         default="raise", choices=("raise", "omit"), group=ITEMS,
     )
     out: str = option("folder to write to; created if it does not exist", required=True, role="folder", group=OUTPUT)
-    merge: tuple[Spec, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+", group=OUTPUT)
-    mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
-                         default=False, group=OUTPUT)
+    merge: tuple[Spec, ...] | None = option("merge the folders of all parts of a --shards run", nargs="+", group=OUTPUT)
     batch_size: int = option("batch size (default: 32)", default=32, group=RUNNING)
     device: str = option(
         "device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto", group=RUNNING
     )
-    precision: Literal["fp32", "bf16"] = option(
-        "numerical precision of the model (default: fp32); bf16 is faster if the hardware supports it"
-    , default="fp32",
-                            choices=PRECISIONS, group=RUNNING)
     shard: tuple[int, int] | None = option(
-        "compute only part I of K, counting from 1; --merge combines the parts", kind=shard, group=RUNNING
+        "compute only part I of K, counting from 1; --merge combines the parts", "--shards", kind=part_of,
+        metavar="I/K", group=RUNNING,
     )
     model_threads: int | None = option(
         "number of threads that run the model on the CPU, on which the last digits of embeddings depend (default: 2, "
@@ -89,8 +83,6 @@ def run_extract(options: ExtractOptions, progress: Progress) -> Outcome:
     """Extracts into the folder, or merges parts."""
     if options.merge is not None:
         return _merge(options, progress)
-    if options.mixed:
-        raise InputError("--mixed applies only to --merge")
     if (options.images is None) == (options.text is None):
         raise InputError("--images or --text says what is embedded: give one of them")
     from pyalign.extraction.extract import extract
@@ -100,7 +92,7 @@ def run_extract(options: ExtractOptions, progress: Progress) -> Outcome:
     extraction = extract(
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
-        precision=options.precision, n_jobs=options.model_threads, shard=options.shard,
+        n_jobs=options.model_threads, shard=options.shard,
         resume=options.resume, unreadable=options.unreadable, prompt=options.prompt,
         transform=None if options.transform is None else load_transform(options.transform),
         n_threads=options.model_threads, progress=_paced(progress),
@@ -114,7 +106,7 @@ def _merge(options: ExtractOptions, progress: Progress) -> Outcome:
     if options.images is not None or options.text is not None:
         raise InputError("--merge takes only folders; got --images or --text too")
     assert options.merge is not None
-    return Outcome(merge_extractions(options.merge, options.out, mixed=options.mixed, progress=progress))
+    return Outcome(merge_extractions(options.merge, options.out, progress=progress))
 
 
 def _paced(progress: Progress) -> Progress:

@@ -60,12 +60,6 @@ class RsaOptions(
         "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", "--matrix",
         nargs="+", group=MODELS,
     )
-    partial: bool = option(
-        "also report partial correlations, which control for the other models", default=False, group=MODELS
-    )
-    weighted: bool = option(
-        "fit a non-negative weighted sum of all models, cross-validated over objects", default=False, group=MODELS
-    )
     measure: tuple[MeasureName, ...] | None = option(
         f"similarity measure for the rows, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+",
         group=HOW, words=MEASURES,
@@ -104,9 +98,8 @@ def run_rsa(options: RsaOptions, progress: Progress) -> Outcome:
     rdms = _shared_options.read_matrices(options.model_rdms or (), "dissimilarity", "--matrix")
     found = rsa(
         models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
-        partial=options.partial, weighted=options.weighted, correction=options.correction,
-        nan_policy=options.nan_policy, missing=options.missing, rdms=options.out is not None, backend=options.backend,
-        progress=progress,
+        correction=options.correction, nan_policy=options.nan_policy, missing=options.missing,
+        rdms=options.out is not None, backend=options.backend, progress=progress,
     )
     called: dict[str, str] = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
     found = replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results))
@@ -138,8 +131,8 @@ def _check(options: RsaOptions) -> None:
         get_correlation(correlation)
     if options.ci == "none":
         refuse_unused(options, ("n_resamples", "confidence_level", "correction"), "intervals, and --ci none omits them")
-        if options.n_permutations is None and not options.weighted:
-            refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
+        if options.n_permutations is None:
+            refuse_unused(options, ("seed",), "random steps: intervals or --permutations")
 
 
 RSA = Command(

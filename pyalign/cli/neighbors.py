@@ -21,7 +21,8 @@ from pyalign.measures import get_measure
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import SearchName
 
-WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
+STORED = "neighbors.index"
+WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json", STORED), ("gallery",)  # to --out
 INDEX, CONCEPTS, INTERVALS = "index", "concepts", _options.INTERVALS
 EPILOG = "Distances are printed as they are; documents negate them (larger is closer)."
 
@@ -86,10 +87,9 @@ class SearchOptions(_options.Model, Near, _options.Nan, _outputs.FolderWithImage
         group=RUNNING,
     )
     index: str | Spec = option(
-        "index: flat (exact), hnsw, ivf, a faiss factory string, auto, or a file written by --save-index (default: "
-        "auto)", default="auto", kind=index_or_file, role="input", group=INDEX,
+        "index: flat (exact), hnsw, ivf, a faiss factory string, auto (default), or a file written to --out, where any "
+        "but auto is stored", default="auto", kind=index_or_file, role="input", group=INDEX,
     )
-    save_index: str | None = option("write the index to a file that --index can read", group=INDEX)
 
 
 def run_search(options: SearchOptions, progress: Progress) -> Outcome:
@@ -102,7 +102,7 @@ def run_search(options: SearchOptions, progress: Progress) -> Outcome:
         return outcome
     before = None
     if options.transform is not None:
-        before = _search(replace(options, index="auto", save_index=None), rows, progress).result
+        before = _search(replace(options, index="auto"), rows, progress).result
     files, more = _in_folder(outcome.result, options, formats, before)
     return replace(outcome, files={**outcome.files, **files}, notes=(*notes, *more))
 
@@ -131,7 +131,6 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
 
     index: Any = options.index
     if isinstance(index, Spec):
-        refuse_unused(options, ("save_index",), "a new index, and --index names an existing one")
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
@@ -139,15 +138,14 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
     if transform is not None:
         transform = transform.standardizing(rows)
         rows, queries = transform.apply(rows), transform.apply(queries) if isinstance(queries, Embeddings) else queries
-    files = {}
-    if options.save_index is not None:
+    stored = options.out is not None and isinstance(index, str) and index != "auto"
+    if stored:
         index = prepared_index(rows, queries, options.measure, index)
     nearest = neighbors(
         rows, queries, options.k, measure=options.measure, backend=options.backend, index=index,
         nan_policy=options.nan_policy, progress=progress,
     )
-    if options.save_index is not None:
-        files[options.save_index] = index.content(nearest.recall)
+    files = {os.path.join(options.out or "", STORED): index.content(nearest.recall)} if stored else {}
     return Outcome(nearest if transform is None else replace(nearest, transform=options.transform), files)
 
 

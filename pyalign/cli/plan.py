@@ -16,7 +16,7 @@ import numpy as np
 from pyalign._process import Progress
 from pyalign._result import load_result
 from pyalign.analysis.comparison.compare import compare
-from pyalign.analysis.experiment import ANSWERS, EFFECTS, N_OBJECTS, N_SUBJECTS, plan_experiment
+from pyalign.analysis.experiment import ANSWERS, N_OBJECTS, N_SUBJECTS, plan_experiment
 from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _model_choices, _options, _shared_options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
@@ -24,22 +24,19 @@ from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.data import Embeddings
 from pyalign.data.judgments import KINDS
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
-from pyalign.datasets.lists_of_trials import REPEATED, SHARED, collect_answers
+from pyalign.datasets.lists_of_trials import collect_answers
 from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
-from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
-from pyalign.errors import InputError, nearest
-from pyalign.io.item_names import load_categories
+from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SampledTriplets, draw_triplets
+from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
-from pyalign.stats.components import Components
 from pyalign.stats.resampling import Resampling, as_resampling
 from pyalign.typing import MatrixKind, MeasureName
 
 DESIGNS, PILOT = "designs to consider", "instead of a pilot's answers"
 DATA = ("labels", "subjects", "subject_column", "measure", "transform", "names", "per_object")
-LISTS = ("n_subjects", "answers_per_subject", "shared", "repeated")
-EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --components"
+EPILOG = "a pilot is answers (-t) with one model or two, or --pilot"
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,6 @@ class ExperimentOptions(
     )
     pilot: Spec | None = option(
         "JSON document of `pyalign compare` with two models, or of `pyalign score` with one", group=PILOT,
-        exclusive="pilot",
-    )
-    components: tuple[str, ...] | None = option(
-        "variance components of one answer's difference, such as objects=0.0023 subjects=0.0006 answers=0.41; also "
-        "both, pairs, triplets", nargs="+", group=PILOT, exclusive="pilot",
     )
     n_objects: tuple[int, ...] = option(
         f"numbers of objects (default: {' '.join(map(str, N_OBJECTS))})", default=N_OBJECTS, nargs="+", group=DESIGNS
@@ -71,35 +63,28 @@ class ExperimentOptions(
     answers_per_subject: tuple[int, ...] = option(
         f"numbers of answers by each participant (default: {ANSWERS[0]})", default=ANSWERS, nargs="+", group=DESIGNS
     )
-    power: float = option("how often a test is to find the difference (default: 0.8)", default=0.8, group=DESIGNS)
     confidence_level: float = option(
         "confidence level of the intervals; tests are at 1 less this (default: 0.95)", default=0.95, group=DESIGNS
-    )
-    prices: tuple[float, ...] | None = option(
-        "prices of one more object, one more participant and one more answer, in any unit; 0 for what is free", nargs=3,
-        group=DESIGNS,
     )
 
 
 def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
     """Reads or scores the pilot, and plans."""
     pilot = _pilot(options, progress)
-    names = ("difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "prices")
+    names = ("difference", "n_objects", "n_subjects", "answers_per_subject", "confidence_level")
     found = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
     return Outcome(replace(found, pilot=found.pilot if options.triplets is None else options.triplets))
 
 
 def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
     """What the options say of the pilot, as `plan_experiment` takes it."""
-    if options.pilot is not None or options.components is not None:
+    if options.pilot is not None:
         if options.embeddings or options.triplets is not None:
-            raise InputError(
-                "--pilot and --components stand instead of the answers of a pilot; got embeddings or -t too"
-            )
+            raise InputError("--pilot replaces the answers of a pilot; got embeddings or -t too")
         refuse_unused(options, DATA, "the answers of a pilot: give embeddings and -t")
-        return load_result(options.pilot) if options.pilot is not None else _components(options.components or ())
+        return load_result(options.pilot)
     if options.triplets is None:
-        raise InputError("-t must be the answers of the pilot; or give --pilot, or --components")
+        raise InputError("-t must be the answers of the pilot; or give --pilot")
     if len(options.embeddings) > 2:
         raise InputError(
             f"--embeddings must be of one model, or of two that are to be compared; got {len(options.embeddings)}"
@@ -116,22 +101,6 @@ def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
         "backend": options.backend, "ci": ci, "progress": progress,
     }
     return score(models, triplets, **shared) if len(models) == 1 else compare(models, triplets, **shared)
-
-
-def _components(words: tuple[str, ...]) -> Components:
-    """The components from words such as NAME=VALUE."""
-    found: dict[str, Any] = {}
-    for word in words:
-        name, _, value = word.partition("=")
-        if name not in EFFECTS:
-            raise InputError(f"--components must name {', '.join(EFFECTS)}; got {name!r}{nearest(name, EFFECTS)}")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise InputError(f"--components must give a number for {name}; got {value!r}") from None
-    if missing := [name for name in ("objects", "answers") if name not in found]:
-        raise InputError(f"--components must hold {missing[0]}=VALUE; got {', '.join(found)}")
-    return Components(**found)
 
 
 EXPERIMENT = Command(
@@ -155,9 +124,6 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
         "number of triplets to choose; with lists it follows from them", "-n", "--count", required=True,
         unless=("n_subjects",),
     )
-    share: float = option(
-        "fraction that is chosen because the models differ; the others are random (default: 0.5)", default=0.5
-    )
     measure: tuple[MeasureName, ...] = option(
         "similarity measure of both (default: cosine), or one for each", default=("cosine",), nargs="+", words=MEASURES
     )
@@ -168,11 +134,6 @@ class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
     seed: int = option("random seed (default: 0)", default=0)
     n_subjects: int | None = option("number of participants, for each of whom a list of trials is made")
     answers_per_subject: int | None = option("number of trials of each list")
-    shared: float = option(
-        "fraction of each list that goes to triplets which at least five participants answer, for a noise ceiling "
-        "(default: 0.2)", default=SHARED,
-    )
-    repeated: float = option("fraction of each list that is asked a second time (default: 0.05)", default=REPEATED)
     out: str = option(
         "write the triplets, or the lists, as a table to collect answers with: items, probability, weight",
         required=True, kind=_options.csv_file, metavar="DESIGN.csv", group=OUTPUT,
@@ -186,12 +147,12 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
     if len(options.measure) > 2:
         raise InputError(f"--measure must be one, or one for each of two models; got {len(options.measure)}")
     if options.n_subjects is None:
-        refuse_unused(options, LISTS[1:], "lists of trials: add --n-subjects")
+        refuse_unused(options, ("answers_per_subject",), "lists of trials: add --n-subjects")
     a, b = _inputs.read_models(options).values()
     progress("choosing triplets", 0, None)
     measure = options.measure[0] if len(options.measure) == 1 else (options.measure[0], options.measure[1])
-    stated = {name: getattr(options, name) for name in ("n_triplets", "share", "difference", "seed", *LISTS)}
-    design = plan_triplets(a, b, measure=measure, **stated)
+    names = ("n_triplets", "difference", "seed", "n_subjects", "answers_per_subject")
+    design = plan_triplets(a, b, measure=measure, **{name: getattr(options, name) for name in names})
     return Outcome(design, {options.out: design.design()}, _summary(design, options.out))
 
 
@@ -217,7 +178,7 @@ TRIPLETS = Command(
 )
 
 
-MEET, ODD = "which items form a triplet", "which item is odd"
+ODD = "which item is odd"
 FEATURES = 768  # of random embeddings
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
 
@@ -241,13 +202,6 @@ class DrawOptions(_options.Output):
     transform: Spec | None = option("linear map to apply to the embeddings first")
     measure: MeasureName | None = option("similarity measure of the embeddings (default: cosine)", words=MEASURES)
     n_triplets: int = option("number of triplets to sample", required=True)
-    scheme: str = option(
-        "which items form a triplet: any three (default), three of one category, or two of one category and one of "
-        "another", default="uniform", choices=SCHEMES, group=MEET,
-    )
-    categories: Spec | None = option(
-        "a label per line, or a table of 0s and 1s with a column for each category", group=MEET
-    )
     temperature: float | None = option(
         "sample the odd one out with p = softmax(s / T) (default: the item outside the most similar pair)", group=ODD
     )
@@ -269,8 +223,7 @@ def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
     x, measure = _rows(options)
     progress(f"drawing {options.n_triplets:,} triplets", 0, None)
     drawn = draw_triplets(
-        x, options.n_triplets, measure=measure, scheme=options.scheme, temperature=options.temperature,
-        seed=options.seed, categories=None if options.categories is None else load_categories(options.categories),
+        x, options.n_triplets, measure=measure, temperature=options.temperature, seed=options.seed,
         soft=options.probabilities is not None,
     )
     files: dict[str, Output] = {options.out: drawn.triplets}

@@ -16,7 +16,6 @@ from pyalign._process import Progress
 from pyalign.cli import _inputs, _model_choices, _options, _outputs, _shared_options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli._shared_options import read_categories
-from pyalign.cli._vocabulary import count
 from pyalign.data import KINDS, Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.paths import DATA_SET, Spec, is_named
@@ -32,23 +31,15 @@ if TYPE_CHECKING:
 
 
 FOLDS, MAP = "cross-validation", "map"
-OTHERS = "gLocal\npreserve the local structure of other embeddings; uses --norm identity"
+OTHERS = "gLocal\npreserve the local structure of other embeddings"
 ANSWERS = "answers of many participants"
-NORMS = ("squared", "frobenius", "identity", "nuclear")
 SPLITS = ("objects", "triplets", "subjects", "objects+subjects")
 MANY = 3  # folds, where no number is stated
 SUBJECTS = ("subjects", "objects+subjects")  # what intervals are over where people count
 PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects, --split objects+subjects"
 
-DEFAULTS: dict[str, Any] = {
-    "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
-}
+DEFAULTS: dict[str, Any] = {"measure": "dot", "temperature": 1.0, "standardize": "global"}
 PENALTY, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
-
-
-def rank(text: str) -> int | str:
-    """A word or a number of columns."""
-    return text if text in ("full", "diagonal") else count(text)
 
 
 @dataclass(frozen=True)
@@ -72,16 +63,9 @@ class ProbeCommandOptions(
     )
     ci: str = _options.over(*BY, auto="what --split holds out")
     seed: int = option("random seed of the split and of the initial maps (default: 0)", default=0, group=FOLDS)
-    norm: str | None = option(
-        "penalized norm of W (default: squared; with --other-embeddings identity: |W - m I|^2, where "
-        "m is the mean of the diagonal)", "--norm", choices=NORMS, group=MAP,
-    )
     penalties: tuple[float, ...] | None = option(
         "regularization penalty: one value, used as it is, or several to choose from within each fold, scaled to the "
         "triplets of each fit (default: at least eight, depending on the data)", "--penalty", nargs="+", group=MAP,
-    )
-    rank: int | str | None = option(
-        "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, group=MAP
     )
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option("temperature T in p = softmax(s / T) (default: 1)", group=MAP, rare=True)
@@ -91,10 +75,6 @@ class ProbeCommandOptions(
     )
     other_embeddings: Spec | None = option(
         "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array", group=OTHERS
-    )
-    local_weight: float | None = option(
-        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)", group=OTHERS,
-        rare=True,
     )
     weights: Spec | None = option(
         "how much each answer counts: a file of t numbers, or a table with a column weight", group=ANSWERS, rare=True
@@ -116,21 +96,14 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     wrong = [value for value in options.penalties or () if not 0 < value < float("inf")]
     if wrong:
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
-    if options.other_embeddings is None:
-        refuse_unused(options, ("local_weight",), "gLocal: add --other-embeddings")
     if options.split == "none":
         _check_one_fit(options)
     values = {name: getattr(options, name) for name in DEFAULTS}
     if options.other_embeddings is not None:
-        values["norm"] = options.norm or "identity"
+        values["norm"] = "identity"
     if options.split == "none" and options.other_embeddings is not None:
         values["tolerance"] = TOLERANCE
     return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
-
-
-def _local(options: ProbeCommandOptions) -> dict[str, Any]:
-    """The weight of the local loss, where it is stated: otherwise the function has its own."""
-    return {} if options.local_weight is None else {"local_weight": options.local_weight}
 
 
 def _check_one_fit(options: ProbeCommandOptions) -> None:
@@ -184,7 +157,7 @@ def _probe(
     validation = cross_validate_probe(
         x, triplets, folds=options.folds or MANY, repeats=options.repeats or REPEATS,
         penalties=options.penalties or "auto", seed=options.seed, split=options.split,
-        **more, **_local(options), missing=options.missing, ci=_options.plan(options),
+        **more, missing=options.missing, ci=_options.plan(options),
         backend=options.backend, progress=progress, journal=journal, **model,
     )
     images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)
@@ -200,7 +173,7 @@ def _one_fit(
 
     penalty = options.penalties[0] if options.penalties else PENALTY
     fit = fit_probe(
-        x, triplets, penalty=penalty, seed=options.seed, **more, **_local(options), missing=options.missing,
+        x, triplets, penalty=penalty, seed=options.seed, **more, missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)

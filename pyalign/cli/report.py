@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pyalign._process import Progress
 from pyalign.cli import _inputs, _options, _shared_options
@@ -20,13 +20,11 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.report.charts import CHARTS
 from pyalign.report.charts.entropy import LINES
-from pyalign.report.charts.map import METHODS
-from pyalign.report.charts.matrix import ERRORS, ORDERS
-from pyalign.report.charts.ranked import SORTS
+from pyalign.report.charts.matrix import ERRORS
 from pyalign.report.charts.rdm import COLORED
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
-from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of, rows_of
+from pyalign.report.charts.theme import notes_of, rows_of
 from pyalign.study import units
 from pyalign.study.maker import FINISHED, Study
 from pyalign.study.run import Steps
@@ -52,7 +50,6 @@ class ReportOptions(_options.Document):
     images: Spec | None = option(
         "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts"
     )
-    title: str | None = option()
     metadata: Spec | None = option(
         "table with a row for each model: model, family, objective, training data, parameters or any other column"
     )
@@ -63,8 +60,7 @@ def run_report(options: ReportOptions, progress: Progress) -> Outcome:
     from pyalign.report.page.write import make_report
 
     made = make_report(
-        options.results, options.out, images=options.images, title=options.title, metadata=options.metadata,
-        progress=progress,
+        options.results, options.out, images=options.images, metadata=options.metadata, progress=progress,
     )
     assert made.html is not None
     return Outcome(made, {options.out: made.html})
@@ -73,7 +69,7 @@ def run_report(options: ReportOptions, progress: Progress) -> Outcome:
 REPORT = Command(ReportOptions, run_report, "pyalign report score.json compare.json cka.json --out report.html")
 
 
-OBJECTS, LOOKS = "objects", "appearance"
+OBJECTS = "objects"
 
 
 def picture_file(text: str) -> str:
@@ -126,9 +122,6 @@ class PlotOptions(_options.Quiet):
     queries: tuple[str, ...] | None = option(
         "for a gallery: queries to show", "--query", nargs="+", metavar="NAME", group=OBJECTS
     )
-    method: str | None = option(
-        f"projection for a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
-    )
     seed: int | None = option("random seed of a map (default: 0)", group=OBJECTS)
     by: str | None = option(
         "what to show, if the result has several: dimensions, categories, levels or entropy (concepts); groups"
@@ -136,18 +129,7 @@ class PlotOptions(_options.Quiet):
         "a column (metadata); percentiles or values (rdm); kappa or same-choice (consistency)",
         metavar="BY", words=(*BY, "groups", *BINS, *COLORED, *ERRORS, *LINES), group=OBJECTS,
     )
-    sort: str | None = option(
-        f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",
-        metavar="S", choices=tuple(dict.fromkeys((*SORTS, *ORDERS, "category"))), group=LOOKS,
-    )
-    limit: int | None = option("show at most K rows, models, queries, cards, images or names", group=LOOKS)
-    style: Literal["light", "dark"] = option(
-        "colors: light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
-    )
-    width: Literal["single", "double"] = option(
-        "width of one journal column, 85 mm, or of two, 174 mm (default: double)", default="double",
-        choices=tuple(WIDTHS), group=LOOKS,
-    )
+    limit: int | None = option("show at most K rows, models, queries, cards, images or names")
 
 
 def run_plot(options: PlotOptions, progress: Progress) -> Outcome:
@@ -158,10 +140,10 @@ def run_plot(options: PlotOptions, progress: Progress) -> Outcome:
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels",), "cards: add --dimensions")
     if options.embeddings is None:
-        refuse_unused(options, ("method", "seed"), "a map: add --embeddings")
+        refuse_unused(options, ("seed",), "a map: add --embeddings")
     arguments = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
-    picture = plot(result, options.chart, style=options.style, width=options.width, **arguments)
+    picture = plot(result, options.chart, **arguments)
     content = rendered(picture, suffix)
     files: dict[str, Output] = {options.out: content}
     if options.csv is not None:
@@ -178,7 +160,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     dimensions = _shared_options.read_dimensions(options.dimensions, options.dimension_labels, options.names)
     arguments: dict[str, Any] = {
         "dimensions": dimensions, "names": names, "images": options.images, "queries": options.queries,
-        "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
+        "by": options.by, "limit": options.limit, "seed": options.seed,
     }
     if options.embeddings is not None:
         arguments["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)

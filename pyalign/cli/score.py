@@ -26,7 +26,7 @@ EXTRA = "additional scores"
 class ScoreOptions(
     _options.Models, _shared_options.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.ManyAnswers,
-    _options.Weighted, _options.Weighting, _options.Running, _options.Output,
+    _options.Weighted, _options.Running, _options.Output,
 ):
     """The options of `pyalign score`."""
 
@@ -92,7 +92,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         models, triplets, measure=options.measure, temperature=temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
         groups=groups, ceiling=ceiling, n_permutations=options.n_permutations, seed=options.seed or 0,
-        transform=_transform(options.transform), keep=keep, weighting=options.weighting,
+        transform=_transform(options.transform), keep=keep,
         **({} if options.model_choices is None else _model_choices.arguments(options)), progress=progress,
     )
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))

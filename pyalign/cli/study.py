@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import math
 import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pyalign._process import Progress, end_with_parent
+from pyalign._process import PARENT, Progress, end_with_parent
 from pyalign.cli import _options
 from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused, say
 from pyalign.cli._outputs import described
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
-from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
+from pyalign.study.export import ENGINES, SLURM, export_study
 from pyalign.study.file import read_study
 from pyalign.study.maker import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.preset_steps import PRESETS
@@ -127,14 +125,11 @@ class StudyStepOptions(_options.Threads, _options.Quiet, Sharded):
         "the units to make, by their ids; `pyalign study units` lists them", required=True, nargs="+", metavar="ID",
         positional=True,
     )
-    die_with_parent: bool = option(
-        "end when the process that has started this one ends (Linux)", default=False, group=RUNNING
-    )
 
 
 def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
     """What the units read; nothing where that can't be said, which the step will say."""
-    if options.die_with_parent:
+    if PARENT in os.environ:
         end_with_parent()
     try:
         plan = plan_of(options.file, options.out, options.shards, check=False)
@@ -238,17 +233,6 @@ RUN = Command(StudyRunOptions, run_file, "pyalign study run study.toml --out res
 # pyalign study export
 
 
-def minutes(text: str) -> float:
-    """A number of at least 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not (0 <= value < math.inf):
-        raise argparse.ArgumentTypeError(f"expected a number of minutes of at least 0; got {text!r}")
-    return value
-
-
 @dataclass(frozen=True)
 class StudyExportOptions(_options.Quiet, Sharded):
     """The options of `pyalign study export`."""
@@ -257,24 +241,18 @@ class StudyExportOptions(_options.Quiet, Sharded):
         "what runs the units: slurm (DIR/slurm.sh, array jobs), snakemake (DIR/Snakefile, rules), or json"
         " (DIR/commands.json, for anything that starts processes)", required=True, choices=ENGINES, metavar="ENGINE",
     )
-    group: float = option(
-        "run units in one process until that takes about MINUTES; 0: one for each unit (default: 5)", default=MINUTES,
-        kind=minutes,
+    sbatch: tuple[str, ...] | None = option(
+        'options of sbatch for units that want a device, and for all others, each in one word: "gpu=--constraint=gpu '
+        '--time=60" "cpu=--time=60"', nargs="+",
     )
-    gpu_options: str | None = option(
-        'options of sbatch for units that want a device, in one word: "--constraint=gpu --time=60"', role="flags"
-    )
-    cpu_options: str | None = option("options of sbatch for all other units, likewise", role="flags")
 
 
 def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:
     """Writes what the engine reads, and says how to start it."""
     if options.engine != SLURM:
-        refuse_unused(options, ("gpu_options", "cpu_options"), "--engine slurm")
-    export = export_study(
-        options.file, options.out, options.engine, shards=options.shards, minutes=options.group,
-        gpu=_words(options.gpu_options, "--gpu-options"), cpu=_words(options.cpu_options, "--cpu-options"),
-    )
+        refuse_unused(options, ("sbatch",), "--engine slurm")
+    given: Any = dict(map(_words, options.sbatch or ()))
+    export = export_study(options.file, options.out, options.engine, shards=options.shards, **given)
     place = os.path.relpath(export.path) if not os.path.isabs(options.out or options.file) else export.path
     count = f"{export.tasks:,} {'task' if export.tasks == 1 else 'tasks'}"
     levels = f"{export.levels} {'level' if export.levels == 1 else 'levels'}"
@@ -284,11 +262,15 @@ def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:
     return Outcome(None, {export.path: export.text}, "\n".join(lines), notes=export.notes)
 
 
-def _words(text: str | None, flag: str) -> list[str]:
+def _words(text: str) -> tuple[str, list[str]]:
+    """Which units, and the options of sbatch for them."""
+    kind, equals, words = text.partition("=")
+    if kind not in ("gpu", "cpu") or not equals:
+        raise InputError(f"--sbatch must be gpu=OPTIONS or cpu=OPTIONS; got {text!r}")
     try:
-        return shlex.split(text or "")
+        return kind, shlex.split(words)
     except ValueError as error:
-        raise InputError(f"{flag} must be words as a shell reads them; got {text!r}: {error}") from error
+        raise InputError(f"--sbatch must be words as a shell reads them; got {text!r}: {error}") from error
 
 
 EXPORT = Command(StudyExportOptions, run_export, "pyalign study export study.toml --out results --engine slurm")

@@ -153,7 +153,7 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
 
 
 def load_index(path: PathLike) -> NeighborIndex:
-    """Load an index that `NeighborIndex.save` or ``pyalign neighbors search --save-index`` has written.
+    """Load an index that `NeighborIndex.save` or ``pyalign neighbors search --out`` has written.
 
     The file is first compared with the hash in its header, because faiss trusts what it reads and a damaged file
     could end the process. This detects damage, not malice: only load index files from people whose code you would run.

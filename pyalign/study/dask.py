@@ -166,7 +166,7 @@ def _answer(future: Any) -> Answer | None:
 
 def run_command(words: Sequence[str]) -> Answer:
     """On a worker: the command of a unit, as a process that ends with the worker."""
-    command = [sys.executable, "-m", *words[:3], "--die-with-parent", "--quiet", *words[3:]]
+    command = [sys.executable, "-m", *words[:3], "--quiet", *words[3:]]
     environment = {**os.environ, PARENT: str(os.getpid())}
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     output = done.stdout if done.returncode in (0, LATER) else done.stderr

@@ -187,8 +187,8 @@ class Task:
 
     @property
     def start(self) -> tuple[str, ...]:
-        """The words of the command before the units. It ends when the process that has started it does."""
-        return (*self.units[0].command[:-1], "--die-with-parent")
+        """The words of the command before the units."""
+        return self.units[0].command[:-1]
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from pyalign.analysis.calibration import held_out
 from pyalign.analysis.calibration.held_out import fit_lapses
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, minimize
 from pyalign.backends import get_host_backend
-from pyalign.cli import main
 from pyalign.data import as_answers
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.errors import InputError
@@ -270,14 +269,12 @@ def test_without_intervals_and_of_too_few_objects_there_is_a_rate_only(people):
     assert lapses.rate > 0.1 and math.isnan(lapses.rate.ci.low) and lapses.gain.ci is None
 
 
-def test_the_command_shows_the_rate_and_its_document_is_read_again(tmp_path, people, capsys):
+def test_the_table_shows_the_rate_and_its_document_is_read_again(tmp_path, people):
     x, triplets = people
-    np.save(tmp_path / "x.npy", x)
-    np.save(tmp_path / "t.npy", guessed(triplets, 0.2))
     path = tmp_path / "T.json"
-    files = [str(tmp_path / "x.npy"), "-t", str(tmp_path / "t.npy")]
-    assert main(["calibrate", *files, "--lapses", "--json", str(path)]) == 0
-    shown = capsys.readouterr().out
+    result = calibrate(x, guessed(triplets, 0.2), lapses=True)
+    path.write_text(result.to_json())
+    shown = result.table()
     document = json.loads(path.read_text())["results"][0]
     rate, (low, high) = document["lapses"]["rate"], document["lapses"]["rate_ci"]
     (line,) = [line for line in shown.splitlines() if line.startswith("lapse rate")]

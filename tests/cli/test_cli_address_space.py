@@ -47,8 +47,8 @@ COMMANDS = {
     "neighbors": ("neighbors", "search", "x.npy", "-k", "3", "--out", "o"),
     "rsa": ("rsa", "x.npy", "--human", "d.npy", "--kind", "dissimilarity", "--ci", "none", "--out", "o"),
     "embed": (
-        "embed", "-t", "t.npy", "--shrinkage", "0.001", "--sparsity", "0", "--n-dimensions", "2", "--folds", "2",
-        "--halves", "--out", "o",
+        "embed", "-t", "t.npy", "--penalty", "0.001", "--sparsity", "0", "--n-dimensions", "2", "--folds", "2",
+        "--resamples", "2", "--out", "o",
     ),
 }
 

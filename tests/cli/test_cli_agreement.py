@@ -133,7 +133,7 @@ def test_refuses_in_one_line(refused, answered, options, said):
     assert said in refused("calibrate", *at("--embeddings", "x.npy", "--triplets", "t3.npy", *options))
 
 
-@pytest.mark.parametrize("option", [("--split", "none"), ("--lapses",), ("--human", "x.npy"), ("--weights", "x.npy")])
+@pytest.mark.parametrize("option", [("--split", "none"), ("--human", "x.npy"), ("--weights", "x.npy")])
 def test_what_serves_a_fit_is_refused_where_none_is_made(refused, answered, option):
     message = refused("calibrate", *at("x.npy", "-t", "t3.npy"), *option)
     assert message == f"{' '.join(option)} applies only to a fit, and --temperature or --minimum omits it"

@@ -24,7 +24,7 @@ def triplets(x):
 
 @pytest.fixture
 def calibrate(command, folder):
-    """``calibrate("--lapses")``: the command on x.npy and t.npy."""
+    """``calibrate("--split", "none")``: the command on x.npy and t.npy."""
 
     def run(*options, embeddings=("x.npy",), on="t.npy"):
         return command("calibrate", "--embeddings", *embeddings, "--triplets", on, *options)

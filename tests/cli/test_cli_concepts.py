@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,7 +121,7 @@ def test_the_best_concept_stands_first(command, human):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "--dimensions, --categories, --levels or --entropy says what the concepts are"),
+        ((), "--dimensions, --categories or --levels says what the concepts are"),
         (
             ("--categories", "coarse.txt", "--limit", "2"),
             "--limit 2 applies only to human dimensions: add --dimensions",
@@ -176,18 +175,6 @@ def test_no_pictures_may_be_asked_for_where_there_would_be_none(command, folder,
     plain, without = command(*words), command(*words, "--figures", "none")
     assert (without.code, without.out) == (0, plain.out) and plain.code == 0
     assert "--figures svg applies only to the folder of results: add --out" in command(*words, "--figures", "svg").err
-
-
-def test_bins_of_entropy_are_those_of_the_function(document, command, human, x, triplets):
-    found = document("x.npy", "--dimensions", "d.npy", "--entropy", "dimensions")
-    expected = pyalign.score_concepts({"x": x}, triplets, human, entropy="dimensions")
-    assert figures(found) == figures(expected.to_dict())
-    ran = command("concepts", "x.npy", "-t", "t.npy", "--entropy", "dimensions")
-    assert ran.code == 1 and "--entropy dimensions needs --dimensions, which predict the choices; got none" in ran.err
-    words = ("--dimensions", "d.npy", "--entropy", "dimensions", "--out", "made", "--figures", "svg")
-    ran = command("concepts", "x.npy", "-t", "t.npy", *words)
-    assert ran.code == 0, ran.err
-    assert {"concepts.svg", "entropy.svg", "cards.svg"} <= {path.name for path in Path("made").iterdir()}
 
 
 def test_names_of_a_file_are_those_of_dimensions_too_and_categories_without_names_are_noted(command, human, folder):

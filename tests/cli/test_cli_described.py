@@ -30,7 +30,7 @@ CALLS = {
     "consistency": ("x.npy", "y.npy"),
     "dimensions predict": ("x.npy", "--dimensions", "human.npy", "--dimension-labels", "labels.txt"),
     "probe": ("x.npy", "--folds", "2", "--penalty", "10"),
-    "embed": ("--folds", "2", "--shrinkage", "0.01", "--sparsity", "0"),
+    "embed": ("--folds", "2", "--penalty", "0.01", "--sparsity", "0"),
     "recover": ("x.npy", "y.npy", "--simulations", "10", "--temperature", "1"),
     "plan experiment": ("x.npy", "y.npy", "--difference", "0.2"),
 }
@@ -352,7 +352,7 @@ def test_weights_of_a_design_that_are_not_used_are_noted(command, lab, name, tab
 OF_NAMES = {name: (name, *words) for name, words in CALLS.items()} | {
     "concepts of dimensions": ("concepts", "x.npy", "--dimensions", "human.npy"),
     "consistency of dimensions": ("consistency", "x.npy", "y.npy", "--dimensions", "human.npy"),
-    "embed against": ("embed", "--folds", "2", "--shrinkage", "0.01", "--sparsity", "0", "--against", "x.npy"),
+    "embed against": ("embed", "--folds", "2", "--penalty", "0.01", "--sparsity", "0", "--baseline", "x.npy"),
     "calibrate to people": ("calibrate", "x.npy", "--human", "y.npy"),
 }
 
@@ -366,7 +366,7 @@ def test_rows_without_names_have_the_described_ones_if_answers_are_names(command
     layout = ("--columns", "first,second,odd", "--subject-column", "who")
     assert command("describe", "--triplets", "table.csv", "names.txt", *layout, "--out", "mine.toml").code == 0
     words, *rest = OF_NAMES[name]
-    named = () if words in ("ceiling", "embed") and "--against" not in rest else ("--names", "names.txt")
+    named = () if words in ("ceiling", "embed") and "--baseline" not in rest else ("--names", "names.txt")
     documents = []
     for given in (("table.csv", *layout, *named), ("mine.toml",)):
         ran = command(*words.split(), *rest, "-t", *given, "--json")

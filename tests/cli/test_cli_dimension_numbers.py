@@ -52,7 +52,7 @@ def test_the_fit_counts_from_one_in_its_table_csv_frame_and_file(fit, command, f
     assert rows_of(fit.to_csv(), "dimension") == [*NUMBERS] == [str(one) for one in fit.to_frame()["dimension"]]
     assert [line.split()[0] for line in fit.table().splitlines()[1 : K + 1]] == [*NUMBERS]
     np.save("t.npy", answers.values)
-    ran = command("embed", "-t", "t.npy", "--split", "none", "--shrinkage", "2e-3", "--n-dimensions", str(K),
+    ran = command("embed", "-t", "t.npy", "--split", "none", "--penalty", "2e-3", "--n-dimensions", str(K),
                   "--out", "human", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     assert rows_of((folder / "human" / "dimensions.csv").read_text(), "dimension") == [*NUMBERS]

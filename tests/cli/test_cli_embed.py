@@ -13,7 +13,7 @@ import pyalign
 
 pytest.importorskip("scipy")
 NAMES = tuple(f"object {k}" for k in range(30))
-PENALTY = ("--shrinkage", "0.002", "--sparsity", "0.03")
+PENALTY = ("--penalty", "0.002", "--sparsity", "0.03")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def figures(document):
 
 
 def test_as_json_is_what_the_function_returns(embed, answers):
-    ran = embed(*PENALTY, "--folds", "2", "--seed", "3", "--halves", "--seeds", "1", "--resamples", "2", "--json",
-                "--quiet", "--against", "truth.npy", "--n-dimensions", "5")
+    ran = embed(*PENALTY, "--folds", "2", "--seed", "3", "--resamples", "2", "--json", "--quiet", "--baseline",
+                "truth.npy", "--n-dimensions", "5")
     assert (ran.code, ran.err) == (0, "")
     expected = pyalign.cross_validate_embedding(
-        pyalign.Triplets(answers[1], NAMES, numbered=True), penalties=[(0.002, 0.03)], folds=2, seed=3, halves=True,
-        n_seeds=1, n_resamples=2, against={"truth.npy": answers[0]}, n_dimensions=5,
+        pyalign.Triplets(answers[1], NAMES, numbered=True), penalties=[(0.002, 0.03)], folds=2, seed=3,
+        n_resamples=2, against={"truth.npy": answers[0]}, n_dimensions=5,
     )
     found = json.loads(ran.out)
     assert figures(found) == figures(expected.to_dict())
@@ -55,9 +55,9 @@ def test_as_json_is_what_the_function_returns(embed, answers):
 
 
 def test_shows_folds_dimensions_and_how_they_come_back(embed):
-    ran = embed(*PENALTY, "--folds", "2", "--halves", "--against", "truth.npy")
+    ran = embed(*PENALTY, "--folds", "2", "--resamples", "2", "--baseline", "truth.npy")
     assert ran.code == 0
-    for words in ("accuracy on the answers of held-out sets of three objects", "halves of the answers", "truth.npy",
+    for words in ("accuracy on the answers of held-out sets of three objects", "resampled", "truth.npy",
                   "share", "object ", "KKT residual"):
         assert words in ran.out
     assert "certif" not in ran.out
@@ -95,21 +95,19 @@ def test_one_fit_needs_no_folds(embed):
     ran = embed(*PENALTY, "--split", "none", "--out", "human", "--quiet")
     assert ran.code == 0, ran.err
     assert pyalign.load_result("human/embedding.json").n_dimensions == 3
-    signed = embed("--shrinkage", "0.002", "--split", "none", "--signed", "--json", "--quiet")
-    assert json.loads(signed.out)["gap"] <= 1e-4
 
 
 @pytest.mark.slow
 def test_draws_the_choice_of_penalties(embed):
     pytest.importorskip("altair")
-    ran = embed("--shrinkage", "0.001", "0.002", "0.004", "--folds", "2", "--out", "human", "--figures", "html")
+    ran = embed("--penalty", "0.001", "0.002", "0.004", "--folds", "2", "--out", "human", "--figures", "html")
     assert ran.code == 0, ran.err
     with open("human/penalty-path.html") as file:
         assert "Choice of the penalties" in file.read()
 
 
 def test_goes_on_where_an_interrupted_run_was(embed, monkeypatch):
-    whole = embed(*PENALTY, "--folds", "2", "--halves", "--out", "whole", "--figures", "none")
+    whole = embed(*PENALTY, "--folds", "2", "--resamples", "2", "--out", "whole", "--figures", "none")
     assert whole.code == 0
     from pyalign.embedding import cross_validate
 
@@ -119,7 +117,7 @@ def test_goes_on_where_an_interrupted_run_was(embed, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cross_validate._Run, "refit", stop)
-    options = (*PENALTY, "--folds", "2", "--halves", "--out", "human", "--figures", "none")
+    options = (*PENALTY, "--folds", "2", "--resamples", "2", "--out", "human", "--figures", "none")
     stopped = embed(*options)
     assert stopped.code == 130 and "fold 1/2, fold 2/2" in stopped.err and "human.partial.npz" in stopped.err
     assert pyalign.load_embeddings("human.partial.npz").names == NAMES
@@ -135,21 +133,20 @@ def test_goes_on_where_an_interrupted_run_was(embed, monkeypatch):
     [
         (("--split", "objects"), "argument --split: invalid choice: 'objects'"),
         (("--split", "subjects"), "subjects must identify who answered"),
-        (("--signed", "--shrinkage", "0.1", "--sparsity", "0.1"), "sparsity must be left out of a signed embedding"),
         (("--sparsity", "-1"), "--sparsity must be a number of at least 0; got -1"),
-        (("--shrinkage", "nan"), "--shrinkage must be a number of at least 0; got nan"),
+        (("--penalty", "nan"), "--penalty must be a number of at least 0; got nan"),
         (("--n-dimensions", "31", *PENALTY), "must be at most the number of objects (30); got 31"),
         (("--n-dimensions", "0"), "expected a whole number"),
-        (("--shrinkage", "9"), "the penalties leave nothing of the embedding"),
-        (("--shrinkage", "0.001", "--sparsity", "10", "99", "--out", "human"), "the penalties leave nothing of the"),
-        (("--split", "none"), "--split none fits one embedding: --shrinkage or --sparsity"),
-        (("--split", "none", "--shrinkage", "1", "2"), "--split none takes one --shrinkage and one --sparsity"),
-        (("--split", "none", "--shrinkage", "1", "--halves"), "--halves"),
-        (("--split", "none", "--shrinkage", "1", "--ci", "triplets"), "--ci triplets needs held-out figures"),
-        (("--split", "none", "--shrinkage", "1", "--folds", "2"), "--folds"),
+        (("--penalty", "9"), "the penalties leave nothing of the embedding"),
+        (("--penalty", "0.001", "--sparsity", "10", "99", "--out", "human"), "the penalties leave nothing of the"),
+        (("--split", "none"), "--split none fits one embedding: --penalty or --sparsity"),
+        (("--split", "none", "--penalty", "1", "2"), "--split none takes one --penalty and one --sparsity"),
+        (("--split", "none", "--penalty", "1", "--resamples", "2"), "--resamples 2"),
+        (("--split", "none", "--penalty", "1", "--ci", "triplets"), "--ci triplets needs held-out figures"),
+        (("--split", "none", "--penalty", "1", "--folds", "2"), "--folds"),
         (("--resume",), "--resume needs --out"),
         (("--ci", "objects"), "argument --ci: invalid choice: 'objects'"),
-        (("--against", "nothing.npy"), "nothing.npy"),
+        (("--baseline", "nothing.npy"), "nothing.npy"),
         (("--choice-column", "none"), "embed needs human choices"),
         (("--task", "anchored"), "an embedding needs triplets of task 'odd-one-out'"),
     ],

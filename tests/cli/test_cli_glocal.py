@@ -36,7 +36,7 @@ def glocal(command, folder, x):
     return run
 
 
-OPTIONS = ("--local-weight", "0.5", "--penalty", "0.02", "--norm", "squared")
+OPTIONS = ("--penalty", "0.02")
 
 
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
@@ -44,12 +44,11 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     hint = "pyalign transfer x.npy --transform w.npz --on SETS\n"
     assert ran.code == 0 and ran.err.startswith("note: a map can lower agreement") and ran.err.endswith(hint + NAMELESS)
     fit = pyalign.fit_probe(
-        x, triplets, other_embeddings=np.load("i.npy"), local_weight=0.5, penalty=0.02, norm="squared", seed=3,
-        tolerance=1e-2,
+        x, triplets, other_embeddings=np.load("i.npy"), penalty=0.02, norm="identity", seed=3, tolerance=1e-2,
     )
     written = pyalign.load_transform("w.npz")
     assert np.array_equal(written.weights, fit.transform.weights.astype(np.float32))
-    assert written.trained.n_triplets == len(triplets) and written.trained.provenance.options["alpha"] == 0.5
+    assert written.trained.n_triplets == len(triplets) and written.trained.provenance.options["alpha"] == 0.25
     document, expected = json.loads(ran.out), json.loads(fit.to_json())
     for name in ("seconds", "provenance"):
         assert document.pop(name) and expected.pop(name)
@@ -112,7 +111,6 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--local-weight", "1"), "local_weight must be"),
         (("--penalty", "-1"), "--penalty must be positive"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
         (("--json", "w.journal.json"), "the journal next to --out, w.journal.json is the same file as"),

@@ -10,6 +10,7 @@ import shlex
 from collections import Counter
 from dataclasses import is_dataclass
 from pathlib import Path
+from pydoc import locate
 
 import pytest
 from support import strict_json
@@ -17,7 +18,7 @@ from support import strict_json
 import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, flag_of, flags_of, make_parser, parse
-from pyalign.cli._vocabulary import OTHER_FLAGS, VOCABULARY
+from pyalign.cli._vocabulary import INSTEAD, OTHER_FLAGS, VOCABULARY
 from pyalign.cli.info import all_commands
 from pyalign.kinds import FIRST, entries
 from pyalign.measures import MEASURES
@@ -184,6 +185,18 @@ def test_a_name_of_an_option_elsewhere_is_answered_with_the_one_here(capsys, old
     assert re.fullmatch(rf"unrecognized arguments: {old}( 1)?; did you mean '{meant}'\?", line)
 
 
+@pytest.mark.parametrize(("flag", "remedy"), ((f"--{word}", remedy) for word, remedy in INSTEAD.items()))
+def test_an_option_that_only_python_has_is_answered_with_its_argument(capsys, flag, remedy):
+    assert flag not in VOCABULARY and flag not in OTHER_FLAGS
+    for name in ("score", "study step"):
+        line = usage_error(capsys, make_parser(name, "x", load(name)), name, [flag, "1"])
+        assert re.fullmatch(rf"unrecognized arguments: {flag}( 1)?; instead: {re.escape(remedy)}", line)
+    if said := re.fullmatch(r"(pyalign[\w.]+)\((\w+)\W.* in Python", remedy):
+        takes = {*inspect.signature(locate(said[1])).parameters}
+        options = (pyalign.ProbeOptions, pyalign.EmbeddingOptions) if "options" in takes else ()
+        assert said[2] in takes.union({"Components"}, *(inspect.signature(one).parameters for one in options))
+
+
 @pytest.mark.parametrize("word", ["analyse", "test", "xyz"])
 def test_far_guesses_are_not_made(command, word):
     assert "did you mean" not in command(word).err
@@ -248,9 +261,9 @@ def test_an_argument_holds_in_each_signature_what_its_option_holds():
 
 # Flags that stand for arguments of several names: flag -> what else commands call it.
 OTHERWISE = {
-    "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"},
+    "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties", "shrinkage"},
     "--transform": {"maps"}, "--matrix": {"model_rdms"},
-    "--by": {"columns"}, "--layer": {"layer"}, "--text": {"text"},
+    "--by": {"columns"}, "--layer": {"layer"}, "--text": {"text"}, "--shards": {"shard"},
 }
 
 

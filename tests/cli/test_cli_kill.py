@@ -52,7 +52,8 @@ COMMANDS = {
     ),
     "plan triplets": (["plan", "triplets", "x.npy", "y.npy", "-n", "30", "--out", "design.csv", *DOCUMENTS[:2]], SEEDS),
     "neighbors search": (
-        ["neighbors", "search", "x.npy", "-k2", "--index", "flat", "--save-index", "i.index", *DOCUMENTS], MEASURES,
+        ["neighbors", "search", "x.npy", "-k2", "--index", "flat", "--out", "found", "--figures", "none", *DOCUMENTS],
+        MEASURES,
     ),
     "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
     "triplets simulate": (["triplets", "simulate", "out", "--n-objects", "9", "--count", "50"], SEEDS),
@@ -202,7 +203,7 @@ def test_a_process_that_is_killed_at_any_time_leaves_whole_files(place):
 
 RESUMED = {
     "embed": (
-        "embed", *T, "--shrinkage", "0.0005", "0.002", "--folds", "2", "--seeds", "1", "--halves", "--resamples", "2",
+        "embed", *T, "--penalty", "0.0005", "0.002", "--folds", "2", "--resamples", "2",
         "--out", "out", "--figures", "none", *DOCUMENTS,
     ),
     "probe": (

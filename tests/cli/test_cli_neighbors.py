@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import reals
 
-from pyalign import load_result, neighbors
+from pyalign import build_index, load_result, neighbors
 
 faiss_alone = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
 
@@ -72,10 +72,9 @@ def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names,
 
 @faiss_alone
 def test_an_index_is_written_and_read(command, folder):
-    ran = command(
-        "neighbors", "search", "x.npy", "-k", 3, "--index", "hnsw", "--save-index", "x.index", "--json", "--quiet"
-    )
-    again = command("neighbors", "search", "x.npy", "-k", 3, "--index", "x.index", "--json", "--quiet")
+    to = ("--out", "found", "--figures", "none")
+    ran = command("neighbors", "search", "x.npy", "-k", 3, "--index", "hnsw", *to, "--json", "--quiet")
+    again = command("neighbors", "search", "x.npy", "-k", 3, "--index", "found/neighbors.index", "--json", "--quiet")
     assert json.loads(ran.out)["results"] == json.loads(again.out)["results"]
     assert json.loads(again.out)["index"] == "HNSW32"
 
@@ -90,7 +89,7 @@ def test_what_is_wrong_is_one_line(refused, command, names):
     assert "no row is named 'gone.npy'" in refused(*base, "--query", "gone.npy")
     assert "from 1 to 29" in refused(*base, "-k", 30)
     assert "measure must be one of" in refused(*base, "--measure", "cosin")
-    command("neighbors", "search", "x.npy", "-k", 3, "--save-index", "x.index", "--quiet")
+    build_index(np.load("x.npy")).save("x.index")
     np.save("y.npy", reals(9, 30, 6))
     assert "index x.index was made of other rows (sha256" in refused(
         "neighbors", "search", "y.npy", "--index", "x.index"

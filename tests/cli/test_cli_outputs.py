@@ -47,7 +47,7 @@ def test_json_has_exactly_the_promised_keys_in_order_and_types(score):
         "score x.npy -t t.npy --choices c.npy --json s.json --csv s.csv",
         "probe x.npy -t t.npy --split none --penalty 0.1 --json p.json",
         "probe x.npy -t t.npy --folds 2 --penalty 0.1 --out w.npz --json p.json --csv p.csv",
-        "embed -t t.npy --folds 2 --shrinkage 0.001 --out human --figures none --json e.json --csv e.csv",
+        "embed -t t.npy --folds 2 --penalty 0.001 --out human --figures none --json e.json --csv e.csv",
         "neighbors search x.npy -k 3 --json n.json",
         "extract --model pixels:2 --images photos --device cpu --out rows",
     ],

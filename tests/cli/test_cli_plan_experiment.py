@@ -1,4 +1,4 @@
-"""`pyalign plan experiment`: the function's figures from answers, documents and stated components; bad input."""
+"""`pyalign plan experiment`: the function's figures from answers and documents; bad input."""
 
 from __future__ import annotations
 
@@ -60,13 +60,12 @@ def test_documents_of_compare_and_score_are_pilots(command, plan, pilot):
         assert found["pilot"] == "t.npy"
 
 
-def test_components_are_stated_by_name(plan, folder):
-    stated = ("--components", "objects=0.0024", "subjects=0.0006", "answers=0.41")
-    found = plan(*stated, *DIFFERENCE, "--n-objects", 60, 90, "--n-subjects", 20, "--answers-per-subject", 30,
-                 "--prices", 2, 5, 0.1, "--power", 0.7, "--confidence", 0.9)
+def test_designs_are_those_that_are_stated(command, plan, pilot):
+    assert command("score", "x.npy", "-t", "t.npy", "--json", "pilot.json", "--quiet").code == 0
+    found = plan("--pilot", "pilot.json", *DIFFERENCE, "--n-objects", 60, 90, "--n-subjects", 20,
+                 "--answers-per-subject", 30, "--confidence", 0.9)
     expected = pyalign.plan_experiment(
-        pyalign.Components(objects=0.0024, subjects=0.0006, answers=0.41), difference=0.1, n_objects=[60, 90],
-        n_subjects=20, answers_per_subject=30, prices=[2, 5, 0.1], power=0.7,
+        pyalign.load_result("pilot.json"), difference=0.1, n_objects=[60, 90], n_subjects=20, answers_per_subject=30,
         confidence_level=0.9,
     ).to_dict()
     assert {**found, "provenance": 0} == {**expected, "provenance": 0}
@@ -75,17 +74,11 @@ def test_components_are_stated_by_name(plan, folder):
 @pytest.mark.parametrize(
     "options,expected",
     [
-        (("x.npy",), "-t must be the answers of the pilot; or give --pilot, or --components"),
+        (("x.npy",), "-t must be the answers of the pilot; or give --pilot"),
         (("x.npy", "near.npy", "x.npy", "-t", "t.npy"), "--embeddings must be of one model, or of two"),
-        (("--components", "objects=0.1"), "--components must hold answers=VALUE; got objects"),
-        (("--components", "objects=0.1", "object=2"), "--components must name objects, subjects"),
-        (("--components", "objects=much", "answers=1"), "--components must give a number for objects"),
-        (("x.npy", "--components", "objects=0.1", "answers=1"), "--pilot and --components stand instead of the"),
-        (("--components", "objects=0.1", "answers=1", "--measure", "dot"), "--measure dot applies only to the answers"),
-        (
-            ("--components", "objects=0.1", "answers=1", "--prices", "-3", "1", "0"),
-            "prices must be three numbers of at least 0, of an object, a participant, an answer; got -3, 1, 0",
-        ),
+        (("x.npy", "--pilot", "t.npy"), "--pilot replaces the answers of a pilot; got embeddings or -t too"),
+        (("--pilot", "t.npy", "--measure", "dot"), "--measure dot applies only to the answers"),
+        (("--pilot", "t.npy"), "t.npy"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(command, pilot, options, expected):
@@ -98,4 +91,4 @@ def test_bad_input_is_refused_in_one_line(command, pilot, options, expected):
 def test_without_any_pilot_the_usage_says_what_there_is(command, folder):
     ran = command("plan", "experiment", *DIFFERENCE)
     assert ran.code == 2
-    assert "the following arguments are required: --embeddings, --pilot or --components" in ran.err
+    assert "the following arguments are required: --embeddings or --pilot" in ran.err

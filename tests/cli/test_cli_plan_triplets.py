@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,9 +29,9 @@ def rows():
 
 
 def test_writes_the_design_of_the_function(command, models):
-    ran = command(*PLAN, "--share", 0.7, "--measure", "dot", "cosine", "--seed", 5, "--difference", 0.1)
+    ran = command(*PLAN, "--measure", "dot", "cosine", "--seed", 5, "--difference", 0.1)
     assert (ran.code, ran.err) == (0, "")
-    found = pyalign.plan_triplets(*models, 300, share=0.7, measure=("dot", "cosine"), seed=5, difference=0.1)
+    found = pyalign.plan_triplets(*models, 300, measure=("dot", "cosine"), seed=5, difference=0.1)
     assert [[int(row[f"item{k}"]) for k in (1, 2, 3)] for row in rows()] == found.triplets.tolist()
     assert [float(row["weight"]) for row in rows()] == pytest.approx(found.weights.values.tolist(), rel=1e-8)
     assert [float(row["probability"]) for row in rows()] == pytest.approx(found.probabilities.tolist(), rel=1e-8)
@@ -55,7 +56,8 @@ def test_the_document_is_that_of_the_function(command, models, tmp_path):
 
 def test_answers_are_collected_in_the_table_and_scored_with_its_weights(command, models):
     """People see what the first model sees. The design holds only triplets on which the models differ."""
-    assert command(*PLAN, "--share", 1, "--names", "names.txt").code == 0
+    x, y = (pyalign.Embeddings(model, NAMES) for model in models)
+    Path("design.csv").write_text(pyalign.plan_triplets(x, y, 300, share=1.0).design())
     table, place = rows(), {name: k for k, name in enumerate(NAMES)}
     triplets = np.array([[place[row[f"item{k}"]] for k in (1, 2, 3)] for row in table])
     choices = pyalign.odd_one_out(models[0], triplets)
@@ -81,7 +83,6 @@ def test_answers_are_collected_in_the_table_and_scored_with_its_weights(command,
         (("x.npy", "same.npy", "-n", 9), "must choose different items in some triplet"),
         (("x.npy", "few.npy", "-n", 9), "must be about the same objects; got 30 and 29 rows"),
         (("x.npy", "y.npy", "-n", 5000), "n_triplets must be at most 4,060, the triplets of 30 objects; got 5,000"),
-        (("x.npy", "y.npy", "-n", 9, "--share", 2), "share must be a fraction from 0 to 1; got 2.0"),
         (
             ("x.npy", "y.npy", "-n", 9, "--measure", "dot", "dot", "dot"),
             "--measure must be one, or one for each of two",

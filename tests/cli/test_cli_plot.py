@@ -33,9 +33,9 @@ def human(folder):
 
 
 def test_the_picture_of_a_document(folder, human, command):
-    ran = command("plot", "r.json", "--out", "a.svg", "--width", "single", "--style", "dark", "--sort", "name")
+    ran = command("plot", "r.json", "--out", "a.svg", "--limit", 2)
     assert (ran.code, ran.out, ran.err) == (0, "wrote a.svg\n", "")
-    drawn = pyalign.plot("r.json", width="single", style="dark", sort="name")
+    drawn = pyalign.plot("r.json", limit=2)
     assert (folder / "a.svg").read_bytes() == rendered(drawn, ".svg")
 
 
@@ -66,7 +66,7 @@ def test_the_numbers_of_a_picture_are_no_formulas_where_that_is_asked_for(folder
 
 
 def test_a_map_of_embeddings(folder, human, command):
-    words = ["--embeddings", "x.npy", "--names", "n.txt", "--categories", "c.txt", "--method", "pca", "--seed", "1"]
+    words = ["--embeddings", "x.npy", "--names", "n.txt", "--categories", "c.txt", "--seed", "1"]
     assert command("plot", "--chart", "map", *words, "--out", "a.svg").code == 0
     svg = (folder / "a.svg").read_text()
     assert "PCA of x.npy" in svg and ">tool<" in svg and ">animal<" in svg
@@ -86,7 +86,7 @@ def test_what_is_wrong_is_one_line_and_writes_nothing(folder, human, refused, co
     ran = command("plot", "r.json", "--out", "a.gif")
     assert ran.code == 2 and "must end in .html, .svg, .png, .pdf; got '.gif'" in ran.err
     assert "kind 'map' needs embeddings" in refused("plot", "r.json", "--chart", "map", "--out", "a.svg")
-    assert "--method tsne applies only to a map" in refused("plot", "r.json", "--method", "tsne", "--out", "a.svg")
+    assert "--seed 1 applies only to a map" in refused("plot", "r.json", "--seed", 1, "--out", "a.svg")
     assert "is the same file as" in refused("plot", "a.svg", "--out", "a.svg")
     refused("plot", "l.txt", "--out", "a.svg")
     refused("plot", "none.json", "--out", "a.svg")

@@ -67,14 +67,12 @@ def test_the_table_has_three_columns_and_where_verbose_a_row_per_fold(probe, peo
 
 
 def test_options_reach_the_probe(probe):
-    ran = probe("--json", "--rank", "2", "--norm", "frobenius", "--standardize", "features",
-                "--penalty", "0.1", "0.01", "--temperature", "2",
-                "--split", "triplets")
+    ran = probe("--json", "--standardize", "features", "--penalty", "0.1", "0.01", "--temperature", "2", "--split",
+                "triplets")
     document = json.loads(ran.out)
     options = document["fit"]["options"]
-    assert (options["rank"], options["norm"], options["standardize"]) == (2, "frobenius", "features")
-    assert (options["temperature"], document["split"]) == (2.0, "triplets")
-    assert document["folds"][0]["penalties"] == pytest.approx([0.1, 0.01]) and document["fit"]["rank"] <= 2
+    assert (options["standardize"], options["temperature"], document["split"]) == ("features", 2.0, "triplets")
+    assert document["folds"][0]["penalties"] == pytest.approx([0.1, 0.01])
 
 
 def test_over_subjects_with_a_file_of_them(probe, people):
@@ -163,15 +161,11 @@ def test_the_published_transform_applies_to_embeddings_of_its_width(command, fol
 
 def test_other_images_keep_their_neighbors(probe, folder):
     np.save("images.npy", reals(7, 100, 6))
-    args = ("--norm", "identity", "--penalty", "0.01", "--other-embeddings", "images.npy", "--local-weight")
-    overlaps = [json.loads(probe(*args, alpha, "--json").out)["local"]["overlap"] for alpha in ("0", "0.9")]
-    assert overlaps[0] < overlaps[1]
-    assert "of the 10 nearest neighbors of other embeddings the map keeps" in probe(*args, "0.9").out
-    document = json.loads(probe(*args, "0.9", "--json").out)
-    assert document["images"] == {"file": "images.npy", "alpha": 0.9, "tau": 0.1}
-    assert document["local"]["neighbors"] == 10
-    other = json.loads(probe("--other-embeddings", "images.npy", *args[:4], "--local-weight", "0.9", "--json").out)
-    assert without_times(other) == without_times(document)
+    args = ("--penalty", "0.01", "--other-embeddings", "images.npy")
+    assert "of the 10 nearest neighbors of other embeddings the map keeps" in probe(*args).out
+    document = json.loads(probe(*args, "--json").out)
+    assert document["images"] == {"file": "images.npy", "alpha": 0.25, "tau": 0.1}
+    assert document["local"]["neighbors"] == 10 and document["fit"]["options"]["norm"] == "identity"
 
 
 @pytest.mark.parametrize("name", ["auto", *BACKENDS])
@@ -287,18 +281,7 @@ def test_ctrl_c_among_other_embeddings_leaves_the_folds(probe, folder, monkeypat
 
     monkeypatch.setattr(local, "neighbor_overlap", stop)
     np.save("images.npy", reals(7, 20, 6))
-    args = (
-        "--norm",
-        "identity",
-        "--penalty",
-        "0.1",
-        "--other-embeddings",
-        "images.npy",
-        "--split",
-        "triplets",
-        "--folds",
-        "2",
-    )
+    args = ("--penalty", "0.1", "--other-embeddings", "images.npy", "--split", "triplets", "--folds", "2")
     ran = probe(*args, "--out", "w.npz")
     assert ran.code == 130 and "interrupted; finished: fold 1/2, fold 2/2; the best so far, of fold " in ran.err
 
@@ -325,7 +308,7 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
     other = "other data, other options or another version of pyalign; delete it, or run as before"
     other = f"--resume: w.journal.json: left by a run with {other}"
-    for more in (("--seed", "9"), ("--backend", "numpy"), ("--rank", "2"), ("--penalty", "0.1")):
+    for more in (("--seed", "9"), ("--backend", "numpy"), ("--standardize", "none"), ("--penalty", "0.1")):
         assert refused(*args, *more) == other
     np.save("a.npy", np.load("a.npy")[::-1])
     assert refused(*args) == other
@@ -362,12 +345,10 @@ def strictly(text):
 
 OPTIONS = [
     ["--penalty", "0.1"], ["--penalty", "100"], ["--penalty", "0.1", "0.01"], [],
-    ["--norm", "frobenius", "--rank", "2"], ["--norm", "nuclear"],
-    ["--norm", "identity", "--measure", "cosine"], ["--rank", "diagonal"],
     ["--standardize", "features", "--temperature", "2"], ["--split", "triplets", "--folds", "2", "--seed", "4"],
     ["--split", "subjects", "--subjects", "s.npy"], ["--answers", "counts.npy"], ["--answers", "shares.npy"],
     ["--answers", "counts.npy", "--weights", "weights.npy"],
-    ["--norm", "identity", "--other-embeddings", "i.npy", "--local-weight", "0.5"],
+    ["--other-embeddings", "i.npy", "--measure", "cosine"],
     ["--backend", "numpy"],
 ]
 
@@ -432,7 +413,6 @@ REFUSED = [
     (["--split", "subjects"], "subjects must be given to split over subjects"),
     (["--split", "objects+subjects"], "subjects must be given to split over subjects"),
     (["--split", "none", "--penalty", "1", "--repeats", "2"], "--repeats 2 applies only to cross-validation"),
-    (["--local-weight", "0.5"], "--local-weight 0.5 applies only to gLocal: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),

@@ -59,12 +59,6 @@ def test_measures_and_temperatures_are_one_for_all_or_one_for_each(recover, mode
     assert {(row["measure"], row["temperature"]) for row in found["by_model"]} == {("dot", 0.5)}
 
 
-def test_probes_take_folds_and_penalties(recover):
-    found = recover("--refit", "probe", "--folds", 2, "--penalty", 0.1, "--simulations", 1, "--count", 400,
-                    "--temperature", 0.2)
-    assert (found["refit"], found["folds"], found["provenance"]["options"]["penalties"]) == ("probe", 2, [0.1])
-
-
 def test_triplets_without_answers_do_with_a_temperature(recover):
     found = recover("--choice-column", "none", "--temperature", 0.2, "--simulations", 2, "--count", 40)
     assert found["temperatures"] == "given"
@@ -117,8 +111,6 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--folds", 3), "--folds 3 applies only to probes: add --refit probe"),
-        (("--penalty", 0.1), "--penalty 0.1 applies only to probes: add --refit probe"),
         (("--measure", "dot", "cosine"), "--measure must be one for all, or one for each of 3 models; got 2"),
         (("--temperature", 1, 2), "--temperature must be one for all, or one for each of 3 models; got 2"),
         (("--measure", "cosin"), "measure must be one of"),

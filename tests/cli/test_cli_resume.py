@@ -15,7 +15,7 @@ N, T = 24, 900
 COMMANDS = {
     "probe": ("probe", "x.npy", "-t", "mine.toml", "--folds", "2", "--repeats", "1", "--split", "triplets",
               "--penalty", "0.05", "--out", "out.npz"),
-    "embed": ("embed", "-t", "mine.toml", "--folds", "2", "--shrinkage", "0.002", "--sparsity", "0.03",
+    "embed": ("embed", "-t", "mine.toml", "--folds", "2", "--penalty", "0.002", "--sparsity", "0.03",
               "--out", "out", "--figures", "none"),
 }
 OTHER = "left by a run with other data, other options or another version of pyalign; delete it, or run as before"

@@ -41,7 +41,7 @@ def document(ran):
 
 
 def test_the_document_is_what_the_function_returns(command, files):
-    how = ("--measure", "pearson", "cosine", "--correlation", "spearman", "pearson", "--partial", "--weighted")
+    how = ("--measure", "pearson", "cosine", "--correlation", "spearman", "pearson")
     ran = command("rsa", "a.npy", "b.csv", *HUMAN, *how, *QUICK, "--permutations", 30, "--matrix", "stack.npy",
                   "--json")
     found = document(ran)
@@ -49,10 +49,9 @@ def test_the_document_is_what_the_function_returns(command, files):
     x = {"a.npy": files["a"], "b.csv": pyalign.Embeddings(files["b"].astype(np.float64), files["names"])}
     rdms = {f"stack.npy[{k}]": files["people"][k] for k in range(2)}
     expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"],
-                           ci=pyalign.Resampling("auto", n_resamples=40), n_permutations=30, partial=True,
-                           weighted=True,
+                           ci=pyalign.Resampling("auto", n_resamples=40), n_permutations=30,
                            model_rdms=rdms)
-    for key in ("results", "pairs", "weighted"):
+    for key in ("results", "pairs"):
         theirs = strict_json(expected.to_json())[key]
         assert len(found[key]) == len(theirs) > 0
         for one, other in zip(found[key], theirs, strict=True):
@@ -153,7 +152,6 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", *HUMAN, "--ci", "none", "--resamples", "9"), "--resamples 9 applies only to intervals"),
         (("a.npy", *HUMAN, "--confidence", "1.5"), "confidence_level must lie between 0 and 1; got 1.5"),
         (("a.npy", "a.npy", *HUMAN), "--embeddings must differ; got a.npy 2 times"),
-        (("a.npy", *HUMAN, "--partial"), "partial needs at least two models; got one"),
         (("a.npy", *HUMAN, "--matrix", "mean.npy", "mean.npy"), "--matrix must differ; got mean.npy 2 times"),
         (("a.npy", "--human", "mean.npy", "--kind", "dissimilarity", "--ci", "subjects"), "ci subjects needs"),
         (("few.npy", *HUMAN), "error: few.npy must have a row for each of 14 judged objects"),

@@ -33,7 +33,7 @@ RUNS = {
     "failures": ("x.npy",),
     "probe": ("x.npy", "--split", "none", "--penalty", 0.1),
     "dimensions predict": ("x.npy", "--dimensions", "d.npy"),
-    "embed": ("--split", "none", "--shrinkage", 0.01, "--sparsity", 0),
+    "embed": ("--split", "none", "--penalty", 0.01, "--sparsity", 0),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import strict_json
 
 import pyalign
 
@@ -28,25 +27,6 @@ def test_a_transform_is_applied_first(command, folder, x):
     mapped = ((x - 0.5) / 2.0) @ weights
     assert (pyalign.odd_one_out(mapped, np.load("s.npy")) == 2).mean() > 0.99
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(pyalign.load_transform("w.npz").apply(x), 200))
-
-
-@pytest.mark.parametrize("kind", ["labels.txt", "labels.npy", "table.tsv", "table.npy"])
-def test_categories_come_as_labels_or_as_a_table(command, folder, x, kind):
-    code = np.arange(len(x)) % 3
-    table = np.eye(3, dtype=int)[code]
-    if kind == "labels.txt":
-        (folder / kind).write_text("".join(f"group {k}\n" for k in code))
-    elif kind == "table.tsv":
-        np.savetxt(kind, table, fmt="%d", delimiter="\t", header="a\tb\tc", comments="")
-    else:
-        np.save(kind, code if kind == "labels.npy" else table)
-    ran = command(*SAMPLE, "--embeddings", "x.npy", "--categories", kind, "--scheme", "across", "--json")
-    assert ran.code == 0
-    assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(x, 200, categories=code, scheme="across"))
-    document = strict_json(ran.out)
-    assert (document["scheme"], document["n_triplets"]) == ("across", 200)
-    assert document["n_sharing"] > 0
-    assert document["provenance"]["options"]["command_line"]["categories"] == kind
 
 
 def test_similarities_stand_in_for_embeddings(command, folder, x):
@@ -109,7 +89,6 @@ def test_a_seed_that_is_none_is_a_usage_error(command, folder):
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--embeddings", "x.npy", "--scheme", "within"), "categories must be given"),
         (("--embeddings", "x.npy", "--probabilities", "p.npy"), "--probabilities p.npy needs --temperature"),
         (("--embeddings", "x.npy", "--probabilities", "s.npy"), "same file"),
         ((), "embeddings or --matrix must be given, one of them; got none"),
@@ -119,7 +98,6 @@ def test_a_seed_that_is_none_is_a_usage_error(command, folder):
         ((*OF_D, "x.npy", "--transform", "x.npy"), "--transform x.npy applies only to embeddings"),
         ((*OF_S, "x.npy"), "(n, n)"),
         ((*OF_S, "x.npy", "--measure", "dot"), "not to --matrix"),
-        (("--embeddings", "x.npy", "--categories", "t.npy", "--scheme", "within"), "t.npy: several columns"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line_and_no_file(refused, options, words):

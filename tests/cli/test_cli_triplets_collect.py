@@ -35,12 +35,12 @@ def answered(x, row):
 
 
 @pytest.fixture
-def lists(command, folder, x):
+def lists(folder, x):
     """The rows of lists.csv, of three participants; the answers of two of them in one.csv and two.csv."""
-    np.save("y.npy", x[:, ::-1] + 0.5 * x)
+    np.save("y.npy", y := x[:, ::-1] + 0.5 * x)
     (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES))
-    plan = ("plan", "triplets", "x.npy", "y.npy", "--names", "names.txt", "--n-subjects", 3, "--repeated", 0.1)
-    assert command(*plan, "--answers-per-subject", TRIALS, "--out", "lists.csv").code == 0
+    planned = {"n_subjects": 3, "answers_per_subject": TRIALS, "repeated": 0.1}
+    (folder / "lists.csv").write_text(pyalign.plan_triplets(pyalign.Embeddings(x, NAMES), y, **planned).design())
     rows = read("lists.csv")
     for subject, path in (("1", "one.csv"), ("2", "two.csv")):
         write(path, [answered(x, row) for row in rows if row["subject"] == subject])
@@ -48,11 +48,6 @@ def lists(command, folder, x):
 
 
 def test_plan_writes_the_lists_of_the_function(command, lists, x):
-    design = pyalign.plan_triplets(
-        pyalign.Embeddings(x, NAMES), x[:, ::-1] + 0.5 * x, n_subjects=3, answers_per_subject=TRIALS, repeated=0.1
-    )
-    with open("lists.csv") as file:
-        assert file.read() == design.design()
     ran = command(
         "plan", "triplets", "x.npy", "y.npy", "--names", "names.txt", "--n-subjects", 3, "--answers-per-subject", 40,
         "--json", "plan.json", "--out", "more.csv",
@@ -60,6 +55,11 @@ def test_plan_writes_the_lists_of_the_function(command, lists, x):
     assert "more.csv: 3 lists of 40 trials: 8 shared with other lists, 2 asked again\nmore.csv: 98 triplets" in ran.out
     assert ran.err == ""
     assert pyalign.load_result("plan.json").lists.n_common == 8
+    design = pyalign.plan_triplets(
+        pyalign.Embeddings(x, NAMES), x[:, ::-1] + 0.5 * x, n_subjects=3, answers_per_subject=40
+    )
+    with open("more.csv") as file:
+        assert file.read() == design.design()
 
 
 def test_all_answers_become_one_table_that_is_scored(command, lists, x):
@@ -150,5 +150,5 @@ def test_only_tables_of_text_are_joined(refused, lists):
 
 
 def test_the_split_of_lists_is_refused_without_lists(refused, lists):
-    said = refused("plan", "triplets", "x.npy", "y.npy", "-n", 9, "--shared", 0.5, "--out", "o.csv")
-    assert "--shared 0.5 applies only to lists of trials: add --n-subjects" in said
+    said = refused("plan", "triplets", "x.npy", "y.npy", "-n", 9, "--answers-per-subject", 5, "--out", "o.csv")
+    assert "--answers-per-subject 5 applies only to lists of trials: add --n-subjects" in said

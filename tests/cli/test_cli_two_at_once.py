@@ -15,7 +15,7 @@ from pyalign.cli import main
 FIT = ("embed", "-t", "t.npy", "--split", "none", "--n-dimensions", "3", "--out", "o", "--figures", "none", "--quiet")
 # words, and what tells the one run from the other
 COMMANDS = {
-    "embed": (FIT, ("--shrinkage", "0.001"), ("--shrinkage", "0.002")),
+    "embed": (FIT, ("--penalty", "0.001"), ("--penalty", "0.002")),
     "triplets simulate": (
         ("triplets", "simulate", "o", "--n-objects", "9", "--count", "50"), ("--seed", "1"), ("--seed", "2"),
     ),

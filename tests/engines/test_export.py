@@ -179,7 +179,6 @@ def test_the_list_of_commands_says_needs_and_levels(tmp_path, monkeypatch):
     tasks = {task["units"][0]: task for task in document["tasks"]}
     assert tasks["score"]["needs"] == [tasks["ceiling"]["name"]] and tasks["score"]["level"] == 2
     assert tasks["ceiling"]["command"][:3] == ["pyalign", "study", "step"]
-    assert "--die-with-parent" in tasks["ceiling"]["command"]
     assert document["finish"] == [
         "pyalign",
         "study",
@@ -193,7 +192,7 @@ def test_the_list_of_commands_says_needs_and_levels(tmp_path, monkeypatch):
 def test_the_command_writes_one_file_and_says_how_to_start_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_inputs(tmp_path)
-    assert main(["study", "export", "small.toml", "--engine", "slurm", "--gpu-options", "--constraint=gpu"]) == 0
+    assert main(["study", "export", "small.toml", "--engine", "slurm", "--sbatch", "gpu=--constraint=gpu"]) == 0
     printed = capsys.readouterr()
     assert printed.out.endswith("\n\n  bash small/slurm.sh\n") and os.listdir("small") == ["slurm.sh"]
     assert "note: nodes must see these paths" in printed.err  # the folder of a test is a temporary one
@@ -209,9 +208,9 @@ def test_the_command_writes_one_file_and_says_how_to_start_it(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("words", "message", "code"),
     [
-        ("--engine slurm --gpu-options \"'\"", "--gpu-options must be words as a shell reads them; got", 1),
-        ("--engine json --cpu-options --x", "--cpu-options --x applies only to --engine slurm", 1),
-        ("--engine slurm --group -1", "argument --group: expected a number of minutes of at least 0; got '-1'", 2),
+        ("--engine slurm --sbatch \"gpu='\"", "--sbatch must be words as a shell reads them; got", 1),
+        ("--engine slurm --sbatch all=--x", "--sbatch must be gpu=OPTIONS or cpu=OPTIONS; got 'all=--x'", 1),
+        ("--engine json --sbatch cpu=--x", "--sbatch cpu=--x applies only to --engine slurm", 1),
         ("--engine slurn", "did you mean 'slurm'?", 2),
         ("--engine snakemake", "small/Snakefile: is there, and pyalign has not written it; take another folder", 1),
         ("--engine json", "small/commands.json: is a link, which is not followed", 1),

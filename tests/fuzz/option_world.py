@@ -39,7 +39,7 @@ FILES = {
     "levels": "kinds.txt coarse.txt", "queries": "a.npy", "against": "a.npy", "other_embeddings": "a.npy",
     "pilot": "compare.json", "result": "compare.json", "results": "compare.json", "metadata": "models.csv",
     "images": "photos.tar", "text": "names.txt", "checkpoint": "w.pth", "file": "study.toml", "files": "a.npy",
-    "index": "x.index", "lists": "asked.csv", "merge": "part1 part2", "": "u.npz",
+    "index": "found/neighbors.index", "lists": "asked.csv", "merge": "part1 part2", "": "u.npz",
 }
 # What commands, and options of some, take beside the files that are required; after "-" instead of these too. The
 # option's files stand at {}, or at the end.
@@ -58,7 +58,7 @@ WORDS = {
     "concepts --temperature": "--categories kinds.txt --measure dot",
     "concepts --images": "--dimensions dimensions.npy --out o --figures svg",
     "dimensions predict --item-names": "-t t.npy", "dimensions predict --subjects": "-t t.npy",
-    "embed": "--n-dimensions 2 --shrinkage 0.001 --folds 2 --seeds 1",
+    "embed": "--n-dimensions 2 --penalty 0.001 --folds 2",
     "neighbors search --images": "--names names.txt --query object-0 --out o --figures svg",
     "neighbors objects --dimension-labels": "--dimensions dimensions.npy",
     "consistency --dimension-labels": "--dimensions dimensions.npy",
@@ -74,7 +74,6 @@ WORDS = {
     "describe --dimension-labels": "- a.npy --out mine.toml",
     "triplets draw": "a.npy --count 9 --out o.npy", "triplets draw --embeddings": "--count 9 --out o.npy",
     "triplets draw --matrix": "--kind dissimilarity --count 9 --out o.npy",
-    "triplets draw --categories": "a.npy --scheme within --count 9 --out o.npy",
     "plan triplets": "-n 9 --out o.csv", "triplets simulate": "f --count 50 --n-objects 9",
     "triplets collect": "--out o.csv", "triplets collect --lists": "- asked.csv --out o.csv",
     "study run": "--out o", "study step": "{} ceiling --out o", "study finish": "--out done",
@@ -272,9 +271,9 @@ def write_more():
             called("ceiling", *people, "--json", "ceiling.json"),
             called("study", "run", "study.toml", "--out", "done", "--quiet")]
     pixels = ("extract", "--model", "pixels:2", "--images", "photos.tar")
-    made += [called(*pixels, "--shard", f"{k}/2", "--out", f"part{k}") for k in (1, 2)]
+    made += [called(*pixels, "--shards", f"{k}/2", "--out", f"part{k}") for k in (1, 2)]
     if find_spec("faiss"):
-        made.append(called("neighbors", "search", "a.npy", "--index", "flat", "--save-index", "x.index"))
+        made.append(called("neighbors", "search", "a.npy", "--index", "flat", "--out", "found"))
     if find_spec("torch"):
         import torch
 
