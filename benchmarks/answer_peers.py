@@ -15,7 +15,7 @@ from benchmarks.peers import our_score
 from benchmarks.timing import FEW, SOME, SUBJECT, Call, Comparison, Way, bound
 from pyalign.concept.dimensions import assigned
 from pyalign.concept.held_out import folds_of
-from pyalign.concept.predict import FOLDS, PENALTIES
+from pyalign.concept.predict import PENALTIES
 from pyalign.ops.resample import OBJECTS, multiplicities, object_sums
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.resampling import Clusters, Resampling
@@ -23,6 +23,7 @@ from pyalign.stats.resampling import Clusters, Resampling
 RESAMPLES = 1000
 PLAN = Resampling("objects", "bootstrap", RESAMPLES)
 LOOP_RESAMPLES = 4  # on which the loop over resamples is timed
+FOLDS = 5
 CONCEPTS = 66  # as many as SPoSE has
 PUBLISHED_SLICE = 20_000  # triplets on which a call for each triplet is timed
 HUNDRED = 100  # models of the largest comparison
@@ -115,7 +116,7 @@ def dimensions(case: Case) -> np.ndarray:
 def our_predictions(x: np.ndarray, human: np.ndarray, ci: str | None = None) -> Call:
     """All folds, with what is said of them; or with intervals too. The result are those of the first fold."""
     first = folds_of(len(x), FOLDS) == 0
-    return lambda: pyalign.predict_dimensions(x, human, ci=ci)[0].predictions[first]
+    return lambda: pyalign.predict_dimensions(x, human, folds=FOLDS, ci=ci)[0].predictions[first]
 
 
 def ridge_loop(x: np.ndarray, human: np.ndarray) -> Call:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from pyalign.concept.held_out import folds_of, predict_held_out
-from pyalign.concept.predict import FOLDS, PENALTIES
+from pyalign.concept.predict import PENALTIES
 from pyalign.concept.predicted import Explained
 from pyalign.stats.intervals import quantile
 
@@ -25,7 +25,7 @@ def one(rng: np.random.Generator, weights: np.ndarray, n: int, share: float, see
     """R^2 of one data set, and its errors with each object out of the fits, and with the fits as they are."""
     x = rng.normal(size=(n, len(weights)))
     y = (math.sqrt(share) * (x @ weights) + math.sqrt(1.0 - share) * rng.normal(size=n))[:, None]
-    held = predict_held_out(x, y, folds_of(n, FOLDS, seed=seed), np.array(PENALTIES), errors=True)
+    held = predict_held_out(x, y, folds_of(n, 5, seed=seed), np.array(PENALTIES), errors=True)
     found = Explained.of(y, held)
     left, all_ = ((y - of) ** 2 for of in (held.predictions, held.means))
     moved = (left - (1.0 - found.values[0]) * all_) / all_.mean()

@@ -33,7 +33,7 @@ from pyalign.stats.resampling import AUTO, Inference, OverObjects, Resampling, r
 from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, NotNegative, Policy, TripletsLike
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
-FOLDS = 5
+FOLDS = 3  # as of all fits that are cross-validated
 LITTLE = 0.1  # of R^2: below it a large penalty is that of features that say little
 MADE_FROM = (
     "the human dimensions were made from triplets: where these are among them, their own accuracy is not held out, "

@@ -239,7 +239,7 @@ def test_penalties_at_an_end_of_the_grid_are_told():
     found = predict_dimensions(x, y[:, :1], penalties=[100.0, 1e4])
     assert found.notes == (
         NAMELESS,
-        "embeddings: the smallest penalty (100) was chosen 5 times of 5: smaller ones might do better, or "
+        "embeddings: the smallest penalty (100) was chosen 3 times of 3: smaller ones might do better, or "
         "standardize the "
         "features",
     )
@@ -254,7 +254,7 @@ def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
     noisy = x + np.random.default_rng(0).normal(size=x.shape)
     found = predict_dimensions(noisy, y[:, :1], penalties=[1e-6, 1e-3])
     assert found[0].dimensions[0].r2 > 0.1
-    told = "embeddings: the largest penalty (0.001) was chosen 5 times of 5: larger ones might do better"
+    told = "embeddings: the largest penalty (0.001) was chosen 3 times of 3: larger ones might do better"
     assert found.notes == (NAMELESS, told)
     *_, note = predict_dimensions(x, np.random.default_rng(9).normal(size=(len(x), 1)), penalties=[1e-3, 1e6]).notes
     assert note.endswith("the features say little there")
@@ -395,7 +395,7 @@ def real(things, data):
     load, spose, labels = things
     models = {name: load[name] for name in MODELS}
     triplets = np.load(data / "things" / "human_triplets_127304.npy")[:, :3]
-    return predict_dimensions(models, spose, labels=labels, triplets=triplets)
+    return predict_dimensions(models, spose, labels=labels, triplets=triplets, folds=5)
 
 
 @pytest.mark.parametrize("name", ["clip_vit_b32", "word2vec"])
@@ -441,7 +441,7 @@ def test_the_table_of_the_page_holds_for_spose(real):
 def test_the_table_of_the_page_holds_for_vice(things, data):
     load, _, _ = things
     triplets = np.load(data / "things" / "human_triplets_127304.npy")[:, :3]
-    found = predict_dimensions({name: load[name] for name in MODELS}, load["vice_42d"], triplets=triplets)
+    found = predict_dimensions({name: load[name] for name in MODELS}, load["vice_42d"], triplets=triplets, folds=5)
     assert rows_of_the_page("VICE-42") == {one.embeddings: as_on_the_page(one) for one in found}
     assert round(100 * found.human_accuracy, 3) == 63.807
 

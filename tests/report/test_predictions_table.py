@@ -30,7 +30,7 @@ def test_tables_fit_80_columns_and_say_what_they_leave_out(found):
     )
     assert left_out in " ".join(text.split())
     assert text.count("something to do") <= 3 * MOST_DIMENSIONS
-    assert "5 folds of objects (seed 0), R^2 on those held" in text
+    assert "3 folds of objects (seed 0), R^2 on those held" in text
 
 
 def test_the_dimensions_of_each_model_stand_under_its_name_in_html_and_latex(found):
