@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pyalign._result import Result
-from pyalign.journal import OTHER, Journal, digest_of, sibling_path
+from pyalign.journal import OTHER, Journal, sibling_path
+from pyalign.parts import digest_of
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from pyalign.data.provenance import Input
 from pyalign.datasets.simulate import random_embeddings
 from pyalign.embedding.fit import EmbeddingOptions
 from pyalign.errors import InputError
-from pyalign.journal import NO_INPUTS, OTHER, Journal, digest_of, key_of
+from pyalign.journal import NO_INPUTS, OTHER, Journal
+from pyalign.parts import digest_of, key_of
 from pyalign.probing.estimator import TripletProbe
 from pyalign.probing.parameters import ProbeOptions
 from pyalign.stats.resampling import Resampling
@@ -160,7 +161,7 @@ def test_what_has_no_key_is_one_line(value, message_of):
 def test_a_key_is_of_the_function_and_the_version_too(monkeypatch):
     keys = [key_of("fit", {"x": 1}), key_of("fits", {"x": 1}), key_of("fit", {"x": 1}, {}), key_of("fit", {}, {"x": 1})]
     assert key_of("fit", {"x": 1, "y": 2}) == key_of("fit", {"y": 2, "x": 1})
-    monkeypatch.setattr("pyalign.journal.__version__", "99")
+    monkeypatch.setattr("pyalign.parts.__version__", "99")
     assert len({*keys, key_of("fit", {"x": 1})}) == 5
 
 
@@ -349,7 +350,7 @@ def test_values_that_change_in_their_array_are_another_run():
 def test_a_journal_of_another_version_is_refused(monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         probes(MODELS["good"], journal=Journal.open(tmp_path / "j.json"), progress=stop_at("fold 2/3"))
-    monkeypatch.setattr("pyalign.journal.__version__", "99")
+    monkeypatch.setattr("pyalign.parts.__version__", "99")
     with pytest.raises(InputError, match=rf"j\.json: left by {OTHER}; delete it, or run as before$"):
         probes(MODELS["good"], journal=Journal.open(tmp_path / "j.json", resume=True))
 

@@ -14,7 +14,8 @@ from pyalign.io import _isolated_channel, documents, folder, image_files, isolat
 from pyalign.io.formats import FORMATS
 from pyalign.report.charts import save
 from pyalign.report.page.write import _policy
-from pyalign.study import file, records
+from pyalign.study import file
+from pyalign.study import folder as study_folder
 
 TESTS = Path(__file__).resolve().parent
 TEXT = (TESTS.parent / "docs" / "security.md").read_text(encoding="utf-8")
@@ -47,7 +48,7 @@ WORDS = {50: "fifty", 100: "hundred", 9: "nine"}
         ("Its releases before {}, which", (sources.FIRST["sentence_transformers"][0],)),
         ("so is transformers before {}.{}.", sources.FIRST["transformers"]),
         ("for {} seconds at most", (write.PATIENCE,)),
-        ("or {} seconds after its last change", (records.DEAD,)),
+        ("or {} seconds after its last change", (study_folder.DEAD,)),
         ("The file has at most {} MB, {} dots", (documents.LARGEST // MB, documents.MOST_DOTS)),
         ("lists nested {} deep", (documents.DEEPEST,)),
         ("at most {} models in all", (file.MOST_MODELS,)),

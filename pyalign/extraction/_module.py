@@ -28,7 +28,7 @@ from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, We
 from pyalign.extraction.hub import hash_file, one_line_errors, read_state
 from pyalign.extraction.layers import find_classifier, tap
 from pyalign.extraction.torch_encoder import TorchEncoder, first_tensor, hash_of, settings
-from pyalign.journal import digest_of
+from pyalign.parts import digest_of
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 EXAMPLE = "torchvision.models.ResNet50_Weights.DEFAULT.transforms()"

@@ -120,8 +120,8 @@ class Done:
     """A batch that has been through the model."""
 
     rows: int  # how many.
-    layers: Mapping[str, Sequence[int]]  # layer -> the shape of a row; empty without rows.
-    sha256: str  # of the rows of all layers.
+    layers: Mapping[str, tuple[int, ...]]  # layer -> the shape of a row; empty without rows.
+    rows_sha256: str  # of the rows of all layers.
     items: tuple[str, ...]  # SHA-256 of each item of the batch.
     failures: tuple[Failure, ...]  # the items without a row.
     seconds: float = field(compare=False)  # that the extraction had taken by then, in all runs together.

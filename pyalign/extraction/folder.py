@@ -1,10 +1,10 @@
 """The folder of an extraction: a part for each batch as it is done, and finished files that appear together.
 
-Until all is done, everything lies in `DIR/.unfinished`. A part, `KEY/part-00012`, is there whole or not at all: a
-SHA-256 of what follows, a line of JSON, and the rows of each layer. KEY is of all that decides the rows, which
-`KEY/state.json` says. So it does not matter which run has written a part, nor how many write at once, at whatever pace
-and on whatever file system: what is missing is computed. A run that finishes writes all rows to files of its own, and
-moves these to their places. A lock keeps a second run from doing the work of the first again; nothing depends on it.
+Until all is done, everything lies in `DIR/.unfinished`. `KEY/part-00012` is a part as in `pyalign.parts`, with the rows
+of each layer behind its line. KEY is of all that decides the rows, which `KEY/state.json` says. So it does not matter
+which run has written a part, nor how many write at once, at whatever pace and on whatever file system: what is missing
+is computed. A run that finishes writes all rows to files of its own, and moves these to their places. A lock keeps a
+second run from doing the work of the first again; nothing depends on it.
 
 Rows are written, not mapped: a full disk is then an error with its reason, where a mapped file would end the process.
 """
@@ -34,16 +34,13 @@ from pyalign.extraction.finished import (
 from pyalign.extraction.hub import hash_file
 from pyalign.io.folder import MANIFEST, UNFINISHED
 from pyalign.io.paths import PathLike, bad
-from pyalign.io.write import (
-    CREATE, READ, Content, Files, has_ended, named, open_own, require_no_link, run_name, take_lock,
-)
-from pyalign.journal import digest_of
+from pyalign.io.write import CREATE, READ, Content, has_ended, named, open_own, require_no_link, run_name, take_lock
+from pyalign.parts import UNSOUND, OtherPart, digest_of, part_of, read_part, write_whole
 
 NAMES, LOCK, STATE = "names.txt", "lock", "state.json"
 PROCESSOR = "processor"  # of the state: where it differs alone, a run begins again instead of being refused
 KEY, PART = re.compile(r"[0-9a-f]{16}"), re.compile(r"part-(\d{5,9})")
 NEW = ".new"  # behind the name of a run: the folder of what it moves to its place
-UNSOUND = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
 class FinishedByAnotherRun(Exception):
@@ -165,36 +162,31 @@ class Folder(Sink):
         data, digest = [_bytes_of(part) for part in rows.values()], hashlib.sha256()
         for piece in data:
             digest.update(piece)
-        head = {
-            "key": self._parts.name, "batch": number, "rows": len(next(iter(rows.values()))) if rows else 0,
-            "layers": {name: part.shape[1:] for name, part in rows.items()}, "sha256": digest.hexdigest(),
-            "items": items, "failures": [[failure.name, failure.reason] for failure in failures],
-            "seconds": round(seconds, 3),
-        }
-        text = f"{json.dumps(head)}\n".encode()
-        files: dict[Path, Content] = {self._part(number): (_seal(text), text, *data)}
+        done = Done(
+            len(next(iter(rows.values()))) if rows else 0, {name: part.shape[1:] for name, part in rows.items()},
+            digest.hexdigest(), tuple(items), tuple(failures), round(seconds, 3),
+        )
+        files: dict[Path, Content] = {self._part(number): part_of(self._mark(number), done, *data)}
         if not (self._parts / STATE).exists():
             files = {self._parts / STATE: json.dumps(self._state, indent=1) + "\n", **files}
         for place, content in files.items():
-            with self._until_finished(), Files(follow_links=False, sweep=False, sync=False) as pending:
-                pending.add(place, content)
-                pending.commit()
-        self.enter(number, _done_of(head))
+            with self._until_finished():
+                write_whole(place, content, sync=False)
+        self.enter(number, done)
+
+    def _mark(self, number: int) -> dict[str, Any]:
+        return {"key": self._parts.name, "batch": number}
 
     def _read(self, number: int) -> tuple[Done, dict[str, np.ndarray]] | None:
         """A part with the rows of each layer; None where none is there that a run of this key has written."""
         try:
-            with open_own(self._part(number), READ) as file:
-                seal, text, data = file.read(65), file.readline(), file.read()
-        except FileNotFoundError:
+            done, data = read_part(self._part(number), self._mark(number), Done)
+        except (FileNotFoundError, OtherPart):
             return None
         with suppress(*UNSOUND):
-            head = json.loads(text)
-            done, rows = _done_of(head), dict[str, np.ndarray]()
             ours = done.rows == 0 or done.layers.keys() == {layer[0] for layer in self._state["layers"]}
-            known = ours and (head["key"], head["batch"]) == (self._parts.name, number)
-            if seal == _seal(text) and known and hashlib.sha256(data).hexdigest() == done.sha256:
-                start = 0
+            if ours and hashlib.sha256(data).hexdigest() == done.rows_sha256:
+                rows, start = dict[str, np.ndarray](), 0
                 for name, shape in done.layers.items():
                     end = start + 4 * done.rows * math.prod(shape)
                     rows[name] = np.frombuffer(data[start:end], "<f4").reshape(done.rows, *shape)
@@ -303,20 +295,8 @@ def _numbers(folder: Path) -> list[int]:
     return sorted(int(match[1]) for name in names if (match := PART.fullmatch(name)))
 
 
-def _seal(text: bytes) -> bytes:
-    """The first line of a part: the SHA-256 of the second, which has that of the rows."""
-    return f"{hashlib.sha256(text).hexdigest()}\n".encode()
-
-
 def _bytes_of(rows: np.ndarray) -> Any:
     return np.ascontiguousarray(rows, "<f4").reshape(-1).view(np.uint8).data
-
-
-def _done_of(head: Mapping[str, Any]) -> Done:
-    """What the second line of a part says."""
-    failures = tuple(Failure(name, reason) for name, reason in head["failures"])
-    layers = {name: tuple(shape) for name, shape in head["layers"].items()}
-    return Done(head["rows"], layers, head["sha256"], tuple(head["items"]), failures, float(head["seconds"]))
 
 
 def _contents(

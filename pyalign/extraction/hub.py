@@ -8,7 +8,6 @@ Files of weights: there, hashed, and in words of one line when they do not fit.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -21,6 +20,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
+from pyalign.data.provenance import digest_of_file
 from pyalign.errors import InputError, MissingExtraError, Remedy
 from pyalign.extraction.encoder import Request
 from pyalign.io.paths import require_file
@@ -205,17 +205,13 @@ NEEDS_CODE = "needs code of its own repository, which is not run"
 
 def hash_file(spec: str, path: str) -> str:
     """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
     try:
         require_file(path)
-        with open(path, "rb") as handle:
-            while block := handle.read(1 << 20):
-                digest.update(block)
+        return digest_of_file(path)
     except OSError as error:
         raise InputError(f"{spec}: weights {path}: {error.strerror}") from error
     except InputError as error:
         raise InputError(f"{spec}: weights {error}") from error
-    return digest.hexdigest()
 
 
 def read_state(path: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from pyalign.extraction.finished import (
     UNREADABLE, file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing,
 )
 from pyalign.extraction.folder import NAMES
-from pyalign.journal import digest_of
+from pyalign.parts import digest_of
 
 NOT_FINITE = "the model gives numbers that are not finite"
 # Instructions by which kernels differ, the latest first; those of 16-bit products stand next to them.

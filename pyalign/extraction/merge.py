@@ -21,7 +21,7 @@ from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.extraction.images import as_images
 from pyalign.extraction.job import default_workers
 from pyalign.io.paths import PathLike, bad, checked_path
-from pyalign.journal import digest_of
+from pyalign.parts import digest_of
 
 ROWS = 4096  # that are copied at once
 MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is allowed

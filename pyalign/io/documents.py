@@ -51,9 +51,14 @@ def read_json(path: PathLike, strict: bool = True, largest: int | None = None, m
         text = handle.read()
     if largest is not None and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise bad(path, f"must be a document of at most {MOST_VALUES} values")
+    return parse_json(path, text, strict, many)
+
+
+def parse_json(path: PathLike, text: str | bytes, strict: bool = True, many: bool = False) -> Any:
+    """The document in a text, which is that of a file; see `read_json`."""
     try:
         if many:
-            return [*_documents(text)]
+            return [*_documents(str(text))]
         return json.loads(text, parse_constant=_refuse, parse_float=_finite) if strict else json.loads(text)
     except json.JSONDecodeError as error:
         raise bad(path, f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}") from error

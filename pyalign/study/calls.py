@@ -21,7 +21,8 @@ from pyalign.extraction.spelling import from_folder, on_disk
 from pyalign.fitting.algebra import one_blas_thread
 from pyalign.io.paths import Spec
 from pyalign.io.write import Content
-from pyalign.journal import Journal, digest_of, key_of
+from pyalign.journal import Journal
+from pyalign.parts import digest_of, key_of
 from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import FILES, HUMAN, METADATA, MODEL, MODELS, PEOPLE, SCORES, TRIPLETS

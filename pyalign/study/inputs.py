@@ -17,7 +17,7 @@ from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
 from pyalign.io.embeddings import open_named
 from pyalign.io.paths import Spec, bad, is_named, is_written_over
-from pyalign.journal import digest_of
+from pyalign.parts import digest_of
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.options import CATEGORIES, DIMENSIONS, HUMAN, LABELS, METADATA, TRIPLETS
 from pyalign.typing import MatrixKind

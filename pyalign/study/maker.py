@@ -23,15 +23,15 @@ from pyalign.io.documents import read_json
 from pyalign.io.folder import UNFINISHED
 from pyalign.io.paths import PathLike, one_line, require_file
 from pyalign.io.write import Content, require_no_link
-from pyalign.journal import Journal, key_of
+from pyalign.journal import Journal
+from pyalign.parts import key_of
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
 from pyalign.study.file import StudyFile, split_step
 from pyalign.study.folder import FIGURES, MANIFEST, MODELS, PARTS
 from pyalign.study.folder import REPORT as PAGE
-from pyalign.study.folder import STEPS, StudyFolder
+from pyalign.study.folder import STEPS, StudyFolder, claim
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import SCORES
-from pyalign.study.records import claim
 from pyalign.study.units import REPORT, Plan, Unit, plan_of
 
 RUNNING = "running"
@@ -136,7 +136,7 @@ class Maker:
 
     def _there(self, unit: Unit, done: StudyStep, document: str, seen: Mapping[str, Any]) -> StudyStep | None:
         """The step, if what it has made of its key is there."""
-        record = self.folder.held(unit.stem, done.key or "", document)
+        record = self.folder.record(unit.stem, done.key or "", document)
         if record is None:
             return None
         self.folder.touch(record, seen)
@@ -330,7 +330,7 @@ def make_report(
         reasons = {entry.name: entry.reason for entry in missing}
         settings = {"title": study.title, **({"figures": study.figures} if study.figures else {})}
         key = key_of("write_report", settings, {"documents": hashes, "missing": reasons, **shown_hashes})
-        if folder.held(REPORT, key, PAGE):
+        if folder.record(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()

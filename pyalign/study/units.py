@@ -20,11 +20,10 @@ from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import OUT, InputError, Remedy, nearest
 from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
-from pyalign.journal import digest_of, key_of
+from pyalign.parts import digest_of, key_of
 from pyalign.study.file import ELSEWHERE, MOST_SHARDS, STEP, Step, StudyFile, read_study, texts_of
-from pyalign.study.folder import STUDY
+from pyalign.study.folder import STUDY, read_record
 from pyalign.study.options import DIMENSIONS, FILES, LABELS, METADATA, PEOPLE, SCORES
-from pyalign.study.records import read_record
 
 REPORT = "report"
 

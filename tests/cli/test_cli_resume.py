@@ -65,7 +65,7 @@ CHANGES = {
     "other weights": lambda patch: describe(4),
     "another name": lambda patch: another_object(),
     "another answer": lambda patch: another_answer(),
-    "an update": lambda patch: patch.setattr("pyalign.journal.__version__", "99"),
+    "an update": lambda patch: patch.setattr("pyalign.parts.__version__", "99"),
 }
 
 

@@ -24,6 +24,7 @@ from pyalign.extraction.job import describe_processor
 from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
 from pyalign.io.write import run_name
+from pyalign.parts import digest_of
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 OPTIONS = {"batch_size": 2, "unreadable": "omit"}
@@ -35,10 +36,12 @@ def parts():
 
 
 def edited(part, more=b"", **changes):
-    """Changes what a part says of itself, or its rows, and makes its first line fit."""
-    _, line, data = part.read_bytes().split(b"\n", 2)
-    line = json.dumps({**json.loads(line), **changes}).encode() + b"\n"
-    part.write_bytes(hashlib.sha256(line).hexdigest().encode() + b"\n" + line + data + more)
+    """Changes what a part says of itself, or its rows, and makes the hash of its line fit."""
+    line, data = part.read_bytes().split(b"\n", 1)
+    document = {**json.loads(line), **changes}
+    del document["sha256"]
+    line = json.dumps({**document, "sha256": digest_of(document)}).encode() + b"\n"
+    part.write_bytes(line + data + more)
 
 
 @pytest.mark.parametrize("torn", [False, True])
@@ -251,8 +254,8 @@ def test_a_folder_belongs_to_one_run_at_a_time(pictures, message_of):
         lambda part: edited(part, b"x"),
         *(lambda part, change=change: edited(part, **change) for change in (
             {"layers": {"penultimate": [1 << 39, 1 << 39]}}, {"layers": {"penultimate": [0]}}, {"layers": []},
-            {"layers": {"../victim": [27]}}, {"sha256": ""}, {"rows": 1 << 60}, {"rows": -1}, {"rows": 0}, {"batch": 7},
-            {"key": "0" * 16}, {"seconds": "long"}, {"items": 3}, {"failures": [["a"]]},
+            {"layers": {"../victim": [27]}}, {"rows_sha256": ""}, {"rows": 1 << 60}, {"rows": -1}, {"rows": 0},
+            {"batch": 7}, {"key": "0" * 16}, {"seconds": "long"}, {"items": 3}, {"failures": [["a"]]},
         )),
     ],
 )

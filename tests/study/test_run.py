@@ -139,7 +139,7 @@ def test_what_a_step_takes_of_another_counts_by_its_value(finished):
 
 
 def test_runs_again_for_another_version(finished, monkeypatch):
-    monkeypatch.setattr("pyalign.journal.__version__", "99")
+    monkeypatch.setattr("pyalign.parts.__version__", "99")
     assert made(run()) == {*ALL}
 
 

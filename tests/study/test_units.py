@@ -18,10 +18,9 @@ import pyalign
 from pyalign.cli import main
 from pyalign.errors import InputError
 from pyalign.io.write import run_name
-from pyalign.study import records
+from pyalign.study import folder as records
 from pyalign.study.file import read_study
-from pyalign.study.folder import StudyFolder
-from pyalign.study.records import Record, read_record, write_record
+from pyalign.study.folder import Record, StudyFolder, read_record, write_record
 from pyalign.study.units import units_of
 
 FEW = """
