@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign._dataclass import dataclass, field
+from pyalign._dataclass import dataclass, field, replace
 from pyalign._result import Result
 from pyalign.data.embeddings import Embeddings
 from pyalign.documents import as_document, hidden
@@ -84,7 +84,7 @@ class Extraction(Result):
 
     def state(self) -> dict[str, Any]:
         """Everything that determines the rows, except the content of the items, as JSON can represent it."""
-        return state_of(self, self.model, self.weights.sha256, self.layers)
+        return state_of(vars(self), self.model, self.weights.sha256, self.layers)
 
     def __getitem__(self, layer: str) -> Embeddings:
         embeddings = (self.embeddings or {}).get(layer)
@@ -98,18 +98,18 @@ class Extraction(Result):
         return self.n_rows
 
 
-def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[Any]) -> dict[str, Any]:
+def state_of(settings: Mapping[str, Any], model: str, weights: str | None, layers: Sequence[Any]) -> dict[str, Any]:
     """Everything that determines the rows of an extraction, except the content of the items.
 
     Args:
-        settings: an object with the remaining entries as attributes: an `Extraction`, or a job that will become one.
+        settings: the remaining entries by name, as an `Extraction` has them.
         model: the name of the model.
         weights: the SHA-256 of its weights.
         layers: the layers.
     """
     entries = {
         "model": model, "weights": weights, "layers": [[layer.name, layer.what, layer.pooling] for layer in layers],
-        "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in SETTINGS},
+        "device": settings["device"].partition(":")[0], **{name: settings[name] for name in SETTINGS},
     }
     state: dict[str, Any] = as_document(entries)
     return state
@@ -127,15 +127,12 @@ class Done:
     seconds: float = field(compare=False)  # that the extraction had taken by then, in all runs together.
 
 
-# Makes the document of the shape and the SHA-256 of each layer's file, by name.
-Manifest = Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str]
-
-
 class Sink:
     """The destination of rows: `Memory`, or a `Folder` on disk.
 
     Attributes:
         done: the batches that are there, by number.
+        shapes: of a row of each layer, as soon as there is one.
         rows, count: of rows, and of items with and without a row.
         notes: what was found of earlier runs, sentences.
     """
@@ -144,6 +141,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.done: dict[int, Done] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self.rows, self.count, self.seconds = 0, 0, 0.0
         self.notes: list[str] = []
 
@@ -168,10 +166,21 @@ class Sink:
         seconds: float,
     ) -> None:
         """A batch: rows (b, ...) float32 of each layer, and the hashes of its items."""
+        for name, part in rows.items():
+            shape = self.shapes.setdefault(name, part.shape[1:])
+            if part.shape[1:] != shape:
+                raise InputError(f"layer {name!r} must have one shape; got {part.shape[1:]} after {shape}")
+        count, shapes = len(next(iter(rows.values()))) if rows else 0, {name: self.shapes[name] for name in rows}
+        self.enter(
+            number, self._kept(number, rows, Done(count, shapes, "", tuple(items), tuple(failures), round(seconds, 3)))
+        )
+
+    def _kept(self, number: int, rows: Mapping[str, np.ndarray], done: Done) -> Done:
+        """Keeps the rows of a batch; what is then known of it."""
         raise NotImplementedError
 
-    def finish(self, names: Sequence[str], hashes: str, manifest: Manifest) -> Mapping[str, Any]:
-        """The arrays of each layer. names: of the rows; hashes: the text of `HASHES`."""
+    def finish(self, extraction: Extraction, names: Sequence[str], hashes: str) -> Extraction:
+        """The extraction with its embeddings. names: of the rows; hashes: the text of `HASHES`."""
         raise NotImplementedError
 
     def left(self, total: int) -> str:
@@ -180,24 +189,18 @@ class Sink:
 
 
 class Memory(Sink):
-    """Rows that are kept in memory."""
+    """Rows that are kept in memory, in the order in which they come."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: dict[str, list[np.ndarray]] = {}
 
-    def add(
-        self, number: int, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure],
-        seconds: float,
-    ) -> None:
-        """Keeps the rows, which come in order."""
-        count = len(next(iter(rows.values()))) if rows else 0
-        self.enter(number, Done(count, {}, "", tuple(items), tuple(failures), seconds))
+    def _kept(self, number: int, rows: Mapping[str, np.ndarray], done: Done) -> Done:
         for name, part in rows.items():
             self._rows.setdefault(name, []).append(part)
+        return done
 
-    def finish(self, names: Sequence[str], hashes: str, manifest: Manifest) -> Mapping[str, Any]:
-        """The arrays, after passing their shapes to the manifest."""
-        arrays = {name: np.concatenate(parts) for name, parts in self._rows.items()}
-        manifest({name: (array.shape, None) for name, array in arrays.items()})
-        return arrays
+    def finish(self, extraction: Extraction, names: Sequence[str], hashes: str) -> Extraction:
+        """See `Sink`."""
+        rows = {name: np.concatenate(parts) for name, parts in self._rows.items()}
+        return replace(extraction, embeddings={name: Embeddings(x, tuple(names)) for name, x in rows.items()})

@@ -120,25 +120,17 @@ def sha256_of_items(
 
 def sha256_of_images(images: Any, workers: int) -> str:
     """SHA-256 of the names and the contents of all `Images`: an extraction of them has it as `items_sha256`."""
-    return sha256_of_listing(images.names, sha256_of_items(images.open, range(len(images)), workers))
+    return sha256_of(listing(images.names, sha256_of_items(images.open, range(len(images)), workers)))
 
 
 def listing(names: Iterable[str], hashes: Iterable[str]) -> str:
-    """The text of `HASHES`: a hash and a name a line.
+    """The text of `HASHES`: a hash and a name a line. Its own hash tells items, their order and what is in them.
 
     Example:
         >>> listing(["dog.jpg"], ["00ff"])
         '00ff  dog.jpg\\n'
     """
     return "".join(f"{digest}  {name}\n" for name, digest in zip(names, hashes, strict=True))
-
-
-def sha256_of_listing(names: Iterable[str], hashes: Iterable[str]) -> str:
-    """SHA-256 of `listing`: it tells the names of items, their order and what is in them."""
-    digest = hashlib.sha256()
-    for name, item_hash in zip(names, hashes, strict=True):
-        digest.update(f"{item_hash}  {name}\n".encode())
-    return digest.hexdigest()
 
 
 def read_listing(folder: PathLike, sha256: str) -> tuple[list[str], list[str]]:

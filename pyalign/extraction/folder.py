@@ -26,8 +26,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from pyalign.errors import RESUME, InputError
-from pyalign.extraction.extraction_result import Done, Failure, Manifest, Sink
+from pyalign._dataclass import replace
+from pyalign.data.embeddings import Embeddings
+from pyalign.errors import RESUME
+from pyalign.extraction.extraction_result import Done, Extraction, Sink
 from pyalign.extraction.finished import (
     HASHES, BeingWritten, Finished, OtherExtraction, file_name, other, read_finished, require_same,
 )
@@ -64,7 +66,6 @@ class Folder(Sink):
         self.path, self.work, self._state = Path(path), Path(path) / UNFINISHED, state
         self.finished: Finished | None = None
         self._parts, self._new = self.work / digest_of(state)[:16], self.work / f"{run_name()}{NEW}"
-        self._shapes: dict[str, Sequence[int]] = {}  # layer -> of a row, as soon as there is one
         self._lock: IO[bytes] | None = None
         try:
             with suppress(FinishedByAnotherRun):
@@ -148,31 +149,20 @@ class Folder(Sink):
     def _part(self, number: int) -> Path:
         return self._parts / f"part-{number:05}"
 
-    def add(
-        self, number: int, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure],
-        seconds: float,
-    ) -> None:
-        """A batch: rows (b, ...) float32 of each layer, and the hashes of its items."""
+    def _kept(self, number: int, rows: Mapping[str, np.ndarray], done: Done) -> Done:
         if (self.path / MANIFEST).exists():
             raise FinishedByAnotherRun
-        for name, part in rows.items():
-            shape = self._shapes.setdefault(name, part.shape[1:])
-            if part.shape[1:] != shape:
-                raise InputError(f"layer {name!r} must have one shape; got {part.shape[1:]} after {shape}")
         data, digest = [_bytes_of(part) for part in rows.values()], hashlib.sha256()
         for piece in data:
             digest.update(piece)
-        done = Done(
-            len(next(iter(rows.values()))) if rows else 0, {name: part.shape[1:] for name, part in rows.items()},
-            digest.hexdigest(), tuple(items), tuple(failures), round(seconds, 3),
-        )
+        done = replace(done, rows_sha256=digest.hexdigest())
         files: dict[Path, Content] = {self._part(number): part_of(self._mark(number), done, *data)}
         if not (self._parts / STATE).exists():
             files = {self._parts / STATE: json.dumps(self._state, indent=1) + "\n", **files}
         for place, content in files.items():
             with self._until_finished():
                 write_whole(place, content, sync=False)
-        self.enter(number, done)
+        return done
 
     def _mark(self, number: int) -> dict[str, Any]:
         return {"key": self._parts.name, "batch": number}
@@ -191,9 +181,9 @@ class Folder(Sink):
                     end = start + 4 * done.rows * math.prod(shape)
                     rows[name] = np.frombuffer(data[start:end], "<f4").reshape(done.rows, *shape)
                     start = end
-                alike = all(self._shapes.get(name, shape) == shape for name, shape in done.layers.items())
+                alike = all(self.shapes.get(name, shape) == shape for name, shape in done.layers.items())
                 if alike and start == len(data):
-                    self._shapes.update(done.layers)
+                    self.shapes.update(done.layers)
                     return done, rows
         return None
 
@@ -210,32 +200,38 @@ class Folder(Sink):
 
     # Finished files
 
-    def finish(self, names: Sequence[str], hashes: str, manifest: Manifest) -> dict[str, Any]:
-        """Checks all rows; then all files appear, the manifest last. Gives the arrays, mapped."""
+    def finish(self, extraction: Extraction, names: Sequence[str], hashes: str) -> Extraction:
+        """Checks all rows; then all files appear, the manifest last."""
         if len(names) != self.rows:
             raise other(self.path, f"holds {self.rows} rows for {len(names)} items; remove it to begin again")
-        return self.put(names, hashes, manifest, self._shapes, self._pieces())
+        return self.put(extraction, names, hashes, self._pieces())
 
     def put(
-        self, names: Sequence[str], hashes: str, manifest: Manifest, shapes: Mapping[str, Sequence[int]],
-        pieces: Iterable[Mapping[str, np.ndarray]],
-    ) -> dict[str, Any]:
+        self, extraction: Extraction, names: Sequence[str], hashes: str, pieces: Iterable[Mapping[str, np.ndarray]]
+    ) -> Extraction:
         """Writes the rows of all pieces, each at its place in one file a layer; then all files appear.
 
         Args: see `Sink.finish`.
-            shapes: of a row, by layer.
             pieces: rows by layer, in order.
         """
+        shapes = {layer.name: layer.shape for layer in extraction.layers} if extraction.n_rows else {}
         with self._until_finished():
             os.makedirs(self._new)
-            files = _written(self._new, _contents(len(names), shapes, pieces))
-            layers = {name: ((len(names), *shape), files[file_name(name)]) for name, shape in shapes.items()}
-            texts = {NAMES: "".join(f"{name}\n" for name in names), HASHES: hashes, MANIFEST: manifest(layers)}
+            files = _written(self._new, _contents(shapes, pieces))
+            layers = tuple(
+                replace(layer, file=file, sha256=files[file]) if (file := file_name(layer.name)) in files else layer
+                for layer in extraction.layers
+            )
+            extraction = replace(extraction, layers=layers)
+            texts = {NAMES: "".join(f"{name}\n" for name in names), HASHES: hashes}
+            texts[MANIFEST] = extraction.to_json() + "\n"
             files |= _written(self._new, ((name, text.encode()) for name, text in texts.items()))
             if (self.path / MANIFEST).exists():
                 raise FinishedByAnotherRun
             self._move(files)
-        return {name: np.load(self.path / file_name(name), mmap_mode="r") for name in shapes}
+        rows = {name: np.load(self.path / file_name(name), mmap_mode="r") for name in shapes}
+        embeddings = {name: Embeddings(x, tuple(names), str(self.path)) for name, x in rows.items()}
+        return replace(extraction, embeddings=embeddings)
 
     def _move(self, files: Mapping[str, str]) -> None:
         """All to their places, the manifest last. files: their SHA-256, by name.
@@ -300,13 +296,12 @@ def _bytes_of(rows: np.ndarray) -> Any:
 
 
 def _contents(
-    count: int, shapes: Mapping[str, Sequence[int]], pieces: Iterable[Mapping[str, np.ndarray]]
+    shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[Mapping[str, np.ndarray]]
 ) -> Iterator[tuple[str, Any]]:
-    """What is written to the files of so many rows of each layer, piece by piece."""
+    """What is written to the files of layers of these shapes, piece by piece."""
     for name, shape in shapes.items():
         head = io.BytesIO()
-        known = {"descr": "<f4", "fortran_order": False, "shape": (count, *map(int, shape))}
-        np.lib.format.write_array_header_1_0(head, known)
+        np.lib.format.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": shape})
         yield file_name(name), head.getvalue()
     for piece in pieces:
         yield from ((file_name(name), _bytes_of(rows)) for name, rows in piece.items())

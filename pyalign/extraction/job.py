@@ -33,15 +33,12 @@ import numpy as np
 from pyalign._dataclass import dataclass, field, replace
 from pyalign._process import Progress
 from pyalign._version import __version__
-from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance, fingerprint
 from pyalign.data.transform import Transform
 from pyalign.errors import InputError, Remedy, shorten
 from pyalign.extraction.encoder import Encoder, Layer
-from pyalign.extraction.extraction_result import SETTINGS, ExtractedLayer, Extraction, Failure, Sink, state_of
-from pyalign.extraction.finished import (
-    UNREADABLE, file_name, listing, other, sha256_of, sha256_of_items, sha256_of_listing,
-)
+from pyalign.extraction.extraction_result import ExtractedLayer, Extraction, Failure, Sink, state_of
+from pyalign.extraction.finished import UNREADABLE, listing, other, sha256_of, sha256_of_items
 from pyalign.extraction.folder import NAMES
 from pyalign.parts import digest_of
 
@@ -85,7 +82,7 @@ class Job:
     # batch_size, numbers: items in a batch, and which batches.
     batch_size: int
     numbers: range
-    map: Transform | None = None  # of the rows, or None; transform: how the manifest tells of it.
+    map: Transform | None = None  # of the rows, or None.
     skip: bool = False  # whether items that can't be read are left out.
     shard: tuple[int, int] | None = None
     # meta, options: for the manifest: what the user adds, and what was asked for.
@@ -95,18 +92,20 @@ class Job:
     background: tuple[int, int, int] | None = None
     prompt: str | None = None  # in which texts stand, or None; `decode` applies it.
 
-    @property
-    def preprocessing(self) -> dict[str, Any]:
-        """The preprocessing of the encoder; of texts, with what was done to them before."""
-        preprocessing = dict(self.encoder.preprocessing)
-        if self.encoder.modality == "images":
-            return preprocessing
-        return {"underscores": "blanks", "prompt": self.prompt, **preprocessing}
-
-    @property
-    def transform(self) -> dict[str, Any] | None:
-        """The map, in words and hashes."""
-        return None if self.map is None else transform_document(self.map)
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What else decides the rows, by the names that an `Extraction` has for it."""
+        encoder, preprocessing = self.encoder, dict(self.encoder.preprocessing)
+        if encoder.modality == "texts":  # with what was done to them before
+            preprocessing = {"underscores": "blanks", "prompt": self.prompt, **preprocessing}
+        return {
+            "names_sha256": sha256_of("\n".join(self.items.names)), "preprocessing": preprocessing,
+            "decoder": self.decoder, "background": self.background, "precision": encoder.precision,
+            "batch_size": self.batch_size, "shard": self.shard,
+            "transform": None if self.map is None else transform_document(self.map),
+            "versions": {"pyalign": __version__, **encoder.versions}, "model_threads": encoder.threads,
+            "processor": describe_processor(encoder.device), "device": encoder.device,
+        }
 
     @property
     def first(self) -> int:
@@ -124,37 +123,7 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """All that decides the rows but what is in the items."""
-        return state_of(self, self.encoder.spec, self.encoder.weights.sha256, self.layers)
-
-    @cached_property
-    def names_sha256(self) -> str:
-        """The SHA-256 of the names of all items, in their order."""
-        return sha256_of("\n".join(self.items.names))
-
-    @property
-    def model_threads(self) -> int:
-        """The number of threads that the encoder runs on."""
-        return self.encoder.threads
-
-    @cached_property
-    def processor(self) -> str:
-        """The processor of the encoder's device."""
-        return describe_processor(self.encoder.device)
-
-    @property
-    def precision(self) -> str:
-        """The precision of the encoder."""
-        return self.encoder.precision
-
-    @property
-    def device(self) -> str:
-        """The device of the encoder."""
-        return self.encoder.device
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """The versions of all that computes."""
-        return {"pyalign": __version__, **self.encoder.versions}
+        return state_of(self.settings, self.encoder.spec, self.encoder.weights.sha256, self.layers)
 
     def run(self, sink: Sink, workers: int, progress: Progress) -> Extraction:
         """Runs the model from where the sink is to the end."""
@@ -233,38 +202,22 @@ class Job:
             first = sink.failures[0]
             problem = f"none of {self.last - self.first:,} items could be read; {first.name}: {first.reason}"
             raise InputError(f"{self._where}{problem}")
-        made: list[Extraction] = []
-
-        def manifest(files: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:
-            made.append(self._result(sink, files))
-            return made[0].to_json() + "\n"
-
-        hashes = listing(self.items.names[self.first : self.last], sink.items)
-        arrays = sink.finish(names, hashes, manifest)
-        source = None if sink.path is None else str(sink.path)
-        embeddings = {name: Embeddings(values, names, source) for name, values in arrays.items()}
-        object.__setattr__(made[0], "embeddings", embeddings)
-        return made[0]
-
-    def _result(self, sink: Sink, files: Mapping[str, tuple[tuple[int, ...], str | None]]) -> Extraction:
         encoder, count = self.encoder, self.last - self.first
+        hashes = listing(self.items.names[self.first : self.last], sink.items)
+        items = sha256_of(hashes)
+        shapes = {name: (sink.rows, *shape) for name, shape in sink.shapes.items()}
         layers = tuple(
-            ExtractedLayer(
-                layer.name, layer.what, layer.pooling, files[layer.name][0] if files else (0,), "float32",
-                None if sink.path is None or not files else file_name(layer.name),
-                files[layer.name][1] if files else None,
-            )
+            ExtractedLayer(layer.name, layer.what, layer.pooling, shapes.get(layer.name, (0,)), "float32")
             for layer in self.layers
         )
-        shared = {name: getattr(self, name) for name in (*SETTINGS, "device")}
-        items = sha256_of_listing(self.items.names[self.first : self.last], sink.items)
-        return Extraction(
+        extraction = Extraction(
             model=encoder.spec, layers=layers, n_items=count, n_rows=sink.rows, modality=encoder.modality,
             items=self.items.source, order=self.items.order, names=NAMES, failures=sink.failures,
             weights=encoder.weights, seconds=round(sink.seconds, 3), items_per_second=count / max(sink.seconds, 1e-9),
             items_sha256=items, fingerprint=digest_of({**self.state(), "items": items}), meta=self.meta or None,
-            notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **shared,
+            notes=(*encoder.notes, *self.items.notes), provenance=Provenance.now({}, self.options), **self.settings,
         )
+        return sink.finish(extraction, names, hashes)
 
 
 def transform_document(transform: Transform) -> dict[str, Any]:

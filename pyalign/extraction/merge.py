@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
@@ -12,11 +12,10 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._process import Progress, reporter
-from pyalign.data.embeddings import Embeddings
 from pyalign.data.provenance import Provenance
 from pyalign.errors import InputError, Remedy, shorten
 from pyalign.extraction.extraction_result import Extraction
-from pyalign.extraction.finished import Finished, listing, other, read_finished, sha256_of_items, sha256_of_listing
+from pyalign.extraction.finished import Finished, listing, other, read_finished, sha256_of, sha256_of_items
 from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.extraction.images import as_images
 from pyalign.extraction.job import default_workers
@@ -59,7 +58,8 @@ def merge_extractions(
     with closing(Folder(out, whole.state(), resume=True)) as folder:
         if folder.finished is None:
             with suppress(FinishedByAnotherRun):
-                return _merged(ordered, whole, folder)
+                names = tuple(name for part in ordered for name in _row_names(part))
+                return folder.put(whole, names, _listing(ordered), _pieces(ordered))
             folder.accept_finished()
         assert folder.finished is not None
         if folder.finished.extraction.items_sha256 != whole.items_sha256:
@@ -80,24 +80,8 @@ def _shard(part: Finished) -> tuple[int, int]:
     return part.extraction.shard
 
 
-def _merged(ordered: Sequence[Finished], whole: Extraction, folder: Folder) -> Extraction:
-    names = tuple(name for part in ordered for name in _row_names(part))
-    made: list[Extraction] = []
-
-    def manifest(files: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:
-        layers = tuple(
-            replace(layer, shape=files[layer.name][0], sha256=files[layer.name][1]) for layer in whole.layers
-        )
-        made.append(replace(whole, layers=layers))
-        return made[0].to_json() + "\n"
-
-    hashes = listing(
-        (name for part in ordered for name in part.names), (digest for part in ordered for digest in part.hashes)
-    )
-    shapes = {layer.name: layer.shape[1:] for layer in whole.layers}
-    arrays = folder.put(names, hashes, manifest, shapes, _pieces(ordered))
-    embeddings = {name: Embeddings(values, names, str(folder.path)) for name, values in arrays.items()}
-    return replace(made[0], embeddings=embeddings)
+def _listing(ordered: Sequence[Finished]) -> str:
+    return "".join(listing(part.names, part.hashes) for part in ordered)
 
 
 def _row_names(part: Finished) -> tuple[str, ...]:
@@ -193,13 +177,12 @@ def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Ext
     first, with_rows = extractions[0], next(extraction for extraction in extractions if extraction.n_rows)
     seconds = sum(extraction.seconds for extraction in extractions)
     count = sum(extraction.n_items for extraction in extractions)
-    items = sha256_of_listing(
-        (name for part in ordered for name in part.names), (digest for part in ordered for digest in part.hashes)
-    )
+    n_rows, items = sum(extraction.n_rows for extraction in extractions), sha256_of(_listing(ordered))
     processors = dict.fromkeys(str(extraction.processor) for extraction in extractions if extraction.n_rows)
     options = {**(first.provenance.options if first.provenance else {}), "out": out}
+    layers = tuple(replace(layer, shape=(n_rows, *layer.shape[1:])) for layer in with_rows.layers)
     whole = replace(
-        first, layers=with_rows.layers, n_items=count, n_rows=sum(extraction.n_rows for extraction in extractions),
+        first, layers=layers, n_items=count, n_rows=n_rows,
         shard=None, embeddings=None, seconds=seconds, items_per_second=count / max(seconds, 1e-9), items_sha256=items,
         failures=tuple(failure for extraction in extractions for failure in extraction.failures), notes=notes,
         processor=" and ".join(processors), model_threads=with_rows.model_threads,

@@ -95,7 +95,7 @@ class Inputs:
     def hash_of_part(self, source: str, batch_size: int | None, shard: tuple[int, int]) -> tuple[str, str]:
         """SHA-256 of the names of all images, and of the names and the contents of those of a part."""
         from pyalign.extraction.extract import BATCH
-        from pyalign.extraction.finished import sha256_of, sha256_of_items, sha256_of_listing
+        from pyalign.extraction.finished import listing, sha256_of, sha256_of_items
         from pyalign.extraction.images import as_images
         from pyalign.extraction.job import default_workers, numbers_of
 
@@ -104,7 +104,7 @@ class Inputs:
         batches = numbers_of(count, size, shard)
         part = range(batches.start * size, min(count, batches.stop * size))
         hashes = sha256_of_items(images.open, part, default_workers())
-        return sha256_of("\n".join(images.names)), sha256_of_listing(images.names[part.start : part.stop], hashes)
+        return sha256_of("\n".join(images.names)), sha256_of(listing(images.names[part.start : part.stop], hashes))
 
     def digest(self, value: Any) -> str:
         """The digest of a value that was read, computed once; that of a table of models is made of its parts."""

@@ -17,7 +17,7 @@ import pytest
 
 from pyalign.errors import InputError
 from pyalign.extraction import images as module
-from pyalign.extraction.finished import UNREADABLE, sha256_of, sha256_of_items, sha256_of_listing
+from pyalign.extraction.finished import UNREADABLE, listing, sha256_of, sha256_of_items
 from pyalign.extraction.images import Images, as_images
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
@@ -357,7 +357,7 @@ def test_images_that_are_listed_already_come_back(message_of):
 def hash_of(source):
     """The hash of the names and contents of images."""
     images = as_images(source)
-    return sha256_of_listing(images.names, sha256_of_items(images.open, range(len(images)), 2))
+    return sha256_of(listing(images.names, sha256_of_items(images.open, range(len(images)), 2)))
 
 
 def test_a_hash_of_images_tells_names_order_and_contents(tmp_path):
