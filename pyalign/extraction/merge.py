@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +21,10 @@ from pyalign.extraction.folder import PROCESSOR, FinishedByAnotherRun, Folder
 from pyalign.extraction.images import as_images
 from pyalign.extraction.job import default_workers
 from pyalign.io.paths import PathLike, bad, checked_path
+from pyalign.io.write import READ, open_own
 from pyalign.parts import digest_of
 
-ROWS = 4096  # that are copied at once
+AT_ONCE = 1 << 23  # bytes of rows that are copied at once
 MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is allowed
 
 
@@ -164,11 +166,22 @@ def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Pro
 
 
 def _pieces(ordered: Sequence[Finished]) -> Iterator[dict[str, np.ndarray]]:
-    """The rows of all parts by layer, some at once."""
+    """The rows of all parts by layer, read some at once: mapped ones would stay in memory."""
     for part in ordered:
-        layers = part.extraction.layers if part.extraction.n_rows else ()
-        for start in range(0, part.extraction.n_rows, ROWS):
-            yield {layer.name: np.asarray(part.extraction[layer.name].values[start : start + ROWS]) for layer in layers}
+        n, layers = part.extraction.n_rows, part.extraction.layers if part.extraction.n_rows else ()
+        sizes = {layer: 4 * math.prod(layer.shape[1:]) for layer in layers}
+        step = max(1, AT_ONCE // max(1, sum(sizes.values())))
+        with ExitStack() as opened:
+            files = {}
+            for layer, size in sizes.items():
+                files[layer] = opened.enter_context(open_own(os.path.join(part.path, layer.file or ""), READ))
+                files[layer].seek(-n * size, os.SEEK_END)
+            for start in range(0, n, step):
+                count = min(step, n - start)
+                yield {
+                    layer.name: np.frombuffer(file.read(count * sizes[layer]), "<f4").reshape(count, *layer.shape[1:])
+                    for layer, file in files.items()
+                }
 
 
 def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Extraction:

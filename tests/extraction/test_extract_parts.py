@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +201,31 @@ def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures
     assert found.notes[-1] == note and len(found) == 11
     extract("pixels:3", "p", out="other", shard=(2, 2), batch_size=3)
     assert "in batch_size" in message_of(lambda: merge_extractions(["part1", "other"], "m", mixed=True))
+
+
+MEASURED = """
+import os, threading
+from pathlib import Path
+from pyalign.extraction.merge import merge_extractions
+
+
+def told(path, word):
+    return int(next(line for line in Path(path).read_text().splitlines() if line.startswith(word)).split()[1])
+
+
+merge_extractions(["small1"], "small")
+memory, written = told("/proc/self/status", "VmHWM:"), told("/proc/self/io", "wchar:")
+merge_extractions(["part1", "part2"], "merged")
+print(1024 * (told("/proc/self/status", "VmHWM:") - memory), told("/proc/self/io", "wchar:") - written)
+"""
+
+
+def test_a_merge_takes_no_memory_for_its_rows_and_writes_them_once(pictures):
+    extract("pixels:8", "p", out="small1", shard=(1, 1))
+    for part in (1, 2):
+        extract("pixels:1024", "p", out=f"part{part}", shard=(part, 2), batch_size=2)
+    ran = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True)
+    memory, written = map(int, ran.stdout.split())
+    size = Path("merged/penultimate.npy").stat().st_size
+    assert size > 100 << 20 and memory < size / 3
+    assert size <= written < 1.01 * size
