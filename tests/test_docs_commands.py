@@ -179,6 +179,12 @@ def test_every_stand_in_is_named_by_a_command(script):
     assert [name for name in script.stand_ins.FILES if not script.stand_ins.is_named(name, commands)] == []
 
 
+def test_lines_of_blocks_of_the_pages_for_contributors_fit_too():
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        bodies = "".join(body for _, body in FENCE.findall((ROOT / name).read_text(encoding="utf-8")))
+        assert [line for line in bodies.splitlines() if len(line) > 84] == []
+
+
 @pytest.mark.parametrize("path", ALL, ids=[str(path.relative_to(ROOT)) for path in ALL])
 def test_all_commands_and_python_of_a_page_stand_where_they_run_and_lines_fit(path):
     """Commands are in blocks of sh, Python is a doctest or says what it needs; a page shows 84 characters of a line."""
