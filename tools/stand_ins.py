@@ -212,7 +212,7 @@ MORE = ("clip,CLIP,image-text,WIT-400M,151M,63.3 %,", "vgg,VGG,supervised,ImageN
 TURN = np.arange(ANSWERS)
 ODD = np.where(TURN % 3 > 0, 2, TURN % 2)  # the position that a language model calls odd: mostly that of the people
 FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what writes it at a path
-    "draw.py": lambda: (Path(__file__).parents[1] / "examples" / "draw.py").read_text(encoding="utf-8"),
+    "draw.py": lambda: (Path(__file__).parents[1] / "examples" / "pictures" / "draw.py").read_text(encoding="utf-8"),
     "clip.npy": lambda: model(1),
     "clip.npz": with_names,
     "vgg.npy": lambda: model(2, noise=2),

@@ -207,6 +207,7 @@ class Judged:
     def codes(self) -> np.ndarray | None:
         """(t,) the same by number."""
         return codes_of_people(self.triplets, self.subjects)
+
     def each(self, weighting: Weighting, groups: Any) -> EachAnswer:
         """The answers that remain, one in each row; groups: of all triplets, as the call gives them."""
         groups = groups if groups is None or isinstance(groups, str) else self.present.of(groups, "groups")
