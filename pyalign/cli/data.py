@@ -35,7 +35,7 @@ from pyalign.datasets.simulate import write_sample
 from pyalign.errors import InputError
 from pyalign.io.embeddings import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
-from pyalign.io.paths import Spec, bad, suffix_of
+from pyalign.io.paths import Spec, errors_of, suffix_of
 from pyalign.io.transform import model_spec
 from pyalign.typing import MatrixKind
 
@@ -266,10 +266,8 @@ def _spec(options: ExportOptions) -> str:
     path, layer = options.embeddings.path, options.embeddings.key
     if not os.path.isdir(path):
         raise InputError(f"{options.embeddings}: --out {options.out} needs a folder of pyalign extract")
-    try:
+    with errors_of(path):
         return model_spec(read_manifest(path).document, layer)
-    except InputError as error:
-        raise error if str(error).startswith(f"{path}:") else bad(path, error) from error
 
 
 EXPORT = Command(

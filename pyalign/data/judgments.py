@@ -117,8 +117,7 @@ class RDMs(AsArray):
         index = np.asarray(rows)
         matrices = self.matrices()
         return replace(
-            self,
-            values=matrices[..., index[:, None], index],
+            self, values=matrices[..., index[:, None], index],
             names=None if self.names is None else tuple(self.names[row] for row in index),
         )
 

@@ -222,12 +222,8 @@ class Provenance:
     def to_dict(self) -> dict[str, Any]:
         """The provenance as json can write it."""
         return {
-            "version": self.version,
-            "time": self.time,
-            "inputs": [entry.to_dict() for entry in self.inputs],
-            "options": dict(self.options),
-            "backend": self.backend,
-            "seed": self.seed,
+            "version": self.version, "time": self.time, "inputs": [entry.to_dict() for entry in self.inputs],
+            "options": dict(self.options), "backend": self.backend, "seed": self.seed,
         }
 
     @classmethod

@@ -103,8 +103,7 @@ class Triplets(AsArray):
         if isinstance(rows, tuple | int | np.integer):
             return self.values[rows]
         return replace(
-            self,
-            values=self.values[rows],
+            self, values=self.values[rows],
             positions=self.positions if self.positions is None or self.positions.ndim == 1 else self.positions[rows],
             answers=None if self.answers is None else self.answers.take(rows),
             subjects=None if self.subjects is None else self.subjects.take(rows),

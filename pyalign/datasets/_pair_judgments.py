@@ -11,6 +11,7 @@ import numpy as np
 
 from pyalign.data import Categories, RDMs
 from pyalign.datasets.places import Place, by_number, check_rdms, names_in
+from pyalign.datasets.registry import SETS_OF_PETERSON
 from pyalign.io.arrays import Entries, npz_entries
 from pyalign.io.embeddings import Pictures
 from pyalign.io.isolated import mat_entries
@@ -100,13 +101,14 @@ def cichy118_images(place: Place, key: str | None = None) -> Pictures:
 # King et al. 2019: two sets of photographs of objects, arranged by people
 
 OBJECTS_144 = 144
+SETS_OF_KING = ("set1", "set2")
 KING_FILE, KING_ORDER = "BEHAVIOR.mat", "stimulus_category_labels.txt"
 _LAST = re.compile(r"(\d+)\s*$")
 
 
 def king19_judgments(place: Place, key: str | None = None) -> RDMs:
     """Dissimilarities of one set, the pairs of each participant in a row; rows are in the order of `king19_names`."""
-    which = _set_of_king(place, key, "judgments")
+    which = place.chosen(key, "judgments of two sets", SETS_OF_KING)
     path = place.file(f"sim_judgements/{KING_FILE}", KING_FILE)
     rdms = load_rdms(path, kind="dissimilarity", key=f"BEHAVIOR.{which}.pairwisedistances")
     check_rdms(place, rdms, OBJECTS_144)
@@ -127,21 +129,13 @@ def king19_names(place: Place, key: str | None = None) -> tuple[str, ...]:
 
 def king19_images(place: Place, key: str | None = None) -> Pictures:
     """The folder of one set."""
-    which = _set_of_king(place, key, "images")
+    which = place.chosen(key, "images of two sets", SETS_OF_KING)
     return Pictures(str(place.file(f"images/{which}", which)))
-
-
-def _set_of_king(place: Place, key: str | None, part: str) -> str:
-    if key is None:
-        about = f"dataset:{place.name}"
-        raise place.bad(f"holds {part} of two sets, choose one as {about}::set1 or {about}::set2")
-    return key
 
 
 # Peterson, Abbott & Griffiths 2018: six sets of 120 images, of which people rated all pairs
 
 OBJECTS_120, HIGHEST_RATING = 120, 10.0
-SETS_OF_PETERSON = ("animals", "automobiles", "fruits", "furniture", "vegetables", "various")
 _PAIR = re.compile(r"\D*(\d+)\D*,\D*(\d+)\D*")
 
 
@@ -215,7 +209,4 @@ def peterson_images(place: Place, key: str | None = None) -> Pictures:
 
 
 def _folder_of_peterson(place: Place, key: str | None, part: str) -> Path:
-    if key is None:
-        several = ", ".join(f"dataset:{place.name}::{name}" for name in SETS_OF_PETERSON)
-        raise place.bad(f"holds {part} of six sets, choose one: {several}")
-    return place.file(key)
+    return place.file(place.chosen(key, f"{part} of six sets", SETS_OF_PETERSON))

@@ -157,16 +157,11 @@ def width(which: str) -> int:
 
 FOLDERS_OF_MODELS = {"chatgpt": "chatgpt3.5_things", "gemini": "gemini_pro_vision_things"}
 SPLITS_OF_MODELS = {"train": ("train_90.txt", "train_90.npy"), "test": ("test_10.txt", "test_10.npy")}
-KEYS = (*FOLDERS_OF_MODELS, *(f"{model}/{split}" for model in FOLDERS_OF_MODELS for split in SPLITS_OF_MODELS))
 
 
 def llm_triplets(place: Place, key: str | None = None) -> Triplets:
     """(t, 3) from 0, the item that the model called odd last: of one model, or of one split of its answers."""
-    if key is None:
-        about = f"dataset:{place.name}"
-        several = ", ".join(f"{about}::{name}" for name in FOLDERS_OF_MODELS)
-        raise place.bad(f"holds answers of several models, choose one: {several}")
-    model, _, split = key.partition("/")
+    model, _, split = place.chosen(key, "answers of several models", [*FOLDERS_OF_MODELS]).partition("/")
     folder = place.file(FOLDERS_OF_MODELS[model])
     inside = Place(place.name, folder)
     parts = [load_triplets(inside.file(*SPLITS_OF_MODELS[name])) for name in ([split] if split else SPLITS_OF_MODELS)]

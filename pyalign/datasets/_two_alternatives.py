@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from pyalign.data import ANCHORED, Triplets
 from pyalign.data.trials import anchor_first
-from pyalign.datasets.places import Place
+from pyalign.datasets.places import Place, table_of
+from pyalign.datasets.registry import KINDS_OF_BAPPS
 from pyalign.io.arrays import open_npy
 from pyalign.io.embeddings import Pictures
 from pyalign.io.image_files import images_below
-from pyalign.io.paths import bad, text_errors
+from pyalign.io.paths import bad
 
 
 def anchored(path: Path | str, names: np.ndarray, second: np.ndarray, people: int | None = None) -> Triplets:
@@ -51,7 +51,6 @@ def with_note(place: Place, triplets: Triplets, note: str) -> Triplets:
 # NIGHTS: 20,019 triplets of generated images, a reference and two variations
 
 FEWEST = 6  # votes of a triplet that counts, as in the published code
-LARGEST_TABLE = 256 << 20  # bytes of the table
 COLUMNS_OF_NIGHTS = ("right_vote", "votes", "ref_path", "left_path", "right_path", "is_imagenet", "split")
 
 
@@ -61,7 +60,7 @@ def nights_triplets(place: Place, key: str | None = None) -> Triplets:
     Triplets with fewer than six votes are left out, as in the published code.
     """
     path = place.file("data.csv")
-    rows = _rows(path)
+    rows = table_of(path, COLUMNS_OF_NIGHTS)
     split = key or "test"
     kept = [row for row in rows if _is_of(row, split) and _number(path, row["votes"]) >= FEWEST]
     if not kept:
@@ -85,24 +84,6 @@ def _number(path: Path, cell: str) -> float:
         raise bad(path, f"votes must be numbers; got {cell!r:.40}") from error
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    if path.stat().st_size > LARGEST_TABLE:
-        raise bad(path, f"must have at most {LARGEST_TABLE:,} bytes")
-    with text_errors(path), open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS_OF_NIGHTS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise bad(path, f"must have columns {', '.join(COLUMNS_OF_NIGHTS)}; it has no {missing[0]}")
-            rows = list(reader)
-        except csv.Error as error:
-            raise bad(path, error) from error
-    for number, row in enumerate(rows, 2):
-        if None in row or None in row.values():
-            raise bad(path, f"row {number} has another number of cells than the header")
-    return rows
-
-
 def nights_images(place: Place, key: str | None = None) -> Pictures:
     """The folder of all images, whose paths are the names in the triplets."""
     return Pictures(str(place.file("data.csv").parent))
@@ -110,10 +91,6 @@ def nights_images(place: Place, key: str | None = None) -> Pictures:
 
 # BAPPS: patches of images and two distortions of each, with the share of people who chose the second
 
-KINDS_OF_BAPPS = {
-    "train": ("traditional", "cnn", "mix"),
-    "val": ("traditional", "cnn", "superres", "deblur", "color", "frameinterp"),
-}
 PEOPLE = {"train": 2, "val": 5}  # who were asked about each triplet
 MAJORITY = "/majority"
 
@@ -148,7 +125,7 @@ def bapps_triplets(place: Place, key: str | None = None) -> Triplets:
 
 def _root(place: Place) -> Path:
     """The folder of ``train`` and ``val``."""
-    for split in KINDS_OF_BAPPS:
+    for split in PEOPLE:
         folder = place.find(f"2afc/{split}", split)
         if folder is not None:
             return folder.parent
@@ -156,7 +133,7 @@ def _root(place: Place) -> Path:
 
 
 def _kinds(place: Place, root: Path, key: str) -> list[str]:
-    wanted = [key] if "/" in key else [f"{key}/{kind}" for kind in KINDS_OF_BAPPS[key]]
+    wanted = [key] if "/" in key else [kind for kind in KINDS_OF_BAPPS if kind.startswith(f"{key}/")]
     there = [kind for kind in wanted if (root / kind / "judge").is_dir()]
     if not there:
         raise place.bad(f"has no judge in {root / wanted[0]}")

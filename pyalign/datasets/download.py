@@ -26,9 +26,7 @@ from pyalign._process import Progress, silent
 from pyalign._version import __version__
 from pyalign.errors import InputError
 from pyalign.io.paths import bad
-from pyalign.io.write import (
-    CREATE, READ, RUN, has_ended, is_of_this_process, lock, locked_folder, open_own, run_name, try_lock,
-)
+from pyalign.io.write import CREATE, READ, RUN, has_ended, is_of_this_process, lock, locked_folder, open_own, run_name
 
 TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS, MOST = 6, 10_000  # in a row that brought nothing; in all
@@ -110,7 +108,7 @@ class Resuming:
                     continue
                 with suppress(FileNotFoundError, PermissionError), ExitStack() as stack:  # gone, or another user's
                     handle = stack.enter_context(open_own(part, READ))
-                    if try_lock(handle.fileno()) is False:
+                    if lock(handle.fileno()) is False:
                         folder.close()
                         self._progress(f"{self._base.stem}, waiting for another process", 0, None)
                         lock(handle.fileno(), wait=True)
@@ -125,7 +123,7 @@ class Resuming:
                             os.rename(_state_of(part), self._state)
                         stack.pop_all()
                         return handle
-            try_lock((own := open_own(self.path, CREATE)).fileno())
+            lock((own := open_own(self.path, CREATE)).fileno())
             return own
 
     def _tidy(self) -> None:

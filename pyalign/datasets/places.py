@@ -138,6 +138,13 @@ class Place:
             raise self.bad(f"has no {' or '.join(names)} in {self.folder}; it holds {held_by(self.folder)}")
         return path
 
+    def chosen(self, key: str | None, part: str, keys: Sequence[str]) -> str:
+        """The key of a part that has several; raises where none is given."""
+        if key is None:
+            several = ", ".join(f"dataset:{self.name}::{name}" for name in keys)
+            raise self.bad(f"holds {part}, choose one: {several}")
+        return key
+
     def lacking(self, needs: Sequence[Sequence[str]]) -> tuple[str, ...]:
         """What there is not of these, of each group one, or cannot be read: a phrase each."""
         paths = [(names, self.find(*names)) for names in needs]
@@ -197,27 +204,31 @@ def inside(folder: Path, name: str, about: str) -> Path:
     return path
 
 
-LARGEST_TABLE = 64 << 20  # bytes of a table
+LARGEST_TABLE = 256 << 20  # bytes of a table
 LEAST = -0.01  # SPoSE's penalty ends at -0.0013
 _NUMBER = re.compile(r"\d+")
 
 
-def column(path: Path, header: str) -> tuple[str, ...]:
-    """A column of a ``.tsv`` by its header; cells may be empty, and may hold quotes."""
+def table_of(path: Path, columns: Sequence[str], dialect: str = "excel") -> list[dict[str, str]]:
+    """The rows of a ``.csv``, or of another dialect, with these columns; cells may be empty, and may hold quotes."""
     if path.stat().st_size > LARGEST_TABLE:
         raise bad(path, f"must have at most {LARGEST_TABLE:,} bytes")
     with text_errors(path), open(path, encoding="utf-8-sig", newline="") as file:
         try:
-            rows = list(csv.reader(file, dialect="excel-tab"))
+            header, *rows = [row for row in csv.reader(file, dialect) if row] or [[]]
         except csv.Error as error:
             raise bad(path, error) from error
-    if not rows or header not in rows[0]:
-        raise bad(path, f"has no column {header!r}")
-    k = rows[0].index(header)
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != len(rows[0]):
-            raise bad(path, f"row {number} has {len(row)} cells, and the header {len(rows[0])}")
-    return tuple(row[k].strip() for row in rows[1:])
+    if missing := [name for name in columns if name not in header]:
+        raise bad(path, f"has no column {missing[0]!r}{f' of {listing(columns)}' if columns[1:] else ''}")
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise bad(path, f"row {number} has {len(row)} cells, and the header {len(header)}")
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def column(path: Path, header: str) -> tuple[str, ...]:
+    """A column of a ``.tsv`` by its header."""
+    return tuple(row[header].strip() for row in table_of(path, (header,), "excel-tab"))
 
 
 def names_in(place: Place, folder: Path, n: int) -> tuple[str, ...]:

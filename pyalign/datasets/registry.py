@@ -169,6 +169,7 @@ OF_THINGS = (
 
 # Judgments of pairs
 
+SETS_OF_PETERSON = ("animals", "automobiles", "fruits", "furniture", "vegetables", "various")
 OF_PAIRS = (
     Row(
         "kriegeskorte92", "dissimilarities of 92 photographed objects, by 16 people, with the photographs",
@@ -225,8 +226,7 @@ OF_PAIRS = (
     ),
     Row(
         "peterson", "similarities of six sets of 120 images, rated from 0 to 10", "pair_judgments:peterson",
-        {part: ("animals", "automobiles", "fruits", "furniture", "vegetables", "various")
-         for part in ("judgments", "images", "names")},
+        {part: SETS_OF_PETERSON for part in ("judgments", "images", "names")},
         "https://github.com/jcpeterson/percept2vec", "not stated",
         "Peterson, Abbott & Griffiths (2018), Cognitive Science 42, 2648-2669",
         (
@@ -236,9 +236,7 @@ OF_PAIRS = (
         ),
         kind="similarity",
         note="ratings of a pair in both orders are one mean; code that adds both means counts such pairs twice",
-        needs=(tuple(f"{category}/sim_judgements" for category in (
-            "animals", "automobiles", "fruits", "furniture", "vegetables", "various",
-        )),),
+        needs=(tuple(f"{category}/sim_judgements" for category in SETS_OF_PETERSON),),
     ),
 )
 
@@ -250,6 +248,11 @@ BUCKET = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/{}"
 CIFAR = Remote(
     "cifar-100-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
     "md5:03b5dce01913d631647c71ecec9e9cb8", unpack=True,
+)
+
+KINDS_OF_BAPPS = (
+    "train/traditional", "train/cnn", "train/mix", "val/traditional", "val/cnn", "val/superres", "val/deblur",
+    "val/color", "val/frameinterp",
 )
 
 OF_OTHER_TRIPLETS = (
@@ -309,11 +312,7 @@ OF_OTHER_TRIPLETS = (
     ),
     Row(
         "bapps", "which of two distortions is more like a patch of an image: votes of people", "two_alternatives:bapps",
-        {"triplets": (
-            "train", "val", "train/traditional", "train/cnn", "train/mix", "val/traditional", "val/cnn", "val/superres",
-            "val/deblur", "val/color", "val/frameinterp", "train/majority",
-            "val/majority",
-         ), "images": ()},
+        {"triplets": ("train", "val", *KINDS_OF_BAPPS, "train/majority", "val/majority"), "images": ()},
         "https://github.com/richzhang/PerceptualSimilarity", "BSD-2-Clause (the code)",
         "Zhang, Isola, Efros et al. (2018), CVPR",
         (
@@ -326,12 +325,7 @@ OF_OTHER_TRIPLETS = (
         ),
         note="anchored triplets with votes, of 5 people (train: 2), scored as published (2AFC); what takes "
              "one answer each, such as compare, takes val/majority. The training split is fetched by hand",
-        needs=(tuple(
-            f"{split}/{kind}/judge"
-            for split, kinds in (("val", ("traditional", "cnn", "superres", "deblur", "color", "frameinterp")),
-                                 ("train", ("traditional", "cnn", "mix")))
-            for kind in kinds
-        ),),
+        needs=(tuple(f"{kind}/judge" for kind in KINDS_OF_BAPPS),),
     ),
     Row(
         "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "other_triplets:sample",

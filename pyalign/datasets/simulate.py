@@ -168,14 +168,9 @@ def simulate(
         sums = _expected(p)
         best, variance, entropy = best + sums[0], variance + sums[1], entropy + sums[2]
     return Simulation(
-        n_triplets=n_triplets,
-        expected_accuracy=best / n_triplets,
-        standard_error=float(np.sqrt(variance)) / n_triplets,
-        expected_cross_entropy=entropy / n_triplets,
-        measure=str(get_measure(measure)),
-        temperature=float(temperature),
-        seed=seed,
-        triplets=triplets,
+        n_triplets=n_triplets, expected_accuracy=best / n_triplets,
+        standard_error=float(np.sqrt(variance)) / n_triplets, expected_cross_entropy=entropy / n_triplets,
+        measure=str(get_measure(measure)), temperature=float(temperature), seed=seed, triplets=triplets,
         notes=(*rows.notes, *notes_on_values(rows, "embeddings"), *notes_on_similarities(chooser.x, triplets, measure)),
         provenance=Provenance.now({"embeddings": x}, {"measure": str(measure), "temperature": temperature}, seed=seed),
     )

@@ -149,16 +149,9 @@ def draw_triplets(
     n_tied, n_sharing = _draw(triplets, probabilities, meet, partial(_answers, chooser, temperature, rng), rng)
     options = {"scheme": scheme, "measure": str(measure), "temperature": temperature}
     return SampledTriplets(
-        n_triplets=n_triplets,
-        n_tied=n_tied,
-        n_sharing=n_sharing,
-        scheme=scheme,
-        measure=str(measure),
-        temperature=None if temperature is None else float(temperature),
-        seed=seed,
-        triplets=triplets,
-        probabilities=probabilities,
-        notes=notes,
+        n_triplets=n_triplets, n_tied=n_tied, n_sharing=n_sharing, scheme=scheme, measure=str(measure),
+        temperature=None if temperature is None else float(temperature), seed=seed, triplets=triplets,
+        probabilities=probabilities, notes=notes,
         provenance=Provenance.now({"embeddings": x, "categories": _array_of(categories)}, options, seed=seed),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -15,6 +15,7 @@ from pyalign.io.paths import Array
 
 BUSY = 8  # seconds of CPU time without progress
 SLOWEST = 200 << 20  # bytes a second of a file that a library takes in at once
+PIECE = 64 << 20  # bytes read at once
 ALIGNED = 4096
 
 
@@ -47,6 +48,17 @@ class Channel:
         self._size += -(-nbytes // ALIGNED) * ALIGNED
         os.ftruncate(self._descriptor, self._size)
         return np.ndarray(shape, dtype, mmap.mmap(self._descriptor, nbytes, offset=place))
+
+    def fill(self, shape: tuple[int, ...], dtype: Any, part: Callable[[Any], Array], chunk: int = 1) -> None:
+        """The next array by what `part` gives of an index of it, some rows at once; whole chunks are unpacked once."""
+        array = self.array(shape, dtype)
+        if not shape or not array.size:
+            array[...] = part(())
+            return
+        rows = -(-max(1, PIECE // max(1, array.nbytes // len(array))) // chunk) * chunk
+        for start in range(0, len(array), rows):
+            array[start : start + rows] = part(slice(start, min(start + rows, len(array))))
+            self.progress()
 
     def give(self, values: Array) -> None:
         """A copy of `values` as the next array."""

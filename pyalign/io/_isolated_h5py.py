@@ -10,13 +10,12 @@ import numpy as np
 
 from pyalign.io._isolated_channel import Channel, give_rows
 from pyalign.io.arrays import Listed, strings, type_name
-from pyalign.io.paths import Array, bad, needed
+from pyalign.io.paths import bad, needed
 
 h5py: Any = needed("", "h5py", "files")
 HEAP = b"GCOL\x01\0\0\0"
 MOST = 100_000  # datasets
 DEEPEST = 32  # structs in structs, with the references to them
-PIECE = 64 << 20  # bytes read at once
 OUTSIDE = "keeps its data in other files, which are not read"
 
 _checked: tuple[str, int, int] | None = None  # the file whose heaps were last looked through
@@ -88,7 +87,7 @@ def values(channel: Channel, path: str, key: str, where: str) -> tuple[Sequence[
             return strings(path, text.ravel()), text.shape
         if node.dtype.hasobject or node.dtype.names is not None or node.dtype.kind not in "biuf":
             raise bad(path, f"{key!r} holds {node.dtype}, not real numbers")
-        _read(channel, node)
+        channel.fill(node.shape, node.dtype, lambda rows: node[rows], node.chunks[0] if node.chunks else 1)
         return None
 
 
@@ -167,20 +166,6 @@ def _is_virtual(node: Any) -> bool:
 
 def _type(dtype: np.dtype[Any]) -> str:
     return "str" if h5py.check_string_dtype(dtype) is not None else type_name(dtype)
-
-
-def _read(channel: Channel, node: Any) -> None:
-    array: Array = channel.array(node.shape, node.dtype)
-    if node.ndim == 0 or node.size == 0:
-        array[...] = node[()]
-        return
-    rows = max(1, PIECE // max(1, node.nbytes // len(node)))
-    if node.chunks:  # whole chunks, so that none is unpacked twice
-        rows = -(-rows // node.chunks[0]) * node.chunks[0]
-    for start in range(0, len(node), rows):
-        stop = min(start + rows, len(node))
-        node.read_direct(array, np.s_[start:stop], np.s_[start:stop])
-        channel.progress()
 
 
 def check_heaps(path: str) -> None:

@@ -212,12 +212,7 @@ def pictures(channel: Channel, path: str, column: str | None) -> dict[str, Any]:
         nbytes = sum(_packed(metadata.row_group(group), data) for group in range(metadata.num_row_groups))
         text = [field.name for field in schema if str(field.type) in ("string", "large_string")]
         return {
-            "column": column,
-            "data": data,
-            "path": names,
-            "text": text,
-            "rows": metadata.num_rows,
-            "nbytes": nbytes,
+            "column": column, "data": data, "path": names, "text": text, "rows": metadata.num_rows, "nbytes": nbytes,
         }
 
 

@@ -16,7 +16,6 @@ from pyalign.io.tensor_files import widen_bfloat16
 torch: Any = needed("", "torch", "torch")
 MOST = 100_000  # tensors, and whatever else the dicts name: a small file can name one dict very often
 DEEPEST = 4
-PIECE = 64 << 20  # bytes copied at once
 
 
 def arrays(channel: Channel, path: str) -> list[Listed]:
@@ -32,19 +31,12 @@ def values(channel: Channel, path: str, key: str, where: str) -> tuple[list[str]
     leaf = leaf.detach()
     is_bfloat16 = leaf.dtype == torch.bfloat16
     source = leaf.view(torch.int16).numpy() if is_bfloat16 else leaf.resolve_conj().resolve_neg().numpy()
-    array = channel.array(source.shape, np.float32 if is_bfloat16 else source.dtype)
-    if array.ndim == 0 or array.size == 0:
-        array[...] = _plain(source, is_bfloat16)
-        return None
-    rows = max(1, PIECE // max(1, array.nbytes // len(array)))
-    for start in range(0, len(array), rows):
-        array[start : start + rows] = _plain(source[start : start + rows], is_bfloat16)
-        channel.progress()
+
+    def part(rows: Any) -> Array:
+        return widen_bfloat16(source[rows].view(np.uint16)) if is_bfloat16 else source[rows]
+
+    channel.fill(source.shape, np.float32 if is_bfloat16 else source.dtype, part)
     return None
-
-
-def _plain(values: Array, is_bfloat16: bool) -> Array:
-    return widen_bfloat16(values.view(np.uint16)) if is_bfloat16 else values
 
 
 def _load(path: str) -> Any:

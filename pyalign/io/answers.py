@@ -19,7 +19,7 @@ from pyalign.data.metadata import Texts, coded
 from pyalign.errors import InputError, Remedy
 from pyalign.io.arrays import ANSWERS, CHOICES, SUBJECTS, WEIGHTS, choose, names_array, strings
 from pyalign.io.formats import check_format, open_file, open_table
-from pyalign.io.item_names import first_column
+from pyalign.io.item_names import first_column, without_blanks
 from pyalign.io.layout import always, is_number
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key
 from pyalign.io.tables import EXACT, Column, Table, by_name, column_index, exact_numbers
@@ -116,13 +116,9 @@ def _are_rows_of_numbers(lines: list[str]) -> bool:
 
 
 def _below_header(path: PathLike, lines: list[str]) -> list[str]:
-    while lines and not lines[-1]:
-        lines.pop()
-    if "" in lines:
-        raise bad(path, f"line {lines.index('') + 1} is empty; write nan where there is no answer")
-    above_numbers = len(lines) > 1 and not is_number(lines[0]) and all(map(is_number, lines[1:]))
+    without_blanks(path, lines, "is empty; write nan where there is no answer")
     heads = [line.lower() == "name" or (line.isidentifier() and says(line, "answer")) for line in lines[:2]]
-    if above_numbers or heads in ([True], [True, False]):  # of two in a row, both are names
+    if _above_numbers(lines) or heads in ([True], [True, False]):  # of two in a row, both are names
         lines = lines[1:]
     if not lines:
         raise bad(path, "holds no choices")
@@ -209,10 +205,7 @@ def _lines(path: PathLike, suffix: str, noun: str) -> list[str]:
         remedy = f"; of a triplet file choose one with {Remedy('subject_column', like='column', of='load_triplets')}"
         hint = remedy if noun == "subject" else ""
         raise bad(path, f"{noun}s must be one column{hint}")
-    while labels and not labels[-1]:
-        labels.pop()
-    if "" in labels:
-        raise bad(path, f"line {labels.index('') + 1} has no {noun}; without one the rows below it would shift")
+    without_blanks(path, labels, f"has no {noun}; without one the rows below it would shift")
     if labels and (says(labels[0], "participant") or _above_numbers(labels)):
         del labels[0]
     if not labels:

@@ -19,12 +19,12 @@ from pyalign import _checks
 from pyalign._registry import registered
 from pyalign.data import Embeddings, TrainedOn, as_embeddings
 from pyalign.data.similarities import may_be_triplets
-from pyalign.errors import LOAD_TRIPLETS, InputError, shorten
+from pyalign.errors import LOAD_TRIPLETS, shorten
 from pyalign.io.arrays import EMBEDDINGS, LABELS_KEY, Entries, Entry, choose, names_next_to, row_names, text_array
 from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import open_file
 from pyalign.io.layout import LONGEST_LINE, always
-from pyalign.io.paths import DATA_SET, Array, PathLike, bad, is_named, needed, no_key, suffix_of
+from pyalign.io.paths import DATA_SET, Array, PathLike, bad, errors_of, is_named, needed, no_key, suffix_of
 from pyalign.io.rdm_files import layout_of_rdms
 from pyalign.io.tables import Column, Table, by_name, exact_numbers, read_rows
 from pyalign.io.tensor_files import DTYPES, LONGEST_HEADER, MOST_VALUES
@@ -152,10 +152,6 @@ def _with_header(header: bytes, values: Array, dtype: np.dtype[Any]) -> Iterator
         yield part.astype(dtype, order="C", copy=False).tobytes()
 
 
-def _csv(path: PathLike, values: Array, names: Names) -> Written:
-    return [(path, _lines(path, values, names))]
-
-
 def _lines(path: PathLike, values: Array, names: Names) -> Iterator[bytes]:
     """A name always stands in quotes: then no other separator could part the rows."""
     header = ",".join((["name"] if names is not None else []) + [f"f{k}" for k in range(values.shape[1])])
@@ -194,11 +190,8 @@ def _parts(values: Array) -> Iterator[Array]:
 
 
 WRITERS: dict[str, Callable[[PathLike, Array, Names], Written]] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".safetensors": _safetensors,
-    ".parquet": _parquet,
-    ".csv": _csv,
+    ".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": _parquet,
+    ".csv": lambda path, values, names: [(path, _lines(path, values, names))],
 }
 
 
@@ -264,10 +257,8 @@ def load_embeddings(
         embeddings = _read(path, key, name_column, names is not None)
     if names is None:
         return embeddings
-    try:
+    with errors_of(path):
         named, note = embeddings.named(names)
-    except InputError as error:
-        raise bad(path, error) from error
     return named if note is None else replace(named, notes=(*named.notes, f"{os.fspath(path)}: {note}"))
 
 

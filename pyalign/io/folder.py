@@ -102,8 +102,7 @@ def _parse(path: PathLike, document: Any) -> Manifest:
     layers = tuple(_layer(path, entry, n) for entry in listed)
     names = _plain(path, document.get("names"), "names")
     for values, what in (
-        ([layer.name for layer in layers], "layers"),
-        ([layer.file for layer in layers], "files of layers"),
+        ([layer.name for layer in layers], "layers"), ([layer.file for layer in layers], "files of layers"),
     ):
         if len(set(values)) != len(values):
             (twice, times), *_ = Counter(values).most_common(1)

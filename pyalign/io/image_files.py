@@ -21,7 +21,7 @@ import numpy as np
 from pyalign.errors import shorten
 from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
 from pyalign.io.isolated import ask, hdf5_entries
-from pyalign.io.item_names import HEADERS, first_column
+from pyalign.io.item_names import HEADERS, first_column, without_blanks
 from pyalign.io.paths import TEXT, Array, PathLike, bad, check_expansion, check_file
 
 SUFFIXES = frozenset(
@@ -84,11 +84,7 @@ def listed_images(path: PathLike) -> tuple[list[str], str | None]:
     Of tables the first column. Paths are relative to the folder of the list, or absolute.
     """
     suffix = check_file(path, "lists of images", TEXT)
-    names, _ = first_column(path, suffix)
-    while names and not names[-1]:
-        names.pop()
-    if "" in names:
-        raise bad(path, f"line {names.index('') + 1} is blank")
+    names = without_blanks(path, first_column(path, suffix)[0], "is blank")
     folder = os.path.dirname(os.fspath(path))
     header = None
     if names and not suffix.startswith(".txt") and names[0].lower() in LIST_HEADERS:
@@ -209,7 +205,8 @@ def hdf5_images(path: PathLike, key: str | None) -> Rows:
     if 0 in shape:
         raise bad(path, f"{key!r} is empty: shape {shape}")
     check_expansion(path, os.path.getsize(path), rows * NAME, "the names of its rows")
-    fetch = partial(_hdf5_files, path, key, rows)
+    room = _room(os.path.getsize(path))  # what lies in heaps is not packed
+    fetch = partial(_files, path, "h5py", "HDF5", key, rows, room)
     if not description["files"]:
         check_expansion(path, os.path.getsize(path), nbytes, repr(key))
         nbytes //= rows
@@ -226,10 +223,13 @@ def hdf5_images(path: PathLike, key: str | None) -> Rows:
     return images
 
 
-def _hdf5_files(path: PathLike, key: str, rows: int, start: int) -> Piece:
+def _files(path: PathLike, package: str, kind: str, key: str, rows: int, room: int, start: int) -> Piece:
+    """The bytes of some images from one on: they come as lengths, -1 for none, and all bytes."""
     arguments = (key, start, min(rows, start + MOST_ROWS), PIECE)
-    room = _room(os.path.getsize(path))  # what lies in heaps is not packed
-    return _parted(ask(path, "h5py", "files", "picture_rows", *arguments, room=room, kind="HDF5")[1])
+    lengths, data = ask(path, package, "files", "picture_rows", *arguments, room=room, kind=kind)[1]
+    ends = np.cumsum(lengths.clip(0)).tolist()
+    spans = zip([0, *ends[:-1]], ends, lengths.tolist(), strict=True)
+    return [None if length < 0 else data[start:end].tobytes() for start, end, length in spans]
 
 
 def _hdf5_pixels(path: PathLike, key: str, rows: int, step: int, nbytes: int, start: int) -> Piece:
@@ -257,7 +257,8 @@ def parquet_images(path: PathLike, column: str | None) -> Rows:
         raise bad(path, f"column {column!r} is empty (no rows)")
     check_expansion(path, os.path.getsize(path), rows * NAME, "the names of its rows")
     check_expansion(path, os.path.getsize(path), description["nbytes"], f"column {column!r}")
-    images = Rows(path, column, rows, partial(_parquet_files, path, leaf, rows, description["nbytes"]))
+    fetch = partial(_files, path, "pyarrow", "Parquet", leaf, rows, _room(description["nbytes"]))
+    images = Rows(path, column, rows, fetch)
     leaves = [description["path"], *(name for name in NAME_COLUMNS if name in description["text"])]
     for name in filter(None, leaves):
         names, _ = ask(path, "pyarrow", "files", "picture_names", name, room=rows * NAME, kind="Parquet")
@@ -268,23 +269,9 @@ def parquet_images(path: PathLike, column: str | None) -> Rows:
     return images
 
 
-def _parquet_files(path: PathLike, leaf: str, rows: int, nbytes: int, start: int) -> Piece:
-    arguments = (leaf, start, min(rows, start + MOST_ROWS), PIECE)
-    return _parted(ask(path, "pyarrow", "files", "picture_rows", *arguments, room=_room(nbytes), kind="Parquet")[1])
-
-
 def _room(nbytes: int) -> int:
     """Bytes that the separate process may take for a piece, of `nbytes` of images in all: it is copied some times."""
     return 4 * (PIECE + min(LARGEST, max(0, nbytes)))
-
-
-def _parted(arrays: list[Array]) -> Piece:
-    """Rows from their lengths, -1 for none, and all bytes."""
-    lengths, data = arrays
-    ends = np.cumsum(lengths.clip(0)).tolist()
-    starts = [0, *ends[:-1]]
-    spans = zip(starts, ends, lengths.tolist(), strict=True)
-    return [None if length < 0 else data[start:end].tobytes() for start, end, length in spans]
 
 
 # Tar archives: nothing is unpacked, and no name of a member is a path here. Python's tarfile reads the same; it seeks

@@ -30,7 +30,7 @@ from pyalign.io.documents import read_json
 from pyalign.io.embeddings import load_embeddings, open_named
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.layout import NAME_HEADERS, Row, cells_of, lines_of, read_rows
-from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, is_named, no_key, open_text
+from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, errors_of, is_named, no_key, open_text
 from pyalign.io.tables import Table, names_of
 
 PLACE = Path(__file__).with_name("models.csv")
@@ -204,10 +204,8 @@ def load_metadata(path: PathLike) -> Metadata:
     if os.path.getsize(path) > LARGEST:
         raise bad(path, f"must be a table of at most {LARGEST:,} bytes; got {os.path.getsize(path):,}")
     rows = list(_objects(path)) if suffix == ".json" else list(_rows(path, suffix))
-    try:
+    with errors_of(path):
         return Metadata.of(rows, os.fspath(path))
-    except InputError as error:
-        raise bad(path, error) from error
 
 
 def _objects(path: PathLike) -> Iterator[dict[str, Any]]:
@@ -296,12 +294,8 @@ def read_names(path: PathLike, *, key: str | None = None) -> tuple[str, ...]:
         return _from_array(path, key)
     no_key(path, key)
     names, several = first_column(path, suffix)
-    while names and not names[-1]:
-        names.pop()
-    if not names:
+    if not without_blanks(path, names, "has no name; without one the rows below it would shift"):
         raise bad(path, "holds no names")
-    if "" in names:
-        raise bad(path, f"line {names.index('') + 1} has no name; without one the rows below it would shift")
     known = HEADERS | NAME_HEADERS if several else HEADERS
     if suffix.startswith((".csv", ".tsv")) and names[0].lower() in known:
         del names[0]
@@ -331,6 +325,15 @@ def first_column(path: PathLike, suffix: str) -> tuple[list[str], bool]:
             several = len(cells) > 1 if number == 1 else several
             rows.append(cells[0].strip())
     return rows, several
+
+
+def without_blanks(path: PathLike, cells: list[str], said: str) -> list[str]:
+    """The cells of a column without those at its end that are empty; raises where another is: what is `said` of it."""
+    while cells and not cells[-1]:
+        cells.pop()
+    if "" in cells:
+        raise bad(path, f"line {cells.index('') + 1} {said}")
+    return cells
 
 
 LABEL_HEADERS = {"category", "label", "class", "group"}

@@ -19,7 +19,7 @@ from pyalign.io.answers import code_subjects
 from pyalign.io.arrays import JUDGMENTS, choose, names_next_to, row_names
 from pyalign.io.embeddings import open_named
 from pyalign.io.formats import open_file
-from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
+from pyalign.io.paths import Array, PathLike, bad, errors_of, is_named, no_key, suffix_of
 from pyalign.io.rdm_files import TREE, find_rdms
 from pyalign.io.tables import Table, exact_numbers, read_rows
 from pyalign.typing import MatrixKind
@@ -28,7 +28,7 @@ MOST = 10_000_000  # numbers in all matrices of a small file; of a large one MAN
 MANY = 100
 
 
-def load_rdms(  # noqa: C901
+def load_rdms(
     path: PathLike, *, kind: MatrixKind | None = None, key: str | None = None, names: Sequence[str] | None = None
 ) -> RDMs:
     """Read similarity or dissimilarity matrices (RDMs) of people, with the names of objects where the file has them.
@@ -66,10 +66,8 @@ def load_rdms(  # noqa: C901
     opened = {} if suffix_of(path) == TREE else open_file(path, JUDGMENTS)
     rdms = None if isinstance(opened, Table) else find_rdms(path, key, opened)
     if rdms is not None:
-        try:
+        with errors_of(path):
             return _named(as_rdms(rdms, kind, source), names)
-        except InputError as error:
-            raise bad(path, error) from error
     opened = opened or open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()
     if isinstance(opened, Table):
@@ -103,10 +101,8 @@ def load_rdms(  # noqa: C901
 
 def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Sequence[str] | None) -> RDMs:
     judgments: RDMs = open_named(path, "judgments", key)
-    try:
+    with errors_of(path):
         return _named(as_rdms(judgments, kind), names)
-    except InputError as error:
-        raise bad(path, error) from error
 
 
 def people_first(values: Array, source: str) -> tuple[Array, tuple[str, ...]]:

@@ -87,6 +87,17 @@ def bad(path: PathLike, problem: object) -> InputError:
     return InputError(f"{os.fspath(path)}: {one_line(problem)}")
 
 
+@contextmanager
+def errors_of(path: PathLike) -> Iterator[None]:
+    """Errors about what a file holds start with its path."""
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(os.fspath(path)):
+            raise
+        raise bad(path, error) from error
+
+
 def one_line(problem: object, longest: int = LONGEST_MESSAGE) -> str:
     """The first line of a text, cut, with no letter in it that a terminal would obey."""
     lines = str(problem).strip().splitlines() or ["unreadable"]

@@ -25,7 +25,7 @@ from pyalign.io.contents import columns_of
 from pyalign.io.embeddings import open_named
 from pyalign.io.formats import open_table
 from pyalign.io.layout import always, is_number
-from pyalign.io.paths import Array, PathLike, bad, checked_path, is_named
+from pyalign.io.paths import Array, PathLike, bad, checked_path, errors_of, is_named
 from pyalign.io.tables import Column, Table, by_name, cells_table, column_index, frame_table, from_one, whole_numbers
 from pyalign.typing import AnswersLike, Policy, SubjectsLike, Task, WeightsLike
 
@@ -143,8 +143,10 @@ def load_triplets(
         source=None if in_memory else file, task=layout["task"] or ODD_ONE_OUT,
         notes=(*kept, *notes, *(notes_on_unused(path, table) if unweighted else ())),
     )
-    triplets = triplets if unweighted else _weighted(path, triplets, table, weight, weights)
-    return triplets if answers is None else _answered(path, triplets, answers)
+    given = weights if weight is None else weights_in(path, table, weight)
+    with errors_of(path):
+        triplets = triplets.with_weights(given)
+        return triplets if answers is None else triplets.with_answers(answers)
 
 
 def _of_frame(frame: Any, name: str) -> Triplets:
@@ -172,7 +174,8 @@ def _of_data_set(
     if subjects is not None:
         triplets = replace(triplets, subjects=_subjects(path, None, subjects, len(triplets)))
     triplets = replace(triplets, notes=(*triplets.notes, *notes))
-    return triplets if answers is None else _answered(path, triplets, answers)
+    with errors_of(path):
+        return triplets if answers is None else triplets.with_answers(answers)
 
 
 def with_remedy(message: str) -> str:
@@ -279,10 +282,8 @@ def _places(
     items = items[-1:] + items[:-1] if layout["anchor"] == "last" else items
     stated = {name: value for name, value in layout.items() if value is not None} | {"columns": (), "choice_column": ()}
     asked = Asked(layout["task"] or ODD_ONE_OUT, items, False, named, stated)
-    try:
+    with errors_of(path):
         return asked.sure(answer).places
-    except InputError as error:
-        raise bad(path, error) from error
 
 
 def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
@@ -306,21 +307,6 @@ def _subjects(path: PathLike, column: Texts | Array | None, stated: Any, t: int)
     if len(subjects.codes) != t:
         raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(subjects.codes)}")
     return subjects
-
-
-def _answered(path: PathLike, triplets: Triplets, answers: object) -> Triplets:
-    try:
-        return triplets.with_answers(answers)
-    except InputError as error:
-        raise bad(path, error) from error
-
-
-def _weighted(path: PathLike, triplets: Triplets, table: Table, column: int | None, weights: object) -> Triplets:
-    given = weights if column is None else weights_in(path, table, column)
-    try:
-        return triplets.with_weights(given)
-    except InputError as error:
-        raise bad(path, error) from error
 
 
 def _names(

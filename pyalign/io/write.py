@@ -38,8 +38,10 @@ def unlock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def lock(descriptor: int, wait: bool) -> bool | None:
+def lock(descriptor: int, wait: bool = False) -> bool | None:
     """Whether the file is this process's until it is closed; None where the file system has no locks.
+
+    Locks save work: two runs of one extraction need not both run a model. What is written is right without them.
 
     Args:
         descriptor: an open file.
@@ -86,21 +88,13 @@ def require_no_link(path: PathLike) -> None:
         raise bad(path, "is a link, which is not followed")
 
 
-def try_lock(descriptor: int) -> bool | None:
-    """Whether the file is this process's until it is closed; None where the file system has no locks.
-
-    Locks save work: two runs of one extraction need not both run a model. What is written is right without them.
-    """
-    return lock(descriptor, wait=False)
-
-
 def take_lock(path: PathLike) -> IO[bytes] | None:
     """The lock file at the path, held until it is closed; None where another run holds it.
 
     It is never removed, since another run may have it open.
     """
     file = open_own(path, APPEND)
-    if try_lock(file.fileno()) is False:
+    if lock(file.fileno()) is False:
         file.close()
         return None
     return file
@@ -233,7 +227,7 @@ class Files:
             handle = create_temporary(target)
             self._moves.append((path, handle, target))
             self._sweep(os.path.dirname(target), os.fstat(handle.fileno()).st_mtime)
-            digest = _sha256() if hashed else None
+            digest = hashlib.sha256() if hashed else None
             _fill(handle, content, digest)
             return None if digest is None else str(digest.hexdigest())
 
@@ -311,7 +305,7 @@ def locked_folder(folder: str, patience: float = PATIENCE) -> Iterator[None]:
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
             ends = time.monotonic() + patience
-            while (ours := lock(descriptor, wait=False)) is False and time.monotonic() < ends:
+            while (ours := lock(descriptor)) is False and time.monotonic() < ends:
                 time.sleep(0.01)
             if ours:
                 stack.callback(unlock, descriptor)
@@ -364,12 +358,6 @@ class _Plain:
         return self.handle.write(data)
 
 
-def _sha256() -> Any:
-    import hashlib  # loads OpenSSL
-
-    return hashlib.sha256()
-
-
 def _fill(handle: IO[bytes], content: Content, digest: Any = None) -> None:
     out = _Plain(handle, digest)
     if isinstance(content, np.ndarray):
@@ -406,7 +394,7 @@ def create_temporary(target: str) -> IO[bytes]:
     while True:
         # "x": never another's file; permissions follow the umask, which tempfile's would not
         handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "x+b")  # noqa: SIM115
-        try_lock(handle.fileno())
+        lock(handle.fileno())
         if os.path.exists(handle.name):  # and was not swept before it was locked, by a clock that is wrong
             return handle
         handle.close()
@@ -429,7 +417,7 @@ def _remove_stale(path: str, ended: bool, now: float) -> None:
     """Locks don't reach other machines on every file system, some have none, and some give them to everybody."""
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        there, locked = os.fstat(descriptor), try_lock(descriptor)
+        there, locked = os.fstat(descriptor), lock(descriptor)
         if stat.S_ISREG(there.st_mode) and locked is not False and (ended or now - there.st_mtime > AWAY):
             os.unlink(path)
     finally:

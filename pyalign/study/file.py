@@ -13,7 +13,7 @@ from pyalign.data.names import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.documents import read_toml
 from pyalign.io.judgments import load_rdms
-from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, bad
+from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, errors_of
 from pyalign.io.triplets import load_triplets
 from pyalign.study.options import (
     CATEGORIES, DIMENSIONS, FILES, HUMAN, LABELS, NONE, PEOPLE, SCORED, SCORES, TRIPLETS, Analysis, analyses, checked,
@@ -162,10 +162,8 @@ def read_study(path: PathLike, check: bool = True) -> StudyFile:
     check: whether the options of all steps are checked, for which all their functions are loaded.
     """
     document = read_toml(path, "studies")
-    try:
+    with errors_of(path):
         return _study(os.fspath(path), document, check)
-    except InputError as error:
-        raise bad(path, error) from error
 
 
 def _study(path: str, document: Mapping[str, Any], check: bool) -> StudyFile:

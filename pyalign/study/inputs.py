@@ -16,7 +16,7 @@ from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
 from pyalign.io.embeddings import open_named
-from pyalign.io.paths import Spec, bad, is_named, is_written_over
+from pyalign.io.paths import Spec, bad, errors_of, is_named, is_written_over
 from pyalign.parts import digest_of
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.options import CATEGORIES, DIMENSIONS, HUMAN, LABELS, METADATA, TRIPLETS
@@ -244,10 +244,8 @@ class Inputs:
         from pyalign.io.answers import read_answers
 
         place = self.place(spec)
-        try:
+        with errors_of(place.path):
             return triplets.with_answers(read_answers(place.path, key=place.key, task=triplets.task))
-        except InputError as error:
-            raise error if str(error).startswith(place.path) else bad(place.path, error) from error
 
     def _judgments(self, entry: Mapping[str, Any]) -> RDMs:
         names = None if "names" not in entry else self.names(entry["names"])

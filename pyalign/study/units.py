@@ -19,7 +19,7 @@ from pyalign._dataclass import dataclass
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import OUT, InputError, Remedy, nearest
-from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
+from pyalign.io.paths import PathLike, Spec, bad, checked_path, errors_of, is_named
 from pyalign.parts import digest_of, key_of
 from pyalign.study.file import ELSEWHERE, MOST_SHARDS, STEP, Step, StudyFile, read_study, texts_of
 from pyalign.study.folder import STUDY, read_record
@@ -286,10 +286,8 @@ class Plan:
         chosen = tuple(unit for unit in self.units if unit.stem in names)
         for unit in chosen:
             if unit.step is not None:
-                try:
+                with errors_of(self.study.path):
                     unit.step.require_options()
-                except InputError as error:
-                    raise bad(self.study.path, error) from error
         return chosen, tuple(changed)
 
     def taken(self, name: str, which: str, scores: bool = False) -> list[Unit]:

@@ -243,7 +243,7 @@ def test_king19_lies_in_structs_and_its_rows_are_not_the_images_in_plain_order(t
     np.testing.assert_array_equal(found.pairs(), sets["set2"])
     images = pyalign.as_images(data_set.images("set2").source)
     assert images.names != found.names and set(images.names) == set(found.names)
-    assert "dataset:king19::set1 or dataset:king19::set2" in message_of(data_set.judgments)
+    assert "choose one: dataset:king19::set1, dataset:king19::set2" in message_of(data_set.judgments)
     (tmp_path / "images/stimulus_category_labels.txt").write_text("\n".join(lines[:-1]))
     assert "must number 144 images" in message_of(data_set.judgments, "set1")
 
@@ -465,7 +465,7 @@ def test_nights_are_anchored_triplets_and_those_with_few_votes_are_left_out(root
         load_triplets, "dataset:nights", key="val"
     )
     (folder / "data.csv").write_text(NIGHTS.replace("right_vote", "votes_right"))
-    assert "it has no right_vote" in message_of(load_triplets, "dataset:nights")
+    assert "has no column 'right_vote' of right_vote, votes, ref_path" in message_of(load_triplets, "dataset:nights")
 
 
 def write_bapps(folder, kind, votes):
