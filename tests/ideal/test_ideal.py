@@ -108,7 +108,6 @@ NO_TRUTH = {  # why a world says nothing of a figure: the last word of its path,
     "of rows: which are alike, and which stand for a concept": "n_tied duplicates/ medoid/ top/",
 }
 PARTS = {"groups", "concepts", "missed", "differences", "folds", "bins", "entropy_bins", "dimensions"}  # have fewer
-DEAR = ("score", "metadata", "probe", "predict", "embed", "calibrate", "agreement")  # some tenths of a second each
 SAID_WHY = {word for words in NO_TRUTH.values() for word in words.split()}
 
 
@@ -150,14 +149,12 @@ def off(kind, found, expected):
 
 
 def cells():
-    """In `make test` each kind in one world, and the others in the long tests."""
+    """A third of them in `make test`, each row in two worlds, and the others in the long tests."""
     quick = [name for name in SETTINGS if name != "five people"]
     for name in SETTINGS:
         for k, row in enumerate(ROWS):
-            often = name == quick[k % len(quick)]
-            if row.startswith(DEAR):
-                often = name == "lapses" and row not in ("probe: ideal", "probe: chance")
-            yield pytest.param(row, name, marks=() if often else pytest.mark.slow)
+            often = name in (quick[k % len(quick)], quick[(k + 2) % len(quick)])
+            yield pytest.param(row, name, marks=pytest.mark.suite("test") if often else pytest.mark.slow)
 
 
 @pytest.mark.parametrize("row, name", [*cells()])
