@@ -148,9 +148,7 @@ def _our_similarity(case: GpuCase, kernels: Any) -> Call:
 def _our_gradient(case: GpuCase, kernels: Any) -> Call:
     s, index = _matrix(case), _index(case)
     out = TensorGradient(torch.empty_like(s), torch.zeros(1, dtype=torch.float64, device="cuda"), _flag())
-    return _filling(
-        out.matrix, kernels, "triplet_gradient", s, index, 1.0, 1.0 / len(index), out, _targets(case)
-    )
+    return _filling(out.matrix, kernels, "triplet_gradient", s, index, 1.0, 1.0 / len(index), out, _targets(case))
 
 
 def _our_resamples(case: GpuCase, kernels: Any) -> Call:

@@ -82,10 +82,7 @@ def counted(path, rows):
     lines += [
         ",".join(f'"{cell}"' for cell in cells)
         for cells in (
-            ("ID", "Kernel Name", *METRICS),
-            ("", "", *METRICS.values()),
-            *((k, *row) for k, row in enumerate(rows)),
-        )
+            ("ID", "Kernel Name", *METRICS), ("", "", *METRICS.values()), *((k, *row) for k, row in enumerate(rows)))
     ]
     path.write_text("\n".join([*lines, "==PROF== Disconnected from process 7", ""]))
 

@@ -103,10 +103,7 @@ MISTAKES = {
         False, ["swapped?"], [], [],
     ),
     "transposed": (
-        "score transposed.npy -t answers.npy",
-        lambda: pyalign.score(X.T, ANSWERS),
-        False, ["transposed?"], [], [],
-    ),
+        "score transposed.npy -t answers.npy", lambda: pyalign.score(X.T, ANSWERS), False, ["transposed?"], [], []),
     "a matrix of dissimilarities as embeddings": (
         "score rdm.npy -t answers.npy",
         lambda: pyalign.score(1 - pyalign.similarity(X), ANSWERS),

@@ -138,9 +138,7 @@ def test_an_unknown_key_of_a_later_version_is_overlooked():
 
 def test_models_of_any_key_have_its_text_for_a_name(tmp_path):
     for found in (
-        pyalign.score({1: X, 2: -X}, TRIPLETS, keep="choices"),
-        pyalign.compare({1: X, 2: -X}, TRIPLETS, ci=PLAN),
-    ):
+        pyalign.score({1: X, 2: -X}, TRIPLETS, keep="choices"), pyalign.compare({1: X, 2: -X}, TRIPLETS, ci=PLAN)):
         path = tmp_path / "result.json"
         path.write_text(found.to_json())
         assert pyalign.load_result(path) == found

@@ -55,9 +55,7 @@ def test_the_temperature_is_fitted_to_all_answers(people, measure):
     assert found.fit.cross_entropy == pytest.approx(least, rel=1e-6)
     assert found.temperature.ci == calibrate(x, triplets, measure=measure, split=None).temperature.ci
     after, before = (
-        score(x, triplets, measure=measure, temperature=found.temperature),
-        score(x, triplets, measure=measure),
-    )
+        score(x, triplets, measure=measure, temperature=found.temperature), score(x, triplets, measure=measure))
     for part in (found.fit, found.test):
         assert (part.n_triplets, part.n_answers, part.accuracy) == (60_000, 60_000, pytest.approx(after.accuracy))
         assert part.cross_entropy == pytest.approx(after.cross_entropy, rel=3e-3)

@@ -32,9 +32,7 @@ def answers(seed, n=20, sets=40, people=5):
     rows = np.tile(triplets, (people, 1))
     seen = np.concatenate([np.flatnonzero(who < 2), np.flatnonzero((who >= 2) & (rng.random(len(who)) < 0.6))])
     rows, who = (
-        np.concatenate([rows[seen], draw_triplets(seed + 1, n, sets)]),
-        np.append(who[seen], np.arange(sets) % people),
-    )
+        np.concatenate([rows[seen], draw_triplets(seed + 1, n, sets)]), np.append(who[seen], np.arange(sets) % people))
     p = softmax(pairs_of(x @ x.T, rows)[::-1], axis=0)
     odd = (rng.random(len(rows)) > np.cumsum(p, axis=0)[:2]).sum(axis=0)
     return x, np.take_along_axis(rows, LAST[odd], 1), who

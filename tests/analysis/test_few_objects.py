@@ -35,9 +35,7 @@ def test_a_skewed_design_has_a_note_with_its_effective_numbers(by):
         "a few gave most of them",
     }
     for found in (
-        pyalign.score(X["a"], triplets, ci=by, subjects=people),
-        pyalign.compare(X, triplets, ci=by, subjects=people),
-    ):
+        pyalign.score(X["a"], triplets, ci=by, subjects=people), pyalign.compare(X, triplets, ci=by, subjects=people)):
         assert [note for note in notes.values() if note in found.notes] == [notes[one] for one in by.split("+")]
 
 

@@ -300,9 +300,7 @@ def test_the_parts_of_the_brier_score_add_up_to_it_and_are_those_of_loops(seed, 
     assert found.score == pytest.approx(parts + found.within_bin_variance - found.within_bin_covariance, abs=1e-12)
     times = np.ones(t, int) if weights is None else weights.astype(int)
     rows, hits = (
-        [],
-        np.rint(np.divide(of.accuracy * times, of.credit, out=np.zeros(t), where=of.credit > 0)).astype(int),
-    )
+        [], np.rint(np.divide(of.accuracy * times, of.credit, out=np.zeros(t), where=of.credit > 0)).astype(int))
     for k in range(t):
         place = int(np.searchsorted(edges[1:-1], of.confidence[k], side="left"))
         rows += [(place, of.confidence[k], of.credit[k])] * hits[k]

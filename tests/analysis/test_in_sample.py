@@ -137,7 +137,5 @@ def test_the_record_survives_the_file(tmp_path):
     write_transform(tmp_path / "w.npz", fitted(NAMES, {"accuracy": 0.5, "over": "objects"}))
     w = load_transform(tmp_path / "w.npz")
     a, b = (
-        score(X, FITTED, transform=w),
-        score(X, FITTED, transform=fitted(NAMES, {"accuracy": 0.5, "over": "objects"})),
-    )
+        score(X, FITTED, transform=w), score(X, FITTED, transform=fitted(NAMES, {"accuracy": 0.5, "over": "objects"})))
     assert (a.in_sample, notes_of(a), a.measure) == (b.in_sample, notes_of(b), b.measure)

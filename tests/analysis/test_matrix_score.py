@@ -186,9 +186,7 @@ def test_groups_by_categories_of_the_objects(x, similarities, triplets):
 def test_odd_one_out_from_takes_judged_pairs(similarities, triplets):
     expected = pyalign.odd_one_out(similarities=similarities, triplets=triplets.values)
     for kind in KINDS:
-        found = pyalign.odd_one_out(
-            similarities=RDMs(given_as(similarities, kind), kind), triplets=triplets.values
-        )
+        found = pyalign.odd_one_out(similarities=RDMs(given_as(similarities, kind), kind), triplets=triplets.values)
         np.testing.assert_array_equal(found, expected)
 
 
@@ -250,9 +248,7 @@ def permuted_by_definition(matrix, values, permutations, seed):
 def test_permutations_move_rows_and_columns_together(similarities, sparse, triplets, t):
     values = triplets.values[:t]
     for matrix, nan in ((similarities, "raise"), (sparse, "omit")):
-        found = pyalign.permutation_test(
-            RDMs(matrix, "similarity"), values, n_permutations=40, seed=7, nan_policy=nan
-        )
+        found = pyalign.permutation_test(RDMs(matrix, "similarity"), values, n_permutations=40, seed=7, nan_policy=nan)
         expected = permuted_by_definition(matrix, values, 40, 7)
         assert found.null_mean == pytest.approx(expected.mean(), rel=1e-12)
         assert found.null_standard_deviation == pytest.approx(expected.std(ddof=1), rel=1e-9)
@@ -290,9 +286,7 @@ def test_no_permutation_test_where_other_orders_leave_more_triplets(message_of, 
     sparse = similarities.copy()
     sparse[0, 1:13] = sparse[1:13, 0] = np.nan
     about = np.array([[0, j, 14] for j in range(1, 13)] + [[j, j + 1, j + 2] for j in range(13, 21)])
-    told = message_of(
-        pyalign.permutation_test, RDMs(sparse, "similarity"), about, nan_policy="omit", n_permutations=99
-    )
+    told = message_of(pyalign.permutation_test, RDMs(sparse, "similarity"), about, nan_policy="omit", n_permutations=99)
     assert told.startswith("matrix must leave about as many triplets in other orders for a permutation test; 8 ask")
 
 

@@ -110,9 +110,7 @@ def test_concepts_of_choices_are_those_of_their_embeddings(ci):
     dimensions = np.abs(reals(7, N, 4))
     options = {"categories": CATEGORIES, "dimensions": dimensions, "ci": ci, "min_triplets": 10}
     expected, found = (
-        score_concepts(ROWS, ASKED, **options),
-        score_concepts(None, ASKED, model_choices=POSITIONS, **options),
-    )
+        score_concepts(ROWS, ASKED, **options), score_concepts(None, ASKED, model_choices=POSITIONS, **options))
     assert (found.measure, found.temperature) == (None, None)
     for one, other in zip(found.results, expected.results, strict=True):
         assert without(one, "concepts", "unassigned", *NATS) == without(other, "concepts", "unassigned", *NATS)

@@ -86,9 +86,7 @@ def test_temperature_sums_are_those_of_the_definition(host_backend, seed, beta, 
     targets = (share * similarities[:, 0] + (1 - share) * similarities[:, 1]).astype(float) if soft else None
     weights = rng.integers(0, 5, 50).astype(float) if soft else None
     found = np.empty(50)
-    sums = get_host_backend(host_backend).temperature_sums(
-        similarities, targets, weights, beta, found, alternatives=2
-    )
+    sums = get_host_backend(host_backend).temperature_sums(similarities, targets, weights, beta, found, alternatives=2)
     expected, confidences = loss_by_definition(similarities, targets, weights, beta)
     ours = [getattr(sums, name) for name in LossSums.__dataclass_fields__]
     np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-10)

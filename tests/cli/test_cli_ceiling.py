@@ -45,10 +45,7 @@ def test_ceiling_as_json_is_what_the_function_returns(command, answers):
     people = pyalign.noise_ceiling(triplets, subjects=persons)
     expected = as_json(people)
     for source in (
-        ("a.npy", "--subject-column", 3),
-        ("t3.npy", "--subjects", "s.npy"),
-        ("t3.npy", "--subjects", "s.txt"),
-    ):
+        ("a.npy", "--subject-column", 3), ("t3.npy", "--subjects", "s.npy"), ("t3.npy", "--subjects", "s.txt")):
         found = document(command("ceiling", "--triplets", *source, "--json"))
         assert found["version"] == pyalign.__version__
         assert found.pop("triplets") == source[0]

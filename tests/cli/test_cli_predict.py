@@ -49,18 +49,7 @@ def test_as_json_is_what_the_function_returns(predict, human, x, triplets):
 
 def test_every_option_reaches_the_function(predict, human, x, triplets):
     options = (
-        "--folds",
-        "3",
-        "--penalty",
-        "0.5",
-        "50",
-        "--standardize",
-        "features",
-        "--seed",
-        "4",
-        "--confidence",
-        "0.8",
-    )
+        "--folds", "3", "--penalty", "0.5", "50", "--standardize", "features", "--seed", "4", "--confidence", "0.8")
     ran = predict("x.npy", *options, "--ci", "objects", "--labels", "mine", "--json", "--quiet")
     found = json.loads(ran.out)
     plan = pyalign.Resampling("objects", confidence_level=0.8, seed=4)

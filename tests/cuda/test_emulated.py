@@ -209,8 +209,7 @@ BROKEN = {
         "plain", "gradient", "gradient.cu", "0, bytes, static_cast<cudaStream_t>(stream))", "0, bytes)"),
     "gradient: entries are sorted on the default stream": (
         "plain", "gradient", "gradient.cu", "int(entries), bits, stream)", "int(entries), bits, nullptr)"),
-    "topk: another stream than the caller's": (
-        "plain", "topk", "topk.cu", "kThreads, stream,", "kThreads, indices,"),
+    "topk: another stream than the caller's": ("plain", "topk", "topk.cu", "kThreads, stream,", "kThreads, indices,"),
     "gradient: launch bounds are below the size of a block": (
         "plain", "gradient", "gradient.cu", "__launch_bounds__(kThreads)", "__launch_bounds__(128)"),
     "topk: launch bounds are below the size of a block": (
@@ -218,8 +217,7 @@ BROKEN = {
     "choice_similarity: more blocks at once than a multiprocessor holds": (
         "plain", "choice_similarity", "choice_similarity.cu", "__launch_bounds__(kThreads, 2)",
         "__launch_bounds__(kThreads, 16)"),
-    "topk: a launch is added": (
-        "plain", "counts", "topk.cu", LAUNCH_TOPK, LAUNCH_TOPK + LAUNCH_TOPK),
+    "topk: a launch is added": ("plain", "counts", "topk.cu", LAUNCH_TOPK, LAUNCH_TOPK + LAUNCH_TOPK),
     "resample: a call waits for its work": (
         "plain", "counts", "resample.cu", "if (triplets->t == 0) return 0;",
         "if (cudaStreamSynchronize(static_cast<cudaStream_t>(stream)) || triplets->t == 0) return 0;"),
@@ -242,8 +240,7 @@ BROKEN = {
     "triplets: choices past the last are written": (
         "memory", "triplets", "from_matrix.cuh", "left < kTripletsOfThread ? int(left) : kTripletsOfThread",
         "kTripletsOfThread"),
-    "triplets: negative indices are followed": (
-        "memory", "triplets", "triplet.cuh", "uint64_t(a) < limit", "a < n"),
+    "triplets: negative indices are followed": ("memory", "triplets", "triplet.cuh", "uint64_t(a) < limit", "a < n"),
     "similarity: ready products past the last row are read": (
         "memory", "similarity", "last_step.cuh", "row < wanted ?", "row < R::tile ?"),
     # Seen as wrong results.
@@ -259,8 +256,7 @@ BROKEN = {
     "similarity: sums stay in the tensor cores": (
         "memory", "deep", "tensor_tiles.cuh", "float product[4] = {};",
         "float product[4]; for (int e = 0; e < 4; ++e) product[e] = sum[r][c][e], sum[r][c][e] = 0.0f;"),
-    "similarity: TF32 is cut off, not rounded": (
-        "plain", "deep", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
+    "similarity: TF32 is cut off, not rounded": ("plain", "deep", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
     "similarity: rows of a stage meet in the banks": (
         "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row * S::chunks / 8 % S::chunks)", "chunk"),
     "similarity: what is left over of the features is not multiplied": (
@@ -271,8 +267,7 @@ BROKEN = {
     "float_pair: the low part of a cosine is cut off": (
         "threads", "float_pair", "../float_pair.h", "fmaf(g, ab.low, fmaf(g, ab.high, -high))",
         "fmaf(g, ab.high, -high)"),
-    "float_pair: all is sure": (
-        "threads", "float_pair", "../float_pair.h", "1.0f + 0x1p-18f", "1.0f"),
+    "float_pair: all is sure": ("threads", "float_pair", "../float_pair.h", "1.0f + 0x1p-18f", "1.0f"),
     "float_pair: the low part of a squared distance is cut off": (
         "threads", "float_pair", "../float_pair.h", "fmaf(-root, root, s.high) + s.low",
         "fmaf(-root, root, s.high)"),
@@ -330,8 +325,7 @@ BROKEN = {
         "threads", "topk", "topk.cu", f"}}\n    {BARRIER}\n    last", "}\n    last"),
     "topk: the later of equal columns comes first": (
         "threads", "topk", "topk.cu", "a.column < b.column);", "a.column > b.column);"),
-    "topk: a row is its own neighbor": (
-        "threads", "topk", "topk.cu", "j != left_out && after", "after"),
+    "topk: a row is its own neighbor": ("threads", "topk", "topk.cu", "j != left_out && after", "after"),
     "rows: maxima of warps are read before they are written": (
         "threads", "rows", "rows.cu", f"= maxima;\n  {BARRIER}", "= maxima;"),
     "rows: maxima of blocks meet without an atomic": (
@@ -341,14 +335,12 @@ BROKEN = {
         "memory", "rows", "common.cuh", "aligned && k + Chunk<T>::size <= x.d", "aligned"),
     "rows: what stands behind a row is not zero": (
         "plain", "rows", "rows.cu", "if (k + first + e >= p.x.d) continue;", ""),
-    "rows: a constant row is not told": (
-        "plain", "rows", "rows.cu", "seen.low == seen.high &&", "false &&"),
+    "rows: a constant row is not told": ("plain", "rows", "rows.cu", "seen.low == seen.high &&", "false &&"),
     "rows: rows past the first round are left out": (
         "plain", "rows", "rows.cu", "i += int64_t(gridDim.x) * kRowWarps", "i += p.x.n"),
     "rows: a row whose squares are zero counts as zero": (
         "plain", "rows", "rows.cu", "zero = zero && value == 0.0;", "zero = squares == 0.0;"),
-    "rows: a row with an infinite number is known": (
-        "plain", "rows", "rows.cu", "&& largest < double(INFINITY)", ""),
+    "rows: a row with an infinite number is known": ("plain", "rows", "rows.cu", "&& largest < double(INFINITY)", ""),
 }
 
 

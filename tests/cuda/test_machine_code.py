@@ -185,9 +185,7 @@ def test_other_tools_count_what_nvdisasm_prints():
         "HGMMA.64x128x16.F32 R24, gdesc[UR8], R24",
         "@P0 BRA `(.L_x_0)",
     ]
-    (found,) = tool().counts_of(
-        sass(*lines, ".L_x_1:", "LDS.128 R0, [R4]", "@P0 BRA `(.L_x_1)", "EXIT")
-    )
+    (found,) = tool().counts_of(sass(*lines, ".L_x_1:", "LDS.128 R0, [R4]", "@P0 BRA `(.L_x_1)", "EXIT"))
     assert (found.instructions, found.tensor, found.copies, found.loads) == (3, 1, 1, "1 UTMALDG")
 
 

@@ -182,8 +182,6 @@ def test_a_permutation_test_names_what_it_was_given_and_not_what_was_left_of_it(
 def test_models_keep_their_inputs_whatever_they_are_called():
     models = {"triplets": X, "b": X}
     for found in (
-        pyalign.score(models, T),
-        pyalign.compare(models, T, ci=pyalign.Resampling("triplets", "bootstrap", 64)),
-    ):
+        pyalign.score(models, T), pyalign.compare(models, T, ci=pyalign.Resampling("triplets", "bootstrap", 64))):
         assert [one.name for one in found.provenance.inputs] == ["triplets", "b", "triplets"]
         assert [one.shape for one in found.provenance.inputs] == [(9, 4), (9, 4), (40, 3)]

@@ -75,11 +75,7 @@ def test_orientation_is_applied_as_pillow_applies_it(form, orientation):
 def test_orientation_that_cannot_be_read_turns_nothing():
     rgb = Image.fromarray(colors())
     for exif in (
-        b"Exif\0\0",
-        b"Exif\0\0II*\0\xff\xff\xff\xff",
-        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03",
-        b"nonsense",
-    ):
+        b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03", b"nonsense"):
         for form in ("PNG", "JPEG"):
             raw = saved(rgb, form, exif=exif)
             assert np.array_equal(pixels(raw), plain(raw))
@@ -262,9 +258,7 @@ def test_a_file_that_lacks_its_second_half_is_called_truncated(name, message_of)
     raw = FILES[name]
     # Pillow puts the tags of a TIFF before its pixels
     assert message_of(decode, raw[: 3 * len(raw) // 4]) in (
-        "is truncated",
-        "is no sound JPEG 2000 image (broken data stream when reading image file)",
-    )
+        "is truncated", "is no sound JPEG 2000 image (broken data stream when reading image file)")
 
 
 def bombs():

@@ -164,9 +164,7 @@ def test_a_tag_of_openai_has_its_own_activation(tiny, tmp_path):
     other = load_encoder("open_clip:Tiny/squashed", Request(checkpoint=str(bare)))
     assert not other.notes
     found, expected = (
-        other.run([prepared], other.resolve(["logits"]))[0],
-        encoder.run([prepared], encoder.resolve(["logits"]))[0],
-    )
+        other.run([prepared], other.resolve(["logits"]))[0], encoder.run([prepared], encoder.resolve(["logits"]))[0])
     assert np.abs(found - expected).max() > 1e-4
 
 

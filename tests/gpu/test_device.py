@@ -318,10 +318,7 @@ def test_a_step_of_training_is_captured_in_a_graph_and_replayed_as_it_runs_witho
     from pyalign.integrations.torch import TripletLoss
 
     start, triplets, loss = (
-        on_device(reals(20, 500, 33)),
-        on_device(draw_triplets(20, 500, t)),
-        TripletLoss(measure, 0.5),
-    )
+        on_device(reals(20, 500, 33)), on_device(draw_triplets(20, 500, t)), TripletLoss(measure, 0.5))
 
     def training():
         x = start.clone().requires_grad_()

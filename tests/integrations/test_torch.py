@@ -183,9 +183,7 @@ def test_fake_tensors_have_the_shapes_and_dtypes_of_results():
         assert (ops.similarity(x, y, "dot").shape, ops.similarity(x, None, "dot").dtype) == ((6, 4), torch.float32)
         assert (ops.odd_one_out(x, index, "dot").shape, ops.odd_one_out(x, index).dtype) == ((5,), torch.int8)
         assert (ops.triplet_loss(x.double(), index).shape, ops.triplet_loss(x.double(), index).dtype) == (
-            (),
-            torch.float64,
-        )
+            (), torch.float64)
 
 
 def test_vmap_is_a_loop_over_the_first_dimension():

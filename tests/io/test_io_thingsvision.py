@@ -54,10 +54,7 @@ def test_bare_names_of_a_folder_of_images_are_the_names(written):
     folder = written(["ant.jpg", "bee, red.jpg", "cat.jpg", "dog.jpg"])
     actual = load_embeddings(folder)
     assert (actual.names, actual.source, actual.notes) == (
-        ("ant.jpg", "bee, red.jpg", "cat.jpg", "dog.jpg"),
-        str(folder),
-        (),
-    )
+        ("ant.jpg", "bee, red.jpg", "cat.jpg", "dog.jpg"), str(folder), ())
     np.testing.assert_array_equal(actual.values, X)
     assert isinstance(actual.values, np.memmap)
 

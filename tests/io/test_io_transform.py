@@ -149,9 +149,7 @@ def test_a_description_names_a_map_or_says_that_it_may_be_one(tmp_path, name):
         np.savez(path, weights=weights, bias=np.ones(4))
         (found,) = describe_file(path).arrays
         assert (found.kind, found.remarks[1]) == (
-            "transform",
-            "mean and std are not in the file: they are those of the features x",
-        )
+            "transform", "mean and std are not in the file: they are those of the features x")
         return
     np.save(path, weights) if name == "t.npy" else path.write_bytes(pickle.dumps({"m": {"penultimate": weights}}))
     (found,) = describe_file(path).arrays

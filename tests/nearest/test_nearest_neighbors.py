@@ -106,9 +106,7 @@ def test_rows_that_are_alike_to_none_are_told(measure, what):
     x[8] = X[8]
     told = neighbors(x, k=2, measure=measure).notes
     assert told == ((
-        f"1 row of embeddings is {what} throughout: its similarities are 0, its neighbors the first "
-        f"rows"
-    ,) if what
+        f"1 row of embeddings is {what} throughout: its similarities are 0, its neighbors the first " f"rows",) if what
                     else ())
 
 

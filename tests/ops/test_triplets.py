@@ -108,8 +108,7 @@ IN_MEMORY = {
     "upside-down": lambda a: a[::-1].copy()[::-1],
     "reversed": lambda a: a[:, ::-1].copy()[:, ::-1],
     "unaligned": lambda a: np.frombuffer(b"0" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape),
-    "field": lambda a: np.rec.fromarrays(
-        [a[:, 0] * 0 > 1, a], dtype=[("flag", bool), ("items", a.dtype, 3)])["items"],
+    "field": lambda a: np.rec.fromarrays([a[:, 0] * 0 > 1, a], dtype=[("flag", bool), ("items", a.dtype, 3)])["items"],
     "lists": np.ndarray.tolist,
 }
 

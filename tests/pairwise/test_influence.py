@@ -66,10 +66,7 @@ def test_a_gradient_is_the_derivative_by_a_value(name):
 def test_scores_move_with_the_values():
     values, others = np.array([1.0, 4.0, 2.0]), np.array([4.0, 1.0, 2.0])
     for name, expected in (
-        ("spearman", [2 / 3, -2 / 3, 0]),
-        ("cosine", [0.75, -0.75, 0]),
-        ("pearson", [0.75, -0.75, 0]),
-    ):
+        ("spearman", [2 / 3, -2 / 3, 0]), ("cosine", [0.75, -0.75, 0]), ("pearson", [0.75, -0.75, 0])):
         assert Side.of(name, values, items_of(3)).moved(others, items_of(3)) == pytest.approx(expected)
 
 

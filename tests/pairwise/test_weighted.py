@@ -101,10 +101,7 @@ def test_values_are_means_over_ten_splits_and_models_are_judged_on_the_same_fold
     again = rsa(None, people, kind="dissimilarity", model_rdms=models, correlation="pearson", weighted=True, ci=plan)
     for k, pair in enumerate(again.weighted[0].pairs, 1):
         assert (pair.a, pair.b, pair.difference) == (
-            "weighted sum",
-            "ab"[k - 1],
-            pytest.approx(table[0, 0] - table[0, k]),
-        )
+            "weighted sum", "ab"[k - 1], pytest.approx(table[0, 0] - table[0, k]))
         assert pair.per_person.difference == pytest.approx((table[1:, 0] - table[1:, k]).mean())
 
 
@@ -151,9 +148,7 @@ def test_a_sum_that_is_one_of_the_models_is_no_better_than_it():
     one = rsa(None, people, kind="dissimilarity", model_rdms=against, weighted=True,
               ci=Resampling("auto", n_resamples=20)).weighted[0]
     assert (one.pairs[0].difference, one.pairs[0].ci.error) == (
-        pytest.approx(0.0, abs=1e-12),
-        pytest.approx(0, abs=1e-9),
-    )
+        pytest.approx(0.0, abs=1e-12), pytest.approx(0, abs=1e-9))
     assert one.pairs[1].difference > 0.5 and one.pairs[1].p_adjusted < 0.05
 
 

@@ -41,9 +41,7 @@ def test_the_hub_reads_scores(tmp_path):
     ]
     first = figures[0]
     assert (first.task_type, first.dataset_type, first.dataset_name) == (
-        "feature-extraction",
-        *["things-odd-one-out"] * 2,
-    )
+        "feature-extraction", *["things-odd-one-out"] * 2)
     assert first.metric_args["interval"] == list(score[0].ci) and first.metric_args["over"] == "objects"
     assert first.metric_args["n_triplets"] == 600 and first.metric_args["measure"] == "cosine"
 

@@ -92,9 +92,7 @@ DESIGNS = {
     "even": lambda rng, t: (draw_triplets(rng.integers(1 << 30), N, t), rng.integers(0, PEOPLE, t)),
     "some objects often": lambda rng, t: (by_rank(rng, t), rng.integers(0, PEOPLE, t)),
     "some people often": lambda rng, t: (
-        draw_triplets(rng.integers(1 << 30), N, t),
-        np.where(rng.random(t) < 0.3, 0, rng.integers(1, PEOPLE, t)),
-    ),
+        draw_triplets(rng.integers(1 << 30), N, t), np.where(rng.random(t) < 0.3, 0, rng.integers(1, PEOPLE, t))),
 }
 
 

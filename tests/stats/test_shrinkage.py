@@ -48,9 +48,7 @@ def expected(squares, floor, sums, covariance, most):
     prior = min(2 * mean**2 / more if more > 0 else np.inf, (independent - 1) * usual)
     return {
         pair: (
-            floor[pair] * (prior * mean + own[pair] * ratios[pair]) / (prior + own[pair]),
-            max(prior + own[pair], most),
-        )
+            floor[pair] * (prior * mean + own[pair] * ratios[pair]) / (prior + own[pair]), max(prior + own[pair], most))
         for pair in pairs
     }
 

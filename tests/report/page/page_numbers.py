@@ -238,14 +238,10 @@ def tables(documents):
     found["cka-differences"] = differences, {
         "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}
     for name, document, key in (
-        ("layers-table", d["layers"], "matrix"),
-        ("recovery-confusion", d["recover"], "confusion"),
-    ):
+        ("layers-table", d["layers"], "matrix"), ("recovery-confusion", d["recover"], "confusion")):
         heads = document["second"] if name == "layers-table" else [label(one) for one in document["models"]]
         found[name] = (
-            [dict(zip(heads, row, strict=True)) for row in document[key]],
-            {one: (one, None) for one in heads},
-        )
+            [dict(zip(heads, row, strict=True)) for row in document[key]], {one: (one, None) for one in heads})
     return found
 
 

@@ -65,9 +65,7 @@ def table(count=3, **options):
 
 def nasty_parts():
     columns = (
-        Column("Name <b>", NASTY, filter=True, note='"quoted" <i>'),
-        Column("N", tuple(range(len(NASTY))), "count"),
-    )
+        Column("Name <b>", NASTY, filter=True, note='"quoted" <i>'), Column("N", tuple(range(len(NASTY))), "count"))
     return (
         Text(NASTY, "note"), Table(columns, name="t", caption=NASTY[0]), Facts((Fact(NASTY[0], NASTY[2], NASTY[1]),)),
         Code(NASTY[0], "\n".join(NASTY)), Fold(NASTY[0], (Text(NASTY),)),
