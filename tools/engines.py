@@ -57,9 +57,8 @@ def run_snakemake(programs: Path, folder: Path, seed: int) -> dict[str, object]:
     command[0] = str(programs / "snakemake")
     killed = commands = 0
     for what in ("job", "driver", ""):
-        driver = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
-        )
+        nothing = subprocess.DEVNULL
+        driver = subprocess.Popen(command, cwd=folder, stdout=nothing, stderr=nothing, env=environment())
         commands += 1
         if what:
             wait_for_units(out, driver, rng.randint(2, 5))
@@ -86,9 +85,8 @@ def run_page(name: str) -> Callable[[Path, Path, int], dict[str, object]]:
         )
         exported(folder, folder / "results", "json")
         (folder / "program.py").write_text(text.replace("AutoExecutor(folder", 'AutoExecutor(cluster="local", folder'))
-        subprocess.run(
-            [programs / "python", "program.py"], cwd=folder, env=environment(), check=True, stdout=subprocess.DEVNULL
-        )
+        command = [programs / "python", "program.py"]
+        subprocess.run(command, cwd=folder, env=environment(), check=True, stdout=subprocess.DEVNULL)
         found = len(difference(folder / "serial", folder / "results"))
         shutil.rmtree(folder / "results")
         return {"killed": 0, "commands": 1, "differences": found}

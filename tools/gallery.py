@@ -222,20 +222,16 @@ def accuracies(steps: Path) -> list[list[str]]:
         rows += [(one.embeddings, one.accuracy, one.ci) for one in read(steps / f"{name}.json")]
     rows.sort(key=lambda row: -row[1])
     chance = 1 / 3
-    return [
-        [name, percent(value), interval(ci), f"{100 * (value - chance) / (ceiling - chance):.0f}%"]
-        for name, value, ci in rows
-    ]
+    return [[name, percent(value), interval(ci), f"{100 * (value - chance) / (ceiling - chance):.0f}%"]
+            for name, value, ci in rows]
 
 
 def correlations(steps: Path) -> list[list[str]]:
     """Every network on the 92 photographs."""
     rows = sorted(pyalign.load_result(steps / "rsa-objects92.json").results, key=lambda row: -row.value)
     each = [row.per_person for row in rows]
-    return [
-        [row.embeddings.partition("/")[2], bracketed(row.value, row.ci), bracketed(mean.mean, mean.ci)]
-        for row, mean in zip(rows, each, strict=True)
-    ]
+    return [[row.embeddings.partition("/")[2], bracketed(row.value, row.ci), bracketed(mean.mean, mean.ci)]
+            for row, mean in zip(rows, each, strict=True)]
 
 
 def maps(steps: Path) -> Iterator[list[str]]:
@@ -246,9 +242,8 @@ def maps(steps: Path) -> Iterator[list[str]]:
         for row in overall(found):
             if row.map == found.maps[0]:
                 rows = [of[name, row.on, row.figure, row.within] for name in found.maps]
-                yield [
-                    objects, figure_called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows),
-                ]
+                yield [objects, figure_called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}",
+                       *map(changed, rows)]
 
 
 def changed(row: TransferFigure) -> str:

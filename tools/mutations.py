@@ -159,9 +159,8 @@ def native_faults(file: str, source: bytes) -> Iterator[Fault]:
                 for one in re.finditer(pattern, text):
                     yield Fault(file, number, kind, start + one.start(), start + one.end(), one[0], known[one[0]])
             for one in re.finditer(r"(?<![\w.])\d+(?![\w.])", text):
-                yield Fault(
-                    file, number, "constant", start + one.start(), start + one.end(), one[0], str(int(one[0]) + 1)
-                )
+                more = str(int(one[0]) + 1)
+                yield Fault(file, number, "constant", start + one.start(), start + one.end(), one[0], more)
             names = list(re.finditer(r"(?<![\w.>:])[a-z]\w*(?=[,)\]])", text))
             for one, other in pairwise(names):
                 if one[0] != other[0]:
@@ -298,10 +297,9 @@ def run(number: int, seed: int) -> int:
     by_line = tests_by_line()
     everything, test = sorted(collected(*TESTS), key=cost_of), set(collected("--suite", "test", *TESTS))
     of_kernels = {name for name in everything if name.startswith(OF_KERNELS)}
-    concerned = {
-        fault: of_kernels if fault.file.startswith("csrc") else by_line.get(fault.file, {}).get(fault.line, set())
-        for fault in draw(round(SPARE * number), seed, sources())
-    }
+    drawn = draw(round(SPARE * number), seed, sources())
+    concerned = {one: of_kernels if one.file.startswith("csrc") else by_line.get(one.file, {}).get(one.line, set())
+                 for one in drawn}
     faults = [fault for fault, tests in concerned.items() if tests][:number]
     done = {(one.file, one.line, one.kind, one.before, one.after) for one in csv_rows.read(RESULTS, Verdict)}
     with tempfile.TemporaryDirectory() as folder:

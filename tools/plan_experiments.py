@@ -43,9 +43,8 @@ JOURNAL = Path(__file__).resolve().with_name("plan_experiments.csv")
 PILOTS = Path(__file__).resolve().with_name("plan_pilots.csv")
 TRUTHS = (0.57, 0.5)
 OF_PEOPLE = {"like THINGS": Effects(0.0044, 0.0069, 0.0069), "people differ more": Effects(0.0044, 0.0069, 0.03)}
-FILES_OF_THINGS = {
-    "CLIP": "clip_vit_b32.npy", "EfficientNet": "efficientnet_lite0_penultimate.npy", "word2vec": "word2vec.npy",
-}
+FILES_OF_THINGS = {"CLIP": "clip_vit_b32.npy", "EfficientNet": "efficientnet_lite0_penultimate.npy",
+                   "word2vec": "word2vec.npy"}
 EXTREME = "100 objects, 30 people, of whom one gives half of the answers"
 FIGURES = ("difference", "accuracy")  # from 0, and from 0.5
 BY = "objects+subjects"

@@ -33,10 +33,8 @@ import csv_rows
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tools" / "processors.csv"
 FOLDER = ROOT / "build" / "processors"
-HEADER = (
-    "environment", "seed", "processor", "instruction sets", "paths", "passed", "failed", "names of failed",
-    "CPU seconds", "commit", "date",
-)
+HEADER = ("environment", "seed", "processor", "instruction sets", "paths", "passed", "failed", "names of failed",
+          "CPU seconds", "commit", "date")
 RUNS = 10
 NAMED = 20  # of the tests that failed, in the table
 DEFAULT = "default"
