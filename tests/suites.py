@@ -41,14 +41,15 @@ COSTS = ROOT / "tests" / "costs.csv"
 PASSED = ROOT / "tests" / "kernels.sha256"
 SOURCES_OF_KERNELS = (  # with what tests marked `of_kernels` run besides: a test compares with what they import
     "CMakeLists.txt", "csrc", "pyalign/backends", "pyalign/ops", "tests/backends", "tests/cuda", "tests/gpu",
-    "tests/native", "tests/ops", "tests/triton", "tests/test_first_light.py", "tests/cached_builds.py",
-    "tests/emulated_builds.py", "tests/mutants.py", "tests/native_builds.py", "tests/reference.py",
-    "tests/reference_ranks.py", "tests/route_checks.py", "tests/support.py", "tools/build_cache.py",
-    "tools/csv_rows.py", "tools/first_light.sh", "tools/first_light.py", "tools/first_light_summary.py",
-    "tools/kernel_table.py", "tools/machine_code.py", "tools/machine_code_read.py", "tools/machine_code.toml",
-    "tools/triton_table.py", "benchmarks/__init__.py", "benchmarks/cases.py", "benchmarks/gpu.py",
-    "benchmarks/gpu_cases.py", "benchmarks/gpu_peers.py", "benchmarks/gpu_rehearsal.py", "benchmarks/gpu_routes.py",
-    "benchmarks/processes.py", "benchmarks/results.py", "benchmarks/step_peers.py", "benchmarks/timing.py",
+    "tests/native", "tests/ops", "tests/triton", "tests/test_first_light.py", "tests/test_golden.py",
+    "tests/test_gpu_benchmark.py", "tests/test_gpu_decisions.py", "tests/cached_builds.py", "tests/emulated_builds.py",
+    "tests/mutants.py", "tests/native_builds.py", "tests/reference.py", "tests/reference_ranks.py",
+    "tests/route_checks.py", "tests/support.py", "tools/build_cache.py", "tools/csv_rows.py", "tools/first_light.sh",
+    "tools/first_light.py", "tools/first_light_summary.py", "tools/kernel_table.py", "tools/machine_code.py",
+    "tools/machine_code_read.py", "tools/machine_code.toml", "tools/triton_table.py", "benchmarks/__init__.py",
+    "benchmarks/cases.py", "benchmarks/gpu.py", "benchmarks/gpu_cases.py", "benchmarks/gpu_peers.py",
+    "benchmarks/gpu_rehearsal.py", "benchmarks/gpu_routes.py", "benchmarks/processes.py", "benchmarks/results.py",
+    "benchmarks/step_peers.py", "benchmarks/timing.py",
 )
 SUITES = ("test", "kernels", "rest")  # each test is in one of them
 QUICK = "quick"  # the cheap ones of "test", those of several backends only where a kernel is the subject

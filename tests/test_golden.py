@@ -55,6 +55,7 @@ def test_figures(host_backend, route, things, triplets, name, dtype):
     have_the_figures(host_backend, things, triplets, name, dtype)
 
 
+@pytest.mark.of_kernels
 @of_all_files
 def test_figures_by_torch(route, things, triplets, name, dtype):
     pytest.importorskip("torch", reason="torch is not installed")

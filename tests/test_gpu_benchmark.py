@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
+pytestmark = pytest.mark.of_kernels
 ROOT = Path(__file__).resolve().parents[1]
 RUN = """
 import sys, types

@@ -121,6 +121,7 @@ for pair in gpu_routes.PAIRS:
 """
 
 
+@pytest.mark.of_kernels
 def test_every_route_is_a_contender_of_its_operations():
     pytest.importorskip("torch", reason="torch is not installed")
     subprocess.run([sys.executable, "-c", CALLS], cwd=ROOT, check=True)

@@ -245,7 +245,7 @@ def test_over_triplets_that_were_answered_several_times_figures_are_those_of_new
         return np.take_along_axis(shown, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
 
     found, new = [], []
-    for seed in range(60):
+    for seed in range(36):
         result = cross_validate_probe(x, answered(100, 8), split="triplets", repeats=1, penalties=[0.01], seed=seed)
         found.append((result.accuracy, result.accuracy_interval.error))
         new.append(pyalign.score(x, answered(1000, 1), transform=result.fit.transform, ci=None).accuracy)

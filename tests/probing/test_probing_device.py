@@ -256,7 +256,10 @@ def test_a_glocal_fit_on_tensors_ends_where_that_of_the_host_ends(world):
 # Cross-validation, the estimator
 
 
-@pytest.mark.parametrize("given", [{}, {"split": "subjects"}, {"answers": True}, {"other_embeddings": True}], ids=str)
+@pytest.mark.parametrize(("world", "given"), [
+    (np.float32, {}), (np.float64, {}), (np.float64, {"split": "subjects"}), (np.float32, {"answers": True}),
+    (np.float64, {"other_embeddings": True}),
+], ids=str, indirect=["world"])
 def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, given):
     """Where the rows are a tensor on a device, all is computed there; a triplet or two may be decided otherwise."""
     x, triplets = world
