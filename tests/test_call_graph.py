@@ -91,7 +91,7 @@ def test_a_score_crosses_files_no_more_often_than_the_table_says(script):
     with open(script.TABLE, newline="") as file:
         rows = {(row["name"], row["route"]): row for row in csv.DictReader(file)}
     for route, counts in script.routes().items():
-        now = rows["triplets of a file are made once", route]
+        now = rows["a score in five steps", route]
         assert all(getattr(counts, what) <= int(now[what]) for what in ("calls", "returns", "reopened", "files"))
     before, now = (
         rows[name, "pyalign.score"] for name in ("before results have one view", "arguments are checked once")

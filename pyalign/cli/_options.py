@@ -16,7 +16,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, BY, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resampling
 from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
@@ -313,11 +313,11 @@ GENERALIZE = {
 }
 
 
-def plan(options: Any) -> Resampling | None:
+def plan(options: Any, method: str | None = None) -> Resampling | None:
     """What the options of intervals ask for, as every function takes it."""
     given = {name: getattr(options, name, None) for name in ("n_resamples", "confidence_level", "seed")}
     asked = {argument: value for argument, value in given.items() if value is not None}
-    return None if options.ci == "none" else Resampling(options.ci, **asked)
+    return None if options.ci == "none" else Resampling(options.ci, method, **asked)
 
 
 def over(*words: str, auto: str) -> Any:
@@ -343,7 +343,8 @@ class ClosedIntervals:
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; None for no intervals."""
-        return None if self.ci == "none" else as_resampling(plan(self))
+        method = METHODS[getattr(self, "n_resamples", None) is not None]  # as `as_resampling` would have it
+        return None if self.ci == "none" else as_resampling(plan(self, method))
 
 
 @dataclass(frozen=True)

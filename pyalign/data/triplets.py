@@ -58,14 +58,8 @@ class Triplets(AsArray):
         _checks.one_of(self.task, TASKS, "task")
         object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         _checks.flags(numbered=self.numbered, answered=self.answered)
-        if is_frame(self.values):
-            known = as_triplet_data(self.values)
-            for one in fields(self):
-                if one.name == "values" or getattr(self, one.name) is one.default:
-                    object.__setattr__(self, one.name, getattr(known, one.name))
-        if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
-            object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
-        _checks.require_dense(self.values, "triplets")
+        if not isinstance(self.values, np.ndarray):
+            self._read_values()
         if hasattr(self.values, "shape"):
             _checks.require_three_columns(tuple(self.values.shape), getattr(self.values, "dtype", None))
         if self.names is not None:
@@ -74,6 +68,16 @@ class Triplets(AsArray):
         if self.weights is not None:
             object.__setattr__(self, "weights", as_weights(self.weights, len(self)))
             object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *self.weights.notes))))
+
+    def _read_values(self) -> None:
+        if is_frame(self.values):
+            known = as_triplet_data(self.values)
+            for one in fields(self):
+                if one.name == "values" or getattr(self, one.name) is one.default:
+                    object.__setattr__(self, one.name, getattr(known, one.name))
+        if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
+            object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
+        _checks.require_dense(self.values, "triplets")
 
     def _check_answers(self) -> None:
         answers, subjects = self.answers, self.subjects

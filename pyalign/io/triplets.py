@@ -111,8 +111,10 @@ def load_triplets(
         "one_based": one_based, "subject_column": subject_column, "task": task, "anchor": anchor,
         "weight_column": weight_column, "where": where, "empty": empty,
     }
-    in_memory = frame_table(type(path).__name__, path)
-    _checks.require_dense(path, "path")
+    in_memory = None
+    if not isinstance(path, str | os.PathLike):
+        in_memory = frame_table(type(path).__name__, path)
+        _checks.require_dense(path, "path")
     path = type(path).__name__ if in_memory else checked_path(path)
     if in_memory is None and is_named(path):
         return _of_data_set(path, key, answers, subjects, layout | {"item_names": item_names}).with_weights(weights)
