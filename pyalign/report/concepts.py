@@ -254,6 +254,11 @@ def _dimensions_table(
     result: DimensionPredictions, rows: Sequence[tuple[str, PredictedDimension]], title: str = ""
 ) -> Table:
     """A row for each dimension of a model, whose label comes before it."""
+
+    def penalties(row: tuple[str, PredictedDimension]) -> str:
+        """Those of the folds, from the smallest to the largest."""
+        return " to ".join(dict.fromkeys(f"{of(row[1].penalties):g}" for of in (min, max)))
+
     column = Rows(rows, header_of(result.inference)).column
     return table(
         column("dimension", "1.dimension", filter=True),
@@ -262,7 +267,7 @@ def _dimensions_table(
         column("s.e.", "1.standard_error", "number", 3, keep=6, only=TEXT)
         if result.inference.over is not None else None,
         column("r", "1.correlation", "number", 3, keep=7),
-        column("penalties", lambda r: _penalties(r[1]), keep=5, only=TEXT),
+        column("penalties", penalties, keep=5, only=TEXT),
         title=title,
     )
 
@@ -284,18 +289,6 @@ def _models_table(result: DimensionPredictions, labels: Labels) -> Table:
         column("s.e.", "standard_error", "number", 3, keep=3, only=TEXT) if intervals else None,
         *(() if result.n_triplets is None else of_triplets),
     ).on_page("dimensions-models", "R^2 of human dimensions", "mean R^2")
-
-
-def _penalties(dimension: PredictedDimension) -> str:
-    """The penalties of the folds, from the smallest to the largest.
-
-    Example:
-        >>> from pyalign.concept.predicted import PredictedDimension
-        >>> _penalties(PredictedDimension("", 0.0, None, None, (10.0, 0.1, 0.1)))
-        '0.1 to 10'
-    """
-    low, high = min(dimension.penalties), max(dimension.penalties)
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _differences_table(

@@ -350,8 +350,12 @@ def _score_differences_table(
 def layers_view(result: LayerSimilarity, verbose: bool = False, labels: Labels | None = None) -> list[Block]:
     """A row for each layer of the first model, a column for each of the second, and the figure of all."""
     null = f"threshold {result.null_threshold:.5f}, calibrated {result.calibrated:.5f}, p {p_text(result.p_value)}"
+    columns = zip(result.second, zip(*result.matrix, strict=True), strict=True)
     return [
-        _layers_table(result).on_page("layers-table", "similarities of layers, those of the other model across"),
+        table(
+            Column("layer", result.first),
+            *(Column(one_line(name), values, "number", places=4, keep=4, named=True) for name, values in columns),
+        ).on_page("layers-table", "similarities of layers, those of the other model across"),
         foot(
             f"measure {result.measure}",
             f"{result.aggregate} of {len(result.first) * len(result.second):,} pairs {result.value:.5f} ({null})",
@@ -359,12 +363,3 @@ def layers_view(result: LayerSimilarity, verbose: bool = False, labels: Labels |
             *_null_notes(result, result.seed),
         ),
     ]
-
-
-def _layers_table(result: LayerSimilarity) -> Table:
-    """The similarity of each layer of the first model with each of the second."""
-    columns = zip(result.second, zip(*result.matrix, strict=True), strict=True)
-    return Table((
-        Column("layer", tuple(map(one_line, result.first))),
-        *(Column(one_line(name), values, "number", places=4, keep=4, named=True) for name, values in columns),
-    ))

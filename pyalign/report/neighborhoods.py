@@ -75,7 +75,8 @@ def neighborhoods_view(found: Neighborhoods, verbose: bool = False, labels: Labe
         blocks += [_hubs_table(found, names), *_of_all(found, names), foot(over, f"measure {found.measure}")]
     for result, label in zip(found.results, names, strict=True):
         if result.concepts:  # of many those that agree most and least
-            ranked = sorted((row for row in result.concepts if row.n_objects), key=_agreement, reverse=True)
+            ranked = sorted((row for row in result.concepts if row.n_objects), reverse=True,
+                            key=lambda row: (row.purity or 0.0) if row.overlap is None else row.overlap)
             rows = first_and_last(ranked, MOST_CONCEPTS, verbose)
             left_out = f"the {half} highest and {half} lowest of {len(ranked):,}: {ELSEWHERE}"
             blocks += [_concepts_table(found, [(label, row) for row in rows], f"{label}, by {found.grouping}"),
@@ -109,10 +110,6 @@ def _how(found: Neighborhoods, over: str) -> list[str]:
         f"rbo: rank-biased overlap, p = {found.rbo_p:g}" if human else "",
         f"purity of {found.n_with_concept:,} objects with {found.grouping}" if found.grouping else "",
     ]
-
-
-def _agreement(row: ConceptNeighborhood) -> float:
-    return row.overlap if row.overlap is not None else row.purity or 0.0
 
 
 def _level_of(found: Neighborhoods) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,26 +36,17 @@ from pyalign.typing import CategoriesLike, EmbeddingsLike, TripletsLike
 
 FORMATS = ("html", "svg")  # of files, where nobody asks for others
 MOST_CARDS = 100
+OPTIONS = ("queries", "by", "sort", "images", "method", "seed", "limit")  # of a chart, as `plot` has them
 
 
-class Looks(TypedDict, total=False):
-    """How any picture looks; see `plot`."""
-
-    style: str
-    width: str
-    limit: int
-
-
-def plot(  # noqa: C901
+def plot(
     result: Any = None, chart: str | None = None, *, out: PathLike | None = None, images: Any = None,
     embeddings: EmbeddingsLike | None = None, dimensions: EmbeddingsLike | None = None,
-    dimension_labels: Sequence[str] | None = None,
-    triplets: TripletsLike | None = None, names: Sequence[str] | None = None, categories: CategoriesLike | None = None,
-    method: str | None = None,
+    dimension_labels: Sequence[str] | None = None, triplets: TripletsLike | None = None,
+    names: Sequence[str] | None = None, categories: CategoriesLike | None = None, method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
     limit: int | None = None, style: Literal["light", "dark"] = "light", width: Literal["single", "double"] = "double",
-    ppi: int = 200,
-    csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
+    ppi: int = 200, csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
 ) -> Any:
     """Plot a result, human dimensions, or embeddings.
 
@@ -125,15 +116,10 @@ def plot(  # noqa: C901
         ['PCA of the embeddings']
     """
     for name in unknown:
-        _checks.one_of(
-            name,
-            tuple(parameter for parameter in signature(plot).parameters if parameter != "options"),
-            "an option of plot",
-        )
+        _checks.one_of(name, tuple(signature(plot).parameters), "an option of plot")
     _checks.flag(csv_escape, "csv_escape")
     if out is not None:
-        checked_path(out, "out")
-        suffix_of_picture(out)
+        suffix_of_picture(checked_path(out, "out"))
     if csv is not None and not checked_path(csv, "csv").endswith(".csv"):
         raise InputError(f"csv must be a file that ends in .csv; got {os.fspath(csv)}")
     if limit is not None:
@@ -142,33 +128,22 @@ def plot(  # noqa: C901
     kind = _kind(results, chart, embeddings, dimensions)
     arguments = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
-        "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
-        "images": images, "result": result, "method": method, "seed": seed, "limit": limit,
+        "names": names, "result": result, "categories": categories, "queries": queries, "by": by, "sort": sort,
+        "images": images, "method": method, "seed": seed, "limit": limit,
     }
-    for name in sorted(
-        name for name, value in arguments.items() if value is not None and name not in CHARTS[kind].takes
-    ):
-        served = [other for other, row in CHARTS.items() if name in row.takes]
-        raise InputError(f"{name} applies only to figures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
-    look: Looks = {"style": style, "width": width}
-    if limit is not None:
-        look["limit"] = limit
-    if kind == "map":
-        x = as_embeddings(embeddings, "embeddings")
-        called = {"label": os.path.basename(x.source)} if x.source else {}
-        of_map = {"method": method or "pca", "seed": seed or 0, "categories": categories, "images": images}
-        drawn = drawing(kind)(x.values, _names(x, names), **of_map, **look, **called)
+    given = {name: value for name, value in arguments.items() if value is not None}
+    for name in sorted(given.keys() - {*CHARTS[kind].takes}):
+        served = " or ".join(repr(other) for other, row in CHARTS.items() if name in row.takes)
+        raise InputError(f"{name} applies only to figures of kind {served}; got kind {kind!r}")
+    looks = {"style": style, "width": width, **{name: given[name] for name in OPTIONS if name in given}}
+    if categories is not None:
+        looks["categories"] = _named(categories, names)
+    if kind == "cards":
+        drawn = _cards(results, dimensions, dimension_labels, triplets, names, looks)
     elif embeddings is not None:
-        x = as_embeddings(embeddings, "embeddings")
-        label = os.path.basename(x.source) if x.source else "the embeddings"
-        rdms = rdms_of_rows(x.values, _names(x, names), label, limit or MOST_OBJECTS)
-        options = {"sort": sort, "by": by, "categories": _named(categories, names), "images": images}
-        drawn = drawing(kind)(rdms, **look, **{n: v for n, v in options.items() if v is not None})
-    elif kind == "cards":
-        drawn = _cards(results, dimensions, dimension_labels, triplets, names, images, look)
+        drawn = _of_embeddings(kind, as_embeddings(embeddings, "embeddings"), names, looks)
     else:
-        options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names)}
-        drawn = chart_of(results, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
+        drawn = chart_of(results, kind, **looks)
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
     if csv is not None:
         files[csv] = csv_of(rows_of(drawn), csv_escape).encode()
@@ -206,19 +181,23 @@ def _names(x: Any, names: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(names or x.names or map(str, range(len(x))))
 
 
-def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
+def _named(categories: Any, names: Sequence[str] | None) -> Categories:
     """Categories with the names of their objects, where these are given apart."""
-    if categories is None:
-        return None
-    converted = Categories.of(categories)
-    return (
-        converted if converted.names or names is None else Categories(converted.members, converted.labels, tuple(names))
-    )
+    of = Categories.of(categories)
+    return of if of.names or names is None else Categories(of.members, of.labels, tuple(names))
+
+
+def _of_embeddings(kind: str, x: Embeddings, names: Sequence[str] | None, looks: dict[str, Any]) -> Any:
+    """A map of rows, or the RDM of them."""
+    called, label = _names(x, names), os.path.basename(x.source) if x.source else "the embeddings"
+    if kind == "map":
+        return drawing(kind)(x.values, called, label=label, **looks)
+    return drawing(kind)(rdms_of_rows(x.values, called, label, looks.get("limit", MOST_OBJECTS)), **looks)
 
 
 def _cards(
     results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
-    names: Sequence[str] | None, images: Any, look: Looks,
+    names: Sequence[str] | None, looks: dict[str, Any],
 ) -> Any:
     """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
     from pyalign.report.charts.gallery import top_cards
@@ -232,15 +211,12 @@ def _cards(
     called = _names(x, names)
     _checks.require_rows(x.shape, "dimensions")
     shares: list[float] | None = None
-    total: int | None = None
-    assigned_by: dict[str, str | int] = {}
     if triplets is not None:
-        shares, total = _shares_of_triplets(replace(x, names=called), triplets)
+        shares, looks["n_triplets"] = _shares_of_triplets(replace(x, names=called), triplets)
     elif concepts is not None:
-        shares, total = _shares_of_result(concepts, x.shape[1])
-        assigned_by = {"assign": concepts.assign or "sum", "top": concepts.top or 1}
-    cards = top_cards(x, called, labels, shares)
-    return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=total, **assigned_by, **look)
+        shares, looks["n_triplets"] = _shares_of_result(concepts, x.shape[1])
+        looks |= {"assign": concepts.assign or "sum", "top": concepts.top or 1}
+    return drawing("cards")(top_cards(x, called, labels, shares), n_objects=len(x), **looks)
 
 
 def _shares_of_triplets(x: Embeddings, triplets: Any) -> tuple[list[float], int]:

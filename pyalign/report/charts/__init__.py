@@ -3,7 +3,8 @@
 Functions that draw them take `style` ("light" or "dark") and `width` ("single" or "double", that of columns of a
 journal). Where there is a use for it they take `sort` (of rows: "value", the largest on top, "difference", "name" or
 "document"), `limit` (at most so many rows, from the top), `by` (what is shown, where the result has several; default:
-the first) and `labels` (of models, instead of their own). They raise InputError for a result or an option that they
+the first), `labels` (of models, instead of their own), `images` (what `as_images` takes, such as a folder; names
+without), `categories` (of the objects) and `names` (of rows). They raise InputError for a result or an option that they
 can't draw, and MissingExtraError where altair, scipy to cluster, or Pillow for images is not installed.
 """
 
@@ -111,14 +112,8 @@ def as_results(source: Any) -> list[Any]:
 def charts_of(result: Any) -> tuple[str, ...]:
     """The kinds of charts that there are of a result, that which says most of it first."""
     kind = kinds().get(result.command)
-    charts = () if kind is None else kind.charts
-    return tuple(
-        name for name in charts if not CHARTS[name].needs or not _is_nothing(getattr(result, CHARTS[name].needs[0]))
-    )
-
-
-def _is_nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, tuple) and not value)
+    needs = {name: CHARTS[name].needs for name in (() if kind is None else kind.charts)}
+    return tuple(name for name, need in needs.items() if not need or getattr(result, need[0]) not in (None, ()))
 
 
 def default_chart(result: Any) -> str | None:

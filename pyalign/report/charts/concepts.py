@@ -6,7 +6,7 @@ Dimensions of an embedding: how many each penalty leaves, and how well each come
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,21 +47,11 @@ def concepts_chart(
     In the width of a single column there is no room for differences. `by`: "dimensions", "categories" or "levels".
     """
     look, points = style_of(style), width_of(width)
-    results = _of_grouping(result, by)
-    called = labels_of(result, labels=labels)
+    called, results = labels_of(result, labels=labels), _of_grouping(result, by)
+    rows, means = _rows_of_each(_of_each(result, by), called)
     models = [called[scores.embeddings] for scores in results]
-    rows = [
-        row_of(name, model, concept.accuracy, concept.ci, concept.n_triplets)
-        for scores, model in zip(results, models, strict=True)
-        for name, concept in _by_name(scores.concepts, lambda row: row.concept).items()
-    ]
     differences = _differences(result, results, called) if width == "double" or sort == "difference" else []
     order = order_of(rows, sort, differences)[:limit]
-    means = {
-        model: scores.accuracy
-        for scores, model in zip(results, models, strict=True)
-        if known(scores.accuracy) is not None
-    }
     chance = {f"chance {100 * result.chance:.1f}%": result.chance}
     accuracy = "odd-one-out accuracy" if result.chance < 0.4 else "accuracy"
     panels = [Panel(rows, accuracy, ".0%", chance, means, "concept")]
@@ -129,14 +119,9 @@ def dimensions_chart(
     """R² with intervals, a row for each human dimension, and a line at the mean of all."""
     look, points = style_of(style), width_of(width)
     called = model_labels([(predicted.embeddings, predicted.label) for predicted in result.results], labels=labels)
-    of_models = {called[predicted.embeddings]: predicted for predicted in result.results}
-    rows = [
-        row_of(name, model, dimension.r2, dimension.ci)
-        for model, predicted in of_models.items()
-        for name, dimension in _by_name(predicted.dimensions, lambda row: row.dimension).items()
-    ]
+    rows, means = _rows_of_each(_of_each(result, None), called)
+    models = [called[predicted.embeddings] for predicted in result.results]
     order = order_of(rows, sort)[:limit]
-    means = {model: mean for model, predicted in of_models.items() if (mean := known(predicted.mean_r2)) is not None}
     panel = Panel(rows, "R² on held-out objects", ".1f", {"0": 0.0}, means, "dimension", "objects")
     dimensions = result[0].dimensions
     shown = "all" if len(order) == len(dimensions) else f"{len(order)} of"
@@ -146,8 +131,8 @@ def dimensions_chart(
         bars_text(dimension.ci for dimension in dimensions),
         f"Solid: mean R² ({of_all}). Dashed: 0, no better than the mean." if means else "",
     ]
-    chart = ranked([panel], order, [*of_models], look, points)
-    return finished(chart, look, points, f"Human dimensions predicted from {listing([*of_models], 4)}", sentences)
+    chart = ranked([panel], order, models, look, points)
+    return finished(chart, look, points, f"Human dimensions predicted from {listing(models, 4)}", sentences)
 
 
 def concepts_map_chart(
@@ -169,9 +154,9 @@ def concepts_map_chart(
     elif sort == "value":
         names.sort(key=lambda name: _downwards(of_model[name][0] for of_model in table.values() if name in of_model))
     shown = names[: limit or MOST_ROWS]
-    cells = [[of_model.get(name, (None, None)) for of_model in table.values()] for name in shown]
-    values = np.array([[value for value, _ in row] for row in cells], np.float64)
-    ends = {end: np.array([[ends_of(ci)[k] for _, ci in row] for row in cells], np.float64)
+    cells = [[of_model.get(name, (None, None, None)) for of_model in table.values()] for name in shown]
+    values = np.array([[value for value, *_ in row] for row in cells], np.float64)
+    ends = {end: np.array([[ends_of(ci)[k] for _, ci, _ in row] for row in cells], np.float64)
             for k, end in enumerate(("low", "high"))}
     more = ends if len(shown) * len(table) <= MOST_WITH_INTERVALS else {}
     what, noun, form, short = ACCURACY if isinstance(result, Concepts) else R2
@@ -191,24 +176,34 @@ def concepts_map_chart(
     return finished(chart, look, points, title, sentences)
 
 
-Figures = dict[str, tuple[float | None, Interval | None]]  # by the names of concepts, which differ
+Figures = dict[str, tuple[float | None, Interval | None, int | None]]  # by the names of concepts, which differ
 
 
 def _of_each(result: Concepts | DimensionPredictions, by: str | None) -> dict[str, tuple[float | None, Figures]]:
-    """Model -> its figure over all, and that of each concept or dimension with its interval."""
+    """Model -> its figure over all, and that of each concept with its interval and triplets, or of each dimension."""
     if isinstance(result, Concepts):
         return {
             scores.embeddings: (scores.accuracy, {
-                name: (row.accuracy, row.ci) for name, row in _by_name(scores.concepts, lambda one: one.concept).items()
+                name: (row.accuracy, row.ci, row.n_triplets)
+                for name, row in _by_name(scores.concepts, lambda one: one.concept).items()
             })
             for scores in _of_grouping(result, by)
         }
     return {
         predicted.embeddings: (predicted.mean_r2, {
-            name: (row.r2, row.ci) for name, row in _by_name(predicted.dimensions, lambda one: one.dimension).items()
+            name: (row.r2, row.ci, None)
+            for name, row in _by_name(predicted.dimensions, lambda one: one.dimension).items()
         })
         for predicted in result.results
     }
+
+
+def _rows_of_each(
+    each: Mapping[str, tuple[float | None, Figures]], called: Labels
+) -> tuple[list[Row], dict[str, float]]:
+    """The points of each model, and the mean of those that have one; `called`: what models are."""
+    rows = [row_of(name, called[model], *figure) for model, (_, of) in each.items() for name, figure in of.items()]
+    return rows, {called[model]: mean for model, (all_of, _) in each.items() if (mean := known(all_of)) is not None}
 
 
 def _downwards(values: Iterable[float | None]) -> float:

@@ -14,7 +14,7 @@ from pyalign.errors import InputError
 from pyalign.nearest.scan import Neighbors
 from pyalign.report.charts.map import LINE, Members, TileSheet, lines_below, members_of, thumbnails
 from pyalign.report.charts.theme import (
-    SMALL, TEXT, Style, alt, at_point, chart_of, finished, style_of, width_of, wrapped,
+    SMALL, TEXT, Style, alt, at_point, chart_of, finished, style_of, texts, width_of, wrapped,
 )
 from pyalign.report.words import Labels, called, different, one_line, short_labels
 
@@ -49,14 +49,9 @@ def gallery_chart(
 ) -> Any:
     """The query, and to its right its neighbors with their similarity below, the nearest first.
 
-    Args:
-        searches: one, or two for the same queries, such as before and after a transform: the neighbors of the second
-            are to the right of those of the first, at most 4 of each, 2 in a single column; without categories frames
-            say which both have.
-        limit: at most so many queries (default: 12); of neighbors at most 10 are shown, 4 in a single column.
-        images: what `as_images` takes, such as a folder; names without.
-        categories: of the objects, with names: frames say who shares one with the query.
-        queries: which ones; default: the first.
+    Of two searches for the same queries, such as before and after a transform, the neighbors of the second are to the
+    right of those of the first. Frames say who shares a category with the query; without categories which both have.
+    `limit`: of queries, the first (default: 12).
     """
     look, points = style_of(style), width_of(width)
     if len(searches) > 2:
@@ -73,36 +68,26 @@ def gallery_chart(
     names = [*drawn, *(name for panel in panels for near in panel.values() for name, _ in near)]
     uris, notes = thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
-    size = side, side if uris else min(side, 3 * LINE)
-    step = size[1] + (lines_below(uris, side) + 1) * LINE + 8  # of a query
-    head = HEADS if both else 0
-
-    def left(panel: int, rank: int) -> float:
-        """Where the tile of a rank, from 1, begins."""
-        return LEFT + (panel * k + rank) * (side + 4) + panel * GAP
-
-    tiles = TileSheet(size, uris)
+    tiles = TileSheet((side, side if uris else min(side, 3 * LINE)), uris)
+    step, head = tiles.size[1] + (lines_below(uris, side) + 1) * LINE + 8, HEADS * both  # of a query, and of all
+    starts = [LEFT + panel * (k * (side + 4) + GAP) for panel in range(len(panels) + 1)]  # where rank 0 would begin
     for row, query in enumerate(drawn):
         y, shown = row * step + head, one_line(query)
         tiles.add(query, 0, y, f"query {shown}", frame=QUERY)
-        for number, panel in enumerate(panels):
-            for rank, (name, value) in enumerate(panel[query], 1):
-                figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
-                description = f"neighbor {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
-                tiles.add(name, left(number, rank), y, description, figure, frame)
-    frames = {QUERY: look.text}
-    if members is not None:
-        frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
-    elif both:
-        frames[BOTH] = look.palette[0]
-    layers = tiles.layers(look, frames)
+        ranked = ((left + rank * (side + 4), rank, *near) for left, panel in zip(starts, panels, strict=False)
+                  for rank, near in enumerate(panel[query], 1))
+        for x, rank, name, value in ranked:
+            figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
+            description = f"neighbor {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
+            tiles.add(name, x, y, description, figure, frame)
+    shares, near_both = {SAME: look.palette[0], OTHER: look.palette[1]}, {BOTH: look.palette[0]} if both else {}
+    layers = tiles.layers(look, {QUERY: look.text, **(near_both if members is None else shares)})
     sources = _sources(searches, labels)
     if both:
-        heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
-        text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
-                                         color=look.text, limit=left(1, 1) - left(0, 1) - GAP)
-        layers.append(text.encode(**at_point(), text=alt.Text("head:N")))
-    room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(drawn) * step - 8 + head}
+        heads = [{"x": left + side + 4, "y": 0, "head": source} for left, source in zip(starts, sources, strict=False)]
+        layers.append(texts(heads, "head", align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
+                            color=look.text, limit=starts[1] - starts[0] - GAP, aria=True))
+    room = {"width": starts[-1] - GAP + side, "height": len(drawn) * step - 8 + head}
     title = f"Nearest neighbors by {' and by '.join(sources)}"
     over = _over_rows(searches, sources, k, len(drawn), len(rows))
     return finished(alt.layer(*layers, **room), look, points, title, over, notes)
@@ -186,13 +171,9 @@ def cards_chart(
     cards: Sequence[Card], *, style: str = "light", width: str = "double", limit: int | None = None,
     images: Any = None, n_objects: int, n_triplets: int | None = None, assign: str = "sum", top: int = 1,
 ) -> Any:
-    """Cards in one column or two, each with its eight objects in two rows.
+    """Cards in one column or two (default: 6), each with its eight objects in two rows.
 
-    Args:
-        limit: at most so many cards (default: 6).
-        images: what `as_images` takes, such as a folder; names without.
-        n_objects, n_triplets: over what the cards are, for the title.
-        assign, top: how `concepts` assigned triplets to dimensions, for the title.
+    n_objects, n_triplets, assign, top: over what they are, and how `concepts` assigned triplets, for the title.
     """
     look, points = style_of(style), width_of(width)
     shown = list(cards)[: limit or MOST_CARDS]

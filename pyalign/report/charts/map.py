@@ -114,14 +114,8 @@ def map_chart(
 ) -> Any:
     """Objects as images, or as points with names next to some: as many of each as have room without overlap.
 
-    Args:
-        x: (n, d) embeddings.
-        names: of the n objects.
-        method, seed: see `positions`.
-        categories: of the objects: colors and shapes. The seven largest have one of their own.
-        images: what `as_images` takes, such as a folder.
-        limit: at most so many images, or names (default: 300 or 60).
-        label: what the embeddings are called.
+    Categories are colors and shapes, the seven largest have one of their own. `limit`: of images, or names (default:
+    300 or 60); `label`: what the embeddings are called.
     """
     look, points = style_of(style), width_of(width)
     coordinates, axes, sense = positions(x, method, seed)
@@ -149,14 +143,10 @@ def objects_on_plane(
     coordinates: np.ndarray, names: Sequence[str], colors: tuple[Sequence[str], Mapping[str, str]],
     pictures: tuple[Any, int | None], size: tuple[float, float], look: Style, matrix: str | None = None,
 ) -> tuple[list[Any], tuple[float, float], int, list[str]]:
-    """The layers of objects in a frame of so much room, its width and height, how many images it has, and notes.
+    """The layers of objects at coordinates (n, 2), the width and height of the frame, how many images, and notes.
 
-    Args:
-        coordinates: (n, 2).
-        colors: see `colored`.
-        pictures: images and limit, see `map_chart`.
-        size: the width of the frame and of an image, in points.
-        matrix: what the positions are of, where there are several maps.
+    `colors`: see `colored`; `pictures`: images and limit; `size`: the width of the frame and of an image, in points;
+    `matrix`: what the positions are of, where there are several maps.
     """
     (words, frames), (images, limit), (room, side) = colors, pictures, size
     at, frame = _on_page(coordinates, room, side)

@@ -260,26 +260,42 @@ def consistency_chart(
     "same-choice", the share of triplets in which both choose the same item.
     """
     look, points = style_of(style), width_of(width)
-    if _checks.one_of(by or ERRORS[0], ERRORS, "by") == ERRORS[1]:
-        return _same_choices(found, look, points, sort, limit, labels)
+    same = _checks.one_of(by or ERRORS[0], ERRORS, "by") == ERRORS[1]
+    if same and any(pair.same_choice is None for pair in found.pairs):
+        lacks = "a document of this version, computed again; this one has no such share"
+        raise InputError(f"by 'same-choice' needs {lacks}")
     called = labels_of(found, labels=labels)
-    names = [called[one.model] for one in found.models]
-    diagonal = np.eye(len(names), dtype=bool)
-    kappa, least, most = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("kappa", "kappa_min", "kappa_max"))
-    more = {**_ends(found, "ci"), "kappa_min": least, "kappa_max": most}
-    faint = "isValid(datum.low) && datum.low <= 0 && datum.high >= 0"
-    cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
-    cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
-    chart = matrix(cells, look, points, (_least(cells.values), -_least(-cells.values) or 1.0))
-    how = found.inference
-    sentences = [
-        f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, 1 "
-        "the same.",
-        f"Faint numbers: the {header_of(how)} over {over_words(how.over)} holds 0." if how.over else "No intervals.",
-        order,
-        names_spoken(cells, points),
-    ]
-    return finished(chart, look, points, f"Error consistency of {counted(len(names), 'model')}", sentences)
+    names, diagonal = [called[one.model] for one in found.models], np.eye(len(found.models), dtype=bool)
+    kappa, least, most, share = (np.where(diagonal, np.nan, found.matrix(of))
+                                 for of in ("kappa", "kappa_min", "kappa_max", "same_choice" if same else "kappa"))
+    if same:
+        cells = Cells(names, names, share, "same choice", ".1%", ".0%",
+                      {**_ends(found, "same_choice_ci"), "kappa": kappa})
+    else:
+        more = {**_ends(found, "ci"), "kappa_min": least, "kappa_max": most}
+        cells = Cells(names, names, kappa, "kappa", more=more,
+                      faint="isValid(datum.low) && datum.low <= 0 && datum.high >= 0")
+    cells, order = _in_order(cells, np.where(diagonal, 1.0, share), sort, limit)
+    ends = _least(cells.values), -_least(-cells.values) or 1.0
+    how, known = found.inference, share[np.isfinite(share)]
+    if same:
+        ends = (float(known.min(initial=1.0)), float(known.max(initial=0.0))) if np.ptp(known) > 0 else (0.0, 1.0)
+        sentences = [
+            f"{found.n_triplets:,} triplets. Share in which both choose the same item, right or wrong; of a tie there "
+            "is no choice.",
+            "" if how.over is None or np.isnan(cells.more["low"]).all()
+            else f"Tips and numbers have {intervals_text(how)}.",
+        ]
+    else:
+        sentences = [
+            f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, "
+            "1 the same.",
+            f"Faint numbers: the {header_of(how)} over {over_words(how.over)} holds 0."
+            if how.over else "No intervals.",
+        ]
+    title = f"{'Equal choices' if same else 'Error consistency'} of {counted(len(names), 'model')}"
+    chart = matrix(cells, look, points, ends)
+    return finished(chart, look, points, title, [*sentences, order, names_spoken(cells, points)])
 
 
 def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
@@ -290,32 +306,3 @@ def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
         a, b = place[pair.a], place[pair.b]
         ends[:, a, b] = ends[:, b, a] = np.array(ends_of(getattr(pair, interval)), np.float64)
     return {"low": ends[0], "high": ends[1]}
-
-
-def _same_choices(
-    found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Labels | None
-) -> Any:
-    """The share of triplets in which every two models choose the same item; tips have its interval and kappa."""
-    if any(pair.same_choice is None for pair in found.pairs):
-        raise InputError(
-            "by 'same-choice' needs a document of this version, computed again; this one has no such share"
-        )
-    called = labels_of(found, labels=labels)
-    names = [called[one.model] for one in found.models]
-    diagonal = np.eye(len(names), dtype=bool)
-    share, kappa = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("same_choice", "kappa"))
-    cells = Cells(names, names, share, "same choice", ".1%", ".0%", {**_ends(found, "same_choice_ci"), "kappa": kappa})
-    cells, order = _in_order(cells, np.where(diagonal, 1.0, share), sort, limit)
-    known = share[np.isfinite(share)]
-    ends = (float(known.min(initial=1.0)), float(known.max(initial=0.0))) if np.ptp(known) > 0 else (0.0, 1.0)
-    sentences = [
-        f"{found.n_triplets:,} triplets. Share in which both choose the same item, right or wrong; of a tie there is "
-        "no choice.",
-        ""
-        if found.inference.over is None or np.isnan(cells.more["low"]).all()
-        else f"Tips and numbers have {intervals_text(found.inference)}.",
-        order,
-        names_spoken(cells, points),
-    ]
-    title = f"Equal choices of {counted(len(names), 'model')}"
-    return finished(matrix(cells, look, points, ends), look, points, title, sentences)

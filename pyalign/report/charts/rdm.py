@@ -48,10 +48,8 @@ def rdm_chart(
 
     Args:
         sort: "cluster" (default without categories; needs scipy), "category" (default with them), "name", "document".
-        limit: at most so many objects, evenly spread over the order (default: 100; with images as many as have room).
+        limit: of objects, evenly spread over the order (default: 100; with images as many as have room).
         by: "percentiles" of the pairs of each matrix (default of several), which have no unit, or "values" as they are.
-        categories: of the objects, for their order.
-        images: what `as_images` takes, such as a folder: next to rows and columns.
     """
     look, points = style_of(style), width_of(width)
     rdms, names, objects = _read(result, labels)
@@ -290,10 +288,7 @@ def mds_chart(
 ) -> Any:
     """Objects on a plane by classical MDS of each matrix, turned so that they resemble the first.
 
-    Args:
-        limit: at most so many images, or names, in each.
-        categories: of the objects: colors and shapes.
-        images: what `as_images` takes, such as a folder.
+    Categories are colors and shapes; `limit`: of images, or names, in each.
     """
     look, points = style_of(style), width_of(width)
     rdms, names, objects = _read(result, labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -221,29 +220,30 @@ def _against_numbers(
             dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
             layers.append(dashed.encode(x=x, y=y))
     layers += _points(rows, {"x": x, "y": y}, "y", look, line.column, result)
-    place = math.log10 if logs else float
-    left, right = map(place, ends)
-
-    def across(value: float) -> float:
-        return room * (place(value) - left) / (right - left)
-
-    def down(value: float | None) -> float:
-        return HEIGHT * (top - (value or 0.0)) / (top - bottom)
-
-    at = np.array([(across(row["value"]), down(row["accuracy"])) for row in rows])
-    wide = [(across(row["value_low"]), y, across(row["value_high"]), y)
-            for row, (_, y) in zip(rows, at, strict=True) if "value_low" in row]
-    tall = [(x, down(row["high"]), x, down(row["low"]))
-            for row, (x, _) in zip(rows, at, strict=True) if row["low"] is not None]
-    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, np.array(wide + tall).reshape(-1, 4))
-    # As scales of the points are, places of names would be shared with them: they are pixels of the same frame.
-    names = texts([{"name": label.name, "x": label.x, "y": label.y} for label in labels], align="left",
-                  baseline="middle", color=look.muted)
-    layers.append(names.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None)))
-    few = f"Names of {len(labels)} of {len(rows)} models, as many as have room." if len(labels) < len(rows) else ""
-    sentences = [*_over_models(result, line, len(rows)), few]
+    names, count = _names_beside(rows, logs, ends, (bottom, top), room, limit, look)
+    few = f"Names of {count} of {len(rows)} models, as many as have room." if count < len(rows) else ""
     title = f"{_capital(result.score_name)} against {line.column}"
-    return finished(alt.layer(*layers, width=room, height=HEIGHT), look, points, title, sentences)
+    chart = alt.layer(*layers, names, width=room, height=HEIGHT)
+    return finished(chart, look, points, title, [*_over_models(result, line, len(rows)), few])
+
+
+def _names_beside(
+    rows: Sequence[ModelRow], logs: bool, ends: Sequence[float], heights: Sequence[float], room: float, limit: int,
+    look: Style,
+) -> tuple[Any, int]:
+    """The names that have room beside their points, and how many, where the axes reach from end to end."""
+    keys = ("value", "value_low", "value_high", "accuracy", "low", "high")
+    found = np.array([[row.get(key) for key in keys] for row in rows], np.float64).T  # NaN where there is none
+    (left, right), (bottom, top) = np.log10(ends) if logs else ends, heights
+    x, x_low, x_high = room * ((np.log10(found[:3]) if logs else found[:3]) - left) / (right - left)
+    y, y_low, y_high = HEIGHT * (top - np.vstack([np.nan_to_num(found[3]), found[4:]])) / (top - bottom)
+    bars = np.concatenate([np.stack([x_low, y, x_high, y], 1), np.stack([x, y_high, x, y_low], 1)])
+    bars = bars[~np.isnan(bars).any(axis=1)]
+    labels = placed(np.stack([x, y], 1), [row["model"] for row in rows], (room, HEIGHT), limit, bars)
+    words = texts([{"name": label.name, "x": label.x, "y": label.y} for label in labels], align="left",
+                  baseline="middle", color=look.muted)
+    # As scales of the points are, places of names would be shared with them: they are pixels of the same frame.
+    return words.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None)), len(labels)
 
 
 def is_comparable(result: MetadataRegressions, other: OtherScore) -> bool:

@@ -174,11 +174,12 @@ def test_very_many_differences_are_counted_by_pair(monkeypatch):
 
 
 def test_a_difference_whose_p_is_zero_counts():
-    from pyalign.report.concepts import _n_apart
+    from pyalign.report.concepts import _differences_by_pair
 
     one = ConceptDifference("a", "b", "dimensions", "food", 90, 0.4, None, 0.0, 0.0, None, None)
     others = [replace(one, p_adjusted=p) for p in (None, 0.05)]
-    assert (_n_apart([one, *others], 1), _n_apart([one, *others], -1)) == (1, 0)
+    (row,) = rows_of(_differences_by_pair([one, *others], (), {"a": "a", "b": "b"}, None))
+    assert (row["better in"][0], row["worse in"][0]) == (1, 0)
 
 
 def test_panels_have_the_objects_of_each_concept_and_the_figures(of_few):

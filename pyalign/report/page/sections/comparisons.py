@@ -7,7 +7,7 @@ Plans of experiments: power over designs, and how many participants are enough.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.comparison.comparison_result import Comparison
@@ -16,7 +16,7 @@ from pyalign.analysis.metadata.model_points import LABELS
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.errors import InputError
-from pyalign.pairwise.rsa_result import LayerSimilarity, ModelSimilarities
+from pyalign.pairwise.rsa_result import LayerSimilarity
 from pyalign.report.blocks import Column, Rows, Section, Table, Text, Value, ends_of, filled, table
 from pyalign.report.charts.scatter import counts_of
 from pyalign.report.fits import form_of_score
@@ -24,10 +24,6 @@ from pyalign.report.page.sections._shared import Drawn, Labels, Part, Row
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import counted, labels_of, model_labels, one_line
 from pyalign.stats.resampling import LEVEL
-
-
-def _differ(comparison: Comparison, page_labels: Labels) -> Iterator[Text]:
-    yield _widest_difference(comparison, labels_of(comparison, labels=page_labels))
 
 
 def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
@@ -60,7 +56,7 @@ differences = Row(
     "Models compared on the same triplets: how much they differ, how certain that is after correction for all pairs, "
     "and whether they err on the same triplets.",
     figures=(("depth-figure", "depth"),),
-    more=_differ,
+    more=lambda comparison, labels: [_widest_difference(comparison, labels_of(comparison, labels=labels))],
 )
 
 
@@ -80,17 +76,12 @@ consistency = Row(
 )
 
 
-def _of_measures(result: ModelSimilarities | LayerSimilarity) -> list[Drawn]:
-    if isinstance(result, LayerSimilarity):
-        return [("layers-figure", "cka")]
-    return [("cka-figure", "cka", one.measure) for one in result]
-
-
 cka = Row(
     "cka",
     "Similarity of models",
     "Which models represent the objects alike? Models next to each other in a matrix are similar.",
-    figures=_of_measures,
+    figures=lambda result: [("layers-figure", "cka")] if isinstance(result, LayerSimilarity) else [
+        ("cka-figure", "cka", one.measure) for one in result],
 )
 recovery = Row(
     "recovery",

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pyalign._dataclass import replace
 from pyalign.concept.concepts_result import Concepts, ConceptScores, TopObjects
 from pyalign.concept.neighborhood_result import ConceptNeighborhood, Neighborhoods
-from pyalign.concept.predicted import DimensionPredictions
 from pyalign.embedding.embedding_result import EmbeddingCrossValidation
 from pyalign.report.blocks import Fold, Section, Tile, Tiles
 from pyalign.report.charts.theme import ends_of
@@ -29,10 +28,6 @@ def _of_concepts(result: Concepts) -> list[Drawn]:
     if by == "entropy":
         return [("entropy-chart", "entropy")]
     return [("concepts-chart", "concepts" if len(result.results) <= FEW else "concepts-map", by)]
-
-
-def _of_dimensions(result: DimensionPredictions) -> list[Drawn]:
-    return [("dimensions-chart", "dimensions" if len(result.results) <= FEW else "concepts-map")]
 
 
 def concepts(sources: Sources) -> Section | None:
@@ -97,7 +92,7 @@ dimensions = Row(
     "Human dimensions",
     "How much of each human dimension a linear map of a representation explains, on objects that the map has not seen. "
     "0: no more than the mean of the dimension says.",
-    _of_dimensions,
+    lambda result: [("dimensions-chart", "dimensions" if len(result.results) <= FEW else "concepts-map")],
     together=pooled_of,
 )
 transfer = Row(
